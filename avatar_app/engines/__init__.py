@@ -1,0 +1,34 @@
+"""An engine computes a model on one kind of hardware: ``encode``, ``detect``, ``render``, ``close``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from avatar_app.types import Avatar, Crop, Image, KeyPoints
+
+
+class Engine(Protocol):
+    """One opened bundle on one device. Not thread-safe: open, use and close it in one thread.
+
+    Key points cross as numpy (a few hundred bytes); features stay where the engine computes.
+    """
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures it takes and makes, in pixels."""
+
+    @property
+    def name(self) -> str:
+        """What runs where, for people: ``"lite, ONNX Runtime, CPU"``."""
+
+    def detect(self, crop: Crop) -> KeyPoints:
+        """Key points of a square face picture of side ``size``."""
+
+    def encode(self, crop: Crop) -> Avatar:
+        """Everything that depends on the photo alone; once per photo."""
+
+    def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
+        """The avatar in a pose, (size, size, 3) RGB."""
+
+    def close(self) -> None:
+        """Give back memory; the engine cannot be used afterwards."""

@@ -1,0 +1,97 @@
+"""The few values that cross module borders. Plain, frozen, numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""An RGB picture, (H, W, 3), 0..255."""
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPoints:
+    """Key points of one face picture, in [-1, 1], x first, x = 2 * column / (width - 1) - 1.
+
+    Attributes:
+        value: (K, 2) positions.
+        jacobian: (K, 2, 2) local affine frames (FOMM section 3.1), or None where the network estimates them itself.
+        depth: (K,) in the unit of ``value``, smaller is nearer, or None for key points without depth.
+    """
+
+    value: Array
+    jacobian: Array | None = None
+    depth: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face found in a picture.
+
+    Attributes:
+        points: (88, 3) landmarks: x, y in pixels of that picture, z in pixels too, smaller is nearer.
+        score: 0..1, how sure the network is that this is a face.
+    """
+
+    points: Array
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A square region of a picture, in pixels; it may reach beyond the picture's edges."""
+
+    center_x: float
+    center_y: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A square face picture as the networks were trained on.
+
+    Attributes:
+        image: (S, S, 3).
+        landmarks: (88, 3) in [-1, 1] of the crop (z in the same unit), or None if no face was found in it.
+    """
+
+    image: Image
+    landmarks: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """A portrait made ready for one engine: everything that depends on the photo alone.
+
+    Attributes:
+        key_points: the portrait's own key points.
+        features: private to the engine that made it.
+    """
+
+    key_points: KeyPoints
+    features: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the camera saw. It must never leave the machine: outputs accept a ``Picture`` only.
+
+    ``captured_at`` is ``time.monotonic()`` in seconds.
+    """
+
+    image: Image
+    captured_at: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A rendered avatar or a still card: the only thing an output accepts."""
+
+    image: Image
+    captured_at: float
