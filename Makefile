@@ -1,0 +1,30 @@
+# `make demo` and `make test` set up all they need; once that is done they start at once.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/runtime-ready
+	$(BIN)/python run.py demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo.mp4
+
+.venv/runtime-ready: requirements.txt .ci/system-libraries
+	@PYTHON="$(PYTHON)" .ci/system-libraries
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@echo "Installing the Python packages into .venv (minutes and a few gigabytes the first time) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev-ready: .venv/runtime-ready requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,31 @@
+"""Where things are: what came with the app, and what the user added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def _shipped(name: str) -> Path:
+    """A folder that came with the app: beside the package in a checkout, inside it once installed."""
+    if (PACKAGE.parent / "setup.cfg").is_file():
+        return PACKAGE.parent / name
+    return PACKAGE / "bundled" / name
+
+
+def model_folders() -> tuple[Path, ...]:
+    """The folders that hold bundles, in the order in which a name is looked up. They need not exist."""
+    return (_shipped("models"), user_models())
+
+
+def user_models() -> Path:
+    """Where imported and fetched bundles go. It need not exist yet."""
+    return platformdirs.user_data_path("avatar-app", appauthor=False) / "models"
+
+
+def assets_folder() -> Path:
+    """Icon, avatars and the demo clip."""
+    return _shipped("assets")
