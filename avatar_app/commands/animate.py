@@ -1,0 +1,147 @@
+"""``animate``: a photo and a clip in, a video of the photo moving like the clip out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from avatar_app.bundle import Bundle, open_bundle
+from avatar_app.engines.open import open_engine
+from avatar_app.errors import OutputError
+from avatar_app.faces import FaceDetector
+from avatar_app.files import reason, require_writable
+from avatar_app.pipeline.clip import CROPS, Report, Wishes, animate_clip
+from avatar_app.pipeline.smooth import STRENGTHS
+from avatar_app.portrait import read_portrait
+from avatar_app.video import Clip, read_clip
+
+DEFAULT_MODEL = "lite"
+
+SIZES = range(64, 2049)
+
+Item = TypeVar("Item")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("files")
+    files.add_argument("--avatar", type=Path, required=True, metavar="PHOTO", help="the photo to bring to life")
+    files.add_argument("--driving", type=Path, required=True, metavar="CLIP", help="the video whose motion it gets")
+    files.add_argument("--output", type=Path, required=True, metavar="VIDEO", help="the result: .mp4, .m4v, .mov or .mkv")
+    files.add_argument("--json", type=Path, metavar="REPORT", help="write frames, speed and time per stage to this file")
+    add_model_arguments(parser)
+    motion = parser.add_argument_group("motion")
+    way = motion.add_mutually_exclusive_group()
+    way.add_argument("--relative", action="store_true", default=True, help="the driver's motion since the neutral frame (default)")
+    way.add_argument("--absolute", action="store_false", dest="relative", help="the driver's pose as it is; for faces that look alike")
+    motion.add_argument(
+        "--adapt-scale", action=argparse.BooleanOptionalAction, default=True, help="scale motion by the ratio of the faces' sizes (default: yes)"
+    )
+    neutral = motion.add_mutually_exclusive_group()
+    neutral.add_argument("--best-frame", type=_frame, metavar="N", help="the neutral frame of the clip, from 0 (default: the first with a face)")
+    neutral.add_argument("--find-best-frame", action="store_true", help="take the frame most like the photo as neutral")
+    motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
+    picture = parser.add_argument_group("picture and sound")
+    picture.add_argument("--crop", choices=CROPS, default="auto", help="around the face, the middle square, or all (default: auto)")
+    picture.add_argument("--size", type=_size, metavar="PIXELS", help="side of the result (default: the model's own)")
+    picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
+    picture.add_argument("--audio", action="store_true", help="keep the clip's sound")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model, and where it runs."""
+    model = parser.add_argument_group("model")
+    model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})")
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    model.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    # Cheap checks first: a wrong path should not cost the time that a model takes to open.
+    photo = read_portrait(arguments.avatar)
+    clip = read_clip(arguments.driving)
+    _require_output(arguments)
+    bundle = open_bundle(arguments.model)
+    engine = open_engine(bundle, arguments.device, arguments.threads)
+    try:
+        # A model of key points without landmarks animates anything, if the crop does not depend on a face.
+        faces = FaceDetector.open() if bundle.kind == "anchored" or arguments.crop == "auto" else None
+        report = animate_clip(engine, faces, photo, clip, arguments.output, _wishes(arguments), _progress_bar)
+        for note in report.notes:
+            print(f"note: {note}", file=sys.stderr)
+        size = arguments.size or engine.size
+        print(f"{arguments.output}: {report.frames} frames of {size} x {size} at {float(clip.fps):.4g} frames per second, by {engine.name}.")
+        print(f"Made in {report.seconds:.1f} s, {report.frames / report.seconds:.1f} frames per second.")
+        if arguments.json:
+            _write_report(arguments.json, arguments, bundle, engine.name, clip, report)
+    finally:
+        engine.close()
+    return 0
+
+
+def _wishes(arguments: argparse.Namespace) -> Wishes:
+    neutral = "best" if arguments.find_best_frame else "first" if arguments.best_frame is None else arguments.best_frame
+    return Wishes(
+        relative=arguments.relative,
+        adapt_scale=arguments.adapt_scale,
+        neutral=neutral,
+        crop=arguments.crop,
+        size=arguments.size,
+        side_by_side=arguments.side_by_side,
+        sound=arguments.audio,
+        smoothing=arguments.smoothing,
+    )
+
+
+def _require_output(arguments: argparse.Namespace) -> None:
+    for output in filter(None, (arguments.output, arguments.json)):
+        require_writable(output)
+        for given in (arguments.avatar, arguments.driving):
+            if output.exists() and output.samefile(given):
+                raise OutputError(f"The output {output} is also an input.", "Name another file, so that nothing is lost.")
+
+
+def _write_report(path: Path, arguments: argparse.Namespace, bundle: Bundle, engine: str, clip: Clip, report: Report) -> None:
+    facts = {
+        "avatar": str(arguments.avatar),
+        "driving": str(arguments.driving),
+        "output": str(arguments.output),
+        "model": bundle.name,
+        "engine": engine,
+        "frames": report.frames,
+        "clip_fps": float(clip.fps),
+        "neutral_frame": report.neutral,
+        "held_frames": report.held,
+        "seconds": round(report.seconds, 3),
+        "fps": round(report.frames / report.seconds, 2),
+        "stages_ms": report.stages_ms,
+        "notes": report.notes,
+    }
+    try:
+        path.write_text(json.dumps(facts, indent=2) + "\n")
+    except OSError as problem:
+        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
+
+
+def _progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
+    """Rate and time left, on a terminal only."""
+    return tqdm(items, desc=title, total=total, unit="frame", disable=None, dynamic_ncols=True)
+
+
+def _frame(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("frames count from 0")
+    return number
+
+
+def _size(text: str) -> int:
+    number = int(text)
+    if number not in SIZES:
+        raise argparse.ArgumentTypeError(f"{number} is not from {SIZES.start} to {SIZES.stop - 1}")
+    return number

@@ -1,0 +1,40 @@
+"""Files that the user names: said clearly when they cannot be read or written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from avatar_app.errors import AvatarError, OutputError
+
+
+def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
+    """Raise ``error`` unless ``path`` is a readable, non-empty file; ``what`` is the word for it, such as "photo"."""
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise error(f"There is no {what} {path}.", "Check the path and its spelling.") from None
+    except IsADirectoryError:
+        raise error(f"{path} is a folder, not a {what}.", f"Name one {what} file in it.") from None
+    except (OSError, ValueError) as problem:
+        raise error(f"The {what} {path} cannot be read: {reason(problem)}.", "Check its path and permissions.") from None
+    if empty:
+        raise error(f"The {what} {path} is empty (0 bytes).", "Copy or download it again.")
+
+
+def require_writable(path: Path) -> None:
+    """Raise OutputError where a file could not be put at ``path``: no such folder, no permission, not a plain file."""
+    if path.is_dir():
+        raise OutputError(f"The output {path} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"The output {path} is not a plain file.", "Name a file in a folder of yours.")
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent} for the output.", "Create it first, or name another.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The folder {path.parent} does not let you write the output {path.name}.", "Name a folder of yours.")
+
+
+def reason(problem: Exception) -> str:
+    """The short text of an operating-system error, without its number and path."""
+    return (getattr(problem, "strerror", None) or str(problem) or type(problem).__name__).rstrip(".").lower()

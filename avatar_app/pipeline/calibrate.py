@@ -1,0 +1,72 @@
+"""From the driver's key points to the pose of the photo, relative to a neutral pose or as they are. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from avatar_app.pipeline.head import HeadTransfer, Limits, Points, fit_rigid
+from avatar_app.pipeline.motion import hull_area, transfer_absolute, transfer_relative
+from avatar_app.types import KeyPoints
+
+Transfer = Callable[[KeyPoints], KeyPoints]
+"""Takes the driver's key points, gives the pose to render."""
+
+
+def motion_transfer(
+    portrait: KeyPoints, neutral: KeyPoints, *, relative: bool = True, adapt_scale: bool = True, limits: Limits | None = None
+) -> Transfer:
+    """How this driver moves this portrait.
+
+    Key points with depth are face landmarks and are moved as a head (see ``head``); others by the First Order Motion Model's rules.
+
+    Args:
+        neutral: the driver in a pose like the portrait's.
+        relative: give the portrait the driver's motion since ``neutral``; False gives it the driver's face shape and pose as they are.
+        adapt_scale: enlarge or reduce motion by the ratio of the two faces' sizes.
+        limits: how far a head may turn and shift; ignored for key points without depth.
+    """
+    if portrait.depth is None:
+        if not relative:
+            return transfer_absolute
+        return lambda driving: transfer_relative(portrait, neutral, driving, adapt_scale=adapt_scale)
+    photo, rest = in_space(portrait), in_space(neutral)
+    if relative:
+        head = HeadTransfer(photo, rest, adapt_scale=adapt_scale, limits=limits)
+        return lambda driving: _as_key_points(head(in_space(driving)))
+    # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
+    fit = fit_rigid(rest, photo)
+    head = HeadTransfer(photo, photo, limits=limits)
+    return lambda driving: _as_key_points(head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift))
+
+
+def in_space(key_points: KeyPoints) -> Points:
+    """Key points with depth as (K, 3)."""
+    if key_points.depth is None:
+        raise ValueError("key points without depth are not in space")
+    return np.concatenate([key_points.value, key_points.depth[:, None]], axis=1).astype(np.float64)
+
+
+def _as_key_points(points: Points) -> KeyPoints:
+    return KeyPoints(value=points[:, :2].astype(np.float32), depth=points[:, 2].astype(np.float32))
+
+
+def pose_distance(first: KeyPoints, second: KeyPoints) -> float:
+    """How unlike two faces are in pose and expression, free of place and size; 0 is alike."""
+    return float(np.square(_normalised(first) - _normalised(second)).sum())
+
+
+def best_frame(portrait: KeyPoints, driver: Sequence[KeyPoints | None]) -> int:
+    """Index of the driver's key points that are most like the portrait's; None entries are passed over.
+
+    Raises:
+        ValueError: all are None.
+    """
+    distances = {index: pose_distance(portrait, points) for index, points in enumerate(driver) if points is not None}
+    return min(distances, key=distances.__getitem__)
+
+
+def _normalised(key_points: KeyPoints) -> Points:
+    centered = (key_points.value - key_points.value.mean(0)).astype(np.float64)
+    return np.asarray(centered / max(np.sqrt(hull_area(key_points.value)), 1e-6))

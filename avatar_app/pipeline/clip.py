@@ -1,0 +1,243 @@
+"""A photo and a whole clip in, a video out: the offline path.
+
+    photo -> crop -> encode ------------------------.
+    clip -> read -> track, crop -> detect -> smooth -> transfer -> render -> write
+
+The clip is gone through twice: first every frame's key points are found, which are small; then, with the whole motion known,
+the neutral pose is chosen, the motion smoothed without lag, and the pictures are made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import cv2
+import numpy as np
+
+from avatar_app.engines import Engine
+from avatar_app.errors import ClipError, PortraitError
+from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
+from avatar_app.pipeline.calibrate import best_frame, motion_transfer
+from avatar_app.pipeline.smooth import STRENGTHS, smooth_track
+from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
+from avatar_app.video import Clip, ClipWriter
+
+CROPS = ("auto", "center", "none")
+"""``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture padded to a square."""
+
+SMALL_FACE = 100
+"""A portrait crop of fewer pixels a side gives a soft picture."""
+
+Item = TypeVar("Item")
+
+
+class Progress(Protocol):
+    """Passes items on while it shows how far things are."""
+
+    def __call__(self, items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]: ...
+
+
+def silent(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
+    """Shows nothing."""
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How the user wants a clip animated.
+
+    Attributes:
+        relative: give the photo the driver's motion since the neutral frame; False: the driver's pose as it is.
+        adapt_scale: scale motion by the ratio of the faces' sizes.
+        neutral: index of the driver's neutral frame, "first" for the first with a face, "best" for the most portrait-like.
+        crop: one of ``CROPS``, for photo and clip.
+        size: side of the result in pixels, None for the model's own.
+        side_by_side: show the driver's crop to the left of the result.
+        sound: copy the clip's sound.
+        smoothing: a key of ``smooth.STRENGTHS``.
+    """
+
+    relative: bool = True
+    adapt_scale: bool = True
+    neutral: int | str = "first"
+    crop: str = "auto"
+    size: int | None = None
+    side_by_side: bool = False
+    sound: bool = False
+    smoothing: str = "light"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What was seen of the driver, one entry a frame.
+
+    Attributes:
+        times: seconds since the first frame.
+        poses: key points in the square ``box``, None where there is no face.
+        box: the region of the frames in which all the key points are given.
+    """
+
+    times: list[Fraction]
+    poses: list[KeyPoints | None]
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How it went.
+
+    Attributes:
+        held: frames without a face, in which the last pose was kept.
+        neutral: index of the frame that was the neutral pose.
+        seconds: from the photo to the finished file.
+        notes: what the user should know, one sentence each.
+    """
+
+    frames: int
+    held: int
+    neutral: int
+    seconds: float
+    stages_ms: dict[str, dict[str, float]]
+    notes: list[str]
+
+
+def animate_clip(
+    engine: Engine, detector: FaceDetector | None, photo: Image, clip: Clip, output: Path, wishes: Wishes, progress: Progress = silent
+) -> Report:
+    """Make the photo move like the face in the clip.
+
+    Args:
+        detector: finds faces; None animates whatever the crop shows, for models of other things than faces.
+
+    Raises:
+        PortraitError: no face in the photo.
+        ClipError: no face in the clip or in the chosen neutral frame, or the clip is damaged.
+        OutputError: the output cannot be written; nothing is left of it.
+    """
+    begin = time.perf_counter()
+    stopwatch, notes = Stopwatch(), []
+    crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes)
+    size = wishes.size or engine.size
+    if wishes.sound and not clip.has_sound:
+        notes.append("the clip has no sound to copy")
+    with ClipWriter(output, clip.fps, (size * (1 + wishes.side_by_side), size), clip if wishes.sound else None) as writer:
+        with stopwatch.time("encode"):
+            avatar = engine.encode(crop)
+        track = track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
+        neutral = choose_neutral(avatar.key_points, track, wishes.neutral, clip)
+        held = track.poses.count(None)
+        if held:
+            notes.append(f"no face in {held} of {len(track.poses)} frames; the last pose was held there")
+        drivers = iter(clip.frames()) if wishes.side_by_side else None
+        pictures = render(engine, avatar, track, neutral, wishes, stopwatch)
+        for picture, moment in progress(zip(pictures, track.times, strict=True), "rendering", len(track.times)):
+            shown = resized(picture, size)
+            if drivers is not None:
+                shown = np.hstack([crop_picture(next(drivers), track.box, size), shown])
+            with stopwatch.time("write"):
+                writer.write(shown, moment)
+    return Report(len(track.times), held, neutral, time.perf_counter() - begin, stopwatch.summary(), notes)
+
+
+def portrait_crop(photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str]) -> Crop:
+    """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``."""
+    faces = detector.find(photo) if detector else []
+    if detector and not faces:
+        raise PortraitError("No face was found in the photo.", "Use a photo of one face, seen from the front and well lit.")
+    if not faces:
+        box = fixed_box(photo, crop)
+        return Crop(crop_picture(photo, box, size))
+    face = max(faces, key=lambda face: square_box(face).size)
+    box = square_box(face) if crop == "auto" else fixed_box(photo, crop)
+    if len(faces) > 1:
+        notes.append(f"{len(faces)} faces in the photo; the largest was taken")
+    if box.size < SMALL_FACE:
+        notes.append(f"the face in the photo is small (its crop is {box.size:.0f} pixels a side); the result will be soft")
+    return crop_face(photo, face, box, size)
+
+
+def fixed_box(image: Image, crop: str) -> Box:
+    """The square that ``center`` or ``none`` means in this picture."""
+    height, width = image.shape[:2]
+    side = max(height, width) if crop == "none" else min(height, width)
+    return Box((width - 1) / 2, (height - 1) / 2, side)
+
+
+def track_driver(engine: Engine, detector: FaceDetector | None, clip: Clip, crop: str, stopwatch: Stopwatch, progress: Progress) -> Track:
+    """Find the driver's key points in every frame. Raises ClipError if there is no face in any."""
+    tracker = FaceTracker(detector) if detector else None
+    smoother = BoxSmoother()
+    reference: Box | None = None
+    times: list[Fraction] = []
+    poses: list[KeyPoints | None] = []
+    for image, moment in progress(stopwatch.each("read", clip.timed_frames()), "tracking", clip.frame_count or None):
+        times.append(moment)
+        with stopwatch.time("track"):
+            face = tracker.track(image) if tracker else None
+            box = smoother.step(square_box(face), float(moment)) if face and crop == "auto" else fixed_box(image, crop)
+        if tracker and not face:
+            poses.append(None)
+            continue
+        with stopwatch.time("detect"):
+            seen = crop_face(image, face, box, engine.size) if face else Crop(crop_picture(image, box, engine.size))
+            reference = reference or box
+            poses.append(rebased(engine.detect(seen), box, reference))
+    if reference is None:
+        raise ClipError(f"No face was found in the clip {clip.path}.", "Use a clip of one face, seen from the front and well lit.")
+    return Track(times, poses, reference)
+
+
+def rebased(key_points: KeyPoints, box: Box, reference: Box) -> KeyPoints:
+    """Key points of one square region of a frame, as they are in another."""
+    scale = box.size / reference.size
+    offset = np.array([box.center_x - reference.center_x, box.center_y - reference.center_y]) * (2 / reference.size)
+    return KeyPoints(
+        value=(key_points.value * scale + offset).astype(np.float32),
+        jacobian=None if key_points.jacobian is None else (key_points.jacobian * scale).astype(np.float32),
+        depth=None if key_points.depth is None else (key_points.depth * scale).astype(np.float32),
+    )
+
+
+def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Clip) -> int:
+    """Index of the neutral frame. Raises ClipError if the frame asked for does not exist or shows no face."""
+    if wish == "best":
+        return best_frame(portrait, track.poses)
+    if wish == "first":
+        return next(index for index, pose in enumerate(track.poses) if pose is not None)
+    index = int(wish)
+    if not 0 <= index < len(track.poses):
+        last = len(track.poses) - 1
+        raise ClipError(f"The clip {clip.path} has no frame {index}.", f"Frames count from 0 to {last}.")
+    if track.poses[index] is None:
+        raise ClipError(f"No face was found in frame {index} of the clip {clip.path}.", "Choose another frame, or --find-best-frame.")
+    return index
+
+
+def render(engine: Engine, avatar: Avatar, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch) -> Iterator[Image]:
+    """One picture for every frame; where there is no face the last pose is held, and before the first face that first pose."""
+    poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[wishes.smoothing])
+    at_rest = poses[neutral]
+    assert at_rest is not None
+    transfer = motion_transfer(avatar.key_points, at_rest, relative=wishes.relative, adapt_scale=wishes.adapt_scale)
+    last = next(pose for pose in poses if pose is not None)
+    for pose in poses:
+        last = pose or last
+        with stopwatch.time("transfer"):
+            moved = transfer(last)
+        with stopwatch.time("render"):
+            picture = engine.render(avatar, moved)
+        yield picture
+
+
+def resized(picture: Image, size: int) -> Image:
+    """The picture with this side."""
+    if picture.shape[0] == size:
+        return picture
+    way = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)

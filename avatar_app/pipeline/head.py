@@ -1,0 +1,197 @@
+"""How a head moved and what its face did, told apart in three dimensions, and both given to another face. Pure numpy.
+
+For models whose key points are the 88 face landmarks with depth. The driver's rigid motion since its neutral pose is fitted on
+landmarks that no expression moves; what remains of the motion is the expression, in the head's own frame:
+
+    pose = rigid motion (photo + expression)
+
+All points are (88, 3): x right, y down, z away from the camera, in [-1, 1] of a square crop; depth may be weak, as long as the
+driver's and the photo's are weak alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+
+STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
+"""Nose, eye corners, forehead and upper oval, upper ends of the jaw: no lips, lids, brows or chin."""
+
+LIDS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
+"""Upper and lower lid points that face each other: two of the right eye, two of the left."""
+
+EYE_CORNERS = np.array([[36, 39], [36, 39], [42, 45], [42, 45]])
+"""The corners of the eye that each of ``LIDS`` belongs to."""
+
+LIPS = np.array([[61, 67], [62, 66], [63, 65]])
+"""Inner upper and lower lip points that face each other."""
+
+OUTER_LIPS = np.array([[50, 58], [51, 57], [52, 56]])
+"""The outer lip points that move with each of ``LIPS``."""
+
+NOSE_TOP, NOSE_BASE = 27, 33
+
+CLOSED_EYE = 0.05
+"""Gap between the lids over the eye's width at which the landmarks of a closed eye rest; open eyes have about 0.3."""
+
+CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
+"""Gap between the lips over the nose's length: closed up to the first, open as it is from the second on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a pose may go from the photo before the picture would tear; motion beyond is compressed, never cut.
+
+    Attributes:
+        yaw, pitch, roll: degrees to either side.
+        shift: of the head across the crop, in half sides.
+        scale: how much nearer or farther, as a factor.
+    """
+
+    yaw: float = 35.0
+    pitch: float = 25.0
+    roll: float = 25.0
+    shift: float = 0.35
+    scale: float = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class RigidMotion:
+    """moved = scale * rotation (still - center) + center + shift."""
+
+    scale: float
+    rotation: Points
+    center: Points
+    shift: Points
+
+    def apply(self, points: Points) -> Points:
+        return self.scale * (points - self.center) @ self.rotation.T + self.center + self.shift
+
+    def undo(self, points: Points) -> Points:
+        return (points - self.center - self.shift) @ self.rotation / self.scale + self.center
+
+
+def fit_rigid(still: Points, moved: Points) -> RigidMotion:
+    """The rotation, scale and shift that take the stable landmarks of one face nearest to another's (least squares, Umeyama 1991)."""
+    a, b = still[STABLE], moved[STABLE]
+    center_a, center_b = a.mean(0), b.mean(0)
+    a, b = a - center_a, b - center_b
+    left, singular, right = np.linalg.svd(b.T @ a)
+    mirror = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    scale = float(singular @ mirror / max((a * a).sum(), 1e-12))
+    return RigidMotion(max(scale, 1e-6), (left * mirror) @ right, center_a, center_b - center_a)
+
+
+def angles(rotation: Points) -> tuple[float, float, float]:
+    """Yaw, pitch, roll in degrees. Yaw > 0: nose to the right of the image; pitch > 0: up; roll > 0: counter-clockwise in the image."""
+    yaw = np.arctan2(-rotation[0, 2], rotation[2, 2])
+    pitch = np.arcsin(np.clip(rotation[1, 2], -1.0, 1.0))
+    roll = np.arctan2(-rotation[1, 0], rotation[1, 1])
+    return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
+
+
+def rotation_of(yaw: float, pitch: float, roll: float) -> Points:
+    """The inverse of ``angles``: first roll, then pitch, then yaw."""
+    (cy, cp, cr), (sy, sp, sr) = np.cos(np.radians([yaw, pitch, roll])), np.sin(np.radians([yaw, pitch, roll]))
+    around_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
+    around_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    around_z = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
+    return np.asarray(around_y @ around_x @ around_z)
+
+
+def compress(value: float, limit: float) -> float:
+    """``value`` as it is up to 70 % of ``limit``, then ever less, and never beyond ``limit``."""
+    knee = 0.7 * limit
+    if abs(value) <= knee:
+        return value
+    return float(np.copysign(knee + (limit - knee) * np.tanh((abs(value) - knee) / (limit - knee)), value))
+
+
+def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
+    """The same motion, kept inside the limits."""
+    yaw, pitch, roll = angles(motion.rotation)
+    rotation = rotation_of(compress(yaw, limits.yaw), compress(pitch, limits.pitch), compress(roll, limits.roll))
+    scale = float(np.exp(compress(np.log(motion.scale), np.log(limits.scale))))
+    distance = float(np.hypot(motion.shift[0], motion.shift[1]))
+    shift = motion.shift * (compress(distance, limits.shift) / distance if distance > 0 else 1.0)
+    return RigidMotion(scale, rotation, motion.center, shift)
+
+
+class HeadTransfer:
+    """Gives one photo the head motion and expression of one driver.
+
+    Args:
+        photo: the photo's landmarks, (88, 3).
+        neutral: the driver's, at rest.
+        adapt_scale: whether motion is enlarged or reduced to the photo's face size.
+        limits: how far the pose may go.
+    """
+
+    def __init__(self, photo: Points, neutral: Points, *, adapt_scale: bool = True, limits: Limits | None = None) -> None:
+        self._photo = photo
+        self._neutral = neutral
+        self._limits = limits or Limits()
+        between = fit_rigid(neutral, photo)
+        self._size = between.scale if adapt_scale else 1.0
+        self._between = between.rotation
+        self._center = photo[STABLE].mean(0)
+        self._lids = lid_gaps(neutral)
+
+    def __call__(self, driver: Points) -> Points:
+        """The photo's landmarks in the pose to render."""
+        motion = fit_rigid(self._neutral, driver)
+        at_rest = motion.undo(driver)
+        expression = (at_rest - self._neutral) @ self._between.T * self._size
+        face = self._photo + expression
+        face = open_lids(face, self._photo, lid_opening(lid_gaps(at_rest), self._lids))
+        face = close_lips(face, lip_closure(at_rest))
+        return within(RigidMotion(motion.scale, motion.rotation, self._center, motion.shift * self._size), self._limits).apply(face)
+
+
+def lid_gaps(face: Points) -> Points:
+    """(4,) distances between the ``LIDS`` over the width of their eye."""
+    gap = np.linalg.norm(face[LIDS[:, 0]] - face[LIDS[:, 1]], axis=-1)
+    width = np.linalg.norm(face[EYE_CORNERS[:, 0]] - face[EYE_CORNERS[:, 1]], axis=-1)
+    return np.asarray(gap / np.maximum(width, 1e-6))
+
+
+def lid_opening(gaps: Points, neutral_gaps: Points) -> Points:
+    """(4,) how open the lids are: 0 shut, 1 as at rest, at most 1.5."""
+    return np.clip((gaps - CLOSED_EYE) / np.maximum(neutral_gaps - CLOSED_EYE, 0.05), 0.0, 1.5)
+
+
+def open_lids(face: Points, photo: Points, opening: Points) -> Points:
+    """The face with its upper lids where they belong: the photo's own gap times ``opening``, so that shut eyes shut whoever's they are."""
+    upper, lower = LIDS.T
+    direction = photo[upper] - photo[lower]
+    direction /= np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
+    width = np.linalg.norm(photo[EYE_CORNERS[:, 0]] - photo[EYE_CORNERS[:, 1]], axis=-1)
+    own = lid_gaps(photo)
+    gap = np.where(own > CLOSED_EYE, CLOSED_EYE + (own - CLOSED_EYE) * opening, own)  # eyes shut in the photo stay so
+    face = face.copy()
+    face[upper] = face[lower] + direction * (gap * width)[:, None]
+    return face
+
+
+def lip_closure(driver: Points) -> float:
+    """1 where the driver's lips touch, 0 where they are clearly apart."""
+    gap = max(np.linalg.norm(driver[upper] - driver[lower]) for upper, lower in LIPS)
+    nose = max(float(np.linalg.norm(driver[NOSE_TOP] - driver[NOSE_BASE])), 1e-6)
+    return float(np.clip((PARTED_MOUTH - gap / nose) / (PARTED_MOUTH - CLOSED_MOUTH), 0.0, 1.0))
+
+
+def close_lips(face: Points, closure: float) -> Points:
+    """The face with its lips brought together by the share ``closure``, and never through each other."""
+    up = face[NOSE_TOP] - face[NOSE_BASE]
+    up = up / max(float(np.linalg.norm(up)), 1e-6)
+    face = face.copy()
+    for inner, outer in zip(LIPS, OUTER_LIPS, strict=True):
+        gap = float((face[inner[0]] - face[inner[1]]) @ up)
+        change = max(gap, 0.0) * (1.0 - closure) - gap
+        face[[inner[0], outer[0]]] += up * change / 2
+        face[[inner[1], outer[1]]] -= up * change / 2
+    return face

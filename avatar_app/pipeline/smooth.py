@@ -1,0 +1,108 @@
+"""Steadier key points: the One-Euro filter (Casiez et al. 2012). Slow motion is smoothed, fast motion passes. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.types import KeyPoints
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """Attributes:
+    cutoff: in Hz for a value at rest; lower is steadier.
+    speed_gain: Hz added for each half side per second of speed; higher lags less.
+    speed_cutoff: in Hz, for the speed itself.
+    """
+
+    cutoff: float
+    speed_gain: float
+    speed_cutoff: float = 3.0
+
+
+STRENGTHS = {"off": None, "light": Smoothing(4.0, 30.0), "strong": Smoothing(1.2, 12.0)}
+"""What a user can choose."""
+
+
+class OneEuro:
+    """Filters arrays of one shape that arrive over time; state is kept here, one filter for one signal."""
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        self._smoothing = smoothing
+        self._value: Values | None = None
+        self._speed: Values = np.zeros(())
+        self._time = 0.0
+
+    def step(self, value: Values, time: float) -> Values:
+        """The smoothed value at ``time`` in seconds, which must grow."""
+        if self._value is None:
+            self._value, self._speed = value, np.zeros_like(value)
+        else:
+            gap = max(time - self._time, 1e-6)
+            speed = (value - self._value) / gap
+            self._speed = self._speed + _share(self._smoothing.speed_cutoff, gap) * (speed - self._speed)
+            cutoff = self._smoothing.cutoff + self._smoothing.speed_gain * np.abs(self._speed)
+            self._value = self._value + _share(cutoff, gap) * (value - self._value)
+        self._time = time
+        return self._value
+
+
+def _share(cutoff: float | Values, gap: float) -> Values:
+    """The share of a new value that a low-pass filter of ``cutoff`` Hz takes after ``gap`` seconds."""
+    return np.asarray(1.0 / (1.0 + 1.0 / (2.0 * np.pi * np.asarray(cutoff) * gap)))
+
+
+def smooth_track(track: Sequence[KeyPoints | None], times: Sequence[float], smoothing: Smoothing | None) -> list[KeyPoints | None]:
+    """A whole clip's key points, smoothed without lag: the mean of a pass forwards and one backwards.
+
+    Args:
+        track: None where there is no face; each stretch of faces is smoothed by itself.
+        times: seconds, growing, one for each entry.
+        smoothing: None changes nothing.
+    """
+    smoothed = list(track)
+    if smoothing is None:
+        return smoothed
+    for start, stop in _stretches(track):
+        values = np.stack([_flat(points) for points in track[start:stop] if points is not None])
+        stamps = np.array(times[start:stop])
+        forwards = _filtered(values, stamps, smoothing)
+        backwards = _filtered(values[::-1], stamps[-1] - stamps[::-1], smoothing)[::-1]
+        for index, value in enumerate((forwards + backwards) / 2, start):
+            like = track[index]
+            smoothed[index] = None if like is None else _unflat(value, like)
+    return smoothed
+
+
+def _filtered(values: Values, times: Values, smoothing: Smoothing) -> Values:
+    one_euro = OneEuro(smoothing)
+    return np.stack([one_euro.step(value, float(time)) for value, time in zip(values, times, strict=True)])
+
+
+def _stretches(track: Sequence[KeyPoints | None]) -> list[tuple[int, int]]:
+    """(start, stop) of each run of entries that are not None."""
+    present = np.array([False, *(points is not None for points in track), False])
+    edges = np.flatnonzero(present[1:] != present[:-1])
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _flat(points: KeyPoints) -> Values:
+    parts = [part.ravel() for part in (points.value, points.jacobian, points.depth) if part is not None]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _unflat(values: Values, like: KeyPoints) -> KeyPoints:
+    values32 = values.astype(np.float32)
+    parts, at = [], 0
+    for part in (like.value, like.jacobian, like.depth):
+        parts.append(None if part is None else values32[at : at + part.size].reshape(part.shape))
+        at += 0 if part is None else part.size
+    value, jacobian, depth = parts
+    assert value is not None
+    return KeyPoints(value, jacobian, depth)

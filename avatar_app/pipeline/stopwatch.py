@@ -1,0 +1,46 @@
+"""How long each stage takes."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+
+Item = TypeVar("Item")
+
+
+class Stopwatch:
+    """Collects the durations of named stages, in milliseconds, in the order in which the stages are first seen."""
+
+    def __init__(self) -> None:
+        self._durations: dict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Time the body of a ``with``; a body that raises does not count."""
+        start = time.perf_counter()
+        yield
+        self._durations[stage].append((time.perf_counter() - start) * 1000)
+
+    def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
+        """Pass items on and time how long each takes to come."""
+        source = iter(items)
+        while True:
+            start = time.perf_counter()
+            try:
+                item = next(source)
+            except StopIteration:
+                return
+            self._durations[stage].append((time.perf_counter() - start) * 1000)
+            yield item
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Stage -> {"p50", "p95"} in milliseconds."""
+        return {
+            stage: {"p50": round(float(np.percentile(values, 50)), 3), "p95": round(float(np.percentile(values, 95)), 3)}
+            for stage, values in self._durations.items()
+        }
