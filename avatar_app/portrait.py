@@ -55,10 +55,8 @@ def read_portrait(path: str | Path) -> Image:
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
     """8-bit RGB of a picture of any mode."""
-    if picture.mode.startswith("I") or picture.mode == "F":  # grey of 16 or 32 bits
-        values = np.asarray(picture, np.float64)
-        scale = 1 if values.max() <= 255 else 65535 / 255
-        return PIL.Image.fromarray((values / scale).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode.startswith("I"):  # grey of 16 bits, which Pillow may hold in 32
+        return PIL.Image.fromarray((np.asarray(picture, np.float64) / 257).clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         return PIL.Image.alpha_composite(PIL.Image.new("RGBA", picture.size, (*GROUND, 255)), picture).convert("RGB")

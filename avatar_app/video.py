@@ -155,6 +155,7 @@ class ClipWriter:
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         try:
+            self._part.touch()  # shows at once whether the folder can be written; FFmpeg opens the file with the first picture
             self._container = av.open(str(self._part), "w", format=SUFFIXES[self.path.suffix.lower()], options={"movflags": "faststart"})
             self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
             self._stream.width, self._stream.height = self._even
@@ -162,7 +163,8 @@ class ClipWriter:
             self._stream.codec_context.time_base = Fraction(1, 90_000)
             self._sound = _Sound(sound_from, self._container) if sound_from and sound_from.has_sound else None
         except (av.FFmpegError, OSError) as problem:
-            self._part.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._part.unlink()
             raise self._failed(problem) from None
 
     def write(self, image: Image, time: Fraction) -> None:
@@ -217,7 +219,7 @@ class _Sound:
         source = self._input.streams.audio[0]
         pictures = self._input.streams.video[0]
         offset = (pictures.start_time or 0) * (pictures.time_base or Fraction(0))
-        self._copied = source.codec_context.name in COPIED_SOUND
+        self._copied = source.codec_context.codec.canonical_name in COPIED_SOUND
         if self._copied:
             self._stream = output.add_stream_from_template(source)
         else:

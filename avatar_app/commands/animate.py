@@ -39,11 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     way = motion.add_mutually_exclusive_group()
     way.add_argument("--relative", action="store_true", default=True, help="the driver's motion since the neutral frame (default)")
     way.add_argument("--absolute", action="store_false", dest="relative", help="the driver's pose as it is; for faces that look alike")
-    motion.add_argument(
-        "--adapt-scale", action=argparse.BooleanOptionalAction, default=True, help="scale motion by the ratio of the faces' sizes (default: yes)"
-    )
+    yes_or_no = argparse.BooleanOptionalAction
+    motion.add_argument("--adapt-scale", action=yes_or_no, default=True, help="scale motion to the photo's face (default: yes)")
     neutral = motion.add_mutually_exclusive_group()
-    neutral.add_argument("--best-frame", type=_frame, metavar="N", help="the neutral frame of the clip, from 0 (default: the first with a face)")
+    neutral.add_argument("--best-frame", type=_frame, metavar="N", help="the clip's neutral frame, from 0 (default: the first with a face)")
     neutral.add_argument("--find-best-frame", action="store_true", help="take the frame most like the photo as neutral")
     motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
     picture = parser.add_argument_group("picture and sound")
@@ -56,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and where it runs."""
     model = parser.add_argument_group("model")
-    model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})")
+    what = f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
+    model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=what)
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     model.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
 
@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
         size = arguments.size or engine.size
-        print(f"{arguments.output}: {report.frames} frames of {size} x {size} at {float(clip.fps):.4g} frames per second, by {engine.name}.")
-        print(f"Made in {report.seconds:.1f} s, {report.frames / report.seconds:.1f} frames per second.")
+        print(f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {size} pixels, by {engine.name}")
+        print(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
         if arguments.json:
             _write_report(arguments.json, arguments, bundle, engine.name, clip, report)
     finally:

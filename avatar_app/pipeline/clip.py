@@ -121,7 +121,8 @@ def animate_clip(
         OutputError: the output cannot be written; nothing is left of it.
     """
     begin = time.perf_counter()
-    stopwatch, notes = Stopwatch(), []
+    stopwatch = Stopwatch()
+    notes: list[str] = []
     crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes)
     size = wishes.size or engine.size
     if wishes.sound and not clip.has_sound:
@@ -177,26 +178,28 @@ def track_driver(engine: Engine, detector: FaceDetector | None, clip: Clip, crop
     times: list[Fraction] = []
     poses: list[KeyPoints | None] = []
     for image, moment in progress(stopwatch.each("read", clip.timed_frames()), "tracking", clip.frame_count or None):
+        gap = float(moment - times[-1]) if times else 0.0
         times.append(moment)
         with stopwatch.time("track"):
             face = tracker.track(image) if tracker else None
-            box = smoother.step(square_box(face), float(moment)) if face and crop == "auto" else fixed_box(image, crop)
+            box = smoother.follow(square_box(face), gap) if face and crop == "auto" else fixed_box(image, crop)
         if tracker and not face:
             poses.append(None)
             continue
         with stopwatch.time("detect"):
             seen = crop_face(image, face, box, engine.size) if face else Crop(crop_picture(image, box, engine.size))
             reference = reference or box
-            poses.append(rebased(engine.detect(seen), box, reference))
+            poses.append(rebased(engine.detect(seen), box, reference, engine.size))
     if reference is None:
         raise ClipError(f"No face was found in the clip {clip.path}.", "Use a clip of one face, seen from the front and well lit.")
     return Track(times, poses, reference)
 
 
-def rebased(key_points: KeyPoints, box: Box, reference: Box) -> KeyPoints:
-    """Key points of one square region of a frame, as they are in another."""
+def rebased(key_points: KeyPoints, box: Box, reference: Box, side: int) -> KeyPoints:
+    """Key points of a crop of ``box`` with ``side`` pixels, as they are in a crop of ``reference``."""
     scale = box.size / reference.size
-    offset = np.array([box.center_x - reference.center_x, box.center_y - reference.center_y]) * (2 / reference.size)
+    unit = 2 / reference.size * side / (side - 1)  # of the crop's coordinates to a pixel of the frame
+    offset = np.array([box.center_x - reference.center_x, box.center_y - reference.center_y]) * unit
     return KeyPoints(
         value=(key_points.value * scale + offset).astype(np.float32),
         jacobian=None if key_points.jacobian is None else (key_points.jacobian * scale).astype(np.float32),
