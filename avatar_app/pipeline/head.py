@@ -33,6 +33,8 @@ LIPS = np.array([[61, 67], [62, 66], [63, 65]])
 OUTER_LIPS = np.array([[50, 58], [51, 57], [52, 56]])
 """The outer lip points that move with each of ``LIPS``."""
 
+MOUTH_CORNERS = np.array([48, 54])
+
 NOSE_TOP, NOSE_BASE = 27, 33
 
 CLOSED_EYE = 0.05
@@ -186,12 +188,13 @@ def lip_closure(driver: Points) -> float:
 
 def close_lips(face: Points, closure: float) -> Points:
     """The face with its lips brought together by the share ``closure``, and never through each other."""
-    up = face[NOSE_TOP] - face[NOSE_BASE]
+    up = face[EYE_CORNERS].mean((0, 1)) - face[MOUTH_CORNERS].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
     face = face.copy()
     for inner, outer in zip(LIPS, OUTER_LIPS, strict=True):
-        gap = float((face[inner[0]] - face[inner[1]]) @ up)
-        change = max(gap, 0.0) * (1.0 - closure) - gap
-        face[[inner[0], outer[0]]] += up * change / 2
-        face[[inner[1], outer[1]]] -= up * change / 2
+        between = face[inner[0]] - face[inner[1]]
+        crossed = min(float(between @ up), 0.0) * up
+        change = (between - crossed) * (1.0 - closure) - between
+        face[[inner[0], outer[0]]] += change / 2
+        face[[inner[1], outer[1]]] -= change / 2
     return face

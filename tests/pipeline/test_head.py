@@ -1,0 +1,120 @@
+"""Head motion and expression are told apart, and reach another face in its own proportions."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avatar_app.pipeline import head
+from avatar_app.pipeline.head import HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
+from tests.heads import lid_gap, lip_gap, make_head, open_mouth
+
+FACEDATA = Path(__file__).parents[2].parent / "shared" / "facedata"
+
+WIDE = Limits(yaw=170, pitch=85, roll=170, shift=10, scale=10)
+
+
+def moved(
+    face: Points, yaw: float = 0, pitch: float = 0, roll: float = 0, scale: float = 1, shift: tuple[float, float, float] = (0, 0, 0)
+) -> Points:
+    center = face[head.STABLE].mean(0)
+    return RigidMotion(scale, rotation_of(yaw, pitch, roll), center, np.array(shift, float)).apply(face)
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "roll"), list(itertools.product((-40, 0, 25), (-20, 0, 30), (-35, 0, 15))))
+def test_angles_are_found_whatever_the_face_does(yaw: float, pitch: float, roll: float) -> None:
+    rest = make_head()
+    motion = fit_rigid(rest, moved(open_mouth(rest, 0.2), yaw, pitch, roll, 1.2, (0.1, -0.2, 0.05)))
+    np.testing.assert_allclose(angles(motion.rotation), (yaw, pitch, roll), atol=1e-6)
+    assert motion.scale == pytest.approx(1.2)
+    np.testing.assert_allclose(motion.undo(motion.apply(rest)), rest, atol=1e-9)
+
+
+def test_signs_of_the_angles() -> None:
+    rest = make_head()
+    tip, chin = 30, 8
+    assert moved(rest, yaw=20)[tip, 0] > rest[tip, 0]  # nose to the right of the image
+    assert moved(rest, pitch=20)[tip, 1] < rest[tip, 1]  # nose up
+    assert moved(rest, roll=20)[chin, 0] > rest[chin, 0]  # counter-clockwise: the chin swings to the right
+
+
+def test_at_rest_the_photo_stays_as_it_is() -> None:
+    photo = moved(make_head(mouth=0.02, lids=0.07), yaw=10, scale=0.8)
+    transfer = HeadTransfer(photo, make_head())
+    np.testing.assert_allclose(transfer(make_head())[:, :2], photo[:, :2], atol=0.02)
+
+
+def test_own_motion_is_reproduced() -> None:
+    rest = make_head(mouth=0.05)
+    driver = moved(open_mouth(rest, 0.1), yaw=15, pitch=-10, roll=5, scale=1.05, shift=(0.05, 0.02, 0))
+    np.testing.assert_allclose(HeadTransfer(rest, rest)(driver), driver, atol=1e-6)
+
+
+def test_head_turn_and_mouth_reach_a_turned_photo_of_another_size() -> None:
+    photo = moved(make_head(mouth=0.02), yaw=-15, roll=10, scale=0.7, shift=(0.1, 0.1, 0))
+    transfer = HeadTransfer(photo, make_head(mouth=0.02), limits=WIDE)
+    pose = transfer(moved(open_mouth(make_head(mouth=0.02), 0.15), yaw=20))
+    turned = fit_rigid(photo, pose)
+    np.testing.assert_allclose(angles(turned.rotation), (20, 0, 0), atol=0.5)
+    assert lip_gap(pose) - lip_gap(photo) == pytest.approx(0.7 * 0.15, rel=0.1)
+
+
+def test_size_is_not_adapted_on_request() -> None:
+    photo = moved(make_head(mouth=0.02), scale=0.5)
+    wide = HeadTransfer(photo, make_head(mouth=0.02), adapt_scale=False)(open_mouth(make_head(mouth=0.02), 0.15))
+    assert lip_gap(wide) - lip_gap(photo) == pytest.approx(0.15, rel=0.1)
+
+
+def test_closed_stays_closed() -> None:
+    smiling, neutral = make_head(mouth=0.06, lids=0.06), make_head(mouth=0.05)
+    shut = HeadTransfer(smiling, neutral)(make_head(mouth=0.001, lids=0.2 * head.CLOSED_EYE))
+    assert lip_gap(shut) < 0.003
+    assert lid_gap(shut) < 1.5 * 0.2 * head.CLOSED_EYE
+    crossing = HeadTransfer(make_head(mouth=0.01), make_head(mouth=0.15))(make_head(mouth=0.02))
+    assert (crossing[head.LIPS[:, 1], 1] >= crossing[head.LIPS[:, 0], 1] - 1e-3).all()
+
+
+def test_lids_close_by_the_same_share() -> None:
+    narrow = make_head(lids=0.05)
+    half = HeadTransfer(narrow, make_head(lids=0.11))(make_head(lids=0.06))
+    assert lid_gap(half) == pytest.approx(0.03, abs=0.003)
+
+
+def test_extreme_poses_stay_within_the_limits() -> None:
+    rest, limits = make_head(), Limits()
+    pose = HeadTransfer(rest, rest)(moved(rest, yaw=70, pitch=50, roll=-60, scale=2.5, shift=(1.5, -1, 0)))
+    motion = fit_rigid(rest, pose)
+    yaw, pitch, roll = angles(motion.rotation)
+    assert 0.9 * limits.yaw < yaw <= limits.yaw
+    assert 0.9 * limits.pitch < pitch <= limits.pitch
+    assert -limits.roll <= roll < -0.9 * limits.roll
+    assert motion.scale <= limits.scale
+    assert np.hypot(*motion.shift[:2]) <= limits.shift
+
+
+def test_compress_is_exact_in_the_middle_and_grows() -> None:
+    values = [compress(value, 10.0) for value in np.linspace(-40, 40, 81)]
+    assert compress(6.5, 10.0) == 6.5
+    assert all(after >= before for before, after in itertools.pairwise(values))
+    assert max(np.abs(values)) <= 10
+
+
+@pytest.mark.skipif(not FACEDATA.is_dir(), reason="needs the labelled clips")
+def test_angles_follow_the_labels_of_real_clips() -> None:
+    with (FACEDATA / "manifest.csv").open() as file:
+        stems = [row["stem"] for row in csv.DictReader(file) if row["split"] == "val" and row["type"] != "still"]
+    assert stems
+    for stem in stems:
+        labels = np.load(FACEDATA / "labels" / f"{stem}.npz")
+        flat = labels["points"][labels["ok"]] / 65535 * 3 - 1.5
+        points = np.concatenate([flat, labels["z"][labels["ok"]].astype(float)[..., None] * 2], -1)
+        pose = labels["pose"][labels["ok"]].astype(float)
+        turns = np.array([rotation_of(*row[:3]) for row in pose])
+        expected = np.array([angles(turn @ turns[0].T) for turn in turns])
+        found = np.array([angles(fit_rigid(points[0], face).rotation) for face in points])
+        for axis in range(3):
+            assert np.corrcoef(expected[:, axis], found[:, axis])[0, 1] > 0.97, (stem, axis)
