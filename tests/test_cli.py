@@ -1,0 +1,137 @@
+"""The command line: one line for an error, the right exit code, and nothing loaded that is not needed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from avatar_app import __version__, cli
+from avatar_app.cli import main
+from avatar_app.errors import AvatarError
+
+ROOT = Path(__file__).parents[1]
+
+StandIn = Callable[..., None]
+"""Puts a command in place of the real ones, which raises the error given."""
+
+
+class Command:
+    """Stands in for a module of ``avatar_app.commands``."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self._error = error
+
+    def add_arguments(self, parser: object) -> None:
+        pass
+
+    def run(self, arguments: object) -> int:
+        if self._error:
+            raise self._error
+        return 1
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    def use(error: BaseException | None = None) -> None:
+        monkeypatch.setitem(sys.modules, "avatar_app.commands.demo", Command(error))  # type: ignore[arg-type]
+
+    return use
+
+
+def test_without_a_command_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in cli.COMMANDS)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.strip() == f"avatar-app {__version__}"
+
+
+def test_every_command_exists_and_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in cli.COMMANDS:
+        with pytest.raises(SystemExit) as caught:
+            main([name, "--help"])
+        assert caught.value.code == 0
+        assert "options:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["dance", "animate", "animate --size 1", "animate --best-frame -1", "demo --model"])
+def test_wrong_arguments_take_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(line.split())
+    assert caught.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert "--help" in printed.err
+
+
+def test_user_error_takes_one_line(stand_in: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    stand_in(AvatarError("The door is closed.", "Open it."))
+    assert main(["demo"]) == 2
+    assert capsys.readouterr() == ("", "error: The door is closed. Open it.\n")
+
+
+def test_codes_of_commands_and_interruption(stand_in: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    stand_in()
+    assert main(["demo"]) == 1
+    stand_in(KeyboardInterrupt())
+    assert main(["demo"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
+    stand_in(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        main(["demo"])
+
+
+def start(code: str) -> subprocess.Popen[str]:
+    """A process of its own that runs ``main`` with a stand-in for the demo command."""
+    script = f"""
+import sys, types
+from avatar_app import cli
+def run(arguments):
+    {code}
+sys.modules["avatar_app.commands.demo"] = types.SimpleNamespace(add_arguments=lambda parser: None, run=run)
+sys.argv[1:] = ["demo"]
+sys.exit(cli.main())
+"""
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_from_outside(stop: signal.Signals) -> None:
+    with start("print('ready', flush=True); import time; time.sleep(60)") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(stop)
+        assert process.communicate() == ("", "")
+    assert process.returncode == 130
+
+
+def test_reader_that_goes_away_is_no_error() -> None:
+    with start("print('x' * 10**7); return 0") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+def test_run_py_starts_without_heavy_libraries() -> None:
+    code = "import runpy, sys; sys.argv = ['run.py']; sys.modules.update(torch=None, cv2=None); runpy.run_path('run.py', None, '__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "animate" in done.stdout
