@@ -1,0 +1,178 @@
+"""Where the landmark network looks: an upright square region around a face, and pictures cut from it. numpy and OpenCV only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.types import Array, Box, Crop, Face, Image
+
+REGION_SCALE = 1.4
+"""Side of the region over the face's height (top of forehead to chin)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rotated square of a picture.
+
+    Attributes:
+        x, y: its centre in pixels; the centre of the first pixel is 0.
+        side: in pixels.
+        roll: angle of its own x axis in the picture, radians, clockwise as seen.
+    """
+
+    x: float
+    y: float
+    side: float
+    roll: float
+
+    def axes(self) -> npt.NDArray[np.float64]:
+        """(2, 2): its x axis and y axis as half sides in pixels."""
+        cosine, sine = np.cos(self.roll), np.sin(self.roll)
+        return np.array([[cosine, sine], [-sine, cosine]]) * (self.side / 2)
+
+
+def region_of(points: Array) -> Region:
+    """The upright square around 88 landmarks (88, 2 or 3) in pixels."""
+    flat = points[:, :2].astype(np.float64)
+    across = flat[45] - flat[36]
+    roll = float(np.arctan2(across[1], across[0]))
+    turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    upright = flat @ turn.T
+    low, high = upright.min(0), upright.max(0)
+    x, y = (low + high) / 2 @ turn
+    return Region(float(x), float(y), float(max(high - low) * REGION_SCALE), roll)
+
+
+def to_picture(local: Array, region: Region) -> Array:
+    """Landmarks (..., 3) from [-1, 1] of a region (edge to edge) to pixels of the picture; z keeps its direction."""
+    position = local[..., :2] @ region.axes() + np.array([region.x, region.y])
+    return np.concatenate([position, local[..., 2:] * (region.side / 2)], -1).astype(np.float32)
+
+
+def to_region(points: Array, region: Region) -> Array:
+    """The inverse of :func:`to_picture`."""
+    position = (points[..., :2] - np.array([region.x, region.y])) @ np.linalg.inv(region.axes())
+    return np.concatenate([position, points[..., 2:] / (region.side / 2)], -1).astype(np.float32)
+
+
+def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLICATE) -> Image:
+    """The region as an upright square picture of ``side`` pixels; large regions are shrunk first, so that nothing aliases."""
+    ratio = region.side / side
+    if ratio > 2:
+        image, region = _shrunk(image, region, ratio)
+    pixel = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
+    matrix = region.axes().T @ pixel
+    matrix[:, 2] += (region.x, region.y)
+    out = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+    return np.asarray(out, np.uint8)
+
+
+def _shrunk(image: Image, region: Region, ratio: float) -> tuple[Image, Region]:
+    """The part of a picture that the region needs, at about the wanted resolution."""
+    reach = region.side * 0.75
+    height, width = image.shape[:2]
+    left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
+    right, bottom = min(width, int(region.x + reach) + 2), min(height, int(region.y + reach) + 2)
+    if right - left < 2 or bottom - top < 2:
+        return image, region
+    part = image[top:bottom, left:right]
+    size = (max(1, round(part.shape[1] / ratio)), max(1, round(part.shape[0] / ratio)))
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    scale_x, scale_y = size[0] / part.shape[1], size[1] / part.shape[0]
+    moved = Region(
+        (region.x - left + 0.5) * scale_x - 0.5, (region.y - top + 0.5) * scale_y - 0.5, region.side * (scale_x + scale_y) / 2, region.roll
+    )
+    return np.asarray(small, np.uint8), moved
+
+
+FACE_SHARE = 0.5
+"""Height of the face (top of forehead to chin) over the side of a square crop, as in the training data."""
+FACE_MIDDLE = 0.515
+"""Where the middle of the landmarks' upright box sits in that crop, from its top edge."""
+
+
+def square_box(face: Face) -> Box:
+    """The square crop around a face, framed like the training data's."""
+    low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
+    height = float(np.linalg.norm(face.points[78, :2] - face.points[8, :2]))
+    # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal) keeps the box from shrinking.
+    size = max(height, float(high[0] - low[0]) / 0.95) / FACE_SHARE
+    middle = (low + high) / 2
+    return Box(float(middle[0]), float(middle[1] - (FACE_MIDDLE - 0.5) * size), size)
+
+
+class BoxSmoother:
+    """A crop box that follows a face over a clip as an unhurried camera operator would.
+
+    Small movements of the head stay movements within the crop. Only what leaves a dead zone moves the box, softly.
+
+    Args:
+        shift: half-width of the dead zone as a share of the box.
+        zoom: how much larger or smaller the face may get before the box follows, as a logarithm.
+        pace: seconds in which the box makes up for most of what left the dead zone.
+    """
+
+    def __init__(self, shift: float = 0.1, zoom: float = 0.15, pace: float = 0.5) -> None:
+        self._shift, self._zoom, self._pace = shift, zoom, pace
+        self._box: Box | None = None
+
+    def reset(self) -> None:
+        """Forget the box, as after a cut."""
+        self._box = None
+
+    def follow(self, box: Box, seconds: float) -> Box:
+        """The smoothed box for a frame whose own box is ``box``, ``seconds`` after the frame before."""
+        old = self._box
+        if old is None or np.hypot(box.center_x - old.center_x, box.center_y - old.center_y) > 0.6 * old.size:
+            self._box = box
+            return box
+        share = 1 - float(np.exp(-seconds / self._pace))
+        zoom = _beyond(float(np.log(box.size / old.size)), self._zoom)
+        size = old.size * float(np.exp(share * zoom))
+        x = old.center_x + share * old.size * _beyond((box.center_x - old.center_x) / old.size, self._shift)
+        y = old.center_y + share * old.size * _beyond((box.center_y - old.center_y) / old.size, self._shift)
+        self._box = Box(x, y, size)
+        return self._box
+
+
+def _beyond(value: float, zone: float) -> float:
+    """What of a value lies outside a dead zone."""
+    return float(np.sign(value) * max(0.0, abs(value) - zone))
+
+
+def crop_picture(image: Image, box: Box, size: int) -> Image:
+    """The box of a picture as (size, size, 3). Beyond the picture's edges its last pixels go on, blurred."""
+    region = Region(box.center_x, box.center_y, box.size, 0.0)
+    crop = cut(image, region, size)
+    half = box.size / 2
+    height, width = image.shape[:2]
+    if (
+        box.center_x - half >= -0.5
+        and box.center_y - half >= -0.5
+        and box.center_x + half <= width - 0.5
+        and box.center_y + half <= height - 0.5
+    ):
+        return crop
+    place = (np.arange(size) + 0.5) * (box.size / size) - half
+    inside_x = _depth(place + box.center_x, width) * (size / box.size)
+    inside_y = _depth(place + box.center_y, height) * (size / box.size)
+    outside = np.clip(-np.minimum(inside_x[None], inside_y[:, None]) / (0.03 * size), 0, 1)[..., None].astype(np.float32)
+    soft = cv2.GaussianBlur(crop, (0, 0), 0.04 * size)
+    return np.asarray(crop * (1 - outside) + soft * outside + 0.5, np.uint8)
+
+
+def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.float64]:
+    """How far inside 0..length - 1 positions are, in pixels; negative outside."""
+    return np.asarray(np.minimum(position, length - 1 - position), np.float64)
+
+
+def crop_face(image: Image, face: Face, box: Box, size: int) -> Crop:
+    """The box of a picture with the face's landmarks in [-1, 1] of the crop, corner pixel centres at -1 and 1."""
+    scale = size / box.size
+    column = (face.points[:, :2] - np.array([box.center_x, box.center_y])) * scale + size / 2 - 0.5
+    landmarks = np.concatenate([2 * column / (size - 1) - 1, face.points[:, 2:] * (2 * scale / (size - 1))], 1)
+    return Crop(crop_picture(image, box, size), landmarks.astype(np.float32))

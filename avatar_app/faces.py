@@ -1,0 +1,235 @@
+"""Find faces in any picture and follow one through a video. ONNX Runtime on the CPU, whatever the motion model runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from avatar_app.engines.onnx_session import open_session
+from avatar_app.errors import BundleError, EngineError
+from avatar_app.face_geometry import (
+    REGION_SCALE,
+    BoxSmoother,
+    Region,
+    crop_face,
+    crop_picture,
+    cut,
+    region_of,
+    square_box,
+    to_picture,
+)
+from avatar_app.paths import model_folders
+from avatar_app.types import Array, Face, Image
+
+__all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "second_opinion", "square_box"]
+
+SIDE = 192
+STRIDE = 8
+MAYBE = 0.25
+"""The finder's score from which a place is worth a look by the landmark network."""
+PRESENT = 0.5
+"""The landmark network's score from which a region shows a face."""
+LOST = 0.3
+"""While following, a face may drop to this before it is searched for again."""
+FEW = 8
+"""At most so many candidates are looked at in one pass over a picture."""
+
+
+class FaceDetector:
+    """The two face networks. Not thread-safe."""
+
+    def __init__(self, finder: Any, landmarks: Any) -> None:
+        self._finder = finder
+        self._landmarks = landmarks
+
+    @classmethod
+    def open(cls, folder: Path | None = None, threads: int = 1) -> FaceDetector:
+        """Open the bundle that came with the app, or the one in ``folder``.
+
+        Raises:
+            BundleError: a file is missing.
+        """
+        folder = folder or model_folders()[0] / "faces"
+        for name in ("finder.onnx", "landmarks.onnx"):
+            if not (folder / name).is_file():
+                raise BundleError(f"The face networks are incomplete: no {name} in {folder}.", "Install the app again.")
+        return cls(open_session(folder / "finder.onnx", threads), open_session(folder / "landmarks.onnx", threads))
+
+    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
+        """One pass of the landmark network over upright regions of a picture; the scores say whether faces are there."""
+        if not regions:
+            return []
+        crops = np.stack([cut(image, region, SIDE) for region in regions])
+        points, scores = self._landmarks.run(["points", "presence"], {"crop": crops})
+        return [Face(to_picture(local, region), float(score)) for local, score, region in zip(points, scores, regions, strict=True)]
+
+    def find(self, image: Image) -> list[Face]:
+        """All faces of a picture (H, W, 3), largest first.
+
+        The whole picture is searched first, then overlapping tiles of half its size, then of a quarter, until a face is found
+        that is not small for the search it was found in.
+        """
+        found: list[Face] = []
+        for level in range(3):
+            tiles = _tiles(image.shape[1], image.shape[0], level)
+            if not tiles:
+                break
+            places = self._places(image, tiles)
+            found = _distinct(found + self._settled(image, places))
+            if found and _height(found[0].points) > 0.14 * max(image.shape[:2]) / 2**level:
+                break
+        return found
+
+    def _settled(self, image: Image, regions: list[Region]) -> list[Face]:
+        """Candidates after up to three passes, each around the landmarks of the one before; those that are no faces are dropped."""
+        faces = [face for face in self.read(image, regions) if face.score > MAYBE]
+        for _ in range(2):
+            faces = [face for face in self.read(image, [region_of(face.points) for face in faces]) if face.score > MAYBE]
+        return [face for face in faces if face.score > PRESENT]
+
+    def _places(self, image: Image, tiles: list[tuple[int, int, int, int]]) -> list[Region]:
+        """The best candidates of the finder over all tiles, as regions of the picture."""
+        inputs, back = [], []
+        for left, top, width, height in tiles:
+            picture, scale, right, down = _letterboxed(image[top : top + height, left : left + width])
+            inputs.append(picture)
+            back.append((scale, left - right / scale, top - down / scale))
+        (maps,) = self._finder.run(["map"], {"picture": np.stack(inputs)})
+        places: list[tuple[float, Region]] = []
+        for found, (scale, from_left, from_top) in zip(maps, back, strict=True):
+            for score, region in _peaks(found):
+                x, y = (region.x + 0.5) / scale + from_left - 0.5, (region.y + 0.5) / scale + from_top - 0.5
+                places.append((score, Region(x, y, region.side / scale, region.roll)))
+        places.sort(key=lambda place: -place[0])
+        kept: list[Region] = []
+        for _, region in places:
+            if all(np.hypot(region.x - other.x, region.y - other.y) > 0.25 * max(region.side, other.side) / REGION_SCALE for other in kept):
+                kept.append(region)
+        return kept[:FEW]
+
+
+class FaceTracker:
+    """Follows one face through a video: each frame is read around where the face was in the frame before."""
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+        self._region: Region | None = None
+
+    def reset(self) -> None:
+        """Forget the face, as after a cut."""
+        self._region = None
+
+    def track(self, image: Image) -> Face | None:
+        """The face in the next frame (H, W, 3); the largest one if none was followed. None: no face.
+
+        The landmarks are of this frame alone: nothing is smoothed and nothing lags.
+        """
+        face = self._follow(image) if self._region is not None else None
+        if face is None:
+            found = self._detector.find(image)
+            face = found[0] if found else None
+        self._region = None if face is None else _steady(self._region, region_of(face.points))
+        return face
+
+    def _follow(self, image: Image) -> Face | None:
+        assert self._region is not None
+        face = self._detector.read(image, [self._region])[0]
+        moved = region_of(face.points)
+        if face.score > LOST and _apart(self._region, moved) > 0.12:
+            face = self._detector.read(image, [moved])[0]
+        inside = 0 <= moved.x < image.shape[1] and 0 <= moved.y < image.shape[0]
+        return face if face.score > LOST and inside and moved.side > 16 else None
+
+
+def second_opinion(image: Image) -> list[Array]:
+    """68 landmarks (68, 2) in pixels of each face by the face-alignment package, for comparison only; slow.
+
+    Its weights are downloaded when it is first used.
+
+    Raises:
+        EngineError: the package is not installed.
+    """
+    try:
+        import face_alignment
+    except ImportError as error:
+        raise EngineError("The package face-alignment is not installed.", "Install it with: pip install face-alignment") from error
+    aligner = face_alignment.FaceAlignment(face_alignment.LandmarksType.TWO_D, device="cpu")
+    return [np.asarray(points, np.float32)[:, :2] for points in aligner.get_landmarks(image) or []]
+
+
+def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:
+    """(left, top, width, height) of overlapping squares of 1 / 2**level of the longer side; none where they would only enlarge."""
+    if level == 0:
+        return [(0, 0, width, height)]
+    side = max(width, height) // 2**level
+    if side < SIDE * 2 // 3:
+        return []
+    return [(left, top, min(side, width), min(side, height)) for top in _starts(height, side) for left in _starts(width, side)]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin so that they cover a length and overlap by at least a third."""
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (side * 2 / 3))) + 1
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _letterboxed(image: Image) -> tuple[Image, float, int, int]:
+    """The picture within a black square of 192 pixels; its scale and where it begins."""
+    height, width = image.shape[:2]
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    out = np.zeros((SIDE, SIDE, 3), np.uint8)
+    x, y = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
+    out[y : y + size[1], x : x + size[0]] = small
+    return out, scale, x, y
+
+
+def _peaks(found: Array) -> list[tuple[float, Region]]:
+    """Local maxima of the score in one finder map (6, H, W), in pixels of the finder's input."""
+    score = found[0]
+    highest = cv2.dilate(score, np.ones((3, 3), np.uint8))
+    rows, columns = np.nonzero((score >= highest) & (score > MAYBE))
+    out = []
+    for row, column in zip(rows, columns, strict=True):
+        _, x, y, size, cosine, sine = found[:, row, column]
+        region = Region(
+            float((column + 0.5 + x) * STRIDE - 0.5),
+            float((row + 0.5 + y) * STRIDE - 0.5),
+            float(2.0 ** np.clip(size, -1, 6) * STRIDE * REGION_SCALE),
+            float(np.arctan2(sine, cosine)),
+        )
+        out.append((float(score[row, column]), region))
+    return out
+
+
+def _height(points: Array) -> float:
+    return float(np.linalg.norm(points[78, :2] - points[8, :2]))
+
+
+def _distinct(faces: list[Face]) -> list[Face]:
+    """Largest first, each face once."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -_height(face.points)):
+        middle = face.points[:, :2].mean(0)
+        if all(np.linalg.norm(middle - other.points[:, :2].mean(0)) > 0.35 * _height(other.points) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _apart(old: Region, new: Region) -> float:
+    """How far two regions are from each other: the largest of shift, zoom and turn, as shares of the side."""
+    shift = float(np.hypot(new.x - old.x, new.y - old.y)) / max(old.side, 1e-6)
+    turn = abs(np.angle(np.exp(1j * (new.roll - old.roll)))) / 2
+    return max(shift, abs(float(np.log(max(new.side, 1e-6) / max(old.side, 1e-6)))) / 2, float(turn))
+
+
+def _steady(old: Region | None, new: Region) -> Region:
+    """The old region while the face stays about in its middle: a region that does not move resamples every frame alike."""
+    return old if old is not None and _apart(old, new) < 0.03 else new

@@ -1,0 +1,1 @@
+"""Training of the face networks: the finder and the landmarks."""

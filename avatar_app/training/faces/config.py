@@ -1,0 +1,84 @@
+"""The training configuration of the face networks: one YAML file, every key known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from avatar_app.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class PartConfig:
+    """How one of the two networks is trained.
+
+    Attributes:
+        minutes: wall time; the learning rate falls to zero (cosine) at its end.
+        batch: samples a step.
+        rate: largest learning rate.
+        warmup: steps until it is reached.
+        decay: weight decay.
+        average: decay of the running average of the weights, which is what is exported.
+    """
+
+    minutes: float = 60.0
+    batch: int = 48
+    rate: float = 2e-3
+    warmup: int = 200
+    decay: float = 0.01
+    average: float = 0.9995
+
+
+@dataclass(frozen=True, slots=True)
+class FacesConfig:
+    """Both networks and their data.
+
+    Attributes:
+        seed: of the weights and of the samples.
+        stride: every how-manieth video frame is used (rarer expressions and angles: every second one).
+        skip_licences: words; a clip or still whose licence has one of them is left out.
+        backgrounds: folder of pictures without faces, relative to the configuration's own folder or absolute; none if empty.
+        workers: processes that make samples; 0 makes them in the training process.
+        save_every: seconds between checkpoints.
+    """
+
+    seed: int = 1
+    stride: int = 6
+    skip_licences: tuple[str, ...] = ()
+    backgrounds: str = ""
+    workers: int = 1
+    save_every: float = 60.0
+    landmarks: PartConfig = PartConfig()
+    finder: PartConfig = PartConfig(minutes=20.0, batch=32)
+
+
+def _strict(cls: type[Any], values: Any, where: str) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} is {values!r}, not a table of keys.", "See configs/faces.yaml.")
+    known = {field.name: field for field in fields(cls)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"{where} has the unknown key {unknown[0]!r}.", f"Known keys: {', '.join(known)}.")
+    return values
+
+
+def read_config(path: Path) -> FacesConfig:
+    """Read and check a YAML file.
+
+    Raises:
+        ConfigError: missing file, unknown key or a value of the wrong kind.
+    """
+    if not path.is_file():
+        raise ConfigError(f"No configuration at {path}.", "See avatar_app/training/configs/faces.yaml.")
+    try:
+        values = dict(_strict(FacesConfig, yaml.safe_load(path.read_text()) or {}, path.name))
+        for part in ("landmarks", "finder"):
+            if part in values:
+                values[part] = PartConfig(**_strict(PartConfig, values[part], f"{path.name}: {part}"))
+        values["skip_licences"] = tuple(values.get("skip_licences", ()))
+        return FacesConfig(**values)
+    except (yaml.YAMLError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be understood: {error}.", "See avatar_app/training/configs/faces.yaml.") from error
