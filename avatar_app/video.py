@@ -28,6 +28,11 @@ SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
 """Sound that all these containers take and common players play in them as it is; any other becomes AAC."""
 
+NO_CLIPS = ("image2", "tty", "hls", "dash", "concat")
+"""What FFmpeg would also play: pictures, text files, and lists of other files and addresses."""
+
+HINT = "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
+
 QUALITY = {"crf": "17", "preset": "medium"}
 
 
@@ -57,7 +62,7 @@ class Clip:
         """Each picture and when it is shown, in seconds after the first. Times always grow."""
         start, last, count = None, Fraction(-1), 0
         try:
-            with av.open(str(self.path)) as container:
+            with _open(self.path) as container:
                 stream = _picture_stream(container, self.path)
                 for frame in container.decode(stream):
                     time = frame.pts * frame.time_base if frame.pts is not None and frame.time_base else last + 1 / self.fps
@@ -78,7 +83,7 @@ def read_clip(path: str | Path) -> Clip:
     path = Path(path)
     require_readable(path, "clip", ClipError)
     try:
-        with av.open(str(path)) as container:
+        with _open(path) as container:
             stream = _picture_stream(container, path)
             _require_whole(stream, path)
             width, height = _shown_size(stream, next(container.decode(stream), None))
@@ -86,16 +91,23 @@ def read_clip(path: str | Path) -> Clip:
             seconds = (container.duration or 0) / av.time_base
             return Clip(path, width, height, Fraction(fps), stream.frames or round(seconds * fps), bool(container.streams.audio))
     except av.FFmpegError as problem:
-        hint = "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
-        raise ClipError(f"The clip {path} cannot be read as a video: {reason(problem)}.", hint) from None
+        raise ClipError(f"The clip {path} cannot be read as a video: {reason(problem)}.", HINT) from None
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    """Reads this file and nothing else, whatever its name or its contents refer to."""
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    kind = container.format.name
+    if kind == "image2" or kind.endswith("_pipe"):
+        raise ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
+    if set(kind.split(",")) & set(NO_CLIPS):
+        raise ClipError(f"The clip {path} cannot be read as a video: it is text.", HINT)
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         raise ClipError(f"The clip {path} has no video in it, only {_contents(container)}.", "Choose a file with moving pictures.")
-    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
-        raise ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
     stream = streams[0]
     stream.thread_type = "AUTO"
     return stream
@@ -131,6 +143,13 @@ def _upright(frame: av.VideoFrame, width: int, height: int) -> Image:
     return np.ascontiguousarray(np.rot90(image, turns))
 
 
+def require_clip_output(path: Path) -> None:
+    """Raise OutputError unless a clip can be written to ``path``."""
+    require_writable(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(SUFFIXES)}.")
+
+
 class ClipWriter:
     """Writes an H.264 clip (yuv420p) that appears at ``path`` only when it is complete.
 
@@ -149,14 +168,12 @@ class ClipWriter:
 
     def __init__(self, path: str | Path, fps: Fraction, size: tuple[int, int], sound_from: Clip | None = None) -> None:
         self.path = Path(path)
-        if self.path.suffix.lower() not in SUFFIXES:
-            raise OutputError(f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(SUFFIXES)}.")
-        require_writable(self.path)
+        require_clip_output(self.path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         try:
             self._part.touch()  # shows at once whether the folder can be written; FFmpeg opens the file with the first picture
-            self._container = av.open(str(self._part), "w", format=SUFFIXES[self.path.suffix.lower()], options={"movflags": "faststart"})
+            self._container = av.open(f"file:{self._part}", "w", format=SUFFIXES[self.path.suffix.lower()], options={"movflags": "faststart"})
             self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
             self._stream.width, self._stream.height = self._even
             self._stream.pix_fmt = "yuv420p"
@@ -214,7 +231,7 @@ class _Sound:
     """The sound track of a clip on its way into another: copied where the container takes it, else made AAC."""
 
     def __init__(self, clip: Clip, output: av.container.OutputContainer) -> None:
-        self._input = av.open(str(clip.path))
+        self._input = _open(clip.path)
         self._output = output
         source = self._input.streams.audio[0]
         pictures = self._input.streams.video[0]

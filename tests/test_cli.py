@@ -38,7 +38,7 @@ class Command:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     def use(error: BaseException | None = None) -> None:
-        monkeypatch.setitem(sys.modules, "avatar_app.commands.demo", Command(error))  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "avatar_app.commands.demo", Command(error))
 
     return use
 

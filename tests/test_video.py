@@ -66,6 +66,12 @@ def test_variable_frame_rate_is_kept(tmp_path: Path) -> None:
     assert [round(float(time), 3) for _, time in clip.timed_frames()] == times
 
 
+def test_name_that_looks_like_an_address(tmp_path: Path) -> None:
+    clip = read_clip(make_clip(tmp_path / "clip.mp4", 2).rename(tmp_path / "pipe:0 %d.mp4"))
+    copy(clip, tmp_path / "http:out.mp4")
+    assert len(list(read_clip(tmp_path / "http:out.mp4").frames())) == 2
+
+
 def test_one_frame(tmp_path: Path) -> None:
     clip = read_clip(make_clip(tmp_path / "clip.mp4", 1))
     copy(clip, tmp_path / "out.mp4")
@@ -101,7 +107,12 @@ def damaged(tmp_path: Path, kind: str) -> Path:
     elif kind == "garbage":
         path.write_bytes(np.random.default_rng(0).bytes(5000))
     elif kind == "text":
+        path = tmp_path / "clip.txt"
         path.write_text("this is no clip\n" * 50)
+    elif kind == "playlist":
+        make_clip(tmp_path / "other.ts", 30)
+        path = tmp_path / "clip.m3u8"
+        path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\nother.ts\n#EXT-X-ENDLIST\n")
     elif kind == "folder":
         path.mkdir()
     elif kind == "cut short, index lost":
@@ -136,6 +147,7 @@ def damaged(tmp_path: Path, kind: str) -> Path:
         ("empty", "is empty"),
         ("garbage", "cannot be read as a video"),
         ("text", "cannot be read as a video"),
+        ("playlist", "cannot be read as a video"),
         ("cut short, index lost", "cannot be read as a video"),
         ("cut short, index kept", "is cut short"),
         ("sound only", "no video in it, only sound"),

@@ -19,7 +19,7 @@ from avatar_app.files import reason, require_writable
 from avatar_app.pipeline.clip import CROPS, Report, Wishes, animate_clip
 from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.portrait import read_portrait
-from avatar_app.video import Clip, read_clip
+from avatar_app.video import Clip, read_clip, require_clip_output
 
 DEFAULT_MODEL = "lite"
 
@@ -99,8 +99,10 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
 
 
 def _require_output(arguments: argparse.Namespace) -> None:
+    require_clip_output(arguments.output)
+    if arguments.json:
+        require_writable(arguments.json)
     for output in filter(None, (arguments.output, arguments.json)):
-        require_writable(output)
         for given in (arguments.avatar, arguments.driving):
             if output.exists() and output.samefile(given):
                 raise OutputError(f"The output {output} is also an input.", "Name another file, so that nothing is lost.")
