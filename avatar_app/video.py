@@ -33,7 +33,7 @@ NO_CLIPS = ("image2", "tty", "hls", "dash", "concat")
 
 HINT = "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
 
-QUALITY = {"crf": "17", "preset": "medium"}
+QUALITY = {"crf": "17", "preset": "faster"}
 
 
 @dataclass(frozen=True, slots=True)

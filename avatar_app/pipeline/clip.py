@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -79,13 +80,14 @@ class Track:
 
     Attributes:
         times: seconds since the first frame.
-        poses: key points in the square ``box``, None where there is no face.
-        box: the region of the frames in which all the key points are given.
+        boxes: the square that was looked at. It follows the face unhurriedly, so that a moving camera or a driver who walks
+            does not push the avatar out of its picture, while the head's own motion stays.
+        poses: key points in that square, None where there is no face.
     """
 
     times: list[Fraction]
+    boxes: list[Box]
     poses: list[KeyPoints | None]
-    box: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,13 @@ def animate_clip(
         held = track.poses.count(None)
         if held:
             notes.append(f"no face in {held} of {len(track.poses)} frames; the last pose was held there")
-        drivers = iter(clip.frames()) if wishes.side_by_side else None
+        drivers = clip.frames() if wishes.side_by_side else repeat(None)
         pictures = render(engine, avatar, track, neutral, wishes, stopwatch)
-        for picture, moment in progress(zip(pictures, track.times, strict=True), "rendering", len(track.times)):
+        steps = zip(pictures, track.times, track.boxes, drivers, strict=False)
+        for picture, moment, box, driver in progress(steps, "rendering", len(track.times)):
             shown = resized(picture, size)
-            if drivers is not None:
-                shown = np.hstack([crop_picture(next(drivers), track.box, size), shown])
+            if driver is not None:
+                shown = np.hstack([crop_picture(driver, box, size), shown])
             with stopwatch.time("write"):
                 writer.write(shown, moment)
     return Report(len(track.times), held, neutral, time.perf_counter() - begin, stopwatch.summary(), notes)
@@ -174,37 +177,25 @@ def track_driver(engine: Engine, detector: FaceDetector | None, clip: Clip, crop
     """Find the driver's key points in every frame. Raises ClipError if there is no face in any."""
     tracker = FaceTracker(detector) if detector else None
     smoother = BoxSmoother()
-    reference: Box | None = None
-    times: list[Fraction] = []
-    poses: list[KeyPoints | None] = []
+    track = Track([], [], [])
     for image, moment in progress(stopwatch.each("read", clip.timed_frames()), "tracking", clip.frame_count or None):
-        gap = float(moment - times[-1]) if times else 0.0
-        times.append(moment)
         with stopwatch.time("track"):
             face = tracker.track(image) if tracker else None
-            box = smoother.follow(square_box(face), gap) if face and crop == "auto" else fixed_box(image, crop)
+            if crop != "auto" or not (face or track.boxes):
+                box = fixed_box(image, crop)
+            elif face:
+                box = smoother.follow(square_box(face), float(moment - track.times[-1]) if track.times else 0.0)
+        track.times.append(moment)
+        track.boxes.append(box)
         if tracker and not face:
-            poses.append(None)
+            track.poses.append(None)
             continue
         with stopwatch.time("detect"):
             seen = crop_face(image, face, box, engine.size) if face else Crop(crop_picture(image, box, engine.size))
-            reference = reference or box
-            poses.append(rebased(engine.detect(seen), box, reference, engine.size))
-    if reference is None:
+            track.poses.append(engine.detect(seen))
+    if not any(track.poses):
         raise ClipError(f"No face was found in the clip {clip.path}.", "Use a clip of one face, seen from the front and well lit.")
-    return Track(times, poses, reference)
-
-
-def rebased(key_points: KeyPoints, box: Box, reference: Box, side: int) -> KeyPoints:
-    """Key points of a crop of ``box`` with ``side`` pixels, as they are in a crop of ``reference``."""
-    scale = box.size / reference.size
-    unit = 2 / reference.size * side / (side - 1)  # of the crop's coordinates to a pixel of the frame
-    offset = np.array([box.center_x - reference.center_x, box.center_y - reference.center_y]) * unit
-    return KeyPoints(
-        value=(key_points.value * scale + offset).astype(np.float32),
-        jacobian=None if key_points.jacobian is None else (key_points.jacobian * scale).astype(np.float32),
-        depth=None if key_points.depth is None else (key_points.depth * scale).astype(np.float32),
-    )
+    return track
 
 
 def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Clip) -> int:
