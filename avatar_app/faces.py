@@ -67,14 +67,14 @@ class FaceDetector:
         points, scores = self._landmarks.run(["points", "presence"], {"crop": crops})
         return [Face(to_picture(local, region), float(score)) for local, score, region in zip(points, scores, regions, strict=True)]
 
-    def find(self, image: Image) -> list[Face]:
+    def find(self, image: Image, levels: int = 3) -> list[Face]:
         """All faces of a picture (H, W, 3), largest first.
 
-        The whole picture is searched first, then overlapping tiles of half its size, then of a quarter, until a face is found
-        that is not small for the search it was found in.
+        The whole picture is searched first, then overlapping tiles of half its size, then of a quarter (``levels`` 3), until a face
+        is found that is not small for the search it was found in.
         """
         found: list[Face] = []
-        for level in range(3):
+        for level in range(levels):
             tiles = _tiles(image.shape[1], image.shape[0], level)
             if not tiles:
                 break
@@ -130,7 +130,7 @@ class FaceTracker:
         """
         face = self._follow(image) if self._region is not None else None
         if face is None:
-            found = self._detector.find(image)
+            found = self._detector.find(image, levels=2)
             face = found[0] if found else None
         self._region = None if face is None else _steady(self._region, region_of(face.points))
         return face

@@ -20,7 +20,7 @@ from avatar_app.training.faces.__main__ import main
 from avatar_app.training.faces.config import FacesConfig, PartConfig, read_config
 from avatar_app.training.faces.data import FaceSet, open_faces
 from avatar_app.training.faces.export import export
-from avatar_app.training.faces.loop import finder_batch, landmark_batch, new_network, step_losses, train_part
+from avatar_app.training.faces.loop import Others, finder_batch, landmark_batch, new_network, step_losses, train_part
 from avatar_app.training.faces.losses import finder_loss, finder_targets, landmark_loss
 from avatar_app.training.faces.samples import Sampler
 from tests.heads import make_head
@@ -166,8 +166,8 @@ def test_training_resumes_and_exports(faces: FaceSet, tmp_path: Path) -> None:
     settings = PartConfig(minutes=0, batch=2)
     config = FacesConfig(workers=0, landmarks=settings, finder=settings)
     for part in ("landmarks", "finder"):
-        train_part(part, config, faces, [], tmp_path / "run")
-    again = train_part("finder", replace(config, finder=replace(settings, minutes=1e-6)), faces, [], tmp_path / "run", resume=True)
+        train_part(part, config, faces, Others(), tmp_path / "run")
+    again = train_part("finder", replace(config, finder=replace(settings, minutes=1e-6)), faces, Others(), tmp_path / "run", resume=True)
     assert torch.load(again, weights_only=True)["step"] == 2
     export(tmp_path / "run", tmp_path / "faces")
     description = json.loads((tmp_path / "faces" / "bundle.json").read_text())

@@ -15,7 +15,7 @@ import cv2
 from avatar_app.errors import AvatarError
 from avatar_app.training.faces.config import read_config
 from avatar_app.training.faces.data import open_faces
-from avatar_app.training.faces.loop import train_part
+from avatar_app.training.faces.loop import Others, train_part
 from avatar_app.training.faces.samples import read_backgrounds
 
 
@@ -26,6 +26,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoints")
     parser.add_argument("--cache", type=Path, help="folder for the decoded frames (some gigabytes; default: OUTPUT/cache)")
     parser.add_argument("--backgrounds", type=Path, help="folder of pictures without faces, instead of the configuration's")
+    parser.add_argument("--mistakes", type=Path, help="folder of pictures once taken for faces, see avatar_app.training.faces.mine")
     parser.add_argument("--only", choices=["landmarks", "finder"], help="train one of the two")
     parser.add_argument("--minutes", type=float, help="wall time for each network, instead of the configuration's")
     parser.add_argument("--workers", type=int, help="processes that make samples, instead of the configuration's")
@@ -44,14 +45,14 @@ def main(words: list[str] | None = None) -> int:
         folder = arguments.backgrounds or (arguments.config.parent / config.backgrounds if config.backgrounds else None)
         cache = arguments.cache or arguments.output / "cache"
         faces = open_faces(arguments.data, cache, "train", config.stride, config.skip_licences)
-        backgrounds = read_backgrounds(folder)
+        others = Others(read_backgrounds(folder), read_backgrounds(arguments.mistakes))
         for part in ("landmarks", "finder"):
             if arguments.only in (None, part):
                 train_part(
                     part,
                     config,
                     faces,
-                    backgrounds,
+                    others,
                     arguments.output,
                     arguments.minutes,
                     arguments.resume,

@@ -108,12 +108,37 @@ def texture(backgrounds: Sequence[Picture], random: Random, side: int) -> Pictur
         piece = source[top : top + span, left : left + span]
         method = cv2.INTER_AREA if span > side else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(piece, (side, side), interpolation=method), np.uint8)
+    return _drawing(random, side) if chance(random, 0.4) else _mottled(random, side)
+
+
+def _mottled(random: Random, side: int) -> Picture:
+    """Patches of colour, from one to 40 across."""
     grain = int(random.choice([1, 2, 3, 5, 9, 17, 40]))
     field = random.uniform(0, 255, (grain, grain, 3)).astype(np.float32)
     if chance(random, 0.5):
         field = field.mean() + (field - field.mean()) * random.uniform(0.05, 0.6)
     method = cv2.INTER_NEAREST if chance(random, 0.3) else cv2.INTER_CUBIC
     return np.clip(cv2.resize(field, (side, side), interpolation=method), 0, 255).astype(np.uint8)
+
+
+def _drawing(random: Random, side: int) -> Picture:
+    """Lettering, rings, ellipses and lines: what a screen or a poster behind somebody shows."""
+    out = np.full((side, side, 3), random.integers(0, 256, 3), np.uint8)
+    lettering = chance(random, 0.4)
+    for _ in range(int(random.integers(1, 25))):
+        colour = [int(value) for value in random.integers(0, 256, 3)]
+        x, y = (int(value) for value in random.integers(0, side, 2))
+        thick = int(random.integers(1, 4))
+        if lettering:
+            word = "".join(chr(code) for code in random.integers(48, 123, int(random.integers(2, 16))))
+            cv2.putText(out, word, (x - side // 3, y), int(random.integers(0, 8)), random.uniform(0.3, 1.6), colour, thick, cv2.LINE_AA)
+        elif chance(random, 0.6):
+            axes = (int(random.integers(1, side // 4)), int(random.integers(1, side // 4)))
+            cv2.ellipse(out, (x, y), axes, random.uniform(0, 180), 0, 360, colour, -1 if chance(random, 0.5) else thick, cv2.LINE_AA)
+        else:
+            end = (int(random.integers(0, side)), int(random.integers(0, side)))
+            cv2.line(out, (x, y), end, colour, thick * 2, cv2.LINE_AA)
+    return out
 
 
 def with_glasses(picture: Picture, points: npt.NDArray[np.float32], random: Random) -> Picture:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from avatar_app.face_geometry import region_of, to_region
 from avatar_app.networks.faces import FINDER_SIDE, FINDER_STRIDE, LANDMARK_SIDE, FaceFinder, LandmarkNet
+from avatar_app.training.faces.augment import Picture
 from avatar_app.training.faces.config import FacesConfig, PartConfig
 from avatar_app.training.faces.data import FaceSet
 from avatar_app.training.faces.losses import finder_loss, finder_targets, landmark_loss
@@ -25,15 +25,24 @@ Batch = tuple[Tensor, ...]
 Losses = dict[str, Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Pictures without faces: backgrounds, and what was taken for a face before."""
+
+    backgrounds: Sequence[Picture] = ()
+    mistakes: Sequence[Picture] = ()
+
+
 class Batches(IterableDataset[Batch]):
     """An endless stream of batches of one network's samples."""
 
-    def __init__(self, part: str, faces: FaceSet, backgrounds: list[Any], batch: int, seed: int) -> None:
-        self.part, self.faces, self.backgrounds, self.batch, self.seed = part, faces, backgrounds, batch, seed
+    def __init__(self, part: str, faces: FaceSet, others: Others, batch: int, seed: int) -> None:
+        self.part, self.faces, self.others, self.batch, self.seed = part, faces, others, batch, seed
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
-        sampler = Sampler(self.faces, self.backgrounds, self.seed * 1000 + (worker.id if worker else 0))
+        seed = self.seed * 1000 + (worker.id if worker else 0)
+        sampler = Sampler(self.faces, self.others.backgrounds, seed, self.others.mistakes)
         make = landmark_batch if self.part == "landmarks" else finder_batch
         while True:
             yield make(sampler, self.batch)
@@ -113,7 +122,7 @@ def train_part(
     part: str,
     config: FacesConfig,
     faces: FaceSet,
-    backgrounds: list[Any],
+    others: Others,
     output: Path,
     minutes: float | None = None,
     resume: bool = False,
@@ -139,7 +148,7 @@ def train_part(
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         average.state, step, used = saved["average"], saved["step"], saved["seconds"]
-    stream = Batches(part, faces, backgrounds, settings.batch, config.seed + step)
+    stream = Batches(part, faces, others, settings.batch, config.seed + step)
     loader = DataLoader(stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None)
     output.mkdir(parents=True, exist_ok=True)
 

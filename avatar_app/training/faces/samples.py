@@ -63,11 +63,17 @@ def read_backgrounds(folder: Path | None, largest: int = 700) -> list[Picture]:
 
 
 class Sampler:
-    """Draws samples of one face set. The same seed gives the same samples."""
+    """Draws samples of one face set. The same seed gives the same samples.
 
-    def __init__(self, faces: FaceSet, backgrounds: Sequence[Picture], seed: int) -> None:
+    Args:
+        backgrounds: pictures without faces.
+        mistakes: square pictures of what was taken for a face and is none, with room around it.
+    """
+
+    def __init__(self, faces: FaceSet, backgrounds: Sequence[Picture], seed: int, mistakes: Sequence[Picture] = ()) -> None:
         self.faces = faces
         self.backgrounds = backgrounds
+        self.mistakes = mistakes
         self.random = np.random.default_rng(seed)
         self._cumulative = np.cumsum(faces.probability)
 
@@ -85,7 +91,7 @@ class Sampler:
         """A crop for the landmark network: seven in eight with a face."""
         random = self.random
         frame, points = self.draw()
-        if chance(random, 0.13):
+        if chance(random, 0.18 if len(self.mistakes) else 0.13):
             picture = augment.degraded(self._without_face(frame, points, side), random)
             return CropSample(picture, np.zeros((len(points), 3), np.float32), False)
         region = _disturbed(region_of(points), random)
@@ -111,6 +117,8 @@ class Sampler:
 
     def _without_face(self, frame: Picture, points: Float, side: int) -> Picture:
         random = self.random
+        if len(self.mistakes) and chance(random, 0.6):
+            return self._mistake(side)
         kind = random.random()
         if kind < 0.4:
             return augment.texture(self.backgrounds, random, side)
@@ -131,6 +139,13 @@ class Sampler:
             )
         return cut(painted_out(frame, points, random), _disturbed(region, random), side)
 
+    def _mistake(self, side: int) -> Picture:
+        picture = self.mistakes[int(self.random.integers(len(self.mistakes)))]
+        if chance(self.random, 0.5):
+            picture = np.asarray(cv2.flip(picture, 1), np.uint8)
+        middle, room = (picture.shape[0] - 1) / 2, picture.shape[0] / 1.5
+        return cut(picture, _disturbed(Region(middle, middle, room, 0.0), self.random), side, self._border())
+
     def scene(self, side: int) -> Scene:
         """A picture for the finder: 0 to 4 faces on any background, or one frame as it is."""
         random = self.random
@@ -142,6 +157,8 @@ class Sampler:
             self._paste(canvas, places)
         if chance(random, 0.3):
             self._paste(canvas, places, blank=True)
+        if len(self.mistakes) and chance(random, 0.6):
+            self._paste_mistakes(canvas, places)
         canvas = augment.degraded(canvas, random).copy()
         faces = np.array(places, np.float32).reshape(-1, 4)
         asked = np.asarray((faces[:, :2] > 0).all(1) & (faces[:, :2] < side - 1).all(1))
@@ -214,6 +231,16 @@ class Sampler:
                 turned[:, :2] = (points[:, :2] * frame_scale) @ matrix[:, :2].T + matrix[:, 2]
             places.append(_place(turned, None, side))
 
+    def _paste_mistakes(self, canvas: Picture, places: list[list[float]]) -> None:
+        """A few things that were taken for faces, where no face is."""
+        random, side = self.random, canvas.shape[0]
+        for _ in range(int(random.integers(1, 4))):
+            span = int(np.exp(random.uniform(np.log(20), np.log(0.7 * side))))
+            x, y = (int(value) for value in random.integers(0, side - span + 1, 2))
+            if all(np.hypot(x + span / 2 - place[0], y + span / 2 - place[1]) > 0.75 * (span + place[2]) for place in places):
+                picture = self.mistakes[int(random.integers(len(self.mistakes)))]
+                canvas[y : y + span, x : x + span] = cv2.resize(picture, (span, span), interpolation=cv2.INTER_AREA)
+
     def _person_mask(self, points: Float, shape: tuple[int, int]) -> Picture:
         """The whole frame, or the head with soft edges, so that straight edges tell nothing about faces."""
         random = self.random
@@ -227,10 +254,10 @@ class Sampler:
         return np.asarray(cv2.GaussianBlur(mask, (0, 0), random.uniform(0.4, 3)), np.uint8)
 
 
-def painted_out(frame: Picture, points: Float, random: Random) -> Picture:
-    """The frame with the face's inside replaced by its own blurred colours or by a flat one."""
+def painted_out(frame: Picture, points: Float, random: Random, whole: bool = False) -> Picture:
+    """The frame with the face's inside replaced by its own blurred colours or by a flat one; ``whole``: all of the face."""
     hull = cv2.convexHull(points[:, :2].astype(np.float32)).reshape(-1, 2)
-    grown = hull.mean(0) + (hull - hull.mean(0)) * random.uniform(1.0, 1.25)
+    grown = hull.mean(0) + (hull - hull.mean(0)) * (1.3 if whole else random.uniform(1.0, 1.25))
     mask = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, grown.astype(np.int32), 255)
     soft = cv2.GaussianBlur(mask, (0, 0), 4).astype(np.float32)[..., None] / 255
