@@ -160,9 +160,11 @@ def crop_picture(image: Image, box: Box, size: int) -> Image:
     place = (np.arange(size) + 0.5) * (box.size / size) - half
     inside_x = _depth(place + box.center_x, width) * (size / box.size)
     inside_y = _depth(place + box.center_y, height) * (size / box.size)
-    outside = np.clip(-np.minimum(inside_x[None], inside_y[:, None]) / (0.03 * size), 0, 1)[..., None].astype(np.float32)
-    soft = cv2.GaussianBlur(crop, (0, 0), 0.04 * size)
-    return np.asarray(crop * (1 - outside) + soft * outside + 0.5, np.uint8)
+    outside = np.clip(-np.minimum(inside_x[None], inside_y[:, None]) / (0.03 * size), 0, 1).astype(np.float32)
+    quarter = (max(1, size // 4), max(1, size // 4))
+    soft = cv2.GaussianBlur(cv2.resize(crop, quarter, interpolation=cv2.INTER_AREA), (0, 0), max(0.5, 0.01 * size))
+    soft = cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.blendLinear(crop, soft, 1 - outside, outside), np.uint8)
 
 
 def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.float64]:
