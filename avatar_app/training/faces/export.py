@@ -104,7 +104,7 @@ def _halve(graph: onnx.GraphProto, smallest: int = 256) -> None:
 
 
 def export(run: Path, output: Path) -> None:
-    """Write ``finder.onnx``, ``landmarks.onnx`` and ``bundle.json``; CARD.md is written by hand and only listed."""
+    """Write ``finder.onnx``, ``landmarks.onnx`` and ``bundle.json``; CARD.md is written by hand."""
     output.mkdir(parents=True, exist_ok=True)
     landmarks, finder = LandmarkNet(), FaceFinder()
     trained = {"landmarks": load_average(landmarks, run / "landmarks.pt"), "finder": load_average(finder, run / "finder.pt")}
@@ -116,12 +116,11 @@ def export(run: Path, output: Path) -> None:
 
 
 def write_description(folder: Path, training: dict[str, Any]) -> None:
-    """``bundle.json`` with the hashes of all other files of the folder."""
+    """``bundle.json`` with the hashes of the ONNX files."""
     files = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != "bundle.json":
-            data = path.read_bytes()
-            files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    for path in sorted(folder.glob("*.onnx")):
+        data = path.read_bytes()
+        files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     config = {
         "points": POINTS,
         "landmark_side": LANDMARK_SIDE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -117,13 +117,18 @@ class Sampler:
 
     def _without_face(self, frame: Picture, points: Float, side: int) -> Picture:
         random = self.random
-        if len(self.mistakes) and chance(random, 0.6):
+        if len(self.mistakes) and chance(random, 0.5):
             return self._mistake(side)
         kind = random.random()
         if kind < 0.4:
             return augment.texture(self.backgrounds, random, side)
         region = region_of(points)
-        if kind < 0.7:
+        if kind < 0.52:
+            # Lying or upside down: the points would be wrong, so better none.
+            return cut(
+                frame, replace(_disturbed(region, random), roll=region.roll + random.uniform(1.2, 2 * np.pi - 1.2)), side, self._border()
+            )
+        if kind < 0.75:
             angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.45, 0.95) * region.side
             moved = Region(
                 region.x + far * np.cos(angle),
@@ -132,7 +137,7 @@ class Sampler:
                 random.normal(0, 0.5),
             )
             return cut(frame, moved, side, self._border())
-        if kind < 0.85:
+        if kind < 0.87:
             point = points[int(random.integers(len(points)))]
             return cut(
                 frame, Region(float(point[0]), float(point[1]), region.side * random.uniform(0.12, 0.35), random.normal(0, 0.5)), side
