@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -165,6 +167,12 @@ def test_real_photo_and_clip(tmp_path: Path) -> None:
     assert images.std() > 20
     assert np.abs(images[0] - images[-1]).mean() > 1  # something moved
     assert json.loads(report.read_text())["held_frames"] == 0
+
+
+def test_the_processor_path_needs_no_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None; import avatar_app.commands.animate, avatar_app.engines.onnx_engine"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_demo_without_its_files_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
