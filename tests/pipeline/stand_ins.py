@@ -30,7 +30,7 @@ class DiscDetector(FaceDetector):
     def __init__(self) -> None:
         super().__init__(None, None)
 
-    def find(self, image: Image) -> list[Face]:
+    def find(self, image: Image, levels: int = 3) -> list[Face]:
         rows, columns = np.nonzero(image[..., 0] > 200)
         if len(rows) < 20:
             return []
