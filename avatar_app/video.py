@@ -173,7 +173,8 @@ class ClipWriter:
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         try:
             self._part.touch()  # shows at once whether the folder can be written; FFmpeg opens the file with the first picture
-            self._container = av.open(f"file:{self._part}", "w", format=SUFFIXES[self.path.suffix.lower()], options={"movflags": "faststart"})
+            kind = SUFFIXES[self.path.suffix.lower()]
+            self._container = av.open(f"file:{self._part}", "w", format=kind, options={"movflags": "faststart"})
             self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
             self._stream.width, self._stream.height = self._even
             self._stream.pix_fmt = "yuv420p"
