@@ -231,3 +231,12 @@ def test_landmarks_turn_with_the_picture(detector: FaceDetector) -> None:
     expected = upright[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     found = detector.find(turned)[0].points[:, :2]
     assert np.linalg.norm(found - expected, axis=1).mean() < 0.02 * np.linalg.norm(expected[78] - expected[8])
+
+
+@needs_bundle
+@needs_clips
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_lying_face_is_not_misread(detector: FaceDetector, turns: int) -> None:
+    """Landmarks are right up to about 60 degrees of roll; beyond, no face is better than a wrong one."""
+    photo = np.asarray(cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA), np.uint8)
+    assert detector.find(np.ascontiguousarray(np.rot90(photo, turns))) == []
