@@ -1,0 +1,125 @@
+"""Building blocks. Attribute names are those of the original checkpoints, so that they load unchanged."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SameBlock(nn.Module):
+    """Convolution, normalisation, ReLU; keeps the size."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return functional.relu(self.norm(self.conv(maps)))
+
+
+class DownBlock(SameBlock):
+    """A `SameBlock` followed by averaging of 2x2 pixels."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return functional.avg_pool2d(super().forward(maps), 2)
+
+
+class UpBlock(SameBlock):
+    """Each pixel doubled, then a `SameBlock`."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return super().forward(functional.interpolate(maps, scale_factor=2.0, mode="nearest"))
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a straight path; normalisation and ReLU come before each convolution."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+        self.norm1 = nn.BatchNorm2d(features)
+        self.norm2 = nn.BatchNorm2d(features)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        inner = self.conv1(functional.relu(self.norm1(maps)))
+        inner = self.conv2(functional.relu(self.norm2(inner)))
+        return torch.add(inner, maps)
+
+
+def widths(block_expansion: int, max_features: int, blocks: int) -> list[int]:
+    """Channels at each scale: doubled at each halving of the picture, up to a limit; ``blocks + 1`` numbers."""
+    return [min(max_features, block_expansion * 2**level) for level in range(blocks + 1)]
+
+
+class HourglassEncoder(nn.Module):
+    """Returns the input and the maps of every scale, largest first."""
+
+    def __init__(self, inputs: int, channels: list[int]) -> None:
+        super().__init__()
+        self.down_blocks = nn.ModuleList(
+            DownBlock(before, after) for before, after in zip([inputs, *channels[1:-1]], channels[1:], strict=True)
+        )
+
+    def forward(self, maps: Tensor) -> list[Tensor]:
+        scales = [maps]
+        for block in self.down_blocks:
+            scales.append(block(scales[-1]))
+        return scales
+
+
+class HourglassDecoder(nn.Module):
+    """Climbs back up, joining the encoder's maps of each scale."""
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        depth = len(channels) - 1
+        joined = [channels[level] * (1 if level == depth else 2) for level in range(depth, 0, -1)]
+        self.up_blocks = nn.ModuleList(UpBlock(before, after) for before, after in zip(joined, channels[-2::-1], strict=True))
+
+    def forward(self, scales: list[Tensor]) -> Tensor:
+        maps = scales[-1]
+        for block, skip in zip(self.up_blocks, scales[-2::-1], strict=True):
+            maps = torch.cat([block(maps), skip], dim=1)
+        return maps
+
+
+class Hourglass(nn.Module):
+    """A U-Net whose output keeps its input beside the features: ``features`` channels in all. The side must be a multiple of 2**blocks."""
+
+    def __init__(self, inputs: int, block_expansion: int, max_features: int, blocks: int) -> None:
+        super().__init__()
+        channels = widths(block_expansion, max_features, blocks)
+        self.encoder = HourglassEncoder(inputs, channels)
+        self.decoder = HourglassDecoder(channels)
+        self.features = channels[0] + inputs
+
+    def forward(self, maps: Tensor) -> Tensor:
+        result: Tensor = self.decoder(self.encoder(maps))
+        return result
+
+
+class AntiAliasDownscale(nn.Module):
+    """Smaller picture: Gaussian blur matched to the scale, then every n-th pixel.
+
+    Args:
+        scale: 1/n for a whole n.
+        saved: whether the blur kernel is part of the state dict, as the original checkpoints have it for the networks' inputs.
+    """
+
+    weight: Tensor
+
+    def __init__(self, channels: int, scale: float, saved: bool = True) -> None:
+        super().__init__()
+        self.step = round(1 / scale)
+        sigma = (1 / scale - 1) / 2
+        side = 2 * round(sigma * 4) + 1
+        offset = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
+        bell = torch.exp(-(offset**2) / (2 * sigma**2))
+        kernel = bell[:, None] * bell[None, :]
+        self.register_buffer("weight", (kernel / kernel.sum()).repeat(channels, 1, 1, 1), persistent=saved)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return functional.conv2d(picture, self.weight, stride=self.step, padding=self.weight.shape[-1] // 2, groups=self.weight.shape[0])

@@ -1,0 +1,127 @@
+"""Reads checkpoints of the original project. Nothing in the file is ever run: it is read with ``weights_only=True``."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from avatar_app.errors import BundleError, ConfigError
+from avatar_app.networks.config import FommConfig
+from avatar_app.networks.discriminator import Discriminator
+from avatar_app.networks.fomm import Fomm
+
+WEIGHTS = Mapping[str, Tensor]
+AGAIN = "Check that it is the right file, and download it again if it may be damaged."
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """An original checkpoint with its configuration.
+
+    Attributes:
+        size: side of the pictures it was trained on, in pixels.
+        discriminator: empty where the file holds none.
+    """
+
+    config: FommConfig
+    size: int
+    generator: WEIGHTS
+    kp_detector: WEIGHTS
+    discriminator: WEIGHTS
+
+
+def read_original(checkpoint: Path, configuration: Path) -> Original:
+    """Read a ``.pth.tar`` and its YAML.
+
+    Raises:
+        BundleError: not a checkpoint, truncated, or not safe to read.
+        ConfigError: the configuration cannot be read or has a wrong key.
+    """
+    document = read_yaml(configuration)
+    content = _read_weights(checkpoint)
+    parts = {name: _state_dict(content, name, checkpoint) for name in ("generator", "kp_detector")}
+    return Original(
+        config=FommConfig.from_original(document),
+        size=_picture_size(document),
+        discriminator=_state_dict(content, "discriminator", checkpoint) if content.get("discriminator") else {},
+        **parts,
+    )
+
+
+def build_fomm(config: FommConfig, original: Original) -> Fomm:
+    """The networks with the checkpoint's weights, for inference. Raises BundleError where they do not fit the configuration."""
+    model = Fomm(config)
+    load_weights(model.generator, original.generator, "generator")
+    load_weights(model.kp_detector, original.kp_detector, "kp_detector")
+    return model.eval()
+
+
+def build_discriminator(config: FommConfig, original: Original) -> Discriminator:
+    """The discriminator with the checkpoint's weights, to go on training. Raises BundleError where they do not fit."""
+    model = Discriminator(config)
+    load_weights(model, original.discriminator, "discriminator")
+    return model
+
+
+def load_weights(network: nn.Module, weights: WEIGHTS, name: str) -> None:
+    """Raises BundleError naming the first weight that is missing, superfluous or of another shape."""
+    expected = network.state_dict()
+    # PyTorch 0.4 did not count batches yet, and the blur kernels are constants.
+    optional = {key for key in expected if key.endswith(("num_batches_tracked", "down.weight"))}
+    hint = "Give the configuration that this checkpoint was trained with."
+    for key in sorted(expected.keys() - weights.keys() - optional):
+        raise BundleError(f"The checkpoint's {name} lacks the weight {key} that the configuration asks for.", hint)
+    for key in sorted(weights.keys() - expected.keys()):
+        raise BundleError(f"The checkpoint's {name} holds the weight {key}, for which the configuration has no place.", hint)
+    for key, value in weights.items():
+        if value.shape != expected[key].shape:
+            shapes = f"{tuple(value.shape)}, but the configuration asks for {tuple(expected[key].shape)}"
+            raise BundleError(f"The weight {key} of the checkpoint's {name} has the shape {shapes}.", hint)
+    network.load_state_dict(dict(weights), strict=False)
+
+
+def read_yaml(path: Path) -> Any:
+    """Parsed YAML; raises ConfigError naming the file."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or "it is not YAML text"
+        raise ConfigError(f"The configuration {path} cannot be read: {reason}.", "Give the YAML file of the checkpoint.") from None
+
+
+def _read_weights(path: Path) -> Mapping[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise BundleError(f"The checkpoint {path} cannot be read: {error.strerror or error}.", "Check the path.") from None
+    except pickle.UnpicklingError:
+        message = f"The checkpoint {path} holds something other than weights, which could run code, so it was not opened."
+        raise BundleError(message, "Use only a checkpoint of the original project from a source you trust.") from None
+    except Exception:  # a damaged archive can fail anywhere inside PyTorch's reader
+        raise BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN) from None
+    if not isinstance(content, Mapping):
+        raise BundleError(f"{path} is a PyTorch file, but not a checkpoint of a First Order Motion Model.", AGAIN)
+    return content
+
+
+def _state_dict(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
+    weights = content.get(name)
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise BundleError(f"{path} has no {name}, so it is not a checkpoint of a First Order Motion Model.", AGAIN)
+    # Checkpoints saved from a network spread over several GPUs carry this word before every name.
+    return {str(key).removeprefix("module."): value for key, value in weights.items()}
+
+
+def _picture_size(document: Mapping[str, Any]) -> int:
+    data = document.get("dataset_params") or {}
+    shape = data.get("frame_shape") or data.get("image_shape") if isinstance(data, Mapping) else None
+    if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] > 0:
+        return shape[0]
+    return 256

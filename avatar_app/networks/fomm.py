@@ -1,0 +1,18 @@
+"""The two networks that make up a First Order Motion Model, under the names that original checkpoints use."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from avatar_app.networks.config import FommConfig
+from avatar_app.networks.generator import Generator
+from avatar_app.networks.keypoints import KeyPointDetector
+
+
+class Fomm(nn.Module):
+    """Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with that word."""
+
+    def __init__(self, config: FommConfig) -> None:
+        super().__init__()
+        self.generator = Generator(config)
+        self.kp_detector = KeyPointDetector(config)

@@ -1,0 +1,49 @@
+"""Motion transfer of the First Order Motion Model: from the driver's key points to the pose to render. Pure numpy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from avatar_app.types import Array, KeyPoints
+
+
+def hull_area(points: Array) -> float:
+    """Area of the convex hull of (K, 2) points; 0 where they lie on one line."""
+    try:
+        return float(ConvexHull(points.astype(np.float64)).volume)  # scipy's "volume" is the area in two dimensions
+    except (QhullError, ValueError):
+        return 0.0
+
+
+def movement_scale(portrait: KeyPoints, neutral: KeyPoints) -> float:
+    """How much larger the portrait's face is than the driver's: root of the ratio of the points' hull areas; 1 if undefined."""
+    own, other = hull_area(portrait.value), hull_area(neutral.value)
+    return math.sqrt(own / other) if own > 0 and other > 0 else 1.0
+
+
+def transfer_absolute(driving: KeyPoints) -> KeyPoints:
+    """The driver's key points as they are: for drivers who look like the portrait."""
+    return driving
+
+
+def transfer_relative(
+    portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints, *, adapt_scale: bool = False, relative_jacobian: bool = True
+) -> KeyPoints:
+    """The portrait's key points, moved as the driver's have moved since the neutral pose (section 3.4).
+
+    p = p_portrait + s (p_driving - p_neutral),  J = J_driving J_neutral^-1 J_portrait.
+
+    Args:
+        neutral: the driver in the portrait's pose.
+        adapt_scale: s is `movement_scale` instead of 1.
+        relative_jacobian: False keeps the driver's Jacobians as they are.
+    """
+    scale = movement_scale(portrait, neutral) if adapt_scale else 1.0
+    value = (portrait.value + scale * (driving.value - neutral.value)).astype(np.float32)
+    jacobian = driving.jacobian
+    if relative_jacobian and jacobian is not None and neutral.jacobian is not None and portrait.jacobian is not None:
+        jacobian = (jacobian @ np.linalg.inv(neutral.jacobian) @ portrait.jacobian).astype(np.float32)
+    return KeyPoints(value=value, jacobian=jacobian)

@@ -1,0 +1,64 @@
+"""Against arrays recorded from the original implementation, where they are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from avatar_app.networks.checkpoint import Original, build_fomm, read_original
+from avatar_app.networks.keypoints import KeyPointTensors
+from avatar_app.networks.parity import MODES, network_differences
+from avatar_app.pipeline.motion import transfer_absolute, transfer_relative
+from avatar_app.types import KeyPoints
+
+FOLDER = Path(__file__).parents[3] / "shared" / "parity"
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded arrays are not here")
+
+
+@pytest.fixture(scope="module")
+def original() -> Original:
+    return read_original(FOLDER / "tiny-vox-adv.pth.tar", FOLDER / "tiny-vox-adv.yaml")
+
+
+def arrays(align_corners: bool) -> dict[str, np.ndarray]:
+    with np.load(FOLDER / f"tiny-vox-adv_align_{str(align_corners).lower()}.npz") as stored:
+        return dict(stored)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_every_recorded_output_is_reproduced(original: Original, align_corners: bool) -> None:
+    recorded = arrays(align_corners)
+    differences = network_differences(original, recorded, align_corners)
+    outputs = {name for name in recorded if not name.startswith(MODES) or "_kp_" not in name} - {"source", "initial", "driving"}
+    assert differences.keys() == outputs
+    assert max(differences.values()) < 1e-5
+
+
+def test_the_other_convention_is_told_apart(original: Original) -> None:
+    assert network_differences(original, arrays(True), align_corners=False)["relative_prediction"] > 1e-4
+
+
+def test_the_whole_chain_from_pictures_alone(original: Original) -> None:
+    """Nothing is taken from the arrays but the three pictures; the split into encode and decode is the one that engines use."""
+    recorded = arrays(True)
+    model = build_fomm(original.config, original)
+    with torch.inference_mode():
+        points = {name: model.kp_detector(torch.from_numpy(recorded[name])) for name in ("source", "initial", "driving")}
+        portrait, neutral, driving = (KeyPoints(p.value[0].numpy(), p.jacobian[0].numpy()) for p in points.values())
+        features = model.generator.encode(torch.from_numpy(recorded["source"]))
+        poses = {
+            "absolute": transfer_absolute(driving),
+            "relative": transfer_relative(portrait, neutral, driving),
+            "relative_adapt": transfer_relative(portrait, neutral, driving, adapt_scale=True),
+            "relative_value_only": transfer_relative(portrait, neutral, driving, relative_jacobian=False),
+        }
+        for mode, pose in poses.items():
+            assert pose.jacobian is not None
+            tensors = KeyPointTensors(torch.from_numpy(pose.value)[None], torch.from_numpy(pose.jacobian)[None])
+            picture = model.generator.decode(features, points["source"], tensors).numpy()
+            assert np.abs(pose.value - recorded[f"{mode}_kp_value"]).max() < 1e-5
+            assert np.abs(pose.jacobian - recorded[f"{mode}_kp_jacobian"]).max() < 1e-5
+            assert np.abs(picture - recorded[f"{mode}_prediction"]).max() < 1e-5
