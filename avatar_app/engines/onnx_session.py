@@ -6,11 +6,21 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from avatar_app.errors import EngineError
+
 
 def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
-    """A session on the CPU with so many threads within an operation."""
+    """A session on the CPU with so many threads within an operation.
+
+    Raises:
+        EngineError: the file cannot be opened by this version of ONNX Runtime.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # each of its errors is a class of its own, without a common base
+        message = f"ONNX Runtime {ort.__version__} cannot open {path}."
+        raise EngineError(message, "Install the version of onnxruntime in requirements.txt, or import the model again.") from error

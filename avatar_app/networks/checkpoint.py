@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from torch import Tensor, nn
 
 from avatar_app.errors import BundleError, ConfigError
+from avatar_app.files import reason
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.discriminator import Discriminator
 from avatar_app.networks.fomm import Fomm
@@ -92,19 +94,21 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or "it is not YAML text"
-        raise ConfigError(f"The configuration {path} cannot be read: {reason}.", "Give the YAML file of the checkpoint.") from None
+        why = reason(error) if isinstance(error, OSError) else "it is not YAML text"
+        raise ConfigError(f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint.") from None
 
 
 def _read_weights(path: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that are no checkpoints and are refused below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise BundleError(f"The checkpoint {path} cannot be read: {error.strerror or error}.", "Check the path.") from None
-    except pickle.UnpicklingError:
-        message = f"The checkpoint {path} holds something other than weights, which could run code, so it was not opened."
-        raise BundleError(message, "Use only a checkpoint of the original project from a source you trust.") from None
-    except Exception:  # a damaged archive can fail anywhere inside PyTorch's reader
+        raise BundleError(f"The checkpoint {path} cannot be read: {reason(error)}.", "Check the path.") from None
+    except Exception as error:  # a damaged archive can fail anywhere inside PyTorch's reader
+        if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
+            message = f"The checkpoint {path} holds something other than weights, which could run code, so it was not opened."
+            raise BundleError(message, "Use only checkpoints of the original project, from a source you trust.") from None
         raise BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN) from None
     if not isinstance(content, Mapping):
         raise BundleError(f"{path} is a PyTorch file, but not a checkpoint of a First Order Motion Model.", AGAIN)

@@ -35,7 +35,7 @@ def inverse_2x2(matrices: Tensor) -> Tensor:
     The original calls LAPACK. A last-bit difference here moves a sample by 1e-5 pixels, which shows as 3e-5 in a warped noise
     picture: so on the CPU this calls LAPACK too, and reproduces the original bit for bit.
     """
-    if matrices.device.type == "cpu" and not torch.compiler.is_exporting():
+    if matrices.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
         inverse: Tensor = torch.linalg.inv(matrices)
         return inverse
     a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from avatar_app.errors import BundleError
 from avatar_app.networks.checkpoint import Original, build_fomm
 from avatar_app.networks.dense_motion import dense_flow, sparse_flows
 from avatar_app.networks.fomm import Fomm
@@ -29,9 +30,20 @@ def network_differences(original: Original, arrays: Arrays, align_corners: bool)
 
     Args:
         arrays: NCHW float32 pictures in [0, 1] named ``source``, ``initial``, ``driving``, and recorded outputs.
+
+    Raises:
+        BundleError: the arrays are of other shapes than the networks'.
     """
     model = build_fomm(replace(original.config, align_corners=align_corners), original)
     found: dict[str, float] = {}
+    try:
+        _compare_all(found, arrays, model)
+    except RuntimeError as error:
+        raise BundleError("The arrays do not fit the configuration: their shapes differ.", "Use arrays recorded with it.") from error
+    return found
+
+
+def _compare_all(found: dict[str, float], arrays: Arrays, model: Fomm) -> None:
     with torch.inference_mode():
         for name in ("source", "initial", "driving"):
             if name in arrays:
@@ -41,7 +53,6 @@ def network_differences(original: Original, arrays: Arrays, align_corners: bool)
         for mode in MODES:
             if "source" in arrays and "kp_source_value" in arrays and f"{mode}_kp_value" in arrays:
                 _compare_mode(found, arrays, model, mode)
-    return found
 
 
 def _compare_mode(found: dict[str, float], arrays: Arrays, model: Fomm, mode: str) -> None:

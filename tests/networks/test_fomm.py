@@ -41,7 +41,7 @@ def test_the_identity_warp_keeps_the_picture_only_with_aligned_corners() -> None
 
 def test_the_closed_inverse_is_the_one_of_the_library() -> None:
     matrices = torch.eye(2) + 0.3 * torch.randn(5, 3, 2, 2, generator=torch.Generator().manual_seed(2))
-    with unittest.mock.patch("torch.compiler.is_exporting", return_value=True):
+    with unittest.mock.patch("torch.onnx.is_in_onnx_export", return_value=True):
         closed = inverse_2x2(matrices)
     assert torch.allclose(closed, inverse_2x2(matrices), atol=1e-5)
     assert torch.allclose(multiply_2x2(matrices, inverse_2x2(matrices)), torch.eye(2), atol=1e-4)

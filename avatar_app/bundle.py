@@ -1,0 +1,244 @@
+"""Model bundles: folders of weights, ONNX files and a description, checked against their hashes before anything is read from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from avatar_app.errors import BundleError
+from avatar_app.files import reason
+from avatar_app.paths import model_folders, user_models
+
+FORMAT = 1
+DESCRIPTION = "bundle.json"
+CARD = "CARD.md"
+KINDS = ("fomm", "anchored", "faces")
+REPAIR = "Run `models list` to see all models; import or fetch this one again."
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model on disk.
+
+    Attributes:
+        kind: ``fomm``, ``anchored`` or ``faces``.
+        size: side of the pictures it takes and makes, in pixels.
+        config: configuration of the networks, as their ``from_dict`` reads it.
+        licence: of the weights.
+        hashes: file name -> SHA-256, for every file but the description and the card.
+    """
+
+    folder: Path
+    name: str
+    kind: str
+    size: int
+    config: Mapping[str, Any]
+    licence: str
+    hashes: Mapping[str, str]
+
+    def file(self, name: str) -> Path:
+        """Path of one file. Raises BundleError if the bundle does not list it."""
+        if name not in self.hashes:
+            raise BundleError(f"The model {self.name} has no {name}.", "Import it again, so that all files are made.")
+        return self.folder / name
+
+    def verify(self) -> None:
+        """Raise BundleError at the first file that is missing or is not what was written."""
+        for name, expected in self.hashes.items():
+            try:
+                found = sha256(self.folder / name)
+            except FileNotFoundError:
+                raise BundleError(f"The model {self.name} is incomplete: {self.folder / name} is missing.", REPAIR) from None
+            except OSError as error:
+                raise BundleError(f"The file {self.folder / name} cannot be read: {reason(error)}.", REPAIR) from None
+            if found != expected:
+                message = f"The file {self.folder / name} is damaged: its SHA-256 is {found[:12]}..., not {expected[:12]}...."
+                raise BundleError(message, REPAIR)
+
+
+def open_bundle(name_or_path: str | Path) -> Bundle:
+    """Find a bundle by name, or take the folder at a path, and check all its files.
+
+    Raises:
+        BundleError: unknown, incomplete, damaged or of an unknown format.
+    """
+    bundle = read_bundle(find_bundle(name_or_path))
+    bundle.verify()
+    return bundle
+
+
+def find_bundle(name_or_path: str | Path) -> Path:
+    """The folder of a bundle. Raises BundleError listing the known names."""
+    name = str(name_or_path)
+    if isinstance(name_or_path, Path) or any(separator in name for separator in (os.sep, os.altsep) if separator):
+        folder = Path(name_or_path).expanduser()
+        if not (folder / DESCRIPTION).is_file():
+            raise BundleError(f"There is no model in the folder {folder}: it has no {DESCRIPTION}.", "Check the path.")
+        return folder
+    for place in model_folders():
+        if name and (place / name / DESCRIPTION).is_file():
+            return place / name
+    known = ", ".join(bundle.name for bundle in list_bundles() if bundle.kind != "faces") or "none yet"
+    raise BundleError(f"There is no model called {name!r}.", f"Known models: {known}.")
+
+
+def list_bundles() -> list[Bundle]:
+    """All readable bundles, by name; of two with the same name the one that `open_bundle` takes. Files are not checked."""
+    found: dict[str, Bundle] = {}
+    for folder in bundle_folders():
+        with suppress(BundleError):
+            found.setdefault(folder.name, read_bundle(folder))
+    return [found[name] for name in sorted(found)]
+
+
+def bundle_folders() -> Iterator[Path]:
+    """All folders with a description, readable or not, in the order in which names are looked up."""
+    for place in model_folders():
+        if place.is_dir():
+            yield from sorted(path.parent for path in place.glob(f"*/{DESCRIPTION}") if not path.parent.name.startswith("."))
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle's description; its files are not checked. Raises BundleError where it makes no sense."""
+    path = folder / DESCRIPTION
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"The description {path} cannot be read: {reason(error)}.", REPAIR) from None
+    except ValueError:
+        raise BundleError(f"The description {path} is damaged: it is not JSON.", REPAIR) from None
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT:
+        message = f"The model in {folder} has the format version {version!r}, but this app reads version {FORMAT}."
+        raise BundleError(message, "Update the app, or import the model again.")
+    try:
+        return _parsed(folder, content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"The description {path} is damaged: {type(error).__name__} {error}.", REPAIR) from None
+
+
+def _parsed(folder: Path, content: Mapping[str, Any]) -> Bundle:
+    hashes = {str(name): str(entry["sha256"]) for name, entry in content["files"].items()}
+    for name in hashes:
+        if not name or Path(name).name != name or "\\" in name:
+            raise ValueError(f"the file name {name!r} leaves the folder")
+    kind, size, config = content["kind"], content["size"], content["config"]
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}")
+    if not isinstance(size, int) or not 0 < size <= 4096:
+        raise ValueError(f"impossible size {size!r}")
+    if not isinstance(config, dict):
+        raise ValueError("config is no mapping")
+    return Bundle(folder, folder.resolve().name, kind, size, config, str(content["licence"]), hashes)
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    kind: str,
+    size: int,
+    config: Mapping[str, Any],
+    licence: str,
+    fill: Callable[[Path], None],
+    overwrite: bool = False,
+) -> Bundle:
+    """Write a bundle so that it is either there completely or not at all. Its name is the folder's.
+
+    Args:
+        fill: writes the bundle's files into the empty folder it is given; the description is added here.
+        overwrite: replace a bundle that is there already.
+
+    Raises:
+        BundleError: it exists already, or cannot be written.
+    """
+    if folder.exists() and not overwrite:
+        raise BundleError(f"There is a model called {folder.name} already, in {folder}.", "Choose another name, or delete that folder.")
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A dot keeps the half-written folder out of lists; beside the target, so that renaming is one step.
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        content = temporary / "content"
+        content.mkdir()
+        fill(content)
+        _describe(content, folder.name, kind=kind, size=size, config=config, licence=licence)
+        _swap(content, folder, temporary / "old")
+    except OSError as error:
+        raise BundleError(f"The model {folder} cannot be written: {reason(error)}.", "Free some space or check permissions.") from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return read_bundle(folder)
+
+
+def _swap(content: Path, folder: Path, old: Path) -> None:
+    """Put ``content`` at ``folder``; what was there goes to ``old``, and comes back if that fails."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        content.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+
+
+def _describe(folder: Path, name: str, **facts: Any) -> None:
+    paths = [path for path in sorted(folder.iterdir()) if path.name != CARD]
+    files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in paths}
+    content = {"format": FORMAT, "name": name, **facts, "files": files}
+    (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def import_checkpoint(
+    checkpoint: Path, configuration: Path, name: str, *, licence: str = "unknown", align_corners: bool | None = None
+) -> Bundle:
+    """Make a bundle in the user's models folder from an original ``.pth.tar`` and its YAML.
+
+    Args:
+        align_corners: how warps read positions; None takes what the YAML states, else True (see `FommConfig`).
+
+    Raises:
+        BundleError: no checkpoint, damaged, unsafe, not fitting the configuration, or the name is taken or impossible.
+        ConfigError: the configuration is wrong.
+    """
+    folder = user_models() / require_name(name)
+    if folder.exists():
+        raise BundleError(f"There is a model called {name} already, in {folder}.", "Choose another name, or delete that folder.")
+    from avatar_app.networks.checkpoint import build_fomm, read_original
+    from avatar_app.networks.graphs import fomm_graphs
+    from avatar_app.networks.onnx_export import write_motion_files
+
+    original = read_original(checkpoint, configuration)
+    config = original.config if align_corners is None else replace(original.config, align_corners=align_corners)
+    graphs = fomm_graphs(build_fomm(config, original), config, original.size)
+    return write_bundle(
+        folder,
+        kind="fomm",
+        size=original.size,
+        config=config.to_dict(),
+        licence=licence,
+        fill=lambda target: write_motion_files(graphs, target),
+    )
+
+
+def require_name(name: str) -> str:
+    """A name that can be a folder on every system. Raises BundleError otherwise."""
+    good = name and name[0].isalnum() and all(letter.isalnum() or letter in "-_." for letter in name) and name.isascii()
+    if not good or len(name) > 64 or name.endswith("."):
+        raise BundleError(f"A model cannot be called {name!r}.", "Use letters, digits, '-', '_' and '.', and begin with a letter or digit.")
+    return name

@@ -1,0 +1,59 @@
+"""The CPU engine: a bundle's ONNX files in ONNX Runtime. Needs no PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from avatar_app.bundle import Bundle
+from avatar_app.engines.landmarks import landmark_points
+from avatar_app.engines.onnx_session import open_session
+from avatar_app.types import Avatar, Crop, Image, KeyPoints
+
+
+class OnnxEngine:
+    """Features of a photo stay in ONNX Runtime's memory; only bytes and key points cross."""
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        self.size = bundle.size
+        self.name = f"{bundle.name}, ONNX Runtime, CPU"
+        self._encode = open_session(bundle.file("encode.onnx"), threads)
+        self._render = open_session(bundle.file("render.onnx"), threads)
+        self._detect = open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
+        self._render_inputs = {item.name for item in self._render.get_inputs()}
+
+    def detect(self, crop: Crop) -> KeyPoints:
+        if self._detect is None:
+            return landmark_points(crop)
+        value, *jacobian = self._detect.run(None, {"image": crop.image[None]})
+        return KeyPoints(value[0], jacobian[0][0] if jacobian else None)
+
+    def encode(self, crop: Crop) -> Avatar:
+        points = self.detect(crop)
+        inputs: dict[str, Any] = {"image": crop.image[None], "points": points.value[None]}
+        wanted = {
+            item.name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(inputs[item.name])) for item in self._encode.get_inputs()
+        }
+        names = [item.name for item in self._encode.get_outputs()]
+        features = dict(zip(names, self._encode.run_with_ort_values(names, wanted), strict=True))
+        # The portrait's own points are fixed too, so they are handed over once.
+        return Avatar(points, features | self._tensors("source", points))
+
+    def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
+        inputs = avatar.features | self._tensors("driving", pose)
+        picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
+        return picture
+
+    def close(self) -> None:
+        del self._encode, self._detect, self._render
+
+    def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Any]:
+        """Key points under the names of the render graph, as far as it asks for them."""
+        arrays = {f"{whose}_value": points.value, f"{whose}_jacobian": points.jacobian}
+        return {
+            name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array[None], np.float32))
+            for name, array in arrays.items()
+            if name in self._render_inputs and array is not None
+        }

@@ -1,0 +1,85 @@
+"""Which engine runs a bundle here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from avatar_app.bundle import Bundle
+from avatar_app.engines import Engine
+from avatar_app.errors import BundleError, EngineError
+
+DEVICES = ("auto", "cpu", "cuda", "onnx", "torch")
+
+
+def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None) -> Engine:
+    """Open a bundle.
+
+    Args:
+        device: ``auto`` takes CUDA where it works, else the processor; ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch``
+            is PyTorch on it; ``cuda`` or ``cuda:N`` is PyTorch on a graphics card.
+        threads: CPU threads; None is one for each core.
+
+    Raises:
+        EngineError: unknown device, or it cannot be used here; says why.
+        BundleError: the bundle is no motion model, or a file does not fit.
+    """
+    if bundle.kind == "faces":
+        raise BundleError(f"The model {bundle.name} finds faces and cannot animate a photo.", "Choose another one of `models list`.")
+    if threads is not None and threads < 1:
+        raise EngineError(f"{threads} threads cannot compute anything.", "Give a number from 1.")
+    family, _, number = device.partition(":")
+    if family == "cuda" and (number.isdecimal() or device == "cuda"):
+        return _open_cuda(bundle, int(number or 0))
+    if device == "torch":
+        from avatar_app.engines.torch_engine import open_cpu
+
+        return open_cpu(bundle, threads)
+    if device not in DEVICES:
+        raise EngineError(f"There is no device {device!r}.", f"Choose one of {', '.join(DEVICES)} or cuda:N.")
+    if device == "auto" and cuda_problem() is None:
+        with suppress(EngineError):  # a full graphics card is no reason to fail where nobody asked for it
+            return _open_cuda(bundle, 0)
+    from avatar_app.engines.onnx_engine import OnnxEngine
+
+    return OnnxEngine(bundle, threads or cores())
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cuda_problem() -> str | None:
+    """Why CUDA cannot be used, or None. Loads PyTorch, which takes a second, only where a driver and a CUDA build are there."""
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return "PyTorch is not installed"
+    if version.endswith("+cpu"):
+        return f"this PyTorch ({version}) is built for the processor alone"
+    if not _driver_present():
+        return "no NVIDIA driver was found"
+    from avatar_app.engines import torch_engine
+
+    return torch_engine.cuda_problem()
+
+
+def _driver_present() -> bool:
+    if sys.platform == "win32":
+        return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
+    # The second is the driver as seen from Windows' own Linux.
+    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
+
+
+def _open_cuda(bundle: Bundle, number: int) -> Engine:
+    problem = cuda_problem()
+    if problem is not None:
+        hint = "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu." if "built" in problem else "Use --device cpu."
+        raise EngineError(f"CUDA cannot be used: {problem}.", hint)
+    from avatar_app.engines.torch_engine import open_cuda
+
+    return open_cuda(bundle, number)

@@ -1,0 +1,128 @@
+"""Download a large file: resumed where an earlier try broke off, checked against its hash before anyone uses it."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from avatar_app.errors import BundleError
+from avatar_app.files import reason
+
+CHUNK = 1 << 20
+PATIENCE = 30.0
+"""Seconds without a byte after which a connection counts as dead."""
+
+NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes there are so far and, where the server says so, the bytes there will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What there is to fetch.
+
+    Attributes:
+        md5: of the whole file, as its publisher states it; it tells a damaged file, not a forged one.
+        configuration: name of the YAML in ``training/configs`` that describes its networks.
+    """
+
+    url: str
+    md5: str
+    configuration: str
+    licence: str
+
+
+KNOWN = {
+    "vox-adv": Download(
+        url="https://openavatarify.s3-avatarify.com/weights/vox-adv-cpk.pth.tar",
+        md5="8a45a24037871c045fbb8a6a8aa95ebc",
+        configuration="vox-adv.yaml",
+        licence="published by the authors of the First Order Motion Model; see their project",
+    )
+}
+
+
+def fetch(download: Download, target: Path, progress: Progress = lambda done, total: None) -> Path:
+    """Make sure that the file is at ``target``, complete and right. One that was put there by hand is taken if its hash is right.
+
+    Raises:
+        BundleError: it cannot be downloaded or written, or is not the file that was expected.
+    """
+    if target.exists():
+        if md5(target) != download.md5:
+            raise BundleError(f"The file {target} is not the one expected: its MD5 is not {download.md5}.", "Delete it and try again.")
+        return target
+    partial = target.with_name(target.name + ".part")
+    by_hand = f"If the link is dead, get the file elsewhere, put it at {target}, and run this again."
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        resumed = partial.exists()
+        _download(download.url, partial, progress)
+        if resumed and md5(partial) != download.md5:
+            partial.unlink()  # the part that was there may have been of another file: once more from the beginning
+            _download(download.url, partial, progress)
+        if md5(partial) != download.md5:
+            partial.unlink()
+            raise BundleError(f"What {download.url} sends is not the file expected: its MD5 is not {download.md5}.", by_hand)
+        partial.replace(target)
+    except NETWORK_ERRORS as error:
+        raise BundleError(f"{download.url} could not be fetched: {_why(error)}.", by_hand) from None
+    except OSError as error:
+        raise BundleError(f"The download cannot be written to {target.parent}: {reason(error)}.", "Free some space.") from None
+    return target
+
+
+def _download(url: str, partial: Path, progress: Progress) -> None:
+    """Append to ``partial`` what it still lacks."""
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is lacking, or the file there is another one; the hash will tell
+        raise
+    with closing(answer):
+        resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
+        done = have if resumed else 0
+        length = answer.headers.get("Content-Length")
+        total = done + int(length) if length and length.isdecimal() else None
+        with partial.open("ab" if resumed else "wb") as file:
+            for piece in _pieces(answer):
+                file.write(piece)
+                done += len(piece)
+                progress(done, total)
+    if total is not None and done < total:
+        raise http.client.IncompleteRead(b"", total - done)
+
+
+def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    # read1 gives what has come, so that a connection that breaks loses nothing and the bar moves on a slow line.
+    while piece := answer.read1(CHUNK):
+        yield piece
+
+
+def md5(path: Path) -> str:
+    """Hash of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code} {error.reason}"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection broke off; what came is kept, and the next try goes on from there"
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
+        error = error.reason
+    return reason(error)

@@ -1,0 +1,164 @@
+"""What engines run: three graphs from bytes to bytes, the same for PyTorch and for the ONNX files.
+
+    encode   photo (and its key points, in the anchored family)  ->  features
+    detect   picture  ->  key points (only in the original family; anchored models take landmarks)
+    render   features, key points  ->  picture
+
+Pictures are uint8 (1, S, S, 3), so that nothing larger is copied between an engine and its caller. Tensors are known by their
+names: an engine feeds ``image``, ``points`` (the photo's), the features as ``encode`` named them, and ``source_value``,
+``source_jacobian``, ``driving_value``, ``driving_jacobian``, whichever of these a graph lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from avatar_app.errors import BundleError
+from avatar_app.networks.anchored import LANDMARKS, AnchoredConfig, AnchoredGenerator, Features
+from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.generator import Generator, SourceFeatures
+from avatar_app.networks.keypoints import KeyPointDetector, KeyPointTensors
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A module with names for what goes in and comes out, in order."""
+
+    module: nn.Module
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MotionGraphs:
+    """The graphs of one model; they share its weights.
+
+    Attributes:
+        model: holds all weights, under the names of the bundle's safetensors file.
+        points: how many key points it takes or finds.
+        can_halve: whether the networks keep positions in float32 by themselves when their weights are float16.
+    """
+
+    model: nn.Module
+    size: int
+    points: int
+    can_halve: bool
+    encode: Graph
+    detect: Graph | None
+    render: Graph
+
+
+def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraphs:
+    """The graphs of a bundle, with random weights: load ``model``'s state next.
+
+    Raises:
+        ConfigError: the configuration does not fit the kind.
+        BundleError: this kind of bundle is no motion model.
+    """
+    if kind == "fomm":
+        own = FommConfig.from_dict(config)
+        return fomm_graphs(Fomm(own), own, size)
+    if kind == "anchored":
+        return anchored_graphs(AnchoredGenerator(AnchoredConfig.from_dict(dict(config))), size)
+    raise BundleError(f"A bundle of the kind {kind!r} cannot animate a photo.", "Choose one that `models list` shows as a motion model.")
+
+
+def fomm_graphs(model: Fomm, config: FommConfig, size: int) -> MotionGraphs:
+    """Graphs of the original family."""
+    parts = ("value", "jacobian") if config.estimate_jacobian else ("value",)
+    features = tuple(f"features_{name}" for name in SourceFeatures._fields)
+    poses = tuple(f"{whose}_{part}" for whose in ("source", "driving") for part in parts)
+    return MotionGraphs(
+        model=model.eval(),
+        size=size,
+        points=config.num_kp,
+        can_halve=True,
+        encode=Graph(FommEncode(model.generator), ("image",), features),
+        detect=Graph(FommDetect(model.kp_detector), ("image",), parts),
+        render=Graph(FommRender(model.generator), (*features, *poses), ("picture",)),
+    )
+
+
+def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
+    """Graphs of the landmark-anchored family."""
+    features = tuple(f"features_{name}" for name in Features._fields)
+    return MotionGraphs(
+        model=model.eval(),
+        size=size,
+        points=LANDMARKS,
+        can_halve=False,
+        encode=Graph(AnchoredEncode(model), ("image", "points"), features),
+        detect=None,
+        render=Graph(AnchoredRender(model), (*features, "driving_value"), ("picture",)),
+    )
+
+
+def from_bytes(image: Tensor, network: nn.Module) -> Tensor:
+    """uint8 (B, H, W, 3) -> (B, 3, H, W) in [0, 1], in the precision of the network's weights."""
+    return image.permute(0, 3, 1, 2).to(next(network.parameters()).dtype) / 255
+
+
+def to_bytes(picture: Tensor) -> Tensor:
+    """(B, 3, H, W) in [0, 1] -> uint8 (B, H, W, 3), rounded."""
+    return (picture.float().clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+class FommEncode(nn.Module):
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, image: Tensor) -> SourceFeatures:
+        return self.generator.encode(from_bytes(image, self.generator))
+
+
+class FommDetect(nn.Module):
+    def __init__(self, detector: KeyPointDetector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        points: KeyPointTensors = self.detector(from_bytes(image, self.detector))
+        return (points.value,) if points.jacobian is None else (points.value, points.jacobian)
+
+
+class FommRender(nn.Module):
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def picture(self, features: Tensor, thumbnail: Tensor, *poses: Tensor) -> Tensor:
+        """Before rounding: (B, 3, H, W) in [0, 1]."""
+        half = len(poses) // 2
+        return self.generator.decode(SourceFeatures(features, thumbnail), KeyPointTensors(*poses[:half]), KeyPointTensors(*poses[half:]))
+
+    def forward(self, features: Tensor, thumbnail: Tensor, *poses: Tensor) -> Tensor:
+        return to_bytes(self.picture(features, thumbnail, *poses))
+
+
+class AnchoredEncode(nn.Module):
+    def __init__(self, generator: AnchoredGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, image: Tensor, points: Tensor) -> Features:
+        return self.generator.encode(from_bytes(image, self.generator), points)
+
+
+class AnchoredRender(nn.Module):
+    def __init__(self, generator: AnchoredGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def picture(self, *tensors: Tensor) -> Tensor:
+        """Before rounding: (B, 3, H, W) in [0, 1]."""
+        return self.generator.decode(Features(*tensors[:-1]), tensors[-1]).image
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        return to_bytes(self.picture(*tensors))

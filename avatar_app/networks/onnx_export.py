@@ -1,0 +1,71 @@
+"""Graphs -> the weights and ONNX files of a bundle."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from avatar_app.networks.graphs import Graph, MotionGraphs
+
+OPSET = 17
+WEIGHTS = "weights.safetensors"
+
+
+def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
+    """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in float32."""
+    image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
+    value, jacobian = example_points(graphs.points)
+    tensors: dict[str, Tensor] = {"image": image, "points": value, "source_value": value, "driving_value": value}
+    tensors |= {"source_jacobian": jacobian, "driving_jacobian": jacobian}
+    with torch.inference_mode():
+        outputs = graphs.encode.module(*(tensors[name] for name in graphs.encode.inputs))
+    tensors |= dict(zip(graphs.encode.outputs, (output.clone() for output in outputs), strict=True))
+    for name, graph in (("encode", graphs.encode), ("detect", graphs.detect), ("render", graphs.render)):
+        if graph is not None:
+            _trace(graph, tensors, folder / f"{name}.onnx")
+
+
+def example_points(count: int) -> tuple[Tensor, Tensor]:
+    """Values and Jacobians of points on a spiral: no two alike, so that nothing divides by zero."""
+    step = torch.arange(count, dtype=torch.float32)
+    radius = 0.2 + 0.5 * step / count
+    value = torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)
+    return value[None], torch.eye(2).repeat(1, count, 1, 1)
+
+
+def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path) -> None:
+    with warnings.catch_warnings():
+        # The tracing exporter is marked as old; it needs no package but onnx, and takes a fifth of the newer one's time.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph.module,
+            tuple(tensors[name] for name in graph.inputs),
+            str(path),
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+        )
+
+
+def write_motion_files(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
+    """Everything in a motion model's bundle but its description and card: ``weights.safetensors`` and the ONNX files.
+
+    Args:
+        half: round convolution weights to float16, in the graphs too, so that every engine makes the same pictures.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    weights = {name: value.contiguous() for name, value in graphs.model.state_dict().items()}
+    if half:
+        # Normalisation constants are few and can exceed the range.
+        weights = {name: value.half() if value.is_floating_point() and value.ndim > 1 else value for name, value in weights.items()}
+        graphs.model.load_state_dict(weights)
+    # Through bytes: the library's own file writing leaves a file that only its owner can read.
+    (folder / WEIGHTS).write_bytes(save(weights))
+    write_onnx(graphs, folder)

@@ -1,0 +1,98 @@
+"""Compares what a checkpoint computes here with arrays recorded from the original implementation."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from avatar_app.errors import BundleError
+from avatar_app.files import require_readable
+from avatar_app.pipeline.motion import transfer_absolute, transfer_relative
+from avatar_app.types import Array, KeyPoints
+
+LIMIT = 1e-5
+"""Largest difference that float32 on a CPU explains."""
+
+Arrays = Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Largest absolute difference of each array, and the convention of warps they were compared under."""
+
+    differences: Mapping[str, float]
+    align_corners: bool
+
+    @property
+    def agrees(self) -> bool:
+        return all(difference <= LIMIT for difference in self.differences.values())  # false for NaN
+
+    @property
+    def worst(self) -> float:
+        return max(np.nan_to_num(list(self.differences.values()), nan=np.inf), default=np.inf)
+
+
+def compare(checkpoint: Path, configuration: Path, arrays_path: Path, align_corners: bool | None) -> Comparison:
+    """Run a checkpoint on recorded inputs.
+
+    Args:
+        align_corners: None takes the one that the arrays state (an array of that name), else whichever is nearer.
+
+    Raises:
+        BundleError: the checkpoint or the arrays cannot be read, or there is nothing to compare.
+        ConfigError: the configuration cannot be read.
+    """
+    arrays = read_arrays(arrays_path)
+    if align_corners is None and "align_corners" in arrays:
+        align_corners = bool(arrays["align_corners"])
+    from avatar_app.networks.checkpoint import read_original
+    from avatar_app.networks.parity import network_differences
+
+    original = read_original(checkpoint, configuration)
+    motion = motion_differences(arrays)
+    conventions = (True, False) if align_corners is None else (align_corners,)
+    comparisons = [Comparison({**network_differences(original, arrays, each), **motion}, each) for each in conventions]
+    if not comparisons[0].differences:
+        raise BundleError(f"{arrays_path} holds no outputs to compare.", "Record them under names such as kp_source_value.")
+    return min(comparisons, key=lambda comparison: comparison.worst)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Arrays by name, as float32. Raises BundleError; nothing in the file is ever run."""
+    require_readable(path, "array file", BundleError)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: np.asarray(stored[name], np.float32) for name in stored.files}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile):
+        raise BundleError(f"{path} is not a file of arrays, or it is damaged.", "Give an .npz file made by numpy.savez.") from None
+
+
+def motion_differences(arrays: Arrays) -> dict[str, float]:
+    """Largest difference of each recorded pose, computed here from the recorded key points."""
+    names = [f"kp_{name}_value" for name in ("source", "initial", "driving")]
+    if not all(name in arrays for name in names):
+        return {}
+    found: dict[str, float] = {}
+    for row in range(len(arrays["kp_source_value"])):
+        portrait, neutral, driving = (_points(arrays, name, row) for name in ("source", "initial", "driving"))
+        poses = {
+            "absolute": transfer_absolute(driving),
+            "relative": transfer_relative(portrait, neutral, driving),
+            "relative_adapt": transfer_relative(portrait, neutral, driving, adapt_scale=True),
+            "relative_value_only": transfer_relative(portrait, neutral, driving, relative_jacobian=False),
+        }
+        for mode, pose in poses.items():
+            for part, ours in (("value", pose.value), ("jacobian", pose.jacobian)):
+                name = f"{mode}_kp_{part}"
+                if name in arrays and ours is not None:
+                    found[name] = max(found.get(name, 0.0), float(np.abs(ours - arrays[name][row]).max()))
+    return found
+
+
+def _points(arrays: Arrays, name: str, row: int) -> KeyPoints:
+    jacobian = arrays.get(f"kp_{name}_jacobian")
+    return KeyPoints(arrays[f"kp_{name}_value"][row], None if jacobian is None else jacobian[row])

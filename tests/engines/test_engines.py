@@ -1,0 +1,142 @@
+"""Both engines, on both families, with tiny bundles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from avatar_app.bundle import Bundle, open_bundle
+from avatar_app.engines.onnx_engine import OnnxEngine
+from avatar_app.engines.torch_engine import TorchEngine, load_graphs, run
+from avatar_app.errors import BundleError, EngineError, PortraitError
+from avatar_app.types import Crop, KeyPoints
+from tests.bundles import face_crop, write_anchored, write_fomm
+from tests.networks.tiny import SIDE, without_jacobian
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", params=["fomm", "zero order", "anchored"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    if request.param == "anchored":
+        return write_anchored(folder)
+    return write_fomm(folder, without_jacobian()) if request.param == "zero order" else write_fomm(folder)
+
+
+def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
+    pictures, points = [], []
+    for engine in (OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU)):
+        avatar = engine.encode(face_crop(0))
+        driving = engine.detect(face_crop(1))
+        pictures.append(engine.render(avatar, driving))
+        points.append(driving.value)
+        engine.close()
+    assert pictures[0].shape == (SIDE, SIDE, 3)
+    assert pictures[0].dtype == np.uint8
+    assert pictures[0].flags.c_contiguous
+    assert np.abs(points[0] - points[1]).max() < 1e-5
+    assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
+    assert pictures[0].std() > 1
+
+
+def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
+    """The render graph without its last steps: within 1e-3 of PyTorch, as a float."""
+    graphs = load_graphs(bundle, CPU)
+    engine = OnnxEngine(bundle, threads=1)
+    avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))
+    named = {name: torch.from_numpy(value.numpy()) for name, value in avatar.features.items()}
+    named |= {"driving_value": torch.from_numpy(pose.value)[None]}
+    if pose.jacobian is not None:
+        named["driving_jacobian"] = torch.from_numpy(pose.jacobian)[None]
+    with torch.inference_mode():
+        expected = graphs.render.module.picture(*(named[name] for name in graphs.render.inputs)).numpy()  # type: ignore[operator]
+    found = run_until_sigmoid(bundle.file("render.onnx"), tmp_path, {name: named[name].numpy() for name in graphs.render.inputs})
+    assert np.abs(found - expected).max() < 1e-3
+
+
+def run_until_sigmoid(path: Path, scratch: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """What goes into the Clip that begins the conversion to bytes."""
+    model = onnx.load(str(path))
+    (clip,) = [node for node in model.graph.node if node.op_type == "Clip"]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(clip.input[0], onnx.TensorProto.FLOAT, None))
+    onnx.save(model, str(scratch / "render.onnx"))
+    session = onnxruntime.InferenceSession(str(scratch / "render.onnx"), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run([clip.input[0]], inputs)[0])
+
+
+def test_features_are_computed_once(bundle: Bundle) -> None:
+    """The same avatar in other poses and back again gives the same picture."""
+    engine = OnnxEngine(bundle, threads=1)
+    avatar = engine.encode(face_crop(0))
+    here, there = engine.detect(face_crop(1)), engine.detect(face_crop(2))
+    first = engine.render(avatar, here)
+    assert not np.array_equal(engine.render(avatar, there), first)
+    assert np.array_equal(engine.render(avatar, here), first)
+
+
+def test_anchored_models_need_landmarks(tmp_path: Path) -> None:
+    bundle = write_anchored(tmp_path / "tiny")
+    for engine in (OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU)):
+        with pytest.raises(PortraitError):
+            engine.encode(Crop(face_crop().image))
+        points = engine.detect(face_crop())
+        assert points.depth is not None
+        assert points.value.shape == (88, 2)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    bundle = write_fomm(tmp_path / "tiny", without_jacobian())
+    text = (bundle.folder / "bundle.json").read_text()
+    (bundle.folder / "bundle.json").write_text(text.replace('"num_kp": 4', '"num_kp": 5'))
+    with pytest.raises(BundleError, match="do not fit"):
+        TorchEngine(open_bundle(bundle.folder), CPU)
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    bundle = write_fomm(tmp_path / "tiny")
+    (bundle.folder / "render.onnx").write_bytes(b"not a network")
+    with pytest.raises(EngineError, match=r"cannot open .*render\.onnx"):
+        OnnxEngine(bundle, threads=1)
+
+
+def test_half_precision_is_used_where_pictures_stay_the_same(tmp_path: Path) -> None:
+    """The path that CUDA takes, here on the processor."""
+    bundle = write_fomm(tmp_path / "tiny")
+    half, full = TorchEngine(bundle, CPU, half=True), TorchEngine(bundle, CPU)
+    assert "float16" in half.name
+    pictures = [engine.render(engine.encode(face_crop(0)), engine.detect(face_crop(1))) for engine in (half, full)]
+    assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 1.3  # 5e-3 of the range
+
+
+def test_half_precision_is_left_where_it_overflows(tmp_path: Path) -> None:
+    bundle = write_fomm(tmp_path / "tiny")
+    graphs = load_graphs(bundle, CPU)
+    state = graphs.model.state_dict()
+    # A million in one layer and a millionth in the next: harmless in float32, infinite in float16.
+    state["generator.first.norm.weight"] *= 1e6
+    state["generator.first.norm.bias"] *= 1e6
+    state["generator.down_blocks.0.conv.weight"] *= 1e-6
+    from safetensors.torch import save_file
+
+    save_file(state, bundle.folder / "weights.safetensors")
+    engine = TorchEngine(bundle, CPU, half=True)
+    assert "float32" in engine.name
+    assert engine.render(engine.encode(face_crop(0)), engine.detect(face_crop(1))).std() > 1
+
+
+def test_key_points_of_any_memory_layout_are_taken(bundle: Bundle) -> None:
+    engine = OnnxEngine(bundle, threads=1)
+    avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))
+    turned = KeyPoints(np.asfortranarray(pose.value.astype(np.float64)), pose.jacobian, pose.depth)
+    assert np.array_equal(engine.render(avatar, turned), engine.render(avatar, pose))
+
+
+def test_graphs_are_fed_by_name(bundle: Bundle) -> None:
+    graphs = load_graphs(bundle, CPU)
+    assert run(graphs.encode, {"image": torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8), "points": torch.rand(1, 88, 2)})

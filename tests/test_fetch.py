@@ -1,0 +1,146 @@
+"""Downloads, against a server of our own."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from avatar_app.errors import BundleError
+from avatar_app.fetch import Download, fetch
+
+CONTENT = bytes(range(256)) * 4000
+
+
+class Server(ThreadingHTTPServer):
+    """Serves ``CONTENT``. ``ranges`` False ignores Range; ``breaks`` is after how many bytes the next answer breaks off."""
+
+    ranges = True
+    breaks: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str | None] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers["Range"]
+        self.server.asked.append(asked)
+        if self.path != "/model":
+            self.send_error(404)
+            return
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.server.ranges else 0
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        self.wfile.write(CONTENT[start : self.server.breaks])
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.01))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def download(server: Server, path: str = "/model", md5: str | None = None) -> Download:
+    right = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    return Download(f"http://127.0.0.1:{server.server_port}{path}", md5 or right, "x.yaml", "MIT")
+
+
+def test_a_file_is_fetched_once(server: Server, tmp_path: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    target = tmp_path / "new" / "model"
+    for _ in range(2):
+        assert fetch(download(server), target, lambda done, total: seen.append((done, total))) == target
+    assert target.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert server.asked == [None]
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
+    server.breaks = 300_000
+    with pytest.raises(BundleError, match="broke off") as caught:
+        fetch(download(server), tmp_path / "model")
+    assert str(tmp_path / "model") in caught.value.hint
+    assert (tmp_path / "model.part").stat().st_size == 300_000
+    server.breaks = None
+    fetch(download(server), tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=300000-"]
+
+
+def test_a_server_that_cannot_resume_sends_all(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "model.part").write_bytes(CONTENT[:1000])
+    server.ranges = False
+    fetch(download(server), tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("left", [b"of another file" * 100, CONTENT + b"more"])
+def test_a_wrong_part_is_thrown_away(server: Server, tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "model.part").write_bytes(left)
+    fetch(download(server), tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == CONTENT
+
+
+def test_a_complete_part_is_taken(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "model.part").write_bytes(CONTENT)
+    fetch(download(server), tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == CONTENT
+    assert len(server.asked) == 1
+
+
+def test_a_wrong_hash_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="MD5 is not 0000"):
+        fetch(download(server, md5="0000"), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_link_says_where_to_put_the_file(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="404") as caught:
+        fetch(download(server, "/gone"), tmp_path / "model")
+    assert f"put it at {tmp_path / 'model'}" in caught.value.hint
+
+
+def test_a_dead_port_too(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/model"
+        with pytest.raises(BundleError, match="connection refused") as caught:
+            fetch(Download(url, "0", "x.yaml", "MIT"), tmp_path / "model")
+    assert f"put it at {tmp_path / 'model'}" in caught.value.hint
+
+
+def test_a_file_put_there_by_hand_is_checked(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"wrong")
+    with pytest.raises(BundleError, match="not the one expected"):
+        fetch(download(server), tmp_path / "model")
+    (tmp_path / "model").write_bytes(CONTENT)
+    fetch(download(server), tmp_path / "model")
+    assert server.asked == []
+
+
+def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match="cannot be written"):
+        fetch(download(server), tmp_path / "file" / "new" / "model")
