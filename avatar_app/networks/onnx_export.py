@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from avatar_app.networks.graphs import Graph, MotionGraphs
+from avatar_app.networks.onnx_tuning import tune
 
 OPSET = 17
 WEIGHTS = "weights.safetensors"
@@ -27,6 +28,7 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
     for name, graph in (("encode", graphs.encode), ("detect", graphs.detect), ("render", graphs.render)):
         if graph is not None:
             _trace(graph, tensors, folder / f"{name}.onnx")
+            tune(folder / f"{name}.onnx")
 
 
 def example_points(count: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,85 @@
+"""Rewrites an ONNX file into one with the same results that ONNX Runtime computes faster on processors.
+
+Three of its habits cost half of a frame's time: it has fast convolutions only for channel counts that are multiples of four, its
+softmax over channels turns the whole tensor round twice, and its warp is slow (see `onnx_sampling`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from avatar_app.networks.onnx_sampling import gather_warps
+
+ALIGNMENT = 4
+SMALLEST = 16
+"""Convolutions of fewer channels have a fast path of their own."""
+
+
+def tune(path: Path) -> None:
+    """Rewrite the file in place."""
+    model = onnx.load(str(path))
+    _align_convolutions(model)
+    _spell_out_softmax(model)
+    _replace_nodes(model, gather_warps(model))
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _align_convolutions(model: ModelProto) -> None:
+    """Give odd convolutions a few channels of zeros more, and weights of zero for them."""
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    widened: set[str] = set()
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        constant = constants.get(node.input[1]) if node.op_type == "Conv" else None
+        groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+        if constant is not None and groups == 1:
+            weight = numpy_helper.to_array(constant)
+            lacking = -weight.shape[1] % ALIGNMENT
+            if lacking and weight.shape[1] > SMALLEST:
+                source = node.input[0]
+                if source not in widened:
+                    nodes.append(_widen(model, source, lacking))
+                    widened.add(source)
+                constant.CopyFrom(numpy_helper.from_array(np.pad(weight, ((0, 0), (0, lacking), (0, 0), (0, 0))), constant.name))
+                node.input[0] = f"{source}.wide"
+        nodes.append(node)
+    _replace_nodes(model, nodes)
+
+
+def _widen(model: ModelProto, tensor: str, lacking: int) -> NodeProto:
+    pads = np.array([0, 0, 0, 0, 0, lacking, 0, 0], np.int64)
+    model.graph.initializer.append(numpy_helper.from_array(pads, f"{tensor}.pads"))
+    return helper.make_node("Pad", [tensor, f"{tensor}.pads"], [f"{tensor}.wide"])
+
+
+def _spell_out_softmax(model: ModelProto) -> None:
+    """Softmax over channels as exp(x - max) / sum, whose parts work along the channels in place."""
+    axis = "softmax.axis"
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        over = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), -1)
+        if node.op_type != "Softmax" or over != 1:
+            nodes.append(node)
+            continue
+        source, name = node.input[0], node.output[0]
+        nodes += [
+            helper.make_node("ReduceMax", [source], [f"{name}.max"], axes=[1], keepdims=1),
+            helper.make_node("Sub", [source, f"{name}.max"], [f"{name}.shifted"]),
+            helper.make_node("Exp", [f"{name}.shifted"], [f"{name}.exp"]),
+            helper.make_node("ReduceSum", [f"{name}.exp", axis], [f"{name}.sum"], keepdims=1),
+            helper.make_node("Div", [f"{name}.exp", f"{name}.sum"], [name]),
+        ]
+    if len(nodes) != len(model.graph.node):
+        model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), axis))
+    _replace_nodes(model, nodes)
+
+
+def _replace_nodes(model: ModelProto, nodes: list[NodeProto]) -> None:
+    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)

@@ -1,0 +1,97 @@
+"""ONNX files compute what PyTorch computes, after tuning too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from avatar_app.networks.onnx_tuning import tune
+
+SIDE = 12
+
+
+class Warp(nn.Module):
+    def __init__(self, padding: str, aligned: bool) -> None:
+        super().__init__()
+        self.padding, self.aligned = padding, aligned
+
+    def forward(self, picture: Tensor, flow: Tensor) -> Tensor:
+        return functional.grid_sample(picture, flow, padding_mode=self.padding, align_corners=self.aligned)
+
+
+class Odd(nn.Module):
+    """Convolutions of 19 and 20 channels, two of them of one tensor, a grouped one, and softmax over channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grouped = nn.Conv2d(19, 19, 3, groups=19)
+        self.first, self.second, self.third = nn.Conv2d(19, 20, 3), nn.Conv2d(19, 5, 1), nn.Conv2d(20, 7, 3)
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return torch.softmax(self.third(self.first(maps)), 1), self.second(maps), self.grouped(maps)
+
+
+def export(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> onnx.ModelProto:
+    with pytest.warns(DeprecationWarning):
+        torch.onnx.export(module.eval(), tuple(inputs.values()), str(path), opset_version=17, dynamo=False, input_names=list(inputs))
+    tune(path)
+    return onnx.load(str(path))
+
+
+def compute(path: Path, inputs: dict[str, Tensor]) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    outputs: list[Any] = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    return outputs
+
+
+def flow_beyond_the_edges() -> Tensor:
+    """Every pixel centre, edge and corner, places between and far outside."""
+    line = torch.cat(
+        [torch.linspace(-1, 1, SIDE), torch.tensor([-3.0, -1.05, -1 - 1 / SIDE, 1 + 1 / SIDE, 1.05, 1e9]), torch.rand(9) * 2.6 - 1.3]
+    )
+    down, across = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([across, down], -1)[None]
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("aligned", [True, False])
+def test_gathered_warps_are_warps(padding: str, aligned: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    inputs = {"picture": torch.rand(1, 16, SIDE, SIDE + 3), "flow": flow_beyond_the_edges()}
+    model = export(Warp(padding, aligned), inputs, tmp_path / "warp.onnx")
+    assert "GridSample" not in {node.op_type for node in model.graph.node}
+    expected = Warp(padding, aligned)(*inputs.values()).numpy()
+    np.testing.assert_allclose(compute(tmp_path / "warp.onnx", inputs)[0], expected, atol=1e-5)
+
+
+def test_a_flow_that_is_no_number_does_not_crash(tmp_path: Path) -> None:
+    inputs = {"picture": torch.rand(1, 16, SIDE, SIDE), "flow": torch.full((1, 5, 5, 2), torch.nan)}
+    export(Warp("zeros", True), inputs, tmp_path / "warp.onnx")
+    for flow in (torch.nan, torch.inf, -torch.inf):
+        assert compute(tmp_path / "warp.onnx", inputs | {"flow": torch.full((1, 5, 5, 2), flow)})[0].shape == (1, 16, 5, 5)
+
+
+def test_few_channels_are_left_alone(tmp_path: Path) -> None:
+    inputs = {"picture": torch.rand(1, 3, SIDE, SIDE), "flow": flow_beyond_the_edges()}
+    model = export(Warp("zeros", True), inputs, tmp_path / "warp.onnx")
+    assert "GridSample" in {node.op_type for node in model.graph.node}
+
+
+def test_odd_convolutions_and_softmax_keep_their_results(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, inputs = Odd(), {"maps": torch.randn(1, 19, SIDE, SIDE)}
+    model = export(module, inputs, tmp_path / "odd.onnx")
+    kinds = [node.op_type for node in model.graph.node]
+    assert "Softmax" not in kinds
+    assert kinds.count("Pad") == 1
+    with torch.inference_mode():
+        for found, expected in zip(compute(tmp_path / "odd.onnx", inputs), module(*inputs.values()), strict=True):
+            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
