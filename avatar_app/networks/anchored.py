@@ -1,0 +1,319 @@
+"""First-order motion with key points anchored to face landmarks: the network of the default model.
+
+The original method learns where key points and their Jacobians are. Here the key points are landmarks that a separate,
+supervised network finds, and each Jacobian is *estimated* from how the landmarks around it moved. What is left to learn is
+which anchor moves which pixel, what is hidden, and how to paint it; that needs far less data and time.
+
+Shapes: B batch, P landmarks (88), K anchors, H = W the picture's side (a multiple of 32), grids in [-1, 1] with
+``align_corners=True`` throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avatar_app.errors import ConfigError
+
+LANDMARKS = 88
+
+# Anchors: every landmark that moves on its own; of dense curves (jaw, brows, irises) every other point is enough.
+DEFAULT_ANCHORS = (
+    *(0, 2, 4, 6, 8, 10, 12, 14, 16),
+    *(17, 19, 21, 22, 24, 26),
+    *(27, 30, 31, 33, 35),
+    *range(36, 48),
+    *(48, 50, 51, 52, 54, 56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 67),
+    *(68, 73),
+    *range(78, 88),
+)
+
+# Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.
+SKETCH_GROUPS = (
+    tuple(range(0, 17)),  # jaw
+    tuple(range(17, 22)),  # right brow
+    tuple(range(22, 27)),  # left brow
+    tuple(range(27, 36)),  # nose
+    (36, 39, 42, 45),  # eye corners
+    (37, 38),  # right upper lid
+    (40, 41),  # right lower lid
+    (43, 44),  # left upper lid
+    (46, 47),  # left lower lid
+    (68, 73),  # irises
+    tuple(range(48, 55)),  # outer upper lip
+    (54, 55, 56, 57, 58, 59, 48),  # outer lower lip
+    (60, 61, 62, 63, 64),  # inner upper lip
+    (64, 65, 66, 67, 60),  # inner lower lip
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnchoredConfig:
+    """Sizes of the anchored network.
+
+    Attributes:
+        size: side of the pictures at run time, pixels.
+        anchors: the landmarks that serve as key points.
+        channels: encoder widths at 1/2, 1/4 and 1/8 of the side.
+        blocks: residual blocks at 1/8.
+        motion_channels: widths of the dense-motion U-Net at 1/8, 1/16 and 1/32.
+        photo_channels: photo features shown to the dense-motion network.
+    """
+
+    size: int = 256
+    anchors: tuple[int, ...] = DEFAULT_ANCHORS
+    channels: tuple[int, int, int] = (24, 48, 96)
+    blocks: int = 3
+    motion_channels: tuple[int, int, int] = (48, 96, 128)
+    photo_channels: int = 16
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> AnchoredConfig:
+        """Strict: raises ConfigError on an unknown key."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"Unknown key in the network configuration: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}.")
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+class Features(NamedTuple):
+    """Everything that depends on the photo alone, computed once per photo."""
+
+    image: Tensor
+    half: Tensor
+    quarter: Tensor
+    eighth: Tensor
+    motion: Tensor
+    points: Tensor
+
+
+class Rendered(NamedTuple):
+    """A picture and the parts it was made of (for losses and visualisation)."""
+
+    image: Tensor
+    warped: Tensor
+    alpha: Tensor
+    flow: Tensor
+    offset: Tensor
+
+
+def coordinate_grid(size: int, like: Tensor) -> Tensor:
+    """(size, size, 2) coordinates in [-1, 1], x first."""
+    line = torch.linspace(-1, 1, size, device=like.device, dtype=like.dtype)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([x, y], dim=-1)
+
+
+def draw_sketch(points: Tensor, size: int) -> Tensor:
+    """Landmarks (B, P, 2) as soft dots one cell wide, one channel a group: (B, len(SKETCH_GROUPS), size, size)."""
+    cell = 2 / (size - 1)
+    line = torch.linspace(-1, 1, size, device=points.device, dtype=points.dtype)
+    across = torch.exp(-0.5 * ((line - points[..., 0:1]) / cell) ** 2)
+    down = torch.exp(-0.5 * ((line - points[..., 1:2]) / cell) ** 2)
+    dots = down[..., :, None] * across[..., None, :]
+    return torch.stack([dots[:, list(group)].amax(1) for group in SKETCH_GROUPS], dim=1)
+
+
+def inverse_2x2(m: Tensor) -> Tensor:
+    """Inverse of (..., 2, 2) matrices in closed form (it exports to ONNX, unlike ``torch.linalg.inv``)."""
+    a, b, c, d = m[..., 0, 0], m[..., 0, 1], m[..., 1, 0], m[..., 1, 1]
+    adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
+    return adjugate / (a * d - b * c)[..., None, None]
+
+
+def face_scale(points: Tensor) -> Tensor:
+    """(B, 1, 1) root mean square distance of the points (B, K, 2) from their centre."""
+    centred = points - points.mean(1, keepdim=True)
+    return (centred**2).sum(-1, keepdim=True).mean(1, keepdim=True).sqrt()
+
+
+def estimate_jacobians(source: Tensor, driving: Tensor) -> Tensor:
+    """Local affine maps from driving to source offsets around each anchor, (B, K, 2, 2).
+
+    Weighted least squares over the anchors near each one (nearness measured in the photo), with a ridge towards the
+    face's global affine map: stands for J_k = J^S_k (J^D_k)^-1 of FOMM equation 4.
+    """
+    scale = face_scale(source)
+    eye = torch.eye(2, device=source.device, dtype=source.dtype)
+    centred_source = source - source.mean(1, keepdim=True)
+    centred_driving = driving - driving.mean(1, keepdim=True)
+    spread = (centred_driving.transpose(1, 2) @ centred_driving) / source.shape[1]
+    joint = (centred_source.transpose(1, 2) @ centred_driving) / source.shape[1]
+    common = joint @ inverse_2x2(spread + 1e-4 * eye)
+
+    from_source = source[:, None] - source[:, :, None]
+    from_driving = driving[:, None] - driving[:, :, None]
+    near = torch.exp(-0.5 * (from_source**2).sum(-1) / (0.3 * scale) ** 2)
+    near = near / near.sum(2, keepdim=True)
+    ridge = (0.12 * scale[..., None]) ** 2
+    spread = (near[..., None] * from_driving).transpose(2, 3) @ from_driving + ridge * eye
+    joint = (near[..., None] * from_source).transpose(2, 3) @ from_driving + ridge * common[:, None]
+    return joint @ inverse_2x2(spread)
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm, ReLU. The norm folds into the convolution at export."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+def resize(x: Tensor, size: int) -> Tensor:
+    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=True)
+
+
+def double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def warp(x: Tensor, flow: Tensor) -> Tensor:
+    """Backward warp of (B, C, h, w) by a flow (B, 2, h', w') of source coordinates, resized to h x w."""
+    if flow.shape[-1] != x.shape[-1]:
+        flow = resize(flow, x.shape[-1])
+    return F.grid_sample(x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode="border", align_corners=True)
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = conv(channels, channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.first(x))
+
+
+class DenseMotion(nn.Module):
+    """From two sets of anchors to one backward flow, occlusion maps and a context for the decoder (FOMM section 3.2).
+
+    The softmax over anchors starts from a prior: a pixel follows the anchors near it and stays still far from all of them.
+    """
+
+    def __init__(self, config: AnchoredConfig) -> None:
+        super().__init__()
+        groups, photo, widths = len(SKETCH_GROUPS), config.photo_channels, config.motion_channels
+        self.anchors = list(config.anchors)
+        self.log_reach = nn.Parameter(torch.full((len(config.anchors),), -1.3))
+        self.rest = nn.Parameter(torch.tensor(3.0))
+        self.stem = conv(2 * (photo + 3) + 2 * groups + 3, widths[0], 3, 2)
+        self.down1 = conv(widths[0], widths[1], 3, 2)
+        self.down2 = conv(widths[1], widths[2], 3, 2)
+        self.middle = conv(widths[2], widths[2])
+        self.up1 = conv(widths[2], widths[1])
+        self.merge1 = conv(2 * widths[1], widths[1])
+        self.up0 = conv(widths[1], widths[0])
+        self.merge0 = conv(2 * widths[0], widths[0])
+        self.mask = nn.Conv2d(widths[0], len(config.anchors) + 1, 3, padding=1)
+        self.fine = nn.Conv2d(widths[0], 5, 3, padding=1)
+        for layer in (self.mask, self.fine):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def prior(self, driving: Tensor, size: int) -> Tensor:
+        """(B, K+1, size, size) logits before learning; channel 0 is the still background."""
+        reach = self.log_reach.exp()[None, :, None] * face_scale(driving)
+        line = torch.linspace(-1, 1, size, device=driving.device, dtype=driving.dtype)
+        across = -0.5 * ((line - driving[..., 0:1]) / reach) ** 2
+        down = -0.5 * ((line - driving[..., 1:2]) / reach) ** 2
+        near = down[..., :, None] + across[..., None, :]
+        return torch.cat([(-self.rest).expand_as(near[:, :1]), near], 1)
+
+    @staticmethod
+    def mix(weights: Tensor, affine: Tensor) -> Tensor:
+        """Sum over k of weight_k (A_k z + b_k): weights (B, K+1, h, w), affine (B, K+1, 6) -> flow (B, 2, h, w).
+
+        The sum of affine maps is itself an affine map at each pixel, so the K + 1 candidate flows are never stored.
+        """
+        maps = torch.einsum("bkp,bkhw->bphw", affine, weights)
+        z = coordinate_grid(weights.shape[-1], weights).permute(2, 0, 1)
+        x = maps[:, 0] * z[0] + maps[:, 1] * z[1] + maps[:, 4]
+        y = maps[:, 2] * z[0] + maps[:, 3] * z[1] + maps[:, 5]
+        return torch.stack([x, y], 1)
+
+    def candidates(self, source: Tensor, driving: Tensor) -> Tensor:
+        """(B, K+1, 6) affine maps z -> J_k (z - d_k) + s_k as (J row-major, offset); the first is the identity."""
+        jacobians = estimate_jacobians(source, driving)
+        offsets = source - (jacobians @ driving[..., None])[..., 0]
+        moved = torch.cat([jacobians.flatten(2), offsets], 2)
+        still = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0], device=moved.device, dtype=moved.dtype).expand_as(moved[:, :1])
+        return torch.cat([still, moved], 1)
+
+    def forward(self, features: Features, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Returns flow (B, 2, H/4, H/4), its free offset, occlusion (B, 3, H/4, H/4), context at H/8, the driving sketch."""
+        source, driving = features.points[:, self.anchors], points[:, self.anchors]
+        size = features.motion.shape[-1]
+        affine = self.candidates(source, driving)
+        prior = self.prior(driving, size)
+        weights = prior.softmax(1)
+        coarse = self.mix(weights, affine)
+        sketch = draw_sketch(points, size)
+        still = coordinate_grid(size, points).permute(2, 0, 1)
+        seen = torch.cat(
+            [features.motion, warp(features.motion, coarse), draw_sketch(features.points, size), sketch, coarse - still, weights[:, :1]], 1
+        )
+        x0 = self.stem(seen)
+        x1 = self.down1(x0)
+        x2 = self.middle(self.down2(x1))
+        x1 = self.merge1(torch.cat([self.up1(double(x2)), x1], 1))
+        context = self.merge0(torch.cat([self.up0(double(x1)), x0], 1))
+        weights = (prior + resize(self.mask(context), size)).softmax(1)
+        fine = resize(self.fine(context), size)
+        offset = 0.1 * fine[:, :2]
+        return self.mix(weights, affine) + offset, offset, torch.sigmoid(fine[:, 2:] + 2), context, sketch
+
+
+class AnchoredGenerator(nn.Module):
+    """``encode`` a photo once, then ``decode`` it for every pose."""
+
+    def __init__(self, config: AnchoredConfig) -> None:
+        super().__init__()
+        half, quarter, eighth = config.channels
+        groups = len(SKETCH_GROUPS)
+        self.config = config
+        self.encode_half = conv(3, half, 5, 2)
+        self.encode_quarter = nn.Sequential(conv(half, quarter, 3, 2), conv(quarter, quarter))
+        self.encode_eighth = nn.Sequential(conv(quarter + groups, eighth, 3, 2), conv(eighth, eighth))
+        self.encode_motion = conv(quarter, config.photo_channels, 1)
+        self.dense_motion = DenseMotion(config)
+        self.bottleneck = nn.Sequential(
+            conv(eighth + config.motion_channels[0], eighth), *[ResidualBlock(eighth) for _ in range(config.blocks)]
+        )
+        self.up_quarter = conv(eighth, quarter)
+        self.merge_quarter = conv(2 * quarter + groups, quarter)
+        self.up_half = conv(quarter, half)
+        self.merge_half = conv(2 * half + 3, half)
+        self.paint = nn.Conv2d(half, 16, 3, padding=1)
+
+    def encode(self, image: Tensor, points: Tensor) -> Features:
+        """Photo (B, 3, H, W) in [0, 1] and its landmarks (B, P, 2)."""
+        half = self.encode_half(image)
+        quarter = self.encode_quarter(half)
+        sketch = draw_sketch(points, quarter.shape[-1])
+        eighth = self.encode_eighth(torch.cat([quarter, sketch], 1))
+        thumbnail = F.avg_pool2d(image, 4)
+        return Features(image, half, quarter, eighth, torch.cat([thumbnail, self.encode_motion(quarter)], 1), points)
+
+    def decode(self, features: Features, points: Tensor) -> Rendered:
+        """The photo moved to the landmarks (B, P, 2)."""
+        flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
+        warped = warp(features.image, flow)
+        half_flow = resize(flow, features.half.shape[-1])
+        half_warped = F.avg_pool2d(warped, 2)
+
+        x = warp(features.eighth, flow) * resize(occlusion[:, 0:1], features.eighth.shape[-1])
+        x = self.bottleneck(torch.cat([x, context], 1))
+        x = self.up_quarter(double(x))
+        x = self.merge_quarter(torch.cat([x, warp(features.quarter, flow) * occlusion[:, 1:2], sketch], 1))
+        x = self.up_half(double(x))
+        kept = warp(features.half, half_flow) * resize(occlusion[:, 2:3], features.half.shape[-1])
+        x = self.merge_half(torch.cat([x, kept, half_warped], 1))
+        painted = F.pixel_shuffle(self.paint(x), 2)
+        alpha = torch.sigmoid(painted[:, 3:] + 1)
+        image = alpha * warped + (1 - alpha) * torch.sigmoid(painted[:, :3])
+        return Rendered(image, warped, alpha, flow, offset)
+
+    def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:
+        return self.decode(self.encode(image, source_points), driving_points)

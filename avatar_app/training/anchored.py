@@ -1,0 +1,111 @@
+"""Training step of the anchored model: reconstruct the driving frame from the source frame and both frames' landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avatar_app.errors import ConfigError
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, Rendered
+from avatar_app.training.augment import Pair
+from avatar_app.training.config import RunConfig, build
+from avatar_app.training.losses import EYES, MOUTH, FeatureNetwork, cut, face_weight, relative_distance, weighted_l1
+
+
+@dataclass(frozen=True, slots=True)
+class AnchoredLosses:
+    """Weights.
+
+    Attributes:
+        l1, perceptual: of the picture.
+        warped: of the warped photo alone (trains the flow directly), against the same target.
+        detail: perceptual loss of a cut-out at native resolution around eyes or mouth.
+        offset: mean size of the free offset.
+        face_gain: how much more a pixel at eyes and lips weighs in L1.
+    """
+
+    l1: float = 2.0
+    perceptual: float = 1.0
+    warped: float = 0.5
+    detail: float = 1.0
+    offset: float = 0.5
+    face_gain: float = 5.0
+
+
+class AnchoredObjective:
+    """Holds network and optimiser; ``step`` does one update."""
+
+    def __init__(self, config: RunConfig, features: Path | None, device: torch.device) -> None:
+        if features is None:
+            raise ConfigError("The anchored model needs a feature network for its perceptual loss.", "Give one with --features FILE.")
+        self.config = config
+        self.weights = build(AnchoredLosses, config.losses, "losses")
+        self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device, memory_format=torch.channels_last)
+        self.features = FeatureNetwork(features).to(device, memory_format=torch.channels_last)
+        self.networks: dict[str, nn.Module] = {"generator": self.generator}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.AdamW(self.generator.parameters(), 1e-4, betas=(0.5, 0.999), weight_decay=1e-4, fused=True)
+        }
+        self.random = torch.Generator().manual_seed(config.seed)
+
+    def losses(self, pair: Pair) -> dict[str, Tensor]:
+        """Each weighted term, by name."""
+        if pair.source_points is None or pair.driving_points is None:
+            raise ConfigError("The anchored model needs landmarks for every frame.", "Use a data set with labels, or the fomm objective.")
+        rendered: Rendered = self.generator(pair.source, pair.source_points, pair.driving_points)
+        target = pair.driving
+        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        picture = torch.lerp(target, rendered.image, pair.weight)
+        warped = torch.lerp(target, rendered.warped, pair.weight)
+        weight = face_weight(pair.driving_points, target.shape[-1], self.weights.face_gain)
+
+        small_picture, small_warped, small_target = (F.avg_pool2d(x, 2) if x.shape[-1] > 160 else x for x in (picture, warped, target))
+        with torch.no_grad():
+            goals = self.features(small_target)
+        w = self.weights
+        terms = {
+            "l1": w.l1 * weighted_l1(picture, target, weight),
+            "perceptual": w.perceptual * relative_distance(self.features(small_picture), goals),
+            "warped": w.warped
+            * (weighted_l1(warped, target, weight) + 0.3 * relative_distance(self.features(small_warped)[:4], goals[:4])),
+            "offset": w.offset * rendered.offset.abs().mean(),
+        }
+        if target.shape[-1] > 160 and w.detail:
+            terms["detail"] = w.detail * self._detail(picture, target, pair.driving_points)
+        return terms
+
+    def _detail(self, picture: Tensor, target: Tensor, points: Tensor) -> Tensor:
+        at_mouth = torch.rand(len(points), generator=self.random).to(points.device) < 0.5
+        center = torch.where(at_mouth[:, None], points[:, list(MOUTH)].mean(1), points[:, list(EYES)].mean(1))
+        side = 96
+        shown, wanted = cut(picture, center, side), cut(target, center, side)
+        with torch.no_grad():
+            goals = self.features(wanted)[:4]
+        return relative_distance(self.features(shown)[:4], goals)
+
+    def step(self, pair: Pair) -> dict[str, Tensor]:
+        self.optimisers["generator"].zero_grad(set_to_none=True)
+        terms = self.losses(pair)
+        torch.stack(list(terms.values())).sum().backward()
+        return {name: term.detach() for name, term in terms.items()}
+
+    def apply(self) -> None:
+        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
+        self.optimisers["generator"].step()
+
+    def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
+        """(B, 3, S, 5 S): source, driving, output, warped source, painted share."""
+        rendered = networks["generator"](pair.source, pair.source_points, pair.driving_points)
+        painted = (1 - rendered.alpha).expand_as(rendered.image)
+        return torch.cat([pair.source, pair.driving, rendered.image, rendered.warped, painted], 3)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"random": self.random.get_state()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        self.random.set_state(state["random"])

@@ -1,0 +1,167 @@
+"""Random changes made to both frames of a pair together, on whole batches, where the frames are.
+
+Geometry moves picture and landmarks alike; a smooth deformation gives face shapes that the data does not have. Colour
+changes are the same for both frames: how a frame looks is not part of the motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Landmark order after mirroring: new[k] = old[FLIP[k]], x -> -x.
+FLIP = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *(35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+    *(73, 76, 75, 74, 77, 68, 71, 70, 69, 72),
+    *(78, 79, 81, 80, 83, 82, 85, 84, 87, 86),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """Strengths; 0 switches a change off.
+
+    Attributes:
+        rotation: largest angle, radians.
+        scale: largest relative change of size (both ways).
+        aspect: largest relative change of the ratio of sides.
+        shift: largest shift, in [-1, 1] units.
+        deform: typical size of the smooth deformation, in [-1, 1] units.
+        colour: brightness, contrast and saturation changes (1 = up to double).
+        flip: mirror half of the pairs.
+        point_noise: standard deviation of the noise on driving landmarks, in [-1, 1] units.
+    """
+
+    rotation: float = 0.25
+    scale: float = 0.2
+    aspect: float = 0.1
+    shift: float = 0.12
+    deform: float = 0.03
+    colour: float = 0.3
+    flip: bool = True
+    point_noise: float = 0.004
+
+
+@dataclass(slots=True)
+class Pair:
+    """A batch of pairs: pictures (B, 3, S, S) in [0, 1], landmarks (B, P, 2) or None, weight (B, 1, S, S) of each driving pixel."""
+
+    source: Tensor
+    driving: Tensor
+    source_points: Tensor | None
+    driving_points: Tensor | None
+    weight: Tensor
+
+
+def uniform(shape: tuple[int, ...], limit: float, random: torch.Generator) -> Tensor:
+    return (torch.rand(shape, generator=random, device=random.device) * 2 - 1) * limit
+
+
+class Deformation:
+    """A random affine map plus a smooth displacement field: output coordinates -> input coordinates."""
+
+    def __init__(self, batch: int, config: AugmentConfig, random: torch.Generator) -> None:
+        angle = uniform((batch,), config.rotation, random)
+        scale = torch.exp(uniform((batch,), config.scale, random))
+        stretch = torch.exp(uniform((batch,), config.aspect, random))
+        cos, sin = angle.cos() * scale, angle.sin() * scale
+        self.matrix = torch.stack([torch.stack([cos * stretch, -sin], -1), torch.stack([sin * stretch, cos], -1)], 1)
+        self.shift = uniform((batch, 2), config.shift, random)
+        self.field = torch.randn((batch, 2, 4, 4), generator=random, device=random.device) * config.deform
+
+    def displacement(self, z: Tensor) -> Tensor:
+        """Bicubic value of the coarse field at z (B, N, 2)."""
+        sampled = F.grid_sample(self.field, z[:, :, None], mode="bicubic", padding_mode="border", align_corners=True)
+        return sampled[..., 0].transpose(1, 2)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        moved = z + self.displacement(z)
+        return moved @ self.matrix.transpose(1, 2) + self.shift[:, None]
+
+    def inverse(self, points: Tensor) -> Tensor:
+        """Where input points (B, N, 2) end up in the output; a few fixed-point steps invert the small smooth part."""
+        target = (points - self.shift[:, None]) @ torch.linalg.inv(self.matrix).transpose(1, 2)
+        z = target
+        for _ in range(6):
+            z = target - self.displacement(z)
+        return z
+
+    def warp(self, picture: Tensor, size: int) -> Tensor:
+        line = torch.linspace(-1, 1, size, device=picture.device)
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        z = torch.stack([x, y], -1).view(1, -1, 2).expand(len(picture), -1, -1)
+        return F.grid_sample(picture, self(z).view(-1, size, size, 2), padding_mode="reflection", align_corners=True)
+
+
+def recolour(pictures: list[Tensor], strength: float, random: torch.Generator) -> list[Tensor]:
+    """The same brightness, contrast, gamma, tint and saturation change for all pictures (B, 3, S, S) of the list."""
+    batch = len(pictures[0])
+    contrast = torch.exp(uniform((batch, 1, 1, 1), strength, random))
+    brightness = uniform((batch, 1, 1, 1), 0.4 * strength, random)
+    tint = uniform((batch, 3, 1, 1), 0.2 * strength, random)
+    gamma = torch.exp(uniform((batch, 1, 1, 1), strength, random))
+    saturation = 1 + uniform((batch, 1, 1, 1), 1.5 * strength, random)
+    result = []
+    for picture in pictures:
+        changed = (picture.clamp(1e-4, 1) ** gamma - 0.5) * contrast + 0.5 + brightness + tint
+        grey = changed.mean(1, keepdim=True)
+        result.append((grey + (changed - grey) * saturation).clamp(0, 1))
+    return result
+
+
+def mirror(pair: Pair, chosen: Tensor) -> Pair:
+    """Mirrors the chosen (B,) pairs left to right."""
+
+    def picture(x: Tensor) -> Tensor:
+        return torch.where(chosen[:, None, None, None], x.flip(3), x)
+
+    def points(p: Tensor | None) -> Tensor | None:
+        if p is None:
+            return None
+        flipped = p[:, list(FLIP)] * torch.tensor([-1.0, 1.0], device=p.device)
+        return torch.where(chosen[:, None, None], flipped, p)
+
+    return Pair(picture(pair.source), picture(pair.driving), points(pair.source_points), points(pair.driving_points), picture(pair.weight))
+
+
+def augment(pair: Pair, size: int, config: AugmentConfig, random: torch.Generator, lone: Tensor | None = None) -> Pair:
+    """A changed pair of side ``size``.
+
+    Args:
+        lone: (B,) true where both frames are the same still: the driving frame then gets a deformation of its own, so
+            that there is something to learn.
+    """
+    batch = len(pair.source)
+    common = Deformation(batch, config, random)
+    own = Deformation(batch, AugmentConfig(0.15, 0.1, 0.05, 0.08, 0.04), random)
+
+    def place(picture: Tensor, again: bool) -> Tensor:
+        moved = common.warp(picture, size)
+        if not again or lone is None or not bool(lone.any()):
+            return moved
+        return torch.where(lone[:, None, None, None], own.warp(moved, size), moved)
+
+    def place_points(points: Tensor | None, again: bool) -> Tensor | None:
+        if points is None:
+            return None
+        moved = common.inverse(points)
+        return torch.where(lone[:, None, None], own.inverse(moved), moved) if again and lone is not None else moved
+
+    driving = place(torch.cat([pair.driving, pair.weight], 1), True)
+    source, target = recolour([place(pair.source, False), driving[:, :3]], config.colour, random)
+    changed = Pair(source, target, place_points(pair.source_points, False), place_points(pair.driving_points, True), driving[:, 3:])
+    if config.flip:
+        changed = mirror(changed, torch.rand(batch, generator=random, device=random.device) < 0.5)
+    if changed.driving_points is not None and config.point_noise:
+        shape = changed.driving_points.shape
+        amount = torch.rand((batch, 1, 1), generator=random, device=random.device) * config.point_noise
+        changed.driving_points = changed.driving_points + torch.randn(shape, generator=random, device=random.device) * amount
+    return changed

@@ -1,0 +1,43 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped, in one file or in parts."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avatar_app.errors import ConfigError
+
+
+def save_checkpoint(path: Path, state: dict[str, Any], part_mib: int = 0) -> None:
+    """Writes ``path``, or ``path.000``, ``path.001`` ... of at most ``part_mib`` MiB each; never leaves a half-written file."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getvalue()
+    step = part_mib * 2**20 if part_mib else len(data)
+    parts = [data[start : start + step] for start in range(0, len(data), step)]
+    names = [path] if not part_mib else [path.with_name(f"{path.name}.{i:03d}") for i in range(len(parts))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name, part in zip(names, parts, strict=True):
+        temporary = name.with_name(name.name + ".tmp")
+        temporary.write_bytes(part)
+        temporary.replace(name)
+    for stale in path.parent.glob(f"{path.name}.[0-9][0-9][0-9]"):
+        if stale not in names:
+            stale.unlink()
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a whole file or its parts; raises ConfigError if it is not a checkpoint of this program."""
+    parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.name}.[0-9][0-9][0-9]"))
+    if not parts:
+        raise ConfigError(f"There is no checkpoint at {path}.", "Check the path; parts are named PATH.000, PATH.001 and so on.")
+    try:
+        state = torch.load(io.BytesIO(b"".join(part.read_bytes() for part in parts)), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ConfigError(f"{path} is not a complete checkpoint ({type(error).__name__}).", "Copy it again, with all its parts.") from error
+    if not isinstance(state, dict) or "networks" not in state:
+        raise ConfigError(f"{path} is not a checkpoint of this program.", "Original .pth.tar files are read with `models import`.")
+    return state

@@ -1,0 +1,119 @@
+"""One YAML file a training run: strict, so that a misspelt key stops the run before it costs hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import yaml
+
+from avatar_app.errors import ConfigError
+from avatar_app.training.augment import AugmentConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of training at one picture size.
+
+    Attributes:
+        size: side of the pictures, pixels.
+        batch: pairs a step (on each GPU).
+        steps: optimiser steps.
+        learning_rate: at the start of the stage; falls to ``learning_rate_end`` along a cosine.
+    """
+
+    size: int
+    batch: int
+    steps: int
+    learning_rate: float
+    learning_rate_end: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """Which frames are held in memory.
+
+    Attributes:
+        size: side at which frames are kept; the largest stage's size.
+        stride: every how many frames of a clip one is kept.
+        stills: whether single pictures are used too.
+        kind_weights: share of each kind of clip in a batch, before normalising.
+        candidates: driving frames to choose the most different expression from.
+    """
+
+    size: int = 256
+    stride: int = 3
+    stills: bool = True
+    kind_weights: dict[str, float] = field(default_factory=dict)
+    candidates: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """A whole run.
+
+    Attributes:
+        objective: ``anchored`` or ``fomm``.
+        network: configuration of the network, as in a bundle.
+        losses: weight of each loss term of the objective.
+        precision: ``float32``, ``bfloat16`` or ``float16`` (autocast).
+        ema: decay of the averaged weights that are exported.
+        warmup: steps over which the learning rate rises from 0.
+    """
+
+    objective: str
+    stages: tuple[Stage, ...]
+    network: dict[str, Any] = field(default_factory=dict)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    losses: dict[str, Any] = field(default_factory=dict)
+    precision: str = "float32"
+    seed: int = 0
+    ema: float = 0.999
+    warmup: int = 100
+
+    @property
+    def steps(self) -> int:
+        return sum(stage.steps for stage in self.stages)
+
+    def at(self, step: int) -> tuple[Stage, float]:
+        """The stage of a step and how far into it that is, 0..1."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step / stage.steps
+            step -= stage.steps
+        return self.stages[-1], 1.0
+
+
+def build(kind: type[T], values: Any, where: str) -> T:
+    """A dataclass from a mapping; raises ConfigError on an unknown or missing key."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be a mapping, not {values!r}.", "Look at the files in avatar_app/training/configs.")
+    hints = get_type_hints(kind)
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}.")
+    converted = {
+        key: build(hints[key], value, f"{where}.{key}") if is_dataclass(hints[key]) and isinstance(hints[key], type) else value
+        for key, value in values.items()
+    }
+    try:
+        return kind(**converted)
+    except TypeError as error:
+        raise ConfigError(f"{where} is incomplete: {error}.", "Look at the files in avatar_app/training/configs.") from error
+
+
+def read_config(path: Path) -> RunConfig:
+    """Raises ConfigError, naming the file and the key."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.", "Give one of avatar_app/training/configs/*.yaml or a copy of one.") from error
+    if not isinstance(values, dict) or not values.get("stages"):
+        raise ConfigError(f"{path} has no stages.", "Look at the files in avatar_app/training/configs.")
+    values["stages"] = tuple(build(Stage, stage, f"stages[{i}]") for i, stage in enumerate(values["stages"]))
+    return build(RunConfig, values, path.name)

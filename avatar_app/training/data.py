@@ -1,0 +1,260 @@
+"""Training clips, decoded once and held in memory as uint8.
+
+Two folder layouts are read: a data set with dense face labels (``manifest.csv``, ``video/``, ``stills/``, ``labels/``), and the
+original one (``train/`` and ``test/`` with video files or folders of frames, names starting with the identity).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from avatar_app.errors import ClipError, ConfigError
+
+VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg"}
+LANDMARKS = 88
+
+
+@dataclass(frozen=True, slots=True)
+class ClipEntry:
+    """One clip (or still) on disk.
+
+    Attributes:
+        path: a video file, an image or a folder of images.
+        identity: who is in it; sampling is by identity first.
+        kind: ``real`` or ``ai`` (or empty); batches are balanced over kinds.
+        labels: an .npz with ``points`` and ``ok``, or None.
+        hidden: x0, y0, x1, y1 as fractions of the picture that losses must ignore, or None.
+    """
+
+    path: Path
+    identity: str
+    kind: str = ""
+    labels: Path | None = None
+    hidden: tuple[float, float, float, float] | None = None
+
+
+def list_clips(folder: Path, split: str) -> list[ClipEntry]:
+    """The clips of one split (``train`` or ``val``/``test``) of either layout; raises ConfigError if there are none."""
+    clips = list(_labelled(folder, split)) if (folder / "manifest.csv").exists() else list(_original(folder, split))
+    if not clips:
+        raise ConfigError(f"No {split} clips in {folder}.", "Give a folder with manifest.csv, or with train/ and test/ inside.")
+    return clips
+
+
+def _labelled(folder: Path, split: str) -> Iterator[ClipEntry]:
+    with open(folder / "manifest.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["split"] != split:
+                continue
+            stem = row["stem"]
+            path = folder / "video" / f"{stem}.mp4" if row["type"] == "video" else folder / "stills" / f"{stem}.jpg"
+            box = [float(value) for value in row["fill_rect"].split()]
+            hidden = (box[0], box[1], box[2], box[3]) if len(box) == 4 else None
+            yield ClipEntry(path, row["identity"], row["kind"], folder / "labels" / f"{stem}.npz", hidden)
+
+
+def _original(folder: Path, split: str) -> Iterator[ClipEntry]:
+    names = {"val": ("test", "val"), "test": ("test", "val")}.get(split, (split,))
+    for name in names:
+        for path in sorted((folder / name).glob("*")):
+            if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+                yield ClipEntry(path, path.stem.split("#")[0])
+
+
+def read_frames(path: Path, size: int, stride: int = 1) -> npt.NDArray[np.uint8]:
+    """Every ``stride``-th frame as (T, size, size, 3) RGB; raises ClipError if nothing can be read."""
+    frames = [_fit(image, size) for index, image in enumerate(_images(path)) if index % stride == 0]
+    if not frames:
+        raise ClipError(f"No frame can be read from {path}.", "Remove the file from the data set, or copy it again.")
+    return np.stack(frames)
+
+
+def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if path.is_dir() else [path]
+        for file in files:
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+            if image is not None:
+                yield image.astype(np.uint8)
+        return
+    capture = cv2.VideoCapture(str(path))
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            break
+        yield frame.astype(np.uint8)
+    capture.release()
+
+
+def _fit(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    shrinking = size < min(image.shape[:2])
+    resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return cv2.cvtColor(resized, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+@dataclass(slots=True)
+class FrameStore:
+    """All frames of a split.
+
+    Attributes:
+        frames: (N, S, S, 3) uint8, on any device.
+        points: (N, 88, 2) in [-1, 1] (``align_corners=True`` of the stored picture), or None.
+        clips: for each clip the indices of its usable frames.
+        identities, kinds: of each clip.
+        hidden: (clips, 4) rectangles to ignore, zeros if none.
+    """
+
+    frames: Tensor
+    points: Tensor | None
+    clips: list[npt.NDArray[np.int64]]
+    identities: list[str]
+    kinds: list[str]
+    hidden: Tensor
+
+    def to(self, device: torch.device) -> FrameStore:
+        points = None if self.points is None else self.points.to(device)
+        return FrameStore(self.frames.to(device), points, self.clips, self.identities, self.kinds, self.hidden.to(device))
+
+
+def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
+    """Label coordinates (0 = left edge, 1 = right edge of the picture) to [-1, 1] between the outer pixel centres."""
+    return ((fractions * size - 0.5) * (2 / (size - 1)) - 1).astype(np.float32)
+
+
+def load_store(folder: Path, split: str, size: int, stride: int, cache: Path | None = None, stills: bool = True) -> FrameStore:
+    """Decodes a split, or maps it from ``cache`` when the same request was decoded before.
+
+    Frames that the labels mark as not ok are left out, and clips with no usable frame with them.
+    """
+    entries = [entry for entry in list_clips(folder, split) if stills or entry.path.suffix.lower() not in IMAGE_SUFFIXES]
+    key = hashlib.sha256(json.dumps([str(folder.resolve()), [str(e.path) for e in entries], size, stride]).encode()).hexdigest()[:16]
+    stem = None if cache is None else cache / f"{split}-{size}-{key}"
+    if stem is None or not stem.with_suffix(".json").exists():
+        frames, points, counts = _decode(entries, size, stride, stem)
+    else:
+        frames = np.load(stem.with_suffix(".npy"), mmap_mode="r")
+        points = np.load(stem.with_suffix(".points.npy"))
+        counts = json.loads(stem.with_suffix(".json").read_text())
+    return _store(entries, frames, points, counts)
+
+
+def _decode(
+    entries: list[ClipEntry], size: int, stride: int, stem: Path | None
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], list[int]]:
+    all_frames, all_points, counts = [], [], []
+    for entry in entries:
+        frames = read_frames(entry.path, size, stride)
+        points = np.full((len(frames), LANDMARKS, 2), np.nan, np.float32)
+        if entry.labels is not None:
+            labels = np.load(entry.labels)
+            found = to_grid(labels["points"][::stride].astype(np.float32) / 65535 * 1.5 - 0.25, size)
+            found[~labels["ok"][::stride]] = np.nan
+            n = min(len(found), len(frames))
+            points[:n] = found[:n]
+        all_frames.append(frames)
+        all_points.append(points)
+        counts.append(len(frames))
+    frames, points = np.concatenate(all_frames), np.concatenate(all_points)
+    if stem is not None:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        np.save(stem.with_suffix(".npy"), frames)
+        np.save(stem.with_suffix(".points.npy"), points)
+        stem.with_suffix(".json").write_text(json.dumps(counts))
+    return frames, points, counts
+
+
+def _store(entries: list[ClipEntry], frames: npt.NDArray[np.uint8], points: npt.NDArray[np.float32], counts: list[int]) -> FrameStore:
+    labelled = any(entry.labels is not None for entry in entries)
+    clips, identities, kinds, hidden = [], [], [], []
+    start = 0
+    for entry, count in zip(entries, counts, strict=True):
+        indices = np.arange(start, start + count)
+        start += count
+        if labelled:
+            indices = indices[~np.isnan(points[indices]).any(axis=(1, 2))]
+        if len(indices):
+            clips.append(indices)
+            identities.append(entry.identity)
+            kinds.append(entry.kind)
+            hidden.append(entry.hidden or (0.0, 0.0, 0.0, 0.0))
+    # A read-only memory map is fine: frames are only ever gathered from, never written.
+    tensor = torch.from_numpy(frames if frames.flags.writeable else np.array(frames))
+    return FrameStore(tensor, torch.from_numpy(points) if labelled else None, clips, identities, kinds, torch.tensor(hidden))
+
+
+class PairSampler:
+    """Draws (source, driving) frame pairs: a kind, then an identity, then a clip of it, then two frames.
+
+    Of a few candidates for the driving frame the one with the most different expression is taken half of the time, because
+    lips and lids move little between two random frames.
+    """
+
+    def __init__(self, store: FrameStore, seed: int, candidates: int = 4, kind_weights: dict[str, float] | None = None) -> None:
+        self.store = store
+        self.random = np.random.default_rng(seed)
+        self.candidates = candidates
+        kinds = sorted(set(store.kinds))
+        weights = np.array([(kind_weights or {}).get(kind, 1.0) for kind in kinds])
+        self.kinds, self.kind_share = kinds, weights / weights.sum()
+        self.by_kind: dict[str, dict[str, list[int]]] = {kind: {} for kind in kinds}
+        for clip, (identity, kind) in enumerate(zip(store.identities, store.kinds, strict=True)):
+            self.by_kind[kind].setdefault(identity, []).append(clip)
+        # Someone with minutes of video is worth more draws than someone with one still.
+        self.people = {kind: list(people) for kind, people in self.by_kind.items()}
+        self.person_share = {}
+        for kind, people in self.by_kind.items():
+            sizes = np.array([sum(len(store.clips[c]) for c in people[name]) for name in self.people[kind]])
+            share = np.minimum(sizes, 60) ** 0.5
+            self.person_share[kind] = share / share.sum()
+        self.openings = None if store.points is None else _openings(store.points.cpu().numpy())
+
+    def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices (batch,) of source frames, of driving frames, and of their clips."""
+        pairs = [self._draw_one() for _ in range(batch)]
+        source, driving, clip = (torch.tensor(values) for values in zip(*pairs, strict=True))
+        return source, driving, clip
+
+    def _draw_one(self) -> tuple[int, int, int]:
+        kind = str(self.random.choice(self.kinds, p=self.kind_share))
+        person = str(self.random.choice(self.people[kind], p=self.person_share[kind]))
+        clips = self.by_kind[kind][person]
+        clip = int(clips[self.random.integers(len(clips))])
+        indices = self.store.clips[clip]
+        if len(indices) == 1:
+            # Two stills of one person (neutral and smiling) make a pair; a lone still is paired with itself.
+            other = int(clips[self.random.integers(len(clips))])
+            return int(indices[0]), int(self.random.choice(self.store.clips[other])), clip
+        source = int(self.random.choice(indices))
+        others = self.random.choice(indices, self.candidates)
+        if self.openings is None or self.random.random() < 0.5:
+            return source, int(others[0]), clip
+        distance = np.abs(self.openings[others] - self.openings[source]).sum(1)
+        return source, int(others[distance.argmax()]), clip
+
+    def state(self) -> dict[str, object]:
+        return dict(self.random.bit_generator.state)
+
+    def load_state(self, state: dict[str, object]) -> None:
+        self.random.bit_generator.state = state
+
+
+def _openings(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(N, 4) lip and lid openings, mouth width, brow height, each divided by its spread: a cheap expression signature."""
+    gap = lambda a, b: np.linalg.norm(points[:, a] - points[:, b], axis=-1)  # noqa: E731
+    height = gap(27, 8) + 1e-6
+    lips, lids, smile = gap(62, 66), gap(37, 41) + gap(44, 46), gap(48, 54)
+    brows = gap(19, 37) + gap(24, 44)
+    table = np.stack([lips, lids, smile, brows], 1) / height[:, None]
+    return np.asarray(table / np.nanstd(table, axis=0), np.float32)

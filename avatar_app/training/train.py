@@ -1,0 +1,239 @@
+"""Trains a motion model.
+
+    python -m avatar_app.training.train avatar_app/training/configs/lite.yaml --data DIR --features VGG --output DIR
+    torchrun --nproc-per-node 4 -m avatar_app.training.train ...      (several GPUs)
+
+The run stops after --minutes with a checkpoint and goes on with --resume as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from avatar_app.errors import AvatarError, ConfigError
+from avatar_app.training.augment import Pair, augment
+from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
+from avatar_app.training.config import RunConfig, read_config
+from avatar_app.training.data import FrameStore, PairSampler, load_store
+
+
+class Objective(Protocol):
+    """What is minimised: owns networks and optimisers, knows nothing of data, time or files."""
+
+    networks: dict[str, nn.Module]
+    optimisers: dict[str, torch.optim.Optimizer]
+
+    def step(self, pair: Pair) -> dict[str, Tensor]: ...
+    def apply(self) -> None: ...
+    def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor: ...
+    def state(self) -> dict[str, Tensor]: ...
+    def load_state(self, state: dict[str, Tensor]) -> None: ...
+
+
+def open_objective(config: RunConfig, features: Path | None, device: torch.device) -> Objective:
+    if config.objective == "anchored":
+        from avatar_app.training.anchored import AnchoredObjective
+
+        return AnchoredObjective(config, features, device)
+    raise ConfigError(f"Unknown objective {config.objective!r}.", "Use anchored or fomm.")
+
+
+def gather(store: FrameStore, source: Tensor, driving: Tensor, clip: Tensor, size: int) -> Pair:
+    """A float batch of the stored frames, at least ``size`` large."""
+
+    def picture(index: Tensor) -> Tensor:
+        x = store.frames[index.to(store.frames.device)].permute(0, 3, 1, 2).float() / 255
+        return F.avg_pool2d(x, 2) if x.shape[-1] >= 2 * size else x
+
+    device = store.frames.device
+    source_picture, driving_picture = picture(source), picture(driving)
+    side = driving_picture.shape[-1]
+    weight = torch.ones(len(source), 1, side, side, device=device)
+    for row, (x0, y0, x1, y1) in enumerate(store.hidden[clip.to(device)].tolist()):
+        weight[row, :, int(y0 * side) : math.ceil(y1 * side), int(x0 * side) : math.ceil(x1 * side)] = 0
+    points = (None, None) if store.points is None else (store.points[source.to(device)], store.points[driving.to(device)])
+    return Pair(source_picture, driving_picture, points[0], points[1], weight)
+
+
+class Run:
+    """The state of a training run, from the first step to the last."""
+
+    def __init__(self, config: RunConfig, objective: Objective, store: FrameStore, device: torch.device, rank: int = 0, world: int = 1) -> None:
+        self.config, self.objective, self.store, self.device = config, objective, store, device
+        self.rank, self.world = rank, world
+        self.sampler = PairSampler(store, config.seed + 1000 * rank, config.data.candidates, config.data.kind_weights)
+        self.random = torch.Generator(device=device).manual_seed(config.seed + 1000 * rank)
+        self.averaged = {name: copy.deepcopy(network).eval() for name, network in objective.networks.items()}
+        self.position = 0
+
+    def advance(self) -> dict[str, float]:
+        """One optimiser step; returns each loss term."""
+        stage, share = self.config.at(self.position)
+        pair = self.next_pair(stage.size, stage.batch)
+        rate = stage.learning_rate_end + (stage.learning_rate - stage.learning_rate_end) * 0.5 * (1 + math.cos(math.pi * share))
+        rate *= min(1.0, (self.position + 1) / max(1, self.config.warmup))
+        for optimiser in self.objective.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(self.config.precision)
+        with torch.autocast(self.device.type, kind, enabled=kind is not None):
+            terms = self.objective.step(pair)
+        if self.world > 1:
+            self._share_gradients()
+        self.objective.apply()
+        self._average()
+        self.position += 1
+        return {name: float(value) for name, value in terms.items()}
+
+    def next_pair(self, size: int, batch: int) -> Pair:
+        source, driving, clip = self.sampler.draw(batch)
+        pair = gather(self.store, source, driving, clip, size)
+        lone = (source == driving).to(self.device)
+        return augment(pair, size, self.config.augment, self.random, lone)
+
+    def _share_gradients(self) -> None:
+        for network in self.objective.networks.values():
+            for parameter in network.parameters():
+                if parameter.grad is not None:
+                    torch.distributed.all_reduce(parameter.grad)
+                    parameter.grad /= self.world
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.ema, (1 + self.position) / (10 + self.position))
+        for name, network in self.objective.networks.items():
+            averaged, current = self.averaged[name].state_dict(), network.state_dict()
+            floating = [key for key, value in current.items() if value.dtype.is_floating_point]
+            torch._foreach_lerp_([averaged[key] for key in floating], [current[key] for key in floating], 1 - decay)
+            for key in current.keys() - set(floating):
+                averaged[key].copy_(current[key])
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "step": self.position,
+            "networks": {name: network.state_dict() for name, network in self.objective.networks.items()},
+            "averaged": {name: network.state_dict() for name, network in self.averaged.items()},
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.objective.optimisers.items()},
+            "objective": self.objective.state(),
+            "sampler": self.sampler.state(),
+            "random": self.random.get_state(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.position = state["step"]
+        for name, network in self.objective.networks.items():
+            network.load_state_dict(state["networks"][name])
+            self.averaged[name].load_state_dict(state["averaged"][name])
+        for name, optimiser in self.objective.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.objective.load_state(state["objective"])
+        self.sampler.load_state(state["sampler"])
+        self.random.set_state(state["random"])
+
+    @torch.no_grad()
+    def write_sample(self, path: Path, pair: Pair) -> None:
+        """A PNG grid of the averaged networks' work on a batch."""
+        rows = self.objective.sample(pair, self.averaged)
+        grid = torch.cat(list(rows), 1).clamp(0, 1).float().permute(1, 2, 0).cpu().numpy()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.ascontiguousarray((grid[..., ::-1] * 255).astype(np.uint8)))
+
+
+def train(run: Run, output: Path, minutes: float | None, save_minutes: float, sample_steps: int, part_mib: int) -> None:
+    """Trains to the end of the configuration or of the time there is."""
+    started = saved = time.monotonic()
+    first = run.rank == 0
+    watched = None
+    bar = tqdm(total=run.config.steps, initial=run.position, unit="step", disable=not first, mininterval=5, dynamic_ncols=True)
+    means: dict[str, float] = {}
+    while run.position < run.config.steps and (minutes is None or time.monotonic() - started < minutes * 60):
+        for name, value in run.advance().items():
+            if not math.isfinite(value):
+                raise ConfigError(f"The loss term {name} is {value} at step {run.position}.", "Lower the learning rate or use float32.")
+            means[name] = value if name not in means else 0.98 * means[name] + 0.02 * value
+        bar.update()
+        if not first:
+            continue
+        if run.position % 100 == 0:
+            bar.set_postfix_str(" ".join(f"{name} {value:.4f}" for name, value in means.items()))
+            with open(output / "log.csv", "a") as log:
+                log.write(",".join([str(run.position), f"{time.monotonic() - started:.0f}", *[f"{v:.5f}" for v in means.values()]]) + "\n")
+        if run.position % sample_steps == 0:
+            # Always the same pairs, so that the grids can be compared; the run's own random state is not touched.
+            watched = watched or _watched_pair(run)
+            run.write_sample(output / "samples" / f"{run.position:07d}.png", watched)
+        if time.monotonic() - saved > save_minutes * 60:
+            save_checkpoint(output / "checkpoint.pt", run.state(), part_mib)
+            saved = time.monotonic()
+    bar.close()
+    if first:
+        save_checkpoint(output / "checkpoint.pt", run.state(), part_mib)
+
+
+def _watched_pair(run: Run) -> Pair:
+    sampler = PairSampler(run.store, 7, 8, run.config.data.kind_weights)
+    source, driving, clip = sampler.draw(8)
+    random = torch.Generator(device=run.device).manual_seed(7)
+    size = run.config.stages[-1].size
+    return augment(gather(run.store, source, driving, clip, size), size, run.config.augment, random, (source == driving).to(run.device))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.train", description="Train a motion model.")
+    parser.add_argument("config", type=Path, help="a YAML file such as avatar_app/training/configs/lite.yaml")
+    parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
+    parser.add_argument("--output", type=Path, default=Path("runs/latest"), help="folder for checkpoints, samples and the log")
+    parser.add_argument("--features", type=Path, help="feature network of the perceptual loss (VGG-19 of torchvision, or a distilled one)")
+    parser.add_argument("--cache", type=Path, help="keep decoded frames in this folder for the next run")
+    parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
+    parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
+    parser.add_argument("--save-minutes", type=float, default=5.0)
+    parser.add_argument("--sample-steps", type=int, default=1000)
+    parser.add_argument("--part-mib", type=int, default=0, help="write checkpoints in parts of at most this many MiB")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = build_parser().parse_args(arguments)
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    try:
+        config = read_config(options.config)
+        device = torch.device(options.device, int(os.environ.get("LOCAL_RANK", 0))) if options.device == "cuda" else torch.device(options.device)
+        if world > 1:
+            torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        torch.manual_seed(config.seed)
+        store = load_store(options.data, "train", config.data.size, config.data.stride, options.cache, config.data.stills).to(device)
+        run = Run(config, open_objective(config, options.features, device), store, device, rank, world)
+        options.output.mkdir(parents=True, exist_ok=True)
+        if options.resume:
+            run.load_state(load_checkpoint(options.resume))
+        if rank == 0:
+            shutil.copy(options.config, options.output / "config.yaml")
+        train(run, options.output, options.minutes, options.save_minutes, options.sample_steps, options.part_mib)
+    except AvatarError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    finally:
+        if world > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
