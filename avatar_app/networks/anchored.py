@@ -77,8 +77,10 @@ class AnchoredConfig:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise ConfigError(f"Unknown key in the network configuration: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}.")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+            message = f"Unknown key in the network configuration: {', '.join(unknown)}."
+            raise ConfigError(message, f"Known keys: {', '.join(sorted(known))}.")
+        checked: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return cls(**checked)
 
 
 class Features(NamedTuple):
@@ -158,7 +160,8 @@ def estimate_jacobians(source: Tensor, driving: Tensor) -> Tensor:
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     """Convolution, batch norm, ReLU. The norm folds into the convolution at export."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 def resize(x: Tensor, size: int) -> Tensor:
@@ -173,7 +176,8 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
     """Backward warp of (B, C, h, w) by a flow (B, 2, h', w') of source coordinates, resized to h x w."""
     if flow.shape[-1] != x.shape[-1]:
         flow = resize(flow, x.shape[-1])
-    return F.grid_sample(x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode="border", align_corners=True)
+    moved: Tensor = F.grid_sample(x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode="border", align_corners=True)
+    return moved
 
 
 class ResidualBlock(nn.Module):
@@ -208,9 +212,9 @@ class DenseMotion(nn.Module):
         self.merge0 = conv(2 * widths[0], widths[0])
         self.mask = nn.Conv2d(widths[0], len(config.anchors) + 1, 3, padding=1)
         self.fine = nn.Conv2d(widths[0], 5, 3, padding=1)
-        for layer in (self.mask, self.fine):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        # All zero: training starts from the prior alone, with no free offset.
+        for parameter in (*self.mask.parameters(), *self.fine.parameters()):
+            nn.init.zeros_(parameter)
 
     def prior(self, driving: Tensor, size: int) -> Tensor:
         """(B, K+1, size, size) logits before learning; channel 0 is the still background."""
