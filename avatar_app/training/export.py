@@ -1,0 +1,80 @@
+"""Makes a bundle of a training run's averaged weights.
+
+    python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml --output models/lite --card CARD.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.errors import AvatarError, ConfigError
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
+from avatar_app.networks.onnx_export import write_motion_files
+from avatar_app.training.checkpoint import load_checkpoint
+from avatar_app.training.config import RunConfig, read_config
+
+
+def export(checkpoint: Path, config_file: Path, output: Path, card: Path | None, licence: str, overwrite: bool = False) -> Bundle:
+    """Write the bundle ``output``.
+
+    Raises:
+        ConfigError: the checkpoint does not fit the configuration.
+        BundleError: the bundle exists, or cannot be written.
+    """
+    config = read_config(config_file)
+    networks = load_checkpoint(checkpoint)["averaged"]
+    try:
+        graphs, size, described = _graphs(config, networks)
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{checkpoint} does not fit {config_file}: {reason}", "Use the config.yaml beside the checkpoint.") from error
+
+    def fill(folder: Path) -> None:
+        write_motion_files(graphs, folder, half=config.objective == "anchored")
+        if card is not None:
+            (folder / "CARD.md").write_text(card.read_text(encoding="utf-8"), encoding="utf-8")
+
+    return write_bundle(output, kind=config.objective, size=size, config=described, licence=licence, fill=fill, overwrite=overwrite)
+
+
+def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[MotionGraphs, int, dict[str, object]]:
+    if config.objective == "anchored":
+        sizes = AnchoredConfig.from_dict(config.network)
+        generator = AnchoredGenerator(sizes)
+        generator.load_state_dict(networks["generator"])
+        return anchored_graphs(generator, sizes.size), sizes.size, asdict(sizes)
+    original = FommConfig.from_original({"model_params": config.network})
+    model = Fomm(original)
+    model.generator.load_state_dict(networks["generator"])
+    model.kp_detector.load_state_dict(networks["kp_detector"])
+    size = config.stages[-1].size
+    return fomm_graphs(model, original, size), size, original.to_dict()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--config", type=Path, required=True, help="the run's config.yaml")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the new bundle; its name is the model's")
+    parser.add_argument("--card", type=Path, help="text that becomes CARD.md: what the weights saw and how well they do")
+    parser.add_argument("--licence", default="MIT")
+    parser.add_argument("--overwrite", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        bundle = export(options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite)
+    except AvatarError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    sys.stdout.write(f"{bundle.folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
