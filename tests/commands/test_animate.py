@@ -47,7 +47,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but the networks is real."""
     monkeypatch.setattr(animate, "open_bundle", lambda name: SimpleNamespace(name=name, kind="anchored"))
     monkeypatch.setattr(animate, "open_engine", lambda bundle, device, threads: DrawingEngine())
-    monkeypatch.setattr(animate.FaceDetector, "open", DiscDetector)
+    monkeypatch.setattr("avatar_app.commands.animate.FaceDetector.open", DiscDetector)
 
 
 def run(photo: Path, clip: Path, output: Path, *more: str) -> int:
