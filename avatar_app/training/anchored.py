@@ -44,8 +44,10 @@ class AnchoredObjective:
             raise ConfigError("The anchored model needs a feature network for its perceptual loss.", "Give one with --features FILE.")
         self.config = config
         self.weights = build(AnchoredLosses, config.losses, "losses")
-        self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device, memory_format=torch.channels_last)
-        self.features = FeatureNetwork(features).to(device, memory_format=torch.channels_last)
+        self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device)
+        self.features = FeatureNetwork(features).to(device)
+        for network in (self.generator, self.features):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "generator": torch.optim.AdamW(self.generator.parameters(), 1e-4, betas=(0.5, 0.999), weight_decay=1e-4, fused=True)
@@ -90,7 +92,7 @@ class AnchoredObjective:
     def step(self, pair: Pair) -> dict[str, Tensor]:
         self.optimisers["generator"].zero_grad(set_to_none=True)
         terms = self.losses(pair)
-        torch.stack(list(terms.values())).sum().backward()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         return {name: term.detach() for name, term in terms.items()}
 
     def apply(self) -> None:

@@ -98,7 +98,8 @@ class Deformation:
         line = torch.linspace(-1, 1, size, device=picture.device)
         y, x = torch.meshgrid(line, line, indexing="ij")
         z = torch.stack([x, y], -1).view(1, -1, 2).expand(len(picture), -1, -1)
-        return F.grid_sample(picture, self(z).view(-1, size, size, 2), padding_mode="reflection", align_corners=True)
+        moved: Tensor = F.grid_sample(picture, self(z).view(-1, size, size, 2), padding_mode="reflection", align_corners=True)
+        return moved
 
 
 def recolour(pictures: list[Tensor], strength: float, random: torch.Generator) -> list[Tensor]:

@@ -54,7 +54,7 @@ def list_clips(folder: Path, split: str) -> list[ClipEntry]:
 
 
 def _labelled(folder: Path, split: str) -> Iterator[ClipEntry]:
-    with open(folder / "manifest.csv", newline="") as file:
+    with (folder / "manifest.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             if row["split"] != split:
                 continue
@@ -252,7 +252,10 @@ class PairSampler:
 
 def _openings(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """(N, 4) lip and lid openings, mouth width, brow height, each divided by its spread: a cheap expression signature."""
-    gap = lambda a, b: np.linalg.norm(points[:, a] - points[:, b], axis=-1)  # noqa: E731
+
+    def gap(a: int, b: int) -> npt.NDArray[np.float32]:
+        return np.asarray(np.linalg.norm(points[:, a] - points[:, b], axis=-1), np.float32)
+
     height = gap(27, 8) + 1e-6
     lips, lids, smile = gap(62, 66), gap(37, 41) + gap(44, 46), gap(48, 54)
     brows = gap(19, 37) + gap(24, 44)

@@ -21,12 +21,16 @@ class FeatureNetwork(nn.Module):
     ``model``): the names tell which.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, ValueError, EOFError) as error:
-            raise ConfigError(f"The feature network {path} cannot be read: {error}.", "Give torchvision's vgg19 file or a distilled one.") from error
+            message = f"The feature network {path} cannot be read: {error}."
+            raise ConfigError(message, "Give torchvision's vgg19 file or a distilled one.") from error
         weights = weights.get("model", weights)
         self.distilled = "conv0.weight" in weights
         names = list(self._names(weights))

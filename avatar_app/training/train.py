@@ -73,7 +73,9 @@ def gather(store: FrameStore, source: Tensor, driving: Tensor, clip: Tensor, siz
 class Run:
     """The state of a training run, from the first step to the last."""
 
-    def __init__(self, config: RunConfig, objective: Objective, store: FrameStore, device: torch.device, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, config: RunConfig, objective: Objective, store: FrameStore, device: torch.device, rank: int = 0, world: int = 1
+    ) -> None:
         self.config, self.objective, self.store, self.device = config, objective, store, device
         self.rank, self.world = rank, world
         self.sampler = PairSampler(store, config.seed + 1000 * rank, config.data.candidates, config.data.kind_weights)
@@ -171,7 +173,7 @@ def train(run: Run, output: Path, minutes: float | None, save_minutes: float, sa
             continue
         if run.position % 100 == 0:
             bar.set_postfix_str(" ".join(f"{name} {value:.4f}" for name, value in means.items()))
-            with open(output / "log.csv", "a") as log:
+            with (output / "log.csv").open("a") as log:
                 log.write(",".join([str(run.position), f"{time.monotonic() - started:.0f}", *[f"{v:.5f}" for v in means.values()]]) + "\n")
         if run.position % sample_steps == 0:
             # Always the same pairs, so that the grids can be compared; the run's own random state is not touched.
@@ -211,10 +213,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     try:
         config = read_config(options.config)
-        device = torch.device(options.device, int(os.environ.get("LOCAL_RANK", 0))) if options.device == "cuda" else torch.device(options.device)
+        device = torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if options.device == "cuda" else options.device)
         if world > 1:
             torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         torch.manual_seed(config.seed)
