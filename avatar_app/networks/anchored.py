@@ -187,7 +187,8 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(self.first(x))
+        changed: Tensor = self.second(self.first(x))
+        return x + changed
 
 
 class DenseMotion(nn.Module):

@@ -79,7 +79,7 @@ class Deformation:
 
     def displacement(self, z: Tensor) -> Tensor:
         """Bicubic value of the coarse field at z (B, N, 2)."""
-        sampled = F.grid_sample(self.field, z[:, :, None], mode="bicubic", padding_mode="border", align_corners=True)
+        sampled: Tensor = F.grid_sample(self.field, z[:, :, None], mode="bicubic", padding_mode="border", align_corners=True)
         return sampled[..., 0].transpose(1, 2)
 
     def __call__(self, z: Tensor) -> Tensor:
