@@ -88,7 +88,7 @@ class Deformation:
 
     def inverse(self, points: Tensor) -> Tensor:
         """Where input points (B, N, 2) end up in the output; a few fixed-point steps invert the small smooth part."""
-        target = (points - self.shift[:, None]) @ torch.linalg.inv(self.matrix).transpose(1, 2)
+        target: Tensor = (points - self.shift[:, None]) @ torch.linalg.inv(self.matrix).transpose(1, 2)
         z = target
         for _ in range(6):
             z = target - self.displacement(z)
