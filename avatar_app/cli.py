@@ -19,6 +19,7 @@ COMMANDS = {
     "animate": "animate any photo with the face in any clip",
     "models": "list, check, import, fetch and compare models",
     "bench": "measure the speed of a model on this computer",
+    "evaluate": "measure how well a model rebuilds the clips of a data set",
 }
 """Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and ``run(arguments) -> int``."""
 

@@ -1,0 +1,104 @@
+"""``evaluate``: how well a model rebuilds clips it has not seen, each from one frame, beside the photo standing still.
+
+As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of every later frame are the
+pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json FILE``; needs PyTorch for reading the data set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from avatar_app.bundle import open_bundle
+from avatar_app.commands.reconstruct import FIGURES, SIGNALS, Embedding, Evaluator, means, read_pairs
+from avatar_app.engines.open import open_engine
+from avatar_app.errors import ConfigError, OutputError
+from avatar_app.faces import FaceDetector
+from avatar_app.files import reason, require_writable
+from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="BUNDLE", help="a name that `models list` shows, or a folder")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set as for training")
+    parser.add_argument("--split", default="val", help="which part of it (default: val)")
+    parser.add_argument("--limit", type=_at_least_two, metavar="N", help="take N frames of each clip, evenly spread (default: all)")
+    what = "also animate the pairs in this table with the columns source and driving (names of clips of the split)"
+    parser.add_argument("--pairs", type=Path, metavar="CSV", help=what)
+    parser.add_argument("--embedding", type=Path, metavar="ONNX", help="network from an upright RGB face to a vector, for identity (AED)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="write the figures to this file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    require_writable(arguments.json)
+    entries = [entry for entry in list_clips(arguments.data, arguments.split) if entry.path.suffix.lower() not in IMAGE_SUFFIXES]
+    pairs = read_pairs(arguments.pairs, entries) if arguments.pairs else []
+    embedding = Embedding(arguments.embedding) if arguments.embedding else None
+    engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)
+    try:
+        evaluator = Evaluator(engine, FaceDetector.open(), embedding, arguments.limit)
+        clips = [evaluator.reconstruct(entry) for entry in tqdm(entries, desc="clips", unit="clip", disable=None)]
+        animated = [evaluator.animate(*pair) for pair in tqdm(pairs, desc="pairs", unit="pair", disable=None) if pairs]
+    finally:
+        engine.close()
+    report = {
+        "model": str(arguments.model),
+        "engine": engine.name,
+        "data": str(arguments.data),
+        "split": arguments.split,
+        "limit": arguments.limit,
+        "size": evaluator.size,
+        "units": FIGURES | (SIGNALS if pairs else {}),
+        "frames": sum(clip["frames"] for clip in clips),
+        "mean": means(clips),
+        "clips": clips,
+    }
+    if pairs:
+        report |= {"pairs_mean": means(animated), "pairs": animated}
+    if not report["frames"]:
+        raise ConfigError(
+            f"No clip of {arguments.data} could be rebuilt: no two frames with a face.", "Give clips of faces, or another model."
+        )
+    show(report)
+    write(arguments.json, report)
+    return 0
+
+
+def show(report: dict[str, Any]) -> None:
+    """One line a clip, each figure as model / photo standing still."""
+    rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
+    names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
+    print(f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / photo standing still")
+    print("clip".ljust(28) + "".join(name.rjust(20) for name in names))
+    for row in rows:
+        cells = [f"{_number(row['figures'][name]['model'])} / {_number(row['figures'][name]['still'])}" for name in names]
+        print(
+            row["clip"][:27].ljust(28) + ("".join(cell.rjust(20) for cell in cells) if "note" not in row else f"  left out: {row['note']}")
+        )
+    for row in [*report.get("pairs", []), *([{"clip": "mean", "figures": report["pairs_mean"]}] if "pairs" in report else [])]:
+        cells = [f"{name} {_number(value)}" for name, value in row["figures"].items()]
+        print(row["clip"].ljust(28) + "  " + "  ".join(cells))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+
+
+def write(path: Path, report: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
+
+
+def _at_least_two(text: str) -> int:
+    number = int(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 2")
+    return number

@@ -1,0 +1,223 @@
+"""The measuring behind ``evaluate``: clips rebuilt from one frame of theirs, and pairs of clips animated."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar_app.engines import Engine
+from avatar_app.engines.onnx_session import open_session
+from avatar_app.errors import ConfigError, EngineError, PortraitError
+from avatar_app.face_geometry import cut, region_of
+from avatar_app.faces import FaceDetector, FaceTracker, crop_face
+from avatar_app.files import reason, require_readable
+from avatar_app.pipeline.calibrate import motion_transfer
+from avatar_app.pipeline.clip import fixed_box
+from avatar_app.pipeline.head import LIPS, angles, fit_rigid
+from avatar_app.training.data import ClipEntry, read_frames
+from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
+from avatar_app.types import Array, Crop, Face, Image, KeyPoints
+
+FIGURES = {
+    "l1": "mean absolute difference, pictures in [0, 1]",
+    "psnr": "dB, at most 100",
+    "ssim": "1 is equal",
+    "akd": "mean distance of 88 landmarks, in pixels of a 256-pixel picture, where both pictures show a face",
+    "mkr": "share of frames in which only one of the two pictures shows a face",
+    "aed": "distance of identity vectors of length 1",
+}
+
+SIGNALS = {"yaw": "r", "pitch": "r", "mouth": "r"}
+"""Correlations of the output's motion with the driver's."""
+
+FLOORS = {"yaw": 1.5, "pitch": 1.5, "mouth": 0.01}
+"""Spread of the driver's signal (degrees; lip gap in face heights) below which following it cannot be judged."""
+
+
+class Embedding:
+    """A network from a face to a vector that tells who it is.
+
+    Takes (N, 3, H, W) float32 RGB in [-1, 1] or (N, H, W, 3) uint8 RGB; H and W of the file, 112 where it leaves them open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises EngineError: not readable, or it takes something else."""
+        require_readable(path, "embedding network", EngineError)
+        self._session = open_session(path)
+        inputs = self._session.get_inputs()
+        shape = list(inputs[0].shape)
+        self._name, self._bytes = inputs[0].name, inputs[0].type == "tensor(uint8)"
+        if len(inputs) != 1 or len(shape) != 4 or shape[3 if self._bytes else 1] != 3:
+            raise EngineError(
+                f"The network {path} does not take one RGB picture.", "It must take (N, 3, H, W) float32 or (N, H, W, 3) uint8."
+            )
+        side = shape[1 if self._bytes else 2]
+        self._side = side if isinstance(side, int) else 112
+
+    def vector(self, image: Image, face: Face) -> Array:
+        picture = cut(image, region_of(face.points), self._side)
+        values = picture[None] if self._bytes else np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / 127.5 - 1
+        return np.asarray(self._session.run(None, {self._name: values})[0], np.float32).ravel()
+
+
+class Evaluator:
+    """One model, and the means to judge its pictures.
+
+    Args:
+        limit: so many frames of each clip are taken, evenly spread; None takes all.
+    """
+
+    def __init__(self, engine: Engine, detector: FaceDetector, embedding: Embedding | None = None, limit: int | None = None) -> None:
+        self.size = engine.size
+        self._engine = engine
+        self._detector = detector
+        self._embedding = embedding
+        self._limit = limit
+
+    def reconstruct(self, entry: ClipEntry) -> dict[str, Any]:
+        """Rebuild a clip from its first usable frame; every figure as {"model", "still"}, None where it cannot be told."""
+        frames = self._read(entry)
+        faces, poses = self._look(frames)
+        facts: dict[str, Any] = {"clip": entry.path.stem, "identity": entry.identity, "kind": entry.kind}
+        start = first_usable(faces, poses)
+        if start is None or start + 1 >= len(frames):
+            empty = {name: {"model": None, "still": None} for name in FIGURES}
+            return facts | {"frames": 0, "figures": empty, "note": "no two frames with a face"}
+        photo, photo_face, pose = frames[start], faces[start], poses[start]
+        avatar = self._engine.encode(self._crop(photo, photo_face))
+        tracker = FaceTracker(self._detector)
+        model, still = [], []
+        for truth, face, seen in zip(frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True):
+            pose = seen or pose  # without a face the last pose is held, as when animating
+            assert pose is not None
+            picture = self._engine.render(avatar, pose)
+            model.append(self._compare(picture, tracker.track(picture), truth, face))
+            still.append(self._compare(photo, photo_face, truth, face))
+        figures = {name: {"model": _mean([row[name] for row in model]), "still": _mean([row[name] for row in still])} for name in FIGURES}
+        return facts | {"frames": len(model), "source_frame": start, "figures": figures}
+
+    def animate(self, source: ClipEntry, driving: ClipEntry) -> dict[str, Any]:
+        """Give the source's first usable frame the relative motion of another clip.
+
+        There is no truth: what counts is how the output's head and mouth follow the driver's, the share of frames in which it is
+        a face at all, and its likeness to the photo.
+        """
+        photos, drivers = self._read(source), self._read(driving)
+        (photo_faces, photo_poses), (faces, poses) = self._look(photos), self._look(drivers)
+        at, start = first_usable(photo_faces, photo_poses), first_usable(faces, poses)
+        facts = {"clip": f"{source.path.stem} <- {driving.path.stem}", "source": source.path.stem, "driving": driving.path.stem}
+        if at is None or start is None:
+            return facts | {"frames": 0, "figures": dict.fromkeys([*SIGNALS, "found", "aed"]), "note": "no face"}
+        photo, photo_face, last = photos[at], photo_faces[at], poses[start]
+        avatar = self._engine.encode(self._crop(photo, photo_face))
+        assert last is not None
+        transfer = motion_transfer(avatar.key_points, last)
+        tracker, shown, likeness = FaceTracker(self._detector), list[Face | None](), list[float]()
+        for seen in poses[start:]:
+            last = seen or last
+            picture = self._engine.render(avatar, transfer(last))
+            face = tracker.track(picture)
+            shown.append(face)
+            likeness.append(self._identity(picture, face, photo, photo_face))
+        wanted, given = signals(faces[start:]), signals(shown)
+        figures = {name: _rounded(correlation(wanted[name], given[name], FLOORS[name])) for name in SIGNALS}
+        figures |= {"found": _mean([float(face is not None) for face in shown]), "aed": _mean(likeness)}
+        return facts | {"frames": len(shown), "source_frame": at, "figures": figures}
+
+    def _read(self, entry: ClipEntry) -> list[Image]:
+        frames = read_frames(entry.path, self.size)
+        count = min(len(frames), self._limit or len(frames))
+        return [frames[index] for index in np.linspace(0, len(frames) - 1, count).round().astype(int)]
+
+    def _look(self, frames: list[Image]) -> tuple[list[Face | None], list[KeyPoints | None]]:
+        """The face and the key points of every frame; None where there are none."""
+        tracker = FaceTracker(self._detector)
+        faces = [tracker.track(frame) for frame in frames]
+        poses: list[KeyPoints | None] = []
+        for frame, face in zip(frames, faces, strict=True):
+            try:
+                poses.append(self._engine.detect(self._crop(frame, face)))
+            except PortraitError:  # only models that are moved by landmarks need a face
+                poses.append(None)
+        return faces, poses
+
+    def _crop(self, frame: Image, face: Face | None) -> Crop:
+        """The whole frame: clips of a data set are cropped already."""
+        return Crop(frame, crop_face(frame, face, fixed_box(frame, "none"), self.size).landmarks if face else None)
+
+    def _compare(self, picture: Image, face: Face | None, truth: Image, truth_face: Face | None) -> dict[str, float]:
+        """All figures of one frame; NaN where there is nothing to compare."""
+        both = face is not None and truth_face is not None
+        seen = face is not None or truth_face is not None
+        return {
+            "l1": l1(picture, truth),
+            "psnr": psnr(picture, truth),
+            "ssim": ssim(picture, truth),
+            "akd": landmark_distance(face.points, truth_face.points) * 256 / self.size if face and truth_face else np.nan,
+            "mkr": float(not both) if seen else np.nan,
+            "aed": self._identity(picture, face, truth, truth_face),
+        }
+
+    def _identity(self, picture: Image, face: Face | None, truth: Image, truth_face: Face | None) -> float:
+        if not (self._embedding and face and truth_face):
+            return float("nan")
+        return embedding_distance(self._embedding.vector(picture, face), self._embedding.vector(truth, truth_face))
+
+
+def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]) -> int | None:
+    """The first frame with a face; for models of other things, where no frame has one, the first with key points."""
+    with_face = (index for index, (face, pose) in enumerate(zip(faces, poses, strict=True)) if face and pose)
+    with_pose = (index for index, pose in enumerate(poses) if pose)
+    return next(with_face, next(with_pose, None))
+
+
+def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
+    """Yaw and pitch in degrees since the first face, and the gap of the lips in face heights, (T,) each; NaN without a face."""
+    table = np.full((len(faces), 3), np.nan, np.float32)
+    first = next((face for face in faces if face), None)
+    for index, face in enumerate(faces):
+        if face is None or first is None:
+            continue
+        points = face.points.astype(np.float64)
+        yaw, pitch, _ = angles(fit_rigid(first.points.astype(np.float64), points).rotation)
+        gap = np.linalg.norm(points[LIPS[:, 0], :2] - points[LIPS[:, 1], :2], axis=1).mean()
+        table[index] = yaw, pitch, gap / np.linalg.norm(points[78, :2] - points[8, :2])
+    return dict(zip(SIGNALS, table.T, strict=True))
+
+
+def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry, ClipEntry]]:
+    """Rows of a table with the columns ``source`` and ``driving``. Raises ConfigError for an unknown clip or another table."""
+    known = {name: entry for entry in entries for name in (entry.path.stem, entry.path.name)}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [(known[row["source"]], known[row["driving"]]) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise ConfigError(f"The pairs {path} cannot be read: {reason(problem)}.", "Give a CSV file.") from None
+    except KeyError as problem:
+        hint = "It needs the columns source and driving, with names of clips of the split."
+        raise ConfigError(f"The pairs {path} name no {problem} that is known.", hint) from None
+
+
+def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Every figure's mean over clips, each clip counting alike; None where no clip has it."""
+    if not rows:
+        return {}
+    out: dict[str, Any] = {}
+    for name, value in rows[0]["figures"].items():
+        values = [row["figures"][name] for row in rows]
+        out[name] = {key: _mean([v[key] for v in values]) for key in value} if isinstance(value, dict) else _mean(values)
+    return out
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    return _rounded(float(np.mean(known))) if known else None
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None
