@@ -6,6 +6,7 @@ changes are the same for both frames: how a frame looks is not part of the motio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +38,7 @@ class AugmentConfig:
         deform: typical size of the smooth deformation, in [-1, 1] units.
         colour: brightness, contrast and saturation changes (1 = up to double).
         flip: mirror half of the pairs.
+        hue: largest turn of the colour circle (0.5 = to the opposite colour).
         point_noise: standard deviation of the noise on driving landmarks, in [-1, 1] units.
     """
 
@@ -48,6 +50,7 @@ class AugmentConfig:
     colour: float = 0.3
     flip: bool = True
     point_noise: float = 0.004
+    hue: float = 0.0
 
 
 @dataclass(slots=True)
@@ -84,7 +87,8 @@ class Deformation:
 
     def __call__(self, z: Tensor) -> Tensor:
         moved = z + self.displacement(z)
-        return moved @ self.matrix.transpose(1, 2) + self.shift[:, None]
+        placed: Tensor = moved @ self.matrix.transpose(1, 2) + self.shift[:, None]
+        return placed
 
     def inverse(self, points: Tensor) -> Tensor:
         """Where input points (B, N, 2) end up in the output; a few fixed-point steps invert the small smooth part."""
@@ -116,6 +120,16 @@ def recolour(pictures: list[Tensor], strength: float, random: torch.Generator) -
         grey = changed.mean(1, keepdim=True)
         result.append((grey + (changed - grey) * saturation).clamp(0, 1))
     return result
+
+
+def turn_hue(pictures: list[Tensor], limit: float, random: torch.Generator) -> list[Tensor]:
+    """The same turn about the grey axis of the colour cube for all pictures of the list."""
+    angle = uniform((len(pictures[0]),), 2 * math.pi * limit, random)
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    across = torch.full((3, 3), 1 / 3, device=random.device)
+    turned = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=random.device) / math.sqrt(3)
+    matrix = cos * torch.eye(3, device=random.device) + (1 - cos) * across + sin * turned
+    return [torch.einsum("bij,bjhw->bihw", matrix, picture).clamp(0, 1) for picture in pictures]
 
 
 def mirror(pair: Pair, chosen: Tensor) -> Pair:
@@ -158,6 +172,8 @@ def augment(pair: Pair, size: int, config: AugmentConfig, random: torch.Generato
 
     driving = place(torch.cat([pair.driving, pair.weight], 1), True)
     source, target = recolour([place(pair.source, False), driving[:, :3]], config.colour, random)
+    if config.hue:
+        source, target = turn_hue([source, target], config.hue, random)
     changed = Pair(source, target, place_points(pair.source_points, False), place_points(pair.driving_points, True), driving[:, 3:])
     if config.flip:
         changed = mirror(changed, torch.rand(batch, generator=random, device=random.device) < 0.5)

@@ -42,6 +42,7 @@ class DataConfig:
         stills: whether single pictures are used too.
         kind_weights: share of each kind of clip in a batch, before normalising.
         candidates: driving frames to choose the most different expression from.
+        by_identity: whether a person is drawn first and then one of that person's clips; else every clip counts the same.
     """
 
     size: int = 256
@@ -49,6 +50,7 @@ class DataConfig:
     stills: bool = True
     kind_weights: dict[str, float] = field(default_factory=dict)
     candidates: int = 4
+    by_identity: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,15 @@ def build(kind: type[T], values: Any, where: str) -> T:
 
 
 def read_config(path: Path) -> RunConfig:
-    """Raises ConfigError, naming the file and the key."""
+    """Reads this project's layout or the original one (which has ``model_params``); raises ConfigError, naming the file and the key."""
     try:
         values = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give one of avatar_app/training/configs/*.yaml or a copy of one.") from error
+    if isinstance(values, dict) and "model_params" in values:
+        from avatar_app.training.originals import read_original
+
+        return read_original(values, path.name)
     if not isinstance(values, dict) or not values.get("stages"):
         raise ConfigError(f"{path} has no stages.", "Look at the files in avatar_app/training/configs.")
     values["stages"] = tuple(build(Stage, stage, f"stages[{i}]") for i, stage in enumerate(values["stages"]))

@@ -201,7 +201,9 @@ class PairSampler:
     lips and lids move little between two random frames.
     """
 
-    def __init__(self, store: FrameStore, seed: int, candidates: int = 4, kind_weights: dict[str, float] | None = None) -> None:
+    def __init__(
+        self, store: FrameStore, seed: int, candidates: int = 4, kind_weights: dict[str, float] | None = None, by_identity: bool = True
+    ) -> None:
         self.store = store
         self.random = np.random.default_rng(seed)
         self.candidates = candidates
@@ -210,13 +212,13 @@ class PairSampler:
         self.kinds, self.kind_share = kinds, weights / weights.sum()
         self.by_kind: dict[str, dict[str, list[int]]] = {kind: {} for kind in kinds}
         for clip, (identity, kind) in enumerate(zip(store.identities, store.kinds, strict=True)):
-            self.by_kind[kind].setdefault(identity, []).append(clip)
+            self.by_kind[kind].setdefault(identity if by_identity else str(clip), []).append(clip)
         # Someone with minutes of video is worth more draws than someone with one still.
         self.people = {kind: list(people) for kind, people in self.by_kind.items()}
         self.person_share = {}
         for kind, people in self.by_kind.items():
             sizes = np.array([sum(len(store.clips[c]) for c in people[name]) for name in self.people[kind]])
-            share = np.minimum(sizes, 60) ** 0.5
+            share = np.minimum(sizes, 60) ** 0.5 if by_identity else np.ones(len(sizes))
             self.person_share[kind] = share / share.sum()
         self.openings = None if store.points is None else _openings(store.points.cpu().numpy())
 

@@ -50,6 +50,10 @@ def open_objective(config: RunConfig, features: Path | None, device: torch.devic
         from avatar_app.training.anchored import AnchoredObjective
 
         return AnchoredObjective(config, features, device)
+    if config.objective == "fomm":
+        from avatar_app.training.fomm import FommObjective
+
+        return FommObjective(config, features, device)
     raise ConfigError(f"Unknown objective {config.objective!r}.", "Use anchored or fomm.")
 
 
@@ -78,7 +82,9 @@ class Run:
     ) -> None:
         self.config, self.objective, self.store, self.device = config, objective, store, device
         self.rank, self.world = rank, world
-        self.sampler = PairSampler(store, config.seed + 1000 * rank, config.data.candidates, config.data.kind_weights)
+        self.sampler = PairSampler(
+            store, config.seed + 1000 * rank, config.data.candidates, config.data.kind_weights, config.data.by_identity
+        )
         self.random = torch.Generator(device=device).manual_seed(config.seed + 1000 * rank)
         self.averaged = {name: copy.deepcopy(network).eval() for name, network in objective.networks.items()}
         self.position = 0
@@ -91,7 +97,7 @@ class Run:
         rate *= min(1.0, (self.position + 1) / max(1, self.config.warmup))
         for optimiser in self.objective.optimisers.values():
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)
         kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(self.config.precision)
         with torch.autocast(self.device.type, kind, enabled=kind is not None):
             terms = self.objective.step(pair)
@@ -188,7 +194,7 @@ def train(run: Run, output: Path, minutes: float | None, save_minutes: float, sa
 
 
 def _watched_pair(run: Run) -> Pair:
-    sampler = PairSampler(run.store, 7, 8, run.config.data.kind_weights)
+    sampler = PairSampler(run.store, 7, 8, run.config.data.kind_weights, run.config.data.by_identity)
     source, driving, clip = sampler.draw(8)
     random = torch.Generator(device=run.device).manual_seed(7)
     size = run.config.stages[-1].size
