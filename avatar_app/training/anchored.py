@@ -13,6 +13,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, Rendered
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build
+from avatar_app.training.landmarks import LandmarkReader, landmark_distance
 from avatar_app.training.losses import EYES, MOUTH, FeatureNetwork, cut, face_weight, relative_distance, weighted_l1
 
 
@@ -26,6 +27,7 @@ class AnchoredLosses:
         detail: perceptual loss of a cut-out at native resolution around eyes or mouth.
         offset: mean size of the free offset.
         face_gain: how much more a pixel at eyes and lips weighs in L1.
+        landmarks: of the expression that a frozen landmark network reads off the picture.
     """
 
     l1: float = 2.0
@@ -34,16 +36,20 @@ class AnchoredLosses:
     detail: float = 1.0
     offset: float = 0.5
     face_gain: float = 5.0
+    landmarks: float = 0.0
 
 
 class AnchoredObjective:
     """Holds network and optimiser; ``step`` does one update."""
 
-    def __init__(self, config: RunConfig, features: Path | None, device: torch.device) -> None:
+    def __init__(self, config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None) -> None:
         if features is None:
             raise ConfigError("The anchored model needs a feature network for its perceptual loss.", "Give one with --features FILE.")
         self.config = config
         self.weights = build(AnchoredLosses, config.losses, "losses")
+        if self.weights.landmarks and landmarks is None:
+            raise ConfigError("The landmark loss needs a landmark network.", "Give one with --landmarks FILE, or set losses.landmarks to 0.")
+        self.reader = LandmarkReader(landmarks).to(device) if landmarks and self.weights.landmarks else None
         self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device)
         self.features = FeatureNetwork(features).to(device)
         for network in (self.generator, self.features):
@@ -78,6 +84,10 @@ class AnchoredObjective:
         }
         if target.shape[-1] > 160 and w.detail:
             terms["detail"] = w.detail * self._detail(picture, target, pair.driving_points)
+        if self.reader is not None:
+            with torch.no_grad():
+                wanted = self.reader(target, pair.driving_points)
+            terms["landmarks"] = w.landmarks * landmark_distance(self.reader(picture, pair.driving_points), wanted)
         return terms
 
     def _detail(self, picture: Tensor, target: Tensor, points: Tensor) -> Tensor:

@@ -45,11 +45,11 @@ class Objective(Protocol):
     def load_state(self, state: dict[str, Tensor]) -> None: ...
 
 
-def open_objective(config: RunConfig, features: Path | None, device: torch.device) -> Objective:
+def open_objective(config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None) -> Objective:
     if config.objective == "anchored":
         from avatar_app.training.anchored import AnchoredObjective
 
-        return AnchoredObjective(config, features, device)
+        return AnchoredObjective(config, features, device, landmarks)
     if config.objective == "fomm":
         from avatar_app.training.fomm import FommObjective
 
@@ -207,6 +207,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
     parser.add_argument("--output", type=Path, default=Path("runs/latest"), help="folder for checkpoints, samples and the log")
     parser.add_argument("--features", type=Path, help="feature network of the perceptual loss (VGG-19 of torchvision, or a distilled one)")
+    parser.add_argument("--landmarks", type=Path, help="landmark network of the landmark loss (landmarks.pt of a training.faces run)")
     parser.add_argument("--cache", type=Path, help="keep decoded frames in this folder for the next run")
     parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
     parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
@@ -227,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
             torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         torch.manual_seed(config.seed)
         store = load_store(options.data, "train", config.data.size, config.data.stride, options.cache, config.data.stills).to(device)
-        run = Run(config, open_objective(config, options.features, device), store, device, rank, world)
+        run = Run(config, open_objective(config, options.features, device, options.landmarks), store, device, rank, world)
         options.output.mkdir(parents=True, exist_ok=True)
         if options.resume:
             run.load_state(load_checkpoint(options.resume))

@@ -1,0 +1,180 @@
+"""What the user wants (``Controls``) and how things are (``Status``): the only two values that a window and the stages exchange.
+
+Controls are a desired state, not commands: each stage compares them with what it has and adapts. Only calibrating is an event,
+and it is a counter that goes up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from avatar_app.types import Array, Box, Frame
+
+OUTPUTS = ("none", "virtual-camera", "pipewire")
+SIZES = ((640, 480), (1280, 720))
+"""Width and height of what the call gets."""
+
+Level = Literal["info", "warning", "error"]
+Shows = Literal["card", "avatar", "self"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the user wants.
+
+    Attributes:
+        source: a camera's name or number, a video file, a folder of pictures or a URL; empty: the first camera.
+        avatar: the photo; None: no avatar chosen yet.
+        avatar_box: the square of the photo to use, in its pixels after upright decoding; None: fitted to the face.
+        model: a bundle's name.
+        device: as for ``engines.open.open_engine``.
+        calibrations: how many times the user has asked to calibrate.
+        seeking: look for the moment most like the photo and calibrate there, again and again while true.
+        relative: motion since the neutral pose; False: the pose as it is.
+        adapt_scale: scale motion by the ratio of the faces' sizes.
+        head, expression: how strongly each is passed on, 0..1.5; 1 is as it is.
+        smoothing: a key of ``smooth.STRENGTHS``.
+        follow: the crop follows the face; else it stays where the last calibration put it.
+        zoom: enlarges the crop's content, 0.5..2; pan_x, pan_y move it, in crop sides.
+        mirror_input: mirror what the camera sees before anything else.
+        mirror_output: mirror what the call gets.
+        paused: show the still card.
+        pass_through: show the camera itself: only after the user has confirmed it. It is never remembered.
+        background: ``blur``, a colour as ``#rrggbb``, or the path of a picture.
+        label: write "AI avatar" on the picture.
+        output: one of ``OUTPUTS``.
+        output_device: which virtual camera; empty: the first.
+        size: one of ``SIZES``.
+        fps: pictures a second that the output is sent.
+        recording: video file that what is sent is written to; None: not recording.
+    """
+
+    source: str = ""
+    avatar: Path | None = None
+    avatar_box: Box | None = None
+    model: str = "lite"
+    device: str = "auto"
+    calibrations: int = 0
+    seeking: bool = False
+    relative: bool = True
+    adapt_scale: bool = True
+    head: float = 1.0
+    expression: float = 1.0
+    smoothing: str = "light"
+    follow: bool = True
+    zoom: float = 1.0
+    pan_x: float = 0.0
+    pan_y: float = 0.0
+    mirror_input: bool = False
+    mirror_output: bool = False
+    paused: bool = False
+    pass_through: bool = False
+    background: str = "blur"
+    label: bool = False
+    output: str = "none"
+    output_device: str = ""
+    size: tuple[int, int] = (1280, 720)
+    fps: int = 30
+    recording: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know. It stays until its cause is gone.
+
+    Attributes:
+        about: ``camera``, ``avatar``, ``engine``, ``face``, ``output``, ``recording`` or ``settings``; there is one notice for each.
+        message, hint: as in ``errors.AvatarError``.
+        actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``, ``choose-output``,
+            ``choose-model``, ``calibrate``, ``resume``, ``doctor``.
+    """
+
+    about: str
+    level: Level
+    message: str
+    hint: str = ""
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How well the user's pose fits the photo's, each 0..1 where 1 is alike."""
+
+    score: float
+    head: float
+    expression: float
+    position: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest camera frame with what was found in it, for the preview on this screen alone.
+
+    Attributes:
+        points: (88, 2) landmarks in pixels of the frame, or None where no face was found.
+        box: the square that is looked at, in pixels of the frame, or None before the first face.
+    """
+
+    frame: Frame
+    points: Array | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Measured over the last few seconds, never guessed.
+
+    Attributes:
+        camera_fps: frames a second that came from the camera.
+        avatar_fps: distinct avatar pictures a second that were sent.
+        output_fps: pictures a second that were sent, repeats included.
+        latency_p50, latency_p95: from a frame's capture to its picture's first sending, milliseconds; 0 before the first.
+        animate_ms: median time from a frame to its picture, milliseconds.
+        dropped: frames since the start that were replaced by newer ones before they were animated.
+        repeated: pictures since the start that were sent again because nothing newer was there.
+        sent: pictures since the start.
+    """
+
+    camera_fps: float = 0.0
+    avatar_fps: float = 0.0
+    output_fps: float = 0.0
+    latency_p50: float = 0.0
+    latency_p95: float = 0.0
+    animate_ms: float = 0.0
+    dropped: int = 0
+    repeated: int = 0
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How things are at one moment.
+
+    Attributes:
+        shows: what the output shows.
+        reason: why it shows the card: ``starting``, ``no-avatar``, ``no-camera``, ``uncalibrated``, ``paused``, ``fault``, ``stale``;
+            empty otherwise.
+        camera, engine, output: what is open, for people; empty while it is not.
+        loading: what is being loaded, for people; empty when nothing is.
+        calibrated: there is a neutral pose for this avatar and model.
+        face: a face is seen now.
+        match: how the user's pose fits the photo's, None without a face or an avatar.
+        calibrating: share of the good frames of a running calibration, None when none runs.
+        recording: the file being written, None when none is.
+    """
+
+    shows: Shows = "card"
+    reason: str = "starting"
+    camera: str = ""
+    engine: str = ""
+    output: str = ""
+    loading: str = ""
+    calibrated: bool = False
+    face: bool = False
+    match: Match | None = None
+    calibrating: float | None = None
+    recording: Path | None = None
+    statistics: Statistics = field(default_factory=Statistics)
+    notices: tuple[Notice, ...] = ()

@@ -1,0 +1,81 @@
+"""Landmark consistency: a frozen face network must read the same lids, lips and brows off the output as off the driving frame.
+
+L1 and perceptual losses hardly notice a lid that stays open: it is thirty pixels of a picture. A landmark network looks at
+little else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avatar_app.errors import ConfigError
+from avatar_app.networks.faces import LANDMARK_SIDE, LandmarkNet
+
+REGION_SCALE = 1.4
+"""Side of the region the network reads over the face's extent; the same as where faces are tracked."""
+
+# What moves with the expression; the rest of the face follows the head and is well served by the other losses.
+BROWS = tuple(range(17, 27))
+LIDS = tuple(range(36, 48))
+IRISES = (68, 73)
+LIPS = tuple(range(48, 68))
+
+# Openings, as pairs of landmarks: lids, lips inside and outside, mouth corners, brow to eye.
+GAPS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (51, 57), (48, 54), (19, 37), (24, 44))
+
+
+class LandmarkReader(nn.Module):
+    """The frozen landmark network of a ``training.faces`` run."""
+
+    local: Tensor
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__()
+        try:
+            saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+            self.network = LandmarkNet()
+            self.network.load_state_dict(saved.get("average", saved))
+        except (OSError, RuntimeError, ValueError, EOFError, AttributeError) as error:
+            message = f"The landmark network {checkpoint} cannot be read: {error}."
+            raise ConfigError(message, "Give the landmarks.pt that python -m avatar_app.training.faces wrote.") from error
+        self.network.requires_grad_(False).eval()
+        line = (torch.arange(LANDMARK_SIDE) * 2 + 1) / LANDMARK_SIDE - 1
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        self.register_buffer("local", torch.stack([x, y], -1), persistent=False)
+
+    def train(self, mode: bool = True) -> LandmarkReader:
+        """Stays in evaluation mode: its batch norms are frozen with it."""
+        return super().train(False)
+
+    def forward(self, picture: Tensor, points: Tensor) -> Tensor:
+        """Landmarks (B, 88, 2) read off pictures (B, 3, S, S), in units of the region around ``points`` (B, 88, 2) in [-1, 1]."""
+        center, axes = region(points)
+        grid = center[:, None, None] + self.local[None] @ axes[:, None]
+        crop = F.grid_sample(picture, grid, padding_mode="border", align_corners=True)
+        out: Tensor = self.network(crop).points[..., :2]
+        return out
+
+
+def region(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre (B, 2) and half axes (B, 2, 2), one axis a row, of the upright square around each face."""
+    across = points[:, 45] - points[:, 36]
+    axis = across / across.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    axes = torch.stack([axis, torch.stack([-axis[:, 1], axis[:, 0]], 1)], 1)
+    upright = points @ axes.transpose(1, 2)
+    low, high = upright.amin(1), upright.amax(1)
+    center = ((low + high) / 2)[:, None] @ axes
+    half = (high - low).amax(1) * REGION_SCALE / 2
+    return center[:, 0], axes * half[:, None, None]
+
+
+def landmark_distance(shown: Tensor, wanted: Tensor) -> Tensor:
+    """Mean distance of expression landmarks plus mean difference of openings, both (B, 88, 2)."""
+    chosen = [*BROWS, *LIDS, *IRISES, *LIPS]
+    position = (shown[:, chosen] - wanted[:, chosen]).abs().mean()
+    first, second = zip(*GAPS, strict=True)
+    opening = [(x[:, list(first)] - x[:, list(second)]) for x in (shown, wanted)]
+    return position + 2 * (opening[0] - opening[1]).abs().mean()
