@@ -162,6 +162,7 @@ class Status:
         face: a face is seen now.
         match: how the user's pose fits the photo's, None without a face or an avatar.
         calibrating: share of the good frames of a running calibration, None when none runs.
+        found: how many better moments ``seeking`` has found since the start; a window flashes when it grows.
         recording: the file being written, None when none is.
     """
 
@@ -175,6 +176,7 @@ class Status:
     face: bool = False
     match: Match | None = None
     calibrating: float | None = None
+    found: int = 0
     recording: Path | None = None
     statistics: Statistics = field(default_factory=Statistics)
     notices: tuple[Notice, ...] = ()

@@ -1,0 +1,51 @@
+"""Hands the newest value from one thread to another. There is no queue: what nobody took in time is replaced."""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Slot(Generic[T]):
+    """Holds one value. Any thread may put; one thread takes."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._value: T | None = None
+        self._fresh = False
+        self._closed = False
+
+    def put(self, value: T) -> bool:
+        """Make this the newest value; returns whether one that nobody took was replaced."""
+        with self._changed:
+            replaced = self._fresh
+            self._value, self._fresh = value, True
+            self._changed.notify_all()
+        return replaced
+
+    def take(self, seconds: float) -> T | None:
+        """The newest value that was not taken yet; waits for it up to so long. None: nothing came, or the slot is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._fresh or self._closed, max(0.0, seconds))
+            if not self._fresh or self._closed:
+                return None
+            self._fresh = False
+            return self._value
+
+    def peek(self) -> T | None:
+        """The newest value, taken or not."""
+        with self._changed:
+            return self._value
+
+    def clear(self) -> None:
+        """Forget the value."""
+        with self._changed:
+            self._value, self._fresh = None, False
+
+    def close(self) -> None:
+        """Wake whoever waits; from now on there is nothing to take."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -1,0 +1,140 @@
+"""One thread of the pipeline: opens what it needs, steps, closes; after a fault it says so and begins again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+
+from avatar_app.errors import AvatarError
+from avatar_app.pipeline.state import Notice
+
+log = logging.getLogger(__name__)
+
+
+class Notices:
+    """What the user should know now, one notice for each subject. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._notices: dict[str, Notice] = {}
+
+    def put(self, notice: Notice) -> None:
+        with self._lock:
+            self._notices[notice.about] = notice
+
+    def clear(self, about: str) -> None:
+        with self._lock:
+            self._notices.pop(about, None)
+
+    def about(self, subject: str) -> Notice | None:
+        with self._lock:
+            return self._notices.get(subject)
+
+    def all(self) -> tuple[Notice, ...]:
+        """Errors first."""
+        order = {"error": 0, "warning": 1, "info": 2}
+        with self._lock:
+            return tuple(sorted(self._notices.values(), key=lambda notice: order[notice.level]))
+
+
+class Again(Exception):
+    """Raised in ``step`` to close and open again at once: what is wanted has changed."""
+
+
+class Stage(ABC):
+    """A stage of the data path in a thread of its own.
+
+    What ``open`` opens is used and closed in the same thread. An exception ends the opening or the step, never the thread: it becomes
+    a notice, the stage is closed and opened again after ``patience`` seconds.
+
+    Args:
+        about: the subject of its notices.
+        actions: what a notice offers.
+    """
+
+    patience = 1.0
+
+    def __init__(self, name: str, about: str, notices: Notices, actions: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self._about = about
+        self._notices = notices
+        self._actions = actions
+        self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @abstractmethod
+    def open(self) -> None:
+        """Get ready; raises AvatarError."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """One unit of work, of bounded duration."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back, whatever ``open`` reached."""
+
+    def wake(self) -> None:  # noqa: B027  # most stages wait on a slot, which the session closes
+        """End a wait inside ``step`` early, when stopping."""
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; returns at once."""
+        self._stopping.set()
+        self._hurry.set()
+        self.wake()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for its end; returns whether it came."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def hurry(self) -> None:
+        """After a fault: try again now."""
+        self._hurry.set()
+
+    def _run(self) -> None:
+        while not self.stopping:
+            self._hurry.clear()
+            failed = False
+            try:
+                self.open()
+                while not self.stopping:
+                    self.step()
+            except Again:
+                pass
+            except Exception as error:
+                failed = True
+                self._report(error)
+            finally:
+                self._close()
+            if failed and not self.stopping:
+                self._hurry.wait(self.patience)
+
+    def _close(self) -> None:
+        try:
+            self.close()
+        except Exception:
+            # The other end may be gone already; a fault while tidying up must not stop what comes next.
+            log.warning("closing %s failed", self.name, exc_info=True)
+
+    def _report(self, error: Exception) -> None:
+        if isinstance(error, AvatarError):
+            notice = Notice(self._about, "error", error.message, error.hint, self._actions)
+        else:
+            log.error("%s failed", self.name, exc_info=error)
+            text = f"{type(error).__name__}: {error}".rstrip(": .")
+            notice = Notice(self._about, "error", f"The {self.name} stopped: {text}.", "It is tried again; the log has the details.", self._actions)
+        if notice != self._notices.about(self._about):
+            self._notices.put(notice)
+
+
