@@ -1,1 +1,321 @@
-"""To be written."""
+"""The photos an avatar can be made from: those that came with the app and the user's own.
+
+A photo of the user's is a copy in one folder, with a small JSON file beside it that holds its name and crop. Photos that are put
+into the folder by hand are listed too. What the user changed about the photos of the app, and the keys 1 to 9, are in ``INDEX``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL.Image
+
+from avatar_app.atomic import write_whole
+from avatar_app.errors import PortraitError
+from avatar_app.face_geometry import crop_picture
+from avatar_app.files import reason
+from avatar_app.paths import shipped_avatars, user_avatars
+from avatar_app.photo_files import (
+    Entry,
+    as_box,
+    as_json,
+    as_list,
+    as_mapping,
+    bundled_entry,
+    file_stem,
+    folded,
+    natural,
+    photo_files,
+    plain_name,
+    read_json,
+    readable_name,
+    same_folder,
+    sidecar,
+    stamp,
+    unused_name,
+    user_entry,
+    without,
+    write_photo_file,
+)
+from avatar_app.portrait import LONGEST, SHORTEST, read_portrait
+from avatar_app.types import Box, Image
+
+__all__ = ["Entry", "Library", "middle_box"]
+
+INDEX = "index.json"
+KEYS = range(1, 10)
+QUALITY = 95
+KEPT = 400
+"""At most so many thumbnails stay in memory."""
+
+
+class Library:
+    """The list of photos and what can be done with them. May be used from several threads.
+
+    Args:
+        folder: the user's photos; it is made when the first one is added.
+        bundled: photos that came with the app; never written to.
+        find_box: finds the square around the face of a picture, for thumbnails; None where there is none. May be set later.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, bundled: Path | None = None, find_box: Callable[[Image], Box | None] | None = None
+    ) -> None:
+        self.folder = folder or user_avatars()
+        self.bundled = bundled or shipped_avatars()
+        self.find_box = find_box
+        self._lock = threading.RLock()
+        self._entries: tuple[Entry, ...] = ()
+        self._pictures: dict[Path, tuple[object, str]] = {}
+        self._thumbnails: dict[tuple[object, ...], Image] = {}
+        self.reload()
+
+    def entries(self) -> list[Entry]:
+        """All photos: those with keys in the order of the keys, then the others by name as people count (2 before 10)."""
+        return list(self._entries)
+
+    def find(self, file_name: str) -> Entry | None:
+        """The photo with this file name."""
+        return next((entry for entry in self._entries if entry.path.name == file_name), None)
+
+    def search(self, text: str) -> list[Entry]:
+        """The photos whose name has all words of ``text``, in any order and case; all of them for an empty text."""
+        words = folded(text).split()
+        return [entry for entry in self._entries if all(word in folded(f"{entry.name} {entry.path.stem}") for word in words)]
+
+    def reload(self) -> None:
+        """Read the folders again. Never fails: what is damaged counts as not there."""
+        with self._lock:
+            index = self._index()
+            changed = as_mapping(index.get("bundled"))
+            own = [user_entry(path) for path in photo_files(self.folder)]
+            names = {entry.path.name for entry in own}
+            given = [
+                bundled_entry(path, as_mapping(changed.get(path.name))) for path in photo_files(self.bundled) if path.name not in names
+            ]
+            found = sorted([*own, *(entry for entry in given if entry is not None)], key=natural)
+            keyed = _with_keys(found, as_mapping(index.get("keys")))
+            self._entries = tuple(sorted(keyed, key=lambda entry: entry.key or KEYS.stop))
+            keys = {entry.path.name: entry.key for entry in keyed if entry.key is not None}
+            if keys != index.get("keys") and self.folder.is_dir():
+                with suppress(OSError):  # they are given out alike next time
+                    self._write_index({**index, "keys": keys})
+
+    def add(self, photo: str | Path | Image, name: str | None = None, box: Box | None = None) -> Entry:
+        """Copy a photo, a file or a picture (H, W, 3), into the library. A picture that is there already is not copied again.
+
+        Raises:
+            PortraitError: not a usable photo, or it cannot be stored.
+        """
+        if isinstance(photo, np.ndarray):
+            image, origin, name = _usable(photo), None, name or "Photo"
+        else:
+            path = Path(photo)
+            if same_folder(path.parent, self.folder):
+                self.reload()
+                there = self.find(path.name)
+                if there is not None:
+                    return there if box is None else self.set_box(there, box)
+            image, origin, name = read_portrait(path), path.name, name or readable_name(path.stem)
+        digest = _digest(image)
+        with self._lock:
+            same = self._with_picture(digest)
+            if same is None:
+                return self._store(image, digest, {"name": plain_name(name) or "Photo", "box": as_list(box), "origin": origin})
+            if self.find(same.path.name) is None:
+                self._change_bundled(same.path.name, hidden=None)
+            there = self._current(same)
+            return there if box is None else self.set_box(there, box)
+
+    def add_bytes(self, data: bytes, name: str | None = None) -> Entry:
+        """Add a photo from the content of a picture file, as it comes from the clipboard. Raises PortraitError."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture"
+            path.write_bytes(data)
+            try:
+                image = read_portrait(path)
+            except PortraitError as error:
+                message = error.message.replace(f"The photo {path}", "The picture").replace(str(path), "What was pasted")
+                raise PortraitError(message, error.hint) from None
+        return self.add(image, name)
+
+    def rename(self, entry: Entry, name: str) -> Entry:
+        """Give a photo another name; its file keeps its own. Raises PortraitError if the name is empty or cannot be stored."""
+        plain = plain_name(name)
+        if not plain:
+            raise PortraitError(f"The photo {entry.name} needs a name.", "Type at least one letter.")
+        return self._change(entry, name=plain)
+
+    def set_box(self, entry: Entry, box: Box | None) -> Entry:
+        """Choose the square of the photo that is used; None: fitted to the face. Raises PortraitError."""
+        if box is not None and as_box(as_list(box)) is None:
+            raise PortraitError(f"The crop {box} of {entry.name} is not a square of a photo.", "Choose a larger one.")
+        return self._change(entry, box=as_list(box))
+
+    def remove(self, entry: Entry) -> None:
+        """Delete the copy of a photo, or hide one that came with the app. Raises PortraitError."""
+        with self._lock:
+            if entry.bundled:
+                self._change_bundled(entry.path.name, hidden=True)
+                return
+            try:
+                entry.path.unlink(missing_ok=True)
+                sidecar(entry.path).unlink(missing_ok=True)
+            except OSError as problem:
+                raise PortraitError(f"The photo {entry.path} cannot be removed: {reason(problem)}.", "Check its permissions.") from None
+            self.reload()
+
+    def hidden(self) -> int:
+        """How many photos of the app were removed."""
+        shown = {entry.path.name for entry in self._entries}
+        return sum(path.name not in shown for path in photo_files(self.bundled))
+
+    def restore_bundled(self) -> None:
+        """Show all photos of the app again. Raises PortraitError."""
+        with self._lock:
+            index = self._index()
+            changed = {name: without(as_mapping(values), "hidden") for name, values in as_mapping(index.get("bundled")).items()}
+            self._save_index({**index, "bundled": changed})
+
+    def thumbnail(self, entry: Entry, side: int) -> Image:
+        """The photo's crop as (side, side, 3). Slow the first time, then kept in memory. Raises PortraitError."""
+        key = (entry.path, stamp(entry.path), entry.box, side, self.find_box is not None)
+        with self._lock:
+            known = self._thumbnails.get(key)
+        if known is not None:
+            return known
+        image = read_portrait(entry.path)
+        box = entry.box or (self.find_box(image) if self.find_box else None) or middle_box(image)
+        small = crop_picture(image, box, side)
+        with self._lock:
+            while len(self._thumbnails) >= KEPT:
+                del self._thumbnails[next(iter(self._thumbnails))]
+            self._thumbnails[key] = small
+        return small
+
+    def _current(self, entry: Entry) -> Entry:
+        there = self.find(entry.path.name)
+        if there is None:
+            raise PortraitError(f"The photo {entry.name} is no longer in the library.", "Reload the list.")
+        return there
+
+    def _change(self, entry: Entry, **values: Any) -> Entry:
+        """Replace values of a photo's description, wherever it is kept."""
+        with self._lock:
+            if entry.bundled:
+                self._change_bundled(entry.path.name, **values)
+                return self._current(entry)
+            if not entry.path.is_file():
+                self.reload()
+                self._current(entry)
+            path = sidecar(entry.path)
+            write_photo_file(path, as_json({**read_json(path), **values}))
+            self.reload()
+            return self._current(entry)
+
+    def _change_bundled(self, file_name: str, **values: Any) -> None:
+        index = self._index()
+        changed = as_mapping(index.get("bundled"))
+        self._save_index({**index, "bundled": {**changed, file_name: {**as_mapping(changed.get(file_name)), **values}}})
+
+    def _index(self) -> Mapping[str, Any]:
+        return read_json(self.folder / INDEX)
+
+    def _write_index(self, index: Mapping[str, Any]) -> None:
+        write_whole(self.folder / INDEX, as_json(index))
+
+    def _save_index(self, index: Mapping[str, Any]) -> None:
+        write_photo_file(self.folder / INDEX, as_json(index))
+        self.reload()
+
+    def _store(self, image: Image, digest: str, values: Mapping[str, Any]) -> Entry:
+        taken = {path.name.casefold() for path in [*photo_files(self.folder), *photo_files(self.bundled)]}
+        path = self.folder / unused_name(file_stem(values["name"]), taken)
+        data = io.BytesIO()
+        PIL.Image.fromarray(image).save(data, "JPEG", quality=QUALITY, subsampling=0)
+        write_photo_file(sidecar(path), as_json({**values, "picture": digest}))
+        try:
+            write_photo_file(path, data.getvalue())
+        except PortraitError:
+            with suppress(OSError):
+                sidecar(path).unlink()
+            raise
+        self.reload()
+        return self._current(Entry(path, values["name"]))
+
+    def _with_picture(self, digest: str) -> Entry | None:
+        """The photo, hidden or not, that was made from the same picture."""
+        own = ((path, False) for path in photo_files(self.folder))
+        given = ((path, True) for path in photo_files(self.bundled))
+        for path, bundled in (*own, *given):
+            if self._picture(path, bundled) == digest:
+                return Entry(path, path.stem, bundled)
+        return None
+
+    def _picture(self, path: Path, bundled: bool) -> str | None:
+        """Digest of the picture that a photo was made from, computed where it was not stored."""
+        stored = None if bundled else read_json(sidecar(path)).get("picture")
+        if isinstance(stored, str):
+            return stored
+        now = stamp(path)
+        known = self._pictures.get(path)
+        if known is not None and known[0] == now:
+            return known[1]
+        with suppress(PortraitError):  # a photo that cannot be read is like no other
+            self._pictures[path] = (now, _digest(read_portrait(path)))
+            return self._pictures[path][1]
+        return None
+
+
+def middle_box(image: Image) -> Box:
+    """The largest square of a picture, for want of a face; in a tall picture somewhat above the middle, where faces are."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    return Box((width - 1) / 2, (side - 1) / 2 + 0.25 * (height - side), side)
+
+
+def _with_keys(entries: list[Entry], stored: Mapping[str, Any]) -> list[Entry]:
+    """Keep the keys that photos have; free ones go to the first photos without."""
+    kept: dict[int, str] = {}
+    for entry in entries:
+        key = stored.get(entry.path.name)
+        if type(key) is int and key in KEYS:
+            kept.setdefault(key, entry.path.name)
+    holders = set(kept.values())
+    waiting = [entry.path.name for entry in entries if entry.path.name not in holders]
+    free = [key for key in KEYS if key not in kept]
+    kept.update(zip(free, waiting, strict=False))
+    keys = {name: key for key, name in kept.items()}
+    return [replace(entry, key=keys.get(entry.path.name)) for entry in entries]
+
+
+def _usable(image: Image) -> Image:
+    """A picture from elsewhere, checked and reduced like a photo from a file."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise PortraitError(
+            f"A picture of shape {image.shape} and type {image.dtype} is not RGB of 8 bits.", "Use a JPEG, PNG or WebP file."
+        )
+    height, width = image.shape[:2]
+    if min(height, width) < SHORTEST:
+        raise PortraitError(
+            f"The picture has only {width} x {height} pixels.", "Use one in which the face alone is 150 pixels high or more."
+        )
+    scale = LONGEST / max(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(image)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _digest(image: Image) -> str:
+    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()

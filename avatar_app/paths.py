@@ -29,3 +29,18 @@ def user_models() -> Path:
 def assets_folder() -> Path:
     """Icon, avatars and the demo clip."""
     return _shipped("assets")
+
+
+def shipped_avatars() -> Path:
+    """The photos that came with the app."""
+    return assets_folder() / "avatars"
+
+
+def user_avatars() -> Path:
+    """Where the user's own photos are kept. It need not exist yet."""
+    return platformdirs.user_data_path("avatar-app", appauthor=False) / "avatars"
+
+
+def user_settings() -> Path:
+    """The file that the user's settings are kept in. It need not exist yet."""
+    return platformdirs.user_config_path("avatar-app", appauthor=False) / "settings.json"

@@ -1,1 +1,255 @@
-"""To be written."""
+"""What the user chose, kept from one start to the next in one JSON file.
+
+Reading is lenient: a wrong value never keeps the app from starting. What a newer version of the app wrote is kept when saving.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from avatar_app.atomic import write_whole
+from avatar_app.errors import OutputError
+from avatar_app.files import reason
+from avatar_app.library import Entry
+from avatar_app.pipeline.smooth import STRENGTHS
+from avatar_app.pipeline.state import OUTPUTS, SIZES, Controls
+
+VERSION = 1
+LANGUAGES = ("", "en", "ru")
+THEMES = ("system", "light", "dark")
+CONTROLS = (
+    "source",
+    "model",
+    "device",
+    "relative",
+    "adapt_scale",
+    "head",
+    "expression",
+    "smoothing",
+    "follow",
+    "zoom",
+    "pan_x",
+    "pan_y",
+    "mirror_input",
+    "mirror_output",
+    "background",
+    "label",
+    "output",
+    "output_device",
+    "size",
+    "fps",
+)
+"""Fields that settings and controls share. Pausing, passing the camera through, calibrating and recording are never remembered."""
+
+Check = Callable[[Any], Any]
+"""Takes a value from JSON and returns it as it is used. Raises ValueError saying what would be right."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text")
+    return value
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _number(low: float, high: float) -> Check:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return float(value)
+
+    return check
+
+
+def _whole(low: int, high: int) -> Check:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def _one_of(*choices: str) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError("one of " + ", ".join(choice or '""' for choice in choices))
+        return value
+
+    return check
+
+
+def _size(value: Any) -> tuple[int, int]:
+    if not isinstance(value, list | tuple) or tuple(value) not in SIZES:
+        raise ValueError("one of " + ", ".join(f"[{width}, {height}]" for width, height in SIZES))
+    return (value[0], value[1])
+
+
+def _background(value: Any) -> str:
+    if not isinstance(value, str) or not value or (value.startswith("#") and not re.fullmatch("#[0-9a-fA-F]{6}", value)):
+        raise ValueError("blur, a colour such as #203040, or the path of a picture")
+    return value
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError("an object with texts")
+    return dict(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Fields with the names of ``Controls`` mean the same.
+
+    Attributes:
+        avatar: file name of a photo in the library.
+        language: empty: the system's.
+        keys: name of an action -> key in the window, where the user changed it.
+        hotkeys: name of an action -> global key, where the user changed it; empty text: none.
+        global_hotkeys: listen to global keys at all.
+        mirror_preview: show the camera on this screen as a mirror does.
+        show_landmarks, show_ghost, show_help_box, show_statistics: what is drawn over the previews on this screen.
+        ghost_opacity: of the photo over the camera, 0..1.
+        window_geometry, window_state: as Qt packs them, base64.
+        unknown: what was in the file under names that this version does not know.
+    """
+
+    source: str = ""
+    avatar: str = ""
+    model: str = "lite"
+    device: str = "auto"
+    output: str = "none"
+    output_device: str = ""
+    size: tuple[int, int] = (1280, 720)
+    fps: int = 30
+    background: str = "blur"
+    label: bool = False
+    relative: bool = True
+    adapt_scale: bool = True
+    head: float = 1.0
+    expression: float = 1.0
+    smoothing: str = "light"
+    follow: bool = True
+    zoom: float = 1.0
+    pan_x: float = 0.0
+    pan_y: float = 0.0
+    mirror_input: bool = False
+    mirror_output: bool = False
+    mirror_preview: bool = True
+    show_landmarks: bool = False
+    show_ghost: bool = True
+    ghost_opacity: float = 0.3
+    show_help_box: bool = True
+    show_statistics: bool = False
+    theme: str = "system"
+    language: str = ""
+    keys: dict[str, str] = field(default_factory=dict)
+    hotkeys: dict[str, str] = field(default_factory=dict)
+    global_hotkeys: bool = True
+    tray: bool = True
+    first_run_done: bool = False
+    window_geometry: str = ""
+    window_state: str = ""
+    unknown: dict[str, Any] = field(default_factory=dict)
+
+
+CHECKS: dict[str, Check] = {
+    "output": _one_of(*OUTPUTS),
+    "size": _size,
+    "fps": _whole(1, 120),
+    "background": _background,
+    "head": _number(0, 1.5),
+    "expression": _number(0, 1.5),
+    "smoothing": _one_of(*STRENGTHS),
+    "zoom": _number(0.5, 2),
+    "pan_x": _number(-1, 1),
+    "pan_y": _number(-1, 1),
+    "ghost_opacity": _number(0, 1),
+    "theme": _one_of(*THEMES),
+    "language": _one_of(*LANGUAGES),
+}
+"""Fields for which the type alone does not say what is right."""
+
+
+def _check(name: str) -> Check:
+    by_type: dict[type, Check] = {str: _text, bool: _switch, dict: _texts}
+    return CHECKS.get(name) or by_type[type(getattr(Settings(), name))]
+
+
+def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
+    """The controls to start with; ``avatar`` is the library's entry for ``settings.avatar``."""
+    values = {name: getattr(settings, name) for name in CONTROLS}
+    return Controls(**values, avatar=avatar.path if avatar else None, avatar_box=avatar.box if avatar else None)
+
+
+def from_controls(settings: Settings, controls: Controls) -> Settings:
+    """The settings with what the user chose in the controls."""
+    values = {name: getattr(controls, name) for name in CONTROLS}
+    return replace(settings, **values, avatar=controls.avatar.name if controls.avatar else settings.avatar)
+
+
+def load_settings(path: Path) -> tuple[Settings, list[str]]:
+    """Read the settings; what is missing or wrong gets its default, with one sentence about each wrong value.
+
+    A file that makes no sense at all is kept beside it as ``settings.json.bad``.
+    """
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        return Settings(), []
+    except OSError as problem:
+        return Settings(), [f"The settings {path} cannot be read: {reason(problem)}; the defaults are used."]
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        return Settings(), [_set_aside(path)]
+    version = content.pop("version", VERSION)
+    newer = isinstance(version, int | float) and version > VERSION
+    known = [entry.name for entry in fields(Settings) if entry.name != "unknown"]
+    values: dict[str, Any] = {"unknown": {name: value for name, value in content.items() if name not in known}}
+    warnings = [] if newer else [f"The setting {name} in {path} is not known; it is ignored." for name in values["unknown"]]
+    defaults = Settings()
+    for name in content.keys() & known:
+        try:
+            values[name] = _check(name)(content[name])
+        except ValueError as right:
+            shown, used = _short(content[name]), _short(getattr(defaults, name))
+            warnings.append(f"The setting {name} in {path} is {shown}, but must be {right}; {used} is used.")
+    if newer and isinstance(version, int):
+        values["unknown"]["version"] = version
+    return Settings(**values), sorted(warnings)
+
+
+def save_settings(settings: Settings, path: Path) -> None:
+    """Write the settings whole or not at all. Raises OutputError."""
+    known = {entry.name: getattr(settings, entry.name) for entry in fields(Settings) if entry.name != "unknown"}
+    content = {"version": VERSION, **settings.unknown, **known}
+    try:
+        write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+    except OSError as problem:
+        hint = "Free some space, or check the folder's permissions."
+        raise OutputError(f"The settings {path} cannot be written: {reason(problem)}.", hint) from None
+
+
+def _set_aside(path: Path) -> str:
+    bad = path.with_name(path.name + ".bad")
+    with suppress(OSError):
+        path.replace(bad)
+        return f"The settings {path} were damaged; they are kept as {bad}, and the defaults are used."
+    return f"The settings {path} are damaged; the defaults are used."
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:37] + "..."
