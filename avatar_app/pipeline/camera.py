@@ -1,0 +1,105 @@
+"""Opens whatever a user may name as the source of pictures: a camera, a file, a folder or an address."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from avatar_app.errors import CameraError
+from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed
+from avatar_app.pipeline.camera_files import ClipSource, FolderSource
+from avatar_app.pipeline.camera_http import MjpegFeed
+from avatar_app.pipeline.camera_list import CameraInfo, find_camera, list_cameras
+from avatar_app.pipeline.camera_live import SILENCE, LiveSource
+from avatar_app.types import Image
+
+__all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
+
+DEVICE_PATIENCE = 10.0
+"""Seconds until a camera's first picture; some on Windows take that long to wake up."""
+
+
+class Source(Protocol):
+    """Something that pictures are read from, one reader at a time.
+
+    Attributes:
+        name: for people: "USB Camera, 1280 x 720".
+        live: a camera, in which a picture that never changes is a fault; False for files and folders.
+    """
+
+    name: str
+    live: bool
+
+    def read(self) -> Image:
+        """The next picture, (H, W, 3) RGB. Waits until it is due, at most 2 seconds.
+
+        Raises:
+            CameraError: gone, silent or damaged.
+        """
+
+    def close(self) -> None:
+        """Returns within 300 ms, whatever the camera does. May be called from any thread."""
+
+
+def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -> Source:
+    """Open what the text names.
+
+    Args:
+        text: a camera's number, name or part of its name, /dev/videoN, a video file, a folder of pictures, or an address that
+            begins with http, https, rtsp or rtsps; empty: the first camera.
+        size: width and height to ask a camera for.
+        fps: pictures a second to ask a camera for, and the pace of a folder.
+
+    Raises:
+        CameraError: there is no such thing, or it gives no pictures.
+    """
+    if re.match(r"\w+://", text):
+        return _open_address(text)
+    device = _named_device(text)
+    if device:
+        return LiveSource(DeviceFeed(device, size, fps), DEVICE_PATIENCE)
+    cameras = list_cameras()
+    path = Path(text)
+    if text and not text.isdecimal() and _exists(path) and all(camera.name != text for camera in cameras):
+        return _open_path(path, fps)
+    return LiveSource(DeviceFeed(find_camera(text, cameras), size, fps), DEVICE_PATIENCE)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with characters that no path can have
+        return False
+
+
+def _open_path(path: Path, fps: int) -> Source:
+    if path.is_dir():
+        return FolderSource(path, fps)
+    if path.is_file():
+        return ClipSource(path)
+    raise CameraError(f"{path} is neither a file nor a folder.", "Name a video file or a folder of pictures.")
+
+
+def _open_address(url: str) -> Source:
+    scheme = url.partition(":")[0].lower()
+    if scheme in ("http", "https"):
+        return LiveSource(MjpegFeed(url), SILENCE)
+    if scheme in ("rtsp", "rtsps"):
+        return LiveSource(StreamFeed(url), SILENCE)
+    raise CameraError(f"Addresses that begin with {scheme}:// are not known.", "Use http, https, rtsp or rtsps.")
+
+
+def _named_device(text: str) -> CameraInfo | None:
+    """The camera of a path such as /dev/video0 or /dev/v4l/by-id/..., even one that the list leaves out. Linux."""
+    if platform.system() != "Linux" or not text.startswith("/dev/"):
+        return None
+    path = Path(text).resolve()
+    number = re.fullmatch(r"/dev/video(\d+)", str(path))
+    if number is None or not path.exists():
+        return None
+    known = [camera for camera in list_cameras() if camera.path == str(path)]
+    return known[0] if known else CameraInfo(str(path), int(number[1]), cv2.CAP_V4L2, str(path))

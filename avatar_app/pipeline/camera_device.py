@@ -1,0 +1,197 @@
+"""Cameras of this computer, and streams that FFmpeg reads, through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from avatar_app.errors import CameraError
+from avatar_app.files import reason
+from avatar_app.pipeline.camera_list import CameraInfo, user_of
+from avatar_app.pipeline.camera_live import SILENCE
+from avatar_app.types import Image
+
+MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
+"""Over USB 2 most cameras reach 1280 x 720 at 30 fps only when they compress."""
+
+BUFFERS = 2
+"""One being filled while the other is decoded: with a single one, drivers leave out every second picture. None waits, for the
+source's thread takes each at once."""
+
+
+class DeviceFeed:
+    """A camera.
+
+    Args:
+        size, fps: what is asked for; cameras deliver what they can.
+    """
+
+    def __init__(self, camera: CameraInfo, size: tuple[int, int], fps: int) -> None:
+        self.title = camera.name
+        self._camera = camera
+        self._size, self._fps = size, fps
+        self._capture = cv2.VideoCapture()
+        self._stopping = threading.Event()
+
+    def open(self) -> None:
+        quiet_opencv()
+        if self._camera.path:
+            require_device(self._camera)
+        for index, backend in self._ways():
+            if self._open(index, backend):
+                return
+        raise self._not_opened()
+
+    def grab(self) -> cv2.typing.MatLike | None:
+        with suppress(cv2.error):  # a damaged picture can make the decoder raise
+            grabbed, picture = self._capture.read()
+            if grabbed and picture is not None:
+                return picture
+        if self._camera.path and not Path(self._camera.path).exists():
+            raise CameraError(f"The camera {self.title} was unplugged.", "Connect it again.")
+        self._stopping.wait(0.01)  # a dead camera fails at once, again and again
+        return None
+
+    def decode(self, raw: cv2.typing.MatLike) -> Image | None:
+        return to_rgb(raw)
+
+    def interrupt(self) -> None:
+        self._stopping.set()
+
+    def release(self) -> None:
+        self._capture.release()
+
+    def _ways(self) -> list[tuple[int, int]]:
+        """Index and backend, in the order to try. Each backend of Windows counts cameras in its own order."""
+        ways = [(self._camera.index, self._camera.backend)]
+        if self._camera.backend == cv2.CAP_DSHOW:
+            from cv2_enumerate_cameras import enumerate_cameras
+
+            others = [camera.index for camera in enumerate_cameras(cv2.CAP_MSMF) if camera.name == self._camera.name]
+            ways += [(index, cv2.CAP_MSMF) for index in others[:1]]
+        return ways
+
+    def _open(self, index: int, backend: int) -> bool:
+        wishes = {
+            cv2.CAP_PROP_FOURCC: MOTION_JPEG,  # before the size, which may exist in this format alone
+            cv2.CAP_PROP_FRAME_WIDTH: self._size[0],
+            cv2.CAP_PROP_FRAME_HEIGHT: self._size[1],
+            cv2.CAP_PROP_FPS: self._fps,
+        }
+        if backend == cv2.CAP_DSHOW:
+            # Set later, each of them would stop and start the camera. But one that it does not take makes opening fail.
+            settings = [int(value) for wish in wishes.items() for value in wish]
+            if self._capture.open(index, backend, settings):
+                return True
+        if not self._capture.open(index, backend):
+            return False
+        for wish, value in (wishes | {cv2.CAP_PROP_BUFFERSIZE: BUFFERS}).items():
+            self._capture.set(wish, value)
+        return True
+
+    def _not_opened(self) -> CameraError:
+        user = user_of(self._camera.path) if self._camera.path else ""
+        if user:
+            return CameraError(f"The camera {self.title} is in use by {user}.", f"Close {user}, or choose another camera.")
+        hint = "Close other programs that use it, or unplug it and connect it again."
+        if platform.system() != "Linux":
+            hint = "Close other programs that use it, and allow this one to use cameras in the system's privacy settings."
+        return CameraError(f"The camera {self.title} cannot be opened.", hint)
+
+
+class StreamFeed:
+    """A network stream of any kind that FFmpeg knows, such as RTSP."""
+
+    def __init__(self, url: str) -> None:
+        self.title = address_title(url)
+        self._url = url
+        self._capture = cv2.VideoCapture()
+
+    def open(self) -> None:
+        quiet_opencv()
+        self._require_answer()
+        wait = round(SILENCE * 1000)
+        settings = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait]
+        if not self._capture.open(self._url, cv2.CAP_FFMPEG, settings):
+            hint = "Check the path of the address, the user and the password, as in rtsp://user:password@host/path."
+            raise CameraError(f"The camera {self.title} answers, but not with a video stream.", hint)
+
+    def grab(self) -> cv2.typing.MatLike | None:
+        grabbed, picture = self._capture.read()
+        if not grabbed:
+            raise CameraError(f"The camera {self.title} has stopped sending.", "Check that it is on and in reach.")
+        return picture
+
+    def decode(self, raw: cv2.typing.MatLike) -> Image | None:
+        return to_rgb(raw)
+
+    def interrupt(self) -> None:
+        """FFmpeg cannot be woken; it gives up by itself after ``SILENCE`` seconds."""
+
+    def release(self) -> None:
+        self._capture.release()
+
+    def _require_answer(self) -> None:
+        """Where nothing listens, FFmpeg could not say why."""
+        try:
+            parts = urlsplit(self._url)
+            if not parts.hostname:
+                raise ValueError("the address has no host")
+            port = parts.port or {"rtsps": 322, "http": 80, "https": 443}.get(parts.scheme, 554)
+            socket.create_connection((parts.hostname, port), SILENCE).close()
+        except (OSError, ValueError) as problem:
+            raise unreachable(self.title, problem) from None
+
+
+def to_rgb(picture: cv2.typing.MatLike) -> Image | None:
+    """RGB of what OpenCV delivers: BGR, BGRA or grey, of 8 or 16 bits. None for anything else."""
+    codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+    channels = 1 if picture.ndim == 2 else picture.shape[-1]
+    if picture.dtype == np.uint16:
+        picture = (picture / 257).astype(np.uint8)
+    if picture.dtype != np.uint8 or picture.ndim > 3 or picture.size == 0 or channels not in codes:
+        return None
+    return np.asarray(cv2.cvtColor(picture, codes[channels]), np.uint8)
+
+
+def require_device(camera: CameraInfo) -> None:
+    """Raise CameraError unless this V4L2 device is there and we may use it."""
+    try:
+        os.close(os.open(camera.path, os.O_RDWR | os.O_NONBLOCK))
+    except PermissionError:
+        hint = 'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.'
+        raise CameraError(f"You have no permission to use the camera {camera.name} ({camera.path}).", hint) from None
+    except OSError as problem:
+        raise CameraError(f"The camera {camera.name} ({camera.path}) cannot be opened: {reason(problem)}.", "Connect it again.") from None
+
+
+def unreachable(title: str, problem: Exception) -> CameraError:
+    """The error for an address that gives no answer."""
+    said = "no answer" if isinstance(problem, TimeoutError) else reason(problem)
+    return CameraError(f"The camera {title} cannot be reached: {said}.", "Check that it is on, its address and the network.")
+
+
+def address_title(url: str) -> str:
+    """An address for people: without user, password and whatever secrets follow a question mark."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0].rpartition("@")[2]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def quiet_opencv() -> None:
+    """Its own complaints on stderr say less than our errors, and come beside them."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", f"{SILENCE:.0f}")  # 10 seconds of their own keep a dead camera open
+    # macOS can ask for permission from the main thread alone; without being asked it does so itself when a camera is opened.
+    os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

@@ -1,0 +1,153 @@
+"""Video files and folders of pictures in place of a camera: shown at their own pace, again and again."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from avatar_app.errors import CameraError, ClipError
+from avatar_app.files import reason
+from avatar_app.types import Image
+from avatar_app.video import read_clip
+
+PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+LONGEST_WAIT = 1.0
+"""Seconds; a picture that stands longer is given again, so that its reader knows that the source is alive."""
+
+CATCHING_UP = 0.5
+"""Seconds that a late reader may spend on leaving out frames; what is still missing then is forgiven."""
+
+
+class ClipSource:
+    """A video file, paced by its own time stamps. Raises CameraError if it cannot be read."""
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._clip = read_clip(path)
+        except ClipError as problem:
+            raise CameraError(problem.message, problem.hint) from None
+        self.name = f"{path.name}, {self._clip.width} x {self._clip.height}"
+        self._closed = threading.Event()
+        self._frames = self._looped()
+        self._waiting: tuple[Image, float] | None = None
+        self._shown: Image | None = None
+        self._start: float | None = None
+
+    def read(self) -> Image:
+        """The frame that is due now, or the next one when it is; a late reader misses those between.
+
+        Raises:
+            CameraError: the file is damaged from here on, gone, or closed.
+        """
+        try:
+            image, due = self._waiting or self._next_due()
+        except ClipError as problem:
+            raise CameraError(problem.message, problem.hint) from None
+        wait = due - self._now()
+        self._waiting = (image, due) if wait > LONGEST_WAIT else None
+        if self._closed.wait(min(wait, LONGEST_WAIT)):
+            raise CameraError(f"The clip {self._clip.path} was closed.")
+        if self._waiting is None or self._shown is None:
+            self._shown = image
+        return self._shown
+
+    def close(self) -> None:
+        self._closed.set()
+        with suppress(ValueError):  # another thread is reading just now; then the file is closed with the last reference
+            self._frames.close()
+
+    def _now(self) -> float:
+        """Seconds since the first frame was read."""
+        if self._start is None:
+            self._start = time.monotonic()
+        return time.monotonic() - self._start
+
+    def _next_due(self) -> tuple[Image, float]:
+        """The next frame that is not yet over, and when it is due."""
+        give_up = time.monotonic() + CATCHING_UP
+        image, due = next(self._frames)
+        while self._now() - due > 1 / self._clip.fps:
+            if time.monotonic() > give_up:
+                self._start = time.monotonic() - due
+                break
+            image, due = next(self._frames)
+        return image, due
+
+    def _looped(self) -> Generator[tuple[Image, float], None, None]:
+        """All frames and when each is due, in seconds; the last one stands as long as frames do on average."""
+        begin = Fraction(0)
+        while True:
+            moment = Fraction(0)
+            for image, moment in self._clip.timed_frames():
+                yield image, float(begin + moment)
+            begin += moment + 1 / self._clip.fps
+
+
+class FolderSource:
+    """The pictures of a folder in the order of the numbers in their names. Raises CameraError if there are none."""
+
+    live = False
+
+    def __init__(self, path: Path, fps: int) -> None:
+        self._path = path
+        try:
+            files = [file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+        except OSError as problem:
+            raise CameraError(f"The folder {path} cannot be read: {reason(problem)}.", "Check its permissions.") from None
+        if not files:
+            endings = " ".join(sorted(PICTURES))
+            raise CameraError(f"The folder {path} has no pictures in it.", f"Choose one with files that end in {endings}.")
+        self._files = sorted(files, key=_natural)
+        height, width = read_picture(self._files[0]).shape[:2]
+        self.name = f"{path.name or path}, {len(files)} pictures, {width} x {height}"
+        self._fps = fps
+        self._closed = threading.Event()
+        self._count = 0
+        self._start: float | None = None
+
+    def read(self) -> Image:
+        """The picture that is due now, or the next one when it is; a late reader misses those between.
+
+        Raises:
+            CameraError: a picture is gone or damaged, or the source closed.
+        """
+        now = time.monotonic()
+        self._start = now if self._start is None else self._start
+        self._count = max(self._count, int((now - self._start) * self._fps))
+        if self._closed.wait(max(0.0, self._start + self._count / self._fps - now)):
+            raise CameraError(f"The folder {self._path} was closed.")
+        file = self._files[self._count % len(self._files)]
+        self._count += 1
+        return read_picture(file)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+def read_picture(path: Path) -> Image:
+    """Raises CameraError if the picture is gone or damaged."""
+    try:
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)  # OpenCV cannot open all names on Windows itself
+    except OSError as problem:
+        raise CameraError(f"The picture {path} cannot be read: {reason(problem)}.", "Check that it is still there.") from None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise CameraError(f"The picture {path} is damaged or of an unknown kind.", "Take it out of the folder, or save it again.")
+    return np.asarray(image, np.uint8)
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sorts 2.png before 10.png."""
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", path.name)]

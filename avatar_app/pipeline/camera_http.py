@@ -1,0 +1,202 @@
+"""Webcams on the network that send JPEG pictures over HTTP (MJPEG): most phones as webcams, and many IP cameras.
+
+It is read here instead of by FFmpeg, which can neither say what the camera answered nor leave out decoding what nobody sees.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+import socket
+from contextlib import suppress
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+import cv2
+import numpy as np
+
+from avatar_app.errors import CameraError
+from avatar_app.pipeline.camera_device import address_title, quiet_opencv, unreachable
+from avatar_app.pipeline.camera_live import SILENCE, silent
+from avatar_app.types import Image
+
+LARGEST_BYTES = 16 << 20
+"""A picture that does not end before is given up."""
+
+LARGEST_PIXELS = 50_000_000
+"""A few bytes can declare gigabytes of pixels; no camera has more than these."""
+
+CHUNK = 1 << 16
+
+PATH_HINT = "Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg."
+
+ANSWERS = {
+    401: ("asks for a user name and a password", "Write them into the address, as in http://user:password@host/video."),
+    403: ("refuses the access", "Check the user name and the password in the address."),
+    404: ("has nothing at this path", PATH_HINT),
+    503: ("is busy", "Close other programs that watch it, or try again later."),
+}
+
+
+class MjpegFeed:
+    """A webcam at an http:// or https:// address."""
+
+    def __init__(self, url: str) -> None:
+        self.title = address_title(url)
+        self._url = url
+        self._pictures = JpegCutter()
+        self._connection: http.client.HTTPConnection | None = None
+        self._response: http.client.HTTPResponse | None = None
+        self._socket: socket.socket | None = None
+
+    def open(self) -> None:
+        quiet_opencv()
+        try:
+            parts = urlsplit(self._url)
+            if not parts.hostname:
+                raise ValueError("the address has no host")
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+            self._connection = kind(parts.hostname, parts.port, timeout=SILENCE)
+            self._connection.connect()
+            self._socket = self._connection.sock
+            self._connection.request("GET", _target(parts), headers=_headers(parts))
+            self._response = self._connection.getresponse()
+        except (OSError, ValueError) as problem:
+            raise unreachable(self.title, problem) from None
+        except http.client.HTTPException:
+            raise CameraError(f"What answers at {self.title} is no webcam.", PATH_HINT) from None
+        self._require_stream(self._response)
+
+    def grab(self) -> bytes:
+        """The newest whole picture of those that have come, still compressed."""
+        assert self._response is not None
+        while True:
+            try:
+                piece = self._response.read1(CHUNK)
+            except TimeoutError:
+                raise silent(self.title, SILENCE) from None
+            except (OSError, ValueError, http.client.HTTPException):
+                piece = b""
+            if not piece:
+                raise CameraError(f"The camera {self.title} has ended the connection.", "Check that it is on and in reach.")
+            newest = self._pictures.add(piece)
+            if newest is not None:
+                return newest
+
+    def decode(self, raw: bytes) -> Image | None:
+        with suppress(cv2.error):
+            image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
+            if image is not None:
+                return np.asarray(image, np.uint8)
+        return None
+
+    def interrupt(self) -> None:
+        if self._socket:
+            with suppress(OSError):  # it may be closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        for part in (self._response, self._connection):
+            if part:
+                part.close()
+
+    def _require_stream(self, response: http.client.HTTPResponse) -> None:
+        kind = response.headers.get_content_type()
+        if response.status in ANSWERS:
+            said, hint = ANSWERS[response.status]
+        elif 300 <= response.status < 400:
+            elsewhere = address_title(response.headers.get("Location", "?"))[:200]
+            said, hint = f"sends us to {elsewhere}", "Use that address."
+        elif response.status != 200:
+            said, hint = f"answers with status {response.status}", PATH_HINT
+        elif kind.startswith(("text/", "image/")) and "Content-Type" in response.headers:
+            said, hint = f"sends {kind} instead of a video stream", PATH_HINT
+        else:
+            return
+        raise CameraError(f"The camera {self.title} {said}.", hint)
+
+
+class JpegCutter:
+    """Cuts whole JPEG pictures out of a stream, whatever stands between them.
+
+    A JPEG says itself where it ends. So the lengths and boundaries that servers write, which are often wrong, are not needed, and a
+    picture is there with its last byte instead of with the beginning of the next.
+    """
+
+    _END = re.compile(rb"\xff(?:\xd9|\xd8\xff)")
+    """In compressed data 0xff is always followed by 0 or a restart marker: this is the end, or the start of a picture after one that
+    was cut off."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._at = 0
+        """How far the picture at the start of ``_data`` was looked through; 0 while none has begun."""
+        self._compressed = False
+        """Whether the headers are behind us."""
+
+    def add(self, piece: bytes) -> bytes | None:
+        """Returns the newest picture that has become whole, if any has."""
+        self._data += piece
+        newest = None
+        while (picture := self._cut()) is not None:
+            newest = picture
+        if len(self._data) > LARGEST_BYTES:
+            self._restart(len(self._data))
+        return newest
+
+    def _cut(self) -> bytes | None:
+        while True:
+            if self._at == 0:
+                start = self._data.find(b"\xff\xd8\xff")
+                self._restart(start if start >= 0 else max(0, len(self._data) - 2))
+                if start < 0:
+                    return None
+                self._at = 2
+            if not self._compressed and not self._pass_headers():
+                if self._at:
+                    return None
+                continue
+            end = self._END.search(self._data, self._at)
+            if end is None:
+                self._at = max(self._at, len(self._data) - 2)
+                return None
+            if end.group() == b"\xff\xd9":
+                picture = bytes(self._data[: end.end()])
+                self._restart(end.end())
+                return picture
+            self._restart(end.start())
+
+    def _pass_headers(self) -> bool:
+        """Go from segment to segment up to the compressed data: thumbnails in the headers have ends of their own.
+
+        Returns whether the compressed data was reached; if not, more bytes are needed, or this is no picture and ``_at`` is 0.
+        """
+        while not self._compressed:
+            if len(self._data) < self._at + 9:
+                return False
+            mark, kind = self._data[self._at], self._data[self._at + 1]
+            is_frame = 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC)
+            height, width = (int.from_bytes(self._data[self._at + place : self._at + place + 2]) for place in (5, 7))
+            if mark != 0xFF or kind < 0xC0 or 0xD0 <= kind <= 0xD9 or (is_frame and height * width > LARGEST_PIXELS):
+                self._restart(2)
+                return False
+            self._at += 2 + int.from_bytes(self._data[self._at + 2 : self._at + 4])
+            self._compressed = kind == 0xDA
+        return True
+
+    def _restart(self, count: int) -> None:
+        """Forget ``count`` bytes and look for a picture in the rest."""
+        del self._data[:count]
+        self._at, self._compressed = 0, False
+
+
+def _target(parts: SplitResult) -> str:
+    return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe="/?%:@!$&'()*+,;=~[]")
+
+
+def _headers(parts: SplitResult) -> dict[str, str]:
+    headers = {"Accept": "multipart/x-mixed-replace, */*", "Connection": "close"}
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
+    return headers

@@ -1,0 +1,189 @@
+"""Which cameras there are. Looking starts none of them: no light goes on, and no other program loses its camera."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import platform
+import re
+import struct
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+
+from avatar_app.errors import CameraError
+
+log = logging.getLogger(__name__)
+
+VIDIOC_QUERYCAP = 0x80685600
+CAPTURES = 0x0000_1001
+"""V4L2_CAP_VIDEO_CAPTURE or V4L2_CAP_VIDEO_CAPTURE_MPLANE."""
+NEEDS_SETTING_UP = 0x2000_0000
+"""V4L2_CAP_IO_MC: a raw sensor that gives pictures only after a pipeline of devices was connected; laptops have dozens of them."""
+
+LOOPBACK = "v4l2 loopback"
+VIRTUAL = ("OBS Virtual Camera", "Unity Video Capture")
+"""What the avatar may be sent to on Windows and macOS: as a source it would show the avatar to itself."""
+
+NOT_OPENED = {errno.EACCES, errno.EPERM, errno.EBUSY}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """A camera of this computer.
+
+    Attributes:
+        name: for people; no two cameras have the same.
+        index: OpenCV's number of it, which only ``backend`` understands.
+        backend: an OpenCV constant CAP_*.
+        path: such as /dev/video0 on Linux, else empty.
+    """
+
+    name: str
+    index: int
+    backend: int
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a V4L2 device says of itself; ``flags`` are those of this one node."""
+
+    driver: str
+    card: str
+    flags: int
+
+
+def list_cameras() -> list[CameraInfo]:
+    """The cameras of this computer, those that other programs feed left out. Never raises."""
+    try:
+        found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
+    except Exception:  # a list that fails must not stop the start of the app: a file or an address may be the source
+        log.exception("the cameras could not be listed")
+        return []
+    return list(_with_unique_names(found))
+
+
+def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
+    """The first camera for an empty text, else the one of that number, that name, or a name with that part.
+
+    Raises:
+        CameraError: none or several fit.
+    """
+    if not (text or cameras):
+        raise CameraError("No camera is connected.", "Connect one, or name a video file, a folder of pictures or an address.")
+    if not text:
+        return cameras[0]
+    if text.isdecimal():
+        fitting = [camera for camera in cameras if camera.index == int(text)][:1]
+    else:
+        fitting = [camera for camera in cameras if camera.name == text]
+        fitting = fitting or [camera for camera in cameras if text.casefold() in camera.name.casefold()]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise CameraError(f'"{text}" fits {len(fitting)} cameras.', f"Write more of the name: {names(fitting)}.")
+    kinds = "camera" if text.isdecimal() else "camera, file or folder"
+    here = f"The cameras here: {names(cameras)}." if cameras else "No camera is connected."
+    raise CameraError(f'There is no {kinds} "{text}".', here)
+
+
+def names(cameras: Iterable[CameraInfo]) -> str:
+    """For messages."""
+    return ", ".join(f"{camera.index} {camera.name}" for camera in cameras)
+
+
+def query_device(path: Path) -> Capabilities | None:
+    """Ask a V4L2 device what it is; None where it does not let us. Raises OSError if it is gone or no such device."""
+    import fcntl
+
+    answer = bytearray(104)
+    try:
+        device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except OSError as problem:
+        if problem.errno in NOT_OPENED:
+            return None
+        raise
+    try:
+        fcntl.ioctl(device, VIDIOC_QUERYCAP, answer)
+    finally:
+        os.close(device)
+    driver, card, _, _, capabilities, flags = struct.unpack_from("=16s32s32sIII", answer)
+    return Capabilities(_text(driver), _text(card), flags or capabilities)
+
+
+def linux_cameras(
+    devices: Path = Path("/dev"), sysfs: Path = Path("/sys/class/video4linux"), query: Callable[[Path], Capabilities | None] = query_device
+) -> list[CameraInfo]:
+    """The V4L2 devices that are cameras: no metadata, no output, no codecs, no loopback."""
+    found = []
+    for path in devices.glob("video[0-9]*"):
+        with suppress(OSError, ValueError):  # unplugged while we look, or no number: not a camera
+            index, capabilities = int(path.name.removeprefix("video")), query(path)
+            if capabilities is None:
+                name, usable = _line(sysfs / path.name / "name"), _looks_usable(sysfs / path.name)
+            else:
+                name, usable = capabilities.card, capabilities.driver != LOOPBACK and _captures(capabilities.flags)
+            if usable:
+                found.append(CameraInfo(_tidy(name or path.name), index, cv2.CAP_V4L2, str(path)))
+    return sorted(found, key=lambda camera: camera.index)
+
+
+def _captures(flags: int) -> bool:
+    return bool(flags & CAPTURES) and not flags & NEEDS_SETTING_UP
+
+
+def _looks_usable(entry: Path) -> bool:
+    """For a device that we may not ask: a camera is its hardware's first node, and loopback devices belong to no hardware."""
+    return _line(entry / "index") in ("", "0") and "virtual" not in entry.resolve().parts
+
+
+def user_of(path: str) -> str:
+    """Name of another program that has this device open, as far as we may see; else empty. Linux."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # most processes are other users', and some end while we look
+            if int(entry.name) != os.getpid() and any(str(link.readlink()) == path for link in (entry / "fd").iterdir()):
+                return _line(entry / "comm")
+    return ""
+
+
+def _enumerated_cameras() -> list[CameraInfo]:
+    """Windows and macOS. DirectShow knows cameras that Media Foundation does not, and the other way round."""
+    from cv2_enumerate_cameras import enumerate_cameras
+
+    backends = (cv2.CAP_DSHOW, cv2.CAP_MSMF) if platform.system() == "Windows" else (cv2.CAP_AVFOUNDATION,)
+    found: list[CameraInfo] = []
+    for backend in backends:
+        known = {camera.name for camera in found}.union(VIRTUAL)
+        listed = [CameraInfo(camera.name, camera.index, backend) for camera in enumerate_cameras(backend)]
+        found += [camera for camera in listed if camera.name not in known]
+    return found
+
+
+def _with_unique_names(cameras: list[CameraInfo]) -> Iterable[CameraInfo]:
+    """Two cameras of one make: the second gets a number, so that the name can be remembered."""
+    count: dict[str, int] = {}
+    for camera in cameras:
+        count[camera.name] = number = count.get(camera.name, 0) + 1
+        yield camera if number == 1 else replace(camera, name=f"{camera.name} ({number})")
+
+
+def _tidy(name: str) -> str:
+    """USB cameras call themselves "Webcam: Webcam", the second half cut off at 32 bytes."""
+    head, _, tail = name.partition(": ")
+    return head if tail and head.startswith(tail) else name
+
+
+def _text(padded: bytes) -> str:
+    return re.sub(r"\s+", " ", padded.split(b"\0")[0].decode(errors="replace")).strip()
+
+
+def _line(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""

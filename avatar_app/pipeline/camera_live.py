@@ -1,0 +1,137 @@
+"""What sends pictures by itself, whether they are read or not: cameras and streams. Only the newest one counts.
+
+Each is opened, read and closed in a thread of its own. So a slow reader gets the newest picture instead of one that waited in a
+buffer, and a device that hangs in its driver holds up neither the reader nor the closing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Generic, Protocol, TypeVar
+
+from avatar_app.errors import CameraError
+from avatar_app.types import Image
+
+SILENCE = 2.0
+"""Seconds without a picture after which a source counts as gone."""
+
+CLOSING = 0.25
+"""Seconds that closing waits for the thread; one that is stuck in a driver ends later by itself."""
+
+Raw = TypeVar("Raw")
+
+
+class Feed(Protocol[Raw]):
+    """A device or a connection. ``open``, ``grab`` and ``release`` are called in the source's thread alone.
+
+    Attributes:
+        title: for people, such as the camera's name.
+    """
+
+    title: str
+
+    def open(self) -> None:
+        """Raises CameraError."""
+
+    def grab(self) -> Raw | None:
+        """Wait for what comes next; None where nothing usable came. Raises CameraError when there will be no more."""
+
+    def decode(self, raw: Raw) -> Image | None:
+        """The picture in it, or None if it is damaged. Called by the reader, for what it takes alone."""
+
+    def interrupt(self) -> None:
+        """Make a waiting ``grab`` return, if that is possible. Called by the closing thread."""
+
+    def release(self) -> None:
+        """Give back whatever is open."""
+
+
+class LiveSource(Generic[Raw]):
+    """A source that is read in a thread of its own.
+
+    Args:
+        patience: seconds that opening may take, the first picture included.
+
+    Raises:
+        CameraError: it cannot be opened, or sends no picture.
+    """
+
+    live = True
+
+    def __init__(self, feed: Feed[Raw], patience: float) -> None:
+        self._feed = feed
+        self._news = threading.Condition()
+        self._newest: Raw | None = None
+        self._fault: Exception | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"camera {feed.title}", daemon=True)
+        self._thread.start()
+        try:
+            self._first: Image | None = self._next(patience)
+        except BaseException:
+            self.close()
+            raise
+        height, width = self._first.shape[:2]
+        self.name = f"{feed.title}, {width} x {height}"
+
+    def read(self) -> Image:
+        """The newest picture that was not read yet, (H, W, 3).
+
+        Raises:
+            CameraError: gone, or no whole picture for ``SILENCE`` seconds; it may come back after the latter.
+        """
+        first, self._first = self._first, None
+        if first is not None and self._newest is None and not self._closed:
+            return first
+        return self._next(SILENCE)
+
+    def close(self) -> None:
+        """Returns within ``CLOSING`` seconds; may be called from any thread, and again."""
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+        self._feed.interrupt()
+        self._thread.join(CLOSING)
+
+    def _next(self, patience: float) -> Image:
+        deadline = time.monotonic() + patience
+        damaged = 0
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._newest is not None or self._fault or self._closed, deadline - time.monotonic())
+                raw, self._newest = self._newest, None
+                if self._closed:
+                    raise CameraError(f"The camera {self._feed.title} was closed.")
+                if raw is None and self._fault:
+                    raise self._fault
+            if raw is not None:
+                image = self._feed.decode(raw)
+                if image is not None:
+                    return image
+                damaged += 1
+            if damaged and time.monotonic() >= deadline:
+                raise CameraError(f"The camera {self._feed.title} sends damaged pictures.", "Check its cable or its network.")
+            if raw is None:
+                raise silent(self._feed.title, patience)
+
+    def _run(self) -> None:
+        try:
+            self._feed.open()
+            while not self._closed:
+                raw = self._feed.grab()
+                if raw is not None:
+                    with self._news:
+                        self._newest = raw
+                        self._news.notify_all()
+        except Exception as problem:  # raised again where it is seen: in the reader's thread
+            with self._news:
+                self._fault = problem
+                self._news.notify_all()
+        finally:
+            self._feed.release()
+
+
+def silent(title: str, seconds: float) -> CameraError:
+    """The error for a source that is there but sends nothing."""
+    return CameraError(f"The camera {title} has sent no picture for {seconds:g} seconds.", "Check that it is on, or connect it again.")
