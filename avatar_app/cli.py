@@ -15,6 +15,10 @@ from avatar_app import __version__
 from avatar_app.errors import AvatarError
 
 COMMANDS = {
+    "window": "the app itself: choose a photo, calibrate, join a call (also without any command)",
+    "live": "the same without a window, for servers and scripts",
+    "control": "recalibrate, pause and more in the running app, from another program",
+    "doctor": "check this computer: would a call work, and if not, what to do",
     "demo": "animate the photo that comes with the app, into demo.mp4",
     "animate": "animate any photo with the face in any clip",
     "models": "list, check, import, fetch and compare models",

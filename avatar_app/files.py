@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from avatar_app.errors import AvatarError, OutputError
 
@@ -33,6 +35,14 @@ def require_writable(path: Path) -> None:
         raise OutputError(f"There is no folder {path.parent} for the output.", "Create it first, or name another.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} does not let you write the output {path.name}.", "Name a folder of yours.")
+
+
+def write_json(path: Path, facts: dict[str, Any]) -> None:
+    """Write a report for people and programs. Raises OutputError."""
+    try:
+        path.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
 
 
 def reason(problem: Exception) -> str:

@@ -44,3 +44,8 @@ def user_avatars() -> Path:
 def user_settings() -> Path:
     """The file that the user's settings are kept in. It need not exist yet."""
     return platformdirs.user_config_path("avatar-app", appauthor=False) / "settings.json"
+
+
+def user_neutrals() -> Path:
+    """The file of the remembered neutral poses. It need not exist yet."""
+    return platformdirs.user_data_path("avatar-app", appauthor=False) / "neutral-poses.json"

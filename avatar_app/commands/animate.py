@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from avatar_app.bundle import Bundle, open_bundle
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import OutputError
 from avatar_app.faces import FaceDetector
-from avatar_app.files import reason, require_writable
+from avatar_app.files import require_writable, write_json
 from avatar_app.pipeline.clip import CROPS, Report, Wishes, animate_clip
 from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.portrait import read_portrait
@@ -124,10 +123,7 @@ def _write_report(path: Path, arguments: argparse.Namespace, bundle: Bundle, eng
         "stages_ms": report.stages_ms,
         "notes": report.notes,
     }
-    try:
-        path.write_text(json.dumps(facts, indent=2) + "\n")
-    except OSError as problem:
-        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
+    write_json(path, facts)
 
 
 def _progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:

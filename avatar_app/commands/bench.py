@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -23,9 +22,8 @@ from avatar_app.commands.animate import add_model_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores, open_engine
-from avatar_app.errors import OutputError
 from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
-from avatar_app.files import reason, require_writable
+from avatar_app.files import require_writable, write_json
 from avatar_app.paths import PACKAGE, assets_folder
 from avatar_app.pipeline.calibrate import motion_transfer
 from avatar_app.pipeline.clip import fixed_box, portrait_crop
@@ -72,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         engine.close()
     show(report)
     if arguments.json:
-        write(arguments.json, report)
+        write_json(arguments.json, report)
     return 0
 
 
@@ -172,13 +170,6 @@ def show(report: dict[str, Any]) -> None:
         print(f"  {stage.ljust(9)} {times['p50']:8.2f} ms   p95 {times['p95']:8.2f} ms")
     print(f"  {'chain'.ljust(9)} {chain['ms_p50']:8.2f} ms   p95 {chain['ms_p95']:8.2f} ms   {chain['fps']:.1f} frames per second")
     print(f"  {'reference'.ljust(9)} {reference['ms_p50']:8.2f} ms   {report['speedup']:.1f} times slower than the chain")
-
-
-def write(path: Path, report: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as problem:
-        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
 
 
 def _positive(text: str) -> int:

@@ -7,7 +7,6 @@ pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from tqdm import tqdm
 from avatar_app.bundle import open_bundle
 from avatar_app.commands.reconstruct import FIGURES, SIGNALS, Embedding, Evaluator, means, read_pairs
 from avatar_app.engines.open import open_engine
-from avatar_app.errors import ConfigError, OutputError
+from avatar_app.errors import ConfigError
 from avatar_app.faces import FaceDetector
-from avatar_app.files import reason, require_writable
+from avatar_app.files import require_writable, write_json
 from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
 
 
@@ -66,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"No clip of {arguments.data} could be rebuilt: no two frames with a face.", "Give clips of faces, or another model."
         )
     show(report)
-    write(arguments.json, report)
+    write_json(arguments.json, report)
     return 0
 
 
@@ -88,13 +87,6 @@ def show(report: dict[str, Any]) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
-
-
-def write(path: Path, report: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as problem:
-        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
 
 
 def _at_least_two(text: str) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avatar_app.pipeline.head import HeadTransfer, Limits, Points, fit_rigid
-from avatar_app.pipeline.motion import hull_area, transfer_absolute, transfer_relative
+from avatar_app.pipeline.head import HeadTransfer, Limits, Points, Strength, fit_rigid
+from avatar_app.pipeline.motion import hull_area, transfer_absolute, transfer_relative, weakened_points
 from avatar_app.types import KeyPoints
 
 Transfer = Callable[[KeyPoints], KeyPoints]
@@ -15,7 +15,13 @@ Transfer = Callable[[KeyPoints], KeyPoints]
 
 
 def motion_transfer(
-    portrait: KeyPoints, neutral: KeyPoints, *, relative: bool = True, adapt_scale: bool = True, limits: Limits | None = None
+    portrait: KeyPoints,
+    neutral: KeyPoints,
+    *,
+    relative: bool = True,
+    adapt_scale: bool = True,
+    limits: Limits | None = None,
+    strength: Strength | None = None,
 ) -> Transfer:
     """How this driver moves this portrait.
 
@@ -26,18 +32,24 @@ def motion_transfer(
         relative: give the portrait the driver's motion since ``neutral``; False gives it the driver's face shape and pose as they are.
         adapt_scale: enlarge or reduce motion by the ratio of the two faces' sizes.
         limits: how far a head may turn and shift; ignored for key points without depth.
+        strength: how much of the motion is passed on; ignored for absolute motion of key points without depth.
     """
     if portrait.depth is None:
         if not relative:
             return transfer_absolute
-        return lambda driving: transfer_relative(portrait, neutral, driving, adapt_scale=adapt_scale)
+        if strength is None:
+            return lambda driving: transfer_relative(portrait, neutral, driving, adapt_scale=adapt_scale)
+        part = strength
+        return lambda driving: transfer_relative(
+            portrait, neutral, weakened_points(neutral, driving, part.head, part.expression), adapt_scale=adapt_scale
+        )
     photo, rest = in_space(portrait), in_space(neutral)
     if relative:
-        head = HeadTransfer(photo, rest, adapt_scale=adapt_scale, limits=limits)
+        head = HeadTransfer(photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength)
         return lambda driving: _as_key_points(head(in_space(driving)))
     # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
     fit = fit_rigid(rest, photo)
-    head = HeadTransfer(photo, photo, limits=limits)
+    head = HeadTransfer(photo, photo, limits=limits, strength=strength)
     return lambda driving: _as_key_points(head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift))
 
 

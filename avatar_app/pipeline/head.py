@@ -62,6 +62,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Strength:
+    """How much of the motion of head and face is passed on: 0 nothing, 1 as it is."""
+
+    head: float = 1.0
+    expression: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class RigidMotion:
     """moved = scale * rotation (still - center) + center + shift."""
 
@@ -123,6 +131,15 @@ def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
     return RigidMotion(scale, rotation, motion.center, shift)
 
 
+def weakened(motion: RigidMotion, strength: float) -> RigidMotion:
+    """The same motion with its angles, shift and zoom multiplied."""
+    if strength == 1.0:
+        return motion
+    yaw, pitch, roll = angles(motion.rotation)
+    rotation = rotation_of(strength * yaw, strength * pitch, strength * roll)
+    return RigidMotion(motion.scale**strength, rotation, motion.center, motion.shift * strength)
+
+
 class HeadTransfer:
     """Gives one photo the head motion and expression of one driver.
 
@@ -131,9 +148,19 @@ class HeadTransfer:
         neutral: the driver's, at rest.
         adapt_scale: whether motion is enlarged or reduced to the photo's face size.
         limits: how far the pose may go.
+        strength: how much of the driver's motion is passed on.
     """
 
-    def __init__(self, photo: Points, neutral: Points, *, adapt_scale: bool = True, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        photo: Points,
+        neutral: Points,
+        *,
+        adapt_scale: bool = True,
+        limits: Limits | None = None,
+        strength: Strength | None = None,
+    ) -> None:
+        self._strength = strength or Strength()
         self._photo = photo
         self._neutral = neutral
         self._limits = limits or Limits()
@@ -148,10 +175,12 @@ class HeadTransfer:
         motion = fit_rigid(self._neutral, driver)
         at_rest = motion.undo(driver)
         expression = (at_rest - self._neutral) @ self._between.T * self._size
-        face = self._photo + expression
+        face = self._photo + self._strength.expression * expression
+        # Lids and lips meet when the driver's do, at any strength.
         face = open_lids(face, self._photo, lid_opening(lid_gaps(at_rest), self._lids))
         face = close_lips(face, lip_closure(at_rest))
-        return within(RigidMotion(motion.scale, motion.rotation, self._center, motion.shift * self._size), self._limits).apply(face)
+        moved = RigidMotion(motion.scale, motion.rotation, self._center, motion.shift * self._size)
+        return within(weakened(moved, self._strength.head), self._limits).apply(face)
 
 
 def lid_gaps(face: Points) -> Points:

@@ -47,3 +47,33 @@ def transfer_relative(
     if relative_jacobian and jacobian is not None and neutral.jacobian is not None and portrait.jacobian is not None:
         jacobian = (jacobian @ np.linalg.inv(neutral.jacobian) @ portrait.jacobian).astype(np.float32)
     return KeyPoints(value=value, jacobian=jacobian)
+
+
+STRETCH = 1.6
+"""A Jacobian may stretch or squeeze its surroundings by at most this factor more than in the neutral pose; beyond, pictures tear."""
+
+
+def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, expression: float) -> KeyPoints:
+    """The driver's key points with its motion since the neutral pose weakened or strengthened.
+
+    What a shift, turn and zoom of all points explains counts as the head's motion, the rest as expression. Jacobians follow the
+    head and are damped to ``STRETCH``.
+    """
+    followed = _similar(neutral.value, driving.value)
+    value = neutral.value + head * (followed - neutral.value) + expression * (driving.value - followed)
+    jacobian = driving.jacobian
+    if jacobian is not None and neutral.jacobian is not None:
+        change = jacobian @ np.linalg.inv(neutral.jacobian)
+        left, stretch, right = np.linalg.svd(np.eye(2) + head * (change - np.eye(2)))
+        jacobian = ((left * np.clip(stretch, 1 / STRETCH, STRETCH)[:, None]) @ right @ neutral.jacobian).astype(np.float32)
+    return KeyPoints(value.astype(np.float32), jacobian, driving.depth)
+
+
+def _similar(still: Array, moved: Array) -> Array:
+    """``still`` (K, 2) after the shift, turn and zoom that bring it nearest to ``moved``."""
+    a, b = still - still.mean(0), moved - moved.mean(0)
+    # As complex numbers turn and zoom are one factor.
+    first, second = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
+    factor = np.vdot(first, second) / max(float(np.vdot(first, first).real), 1e-12)
+    placed = first * factor
+    return np.asarray(np.stack([placed.real, placed.imag], 1) + moved.mean(0), np.float32)

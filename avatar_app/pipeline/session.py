@@ -1,22 +1,89 @@
-"""Wires the stages of a live session, starts and stops them; controls in, status out."""
+"""Wires the stages of a live session, starts and stops them; controls in, status out.
+
+camera --frames--> animate --pictures--> output --sent--> recording
+   each in a thread of its own, with the newest value alone between them
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
+from avatar_app.bundle import open_bundle
+from avatar_app.engines import Engine
+from avatar_app.engines.open import open_engine
+from avatar_app.errors import OutputError
+from avatar_app.faces import FaceDetector
+from avatar_app.files import reason, require_writable
+from avatar_app.pipeline.animate import AnimateStage
+from avatar_app.pipeline.camera import Source, open_source
+from avatar_app.pipeline.camera_stage import CameraStage
+from avatar_app.pipeline.neutral import NeutralStore
+from avatar_app.pipeline.output import open_sink
+from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage
+from avatar_app.pipeline.slot import Slot
+from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, Seen, Status
-from avatar_app.types import Image, Picture
+from avatar_app.pipeline.statistics import Meter
+from avatar_app.types import Frame, Image, Picture
+
+STOP_SECONDS = 2.0
+"""How long each stage is given to end."""
+
+
+def open_model(model: str, device: str) -> Engine:
+    """The engine for a model's and a device's name."""
+    return open_engine(open_bundle(model), device)
 
 
 class Session:
-    """A live session. Its methods may be called from any thread and never wait for a stage, except ``stop``."""
+    """A live session. Its methods may be called from any thread and never wait for a stage, except ``stop``.
 
-    def __init__(self, controls: Controls) -> None:
+    Args:
+        neutrals: where neutral poses are remembered; None forgets them at the end.
+        open_source, open_engine, open_detector, open_sink: the parts it is made of.
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        neutrals: NeutralStore | None = None,
+        *,
+        open_source: Callable[[str], Source] = open_source,
+        open_engine: Callable[[str, str], Engine] = open_model,
+        open_detector: Callable[[], FaceDetector] = FaceDetector.open,
+        open_sink: OpenSink = open_sink,
+    ) -> None:
+        self._lock = threading.Lock()
         self._controls = controls
+        self._notices = Notices()
+        self._meter = Meter()
+        self._frames: Slot[Frame] = Slot()
+        self._pictures: Slot[Picture] = Slot()
+        self._sent: Slot[Picture] = Slot()
+
+        def wanted() -> Controls:
+            return self._controls
+
+        neutrals = neutrals or NeutralStore()
+        self._camera = CameraStage(open_source, wanted, self._frames, self._meter, self._notices)
+        self._animate = AnimateStage(open_engine, open_detector, wanted, self._frames, self._pictures, neutrals, self._meter, self._notices)
+        self._output = OutputStage(
+            open_sink, wanted, self._pictures, self._frames.peek, self._sent, self._why_card, self._meter, self._notices
+        )
+        self._recording = RecorderStage(wanted, self._sent, self._notices)
+        self._stages = (self._camera, self._animate, self._output, self._recording)
 
     def start(self) -> None:
         """Start the stages; returns at once, models load in the background."""
+        for stage in self._stages:
+            stage.start()
 
     @property
     def controls(self) -> Controls:
@@ -24,32 +91,94 @@ class Session:
 
     def change(self, **changes: Any) -> Controls:
         """Replace fields of the controls, e.g. ``change(paused=True)``; returns the new ones."""
-        raise NotImplementedError
+        with self._lock:
+            self._controls = dataclasses.replace(self._controls, **changes)
+            return self._controls
 
     def recalibrate(self) -> None:
         """Take the user's pose of the next few good frames as the neutral one."""
+        with self._lock:
+            self._controls = dataclasses.replace(self._controls, calibrations=self._controls.calibrations + 1)
 
     def retry(self, about: str) -> None:
         """Try again at once what a notice is about, instead of in a few seconds."""
+        if about == "camera":
+            self._camera.hurry()
+        elif about in ("engine", "avatar"):
+            self._animate.retry()
+        elif about == "output":
+            self._output.hurry()
+        elif about == "recording":
+            self._recording.retry()
 
     def status(self) -> Status:
-        return Status()
+        animate, choice = self._animate, self._output.choice
+        return Status(
+            shows=choice.shows,
+            reason=choice.reason,
+            camera=self._camera.description,
+            engine=animate.engine_name,
+            output=self._output.description,
+            loading=animate.loading,
+            calibrated=animate.calibrated,
+            face=animate.match is not None or bool((seen := animate.seen) and seen.points is not None),
+            match=animate.match,
+            calibrating=animate.calibrating,
+            found=animate.found,
+            recording=self._recording.path,
+            statistics=self._meter.statistics(),
+            notices=self._notices.all(),
+        )
 
     def seen(self) -> Seen | None:
         """The newest camera frame, for the preview on this screen alone."""
-        return None
+        frame, seen = self._frames.peek(), self._animate.seen
+        if frame is None or not self._camera.description:
+            return None
+        # A slow engine must not make the preview slow: the newest frame, with what was last found if that is recent.
+        if seen is not None and frame.captured_at - seen.frame.captured_at < 0.5:
+            return Seen(frame, seen.points, seen.box)
+        return Seen(frame)
 
     def shown(self) -> Picture | None:
         """What the output was sent last: exactly what the call gets, at ``controls.size``."""
-        return None
+        return self._output.shown
 
     def portrait(self) -> Image | None:
         """The avatar's photo as it was cropped, (size, size, 3); for the ghost overlay."""
-        return None
+        return self._animate.portrait
 
     def snapshot(self, path: Path) -> None:
         """Write what the output shows as PNG. Raises OutputError."""
+        picture = self.shown()
+        if picture is None:
+            raise OutputError("There is no picture to keep yet.", "Wait until the output shows one.")
+        require_writable(path)
+        done, data = cv2.imencode(".png", np.ascontiguousarray(picture.image[..., ::-1]))
+        try:
+            if not done:
+                raise OSError("the picture cannot be encoded")
+            path.write_bytes(data.tobytes())
+        except OSError as problem:
+            raise OutputError(
+                f"The picture {path} cannot be written: {reason(problem)}.", "Free some space or name another folder."
+            ) from None
 
     def stop(self) -> list[str]:
         """Stop all stages in the order of the data, each within 2 seconds; returns the names of those that are stuck."""
-        return []
+        for stage in self._stages:
+            stage.stop()
+        for slot in (self._frames, self._pictures, self._sent):
+            slot.close()
+        return [stage.name for stage in self._stages if not stage.join(STOP_SECONDS)]
+
+    def _why_card(self) -> str:
+        """Why no avatar can be shown, in the order in which a user would put it right."""
+        animate = self._animate
+        if self._controls.avatar is None:
+            return "no-avatar"
+        if not animate.has_avatar:
+            return "fault" if self._notices.about("engine") or self._notices.about("avatar") else "starting"
+        if self._notices.about("camera") is not None:
+            return "no-camera"
+        return "" if animate.calibrated else "uncalibrated"

@@ -53,6 +53,21 @@ class OneEuro:
         return self._value
 
 
+class KeyPointFilter:
+    """The One-Euro filter for live key points.
+
+    Args:
+        smoothing: None passes everything as it is.
+    """
+
+    def __init__(self, smoothing: Smoothing | None) -> None:
+        self._filter = OneEuro(smoothing) if smoothing else None
+
+    def step(self, points: KeyPoints, time: float) -> KeyPoints:
+        """The smoothed key points at ``time`` in seconds, which must grow."""
+        return points if self._filter is None else _unflat(self._filter.step(_flat(points), time), points)
+
+
 def _share(cutoff: float | Values, gap: float) -> Values:
     """The share of a new value that a low-pass filter of ``cutoff`` Hz takes after ``gap`` seconds."""
     return np.asarray(1.0 / (1.0 + 1.0 / (2.0 * np.pi * np.asarray(cutoff) * gap)))

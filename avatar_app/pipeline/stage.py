@@ -114,7 +114,8 @@ class Stage(ABC):
                 pass
             except Exception as error:
                 failed = True
-                self._report(error)
+                if not self.stopping:  # whatever it waited for was closed to end it
+                    self._report(error)
             finally:
                 self._close()
             if failed and not self.stopping:
@@ -133,8 +134,8 @@ class Stage(ABC):
         else:
             log.error("%s failed", self.name, exc_info=error)
             text = f"{type(error).__name__}: {error}".rstrip(": .")
-            notice = Notice(self._about, "error", f"The {self.name} stopped: {text}.", "It is tried again; the log has the details.", self._actions)
+            notice = Notice(
+                self._about, "error", f"The {self.name} stopped: {text}.", "It is tried again; the log has the details.", self._actions
+            )
         if notice != self._notices.about(self._about):
             self._notices.put(notice)
-
-

@@ -1,0 +1,211 @@
+"""``live``: the whole session without a window, for servers, tests and scripts."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from avatar_app.bundle import open_bundle
+from avatar_app.commands.animate import DEFAULT_MODEL
+from avatar_app.control import ControlServer
+from avatar_app.errors import AvatarError, OutputError
+from avatar_app.files import require_writable, write_json
+from avatar_app.library import Library
+from avatar_app.paths import user_neutrals
+from avatar_app.pipeline.neutral import NeutralStore
+from avatar_app.pipeline.session import Session
+from avatar_app.pipeline.smooth import STRENGTHS
+from avatar_app.pipeline.state import OUTPUTS, Controls, Status
+from avatar_app.video import require_clip_output
+
+SIZES = {"640x480": (640, 480), "1280x720": (1280, 720)}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("from, what and where to")
+    files.add_argument(
+        "--source", default="", metavar="CAMERA", help="a camera's name or number, a video, a folder or a URL (default: the first camera)"
+    )
+    files.add_argument("--avatar", required=True, metavar="PHOTO", help="a photo, or the name of one in the gallery")
+    files.add_argument(
+        "--output",
+        default="virtual-camera",
+        metavar="WHERE",
+        help="virtual-camera, pipewire, none, or a video file to write (default: virtual-camera)",
+    )
+    files.add_argument("--device-name", default="", metavar="D", help="which virtual camera (default: the first)")
+    files.add_argument("--seconds", type=float, metavar="N", help="stop after so long (default: when interrupted)")
+    files.add_argument("--json", type=Path, metavar="REPORT", help="write what was measured to this file")
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME", help=f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
+    )
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    motion = parser.add_argument_group("motion")
+    motion.add_argument(
+        "--calibrate-after",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="take the neutral pose after so many seconds; negative: only on `control recalibrate` (default: 1)",
+    )
+    motion.add_argument(
+        "--absolute", action="store_false", dest="relative", help="the pose as it is, not the motion since the neutral pose"
+    )
+    motion.add_argument(
+        "--adapt-scale", action=argparse.BooleanOptionalAction, default=True, help="scale motion to the photo's face (default: yes)"
+    )
+    motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
+    picture = parser.add_argument_group("picture")
+    picture.add_argument("--size", choices=list(SIZES), default="1280x720", help="of what the call gets (default: 1280x720)")
+    picture.add_argument("--fps", type=int, default=30, metavar="N", help="pictures a second, 5 to 60 (default: 30)")
+    picture.add_argument("--background", default="blur", metavar="B", help="blur, a colour such as #203040, or a picture (default: blur)")
+    picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
+    picture.add_argument("--label", action="store_true", help='write "AI avatar" on the picture')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    open_bundle(arguments.model)  # a wrong name should be said at once
+    if arguments.json:
+        require_writable(arguments.json)
+    library = Library()
+    session = Session(controls_of(arguments, library), NeutralStore(user_neutrals()))
+    stopped = threading.Event()
+    server = ControlServer(lambda command: _obey(command, session, library, stopped))
+    began = time.monotonic()
+    session.start()
+    try:
+        server.start()
+        tally = _watch(session, stopped, arguments.seconds, arguments.calibrate_after)
+    except KeyboardInterrupt:
+        tally = None
+    finally:
+        status = session.status()
+        server.close()
+        at = time.monotonic()
+        stuck = session.stop()
+        stopping = time.monotonic() - at
+    report = _report(arguments, status, tally, at - began, stopping, stuck)
+    if arguments.json:
+        write_json(arguments.json, report)
+    rates = status.statistics
+    print(
+        f"{rates.sent} pictures in {at - began:.1f} s; at the end {rates.avatar_fps:.1f} new ones a second, "
+        f"{rates.latency_p50:.0f} ms old (95 %: {rates.latency_p95:.0f} ms)"
+    )
+    return 0 if not stuck else 1
+
+
+def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
+    """Raises AvatarError for what cannot be."""
+    if not 5 <= arguments.fps <= 60:
+        raise OutputError(f"{arguments.fps} pictures a second cannot be sent.", "Give --fps from 5 to 60.")
+    output, recording = arguments.output, None
+    if output not in OUTPUTS:
+        recording, output = Path(output), "none"
+        require_clip_output(recording)
+    return Controls(
+        source=arguments.source,
+        avatar=find_avatar(arguments.avatar, library),
+        model=arguments.model,
+        device=arguments.device,
+        relative=arguments.relative,
+        adapt_scale=arguments.adapt_scale,
+        smoothing=arguments.smoothing,
+        output=output,
+        output_device=arguments.device_name,
+        recording=recording,
+        size=SIZES[arguments.size],
+        fps=arguments.fps,
+        background=arguments.background,
+        mirror_output=arguments.mirror,
+        label=arguments.label,
+    )
+
+
+def find_avatar(text: str, library: Library) -> Path:
+    """A photo by its path, or by its name in the gallery."""
+    if Path(text).exists():
+        return Path(text)
+    entries = library.entries()
+    for entry in entries:
+        if entry.name.casefold() == text.casefold():
+            return entry.path
+    names = ", ".join(entry.name for entry in entries)
+    raise AvatarError(f"There is no photo {text}, neither as a file nor in the gallery.", f"The gallery has: {names}.")
+
+
+def _watch(session: Session, stopped: threading.Event, seconds: float | None, calibrate_after: float) -> dict[str, Any]:
+    """Waits for the end; calibrates once; says each notice once; keeps the worst of what is measured."""
+    began = time.monotonic()
+    said: set[tuple[str, str]] = set()
+    worst: dict[str, Any] = {"latency_p95": 0.0, "shows": {}, "notices": []}
+    calibrated = calibrate_after < 0
+    while not stopped.wait(0.2):
+        now = time.monotonic() - began
+        if seconds is not None and now >= seconds:
+            break
+        status = session.status()
+        if not calibrated and now >= calibrate_after and status.face and status.reason == "uncalibrated":
+            session.recalibrate()
+            calibrated = True
+        worst["latency_p95"] = max(worst["latency_p95"], status.statistics.latency_p95)
+        shown = f"{status.shows} {status.reason}".strip()
+        worst["shows"][shown] = worst["shows"].get(shown, 0) + 1
+        for notice in status.notices:
+            if (notice.about, notice.message) not in said:
+                said.add((notice.about, notice.message))
+                worst["notices"].append(f"{notice.message} {notice.hint}".strip())
+                print(f"{notice.level}: {notice.message} {notice.hint}".rstrip(), file=sys.stderr, flush=True)
+    return worst
+
+
+def _report(
+    arguments: argparse.Namespace, status: Status, tally: dict[str, Any] | None, seconds: float, stopping: float, stuck: list[str]
+) -> dict[str, Any]:
+    return {
+        "seconds": round(seconds, 2),
+        "source": status.camera or arguments.source,
+        "engine": status.engine,
+        "output": status.output or arguments.output,
+        "shows": status.shows,
+        "statistics": dataclasses.asdict(status.statistics),
+        "during": tally,
+        "stop_ms": round(stopping * 1000, 1),
+        "stuck": stuck,
+    }
+
+
+def _obey(command: str, session: Session, library: Library, stopped: threading.Event) -> dict[str, Any]:
+    """What another process of this user asks for."""
+    word, _, rest = command.partition(" ")
+    if word == "recalibrate":
+        session.recalibrate()
+    elif word in ("pause", "resume"):
+        session.change(paused=word == "pause")
+    elif word in ("next", "previous"):
+        session.change(avatar=_neighbour(library, session.controls.avatar, 1 if word == "next" else -1), avatar_box=None)
+    elif word == "avatar":
+        session.change(avatar=find_avatar(rest, library), avatar_box=None)
+    elif word == "quit":
+        stopped.set()
+    elif word == "status":
+        status = session.status()
+        facts = {"shows": status.shows, "reason": status.reason, "calibrated": status.calibrated, "camera": status.camera}
+        facts |= {"statistics": dataclasses.asdict(status.statistics), "notices": [notice.message for notice in status.notices]}
+        return {"message": f"shows {status.shows} {status.reason}".strip(), **facts}
+    elif word == "raise":
+        raise AvatarError("The app runs without a window.", "Stop `live` first to use the window.")
+    return {"message": word}
+
+
+def _neighbour(library: Library, current: Path | None, step: int) -> Path | None:
+    paths = [entry.path for entry in library.entries()]
+    if not paths:
+        return current
+    return paths[(paths.index(current) + step) % len(paths)] if current in paths else paths[0]

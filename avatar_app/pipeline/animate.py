@@ -1,0 +1,243 @@
+"""The animate thread: a frame in, a picture out.
+
+frame -> look for the face -> key points -> smooth -> (calibrate) -> transfer -> hold or follow -> render -> picture
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from avatar_app.engines import Engine
+from avatar_app.faces import FaceDetector
+from avatar_app.pipeline.calibrate import Transfer, motion_transfer
+from avatar_app.pipeline.cast import Cast
+from avatar_app.pipeline.driver import Driver, Look
+from avatar_app.pipeline.head import Strength, angles, fit_rigid
+from avatar_app.pipeline.hold import Hold
+from avatar_app.pipeline.match import match
+from avatar_app.pipeline.neutral import Calibration, NeutralStore
+from avatar_app.pipeline.slot import Slot
+from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
+from avatar_app.pipeline.stage import Notices, Stage
+from avatar_app.pipeline.state import Controls, Match, Notice, Seen
+from avatar_app.pipeline.statistics import Meter
+from avatar_app.types import Array, Frame, Image, KeyPoints, Picture
+
+FAR_YAW, FAR_PITCH = 55.0, 45.0
+"""Degrees from the photo's pose beyond which landmarks cannot be trusted: the avatar holds as if no face were there."""
+
+FACELESS = 2.0
+"""Seconds without a face after which the user is told."""
+
+BETTER = 0.01
+"""By how much a moment must beat the best one so far while seeking."""
+
+
+class AnimateStage(Stage):
+    """Makes pictures of the newest frames. Its public attributes may be read from any thread."""
+
+    def __init__(
+        self,
+        open_engine: Callable[[str, str], Engine],
+        open_detector: Callable[[], FaceDetector],
+        controls: Callable[[], Controls],
+        frames: Slot[Frame],
+        pictures: Slot[Picture],
+        neutrals: NeutralStore,
+        meter: Meter,
+        notices: Notices,
+    ) -> None:
+        super().__init__("animation", "engine", notices, ("retry", "choose-model", "doctor"))
+        self._open_detector = open_detector
+        self._controls = controls
+        self._frames = frames
+        self._pictures = pictures
+        self._neutrals = neutrals
+        self._meter = meter
+        self._cast = Cast(open_engine, open_detector, notices)
+        self._calibrations = controls().calibrations
+        self._calibration: Calibration | None = None
+        self._neutral: KeyPoints | None = None
+        self._session_neutrals: dict[str, KeyPoints] = {}
+        self._best = 0.0
+        self._seeking = False
+        self._retry = False
+        self.seen: Seen | None = None
+        self.match: Match | None = None
+        self.found = 0
+
+    # What others may read.
+
+    @property
+    def engine_name(self) -> str:
+        engine = self._cast.engine
+        return engine.name if engine else ""
+
+    @property
+    def loading(self) -> str:
+        return self._cast.loading
+
+    @property
+    def calibrated(self) -> bool:
+        return self._neutral is not None and self._cast.avatar is not None
+
+    @property
+    def has_avatar(self) -> bool:
+        return self._cast.avatar is not None
+
+    @property
+    def calibrating(self) -> float | None:
+        calibration = self._calibration
+        return calibration.share if calibration else None
+
+    @property
+    def portrait(self) -> Image | None:
+        crop = self._cast.crop
+        return crop.image if crop else None
+
+    def retry(self) -> None:
+        """Load again what failed to load."""
+        self._retry = True
+        self.hurry()
+
+    # The thread.
+
+    def open(self) -> None:
+        self._driver = Driver(self._open_detector())
+        self._filter: tuple[str, KeyPointFilter] | None = None
+        self._transfer: tuple[object, Transfer] | None = None
+        self._hold: Hold | None = None
+        self._seen_at = time.monotonic()
+
+    def close(self) -> None:
+        self._cast.close()
+        self._pictures.clear()
+        self.match = None
+
+    def step(self) -> None:
+        controls = self._controls()
+        if self._retry:
+            self._retry = False
+            self._cast.retry()
+        if self._cast.adapt(controls):
+            self._begin_avatar(controls)
+        self._heed_requests(controls)
+        frame = self._frames.take(0.1)
+        if frame is None:
+            return
+        began = time.monotonic()
+        engine = self._cast.engine
+        look = self._driver.look(frame, controls, engine.size if engine else 256)
+        self.seen = Seen(frame, look.face.points[:, :2], look.box) if look else Seen(frame)
+        self._tell_of_face(look is not None, frame.captured_at)
+        pose = self._pose(look, frame, controls)
+        if self._cast.avatar is None or self._neutral is None or controls.paused or self._hold is None:
+            return
+        shown = self._hold.follow(pose, frame.captured_at) if pose else self._hold.wait(frame.captured_at)
+        if engine is not None and shown is not None:
+            picture = engine.render(self._cast.avatar, shown)
+            self._pictures.put(Picture(picture, frame.captured_at))
+            self._meter.animated(time.monotonic() - began)
+
+    def _begin_avatar(self, controls: Controls) -> None:
+        """A new avatar or engine is on stage: its own neutral pose, else the last one of this session, which fits nearly as well."""
+        assert self._cast.avatar is not None
+        like = self._cast.avatar.key_points
+        remembered = self._neutrals.get(self._key())
+        neutral = remembered if remembered is not None and _alike(remembered, like) else self._session_neutrals.get(self._cast.model)
+        self._neutral = neutral if neutral is not None and _alike(neutral, like) else None
+        self._transfer, self._filter, self._best = None, None, 0.0
+        self._hold = Hold(like)
+        if self._neutral is None:
+            self._pictures.clear()
+
+    def _heed_requests(self, controls: Controls) -> None:
+        if controls.calibrations != self._calibrations:
+            self._calibrations = controls.calibrations
+            self._driver.center()
+            self._filter = None
+            self._calibration = Calibration(time.monotonic())
+        if controls.seeking and not self._seeking:
+            self._best = 0.0
+        self._seeking = controls.seeking
+
+    def _pose(self, look: Look | None, frame: Frame, controls: Controls) -> KeyPoints | None:
+        """The pose to render, or None where there is no usable one."""
+        avatar, engine, own = self._cast.avatar, self._cast.engine, self._cast.crop
+        if look is None or look.crop.landmarks is None or avatar is None or engine is None or own is None or own.landmarks is None:
+            self.match, self._filter = None, None
+            return None
+        self.match = match(own.landmarks, look.crop.landmarks, frame.image, look.box)
+        if _far(own.landmarks, look.crop.landmarks):
+            self._filter = None
+            return None
+        points = self._smooth(engine.detect(look.crop), frame.captured_at, controls)
+        self._calibrate(points, controls)
+        if self._neutral is None:
+            return None
+        return self._transfer_for(avatar.key_points, self._neutral, controls)(points)
+
+    def _smooth(self, points: KeyPoints, moment: float, controls: Controls) -> KeyPoints:
+        if self._filter is None or self._filter[0] != controls.smoothing:
+            self._filter = (controls.smoothing, KeyPointFilter(STRENGTHS.get(controls.smoothing)))
+        return self._filter[1].step(points, moment)
+
+    def _calibrate(self, points: KeyPoints, controls: Controls) -> None:
+        if self._calibration is not None:
+            neutral = self._calibration.add(points, time.monotonic())
+            if neutral is not None:
+                self._calibration = None
+                self._take_neutral(neutral)
+        elif controls.seeking and self.match is not None and self.match.score > self._best + BETTER:
+            self._best = self.match.score
+            self.found += 1
+            self._take_neutral(points)
+
+    def _take_neutral(self, neutral: KeyPoints) -> None:
+        self._neutral = self._session_neutrals[self._cast.model] = neutral
+        try:
+            self._neutrals.put(self._key(), neutral)
+        except OSError as problem:
+            text = problem.strerror or str(problem)
+            self._notices.put(
+                Notice("settings", "warning", f"The calibration cannot be kept on disk: {text}.", "It works until the app ends.")
+            )
+
+    def _key(self) -> str:
+        portrait = self._cast.portrait
+        return f"{self._cast.model}|{portrait.path if portrait else ''}"
+
+    def _transfer_for(self, portrait: KeyPoints, neutral: KeyPoints, controls: Controls) -> Transfer:
+        """The motion transfer, made anew only when something it depends on has changed."""
+        key = (id(portrait), id(neutral), controls.relative, controls.adapt_scale, controls.head, controls.expression)
+        if self._transfer is None or self._transfer[0] != key:
+            transfer = motion_transfer(
+                portrait,
+                neutral,
+                relative=controls.relative,
+                adapt_scale=controls.adapt_scale,
+                strength=Strength(controls.head, controls.expression),
+            )
+            self._transfer = (key, transfer)
+        return self._transfer[1]
+
+    def _tell_of_face(self, present: bool, now: float) -> None:
+        if present:
+            self._seen_at = now
+            self._notices.clear("face")
+        elif now - self._seen_at > FACELESS and self._notices.about("face") is None:
+            self._notices.put(
+                Notice("face", "warning", "The camera does not see a face.", "Sit before the camera, with light from the front.")
+            )
+
+
+def _alike(first: KeyPoints, second: KeyPoints) -> bool:
+    """Whether two sets of key points are of one kind."""
+    same_parts = all((a is None) == (b is None) for a, b in ((first.jacobian, second.jacobian), (first.depth, second.depth)))
+    return same_parts and first.value.shape == second.value.shape
+
+
+def _far(portrait: Array, driver: Array) -> bool:
+    yaw, pitch, _ = angles(fit_rigid(portrait.astype(float), driver.astype(float)).rotation)
+    return abs(yaw) > FAR_YAW or abs(pitch) > FAR_PITCH

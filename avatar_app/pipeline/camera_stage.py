@@ -1,0 +1,89 @@
+"""The camera thread: frames from a source into the slot, and again from the beginning whenever the source fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.errors import CameraError
+from avatar_app.pipeline.camera import Source
+from avatar_app.pipeline.slot import Slot
+from avatar_app.pipeline.stage import Again, Notices, Stage
+from avatar_app.pipeline.state import Controls
+from avatar_app.pipeline.statistics import Meter
+from avatar_app.types import Frame, Image
+
+FROZEN = 3.0
+"""Seconds of one and the same picture after which a camera counts as stuck: sensors have noise, even in the dark."""
+
+
+class CameraStage(Stage):
+    """Reads frames and stamps them the moment they arrive."""
+
+    def __init__(
+        self, open_source: Callable[[str], Source], controls: Callable[[], Controls], frames: Slot[Frame], meter: Meter, notices: Notices
+    ) -> None:
+        super().__init__("camera", "camera", notices, ("retry", "choose-camera"))
+        self._open_source = open_source
+        self._controls = controls
+        self._frames = frames
+        self._meter = meter
+        self._source: Source | None = None
+        self._wanted = ""
+        self._index = 0
+        self._still: npt.NDArray[np.uint8] | None = None
+        self._still_since = 0.0
+        self.description = ""
+
+    def open(self) -> None:
+        self._wanted = self._controls().source
+        self._source = self._open_source(self._wanted)
+        self._still = None
+
+    def step(self) -> None:
+        assert self._source is not None
+        controls = self._controls()
+        if controls.source != self._wanted:
+            self._notices.clear("camera")
+            raise Again
+        image = self._source.read()
+        now = time.monotonic()
+        if self._source.live:
+            self._require_motion(image, now)
+        if controls.mirror_input:
+            image = np.ascontiguousarray(image[:, ::-1])
+        if not self.description:
+            # Only now: a camera that opens but gives no picture has not recovered.
+            self.description = self._source.name
+            self._notices.clear("camera")
+        self._index += 1
+        self._meter.frame(self._frames.put(Frame(image, now, self._index)))
+
+    def wake(self) -> None:
+        """Closing a source ends a read that waits for its next picture."""
+        source = self._source
+        if source is not None:
+            source.close()
+
+    def close(self) -> None:
+        self.description = ""
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+
+    def _report(self, error: Exception) -> None:
+        if self._controls().source == self._wanted:  # the fault of a camera that is no longer wanted is nobody's business
+            super()._report(error)
+
+    def _require_motion(self, image: Image, now: float) -> None:
+        sample = image[::16, ::16].copy()
+        if self._still is None or sample.shape != self._still.shape or not np.array_equal(sample, self._still):
+            self._still, self._still_since = sample, now
+        elif now - self._still_since > FROZEN:
+            raise CameraError(
+                f"The camera has sent one and the same picture for {FROZEN:.0f} seconds.",
+                "Open its shutter, or unplug it and plug it in again.",
+            )

@@ -1,0 +1,60 @@
+"""Reads the user's face off camera frames: where it is, the square around it, its landmarks there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
+from avatar_app.pipeline.state import Controls
+from avatar_app.types import Box, Crop, Face, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen in one frame.
+
+    Attributes:
+        face: in pixels of the frame.
+        box: the square that the crop shows.
+        crop: the face as the engine takes it.
+    """
+
+    face: Face
+    box: Box
+    crop: Crop
+
+
+class Driver:
+    """Follows the user's face. Belongs to one thread."""
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._tracker = FaceTracker(detector)
+        self._smoother = BoxSmoother()
+        self._box: Box | None = None
+        self._time = 0.0
+
+    def look(self, frame: Frame, controls: Controls, size: int) -> Look | None:
+        """The face in a frame, cropped to ``size``; None without one."""
+        face = self._tracker.track(frame.image)
+        if face is None:
+            return None
+        if controls.follow or self._box is None:
+            gap = min(1.0, max(0.0, frame.captured_at - self._time))
+            self._box = self._smoother.follow(square_box(face), gap)
+        self._time = frame.captured_at
+        box = framed(self._box, controls)
+        return Look(face, box, crop_face(frame.image, face, box, size))
+
+    def center(self) -> None:
+        """Place the square anew around the next face: before a calibration, or after another camera was chosen."""
+        self._smoother.reset()
+        self._box = None
+
+
+def framed(box: Box, controls: Controls) -> Box:
+    """The box with the user's zoom and pan."""
+    return Box(
+        box.center_x + controls.pan_x * box.size,
+        box.center_y + controls.pan_y * box.size,
+        box.size / min(2.0, max(0.5, controls.zoom)),
+    )

@@ -1,0 +1,76 @@
+"""Builds what takes long beside the running picture: an engine, a photo with its face found. It comes complete, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[T]):
+    """The end of one loading: a value, or the reason why there is none."""
+
+    key: object
+    value: T | None = None
+    error: Exception | None = None
+
+
+class Loader(Generic[T]):
+    """Runs one build at a time in a thread of its own. All methods belong to the thread that will use the value.
+
+    Args:
+        give_back: called with a finished value that nobody wants any more.
+    """
+
+    def __init__(self, name: str, give_back: Callable[[T], None] | None = None) -> None:
+        self._name = name
+        self._give_back = give_back
+        self._thread: threading.Thread | None = None
+        self._done: Loaded[T] | None = None
+        self.key: object = None
+
+    @property
+    def busy(self) -> bool:
+        return self._thread is not None
+
+    def begin(self, key: object, build: Callable[[], T]) -> None:
+        """Start a build, if none runs; what ``key`` names is up to the caller."""
+        if self._thread is not None:
+            return
+
+        def work() -> None:
+            try:
+                self._done = Loaded(key, build())
+            except Exception as error:
+                self._done = Loaded(key, None, error)
+
+        self.key = key
+        self._thread = threading.Thread(target=work, name=self._name, daemon=True)
+        self._thread.start()
+
+    def poll(self, wanted: object) -> Loaded[T] | None:
+        """The finished build, once; one whose key is not ``wanted`` is given back and dropped."""
+        if self._thread is None or self._thread.is_alive():
+            return None
+        done, self._thread, self._done = self._done, None, None
+        assert done is not None
+        if done.key != wanted:
+            self._drop(done)
+            return None
+        return done
+
+    def close(self, seconds: float) -> None:
+        """Wait for a running build and give its value back."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+            if not self._thread.is_alive() and self._done is not None:
+                self._drop(self._done)
+            self._thread = self._done = None
+
+    def _drop(self, done: Loaded[T]) -> None:
+        if done.value is not None and self._give_back is not None:
+            self._give_back(done.value)

@@ -1,0 +1,53 @@
+"""How well the user's pose fits the photo's: what the calibration panel shows while one gets into place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avatar_app.pipeline.head import LIPS, NOSE_BASE, NOSE_TOP, Points, angles, fit_rigid, lid_gaps
+from avatar_app.pipeline.state import Match
+from avatar_app.types import Array, Box, Image
+
+HEAD = 12.0
+"""Degrees of difference at which the head's score has fallen to 0.6."""
+
+EXPRESSION = 0.06
+"""Difference of openings at which the expression's score has fallen to 0.6."""
+
+
+def match(portrait: Array, driver: Array, image: Image, box: Box) -> Match:
+    """Compare two faces.
+
+    Args:
+        portrait, driver: (88, 3) landmarks in [-1, 1] of their crops.
+        image: the camera's picture.
+        box: the driver's crop in it.
+    """
+    photo, user = portrait.astype(np.float64), driver.astype(np.float64)
+    turned = np.array(angles(fit_rigid(photo, user).rotation))
+    head = _score(float(np.sqrt(np.square(turned).sum())) / HEAD)
+    expression = _score(float(np.abs(_openings(photo) - _openings(user)).max()) / EXPRESSION)
+    position = _position(image, box)
+    return Match(round(float((head**2 * expression * position) ** 0.25), 3), round(head, 3), round(expression, 3), round(position, 3))
+
+
+def _score(distance: float) -> float:
+    return float(np.exp(-0.5 * distance**2))
+
+
+def _openings(face: Points) -> Points:
+    """Lips and lids, right and left together: (2,) openings over nose length and eye width."""
+    nose = max(float(np.linalg.norm(face[NOSE_TOP] - face[NOSE_BASE])), 1e-6)
+    lips = max(float(np.linalg.norm(face[upper] - face[lower])) for upper, lower in LIPS) / nose
+    return np.array([lips / 2, float(lid_gaps(face).mean())])
+
+
+def _position(image: Image, box: Box) -> float:
+    """1 while the crop lies within the picture and is large enough; less as it is cut or small."""
+    height, width = image.shape[:2]
+    half = box.size / 2
+    inside_x = min(box.center_x + half, width) - max(box.center_x - half, 0.0)
+    inside_y = min(box.center_y + half, height) - max(box.center_y - half, 0.0)
+    inside = max(0.0, inside_x) * max(0.0, inside_y) / box.size**2
+    large = min(1.0, box.size / (0.35 * height))
+    return float(min(1.0, inside / 0.9) * large)

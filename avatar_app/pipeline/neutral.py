@@ -1,0 +1,112 @@
+"""The neutral pose: taken as the median of several good frames, and remembered for each avatar."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from avatar_app.atomic import write_whole
+from avatar_app.types import Array, KeyPoints
+
+FRAMES = 12
+"""Frames that a neutral pose is the median of: 0.4 s of a usual camera."""
+
+PATIENCE = 4.0
+"""Seconds after which a calibration that has seen some good frames makes do with them."""
+
+LEAST = 3
+
+
+class Calibration:
+    """Collects the frames of one calibration."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+        self._poses: list[KeyPoints] = []
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0..1."""
+        return len(self._poses) / FRAMES
+
+    def add(self, pose: KeyPoints, now: float) -> KeyPoints | None:
+        """One good frame's key points; returns the neutral pose as soon as there are enough."""
+        self._poses.append(pose)
+        late = now - self._began > PATIENCE and len(self._poses) >= LEAST
+        return median_pose(self._poses) if len(self._poses) >= FRAMES or late else None
+
+
+def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
+    """The median of each number over the half of the poses nearest to the median of all: a blink or a jerk among them does not count."""
+    middle = np.median([pose.value for pose in poses], axis=0)
+    distance = [float(np.square(pose.value - middle).sum()) for pose in poses]
+    kept = [poses[index] for index in np.argsort(distance)[: max(1, (len(poses) + 1) // 2)]]
+
+    def median(parts: Sequence[Array | None]) -> Array | None:
+        present = [part for part in parts if part is not None]
+        return np.median(present, axis=0).astype(np.float32) if len(present) == len(parts) else None
+
+    value = median([pose.value for pose in kept])
+    assert value is not None
+    return KeyPoints(value, median([pose.jacobian for pose in kept]), median([pose.depth for pose in kept]))
+
+
+class NeutralStore:
+    """Neutral poses by avatar and model, in a JSON file of this user. What cannot be read counts as not there.
+
+    Args:
+        path: None remembers only until the app ends.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._poses = {} if path is None else _read(path)
+
+    def get(self, key: str) -> KeyPoints | None:
+        with self._lock:
+            return self._poses.get(key)
+
+    def put(self, key: str, pose: KeyPoints) -> None:
+        """Raises OSError where it cannot be kept on disk; it is known until the app ends all the same."""
+        with self._lock:
+            self._poses[key] = pose
+            if self._path is not None:
+                _write(self._path, self._poses)
+
+
+def _read(path: Path) -> dict[str, KeyPoints]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {str(key): _decoded(entry) for key, entry in entries.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
+    value = np.array(entry["value"], np.float32)
+    jacobian, depth = (None if entry[name] is None else np.array(entry[name], np.float32) for name in ("jacobian", "depth"))
+    count = len(value)
+    fits = (
+        value.shape == (count, 2)
+        and (jacobian is None or jacobian.shape == (count, 2, 2))
+        and (depth is None or depth.shape == (count,))
+        and all(part is None or np.isfinite(part).all() for part in (value, jacobian, depth))
+    )
+    if not fits:
+        raise ValueError("not a pose")
+    return KeyPoints(value, jacobian, depth)
+
+
+def _write(path: Path, poses: dict[str, KeyPoints]) -> None:
+    def listed(part: Array | None) -> list[float] | None:
+        return None if part is None else np.round(part.astype(float), 5).tolist()
+
+    text = json.dumps(
+        {key: {"value": listed(pose.value), "jacobian": listed(pose.jacobian), "depth": listed(pose.depth)} for key, pose in poses.items()}
+    )
+    write_whole(path, text.encode())

@@ -1,0 +1,244 @@
+"""The output thread: the newest picture on its background to the call; the still card whenever there is none to trust.
+
+Only a ``Picture`` is composed. The one place where a camera's ``Frame`` may become one is ``OutputStage._self``, which needs the
+user's confirmed ``pass_through``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from avatar_app.errors import OutputError
+from avatar_app.pipeline.canvas import Canvas
+from avatar_app.pipeline.card import still_card
+from avatar_app.pipeline.output import Sink
+from avatar_app.pipeline.recorder import Recorder
+from avatar_app.pipeline.slot import Slot
+from avatar_app.pipeline.stage import Notices, Stage
+from avatar_app.pipeline.state import Controls, Notice, Shows
+from avatar_app.pipeline.statistics import Meter
+from avatar_app.types import Frame, Image, Picture
+
+STALE = 1.0
+"""Seconds after its frame's capture from which a picture is no longer shown."""
+
+EARLIEST, LATEST = 0.75, 1.5
+"""A new picture goes out as soon as it comes, from the first share of an interval after the one before; the old one is sent again
+after the second. So a camera of the same rate sets the beat, however unsteady, and nothing new waits for a tick."""
+
+SINK_PATIENCE = 3.0
+"""Seconds until an output that failed is tried again."""
+
+OpenSink = Callable[[str, str, tuple[int, int], int], Sink]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be shown now: the kind, and for the card the reason."""
+
+    shows: Shows
+    reason: str = ""
+
+
+class OutputStage(Stage):
+    """Sends at the rate asked for: a new picture as soon as it comes, else the last one again. ``shown`` may be read anywhere.
+
+    Args:
+        why_card: the reason for which no avatar can be shown now, empty if one can.
+    """
+
+    def __init__(
+        self,
+        open_sink: OpenSink,
+        controls: Callable[[], Controls],
+        pictures: Slot[Picture],
+        frames: Callable[[], Frame | None],
+        sent: Slot[Picture],
+        why_card: Callable[[], str],
+        meter: Meter,
+        notices: Notices,
+    ) -> None:
+        super().__init__("output", "output", notices, ("retry", "choose-output", "doctor"))
+        self._open_sink = open_sink
+        self._controls = controls
+        self._pictures = pictures
+        self._frames = frames
+        self._sent = sent
+        self._why_card = why_card
+        self._meter = meter
+        self._sink: Sink | None = None
+        self._sink_key: tuple[object, ...] = ()
+        self._sink_retry = 0.0
+        self._look: tuple[object, ...] = ()
+        self._canvas: Canvas | None = None
+        self._composed: tuple[object, Image] | None = None
+        self._last = 0.0
+        self._last_fresh = False
+        self.description = ""
+        self.choice = Choice("card", "starting")
+        self.shown: Picture | None = None
+
+    def open(self) -> None:
+        self._sink_key, self._sink_retry = (), 0.0
+        still_card(self._controls().size)  # drawn now, so that it is there at once when it is needed
+
+    def close(self) -> None:
+        self._drop_sink()
+
+    def hurry(self) -> None:
+        """Try an output that failed again now."""
+        self._sink_retry = 0.0
+        super().hurry()
+
+    def step(self) -> None:
+        controls = self._controls()
+        self._keep_sink(controls)
+        picture, fresh = self._next(controls)
+        if picture is None:
+            return
+        try:
+            if self._sink is not None:
+                self._sink.send(picture.image)
+        except OutputError as error:
+            self._sink_failed(error)
+        now = time.monotonic()
+        self._meter.sent(now - picture.captured_at if fresh else None)
+        self._last, self._last_fresh = now, fresh
+        self.shown = picture
+        self._sent.put(picture)
+
+    def _keep_sink(self, controls: Controls) -> None:
+        """The output that is wanted, open; while it cannot be, the preview and a recording go on without it."""
+        key = (controls.output, controls.output_device, controls.size, controls.fps)
+        if key != self._sink_key:
+            self._drop_sink()
+            self._notices.clear("output")
+            self._sink_key, self._sink_retry = key, 0.0
+        if self._sink is None and time.monotonic() >= self._sink_retry:
+            try:
+                self._sink = self._open_sink(controls.output, controls.output_device, controls.size, controls.fps)
+            except OutputError as error:
+                self._sink_failed(error)
+                return
+            self.description = self._sink.name
+            self._notices.clear("output")
+
+    def _sink_failed(self, error: OutputError) -> None:
+        self._drop_sink()
+        self._sink_retry = time.monotonic() + SINK_PATIENCE
+        self._report(error)
+
+    def _drop_sink(self) -> None:
+        self.description = ""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.close()
+
+    def _next(self, controls: Controls) -> tuple[Picture | None, bool]:
+        """What to send next, when its time has come, and whether it is new; None: stopping."""
+        interval = 1 / controls.fps
+        if self._stopping.wait(max(0.0, self._last + EARLIEST * interval - time.monotonic())):
+            return None, False
+        until = self._last + (LATEST if self._last_fresh else 1.0) * interval
+        fresh = self._pictures.take(max(0.0, until - time.monotonic()))
+        self.choice = choice = self._choose(controls)
+        if choice.shows == "self":
+            return self._self(controls), True
+        if choice.shows == "card":
+            return Picture(still_card(controls.size, choice.reason), time.monotonic()), False
+        picture = self._pictures.peek()
+        if picture is None:  # cleared this very moment
+            return Picture(still_card(controls.size, "stale"), time.monotonic()), False
+        return Picture(self._compose(picture, controls), picture.captured_at), fresh is not None
+
+    def _choose(self, controls: Controls) -> Choice:
+        if controls.paused:
+            return Choice("card", "paused")
+        if controls.pass_through:
+            frame = self._frames()
+            recent = frame is not None and time.monotonic() - frame.captured_at < STALE
+            return Choice("self") if recent else Choice("card", "no-camera")
+        if reason := self._why_card():
+            return Choice("card", reason)
+        picture = self._pictures.peek()
+        if picture is None or time.monotonic() - picture.captured_at > STALE:
+            return Choice("card", "stale")
+        return Choice("avatar")
+
+    def _self(self, controls: Controls) -> Picture:
+        """The user as the camera sees them. Reached only with ``pass_through``, which the user has confirmed."""
+        frame = self._frames()
+        if frame is None or not controls.pass_through:
+            return Picture(still_card(controls.size, "no-camera"), time.monotonic())
+        return Picture(self._canvas_for(controls).compose_wide(frame.image), frame.captured_at)
+
+    def _compose(self, picture: Picture, controls: Controls) -> Image:
+        """The picture on its background; the same one is not composed twice."""
+        canvas = self._canvas_for(controls)
+        if self._composed is None or self._composed[0] is not picture:
+            self._composed = (picture, canvas.compose(picture.image))
+        return self._composed[1]
+
+    def _canvas_for(self, controls: Controls) -> Canvas:
+        look = (controls.size, controls.background, controls.mirror_output, controls.label, controls.avatar, controls.avatar_box)
+        if self._canvas is None or look != self._look:
+            self._look, self._composed = look, None
+            try:
+                self._canvas = Canvas(controls.size, controls.background, controls.mirror_output, controls.label)
+            except OutputError as error:
+                self._notices.put(Notice("settings", "warning", error.message, error.hint))
+                self._canvas = Canvas(controls.size, "blur", controls.mirror_output, controls.label)
+        return self._canvas
+
+
+class RecorderStage(Stage):
+    """Writes what was sent to a video file; a slow disk costs the recording frames, never the call."""
+
+    def __init__(self, controls: Callable[[], Controls], sent: Slot[Picture], notices: Notices) -> None:
+        super().__init__("recording", "recording", notices, ("retry",))
+        self._controls = controls
+        self._sent = sent
+        self._recorder: Recorder | None = None
+        self._failed: Path | None = None
+        self._size = (0, 0)
+        self._began = 0.0
+        self.path: Path | None = None
+
+    def open(self) -> None:
+        """Waits in ``step`` for a file to be named."""
+
+    def step(self) -> None:
+        controls = self._controls()
+        wanted = controls.recording if controls.recording != self._failed else None
+        if controls.recording is None:
+            self._failed = None
+            self._notices.clear("recording")
+        if self.path is not None and (wanted != self.path or controls.size != self._size):
+            self._finish()
+        picture = self._sent.take(0.1)
+        if picture is None or wanted is None:
+            return
+        now = time.monotonic()
+        try:
+            if self._recorder is None:
+                self._recorder = Recorder(wanted, controls.size, controls.fps)
+                self.path, self._size, self._began = wanted, controls.size, now
+            if picture.image.shape[1::-1] == self._size:
+                self._recorder.write(picture.image, now - self._began)
+        except OutputError:
+            self._failed = wanted
+            raise
+
+    def close(self) -> None:
+        self._finish()
+
+    def retry(self) -> None:
+        self._failed = None
+
+    def _finish(self) -> None:
+        recorder, self._recorder, self.path = self._recorder, None, None
+        if recorder is not None:
+            recorder.close()

@@ -1,0 +1,232 @@
+"""A whole session with parts that can fail: what the call sees, what the user is told, what is left behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from avatar_app.errors import OutputError
+from avatar_app.pipeline.neutral import NeutralStore
+from avatar_app.pipeline.state import Controls
+from avatar_app.types import Frame, KeyPoints
+from tests.pipeline.live import PATTERN, Bench, has_pattern, shows, wait_for, write_photo
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def controls(tmp_path: Path) -> Controls:
+    return Controls(avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing")
+
+
+def test_the_pattern_would_be_noticed() -> None:
+    frame = np.zeros((120, 160, 3), np.uint8)
+    assert not has_pattern(frame)
+    frame[:20, :40] = PATTERN
+    assert has_pattern(cv2.resize(frame, (1280, 720)))
+
+
+def test_nothing_but_the_card_leaves_before_the_calibration(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(shows(session, "card", "uncalibrated"))
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        assert session.status().calibrated
+        session.change(paused=True)
+        wait_for(shows(session, "card", "paused"))
+        card = bench.newest
+        session.change(paused=False)
+        wait_for(shows(session, "avatar"))
+        wait_for(lambda: card is not None and bench.newest is not None and not np.array_equal(bench.newest, card))
+    assert bench.sent > 4
+    assert bench.leaks == 0
+
+
+def test_the_camera_shows_only_while_pass_through_is_on(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(shows(session, "card", "uncalibrated"))
+        session.change(pass_through=True)
+        wait_for(shows(session, "self"))
+        wait_for(lambda: bench.leaks > 0, "the camera itself")
+        session.change(paused=True)  # pausing beats passing through
+        wait_for(shows(session, "card", "paused"))
+        session.change(paused=False, pass_through=False)
+        wait_for(shows(session, "card", "uncalibrated"))
+        before = bench.leaks
+        sent = bench.sent
+        wait_for(lambda: bench.sent > sent + 5)
+        assert bench.leaks == before
+
+
+def test_an_unplugged_camera_recovers_by_itself(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        bench.plugged = False
+        wait_for(shows(session, "card", "no-camera"))
+        notice = next(n for n in session.status().notices if n.about == "camera")
+        assert "unplugged" in notice.message or "not there" in notice.message
+        assert "retry" in notice.actions
+        assert session.seen() is None
+        bench.plugged = True
+        session.retry("camera")
+        wait_for(shows(session, "avatar"))
+        assert all(n.about != "camera" for n in session.status().notices)
+    assert bench.leaks == 0
+
+
+def test_a_failing_engine_gives_the_card_and_comes_back(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        bench.engine_fault = True
+        wait_for(lambda: session.status().shows == "card")
+        wait_for(lambda: any("out of memory" in n.message for n in session.status().notices))
+        bench.engine_fault = False
+        session.retry("engine")
+        wait_for(shows(session, "avatar"))  # without calibrating again
+        assert not session.status().notices
+    assert bench.leaks == 0
+    assert bench.engines == 0
+
+
+def test_a_lost_output_neither_stops_the_preview_nor_ages_it(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        bench.output_there = False
+        wait_for(lambda: any(n.about == "output" for n in session.status().notices))
+        before = session.shown()
+        wait_for(lambda: (now := session.shown()) is not None and now is not before)
+        bench.output_there = True
+        session.retry("output")
+        wait_for(lambda: session.status().output == "kept")
+        assert all(n.about != "output" for n in session.status().notices)
+
+
+def test_avatars_change_while_running_and_keep_the_calibration(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        first = session.portrait()
+        session.change(avatar=write_photo(tmp_path, "other.png", 55))
+        wait_for(lambda: session.portrait() is not first)
+        wait_for(shows(session, "avatar"))
+        broken = tmp_path / "broken.png"
+        broken.write_bytes(b"no picture")
+        session.change(avatar=broken)
+        wait_for(lambda: any(n.about == "avatar" for n in session.status().notices))
+        assert session.status().shows == "avatar"  # the last good one stays
+    assert bench.leaks == 0
+
+
+def test_a_model_that_does_not_load_leaves_the_old_one_running(bench: Bench, controls: Controls) -> None:
+    bench.load_fault = "broken"
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        session.change(model="broken")
+        wait_for(lambda: any("does not fit" in n.message for n in session.status().notices))
+        assert session.status().shows == "avatar"
+        assert session.status().engine == "drawing"
+        session.change(model="second")
+        wait_for(lambda: session.status().engine == "second")
+        assert not session.status().notices
+        assert bench.engines == 1
+
+
+def test_without_a_face_the_avatar_holds_and_the_user_is_told(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        bench.face = False
+        wait_for(lambda: any(n.about == "face" for n in session.status().notices))
+        assert session.status().shows == "avatar"
+        assert session.status().match is None
+        bench.face = True
+        wait_for(lambda: not session.status().notices)
+
+
+def test_seeking_takes_better_moments(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.change(seeking=True)
+        wait_for(lambda: session.status().found > 0)
+        wait_for(shows(session, "avatar"))
+
+
+def test_a_recording_and_a_snapshot_show_what_was_sent(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+    film, still = tmp_path / "call.mp4", tmp_path / "still.png"
+    with bench.session(controls) as session:
+        with pytest.raises(OutputError, match="no folder"):
+            wait_for(lambda: session.shown() is not None)
+            session.snapshot(tmp_path / "nowhere" / "still.png")
+        session.change(recording=film)
+        wait_for(lambda: session.status().recording == film)
+        sent = bench.sent
+        wait_for(lambda: bench.sent > sent + 30)
+        session.change(recording=None)
+        wait_for(lambda: session.status().recording is None)
+        session.snapshot(still)
+    assert cv2.imread(str(still)).shape == (480, 640, 3)
+    capture = cv2.VideoCapture(str(film))
+    frames = 0
+    while capture.read()[0]:
+        frames += 1
+    assert frames >= 10
+
+
+def test_starting_and_stopping_leaves_nothing_behind(bench: Bench, controls: Controls) -> None:
+    before = threading.active_count()
+    for _ in range(10):
+        with bench.session(controls) as session:
+            wait_for(lambda: session.status().face)  # noqa: B023  # called at once
+    gc.collect()
+    assert threading.active_count() == before
+    assert (bench.opened, bench.sinks, bench.engines) == (0, 0, 0)
+
+
+def test_statistics_count_what_happened(bench: Bench, controls: Controls) -> None:
+    with bench.session(dataclasses.replace(controls, fps=20)) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        wait_for(lambda: session.status().statistics.avatar_fps > 1)
+        statistics = session.status().statistics
+        # The camera gives about 100 frames a second, of which at most 27 can be shown.
+        assert statistics.camera_fps > statistics.avatar_fps
+        assert 0 < statistics.latency_p50 <= statistics.latency_p95
+        assert statistics.sent >= statistics.repeated
+
+
+def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
+    pose = KeyPoints(np.ones((3, 2), np.float32), depth=np.zeros(3, np.float32))
+    NeutralStore(tmp_path / "poses.json").put("lite|photo", pose)
+    again = NeutralStore(tmp_path / "poses.json")
+    found = again.get("lite|photo")
+    assert found is not None and np.array_equal(found.value, pose.value) and found.jacobian is None
+    assert again.get("lite|other") is None
+    for text in ("nonsense", "[]", '{"a": {"value": [[1, 2]], "jacobian": null, "depth": [1, 2]}}', '{"a": 3}'):
+        (tmp_path / "poses.json").write_text(text)
+        assert NeutralStore(tmp_path / "poses.json").get("a") is None
+
+
+def test_a_frame_is_no_picture() -> None:
+    """What an output accepts is another type than what a camera gives; mypy holds the border, this its names."""
+    assert not issubclass(Frame, __import__("avatar_app.types", fromlist=["Picture"]).Picture)
