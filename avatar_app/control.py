@@ -1,1 +1,394 @@
-"""To be written."""
+"""Local control of the running app, by the same user only: one line with a command in, one line of JSON out.
+
+On Linux and macOS through a socket file (mode 0600) in a private folder, and the other end's user is asked of the system. Windows has
+no such check for sockets, so there a random token, in a file in the user's own folder, comes before the command.
+
+A lock file says whose turn it is: it is held as long as the app lives, and the system gives it back when the app crashes.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import os
+import secrets
+import selectors
+import socket
+import stat
+import struct
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from avatar_app.errors import AvatarError
+from avatar_app.files import reason
+
+log = logging.getLogger(__name__)
+
+COMMANDS = {
+    "recalibrate": "take the pose of this moment as the neutral one",
+    "pause": "show the still card",
+    "resume": "show the avatar again",
+    "next": "the next avatar",
+    "previous": "the previous avatar",
+    "avatar": "the avatar with the name that follows",
+    "status": "say how things are",
+    "raise": "bring the window to the front",
+    "quit": "end the app",
+}
+"""Command -> what it does. Only ``avatar`` takes something: a name."""
+
+SOCKET_FILES = sys.platform != "win32"
+LONGEST_LINE = 1024
+LONGEST_ANSWER = 1 << 20
+LONGEST_PATH = 100
+"""Bytes in the path of a socket file; the systems' own limits are 104 and 108."""
+AT_ONCE = 8
+BACKLOG = 64
+"""Connections that the system keeps waiting."""
+PATIENCE = 2.0
+"""Seconds in which a connection must have said its line."""
+
+Reply = str | Mapping[str, object]
+
+
+class AlreadyRunning(AvatarError):
+    """Another instance of the app is running, which can be sent ``raise``."""
+
+
+def default_path() -> Path:
+    """Where the running app is found: a socket file, on Windows a file with port and token."""
+    if not SOCKET_FILES:
+        return platformdirs.user_data_path("avatar-app", appauthor=False) / "control.json"
+    user = os.getuid()
+    for folder in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
+        if folder and _is_own_folder(Path(folder)):
+            path = Path(folder) / "avatar-app" / "control.socket"
+            if len(os.fsencode(path)) <= LONGEST_PATH:
+                return path
+    return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / "control.socket"
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """A folder of this user's, and not a link to one, which somebody else could turn elsewhere."""
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and (not SOCKET_FILES or facts.st_uid == os.getuid())
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder, for this user alone. Raises AvatarError where somebody else could have a hand in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = _is_own_folder(folder)
+        if own and SOCKET_FILES:
+            folder.chmod(0o700)
+    except OSError as problem:
+        raise AvatarError(f"The folder {folder} cannot be made: {reason(problem)}.", "Without it the app cannot be controlled.") from None
+    if not own:
+        raise AvatarError(f"The folder {folder} is not yours alone.", "Remove it; without it the app cannot be controlled.")
+
+
+def peer_user(connection: socket.socket) -> int | None:
+    """The user id at the other end, None where the system does not tell; there the folder's permissions alone decide."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(user)
+
+
+def _is_same_user(connection: socket.socket) -> bool:
+    return not SOCKET_FILES or peer_user(connection) in (None, os.getuid())
+
+
+def _lock(path: Path) -> int:
+    """Take the lock file; returns its descriptor, closing it gives the lock back. Raises AlreadyRunning."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise AlreadyRunning("The app is running already.", "Use its window, or end it first.") from None
+    return descriptor
+
+
+def _listen(path: Path) -> tuple[socket.socket, str]:
+    """Open the address at ``path``, in place of what a crashed instance left; returns the token to expect, empty for a socket file."""
+    if SOCKET_FILES:
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        token = ""
+    else:
+        listener = socket.create_server(("127.0.0.1", 0))
+        token = secrets.token_hex(32)
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"port": listener.getsockname()[1], "token": token}, file)
+        fresh.replace(path)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener, token
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """Somebody who has not said a whole line yet, and until when that may take (``time.monotonic()``)."""
+
+    socket: socket.socket
+    until: float
+    said: bytes = b""
+
+
+class ControlServer:
+    """Answers commands in a thread of its own.
+
+    Args:
+        handle: given a command of ``COMMANDS`` (``avatar`` with its name), returns the message of the reply or all its fields. It runs in
+            the server's thread and must be quick. An AvatarError becomes a reply that is not ok.
+        path: as ``default_path``.
+    """
+
+    def __init__(self, handle: Callable[[str], Reply], path: Path | None = None) -> None:
+        self._handle = handle
+        self._path = path or default_path()
+        self._connections: list[_Connection] = []
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to answer. Raises AlreadyRunning, or AvatarError where no address can be opened."""
+        _make_private(self._path.parent)
+        try:
+            self._held = _lock(self._path.with_suffix(".lock"))
+        except OSError as problem:
+            raise AvatarError(f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}.") from None
+        try:
+            self._listener, self._token = _listen(self._path)
+        except OSError as problem:
+            os.close(self._held)
+            raise AvatarError(f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}.") from None
+        self._bell, self._ringer = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop answering and leave the address to the next instance."""
+        if self._thread is None:
+            return
+        self._stopping.set()
+        with suppress(OSError):  # it may have seen the flag already, and hung up
+            self._ringer.send(b"!")
+        if threading.current_thread() is not self._thread:  # ``quit`` may end the app from within
+            self._thread.join(PATIENCE)
+        self._thread = None
+        self._path.unlink(missing_ok=True)
+        self._ringer.close()
+        os.close(self._held)
+
+    def _run(self) -> None:
+        with self._listener, self._bell, selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
+            selector.register(self._listener, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                soonest = min((connection.until for connection in self._connections), default=None)
+                ready = selector.select(None if soonest is None else max(0.0, soonest - time.monotonic()))
+                for key, _ in ready:
+                    if key.fileobj is self._listener:
+                        self._accept(selector)
+                    elif key.data is not None and key.data in self._connections and self._finished(key.data):
+                        self._drop(key.data, selector)
+                for late in [connection for connection in self._connections if connection.until <= time.monotonic()]:
+                    self._drop(late, selector)
+            for connection in list(self._connections):
+                self._drop(connection, selector)
+
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        try:
+            other, _ = self._listener.accept()
+            other.setblocking(False)
+            allowed = _is_same_user(other)
+        except (BlockingIOError, ConnectionError, InterruptedError):
+            return
+        except OSError as problem:
+            # Out of file descriptors: the listener stays ready, and asking it again at once would take a whole core.
+            log.warning("control cannot accept: %s", reason(problem))
+            self._stopping.wait(0.1)
+            return
+        if not allowed:
+            other.close()
+            return
+        connection = _Connection(other, time.monotonic() + PATIENCE)
+        if self._finished(connection):  # an honest client has said its line by now
+            other.close()
+            return
+        if len(self._connections) >= AT_ONCE:
+            # Who says nothing must not keep out those who would: the oldest makes room.
+            self._drop(self._connections[0], selector)
+        self._connections.append(connection)
+        selector.register(other, selectors.EVENT_READ, connection)
+
+    def _drop(self, connection: _Connection, selector: selectors.BaseSelector) -> None:
+        selector.unregister(connection.socket)
+        self._connections.remove(connection)
+        connection.socket.close()
+
+    def _finished(self, connection: _Connection) -> bool:
+        """Read what has come and answer a whole line; whether this connection is over."""
+        try:
+            piece = connection.socket.recv(LONGEST_LINE + 1)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        connection.said += piece
+        line, end, _ = connection.said.partition(b"\n")
+        if len(line) > LONGEST_LINE:
+            answer = _as_line(_refusal("The command is longer than 1 kB."))
+        elif end:
+            answer = self._answer(line)
+        else:
+            return not piece
+        with suppress(OSError):  # who does not wait for the answer has none
+            connection.socket.send(answer)
+        return True
+
+    def _answer(self, line: bytes) -> bytes:
+        token, _, rest = line.partition(b" ") if self._token else (b"", b"", line)
+        if not hmac.compare_digest(token, self._token.encode()):
+            return _as_line(_refusal("The token is wrong."))
+        try:
+            command, _, name = rest.decode("utf-8").strip().partition(" ")
+        except UnicodeDecodeError:
+            return _as_line(_refusal("The command is not UTF-8."))
+        problem = _problem(command, name.strip())
+        if problem:
+            return _as_line(_refusal(problem))
+        try:
+            reply = self._handle(f"{command} {name.strip()}".strip())
+            return _as_line({"ok": True, "message": reply} if isinstance(reply, str) else {"ok": True, "message": "", **reply})
+        except AvatarError as error:
+            return _as_line(_refusal(error.message, error.hint))
+        except Exception:
+            log.exception("the command %s failed", command)
+            return _as_line(_refusal(f"The command {command} failed.", "The log of the app has the details."))
+
+
+def _problem(command: str, name: str) -> str:
+    """What is wrong with a command, empty if nothing."""
+    if command not in COMMANDS or not name.isprintable():
+        return f"There is no command {command[:40]!r}."
+    if command == "avatar" and not name:
+        return "The command avatar needs the name of one."
+    if command != "avatar" and name:
+        return f"The command {command} takes nothing more."
+    return ""
+
+
+def _refusal(message: str, hint: str = "") -> dict[str, Any]:
+    return {"ok": False, "message": message, "hint": hint}
+
+
+def _as_line(reply: dict[str, Any]) -> bytes:
+    return json.dumps(reply, default=str).encode() + b"\n"
+
+
+def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -> dict[str, Any]:
+    """Have the running app do something.
+
+    Args:
+        command: one of ``COMMANDS``, ``avatar`` followed by a name.
+        timeout: seconds.
+        path: as ``default_path``.
+
+    Returns:
+        The reply: ``ok``, ``message`` and more; where not ok, ``hint``.
+
+    Raises:
+        AvatarError: no instance is running, or it does not answer.
+    """
+    until = time.monotonic() + timeout
+    line = command.strip()
+    if not line.isprintable() or len(line.encode()) > LONGEST_LINE // 2:
+        raise AvatarError(f"The command {command[:40]!r} is no single line of {LONGEST_LINE // 2} bytes at most.", "Check its spelling.")
+    while time.monotonic() < until:
+        with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError):  # too many ask at this moment
+            try:
+                answer = _exchange(line, until, path or default_path())
+            except TimeoutError:
+                break
+            except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):
+                raise AvatarError("The app is not running.", "Start it first: python run.py, or python run.py live.") from None
+            if answer.endswith(b"\n"):
+                return _understood(answer)
+        time.sleep(0.01)
+    raise AvatarError(f"The app did not answer within {timeout:g} seconds.", "Try again; if that does not help, end it and start it anew.")
+
+
+def _exchange(line: str, until: float, path: Path) -> bytes:
+    """Say one line and hear one; what is heard lacks its end where the app closed early. Raises OSError."""
+    connection, token = _connect(path, until)
+    with connection:
+        connection.sendall(f"{token} {line}\n".lstrip().encode())
+        heard = b""
+        while not heard.endswith(b"\n") and len(heard) <= LONGEST_ANSWER:
+            connection.settimeout(max(0.001, until - time.monotonic()))
+            piece = connection.recv(65536)
+            if not piece:
+                break
+            heard += piece
+        return heard
+
+
+def _connect(path: Path, until: float) -> tuple[socket.socket, str]:
+    """A connection and the token to begin with. Raises OSError, ConnectionRefusedError where another user is at the other end."""
+    timeout = max(0.001, until - time.monotonic())
+    if not SOCKET_FILES:
+        try:
+            address = json.loads(path.read_text(encoding="utf-8"))
+            port, token = int(address["port"]), str(address["token"])
+        except (ValueError, KeyError, TypeError):
+            raise ConnectionRefusedError(f"{path} is damaged") from None
+        return socket.create_connection(("127.0.0.1", port), timeout), token
+    if not _is_own_folder(path.parent):
+        raise ConnectionRefusedError(f"{path.parent} belongs to somebody else")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(str(path))
+        if not _is_same_user(connection):
+            raise ConnectionRefusedError(f"{path} belongs to somebody else")
+    except OSError:
+        connection.close()
+        raise
+    return connection, ""
+
+
+def _understood(answer: bytes) -> dict[str, Any]:
+    try:
+        reply = json.loads(answer)
+    except ValueError:
+        reply = None
+    if not isinstance(reply, dict) or not isinstance(reply.get("ok"), bool) or not isinstance(reply.get("message"), str):
+        raise AvatarError("The running app gave an answer that makes no sense.", "It may be another version: end it and start it anew.")
+    return reply
