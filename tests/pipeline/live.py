@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from avatar_app.errors import CameraError, EngineError, OutputError
 from avatar_app.pipeline.session import Session
@@ -140,7 +142,7 @@ class Bench:
             assert not stuck, f"stuck: {stuck}"
 
 
-def has_pattern(picture: Image) -> bool:
+def has_pattern(picture: npt.NDArray[Any]) -> bool:
     """Whether a block of the camera's colour is in a picture, however scaled or compressed."""
     small = cv2.resize(picture, (160, 90), interpolation=cv2.INTER_AREA).astype(int)
     close = (np.abs(small - np.array(PATTERN)) < 60).all(2)

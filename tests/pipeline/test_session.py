@@ -14,7 +14,7 @@ import pytest
 from avatar_app.errors import OutputError
 from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.state import Controls
-from avatar_app.types import Frame, KeyPoints
+from avatar_app.types import Frame, KeyPoints, Picture
 from tests.pipeline.live import PATTERN, Bench, has_pattern, shows, wait_for, write_photo
 
 
@@ -184,7 +184,8 @@ def test_a_recording_and_a_snapshot_show_what_was_sent(bench: Bench, controls: C
         session.change(recording=None)
         wait_for(lambda: session.status().recording is None)
         session.snapshot(still)
-    assert cv2.imread(str(still)).shape == (480, 640, 3)
+    picture = cv2.imread(str(still))
+    assert picture is not None and picture.shape == (480, 640, 3)
     capture = cv2.VideoCapture(str(film))
     frames = 0
     while capture.read()[0]:
@@ -196,7 +197,7 @@ def test_starting_and_stopping_leaves_nothing_behind(bench: Bench, controls: Con
     before = threading.active_count()
     for _ in range(10):
         with bench.session(controls) as session:
-            wait_for(lambda: session.status().face)  # noqa: B023  # called at once
+            wait_for(lambda: session.status().face)  # called at once
     gc.collect()
     assert threading.active_count() == before
     assert (bench.opened, bench.sinks, bench.engines) == (0, 0, 0)
@@ -229,4 +230,4 @@ def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
 
 def test_a_frame_is_no_picture() -> None:
     """What an output accepts is another type than what a camera gives; mypy holds the border, this its names."""
-    assert not issubclass(Frame, __import__("avatar_app.types", fromlist=["Picture"]).Picture)
+    assert not issubclass(Frame, Picture)
