@@ -17,6 +17,7 @@ from typing import Self
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 
 from avatar_app.errors import ClipError, OutputError
 from avatar_app.files import reason, require_readable, require_writable
@@ -34,6 +35,12 @@ NO_CLIPS = ("image2", "tty", "hls", "dash", "concat")
 HINT = "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
 
 QUALITY = {"crf": "17", "preset": "faster"}
+
+LIVE_QUALITY = {"crf": "20", "preset": "ultrafast", "tune": "zerolatency"}
+"""Nothing waits in the encoder, so that an end without warning loses only the last second."""
+
+TICKS = 90_000
+"""Time stamps a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,73 @@ class ClipWriter:
 
     def _failed(self, problem: Exception) -> OutputError:
         return OutputError(f"The output {self.path} cannot be written: {reason(problem)}.", "Free some space or name another folder.")
+
+
+class LiveWriter:
+    """Writes an H.264 clip (yuv420p) while it happens: what was written up to a second ago stays playable, however it ends.
+
+    Args:
+        path: ends in one of ``SUFFIXES``; there must be no such file yet.
+        fps: pictures a second, about.
+        size: (width, height), even numbers.
+
+    Raises:
+        OutputError: the file is there already or cannot be written; also from ``write`` when the disk is full.
+    """
+
+    def __init__(self, path: str | Path, fps: int, size: tuple[int, int]) -> None:
+        self.path = Path(path)
+        require_clip_output(self.path)
+        kind = SUFFIXES[self.path.suffix.lower()]
+        # An ordinary file once it is closed; until then in pieces that stand alone.
+        pieces = {"cluster_time_limit": "1000"} if kind == "matroska" else {"movflags": "hybrid_fragmented+frag_keyframe"}
+        try:
+            self.path.touch(exist_ok=False)
+        except FileExistsError:
+            raise OutputError(f"There is a file {self.path} already.", "Name another one; nothing is overwritten.") from None
+        except OSError as problem:
+            raise self._failed(problem) from None
+        try:
+            self._container = av.open(f"file:{self.path}", "w", format=kind, options={"flush_packets": "1", **pieces})
+            self._stream = self._container.add_stream("libx264", rate=fps, options=LIVE_QUALITY)
+        except (av.FFmpegError, OSError) as problem:
+            self.path.unlink(missing_ok=True)
+            raise self._failed(problem) from None
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+        context = self._stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.gop_size = fps
+        context.thread_count = 1
+        context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG  # players would guess otherwise from the size
+        self._length = TICKS // fps
+        self._last = -1
+
+    def write(self, planes: Image, seconds: float) -> None:
+        """Add a picture as I420 planes, (height * 3 / 2, width), shown ``seconds`` after the first; two at one time are spread."""
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.time_base = Fraction(1, TICKS)
+        frame.pts = self._last = max(round(seconds * TICKS), self._last + 1)
+        frame.duration = self._length
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as problem:
+            raise self._failed(problem) from None
+
+    def close(self) -> None:
+        """Finish the file. Raises OutputError if that fails, which leaves it playable. A clip without pictures is removed."""
+        try:
+            if self._last >= 0:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except (av.FFmpegError, OSError) as problem:
+            raise self._failed(problem) from None
+        finally:
+            if self._last < 0:
+                self.path.unlink(missing_ok=True)
+
+    def _failed(self, problem: Exception) -> OutputError:
+        return OutputError(f"The recording {self.path} cannot be written: {reason(problem)}.", "Free some space or name another folder.")
 
 
 class _Sound:

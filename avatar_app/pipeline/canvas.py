@@ -1,0 +1,168 @@
+"""The square avatar picture on a canvas of the shape that calls expect."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from avatar_app.errors import OutputError, PortraitError
+from avatar_app.portrait import read_portrait
+from avatar_app.types import Image
+
+FEATHER = 0.03
+"""Share of the square's side over which each of its upright edges fades into the background."""
+
+EDGE = 0.1
+"""Share of the picture's side that its blurred extension is made of; more of it would double the face."""
+
+LABEL = "AI avatar"
+
+Columns = npt.NDArray[np.uint16]
+
+
+class Canvas:
+    """Places pictures. One thread.
+
+    Args:
+        size: (width, height) of the canvas, width >= height.
+        background: what is left and right of the square: ``blur`` for its own blurred extension, a colour as ``#rrggbb``, or the path of
+            a picture.
+        mirror: mirror what is shown, but not the label.
+        label: write "AI avatar" in the lower left corner.
+
+    Raises:
+        OutputError: the colour is malformed or the picture cannot be read.
+    """
+
+    def __init__(self, size: tuple[int, int], background: str, mirror: bool = False, label: bool = False) -> None:
+        width, height = size
+        if width < height:
+            raise ValueError(f"a canvas is no higher than wide, not {size}")
+        self._size = size
+        self._mirror = mirror
+        self._left = (width - height) // 2
+        self._background = None if background == "blur" else _read_background(background, size)
+        self._is_blur = background == "blur"
+        self._label = _Label(height) if label else None
+        fade = round(height * FEATHER) if width > height else 0
+        self._fade = (np.arange(1, fade + 1) * 256 // (fade + 1)).astype(np.uint16)[None, :, None]
+
+    def reset(self) -> None:
+        """Another avatar comes: take a blurred background from its first picture."""
+        if self._is_blur:
+            self._background = None
+
+    def compose(self, picture: Image) -> Image:
+        """A new array (height, width, 3) with the square ``picture`` at full height in the middle."""
+        height = self._size[1]
+        if self._mirror:
+            picture = cv2.flip(picture, 1)  # type: ignore[assignment]
+        if self._background is None:
+            self._background = _blurred_extension(picture, self._size)
+        canvas = self._background.copy()
+        square = canvas[:, self._left : self._left + height]
+        cv2.resize(picture, (height, height), dst=square, interpolation=cv2.INTER_LINEAR)
+        self._feather(square)
+        if self._label:
+            self._label.draw(canvas)
+        return canvas
+
+    def compose_wide(self, image: Image) -> Image:
+        """A new array (height, width, 3) filled with an image of any shape, whose longer sides are cut. It is no avatar: no label."""
+        filled = _cover(image, self._size)
+        return np.ascontiguousarray(filled[:, ::-1]) if self._mirror else filled
+
+    def _feather(self, square: Image) -> None:
+        """Let the upright edges of the square fade into what is behind them."""
+        count = self._fade.shape[1]
+        if not count or self._background is None:
+            return
+        behind = self._background[:, self._left : self._left + square.shape[1]]
+        for columns, weight in ((slice(0, count), self._fade), (slice(-count, None), self._fade[:, ::-1])):
+            _blend(square[:, columns], behind[:, columns], weight)
+
+
+class _Label:
+    """A small tag in the lower left corner, drawn once."""
+
+    def __init__(self, height: int) -> None:
+        tag = draw_label(round(height * 0.045))
+        self._margin = round(height * 0.03)
+        self._alpha = tag[..., 3:].astype(np.uint16)
+        self._color = (tag[..., :3].astype(np.uint16) * self._alpha + 128) // 255
+
+    def draw(self, canvas: Image) -> None:
+        rows, columns = self._alpha.shape[:2]
+        spot = canvas[-self._margin - rows : -self._margin, self._margin : self._margin + columns]
+        spot[:] = self._color + spot * (255 - self._alpha) // 255
+
+
+def draw_label(height: int) -> Image:
+    """The tag "AI avatar", ``height`` pixels high, as RGBA (height, W, 4)."""
+    scale = 4  # drawn larger and reduced, for smooth edges
+    font = ImageFont.load_default(size=height * scale * 0.58)
+    width = round(font.getlength(LABEL)) + height * scale
+    tag = Pillow.new("RGBA", (width, height * scale), (18, 20, 26, 0))
+    draw = ImageDraw.Draw(tag)
+    draw.rounded_rectangle((0, 0, width - 1, height * scale - 1), radius=height * scale // 2, fill=(18, 20, 26, 165))
+    draw.text((width / 2, height * scale / 2), LABEL, font=font, anchor="mm", fill=(255, 255, 255, 240))
+    return np.asarray(tag.resize((width // scale, height), Pillow.Resampling.LANCZOS))
+
+
+def _blend(front: Image, behind: Image, weight: Columns) -> None:
+    """Mix ``front`` into ``behind`` in place; ``weight`` is the share of the front, 0..256."""
+    front[:] = (front * weight + behind * (256 - weight)) >> 8
+
+
+def _read_background(background: str, size: tuple[int, int]) -> Image:
+    if background.startswith("#"):
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
+            raise OutputError(f"The background {background} is no colour.", "Write it as #rrggbb, such as #203040.")
+        canvas = np.empty((size[1], size[0], 3), np.uint8)
+        canvas[:] = [int(background[start : start + 2], 16) for start in (1, 3, 5)]
+        return canvas
+    try:
+        return _cover(read_portrait(Path(background).expanduser()), size)
+    except PortraitError as problem:
+        raise OutputError(
+            f"The background cannot be used: {problem.message}", 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'
+        ) from None
+
+
+def _cover(image: Image, size: tuple[int, int]) -> Image:
+    """The largest middle part of an image that has the canvas's shape, scaled to it."""
+    width, height = size
+    rows, columns = image.shape[:2]
+    scale = max(width / columns, height / rows)
+    part_rows, part_columns = min(rows, round(height / scale)), min(columns, round(width / scale))
+    top, left = (rows - part_rows) // 2, (columns - part_columns) // 2
+    part = image[top : top + part_rows, left : left + part_columns]
+    smaller = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, size, interpolation=smaller), np.uint8)
+
+
+def _blurred_extension(picture: Image, size: tuple[int, int]) -> Image:
+    """The picture continued to both sides: its outermost parts mirrored, stretched, blurred, and darker the farther out.
+
+    All is done on a small copy; a blur needs no more pixels.
+    """
+    height = 90
+    width = round(height * size[0] / size[1])
+    small = cv2.resize(picture, (height, height), interpolation=cv2.INTER_AREA)
+    edge = round(height * EDGE)
+    left, right = (width - height) // 2, width - height - (width - height) // 2
+    wide = np.empty((height, width, 3), np.uint8)
+    wide[:, left : left + height] = small
+    if right:
+        wide[:, :left] = cv2.resize(small[:, edge::-1], (left, height)) if left else 0
+        wide[:, left + height :] = cv2.resize(small[:, : -edge - 1 : -1], (right, height))
+    soft = cv2.GaussianBlur(wide, (0, 0), height / 14)
+    outward = np.clip((np.abs(np.linspace(-1, 1, width)) - height / width) / max(1 - height / width, 1e-6), 0, 1)
+    dark = soft * (0.96 - 0.36 * outward)[None, :, None]
+    return np.asarray(cv2.resize(dark.astype(np.float32), size, interpolation=cv2.INTER_CUBIC).clip(0, 255), np.uint8)

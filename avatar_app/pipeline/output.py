@@ -1,0 +1,144 @@
+"""Where pictures go: a virtual camera, a camera in PipeWire, or nowhere. The only file that knows pyvirtualcam."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.errors import OutputError
+from avatar_app.pipeline.pipewire_camera import PipeWireCamera, require_pipewire
+from avatar_app.pipeline.virtual_cameras import VirtualCamera, list_virtual_cameras, require_virtual_camera
+from avatar_app.types import Image
+
+__all__ = ["Sink", "VirtualCamera", "list_virtual_cameras", "open_sink", "require_pipewire"]
+
+ABROAD = {
+    "win32": "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.",
+    "darwin": "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.",
+}
+"""How to get a virtual camera elsewhere than on Linux."""
+
+
+class Sink(Protocol):
+    """Takes pictures. Opened, used and closed in one thread.
+
+    Attributes:
+        name: what it is, for people.
+    """
+
+    name: str
+
+    def send(self, picture: Image) -> None:
+        """Show a picture of the size the sink was opened for, (height, width, 3); it is not kept. Raises OutputError when the
+        device is gone."""
+
+    def close(self) -> None:
+        """Give the device back. May be called twice."""
+
+
+class NoSink:
+    """Drops every picture."""
+
+    name = "none"
+
+    def send(self, picture: Image) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Device(Protocol):
+    """What is used of ``pyvirtualcam.Camera``."""
+
+    @property
+    def device(self) -> str: ...
+
+    def send(self, frame: npt.NDArray[np.uint8]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class VirtualCameraSink:
+    """Sends pictures to an opened virtual camera.
+
+    They are turned to I420 here, with the interpreter free for other threads; pyvirtualcam would hold it meanwhile.
+    """
+
+    def __init__(self, device: Device, size: tuple[int, int], label: str) -> None:
+        self.name = f"{label} ({device.device})" if label != device.device else label
+        self._device = device
+        self._size = size
+        self._path = Path(device.device) if device.device.startswith("/dev/") else None
+        self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
+
+    def send(self, picture: Image) -> None:
+        if picture.shape != (self._size[1], self._size[0], 3):
+            raise ValueError(f"the virtual camera was opened for {self._size}, not for a picture of shape {picture.shape}")
+        if self._path and not self._path.exists():  # pyvirtualcam drops write errors
+            raise OutputError(f"The virtual camera {self._path} is gone.", "Load the kernel module again, or choose another output.")
+        cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
+        try:
+            self._device.send(self._planes)
+        except (RuntimeError, OSError) as problem:
+            raise OutputError(f"The virtual camera {self.name} takes no pictures: {problem}.", "Open it again.") from None
+
+    def close(self) -> None:
+        self._device.close()
+
+
+def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
+    """Open an output.
+
+    Args:
+        kind: one of ``state.OUTPUTS``.
+        device: path or name of the virtual camera; empty: the first. Other kinds have but one.
+        size: width and height of the pictures, even numbers.
+        fps: about how many pictures a second will be sent.
+
+    Raises:
+        OutputError: it cannot be opened; the hint says what to install or run.
+    """
+    if size[0] % 2 or size[1] % 2:
+        raise ValueError(f"sides must be even, not {size}")
+    if kind == "none":
+        return NoSink()
+    if kind == "virtual-camera":
+        return _open_virtual_camera(device, size, fps)
+    if kind == "pipewire":
+        return PipeWireCamera(size, fps)
+    raise ValueError(f"unknown output {kind!r}")
+
+
+def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> VirtualCameraSink:
+    label = device
+    if sys.platform.startswith("linux"):
+        camera = require_virtual_camera(device)
+        device, label = camera.path, camera.name
+    try:
+        import pyvirtualcam
+    except ImportError as problem:
+        raise OutputError(f"The library pyvirtualcam cannot be loaded: {problem}.", "Run `pip install pyvirtualcam`.") from None
+    options: dict[str, Any] = {"fmt": pyvirtualcam.PixelFormat.I420, "device": device or None}
+    try:
+        opened = pyvirtualcam.Camera(size[0], size[1], fps, **options)
+    except (RuntimeError, KeyError, OSError) as problem:
+        raise cannot_open(device, str(problem)) from None
+    return VirtualCameraSink(opened, size, label or opened.device)
+
+
+def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:
+    """What to tell the user when pyvirtualcam has refused a device with these words."""
+    cause = "; ".join(line.partition("backend: ")[2] or line for line in said.splitlines()).rstrip(".")
+    message = f"The virtual camera {device} cannot be opened: {cause}.".replace("  ", " ")
+    if "in use" in said or "busy" in said.lower():
+        finder = f" `fuser {device}` names it." if device.startswith("/dev/") else ""
+        return OutputError(message, f"Close the program that sends to it, or choose another output.{finder}")
+    if platform in ABROAD:
+        return OutputError(message, ABROAD[platform])
+    return OutputError(message, "Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more.")

@@ -1,0 +1,223 @@
+"""A camera in PipeWire, which needs no kernel module: pictures go through a pipe to GStreamer, which publishes them."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from avatar_app.errors import OutputError
+from avatar_app.pipeline.packages import install_command
+from avatar_app.pipeline.virtual_cameras import NAME
+from avatar_app.types import Image
+
+LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
+ELEMENTS = ("rawvideoparse", "videoconvert", "pipewiresink")
+
+START_SECONDS = 10.0
+"""Starting takes 50 ms, but the first time GStreamer looks at all its plug-ins."""
+
+STUCK_SECONDS = 3.0
+"""A program that stops while it shows the camera can jam it for good; only opening it again helps."""
+
+CLOSE_SECONDS = 0.1
+START = "Run `systemctl --user start pipewire wireplumber`."
+KEPT = 4000
+"""Bytes of GStreamer's words that are kept for a message."""
+
+
+class PipeWireCamera:
+    """Publishes pictures as the camera ``NAME``. One thread.
+
+    Calls list it once the first picture was sent. A picture that GStreamer does not take within a frame's time is dropped, so a call
+    that stands still stops nothing here.
+
+    Raises:
+        OutputError: something is not installed or PipeWire does not run.
+    """
+
+    def __init__(self, size: tuple[int, int], fps: int) -> None:
+        require_pipewire()
+        self._lifeline = _connect()
+        self.name = f"PipeWire: {NAME}"
+        self._size = size
+        self._patience = 1 / fps
+        self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
+        self._rest = memoryview(b"")
+        self._taken_at = time.monotonic()
+        self._said = b""
+        # Its own group: a Ctrl-C in the terminal is for the app, which then closes this.
+        self._process = subprocess.Popen(
+            _command(size, fps),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LC_ALL": "C"},
+            process_group=0,
+        )
+        assert self._process.stdin and self._process.stdout
+        self._pipe, self._words = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._pipe, False)
+        os.set_blocking(self._words, False)
+        self._widen_pipe()
+        try:
+            self._await_connection()
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, picture: Image) -> None:
+        """Publish a picture of the promised size, or drop it. Raises OutputError when GStreamer or PipeWire is gone."""
+        if picture.shape != (self._size[1], self._size[0], 3):
+            raise ValueError(f"the camera was opened for {self._size}, not for a picture of shape {picture.shape}")
+        deadline = time.monotonic() + self._patience
+        self._listen()
+        if not self._lifeline or _has_ended(self._lifeline):
+            raise OutputError("PipeWire has stopped.", START)
+        if self._push(deadline):
+            cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
+            self._rest = self._planes.data.cast("B")
+            self._push(deadline)
+        if time.monotonic() - self._taken_at > STUCK_SECONDS:
+            message = f"The PipeWire camera has taken no picture for {STUCK_SECONDS:.0f} seconds."
+            raise OutputError(message, "A program that shows it may hang: choose the camera there again.")
+
+    def close(self) -> None:
+        """Take the camera away, within 0.2 seconds."""
+        if self._process.stdin and self._process.stdout:
+            with suppress(OSError):
+                self._process.stdin.close()  # the end of the pictures, at which GStreamer leaves by itself
+            try:
+                self._process.wait(CLOSE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process.stdout.close()
+        if self._lifeline:
+            self._lifeline.close()
+
+    def _push(self, deadline: float) -> bool:
+        """Write what is left of the last picture, a part of which would garble all that follow; True when nothing is left."""
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLOUT)
+        while self._rest:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                return False
+            try:
+                written = os.write(self._pipe, self._rest)
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._gone() from None
+            self._rest = self._rest[written:]
+            self._taken_at = time.monotonic()
+        return True
+
+    def _await_connection(self) -> None:
+        """GStreamer has opened PipeWire when it waits for the first picture."""
+        deadline = time.monotonic() + START_SECONDS
+        while b"PREROLL" not in self._said:
+            ready, _, _ = select.select([self._words], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise OutputError(f"GStreamer has not started within {START_SECONDS:.0f} seconds.", "Try again.")
+            if not self._listen():
+                raise self._gone()
+
+    def _listen(self) -> bool:
+        """Take what GStreamer has said since, so that it never waits for somebody to read it; False when it has left."""
+        try:
+            words = os.read(self._words, 65536)
+        except BlockingIOError:
+            return True
+        self._said = (self._said + words)[-KEPT:]
+        return bool(words)
+
+    def _gone(self) -> OutputError:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(CLOSE_SECONDS)
+        while self._process.poll() is not None and self._listen():
+            pass
+        return OutputError("The PipeWire camera has stopped.", self._last_words())
+
+    def _last_words(self) -> str:
+        """What GStreamer complained of, else the most likely cure."""
+        complaints = re.findall(r"(?:ERROR|WARNING): (?:from element \S+: |erroneous pipeline: )?(.+)", self._said.decode(errors="replace"))
+        said = f" (GStreamer says: {complaints[0].rstrip('.')}.)" if complaints else ""
+        return f"See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.{said}"
+
+    def _widen_pipe(self) -> None:
+        """Room for about one picture: fewer wake-ups, and no more delay than that picture."""
+        import fcntl
+
+        with suppress(OSError):  # the system's limit may be lower
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, min(self._planes.nbytes, 1 << 20))
+
+
+def require_pipewire() -> None:
+    """Raise OutputError, with what to install or start, unless a camera can be published."""
+    if not sys.platform.startswith("linux"):
+        raise OutputError("PipeWire cameras exist on Linux alone.", "Choose the output virtual-camera.")
+    install = install_command(
+        "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire",
+        "gstreamer1 gstreamer1-plugins-base pipewire-gstreamer",
+        "gstreamer gst-plugins-base gst-plugin-pipewire",
+    )
+    if not shutil.which(LAUNCH):
+        raise OutputError(f"GStreamer's {LAUNCH} is not installed.", f"Run {install}.")
+    probe = _connect()
+    if not probe:
+        raise OutputError("PipeWire does not run in this session.", START)
+    probe.close()
+    for element in ELEMENTS if shutil.which(INSPECT) else ():
+        if subprocess.run([INSPECT, element], check=False, capture_output=True).returncode:  # its --exists misses plug-ins before 1.0
+            raise OutputError(f"GStreamer's {element} is not installed.", f"Run {install}.")
+
+
+def _connect() -> socket.socket | None:
+    """A connection to PipeWire, looked for where its library looks; None if nobody answers.
+
+    Nothing is said over it. It ends with PipeWire, which GStreamer does not notice: it goes on taking pictures that nobody sees.
+    """
+    remote = os.environ.get("PIPEWIRE_REMOTE", "pipewire-0")
+    folders = [os.environ.get("PIPEWIRE_RUNTIME_DIR"), os.environ.get("XDG_RUNTIME_DIR"), "/run/pipewire"]
+    for folder in folders:
+        if folder:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(Path(folder) / remote))
+                connection.setblocking(False)
+                return connection
+            except OSError:
+                connection.close()
+    return None
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(4096) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _command(size: tuple[int, int], fps: int) -> list[str]:
+    shape = [f"width={size[0]}", f"height={size[1]}", f"framerate={fps}/1"]
+    about = f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
+    return [
+        *(LAUNCH, "--no-fault", "fdsrc", "fd=0", f"blocksize={size[0] * size[1] * 3 // 2}", "!"),
+        *("rawvideoparse", "format=i420", "colorimetry=bt601", *shape, "!"),  # what OpenCV's conversion gives
+        *("videoconvert", "!", "video/x-raw,format=YUY2", "!"),  # the format that every camera application knows
+        *("identity", "drop-allocation=true", "!"),  # else pipewiresink and videoconvert share memory and crash
+        *("pipewiresink", "mode=provide", "sync=false", f'stream-properties="props,{about}"'),
+    ]

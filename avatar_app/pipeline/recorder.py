@@ -1,0 +1,73 @@
+"""Writes what the output shows to a video file while it happens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from avatar_app.errors import OutputError
+from avatar_app.types import Image
+from avatar_app.video import LiveWriter
+
+
+class Recorder:
+    """A video file of what is sent. One thread.
+
+    Whatever ends it, a full disk or the end of the program without warning, what was recorded up to a second before can be played.
+
+    Args:
+        path: .mp4, .m4v, .mov or .mkv; there must be no such file yet.
+        size: (width, height) of the pictures, even numbers.
+        fps: pictures a second, about; the times that ``write`` is given rule.
+
+    Raises:
+        OutputError: no such folder, the file is there already, or it cannot be written.
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: int) -> None:
+        self.path = path
+        self._size = size
+        self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
+        self._writer: LiveWriter | None = LiveWriter(path, fps, size)
+
+    def write(self, image: Image, seconds: float) -> None:
+        """Add a picture of the promised size, (height, width, 3), ``seconds`` after the first.
+
+        Raises:
+            OutputError: the disk is full or the folder is gone. The recording has ended then and its file is closed.
+        """
+        if image.shape != (self._size[1], self._size[0], 3):
+            raise ValueError(f"the recording is of {self._size}, not for a picture of shape {image.shape}")
+        if not self._writer:
+            raise ValueError("the recording has ended")
+        cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
+        try:
+            self._writer.write(self._planes, seconds)
+        except OutputError as problem:
+            self._end_after(problem)
+            raise
+
+    def close(self) -> None:
+        """Finish the file; may be called twice. Raises OutputError if that fails."""
+        writer, self._writer = self._writer, None
+        if writer:
+            writer.close()
+
+    def _end_after(self, problem: OutputError) -> None:
+        try:
+            self.close()
+        except OutputError as again:
+            problem.add_note(again.message)
+
+
+def recording_path(folder: Path) -> Path:
+    """A name for a new recording in a folder, made of the time; there is no such file yet."""
+    stamp = datetime.now().strftime("%Y-%m-%d %H-%M-%S")
+    for number in range(1, 1000):
+        path = folder / (f"Avatar {stamp}.mp4" if number == 1 else f"Avatar {stamp} ({number}).mp4")
+        if not path.exists():
+            return path
+    raise OutputError(f"There are too many recordings of {stamp} in {folder}.", "Wait a second.")

@@ -1,0 +1,40 @@
+"""The still card."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from avatar_app.pipeline.card import still_card
+from avatar_app.pipeline.state import SIZES
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_card_is_calm_and_has_its_line(size: tuple[int, int]) -> None:
+    card = still_card(size, "paused")
+    width, height = size
+    assert (card.shape, card.dtype) == ((height, width, 3), np.uint8)
+    assert np.abs(np.diff(card[:, : width // 8].astype(int), axis=1)).max() <= 4, "the ground is smooth"
+    line = card[round(height * 0.76) : round(height * 0.84)]
+    written = np.argwhere(line.min(axis=2) > 150)[:, 1]
+    assert written.min() > width * 0.3
+    assert written.max() < width * 0.7
+    assert len(written) > 300
+    assert abs(written.min() + written.max() - width) < width * 0.02, "in the middle"
+
+
+@pytest.mark.parametrize("reason", ["fault", "stale", "no-camera", "no-avatar", "uncalibrated", "", "anything"])
+def test_the_other_side_cannot_tell_why(reason: str) -> None:
+    assert (still_card((640, 480), reason) == still_card((640, 480), "paused")).all()
+
+
+def test_figure_is_symmetric() -> None:
+    card = still_card((640, 480), "paused")[:340].astype(int)
+    assert np.abs(card - card[:, ::-1]).mean() < 1
+
+
+def test_card_is_drawn_once_and_cannot_be_spoilt() -> None:
+    card = still_card((1280, 720), "paused")
+    assert still_card((1280, 720), "fault") is card
+    with pytest.raises(ValueError, match="read-only"):
+        card[0, 0] = 0
