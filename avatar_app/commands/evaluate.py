@@ -1,4 +1,5 @@
-"""``evaluate``: how well a model rebuilds clips it has not seen, each from one frame, beside the photo standing still.
+"""``evaluate``: how well a model rebuilds clips it has not seen, each from one frame, beside a piecewise warp of it and
+the photo standing still.
 
 As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of every later frame are the
 pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json FILE``; needs PyTorch for reading the data set.
@@ -13,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from avatar_app.bundle import open_bundle
-from avatar_app.commands.reconstruct import FIGURES, SIGNALS, Embedding, Evaluator, means, read_pairs
+from avatar_app.commands.reconstruct import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
 from avatar_app.faces import FaceDetector
@@ -70,15 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def show(report: dict[str, Any]) -> None:
-    """One line a clip, each figure as model / photo standing still."""
+    """One line a clip, each figure for each of ``WAYS``."""
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
-    print(f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / photo standing still")
-    print("clip".ljust(28) + "".join(name.rjust(20) for name in names))
+    print(
+        f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / piecewise warp / photo standing still"
+    )
+    print("clip".ljust(28) + "".join(name.rjust(26) for name in names))
     for row in rows:
-        cells = [f"{_number(row['figures'][name]['model'])} / {_number(row['figures'][name]['still'])}" for name in names]
+        cells = [" / ".join(_number(row["figures"][name][way]) for way in WAYS) for name in names]
         print(
-            row["clip"][:27].ljust(28) + ("".join(cell.rjust(20) for cell in cells) if "note" not in row else f"  left out: {row['note']}")
+            row["clip"][:27].ljust(28) + ("".join(cell.rjust(26) for cell in cells) if "note" not in row else f"  left out: {row['note']}")
         )
     for row in [*report.get("pairs", []), *([{"clip": "mean", "figures": report["pairs_mean"]}] if "pairs" in report else [])]:
         cells = [f"{name} {_number(value)}" for name, value in row["figures"].items()]

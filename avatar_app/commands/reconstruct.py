@@ -20,6 +20,7 @@ from avatar_app.pipeline.clip import fixed_box
 from avatar_app.pipeline.head import LIPS, angles, fit_rigid
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
+from avatar_app.training.piecewise import piecewise_affine
 from avatar_app.types import Array, Crop, Face, Image, KeyPoints
 
 FIGURES = {
@@ -28,8 +29,15 @@ FIGURES = {
     "ssim": "1 is equal",
     "akd": "mean distance of 88 landmarks, in pixels of a 256-pixel picture, where both pictures show a face",
     "mkr": "share of frames in which only one of the two pictures shows a face",
+    "mouth_l1": "l1 in a square around the truth's mouth",
+    "eyes_l1": "l1 in a box around the truth's eyes and brows",
     "aed": "distance of identity vectors of length 1",
 }
+
+WAYS = ("model", "warp", "still")
+"""What every figure is given for: the model, the photo warped piece by piece with the landmarks, the photo standing still."""
+
+MOUTH, EYES = tuple(range(48, 68)), (*range(17, 27), *range(36, 48))
 
 SIGNALS = {"yaw": "r", "pitch": "r", "mouth": "r"}
 """Correlations of the output's motion with the driver's."""
@@ -79,26 +87,29 @@ class Evaluator:
         self._limit = limit
 
     def reconstruct(self, entry: ClipEntry) -> dict[str, Any]:
-        """Rebuild a clip from its first usable frame; every figure as {"model", "still"}, None where it cannot be told."""
+        """Rebuild a clip from its first usable frame; every figure for each of ``WAYS``, None where it cannot be told."""
         frames = self._read(entry)
         faces, poses = self._look(frames)
         facts: dict[str, Any] = {"clip": entry.path.stem, "identity": entry.identity, "kind": entry.kind}
         start = first_usable(faces, poses)
         if start is None or start + 1 >= len(frames):
-            empty = {name: {"model": None, "still": None} for name in FIGURES}
+            empty = {name: dict.fromkeys(WAYS) for name in FIGURES}
             return facts | {"frames": 0, "figures": empty, "note": "no two frames with a face"}
         photo, photo_face, pose = frames[start], faces[start], poses[start]
         avatar = self._engine.encode(self._crop(photo, photo_face))
-        tracker = FaceTracker(self._detector)
-        model, still = [], []
+        tracker, warp_tracker = FaceTracker(self._detector), FaceTracker(self._detector)
+        rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
         for truth, face, seen in zip(frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True):
             pose = seen or pose  # without a face the last pose is held, as when animating
             assert pose is not None
             picture = self._engine.render(avatar, pose)
-            model.append(self._compare(picture, tracker.track(picture), truth, face))
-            still.append(self._compare(photo, photo_face, truth, face))
-        figures = {name: {"model": _mean([row[name] for row in model]), "still": _mean([row[name] for row in still])} for name in FIGURES}
-        return facts | {"frames": len(model), "source_frame": start, "figures": figures}
+            rows["model"].append(self._compare(picture, tracker.track(picture), truth, face))
+            rows["still"].append(self._compare(photo, photo_face, truth, face))
+            if photo_face and face:
+                moved = piecewise_affine(photo, photo_face.points, face.points)
+                rows["warp"].append(self._compare(moved, warp_tracker.track(moved), truth, face))
+        figures = {name: {way: _mean([row[name] for row in rows[way]]) for way in WAYS} for name in FIGURES}
+        return facts | {"frames": len(rows["model"]), "source_frame": start, "figures": figures}
 
     def animate(self, source: ClipEntry, driving: ClipEntry) -> dict[str, Any]:
         """Give the source's first usable frame the relative motion of another clip.
@@ -159,6 +170,8 @@ class Evaluator:
             "ssim": ssim(picture, truth),
             "akd": landmark_distance(face.points, truth_face.points) * 256 / self.size if face and truth_face else np.nan,
             "mkr": float(not both) if seen else np.nan,
+            "mouth_l1": _part_l1(picture, truth, truth_face, MOUTH),
+            "eyes_l1": _part_l1(picture, truth, truth_face, EYES),
             "aed": self._identity(picture, face, truth, truth_face),
         }
 
@@ -166,6 +179,19 @@ class Evaluator:
         if not (self._embedding and face and truth_face):
             return float("nan")
         return embedding_distance(self._embedding.vector(picture, face), self._embedding.vector(truth, truth_face))
+
+
+def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, ...]) -> float:
+    """L1 in the box around some landmarks of the truth, a quarter larger; NaN without a face."""
+    if face is None:
+        return float("nan")
+    points = face.points[list(part), :2]
+    low, high = points.min(0), points.max(0)
+    margin = 0.25 * (high - low).max()
+    left, top = np.maximum(low - margin, 0).astype(int)
+    right, bottom = np.ceil(high + margin).astype(int)
+    shown, wanted = picture[top:bottom, left:right], truth[top:bottom, left:right]
+    return l1(shown, wanted) if wanted.size else float("nan")
 
 
 def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]) -> int | None:

@@ -84,7 +84,7 @@ def test_clips_of_anything_with_a_model_of_key_points(tmp_path: Path) -> None:
     # Frames 0, 2 and 4 are the same picture, so the still photo is perfect and the random model is not.
     assert clip["figures"]["l1"]["still"] == 0 < clip["figures"]["l1"]["model"]
     assert clip["figures"]["ssim"]["still"] == 1 > clip["figures"]["ssim"]["model"]
-    assert clip["figures"]["akd"] == clip["figures"]["aed"] == {"model": None, "still": None}
+    assert clip["figures"]["akd"] == clip["figures"]["aed"] == {"model": None, "warp": None, "still": None}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""The simplest way to move a photo by landmarks, as a baseline: every triangle between landmarks is warped for itself."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy.spatial import Delaunay
+
+from avatar_app.types import Array, Image
+
+
+def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
+    """The photo (S, S, 3) with its landmarks (P, 2 or more) in pixels moved to ``driving``'s; the picture's edges stay in place."""
+    side = photo.shape[0] - 1
+    edge = np.array([[x, y] for x in (0, side / 2, side) for y in (0, side / 2, side) if (x, y) != (side / 2, side / 2)])
+    goal = np.concatenate([np.clip(driving[:, :2], 0.5, side - 0.5), edge])
+    origin = np.concatenate([source[:, :2], edge])
+    triangles = Delaunay(goal, qhull_options="QJ Qbb Qc")  # jitter parts landmarks that lie on one another, as on shut lids
+    rows, columns = np.mgrid[: side + 1, : side + 1]
+    pixels = np.stack([columns, rows], -1).reshape(-1, 2).astype(np.float64)
+    found = triangles.find_simplex(pixels, tol=1e-3)
+    inside = found >= 0
+    affine = triangles.transform[found]
+    first = np.einsum("nij,nj->ni", affine[:, :2], pixels - affine[:, 2])
+    weight = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
+    place = np.einsum("nk,nkd->nd", weight, origin[triangles.simplices[found]])
+    place = np.where(inside[:, None] & np.isfinite(place), place, pixels).astype(np.float32).reshape(side + 1, side + 1, 2)
+    return np.asarray(cv2.remap(photo, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
