@@ -48,7 +48,7 @@ class AnchoredObjective:
         self.config = config
         self.weights = build(AnchoredLosses, config.losses, "losses")
         if self.weights.landmarks and landmarks is None:
-            raise ConfigError("The landmark loss needs a landmark network.", "Give one with --landmarks FILE, or set losses.landmarks to 0.")
+            raise ConfigError("The landmark loss needs a landmark network.", "Give one with --landmarks FILE, or set the weight to 0.")
         self.reader = LandmarkReader(landmarks).to(device) if landmarks and self.weights.landmarks else None
         self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device)
         self.features = FeatureNetwork(features).to(device)
