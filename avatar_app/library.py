@@ -104,7 +104,8 @@ class Library:
                 bundled_entry(path, as_mapping(changed.get(path.name))) for path in photo_files(self.bundled) if path.name not in names
             ]
             found = sorted([*own, *(entry for entry in given if entry is not None)], key=natural)
-            keyed = _with_keys(found, as_mapping(index.get("keys")))
+            before = {entry.path.name: entry.key for entry in self._entries}
+            keyed = _with_keys(found, {**before, **as_mapping(index.get("keys"))})
             self._entries = tuple(sorted(keyed, key=lambda entry: entry.key or KEYS.stop))
             keys = {entry.path.name: entry.key for entry in keyed if entry.key is not None}
             if keys != index.get("keys") and self.folder.is_dir():

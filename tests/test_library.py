@@ -80,6 +80,7 @@ def test_same_picture_is_added_once(library: Library, tmp_path: Path) -> None:
     assert library.add(first.path) == first
     assert library.add(save(tmp_path / "copy of marco.png", picture(1))).name == "Marco"
     assert names(library) == ["Anna", "Marco", "One"]
+    assert library.add(picture(8), "Aaron").key == 4, "the others keep their keys"
 
 
 def test_same_picture_with_a_box_changes_the_box(library: Library) -> None:
@@ -224,7 +225,7 @@ def test_photos_put_into_the_folder_by_hand(library: Library) -> None:
     (library.folder / "notes.txt").write_text("no photo")
     assert len(library.entries()) == 2
     library.reload()
-    assert names(library) == ["Anna", "Broken", "By hand", "Marco"]
+    assert names(library) == ["Anna", "Marco", "Broken", "By hand"]
     assert library.add(picture(7)).name == "By hand"
     broken = library.find("broken.jpg")
     assert broken is not None

@@ -1,0 +1,57 @@
+"""Work that would make the window wait, done in a thread; its result comes back in the window's own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from avatar_app.errors import AvatarError
+
+T = TypeVar("T")
+
+
+class _Outbox(QObject):
+    """Carries results over. It belongs to the tasks, so that it outlives a window that is closed while they run."""
+
+    finished = Signal(object)
+
+
+class Background(QObject):
+    """One thread for one widget. Results that arrive after the widget is gone are dropped."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._outbox = _Outbox()
+        self._outbox.finished.connect(self._deliver)
+        self._threads = ThreadPoolExecutor(1, "photos")
+        self.destroyed.connect(partial(self._threads.shutdown, wait=False, cancel_futures=True))
+
+    def run(self, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]) -> None:
+        """Call ``work`` in the thread, then ``done`` with its result, or ``failed`` with the error a user can act on."""
+        self._threads.submit(_task, self._outbox, work, done, failed)
+
+    def stop(self) -> None:
+        """Drop what has not begun and wait for what has. Nothing can be run afterwards."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    @Slot(object)
+    def _deliver(self, outcome: Callable[[], object]) -> None:
+        outcome()
+
+
+def _task(outbox: _Outbox, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]) -> None:
+    try:
+        outcome: Callable[[], object] = partial(done, work())
+    except AvatarError as error:
+        outcome = partial(failed, error)
+    except Exception as error:  # a bug: it is raised where all bugs of the window are seen
+        outcome = partial(_raise, error)
+    outbox.finished.emit(outcome)
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,168 @@
+"""The dialog in which a user chooses the square of a photo."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPixmap
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from avatar_app.errors import AvatarError
+from avatar_app.face_geometry import crop_picture
+from avatar_app.faces import square_box
+from avatar_app.gui.background import Background
+from avatar_app.gui.crop_check import crop_warning, nearest
+from avatar_app.gui.crop_view import CropView
+from avatar_app.gui.pictures import to_qimage
+from avatar_app.gui.theme import restyle
+from avatar_app.library import middle_box
+from avatar_app.types import Box, Face, Image
+
+PREVIEW = 208
+
+
+class FindsFaces(Protocol):
+    """What the dialog needs of the face networks."""
+
+    def faces(self, image: Image) -> list[Face]:
+        """All faces, largest first. Raises AvatarError."""
+
+
+class CropEditor(QDialog):
+    """Fits the square to the face at the start unless the user has chosen one before. ``box()`` is the answer once accepted.
+
+    Args:
+        image: the upright photo.
+        box: the square chosen before; None: fit it.
+        faces: finds the faces, in the background.
+    """
+
+    def __init__(self, image: Image, box: Box | None, faces: FindsFaces, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._image = image
+        self._faces: list[Face] | None = None
+        self._fit_at_first = box is None
+        self._view = CropView(image, box or middle_box(image), self)
+        self._preview = QLabel(self)
+        self._preview.setFixedSize(PREVIEW, PREVIEW)
+        self._about = QLabel(self)
+        self._about.setWordWrap(True)
+        self._about.setMinimumHeight(4 * self.fontMetrics().lineSpacing())
+        self._about.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._help = QLabel(self)
+        self._help.setWordWrap(True)
+        self._help.setProperty("role", "muted")
+        self._fit = QPushButton(self)
+        self._fit.setEnabled(False)
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self._ok = self._buttons.addButton("", QDialogButtonBox.ButtonRole.AcceptRole)
+        restyle(self._ok, role="primary")
+        self._ok.setDefault(True)
+        self._arrange()
+        self._retranslate()
+        self._fit.clicked.connect(self.fit)
+        self._buttons.accepted.connect(self.accept)
+        self._buttons.rejected.connect(self.reject)
+        self._view.moved.connect(self._show)
+        self._view.setFocus()
+        self._show()
+        background = Background(self)
+        background.run(partial(faces.faces, image), self._found, self._failed)
+
+    def box(self) -> Box:
+        """The square, in pixels of the photo; it may reach a little beyond it."""
+        return self._view.box
+
+    def fit(self) -> None:
+        """Put the square around the face it is nearest to; if it is there already, around the next one."""
+        if not self._faces:
+            return
+        face = nearest(self._faces, self.box())
+        assert face is not None
+        place = next(number for number, other in enumerate(self._faces) if other is face)
+        if square_box(face) == self.box():
+            face = self._faces[(place + 1) % len(self._faces)]
+        self._view.set_box(square_box(face))
+
+    def _arrange(self) -> None:
+        column = QWidget(self)
+        column.setFixedWidth(PREVIEW)
+        side = QVBoxLayout(column)
+        side.setContentsMargins(0, 0, 0, 0)
+        side.setSpacing(12)
+        side.addWidget(self._preview)
+        side.addWidget(self._fit)
+        side.addWidget(self._about)
+        side.addStretch(1)
+        side.addWidget(self._help)
+        both = QHBoxLayout()
+        both.setSpacing(16)
+        both.addWidget(self._view, 1)
+        both.addWidget(column)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(14)
+        layout.addLayout(both, 1)
+        layout.addWidget(self._buttons)
+        self.setSizeGripEnabled(True)
+
+    def _found(self, faces: list[Face]) -> None:
+        self._faces = faces
+        self._view.set_faces(faces)
+        self._fit.setEnabled(bool(faces))
+        if faces and self._fit_at_first:
+            self._view.set_box(square_box(faces[0]))
+        self._fit_at_first = False
+        self._show()
+
+    def _failed(self, error: AvatarError) -> None:
+        self._about.setText(f"⚠ {error}")
+        restyle(self._about, role="problem")
+
+    def _show(self) -> None:
+        """The preview and what is to be said about the square."""
+        ratio = self.devicePixelRatioF()
+        picture = QPixmap.fromImage(to_qimage(crop_picture(self._image, self.box(), round(PREVIEW * ratio))))
+        self._preview.setPixmap(_rounded(picture, PREVIEW, ratio))
+        if self._faces is None:
+            self._about.setText(self.tr("Looking for the face..."))
+            return
+        warning = crop_warning(self._faces, self.box(), self._image)
+        several = self.tr("%n faces were found. Click another one, or press the button again.", "", len(self._faces))
+        good = several if len(self._faces) > 1 else self.tr("The face fits well.")
+        self._about.setText(f"⚠ {warning}" if warning else f"✓ {good}")
+        restyle(self._about, role="problem" if warning else "")
+
+    def _retranslate(self) -> None:
+        self._ok.setText(self.tr("Use this crop"))
+        self.setWindowTitle(self.windowTitle() or self.tr("Crop photo"))
+        self._fit.setText(self.tr("&Fit to face"))
+        self._preview.setAccessibleName(self.tr("Preview of the crop"))
+        self._view.setAccessibleName(self.tr("Photo with the square"))
+        self._help.setText(self.tr("Drag the square or its corners. Arrow keys move it, + and - resize it, with Shift finely."))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.LanguageChange:
+            self._retranslate()
+            self._show()
+        super().changeEvent(event)
+
+    def sizeHint(self) -> QSize:
+        return QSize(760, 560)
+
+
+def _rounded(picture: QPixmap, side: int, ratio: float) -> QPixmap:
+    """A square picture with round corners, for screens of any density."""
+    out = QPixmap(picture.size())
+    out.setDevicePixelRatio(ratio)
+    out.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(out)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    path = QPainterPath()
+    path.addRoundedRect(QRectF(0, 0, side, side), 16, 16)
+    painter.setClipPath(path)
+    painter.drawPixmap(QRectF(0, 0, side, side), picture, QRectF(picture.rect()))
+    painter.end()
+    return out

@@ -1,0 +1,96 @@
+"""What is dropped or pasted into the gallery becomes photos of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QRectF, Qt, QUrl
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import QWidget
+
+from avatar_app.errors import AvatarError, PortraitError
+from avatar_app.library import Entry, Library
+from avatar_app.portrait import read_portrait
+from avatar_app.types import Box, Image
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of photos that were to be added.
+
+    Attributes:
+        face: a face was found in the last one.
+    """
+
+    entries: list[Entry]
+    errors: list[AvatarError]
+    face: bool
+
+
+def local_files(mime: QMimeData) -> list[Path]:
+    """The files of this computer in a drop or in the clipboard, also where somebody copied a path as text."""
+    files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if files or mime.hasUrls() or mime.hasImage() or not mime.hasText():
+        return files
+    lines = [line.strip().strip("\"'") for line in mime.text().splitlines()[:100] if line.strip()]
+    paths = [Path(QUrl(line).toLocalFile() if line.startswith("file:") else line) for line in lines]
+    return paths if paths and all(len(str(path)) < 1000 and path.is_absolute() and path.exists() for path in paths) else []
+
+
+def add_all(works: Sequence[Callable[[], Entry]], find_box: Callable[[Image], Box | None]) -> Added:
+    """Add photos one after the other; one that fails does not keep the others out. Slow."""
+    entries: list[Entry] = []
+    errors: list[AvatarError] = []
+    for work in works:
+        try:
+            entries.append(work())
+        except AvatarError as error:
+            errors.append(error)
+    face = True
+    if entries and entries[-1].box is None and not errors:
+        face = find_box(read_portrait(entries[-1].path)) is not None
+    return Added(entries, errors, face)
+
+
+def add_image(library: Library, image: QImage, name: str) -> Entry:
+    """Add a picture from the clipboard. Slow. Raises PortraitError."""
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if image.isNull() or not image.save(buffer, "PNG", 80):  # type: ignore[call-overload]
+        raise PortraitError("The picture in the clipboard cannot be read.", "Save it as a file, then add the file.")
+    return library.add_bytes(bytes(data.data()), name)
+
+
+class DropCover(QWidget):
+    """Lies over the gallery while photos are dragged across it, and says what dropping them will do."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._parent = parent
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def cover(self) -> None:
+        """Show it over the whole parent."""
+        self.setGeometry(self._parent.rect())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette = QGuiApplication.palette()
+        ground, accent = QColor(palette.color(QPalette.ColorRole.Window)), palette.color(QPalette.ColorRole.Highlight)
+        ground.setAlpha(228)
+        painter.fillRect(self.rect(), ground)
+        frame = QRectF(self.rect()).adjusted(6, 6, -6, -6)
+        painter.setPen(QPen(accent, 2, Qt.PenStyle.DashLine))
+        painter.drawRoundedRect(frame, 14, 14)
+        font = self.font()
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+        painter.drawText(frame, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.tr("Drop photos to add them"))

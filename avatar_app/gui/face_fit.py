@@ -1,0 +1,36 @@
+"""The face networks for the window: opened when first needed, one call at a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from avatar_app.errors import AvatarError
+from avatar_app.faces import FaceDetector, square_box
+from avatar_app.types import Box, Face, Image
+
+log = logging.getLogger(__name__)
+
+
+class FaceFit:
+    """Finds faces in photos. Slow: call it from a background thread. May be used from several."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._detector: FaceDetector | None = None
+
+    def faces(self, image: Image) -> list[Face]:
+        """All faces, largest first. Raises AvatarError where the networks cannot be opened."""
+        with self._lock:
+            if self._detector is None:
+                self._detector = FaceDetector.open()
+            return self._detector.find(image)
+
+    def box(self, image: Image) -> Box | None:
+        """The square around the largest face; None where there is none or the networks cannot be opened."""
+        try:
+            faces = self.faces(image)
+        except AvatarError as error:
+            log.warning("%s", error)
+            return None
+        return square_box(faces[0]) if faces else None
