@@ -1,0 +1,351 @@
+"""Everything that can be set, in sections. It writes ``Controls`` and shows what they are; it never waits for a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QCheckBox, QColorDialog, QFileDialog, QInputDialog, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.icons import icon
+from avatar_app.gui.live import Live
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.texts import output_name
+from avatar_app.gui.widgets import Choice, Section, Slider, label, row
+from avatar_app.pipeline.smooth import STRENGTHS
+from avatar_app.pipeline.state import OUTPUTS, SIZES, Controls
+
+RATES = (15, 20, 25, 30, 60)
+ELSEWHERE = "elsewhere"
+"""Value of the entries that ask for a file, an address or a colour instead of being one."""
+
+
+def small_button(name: str, text: str) -> QToolButton:
+    """A button that is only an icon."""
+    made = QToolButton()
+    made.setIcon(icon(name))
+    made.setToolTip(text)
+    made.setAccessibleName(text)
+    return made
+
+
+class SourceChooser(QWidget):
+    """The camera: a named list, a button to look again, and a file or an address instead."""
+
+    def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live, self._devices = live, devices
+        self.choice = Choice(self.tr("Camera"))
+        self.refresh = small_button("refresh", self.tr("Look for cameras again"))
+        self.note = label("", "muted", wrap=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addLayout(row(self.choice, self.refresh))
+        column.addWidget(self.note)
+        self.choice.activated.connect(self._chosen)
+        self.refresh.clicked.connect(self._look_again)
+        devices.changed.connect(self.show_now)
+        self.show_now()
+
+    def show_now(self) -> None:
+        """Fill the list from what was found and what is chosen."""
+        found, source = self._devices.found, self._live.controls.source
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        self.choice.add(self.tr("First camera"), "")
+        for name in found.cameras if found else ():
+            self.choice.add(name, name)
+        if source and self.choice.row_of(source) < 0:
+            self.choice.add(_short(source), source)
+        self.choice.insertSeparator(self.choice.count())
+        self.choice.add(self.tr("Video file..."), f"{ELSEWHERE} file")
+        self.choice.add(self.tr("Address (URL)..."), f"{ELSEWHERE} address")
+        self.choice.blockSignals(False)
+        self.choice.show_value(source)
+        self.refresh.setEnabled(not self._devices.busy)
+        if found is None:
+            self.note.setText(self.tr("Looking for cameras..."))
+        elif not found.cameras:
+            self.note.setText(self.tr("No camera was found. Connect one and look again, or use a file."))
+        self.note.setVisible(found is None or not found.cameras)
+
+    def _look_again(self) -> None:
+        self._devices.refresh()
+        self.refresh.setEnabled(False)
+        self._live.retry("camera")
+
+    def _chosen(self) -> None:
+        value = self.choice.currentData()
+        if value == f"{ELSEWHERE} file":
+            value, _ = QFileDialog.getOpenFileName(self, self.tr("A video instead of the camera"))
+        elif value == f"{ELSEWHERE} address":
+            value, done = QInputDialog.getText(
+                self, self.tr("Camera in the network"), self.tr("Address, such as http://192.168.1.20:8080/video:")
+            )
+            value = value.strip() if done else ""
+        elif value is None:
+            value = self._live.controls.source
+        if value or self.choice.currentData() == "":
+            self._live.change(source=value)
+        self.show_now()
+
+
+class OutputChooser(QWidget):
+    """Where the picture goes. What cannot be used here is listed with the reason."""
+
+    def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live, self._devices = live, devices
+        self.choice = Choice(self.tr("Output"))
+        self.refresh = small_button("refresh", self.tr("Look for virtual cameras again"))
+        self.device = Choice(self.tr("Virtual camera"))
+        self.note = label("", "problem", wrap=True)
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addLayout(row(self.choice, self.refresh))
+        column.addWidget(self.device)
+        column.addWidget(self.note)
+        self.choice.activated.connect(self._chosen)
+        self.device.activated.connect(self._device_chosen)
+        self.refresh.clicked.connect(self._look_again)
+        devices.changed.connect(self.show_now)
+        self.show_now()
+
+    def show_now(self) -> None:
+        """Fill the lists from what was found and what is chosen."""
+        found, controls = self._devices.found or Found(), self._live.controls
+        problems = {"virtual-camera": found.virtual_problem, "pipewire": found.pipewire_problem}
+        self.choice.clear()
+        for output in OUTPUTS:
+            self.choice.add(output_name(output), output, problems.get(output, ""))
+        self.choice.show_value(controls.output)
+        self.device.clear()
+        self.device.add(self.tr("First virtual camera"), "")
+        for outlet in found.virtual_cameras:
+            self.device.add(outlet.text, outlet.value, outlet.problem)
+        if self.device.row_of(controls.output_device) < 0:
+            self.device.add(controls.output_device, controls.output_device)
+        self.device.show_value(controls.output_device)
+        self.device.setVisible(controls.output == "virtual-camera")
+        self.refresh.setEnabled(not self._devices.busy)
+        reasons = [f"{output_name(output)}: {problem}" for output, problem in problems.items() if problem]
+        self.note.setText("\n\n".join(reasons))
+        self.note.setVisible(bool(reasons))
+
+    def _look_again(self) -> None:
+        self._devices.refresh()
+        self.refresh.setEnabled(False)
+        self._live.retry("output")
+
+    def _chosen(self) -> None:
+        self._live.change(output=self.choice.currentData())
+        self.show_now()
+
+    def _device_chosen(self) -> None:
+        self._live.change(output_device=self.device.currentData())
+
+
+class BackgroundChooser(QWidget):
+    """What is behind the square picture."""
+
+    def __init__(self, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live = live
+        self.choice = Choice(self.tr("Background"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.choice)
+        self.choice.activated.connect(self._chosen)
+        self.show_now()
+
+    def show_now(self) -> None:
+        background = self._live.controls.background
+        self.choice.clear()
+        self.choice.add(self.tr("Blurred picture"), "blur")
+        for text, colour in ((self.tr("Dark grey"), "#202830"), (self.tr("Light grey"), "#d8dce2"), (self.tr("Green"), "#00b140")):
+            self.choice.add(text, colour)
+        if self.choice.row_of(background) < 0:
+            self.choice.add(background if background.startswith("#") else Path(background).name, background)
+        self.choice.insertSeparator(self.choice.count())
+        self.choice.add(self.tr("Another colour..."), f"{ELSEWHERE} colour")
+        self.choice.add(self.tr("Picture..."), f"{ELSEWHERE} picture")
+        self.choice.show_value(background)
+
+    def _chosen(self) -> None:
+        value = self.choice.currentData()
+        if value == f"{ELSEWHERE} colour":
+            colour = QColorDialog.getColor(QColor("#203040"), self, self.tr("Background"))
+            value = colour.name() if colour.isValid() else ""
+        elif value == f"{ELSEWHERE} picture":
+            value, _ = QFileDialog.getOpenFileName(
+                self, self.tr("Picture for the background"), "", self.tr("Pictures (*.jpg *.jpeg *.png *.webp *.bmp)")
+            )
+        if value:
+            self._live.change(background=value)
+        self.show_now()
+
+
+class ControlsPanel(QScrollArea):
+    """All sections under each other. ``show_controls`` brings them up to date; ``preferences`` has what concerns this screen alone."""
+
+    def __init__(self, live: Live, devices: DeviceLists, preferences: Preferences, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live, self._preferences, self._devices = live, preferences, devices
+        self._shown: Controls | None = None
+        self.source = SourceChooser(live, devices)
+        self.output = OutputChooser(live, devices)
+        self.background = BackgroundChooser(live)
+        self.size_choice = self._choice(self.tr("Size"), "size", [(f"{width} x {height}", (width, height)) for width, height in SIZES])
+        self.fps = self._choice(self.tr("Pictures a second"), "fps", [(self.tr("{0} a second").format(rate), rate) for rate in RATES])
+        self.model = self._choice(self.tr("Model"), "model", [])
+        self.device = self._choice(self.tr("Computed by"), "device", [])
+        smoothings = {"off": self.tr("Off"), "light": self.tr("Light"), "strong": self.tr("Strong")}
+        self.smoothing = self._choice(self.tr("Smoothing"), "smoothing", [(smoothings.get(name, name), name) for name in STRENGTHS])
+        self.sliders = {
+            "head": Slider(self.tr("Head"), 0, 1.5, 1),
+            "expression": Slider(self.tr("Expression"), 0, 1.5, 1),
+            "zoom": Slider(self.tr("Zoom"), 0.5, 2, 1),
+            "pan_x": Slider(self.tr("Left and right"), -1, 1, 0, "{:+.0%}"),
+            "pan_y": Slider(self.tr("Up and down"), -1, 1, 0, "{:+.0%}"),
+        }
+        for name, slider in self.sliders.items():
+            slider.moved.connect(lambda value, name=name: live.change(**{name: value}))
+        self.switches = {
+            "mirror_input": self._switch("mirror_input", self.tr("Mirror the camera")),
+            "mirror_output": self._switch("mirror_output", self.tr("Mirror what the call gets")),
+            "label": self._switch("label", self.tr('Write "AI avatar" on the picture')),
+            "follow": self._switch("follow", self.tr("Follow my face")),
+            "relative": self._switch("relative", self.tr("Relative motion"), self.tr("Off: the avatar takes over your pose as it is.")),
+            "adapt_scale": self._switch("adapt_scale", self.tr("Adapt to the size of the photo's face")),
+        }
+        self.mirror_preview = QCheckBox(self.tr("Mirror my preview"))
+        self.mirror_preview.clicked.connect(lambda on: preferences.change(mirror_preview=on))
+        self.model_note = label("", "muted", wrap=True)
+        self._build()
+        devices.changed.connect(self._list_models)
+        preferences.changed.connect(self.show_preferences)
+        self._list_models()
+        self.show_preferences()
+        self.show_controls()
+
+    def _build(self) -> None:
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        inside = QWidget()
+        inside.setProperty("role", "scrolled")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.setSpacing(2)
+        reset = QToolButton()
+        reset.setText(self.tr("Reset"))
+        reset.clicked.connect(lambda: self._live.change(zoom=1.0, pan_x=0.0, pan_y=0.0))
+        camera = Section(self.tr("Camera"))
+        camera.add(self.source, self.switches["mirror_input"], self.mirror_preview)
+        output = Section(self.tr("Output"))
+        output.add(self.output, self._named(self.size_choice), self._named(self.fps))
+        picture = Section(self.tr("Picture"))
+        picture.add(self._named(self.background.choice, self.background), self.switches["mirror_output"], self.switches["label"])
+        motion = Section(self.tr("Motion"))
+        motion.add(self.sliders["head"], self.sliders["expression"], self._named(self.smoothing))
+        motion.add(self.switches["relative"], self.switches["adapt_scale"])
+        view = Section(self.tr("Framing"), is_open=False)
+        view.add(self.switches["follow"], self.sliders["zoom"], self.sliders["pan_x"], self.sliders["pan_y"], reset)
+        model = Section(self.tr("Model"), is_open=False)
+        model.add(self._named(self.model), self._named(self.device), self.model_note)
+        self.sections = {"camera": camera, "output": output, "picture": picture, "motion": motion, "view": view, "model": model}
+        for section in self.sections.values():
+            column.addWidget(section)
+        column.addStretch(1)
+        self.setWidget(inside)
+
+    def reveal(self, section: str) -> None:
+        """Open a section and put the focus on its first choice."""
+        first = {"camera": self.source.choice, "output": self.output.choice, "model": self.model}
+        self.sections[section].heading.setChecked(True)
+        self.ensureWidgetVisible(self.sections[section])
+        first.get(section, self.sections[section].heading).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def show_controls(self) -> None:
+        """Show the controls as they are: keys and other programs change them too."""
+        controls = self._live.controls
+        if controls == self._shown:
+            return
+        before, self._shown = self._shown, controls
+        for name, switch in self.switches.items():
+            switch.setChecked(getattr(controls, name))
+        for name, slider in self.sliders.items():
+            slider.show_value(getattr(controls, name))
+        for name, choice in (("size", self.size_choice), ("fps", self.fps), ("smoothing", self.smoothing)):
+            value = getattr(controls, name)
+            if choice.row_of(value) < 0:
+                choice.add(str(value), value)
+            choice.show_value(value)
+        if before is None or controls.source != before.source:
+            self.source.show_now()
+        if before is None or (controls.output, controls.output_device) != (before.output, before.output_device):
+            self.output.show_now()
+        if before is None or controls.background != before.background:
+            self.background.show_now()
+        if before is None or (controls.model, controls.device) != (before.model, before.device):
+            self._list_models()
+
+    def draw_icons(self) -> None:
+        """Draw them in the colours of the theme."""
+        for section in self.sections.values():
+            section.draw_icons()
+        for button in (self.source.refresh, self.output.refresh):
+            button.setIcon(icon("refresh"))
+
+    def show_preferences(self) -> None:
+        self.mirror_preview.setChecked(self._preferences.now.mirror_preview)
+
+    def _list_models(self) -> None:
+        found, controls = self._devices.found or Found(cuda_problem=""), self._live.controls
+        self.model.clear()
+        for outlet in found.models:
+            self.model.add(outlet.text, outlet.value, outlet.problem)
+        if self.model.row_of(controls.model) < 0:
+            self.model.add(controls.model, controls.model)
+        self.model.show_value(controls.model)
+        self.device.clear()
+        problem = found.cuda_problem
+        self.device.add(self.tr("Best available"), "auto")
+        self.device.add(self.tr("Processor"), "cpu")
+        self.device.add(self.tr("Graphics card (CUDA)"), "cuda", problem or "")
+        if self.device.row_of(controls.device) < 0:
+            self.device.add(controls.device, controls.device)
+        self.device.show_value(controls.device)
+        self.model_note.setText(self.tr("No graphics card: {0}.").format(problem) if problem else "")
+        self.model_note.setVisible(bool(problem))
+
+    def _choice(self, name: str, control: str, entries: list[tuple[str, object]]) -> Choice:
+        made = Choice(name)
+        for text, value in entries:
+            made.add(text, value)
+        made.activated.connect(lambda: self._live.change(**{control: made.currentData()}))
+        return made
+
+    def _switch(self, control: str, text: str, tip: str = "") -> QCheckBox:
+        made = QCheckBox(text)
+        made.setToolTip(tip)
+        made.clicked.connect(lambda on: self._live.change(**{control: on}))
+        return made
+
+    def _named(self, choice: Choice, whole: QWidget | None = None) -> QWidget:
+        """A choice with its name before it."""
+        made = QWidget()
+        line = row(label(choice.accessibleName()), whole or choice, stretch=1)
+        line.setContentsMargins(0, 0, 0, 0)
+        made.setLayout(line)
+        return made
+
+
+def _short(source: str) -> str:
+    """A path's last part; other texts as they are."""
+    return Path(source).name if "://" not in source and Path(source).name else source

@@ -1,0 +1,145 @@
+"""Looks for cameras, virtual cameras and models in a thread of its own: some drivers take seconds to answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal
+
+from avatar_app.errors import AvatarError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A place that the picture can be sent to.
+
+    Attributes:
+        value, text: as the controls name it, and for people.
+        problem: why it cannot be used, with what to do; empty if it can.
+    """
+
+    value: str
+    text: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is on this computer.
+
+    Attributes:
+        cameras: names.
+        virtual_cameras: the devices; ``virtual_problem`` says why there are none.
+        pipewire_problem: why there can be no PipeWire camera; empty if there can.
+        models: names; those that cannot be used say why.
+        cuda_problem: why the graphics card cannot be used; None where it can.
+    """
+
+    cameras: tuple[str, ...] = ()
+    virtual_cameras: tuple[Outlet, ...] = ()
+    virtual_problem: str = ""
+    pipewire_problem: str = ""
+    models: tuple[Outlet, ...] = ()
+    cuda_problem: str | None = None
+
+
+def look() -> Found:
+    """Look at everything. Slow; belongs into another thread than the window's."""
+    from avatar_app.engines.open import cuda_problem
+    from avatar_app.pipeline.camera_list import list_cameras
+
+    outlets, virtual_problem = _virtual_cameras()
+    return Found(
+        cameras=tuple(camera.name for camera in list_cameras()),
+        virtual_cameras=outlets,
+        virtual_problem=virtual_problem,
+        pipewire_problem=_pipewire_problem(),
+        models=_models(),
+        cuda_problem=cuda_problem(),
+    )
+
+
+def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
+    from avatar_app.pipeline.output import list_virtual_cameras
+    from avatar_app.pipeline.virtual_cameras import require_virtual_camera
+
+    outlets = []
+    for camera in list_virtual_cameras():
+        problem = "" if camera.writable else "You may not write to it: run `sudo usermod -aG video $USER`, then log in again."
+        outlets.append(Outlet(camera.path, camera.name if camera.name == camera.path else f"{camera.name} ({camera.path})", problem))
+    if any(not outlet.problem for outlet in outlets):
+        return tuple(outlets), ""
+    try:
+        require_virtual_camera("")
+    except AvatarError as error:
+        return tuple(outlets), str(error)
+    return tuple(outlets), ""
+
+
+def _pipewire_problem() -> str:
+    from avatar_app.pipeline.output import require_pipewire
+
+    try:
+        require_pipewire()
+    except AvatarError as error:
+        return str(error)
+    return ""
+
+
+def _models() -> tuple[Outlet, ...]:
+    from avatar_app.bundle import list_bundles
+
+    try:
+        return tuple(Outlet(bundle.name, bundle.name) for bundle in list_bundles() if bundle.kind != "faces")
+    except AvatarError as error:
+        return (Outlet("lite", "lite", str(error)),)
+
+
+class DeviceLists(QObject):
+    """Keeps what was found last; ``changed`` tells when there is something newer."""
+
+    changed = Signal()
+    _arrived = Signal(object)
+
+    def __init__(self, look: Callable[[], Found] = look, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.found: Found | None = None
+        self._look = look
+        self._thread: threading.Thread | None = None
+        self._arrived.connect(self._take)
+
+    @property
+    def busy(self) -> bool:
+        return self._thread is not None
+
+    def refresh(self) -> None:
+        """Look again; returns at once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="device lists", daemon=True)
+            self._thread.start()
+
+    def stop(self, seconds: float = 0.2) -> None:
+        """A driver that hangs is left behind: the thread ends with the app."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _work(self) -> None:
+        try:
+            found = self._look()
+        except Exception:
+            log.exception("the devices could not be listed")
+            found = Found()
+        try:
+            self._arrived.emit(found)
+        except RuntimeError:  # the window is gone
+            log.debug("nobody waits for the device lists any more")
+
+    def _take(self, found: Found) -> None:
+        self._thread = None
+        self.found = found
+        self.changed.emit()

@@ -1,0 +1,65 @@
+"""The table of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from avatar_app.gui.shortcuts import ACTIONS, action_text, key_text
+from avatar_app.gui.widgets import label
+from avatar_app.hotkeys import DEFAULT_HOTKEYS
+
+
+class KeysDialog(QDialog):
+    """Keys of the window, and those that work everywhere.
+
+    Args:
+        chosen: ``settings.keys``. hotkeys: ``settings.hotkeys``.
+    """
+
+    def __init__(self, chosen: Mapping[str, str], hotkeys: Mapping[str, str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Keys"))
+        self.resize(460, 560)
+        everywhere = {
+            "recalibrate": self.tr("Calibrate, from anywhere"),
+            "pause": self.tr("Pause, from anywhere"),
+            "next": self.tr("Next avatar, from anywhere"),
+            "previous": self.tr("Previous avatar, from anywhere"),
+        }
+        rows = [(text, hotkeys.get(name, DEFAULT_HOTKEYS[name])) for name, text in everywhere.items()]
+        rows += [(action_text(name), key_text(name, chosen)) for name in ACTIONS]
+        rows = [entry for entry in rows if entry[1]]
+        self.table = QTableWidget(len(rows), 2)
+        self.table.setHorizontalHeaderLabels([self.tr("What it does"), self.tr("Key")])
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.verticalHeader().hide()
+        self.table.setShowGrid(False)
+        self.table.setAlternatingRowColors(True)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        for number, texts in enumerate(rows):
+            for column, text in enumerate(texts):
+                self.table.setItem(number, column, QTableWidgetItem(text))
+        note = label(
+            self.tr("They can be changed in Preferences. Keys that work everywhere need a desktop that allows them."), "muted", wrap=True
+        )
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.addWidget(self.table, 1)
+        column.addWidget(note)
+        column.addWidget(buttons)

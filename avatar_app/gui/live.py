@@ -1,0 +1,126 @@
+"""The session as the window sees it: at once, while the real one is still being imported in the background."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from avatar_app.errors import OutputError
+from avatar_app.pipeline.state import Controls, Notice, Seen, Status
+from avatar_app.types import Image, Picture
+
+log = logging.getLogger(__name__)
+
+
+class Live(Protocol):
+    """What the window uses of ``pipeline.session.Session``. Nothing here waits, except ``stop``."""
+
+    @property
+    def controls(self) -> Controls: ...
+
+    def change(self, **changes: Any) -> Controls: ...
+
+    def recalibrate(self) -> None: ...
+
+    def retry(self, about: str) -> None: ...
+
+    def status(self) -> Status: ...
+
+    def seen(self) -> Seen | None: ...
+
+    def shown(self) -> Picture | None: ...
+
+    def portrait(self) -> Image | None: ...
+
+    def snapshot(self, path: Path) -> None: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> list[str]: ...
+
+
+class LateSession:
+    """Stands before a session until it is there. Importing and wiring one takes most of a second, which the first paint must not wait for.
+
+    Args:
+        make: builds the session; runs in a thread of its own. It gets the controls as they are by then.
+    """
+
+    def __init__(self, controls: Controls, make: Callable[[Controls], Live]) -> None:
+        self._lock = threading.Lock()
+        self._controls = controls
+        self._make = make
+        self._live: Live | None = None
+        self._failure: Exception | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._build, name="session start", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _build(self) -> None:
+        try:
+            live = self._make(self._controls)
+        except Exception as error:
+            log.exception("the session could not be built")
+            self._failure = error
+            return
+        with self._lock:
+            if self._stopped:
+                return
+            live.change(**{entry.name: getattr(self._controls, entry.name) for entry in dataclasses.fields(Controls)})
+            live.start()
+            self._live = live
+
+    @property
+    def controls(self) -> Controls:
+        return self._live.controls if self._live else self._controls
+
+    def change(self, **changes: Any) -> Controls:
+        with self._lock:
+            if self._live:
+                return self._live.change(**changes)
+            self._controls = dataclasses.replace(self._controls, **changes)
+            return self._controls
+
+    def recalibrate(self) -> None:
+        if self._live:
+            self._live.recalibrate()
+
+    def retry(self, about: str) -> None:
+        if self._live:
+            self._live.retry(about)
+
+    def status(self) -> Status:
+        if self._live:
+            return self._live.status()
+        if self._failure:
+            text = f"{type(self._failure).__name__}: {self._failure}".rstrip(": .")
+            return Status(
+                reason="fault",
+                notices=(Notice("engine", "error", f"The session cannot start: {text}.", "The log has the details.", ("doctor",)),),
+            )
+        return Status()
+
+    def seen(self) -> Seen | None:
+        return self._live.seen() if self._live else None
+
+    def shown(self) -> Picture | None:
+        return self._live.shown() if self._live else None
+
+    def portrait(self) -> Image | None:
+        return self._live.portrait() if self._live else None
+
+    def snapshot(self, path: Path) -> None:
+        if self._live is None:
+            raise OutputError("There is no picture to keep yet.", "Wait until the output shows one.")
+        self._live.snapshot(path)
+
+    def stop(self) -> list[str]:
+        with self._lock:
+            self._stopped = True
+        return self._live.stop() if self._live else []

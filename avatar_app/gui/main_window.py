@@ -1,0 +1,371 @@
+"""The window: gallery, camera and output, calibration, controls; it polls the session and shows how things are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
+
+from avatar_app.gui.calibration_panel import CalibrationPanel
+from avatar_app.gui.controls_panel import ControlsPanel
+from avatar_app.gui.device_lists import DeviceLists
+from avatar_app.gui.gallery import Gallery
+from avatar_app.gui.icons import app_icon, icon
+from avatar_app.gui.live import Live
+from avatar_app.gui.notices import NoticeBar
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.preview import CameraView, OutputView, Shown
+from avatar_app.gui.previews import PreviewFrame, PreviewPair
+from avatar_app.gui.shortcuts import Shortcuts, key_text
+from avatar_app.gui.status_line import StatusLine
+from avatar_app.gui.texts import reason_text, short_reason
+from avatar_app.gui.theme import current
+from avatar_app.gui.widgets import card, label
+from avatar_app.gui.window_actions import WindowActions
+from avatar_app.library import Entry, Library
+from avatar_app.pipeline.state import Notice, Status
+from avatar_app.settings import from_controls
+
+PICTURE_MS, STATUS_MS = 16, 250
+FLASH_STEP = 0.05
+NARROW = 1120
+"""Below this width the settings panel starts hidden: pictures matter more."""
+STATE_VERSION = b"1"
+MENUS = {
+    "&Avatar": ("add-photo", "reload-avatars", "", "previous-avatar", "next-avatar", "random-avatar", "", "preferences", "quit"),
+    "&Call": ("calibrate", "find-best", "pause", "", "mirror-output", "record", "snapshot", "", "pass-through"),
+    "&View": ("ghost", "landmarks", "help-box", "statistics", "mirror-preview", "", "reset-view", "", "show-panel"),
+    "&Help": ("guide", "keys", "doctor"),
+}
+
+
+class MainWindow(QMainWindow):
+    """What people see. Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``.
+
+    ``ended`` tells that the window is closed for good.
+    """
+
+    ended = Signal()
+    settings_asked = Signal()
+    refreshed = Signal()
+
+    def __init__(self, live: Live, library: Library, preferences: Preferences, devices: DeviceLists) -> None:
+        super().__init__()
+        self.live, self.library, self.preferences, self.devices = live, library, preferences, devices
+        self.status = Status()
+        self.hide_on_close = False
+        self._flash = 0.0
+        self.setWindowTitle(self.tr("Avatar"))
+        self.setWindowIcon(app_icon())
+        self.setMinimumSize(720, 520)
+        self.gallery = Gallery(library)
+        self.notices = NoticeBar()
+        self.camera, self.output = CameraView(), OutputView()
+        self.panel = ControlsPanel(live, devices, preferences)
+        self.calibration = CalibrationPanel()
+        self.line = StatusLine()
+        self.setStatusBar(self.line)
+        self.buttons: dict[str, QPushButton] = {}
+        self._build()
+        self.actions_ = WindowActions(self)
+        self.shortcuts = Shortcuts(self, self.actions_.do, preferences.now.keys)
+        self.menus: list[QMenu] = []
+        self._build_menus()
+        self._connect()
+        self._restore()
+        self.apply_preferences()
+        self.refresh()
+
+    def _build(self) -> None:
+        camera = PreviewFrame(self.camera, self.tr("You"), self.tr("Your camera, on this screen alone"))
+        output = PreviewFrame(self.output, self.tr("What the call gets"), self.tr("Exactly what is sent"))
+        self.pair = PreviewPair(camera, output)
+        stage = QWidget()
+        column = QVBoxLayout(stage)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        column.addWidget(self.pair, 1)
+        column.addLayout(self._button_bar())
+        column.addWidget(self.calibration)
+        left = card()
+        left.setMinimumWidth(150)
+        inside = QVBoxLayout(left)
+        inside.setContentsMargins(8, 10, 8, 8)
+        self.gallery_title = label(self.tr("Avatars"), "heading")
+        inside.addWidget(self.gallery_title)
+        inside.addWidget(self.gallery, 1)
+        self.add_button = self._button("add-photo", self.tr("Add a photo"), "gallery")
+        inside.addWidget(self.add_button)
+        self.side = card()
+        self.side.setMinimumWidth(250)
+        around = QVBoxLayout(self.side)
+        around.setContentsMargins(2, 2, 2, 2)
+        around.addWidget(self.panel)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        for number, piece in enumerate((left, stage, self.side)):
+            self.splitter.addWidget(piece)
+            self.splitter.setCollapsible(number, False)
+            self.splitter.setStretchFactor(number, 1 if number == 1 else 0)
+        self.splitter.setHandleWidth(12)
+        self.splitter.setSizes([190, 760, 300])
+        central = QWidget()
+        outer = QVBoxLayout(central)
+        outer.setContentsMargins(12, 8, 12, 4)
+        outer.setSpacing(8)
+        outer.addWidget(self.notices)
+        outer.addWidget(self.splitter, 1)
+        self.setCentralWidget(central)
+
+    def _button_bar(self) -> QHBoxLayout:
+        bar = QHBoxLayout()
+        bar.setSpacing(7)
+        bar.addWidget(self._button("pause", self.tr("Pause"), "pause", checkable=True))
+        bar.addWidget(self._button("record", self.tr("Record"), "record", checkable=True))
+        bar.addWidget(self._button("snapshot", self.tr("Snapshot"), "snapshot"))
+        bar.addStretch(1)
+        bar.addWidget(self._button("show-panel", self.tr("Settings"), "sliders", checkable=True))
+        return bar
+
+    def _button(self, action: str, text: str, sign: str, checkable: bool = False) -> QPushButton:
+        made = QPushButton(text)
+        made.setCheckable(checkable)
+        made.setProperty("sign", sign)
+        made.clicked.connect(lambda: self.actions_.do(action))
+        self.buttons[action] = made
+        return made
+
+    def _build_menus(self) -> None:
+        bar = self.menuBar()
+        bar.clear()
+        texts = {"&Avatar": self.tr("&Avatar"), "&Call": self.tr("&Call"), "&View": self.tr("&View"), "&Help": self.tr("&Help")}
+        self.menus = []
+        for title, names in MENUS.items():
+            menu = bar.addMenu(texts[title])
+            self.menus.append(menu)
+            for name in names:
+                if name:
+                    menu.addAction(self.shortcuts.actions[name])
+                else:
+                    menu.addSeparator()
+
+    def _connect(self) -> None:
+        self.gallery.chosen.connect(self._use)
+        self.gallery.problem.connect(lambda message, hint: self.notices.tell(Notice("gallery", "warning", message, hint)))
+        self.calibration.asked.connect(self.actions_.do)
+        self.notices.acted.connect(self.actions_.heed_notice)
+        self.preferences.changed.connect(self.apply_preferences)
+        self._pictures = QTimer(self, interval=PICTURE_MS, timeout=self.poll_pictures)
+        self._pictures.start()
+        self._statuses = QTimer(self, interval=STATUS_MS, timeout=self.refresh)
+        self._statuses.start()
+
+    # What is polled.
+
+    def poll_pictures(self) -> None:
+        """Show the newest pictures. Those that came while the window was busy are never seen."""
+        if not self.isVisible() or self.isMinimized():
+            return
+        self.camera.show_seen(self.live.seen())
+        self.output.show_picture(self.live.shown(), self.status.shows == "self")
+        self.pair.follow_pictures()
+        if self._flash > 0:
+            self._flash = max(0.0, self._flash - FLASH_STEP)
+            self.camera.flash = self._flash
+            self.camera.update()
+
+    def refresh(self) -> None:
+        """Show how things are."""
+        status, controls = self.live.status(), self.live.controls
+        if status.found > self.status.found:
+            self._flash = 1.0
+        self.status = status
+        self.notices.show_notices(status.notices)
+        self.calibration.find_best.setChecked(controls.seeking)
+        self.calibration.show_status(status)
+        self.line.show_status(status)
+        self.panel.show_controls()
+        self.camera.statistics = status.statistics
+        portrait = self.live.portrait()
+        self.camera.show_portrait(portrait)
+        self.calibration.show_portrait(portrait)
+        self.shortcuts.check("pause", controls.paused)
+        self.shortcuts.check("find-best", controls.seeking)
+        self.shortcuts.check("mirror-output", controls.mirror_output)
+        self.shortcuts.check("record", controls.recording is not None)
+        self.shortcuts.check("show-panel", not self.side.isHidden())
+        self._show_buttons(controls.paused, controls.recording is not None)
+        self._describe(status)
+        self.preferences.put(from_controls(self.preferences.now, controls))
+        self.refreshed.emit()
+
+    def _show_buttons(self, paused: bool, recording: bool) -> None:
+        keys = self.preferences.now.keys
+        texts = {
+            "pause": self.tr("Go on") if paused else self.tr("Pause"),
+            "record": self.tr("Stop recording") if recording else self.tr("Record"),
+        }
+        for name, on in (("pause", paused), ("record", recording), ("show-panel", not self.side.isHidden())):
+            self.buttons[name].setChecked(on)
+            if name in texts:
+                key = key_text(name, keys).split(", ", maxsplit=1)[0]
+                self.buttons[name].setText(f"{texts[name]}  ({key})" if key else texts[name])
+
+    def _describe(self, status: Status) -> None:
+        """Badges and lines of both pictures."""
+        keys = self.preferences.now.keys
+        camera, output = self.pair.camera, self.pair.output
+        camera.caption.setText(status.camera or self.tr("No camera is open"))
+        camera.badge.setVisible(bool(status.camera))
+        camera.badge.say(self.tr("Face seen") if status.face else self.tr("No face"), "good" if status.face else "warning")
+        trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
+        self.camera.set_text(trouble.message if trouble else self.tr("Waiting for the camera..."))
+        if status.shows == "self":
+            output.badge.say(self.tr("REAL FACE"), "bad")
+            output.caption.setText(self.tr("Press {0} to hide your face again").format(key_text("pass-through", keys)))
+        elif status.shows == "avatar":
+            output.badge.say(self.tr("Live"), "good")
+            output.caption.setText(
+                status.output if status.output not in ("", "none") else self.tr("Preview only: choose an output to send it")
+            )
+        else:
+            output.badge.say(short_reason(status.reason), "warning")
+            output.caption.setText(reason_text(status.reason, key_text("calibrate", keys), key_text("pause", keys).split(", ")[0]))
+        self.output.set_text(self.tr("Getting ready..."))
+
+    # What the user chose for this screen.
+
+    def apply_preferences(self) -> None:
+        """Show what the settings say."""
+        now = self.preferences.now
+        self.camera.shown = Shown(
+            now.show_landmarks, now.show_help_box, now.ghost_opacity if now.show_ghost else 0.0, now.show_statistics, now.mirror_preview
+        )
+        self.camera.update()
+        for name, on in (
+            ("landmarks", now.show_landmarks),
+            ("ghost", now.show_ghost),
+            ("help-box", now.show_help_box),
+            ("statistics", now.show_statistics),
+            ("mirror-preview", now.mirror_preview),
+        ):
+            self.shortcuts.check(name, on)
+        self.calibration.ghost.setChecked(now.show_ghost)
+        self.calibration.set_keys(*(key_text(name, now.keys) for name in ("calibrate", "find-best", "ghost")))
+        self.shortcuts.set_keys(now.keys)
+        for name in ("snapshot", "show-panel", "add-photo"):
+            self.buttons[name].setToolTip(key_text(name, now.keys))
+
+    def draw_icons(self) -> None:
+        """Draw them in the colours of the theme."""
+        for button in self.buttons.values():
+            button.setIcon(icon(button.property("sign")))
+        self.buttons["record"].setIcon(icon("record", current(self).bad))
+        self.panel.draw_icons()
+        self.calibration.draw_icons()
+        self.notices.draw_again()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange) and hasattr(self, "shortcuts"):
+            self.draw_icons()
+        super().changeEvent(event)
+
+    def _use(self, entry: Entry) -> None:
+        self.live.change(avatar=entry.path, avatar_box=entry.box)
+        self.refresh()
+
+    # What actions ask of the window.
+
+    def say(self, text: str) -> None:
+        """Tell of something that was just done."""
+        self.line.say(text)
+
+    def toggle_panel(self) -> None:
+        self.side.setVisible(self.side.isHidden())
+
+    def reveal(self, section: str) -> None:
+        """Show a section of the settings panel."""
+        self.side.show()
+        self.panel.reveal(section)
+
+    def focus_gallery(self) -> None:
+        self.gallery.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def come_forward(self) -> None:
+        """Show the window above others, with the focus."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def open_preferences(self) -> None:
+        self.settings_asked.emit()
+
+    def open_guide(self) -> None:
+        from avatar_app.gui.first_run import FirstRun
+
+        guide = FirstRun(self.live, self.library, self.preferences, self.devices, self)
+        guide.chosen.connect(self.gallery.select)
+        guide.open()
+
+    def open_keys(self) -> None:
+        from avatar_app.gui.keys_dialog import KeysDialog
+
+        KeysDialog(self.preferences.now.keys, self.preferences.now.hotkeys, self).open()
+
+    def open_doctor(self) -> None:
+        from avatar_app.gui.doctor_dialog import DoctorDialog
+
+        DoctorDialog(self).open()
+
+    def quit(self) -> None:
+        """Close for good, also where closing only hides."""
+        self.hide_on_close = False
+        self.close()
+
+    # From one start to the next.
+
+    def _restore(self) -> None:
+        now = self.preferences.now
+        self.resize(1280, 800)
+        geometry, state = _unpack(now.window_geometry), _unpack(now.window_state)
+        if geometry:
+            self.restoreGeometry(QByteArray(geometry))
+        if state[:1] == STATE_VERSION:
+            self.side.setHidden(state[1:2] == b"0")
+            self.splitter.restoreState(QByteArray(state[2:]))
+        else:
+            self.side.setHidden(self.width() < NARROW)
+
+    def _remember(self) -> None:
+        state = STATE_VERSION + (b"0" if self.side.isHidden() else b"1") + self.splitter.saveState().data()
+        self.preferences.change(window_geometry=_pack(self.saveGeometry().data()), window_state=_pack(state))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.calibration.set_roomy(event.size().height() >= 700)
+        super().resizeEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._remember()
+        if self.hide_on_close:
+            self.hide()
+            event.ignore()
+            return
+        self._pictures.stop()
+        self._statuses.stop()
+        self.preferences.save()
+        event.accept()
+        self.ended.emit()
+
+
+def _pack(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _unpack(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return b""

@@ -1,0 +1,131 @@
+"""Banners for what the user should know now. They come and go with the pipeline's notices."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from avatar_app.gui.icons import icon, pixmap
+from avatar_app.gui.texts import notice_action
+from avatar_app.gui.theme import current, restyle
+from avatar_app.gui.widgets import label
+from avatar_app.pipeline.state import Notice
+
+MOST = 3
+"""Banners at once. More would push the pictures out of the window; the next one shows when one of them goes."""
+
+
+class Banner(QFrame):
+    """One notice with its buttons."""
+
+    acted = Signal(str, str)
+    closed = Signal(str)
+
+    def __init__(self, notice: Notice, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.notice = notice
+        self.buttons: dict[str, QPushButton] = {}
+        theme = current(self)
+        colour = {"error": theme.bad, "warning": theme.warning, "info": theme.info}[notice.level]
+        sign = QLabel()
+        drawn = pixmap(notice.level, colour, 40)
+        drawn.setDevicePixelRatio(2)
+        sign.setPixmap(drawn)
+        message = label(notice.message, "heading", wrap=True)
+        hint = label(notice.hint, "", wrap=True)
+        for text in (message, hint):
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        hint.setVisible(bool(notice.hint))
+        texts = QVBoxLayout()
+        texts.setSpacing(1)
+        texts.addWidget(message)
+        texts.addWidget(hint)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(12, 7, 8, 7)
+        line.setSpacing(10)
+        line.addWidget(sign)
+        line.addLayout(texts, 1)
+        for name in notice.actions:
+            button = QPushButton(notice_action(name))
+            button.clicked.connect(lambda _=False, name=name: self.acted.emit(notice.about, name))
+            self.buttons[name] = button
+            line.addWidget(button)
+        self.close_button = QToolButton()
+        self.close_button.setIcon(icon("close"))
+        self.close_button.setIconSize(QSize(12, 12))
+        self.close_button.setProperty("role", "plain")
+        self.close_button.setToolTip(self.tr("Hide"))
+        self.close_button.setAccessibleName(self.tr("Hide"))
+        self.close_button.clicked.connect(lambda: self.closed.emit(notice.about))
+        line.addWidget(self.close_button)
+        self.setAccessibleName(f"{notice.message} {notice.hint}")
+        restyle(self, banner=notice.level)
+
+
+class NoticeBar(QWidget):
+    """At most ``MOST`` banners, errors first. ``acted`` carries what a notice is about and the action that was chosen."""
+
+    acted = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.banners: dict[str, Banner] = {}
+        self._own: dict[str, Notice] = {}
+        self._pipeline: tuple[Notice, ...] = ()
+        self._hidden: set[Notice] = set()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(6)
+        self.hide()
+
+    def show_notices(self, notices: tuple[Notice, ...]) -> None:
+        """Show these notices of the pipeline; banners of others go."""
+        if notices != self._pipeline:
+            self._pipeline = notices
+            self._hidden &= set(notices)  # the same trouble later is news again
+            self._rebuild()
+
+    def tell(self, notice: Notice) -> None:
+        """Show a notice of the window's own until the user hides it or another one about the same comes."""
+        self._own[notice.about] = notice
+        self._rebuild()
+
+    def draw_again(self) -> None:
+        """After the theme or language has changed."""
+        for about in list(self.banners):
+            self._drop(about)
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        order = {"error": 0, "warning": 1, "info": 2}
+        all_notices = [notice for notice in (*self._own.values(), *self._pipeline) if notice not in self._hidden]
+        shown = sorted(all_notices, key=lambda notice: order[notice.level])[:MOST]
+        wanted = {self._key(notice): notice for notice in shown}
+        for key in [key for key, banner in self.banners.items() if wanted.get(key) != banner.notice]:
+            self._drop(key)
+        for place, (key, notice) in enumerate(wanted.items()):
+            if key not in self.banners:
+                banner = Banner(notice, self)
+                banner.acted.connect(self.acted)
+                banner.closed.connect(lambda _about, key=key: self._hide(key))
+                self.banners[key] = banner
+                self._column.insertWidget(place, banner)
+        self.setVisible(bool(self.banners))
+
+    def _key(self, notice: Notice) -> str:
+        return f"own {notice.about}" if self._own.get(notice.about) is notice else notice.about
+
+    def _hide(self, key: str) -> None:
+        notice = self.banners[key].notice
+        if key.startswith("own "):
+            self._own.pop(notice.about, None)
+        else:
+            self._hidden.add(notice)
+        self._rebuild()
+
+    def _drop(self, key: str) -> None:
+        banner = self.banners.pop(key)
+        self._column.removeWidget(banner)
+        banner.hide()
+        banner.deleteLater()

@@ -1,0 +1,114 @@
+"""What is drawn over the camera's picture on this screen."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF
+
+from avatar_app.pipeline.state import Statistics
+
+LINES = (
+    (0, 17, False),
+    (17, 22, False),
+    (22, 27, False),
+    (27, 31, False),
+    (31, 36, False),
+    (36, 42, True),
+    (42, 48, True),
+    (48, 60, True),
+    (60, 68, True),
+)
+"""First landmark, the one after the last, whether the line is closed: jaw, brows, nose, eyes, lips."""
+
+
+def draw_text(painter: QPainter, place: QRectF, text: str, colour: QColor) -> None:
+    """A sentence in the middle."""
+    painter.setPen(colour)
+    painter.drawText(place.adjusted(16, 8, -16, -8), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
+
+
+def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
+    """The corners of the square that is looked at; where no face was found yet, a dashed oval in which one would fit."""
+    if not found:
+        painter.setPen(QPen(QColor(255, 255, 255, 190), 2, Qt.PenStyle.DashLine))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        side = square.width()
+        painter.drawEllipse(square.center(), side * 0.22, side * 0.29)
+        return
+    reach = square.width() * 0.12
+    corners = QPainterPath()
+    for corner, x, y in (
+        (square.topLeft(), 1, 1),
+        (square.topRight(), -1, 1),
+        (square.bottomRight(), -1, -1),
+        (square.bottomLeft(), 1, -1),
+    ):
+        corners.moveTo(corner + QPointF(0, y * reach))
+        corners.lineTo(corner)
+        corners.lineTo(corner + QPointF(x * reach, 0))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, width in ((QColor(0, 0, 0, 110), 4.0), (QColor(255, 255, 255, 230), 2.0)):
+        painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+        painter.drawPath(corners)
+
+
+def draw_points(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
+    """Landmarks, (88, 2) in the painter's unit, with the lines of the face."""
+    spots = [QPointF(float(x), float(y)) for x, y in points]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(90, 220, 255, 170), 1.2))
+    for first, end, closed in LINES:
+        line = QPolygonF(spots[first:end])
+        if closed:
+            painter.drawPolygon(line)
+        else:
+            painter.drawPolyline(line)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(140, 240, 255, 230))
+    for spot in spots:
+        painter.drawEllipse(spot, 1.6, 1.6)
+
+
+def draw_ghost(painter: QPainter, square: QRectF, ghost: QImage, opacity: float, mirrored: bool) -> None:
+    """The photo in its square. It is mirrored with the camera, so that the user moves as in a mirror."""
+    painter.save()
+    painter.setOpacity(opacity)
+    if mirrored:
+        painter.translate(square.center().x() * 2, 0)
+        painter.scale(-1, 1)
+    painter.drawImage(square, ghost)
+    painter.restore()
+
+
+def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) -> None:
+    """Rates and ages in the upper left corner."""
+    lines = [
+        QCoreApplication.translate("Statistics", "camera {0:.0f} fps").format(statistics.camera_fps),
+        QCoreApplication.translate("Statistics", "avatar {0:.0f} fps, {1:.0f} ms each").format(
+            statistics.avatar_fps, statistics.animate_ms
+        ),
+        QCoreApplication.translate("Statistics", "sent {0:.0f} fps").format(statistics.output_fps),
+        QCoreApplication.translate("Statistics", "age {0:.0f} ms, 95 %: {1:.0f} ms").format(statistics.latency_p50, statistics.latency_p95),
+        QCoreApplication.translate("Statistics", "dropped {0}, repeated {1}").format(statistics.dropped, statistics.repeated),
+    ]
+    font = QFont(painter.font())
+    font.setPointSizeF(max(7.0, font.pointSizeF() * 0.88))
+    painter.setFont(font)
+    measure = painter.fontMetrics()
+    width = max(measure.horizontalAdvance(line) for line in lines) + 20
+    ground = QRectF(place.x() + 8, place.y() + 8, width, len(lines) * measure.lineSpacing() + 12)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(0, 0, 0, 165))
+    painter.drawRoundedRect(ground, 6, 6)
+    painter.setPen(QColor(240, 244, 250))
+    painter.drawText(ground.adjusted(10, 6, -6, -6), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, "\n".join(lines))
+
+
+def draw_flash(painter: QPainter, place: QRectF, strength: float) -> None:
+    """A green glow at the edges: a better moment was found. ``strength`` 0..1."""
+    painter.fillRect(place, QColor(60, 220, 130, round(60 * strength)))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(60, 230, 140, round(255 * strength)), 8))
+    painter.drawRoundedRect(place.adjusted(3, 3, -3, -3), 6, 6)

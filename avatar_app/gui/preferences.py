@@ -1,0 +1,64 @@
+"""The user's settings while the window is open: read by everybody, changed here, written to disk a moment later."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from avatar_app.errors import OutputError
+from avatar_app.settings import Settings, save_settings
+
+log = logging.getLogger(__name__)
+
+DELAY_MS = 800
+"""A slider that is dragged should not write a file for each step."""
+
+
+class Preferences(QObject):
+    """Holds the newest settings.
+
+    Args:
+        path: where they are written; None keeps them in memory.
+    """
+
+    changed = Signal()
+
+    def __init__(self, settings: Settings | None = None, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings or Settings()
+        self._path = path
+        self._dirty = False
+        self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
+        self._timer.timeout.connect(self.save)
+
+    @property
+    def now(self) -> Settings:
+        return self._settings
+
+    def change(self, **changes: Any) -> None:
+        """Replace fields, e.g. ``change(theme="dark")``."""
+        self.put(dataclasses.replace(self._settings, **changes))
+
+    def put(self, settings: Settings) -> None:
+        """Take these settings as the newest."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        self._dirty = True
+        self._timer.start()
+        self.changed.emit()
+
+    def save(self) -> None:
+        """Write what has changed. A disk that is full must not disturb a call: it is logged."""
+        self._timer.stop()
+        if not self._dirty or self._path is None:
+            return
+        self._dirty = False
+        try:
+            save_settings(self._settings, self._path)
+        except OutputError as error:
+            log.warning("%s", error)

@@ -1,0 +1,202 @@
+"""The two pictures of the window: what the camera sees, for this screen alone, and exactly what the call gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from avatar_app.gui import overlays
+from avatar_app.gui.pictures import to_qimage
+from avatar_app.gui.theme import current
+from avatar_app.pipeline.state import Seen, Statistics
+from avatar_app.types import Image, Picture
+
+ROUND = 8.0
+
+
+def fit(width: int, height: int, place: QRect) -> QRect:
+    """The largest rectangle with these proportions in the middle of ``place``."""
+    scale = min(place.width() / max(width, 1), place.height() / max(height, 1))
+    size = QSize(max(1, round(width * scale)), max(1, round(height * scale)))
+    return QRect(
+        place.x() + (place.width() - size.width()) // 2, place.y() + (place.height() - size.height()) // 2, size.width(), size.height()
+    )
+
+
+def scaled(picture: Image, width: int, height: int) -> Image:
+    """The picture in so many pixels; smaller ones by averaging, which Qt does not do."""
+    import cv2
+
+    if picture.shape[:2] == (height, width):
+        return picture
+    smaller = width < picture.shape[1]
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR), np.uint8)
+
+
+class PictureView(QWidget):
+    """Paints one picture, as large as fits, and a text where there is none. Children draw over it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(120, 90)
+        self.text = ""
+        self.image: QImage | None = None
+        self._source: Image | None = None
+        self._drawn_for = (0, 0, 0.0)
+
+    def sizeHint(self) -> QSize:
+        return QSize(420, 280)
+
+    @property
+    def source_size(self) -> tuple[int, int]:
+        """Width and height of the picture itself, (0, 0) without one."""
+        return (self._source.shape[1], self._source.shape[0]) if self._source is not None else (0, 0)
+
+    def place(self) -> QRect:
+        """Where the picture is painted."""
+        return fit(*self.source_size, self.rect()) if self._source is not None else self.rect()
+
+    def set_text(self, text: str) -> None:
+        """What is said while there is no picture."""
+        if text != self.text:
+            self.text = text
+            self.update()
+
+    def set_picture(self, picture: Image | None) -> None:
+        """Show this picture, (H, W, 3), from now on."""
+        if picture is None and self._source is None:
+            return
+        self._source = picture
+        self._copy()
+        self.update()
+
+    def _copy(self) -> None:
+        """Take the picture's pixels over, at the size of the screen."""
+        self.image = None
+        self._drawn_for = (self.width(), self.height(), self.devicePixelRatioF())
+        if self._source is None:
+            return
+        place, ratio = self.place(), self.devicePixelRatioF()
+        small = scaled(self._source, max(1, round(place.width() * ratio)), max(1, round(place.height() * ratio)))
+        self.image = to_qimage(small)
+        self.image.setDevicePixelRatio(ratio)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._drawn_for != (self.width(), self.height(), self.devicePixelRatioF()):
+            self._copy()
+        painter = QPainter(self)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        place = QRectF(self.place())
+        path = QPainterPath()
+        path.addRoundedRect(place, ROUND, ROUND)
+        if self.image is None:
+            painter.fillPath(path, QColor(current(self).picture))
+            overlays.draw_text(painter, place, self.text, QColor(current(self).muted))
+            return
+        painter.setClipPath(path)
+        painter.drawImage(place.topLeft(), self.image)
+        self.paint_over(painter, place)
+
+    def paint_over(self, painter: QPainter, place: QRectF) -> None:
+        """Draw on the picture."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """What is drawn over the camera's picture."""
+
+    landmarks: bool = False
+    box: bool = True
+    ghost: float = 0.0
+    statistics: bool = False
+    mirrored: bool = True
+
+
+class CameraView(PictureView):
+    """The camera with landmarks, the square that is looked at, and the photo as a ghost in it. Never part of what is sent."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.shown = Shown()
+        self.statistics = Statistics()
+        self.flash = 0.0
+        self._seen: Seen | None = None
+        self._mirrored = True
+        self._portrait: Image | None = None
+        self._ghost: QImage | None = None
+
+    def show_seen(self, seen: Seen | None) -> None:
+        """Show this frame, if it is another one; its pixels are copied."""
+        unchanged = seen is self._seen or (seen is not None and self._seen is not None and seen.frame is self._seen.frame)
+        if unchanged and self.shown.mirrored == self._mirrored and (seen is None or self._seen is None or seen.points is self._seen.points):
+            return
+        self._seen, self._mirrored = seen, self.shown.mirrored
+        frame = seen.frame.image if seen else None
+        self.set_picture(frame[:, ::-1] if frame is not None and self._mirrored else frame)
+
+    def show_portrait(self, portrait: Image | None) -> None:
+        """Take this photo as the ghost."""
+        if portrait is not self._portrait:
+            self._portrait = portrait
+            self._ghost = to_qimage(portrait) if portrait is not None else None
+            self.update()
+
+    def paint_over(self, painter: QPainter, place: QRectF) -> None:
+        seen, width = self._seen, self.source_size[0]
+        if seen is None or not width:
+            return
+        scale = place.width() / width
+        if seen.box is not None:
+            center = width - 1 - seen.box.center_x if self._mirrored else seen.box.center_x
+            side = seen.box.size * scale
+            square = QRectF(place.x() + center * scale - side / 2, place.y() + seen.box.center_y * scale - side / 2, side, side)
+        else:
+            side = place.height() * 0.9
+            square = QRectF(place.center().x() - side / 2, place.center().y() - side / 2, side, side)
+        if self.shown.ghost > 0 and self._ghost is not None:
+            overlays.draw_ghost(painter, square, self._ghost, self.shown.ghost, self._mirrored)
+        if self.shown.box:
+            overlays.draw_box(painter, square, seen.box is not None)
+        if self.shown.landmarks and seen.points is not None:
+            points = seen.points.copy()
+            if self._mirrored:
+                points[:, 0] = width - 1 - points[:, 0]
+            overlays.draw_points(painter, points * scale + [place.x(), place.y()])
+        if self.shown.statistics:
+            overlays.draw_statistics(painter, place, self.statistics)
+        if self.flash > 0:
+            overlays.draw_flash(painter, place, self.flash)
+
+
+class OutputView(PictureView):
+    """What the call gets, unchanged; a red banner lies over it here while that is the user's real face."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.passing = False
+        self._picture: Picture | None = None
+
+    def show_picture(self, picture: Picture | None, passing: bool) -> None:
+        """Show this picture, if it is another one; its pixels are copied."""
+        if passing != self.passing:
+            self.passing = passing
+            self.update()
+        if picture is not None and self._picture is not None and picture.image is self._picture.image:
+            return
+        self._picture = picture
+        self.set_picture(picture.image if picture else None)
+
+    def paint_over(self, painter: QPainter, place: QRectF) -> None:
+        if self.passing:
+            banner = QRectF(place.x(), place.y(), place.width(), max(30.0, place.height() * 0.12))
+            painter.fillRect(banner, QColor(214, 32, 48, 235))
+            font = QFont(self.font())
+            font.setBold(True)
+            painter.setFont(font)
+            painter.setPen(Qt.GlobalColor.white)
+            painter.drawText(banner, Qt.AlignmentFlag.AlignCenter, self.tr("The call sees your real face"))

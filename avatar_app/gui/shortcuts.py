@@ -1,0 +1,143 @@
+"""All keys of the window: what they do, which they are, and how the user's own replace them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QComboBox, QWidget
+
+
+class Action(NamedTuple):
+    """Attributes:
+    keys: defaults, as Qt writes them.
+    text: English, for menus and the table of keys.
+    """
+
+    keys: tuple[str, ...]
+    text: str
+
+
+ACTIONS = {
+    "calibrate": Action(("X",), QT_TRANSLATE_NOOP("Actions", "Calibrate")),
+    "find-best": Action(("F",), QT_TRANSLATE_NOOP("Actions", "Find the best moment")),
+    "pause": Action(("P", "Space"), QT_TRANSLATE_NOOP("Actions", "Pause")),
+    "pass-through": Action(("0",), QT_TRANSLATE_NOOP("Actions", "Show my real face...")),
+    **{f"avatar-{number}": Action((str(number),), QT_TRANSLATE_NOOP("Actions", "Avatar %1")) for number in range(1, 10)},
+    "previous-avatar": Action(("A",), QT_TRANSLATE_NOOP("Actions", "Previous avatar")),
+    "next-avatar": Action(("D",), QT_TRANSLATE_NOOP("Actions", "Next avatar")),
+    "random-avatar": Action(("Q",), QT_TRANSLATE_NOOP("Actions", "Random avatar")),
+    "reload-avatars": Action(("L",), QT_TRANSLATE_NOOP("Actions", "Reload the gallery")),
+    "landmarks": Action(("O",), QT_TRANSLATE_NOOP("Actions", "Show landmarks")),
+    "ghost": Action(("G",), QT_TRANSLATE_NOOP("Actions", "Show the photo over the camera")),
+    "ghost-less": Action(("Z",), QT_TRANSLATE_NOOP("Actions", "Photo over the camera: fainter")),
+    "ghost-more": Action(("C",), QT_TRANSLATE_NOOP("Actions", "Photo over the camera: stronger")),
+    "help-box": Action(("B",), QT_TRANSLATE_NOOP("Actions", "Show the frame around the face")),
+    "statistics": Action(("I",), QT_TRANSLATE_NOOP("Actions", "Show statistics")),
+    "mirror-preview": Action(("R",), QT_TRANSLATE_NOOP("Actions", "Mirror my preview")),
+    "mirror-output": Action(("T",), QT_TRANSLATE_NOOP("Actions", "Mirror what the call gets")),
+    "zoom-in": Action(("W",), QT_TRANSLATE_NOOP("Actions", "Zoom in")),
+    "zoom-out": Action(("S",), QT_TRANSLATE_NOOP("Actions", "Zoom out")),
+    "zoom-in-fine": Action(("Shift+W",), QT_TRANSLATE_NOOP("Actions", "Zoom in a little")),
+    "zoom-out-fine": Action(("Shift+S",), QT_TRANSLATE_NOOP("Actions", "Zoom out a little")),
+    "pan-up": Action(("U",), QT_TRANSLATE_NOOP("Actions", "Move up")),
+    "pan-left": Action(("H",), QT_TRANSLATE_NOOP("Actions", "Move left")),
+    "pan-down": Action(("J",), QT_TRANSLATE_NOOP("Actions", "Move down")),
+    "pan-right": Action(("K",), QT_TRANSLATE_NOOP("Actions", "Move right")),
+    "pan-up-fine": Action(("Shift+U",), QT_TRANSLATE_NOOP("Actions", "Move up a little")),
+    "pan-left-fine": Action(("Shift+H",), QT_TRANSLATE_NOOP("Actions", "Move left a little")),
+    "pan-down-fine": Action(("Shift+J",), QT_TRANSLATE_NOOP("Actions", "Move down a little")),
+    "pan-right-fine": Action(("Shift+K",), QT_TRANSLATE_NOOP("Actions", "Move right a little")),
+    "reset-view": Action(("Shift+Z",), QT_TRANSLATE_NOOP("Actions", "Reset zoom and position")),
+    "record": Action(("Shift+R",), QT_TRANSLATE_NOOP("Actions", "Record")),
+    "snapshot": Action(("Ctrl+S",), QT_TRANSLATE_NOOP("Actions", "Save a picture")),
+    "add-photo": Action(("Ctrl+O",), QT_TRANSLATE_NOOP("Actions", "Add a photo...")),
+    "show-panel": Action(("F9",), QT_TRANSLATE_NOOP("Actions", "Show the settings panel")),
+    "preferences": Action(("Ctrl+,",), QT_TRANSLATE_NOOP("Actions", "Preferences...")),
+    "guide": Action((), QT_TRANSLATE_NOOP("Actions", "First steps...")),
+    "keys": Action(("F1",), QT_TRANSLATE_NOOP("Actions", "Keys...")),
+    "doctor": Action((), QT_TRANSLATE_NOOP("Actions", "Check this computer...")),
+    "quit": Action(("Ctrl+Q",), QT_TRANSLATE_NOOP("Actions", "Quit")),
+}
+"""Name -> default keys and text. Names are what ``settings.keys`` uses."""
+
+SWITCHES = {"pause", "find-best", "landmarks", "ghost", "help-box", "statistics", "mirror-preview", "mirror-output", "record", "show-panel"}
+"""Actions that are on or off."""
+
+REPEATING = ("zoom", "pan", "ghost-less", "ghost-more")
+"""Beginnings of the names that go on while the key is held."""
+
+
+def action_text(name: str) -> str:
+    """What an action is called, in the user's language."""
+    text = QCoreApplication.translate("Actions", ACTIONS[name].text)
+    return text.replace("%1", name.removeprefix("avatar-"))
+
+
+def action_keys(name: str, chosen: Mapping[str, str]) -> list[QKeySequence]:
+    """The keys of an action; ``chosen`` is ``settings.keys``, where an empty text takes the key away."""
+    keys = ACTIONS[name].keys if name not in chosen else (chosen[name],)
+    return [QKeySequence.fromString(key) for key in keys if key]
+
+
+def key_text(name: str, chosen: Mapping[str, str]) -> str:
+    """The keys of an action for people, as their system writes them."""
+    return ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action_keys(name, chosen))
+
+
+def clashes(chosen: Mapping[str, str]) -> dict[str, list[str]]:
+    """Keys that more than one action has -> the names of these actions."""
+    holders: dict[str, list[str]] = {}
+    for name in ACTIONS:
+        for key in action_keys(name, chosen):
+            holders.setdefault(key.toString(), []).append(name)
+    return {key: names for key, names in holders.items() if len(names) > 1}
+
+
+class Shortcuts:
+    """The actions of one window, also used by its menus and buttons.
+
+    Args:
+        owner: gets them all, so that their keys work wherever the focus is in it.
+        heed: called with an action's name when its key is pressed or its menu line is chosen.
+    """
+
+    def __init__(self, owner: QWidget, heed: Callable[[str], None], chosen: Mapping[str, str]) -> None:
+        self.actions: dict[str, QAction] = {}
+        for name in ACTIONS:
+            action = QAction(owner)
+            action.setCheckable(name in SWITCHES)
+            action.setAutoRepeat(name.startswith(REPEATING))
+            action.triggered.connect(lambda _=False, name=name: heed(name))
+            owner.addAction(action)
+            self.actions[name] = action
+        self.rename()
+        self.set_keys(chosen)
+
+    def set_keys(self, chosen: Mapping[str, str]) -> None:
+        for name, action in self.actions.items():
+            action.setShortcuts(action_keys(name, chosen))
+
+    def rename(self) -> None:
+        """Set the texts again, after the language has changed."""
+        for name, action in self.actions.items():
+            action.setText(action_text(name))
+
+    def check(self, name: str, on: bool) -> None:
+        """Show a switch as on or off without doing what it does."""
+        self.actions[name].setChecked(on)
+
+
+class FocusedKeys(QObject):
+    """Leaves keys to the widget that has the focus where it needs them: Space presses the focused button, digits and arrows
+    belong to lists that are open. Installed on the application."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focused = QApplication.focusWidget()
+            if event.key() == Qt.Key.Key_Space and isinstance(focused, QAbstractButton | QComboBox | QAbstractItemView):
+                event.accept()
+                return True
+        return False

@@ -1,0 +1,156 @@
+"""Puts the window together: settings, library, session, tray, remote control."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import signal
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from avatar_app.gui.app import BugDialog
+from avatar_app.gui.device_lists import DeviceLists
+from avatar_app.gui.live import LateSession, Live
+from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.remote import Remote
+from avatar_app.gui.theme import apply_theme
+from avatar_app.gui.tray import Tray
+from avatar_app.library import Entry, Library
+from avatar_app.paths import user_neutrals, user_settings
+from avatar_app.pipeline.state import Controls, Notice
+from avatar_app.settings import load_settings, to_controls
+
+log = logging.getLogger(__name__)
+
+OPTIONS = ("source", "model", "device", "output")
+"""Options of the command line that replace what the settings say."""
+INTERRUPT_MS = 200
+
+
+def make_session(controls: Controls) -> Live:
+    """The real session. Importing it takes a while, so this runs in a thread."""
+    from avatar_app.pipeline.neutral import NeutralStore
+    from avatar_app.pipeline.session import Session
+
+    return Session(controls, NeutralStore(user_neutrals()))
+
+
+class Started(QObject):
+    """All that lives as long as the window."""
+
+    def __init__(self, application: QApplication, arguments: argparse.Namespace) -> None:
+        super().__init__()
+        self._application = application
+        log_to_file(user_settings().parent / "avatar-app.log")
+        self._bugs = BugDialog()
+        self._bugs.install()
+        settings, warnings = load_settings(user_settings())
+        self.preferences = Preferences(settings, user_settings(), self)
+        self._theme = settings.theme
+        apply_theme(application, settings.theme)
+        library = Library()
+        controls, entry, notice = first_controls(arguments, self.preferences, library)
+        self.live = LateSession(controls, make_session)
+        self.devices = DeviceLists(parent=self)
+        self.window = MainWindow(self.live, library, self.preferences, self.devices)
+        for text in warnings[:1]:
+            self.window.notices.tell(Notice("settings", "warning", text))
+        if notice is not None:
+            self.window.notices.tell(notice)
+        if entry is not None:
+            self.window.gallery.select(entry.path)
+        self.remote = Remote(self.window)
+        self.tray = Tray(self) if settings.tray and Tray.is_possible() else None
+        self._connect()
+        # After the first paint: the window is there before anything heavy is imported.
+        QTimer.singleShot(0, self._begin)
+
+    def _connect(self) -> None:
+        self.window.ended.connect(self._application.quit)
+        self.window.settings_asked.connect(self._open_settings)
+        self.preferences.changed.connect(self._apply)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
+        if self.tray is not None:
+            self._application.setQuitOnLastWindowClosed(False)
+            self.tray.asked.connect(self.window.actions_.do)
+            self.window.refreshed.connect(lambda: self.tray and self.tray.show_status(self.window.status, self.live.controls.paused))
+            self.tray.icon.show()
+        # Python sees a signal only when it runs: a timer gives it the chance.
+        signal.signal(signal.SIGINT, lambda *_: self.window.quit())
+        signal.signal(signal.SIGTERM, lambda *_: self.window.quit())
+        self._awake = QTimer(self, interval=INTERRUPT_MS, timeout=lambda: None)
+        self._awake.start()
+
+    def _begin(self) -> None:
+        self.live.start()
+        self.devices.refresh()
+        self.remote.start()
+        if not self.preferences.now.first_run_done:
+            self.window.open_guide()
+
+    def _open_settings(self) -> None:
+        from avatar_app.gui.settings_dialog import SettingsDialog
+
+        dialog = SettingsDialog(self.preferences.now, self.window)
+        dialog.accepted.connect(lambda: self.preferences.put(dialog.settings()))
+        dialog.open()
+
+    def _apply(self) -> None:
+        now = self.preferences.now
+        if now.theme != self._theme:
+            self._theme = now.theme
+            self._restyle()
+
+    def _restyle(self) -> None:
+        apply_theme(self._application, self._theme)
+
+    def close(self) -> None:
+        """Stop everything; the session in the order of its data."""
+        if self.tray is not None:
+            self.tray.close()
+        self.remote.close()
+        stuck = self.live.stop()
+        if stuck:
+            log.error("these did not stop: %s", ", ".join(stuck))
+        self.devices.stop()
+
+
+def first_controls(
+    arguments: argparse.Namespace, preferences: Preferences, library: Library
+) -> tuple[Controls, Entry | None, Notice | None]:
+    """The controls to start with, the gallery's photo among them, and what is wrong with the options."""
+    notice = None
+    entry = library.find(preferences.now.avatar) if preferences.now.avatar else None
+    controls = to_controls(preferences.now, entry)
+    given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name, None) is not None}
+    photo = getattr(arguments, "avatar", None)
+    if photo is not None:
+        named = next((known for known in library.entries() if known.name.casefold() == photo.casefold()), None)
+        if named is not None:
+            entry = named
+            given |= {"avatar": named.path, "avatar_box": named.box}
+        elif Path(photo).exists():
+            entry = None
+            given |= {"avatar": Path(photo), "avatar_box": None}
+        else:
+            notice = Notice(
+                "option", "warning", f"There is no photo {photo}, neither as a file nor in the gallery.", "Choose one on the left."
+            )
+    return dataclasses.replace(controls, **given), entry, notice
+
+
+def log_to_file(path: Path) -> None:
+    """Keep the log beside the settings, a few hundred kilobytes of it. Without a place for it the app works all the same."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=300_000, backupCount=1, encoding="utf-8")
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("avatar_app").addHandler(handler)

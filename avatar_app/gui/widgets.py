@@ -1,0 +1,214 @@
+"""Small pieces that the panels are made of."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLayout, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
+
+from avatar_app.gui.icons import icon
+from avatar_app.gui.theme import current, restyle
+
+
+def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
+    """A text; ``role`` is one of the style sheet's."""
+    made = QLabel(text)
+    made.setWordWrap(wrap)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    if role:
+        made.setProperty("role", role)
+    return made
+
+
+def card(parent: QWidget | None = None) -> QFrame:
+    """A panel with a border and round corners."""
+    made = QFrame(parent)
+    made.setProperty("role", "card")
+    return made
+
+
+class Badge(QLabel):
+    """A word in a coloured pill."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+
+    def say(self, text: str, kind: str) -> None:
+        """``kind`` is ``good``, ``info``, ``warning`` or ``bad``."""
+        self.setText(text)
+        restyle(self, badge=kind)
+
+
+class Meter(QWidget):
+    """A horizontal bar from 0 to 1 that turns from amber to green where it is enough; empty for None."""
+
+    ENOUGH = 0.75
+
+    def __init__(self, thickness: int = 8, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.value: float | None = None
+        self._thickness = thickness
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(thickness + 6)
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, self._thickness + 6)
+
+    def set_value(self, value: float | None) -> None:
+        """0..1."""
+        shown = None if value is None else round(min(max(value, 0.0), 1.0), 2)
+        if shown != self.value:
+            self.value = shown
+            self.setAccessibleDescription("" if shown is None else f"{round(shown * 100)} %")
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme = current(self)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        groove = QRectF(0, (self.height() - self._thickness) / 2, self.width(), self._thickness)
+        painter.setBrush(QColor(theme.line))
+        painter.drawRoundedRect(groove, self._thickness / 2, self._thickness / 2)
+        if self.value:
+            groove.setWidth(max(float(self._thickness), self.width() * self.value))
+            painter.setBrush(QColor(theme.good if self.value >= self.ENOUGH else theme.warning))
+            painter.drawRoundedRect(groove, self._thickness / 2, self._thickness / 2)
+
+
+class Choice(QComboBox):
+    """A list to choose from: entries have a value and, where they cannot be chosen, a reason. Ignores the wheel while the panel scrolls."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(10)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+    def add(self, text: str, value: object, problem: str = "") -> None:
+        """Add an entry; one with a ``problem`` is shown but cannot be chosen."""
+        self.addItem(text, value)
+        row = self.count() - 1
+        self.setItemData(row, problem or text, Qt.ItemDataRole.ToolTipRole)
+        self.enable(row, not problem)
+
+    def enable(self, row: int, on: bool) -> None:
+        model = self.model()
+        item = model.item(row)  # type: ignore[attr-defined]
+        flags = item.flags()
+        item.setFlags(flags | Qt.ItemFlag.ItemIsEnabled if on else flags & ~Qt.ItemFlag.ItemIsEnabled)
+
+    def is_enabled(self, value: object) -> bool:
+        """Whether the entry with this value can be chosen."""
+        row = self.row_of(value)
+        return row >= 0 and bool(self.model().flags(self.model().index(row, 0)) & Qt.ItemFlag.ItemIsEnabled)
+
+    def row_of(self, value: object) -> int:
+        return next((row for row in range(self.count()) if self.itemData(row) == value), -1)
+
+    def show_value(self, value: object) -> None:
+        """Show the entry with this value as chosen, without telling anybody."""
+        row = self.row_of(value)
+        if row != self.currentIndex():
+            blocked = self.blockSignals(True)
+            self.setCurrentIndex(row)
+            self.blockSignals(blocked)
+
+
+class Slider(QWidget):
+    """A slider for a number, with its name and value above it. A double click on it takes the default back."""
+
+    moved = Signal(float)
+
+    def __init__(self, name: str, low: float, high: float, default: float, style: str = "{:.0%}", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._default, self._style = default, style
+        self.slider = _PlainSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(round(low * 100), round(high * 100))
+        self.slider.setPageStep(10)
+        self.slider.setSingleStep(1)
+        self.slider.setAccessibleName(name)
+        self._value = label("", "muted")
+        top = QHBoxLayout()
+        top.addWidget(label(name), 1)
+        top.addWidget(self._value)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addLayout(top)
+        column.addWidget(self.slider)
+        self.slider.valueChanged.connect(self._changed)
+        self.show_value(default)
+
+    def value(self) -> float:
+        return self.slider.value() / 100
+
+    def show_value(self, value: float) -> None:
+        """Show this value without telling anybody."""
+        if not self.slider.isSliderDown():
+            blocked = self.slider.blockSignals(True)
+            self.slider.setValue(round(value * 100))
+            self.slider.blockSignals(blocked)
+        self._value.setText(self._style.format(value))
+
+    def _changed(self, raw: int) -> None:
+        self._value.setText(self._style.format(raw / 100))
+        self.moved.emit(raw / 100)
+
+
+class _PlainSlider(QSlider):
+    """Leaves the wheel to the panel that it is in."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+class Section(QWidget):
+    """A heading that opens and closes what is under it."""
+
+    def __init__(self, title: str, is_open: bool = True, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heading = QPushButton(title)
+        self.heading.setProperty("role", "section")
+        self.heading.setCheckable(True)
+        self.heading.setChecked(is_open)
+        self.body = QWidget()
+        self.body.setVisible(is_open)
+        self.column = QVBoxLayout(self.body)
+        self.column.setContentsMargins(8, 2, 8, 10)
+        self.column.setSpacing(9)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self.heading)
+        outer.addWidget(self.body)
+        self.heading.toggled.connect(self._opened)
+        self.draw_icons()
+
+    def add(self, *pieces: QWidget | QLayout) -> None:
+        for piece in pieces:
+            if isinstance(piece, QWidget):
+                self.column.addWidget(piece)
+            else:
+                self.column.addLayout(piece)
+
+    def draw_icons(self) -> None:
+        self.heading.setIcon(icon("opened" if self.heading.isChecked() else "open"))
+
+    def _opened(self, is_open: bool) -> None:
+        self.body.setVisible(is_open)
+        self.draw_icons()
+
+
+def row(*pieces: QWidget, stretch: int = 0) -> QHBoxLayout:
+    """Widgets side by side; ``stretch``: which one takes the space that is left."""
+    made = QHBoxLayout()
+    made.setSpacing(6)
+    for number, piece in enumerate(pieces):
+        made.addWidget(piece, 1 if number == stretch else 0)
+    return made
