@@ -10,6 +10,7 @@ from typing import Protocol
 import cv2
 
 from avatar_app.errors import CameraError
+from avatar_app.pipeline import camera_device
 from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed
 from avatar_app.pipeline.camera_files import ClipSource, FolderSource
 from avatar_app.pipeline.camera_http import MjpegFeed
@@ -19,8 +20,8 @@ from avatar_app.types import Image
 
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
 
-DEVICE_PATIENCE = 10.0
-"""Seconds until a camera's first picture; some on Windows take that long to wake up."""
+DEVICE_PATIENCE = 10.0 if platform.system() == "Windows" else 4.0
+"""Seconds until a camera's first picture; some need that long to wake up."""
 
 
 class Source(Protocol):
@@ -89,7 +90,7 @@ def _open_address(url: str) -> Source:
     if scheme in ("http", "https"):
         return LiveSource(MjpegFeed(url), SILENCE)
     if scheme in ("rtsp", "rtsps"):
-        return LiveSource(StreamFeed(url), SILENCE)
+        return LiveSource(StreamFeed(url), camera_device.OPENING)
     raise CameraError(f"Addresses that begin with {scheme}:// are not known.", "Use http, https, rtsp or rtsps.")
 
 

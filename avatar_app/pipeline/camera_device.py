@@ -27,6 +27,10 @@ BUFFERS = 2
 source's thread takes each at once."""
 
 
+OPENING = 5.0
+"""Seconds that a stream may take to open: many cameras send a picture that stands on its own only every few seconds."""
+
+
 class DeviceFeed:
     """A camera.
 
@@ -42,7 +46,7 @@ class DeviceFeed:
         self._stopping = threading.Event()
 
     def open(self) -> None:
-        quiet_opencv()
+        prepare_opencv()
         if self._camera.path:
             require_device(self._camera)
         for index, backend in self._ways():
@@ -116,10 +120,10 @@ class StreamFeed:
         self._capture = cv2.VideoCapture()
 
     def open(self) -> None:
-        quiet_opencv()
+        prepare_opencv()
         self._require_answer()
-        wait = round(SILENCE * 1000)
-        settings = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait]
+        waits = {cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: OPENING, cv2.CAP_PROP_READ_TIMEOUT_MSEC: SILENCE}
+        settings = [value for wait, seconds in waits.items() for value in (wait, round(seconds * 1000))]
         if not self._capture.open(self._url, cv2.CAP_FFMPEG, settings):
             hint = "Check the path of the address, the user and the password, as in rtsp://user:password@host/path."
             raise CameraError(f"The camera {self.title} answers, but not with a video stream.", hint)
@@ -188,10 +192,11 @@ def address_title(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def quiet_opencv() -> None:
-    """Its own complaints on stderr say less than our errors, and come beside them."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", f"{SILENCE:.0f}")  # 10 seconds of their own keep a dead camera open
-    # macOS can ask for permission from the main thread alone; without being asked it does so itself when a camera is opened.
+def prepare_opencv() -> None:
+    """Settings that OpenCV takes from the environment alone, when it first opens something. What the user has set stays."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our errors say more, and on a line of their own
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same for FFmpeg
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", f"{SILENCE:.0f}")  # else a silent camera stays open for 10 seconds
+    os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")  # else many cameras take half a minute to open
+    # macOS lets only the main thread ask for permission; without being told to ask, it does so itself when a camera is opened.
     os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

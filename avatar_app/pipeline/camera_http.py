@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.camera_device import address_title, quiet_opencv, unreachable
+from avatar_app.pipeline.camera_device import address_title, prepare_opencv, unreachable
 from avatar_app.pipeline.camera_live import SILENCE, silent
 from avatar_app.types import Image
 
@@ -50,7 +50,7 @@ class MjpegFeed:
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
-        quiet_opencv()
+        prepare_opencv()
         try:
             parts = urlsplit(self._url)
             if not parts.hostname:
