@@ -69,12 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv = sys.argv[1:]
         # A polite kill should clean up like Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    parser, command = build_parser(argv[0] if argv else None)
+    # Without a command the app itself opens; its options may stand alone.
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
+        argv = ["window", *argv]
+    parser, command = build_parser(argv[0])
     try:
         arguments = parser.parse_args(argv)
-        if command is None:
-            parser.print_help()
-            return 0
+        assert command is not None  # any other word has made the parser stop
         code: int = command.run(arguments)
         sys.stdout.flush()  # so that a closed pipe shows here and not while Python shuts down
         return code

@@ -43,10 +43,22 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return use
 
 
-def test_without_a_command_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[], ["--source", "0"], ["window", "--source", "0"]])
+def test_without_a_command_the_window_opens(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from avatar_app.commands import window
+
+    opened: list[str | None] = []
+    monkeypatch.setattr(window, "run", lambda arguments: opened.append(arguments.source) or 0)
+    assert main(words) == 0
+    assert opened == (["0"] if words else [None])
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
