@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import subprocess
 import sys
@@ -56,7 +57,12 @@ def test_without_a_command_the_window_opens(words: list[str], monkeypatch: pytes
     from avatar_app.commands import window
 
     opened: list[str | None] = []
-    monkeypatch.setattr(window, "run", lambda arguments: opened.append(arguments.source) or 0)
+
+    def run(arguments: argparse.Namespace) -> int:
+        opened.append(arguments.source)
+        return 0
+
+    monkeypatch.setattr(window, "run", run)
     assert main(words) == 0
     assert opened == (["0"] if words else [None])
 
@@ -143,7 +149,7 @@ def test_reader_that_goes_away_is_no_error() -> None:
 
 
 def test_run_py_starts_without_heavy_libraries() -> None:
-    code = "import runpy, sys; sys.argv = ['run.py']; sys.modules.update(torch=None, cv2=None); runpy.run_path('run.py', None, '__main__')"
+    code = "import runpy, sys; sys.argv = ['run.py', '--help']; sys.modules.update(torch=None, cv2=None); runpy.run_path('run.py', None, '__main__')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "animate" in done.stdout
