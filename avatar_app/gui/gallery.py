@@ -196,6 +196,8 @@ class Gallery(QWidget):
         if entry is None:
             return False
         self._current = entry
+        if self._model.entries != self._library.search(self._search.text()):  # another window may have added photos
+            self._refresh()
         self._model.mark(entry.path)
         index = self._model.index_of(entry.path)
         self._view.setCurrentIndex(index)

@@ -1,0 +1,131 @@
+"""A list of actions with a key that can be changed, each in its row."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QGridLayout, QKeySequenceEdit, QLabel, QPushButton, QWidget
+
+from avatar_app.gui.theme import restyle
+from avatar_app.gui.widgets import label
+
+TEXT = QKeySequence.SequenceFormat.NativeText
+
+
+def written(sequence: QKeySequence, everywhere: bool = False) -> str:
+    """A key as it is stored. Hotkeys that work ``everywhere`` mean the key that is labelled so; Qt swaps two of them on macOS."""
+    text = sequence.toString()
+    return _swapped(text) if everywhere and sys.platform == "darwin" else text
+
+
+def read(text: str, everywhere: bool = False) -> QKeySequence:
+    """The inverse of :func:`written`."""
+    return QKeySequence.fromString(_swapped(text) if everywhere and sys.platform == "darwin" else text)
+
+
+def _swapped(text: str) -> str:
+    names = {"Ctrl": "Meta", "Meta": "Ctrl"}
+    return "+".join(names.get(part, part) for part in text.split("+"))
+
+
+class KeyRows(QWidget):
+    """``chosen`` holds what differs from the defaults, as in settings; an empty text takes the key away.
+
+    Args:
+        texts: name of an action -> what it does.
+        defaults: name of an action -> its keys.
+        chosen: what the user changed before.
+        everywhere: they are hotkeys that work in all windows.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        texts: Mapping[str, str],
+        defaults: Mapping[str, tuple[str, ...]],
+        chosen: Mapping[str, str],
+        everywhere: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._defaults, self._everywhere = defaults, everywhere
+        self.chosen = {name: text for name, text in chosen.items() if name in texts}
+        self.edits: dict[str, QKeySequenceEdit] = {}
+        self.names: dict[str, QLabel] = {}
+        self.resets: dict[str, QPushButton] = {}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(4, 4, 8, 4)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(0, 1)
+        for row, (name, text) in enumerate(texts.items()):
+            self._add(grid, row, name, text)
+        grid.setRowStretch(len(texts), 1)
+
+    def reset_all(self) -> None:
+        """Give every action its default keys."""
+        self.chosen.clear()
+        for name in self.edits:
+            self._show(name)
+        self.changed.emit()
+
+    def mark(self, names: set[str]) -> None:
+        """Point out the rows that something is wrong with."""
+        for name, text in self.names.items():
+            restyle(text, role="problem" if name in names else "")
+
+    def _add(self, grid: QGridLayout, row: int, name: str, text: str) -> None:
+        words = label(text, wrap=True)
+        edit = QKeySequenceEdit()
+        edit.setMaximumSequenceLength(1)
+        edit.setClearButtonEnabled(True)
+        edit.setFixedWidth(150)
+        edit.setAccessibleName(text)
+        words.setBuddy(edit)
+        reset = QPushButton("↺")
+        reset.setProperty("role", "plain")
+        reset.setFixedWidth(34)
+        reset.setAutoDefault(False)
+        policy = reset.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        reset.setSizePolicy(policy)
+        self.names[name], self.edits[name], self.resets[name] = words, edit, reset
+        self._show(name)
+        edit.keySequenceChanged.connect(lambda sequence: self._take(name, sequence))
+        reset.clicked.connect(lambda: self._reset(name))
+        for column, widget in enumerate((words, edit, reset)):
+            grid.addWidget(widget, row, column, Qt.AlignmentFlag.AlignVCenter)
+
+    def _take(self, name: str, sequence: QKeySequence) -> None:
+        text, defaults = written(sequence, self._everywhere), self._defaults[name]
+        if text == (defaults[0] if defaults else ""):
+            self.chosen.pop(name, None)
+        else:
+            self.chosen[name] = text
+        self._show_reset(name)
+        self.changed.emit()
+
+    def _reset(self, name: str) -> None:
+        self.chosen.pop(name, None)
+        self._show(name)
+        self.changed.emit()
+
+    def _show(self, name: str) -> None:
+        defaults = self._defaults[name]
+        edit = self.edits[name]
+        blocked = edit.blockSignals(True)
+        edit.setKeySequence(read(self.chosen.get(name, defaults[0] if defaults else ""), self._everywhere))
+        edit.blockSignals(blocked)
+        self._show_reset(name)
+
+    def _show_reset(self, name: str) -> None:
+        keys = [read(key, self._everywhere).toString(TEXT) for key in self._defaults[name]]
+        reset, edit = self.resets[name], self.edits[name]
+        reset.setVisible(name in self.chosen)
+        reset.setToolTip(self.tr("Back to {key}").format(key=", ".join(keys) or self.tr("no key")))
+        reset.setAccessibleName(reset.toolTip())
+        also = name not in self.chosen and keys[1:]
+        edit.setToolTip(self.tr("Also: {keys}").format(keys=", ".join(keys[1:])) if also else "")

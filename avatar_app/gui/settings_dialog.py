@@ -1,0 +1,226 @@
+"""Preferences: language, looks, and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QSize, Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from avatar_app.errors import ConfigError
+from avatar_app.gui.key_rows import KeyRows
+from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
+from avatar_app.gui.theme import restyle
+from avatar_app.gui.widgets import Choice, label
+from avatar_app.hotkeys import DEFAULT_HOTKEYS, parse
+from avatar_app.settings import Settings
+
+EVERYWHERE = {
+    "recalibrate": QT_TRANSLATE_NOOP("Hotkeys", "Calibrate"),
+    "pause": QT_TRANSLATE_NOOP("Hotkeys", "Pause and go on"),
+    "next": QT_TRANSLATE_NOOP("Hotkeys", "Next avatar"),
+    "previous": QT_TRANSLATE_NOOP("Hotkeys", "Previous avatar"),
+}
+"""What the hotkeys do."""
+
+
+TABS = """
+QTabWidget::pane { border: 1px solid palette(mid); border-radius: 10px; background: palette(alternate-base); top: 6px; margin-bottom: 6px; }
+QTabBar::tab { padding: 7px 16px; margin-right: 4px; border: 1px solid transparent; border-radius: 7px; }
+QTabBar::tab:hover { background: palette(midlight); }
+QTabBar::tab:selected { background: palette(alternate-base); border-color: palette(mid); font-weight: 600; }
+QTabBar:focus::tab:selected, QTabBar::tab:selected:focus { border-color: palette(highlight); }
+"""
+
+
+class SettingsDialog(QDialog):
+    """``settings()`` is the answer once accepted."""
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Preferences"))
+        self._settings = settings
+        self.language, self.theme = Choice(self.tr("Language")), Choice(self.tr("Theme"))
+        self.tray = QCheckBox(self.tr("Icon in the tray, with pause and calibrate"))
+        self.listen = QCheckBox(self.tr("Listen to these keys while another window has the focus"))
+        self.restart = label(self.tr("This takes effect when the app is started again."), "muted", wrap=True)
+        self.keys = KeyRows({name: action_text(name) for name in ACTIONS}, {name: a.keys for name, a in ACTIONS.items()}, settings.keys)
+        self.hotkeys = KeyRows(
+            {name: _say("Hotkeys", str(text)) for name, text in EVERYWHERE.items()},
+            {name: (key,) for name, key in DEFAULT_HOTKEYS.items()},
+            settings.hotkeys,
+            everywhere=True,
+        )
+        self.keys_problem, self.hotkeys_problem = label("", "problem", wrap=True), label("", "problem", wrap=True)
+        self._fill()
+        tabs = QTabWidget()
+        tabs.setStyleSheet(TABS)
+        tabs.addTab(self._general(), self.tr("General"))
+        tabs.addTab(self._keys(), self.tr("Keys"))
+        tabs.addTab(self._hotkeys(), self.tr("Hotkeys"))
+        self.tabs = tabs
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.save = self.buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
+        restyle(self.save, role="primary")
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(14)
+        column.addWidget(tabs, 1)
+        column.addWidget(self.buttons)
+        for rows in (self.keys, self.hotkeys):
+            rows.changed.connect(self.check)
+        self.listen.toggled.connect(self.check)
+        for choice in (self.language, self.theme):
+            choice.currentIndexChanged.connect(self.check)
+        self.tray.toggled.connect(self.check)
+        self.check()
+
+    def settings(self) -> Settings:
+        """The settings as they are chosen here; what this dialog does not show is as it was."""
+        return replace(
+            self._settings,
+            language=self.language.currentData(),
+            theme=self.theme.currentData(),
+            tray=self.tray.isChecked(),
+            global_hotkeys=self.listen.isChecked(),
+            keys={**_unknown(self._settings.keys, ACTIONS), **self.keys.chosen},
+            hotkeys={**_unknown(self._settings.hotkeys, DEFAULT_HOTKEYS), **self.hotkeys.chosen},
+        )
+
+    def check(self) -> None:
+        """Name what is wrong with the keys; what cannot work cannot be saved."""
+        same = clashes(self.keys.chosen)
+        lines = [
+            self.tr("{key} is the key of more than one action: {actions}.").format(
+                key=_shown(key), actions=", ".join(f"“{action_text(name)}”" for name in names)
+            )
+            for key, names in same.items()
+        ]
+        self.keys.mark({name for names in same.values() for name in names})
+        _put(self.keys_problem, lines)
+        wrong, lines = self._wrong_hotkeys()
+        self.hotkeys.mark(wrong)
+        _put(self.hotkeys_problem, lines)
+        now = self.settings()
+        self.restart.setVisible((now.language, now.tray) != (self._settings.language, self._settings.tray))
+        self.save.setEnabled(not same and not wrong)
+        self.tabs.setTabText(1, self.tr("Keys") + (" ⚠" if same else ""))
+        self.tabs.setTabText(2, self.tr("Hotkeys") + (" ⚠" if wrong else ""))
+
+    def _wrong_hotkeys(self) -> tuple[set[str], list[str]]:
+        """Hotkeys that cannot be, and why."""
+        keys = {name: key for name, key in {**DEFAULT_HOTKEYS, **self.hotkeys.chosen}.items() if key and name in EVERYWHERE}
+        wrong: set[str] = set()
+        lines = []
+        read: dict[str, str] = {}
+        for name, key in keys.items():
+            try:
+                combination = str(parse(key))
+            except ConfigError:
+                text = self.tr("{key} cannot be a hotkey. Use a letter, a digit or a named key together with Ctrl, Alt or Meta.")
+                lines.append(text.format(key=_shown(key)))
+                wrong.add(name)
+                continue
+            other = read.setdefault(combination, name)
+            if other != name:
+                text = self.tr("{key} is the hotkey of both “{one}” and “{other}”.")
+                one, two = (_say("Hotkeys", str(EVERYWHERE[action])) for action in (other, name))
+                lines.append(text.format(key=_shown(key), one=one, other=two))
+                wrong |= {other, name}
+        return wrong, lines
+
+    def _fill(self) -> None:
+        for text, value in ((self.tr("As the system"), ""), ("English", "en"), ("Русский", "ru")):
+            self.language.add(text, value)
+        for text, value in ((self.tr("As the system"), "system"), (self.tr("Light"), "light"), (self.tr("Dark"), "dark")):
+            self.theme.add(text, value)
+        self.language.show_value(self._settings.language)
+        self.theme.show_value(self._settings.theme)
+        self.tray.setChecked(self._settings.tray)
+        self.listen.setChecked(self._settings.global_hotkeys)
+
+    def _general(self) -> QWidget:
+        page = QWidget()
+        form = QFormLayout(page)
+        form.setContentsMargins(16, 18, 16, 16)
+        form.setVerticalSpacing(14)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow(self.tr("Language"), self.language)
+        form.addRow(self.tr("Theme"), self.theme)
+        form.addRow("", self.tray)
+        form.addRow("", self.restart)
+        return page
+
+    def _keys(self) -> QWidget:
+        note = label(self.tr("Click a field and press the new key. These keys work while this window has the focus."), "muted", wrap=True)
+        return _page(note, self.keys, self.keys_problem, self.tr("All keys as they were at first"))
+
+    def _hotkeys(self) -> QWidget:
+        text = self.tr(
+            "Hotkeys work while the call has the focus. Where the desktop allows none, as under Wayland, "
+            "bind keys of the desktop to the command “control recalibrate” and its like."
+        )
+        top = QWidget()
+        column = QVBoxLayout(top)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(label(text, "muted", wrap=True))
+        column.addWidget(self.listen)
+        return _page(top, self.hotkeys, self.hotkeys_problem, self.tr("All hotkeys as they were at first"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(560, 620)
+
+
+def _page(note: QWidget, rows: KeyRows, problem: QWidget, again: str) -> QWidget:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(16, 16, 16, 12)
+    column.setSpacing(12)
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    rows.setProperty("role", "scrolled")
+    scroll.setWidget(rows)
+    reset = QPushButton(again)
+    reset.setAutoDefault(False)
+    reset.clicked.connect(rows.reset_all)
+    column.addWidget(note)
+    column.addWidget(scroll, 1)
+    column.addWidget(problem)
+    column.addWidget(reset, 0, Qt.AlignmentFlag.AlignLeft)
+    return page
+
+
+def _put(problem: QLabel, lines: list[str]) -> None:
+    problem.setText("\n".join(lines))
+    problem.setVisible(bool(lines))
+
+
+def _shown(key: str) -> str:
+    return QKeySequence.fromString(key).toString(QKeySequence.SequenceFormat.NativeText) or key
+
+
+def _unknown(chosen: dict[str, str], known: Iterable[str]) -> dict[str, str]:
+    """What a newer version has stored about actions of its own."""
+    names = set(known)
+    return {name: key for name, key in chosen.items() if name not in names}
+
+
+def _say(context: str, text: str) -> str:
+    return QCoreApplication.translate(context, text)

@@ -1,0 +1,92 @@
+"""Preferences: what was chosen comes out, and keys that cannot work are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog
+from pytestqt.qtbot import QtBot
+
+from avatar_app.gui import key_rows
+from avatar_app.gui.settings_dialog import SettingsDialog
+from avatar_app.settings import Settings
+
+BEFORE = Settings(
+    theme="dark", language="ru", fps=25, keys={"calibrate": "Y", "of-a-newer-version": "N"}, hotkeys={"pause": "", "later": "Ctrl+Alt+L"}
+)
+
+
+def make(qtbot: QtBot, settings: Settings) -> SettingsDialog:
+    dialog = SettingsDialog(settings)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    return dialog
+
+
+def test_nothing_touched_nothing_changed(qtbot: QtBot) -> None:
+    assert make(qtbot, Settings()).settings() == Settings()
+    assert make(qtbot, BEFORE).settings() == BEFORE
+
+
+def test_language_theme_and_switches(qtbot: QtBot) -> None:
+    dialog = make(qtbot, Settings())
+    assert not dialog.restart.isVisible()
+    dialog.language.setCurrentIndex(dialog.language.row_of("ru"))
+    assert dialog.restart.isVisible()
+    dialog.theme.setCurrentIndex(dialog.theme.row_of("light"))
+    dialog.listen.setChecked(False)
+    dialog.tray.setChecked(False)
+    QTest.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
+    assert dialog.result() == QDialog.DialogCode.Accepted
+    assert dialog.settings() == replace(Settings(), language="ru", theme="light", global_hotkeys=False, tray=False)
+
+
+def test_a_key_is_pressed_cleared_and_reset(qtbot: QtBot) -> None:
+    dialog = make(qtbot, Settings())
+    dialog.tabs.setCurrentIndex(1)
+    edit = dialog.keys.edits["calibrate"]
+    assert edit.keySequence() == QKeySequence("X")
+    QTest.keyClick(edit, Qt.Key.Key_F5, Qt.KeyboardModifier.ShiftModifier)
+    assert dialog.settings().keys == {"calibrate": "Shift+F5"}
+    edit.clear()
+    assert dialog.settings().keys == {"calibrate": ""}
+    QTest.mouseClick(dialog.keys.resets["calibrate"], Qt.MouseButton.LeftButton)
+    assert dialog.settings().keys == {}
+    assert edit.keySequence() == QKeySequence("X")
+    edit.setKeySequence(QKeySequence("Y"))
+    dialog.keys.reset_all()
+    assert dialog.settings().keys == {}
+
+
+def test_same_key_twice_is_named_and_not_saved(qtbot: QtBot) -> None:
+    dialog = make(qtbot, Settings())
+    dialog.tabs.setCurrentIndex(1)
+    dialog.keys.edits["calibrate"].setKeySequence(QKeySequence("Space"))
+    assert "Calibrate" in dialog.keys_problem.text() and "Pause" in dialog.keys_problem.text()
+    assert dialog.keys_problem.isVisible() and not dialog.save.isEnabled()
+    dialog.keys.edits["pause"].setKeySequence(QKeySequence("F2"))
+    assert dialog.keys_problem.text() == "" and dialog.save.isEnabled()
+
+
+@pytest.mark.parametrize(("key", "says"), [("X", "cannot be a hotkey"), ("Ctrl+Alt+P", "both"), ("Ctrl+Ö", "cannot be a hotkey")])
+def test_hotkeys_that_cannot_be_are_named(qtbot: QtBot, key: str, says: str) -> None:
+    dialog = make(qtbot, Settings())
+    dialog.tabs.setCurrentIndex(2)
+    dialog.hotkeys.edits["recalibrate"].setKeySequence(QKeySequence(key))
+    assert says in dialog.hotkeys_problem.text()
+    assert not dialog.save.isEnabled()
+    dialog.hotkeys.edits["recalibrate"].clear()
+    assert dialog.save.isEnabled()
+    assert dialog.settings().hotkeys == {"recalibrate": ""}
+
+
+def test_hotkeys_on_macos_are_stored_as_they_are_labelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert key_rows.written(QKeySequence("Ctrl+Alt+X"), everywhere=True) == "Meta+Alt+X"
+    assert key_rows.read("Meta+Alt+X", everywhere=True) == QKeySequence("Ctrl+Alt+X")
+    assert key_rows.written(QKeySequence("Ctrl+S")) == "Ctrl+S"
