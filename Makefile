@@ -1,8 +1,11 @@
-# `make demo` and `make test` set up all they need; once that is done they start at once.
+# `make app`, `make demo` and `make test` set up all they need; once that is done they start at once.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: app demo test lint clean
+
+app: .venv/runtime-ready
+	$(BIN)/python run.py
 
 demo: .venv/runtime-ready
 	$(BIN)/python run.py demo
