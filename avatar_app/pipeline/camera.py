@@ -88,7 +88,7 @@ def _open_path(path: Path, fps: int) -> Source:
 def _open_address(url: str) -> Source:
     scheme = url.partition(":")[0].lower()
     if scheme in ("http", "https"):
-        return LiveSource(MjpegFeed(url), SILENCE)
+        return LiveSource(MjpegFeed(url), SILENCE + 0.3)  # a little longer than its connection, which knows why
     if scheme in ("rtsp", "rtsps"):
         return LiveSource(StreamFeed(url), camera_device.OPENING)
     raise CameraError(f"Addresses that begin with {scheme}:// are not known.", "Use http, https, rtsp or rtsps.")

@@ -59,8 +59,7 @@ class MjpegFeed:
             self._connection = kind(parts.hostname, parts.port, timeout=SILENCE)
             self._connection.connect()
             self._socket = self._connection.sock
-            self._connection.request("GET", _target(parts), headers=_headers(parts))
-            self._response = self._connection.getresponse()
+            self._response = self._ask(self._connection, parts)
         except (OSError, ValueError) as problem:
             raise unreachable(self.title, problem) from None
         except http.client.HTTPException:
@@ -99,6 +98,13 @@ class MjpegFeed:
         for part in (self._response, self._connection):
             if part:
                 part.close()
+
+    def _ask(self, connection: http.client.HTTPConnection, parts: SplitResult) -> http.client.HTTPResponse:
+        connection.request("GET", _target(parts), headers=_headers(parts))
+        try:
+            return connection.getresponse()
+        except TimeoutError:
+            raise silent(self.title, SILENCE) from None
 
     def _require_stream(self, response: http.client.HTTPResponse) -> None:
         kind = response.headers.get_content_type()
