@@ -62,12 +62,12 @@ class Canvas:
         """A new array (height, width, 3) with the square ``picture`` at full height in the middle."""
         height = self._size[1]
         if self._mirror:
-            picture = cv2.flip(picture, 1)  # type: ignore[assignment]
+            picture = np.asarray(cv2.flip(picture, 1), np.uint8)
         if self._background is None:
             self._background = _blurred_extension(picture, self._size)
         canvas = self._background.copy()
         square = canvas[:, self._left : self._left + height]
-        cv2.resize(picture, (height, height), dst=square, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(picture, (height, height), dst=square, interpolation=cv2.INTER_CUBIC)
         self._feather(square)
         if self._label:
             self._label.draw(canvas)
@@ -76,7 +76,7 @@ class Canvas:
     def compose_wide(self, image: Image) -> Image:
         """A new array (height, width, 3) filled with an image of any shape, whose longer sides are cut. It is no avatar: no label."""
         filled = _cover(image, self._size)
-        return np.ascontiguousarray(filled[:, ::-1]) if self._mirror else filled
+        return np.asarray(cv2.flip(filled, 1), np.uint8) if self._mirror else filled
 
     def _feather(self, square: Image) -> None:
         """Let the upright edges of the square fade into what is behind them."""
@@ -143,8 +143,9 @@ def _cover(image: Image, size: tuple[int, int]) -> Image:
     part_rows, part_columns = min(rows, round(height / scale)), min(columns, round(width / scale))
     top, left = (rows - part_rows) // 2, (columns - part_columns) // 2
     part = image[top : top + part_rows, left : left + part_columns]
-    smaller = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, size, interpolation=smaller), np.uint8)
+    # Averaging takes nine times as long; a 1080p camera on a 720p canvas does without.
+    method = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, size, interpolation=method), np.uint8)
 
 
 def _blurred_extension(picture: Image, size: tuple[int, int]) -> Image:

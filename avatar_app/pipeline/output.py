@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import OutputError
+from avatar_app.pipeline import loopback
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera, require_pipewire
-from avatar_app.pipeline.virtual_cameras import VirtualCamera, list_virtual_cameras, require_virtual_camera
+from avatar_app.pipeline.virtual_cameras import VirtualCamera, free_virtual_camera, list_virtual_cameras
 from avatar_app.types import Image
 
 __all__ = ["Sink", "VirtualCamera", "list_virtual_cameras", "open_sink", "require_pipewire"]
@@ -90,6 +91,8 @@ class VirtualCameraSink:
 
     def close(self) -> None:
         self._device.close()
+        if self._path and not loopback.offers_output(self._path):
+            loopback.end_stream(self._path)
 
 
 def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
@@ -118,7 +121,7 @@ def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
 def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> VirtualCameraSink:
     label = device
     if sys.platform.startswith("linux"):
-        camera = require_virtual_camera(device)
+        camera = free_virtual_camera(device)
         device, label = camera.path, camera.name
     try:
         import pyvirtualcam
@@ -129,7 +132,13 @@ def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> Virtua
         opened = pyvirtualcam.Camera(size[0], size[1], fps, **options)
     except (RuntimeError, KeyError, OSError) as problem:
         raise cannot_open(device, str(problem)) from None
-    return VirtualCameraSink(opened, size, label or opened.device)
+    sink = VirtualCameraSink(opened, size, label or opened.device)
+    shown = loopback.shown_size(Path(device)) if sys.platform.startswith("linux") else None
+    if shown and shown != size:
+        sink.close()
+        message = f"A call still shows the virtual camera {device} at {shown[0]} x {shown[1]}, not at {size[0]} x {size[1]}."
+        raise OutputError(message, "Turn the camera off in the call and on again, or choose that size.")
+    return sink
 
 
 def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:

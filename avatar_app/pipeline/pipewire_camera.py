@@ -54,7 +54,7 @@ class PipeWireCamera:
         self._patience = 1 / fps
         self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
         self._rest = memoryview(b"")
-        self._taken_at = time.monotonic()
+        self._jammed_since: float | None = None
         self._said = b""
         # Its own group: a Ctrl-C in the terminal is for the app, which then closes this.
         self._process = subprocess.Popen(
@@ -88,7 +88,9 @@ class PipeWireCamera:
             cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
             self._rest = self._planes.data.cast("B")
             self._push(deadline)
-        if time.monotonic() - self._taken_at > STUCK_SECONDS:
+        if self._rest and self._jammed_since is None:
+            self._jammed_since = time.monotonic()
+        elif self._rest and self._jammed_since and time.monotonic() - self._jammed_since > STUCK_SECONDS:
             message = f"The PipeWire camera has taken no picture for {STUCK_SECONDS:.0f} seconds."
             raise OutputError(message, "A program that shows it may hang: choose the camera there again.")
 
@@ -120,7 +122,7 @@ class PipeWireCamera:
             except OSError:
                 raise self._gone() from None
             self._rest = self._rest[written:]
-            self._taken_at = time.monotonic()
+            self._jammed_since = None
         return True
 
     def _await_connection(self) -> None:
@@ -215,7 +217,7 @@ def _command(size: tuple[int, int], fps: int) -> list[str]:
     shape = [f"width={size[0]}", f"height={size[1]}", f"framerate={fps}/1"]
     about = f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
     return [
-        *(LAUNCH, "--no-fault", "fdsrc", "fd=0", f"blocksize={size[0] * size[1] * 3 // 2}", "!"),
+        *(LAUNCH, "--no-fault", "fdsrc", "fd=0", "blocksize=65536", "!"),
         *("rawvideoparse", "format=i420", "colorimetry=bt601", *shape, "!"),  # what OpenCV's conversion gives
         *("videoconvert", "!", "video/x-raw,format=YUY2", "!"),  # the format that every camera application knows
         *("identity", "drop-allocation=true", "!"),  # else pipewiresink and videoconvert share memory and crash

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from avatar_app.errors import OutputError
+from avatar_app.pipeline import loopback
 from avatar_app.pipeline.packages import install_command
 
 NAME = "Avatar Camera"
@@ -26,11 +26,6 @@ WINDOWS_FILTERS = {
     "Unity Video Capture": "{5C2CD55C-92AD-4999-8666-912BD3E70010}",
 }
 """Class identifiers under which the two camera drivers register themselves."""
-
-QUERY_CAPABILITIES = 0x80685600
-CAPABILITIES = struct.Struct("16s32s32sIII12x")
-"""The kernel's VIDIOC_QUERYCAP and struct v4l2_capability: driver, card, bus, version, capabilities, device capabilities."""
-CAPTURE, OUTPUT = 0x1, 0x2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +59,30 @@ def list_virtual_cameras() -> list[VirtualCamera]:
 
 
 def require_virtual_camera(device: str) -> VirtualCamera:
-    """The virtual camera with this path or name; the first one that can be written to for an empty ``device``. Linux only.
+    """The virtual camera with this path or name; the first for an empty ``device``. Linux only.
 
     Raises:
         OutputError: there is none, or this user may not write to it.
     """
+    return _usable(device)[0]
+
+
+def free_virtual_camera(device: str) -> VirtualCamera:
+    """Like ``require_virtual_camera``, but one that nobody writes to, made ready to be opened.
+
+    Raises:
+        OutputError: also where another program sends to it.
+    """
+    usable = _usable(device)
+    for camera in usable:
+        if loopback.release(Path(camera.path)):
+            return camera
+    first = usable[0]
+    hint = f"Close that program: `fuser {first.path}` names it. Or choose another output."
+    raise OutputError(f"Another program sends to the virtual camera {first.path} ({first.name}).", hint)
+
+
+def _usable(device: str) -> list[VirtualCamera]:
     cameras = list_virtual_cameras()
     if not cameras:
         raise OutputError("There is no virtual camera on this computer.", _how_to_get_one())
@@ -76,11 +90,12 @@ def require_virtual_camera(device: str) -> VirtualCamera:
     if not fitting:
         names = ", ".join(f"{camera.path} ({camera.name})" for camera in cameras)
         raise OutputError(f"There is no virtual camera {device}.", f"Choose one of these: {names}.")
-    for camera in fitting:
-        if camera.writable:
-            return camera
-    hint = "Run `sudo usermod -aG video $USER`, then log out and in again."
-    raise OutputError(f"You may not write to the virtual camera {fitting[0].path} ({fitting[0].name}).", hint)
+    first = fitting[0]
+    writable = [camera for camera in fitting if camera.writable]
+    if not writable:
+        hint = "Run `sudo usermod -aG video $USER`, then log out and in again."
+        raise OutputError(f"You may not write to the virtual camera {first.path} ({first.name}).", hint)
+    return writable
 
 
 def _how_to_get_one() -> str:
@@ -100,40 +115,24 @@ def _how_to_get_one() -> str:
 def _linux_camera(entry: Path) -> VirtualCamera | None:
     """What ``entry`` of sysfs is, None for a real camera."""
     path = DEVICES / entry.name
-    answer = _ask_driver(path)
+    answer = loopback.ask(path)
     # A device that may not be opened is still known by where it hangs: on no bus.
-    is_loopback = answer[0] == "v4l2 loopback" if answer else "/virtual/video4linux/" in str(entry.resolve())
+    is_loopback = answer.driver == loopback.DRIVER if answer else "/virtual/video4linux/" in str(entry.resolve())
     if not is_loopback:
         return None
     try:
         name = (entry / "name").read_text().strip()
     except OSError:
         name = entry.name
-    exclusive = not is_two_faced(answer[1]) if answer else None
+    exclusive = answer.is_exclusive(_module_allows_exclusive()) if answer else None
     return VirtualCamera(name, str(path), exclusive, os.access(path, os.R_OK | os.W_OK))
 
 
-def is_two_faced(capabilities: int) -> bool:
-    """Whether a device claims to be a camera and a screen at once: v4l2loopback without ``exclusive_caps``."""
-    return capabilities & (CAPTURE | OUTPUT) == CAPTURE | OUTPUT
-
-
-def _ask_driver(path: Path) -> tuple[str, int] | None:
-    """The driver's name and the device's capabilities, None if it may not be opened or is no video device."""
-    import fcntl
-
+def _module_allows_exclusive() -> bool:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return "Y" in (LOADED / "parameters" / "exclusive_caps").read_text()
     except OSError:
-        return None
-    try:
-        answer = fcntl.ioctl(handle, QUERY_CAPABILITIES, bytes(CAPABILITIES.size))
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
-    driver, _, _, _, _, capabilities = CAPABILITIES.unpack(answer)
-    return driver.split(b"\0")[0].decode(errors="replace"), capabilities
+        return False
 
 
 def _windows_cameras() -> list[VirtualCamera]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline import packages, pipewire_camera, virtual_cameras
+from avatar_app.pipeline import loopback, packages, pipewire_camera, virtual_cameras
+from avatar_app.pipeline.loopback import CAPTURE, OUTPUT, Answer
 from avatar_app.pipeline.output import VirtualCameraSink, cannot_open, list_virtual_cameras, open_sink
-from avatar_app.pipeline.virtual_cameras import VirtualCamera, is_two_faced
+from avatar_app.pipeline.virtual_cameras import VirtualCamera, free_virtual_camera, require_virtual_camera
 from avatar_app.types import Image
 from tests.media import picture
 
@@ -123,10 +124,45 @@ def test_cameras_are_listed_without_the_real_ones(computer: Path) -> None:
     ]
 
 
-def test_two_faced_camera() -> None:
-    assert is_two_faced(0x85208003)
-    assert not is_two_faced(0x85208002)
-    assert not is_two_faced(0x85208001)
+def test_capabilities_say_whether_a_camera_is_exclusive() -> None:
+    both, screen, camera, stranded = (Answer("v4l2 loopback", bits) for bits in (0x85208003, 0x85208002, 0x85208001, 0x85208000))
+    assert [each.is_exclusive(True) for each in (both, screen, camera, stranded)] == [None, True, True, True]
+    assert both.is_exclusive(False) is False
+
+
+@linux
+def test_camera_that_is_taken_is_passed_over(computer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, free = add_camera(computer, 3, "First"), add_camera(computer, 4, "Second")
+    answers = {taken: Answer("v4l2 loopback", CAPTURE), free: Answer("v4l2 loopback", OUTPUT)}
+    monkeypatch.setattr(loopback, "ask", answers.get)
+    assert require_virtual_camera("").name == "First"
+    assert free_virtual_camera("") == VirtualCamera("Second", str(free), True, True)
+    with pytest.raises(OutputError, match="Another program") as caught:
+        open_sink("virtual-camera", "First", (640, 480), 30)
+    assert f"fuser {taken}" in caught.value.hint
+
+
+@linux
+def test_camera_that_a_killed_writer_left_is_released(computer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = add_camera(computer, 3, "First")
+    answers = {left: Answer("v4l2 loopback", 0)}
+    monkeypatch.setattr(loopback, "ask", answers.get)
+    monkeypatch.setattr(loopback, "end_stream", lambda path: answers.update({path: Answer("v4l2 loopback", OUTPUT)}))
+    assert free_virtual_camera("").path == str(left)
+
+
+def test_kernel_structures_have_the_sizes_in_their_calls() -> None:
+    for call, structure in ((loopback.QUERY_CAPABILITIES, loopback.CAPABILITIES), (loopback.GET_FORMAT, loopback.FORMAT)):
+        assert call >> 16 & 0x3FFF == structure.size
+
+
+@linux
+def test_what_is_no_video_device_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "missing", tmp_path, Path("/dev/null")):
+        assert loopback.ask(path) is None
+        assert loopback.shown_size(path) is None
+        loopback.end_stream(path)
 
 
 @linux

@@ -64,8 +64,13 @@ def wait_for(happens: object, process: subprocess.Popen[bytes], tries: int = 100
 
 def dump() -> list[dict[str, object]]:
     """What PipeWire knows of, nothing while it does not run."""
-    done = subprocess.run(["pw-dump"], capture_output=True, check=False)
-    return list(json.loads(done.stdout)) if done.returncode == 0 and done.stdout.strip() else []
+    said = subprocess.run(["pw-dump"], capture_output=True, check=False).stdout.decode()
+    items: list[dict[str, object]] = []
+    while said.strip():  # it says more than one list where things change meanwhile
+        found, end = json.JSONDecoder().raw_decode(said.strip())
+        said = said.strip()[end:]
+        items += found
+    return items
 
 
 def cameras() -> list[str]:

@@ -1,0 +1,107 @@
+"""What has to be asked of v4l2loopback, the kernel's virtual cameras on Linux, beyond what pyvirtualcam does."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+DRIVER = "v4l2 loopback"
+
+QUERY_CAPABILITIES = 0x80685600
+CAPABILITIES = struct.Struct("16s68xII12x")
+"""The kernel's VIDIOC_QUERYCAP and struct v4l2_capability: driver, capabilities, those of this device."""
+CAPTURE, OUTPUT = 0x1, 0x2
+
+START_STREAM, OUTPUT_STREAM = 0x40045612, 2
+"""The kernel's VIDIOC_STREAMON, and the kind of stream that a writer has."""
+
+GET_FORMAT = 0xC0D05604
+FORMAT = struct.Struct("I4xII192x")
+"""The kernel's VIDIOC_G_FMT and struct v4l2_format on 64 bits: kind of stream, width, height."""
+
+TAKEN_BACK = 0.15
+"""Seconds in which a program that writes to a camera has surely written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a driver says of its device: a camera has the capability ``CAPTURE``, a screen ``OUTPUT``."""
+
+    driver: str
+    capabilities: int
+
+    def is_exclusive(self, possible: bool) -> bool | None:
+        """Whether it is never both, except for a while when a writer has left and a call still looks; None: that may be so now.
+
+        Args:
+            possible: some device of the module is exclusive.
+        """
+        if self.capabilities & (CAPTURE | OUTPUT) != CAPTURE | OUTPUT:
+            return True
+        return None if possible else False
+
+
+def ask(path: Path) -> Answer | None:
+    """What a device is; None if it may not be opened or is no video device."""
+    import fcntl
+
+    with suppress(OSError), _opened(path, os.O_RDONLY) as handle:
+        driver, _, capabilities = CAPABILITIES.unpack(fcntl.ioctl(handle, QUERY_CAPABILITIES, bytes(CAPABILITIES.size)))
+        return Answer(driver.split(b"\0")[0].decode(errors="replace"), capabilities)
+    return None
+
+
+def release(path: Path) -> bool:
+    """Make sure that a device that nobody writes to can be opened for writing; False if somebody does."""
+    if offers_output(path):
+        return True
+    end_stream(path)
+    time.sleep(TAKEN_BACK)  # a real writer takes the device back with its next picture
+    return offers_output(path)
+
+
+def offers_output(path: Path) -> bool:
+    """Whether a device would let itself be opened for writing, or does not say."""
+    answer = ask(path)
+    return answer is None or bool(answer.capabilities & OUTPUT)
+
+
+def end_stream(path: Path) -> None:
+    """Tell a device that its writer has left.
+
+    With exclusive capabilities it is a camera and no screen while it is written to. Up to version 0.12 it never becomes one again
+    after a writer that did not start a stream, such as pyvirtualcam, has closed it or was killed: the driver waits for the end
+    of a stream. So one is started and ended here.
+    """
+    import fcntl
+
+    # Starting may be refused for want of a picture format, which does not matter, or because somebody streams.
+    with suppress(OSError), _opened(path, os.O_RDWR) as handle:
+        fcntl.ioctl(handle, START_STREAM, struct.pack("i", OUTPUT_STREAM))
+
+
+def shown_size(path: Path) -> tuple[int, int] | None:
+    """Width and height that a device is set to, None if it does not say.
+
+    It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks like noise.
+    """
+    import fcntl
+
+    with suppress(OSError), _opened(path, os.O_RDWR) as handle:
+        _, width, height = FORMAT.unpack(fcntl.ioctl(handle, GET_FORMAT, FORMAT.pack(OUTPUT_STREAM, 0, 0)))
+        return width, height
+    return None
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
