@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPainterPath, QPixmap
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from avatar_app.gui.icons import icon
-from avatar_app.gui.pictures import to_qimage
-from avatar_app.gui.preview import scaled
+from avatar_app.gui.preview import PictureView
 from avatar_app.gui.texts import hint
 from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import Badge, Meter, label
@@ -16,7 +14,8 @@ from avatar_app.pipeline.state import Status
 from avatar_app.types import Image
 
 PARTS = ("head", "expression", "position")
-PHOTO = 132
+MARGIN = 14
+SMALLEST_PHOTO, LARGEST_PHOTO = 110, 260
 
 
 def hint_for(status: Status) -> str:
@@ -35,22 +34,11 @@ def hint_for(status: Status) -> str:
     return "good" if status.calibrated else "ready"
 
 
-def rounded(picture: QPixmap, radius: float) -> QPixmap:
-    """The picture with round corners."""
-    made = QPixmap(picture.size())
-    made.fill(Qt.GlobalColor.transparent)
-    path = QPainterPath()
-    path.addRoundedRect(picture.rect(), radius, radius)
-    painter = QPainter(made)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setClipPath(path)
-    painter.drawPixmap(0, 0, picture)
-    painter.end()
-    return made
-
-
 class CalibrationPanel(QFrame):
     """Shows ``Status`` and asks for actions by their names in ``shortcuts.ACTIONS``."""
+
+    MOST = 2 * MARGIN + LARGEST_PHOTO
+    """Height from which more would only be empty, in pixels."""
 
     asked = Signal(str)
 
@@ -59,29 +47,27 @@ class CalibrationPanel(QFrame):
         self.setProperty("role", "card")
         self.calibrate = QPushButton(self.tr("Calibrate"))
         self.calibrate.setProperty("role", "primary")
-        self.calibrate.setMinimumHeight(46)
+        self.calibrate.setMinimumHeight(44)
         self.calibrate.setIconSize(QSize(20, 20))
         self.find_best = QPushButton(self.tr("Find best moment"))
         self.find_best.setCheckable(True)
         self.find_best.setToolTip(self.tr("Watches you and calibrates by itself whenever you look more like the photo than before."))
         self.ghost = QPushButton(self.tr("Photo overlay"))
         self.ghost.setCheckable(True)
+        for button in (self.find_best, self.ghost):
+            button.setMinimumHeight(44)
         self.ghost.setToolTip(self.tr("Lays the photo over your camera picture, on this screen alone."))
-        self.photo = label()
-        self.photo.setFixedSize(PHOTO, PHOTO)
+        self.photo = PictureView()
+        self.photo.hide()
         self.photo.setAccessibleName(self.tr("The pose to imitate"))
         self.photo.setToolTip(self.tr("The pose to imitate"))
         self._portrait: Image | None = None
-        self._roomy = True
         self.state = Badge()
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 100)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
-        self.hint = label("", wrap=True)
+        self.progress = Meter(4, groove=False)
+        self.hint = label("", "heading", wrap=True)
         self.hint.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.total = label("", "title")
-        self.meters = {name: Meter() for name in ("score", *PARTS)}
+        self.meters = {name: Meter(10 if name == "score" else 6) for name in ("score", *PARTS)}
+        self.values = {name: label("", "heading" if name == "score" else "muted") for name in self.meters}
         self.found = label("", "muted")
         self._texts = {
             "score": self.tr("Match"),
@@ -96,42 +82,50 @@ class CalibrationPanel(QFrame):
         self.show_status(Status())
 
     def _build(self) -> None:
-        buttons = QVBoxLayout()
-        buttons.setSpacing(7)
-        buttons.addWidget(self.calibrate)
-        buttons.addWidget(self.progress)
-        pair = QHBoxLayout()
-        pair.setSpacing(7)
-        pair.addWidget(self.find_best, 1)
-        pair.addWidget(self.ghost, 1)
-        buttons.addLayout(pair)
-        buttons.addStretch(1)
         top = QHBoxLayout()
         top.addWidget(self.hint, 1)
-        top.addWidget(self.state)
+        top.addWidget(self.state, 0, Qt.AlignmentFlag.AlignTop)
         bars = QGridLayout()
-        bars.setHorizontalSpacing(10)
-        bars.setVerticalSpacing(2)
+        bars.setHorizontalSpacing(12)
+        bars.setVerticalSpacing(5)
+        bars.setColumnStretch(1, 1)
         for number, (name, meter) in enumerate(self.meters.items()):
             meter.setAccessibleName(self._texts[name])
-            line, column = divmod(number, 2)
-            bars.addWidget(label(self._texts[name], "heading" if name == "score" else "muted"), line, column * 2)
-            bars.addWidget(meter, line, column * 2 + 1)
-        bars.setColumnStretch(1, 1)
-        bars.setColumnStretch(3, 1)
+            self.values[name].setFixedWidth(self.fontMetrics().horizontalAdvance("100 %") + 4)
+            self.values[name].setAlignment(Qt.AlignmentFlag.AlignRight)
+            bars.addWidget(label(self._texts[name], "heading" if name == "score" else "muted"), number, 0)
+            bars.addWidget(meter, number, 1)
+            bars.addWidget(self.values[name], number, 2)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(7)
+        buttons.addWidget(self.calibrate, 2)
+        buttons.addWidget(self.find_best, 1)
+        buttons.addWidget(self.ghost, 1)
         right = QVBoxLayout()
-        right.setSpacing(8)
+        right.setSpacing(6)
         right.addLayout(top)
+        right.addStretch(1)
         right.addLayout(bars)
         right.addWidget(self.found)
         right.addStretch(1)
+        right.addWidget(self.progress)
+        right.addLayout(buttons)
         whole = QHBoxLayout(self)
-        whole.setContentsMargins(14, 12, 14, 12)
+        whole.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         whole.setSpacing(18)
         whole.addWidget(self.photo, 0, Qt.AlignmentFlag.AlignTop)
-        whole.addLayout(buttons)
         whole.addLayout(right, 1)
         self.found.hide()
+
+    def least(self) -> int:
+        """Height that it needs, in pixels."""
+        line = self.fontMetrics().lineSpacing()
+        return 2 * MARGIN + self.calibrate.minimumHeight() + 6 * (line + 5)
+
+    def set_height(self, height: int) -> None:
+        """Fit the photo into a panel of this height."""
+        side = min(max(height - 2 * MARGIN, SMALLEST_PHOTO), LARGEST_PHOTO)
+        self.photo.setFixedSize(side, side)
 
     def set_keys(self, calibrate: str, find_best: str, ghost: str) -> None:
         """Show the keys on the buttons."""
@@ -153,25 +147,17 @@ class CalibrationPanel(QFrame):
         """Show this photo as the pose to imitate."""
         if portrait is not self._portrait:
             self._portrait = portrait
-            if portrait is not None:
-                side = round(PHOTO * self.devicePixelRatioF())
-                drawn = rounded(QPixmap.fromImage(to_qimage(scaled(portrait, side, side))), 8 * self.devicePixelRatioF())
-                drawn.setDevicePixelRatio(self.devicePixelRatioF())
-                self.photo.setPixmap(drawn)
-        self.photo.setVisible(self._roomy and portrait is not None)
-
-    def set_roomy(self, roomy: bool) -> None:
-        """Leave the photo out where the window is low."""
-        self._roomy = roomy
-        self.photo.setVisible(roomy and self._portrait is not None)
+            self.photo.set_picture(portrait)
+            self.photo.setVisible(portrait is not None)
 
     def show_status(self, status: Status) -> None:
         match = status.match
         for name, meter in self.meters.items():
-            meter.set_value(getattr(match, name) if match else None)
+            value = getattr(match, name) if match else None
+            meter.set_value(value)
+            self.values[name].setText("-" if value is None else f"{value:.0%}")
         self.hint.setText(hint(hint_for(status)))
-        # Kept in the layout while idle, so that nothing jumps when a calibration begins.
-        self.progress.setValue(round((status.calibrating or 0) * 100))
+        self.progress.set_value(status.calibrating)
         if status.calibrating is not None:
             self.state.say(self.tr("Calibrating"), "info")
         elif status.calibrated:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QCheckBox, QColorDialog, QFileDialog, QInputDialog, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.icons import icon
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.texts import output_name
-from avatar_app.gui.widgets import Choice, Section, Slider, label, row
+from avatar_app.gui.theme import restyle
+from avatar_app.gui.widgets import Choice, Section, Slider, Switch, label, row
 from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.pipeline.state import OUTPUTS, SIZES, Controls
 
@@ -136,6 +137,8 @@ class OutputChooser(QWidget):
         reasons = [f"{output_name(output)}: {problem}" for output, problem in problems.items() if problem]
         self.note.setText("\n\n".join(reasons))
         self.note.setVisible(bool(reasons))
+        # Loud only where it is in the way of what the user wants.
+        restyle(self.note, role="problem" if problems.get(controls.output) else "muted")
 
     def _look_again(self) -> None:
         self._devices.refresh()
@@ -201,7 +204,7 @@ class ControlsPanel(QScrollArea):
         self.output = OutputChooser(live, devices)
         self.background = BackgroundChooser(live)
         self.size_choice = self._choice(self.tr("Size"), "size", [(f"{width} x {height}", (width, height)) for width, height in SIZES])
-        self.fps = self._choice(self.tr("Pictures a second"), "fps", [(self.tr("{0} a second").format(rate), rate) for rate in RATES])
+        self.fps = self._choice(self.tr("Rate"), "fps", [(self.tr("{0} a second").format(rate), rate) for rate in RATES])
         self.model = self._choice(self.tr("Model"), "model", [])
         self.device = self._choice(self.tr("Computed by"), "device", [])
         smoothings = {"off": self.tr("Off"), "light": self.tr("Light"), "strong": self.tr("Strong")}
@@ -221,9 +224,11 @@ class ControlsPanel(QScrollArea):
             "label": self._switch("label", self.tr('Write "AI avatar" on the picture')),
             "follow": self._switch("follow", self.tr("Follow my face")),
             "relative": self._switch("relative", self.tr("Relative motion"), self.tr("Off: the avatar takes over your pose as it is.")),
-            "adapt_scale": self._switch("adapt_scale", self.tr("Adapt to the size of the photo's face")),
+            "adapt_scale": self._switch(
+                "adapt_scale", self.tr("Adapt to the photo's size"), self.tr("Scales your motion to the size of the photo's face.")
+            ),
         }
-        self.mirror_preview = QCheckBox(self.tr("Mirror my preview"))
+        self.mirror_preview = Switch(self.tr("Mirror my preview"))
         self.mirror_preview.clicked.connect(lambda on: preferences.change(mirror_preview=on))
         self.model_note = label("", "muted", wrap=True)
         self._build()
@@ -263,6 +268,7 @@ class ControlsPanel(QScrollArea):
             column.addWidget(section)
         column.addStretch(1)
         self.setWidget(inside)
+        self.setMinimumWidth(inside.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() + 2)
 
     def reveal(self, section: str) -> None:
         """Open a section and put the focus on its first choice."""
@@ -331,8 +337,8 @@ class ControlsPanel(QScrollArea):
         made.activated.connect(lambda: self._live.change(**{control: made.currentData()}))
         return made
 
-    def _switch(self, control: str, text: str, tip: str = "") -> QCheckBox:
-        made = QCheckBox(text)
+    def _switch(self, control: str, text: str, tip: str = "") -> Switch:
+        made = Switch(text)
         made.setToolTip(tip)
         made.clicked.connect(lambda on: self._live.change(**{control: on}))
         return made
@@ -340,8 +346,10 @@ class ControlsPanel(QScrollArea):
     def _named(self, choice: Choice, whole: QWidget | None = None) -> QWidget:
         """A choice with its name before it."""
         made = QWidget()
-        line = row(label(choice.accessibleName()), whole or choice, stretch=1)
+        line = row(label(choice.accessibleName(), wrap=True), whole or choice)
         line.setContentsMargins(0, 0, 0, 0)
+        line.setStretch(0, 4)
+        line.setStretch(1, 6)
         made.setLayout(line)
         return made
 

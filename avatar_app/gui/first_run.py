@@ -31,10 +31,12 @@ class FirstRun(QDialog):
         self._live, self._preferences = live, preferences
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("First steps"))
-        self.resize(680, 620)
+        self.resize(760, 700)
         self.source = SourceChooser(live, devices)
         self.gallery = Gallery(library)
         self.calibration = CalibrationPanel()
+        self.calibration.setFixedHeight(self.calibration.least() + 20)
+        self.calibration.set_height(self.calibration.height())
         self.views = (CameraView(), CameraView())
         self.pages = QStackedWidget()
         self._steps = [label(text) for text in (self.tr("1  Camera"), self.tr("2  Avatar"), self.tr("3  Calibrate"))]
@@ -46,7 +48,8 @@ class FirstRun(QDialog):
         self.forward.clicked.connect(self._go_on)
         self.skip.clicked.connect(self.reject)
         self.finished.connect(lambda _: preferences.change(first_run_done=True))
-        self._timer = QTimer(self, interval=POLL_MS, timeout=self.poll)
+        self._timer = QTimer(self, interval=POLL_MS)
+        self._timer.timeout.connect(self.poll)
         self._timer.start()
         self.finished.connect(self._timer.stop)
         if live.controls.avatar is not None:
@@ -63,7 +66,8 @@ class FirstRun(QDialog):
             self._page(
                 self.tr("Choose your camera"),
                 self.tr(
-                    "Sit so that light falls on your face from the front. The camera's picture stays on this computer: calls only ever get the avatar."
+                    "Sit so that light falls on your face from the front. "
+                    "The camera's picture stays on this computer: calls only ever get the avatar."
                 ),
                 self.source,
                 self.views[0],
@@ -73,7 +77,8 @@ class FirstRun(QDialog):
             self._page(
                 self.tr("Choose an avatar"),
                 self.tr(
-                    "Take one of these, or drop a photo of a face here: from the front, mouth closed, eyes open. Use only photos of people who agree to it."
+                    "Take one of these, or drop a photo of a face here: from the front, mouth closed, eyes open. "
+                    "Use only photos of people who agree to it."
                 ),
                 self.gallery,
             )

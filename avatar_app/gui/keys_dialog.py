@@ -51,8 +51,8 @@ class KeysDialog(QDialog):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         for number, texts in enumerate(rows):
-            for column, text in enumerate(texts):
-                self.table.setItem(number, column, QTableWidgetItem(text))
+            for place, text in enumerate(texts):
+                self.table.setItem(number, place, QTableWidgetItem(text))
         note = label(
             self.tr("They can be changed in Preferences. Keys that work everywhere need a desktop that allows them."), "muted", wrap=True
         )

@@ -18,7 +18,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.notices import NoticeBar
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.preview import CameraView, OutputView, Shown
-from avatar_app.gui.previews import PreviewFrame, PreviewPair
+from avatar_app.gui.previews import PreviewFrame, PreviewPair, Stage
 from avatar_app.gui.shortcuts import Shortcuts, key_text
 from avatar_app.gui.status_line import StatusLine
 from avatar_app.gui.texts import reason_text, short_reason
@@ -83,13 +83,7 @@ class MainWindow(QMainWindow):
         camera = PreviewFrame(self.camera, self.tr("You"), self.tr("Your camera, on this screen alone"))
         output = PreviewFrame(self.output, self.tr("What the call gets"), self.tr("Exactly what is sent"))
         self.pair = PreviewPair(camera, output)
-        stage = QWidget()
-        column = QVBoxLayout(stage)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
-        column.addWidget(self.pair, 1)
-        column.addLayout(self._button_bar())
-        column.addWidget(self.calibration)
+        stage = Stage(self.pair, self._button_bar(), self.calibration)
         left = card()
         left.setMinimumWidth(150)
         inside = QVBoxLayout(left)
@@ -97,10 +91,7 @@ class MainWindow(QMainWindow):
         self.gallery_title = label(self.tr("Avatars"), "heading")
         inside.addWidget(self.gallery_title)
         inside.addWidget(self.gallery, 1)
-        self.add_button = self._button("add-photo", self.tr("Add a photo"), "gallery")
-        inside.addWidget(self.add_button)
         self.side = card()
-        self.side.setMinimumWidth(250)
         around = QVBoxLayout(self.side)
         around.setContentsMargins(2, 2, 2, 2)
         around.addWidget(self.panel)
@@ -110,7 +101,7 @@ class MainWindow(QMainWindow):
             self.splitter.setCollapsible(number, False)
             self.splitter.setStretchFactor(number, 1 if number == 1 else 0)
         self.splitter.setHandleWidth(12)
-        self.splitter.setSizes([190, 760, 300])
+        self.splitter.setSizes([150, 800, 290])
         central = QWidget()
         outer = QVBoxLayout(central)
         outer.setContentsMargins(12, 8, 12, 4)
@@ -119,15 +110,17 @@ class MainWindow(QMainWindow):
         outer.addWidget(self.splitter, 1)
         self.setCentralWidget(central)
 
-    def _button_bar(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
+    def _button_bar(self) -> QWidget:
+        whole = QWidget()
+        bar = QHBoxLayout(whole)
+        bar.setContentsMargins(0, 0, 0, 0)
         bar.setSpacing(7)
         bar.addWidget(self._button("pause", self.tr("Pause"), "pause", checkable=True))
         bar.addWidget(self._button("record", self.tr("Record"), "record", checkable=True))
         bar.addWidget(self._button("snapshot", self.tr("Snapshot"), "snapshot"))
         bar.addStretch(1)
         bar.addWidget(self._button("show-panel", self.tr("Settings"), "sliders", checkable=True))
-        return bar
+        return whole
 
     def _button(self, action: str, text: str, sign: str, checkable: bool = False) -> QPushButton:
         made = QPushButton(text)
@@ -157,9 +150,11 @@ class MainWindow(QMainWindow):
         self.calibration.asked.connect(self.actions_.do)
         self.notices.acted.connect(self.actions_.heed_notice)
         self.preferences.changed.connect(self.apply_preferences)
-        self._pictures = QTimer(self, interval=PICTURE_MS, timeout=self.poll_pictures)
+        self._pictures = QTimer(self, interval=PICTURE_MS)
+        self._pictures.timeout.connect(self.poll_pictures)
         self._pictures.start()
-        self._statuses = QTimer(self, interval=STATUS_MS, timeout=self.refresh)
+        self._statuses = QTimer(self, interval=STATUS_MS)
+        self._statuses.timeout.connect(self.refresh)
         self._statuses.start()
 
     # What is polled.
@@ -255,7 +250,7 @@ class MainWindow(QMainWindow):
         self.calibration.ghost.setChecked(now.show_ghost)
         self.calibration.set_keys(*(key_text(name, now.keys) for name in ("calibrate", "find-best", "ghost")))
         self.shortcuts.set_keys(now.keys)
-        for name in ("snapshot", "show-panel", "add-photo"):
+        for name in ("snapshot", "show-panel"):
             self.buttons[name].setToolTip(key_text(name, now.keys))
 
     def draw_icons(self) -> None:
@@ -318,7 +313,8 @@ class MainWindow(QMainWindow):
     def open_doctor(self) -> None:
         from avatar_app.gui.doctor_dialog import DoctorDialog
 
-        DoctorDialog(self).open()
+        controls = self.live.controls
+        DoctorDialog(self, model=controls.model, device=controls.device).open()
 
     def quit(self) -> None:
         """Close for good, also where closing only hides."""
@@ -340,11 +336,11 @@ class MainWindow(QMainWindow):
             self.side.setHidden(self.width() < NARROW)
 
     def _remember(self) -> None:
-        state = STATE_VERSION + (b"0" if self.side.isHidden() else b"1") + self.splitter.saveState().data()
-        self.preferences.change(window_geometry=_pack(self.saveGeometry().data()), window_state=_pack(state))
+        state = STATE_VERSION + (b"0" if self.side.isHidden() else b"1") + bytes(self.splitter.saveState().data())
+        self.preferences.change(window_geometry=_pack(bytes(self.saveGeometry().data())), window_state=_pack(state))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.calibration.set_roomy(event.size().height() >= 700)
+        self.notices.set_room(event.size().height())
         super().resizeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -8,11 +8,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 from avatar_app.gui.icons import icon, pixmap
 from avatar_app.gui.texts import notice_action
 from avatar_app.gui.theme import current, restyle
-from avatar_app.gui.widgets import label
+from avatar_app.gui.widgets import Badge, label
 from avatar_app.pipeline.state import Notice
 
 MOST = 3
 """Banners at once. More would push the pictures out of the window; the next one shows when one of them goes."""
+ROOMS = {640: 1, 740: 2}
+"""Height of the window -> banners at once below it."""
 
 
 class Banner(QFrame):
@@ -59,8 +61,16 @@ class Banner(QFrame):
         self.close_button.setAccessibleName(self.tr("Hide"))
         self.close_button.clicked.connect(lambda: self.closed.emit(notice.about))
         line.addWidget(self.close_button)
+        self.more = Badge()
+        self.more.hide()
+        line.insertWidget(line.count() - 1, self.more)
         self.setAccessibleName(f"{notice.message} {notice.hint}")
         restyle(self, banner=notice.level)
+
+    def say_more(self, count: int) -> None:
+        """Tell how many notices wait behind this one."""
+        self.more.say(self.tr("+{0} more").format(count), "info")
+        self.more.setVisible(count > 0)
 
 
 class NoticeBar(QWidget):
@@ -74,6 +84,7 @@ class NoticeBar(QWidget):
         self._own: dict[str, Notice] = {}
         self._pipeline: tuple[Notice, ...] = ()
         self._hidden: set[Notice] = set()
+        self._most = MOST
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(6)
@@ -84,6 +95,13 @@ class NoticeBar(QWidget):
         if notices != self._pipeline:
             self._pipeline = notices
             self._hidden &= set(notices)  # the same trouble later is news again
+            self._rebuild()
+
+    def set_room(self, height: int) -> None:
+        """Fewer banners in a window of less height, in pixels."""
+        most = next((count for limit, count in ROOMS.items() if height < limit), MOST)
+        if most != self._most:
+            self._most = most
             self._rebuild()
 
     def tell(self, notice: Notice) -> None:
@@ -100,7 +118,7 @@ class NoticeBar(QWidget):
     def _rebuild(self) -> None:
         order = {"error": 0, "warning": 1, "info": 2}
         all_notices = [notice for notice in (*self._own.values(), *self._pipeline) if notice not in self._hidden]
-        shown = sorted(all_notices, key=lambda notice: order[notice.level])[:MOST]
+        shown = sorted(all_notices, key=lambda notice: order[notice.level])[: self._most]
         wanted = {self._key(notice): notice for notice in shown}
         for key in [key for key, banner in self.banners.items() if wanted.get(key) != banner.notice]:
             self._drop(key)
@@ -111,6 +129,7 @@ class NoticeBar(QWidget):
                 banner.closed.connect(lambda _about, key=key: self._hide(key))
                 self.banners[key] = banner
                 self._column.insertWidget(place, banner)
+            self.banners[key].say_more(len(all_notices) - len(shown) if place == len(wanted) - 1 else 0)
         self.setVisible(bool(self.banners))
 
     def _key(self, notice: Notice) -> str:

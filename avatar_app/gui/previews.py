@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from avatar_app.gui.calibration_panel import CalibrationPanel
 from avatar_app.gui.preview import PictureView
 from avatar_app.gui.widgets import Badge, label
 
@@ -61,6 +62,8 @@ class PreviewFrame(QWidget):
 class PreviewPair(QWidget):
     """Gives both pictures the same height where they are side by side, and whatever arrangement makes them largest."""
 
+    reshaped = Signal()
+
     def __init__(self, camera: PreviewFrame, output: PreviewFrame, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.camera, self.output = camera, output
@@ -78,11 +81,20 @@ class PreviewPair(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.arrange()
 
+    def ideal_height(self, width: int, most: int) -> int:
+        """How high this would like to be at such a width, at most ``most``."""
+        first, second = self._proportions
+        over = self.camera.overhead()
+        beside = min((width - GAP) / (first + second), most - over)
+        under = min(width / max(first, second), (most - 2 * over - GAP) / 2)
+        return round(beside) + over if beside >= under else most
+
     def follow_pictures(self) -> None:
         """Arrange again if a picture has other proportions than before."""
         proportions = (self.camera.proportion(4 / 3), self.output.proportion(16 / 9))
         if proportions != self._proportions:
             self._proportions = proportions
+            self.reshaped.emit()
             self.arrange()
 
     def arrange(self) -> None:
@@ -100,3 +112,39 @@ class PreviewPair(QWidget):
         left, top = (width - wide) // 2, max(0, (height - 2 * tall - GAP) // 2)
         self.camera.setGeometry(left, top, wide, tall)
         self.output.setGeometry(left, top + tall + GAP, wide, tall)
+
+
+class Stage(QWidget):
+    """The middle of the window: pictures as large as the width allows, the buttons under them, and the rest for the calibration."""
+
+    SPACE = 10
+
+    def __init__(self, pair: PreviewPair, bar: QWidget, calibration: CalibrationPanel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pair, self._bar, self._calibration = pair, bar, calibration
+        for piece in (pair, bar, calibration):
+            piece.setParent(self)
+        pair.reshaped.connect(self.arrange)
+
+    def sizeHint(self) -> QSize:
+        return QSize(760, 640)
+
+    def minimumSizeHint(self) -> QSize:
+        wide = max(self._pair.minimumSizeHint().width(), self._bar.minimumSizeHint().width(), self._calibration.minimumSizeHint().width())
+        return QSize(
+            wide, self._pair.minimumSizeHint().height() + self._bar.sizeHint().height() + self._calibration.least() + 2 * self.SPACE
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.arrange()
+
+    def arrange(self) -> None:
+        width, bar = self.width(), self._bar.sizeHint().height()
+        room = self.height() - bar - 2 * self.SPACE
+        pictures = self._pair.ideal_height(width, room - self._calibration.least())
+        below = min(room - pictures, self._calibration.MOST)
+        pictures = room - below
+        self._pair.setGeometry(0, 0, width, pictures)
+        self._bar.setGeometry(0, pictures + self.SPACE, width, bar)
+        self._calibration.set_height(below)
+        self._calibration.setGeometry(0, pictures + bar + 2 * self.SPACE, width, below)

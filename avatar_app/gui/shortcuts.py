@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, 
 class Action(NamedTuple):
     """Attributes:
     keys: defaults, as Qt writes them.
-    text: English, for menus and the table of keys.
+    text: English, a str, for menus and the table of keys; ``action_text`` translates it.
     """
 
     keys: tuple[str, ...]
-    text: str
+    text: object
 
 
 ACTIONS = {
@@ -72,7 +72,7 @@ REPEATING = ("zoom", "pan", "ghost-less", "ghost-more")
 
 def action_text(name: str) -> str:
     """What an action is called, in the user's language."""
-    text = QCoreApplication.translate("Actions", ACTIONS[name].text)
+    text = QCoreApplication.translate("Actions", str(ACTIONS[name].text))
     return text.replace("%1", name.removeprefix("avatar-"))
 
 

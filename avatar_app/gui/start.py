@@ -20,6 +20,7 @@ from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.theme import apply_theme
+from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
 from avatar_app.library import Entry, Library
 from avatar_app.paths import user_neutrals, user_settings
@@ -54,6 +55,7 @@ class Started(QObject):
         self.preferences = Preferences(settings, user_settings(), self)
         self._theme = settings.theme
         apply_theme(application, settings.theme)
+        install(application, settings.language)
         library = Library()
         controls, entry, notice = first_controls(arguments, self.preferences, library)
         self.live = LateSession(controls, make_session)
@@ -79,12 +81,13 @@ class Started(QObject):
         if self.tray is not None:
             self._application.setQuitOnLastWindowClosed(False)
             self.tray.asked.connect(self.window.actions_.do)
-            self.window.refreshed.connect(lambda: self.tray and self.tray.show_status(self.window.status, self.live.controls.paused))
+            self.window.refreshed.connect(self._show_tray)
             self.tray.icon.show()
         # Python sees a signal only when it runs: a timer gives it the chance.
         signal.signal(signal.SIGINT, lambda *_: self.window.quit())
         signal.signal(signal.SIGTERM, lambda *_: self.window.quit())
-        self._awake = QTimer(self, interval=INTERRUPT_MS, timeout=lambda: None)
+        self._awake = QTimer(self, interval=INTERRUPT_MS)
+        self._awake.timeout.connect(lambda: None)
         self._awake.start()
 
     def _begin(self) -> None:
@@ -109,6 +112,10 @@ class Started(QObject):
 
     def _restyle(self) -> None:
         apply_theme(self._application, self._theme)
+
+    def _show_tray(self) -> None:
+        if self.tray is not None:
+            self.tray.show_status(self.window.status, self.live.controls.paused)
 
     def close(self) -> None:
         """Stop everything; the session in the order of its data."""

@@ -37,8 +37,8 @@ class StatusLine(QStatusBar):
             self.activity.setText(self.tr("Recording to {0}").format(status.recording.name))
         else:
             self.activity.setText("")
-        self.engine.setText(status.engine)
+        self.engine.setText(f"{status.engine}   " if status.engine else "")
         if status.shows == "avatar" and figures.avatar_fps:
-            self.figures.setText(self.tr("{0:.0f} pictures a second,  {1:.0f} ms old").format(figures.avatar_fps, figures.latency_p50))
+            self.figures.setText(self.tr("{0:.0f} pictures a second, {1:.0f} ms old").format(figures.avatar_fps, figures.latency_p50))
         else:
             self.figures.setText("")

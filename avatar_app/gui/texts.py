@@ -58,21 +58,21 @@ HINTS = {
 
 def reason_text(reason: str, calibrate_key: str, pause_key: str) -> str:
     """The line under the output for ``Status.reason``."""
-    text = QCoreApplication.translate("Reasons", REASONS.get(reason, REASONS["fault"]))
+    text = QCoreApplication.translate("Reasons", str(REASONS.get(reason, REASONS["fault"])))
     return text.replace("%1", calibrate_key or "?").replace("%2", pause_key or "?")
 
 
 def short_reason(reason: str) -> str:
-    return QCoreApplication.translate("Reasons", SHORT_REASONS.get(reason, SHORT_REASONS["fault"]))
+    return QCoreApplication.translate("Reasons", str(SHORT_REASONS.get(reason, SHORT_REASONS["fault"])))
 
 
 def notice_action(name: str) -> str:
-    return QCoreApplication.translate("Notices", NOTICE_ACTIONS.get(name, name))
+    return QCoreApplication.translate("Notices", str(NOTICE_ACTIONS.get(name, name)))
 
 
 def output_name(output: str) -> str:
-    return QCoreApplication.translate("Outputs", OUTPUT_NAMES[output])
+    return QCoreApplication.translate("Outputs", str(OUTPUT_NAMES[output]))
 
 
 def hint(name: str) -> str:
-    return QCoreApplication.translate("Hints", HINTS[name])
+    return QCoreApplication.translate("Hints", str(HINTS[name]))

@@ -111,7 +111,8 @@ QPushButton[role="primary"]:hover {{ background: {accent_hover}; }}
 QPushButton[role="primary"]:focus {{ border: 2px solid {text}; padding: 7px 15px; }}
 QPushButton[role="primary"]:disabled {{ background: {field}; color: {faint}; border-color: {line}; }}
 QPushButton[role="danger"]:checked, QPushButton[role="danger-now"] {{ background: {bad_ground}; color: {bad}; border-color: {bad}; }}
-QPushButton[role="section"] {{ background: transparent; border: 1px solid transparent; border-radius: 6px; text-align: left; font-weight: 600; padding: 7px 6px; }}
+QPushButton[role="section"] {{ background: transparent; border: 1px solid transparent; border-radius: 6px;
+    text-align: left; font-weight: 600; padding: 7px 6px; }}
 QPushButton[role="section"]:hover {{ background: {hover}; }}
 QPushButton[role="section"]:focus {{ border: 1px solid {accent}; }}
 QPushButton[role="section"]:checked {{ color: {text}; }}
@@ -123,10 +124,12 @@ QComboBox, QLineEdit, QSpinBox {{ background: {field}; border: 1px solid {line};
 QComboBox:hover, QLineEdit:hover, QSpinBox:hover {{ border-color: {faint}; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border: 1px solid {accent}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
-QComboBox QAbstractItemView {{ background: {card}; border: 1px solid {line}; selection-background-color: {accent}; selection-color: {on_accent}; outline: none; }}
+QComboBox QAbstractItemView {{ background: {card}; border: 1px solid {line}; selection-background-color: {accent};
+    selection-color: {on_accent}; outline: none; }}
 QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {line}; }}
 QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
-QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: {text}; border: 1px solid {card}; }}
+QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: {text};
+    border: 1px solid {card}; }}
 QSlider::handle:horizontal:focus {{ background: {accent}; border: 2px solid {text}; }}
 QSlider::sub-page:horizontal:disabled {{ background: {line}; }}
 
@@ -155,7 +158,7 @@ QFrame[banner="warning"] {{ background: {warning_ground}; border: 1px solid {war
 QFrame[banner="error"] {{ background: {bad_ground}; border: 1px solid {bad}; border-radius: 8px; }}
 QFrame[banner] QLabel {{ background: transparent; }}
 QFrame[banner] QPushButton {{ padding: 4px 10px; background: {card}; }}
-QLabel[badge] {{ border-radius: 9px; padding: 2px 9px; font-weight: 600; font-size: 8.5pt; }}
+QLabel[badge] {{ border-radius: 7px; padding: 2px 8px; font-weight: 600; }}
 QLabel[badge="good"] {{ background: {good_ground}; color: {good}; }}
 QLabel[badge="warning"] {{ background: {warning_ground}; color: {warning}; }}
 QLabel[badge="bad"] {{ background: {bad}; color: {card}; }}

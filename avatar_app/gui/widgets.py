@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLayout, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from avatar_app.gui.icons import icon
 from avatar_app.gui.theme import current, restyle
@@ -33,11 +45,15 @@ class Badge(QLabel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def say(self, text: str, kind: str) -> None:
         """``kind`` is ``good``, ``info``, ``warning`` or ``bad``."""
         self.setText(text)
         restyle(self, badge=kind)
+        font = QFont(self.font())
+        font.setBold(True)
+        self.setMinimumWidth(QFontMetrics(font).horizontalAdvance(text) + 20)
 
 
 class Meter(QWidget):
@@ -45,8 +61,9 @@ class Meter(QWidget):
 
     ENOUGH = 0.75
 
-    def __init__(self, thickness: int = 8, parent: QWidget | None = None) -> None:
+    def __init__(self, thickness: int = 8, groove: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._has_groove = groove
         self.value: float | None = None
         self._thickness = thickness
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -70,7 +87,8 @@ class Meter(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         groove = QRectF(0, (self.height() - self._thickness) / 2, self.width(), self._thickness)
         painter.setBrush(QColor(theme.line))
-        painter.drawRoundedRect(groove, self._thickness / 2, self._thickness / 2)
+        if self._has_groove:
+            painter.drawRoundedRect(groove, self._thickness / 2, self._thickness / 2)
         if self.value:
             groove.setWidth(max(float(self._thickness), self.width() * self.value))
             painter.setBrush(QColor(theme.good if self.value >= self.ENOUGH else theme.warning))
@@ -85,10 +103,20 @@ class Choice(QComboBox):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(10)
+        self.setMinimumContentsLength(7)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme, x, y = current(self), self.width() - 16.0, self.height() / 2
+        painter.setPen(
+            QPen(QColor(theme.muted if self.isEnabled() else theme.faint), 1.6, c=Qt.PenCapStyle.RoundCap, j=Qt.PenJoinStyle.RoundJoin)
+        )
+        painter.drawPolyline([QPointF(x - 4, y - 2), QPointF(x, y + 2), QPointF(x + 4, y - 2)])
 
     def add(self, text: str, value: object, problem: str = "") -> None:
         """Add an entry; one with a ``problem`` is shown but cannot be chosen."""
@@ -120,14 +148,50 @@ class Choice(QComboBox):
             self.blockSignals(blocked)
 
 
+class Switch(QCheckBox):
+    """A check box that looks like a switch."""
+
+    WIDTH, HEIGHT, GAP = 34, 18, 10
+
+    def sizeHint(self) -> QSize:
+        text = self.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, self.text())
+        return QSize(self.WIDTH + self.GAP + text.width() + 4, max(self.HEIGHT + 6, text.height() + 4))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def hitButton(self, position: QPoint) -> bool:
+        return self.rect().contains(position)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme, on = current(self), self.isChecked()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        track = QRectF(1, (self.height() - self.HEIGHT) / 2, self.WIDTH, self.HEIGHT)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(theme.text), 1.5))
+        else:
+            painter.setPen(QPen(QColor(theme.accent if on else theme.faint), 1))
+        painter.setBrush(QColor(theme.accent if on else theme.field))
+        painter.drawRoundedRect(track, self.HEIGHT / 2, self.HEIGHT / 2)
+        side = self.HEIGHT - 7
+        knob = QRectF(track.right() - side - 4 if on else track.left() + 4, track.center().y() - side / 2, side, side)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.on_accent if on else theme.muted))
+        painter.drawEllipse(knob)
+        painter.setPen(QColor(theme.text if self.isEnabled() else theme.faint))
+        place = QRect(self.WIDTH + self.GAP, 0, self.width() - self.WIDTH - self.GAP, self.height())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic, self.text())
+
+
 class Slider(QWidget):
-    """A slider for a number, with its name and value above it. A double click on it takes the default back."""
+    """A slider for a number, with its name and value above it."""
 
     moved = Signal(float)
 
     def __init__(self, name: str, low: float, high: float, default: float, style: str = "{:.0%}", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._default, self._style = default, style
+        self._style = style
         self.slider = _PlainSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(round(low * 100), round(high * 100))
         self.slider.setPageStep(10)
