@@ -174,7 +174,12 @@ def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.fl
 
 def crop_face(image: Image, face: Face, box: Box, size: int) -> Crop:
     """The box of a picture with the face's landmarks in [-1, 1] of the crop, corner pixel centres at -1 and 1."""
+    return Crop(crop_picture(image, box, size), crop_landmarks(face, box, size))
+
+
+def crop_landmarks(face: Face, box: Box, size: int) -> Array:
+    """The face's landmarks (88, 3) in [-1, 1] of the box's crop of that size, corner pixel centres at -1 and 1."""
     scale = size / box.size
     column = (face.points[:, :2] - np.array([box.center_x, box.center_y])) * scale + size / 2 - 0.5
     landmarks = np.concatenate([2 * column / (size - 1) - 1, face.points[:, 2:] * (2 * scale / (size - 1))], 1)
-    return Crop(crop_picture(image, box, size), landmarks.astype(np.float32))
+    return landmarks.astype(np.float32)

@@ -21,6 +21,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """What runs where, for people: ``"lite, ONNX Runtime, CPU"``."""
 
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether ``detect`` looks at the crop's picture; else its landmarks are enough, and a live crop need not be cut."""
+
     def detect(self, crop: Crop) -> KeyPoints:
         """Key points of a square face picture of side ``size``."""
 

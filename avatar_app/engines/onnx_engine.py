@@ -22,6 +22,7 @@ class OnnxEngine:
         self._encode = open_session(bundle.file("encode.onnx"), threads)
         self._render = open_session(bundle.file("render.onnx"), threads)
         self._detect = open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
+        self.reads_pictures = self._detect is not None
         self._render_inputs = {item.name for item in self._render.get_inputs()}
 
     def detect(self, crop: Crop) -> KeyPoints:

@@ -37,6 +37,10 @@ class TorchEngine:
         where = "CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)
         self.name = f"{bundle.name}, PyTorch {precision}, {where}"
 
+    @property
+    def reads_pictures(self) -> bool:
+        return self._graphs.detect is not None
+
     @torch.inference_mode()
     def detect(self, crop: Crop) -> KeyPoints:
         if self._graphs.detect is None:

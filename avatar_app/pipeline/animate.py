@@ -128,7 +128,7 @@ class AnimateStage(Stage):
             return
         began = time.monotonic()
         engine = self._cast.engine
-        look = self._driver.look(frame, controls, engine.size if engine else 256)
+        look = self._driver.look(frame, controls, engine.size if engine else 256, engine is not None and engine.reads_pictures)
         self.seen = Seen(frame, look.face.points[:, :2], look.box) if look else Seen(frame)
         self._tell_of_face(look is not None, frame.captured_at)
         pose = self._pose(look, frame, controls)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from avatar_app.face_geometry import crop_landmarks
 from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
 from avatar_app.pipeline.state import Controls
 from avatar_app.types import Box, Crop, Face, Frame
+
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class Driver:
         self._box: Box | None = None
         self._time = 0.0
 
-    def look(self, frame: Frame, controls: Controls, size: int) -> Look | None:
-        """The face in a frame, cropped to ``size``; None without one."""
+    def look(self, frame: Frame, controls: Controls, size: int, pictured: bool) -> Look | None:
+        """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one."""
         face = self._tracker.track(frame.image)
         if face is None:
             return None
@@ -43,7 +48,8 @@ class Driver:
             self._box = self._smoother.follow(square_box(face), gap)
         self._time = frame.captured_at
         box = framed(self._box, controls)
-        return Look(face, box, crop_face(frame.image, face, box, size))
+        crop = crop_face(frame.image, face, box, size) if pictured else Crop(NO_PICTURE, crop_landmarks(face, box, size))
+        return Look(face, box, crop)
 
     def center(self) -> None:
         """Place the square anew around the next face: before a calibration, or after another camera was chosen."""

@@ -37,6 +37,7 @@ class SlowEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.size, self.name = engine.size, f"{engine.name}, slowed"
+        self.reads_pictures = engine.reads_pictures
         self.detect, self.encode, self.close = engine.detect, engine.encode, engine.close
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:

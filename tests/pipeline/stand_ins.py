@@ -47,6 +47,7 @@ class DrawingEngine:
 
     size = 64
     name = "drawing"
+    reads_pictures = True
 
     def __init__(self) -> None:
         self.poses: list[KeyPoints] = []

@@ -41,6 +41,7 @@ class RepeatingEngine:
 
     size = SIDE
     name = "repeating"
+    reads_pictures = True
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
