@@ -65,6 +65,10 @@ class AlreadyRunning(AvatarError):
     """Another instance of the app is running, which can be sent ``raise``."""
 
 
+class NotRunning(AvatarError):
+    """There is no instance that could be controlled."""
+
+
 def default_path() -> Path:
     """Where the running app is found: a socket file, on Windows a file with port and token."""
     if not SOCKET_FILES:
@@ -325,7 +329,8 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
         The reply: ``ok``, ``message`` and more; where not ok, ``hint``.
 
     Raises:
-        AvatarError: no instance is running, or it does not answer.
+        NotRunning: no instance is running.
+        AvatarError: it does not answer.
     """
     until = time.monotonic() + timeout
     line = command.strip()
@@ -338,7 +343,7 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
             except TimeoutError:
                 break
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):
-                raise AvatarError("The app is not running.", "Start it first: python run.py, or python run.py live.") from None
+                raise NotRunning("The app is not running.", "Start it first: python run.py, or python run.py live.") from None
             if answer.endswith(b"\n"):
                 return _understood(answer)
         time.sleep(0.01)

@@ -66,7 +66,7 @@ ALIASES = {
 CHARACTERS = string.ascii_uppercase + string.digits
 BY_NAME = {name.lower(): name for name in (*MODIFIERS, *NAMED_KEYS, *CHARACTERS)} | ALIASES
 
-INSTEAD = "Bind keys of your desktop to: python run.py control recalibrate"
+INSTEAD = "Bind keys of your desktop to `python run.py control recalibrate`"
 PATIENCE = 2.0
 """Seconds in which the system must have given the keys."""
 

@@ -1,0 +1,45 @@
+"""``doctor``: would a call work on this computer, and if not, what to do. Exit code 1 where it would not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+
+from avatar_app.commands.animate import DEFAULT_MODEL
+from avatar_app.doctor import Check, as_text, checks, would_work
+
+COLOURS = {"ok": "32", "note": "33", "problem": "1;31"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=f"the model to use in the call (default: {DEFAULT_MODEL})")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--quick", action="store_true", help="do not measure the speed")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    found = []
+    for check in checks(arguments.model, arguments.device, arguments.quick):
+        found.append(check)
+        if not arguments.json:
+            print(shown(check, in_colour()), flush=True)
+    works = would_work(found)
+    if arguments.json:
+        print(json.dumps({"works": works, "checks": [asdict(check) for check in found]}, indent=2, ensure_ascii=False))
+    else:
+        print("\nA call would work." if works else "\nA call would not work yet: see the problems above.")
+    return 0 if works else 1
+
+
+def in_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def shown(check: Check, colour: bool) -> str:
+    text = as_text(check)
+    state = len(check.state)
+    return f"\033[{COLOURS[check.state]}m{text[:state]}\033[0m{text[state:]}" if colour else text

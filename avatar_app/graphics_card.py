@@ -1,0 +1,110 @@
+"""The NVIDIA graphics card of this computer, and the command that installs the PyTorch that fits it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+TORCH = "2.13.0"
+"""As in requirements.txt."""
+
+INDEX = "https://download.pytorch.org/whl"
+"""Where PyTorch publishes its builds for each version of CUDA."""
+
+DRIVER_FOR_13, DRIVER_FOR_12 = 580, 525
+"""The first drivers that run programs built with CUDA 13 and CUDA 12."""
+
+PCI = Path("/sys/bus/pci/devices")
+NVIDIA, DISPLAY_CONTROLLER = "0x10de", "0x03"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A graphics card with a driver.
+
+    Attributes:
+        driver: its version, such as 580.65.
+        capability: CUDA compute capability, such as 8.6; 0 if the driver does not tell.
+    """
+
+    name: str
+    driver: str
+    capability: float
+
+    def __str__(self) -> str:
+        return f"{self.name} (driver {self.driver})"
+
+
+def find_card() -> Card | None:
+    """The first NVIDIA card that its driver knows, None without one."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return read_card(done.stdout)
+
+
+def read_card(answer: str) -> Card | None:
+    """Read ``NVIDIA GeForce RTX 3060, 580.65.06, 8.6`` from what nvidia-smi says."""
+    parts = [part.strip() for part in answer.strip().partition("\n")[0].split(",")]
+    if len(parts) != 3 or not parts[1][:1].isdigit():
+        return None
+    capability = 0.0
+    with suppress(ValueError):
+        capability = float(parts[2])
+    return Card(parts[0], parts[1], capability)
+
+
+def lacks_driver(devices: Path = PCI) -> bool:
+    """Whether an NVIDIA card sits in the computer, told without its driver. Linux."""
+    for device in devices.glob("*") if devices.is_dir() else ():
+        with suppress(OSError):
+            vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
+            if vendor == NVIDIA and kind.startswith(DISPLAY_CONTROLLER):
+                return True
+    return False
+
+
+def misfit(card: Card, installed: str) -> str | None:
+    """Why this build of PyTorch, though it finds the card, cannot compute on it; None if it can."""
+    twelve = "+cu12" in installed
+    if 0 < card.capability < 7.5 and not twelve:
+        return f"PyTorch {installed} is built for newer cards"
+    if card.capability >= 10 and twelve:
+        return f"PyTorch {installed} is built for older cards"
+    return None
+
+
+def advice(card: Card, installed: str) -> str:
+    """What to do about a card that PyTorch cannot use.
+
+    Args:
+        installed: version of PyTorch with its build, such as 2.13.0+cpu; empty: none.
+    """
+    driver = int(card.driver.partition(".")[0])
+    if 0 < card.capability < 5:
+        return "PyTorch no longer supports this card; the processor is used."
+    if 0 < card.capability < 7.5:  # CUDA 13 has left these behind
+        needed, build = DRIVER_FOR_12, "cu126"
+    elif driver >= DRIVER_FOR_13 or card.capability >= 10:  # and CUDA 12.6 does not know these yet
+        needed, build = DRIVER_FOR_13, "cu130"
+    else:
+        needed, build = DRIVER_FOR_12, "cu126"
+    install = f"`{python()} -m pip install torch=={TORCH}+{build} --index-url {INDEX}/{build}`"
+    if driver < needed:
+        return f"Update the NVIDIA driver to version {needed} or newer, then run {install}."
+    if installed.partition("+")[2] == build:
+        return "Restart the computer; if that does not help, install the NVIDIA driver again."
+    return f"Run {install}."
+
+
+def python() -> str:
+    """How to start this Python from here."""
+    path = Path(sys.executable)
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f'"{path}"' if " " in str(path) else str(path)

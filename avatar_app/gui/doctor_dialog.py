@@ -1,0 +1,157 @@
+"""What ``doctor`` finds, in a dialog: one row after the other, as the checks are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from avatar_app.errors import AvatarError
+from avatar_app.gui.background import Background
+from avatar_app.gui.icons import pixmap
+from avatar_app.gui.theme import current
+from avatar_app.gui.widgets import label
+
+if TYPE_CHECKING:
+    from avatar_app.doctor import Check
+
+Look = Callable[[], Iterator["Check"]]
+
+MARK = 20
+"""Side of a row's mark, in pixels."""
+
+
+class DoctorDialog(QDialog):
+    """Looks at the computer in a thread; closing it drops what is left to do.
+
+    Args:
+        model, device: as the session has them.
+        look: the checks; None: the real ones.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, model: str = "lite", device: str = "auto", look: Look | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Check this computer"))
+        self.resize(680, 640)
+        self.found: list[Check] = []
+        self._look = look or (lambda: _real_checks(model, device))
+        self._background = Background(self)
+        self.summary = label("", "title", wrap=True)
+        self._rows = QVBoxLayout()
+        self._rows.setContentsMargins(0, 0, 8, 0)
+        self._rows.setSpacing(8)
+        rows = QWidget()
+        rows.setProperty("role", "scrolled")
+        outer = QVBoxLayout(rows)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addLayout(self._rows)
+        outer.addStretch(1)
+        scrolled = QScrollArea()
+        scrolled.setWidgetResizable(True)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scrolled.setWidget(rows)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 18, 18, 18)
+        column.setSpacing(12)
+        column.addWidget(self.summary)
+        column.addWidget(scrolled, 1)
+        column.addLayout(self._buttons())
+        self.check()
+
+    def _buttons(self) -> QHBoxLayout:
+        self.copy = QPushButton(self.tr("Copy as text"))
+        self.copy.clicked.connect(self._copy)
+        self.again = QPushButton(self.tr("Check again"))
+        self.again.clicked.connect(self.check)
+        close = QPushButton(self.tr("Close"))
+        close.setDefault(True)
+        close.clicked.connect(self.accept)
+        row = QHBoxLayout()
+        row.addWidget(self.copy)
+        row.addWidget(self.again)
+        row.addStretch(1)
+        row.addWidget(close)
+        return row
+
+    def check(self) -> None:
+        """Begin anew."""
+        self.found = []
+        while (item := self._rows.takeAt(0)) is not None:
+            if row := item.widget():
+                row.deleteLater()
+        self.again.setEnabled(False)
+        self.copy.setEnabled(False)
+        self.summary.setText(self.tr("Looking at this computer..."))
+        self._background.run(self._look, self._next, self._failed)
+
+    def _next(self, checks: Iterator[Check]) -> None:
+        self._background.run(lambda: next(checks, None), lambda check: self._add(check, checks), self._failed)
+
+    def _add(self, check: Check | None, checks: Iterator[Check]) -> None:
+        if check is None:
+            self._finish()
+            return
+        self.found.append(check)
+        self._rows.addWidget(self._row(check))
+        self._next(checks)
+
+    def _row(self, check: Check) -> QFrame:
+        theme = current(self)
+        icon, colour, state = {
+            "ok": ("good", theme.good, self.tr("OK")),
+            "note": ("warning", theme.warning, self.tr("Note")),
+            "problem": ("error", theme.bad, self.tr("Problem")),
+        }[check.state]
+        row = QFrame()
+        row.setProperty("role", "card")
+        mark = QLabel()
+        ratio = self.devicePixelRatioF()
+        drawn = pixmap(icon, colour, round(MARK * ratio))
+        drawn.setDevicePixelRatio(ratio)
+        mark.setPixmap(drawn)
+        mark.setToolTip(state)
+        mark.setAccessibleName(state)
+        grid = QGridLayout(row)
+        grid.setContentsMargins(12, 10, 12, 10)
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(mark, 0, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(label(check.name, "heading"), 0, 1)
+        grid.addWidget(_selectable(label(check.found, "muted", wrap=True)), 1, 1)
+        if check.todo:
+            grid.addWidget(_selectable(label(check.todo.replace("`", ""), wrap=True)), 2, 1)
+        return row
+
+    def _finish(self) -> None:
+        from avatar_app.doctor import would_work
+
+        works = would_work(self.found)
+        self.summary.setText(self.tr("A call would work.") if works else self.tr("A call would not work yet."))
+        self.again.setEnabled(True)
+        self.copy.setEnabled(True)
+
+    def _failed(self, error: AvatarError) -> None:
+        self.summary.setText(str(error))
+        self.again.setEnabled(True)
+
+    def _copy(self) -> None:
+        from avatar_app.doctor import as_text
+
+        QGuiApplication.clipboard().setText("\n".join(as_text(check) for check in self.found) + "\n")
+
+
+def _real_checks(model: str, device: str) -> Iterator[Check]:
+    from avatar_app.doctor import checks  # loads the engines' libraries, so in the thread
+
+    return checks(model, device)
+
+
+def _selectable(text: QLabel) -> QLabel:
+    """Commands are there to be copied."""
+    text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
+    return text

@@ -1,0 +1,93 @@
+"""How fast this computer makes pictures: the animate thread's work, measured on the photo and the clip that come with the app."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from avatar_app.bundle import open_bundle
+from avatar_app.engines import Engine
+from avatar_app.engines.open import open_engine
+from avatar_app.errors import EngineError
+from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
+from avatar_app.paths import assets_folder, shipped_avatars
+from avatar_app.pipeline.calibrate import Transfer, motion_transfer
+from avatar_app.pipeline.clip import portrait_crop
+from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
+from avatar_app.portrait import read_portrait
+from avatar_app.types import Avatar, Image
+from avatar_app.video import read_clip
+
+WARM_UP = 8
+"""Frames at the start that do not count."""
+FRAMES = 60
+SECONDS = 3.0
+"""When to stop on slow computers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What was measured.
+
+    Attributes:
+        engine: what computed, for people.
+        fps: frames a second, from a camera's frame to the picture of the avatar.
+    """
+
+    engine: str
+    fps: float
+
+
+def measure_speed(model: str, device: str) -> Speed:
+    """Animate the photo with the clip for a few seconds.
+
+    Raises:
+        BundleError, EngineError: the model cannot be used here.
+        AvatarError: the photo or the clip is missing.
+    """
+    engine = open_engine(open_bundle(model), device)
+    try:
+        return Speed(engine.name, 1 / _seconds_per_frame(engine))
+    finally:
+        engine.close()
+
+
+def _seconds_per_frame(engine: Engine) -> float:
+    clip = list(islice(read_clip(assets_folder() / "driving.mp4").frames(), 30))
+    photo = read_portrait(next(iter(sorted(shipped_avatars().glob("*.jpg"))), shipped_avatars() / "a photo"))
+    detector = FaceDetector.open()
+    avatar = engine.encode(portrait_crop(photo, detector, "auto", engine.size, []))
+    chain = _Chain(engine, avatar, detector)
+    durations: list[float] = []
+    # Back and forth, because a cut would make the search for the face begin anew.
+    for index, image in enumerate(islice(cycle([*clip, *clip[-2:0:-1]]), WARM_UP + FRAMES)):
+        began = time.perf_counter()
+        chain.step(image, index / 30)
+        if index >= WARM_UP:
+            durations.append(time.perf_counter() - began)
+        if sum(durations) > SECONDS:
+            break
+    return sum(durations) / len(durations)
+
+
+class _Chain:
+    """What the animate thread does with a frame."""
+
+    def __init__(self, engine: Engine, avatar: Avatar, detector: FaceDetector) -> None:
+        self._engine = engine
+        self._avatar = avatar
+        self._tracker = FaceTracker(detector)
+        self._smoother = BoxSmoother()
+        self._filter = KeyPointFilter(STRENGTHS["light"])
+        self._transfer: Transfer | None = None
+
+    def step(self, image: Image, moment: float) -> None:
+        face = self._tracker.track(image)
+        if face is None:
+            raise EngineError("No face was found in the clip that comes with the app.", "Check the models: `models verify faces`.")
+        crop = crop_face(image, face, self._smoother.follow(square_box(face), 1 / 30), self._engine.size)
+        points = self._filter.step(self._engine.detect(crop), moment)
+        if self._transfer is None:
+            self._transfer = motion_transfer(self._avatar.key_points, points)
+        self._engine.render(self._avatar, self._transfer(points))

@@ -1,0 +1,106 @@
+"""The doctor's dialog."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from avatar_app.doctor import Check
+from avatar_app.errors import AvatarError
+from avatar_app.gui.doctor_dialog import DoctorDialog
+
+FOUND = [
+    Check("Cameras", "ok", "USB Camera."),
+    Check("Hotkeys", "note", "Taken.", "Choose another."),
+    Check("Speed", "problem", "3 frames a second.", "Run `something`.", needed=True),
+]
+
+
+@pytest.fixture
+def open_dialog(qtbot: QtBot) -> Iterator[list[DoctorDialog]]:
+    opened: list[DoctorDialog] = []
+    yield opened
+    for dialog in opened:
+        dialog._background.stop()
+
+
+def texts(dialog: DoctorDialog) -> str:
+    return "\n".join(part.text() for part in dialog.findChildren(QLabel))
+
+
+def test_findings_come_one_after_the_other(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> None:
+    go_on = threading.Event()
+    threads = set()
+
+    def look() -> Iterator[Check]:
+        threads.add(threading.current_thread())
+        yield FOUND[0]
+        go_on.wait(20)
+        yield from FOUND[1:]
+
+    dialog = DoctorDialog(look=look)
+    open_dialog.append(dialog)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.found == FOUND[:1])
+    assert "USB Camera." in texts(dialog)
+    assert not dialog.copy.isEnabled()
+    go_on.set()
+    qtbot.waitUntil(dialog.copy.isEnabled)
+    assert dialog.summary.text() == "A call would not work yet."
+    assert "Choose another." in texts(dialog)
+    assert "Run something." in texts(dialog)
+    assert {part.accessibleName() for part in dialog.findChildren(QLabel)} >= {"OK", "Note", "Problem"}
+    assert threading.main_thread() not in threads
+
+
+def test_copy_and_check_again(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> None:
+    answers = [FOUND, FOUND[:1]]
+    dialog = DoctorDialog(look=lambda: iter(answers.pop(0)))
+    open_dialog.append(dialog)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(dialog.copy.isEnabled)
+    dialog.copy.click()
+    copied = QGuiApplication.clipboard().text()
+    assert copied.startswith("ok       Cameras         USB Camera.\n")
+    assert "Run `something`." in copied
+    dialog.again.click()
+    assert not dialog.again.isEnabled()
+    qtbot.waitUntil(dialog.copy.isEnabled)
+    assert dialog.summary.text() == "A call would work."
+    qtbot.waitUntil(lambda: "frames" not in texts(dialog))
+
+
+def test_looking_that_fails_is_said(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> None:
+    def look() -> Iterator[Check]:
+        raise AvatarError("It broke.", "Mend it.")
+
+    dialog = DoctorDialog(look=look)
+    open_dialog.append(dialog)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: dialog.summary.text() == "It broke. Mend it.")
+    assert dialog.again.isEnabled()
+
+
+def test_closing_while_it_looks(qtbot: QtBot) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def look() -> Iterator[Check]:
+        begun.set()
+        go_on.wait(20)
+        yield FOUND[0]
+
+    dialog = DoctorDialog(look=look)
+    dialog.show()
+    background = dialog._background
+    qtbot.waitUntil(begun.is_set)
+    threads = background._threads
+    with qtbot.waitSignal(dialog.destroyed):
+        dialog.close()
+    go_on.set()
+    threads.shutdown(wait=True)
