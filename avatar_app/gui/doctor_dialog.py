@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -124,7 +126,7 @@ class DoctorDialog(QDialog):
         grid.addWidget(label(check.name, "heading"), 0, 1)
         grid.addWidget(_selectable(label(check.found, "muted", wrap=True)), 1, 1)
         if check.todo:
-            grid.addWidget(_selectable(label(check.todo.replace("`", ""), wrap=True)), 2, 1)
+            grid.addWidget(_selectable(_with_commands(check.todo)), 2, 1)
         return row
 
     def _finish(self) -> None:
@@ -149,6 +151,14 @@ def _real_checks(model: str, device: str) -> Iterator[Check]:
     from avatar_app.doctor import checks  # loads the engines' libraries, so in the thread
 
     return checks(model, device)
+
+
+def _with_commands(text: str) -> QLabel:
+    """What stands between backticks is shown as something to type."""
+    made = label("", wrap=True)
+    made.setTextFormat(Qt.TextFormat.RichText)
+    made.setText(re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(text)))
+    return made
 
 
 def _selectable(text: QLabel) -> QLabel:

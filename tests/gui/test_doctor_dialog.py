@@ -17,7 +17,7 @@ from avatar_app.gui.doctor_dialog import DoctorDialog
 FOUND = [
     Check("Cameras", "ok", "USB Camera."),
     Check("Hotkeys", "note", "Taken.", "Choose another."),
-    Check("Speed", "problem", "3 frames a second.", "Run `something`.", needed=True),
+    Check("Speed", "problem", "3 frames a second.", "Run `some <thing>`.", needed=True),
 ]
 
 
@@ -54,7 +54,7 @@ def test_findings_come_one_after_the_other(qtbot: QtBot, open_dialog: list[Docto
     qtbot.waitUntil(dialog.copy.isEnabled)
     assert dialog.summary.text() == "A call would not work yet."
     assert "Choose another." in texts(dialog)
-    assert "Run something." in texts(dialog)
+    assert "Run <code>some &lt;thing&gt;</code>." in texts(dialog)
     assert {part.accessibleName() for part in dialog.findChildren(QLabel)} >= {"OK", "Note", "Problem"}
     assert threading.main_thread() not in threads
 
@@ -68,7 +68,7 @@ def test_copy_and_check_again(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> 
     dialog.copy.click()
     copied = QGuiApplication.clipboard().text()
     assert copied.startswith("ok       Cameras         USB Camera.\n")
-    assert "Run `something`." in copied
+    assert "Run `some <thing>`." in copied
     dialog.again.click()
     assert not dialog.again.isEnabled()
     qtbot.waitUntil(dialog.copy.isEnabled)
