@@ -11,7 +11,7 @@ from avatar_app.types import Array, Box, Image
 HEAD = 12.0
 """Degrees of difference at which the head's score has fallen to 0.6."""
 
-EXPRESSION = 0.06
+EXPRESSION = 0.1
 """Difference of openings at which the expression's score has fallen to 0.6."""
 
 
