@@ -15,6 +15,7 @@ from avatar_app.faces import square_box
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_check import crop_warning, nearest
 from avatar_app.gui.crop_view import CropView
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.theme import restyle
 from avatar_app.library import middle_box
@@ -118,7 +119,7 @@ class CropEditor(QDialog):
         self._show()
 
     def _failed(self, error: AvatarError) -> None:
-        self._about.setText(f"⚠ {error}")
+        self._about.setText(f"⚠ {in_user_language(error.message)} {in_user_language(error.hint)}")
         restyle(self._about, role="problem")
 
     def _show(self) -> None:

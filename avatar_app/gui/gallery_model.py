@@ -10,6 +10,7 @@ from PySide6.QtGui import QPixmap
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.library import Entry, Library
 from avatar_app.types import Image
@@ -110,7 +111,7 @@ class GalleryModel(QAbstractListModel):
     def _tip(self, entry: Entry) -> str:
         found = self._thumbnails.get(entry)
         if isinstance(found, AvatarError):
-            return str(found)
+            return f"{in_user_language(found.message)} {in_user_language(found.hint)}"
         return self.tr("{name} (key {key})").format(name=entry.name, key=entry.key) if entry.key else entry.name
 
     def _thumbnail(self, entry: Entry) -> QPixmap | AvatarError | None:

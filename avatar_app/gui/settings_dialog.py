@@ -108,7 +108,7 @@ class SettingsDialog(QDialog):
         same = clashes(self.keys.chosen)
         lines = [
             self.tr("{key} is the key of more than one action: {actions}.").format(
-                key=_shown(key), actions=", ".join(f"“{action_text(name)}”" for name in names)
+                key=_shown(key), actions=", ".join(self.tr("“{name}”").format(name=action_text(name)) for name in names)
             )
             for key, names in same.items()
         ]
@@ -161,6 +161,11 @@ class SettingsDialog(QDialog):
         form.setContentsMargins(16, 18, 16, 16)
         form.setVerticalSpacing(14)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for choice in (self.language, self.theme):
+            choice.setMinimumWidth(240)
+        self.restart.setMinimumWidth(360)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setHorizontalSpacing(16)
         form.addRow(self.tr("Language"), self.language)
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow("", self.tray)
