@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 
 def test_painting_takes_no_reference_of_none_away(qtbot: QtBot) -> None:
-    """A call that loses one reference of None each time ends the app, at 60 paints a second within minutes."""
+    """A call that loses a reference of None each time ends the app, at 60 paints a second within minutes."""
     image, ground = QImage(8, 8, QImage.Format.Format_RGB888), QImage(8, 8, QImage.Format.Format_RGB888)
     painter = QPainter(ground)
     before = sys.getrefcount(None)
@@ -21,4 +21,4 @@ def test_painting_takes_no_reference_of_none_away(qtbot: QtBot) -> None:
         painter.drawText(QRectF(0, 0, 8, 8), 0, "a")
     after = sys.getrefcount(None)
     painter.end()
-    assert abs(after - before) < 100
+    assert after - before > -100, "3000 calls lost references"
