@@ -15,22 +15,22 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QGuiApplication,
-    QImage,
     QKeyEvent,
     QKeySequence,
 )
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidget
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_editor import CropEditor
-from avatar_app.gui.drops import Added, DropCover, add_all, add_image, local_files
+from avatar_app.gui.drops import DropCover
 from avatar_app.gui.face_fit import FaceFit
 from avatar_app.gui.gallery_model import GalleryModel
 from avatar_app.gui.gallery_tile import MARGIN, GalleryTile
 from avatar_app.gui.gallery_view import GalleryView
+from avatar_app.gui.intake import Intake
+from avatar_app.gui.messages import in_user_language
 from avatar_app.library import Entry, Library
-from avatar_app.photo_files import SUFFIXES, photo_files
 from avatar_app.portrait import read_portrait
 from avatar_app.types import Box, Image
 
@@ -55,8 +55,10 @@ class Gallery(QWidget):
         if library.find_box is None:
             library.find_box = self._face_fit.box
         self._current: Entry | None = None
-        self._background = Background(self)
-        self._adding = Background(self)
+        self._background, self._reading = Background(self), Background(self)
+        self._intake = Intake(library, self._face_fit, self)
+        self._intake.problem.connect(self.problem)
+        self._intake.added.connect(self._show_added)
         self._model = GalleryModel(library, self._background, self)
         self._model.problem.connect(self.problem)
         self._search = QLineEdit(self)
@@ -112,36 +114,25 @@ class Gallery(QWidget):
 
     def add_files(self, paths: Sequence[Path]) -> None:
         """Add photos, and all photos of folders, in the background; one that was added alone is chosen."""
-        files = [file for path in paths for file in (sorted(photo_files(path)) if path.is_dir() else [path])]
-        if files:
-            self._add([partial(self._library.add, file) for file in files])
-        elif paths:
-            self.problem.emit(
-                self.tr("There are no photos in {folder}.").format(folder=paths[0]), self.tr("Drop photos, or a folder with some.")
-            )
+        self._intake.add_files(paths)
 
     def paste(self) -> None:
         """Add the picture or the picture files in the clipboard."""
-        self._take(QGuiApplication.clipboard().mimeData() or QMimeData(), self.tr("There is no picture in the clipboard."))
+        self._intake.take(QGuiApplication.clipboard().mimeData() or QMimeData(), self.tr("There is no picture in the clipboard."))
 
     def open_files(self) -> None:
         """Let the user choose photos to add."""
-        dialog = QFileDialog(self, self.tr("Add photos"))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        endings = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        dialog.setNameFilters([self.tr("Photos") + f" ({endings})", self.tr("All files") + " (*)"])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
-        dialog.open()
+        self._intake.open_files(self)
 
     def stop(self) -> None:
         """Wait for what is done in the background and drop the rest; before the application ends."""
         self._background.stop()
-        self._adding.stop()
+        self._reading.stop()
+        self._intake.stop()
 
     def crop(self, entry: Entry) -> None:
         """Open the crop editor for a photo."""
-        self._adding.run(partial(read_portrait, entry.path), lambda image: self._open_editor(entry, image), self._failed)
+        self._reading.run(partial(read_portrait, entry.path), lambda image: self._open_editor(entry, image), self._failed)
 
     def _open_editor(self, entry: Entry, image: Image) -> None:
         editor = CropEditor(image, entry.box, self._face_fit, self)
@@ -234,42 +225,16 @@ class Gallery(QWidget):
         if not shown:
             self._search.clear()
 
-    def _add(self, works: Sequence[Callable[[], Entry]]) -> None:
-        self._adding.run(partial(add_all, works, self._face_fit.box), self._show_added, self._failed)
-
-    def _show_added(self, added: Added) -> None:
-        entries, errors = added.entries, added.errors
+    def _show_added(self, entries: list[Entry], choose: bool) -> None:
         self._search.clear()
         self._refresh()
-        if len(entries) == 1 and not errors:
+        if choose:
             self._choose(entries[0])
         elif entries:
             self._view.scrollTo(self._model.index_of(entries[-1].path))
-        if len(errors) == 1:
-            self._failed(errors[0])
-        elif errors:
-            text = self.tr("{count} photos could not be added. The first: {message}")
-            self.problem.emit(text.format(count=len(errors), message=errors[0].message), errors[0].hint)
-        elif not added.face:
-            text = self.tr("No face was found in {name}.").format(name=entries[-1].name)
-            self.problem.emit(text, self.tr("Use a photo that shows the face from the front, or crop this one by hand."))
-
-    def _take(self, mime: QMimeData, otherwise: str) -> None:
-        """Add what was dropped or pasted."""
-        files = local_files(mime)
-        if files:
-            self.add_files(files)
-        elif mime.hasImage():
-            self._add([partial(add_image, self._library, QImage(mime.imageData()), self.tr("Pasted photo"))])
-        elif mime.hasUrls():
-            self.problem.emit(
-                self.tr("Only pictures on this computer can be added."), self.tr("Save the picture first, then drop the file here.")
-            )
-        else:
-            self.problem.emit(otherwise, self.tr("Copy a picture or a picture file, then paste it here."))
 
     def _failed(self, error: AvatarError) -> None:
-        self.problem.emit(error.message, error.hint)
+        self.problem.emit(in_user_language(error.message), in_user_language(error.hint))
 
     def _tried(self, change: Callable[[], object]) -> bool:
         try:
@@ -346,7 +311,7 @@ class Gallery(QWidget):
         self._cover.hide()
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
-        self._take(event.mimeData(), self.tr("What was dropped is no picture."))
+        self._intake.take(event.mimeData(), self.tr("What was dropped is no picture."))
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

@@ -93,7 +93,7 @@ class GalleryModel(QAbstractListModel):
         try:
             renamed = self._library.rename(entry, str(value))
         except AvatarError as error:
-            self.problem.emit(error.message, error.hint)
+            self.problem.emit(in_user_language(error.message), in_user_language(error.hint))
             return False
         self._thumbnails[renamed] = self._thumbnails.get(entry)
         self._entries[index.row()] = renamed

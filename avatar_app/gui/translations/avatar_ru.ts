@@ -617,28 +617,12 @@
     <context>
         <name>Gallery</name>
         <message>
-            <source>There are no photos in {folder}.</source>
-            <translation>В папке {folder} нет фотографий.</translation>
-        </message>
-        <message>
-            <source>Drop photos, or a folder with some.</source>
-            <translation>Перетащите фотографии или папку с ними.</translation>
-        </message>
-        <message>
             <source>There is no picture in the clipboard.</source>
             <translation>В буфере обмена нет изображения.</translation>
         </message>
         <message>
-            <source>Add photos</source>
-            <translation>Добавить фото</translation>
-        </message>
-        <message>
             <source>Photos</source>
             <translation>Фотографии</translation>
-        </message>
-        <message>
-            <source>All files</source>
-            <translation>Все файлы</translation>
         </message>
         <message>
             <source>Crop {name}</source>
@@ -659,34 +643,6 @@
         <message>
             <source>Remove</source>
             <translation>Удалить</translation>
-        </message>
-        <message>
-            <source>{count} photos could not be added. The first: {message}</source>
-            <translation>Не удалось добавить фото: {count}. Первое: {message}</translation>
-        </message>
-        <message>
-            <source>No face was found in {name}.</source>
-            <translation>На фото «{name}» лицо не найдено.</translation>
-        </message>
-        <message>
-            <source>Use a photo that shows the face from the front, or crop this one by hand.</source>
-            <translation>Возьмите фото анфас или кадрируйте это вручную.</translation>
-        </message>
-        <message>
-            <source>Pasted photo</source>
-            <translation>Вставленное фото</translation>
-        </message>
-        <message>
-            <source>Only pictures on this computer can be added.</source>
-            <translation>Добавить можно только изображения с этого компьютера.</translation>
-        </message>
-        <message>
-            <source>Save the picture first, then drop the file here.</source>
-            <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
-        </message>
-        <message>
-            <source>Copy a picture or a picture file, then paste it here.</source>
-            <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
         </message>
         <message>
             <source>Use</source>
@@ -804,6 +760,57 @@
         <message>
             <source>Previous avatar</source>
             <translation>Предыдущий аватар</translation>
+        </message>
+    </context>
+    <context>
+        <name>Intake</name>
+        <message>
+            <source>Add photos</source>
+            <translation>Добавить фото</translation>
+        </message>
+        <message>
+            <source>Photos</source>
+            <translation>Фотографии</translation>
+        </message>
+        <message>
+            <source>All files</source>
+            <translation>Все файлы</translation>
+        </message>
+        <message>
+            <source>There are no photos in {folder}.</source>
+            <translation>В папке {folder} нет фотографий.</translation>
+        </message>
+        <message>
+            <source>Drop photos, or a folder with some.</source>
+            <translation>Перетащите фотографии или папку с ними.</translation>
+        </message>
+        <message>
+            <source>Pasted photo</source>
+            <translation>Вставленное фото</translation>
+        </message>
+        <message>
+            <source>Only pictures on this computer can be added.</source>
+            <translation>Добавить можно только изображения с этого компьютера.</translation>
+        </message>
+        <message>
+            <source>Save the picture first, then drop the file here.</source>
+            <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
+        </message>
+        <message>
+            <source>Copy a picture or a picture file, then paste it here.</source>
+            <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
+        </message>
+        <message>
+            <source>{count} photos could not be added. The first: {message}</source>
+            <translation>Не удалось добавить фото: {count}. Первое: {message}</translation>
+        </message>
+        <message>
+            <source>No face was found in {name}.</source>
+            <translation>На фото «{name}» лицо не найдено.</translation>
+        </message>
+        <message>
+            <source>Use a photo that shows the face from the front, or crop this one by hand.</source>
+            <translation>Возьмите фото анфас или кадрируйте это вручную.</translation>
         </message>
     </context>
     <context>

@@ -1,0 +1,83 @@
+"""Brings photos into the library, from files, drops and the clipboard, without making the window wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QObject, Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from avatar_app.errors import AvatarError
+from avatar_app.gui.background import Background
+from avatar_app.gui.drops import Added, add_all, add_image, local_files
+from avatar_app.gui.face_fit import FaceFit
+from avatar_app.gui.messages import in_user_language
+from avatar_app.library import Entry, Library
+from avatar_app.photo_files import SUFFIXES, photo_files
+
+
+class Intake(QObject):
+    """``added`` carries the new entries, and whether it is one that the user will want to use at once."""
+
+    added = Signal(list, bool)
+    problem = Signal(str, str)
+
+    def __init__(self, library: Library, face_fit: FaceFit, parent: QObject) -> None:
+        super().__init__(parent)
+        self._library, self._face_fit = library, face_fit
+        self._background = Background(self)
+        self.stop = self._background.stop
+
+    def open_files(self, window: QWidget) -> None:
+        """Let the user choose files."""
+        dialog = QFileDialog(window, self.tr("Add photos"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        endings = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        dialog.setNameFilters([self.tr("Photos") + f" ({endings})", self.tr("All files") + " (*)"])
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))
+        dialog.open()
+
+    def add_files(self, paths: Sequence[Path]) -> None:
+        """Add photos, and all photos of folders."""
+        files = [file for path in paths for file in (sorted(photo_files(path)) if path.is_dir() else [path])]
+        if files:
+            self._add([partial(self._library.add, file) for file in files])
+        elif paths:
+            message = self.tr("There are no photos in {folder}.").format(folder=paths[0])
+            self.problem.emit(message, self.tr("Drop photos, or a folder with some."))
+
+    def take(self, mime: QMimeData, otherwise: str) -> None:
+        """Add what was dropped or pasted; ``otherwise`` is said where it is nothing that can be added."""
+        files = local_files(mime)
+        if files:
+            self.add_files(files)
+        elif mime.hasImage():
+            self._add([partial(add_image, self._library, QImage(mime.imageData()), self.tr("Pasted photo"))])
+        elif mime.hasUrls():
+            message = self.tr("Only pictures on this computer can be added.")
+            self.problem.emit(message, self.tr("Save the picture first, then drop the file here."))
+        else:
+            self.problem.emit(otherwise, self.tr("Copy a picture or a picture file, then paste it here."))
+
+    def _add(self, works: Sequence[Callable[[], Entry]]) -> None:
+        self._background.run(partial(add_all, works, self._face_fit.box), self._tell, self._failed)
+
+    def _tell(self, added: Added) -> None:
+        entries, errors = added.entries, added.errors
+        self.added.emit(entries, len(entries) == 1 and not errors)
+        if len(errors) == 1:
+            self._failed(errors[0])
+        elif errors:
+            text = self.tr("{count} photos could not be added. The first: {message}")
+            message = text.format(count=len(errors), message=in_user_language(errors[0].message))
+            self.problem.emit(message, in_user_language(errors[0].hint))
+        elif not added.face:
+            message = self.tr("No face was found in {name}.").format(name=entries[-1].name)
+            self.problem.emit(message, self.tr("Use a photo that shows the face from the front, or crop this one by hand."))
+
+    def _failed(self, error: AvatarError) -> None:
+        self.problem.emit(in_user_language(error.message), in_user_language(error.hint))
