@@ -63,7 +63,7 @@ class BugDialog:
     """Logs what nobody caught, with its stack, and tells the user once: a bug that repeats must not bury them in dialogs."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._box: object = None  # kept, or Python would take it away where no window is its parent
 
     def install(self) -> None:
         sys.excepthook = self.heed
@@ -81,14 +81,12 @@ class BugDialog:
             QApplication.quit()
             return
         self.log(kind, error, traceback)
-        if self._told:
+        if self._box is not None:
             return
-        self._told = True
-        box = QMessageBox(QApplication.activeWindow())
+        self._box = box = QMessageBox(QApplication.activeWindow())
         box.setObjectName("bug")
         box.setIcon(QMessageBox.Icon.Critical)
         box.setWindowTitle(QCoreApplication.translate("BugDialog", "Something went wrong"))
         box.setText(QCoreApplication.translate("BugDialog", "Something went wrong that should not have. The call goes on."))
         box.setInformativeText(f"{kind.__name__}: {error}")
-        box.finished.connect(box.deleteLater)
         box.open()

@@ -20,7 +20,7 @@ class Outlet:
 
     Attributes:
         value, text: as the controls name it, and for people.
-        problem: why it cannot be used, with what to do; empty if it can.
+        problem: why it cannot be used, and on the next line what to do; empty if it can.
     """
 
     value: str
@@ -70,14 +70,14 @@ def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
 
     outlets = []
     for camera in list_virtual_cameras():
-        problem = "" if camera.writable else "You may not write to it: run `sudo usermod -aG video $USER`, then log in again."
+        problem = "" if camera.writable else "Run `sudo usermod -aG video $USER`, then log out and in again."
         outlets.append(Outlet(camera.path, camera.name if camera.name == camera.path else f"{camera.name} ({camera.path})", problem))
     if any(not outlet.problem for outlet in outlets):
         return tuple(outlets), ""
     try:
         require_virtual_camera("")
     except AvatarError as error:
-        return tuple(outlets), str(error)
+        return tuple(outlets), _said(error)
     return tuple(outlets), ""
 
 
@@ -87,7 +87,7 @@ def _pipewire_problem() -> str:
     try:
         require_pipewire()
     except AvatarError as error:
-        return str(error)
+        return _said(error)
     return ""
 
 
@@ -97,7 +97,11 @@ def _models() -> tuple[Outlet, ...]:
     try:
         return tuple(Outlet(bundle.name, bundle.name) for bundle in list_bundles() if bundle.kind != "faces")
     except AvatarError as error:
-        return (Outlet("lite", "lite", str(error)),)
+        return (Outlet("lite", "lite", _said(error)),)
+
+
+def _said(error: AvatarError) -> str:
+    return f"{error.message}\n{error.hint}".strip()
 
 
 class DeviceLists(QObject):

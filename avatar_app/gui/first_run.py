@@ -8,10 +8,11 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from avatar_app.gui.calibration_panel import CalibrationPanel
-from avatar_app.gui.controls_panel import SourceChooser
+from avatar_app.gui.choosers import SourceChooser
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.gallery import Gallery
 from avatar_app.gui.live import Live
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.preview import CameraView, Shown
 from avatar_app.gui.theme import restyle
@@ -146,7 +147,9 @@ class FirstRun(QDialog):
         view = self.views[0 if step == 0 else 1]
         view.shown = Shown(box=True, ghost=now.ghost_opacity if now.show_ghost and step == 2 else 0.0, mirrored=now.mirror_preview)
         trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
-        view.set_text(f"{trouble.message} {trouble.hint}" if trouble else self.tr("Waiting for the camera..."))
+        view.set_text(
+            f"{in_user_language(trouble.message)} {in_user_language(trouble.hint)}" if trouble else self.tr("Waiting for the camera...")
+        )
         view.show_portrait(self._live.portrait())
         view.show_seen(self._live.seen())
         self.calibration.show_portrait(self._live.portrait())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -38,11 +38,15 @@ SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="{colour}" stroke-width="1.8"'
     ' stroke-linecap="round" stroke-linejoin="round">{shape}</svg>'
 )
-SIDES = (16, 20, 24, 32, 48, 64)
+SIDES = (16, 32, 64)
 
 
 def pixmap(name: str, colour: str, side: int = 64) -> QPixmap:
     """One icon of so many pixels."""
+    key = f"{name} {colour} {side}"
+    drawn = QPixmap()
+    if QPixmapCache.find(key, drawn):
+        return drawn
     shape = SHAPES[name].replace("{colour}", colour)
     renderer = QSvgRenderer(QByteArray(SVG.format(colour=colour, shape=shape).encode()))
     drawn = QPixmap(side, side)
@@ -50,6 +54,7 @@ def pixmap(name: str, colour: str, side: int = 64) -> QPixmap:
     painter = QPainter(drawn)
     renderer.render(painter, QRectF(0, 0, side, side))
     painter.end()
+    QPixmapCache.insert(key, drawn)
     return drawn
 
 

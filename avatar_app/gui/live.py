@@ -124,3 +124,7 @@ class LateSession:
         with self._lock:
             self._stopped = True
         return self._live.stop() if self._live else []
+
+    def join(self, seconds: float = 5.0) -> None:
+        """Wait until the session is there, or could not be built."""
+        self._thread.join(seconds)

@@ -15,6 +15,7 @@ from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.gallery import Gallery
 from avatar_app.gui.icons import app_icon, icon
 from avatar_app.gui.live import Live
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.notices import NoticeBar
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.preview import CameraView, OutputView, Shown
@@ -216,7 +217,7 @@ class MainWindow(QMainWindow):
         camera.badge.setVisible(bool(status.camera))
         camera.badge.say(self.tr("Face seen") if status.face else self.tr("No face"), "good" if status.face else "warning")
         trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
-        self.camera.set_text(trouble.message if trouble else self.tr("Waiting for the camera..."))
+        self.camera.set_text(in_user_language(trouble.message) if trouble else self.tr("Waiting for the camera..."))
         if status.shows == "self":
             output.badge.say(self.tr("REAL FACE"), "bad")
             output.caption.setText(self.tr("Press {0} to hide your face again").format(key_text("pass-through", keys)))
@@ -263,7 +264,7 @@ class MainWindow(QMainWindow):
         self.notices.draw_again()
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange) and hasattr(self, "shortcuts"):
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "shortcuts"):
             self.draw_icons()
         super().changeEvent(event)
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from avatar_app.gui.icons import icon, pixmap
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.texts import notice_action
 from avatar_app.gui.theme import current, restyle
 from avatar_app.gui.widgets import Badge, label
@@ -33,8 +34,8 @@ class Banner(QFrame):
         drawn = pixmap(notice.level, colour, 40)
         drawn.setDevicePixelRatio(2)
         sign.setPixmap(drawn)
-        message = label(notice.message, "heading", wrap=True)
-        hint = label(notice.hint, "", wrap=True)
+        message = label(in_user_language(notice.message), "heading", wrap=True)
+        hint = label(in_user_language(notice.hint), "", wrap=True)
         for text in (message, hint):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -64,7 +65,7 @@ class Banner(QFrame):
         self.more = Badge()
         self.more.hide()
         line.insertWidget(line.count() - 1, self.more)
-        self.setAccessibleName(f"{notice.message} {notice.hint}")
+        self.setAccessibleName(f"{message.text()} {hint.text()}")
         restyle(self, banner=notice.level)
 
     def say_more(self, count: int) -> None:

@@ -181,10 +181,13 @@ def current(widget: QWidget) -> Theme:
 def apply_theme(application: QApplication, choice: str) -> Theme:
     """Dress the whole application; ``choice`` is a value of ``settings.THEMES``."""
     theme = DARK if is_dark(choice) else LIGHT
-    if application.style().name() != "fusion":
+    if not application.property("dressed"):  # with a style sheet, Qt no longer tells the name of the style under it
         application.setStyle("Fusion")
-    application.setPalette(_palette(theme))
-    application.setStyleSheet(SHEET.format(**asdict(theme)))
+        application.setProperty("dressed", True)
+    sheet = SHEET.format(**asdict(theme))
+    if sheet != application.styleSheet():
+        application.setPalette(_palette(theme))
+        application.setStyleSheet(sheet)
     return theme
 
 

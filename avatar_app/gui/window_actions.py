@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QStandardPaths
+from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QMessageBox
 
 from avatar_app.errors import AvatarError
@@ -30,10 +30,6 @@ FLAGS = {
 """Actions that turn a setting of this screen on or off."""
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("WindowActions", text)
-
-
 def home_of(kind: QStandardPaths.StandardLocation) -> Path:
     """The user's folder for videos or pictures; their home where there is none."""
     folder = Path(QStandardPaths.writableLocation(kind))
@@ -51,10 +47,11 @@ def new_file(folder: Path, ending: str) -> Path:
     return path
 
 
-class WindowActions:
+class WindowActions(QObject):
     """Does what a key, a menu line or a button asks for. It changes controls and settings; what they show follows by itself."""
 
     def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
         self._window = window
         self._live, self._preferences = window.live, window.preferences
         self._plain: dict[str, Callable[[], object]] = {
@@ -131,12 +128,12 @@ class WindowActions:
         question = QMessageBox(self._window)
         question.setObjectName("pass-through")
         question.setIcon(QMessageBox.Icon.Warning)
-        question.setWindowTitle(_tr("Show my real face"))
-        question.setText(_tr("Show the call your real face?"))
+        question.setWindowTitle(self.tr("Show my real face"))
+        question.setText(self.tr("Show the call your real face?"))
         question.setInformativeText(
-            _tr("The call then gets your camera's picture instead of the avatar, until you press the key again or end the app.")
+            self.tr("The call then gets your camera's picture instead of the avatar, until you press the key again or end the app.")
         )
-        yes = question.addButton(_tr("Show my face"), QMessageBox.ButtonRole.DestructiveRole)
+        yes = question.addButton(self.tr("Show my face"), QMessageBox.ButtonRole.DestructiveRole)
         no = question.addButton(QMessageBox.StandardButton.Cancel)
         question.setDefaultButton(QMessageBox.StandardButton.Cancel)
         question.setEscapeButton(no)
@@ -152,7 +149,7 @@ class WindowActions:
         if self._live.controls.recording is not None:
             path = self._live.controls.recording
             self._live.change(recording=None)
-            self._window.say(_tr("Saved {0}").format(path))
+            self._window.say(self.tr("Saved {0}").format(path))
             return
         self._live.change(recording=new_file(home_of(QStandardPaths.StandardLocation.MoviesLocation), ".mp4"))
 
@@ -163,4 +160,4 @@ class WindowActions:
         except AvatarError as error:
             self._window.notices.tell(Notice("snapshot", "warning", error.message, error.hint))
             return
-        self._window.say(_tr("Saved {0}").format(path))
+        self._window.say(self.tr("Saved {0}").format(path))

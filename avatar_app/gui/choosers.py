@@ -1,0 +1,201 @@
+"""The choices that need more than a list: camera, output and background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QToolButton, QVBoxLayout, QWidget
+
+from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.icons import icon
+from avatar_app.gui.live import Live
+from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.texts import output_name
+from avatar_app.gui.theme import restyle
+from avatar_app.gui.widgets import Choice, label, row
+from avatar_app.pipeline.state import OUTPUTS
+
+ELSEWHERE = "elsewhere"
+"""Value of the entries that ask for a file, an address or a colour instead of being one."""
+
+
+def small_button(name: str, text: str) -> QToolButton:
+    """A button that is only an icon."""
+    made = QToolButton()
+    made.setIcon(icon(name))
+    made.setToolTip(text)
+    made.setAccessibleName(text)
+    return made
+
+
+class SourceChooser(QWidget):
+    """The camera: a named list, a button to look again, and a file or an address instead."""
+
+    def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live, self._devices = live, devices
+        self.choice = Choice(self.tr("Camera"))
+        self.refresh = small_button("refresh", self.tr("Look for cameras again"))
+        self.note = label("", "muted", wrap=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addLayout(row(self.choice, self.refresh))
+        column.addWidget(self.note)
+        self.choice.activated.connect(self._chosen)
+        self.refresh.clicked.connect(self._look_again)
+        devices.changed.connect(self.show_now)
+        self.show_now()
+
+    def show_now(self) -> None:
+        """Fill the list from what was found and what is chosen."""
+        found, source = self._devices.found, self._live.controls.source
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        self.choice.add(self.tr("First camera"), "")
+        for name in found.cameras if found else ():
+            self.choice.add(name, name)
+        if source and self.choice.row_of(source) < 0:
+            self.choice.add(_short(source), source)
+        self.choice.insertSeparator(self.choice.count())
+        self.choice.add(self.tr("Video file..."), f"{ELSEWHERE} file")
+        self.choice.add(self.tr("Address (URL)..."), f"{ELSEWHERE} address")
+        self.choice.blockSignals(False)
+        self.choice.show_value(source)
+        self.refresh.setEnabled(not self._devices.busy)
+        if found is None:
+            self.note.setText(self.tr("Looking for cameras..."))
+        elif not found.cameras:
+            self.note.setText(self.tr("No camera was found. Connect one and look again, or use a file."))
+        self.note.setVisible(found is None or not found.cameras)
+
+    def _look_again(self) -> None:
+        self._devices.refresh()
+        self.refresh.setEnabled(False)
+        self._live.retry("camera")
+
+    def _chosen(self) -> None:
+        value = self.choice.currentData()
+        if value == f"{ELSEWHERE} file":
+            value, _ = QFileDialog.getOpenFileName(self, self.tr("A video instead of the camera"))
+        elif value == f"{ELSEWHERE} address":
+            value, done = QInputDialog.getText(
+                self, self.tr("Camera in the network"), self.tr("Address, such as http://192.168.1.20:8080/video:")
+            )
+            value = value.strip() if done else ""
+        elif value is None:
+            value = self._live.controls.source
+        if value or self.choice.currentData() == "":
+            self._live.change(source=value)
+        self.show_now()
+
+
+class OutputChooser(QWidget):
+    """Where the picture goes. What cannot be used here is listed with the reason."""
+
+    def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live, self._devices = live, devices
+        self.choice = Choice(self.tr("Output"))
+        self.refresh = small_button("refresh", self.tr("Look for virtual cameras again"))
+        self.device = Choice(self.tr("Virtual camera"))
+        self.note = label("", "problem", wrap=True)
+        self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addLayout(row(self.choice, self.refresh))
+        column.addWidget(self.device)
+        column.addWidget(self.note)
+        self.choice.activated.connect(self._chosen)
+        self.device.activated.connect(self._device_chosen)
+        self.refresh.clicked.connect(self._look_again)
+        devices.changed.connect(self.show_now)
+        self.show_now()
+
+    def show_now(self) -> None:
+        """Fill the lists from what was found and what is chosen."""
+        found, controls = self._devices.found or Found(), self._live.controls
+        problems = {"virtual-camera": plain(found.virtual_problem), "pipewire": plain(found.pipewire_problem)}
+        self.choice.clear()
+        for output in OUTPUTS:
+            self.choice.add(output_name(output), output, problems.get(output, ""))
+        self.choice.show_value(controls.output)
+        self.device.clear()
+        self.device.add(self.tr("First virtual camera"), "")
+        for outlet in found.virtual_cameras:
+            self.device.add(outlet.text, outlet.value, plain(outlet.problem))
+        if self.device.row_of(controls.output_device) < 0:
+            self.device.add(controls.output_device, controls.output_device)
+        self.device.show_value(controls.output_device)
+        self.device.setVisible(controls.output == "virtual-camera")
+        self.refresh.setEnabled(not self._devices.busy)
+        reasons = [f"{output_name(output)}: {problem}" for output, problem in problems.items() if problem]
+        self.note.setText("\n\n".join(reasons))
+        self.note.setVisible(bool(reasons))
+        # Loud only where it is in the way of what the user wants.
+        restyle(self.note, role="problem" if problems.get(controls.output) else "muted")
+
+    def _look_again(self) -> None:
+        self._devices.refresh()
+        self.refresh.setEnabled(False)
+        self._live.retry("output")
+
+    def _chosen(self) -> None:
+        self._live.change(output=self.choice.currentData())
+        self.show_now()
+
+    def _device_chosen(self) -> None:
+        self._live.change(output_device=self.device.currentData())
+
+
+class BackgroundChooser(QWidget):
+    """What is behind the square picture."""
+
+    def __init__(self, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._live = live
+        self.choice = Choice(self.tr("Background"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.choice)
+        self.choice.activated.connect(self._chosen)
+        self.show_now()
+
+    def show_now(self) -> None:
+        background = self._live.controls.background
+        self.choice.clear()
+        self.choice.add(self.tr("Blurred picture"), "blur")
+        for text, colour in ((self.tr("Dark grey"), "#202830"), (self.tr("Light grey"), "#d8dce2"), (self.tr("Green"), "#00b140")):
+            self.choice.add(text, colour)
+        if self.choice.row_of(background) < 0:
+            self.choice.add(background if background.startswith("#") else Path(background).name, background)
+        self.choice.insertSeparator(self.choice.count())
+        self.choice.add(self.tr("Another colour..."), f"{ELSEWHERE} colour")
+        self.choice.add(self.tr("Picture..."), f"{ELSEWHERE} picture")
+        self.choice.show_value(background)
+
+    def _chosen(self) -> None:
+        value = self.choice.currentData()
+        if value == f"{ELSEWHERE} colour":
+            colour = QColorDialog.getColor(QColor("#203040"), self, self.tr("Background"))
+            value = colour.name() if colour.isValid() else ""
+        elif value == f"{ELSEWHERE} picture":
+            value, _ = QFileDialog.getOpenFileName(
+                self, self.tr("Picture for the background"), "", self.tr("Pictures (*.jpg *.jpeg *.png *.webp *.bmp)")
+            )
+        if value:
+            self._live.change(background=value)
+        self.show_now()
+
+
+def plain(problem: str) -> str:
+    """What is wrong and what to do, each on a line of its own, as one text in the user's language."""
+    return " ".join(in_user_language(line) for line in problem.splitlines())
+
+
+def _short(source: str) -> str:
+    """A path's last part; other texts as they are."""
+    return Path(source).name if "://" not in source and Path(source).name else source

@@ -1,0 +1,189 @@
+"""Starting: one instance, Qt's environment, a session that comes later, and bugs that nobody caught."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from avatar_app import control
+from avatar_app.control import ControlServer, send_command
+from avatar_app.errors import AvatarError
+from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running
+from avatar_app.gui.live import LateSession
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.remote import Remote
+from avatar_app.gui.start import first_controls
+from avatar_app.pipeline.state import Controls
+from avatar_app.settings import Settings
+from tests.gui.stand_in import StandIn
+from tests.gui.windows import make_library, open_window
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_what_cv2_sets_for_qt_is_cleared_and_the_users_own_is_not() -> None:
+    environment = {"QT_QPA_PLATFORM_PLUGIN_PATH": "/x/site-packages/cv2/qt/plugins", "QT_QPA_FONTDIR": "/usr/share/fonts"}
+    clear_qt_variables(environment)
+    assert environment == {"QT_QPA_FONTDIR": "/usr/share/fonts"}
+    clear_qt_variables(environment)
+
+
+def test_qt_starts_after_cv2() -> None:
+    code = (
+        "import cv2, os; from avatar_app.gui.app import clear_qt_variables; clear_qt_variables();"
+        "assert not any('cv2' in os.environ.get(name, '') for name in ('QT_QPA_PLATFORM_PLUGIN_PATH', 'QT_QPA_FONTDIR'));"
+        "from PySide6.QtWidgets import QApplication; print(QApplication([]).platformName())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "offscreen", done.stderr
+
+
+def test_a_second_start_raises_the_first_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "default_path", lambda: tmp_path / "control.socket")
+    assert not raise_running()
+    asked: list[str] = []
+
+    def heed(command: str) -> str:
+        asked.append(command)
+        return ""
+
+    server = ControlServer(heed, tmp_path / "control.socket")
+    server.start()
+    assert raise_running()
+    server.close()
+    assert asked == ["raise"]
+
+
+def test_another_process_controls_the_window(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path, Settings(global_hotkeys=False))
+    path = tmp_path / "run" / "control.socket"
+    remote = Remote(opened.window, path)
+    remote.start()
+    try:
+        assert send_command("recalibrate", path=path)["ok"]
+        assert opened.live.controls.calibrations == 1
+        assert send_command("pause", path=path)["ok"]
+        paused = [opened.live.controls.paused]
+        assert send_command("resume", path=path)["ok"]
+        assert [*paused, opened.live.controls.paused] == [True, False]
+        send_command("avatar Marco", path=path)
+        qtbot.waitUntil(lambda: opened.live.controls.avatar is not None)
+        assert opened.live.controls.avatar is not None
+        assert opened.live.controls.avatar.stem == "marco"
+        send_command("next", path=path)
+        qtbot.waitUntil(lambda: opened.live.controls.avatar is not None and opened.live.controls.avatar.stem == "zola")
+        assert "shows avatar" in send_command("status", path=path)["message"]
+        wrong = send_command("avatar Nobody", path=path)
+        assert not wrong["ok"]
+        assert "Marco" in wrong["hint"]
+        opened.window.hide()
+        send_command("raise", path=path)
+        qtbot.waitUntil(opened.window.isVisible)
+        with qtbot.waitSignal(opened.window.ended):
+            send_command("quit", path=path)
+    finally:
+        remote.close()
+
+
+def test_the_window_works_before_the_session_is_there() -> None:
+    go = threading.Event()
+    real = StandIn()
+
+    def make(controls: Controls) -> StandIn:
+        go.wait(5)
+        return real
+
+    late = LateSession(Controls(), make)
+    late.start()
+    late.change(zoom=1.4)
+    assert late.controls.zoom == 1.4
+    assert late.status().reason == "starting"
+    assert (late.seen(), late.shown(), late.portrait()) == (None, None, None)
+    go.set()
+    late.join()
+    assert real.started
+    assert late.controls.zoom == real.controls.zoom == 1.4
+    late.change(zoom=1.1)
+    assert real.controls.zoom == 1.1
+    late.stop()
+    assert real.stopped
+
+
+def test_a_session_that_cannot_be_built_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(controls: Controls) -> StandIn:
+        raise ImportError("no module named onnxruntime")
+
+    late = LateSession(Controls(), broken)
+    late.start()
+    late.join()
+    status = late.status()
+    assert status.reason == "fault"
+    assert "onnxruntime" in status.notices[0].message
+    assert late.stop() == []
+
+
+def test_a_session_that_comes_after_the_end_is_not_started() -> None:
+    go = threading.Event()
+    real = StandIn()
+
+    def make(controls: Controls) -> StandIn:
+        go.wait(5)
+        return real
+
+    late = LateSession(Controls(), make)
+    late.start()
+    late.stop()
+    go.set()
+    late.join()
+    assert not real.started
+
+
+def options(**given: str) -> argparse.Namespace:
+    return argparse.Namespace(**{"source": None, "avatar": None, "model": None, "device": None, "output": None, **given})
+
+
+def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    library = make_library(tmp_path)
+    preferences = Preferences(Settings(source="Old Cam", avatar="zola.png", mirror_output=True))
+    controls, entry, notice = first_controls(options(source="new.mp4", avatar="MARCO"), preferences, library)
+    assert (controls.source, controls.mirror_output, notice) == ("new.mp4", True, None)
+    assert entry is not None
+    assert controls.avatar == entry.path
+    assert entry.path.stem == "marco"
+    controls, entry, notice = first_controls(options(), preferences, library)
+    assert controls.source == "Old Cam"
+    assert controls.avatar is not None
+    assert controls.avatar.stem == "zola"
+    controls, entry, notice = first_controls(options(avatar=str(tmp_path / "app" / "anna.png")), preferences, library)
+    assert controls.avatar == tmp_path / "app" / "anna.png"
+    controls, entry, notice = first_controls(options(avatar="nobody"), preferences, library)
+    assert notice is not None
+    assert "nobody" in notice.message
+    assert controls.avatar is not None
+
+
+def test_a_bug_is_logged_with_its_stack_and_told_once(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
+    bugs = BugDialog()
+    for _ in range(3):
+        try:
+            raise ZeroDivisionError("a slider at 0")
+        except ZeroDivisionError as error:
+            bugs.heed(type(error), error, error.__traceback__)
+    boxes = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMessageBox) and widget.objectName() == "bug"]
+    assert len(boxes) == 1
+    assert "a slider at 0" in boxes[0].informativeText()
+    assert caplog.text.count("test_a_bug_is_logged") >= 3
+    qtbot.addWidget(boxes[0])
+
+
+def test_an_error_of_the_app_is_one_that_users_can_act_on() -> None:
+    with pytest.raises(AvatarError) as told:
+        LateSession(Controls(), lambda _: StandIn()).snapshot(Path("x.png"))
+    assert told.value.hint

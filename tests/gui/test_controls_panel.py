@@ -1,0 +1,133 @@
+"""The settings panel: what can be chosen, what cannot and why, and that it follows the controls."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
+from avatar_app.gui.widgets import Choice
+from avatar_app.pipeline.state import Controls
+from tests.gui.stand_in import StandIn
+from tests.gui.windows import FOUND, Opened, open_window
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
+    return open_window(qtbot, tmp_path)
+
+
+def pick(choice: Choice, value: object) -> None:
+    """As a user does."""
+    choice.setCurrentIndex(choice.row_of(value))
+    choice.activated.emit(choice.currentIndex())
+
+
+def test_outputs_that_cannot_be_used_say_why(opened: Opened) -> None:
+    output = opened.window.panel.output
+    assert output.choice.is_enabled("virtual-camera")
+    assert not output.choice.is_enabled("pipewire")
+    row = output.choice.row_of("pipewire")
+    assert output.choice.itemData(row, Qt.ItemDataRole.ToolTipRole) == FOUND.pipewire_problem
+    assert FOUND.pipewire_problem in output.note.text()
+    assert not output.note.isHidden()
+
+
+def test_nothing_is_said_where_all_outputs_work(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path, found=Found(virtual_cameras=FOUND.virtual_cameras))
+    assert opened.window.panel.output.note.isHidden()
+
+
+def test_choices_change_the_controls(opened: Opened) -> None:
+    panel = opened.window.panel
+    pick(panel.source.choice, "Integrated Camera")
+    pick(panel.output.choice, "virtual-camera")
+    pick(panel.output.device, "/dev/video9")
+    pick(panel.size_choice, (640, 480))
+    pick(panel.fps, 25)
+    pick(panel.model, "vox")
+    pick(panel.device, "cpu")
+    pick(panel.smoothing, "strong")
+    pick(panel.background.choice, "#00b140")
+    panel.switches["label"].click()
+    panel.switches["relative"].click()
+    panel.sliders["head"].slider.setValue(120)
+    expected = Controls(
+        source="Integrated Camera",
+        output="virtual-camera",
+        output_device="/dev/video9",
+        size=(640, 480),
+        fps=25,
+        model="vox",
+        device="cpu",
+        smoothing="strong",
+        background="#00b140",
+        label=True,
+        relative=False,
+        head=1.2,
+    )
+    assert opened.live.controls == expected
+
+
+def test_the_panel_follows_controls_that_others_change(opened: Opened) -> None:
+    panel = opened.window.panel
+    opened.live.change(
+        source="http://10.0.0.2/video", zoom=1.5, mirror_input=True, output="virtual-camera", background="#123456", fps=24, model="gone"
+    )
+    opened.window.refresh()
+    assert panel.source.choice.currentData() == "http://10.0.0.2/video"
+    assert panel.sliders["zoom"].value() == 1.5
+    assert panel.switches["mirror_input"].isChecked()
+    assert not panel.output.device.isHidden()
+    assert panel.background.choice.currentData() == "#123456"
+    assert panel.fps.currentData() == 24
+    assert panel.model.currentData() == "gone"
+
+
+def test_a_camera_that_is_not_there_now_stays_chosen(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path, live=StandIn(Controls(source="Unplugged Cam")))
+    assert opened.window.panel.source.choice.currentData() == "Unplugged Cam"
+    opened.devices.changed.emit()
+    assert opened.live.controls.source == "Unplugged Cam"
+
+
+def test_devices_are_listed_in_another_thread(qtbot: QtBot) -> None:
+    threads: list[str] = []
+    go = threading.Event()
+
+    def slow() -> Found:
+        threads.append(threading.current_thread().name)
+        go.wait(5)
+        return FOUND
+
+    devices = DeviceLists(slow)
+    devices.refresh()
+    devices.refresh()  # while one runs
+    found = [devices.found]
+    with qtbot.waitSignal(devices.changed):
+        go.set()
+    assert [*found, devices.found] == [None, FOUND]
+    assert not devices.busy
+    assert threads == ["device lists"]
+
+
+def test_a_list_that_fails_is_an_empty_one(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Found:
+        raise RuntimeError("driver")
+
+    devices = DeviceLists(broken)
+    with qtbot.waitSignal(devices.changed):
+        devices.refresh()
+    assert devices.found == Found()
+    assert "could not be listed" in caplog.text
+
+
+def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path, found=Found(models=(Outlet("lite", "lite", "damaged"),)))
+    panel = opened.window.panel
+    assert "No camera was found" in panel.source.note.text()
+    assert not panel.model.is_enabled("lite")

@@ -1,0 +1,375 @@
+"""The window as a user meets it: keys, pictures, badges, and what is remembered."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from avatar_app.gui import window_actions
+from avatar_app.gui.first_run import FirstRun
+from avatar_app.gui.keys_dialog import KeysDialog
+from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
+from avatar_app.pipeline.state import Controls, Match
+from avatar_app.settings import Settings, load_settings
+from tests.gui.stand_in import LIVE, StandIn, plain
+from tests.gui.windows import Opened, open_window
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
+    return open_window(qtbot, tmp_path)
+
+
+def press(window: MainWindow, key: str) -> None:
+    QTest.keySequence(window, QKeySequence.fromString(key))
+
+
+CONTROL_KEYS = [
+    ("X", {"calibrations": 1}),
+    ("F", {"seeking": True}),
+    ("P", {"paused": True}),
+    ("T", {"mirror_output": True}),
+    ("W", {"zoom": 1.1}),
+    ("S", {"zoom": 0.9}),
+    ("Shift+W", {"zoom": 1.02}),
+    ("Shift+S", {"zoom": 0.98}),
+    ("U", {"pan_y": -0.05}),
+    ("J", {"pan_y": 0.05}),
+    ("H", {"pan_x": -0.05}),
+    ("K", {"pan_x": 0.05}),
+    ("Shift+U", {"pan_y": -0.01}),
+    ("Shift+J", {"pan_y": 0.01}),
+    ("Shift+H", {"pan_x": -0.01}),
+    ("Shift+K", {"pan_x": 0.01}),
+]
+
+
+@pytest.mark.parametrize(("key", "changes"), CONTROL_KEYS)
+def test_keys_change_the_controls(opened: Opened, key: str, changes: dict[str, object]) -> None:
+    press(opened.window, key)
+    for name, value in changes.items():
+        assert getattr(opened.live.controls, name) == value
+
+
+SCREEN_KEYS = [
+    ("O", "show_landmarks", True),
+    ("I", "show_statistics", True),
+    ("R", "mirror_preview", False),
+    ("G", "show_ghost", False),
+    ("B", "show_help_box", False),
+    ("Z", "ghost_opacity", 0.2),
+    ("C", "ghost_opacity", 0.4),
+]
+
+
+@pytest.mark.parametrize(("key", "name", "value"), SCREEN_KEYS)
+def test_keys_change_what_this_screen_shows_and_nothing_else(opened: Opened, key: str, name: str, value: object) -> None:
+    before = opened.live.controls
+    press(opened.window, key)
+    assert getattr(opened.preferences.now, name) == value
+    assert opened.live.controls == before
+
+
+@pytest.mark.parametrize(("keys", "photo"), [("1", "anna"), ("3", "zola"), ("2 D", "zola"), ("2 A", "anna"), ("1 A", "zola")])
+def test_keys_choose_avatars(opened: Opened, keys: str, photo: str) -> None:
+    for key in keys.split():
+        press(opened.window, key)
+    assert opened.live.controls.avatar is not None
+    assert opened.live.controls.avatar.stem == photo
+
+
+def test_a_random_avatar_is_another_one(opened: Opened) -> None:
+    press(opened.window, "1")
+    press(opened.window, "Q")
+    assert opened.live.controls.avatar is not None
+    assert opened.live.controls.avatar.stem in ("marco", "zola")
+
+
+def test_reload_lists_a_photo_that_was_put_into_the_folder(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "user").mkdir()
+    shutil.copy(tmp_path / "app" / "anna.png", tmp_path / "user" / "new.png")
+    press(opened.window, "L")
+    assert opened.window.library.find("new.png") is not None
+
+
+def test_zoom_and_position_are_reset_and_kept_in_bounds(opened: Opened) -> None:
+    for _ in range(15):
+        press(opened.window, "W")
+    press(opened.window, "K")
+    assert opened.live.controls.zoom == 2.0
+    press(opened.window, "Shift+Z")
+    assert (opened.live.controls.zoom, opened.live.controls.pan_x) == (1.0, 0.0)
+
+
+def test_space_presses_the_focused_button_and_pauses_elsewhere(opened: Opened, qtbot: QtBot) -> None:
+    from PySide6.QtWidgets import QApplication
+
+    guard = FocusedKeys()
+    application = QApplication.instance()
+    assert application is not None
+    application.installEventFilter(guard)
+    button = opened.window.buttons["show-panel"]
+    shown = opened.window.side.isVisible()
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Space)
+    assert opened.window.side.isVisible() != shown
+    paused = [opened.live.controls.paused]
+    opened.window.setFocus()
+    QTest.keyClick(opened.window, Qt.Key.Key_Space)
+    assert [*paused, opened.live.controls.paused] == [False, True]
+    application.removeEventFilter(guard)
+
+
+def question(window: MainWindow) -> QMessageBox:
+    found = window.findChild(QMessageBox, "pass-through")
+    assert isinstance(found, QMessageBox)
+    return found
+
+
+def wait_for_end(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.findChild(QMessageBox, "pass-through") is None)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+
+
+def test_the_real_face_is_shown_only_after_a_yes(opened: Opened, qtbot: QtBot) -> None:
+    passed = []
+    press(opened.window, "0")
+    passed.append(opened.live.controls.pass_through)
+    question(opened.window).button(QMessageBox.StandardButton.Cancel).click()
+    passed.append(opened.live.controls.pass_through)
+    wait_for_end(opened.window, qtbot)
+
+    press(opened.window, "0")
+    QTest.keyClick(question(opened.window), Qt.Key.Key_Return)  # Enter alone must not be a yes
+    passed.append(opened.live.controls.pass_through)
+    wait_for_end(opened.window, qtbot)
+
+    press(opened.window, "0")
+    yes = next(button for button in question(opened.window).findChildren(QPushButton) if "face" in button.text())
+    yes.click()
+    passed.append(opened.live.controls.pass_through)
+    wait_for_end(opened.window, qtbot)
+
+    press(opened.window, "0")  # off without a question
+    passed.append(opened.live.controls.pass_through)
+    assert passed == [False, False, False, True, False]
+
+
+def test_a_red_banner_lies_over_the_real_face(opened: Opened) -> None:
+    view = opened.window.output
+    opened.window.poll_pictures()
+    place = view.place()
+    spot = QPoint(place.x() + 20, place.y() + 12)
+    assert view.grab().toImage().pixelColor(spot).green() > 80
+    opened.live.change(pass_through=True)
+    opened.window.refresh()
+    opened.window.poll_pictures()
+    colour = view.grab().toImage().pixelColor(spot)
+    assert colour.red() > 180
+    assert colour.green() < 80
+    assert opened.window.pair.output.badge.text() == "REAL FACE"
+    assert "0" in opened.window.pair.output.caption.text()
+
+
+def test_the_line_under_the_card_says_what_to_press(opened: Opened) -> None:
+    opened.live.report(shows="card", reason="uncalibrated", calibrated=False)
+    opened.window.refresh()
+    assert "press X to calibrate" in opened.window.pair.output.caption.text()
+    opened.live.change(paused=True)
+    opened.window.refresh()
+    assert "press P" in opened.window.pair.output.caption.text()
+    assert opened.window.buttons["pause"].isChecked()
+
+
+def test_a_changed_key_works_and_is_shown(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path, Settings(keys={"calibrate": "F5", "pause": ""}))
+    press(opened.window, "X")
+    press(opened.window, "P")
+    assert opened.live.controls == Controls()
+    press(opened.window, "F5")
+    assert opened.live.controls.calibrations == 1
+    assert "F5" in opened.window.calibration.calibrate.text()
+
+
+def test_after_a_stall_the_newest_picture_is_shown(opened: Opened) -> None:
+    for level in range(1, 61):  # what came during two seconds in which nobody polled
+        opened.live.sent = plain(1280, 720, (level, level, level))
+        opened.live.camera = plain(640, 480, (0, 0, level))
+    opened.window.poll_pictures()
+    image, camera = opened.window.output.image, opened.window.camera.image
+    assert image is not None
+    assert camera is not None
+    assert image.pixelColor(50, 50).red() == 60
+    assert camera.pixelColor(50, 50).blue() == 60
+
+
+def test_the_output_is_shown_unmirrored_and_the_camera_as_a_mirror(opened: Opened) -> None:
+    half = plain(640, 480, (0, 0, 0))
+    half[:, :320] = 255
+    opened.live.camera = opened.live.sent = half
+    opened.window.poll_pictures()
+    camera, output = opened.window.camera.image, opened.window.output.image
+    assert camera is not None
+    assert output is not None
+    assert camera.pixelColor(4, 4).red() == 0
+    assert output.pixelColor(4, 4).red() == 255
+
+
+def test_a_better_moment_flashes(opened: Opened) -> None:
+    opened.live.report(found=1)
+    opened.window.refresh()
+    opened.window.poll_pictures()
+    assert opened.window.camera.flash > 0.9
+    for _ in range(30):
+        opened.window.poll_pictures()
+    assert opened.window.camera.flash == 0
+
+
+def test_the_hint_names_what_fits_worst(opened: Opened) -> None:
+    opened.live.report(calibrated=False, match=Match(0.5, 0.9, 0.3, 0.9))
+    opened.window.refresh()
+    assert "mouth and eyes" in opened.window.calibration.hint.text()
+    opened.live.report(match=Match(0.95, 0.9, 0.9, 1.0))
+    opened.window.refresh()
+    assert "calibrate now" in opened.window.calibration.hint.text()
+    opened.live.report(match=None, face=False)
+    opened.window.refresh()
+    assert "No face" in opened.window.calibration.hint.text()
+    assert opened.window.pair.camera.badge.text() == "No face"
+
+
+def test_recording_names_a_file_and_stops(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_actions, "home_of", lambda _: tmp_path)
+    press(opened.window, "Shift+R")
+    path = opened.live.controls.recording
+    assert path is not None
+    assert (path.parent, path.suffix) == (tmp_path, ".mp4")
+    assert "Stop" in opened.window.buttons["record"].text()
+    press(opened.window, "Shift+R")
+    assert opened.live.controls.recording is None
+
+
+def test_snapshots_are_named_apart_and_a_failure_is_told(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_actions, "home_of", lambda _: tmp_path)
+    press(opened.window, "Ctrl+S")
+    opened.live.snapshots[0].touch()
+    press(opened.window, "Ctrl+S")
+    assert len(set(opened.live.snapshots)) == 2
+    opened.live.sent = None
+    press(opened.window, "Ctrl+S")
+    assert "no picture to keep" in opened.window.notices.banners["own snapshot"].notice.message
+
+
+def test_window_and_settings_are_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    first = open_window(qtbot, tmp_path)
+    first.window.resize(780, 690)
+    first.window.side.hide()
+    press(first.window, "2")
+    press(first.window, "T")
+    first.window.close()
+    settings, warnings = load_settings(tmp_path / "settings.json")
+    assert warnings == []
+    assert settings.avatar == "marco.png"
+    assert settings.mirror_output
+    live = StandIn()
+    second = MainWindow(live, first.window.library, type(first.preferences)(settings), first.devices)
+    qtbot.addWidget(second)
+    assert (second.width(), second.height()) == (780, 690)
+    assert second.side.isHidden()
+
+
+@pytest.mark.parametrize("text", ["", "not base64!", "AAAA"])
+def test_damaged_window_state_is_ignored(qtbot: QtBot, tmp_path: Path, text: str) -> None:
+    opened = open_window(qtbot, tmp_path, Settings(window_geometry=text, window_state=text))
+    assert opened.window.isVisible()
+
+
+@pytest.mark.parametrize("size", [(900, 600), (1280, 800), (2560, 1440)])
+def test_nothing_is_cut_off(opened: Opened, qtbot: QtBot, size: tuple[int, int]) -> None:
+    window = opened.window
+    window.resize(*size)
+    window.side.setHidden(size[0] < 1120)
+    window.refresh()
+    window.poll_pictures()
+    qtbot.waitUntil(lambda: window.pair.camera.view.place().height() > 140)
+    assert (window.width(), window.height()) == size
+    for frame in (window.pair.camera, window.pair.output):
+        assert frame.view.place().height() > 140
+        assert window.pair.rect().contains(frame.geometry())
+    viewport = window.panel.viewport().width()
+    inside = window.panel.widget()
+    assert inside is not None
+    assert window.side.isHidden() or inside.minimumSizeHint().width() <= viewport
+
+
+def test_only_the_chosen_close_ends_a_window_that_hides(opened: Opened, qtbot: QtBot) -> None:
+    opened.window.hide_on_close = True
+    opened.window.close()
+    assert not opened.window.isVisible()
+    opened.window.come_forward()
+    assert opened.window.isVisible()
+    with qtbot.waitSignal(opened.window.ended):
+        press(opened.window, "Ctrl+Q")
+
+
+def test_the_guide_goes_through_three_steps_and_is_remembered(opened: Opened) -> None:
+    opened.live.status_now = LIVE
+    opened.window.open_guide()
+    guide = opened.window.findChild(FirstRun)
+    assert isinstance(guide, FirstRun)
+    assert not opened.preferences.now.first_run_done
+    guide.poll()
+    guide.forward.click()
+    guide.gallery.choose_number(3)
+    assert opened.live.controls.avatar is not None
+    assert opened.live.controls.avatar.stem == "zola"
+    guide.forward.click()
+    guide.poll()
+    guide.calibration.calibrate.click()
+    assert opened.live.controls.calibrations == 1
+    assert guide.forward.text() == "Done"
+    guide.forward.click()
+    assert opened.preferences.now.first_run_done
+
+
+def test_the_guide_can_be_skipped(opened: Opened) -> None:
+    opened.window.open_guide()
+    guide = opened.window.findChild(FirstRun)
+    assert isinstance(guide, FirstRun)
+    guide.skip.click()
+    assert opened.preferences.now.first_run_done
+    assert opened.live.controls.calibrations == 0
+
+
+def test_help_lists_every_key(opened: Opened) -> None:
+    opened.window.open_keys()
+    dialog = opened.window.findChild(KeysDialog)
+    assert isinstance(dialog, KeysDialog)
+    cells = [dialog.table.item(row, 1) for row in range(dialog.table.rowCount())]
+    shown = ", ".join(cell.text() for cell in cells if cell is not None)
+    for name in ACTIONS:
+        for key in action_keys(name, {}):
+            assert key.toString(QKeySequence.SequenceFormat.NativeText) in shown
+    dialog.reject()
+
+
+def test_pictures_are_not_copied_while_nobody_can_see_them(opened: Opened) -> None:
+    opened.window.poll_pictures()
+    opened.window.hide()
+    before = opened.window.output.image
+    opened.live.sent = np.zeros((720, 1280, 3), np.uint8)
+    opened.window.poll_pictures()
+    assert opened.window.output.image is before

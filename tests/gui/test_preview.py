@@ -1,0 +1,102 @@
+"""Pictures on the screen: copied, fitted, mirrored, drawn over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QColor
+from pytestqt.qtbot import QtBot
+
+from avatar_app.gui.preview import CameraView, OutputView, PictureView, fit, scaled
+from avatar_app.pipeline.state import Seen
+from avatar_app.types import Box, Frame, Picture
+from tests.gui.stand_in import plain
+
+
+def colour_at(view: PictureView, x: int, y: int) -> QColor:
+    return view.grab().toImage().pixelColor(x, y)
+
+
+def test_a_picture_is_copied(qtbot: QtBot) -> None:
+    view = OutputView()
+    qtbot.addWidget(view)
+    view.resize(320, 180)
+    image = plain(320, 180, (10, 200, 30))  # of the widget's own size, where scaling would not copy it anyway
+    view.show_picture(Picture(image, 0.0), passing=False)
+    image[:] = 0
+    assert colour_at(view, 160, 90).green() == 200
+
+
+@pytest.mark.parametrize(("width", "height", "expected"), [(1280, 720, QRect(0, 60, 320, 180)), (100, 200, QRect(85, 0, 150, 300))])
+def test_pictures_keep_their_proportions(width: int, height: int, expected: QRect) -> None:
+    assert fit(width, height, QRect(0, 0, 320, 300)) == expected
+
+
+def test_smaller_pictures_are_averaged() -> None:
+    fine = np.zeros((480, 640, 3), np.uint8)
+    fine[:, ::2] = 255
+    assert np.abs(scaled(fine, 160, 120).astype(int) - 127).max() <= 1
+
+
+def test_there_is_a_text_without_a_picture(qtbot: QtBot) -> None:
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(300, 200)
+    empty = view.grab().toImage()
+    view.set_text("The camera is in use by another program.")
+    assert view.grab().toImage() != empty
+    view.set_picture(plain(30, 20, (9, 9, 9)))
+    assert colour_at(view, 150, 100).red() == 9
+    view.set_picture(None)
+    assert view.image is None
+
+
+def frame_with_dot(x: int, y: int) -> Frame:
+    image = plain(640, 480, (40, 40, 40))
+    image[y - 4 : y + 5, x - 4 : x + 5] = 255
+    return Frame(image, 0.0, 1)
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_landmarks_lie_on_the_face_mirrored_or_not(qtbot: QtBot, mirrored: bool) -> None:
+    view = CameraView()
+    qtbot.addWidget(view)
+    view.resize(640, 480)
+    view.shown.mirrored, view.shown.box = mirrored, False
+    points = np.full((88, 2), (100, 200), np.float32)
+    seen = Seen(frame_with_dot(100, 200), points, None)
+    view.show_seen(seen)
+    x = 539 if mirrored else 100
+    assert colour_at(view, x, 200).red() == 255
+    view.shown.landmarks = True
+    view.update()
+    assert colour_at(view, x, 200).red() < 200
+    assert points[0, 0] == 100  # the session's own are left as they were
+
+
+def test_the_ghost_is_drawn_into_the_box_and_as_strong_as_asked(qtbot: QtBot) -> None:
+    view = CameraView()
+    qtbot.addWidget(view)
+    view.resize(640, 480)
+    view.shown.mirrored, view.shown.box = False, False
+    view.show_portrait(plain(64, 64, (240, 40, 40)))
+    view.show_seen(Seen(Frame(plain(640, 480, (40, 40, 40)), 0.0, 1), None, Box(400, 240, 200)))
+    assert colour_at(view, 400, 240).red() == 40
+    view.shown.ghost = 0.5
+    view.update()
+    assert 130 <= colour_at(view, 400, 240).red() <= 150
+    assert colour_at(view, 250, 240).red() == 40
+
+
+def test_switching_the_mirror_shows_at_once(qtbot: QtBot) -> None:
+    view = CameraView()
+    qtbot.addWidget(view)
+    view.resize(640, 480)
+    view.shown.box = False
+    seen = Seen(frame_with_dot(100, 200))
+    view.show_seen(seen)
+    assert colour_at(view, 539, 200).red() == 255
+    view.shown.mirrored = False
+    view.show_seen(seen)
+    assert colour_at(view, 100, 200).red() == 255

@@ -1,0 +1,66 @@
+"""Builds real windows around a session that only pretends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
+from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.theme import apply_theme
+from avatar_app.library import Library
+from avatar_app.settings import Settings
+from avatar_app.types import Box
+from tests.gui.stand_in import StandIn
+
+FOUND = Found(
+    cameras=("Webcam C270", "Integrated Camera"),
+    virtual_cameras=(Outlet("/dev/video9", "Avatar Camera (/dev/video9)"),),
+    pipewire_problem="PipeWire does not run in this session.",
+    models=(Outlet("lite", "lite"), Outlet("vox", "vox")),
+    cuda_problem="no NVIDIA driver was found",
+)
+
+
+@dataclass
+class Opened:
+    """A window and all that it was made of."""
+
+    window: MainWindow
+    live: StandIn
+    preferences: Preferences
+    devices: DeviceLists
+
+
+def make_library(folder: Path) -> Library:
+    """Three photos: anna, marco and zola, on the keys 1 to 3."""
+    photos = folder / "app"
+    photos.mkdir(exist_ok=True)
+    for seed, name in enumerate(("anna", "marco", "zola")):
+        rough = np.random.default_rng(seed).integers(0, 255, (96, 96, 3), np.uint8)
+        PIL.Image.fromarray(rough).save(photos / f"{name}.png")
+    return Library(folder / "user", photos, lambda _: Box(48, 48, 60))
+
+
+def open_window(qtbot: QtBot, folder: Path, settings: Settings | None = None, live: StandIn | None = None, found: Found = FOUND) -> Opened:
+    """A shown window that has the focus."""
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    apply_theme(application, "dark")
+    live = live or StandIn()
+    preferences = Preferences(settings, folder / "settings.json")
+    devices = DeviceLists(lambda: found)
+    devices.found = found
+    window = MainWindow(live, make_library(folder), preferences, devices)
+    qtbot.addWidget(window)
+    window.resize(1200, 760)
+    with qtbot.waitExposed(window):
+        window.show()
+    window.activateWindow()
+    return Opened(window, live, preferences, devices)
