@@ -57,6 +57,12 @@ def test_everything_comes_back(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["settings.json"]
 
 
+def test_a_file_name_that_is_no_unicode_comes_back(path: Path) -> None:
+    settings = replace(Settings(), avatar=b"caf\xe9.jpg".decode("utf-8", "surrogateescape"))
+    save_settings(settings, path)
+    assert load_settings(path) == (settings, [])
+
+
 def test_defaults_pass_their_own_checks(path: Path) -> None:
     save_settings(Settings(), path)
     written = json.loads(path.read_text())

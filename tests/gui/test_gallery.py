@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication, QImage, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from avatar_app.errors import PortraitError
@@ -213,6 +213,18 @@ def test_pasted_picture_is_stored_as_it_was(gallery: Gallery, qtbot: QtBot, libr
     with qtbot.waitSignal(gallery.chosen):
         gallery.paste()
     assert library.add(image) == gallery.entry
+
+
+def test_plus_tile_opens_a_file_dialog(gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path) -> None:
+    photo = save(tmp_path / "in" / "from dialog.png", picture(33))
+    click(qtbot, gallery, 3)
+    dialog = gallery.findChild(QFileDialog)
+    assert isinstance(dialog, QFileDialog) and dialog.isVisible()
+    dialog.setDirectory(str(photo.parent))
+    dialog.selectFile(str(photo))
+    with qtbot.waitSignal(gallery.chosen):
+        dialog.accept()
+    assert heard.chosen == ["From dialog"]
 
 
 def test_picture_of_a_web_page_is_not_fetched(gallery: Gallery, heard: Heard) -> None:
