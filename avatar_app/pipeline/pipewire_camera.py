@@ -37,7 +37,7 @@ KEPT = 4000
 
 
 class PipeWireCamera:
-    """Publishes pictures as the camera ``NAME``. One thread.
+    """Publishes pictures as the camera ``NAME``. Opened, used and closed in one thread; it ends with that thread.
 
     Calls list it once the first picture was sent. A picture that GStreamer does not take within a frame's time is dropped, so a call
     that stands still stops nothing here.
@@ -216,7 +216,10 @@ def _has_ended(connection: socket.socket) -> bool:
 def _command(size: tuple[int, int], fps: int) -> list[str]:
     shape = [f"width={size[0]}", f"height={size[1]}", f"framerate={fps}/1"]
     about = f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
+    # The end of the pictures ends GStreamer, but not in a jam; then the end of the thread that opened the camera must.
+    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     return [
+        *guard,
         *(LAUNCH, "--no-fault", "fdsrc", "fd=0", "blocksize=65536", "!"),
         *("rawvideoparse", "format=i420", "colorimetry=bt601", *shape, "!"),  # what OpenCV's conversion gives
         *("videoconvert", "!", "video/x-raw,format=YUY2", "!"),  # the format that every camera application knows

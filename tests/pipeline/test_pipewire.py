@@ -173,20 +173,32 @@ def test_pipewire_dies(pipewire: subprocess.Popen[bytes]) -> None:
 
 
 KILLED = """
-import os, sys
+import os, select, sys
 import numpy as np
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera
 camera = PipeWireCamera((320, 240), 30)
-for _ in range(30):
-    camera.send(np.zeros((240, 320, 3), np.uint8))
-sys.stdin.readline()
+picture = np.zeros((240, 320, 3), np.uint8)
+while not select.select([sys.stdin], [], [], 1 / 30)[0]:
+    camera.send(picture)
+while "jammed" in sys.argv and camera._jammed_since is None:
+    camera.send(picture)
 os.kill(os.getpid(), 9)
 """
 
 
-def test_camera_leaves_with_a_killed_program(pipewire: subprocess.Popen[bytes]) -> None:
-    program = subprocess.Popen([sys.executable, "-c", KILLED], cwd=Path(__file__).parents[2], stdin=subprocess.PIPE)
+@pytest.mark.parametrize("state", ["free", "jammed"])
+def test_camera_leaves_with_a_killed_program(pipewire: subprocess.Popen[bytes], tmp_path: Path, state: str) -> None:
+    if state == "jammed" and not shutil.which("setpriv"):
+        pytest.skip("not installed: setpriv")
+    root = Path(__file__).parents[2]
+    program = subprocess.Popen([sys.executable, "-c", KILLED, state], cwd=root, stdin=subprocess.PIPE)
     wait_for(lambda: cameras() == ["Avatar Camera"], program)
+    reader = start_reader(tmp_path / "got", 1000)
+    wait_for(lambda: (tmp_path / "got").exists() and (tmp_path / "got").stat().st_size > 0, program)
+    if state == "jammed":
+        reader.send_signal(signal.SIGSTOP)
     program.communicate(b"\n")
     assert program.returncode == -signal.SIGKILL
     wait_for(lambda: cameras() == [], pipewire)
+    reader.kill()
+    reader.wait()
