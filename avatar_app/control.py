@@ -1,10 +1,4 @@
-"""Local control of the running app, by the same user only: one line with a command in, one line of JSON out.
-
-On Linux and macOS through a socket file (mode 0600) in a private folder, and the other end's user is asked of the system. Windows has
-no such check for sockets, so there a random token, in a file in the user's own folder, comes before the command.
-
-A lock file says whose turn it is: it is held as long as the app lives, and the system gives it back when the app crashes.
-"""
+"""Local control of the running app, by the same user only: one line with a command in, one line of JSON out."""
 
 from __future__ import annotations
 
@@ -12,13 +6,8 @@ import hmac
 import json
 import logging
 import os
-import secrets
 import selectors
 import socket
-import stat
-import struct
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from avatar_app.control_address import AlreadyRunning, NotRunning, connect, default_path, is_same_user, listen, lock, make_private
 from avatar_app.errors import AvatarError
 from avatar_app.files import reason
+
+__all__ = ["COMMANDS", "AlreadyRunning", "ControlServer", "NotRunning", "Reply", "default_path", "send_command"]
 
 log = logging.getLogger(__name__)
 
@@ -47,112 +37,13 @@ COMMANDS = {
 }
 """Command -> what it does. Only ``avatar`` takes something: a name."""
 
-SOCKET_FILES = sys.platform != "win32"
 LONGEST_LINE = 1024
 LONGEST_ANSWER = 1 << 20
-LONGEST_PATH = 100
-"""Bytes in the path of a socket file; the systems' own limits are 104 and 108."""
 AT_ONCE = 8
-BACKLOG = 64
-"""Connections that the system keeps waiting."""
 PATIENCE = 2.0
 """Seconds in which a connection must have said its line."""
 
 Reply = str | Mapping[str, object]
-
-
-class AlreadyRunning(AvatarError):
-    """Another instance of the app is running, which can be sent ``raise``."""
-
-
-class NotRunning(AvatarError):
-    """There is no instance that could be controlled."""
-
-
-def default_path() -> Path:
-    """Where the running app is found: a socket file, on Windows a file with port and token."""
-    if not SOCKET_FILES:
-        return platformdirs.user_data_path("avatar-app", appauthor=False) / "control.json"
-    user = os.getuid()
-    for folder in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
-        if folder and _is_own_folder(Path(folder)):
-            path = Path(folder) / "avatar-app" / "control.socket"
-            if len(os.fsencode(path)) <= LONGEST_PATH:
-                return path
-    return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / "control.socket"
-
-
-def _is_own_folder(folder: Path) -> bool:
-    """A folder of this user's, and not a link to one, which somebody else could turn elsewhere."""
-    try:
-        facts = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(facts.st_mode) and (not SOCKET_FILES or facts.st_uid == os.getuid())
-
-
-def _make_private(folder: Path) -> None:
-    """Make the folder, for this user alone. Raises AvatarError where somebody else could have a hand in it."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        own = _is_own_folder(folder)
-        if own and SOCKET_FILES:
-            folder.chmod(0o700)
-    except OSError as problem:
-        raise AvatarError(f"The folder {folder} cannot be made: {reason(problem)}.", "Without it the app cannot be controlled.") from None
-    if not own:
-        raise AvatarError(f"The folder {folder} is not yours alone.", "Remove it; without it the app cannot be controlled.")
-
-
-def peer_user(connection: socket.socket) -> int | None:
-    """The user id at the other end, None where the system does not tell; there the folder's permissions alone decide."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return int(user)
-
-
-def _is_same_user(connection: socket.socket) -> bool:
-    return not SOCKET_FILES or peer_user(connection) in (None, os.getuid())
-
-
-def _lock(path: Path) -> int:
-    """Take the lock file; returns its descriptor, closing it gives the lock back. Raises AlreadyRunning."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise AlreadyRunning("The app is running already.", "Use its window, or end it first.") from None
-    return descriptor
-
-
-def _listen(path: Path) -> tuple[socket.socket, str]:
-    """Open the address at ``path``, in place of what a crashed instance left; returns the token to expect, empty for a socket file."""
-    if SOCKET_FILES:
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(path))
-        path.chmod(0o600)
-        token = ""
-    else:
-        listener = socket.create_server(("127.0.0.1", 0))
-        token = secrets.token_hex(32)
-        fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({"port": listener.getsockname()[1], "token": token}, file)
-        fresh.replace(path)
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener, token
 
 
 @dataclass(slots=True, eq=False)
@@ -182,13 +73,13 @@ class ControlServer:
 
     def start(self) -> None:
         """Begin to answer. Raises AlreadyRunning, or AvatarError where no address can be opened."""
-        _make_private(self._path.parent)
+        make_private(self._path.parent)
         try:
-            self._held = _lock(self._path.with_suffix(".lock"))
+            self._held = lock(self._path.with_suffix(".lock"))
         except OSError as problem:
             raise AvatarError(f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}.") from None
         try:
-            self._listener, self._token = _listen(self._path)
+            self._listener, self._token = listen(self._path)
         except OSError as problem:
             os.close(self._held)
             raise AvatarError(f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}.") from None
@@ -231,7 +122,7 @@ class ControlServer:
         try:
             other, _ = self._listener.accept()
             other.setblocking(False)
-            allowed = _is_same_user(other)
+            allowed = is_same_user(other)
         except (BlockingIOError, ConnectionError, InterruptedError):
             return
         except OSError as problem:
@@ -352,7 +243,7 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
 
 def _exchange(line: str, until: float, path: Path) -> bytes:
     """Say one line and hear one; what is heard lacks its end where the app closed early. Raises OSError."""
-    connection, token = _connect(path, until)
+    connection, token = connect(path, until)
     with connection:
         connection.sendall(f"{token} {line}\n".lstrip().encode())
         heard = b""
@@ -363,30 +254,6 @@ def _exchange(line: str, until: float, path: Path) -> bytes:
                 break
             heard += piece
         return heard
-
-
-def _connect(path: Path, until: float) -> tuple[socket.socket, str]:
-    """A connection and the token to begin with. Raises OSError, ConnectionRefusedError where another user is at the other end."""
-    timeout = max(0.001, until - time.monotonic())
-    if not SOCKET_FILES:
-        try:
-            address = json.loads(path.read_text(encoding="utf-8"))
-            port, token = int(address["port"]), str(address["token"])
-        except (ValueError, KeyError, TypeError):
-            raise ConnectionRefusedError(f"{path} is damaged") from None
-        return socket.create_connection(("127.0.0.1", port), timeout), token
-    if not _is_own_folder(path.parent):
-        raise ConnectionRefusedError(f"{path.parent} belongs to somebody else")
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.settimeout(timeout)
-        connection.connect(str(path))
-        if not _is_same_user(connection):
-            raise ConnectionRefusedError(f"{path} belongs to somebody else")
-    except OSError:
-        connection.close()
-        raise
-    return connection, ""
 
 
 def _understood(answer: bytes) -> dict[str, Any]:

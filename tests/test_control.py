@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from avatar_app import control
+from avatar_app import control, control_address
 from avatar_app.control import AlreadyRunning, ControlServer, send_command
 from avatar_app.errors import AvatarError
 
@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(params=["socket file", "token"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to talk; the second is Windows' own, and works everywhere."""
-    monkeypatch.setattr(control, "SOCKET_FILES", request.param == "socket file")
+    monkeypatch.setattr(control_address, "SOCKET_FILES", request.param == "socket file")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def server(app: App, path: Path) -> Iterator[ControlServer]:
 
 def connect(path: Path) -> socket.socket:
     """A connection in which nothing has been said yet."""
-    if not control.SOCKET_FILES:
+    if not control_address.SOCKET_FILES:
         return socket.create_connection(("127.0.0.1", json.loads(path.read_text())["port"]), 5)
     other = socket.socket(socket.AF_UNIX)
     other.connect(str(path))
@@ -193,7 +193,7 @@ def test_who_does_not_wait_for_the_answer_does_no_harm(path: Path) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_another_user_is_not_answered(app: App, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "peer_user", lambda connection: os.getuid() + 1)
+    monkeypatch.setattr(control_address, "peer_user", lambda connection: os.getuid() + 1)
     with suppress(BrokenPipeError):
         assert talk(path, b"pause\n") == b""
     with pytest.raises(AvatarError, match="not running"):  # nor is another user's app obeyed
@@ -225,7 +225,7 @@ def test_another_user_is_not_answered_for_real(app: App) -> None:
 def test_the_system_tells_the_other_user() -> None:
     one, other = socket.socketpair()
     with one, other:
-        assert control.peer_user(one) == os.getuid()
+        assert control_address.peer_user(one) == os.getuid()
 
 
 @pytest.mark.usefixtures("server")
@@ -235,7 +235,7 @@ def test_only_this_user_can_reach_it(path: Path) -> None:
 
 
 def test_the_token_is_needed(app: App, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "SOCKET_FILES", False)
+    monkeypatch.setattr(control_address, "SOCKET_FILES", False)
     server = ControlServer(app.handle, path)
     server.start()
     try:
@@ -354,6 +354,6 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long = tmp_path / ("x" * 100)
     long.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
-    assert len(os.fsencode(control.default_path())) <= control.LONGEST_PATH
+    assert len(os.fsencode(control.default_path())) <= control_address.LONGEST_PATH
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
     assert str(os.getuid()) in str(control.default_path())

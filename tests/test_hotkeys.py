@@ -79,6 +79,17 @@ class Desk:
     def in_front(self) -> str:
         return self.do("xdotool", "getactivewindow", "getwindowname")
 
+    def bring(self, title: str) -> None:
+        """Wait for a window and give it the focus; a window manager that has just begun may refuse that at first."""
+        for attempt in range(50):
+            try:
+                self.do("xdotool", "search", "--sync", "--onlyvisible", "--name", f"^{title}$", "windowactivate", "--sync")
+                if self.in_front() == title:
+                    return
+            except subprocess.CalledProcessError:
+                if attempt == 49:
+                    raise
+
     def typed(self) -> str:
         """What the program in front has been typed, up to the end of the line."""
         text = b""
@@ -98,7 +109,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         call = f"xterm -T call -e sh -c 'while read line; do echo $line > {pipe}; done'"
         with subprocess.Popen(["openbox", "--startup", call], env=environment, stderr=subprocess.DEVNULL) as manager:
             desk = Desk(display, typed)
-            desk.do("xdotool", "search", "--sync", "--onlyvisible", "--name", "^call$", "windowactivate", "--sync")
+            desk.bring("call")
             yield desk
             manager.terminate()
         server.terminate()

@@ -1,0 +1,149 @@
+"""Where the running app listens, and who may come there.
+
+On Linux and macOS a socket file (mode 0600) in a private folder, and the other end's user is asked of the system. Windows has no such
+check for sockets, so there a random token, in a file in the user's own folder, comes before the command.
+
+A lock file says whose turn it is: it is held as long as the app lives, and the system gives it back when the app crashes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import stat
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import platformdirs
+
+from avatar_app.errors import AvatarError
+from avatar_app.files import reason
+
+SOCKET_FILES = sys.platform != "win32"
+LONGEST_PATH = 100
+"""Bytes in the path of a socket file; the systems' own limits are 104 and 108."""
+BACKLOG = 64
+"""Connections that the system keeps waiting."""
+
+
+class AlreadyRunning(AvatarError):
+    """Another instance of the app is running, which can be sent ``raise``."""
+
+
+class NotRunning(AvatarError):
+    """There is no instance that could be controlled."""
+
+
+def default_path() -> Path:
+    """Where the running app is found: a socket file, on Windows a file with port and token."""
+    if not SOCKET_FILES:
+        return platformdirs.user_data_path("avatar-app", appauthor=False) / "control.json"
+    user = os.getuid()
+    for folder in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
+        if folder and is_own_folder(Path(folder)):
+            path = Path(folder) / "avatar-app" / "control.socket"
+            if len(os.fsencode(path)) <= LONGEST_PATH:
+                return path
+    return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / "control.socket"
+
+
+def is_own_folder(folder: Path) -> bool:
+    """A folder of this user's, and not a link to one, which somebody else could turn elsewhere."""
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and (not SOCKET_FILES or facts.st_uid == os.getuid())
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder, for this user alone. Raises AvatarError where somebody else could have a hand in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = is_own_folder(folder)
+        if own and SOCKET_FILES:
+            folder.chmod(0o700)
+    except OSError as problem:
+        raise AvatarError(f"The folder {folder} cannot be made: {reason(problem)}.", "Without it the app cannot be controlled.") from None
+    if not own:
+        raise AvatarError(f"The folder {folder} is not yours alone.", "Remove it; without it the app cannot be controlled.")
+
+
+def peer_user(connection: socket.socket) -> int | None:
+    """The user id at the other end, None where the system does not tell; there the folder's permissions alone decide."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(user)
+
+
+def is_same_user(connection: socket.socket) -> bool:
+    return not SOCKET_FILES or peer_user(connection) in (None, os.getuid())
+
+
+def lock(path: Path) -> int:
+    """Take the lock file; returns its descriptor, closing it gives the lock back. Raises AlreadyRunning."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise AlreadyRunning("The app is running already.", "Use its window, or end it first.") from None
+    return descriptor
+
+
+def listen(path: Path) -> tuple[socket.socket, str]:
+    """Open the address at ``path``, in place of what a crashed instance left; returns the token to expect, empty for a socket file."""
+    if SOCKET_FILES:
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        token = ""
+    else:
+        listener = socket.create_server(("127.0.0.1", 0))
+        token = secrets.token_hex(32)
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"port": listener.getsockname()[1], "token": token}, file)
+        fresh.replace(path)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener, token
+
+
+def connect(path: Path, until: float) -> tuple[socket.socket, str]:
+    """A connection and the token to begin with. Raises OSError, ConnectionRefusedError where another user is at the other end."""
+    timeout = max(0.001, until - time.monotonic())
+    if not SOCKET_FILES:
+        try:
+            address = json.loads(path.read_text(encoding="utf-8"))
+            port, token = int(address["port"]), str(address["token"])
+        except (ValueError, KeyError, TypeError):
+            raise ConnectionRefusedError(f"{path} is damaged") from None
+        return socket.create_connection(("127.0.0.1", port), timeout), token
+    if not is_own_folder(path.parent):
+        raise ConnectionRefusedError(f"{path.parent} belongs to somebody else")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(str(path))
+        if not is_same_user(connection):
+            raise ConnectionRefusedError(f"{path} belongs to somebody else")
+    except OSError:
+        connection.close()
+        raise
+    return connection, ""

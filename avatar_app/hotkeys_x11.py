@@ -1,0 +1,171 @@
+"""Hotkeys on X11: the server is asked for just these combinations, so nothing else that is typed ever comes here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout, suppress
+from itertools import chain, combinations
+from typing import Any
+
+from avatar_app.key_combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination
+
+log = logging.getLogger(__name__)
+
+
+class X11Keys:
+    """Grabs the combinations from the X server. Its display is opened, used and closed in its thread."""
+
+    def __init__(self, wanted: Mapping[Combination, str], tell: Callable[[str], None]) -> None:
+        self._wanted = wanted
+        self._tell = tell
+        self._ready = threading.Event()
+        self._stopping = threading.Event()
+        self._problems: list[str] = []
+        self._places: dict[Combination, tuple[int, int]] = {}
+        self._grabbed: dict[tuple[int, int], str] = {}
+        self._locks: list[int] = []
+        self._released = (0, 0)
+        self._bell, self._ringer = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
+
+    def start(self) -> list[str]:
+        wayland = bool(os.environ.get("WAYLAND_DISPLAY")) or os.environ.get("XDG_SESSION_TYPE") == "wayland"
+        if not os.environ.get("DISPLAY"):
+            where = "Wayland has no hotkeys for programs like this" if wayland else "There is no display for hotkeys (DISPLAY is not set)"
+            return [f"{where}. {INSTEAD}."]
+        self._thread.start()
+        if not self._ready.wait(PATIENCE):
+            return [f"The display {os.environ['DISPLAY']} does not answer, so there are no hotkeys. {INSTEAD}."]
+        note = f"In a Wayland session hotkeys work only while an X11 window has the focus. {INSTEAD}."
+        return [*self._problems, note] if wayland else list(self._problems)
+
+    def close(self) -> None:
+        self._stopping.set()
+        with suppress(OSError):  # it may have ended by itself
+            self._ringer.send(b"!")
+        if self._thread.ident is not None and threading.current_thread() is not self._thread:
+            self._thread.join(0.2)
+        if self._thread.ident is None:
+            self._bell.close()
+        self._ringer.close()
+
+    def _run(self) -> None:
+        display = None
+        try:
+            display = self._open()
+            if display:
+                self._grab(display)
+                self._ready.set()
+                self._listen(display)
+        except Exception as problem:
+            # The display can go away at any moment, and python-xlib has errors without a common base for that.
+            log.warning("hotkeys ended: %s", problem)
+            self._problems.append(f"The display ended the hotkeys ({type(problem).__name__}). {INSTEAD}.")
+        finally:
+            self._ready.set()
+            self._bell.close()
+            if display:
+                with suppress(Exception):
+                    display.close()
+
+    def _open(self) -> Any:
+        """The display, or None with a problem."""
+        try:
+            from Xlib.display import Display
+            from Xlib.error import DisplayError
+        except ImportError:
+            self._problems.append("Hotkeys need python-xlib, which is not installed. Install it with: pip install python-xlib.")
+            return None
+        try:
+            with redirect_stdout(sys.stderr):  # where it has something to say about access rights, it prints
+                return Display()
+        except (DisplayError, OSError):
+            self._problems.append(f"The display {os.environ['DISPLAY']} cannot be opened, so there are no hotkeys. {INSTEAD}.")
+            return None
+
+    def _grab(self, display: Any) -> None:
+        """Ask for every combination, together with every state of the lock keys."""
+        from Xlib import X, error
+
+        root = display.screen().root
+        root.ungrab_key(X.AnyKey, X.AnyModifier)
+        self._places, self._locks, self._grabbed = self._find(display), _lock_masks(display), {}
+        for combination, (code, mask) in self._places.items():
+            taken = error.CatchError(error.BadAccess)
+            for lock in self._locks if code else ():
+                root.grab_key(code, mask | lock, False, X.GrabModeAsync, X.GrabModeAsync, onerror=taken)
+            display.sync()
+            if code and not taken.get_error():
+                self._grabbed[code, mask] = self._wanted[combination]
+                continue
+            for lock in self._locks if code else ():
+                root.ungrab_key(code, mask | lock)
+            why = "is taken by another program" if code else "needs a key that this keyboard does not have"
+            self._problems.append(f"The hotkey {combination} ({self._wanted[combination]}) {why}; choose another in the settings.")
+        display.sync()
+
+    def _find(self, display: Any) -> dict[Combination, tuple[int, int]]:
+        """Key code and modifier mask of each combination, with the keyboard as it is now."""
+        from Xlib import X
+
+        masks = {"Ctrl": X.ControlMask, "Alt": X.Mod1Mask, "Shift": X.ShiftMask, "Meta": X.Mod4Mask}
+        return {
+            combination: (_key_code(display, combination.key), sum(masks[name] for name in combination.modifiers))
+            for combination in self._wanted
+        }
+
+    def _listen(self, display: Any) -> None:
+        from Xlib import X
+
+        while not self._stopping.is_set():
+            while display.pending_events() and not self._stopping.is_set():
+                event = display.next_event()
+                if event.type == X.MappingNotify:
+                    self._keyboard_changed(display, event)
+                elif event.type == X.KeyRelease:
+                    self._released = (event.detail, event.time)
+                # A key that is held sends releases and presses at the same instant; it counts once.
+                elif event.type == X.KeyPress and (event.detail, event.time) != self._released:
+                    mask = event.state & (X.ControlMask | X.Mod1Mask | X.ShiftMask | X.Mod4Mask)
+                    if (event.detail, mask) in self._grabbed:
+                        self._tell(self._grabbed[event.detail, mask])
+            select.select([display, self._bell], [], [])
+
+    def _keyboard_changed(self, display: Any, event: Any) -> None:
+        """Grab again where another layout has the keys elsewhere."""
+        from Xlib import X
+
+        if event.request == X.MappingKeyboard:
+            display.refresh_keyboard_mapping(event)
+        if self._find(display) != self._places or _lock_masks(display) != self._locks:
+            self._grab(display)
+
+
+def _key_code(display: Any, key: str) -> int:
+    """Code of a key on this keyboard, 0 if it has none."""
+    from Xlib import XK
+
+    name = NAMED_KEYS[key][0] if key in NAMED_KEYS else key.lower()
+    code = int(display.keysym_to_keycode(XK.string_to_keysym(name)))
+    if not code:
+        # A layout without Latin letters: the key where they are on most keyboards.
+        for first, row in ((10, "1234567890"), (24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm")):
+            if name in row:
+                return first + row.index(name)
+    return code
+
+
+def _lock_masks(display: Any) -> list[int]:
+    """Modifier masks of every state that CapsLock, NumLock and ScrollLock can be in."""
+    from Xlib import XK, X
+
+    rows = display.get_modifier_mapping()
+    codes = [display.keysym_to_keycode(XK.string_to_keysym(name)) for name in ("Num_Lock", "Scroll_Lock")]
+    locks = {X.LockMask} | {1 << index for index, row in enumerate(rows) for code in codes if code and code in row}
+    return [sum(some) for some in chain.from_iterable(combinations(sorted(locks), count) for count in range(len(locks) + 1))]

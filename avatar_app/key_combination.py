@@ -1,0 +1,81 @@
+"""Key combinations as people write them."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+
+from avatar_app.errors import ConfigError
+
+MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
+"""In the order in which they are written. Meta is the key with the Windows logo, Command on macOS."""
+
+NAMED_KEYS = {
+    "Left": ("Left", "left"),
+    "Right": ("Right", "right"),
+    "Up": ("Up", "up"),
+    "Down": ("Down", "down"),
+    "Home": ("Home", "home"),
+    "End": ("End", "end"),
+    "PgUp": ("Prior", "page_up"),
+    "PgDown": ("Next", "page_down"),
+    "Ins": ("Insert", "insert"),
+    "Del": ("Delete", "delete"),
+    "Space": ("space", "space"),
+    "Tab": ("Tab", "tab"),
+    "Return": ("Return", "enter"),
+    "Backspace": ("BackSpace", "backspace"),
+    "Esc": ("Escape", "esc"),
+} | {f"F{number}": (f"F{number}", f"f{number}") for number in range(1, 21)}
+"""Name as Qt writes it -> the names that X11 and pynput use."""
+
+ALIASES = {
+    "control": "Ctrl",
+    "option": "Alt",
+    "win": "Meta",
+    "super": "Meta",
+    "cmd": "Meta",
+    "command": "Meta",
+    "pageup": "PgUp",
+    "pagedown": "PgDown",
+    "insert": "Ins",
+    "delete": "Del",
+    "enter": "Return",
+    "escape": "Esc",
+}
+CHARACTERS = string.ascii_uppercase + string.digits
+BY_NAME = {name.lower(): name for name in (*MODIFIERS, *NAMED_KEYS, *CHARACTERS)} | ALIASES
+
+INSTEAD = "Bind keys of your desktop to `python run.py control recalibrate`"
+"""What to do where there are no global hotkeys."""
+PATIENCE = 2.0
+"""Seconds in which the system must have given the keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Keys pressed together: some of ``MODIFIERS`` in that order, and a letter, a digit or one of ``NAMED_KEYS``."""
+
+    modifiers: tuple[str, ...]
+    key: str
+
+    def __str__(self) -> str:
+        return "+".join((*self.modifiers, self.key))
+
+
+def parse(text: str) -> Combination:
+    """Read ``Ctrl+Alt+X``; upper and lower case are alike. Raises ConfigError."""
+    hint = "Write it like Ctrl+Alt+X or Ctrl+Shift+F5."
+    names = []
+    for part in text.split("+"):
+        name = BY_NAME.get(part.strip().lower())
+        if name is None:
+            raise ConfigError(f"The hotkey {text!r} has no key that is known as {part.strip()!r}.", hint)
+        names.append(name)
+    keys = [name for name in names if name not in MODIFIERS]
+    if len(keys) != 1 or names[-1] != keys[0] or len(set(names)) != len(names):
+        raise ConfigError(f"The hotkey {text!r} is not some of {', '.join(MODIFIERS)} and then one key.", hint)
+    modifiers = tuple(name for name in MODIFIERS if name in names)
+    if not set(modifiers) - {"Shift"} and not (keys[0].startswith("F") and len(keys[0]) > 1):
+        raise ConfigError(f"The hotkey {text!r} would be pressed in ordinary typing.", "Add Ctrl, Alt or Meta to it.")
+    return Combination(modifiers, keys[0])
