@@ -14,7 +14,7 @@ from avatar_app.pipeline.state import Status
 from avatar_app.types import Image
 
 PARTS = ("head", "expression", "position")
-MARGIN = 14
+MARGIN, GAP = 14, 18
 SMALLEST_PHOTO, LARGEST_PHOTO = 110, 260
 
 
@@ -101,7 +101,7 @@ class CalibrationPanel(QFrame):
         buttons.addWidget(self.calibrate, 2)
         buttons.addWidget(self.find_best, 1)
         buttons.addWidget(self.ghost, 1)
-        right = QVBoxLayout()
+        self._right = right = QVBoxLayout()
         right.setSpacing(6)
         right.addLayout(top)
         right.addStretch(1)
@@ -112,7 +112,7 @@ class CalibrationPanel(QFrame):
         right.addLayout(buttons)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        whole.setSpacing(18)
+        whole.setSpacing(GAP)
         whole.addWidget(self.photo, 0, Qt.AlignmentFlag.AlignTop)
         whole.addLayout(right, 1)
         self.found.hide()
@@ -122,9 +122,14 @@ class CalibrationPanel(QFrame):
         line = self.fontMetrics().lineSpacing()
         return 2 * MARGIN + self.calibrate.minimumHeight() + 6 * (line + 5)
 
-    def set_height(self, height: int) -> None:
-        """Fit the photo into a panel of this height."""
-        side = min(max(height - 2 * MARGIN, SMALLEST_PHOTO), LARGEST_PHOTO)
+    def least_width(self) -> int:
+        """Width that it needs beside the smallest photo, in pixels."""
+        return self._right.minimumSize().width() + 2 * MARGIN + GAP + SMALLEST_PHOTO
+
+    def set_room(self, width: int, height: int) -> None:
+        """Fit the photo into a panel of this size."""
+        room = min(height - 2 * MARGIN, width - self.least_width() + SMALLEST_PHOTO)
+        side = min(max(room, SMALLEST_PHOTO), LARGEST_PHOTO)
         self.photo.setFixedSize(side, side)
 
     def set_keys(self, calibrate: str, find_best: str, ghost: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from avatar_app.gui.calibration_panel import CalibrationPanel
@@ -15,6 +16,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.preview import CameraView, Shown
+from avatar_app.gui.shortcuts import action_keys, key_text
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import label
 from avatar_app.library import Library
@@ -37,7 +39,7 @@ class FirstRun(QDialog):
         self.gallery = Gallery(library)
         self.calibration = CalibrationPanel()
         self.calibration.setFixedHeight(self.calibration.least() + 20)
-        self.calibration.set_height(self.calibration.height())
+        self.calibration.set_room(self.width(), self.calibration.height())
         self.views = (CameraView(), CameraView())
         self.pages = QStackedWidget()
         self._steps = [label(text) for text in (self.tr("1  Camera"), self.tr("2  Avatar"), self.tr("3  Calibrate"))]
@@ -49,6 +51,10 @@ class FirstRun(QDialog):
         self.forward.clicked.connect(self._go_on)
         self.skip.clicked.connect(self.reject)
         self.finished.connect(lambda _: preferences.change(first_run_done=True))
+        for name in ("calibrate", "find-best", "ghost"):
+            for key in action_keys(name, preferences.now.keys):
+                QShortcut(key, self, lambda name=name: self._asked(name))
+        self.calibration.set_keys(*(key_text(name, preferences.now.keys) for name in ("calibrate", "find-best", "ghost")))
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(self.poll)
         self._timer.start()
@@ -126,6 +132,7 @@ class FirstRun(QDialog):
         self.back.setEnabled(number > 0)
         self.forward.setText(self.tr("Done") if number == self.pages.count() - 1 else self.tr("Next"))
         self.skip.setVisible(number < self.pages.count() - 1)
+        (self.forward, self.gallery, self.calibration.calibrate)[number].setFocus()
 
     def _go_on(self) -> None:
         if self.pages.currentIndex() == self.pages.count() - 1:
@@ -134,6 +141,8 @@ class FirstRun(QDialog):
             self.show_step(self.pages.currentIndex() + 1)
 
     def _asked(self, action: str) -> None:
+        if self.pages.currentIndex() != self.pages.count() - 1:
+            return
         if action == "calibrate":
             self._live.recalibrate()
         elif action == "find-best":

@@ -43,8 +43,10 @@ class KeysDialog(QDialog):
         rows += [(action_text(name), key_text(name, chosen)) for name in ACTIONS]
         rows = [entry for entry in rows if entry[1]]
         self.table = QTableWidget(len(rows), 2)
-        self.table.setHorizontalHeaderLabels([self.tr("What it does"), self.tr("Key")])
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().hide()
+        self.table.setFrameShape(QTableWidget.Shape.NoFrame)
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
         self.table.setAlternatingRowColors(True)
@@ -58,6 +60,7 @@ class KeysDialog(QDialog):
         )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        buttons.setFocus()
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.addWidget(self.table, 1)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QSpl
 from avatar_app.gui.calibration_panel import CalibrationPanel
 from avatar_app.gui.controls_panel import ControlsPanel
 from avatar_app.gui.device_lists import DeviceLists
+from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery import Gallery
 from avatar_app.gui.icons import app_icon, icon
 from avatar_app.gui.live import Live
@@ -77,6 +78,7 @@ class MainWindow(QMainWindow):
         self._build_menus()
         self._connect()
         self._restore()
+        self.draw_icons()
         self.apply_preferences()
         self.refresh()
 
@@ -291,10 +293,7 @@ class MainWindow(QMainWindow):
 
     def come_forward(self) -> None:
         """Show the window above others, with the focus."""
-        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-        self.show()
-        self.raise_()
-        self.activateWindow()
+        bring_to_front(self)
 
     def open_preferences(self) -> None:
         self.settings_asked.emit()

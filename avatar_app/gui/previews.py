@@ -130,7 +130,7 @@ class Stage(QWidget):
         return QSize(760, 640)
 
     def minimumSizeHint(self) -> QSize:
-        wide = max(self._pair.minimumSizeHint().width(), self._bar.minimumSizeHint().width(), self._calibration.minimumSizeHint().width())
+        wide = max(self._pair.minimumSizeHint().width(), self._bar.minimumSizeHint().width(), self._calibration.least_width())
         return QSize(
             wide, self._pair.minimumSizeHint().height() + self._bar.sizeHint().height() + self._calibration.least() + 2 * self.SPACE
         )
@@ -146,5 +146,5 @@ class Stage(QWidget):
         pictures = room - below
         self._pair.setGeometry(0, 0, width, pictures)
         self._bar.setGeometry(0, pictures + self.SPACE, width, bar)
-        self._calibration.set_height(below)
+        self._calibration.set_room(width, below)
         self._calibration.setGeometry(0, pictures + bar + 2 * self.SPACE, width, below)

@@ -19,6 +19,7 @@ from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
+from avatar_app.gui.shortcuts import FocusedKeys
 from avatar_app.gui.theme import apply_theme
 from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
@@ -51,6 +52,8 @@ class Started(QObject):
         log_to_file(user_settings().parent / "avatar-app.log")
         self._bugs = BugDialog()
         self._bugs.install()
+        self._keys = FocusedKeys(self)
+        application.installEventFilter(self._keys)
         settings, warnings = load_settings(user_settings())
         self.preferences = Preferences(settings, user_settings(), self)
         self._theme = settings.theme
@@ -119,6 +122,7 @@ class Started(QObject):
 
     def close(self) -> None:
         """Stop everything; the session in the order of its data."""
+        self._application.removeEventFilter(self._keys)
         if self.tray is not None:
             self.tray.close()
         self.remote.close()

@@ -90,6 +90,7 @@ LIGHT = Theme(
 SHEET = """
 QMainWindow, QDialog {{ background: {ground}; }}
 QWidget {{ color: {text}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QToolTip {{ background: {card}; color: {text}; border: 1px solid {line}; padding: 5px; }}
 QLabel[role="muted"] {{ color: {muted}; }}
 QLabel[role="faint"] {{ color: {faint}; }}
@@ -156,9 +157,9 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QFrame[banner="info"] {{ background: {info_ground}; border: 1px solid {info}; border-radius: 8px; }}
 QFrame[banner="warning"] {{ background: {warning_ground}; border: 1px solid {warning}; border-radius: 8px; }}
 QFrame[banner="error"] {{ background: {bad_ground}; border: 1px solid {bad}; border-radius: 8px; }}
-QFrame[banner] QLabel {{ background: transparent; }}
+QFrame[banner] QLabel[role] {{ background: transparent; }}
 QFrame[banner] QPushButton {{ padding: 4px 10px; background: {card}; }}
-QLabel[badge] {{ border-radius: 7px; padding: 2px 8px; font-weight: 600; }}
+QLabel[badge] {{ border-radius: 7px; font-weight: 600; }}
 QLabel[badge="good"] {{ background: {good_ground}; color: {good}; }}
 QLabel[badge="warning"] {{ background: {warning_ground}; color: {warning}; }}
 QLabel[badge="bad"] {{ background: {bad}; color: {card}; }}

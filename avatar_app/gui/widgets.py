@@ -44,7 +44,6 @@ class Badge(QLabel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def say(self, text: str, kind: str) -> None:
@@ -53,7 +52,8 @@ class Badge(QLabel):
         restyle(self, badge=kind)
         font = QFont(self.font())
         font.setBold(True)
-        self.setMinimumWidth(QFontMetrics(font).horizontalAdvance(text) + 20)
+        measure = QFontMetrics(font)
+        self.setFixedSize(measure.horizontalAdvance(text) + 20, measure.height() + 4)
 
 
 class Meter(QWidget):

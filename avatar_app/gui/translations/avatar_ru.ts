@@ -851,14 +851,6 @@
             <translation>Предыдущий аватар, из любого окна</translation>
         </message>
         <message>
-            <source>What it does</source>
-            <translation>Что делает</translation>
-        </message>
-        <message>
-            <source>Key</source>
-            <translation>Клавиша</translation>
-        </message>
-        <message>
             <source>They can be changed in Preferences. Keys that work everywhere need a desktop that allows them.</source>
             <translation>Их можно поменять в настройках. Клавиши, которые работают везде, должна разрешать рабочая среда.</translation>
         </message>
@@ -2013,6 +2005,29 @@
         <message>
             <source>the call sees the still card</source>
             <translation>собеседники видят заставку</translation>
+        </message>
+    </context>
+    <context>
+        <name>WindowActions</name>
+        <message>
+            <source>Show my real face</source>
+            <translation>Показать моё лицо</translation>
+        </message>
+        <message>
+            <source>Show the call your real face?</source>
+            <translation>Показать собеседникам ваше настоящее лицо?</translation>
+        </message>
+        <message>
+            <source>The call then gets your camera's picture instead of the avatar, until you press the key again or end the app.</source>
+            <translation>Тогда собеседники увидят изображение с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу или не закроете приложение.</translation>
+        </message>
+        <message>
+            <source>Show my face</source>
+            <translation>Показать лицо</translation>
+        </message>
+        <message>
+            <source>Saved {0}</source>
+            <translation>Сохранено: {0}</translation>
         </message>
     </context>
 </TS>
