@@ -91,7 +91,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered avatar or a still card: the only thing an output accepts."""
+    """A rendered avatar or a still card: the only thing an output accepts.
+
+    Attributes:
+        avatar: which one it shows; empty for a card.
+    """
 
     image: Image
     captured_at: float
+    avatar: str = ""

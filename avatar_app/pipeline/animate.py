@@ -137,7 +137,7 @@ class AnimateStage(Stage):
         shown = self._hold.follow(pose, frame.captured_at) if pose else self._hold.wait(frame.captured_at)
         if engine is not None and shown is not None:
             picture = engine.render(self._cast.avatar, shown)
-            self._pictures.put(Picture(picture, frame.captured_at))
+            self._pictures.put(Picture(picture, frame.captured_at, self._key()))
             self._meter.animated(time.monotonic() - began)
 
     def _begin_avatar(self, controls: Controls) -> None:

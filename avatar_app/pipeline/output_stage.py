@@ -75,6 +75,7 @@ class OutputStage(Stage):
         self._look: tuple[object, ...] = ()
         self._canvas: Canvas | None = None
         self._composed: tuple[object, Image] | None = None
+        self._background_of = ""
         self._last = 0.0
         self._last_fresh = False
         self.description = ""
@@ -83,7 +84,8 @@ class OutputStage(Stage):
 
     def open(self) -> None:
         self._sink_key, self._sink_retry = (), 0.0
-        still_card(self._controls().size)  # drawn now, so that it is there at once when it is needed
+        for reason in ("starting", "paused"):
+            still_card(self._controls().size, reason)  # drawn now, so that it is there at once when it is needed
 
     def close(self) -> None:
         self._drop_sink()
@@ -179,11 +181,14 @@ class OutputStage(Stage):
         """The picture on its background; the same one is not composed twice."""
         canvas = self._canvas_for(controls)
         if self._composed is None or self._composed[0] is not picture:
+            if picture.avatar != self._background_of:
+                self._background_of = picture.avatar
+                canvas.reset()  # the blurred background is made of the avatar's own first picture
             self._composed = (picture, canvas.compose(picture.image))
         return self._composed[1]
 
     def _canvas_for(self, controls: Controls) -> Canvas:
-        look = (controls.size, controls.background, controls.mirror_output, controls.label, controls.avatar, controls.avatar_box)
+        look = (controls.size, controls.background, controls.mirror_output, controls.label)
         if self._canvas is None or look != self._look:
             self._look, self._composed = look, None
             try:
@@ -203,6 +208,7 @@ class RecorderStage(Stage):
         self._sent = sent
         self._recorder: Recorder | None = None
         self._failed: Path | None = None
+        self._begun: Path | None = None
         self._size = (0, 0)
         self._began = 0.0
         self.path: Path | None = None
@@ -214,9 +220,9 @@ class RecorderStage(Stage):
         controls = self._controls()
         wanted = controls.recording if controls.recording != self._failed else None
         if controls.recording is None:
-            self._failed = None
+            self._failed = self._begun = None
             self._notices.clear("recording")
-        if self.path is not None and (wanted != self.path or controls.size != self._size):
+        if self.path is not None and (wanted != self._begun or controls.size != self._size):
             self._finish()
         picture = self._sent.take(0.1)
         if picture is None or wanted is None:
@@ -224,8 +230,9 @@ class RecorderStage(Stage):
         now = time.monotonic()
         try:
             if self._recorder is None:
-                self._recorder = Recorder(wanted, controls.size, controls.fps)
-                self.path, self._size, self._began = wanted, controls.size, now
+                path = _unused(wanted) if wanted == self._begun else wanted
+                self._recorder = Recorder(path, controls.size, controls.fps)
+                self.path, self._begun, self._size, self._began = path, wanted, controls.size, now
             if picture.image.shape[1::-1] == self._size:
                 self._recorder.write(picture.image, now - self._began)
         except OutputError:
@@ -242,3 +249,11 @@ class RecorderStage(Stage):
         recorder, self._recorder, self.path = self._recorder, None, None
         if recorder is not None:
             recorder.close()
+
+
+def _unused(path: Path) -> Path:
+    """``film.mp4`` -> ``film-2.mp4`` and so on: a recording that goes on in another size goes on in another file."""
+    number = 2
+    while (other := path.with_stem(f"{path.stem}-{number}")).exists():
+        number += 1
+    return other

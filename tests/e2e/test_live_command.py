@@ -8,20 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from avatar_app.faces import FaceDetector
-from avatar_app.paths import assets_folder, shipped_avatars
-from avatar_app.types import Image
+from avatar_app.paths import shipped_avatars
 from avatar_app.video import read_clip
 from tests.mjpeg import MjpegCamera
-from tests.pipeline.live import PATTERN, has_pattern
-from tests.webcam import read_clip as read_frames
+from tests.pipeline.live import has_pattern
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90.0
@@ -62,21 +58,6 @@ class Program:
     def stop(self) -> str:
         self.process.send_signal(signal.SIGINT)
         return self.process.communicate(timeout=PATIENCE)[1]
-
-
-@pytest.fixture(scope="module")
-def frames() -> list[Image]:
-    """The driving clip that comes with the app, every frame marked with a colour that no avatar has."""
-    marked = read_frames(assets_folder() / "driving.mp4", 480)
-    for frame in marked:
-        frame[:40, :120] = frame[-40:, -120:] = PATTERN
-    return marked
-
-
-@pytest.fixture
-def webcam(frames: list[Image]) -> Iterator[MjpegCamera]:
-    with MjpegCamera(lambda number: frames[number % len(frames)], fps=30) as camera:
-        yield camera
 
 
 def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:

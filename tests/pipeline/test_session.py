@@ -181,8 +181,11 @@ def test_a_recording_and_a_snapshot_show_what_was_sent(bench: Bench, controls: C
         wait_for(lambda: session.status().recording == film)
         sent = bench.sent
         wait_for(lambda: bench.sent > sent + 30)
-        session.change(recording=None)
+        session.change(size=(1280, 720))
+        wait_for(lambda: session.status().recording == film.with_stem("call-2"))
+        session.change(recording=None, size=(640, 480))
         wait_for(lambda: session.status().recording is None)
+        wait_for(lambda: (now := session.shown()) is not None and now.image.shape == (480, 640, 3))
         session.snapshot(still)
     picture = cv2.imread(str(still))
     assert picture is not None and picture.shape == (480, 640, 3)

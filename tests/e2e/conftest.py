@@ -1,0 +1,27 @@
+"""A webcam that shows nobody: the clip that comes with the app, every frame marked with a colour that no avatar has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from avatar_app.paths import assets_folder
+from avatar_app.types import Image
+from tests.mjpeg import MjpegCamera
+from tests.pipeline.live import PATTERN
+from tests.webcam import read_clip
+
+
+@pytest.fixture(scope="session")
+def marked_frames() -> list[Image]:
+    frames = read_clip(assets_folder() / "driving.mp4", 480)
+    for frame in frames:
+        frame[:40, :120] = frame[-40:, -120:] = PATTERN
+    return frames
+
+
+@pytest.fixture
+def webcam(marked_frames: list[Image]) -> Iterator[MjpegCamera]:
+    with MjpegCamera(lambda number: marked_frames[number % len(marked_frames)], fps=30) as camera:
+        yield camera
