@@ -25,4 +25,4 @@ def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
     weight = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
     place = np.einsum("nk,nkd->nd", weight, origin[triangles.simplices[found]])
     place = np.where(inside[:, None] & np.isfinite(place), place, pixels).astype(np.float32).reshape(side + 1, side + 1, 2)
-    return np.asarray(cv2.remap(photo, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.remap(photo, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
