@@ -1,0 +1,156 @@
+"""A Linux desktop session for one test: its own folders, D-Bus, display and PipeWire, apart from those of whoever runs the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PROGRAMS = ("dbus-daemon", "dbus-send", "Xvfb", "pipewire", "wireplumber", "pw-dump", "gst-launch-1.0", "gst-inspect-1.0")
+PORTALS = ("xdg-desktop-portal", "xdg-desktop-portal-gtk")
+PLACES = ("/usr/libexec", "/usr/lib", "/usr/lib/xdg-desktop-portal")
+PERMISSIONS = "org.freedesktop.impl.portal.PermissionStore"
+PATIENCE = 40.0
+ENDING = 10.0
+"""Seconds that a program has for leaving by itself."""
+
+FOREIGN = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DBUS_", "PIPEWIRE_", "XDG_", "AT_SPI_", "SESSION_MANAGER")
+
+
+def missing_programs() -> list[str]:
+    """What a session needs and this system does not have."""
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    missing += [portal for portal in PORTALS if not any((Path(place) / portal).exists() for place in PLACES)]
+    if not missing and subprocess.run(["gst-inspect-1.0", "pipewiresink"], capture_output=True, check=False).returncode:
+        missing.append("pipewiresink")
+    return missing
+
+
+class Desktop:
+    """A context manager. Programs that are allowed to use cameras without asking can be started in it.
+
+    Attributes:
+        folder: for everything, private; it goes with the session. Its path is short, for a socket's has at most 107 characters.
+        environment: of all programs in it, and the mark by which those are found that others started.
+        left: how many programs had to be killed at the end.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="call-"))
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        for name in ("RUNTIME_DIR", "STATE_HOME", "CONFIG_HOME", "DATA_HOME", "CACHE_HOME"):
+            self.environment[f"XDG_{name}"] = str(self.folder)
+        self.environment |= {"HOME": str(self.folder), "TMPDIR": str(self.folder), "XDG_CURRENT_DESKTOP": "GNOME"}
+        self.environment |= {"NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}  # what calls need not start
+        self.left = 0
+        self._programs: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_session()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a program; what it says goes to ``log`` under its name."""
+        with self.log(command[0]).open("ab") as log:
+            program = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
+        self._programs.append(program)
+        return program
+
+    def log(self, program: str) -> Path:
+        return self.folder / f"{Path(program).name}.log"
+
+    def wait_for(self, happens: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+        """Ask again and again while all programs run."""
+        until = time.monotonic() + seconds
+        while not happens():
+            for program in self._programs:
+                assert program.poll() is None, f"{program.args!r} has ended. {self._said()}"
+            assert time.monotonic() < until, f"waited in vain for {what}. {self._said()}"
+            time.sleep(0.05)  # between two looks, not instead of one
+
+    def stop(self, program: subprocess.Popen[bytes]) -> None:
+        program.terminate()
+        try:
+            program.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
+        self._programs.remove(program)
+
+    def close(self) -> None:
+        """End all that runs here, the newest first, also what was started by others; then nothing is left on disk either."""
+        for program in reversed(self._programs[:]):
+            self.stop(program)
+        until = time.monotonic() + ENDING
+        while (running := self._running()) and time.monotonic() < until:
+            time.sleep(0.05)  # the portals leave when D-Bus has left
+        self.left += len(running)
+        while running := self._running():
+            for process in running:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        for mounted in filter(os.path.ismount, self.folder.glob("*")):
+            subprocess.run(["fusermount3", "-uz", str(mounted)], capture_output=True, check=False)
+        shutil.rmtree(self.folder)
+
+    def _said(self) -> str:
+        """The last words of all programs."""
+        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in self.folder.glob("*.log"))
+
+    def _running(self) -> list[int]:
+        """All processes, zombies apart, that were given this session's folder, other than those of the test."""
+        mark = f"XDG_RUNTIME_DIR={self.folder}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal() and int(entry.name) != os.getpid():
+                with suppress(OSError):  # another user's, or gone
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+        return found
+
+    def _start_session(self) -> None:
+        self.environment["DISPLAY"] = self._start_display()  # D-Bus hands its own environment on to the portals
+        bus = f"unix:path={self.folder}/bus"
+        self.start("dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={bus}")
+        self.environment["DBUS_SESSION_BUS_ADDRESS"] = bus
+        self.wait_for((self.folder / "bus").exists, "D-Bus")
+        self.start("pipewire")
+        self.wait_for((self.folder / "pipewire-0").exists, "PipeWire")
+        self.start("wireplumber")
+        self.wait_for(lambda: b"WirePlumber" in self._ask("pw-dump"), "WirePlumber")
+        # Without this the portal would ask the user whether the browser may use cameras.
+        words = ["string:devices", "boolean:true", "string:camera", "string:", "array:string:yes"]
+        path = "/" + PERMISSIONS.replace(".", "/")
+        self._ask("dbus-send", "--session", "--print-reply", f"--dest={PERMISSIONS}", path, f"{PERMISSIONS}.SetPermission", *words)
+
+    def _start_display(self) -> str:
+        """The portals for GTK end at once without a display."""
+        path = self.folder / "display"
+        with path.open("wb") as number:
+            log = self.log("Xvfb").open("wb")
+            command = ("Xvfb", "-displayfd", str(number.fileno()), "-screen", "0", "640x480x24", "-nolisten", "tcp")
+            with log:
+                self._programs.append(
+                    subprocess.Popen(command, env=self.environment, pass_fds=[number.fileno()], stdout=log, stderr=log, process_group=0)
+                )
+        self.wait_for(lambda: path.read_text().endswith("\n"), "a display")
+        return f":{path.read_text().strip()}"
+
+    def _ask(self, *command: str) -> bytes:
+        """What a program answers that ends by itself."""
+        return subprocess.run(command, env=self.environment, capture_output=True, timeout=PATIENCE, check=False).stdout

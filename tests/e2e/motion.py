@@ -1,0 +1,161 @@
+"""A driver whose motion is known, and what its echo in received pictures tells: how old they are, and whether they are in order.
+
+The head's tilt is the clock. The driver tilts it to and fro all the time, at a pace that never repeats; in each received picture the
+avatar's tilt is measured. The delay at which both agree best is the pictures' age, the smoothing of the motion included.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.faces import FaceDetector
+from avatar_app.types import Image
+from tests.pipeline.live import PATTERN
+
+Series = npt.NDArray[np.float64]
+
+FRAME = (640, 480)
+"""Width and height of the webcam's frames."""
+
+TILT = 14.0
+"""Degrees to each side."""
+
+NEW = 1.5
+"""Mean difference (0..255) from which a picture is another one, not the one before sent and compressed again."""
+
+SHORTEST = 20
+"""Frames of the camera between two turns of the head, at least: at 30 a second two thirds of a second."""
+
+SOON = 0.3
+"""Seconds, far less than between two turns, in which the order of four pictures can be told."""
+
+CLEAR = 0.5
+"""Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring error."""
+
+LONGEST = 2.0
+"""Seconds; longer delays are not looked for."""
+
+
+class Driver:
+    """Shows a clip to a webcam: the head held still in the first frame until ``move``, then tilting while the clip plays.
+
+    Args:
+        clip: forwards and backwards, a loop.
+
+    Attributes:
+        times: of showing each frame, the system's monotonic clock in seconds; tilts: of the head then, degrees.
+    """
+
+    def __init__(self, clip: list[Image]) -> None:
+        self.times: list[float] = []
+        self.tilts: list[float] = []
+        self._clip = clip
+        detector = FaceDetector.open()
+        each = {id(frame): frame for frame in clip}  # backwards are the same frames again
+        own = {key: measure_tilt(detector, frame) for key, frame in each.items()}
+        self._own = [own[id(frame)] for frame in clip]
+        self._sweeps = sweeps(10_000)
+        self._began: int | None = None
+        self._asked = False
+
+    def move(self) -> None:
+        self._asked = True
+
+    def frame(self, number: int) -> Image:
+        """The frame that a webcam shows now."""
+        if self._asked and self._began is None:
+            self._began = number
+        step = number - self._began if self._began is not None else 0
+        sweep = self._sweeps[step % len(self._sweeps)]
+        frame = turn(self._clip[step % len(self._clip)], sweep - self._own[step % len(self._clip)])
+        if self._began is not None:
+            self.times.append(time.monotonic())
+            self.tilts.append(float(sweep))
+        return frame
+
+
+def sweeps(count: int) -> Series:
+    """Degrees by which the head is tilted, in place of the clip's own tilt, for so many frames; 0 at first."""
+    turns = np.cumsum(np.random.default_rng(5).integers(SHORTEST, SHORTEST + 10, count // SHORTEST + 1))
+    return np.asarray(np.interp(np.arange(count), [0, *turns], [0.0, *(TILT * (-1.0) ** np.arange(len(turns)))]))
+
+
+def turn(frame: Image, degrees: float) -> Image:
+    """The frame, turned clockwise as seen, in ``FRAME`` with nothing but ``PATTERN`` around the head.
+
+    Marks in the corners would be cut off where a canvas of another shape is filled, and where the face is cut out.
+    """
+    width, height = FRAME
+    matrix = cv2.getRotationMatrix2D((frame.shape[1] / 2, frame.shape[0] / 2), -degrees, height / frame.shape[0])
+    matrix[:, 2] += (width - frame.shape[1]) / 2, (height - frame.shape[0]) / 2
+    turned = np.asarray(cv2.warpAffine(frame, matrix, FRAME, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    head = np.zeros((height, width), np.uint8)
+    cv2.ellipse(head, (width // 2, round(height * 0.48)), (round(height * 0.29), round(height * 0.44)), 0, 0, 360, 1, cv2.FILLED)
+    turned[head == 0] = PATTERN
+    return turned
+
+
+def measure_tilt(detector: FaceDetector, picture: Image) -> float:
+    """Degrees clockwise as seen, from eye to eye; NaN where no face is found."""
+    faces = detector.find(picture, levels=1)
+    if not faces:
+        return float("nan")
+    across = faces[0].points[42:48, :2].mean(0) - faces[0].points[36:42, :2].mean(0)
+    return float(np.degrees(np.arctan2(across[1], across[0])))
+
+
+def new_pictures(pictures: npt.NDArray[np.uint8]) -> list[int]:
+    """Which of the pictures (N, H, W, 3) differ from the one that was new before; the first does."""
+    found = [0]
+    for index in range(1, len(pictures)):
+        if np.abs(pictures[index].astype(np.int16) - pictures[found[-1]]).mean() > NEW:
+            found.append(index)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """How the received motion follows the driver's.
+
+    Attributes:
+        delay: seconds, the one that fits all pictures best.
+        correlation: at that delay, -1..1.
+        gain: degrees of the avatar per degree of the driver.
+        judged: how many times four pictures in a row came fast enough to tell their order.
+        zigzags: in how many of these the head went back and forth, as no driver's did, so that one of them was older than that before.
+    """
+
+    delay: float
+    correlation: float
+    gain: float
+    judged: int
+    zigzags: int
+
+
+def compare(shown_at: Series, shown: Series, arrived_at: Series, arrived: Series) -> Echo:
+    """Find the echo of the driver's tilts (degrees, at times in seconds) in those of pictures, in the order of their arrival."""
+
+    def driver(delay: float) -> Series:
+        return np.asarray(np.interp(arrived_at - delay, shown_at, shown))
+
+    delays = np.arange(0, LONGEST, 0.005)
+    correlations = [np.corrcoef(driver(delay), arrived)[0, 1] for delay in delays]
+    delay = float(delays[int(np.argmax(correlations))])
+    gain = float(np.polyfit(driver(delay), arrived, 1)[0])
+    return Echo(delay, float(max(correlations)), gain, *_judge_order(arrived_at, arrived))
+
+
+def _judge_order(arrived_at: Series, arrived: Series) -> tuple[int, int]:
+    """The delay may change here. Between two turns of the driver's head the tilt only grows or only shrinks."""
+    steps = np.diff(arrived)
+    middle, around = steps[1:-1], (steps[:-2], steps[2:])
+    judged = arrived_at[3:] - arrived_at[:-3] < SOON
+    zigzags = judged & (np.abs(middle) > CLEAR)
+    for step in around:
+        zigzags &= (np.abs(step) > CLEAR) & (np.sign(step) == -np.sign(middle))
+    return int(judged.sum()), int(zigzags.sum())

@@ -1,0 +1,163 @@
+"""A video call with real parts: webcam on the network, the app, its PipeWire camera, Chromium, WebRTC, and a peer who watches.
+
+``AVATAR_CALL_REPORT=FILE.json`` names a file for what was measured; pictures of the call are put beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from avatar_app.faces import FaceDetector
+from avatar_app.paths import assets_folder, shipped_avatars
+from tests.e2e import browser, peer
+from tests.e2e.desktop import Desktop, missing_programs
+from tests.e2e.motion import Driver, Series, compare, measure_tilt, new_pictures
+from tests.e2e.program import ROOT, Program
+from tests.mjpeg import MjpegCamera
+from tests.pipeline.live import has_pattern
+from tests.webcam import read_clip
+
+CAMERA = "Avatar Camera"
+SIZE = (1280, 720)
+"""What the page asks of the camera, and the app gives."""
+
+MOVES = 300
+"""Frames of the webcam, 30 a second, during which the call is watched."""
+
+CARDS = 15
+"""Pictures that arrive before there is an avatar."""
+
+FEWEST = 15
+"""Different pictures of the avatar in that time, on however busy a machine. How many a second there were is in the report."""
+
+missing = missing_programs()
+if not browser.find_browser():
+    missing.append("chromium")
+if not importlib.util.find_spec("aiortc"):
+    missing.append("aiortc")
+pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+class Peer:
+    """The process that watches, and what it has got."""
+
+    def __init__(self, desktop: Desktop) -> None:
+        self._folder = desktop.folder / "peer"
+        self._folder.mkdir()
+        desktop.environment["PYTHONPATH"] = str(ROOT)
+        desktop.start(sys.executable, "-m", "tests.e2e.peer", str(self._folder), *map(str, SIZE))
+        desktop.wait_for(lambda: self._read("address").endswith("\n"), "the peer")
+        self.address = self._read("address").strip()
+
+    @property
+    def count(self) -> int:
+        """How many pictures it has got."""
+        return self._read("arrivals").count("\n")
+
+    @property
+    def page(self) -> dict[str, Any]:
+        """What the page in the browser says of itself, once it is connected."""
+        page: dict[str, Any] = json.loads(self._read("page") or "{}")
+        return page
+
+    def arrivals(self) -> Series:
+        """(N, 4): the columns are described in ``peer``."""
+        return np.loadtxt(self._folder / "arrivals", ndmin=2)
+
+    def pictures(self) -> npt.NDArray[np.uint8]:
+        """(N, height, width, 3), in the order in which they came."""
+        data = np.fromfile(self._folder / "pictures", np.uint8)
+        return data.reshape(-1, peer.SIZE[1], peer.SIZE[0], 3)
+
+    def _read(self, name: str) -> str:
+        path = self._folder / name
+        return path.read_text() if path.exists() else ""
+
+
+def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
+    driver = Driver(read_clip(assets_folder() / "driving.mp4", 480))
+    anna = str(shipped_avatars() / "anna.jpg")
+    with Desktop() as desktop, MjpegCamera(driver.frame, fps=30) as webcam:
+        words = ["--source", webcam.url, "--avatar", anna, "--output", "pipewire", "--calibrate-after", "-1"]
+        program = Program(desktop.environment, *words)
+        try:
+            program.wait_until("card", "uncalibrated")
+            watcher = Peer(desktop)
+            page = browser.open_page(desktop, watcher.address)
+            desktop.wait_for(lambda: watcher.count > CARDS or "error" in watcher.page, "the call")
+            assert "error" not in watcher.page, watcher.page
+            assert program.control("recalibrate")["ok"]
+            program.wait_until("avatar")
+            driver.move()
+            desktop.wait_for(lambda: len(driver.times) >= MOVES, "the driver")
+            status = program.control("status")
+            desktop.stop(page)
+        finally:
+            said = program.stop()
+        assert program.process.returncode == 0, said
+        assert "Traceback" not in said
+        facts = {"page": watcher.page, "app": status["statistics"]}
+        arrivals, pictures = watcher.arrivals(), watcher.pictures()
+    assert not desktop.folder.exists()
+    assert desktop.left == 0, "something did not end by itself"
+    assert not any(has_pattern(picture) for picture in pictures)
+    assert facts["page"]["camera"] == CAMERA
+    detector = FaceDetector.open()
+    assert not detector.find(pictures[0], levels=1), "before calibration it is the card"
+    assert len(pictures) == len(arrivals)
+    facts |= watch(driver, detector, arrivals, pictures)
+    write_report(facts, pictures)
+    echo = facts["echo"]
+    assert facts["faces"] >= FEWEST
+    assert echo["correlation"] > 0.5 and 0.3 < echo["gain"] < 1.3, "the avatar does what the driver does"
+    assert echo["zigzags"] <= max(1, echo["judged"] // 100), "an older picture came after a newer one"
+
+
+def watch(driver: Driver, detector: FaceDetector, arrivals: Series, pictures: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    """What the peer saw while the driver moved."""
+    moving = (arrivals[:, 0] > driver.times[0]) & (arrivals[:, 0] < driver.times[MOVES - 1])
+    arrivals, pictures = arrivals[moving], pictures[moving]
+    new = new_pictures(pictures)
+    tilts = np.array([measure_tilt(detector, pictures[index]) for index in new])
+    seen = np.isfinite(tilts)
+    times = arrivals[new, 0]
+    echo = compare(np.array(driver.times), np.array(driver.tilts), times[seen], tilts[seen])
+    seconds = driver.times[MOVES - 1] - driver.times[0]
+    gaps = np.diff(times) * 1000
+    return {
+        "seconds": seconds,
+        "camera_fps": (MOVES - 1) / seconds,
+        "received": len(pictures),
+        "received_fps": len(pictures) / seconds,
+        "received_size": arrivals[-1, 2:].astype(int).tolist(),
+        "distinct": len(new),
+        "distinct_fps": len(new) / seconds,
+        "distinct_gap_ms": {"p50": float(np.median(gaps)), "p95": float(np.percentile(gaps, 95)), "max": float(gaps.max())},
+        "faces": int(seen.sum()),
+        "echo": dataclasses.asdict(echo),
+        "age_ms": echo.delay * 1000,
+        "age_by": "the delay at which the avatar's tilt fits the driver's best, from the webcam's frame to the peer's decoded picture",
+        "load": os.getloadavg(),
+        "processors": os.cpu_count(),
+    }
+
+
+def write_report(facts: dict[str, Any], pictures: npt.NDArray[np.uint8]) -> None:
+    """To where ``AVATAR_CALL_REPORT`` says, with every sixth picture beside it."""
+    if name := os.environ.get("AVATAR_CALL_REPORT"):
+        path = Path(name)
+        path.write_text(json.dumps(facts, indent=2) + "\n")
+        shown = pictures[: len(pictures) // 36 * 36 : 6]
+        rows = [np.concatenate(list(shown[start : start + 6]), axis=1) for start in range(0, len(shown) - 5, 6)]
+        cv2.imwrite(str(path.with_suffix(".png")), np.concatenate(rows)[..., ::-1])
