@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from avatar_app.gui.icons import icon
@@ -18,7 +19,7 @@ MARGIN, GAP = 14, 18
 SMALLEST_PHOTO, LARGEST_PHOTO = 110, 260
 
 
-def hint_for(status: Status) -> str:
+def hint_for(status: Status, seeking: bool = False) -> str:
     """Name of the hint that helps most now."""
     if status.loading or status.reason == "starting":
         return "loading"
@@ -29,9 +30,10 @@ def hint_for(status: Status) -> str:
     if status.match is None:
         return "paused" if status.reason == "paused" else "no-face"
     worst = min(PARTS, key=lambda part: getattr(status.match, part))
-    if getattr(status.match, worst) < Meter.ENOUGH:
-        return worst
-    return "good" if status.calibrated else "ready"
+    fits = getattr(status.match, worst) >= Meter.ENOUGH
+    if status.calibrated and not seeking:
+        return "good" if fits else "live" if status.shows == "avatar" else worst
+    return "ready" if fits else worst
 
 
 class CalibrationPanel(QFrame):
@@ -58,6 +60,7 @@ class CalibrationPanel(QFrame):
             button.setMinimumHeight(44)
         self.ghost.setToolTip(self.tr("Lays the photo over your camera picture, on this screen alone."))
         self.photo = PictureView()
+        self.photo.ground = QPalette.ColorRole.AlternateBase
         self.photo.hide()
         self.photo.setAccessibleName(self.tr("The pose to imitate"))
         self.photo.setToolTip(self.tr("The pose to imitate"))
@@ -161,7 +164,7 @@ class CalibrationPanel(QFrame):
             value = getattr(match, name) if match else None
             meter.set_value(value)
             self.values[name].setText("-" if value is None else f"{value:.0%}")
-        self.hint.setText(hint(hint_for(status)))
+        self.hint.setText(hint(hint_for(status, self.find_best.isChecked())))
         self.progress.set_value(status.calibrating)
         if status.calibrating is not None:
             self.state.say(self.tr("Calibrating"), "info")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF
 
 from avatar_app.pipeline.state import Statistics
@@ -71,15 +71,27 @@ def draw_points(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
         painter.drawEllipse(spot, 1.6, 1.6)
 
 
-def draw_ghost(painter: QPainter, square: QRectF, ghost: QImage, opacity: float, mirrored: bool) -> None:
-    """The photo in its square. It is mirrored with the camera, so that the user moves as in a mirror."""
+def draw_ghost(painter: QPainter, square: QRectF, ghost: QImage, opacity: float) -> None:
+    """The photo in its square."""
     painter.save()
     painter.setOpacity(opacity)
-    if mirrored:
-        painter.translate(square.center().x() * 2, 0)
-        painter.scale(-1, 1)
-    painter.drawImage(square, ghost)
+    if abs(ghost.width() - square.width() * painter.device().devicePixelRatio()) < 1:
+        painter.drawImage(QPoint(round(square.x()), round(square.y())), ghost)
+    else:
+        painter.drawImage(square, ghost)
     painter.restore()
+
+
+def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor) -> None:
+    """Make the corners of a picture round by painting what is outside of them: much quicker than clipping the whole picture."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    for corner, x, y in ((place.topLeft(), 1, 1), (place.topRight(), -1, 1), (place.bottomRight(), -1, -1), (place.bottomLeft(), 1, -1)):
+        square = QRectF(corner, corner + QPointF(x * radius, y * radius)).normalized()
+        outside, disc = QPainterPath(), QPainterPath()
+        outside.addRect(square)
+        disc.addEllipse(corner + QPointF(x * radius, y * radius), radius, radius)
+        painter.drawPath(outside.subtracted(disc))
 
 
 def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -44,6 +45,8 @@ class Remote(QObject):
         self._named.connect(window.gallery.select)
         self._server = ControlServer(self.answer, path)
         self._hotkeys: Hotkeys | None = None
+        self._bindings: dict[str, str] = {}
+        self._starting: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to listen; what does not work becomes a notice, never an error."""
@@ -54,21 +57,33 @@ class Remote(QObject):
         self.start_hotkeys()
 
     def start_hotkeys(self) -> None:
-        """Listen to the keys of the settings, in place of those before."""
-        self.stop_hotkeys()
-        now = self._window.preferences.now
-        if now.global_hotkeys:
-            self._hotkeys = Hotkeys({**DEFAULT_HOTKEYS, **now.hotkeys}, self._asked.emit)
-            for problem in self._hotkeys.start():
+        """Listen to the keys of the settings, in place of those before. Returns at once: a display may take seconds to answer."""
+        before, now = self._hotkeys, self._window.preferences.now
+        bindings = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
+        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit)
+        self._bindings = bindings
+
+        def work() -> None:
+            if before is not None:
+                before.close()
+            for problem in hotkeys.start():
                 log.info("hotkeys: %s", problem)
 
-    def stop_hotkeys(self) -> None:
-        if self._hotkeys is not None:
-            self._hotkeys.close()
-            self._hotkeys = None
+        self._starting = threading.Thread(target=work, name="hotkeys start", daemon=True)
+        self._starting.start()
+
+    def follow_settings(self) -> None:
+        """Take other keys where the user has changed them."""
+        now = self._window.preferences.now
+        wanted = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
+        if self._hotkeys is not None and wanted != self._bindings:
+            self.start_hotkeys()
 
     def close(self) -> None:
-        self.stop_hotkeys()
+        if self._starting is not None:
+            self._starting.join(0.2)
+        if self._hotkeys is not None:
+            self._hotkeys.close()
         self._server.close()
 
     def answer(self, command: str) -> dict[str, object]:

@@ -108,6 +108,7 @@ class Started(QObject):
         dialog.open()
 
     def _apply(self) -> None:
+        self.remote.follow_settings()
         now = self.preferences.now
         if now.theme != self._theme:
             self._theme = now.theme

@@ -50,6 +50,7 @@ HINTS = {
     "head": QT_TRANSLATE_NOOP("Hints", "Turn and tilt your head like the photo."),
     "expression": QT_TRANSLATE_NOOP("Hints", "Match the photo's mouth and eyes."),
     "position": QT_TRANSLATE_NOOP("Hints", "Bring your face to the middle, about half as high as the picture."),
+    "live": QT_TRANSLATE_NOOP("Hints", "If the avatar looks wrong, look like the photo and calibrate again."),
     "good": QT_TRANSLATE_NOOP("Hints", "That fits well."),
     "ready": QT_TRANSLATE_NOOP("Hints", "That fits well: calibrate now."),
     "hold": QT_TRANSLATE_NOOP("Hints", "Hold still for a moment..."),

@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from pytestqt.qtbot import QtBot
 from avatar_app import control
 from avatar_app.control import ControlServer, send_command
 from avatar_app.errors import AvatarError
+from avatar_app.gui import remote as remote_module
 from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running
 from avatar_app.gui.live import LateSession
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.start import first_controls
+from avatar_app.hotkeys import DEFAULT_HOTKEYS
 from avatar_app.pipeline.state import Controls
 from avatar_app.settings import Settings
 from tests.gui.stand_in import StandIn
@@ -90,6 +93,34 @@ def test_another_process_controls_the_window(qtbot: QtBot, tmp_path: Path) -> No
             send_command("quit", path=path)
     finally:
         remote.close()
+
+
+def test_changed_hotkeys_are_listened_to_at_once(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[object] = []
+
+    class Listening:
+        def __init__(self, bindings: dict[str, str], pressed: Callable[[str], None]) -> None:
+            self.bindings = bindings
+
+        def start(self) -> list[str]:
+            said.append(self.bindings)
+            return ["no display"]
+
+        def close(self) -> None:
+            said.append("closed")
+
+    monkeypatch.setattr(remote_module, "Hotkeys", Listening)
+    opened = open_window(qtbot, tmp_path)
+    remote = Remote(opened.window, tmp_path / "run" / "control.socket")
+    remote.start()
+    qtbot.waitUntil(lambda: len(said) == 1)
+    opened.preferences.change(mirror_preview=False)
+    remote.follow_settings()
+    opened.preferences.change(hotkeys={"pause": "Ctrl+Alt+F5"})
+    remote.follow_settings()
+    qtbot.waitUntil(lambda: len(said) == 3)
+    remote.close()
+    assert said == [DEFAULT_HOTKEYS, "closed", {**DEFAULT_HOTKEYS, "pause": "Ctrl+Alt+F5"}, "closed"]
 
 
 def test_the_window_works_before_the_session_is_there() -> None:

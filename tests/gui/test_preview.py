@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui.preview import CameraView, OutputView, PictureView, fit, scaled
+from avatar_app.gui.preview import CameraView, OutputView, PictureView, fit, to_screen
 from avatar_app.pipeline.state import Seen
 from avatar_app.types import Box, Frame, Picture
 from tests.gui.stand_in import plain
@@ -36,7 +36,15 @@ def test_pictures_keep_their_proportions(width: int, height: int, expected: QRec
 def test_smaller_pictures_are_averaged() -> None:
     fine = np.zeros((480, 640, 3), np.uint8)
     fine[:, ::2] = 255
-    assert np.abs(scaled(fine, 160, 120).astype(int) - 127).max() <= 1
+    small = to_screen(fine, 161, 120)
+    levels = [small.pixelColor(x, y).red() for x in range(0, 161, 7) for y in range(0, 120, 7)]
+    assert max(levels) - min(levels) < 40
+    assert 120 < np.mean(levels) < 135
+
+
+def test_colours_stay_what_they_are() -> None:
+    drawn = to_screen(plain(9, 7, (10, 200, 30)), 9, 7)
+    assert drawn.pixelColor(8, 6).getRgb() == (10, 200, 30, 255)
 
 
 def test_there_is_a_text_without_a_picture(qtbot: QtBot) -> None:

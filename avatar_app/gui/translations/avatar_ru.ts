@@ -731,6 +731,10 @@
             <translation>Поместите лицо в середину, примерно на половину высоты кадра.</translation>
         </message>
         <message>
+            <source>If the avatar looks wrong, look like the photo and calibrate again.</source>
+            <translation>Если аватар выглядит неправильно, примите позу с фото и откалибруйте снова.</translation>
+        </message>
+        <message>
             <source>That fits well.</source>
             <translation>Хорошо совпадает.</translation>
         </message>
@@ -1668,6 +1672,162 @@
             <source>The setting {0} in {1} is {2}, but must be {3}; {4} is used.</source>
             <translation>Настройка {0} в {1} равна {2}, а должна быть {3}; используется {4}.</translation>
         </message>
+        <message>
+            <source>There is no clip {0}.</source>
+            <translation>Нет видео {0}.</translation>
+        </message>
+        <message>
+            <source>{0} is a folder, not a clip.</source>
+            <translation>{0} — это папка, а не видео.</translation>
+        </message>
+        <message>
+            <source>Name one clip file in it.</source>
+            <translation>Укажите один видеофайл в ней.</translation>
+        </message>
+        <message>
+            <source>The clip {0} cannot be read: {1}.</source>
+            <translation>Не удаётся прочитать видео {0}: {1}.</translation>
+        </message>
+        <message>
+            <source>The clip {0} is empty (0 bytes).</source>
+            <translation>Видеофайл {0} пуст (0 байт).</translation>
+        </message>
+        <message>
+            <source>It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.</source>
+            <translation>Нужно видео, например .mp4, .mov, .webm или .gif; скопируйте или преобразуйте его заново.</translation>
+        </message>
+        <message>
+            <source>{0} is a picture, not a clip.</source>
+            <translation>{0} — это изображение, а не видео.</translation>
+        </message>
+        <message>
+            <source>The clip {0} cannot be read as a video: it is text.</source>
+            <translation>Файл {0} не читается как видео: это текст.</translation>
+        </message>
+        <message>
+            <source>The clip {0} has no video in it, only {1}.</source>
+            <translation>В файле {0} нет видео, только {1}.</translation>
+        </message>
+        <message>
+            <source>Choose a file with moving pictures.</source>
+            <translation>Выберите файл с видео.</translation>
+        </message>
+        <message>
+            <source>The clip {0} is cut short: {1} of at least {2} bytes are there.</source>
+            <translation>Видео {0} обрывается: есть {1} байт из {2}, не меньше.</translation>
+        </message>
+        <message>
+            <source>The clip {0} has no frame that can be decoded.</source>
+            <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
+        </message>
+        <message>
+            <source>Copy or convert it again.</source>
+            <translation>Скопируйте или преобразуйте его заново.</translation>
+        </message>
+        <message>
+            <source>The clip {0} is damaged after frame {1}: {2}.</source>
+            <translation>Видео {0} повреждено после кадра {1}: {2}.</translation>
+        </message>
+        <message>
+            <source>The clip {0} cannot be read as a video: {1}.</source>
+            <translation>Файл {0} не читается как видео: {1}.</translation>
+        </message>
+        <message>
+            <source>Copy it again, or cut it there.</source>
+            <translation>Скопируйте его заново или обрежьте в этом месте.</translation>
+        </message>
+        <message>
+            <source>The output {0} has an ending that cannot be written.</source>
+            <translation>У файла {0} расширение, в которое нельзя записать.</translation>
+        </message>
+        <message>
+            <source>Use one of {0}.</source>
+            <translation>Используйте одно из: {0}.</translation>
+        </message>
+        <message>
+            <source>The output {0} cannot be written: {1}.</source>
+            <translation>Не удаётся записать {0}: {1}.</translation>
+        </message>
+        <message>
+            <source>The recording {0} cannot be written: {1}.</source>
+            <translation>Не удаётся записать видео {0}: {1}.</translation>
+        </message>
+        <message>
+            <source>There is a file {0} already.</source>
+            <translation>Файл {0} уже есть.</translation>
+        </message>
+        <message>
+            <source>Name another one; nothing is overwritten.</source>
+            <translation>Укажите другой; ничего не перезаписывается.</translation>
+        </message>
+        <message>
+            <source>The camera {0} asks for a user name and a password.</source>
+            <translation>Камера {0} требует имя и пароль.</translation>
+        </message>
+        <message>
+            <source>The camera {0} refuses the access.</source>
+            <translation>Камера {0} не даёт доступа.</translation>
+        </message>
+        <message>
+            <source>The camera {0} has nothing at this path.</source>
+            <translation>У камеры {0} по этому пути ничего нет.</translation>
+        </message>
+        <message>
+            <source>The camera {0} is busy.</source>
+            <translation>Камера {0} занята.</translation>
+        </message>
+        <message>
+            <source>The camera {0} sends us to {1}.</source>
+            <translation>Камера {0} отсылает к {1}.</translation>
+        </message>
+        <message>
+            <source>The camera {0} answers with status {1}.</source>
+            <translation>Камера {0} отвечает с кодом {1}.</translation>
+        </message>
+        <message>
+            <source>The camera {0} sends {1} instead of a video stream.</source>
+            <translation>Камера {0} передаёт {1} вместо видеопотока.</translation>
+        </message>
+        <message>
+            <source>Use that address.</source>
+            <translation>Используйте этот адрес.</translation>
+        </message>
+        <message>
+            <source>PyTorch no longer supports this card; the processor is used.</source>
+            <translation>PyTorch больше не поддерживает эту видеокарту; используется процессор.</translation>
+        </message>
+        <message>
+            <source>Update the NVIDIA driver to version {0} or newer, then run {1}.</source>
+            <translation>Обновите драйвер NVIDIA до версии {0} или новее, затем выполните {1}.</translation>
+        </message>
+        <message>
+            <source>Restart the computer; if that does not help, install the NVIDIA driver again.</source>
+            <translation>Перезагрузите компьютер; если не поможет, установите драйвер NVIDIA заново.</translation>
+        </message>
+        <message>
+            <source>The folder {0} is not yours alone.</source>
+            <translation>Папка {0} доступна не только вам.</translation>
+        </message>
+        <message>
+            <source>Remove it; without it the app cannot be controlled.</source>
+            <translation>Удалите её: иначе программой нельзя управлять извне.</translation>
+        </message>
+        <message>
+            <source>The folder {0} cannot be made: {1}.</source>
+            <translation>Не удаётся создать папку {0}: {1}.</translation>
+        </message>
+        <message>
+            <source>Without it the app cannot be controlled.</source>
+            <translation>Без неё программой нельзя управлять извне.</translation>
+        </message>
+        <message>
+            <source>The app is running already.</source>
+            <translation>Программа уже запущена.</translation>
+        </message>
+        <message>
+            <source>Use its window, or end it first.</source>
+            <translation>Откройте её окно или сначала закройте её.</translation>
+        </message>
     </context>
     <context>
         <name>Notices</name>
@@ -2019,7 +2179,7 @@
         </message>
         <message>
             <source>The call then gets your camera's picture instead of the avatar, until you press the key again or end the app.</source>
-            <translation>Тогда собеседники увидят изображение с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу или не закроете приложение.</translation>
+            <translation>Тогда собеседники увидят картинку с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу или не закроете программу.</translation>
         </message>
         <message>
             <source>Show my face</source>
