@@ -78,11 +78,11 @@ def said() -> Iterator[str]:
     for path in PACKAGE.rglob("*.py"):
         if path.name != "messages.py":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("."):
                     yield re.escape(node.value)
                 elif isinstance(node, ast.JoinedStr):
                     fixed = [str(part.value) if isinstance(part, ast.Constant) else "" for part in node.values]
-                    if len("".join(fixed)) >= FEWEST:
+                    if len("".join(fixed)) >= FEWEST and fixed[-1].endswith("."):
                         yield "".join(re.escape(text) or ".+" for text in fixed)
 
 
