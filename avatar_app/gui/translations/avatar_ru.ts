@@ -168,7 +168,7 @@
         </message>
         <message>
             <source>Blurred picture</source>
-            <translation>Размытое изображение</translation>
+            <translation>Размытие</translation>
         </message>
         <message>
             <source>Dark grey</source>
