@@ -102,6 +102,7 @@ class Rendered(NamedTuple):
     alpha: Tensor
     flow: Tensor
     offset: Tensor
+    painted: Tensor
 
 
 def coordinate_grid(size: int, like: Tensor) -> Tensor:
@@ -315,10 +316,9 @@ class AnchoredGenerator(nn.Module):
         x = self.up_half(double(x))
         kept = warp(features.half, half_flow) * resize(occlusion[:, 2:3], features.half.shape[-1])
         x = self.merge_half(torch.cat([x, kept, half_warped], 1))
-        painted = F.pixel_shuffle(self.paint(x), 2)
-        alpha = torch.sigmoid(painted[:, 3:] + 1)
-        image = alpha * warped + (1 - alpha) * torch.sigmoid(painted[:, :3])
-        return Rendered(image, warped, alpha, flow, offset)
+        layers = F.pixel_shuffle(self.paint(x), 2)
+        alpha, painted = torch.sigmoid(layers[:, 3:] + 1), torch.sigmoid(layers[:, :3])
+        return Rendered(alpha * warped + (1 - alpha) * painted, warped, alpha, flow, offset, painted)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:
         return self.decode(self.encode(image, source_points), driving_points)

@@ -27,6 +27,7 @@ class AnchoredLosses:
         detail: perceptual loss of a cut-out at native resolution around eyes or mouth.
         offset: mean size of the free offset.
         face_gain: how much more a pixel at eyes and lips weighs in L1.
+        painted: of the painted picture alone, at eyes and mouth above all: where the photo is kept, the painter would learn nothing.
         landmarks: of the expression that a frozen landmark network reads off the picture.
     """
 
@@ -36,6 +37,7 @@ class AnchoredLosses:
     detail: float = 1.0
     offset: float = 0.5
     face_gain: float = 5.0
+    painted: float = 0.0
     landmarks: float = 0.0
 
 
@@ -82,22 +84,27 @@ class AnchoredObjective:
             * (weighted_l1(warped, target, weight) + 0.3 * relative_distance(self.features(small_warped)[:4], goals[:4])),
             "offset": w.offset * rendered.offset.abs().mean(),
         }
+        painted = torch.lerp(target, rendered.painted, pair.weight)
+        if w.painted:
+            terms["painted"] = w.painted * weighted_l1(painted, target, weight)
         if target.shape[-1] > 160 and w.detail:
-            terms["detail"] = w.detail * self._detail(picture, target, pair.driving_points)
+            shown = [picture, painted] if w.painted else [picture]
+            terms["detail"] = w.detail * self._detail(shown, target, pair.driving_points)
         if self.reader is not None:
             with torch.no_grad():
                 wanted = self.reader(target, pair.driving_points)
             terms["landmarks"] = w.landmarks * landmark_distance(self.reader(picture, pair.driving_points), wanted)
         return terms
 
-    def _detail(self, picture: Tensor, target: Tensor, points: Tensor) -> Tensor:
+    def _detail(self, pictures: list[Tensor], target: Tensor, points: Tensor) -> Tensor:
+        """Perceptual distance of a cut-out around eyes or mouth, mean over the pictures."""
         at_mouth = torch.rand(len(points), generator=self.random).to(points.device) < 0.5
         center = torch.where(at_mouth[:, None], points[:, list(MOUTH)].mean(1), points[:, list(EYES)].mean(1))
         side = 96
-        shown, wanted = cut(picture, center, side), cut(target, center, side)
         with torch.no_grad():
-            goals = self.features(wanted)[:4]
-        return relative_distance(self.features(shown)[:4], goals)
+            goals = self.features(cut(target, center, side))[:4]
+        distances = [relative_distance(self.features(cut(picture, center, side))[:4], goals) for picture in pictures]
+        return torch.stack(distances).mean()
 
     def step(self, pair: Pair) -> dict[str, Tensor]:
         self.optimisers["generator"].zero_grad(set_to_none=True)
