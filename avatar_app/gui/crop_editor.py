@@ -10,8 +10,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from avatar_app.errors import AvatarError
-from avatar_app.face_geometry import crop_picture
-from avatar_app.faces import square_box
+from avatar_app.face_geometry import crop_picture, square_box
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_check import crop_warning, nearest
 from avatar_app.gui.crop_view import CropView

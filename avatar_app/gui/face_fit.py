@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from avatar_app.errors import AvatarError
-from avatar_app.faces import FaceDetector, square_box
+from avatar_app.face_geometry import square_box
 from avatar_app.types import Box, Face, Image
+
+if TYPE_CHECKING:
+    from avatar_app.faces import FaceDetector
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +27,8 @@ class FaceFit:
         """All faces, largest first. Raises AvatarError where the networks cannot be opened."""
         with self._lock:
             if self._detector is None:
+                from avatar_app.faces import FaceDetector  # with ONNX Runtime, which the first paint must not wait for
+
                 self._detector = FaceDetector.open()
             return self._detector.find(image)
 

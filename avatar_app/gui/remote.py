@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -37,12 +38,14 @@ class Remote(QObject):
 
     _asked = Signal(str)
     _named = Signal(str)
+    _refused = Signal(str)
 
     def __init__(self, window: MainWindow, path: Path | None = None) -> None:
         super().__init__(window)
         self._window = window
         self._asked.connect(self._do)
         self._named.connect(window.gallery.select)
+        self._refused.connect(lambda problem: window.notices.tell(Notice("hotkeys", "info", problem)))
         self._server = ControlServer(self.answer, path)
         self._hotkeys: Hotkeys | None = None
         self._bindings: dict[str, str] = {}
@@ -68,6 +71,8 @@ class Remote(QObject):
                 before.close()
             for problem in hotkeys.start():
                 log.info("hotkeys: %s", problem)
+                with suppress(RuntimeError):  # the window has been closed meanwhile
+                    self._refused.emit(problem)
 
         self._starting = threading.Thread(target=work, name="hotkeys start", daemon=True)
         self._starting.start()
