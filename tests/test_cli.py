@@ -149,7 +149,8 @@ def test_reader_that_goes_away_is_no_error() -> None:
 
 
 def test_run_py_starts_without_heavy_libraries() -> None:
-    code = "import runpy, sys; sys.argv[1:] = ['--help']; sys.modules.update(torch=None, cv2=None); runpy.run_path('run.py', None, '__main__')"
+    start = "runpy.run_path('run.py', None, '__main__')"
+    code = f"import runpy, sys; sys.argv[1:] = ['--help']; sys.modules.update(torch=None, cv2=None); {start}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "animate" in done.stdout
