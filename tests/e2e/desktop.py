@@ -17,12 +17,22 @@ from typing import Self
 PROGRAMS = ("dbus-daemon", "dbus-send", "Xvfb", "pipewire", "wireplumber", "pw-dump", "gst-launch-1.0", "gst-inspect-1.0")
 PORTALS = ("xdg-desktop-portal", "xdg-desktop-portal-gtk")
 PLACES = ("/usr/libexec", "/usr/lib", "/usr/lib/xdg-desktop-portal")
+ROOT = Path(__file__).resolve().parents[2]
 PERMISSIONS = "org.freedesktop.impl.portal.PermissionStore"
 PATIENCE = 40.0
 ENDING = 10.0
 """Seconds that a program has for leaving by itself."""
 
-FOREIGN = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DBUS_", "PIPEWIRE_", "XDG_", "AT_SPI_", "SESSION_MANAGER")
+FOREIGN = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DBUS_", "PIPEWIRE_", "XDG_", "PULSE_", "AT_SPI_", "SESSION_MANAGER")
+
+QUIET = {
+    "main.lua.d/60-test.lua": "for _, each in pairs { alsa_monitor or {}, v4l2_monitor or {}, libcamera_monitor or {} } do "
+    "each.enabled = false end",
+    "bluetooth.lua.d/60-test.lua": "bluez_monitor.enabled = false",
+    "wireplumber.conf.d/60-test.conf": "wireplumber.profiles = { main = { hardware.audio = disabled, hardware.bluetooth = disabled, "
+    "hardware.video-capture = disabled } }",
+}
+"""Settings for WirePlumber 0.4 and 0.5, by which it leaves this machine's own cameras and microphones alone."""
 
 
 def missing_programs() -> list[str]:
@@ -64,10 +74,12 @@ class Desktop:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a program; what it says goes to ``log`` under its name."""
+    def start(self, *command: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+        """Start a program in the project's folder; what it says goes to ``log`` under its name. Files of ``keep`` stay open for it."""
         with self.log(command[0]).open("ab") as log:
-            program = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
+            program = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=keep, process_group=0
+            )
         self._programs.append(program)
         return program
 
@@ -124,6 +136,10 @@ class Desktop:
         return found
 
     def _start_session(self) -> None:
+        for name, text in QUIET.items():
+            settings = self.folder / "wireplumber" / name
+            settings.parent.mkdir(parents=True, exist_ok=True)
+            settings.write_text(text + "\n")
         self.environment["DISPLAY"] = self._start_display()  # D-Bus hands its own environment on to the portals
         bus = f"unix:path={self.folder}/bus"
         self.start("dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={bus}")
@@ -142,12 +158,8 @@ class Desktop:
         """The portals for GTK end at once without a display."""
         path = self.folder / "display"
         with path.open("wb") as number:
-            log = self.log("Xvfb").open("wb")
-            command = ("Xvfb", "-displayfd", str(number.fileno()), "-screen", "0", "640x480x24", "-nolisten", "tcp")
-            with log:
-                self._programs.append(
-                    subprocess.Popen(command, env=self.environment, pass_fds=[number.fileno()], stdout=log, stderr=log, process_group=0)
-                )
+            words = ("-displayfd", str(number.fileno()), "-screen", "0", "640x480x24", "-nolisten", "tcp")
+            self.start("Xvfb", *words, keep=(number.fileno(),))
         self.wait_for(lambda: path.read_text().endswith("\n"), "a display")
         return f":{path.read_text().strip()}"
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import itertools
 import json
 import os
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -20,10 +25,12 @@ import pytest
 
 from avatar_app.faces import FaceDetector
 from avatar_app.paths import assets_folder, shipped_avatars
+from avatar_app.pipeline.canvas import Canvas
+from avatar_app.pipeline.pipewire_camera import PipeWireCamera
 from tests.e2e import browser, peer
 from tests.e2e.desktop import Desktop, missing_programs
 from tests.e2e.motion import Driver, Series, compare, measure_tilt, new_pictures
-from tests.e2e.program import ROOT, Program
+from tests.e2e.program import Program
 from tests.mjpeg import MjpegCamera
 from tests.pipeline.live import has_pattern
 from tests.webcam import read_clip
@@ -50,15 +57,23 @@ pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.joi
 
 
 class Peer:
-    """The process that watches, and what it has got."""
+    """The process that watches, the browser that calls it, and what arrived. A context manager: the call."""
 
     def __init__(self, desktop: Desktop) -> None:
+        self._desktop = desktop
         self._folder = desktop.folder / "peer"
         self._folder.mkdir()
-        desktop.environment["PYTHONPATH"] = str(ROOT)
-        desktop.start(sys.executable, "-m", "tests.e2e.peer", str(self._folder), *map(str, SIZE))
-        desktop.wait_for(lambda: self._read("address").endswith("\n"), "the peer")
-        self.address = self._read("address").strip()
+
+    def __enter__(self) -> Self:
+        self._desktop.start(sys.executable, "-m", "tests.e2e.peer", str(self._folder), *map(str, SIZE))
+        self._desktop.wait_for(lambda: self._read("address").endswith("\n"), "the peer")
+        self._browser = browser.open_page(self._desktop, self._read("address").strip())
+        self._desktop.wait_for(lambda: self.count > CARDS or "error" in self.page, "the call")
+        assert "error" not in self.page, self.page
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._desktop.stop(self._browser)
 
     @property
     def count(self) -> int:
@@ -68,7 +83,10 @@ class Peer:
     @property
     def page(self) -> dict[str, Any]:
         """What the page in the browser says of itself, once it is connected."""
-        page: dict[str, Any] = json.loads(self._read("page") or "{}")
+        try:
+            page: dict[str, Any] = json.loads(self._read("page"))
+        except json.JSONDecodeError:  # not yet, or half of it
+            return {}
         return page
 
     def arrivals(self) -> Series:
@@ -77,8 +95,8 @@ class Peer:
 
     def pictures(self) -> npt.NDArray[np.uint8]:
         """(N, height, width, 3), in the order in which they came."""
-        data = np.fromfile(self._folder / "pictures", np.uint8)
-        return data.reshape(-1, peer.SIZE[1], peer.SIZE[0], 3)
+        count, (width, height) = len(self.arrivals()), peer.SIZE
+        return np.fromfile(self._folder / "pictures", np.uint8, count * width * height * 3).reshape(-1, height, width, 3)
 
     def _read(self, name: str) -> str:
         path = self._folder / name
@@ -93,51 +111,88 @@ def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
         program = Program(desktop.environment, *words)
         try:
             program.wait_until("card", "uncalibrated")
-            watcher = Peer(desktop)
-            page = browser.open_page(desktop, watcher.address)
-            desktop.wait_for(lambda: watcher.count > CARDS or "error" in watcher.page, "the call")
-            assert "error" not in watcher.page, watcher.page
-            assert program.control("recalibrate")["ok"]
-            program.wait_until("avatar")
-            driver.move()
-            desktop.wait_for(lambda: len(driver.times) >= MOVES, "the driver")
-            status = program.control("status")
-            desktop.stop(page)
+            with Peer(desktop) as watcher:
+                assert program.control("recalibrate")["ok"]
+                program.wait_until("avatar")
+                driver.move()
+                desktop.wait_for(lambda: len(driver.times) >= MOVES, "the driver")
+                status = program.control("status")
         finally:
             said = program.stop()
         assert program.process.returncode == 0, said
         assert "Traceback" not in said
-        facts = {"page": watcher.page, "app": status["statistics"]}
-        arrivals, pictures = watcher.arrivals(), watcher.pictures()
+        arrivals, pictures, page = watcher.arrivals(), watcher.pictures(), watcher.page
     assert not desktop.folder.exists()
     assert desktop.left == 0, "something did not end by itself"
+    assert page["camera"] == CAMERA
     assert not any(has_pattern(picture) for picture in pictures)
-    assert facts["page"]["camera"] == CAMERA
     detector = FaceDetector.open()
     assert not detector.find(pictures[0], levels=1), "before calibration it is the card"
-    assert len(pictures) == len(arrivals)
-    facts |= watch(driver, detector, arrivals, pictures)
-    write_report(facts, pictures)
+    facts = watch(driver, detector, arrivals, pictures, MOVES)
+    write_report({"page": page, "app": status["statistics"], **facts}, pictures)
     echo = facts["echo"]
     assert facts["faces"] >= FEWEST
-    assert echo["correlation"] > 0.5 and 0.3 < echo["gain"] < 1.3, "the avatar does what the driver does"
+    least = 0.8 if facts["distinct_fps"] > 15 else 0.4  # where the app is starved the delay is not one; by chance it is 0.3 at most
+    assert echo["correlation"] > least and 0.2 < echo["gain"] < 1.3, "the avatar does what the driver does"
     assert echo["zigzags"] <= max(1, echo["judged"] // 100), "an older picture came after a newer one"
 
 
-def watch(driver: Driver, detector: FaceDetector, arrivals: Series, pictures: npt.NDArray[np.uint8]) -> dict[str, Any]:
-    """What the peer saw while the driver moved."""
-    moving = (arrivals[:, 0] > driver.times[0]) & (arrivals[:, 0] < driver.times[MOVES - 1])
+def test_the_peer_would_tell_the_camera_from_an_avatar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same call without the app: the camera's own frames. All are recognised, and none is slow, so their order is judged."""
+    driver = Driver(read_clip(assets_folder() / "driving.mp4", 480))
+    with Desktop() as desktop:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(desktop.folder))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(desktop.folder))
+        monkeypatch.delenv("PIPEWIRE_REMOTE", raising=False)
+        monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
+        with shown(driver), Peer(desktop) as watcher:
+            driver.move()
+            desktop.wait_for(lambda: len(driver.times) >= MOVES // 3, "the driver")
+        arrivals, pictures = watcher.arrivals(), watcher.pictures()
+    assert all(has_pattern(picture) for picture in pictures)
+    echo = watch(driver, FaceDetector.open(), arrivals, pictures, MOVES // 3)["echo"]
+    assert echo["correlation"] > 0.9 and 0.9 < echo["gain"] < 1.1
+    assert echo["zigzags"] <= echo["judged"] // 50
+
+
+@contextmanager
+def shown(driver: Driver) -> Iterator[None]:
+    """A PipeWire camera that shows the driver."""
+    ended = threading.Event()
+    camera, canvas = PipeWireCamera(SIZE, 30), Canvas(SIZE, "blur")
+
+    def run() -> None:
+        for number in itertools.count():
+            camera.send(canvas.compose_wide(driver.frame(number)))
+            if ended.wait(max(0.0, start + number / 30 - time.monotonic())):
+                return
+
+    start = time.monotonic()
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        camera.close()
+
+
+def watch(driver: Driver, detector: FaceDetector, arrivals: Series, pictures: npt.NDArray[np.uint8], moves: int) -> dict[str, Any]:
+    """What the peer saw while the driver made so many moves."""
+    began, ended = driver.times[0], driver.times[moves - 1]
+    moving = (arrivals[:, 0] > began) & (arrivals[:, 0] < ended)
     arrivals, pictures = arrivals[moving], pictures[moving]
     new = new_pictures(pictures)
     tilts = np.array([measure_tilt(detector, pictures[index]) for index in new])
     seen = np.isfinite(tilts)
     times = arrivals[new, 0]
     echo = compare(np.array(driver.times), np.array(driver.tilts), times[seen], tilts[seen])
-    seconds = driver.times[MOVES - 1] - driver.times[0]
+    seconds = ended - began
     gaps = np.diff(times) * 1000
     return {
         "seconds": seconds,
-        "camera_fps": (MOVES - 1) / seconds,
+        "camera_fps": (moves - 1) / seconds,
         "received": len(pictures),
         "received_fps": len(pictures) / seconds,
         "received_size": arrivals[-1, 2:].astype(int).tolist(),
