@@ -112,7 +112,8 @@ class Desktop:
         while (running := self._running()) and time.monotonic() < until:
             time.sleep(0.05)  # the portals leave when D-Bus has left
         self.left += len(running)
-        while running := self._running():
+        until = time.monotonic() + ENDING
+        while (running := self._running()) and time.monotonic() < until:
             for process in running:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
