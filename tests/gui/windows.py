@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
+from avatar_app.gui.live import Live
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.theme import apply_theme
@@ -49,11 +50,19 @@ def make_library(folder: Path) -> Library:
 
 
 def open_window(qtbot: QtBot, folder: Path, settings: Settings | None = None, live: StandIn | None = None, found: Found = FOUND) -> Opened:
-    """A shown window that has the focus."""
+    """A shown window that has the focus, around a session that pretends."""
+    live = live or StandIn()
+    window, preferences, devices = show_window(qtbot, folder, live, settings, found)
+    return Opened(window, live, preferences, devices)
+
+
+def show_window(
+    qtbot: QtBot, folder: Path, live: Live, settings: Settings | None = None, found: Found = FOUND
+) -> tuple[MainWindow, Preferences, DeviceLists]:
+    """A shown window that has the focus, around any session."""
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     apply_theme(application, "dark")
-    live = live or StandIn()
     preferences = Preferences(settings, folder / "settings.json")
     devices = DeviceLists(lambda: found)
     devices.found = found
@@ -63,4 +72,4 @@ def open_window(qtbot: QtBot, folder: Path, settings: Settings | None = None, li
     with qtbot.waitExposed(window):
         window.show()
     window.activateWindow()
-    return Opened(window, live, preferences, devices)
+    return window, preferences, devices
