@@ -37,10 +37,17 @@ def raise_running() -> bool:
         return False
 
 
+def require_screen(environment: MutableMapping[str, str] = os.environ, system: str = sys.platform) -> None:
+    """Raises AvatarError where there is no screen: Qt would end the process without a word of use."""
+    if system.startswith("linux") and not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        raise AvatarError("There is no screen to open a window on.", "Use the command `live` for a call without a window.")
+
+
 def run_window(arguments: argparse.Namespace) -> int:
     """Show the window until it is closed; returns the exit code."""
     if raise_running():
         return 0
+    require_screen()
     import cv2  # noqa: F401  # here, so that what it does to the environment is undone before Qt looks at it
 
     clear_qt_variables()

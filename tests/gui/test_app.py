@@ -17,7 +17,7 @@ from avatar_app import control
 from avatar_app.control import ControlServer, send_command
 from avatar_app.errors import AvatarError
 from avatar_app.gui import remote as remote_module
-from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running
+from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running, require_screen
 from avatar_app.gui.live import LateSession
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
@@ -218,3 +218,12 @@ def test_an_error_of_the_app_is_one_that_users_can_act_on() -> None:
     with pytest.raises(AvatarError) as told:
         LateSession(Controls(), lambda _: StandIn()).snapshot(Path("x.png"))
     assert told.value.hint
+
+
+def test_a_missing_screen_is_said() -> None:
+    with pytest.raises(AvatarError, match="no screen") as caught:
+        require_screen({}, "linux")
+    assert "live" in caught.value.hint
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        require_screen({name: ":0"}, "linux")
+    require_screen({}, "win32")
