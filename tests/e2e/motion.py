@@ -28,8 +28,8 @@ TILT = 14.0
 NEW = 1.5
 """Mean difference (0..255) from which a picture is another one, not the one before sent and compressed again."""
 
-SHORTEST = 20
-"""Frames of the camera between two turns of the head, at least: at 30 a second two thirds of a second."""
+SHORTEST, LONGEST = 20, 45
+"""Frames of the camera, 30 a second, between two turns of the head. They differ much, else more than one delay would fit."""
 
 SOON = 0.3
 """Seconds, far less than between two turns, in which the order of four pictures can be told."""
@@ -37,8 +37,8 @@ SOON = 0.3
 CLEAR = 0.5
 """Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring error."""
 
-LONGEST = 2.0
-"""Seconds; longer delays are not looked for."""
+OLDEST = 1.3
+"""Seconds; longer delays are not looked for: the app sends nothing older than one second."""
 
 
 class Driver:
@@ -81,7 +81,7 @@ class Driver:
 
 def sweeps(count: int) -> Series:
     """Degrees by which the head is tilted, in place of the clip's own tilt, for so many frames; 0 at first."""
-    turns = np.cumsum(np.random.default_rng(5).integers(SHORTEST, SHORTEST + 10, count // SHORTEST + 1))
+    turns = np.cumsum(np.random.default_rng(5).integers(SHORTEST, LONGEST, count // SHORTEST + 1))
     return np.asarray(np.interp(np.arange(count), [0, *turns], [0.0, *(TILT * (-1.0) ** np.arange(len(turns)))]))
 
 
@@ -143,7 +143,7 @@ def compare(shown_at: Series, shown: Series, arrived_at: Series, arrived: Series
     def driver(delay: float) -> Series:
         return np.asarray(np.interp(arrived_at - delay, shown_at, shown))
 
-    delays = np.arange(0, LONGEST, 0.005)
+    delays = np.arange(0, OLDEST, 0.005)
     correlations = [np.corrcoef(driver(delay), arrived)[0, 1] for delay in delays]
     delay = float(delays[int(np.argmax(correlations))])
     gain = float(np.polyfit(driver(delay), arrived, 1)[0])
