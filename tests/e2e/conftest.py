@@ -17,7 +17,8 @@ from tests.webcam import read_clip
 def marked_frames() -> list[Image]:
     frames = read_clip(assets_folder() / "driving.mp4", 480)
     for frame in frames:
-        frame[:40, :120] = frame[-40:, -120:] = PATTERN
+        # At half height: a wide canvas would cut the top and the bottom of this square clip away.
+        frame[180:300, :60] = frame[180:300, -60:] = PATTERN
     return frames
 
 

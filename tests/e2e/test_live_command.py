@@ -4,67 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from avatar_app.faces import FaceDetector
 from avatar_app.paths import shipped_avatars
+from avatar_app.pipeline.canvas import Canvas
+from avatar_app.types import Image
 from avatar_app.video import read_clip
+from tests.e2e.program import PATIENCE, Program
 from tests.mjpeg import MjpegCamera
 from tests.pipeline.live import has_pattern
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90.0
 
-
-class Program:
-    """``run.py live`` in a process of its own, and ``run.py control`` beside it."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.environment = os.environ | {"XDG_RUNTIME_DIR": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-        folder.chmod(0o700)
-        self.process = subprocess.Popen(
-            [sys.executable, "run.py", "live", *arguments], cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True
-        )
-
-    def control(self, command: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "run.py", "control", command, "--json"],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"ok": False, "shows": "", "reason": "", "notices": []}
-        return answer
-
-    def wait_until(self, shows: str, reason: str = "") -> dict[str, Any]:
-        until = time.monotonic() + PATIENCE
-        while True:
-            status = self.control("status")
-            if status["ok"] and (status["shows"], status["reason"]) == (shows, reason):
-                return status
-            assert self.process.poll() is None, "it ended early"
-            assert time.monotonic() < until, f"never showed {shows} {reason}, but {status}"
-
-    def stop(self) -> str:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=PATIENCE)[1]
+def home(folder: Path) -> dict[str, str]:
+    """An environment whose user has nothing yet."""
+    folder.chmod(0o700)
+    return os.environ | {f"XDG_{name}": str(folder) for name in ("RUNTIME_DIR", "DATA_HOME", "CONFIG_HOME")}
 
 
 def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
     film, report = tmp_path / "call.mp4", tmp_path / "report.json"
     anna = shipped_avatars() / "anna.jpg"
     words = ["--source", webcam.url, "--avatar", str(anna), "--output", str(film), "--json", str(report), "--calibrate-after", "-1"]
-    program = Program(tmp_path, *words)
+    program = Program(home(tmp_path), *words)
     try:
         program.wait_until("card", "uncalibrated")
         assert program.control("recalibrate")["ok"]
@@ -108,7 +72,13 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
         (["--avatar", anna, "--output", str(tmp_path / "no" / "film.mp4")], "folder"),
         (["--avatar", anna, "--model", "none-such"], "none-such"),
     ):
-        program = Program(tmp_path, *words)
+        program = Program(home(tmp_path), *words)
         said = program.process.communicate(timeout=PATIENCE)[1]
         assert program.process.returncode == 2
         assert said.startswith("error: ") and said.count("\n") == 1 and text in said, said
+
+
+def test_the_camera_would_be_noticed_in_a_film(marked_frames: list[Image]) -> None:
+    """The check of this file can fail: a frame as pass-through would send it is recognised, at every size."""
+    for size in ((640, 480), (1280, 720)):
+        assert has_pattern(Canvas(size, "blur").compose_wide(marked_frames[0]))

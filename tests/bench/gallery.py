@@ -1,0 +1,95 @@
+"""Strips for docs/gallery.md: a photo, six moments of a driver, and what the model makes of them.
+
+python -m tests.bench.gallery CLIP [CLIP ...] [--model lite] [--output docs/gallery]
+
+Drivers are drawn as landmarks, so that no real person's picture is kept. The moments are those in which the driver's poses differ
+most from one another, so extremes are shown and not avoided.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from avatar_app.faces import FaceDetector
+from avatar_app.paths import shipped_avatars
+from avatar_app.pipeline.calibrate import motion_transfer
+from avatar_app.pipeline.clip import portrait_crop, silent, track_driver
+from avatar_app.pipeline.session import open_model
+from avatar_app.pipeline.smooth import STRENGTHS, smooth_track
+from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.portrait import read_portrait
+from avatar_app.types import Array, Image, KeyPoints
+from avatar_app.video import read_clip
+
+MOMENTS = 6
+SIDE = 192
+CURVES = (
+    (*range(0, 17),),
+    (*range(17, 22),),
+    (*range(22, 27),),
+    (*range(27, 31),),
+    (*range(31, 36),),
+    (*range(36, 42), 36),
+    (*range(42, 48), 42),
+    (*range(48, 60), 48),
+    (*range(60, 68), 60),
+)
+
+
+def draw_driver(points: Array, side: int = SIDE) -> Image:
+    """Landmarks (88, 2) in [-1, 1] as lines."""
+    picture = np.full((side * 2, side * 2, 3), 34, np.uint8)
+    place = ((points + 1) / 2 * (2 * side - 1)).round().astype(np.int32)
+    for curve in CURVES:
+        cv2.polylines(picture, [place[list(curve)]], False, (220, 228, 240), 2, cv2.LINE_AA)
+    for iris in (68, 73):
+        cv2.circle(picture, place[iris].tolist(), 4, (110, 170, 255), -1, cv2.LINE_AA)
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def spread_out(poses: list[KeyPoints], count: int) -> list[int]:
+    """Indices of the poses that are farthest from one another, in the order of time; the first pose is among them."""
+    table = np.stack([pose.value.ravel() for pose in poses])
+    chosen = [0]
+    distance = np.linalg.norm(table - table[0], axis=1)
+    while len(chosen) < min(count, len(poses)):
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(table - table[chosen[-1]], axis=1))
+    return sorted(chosen)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--model", default="lite")
+    parser.add_argument("--output", type=Path, default=Path("docs/gallery"))
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    engine, detector = open_model(options.model, "cpu"), FaceDetector.open()
+    for number, path in enumerate(options.clips, 1):
+        with_none = track_driver(engine, detector, read_clip(path), "auto", Stopwatch(), silent)
+        smooth = smooth_track(with_none.poses, [float(moment) for moment in with_none.times], STRENGTHS["light"])
+        poses = [pose for pose in smooth if pose is not None]
+        moments = spread_out(poses, MOMENTS)
+        for photo in sorted(shipped_avatars().glob("*.jpg")):
+            crop = portrait_crop(read_portrait(photo), detector, "auto", engine.size, [])
+            avatar = engine.encode(crop)
+            transfer = motion_transfer(avatar.key_points, poses[0])
+            above = [draw_driver(poses[index].value) for index in moments]
+            below = [engine.render(avatar, transfer(poses[index])) for index in moments]
+            own = cv2.resize(crop.image, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_CUBIC)
+            rows = [np.hstack(above), np.hstack([cv2.resize(x, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for x in below])]
+            strip = np.hstack([own, np.vstack(rows)])
+            name = options.output / f"driver-{number}-{photo.stem}.jpg"
+            cv2.imwrite(str(name), np.ascontiguousarray(strip[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 86])
+            sys.stdout.write(f"{name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
