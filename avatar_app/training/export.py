@@ -1,6 +1,7 @@
-"""Makes a bundle of a training run's averaged weights.
+r"""Makes a bundle of a training run's averaged weights.
 
-    python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml --output models/lite --card CARD.md
+    python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml --output models/lite --card CARD.md \
+        --calibrate DATA
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
+
+import torch
 
 from avatar_app.bundle import Bundle, write_bundle
 from avatar_app.errors import AvatarError, ConfigError
@@ -19,10 +22,27 @@ from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graph
 from avatar_app.networks.onnx_export import write_motion_files
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
+from avatar_app.training.data import FrameStore, PairSampler, load_store
+from avatar_app.training.quantise import Sample, quantise
+from avatar_app.training.train import gather
+
+CALIBRATION = 64
+"""Pairs of frames that set and judge the scales of eight-bit convolutions."""
 
 
-def export(checkpoint: Path, config_file: Path, output: Path, card: Path | None, licence: str, overwrite: bool = False) -> Bundle:
+def export(
+    checkpoint: Path,
+    config_file: Path,
+    output: Path,
+    card: Path | None,
+    licence: str,
+    overwrite: bool = False,
+    calibration: FrameStore | None = None,
+) -> Bundle:
     """Write the bundle ``output``.
+
+    Args:
+        calibration: frames of the training split, for eight-bit convolutions in the render graph of an anchored model; None keeps it exact.
 
     Raises:
         ConfigError: the checkpoint does not fit the configuration.
@@ -38,10 +58,31 @@ def export(checkpoint: Path, config_file: Path, output: Path, card: Path | None,
 
     def fill(folder: Path) -> None:
         write_motion_files(graphs, folder, half=config.objective == "anchored")
+        if calibration is not None:
+            exact, small = quantise(folder / "render.onnx", calibration_samples(graphs, calibration, config))
+            sys.stdout.write(f"render.onnx in eight bits: {small:.2f} dB against the truth, {exact:.2f} dB before\n")
         if card is not None:
             (folder / "CARD.md").write_text(card.read_text(encoding="utf-8"), encoding="utf-8")
 
     return write_bundle(output, kind=config.objective, size=size, config=described, licence=licence, fill=fill, overwrite=overwrite)
+
+
+def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConfig) -> list[Sample]:
+    """Inputs of an anchored model's render graph for pairs of frames, with the pictures they should give."""
+    source, driving, clip = PairSampler(store, 0, config.data.candidates, config.data.kind_weights).draw(CALIBRATION)
+    pair = gather(store, source, driving, clip, graphs.size)
+    if pair.source_points is None or pair.driving_points is None:
+        raise ConfigError("The pictures for calibration have no landmarks.", "Give a data set with labels.")
+    samples = []
+    for index in range(CALIBRATION):
+        images = (pair.source[index] * 255).byte().permute(1, 2, 0)[None]
+        with torch.inference_mode():
+            features = graphs.encode.module(images, pair.source_points[index][None])
+        feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
+        feed["driving_value"] = pair.driving_points[index][None].numpy()
+        feed = {name: value for name, value in feed.items() if name in graphs.render.inputs}
+        samples.append(Sample(feed, (pair.driving[index] * 255).byte().permute(1, 2, 0).numpy()))
+    return samples
 
 
 def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[MotionGraphs, int, dict[str, object]]:
@@ -66,9 +107,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--card", type=Path, help="text that becomes CARD.md: what the weights saw and how well they do")
     parser.add_argument("--licence", default="MIT")
     parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--calibrate", type=Path, metavar="DATA", help="eight-bit convolutions, scaled by this data set's training split")
+    parser.add_argument("--cache", type=Path, help="decoded frames of an earlier run, as in training")
     options = parser.parse_args(arguments)
     try:
-        bundle = export(options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite)
+        store = None
+        if options.calibrate:
+            data = read_config(options.config).data
+            store = load_store(options.calibrate, "train", data.size, data.stride, options.cache, data.stills)
+        bundle = export(options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite, store)
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
