@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
 
 from avatar_app.types import Array, KeyPoints
 
 
 def hull_area(points: Array) -> float:
     """Area of the convex hull of (K, 2) points; 0 where they lie on one line."""
+    from scipy.spatial import ConvexHull, QhullError  # a fifth of a second, which models of landmarks never need
+
     try:
         return float(ConvexHull(points.astype(np.float64)).volume)  # scipy's "volume" is the area in two dimensions
     except (QhullError, ValueError):
