@@ -30,10 +30,12 @@ class Source(Protocol):
     Attributes:
         name: for people: "USB Camera, 1280 x 720".
         live: a camera, in which a picture that never changes is a fault; False for files and folders.
+        arrived: when the picture that was read last came, before it was decoded; ``time.monotonic()``.
     """
 
     name: str
     live: bool
+    arrived: float
 
     def read(self) -> Image:
         """The next picture, (H, W, 3) RGB. Waits until it is due, at most 2 seconds.

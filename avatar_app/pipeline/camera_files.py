@@ -31,6 +31,7 @@ class ClipSource:
     """A video file, paced by its own time stamps. Raises CameraError if it cannot be read."""
 
     live = False
+    arrived = 0.0
 
     def __init__(self, path: Path) -> None:
         try:
@@ -58,6 +59,7 @@ class ClipSource:
         self._waiting = (image, due) if wait > LONGEST_WAIT else None
         if self._closed.wait(min(wait, LONGEST_WAIT)):
             raise CameraError(f"The clip {self._clip.path} was closed.")
+        self.arrived = time.monotonic()
         if self._waiting is None or self._shown is None:
             self._shown = image
         return self._shown
@@ -98,6 +100,7 @@ class FolderSource:
     """The pictures of a folder in the order of the numbers in their names. Raises CameraError if there are none."""
 
     live = False
+    arrived = 0.0
 
     def __init__(self, path: Path, fps: int) -> None:
         self._path = path
@@ -127,6 +130,7 @@ class FolderSource:
         self._count = max(self._count, int((now - self._start) * self._fps))
         if self._closed.wait(max(0.0, self._start + self._count / self._fps - now)):
             raise CameraError(f"The folder {self._path} was closed.")
+        self.arrived = time.monotonic()
         file = self._files[self._count % len(self._files)]
         self._count += 1
         return read_picture(file)

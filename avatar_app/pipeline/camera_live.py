@@ -63,6 +63,7 @@ class LiveSource(Generic[Raw]):
         self._feed = feed
         self._news = threading.Condition()
         self._newest: Raw | None = None
+        self._newest_at = self.arrived = time.monotonic()
         self._fault: Exception | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"camera {feed.title}", daemon=True)
@@ -101,6 +102,7 @@ class LiveSource(Generic[Raw]):
             with self._news:
                 self._news.wait_for(lambda: self._newest is not None or self._fault or self._closed, deadline - time.monotonic())
                 raw, self._newest = self._newest, None
+                self.arrived = self._newest_at
                 if self._closed:
                     raise CameraError(f"The camera {self._feed.title} was closed.")
                 if raw is None and self._fault:
@@ -122,7 +124,7 @@ class LiveSource(Generic[Raw]):
                 raw = self._feed.grab()
                 if raw is not None:
                     with self._news:
-                        self._newest = raw
+                        self._newest, self._newest_at = raw, time.monotonic()
                         self._news.notify_all()
         except Exception as problem:  # raised again where it is seen: in the reader's thread
             with self._news:

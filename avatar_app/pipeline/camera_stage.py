@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -50,7 +49,7 @@ class CameraStage(Stage):
             self._notices.clear("camera")
             raise Again
         image = self._source.read()
-        now = time.monotonic()
+        now = self._source.arrived
         if self._source.live:
             self._require_motion(image, now)
         if controls.mirror_input:

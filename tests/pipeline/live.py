@@ -39,6 +39,7 @@ class MarkedCamera:
 
     name = "marked camera"
     live = True
+    arrived = 0.0
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -57,6 +58,7 @@ class MarkedCamera:
         image[:20, :40] = image[-20:, -40:] = PATTERN
         image[60, self._count % 160] ^= 1  # a sensor's noise
         self._bench.frames += 1
+        self.arrived = time.monotonic()
         return image
 
     def close(self) -> None:
