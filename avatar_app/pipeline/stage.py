@@ -27,6 +27,12 @@ class Notices:
         with self._lock:
             self._notices.pop(about, None)
 
+    def withdraw(self, notice: Notice | None) -> None:
+        """Clear this very notice; one that has taken its place stays."""
+        with self._lock:
+            if notice is not None and self._notices.get(notice.about) is notice:
+                del self._notices[notice.about]
+
     def about(self, subject: str) -> Notice | None:
         with self._lock:
             return self._notices.get(subject)
@@ -60,6 +66,7 @@ class Stage(ABC):
         self._about = about
         self._notices = notices
         self._actions = actions
+        self._logged = ""
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -132,8 +139,10 @@ class Stage(ABC):
         if isinstance(error, AvatarError):
             notice = Notice(self._about, "error", error.message, error.hint, self._actions)
         else:
-            log.error("%s failed", self.name, exc_info=error)
             text = f"{type(error).__name__}: {error}".rstrip(": .")
+            if text != self._logged:  # a fault that comes again every second would bury all others
+                self._logged = text
+                log.error("%s failed", self.name, exc_info=error)
             notice = Notice(
                 self._about, "error", f"The {self.name} stopped: {text}.", "It is tried again; the log has the details.", self._actions
             )
