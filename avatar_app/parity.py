@@ -71,6 +71,16 @@ def read_arrays(path: Path) -> dict[str, Array]:
         raise BundleError(f"{path} is not a file of arrays, or it is damaged.", "Give an .npz file made by numpy.savez.") from None
 
 
+def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) -> dict[str, KeyPoints]:
+    """The pose to render in each of the original's four modes, by the name that recorded arrays begin with."""
+    return {
+        "absolute": transfer_absolute(driving),
+        "relative": transfer_relative(portrait, neutral, driving),
+        "relative_adapt": transfer_relative(portrait, neutral, driving, adapt_scale=True),
+        "relative_value_only": transfer_relative(portrait, neutral, driving, relative_jacobian=False),
+    }
+
+
 def motion_differences(arrays: Arrays) -> dict[str, float]:
     """Largest difference of each recorded pose, computed here from the recorded key points."""
     names = [f"kp_{name}_value" for name in ("source", "initial", "driving")]
@@ -79,13 +89,7 @@ def motion_differences(arrays: Arrays) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in range(len(arrays["kp_source_value"])):
         portrait, neutral, driving = (_points(arrays, name, row) for name in ("source", "initial", "driving"))
-        poses = {
-            "absolute": transfer_absolute(driving),
-            "relative": transfer_relative(portrait, neutral, driving),
-            "relative_adapt": transfer_relative(portrait, neutral, driving, adapt_scale=True),
-            "relative_value_only": transfer_relative(portrait, neutral, driving, relative_jacobian=False),
-        }
-        for mode, pose in poses.items():
+        for mode, pose in poses_of_modes(portrait, neutral, driving).items():
             for part, ours in (("value", pose.value), ("jacobian", pose.jacobian)):
                 name = f"{mode}_kp_{part}"
                 if name in arrays and ours is not None:

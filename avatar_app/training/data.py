@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from avatar_app.errors import ClipError, ConfigError
+from avatar_app.networks.anchored import LANDMARKS
 
 VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg"}
-LANDMARKS = 88
 
 
 @dataclass(frozen=True, slots=True)

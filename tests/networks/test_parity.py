@@ -11,7 +11,7 @@ import torch
 from avatar_app.networks.checkpoint import Original, build_fomm, read_original
 from avatar_app.networks.keypoints import KeyPointTensors
 from avatar_app.networks.parity import MODES, network_differences
-from avatar_app.pipeline.motion import transfer_absolute, transfer_relative
+from avatar_app.parity import poses_of_modes
 from avatar_app.types import KeyPoints
 
 FOLDER = Path(__file__).parents[3] / "shared" / "parity"
@@ -49,13 +49,7 @@ def test_the_whole_chain_from_pictures_alone(original: Original) -> None:
         points = {name: model.kp_detector(torch.from_numpy(recorded[name])) for name in ("source", "initial", "driving")}
         portrait, neutral, driving = (KeyPoints(p.value[0].numpy(), p.jacobian[0].numpy()) for p in points.values())
         features = model.generator.encode(torch.from_numpy(recorded["source"]))
-        poses = {
-            "absolute": transfer_absolute(driving),
-            "relative": transfer_relative(portrait, neutral, driving),
-            "relative_adapt": transfer_relative(portrait, neutral, driving, adapt_scale=True),
-            "relative_value_only": transfer_relative(portrait, neutral, driving, relative_jacobian=False),
-        }
-        for mode, pose in poses.items():
+        for mode, pose in poses_of_modes(portrait, neutral, driving).items():
             assert pose.jacobian is not None
             tensors = KeyPointTensors(torch.from_numpy(pose.value)[None], torch.from_numpy(pose.jacobian)[None])
             picture = model.generator.decode(features, points["source"], tensors).numpy()
