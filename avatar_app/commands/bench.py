@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -22,18 +23,23 @@ from avatar_app.commands.animate import add_model_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores, open_engine
-from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
+from avatar_app.faces import FaceDetector, crop_picture
 from avatar_app.files import require_writable, write_json
 from avatar_app.paths import PACKAGE, assets_folder
 from avatar_app.pipeline.calibrate import motion_transfer
+from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.clip import fixed_box, portrait_crop
+from avatar_app.pipeline.driver import Driver
+from avatar_app.pipeline.state import Controls
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.portrait import read_portrait
-from avatar_app.types import Crop, Image
+from avatar_app.types import Crop, Frame, Image
 from avatar_app.video import read_clip
 
 WARM_UP = 10
 """Frames at the start that do not count."""
+
+CALL_SIZE = (1280, 720)
 
 REFERENCE_CONFIG = PACKAGE / "training" / "configs" / "vox-adv.yaml"
 REFERENCE_REPEATS = 5
@@ -83,7 +89,8 @@ def time_chain(engine: Engine, bundle: Bundle, photo: Image, drivers: list[Image
     detector = FaceDetector.open()
     need_face = bundle.kind == "anchored" or bool(detector.find(photo))
     avatar = engine.encode(portrait_crop(photo, detector if need_face else None, "auto" if need_face else "center", engine.size, []))
-    cropper = Cropper(detector, engine.size)
+    cropper = Cropper(detector, engine)
+    canvas, planes = Canvas(CALL_SIZE, "blur"), np.empty((CALL_SIZE[1] * 3 // 2, CALL_SIZE[0]), np.uint8)
     neutral = engine.detect(cropper.crop(drivers[0]))
     transfer = motion_transfer(avatar.key_points, neutral)
     stopwatch, chain = Stopwatch(), list[float]()
@@ -98,24 +105,28 @@ def time_chain(engine: Engine, bundle: Bundle, photo: Image, drivers: list[Image
         with stopwatch.time("transfer"):
             pose = transfer(points)
         with stopwatch.time("render"):
-            engine.render(avatar, pose)
+            picture = engine.render(avatar, pose)
         chain.append((time.perf_counter() - start) * 1000)
+        # In a call these two run in a thread of their own, beside the next frame.
+        with stopwatch.time("compose"):
+            shown = canvas.compose(picture)
+        with stopwatch.time("convert"):
+            cv2.cvtColor(shown, cv2.COLOR_RGB2YUV_I420, dst=planes)
     return stopwatch, chain
 
 
 class Cropper:
-    """Follows the driver's face from frame to frame, as `animate` does; takes the middle where there is none."""
+    """Follows the driver's face from frame to frame, as a live session does; takes the middle where there is none."""
 
-    def __init__(self, detector: FaceDetector, size: int) -> None:
-        self._tracker = FaceTracker(detector)
-        self._smoother = BoxSmoother()
-        self._size = size
+    def __init__(self, detector: FaceDetector, engine: Engine) -> None:
+        self._driver = Driver(detector)
+        self._engine = engine
+        self._count = 0
 
     def crop(self, image: Image) -> Crop:
-        face = self._tracker.track(image)
-        if face is None:
-            return Crop(crop_picture(image, fixed_box(image, "center"), self._size))
-        return crop_face(image, face, self._smoother.follow(square_box(face), 1 / 30), self._size)
+        self._count += 1
+        look = self._driver.look(Frame(image, self._count / 30, self._count), Controls(), self._engine.size, self._engine.reads_pictures)
+        return look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self._engine.size))
 
 
 def _back_and_forth(images: list[Image], count: int) -> Iterator[Image]:

@@ -10,13 +10,15 @@ from avatar_app.bundle import open_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError
-from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
+from avatar_app.faces import FaceDetector
 from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.pipeline.calibrate import Transfer, motion_transfer
 from avatar_app.pipeline.clip import portrait_crop
+from avatar_app.pipeline.driver import Driver
 from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
+from avatar_app.pipeline.state import Controls
 from avatar_app.portrait import read_portrait
-from avatar_app.types import Avatar, Image
+from avatar_app.types import Avatar, Frame, Image
 from avatar_app.video import read_clip
 
 WARM_UP = 8
@@ -77,17 +79,15 @@ class _Chain:
     def __init__(self, engine: Engine, avatar: Avatar, detector: FaceDetector) -> None:
         self._engine = engine
         self._avatar = avatar
-        self._tracker = FaceTracker(detector)
-        self._smoother = BoxSmoother()
+        self._driver = Driver(detector)
         self._filter = KeyPointFilter(STRENGTHS["light"])
         self._transfer: Transfer | None = None
 
     def step(self, image: Image, moment: float) -> None:
-        face = self._tracker.track(image)
-        if face is None:
+        look = self._driver.look(Frame(image, moment, 0), Controls(), self._engine.size, self._engine.reads_pictures)
+        if look is None:
             raise EngineError("No face was found in the clip that comes with the app.", "Check the models: `models verify faces`.")
-        crop = crop_face(image, face, self._smoother.follow(square_box(face), 1 / 30), self._engine.size)
-        points = self._filter.step(self._engine.detect(crop), moment)
+        points = self._filter.step(self._engine.detect(look.crop), moment)
         if self._transfer is None:
             self._transfer = motion_transfer(self._avatar.key_points, points)
         self._engine.render(self._avatar, self._transfer(points))

@@ -32,7 +32,7 @@ def test_the_report_has_what_it_promises(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(report) == keys
     assert report["model"] == "tiny"
     assert report["frames"] == 5
-    assert list(report["stages_ms"]) == ["crop", "detect", "transfer", "render"]
+    assert list(report["stages_ms"]) == ["crop", "detect", "transfer", "render", "compose", "convert"]
     assert all(times.keys() == {"p50", "p95"} for times in report["stages_ms"].values())
     assert report["chain"].keys() == {"fps", "ms_p50", "ms_p95"}
     assert report["reference"].keys() == {"what", "ms_p50"}
