@@ -9,12 +9,12 @@ import signal
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from avatar_app.gui.app import BugDialog
-from avatar_app.gui.device_lists import DeviceLists
+from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
@@ -80,6 +80,8 @@ class Started(QObject):
         self.window.ended.connect(self._application.quit)
         self.window.settings_asked.connect(self._open_settings)
         self.preferences.changed.connect(self._apply)
+        if not self.preferences.now.first_run_done and self.live.controls.output == "none":
+            self.devices.changed.connect(self._offer_output, Qt.ConnectionType.SingleShotConnection)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
         if self.tray is not None:
             self._application.setQuitOnLastWindowClosed(False)
@@ -99,6 +101,11 @@ class Started(QObject):
         self.remote.start()
         if not self.preferences.now.first_run_done:
             self.window.open_guide()
+
+    def _offer_output(self) -> None:
+        """On a first start, the way out that works here: a call should see the app without a search through its settings."""
+        if self.devices.found is not None and self.live.controls.output == "none":
+            self.live.change(output=first_output(self.devices.found))
 
     def _open_settings(self) -> None:
         from avatar_app.gui.settings_dialog import SettingsDialog
@@ -131,6 +138,13 @@ class Started(QObject):
         if stuck:
             log.error("these did not stop: %s", ", ".join(stuck))
         self.devices.stop()
+
+
+def first_output(found: Found) -> str:
+    """A virtual camera if there is one that can be used, which every program lists; else PipeWire; else none."""
+    if found.virtual_cameras and not found.virtual_problem:
+        return "virtual-camera"
+    return "pipewire" if not found.pipewire_problem else "none"
 
 
 def first_controls(

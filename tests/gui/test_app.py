@@ -18,10 +18,11 @@ from avatar_app.control import ControlServer, send_command
 from avatar_app.errors import AvatarError
 from avatar_app.gui import remote as remote_module
 from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running, require_screen
+from avatar_app.gui.device_lists import Found, Outlet
 from avatar_app.gui.live import LateSession
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
-from avatar_app.gui.start import first_controls
+from avatar_app.gui.start import first_controls, first_output
 from avatar_app.hotkeys import DEFAULT_HOTKEYS
 from avatar_app.pipeline.state import Controls
 from avatar_app.settings import Settings
@@ -227,3 +228,10 @@ def test_a_missing_screen_is_said() -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         require_screen({name: ":0"}, "linux")
     require_screen({}, "win32")
+
+
+def test_the_first_start_takes_the_way_out_that_works() -> None:
+    camera = (Outlet("/dev/video9", "Avatar Camera"),)
+    assert first_output(Found(virtual_cameras=camera)) == "virtual-camera"
+    assert first_output(Found(virtual_cameras=camera, virtual_problem="no permission")) == "pipewire"
+    assert first_output(Found(virtual_problem="none", pipewire_problem="not running")) == "none"
