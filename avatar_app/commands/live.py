@@ -23,6 +23,16 @@ from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.pipeline.state import OUTPUTS, Controls, Status
 from avatar_app.video import require_clip_output
 
+DONE = {
+    "recalibrate": "taking the pose of this moment",
+    "pause": "the call sees the still card",
+    "resume": "the call sees the avatar again",
+    "next": "the next avatar",
+    "previous": "the previous avatar",
+    "quit": "ending",
+}
+"""What ``control`` says of a command that was carried out."""
+
 SIZES = {"640x480": (640, 480), "1280x720": (1280, 720)}
 
 
@@ -201,7 +211,7 @@ def _obey(command: str, session: Session, library: Library, stopped: threading.E
         return {"message": f"shows {status.shows} {status.reason}".strip(), **facts}
     elif word == "raise":
         raise AvatarError("The app runs without a window.", "Stop `live` first to use the window.")
-    return {"message": word}
+    return {"message": DONE.get(word, "done")}
 
 
 def _neighbour(library: Library, current: Path | None, step: int) -> Path | None:
