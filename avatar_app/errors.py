@@ -36,6 +36,10 @@ class EngineError(AvatarError):
     """The chosen engine or device cannot run here."""
 
 
+class DeviceError(EngineError):
+    """The graphics card cannot go on: its memory is taken, or it has failed."""
+
+
 class OutputError(AvatarError):
     """The result cannot be written or sent."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from avatar_app.bundle import DESCRIPTION, read_bundle
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import BundleError, EngineError
 from avatar_app.face_geometry import (
@@ -26,6 +27,8 @@ from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
 
 __all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "second_opinion", "square_box"]
+
+REPAIR = "Install the app again."
 
 SIDE = 192
 STRIDE = 8
@@ -51,12 +54,17 @@ class FaceDetector:
         """Open the bundle that came with the app, or the one in ``folder``.
 
         Raises:
-            BundleError: a file is missing.
+            BundleError: a file is missing or damaged.
         """
         folder = folder or model_folders()[0] / "faces"
         for name in ("finder.onnx", "landmarks.onnx"):
             if not (folder / name).is_file():
-                raise BundleError(f"The face networks are incomplete: no {name} in {folder}.", "Install the app again.")
+                raise BundleError(f"The face networks are incomplete: no {name} in {folder}.", REPAIR)
+        if (folder / DESCRIPTION).is_file():
+            try:
+                read_bundle(folder).verify()
+            except BundleError as problem:
+                raise BundleError(problem.message, REPAIR) from None
         return cls(open_session(folder / "finder.onnx", threads), open_session(folder / "landmarks.onnx", threads))
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:

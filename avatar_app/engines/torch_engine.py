@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from avatar_app.bundle import Bundle
 from avatar_app.engines.landmarks import landmark_points
-from avatar_app.errors import BundleError, EngineError
+from avatar_app.errors import BundleError, DeviceError, EngineError
 from avatar_app.networks.graphs import FommRender, Graph, MotionGraphs, build_graphs
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
@@ -29,6 +30,7 @@ class TorchEngine:
     def __init__(self, bundle: Bundle, device: torch.device, half: bool = False) -> None:
         """Args: half: use float16 if the model can and the pictures stay the same."""
         self.size = bundle.size
+        self._model = bundle.name
         self._device = device
         self._graphs = load_graphs(bundle, device)
         if half and self._graphs.can_halve:
@@ -45,25 +47,29 @@ class TorchEngine:
     def detect(self, crop: Crop) -> KeyPoints:
         if self._graphs.detect is None:
             return landmark_points(crop)
-        value, *jacobian = run(self._graphs.detect, {"image": self._upload(crop.image)})
-        return KeyPoints(value[0].cpu().numpy(), jacobian[0][0].cpu().numpy() if jacobian else None)
+        with card_faults(self._device, self._model):
+            value, *jacobian = run(self._graphs.detect, {"image": self._upload(crop.image)})
+            return KeyPoints(value[0].cpu().numpy(), jacobian[0][0].cpu().numpy() if jacobian else None)
 
     @torch.inference_mode()
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
-        features = run(self._graphs.encode, {"image": self._upload(crop.image), "points": self._upload(points.value)})
-        return Avatar(points, dict(zip(self._graphs.encode.outputs, features, strict=True)) | self._tensors("source", points))
+        with card_faults(self._device, self._model):
+            features = run(self._graphs.encode, {"image": self._upload(crop.image), "points": self._upload(points.value)})
+            return Avatar(points, dict(zip(self._graphs.encode.outputs, features, strict=True)) | self._tensors("source", points))
 
     @torch.inference_mode()
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        (picture,) = run(self._graphs.render, avatar.features | self._tensors("driving", pose))
-        image: Image = picture[0].contiguous().cpu().numpy()
-        return image
+        with card_faults(self._device, self._model):
+            (picture,) = run(self._graphs.render, avatar.features | self._tensors("driving", pose))
+            image: Image = picture[0].contiguous().cpu().numpy()
+            return image
 
     def close(self) -> None:
         del self._graphs
         if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):  # a card that has failed cannot even do this
+                torch.cuda.empty_cache()
 
     def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Tensor]:
         arrays = {f"{whose}_value": points.value, f"{whose}_jacobian": points.jacobian}
@@ -83,15 +89,30 @@ def cuda_problem() -> str | None:
 
 
 def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
-    """Raises EngineError: no such device, or its memory is too small."""
+    """Raises EngineError: no such device, its memory is too small, or it fails."""
     found = torch.cuda.device_count()
     if number >= found:
         raise EngineError(f"There is no device cuda:{number}: {found} found.", "Graphics cards are numbered from cuda:0.")
+    device = torch.device("cuda", number)
+    with card_faults(device, bundle.name):
+        return TorchEngine(bundle, device, half=True)
+
+
+@contextmanager
+def card_faults(device: torch.device, model: str) -> Iterator[None]:
+    """Within it, what PyTorch raises because of a graphics card becomes a DeviceError; its own words fill a page."""
     try:
-        return TorchEngine(bundle, torch.device("cuda", number), half=True)
+        yield
     except torch.OutOfMemoryError as error:
-        message = f"The memory of cuda:{number} is too small or taken for the model {bundle.name}."
-        raise EngineError(message, "Close other programs that use it, or use --device cpu.") from error
+        message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
+        raise DeviceError(message, "Close other programs that use it, or use --device cpu.") from error
+    except RuntimeError as error:
+        if device.type != "cuda":
+            raise
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise DeviceError(
+            f"The graphics card cuda:{device.index} has failed: {said}.", "Restart the computer, or choose the processor (--device cpu)."
+        ) from error
 
 
 def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:

@@ -153,6 +153,7 @@ class MainWindow(QMainWindow):
         self.calibration.asked.connect(self.actions_.do)
         self.notices.acted.connect(self.actions_.heed_notice)
         self.preferences.changed.connect(self.apply_preferences)
+        self.preferences.problem.connect(self._tell_of_settings)
         self._pictures = QTimer(self, interval=PICTURE_MS)
         self._pictures.timeout.connect(self.poll_pictures)
         self._pictures.start()
@@ -273,6 +274,12 @@ class MainWindow(QMainWindow):
     def _use(self, entry: Entry) -> None:
         self.live.change(avatar=entry.path, avatar_box=entry.box)
         self.refresh()
+
+    def _tell_of_settings(self, message: str, hint: str) -> None:
+        if message:
+            self.notices.tell(Notice("settings", "warning", message, hint))
+        else:
+            self.notices.untell("settings")
 
     # What actions ask of the window.
 

@@ -24,7 +24,13 @@ def in_user_language(text: str) -> str:
 
 
 def _filled(template: str, values: tuple[str, ...]) -> str:
-    return VALUE.sub(lambda place: values[int(place[1])], template)
+    return VALUE.sub(lambda place: _value(values[int(place[1])]), template)
+
+
+def _value(text: str) -> str:
+    """A value, which may be another sentence without its full stop."""
+    known = in_user_language(f"{text}.")
+    return text if known == f"{text}." else known.rstrip(".")
 
 
 @cache
@@ -61,6 +67,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "There is no device cuda:{0}: {1} found."),
     QT_TRANSLATE_NOOP("Messages", "The memory of cuda:{0} is too small or taken for the model {1}."),
     QT_TRANSLATE_NOOP("Messages", "Close other programs that use it, or use --device cpu."),
+    QT_TRANSLATE_NOOP("Messages", "The graphics card cuda:{0} has failed: {1}."),
+    QT_TRANSLATE_NOOP("Messages", "Restart the computer, or choose the processor (--device cpu)."),
+    QT_TRANSLATE_NOOP("Messages", "The processor is used, which is slower."),
     QT_TRANSLATE_NOOP("Messages", "The weights of the model {0} do not fit its description."),
     QT_TRANSLATE_NOOP("Messages", "Import it again."),
     QT_TRANSLATE_NOOP("Messages", "The face networks are incomplete: no {0} in {1}."),
@@ -109,8 +118,14 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The log has the details."),
     QT_TRANSLATE_NOOP("Messages", "The {0} stopped: {1}."),
     QT_TRANSLATE_NOOP("Messages", "It is tried again; the log has the details."),
+    QT_TRANSLATE_NOOP("Messages", "The {0} stopped: the computer's memory is full."),
+    QT_TRANSLATE_NOOP("Messages", "Close other programs; it is tried again."),
     QT_TRANSLATE_NOOP("Messages", "The calibration cannot be kept on disk: {0}."),
-    QT_TRANSLATE_NOOP("Messages", "It works until the app ends."),
+    QT_TRANSLATE_NOOP("Messages", "It works until the app ends. Free some space and calibrate again."),
+    QT_TRANSLATE_NOOP("Messages", "The model needs {0} seconds for a picture on this computer."),
+    QT_TRANSLATE_NOOP("Messages", "Choose a quicker model such as lite, or close other programs."),
+    QT_TRANSLATE_NOOP("Messages", "The model has given no picture for {0} seconds."),
+    QT_TRANSLATE_NOOP("Messages", "If none comes, start the app again and choose another model."),
     QT_TRANSLATE_NOOP("Messages", "The camera does not see a face."),
     QT_TRANSLATE_NOOP("Messages", "Sit before the camera, with light from the front."),
     QT_TRANSLATE_NOOP("Messages", "There is no picture to keep yet."),
@@ -165,6 +180,7 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Check its cable or its network."),
     QT_TRANSLATE_NOOP("Messages", "The camera has sent one and the same picture for {0} seconds."),
     QT_TRANSLATE_NOOP("Messages", "Open its shutter, or unplug it and plug it in again."),
+    QT_TRANSLATE_NOOP("Messages", "The background cannot be used: {0}."),
     QT_TRANSLATE_NOOP("Messages", "The background {0} is no colour."),
     QT_TRANSLATE_NOOP("Messages", "Write it as #rrggbb, such as #203040."),
     QT_TRANSLATE_NOOP("Messages", 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'),

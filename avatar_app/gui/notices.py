@@ -110,6 +110,11 @@ class NoticeBar(QWidget):
         self._own[notice.about] = notice
         self._rebuild()
 
+    def untell(self, about: str) -> None:
+        """What the window told about this is over."""
+        if self._own.pop(about, None) is not None:
+            self._rebuild()
+
     def draw_again(self) -> None:
         """After the theme or language has changed."""
         for about in list(self.banners):

@@ -26,12 +26,15 @@ class Preferences(QObject):
     """
 
     changed = Signal()
+    problem = Signal(str, str)
+    """They cannot be written: message and hint; both empty once that is over."""
 
     def __init__(self, settings: Settings | None = None, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._settings = settings or Settings()
         self._path = path
         self._dirty = False
+        self._told = ""
         self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._timer.timeout.connect(self.save)
 
@@ -53,12 +56,21 @@ class Preferences(QObject):
         self.changed.emit()
 
     def save(self) -> None:
-        """Write what has changed. A disk that is full must not disturb a call: it is logged."""
+        """Write what has changed. What cannot be written now is tried again with the next change, and at the end."""
         self._timer.stop()
         if not self._dirty or self._path is None:
             return
-        self._dirty = False
         try:
             save_settings(self._settings, self._path)
         except OutputError as error:
             log.warning("%s", error)
+            self._tell(error.message, error.hint)
+            return
+        self._dirty = False
+        self._tell("", "")
+
+    def _tell(self, message: str, hint: str) -> None:
+        """Once, not with every step of a slider."""
+        if message != self._told:
+            self._told = message
+            self.problem.emit(message, hint)

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 
 from avatar_app.engines import Engine
+from avatar_app.errors import DeviceError
 from avatar_app.faces import FaceDetector
+from avatar_app.files import reason
 from avatar_app.pipeline.calibrate import Transfer, motion_transfer
 from avatar_app.pipeline.cast import Cast
 from avatar_app.pipeline.driver import Driver, Look
@@ -29,6 +31,9 @@ FAR_YAW, FAR_PITCH = 55.0, 45.0
 
 FACELESS = 2.0
 """Seconds without a face after which the user is told."""
+
+SLOW, QUICK = 0.5, 0.4
+"""Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
 
 BETTER = 0.01
 """By how much a moment must beat the best one so far while seeking."""
@@ -63,8 +68,10 @@ class AnimateStage(Stage):
         self._best = 0.0
         self._seeking = False
         self._retry = False
+        self._slow: Notice | None = None
         self.seen: Seen | None = None
         self.match: Match | None = None
+        self._unkept: Notice | None = None
         self.found = 0
 
     # What others may read.
@@ -137,8 +144,16 @@ class AnimateStage(Stage):
         shown = self._hold.follow(pose, frame.captured_at) if pose else self._hold.wait(frame.captured_at)
         if engine is not None and shown is not None:
             picture = engine.render(self._cast.avatar, shown)
-            self._pictures.put(Picture(picture, frame.captured_at, self._key()))
             self._meter.animated(time.monotonic() - began)
+            self._pictures.put(Picture(picture, frame.captured_at, self._key()))
+            self._tell_of_speed()
+
+    def _report(self, error: Exception) -> None:
+        if isinstance(error, DeviceError) and self._controls().device == "auto":
+            self._cast.leave_card(error)
+            self.hurry()
+        else:
+            super()._report(error)
 
     def _begin_avatar(self, controls: Controls) -> None:
         """A new avatar or engine is on stage: its own neutral pose, else the last one of this session, which fits nearly as well."""
@@ -196,13 +211,13 @@ class AnimateStage(Stage):
 
     def _take_neutral(self, neutral: KeyPoints) -> None:
         self._neutral = self._session_neutrals[self._cast.model] = neutral
+        self._notices.withdraw(self._unkept)
         try:
             self._neutrals.put(self._key(), neutral)
         except OSError as problem:
-            text = problem.strerror or str(problem)
-            self._notices.put(
-                Notice("settings", "warning", f"The calibration cannot be kept on disk: {text}.", "It works until the app ends.")
-            )
+            message = f"The calibration cannot be kept on disk: {reason(problem)}."
+            self._unkept = Notice("settings", "warning", message, "It works until the app ends. Free some space and calibrate again.")
+            self._notices.put(self._unkept)
 
     def _key(self) -> str:
         portrait = self._cast.portrait
@@ -230,6 +245,17 @@ class AnimateStage(Stage):
             self._notices.put(
                 Notice("face", "warning", "The camera does not see a face.", "Sit before the camera, with light from the front.")
             )
+
+    def _tell_of_speed(self) -> None:
+        seconds = self._meter.making()
+        if seconds > SLOW and self._notices.about("engine") is None:
+            message = f"The model needs {seconds:.1f} seconds for a picture on this computer."
+            self._slow = Notice(
+                "engine", "warning", message, "Choose a quicker model such as lite, or close other programs.", ("choose-model", "doctor")
+            )
+            self._notices.put(self._slow)
+        elif seconds < QUICK:
+            self._notices.withdraw(self._slow)
 
 
 def _alike(first: KeyPoints, second: KeyPoints) -> bool:

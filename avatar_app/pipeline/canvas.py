@@ -130,9 +130,8 @@ def _read_background(background: str, size: tuple[int, int]) -> Image:
     try:
         return _cover(read_portrait(Path(background).expanduser()), size)
     except PortraitError as problem:
-        raise OutputError(
-            f"The background cannot be used: {problem.message}", 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'
-        ) from None
+        message = f"The background cannot be used: {problem.message.rstrip('.')}."
+        raise OutputError(message, 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".') from None
 
 
 def _cover(image: Image, size: tuple[int, int]) -> Image:

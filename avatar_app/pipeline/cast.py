@@ -5,6 +5,8 @@ A replacement is built completely before it takes over; where that fails, the la
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.engines import Engine
-from avatar_app.errors import AvatarError, PortraitError
+from avatar_app.errors import AvatarError, DeviceError, PortraitError
 from avatar_app.faces import FaceDetector, crop_face, square_box
 from avatar_app.pipeline.loading import Loader
 from avatar_app.pipeline.stage import Notices
@@ -20,8 +22,15 @@ from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.portrait import read_portrait
 from avatar_app.types import Avatar, Box, Crop, Face, Image
 
+log = logging.getLogger(__name__)
+
 SMALL_FACE = 100
 """A portrait crop of fewer pixels a side gives a soft picture."""
+
+AGAIN = 10.0
+"""Seconds until a model that does not load is tried again, as long as there is none on stage."""
+
+ENGINE_ACTIONS = ("retry", "choose-model", "doctor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,11 @@ class Cast:
         self._notices = notices
         self._engines: Loader[Engine] = Loader("engine loader", lambda engine: engine.close())
         self._portraits: Loader[Portrait] = Loader("photo loader")
-        self._failed: set[object] = set()
-        self._engine_key: object = None
+        self._failed: dict[object, object] = {}
+        """What did not load -> until when that stands (a model), or the file's stamp for which it does (a photo)."""
+        self._card_fault: Notice | None = None
+        """Why ``auto`` means the processor from now on."""
+        self._engine_key: tuple[str, str] | None = None
         self._portrait_key: object = None
         self.engine: Engine | None = None
         self.model = ""
@@ -99,31 +111,48 @@ class Cast:
         return "photo" if self._portraits.busy else ""
 
     def retry(self) -> None:
-        """What failed may be tried again."""
+        """What failed may be tried again, the graphics card too."""
         self._failed.clear()
+        self._notices.withdraw(self._card_fault)
+        self._card_fault = None
+
+    def leave_card(self, error: DeviceError) -> None:
+        """The graphics card, which nobody asked for by name, has failed: use the processor until the user wants to try again."""
+        self._card_fault = Notice("engine", "warning", error.message, "The processor is used, which is slower.", ENGINE_ACTIONS)
+        self._notices.put(self._card_fault)
 
     def adapt(self, controls: Controls) -> bool:
         """Begin, go on with or finish what the controls ask for; returns whether the avatar to render is a new one."""
-        changed = self._adapt_engine((controls.model, controls.device))
+        if self._card_fault and controls.device != "auto":
+            self._notices.withdraw(self._card_fault)
+            self._card_fault = None
+        device = "cpu" if self._card_fault else controls.device
+        changed = self._adapt_engine((controls.model, device))
         return self._adapt_portrait((controls.avatar, controls.avatar_box)) or changed
 
     def close(self) -> None:
         self._engines.close(1.0)
         self._portraits.close(0.5)
         engine, self.engine = self.engine, None
-        self._engine_key = self._portrait_key = self.avatar = self.crop = self.portrait = None
+        # The photo stays: after a fault it goes on, even if its file was deleted meanwhile.
+        self._engine_key = self.avatar = self.crop = None
         if engine is not None:
             engine.close()
 
     def _adapt_engine(self, wanted: tuple[str, str]) -> bool:
         if done := self._engines.poll(wanted):
             if done.value is None:
-                self._reject("engine", wanted, done.error, ("retry", "choose-model", "doctor"))
+                self._failed[wanted] = time.monotonic() + AGAIN
+                self._reject("engine", done.error, ENGINE_ACTIONS)
             else:
                 return self._take_engine(wanted, done.value)
-        elif wanted != self._engine_key and wanted not in self._failed and not self._engines.busy:
+        elif wanted != self._engine_key and not self._engines.busy and self._may_open(wanted):
             self._engines.begin(wanted, lambda: self._open_engine(*wanted))
         return False
+
+    def _may_open(self, wanted: tuple[str, str]) -> bool:
+        until = self._failed.get(wanted)
+        return not isinstance(until, float) or (self.engine is None and time.monotonic() >= until)
 
     def _take_engine(self, key: tuple[str, str], engine: Engine) -> bool:
         try:
@@ -131,11 +160,18 @@ class Cast:
             avatar = engine.encode(crop) if crop else None
         except Exception as error:
             engine.close()
-            self._reject("engine", key, error, ("retry", "choose-model", "doctor"))
+            if isinstance(error, DeviceError) and key[1] == "auto":
+                self.leave_card(error)
+                return False
+            self._failed[key] = time.monotonic() + AGAIN
+            self._reject("engine", error, ENGINE_ACTIONS)
             return False
         old, self.engine, self._engine_key, self.model = self.engine, engine, key, key[0]
         self.avatar, self.crop = avatar, crop
-        self._notices.clear("engine")
+        if self._card_fault is None:
+            self._notices.clear("engine")
+        else:
+            self._notices.put(self._card_fault)
         if old is not None:
             old.close()
         return avatar is not None
@@ -144,34 +180,42 @@ class Cast:
         path, box = wanted
         if done := self._portraits.poll(wanted):
             if done.value is None:
-                self._reject("avatar", wanted, done.error, ("choose-avatar",))
+                self._failed[wanted] = _stamp(path)
+                self._reject("avatar", done.error, ("choose-avatar",))
             else:
                 return self._take_portrait(wanted, done.value)
-        elif path is not None and wanted != self._portrait_key and wanted not in self._failed and not self._portraits.busy:
+        elif path is not None and wanted != self._portrait_key and not self._portraits.busy and self._may_read(wanted):
             self._portraits.begin(wanted, lambda: load_portrait(path, box, self._own_detector()))
         return False
+
+    def _may_read(self, wanted: tuple[Path | None, Box | None]) -> bool:
+        """A photo that failed is worth another look once its file has changed, or has come back."""
+        return wanted not in self._failed or self._failed[wanted] != _stamp(wanted[0])
 
     def _take_portrait(self, key: tuple[Path | None, Box | None], portrait: Portrait) -> bool:
         if self.engine is not None:
             try:
                 crop = portrait.crop(self.engine.size)
                 self.avatar, self.crop = self.engine.encode(crop), crop
-            except AvatarError as error:
-                self._reject("avatar", key, error, ("choose-avatar",))
+            except Exception as error:
+                if isinstance(error, DeviceError) and self._engine_key is not None and self._engine_key[1] == "auto":
+                    raise  # the stage begins anew, on the processor
+                self._failed[key] = _stamp(key[0])
+                self._reject("avatar", error, ("choose-avatar",))
                 return False
         self.portrait, self._portrait_key = portrait, key
-        self._failed = {other for other in self._failed if other != key}
+        self._failed.pop(key, None)
         if portrait.notes:
             self._notices.put(Notice("avatar", "info", portrait.notes[0], "", ("choose-avatar",)))
         else:
             self._notices.clear("avatar")
         return self.avatar is not None
 
-    def _reject(self, about: str, key: object, error: Exception | None, actions: tuple[str, ...]) -> None:
-        self._failed.add(key)
+    def _reject(self, about: str, error: Exception | None, actions: tuple[str, ...]) -> None:
         if isinstance(error, AvatarError):
             message, hint = error.message, error.hint
         else:
+            log.error("the %s cannot be used", about, exc_info=error)
             what = "model" if about == "engine" else "photo"
             message, hint = f"The {what} cannot be used: {type(error).__name__}: {error}.", "Choose another one."
         kept = {"engine": self.engine, "avatar": self.avatar}[about] is not None
@@ -181,3 +225,12 @@ class Cast:
         # Only the photo loader's thread comes here, and one at a time.
         self._detector = self._detector or self._open_detector()
         return self._detector
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """By which a file is known to have changed; None where there is none."""
+    try:
+        facts = path.stat() if path else None
+    except OSError:
+        return None
+    return (facts.st_mtime_ns, facts.st_size) if facts else None

@@ -37,9 +37,14 @@ class Driver:
         self._smoother = BoxSmoother()
         self._box: Box | None = None
         self._time = 0.0
+        self._shape: tuple[int, ...] = ()
 
     def look(self, frame: Frame, controls: Controls, size: int, pictured: bool) -> Look | None:
         """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one."""
+        if frame.image.shape != self._shape:  # another camera, or another size of the same: positions of before mean nothing in it
+            self._shape = frame.image.shape
+            self._tracker.reset()
+            self.center()
         face = self._tracker.track(frame.image)
         if face is None:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ PATIENCE = 4.0
 """Seconds after which a calibration that has seen some good frames makes do with them."""
 
 LEAST = 3
+
+LARGEST = 10.0
+"""What the numbers of a remembered pose must lie within, in half sides of the crop."""
 
 
 class Calibration:
@@ -76,18 +80,25 @@ class NeutralStore:
         with self._lock:
             self._poses[key] = pose
             if self._path is not None:
+                # Another instance may have added some since this one began.
+                self._poses = _read(self._path) | self._poses
                 _write(self._path, self._poses)
 
 
 def _read(path: Path) -> dict[str, KeyPoints]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return {str(key): _decoded(entry) for key, entry in entries.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    poses = {}
+    for key, entry in entries.items() if isinstance(entries, dict) else ():
+        with suppress(ValueError, TypeError, KeyError, OverflowError):
+            poses[key] = _decoded(entry)
+    return poses
 
 
 def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
+    """Raises ValueError and its like for what cannot be a pose: with numbers that are merely odd, the avatar would be torn apart."""
     value = np.array(entry["value"], np.float32)
     jacobian, depth = (None if entry[name] is None else np.array(entry[name], np.float32) for name in ("jacobian", "depth"))
     count = len(value)
@@ -95,7 +106,7 @@ def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
         value.shape == (count, 2)
         and (jacobian is None or jacobian.shape == (count, 2, 2))
         and (depth is None or depth.shape == (count,))
-        and all(part is None or np.isfinite(part).all() for part in (value, jacobian, depth))
+        and all(part is None or (np.isfinite(part).all() and np.abs(part).max(initial=0) < LARGEST) for part in (value, jacobian, depth))
     )
     if not fits:
         raise ValueError("not a pose")

@@ -25,6 +25,16 @@ from avatar_app.types import Frame, Image, Picture
 STALE = 1.0
 """Seconds after its frame's capture from which a picture is no longer shown."""
 
+SLOWEST = 3.0
+"""The same for a slow engine, whose pictures are old when they come: 2.5 times what one takes, but never more than this. With less, the
+avatar and the card would take turns."""
+
+HUNG = 5.0
+"""Seconds of a lively camera and no new picture after which the user is told."""
+
+ASLEEP = 5.0
+"""Seconds without any picture that a recording leaves out."""
+
 EARLIEST, LATEST = 0.75, 1.5
 """A new picture goes out as soon as it comes, from the first share of an interval after the one before; the old one is sent again
 after the second. So a camera of the same rate sets the beat, however unsteady, and nothing new waits for a tick."""
@@ -76,6 +86,9 @@ class OutputStage(Stage):
         self._canvas: Canvas | None = None
         self._composed: tuple[object, Image] | None = None
         self._background_of = ""
+        self._background_fault: Notice | None = None
+        self._stale_since = 0.0
+        self._hung: Notice | None = None
         self._last = 0.0
         self._last_fresh = False
         self.description = ""
@@ -166,9 +179,24 @@ class OutputStage(Stage):
         if reason := self._why_card():
             return Choice("card", reason)
         picture = self._pictures.peek()
-        if picture is None or time.monotonic() - picture.captured_at > STALE:
+        now = time.monotonic()
+        if picture is None or self._is_stale(now - picture.captured_at):
+            self._tell_of_hanging(now)
             return Choice("card", "stale")
+        self._stale_since = 0.0
+        self._notices.withdraw(self._hung)
         return Choice("avatar")
+
+    def _is_stale(self, age: float) -> bool:
+        return age > STALE and age > min(SLOWEST, 2.5 * self._meter.making())
+
+    def _tell_of_hanging(self, now: float) -> None:
+        if not self._stale_since or self._notices.about("face") or self.choice.reason != "stale":
+            self._stale_since = now
+        elif now - self._stale_since > HUNG and self._notices.about("engine") is None:
+            message = f"The model has given no picture for {HUNG:.0f} seconds."
+            self._hung = Notice("engine", "error", message, "If none comes, start the app again and choose another model.", ("doctor",))
+            self._notices.put(self._hung)
 
     def _self(self, controls: Controls) -> Picture:
         """The user as the camera sees them. Reached only with ``pass_through``, which the user has confirmed."""
@@ -191,10 +219,12 @@ class OutputStage(Stage):
         look = (controls.size, controls.background, controls.mirror_output, controls.label)
         if self._canvas is None or look != self._look:
             self._look, self._composed = look, None
+            self._notices.withdraw(self._background_fault)
             try:
                 self._canvas = Canvas(controls.size, controls.background, controls.mirror_output, controls.label)
             except OutputError as error:
-                self._notices.put(Notice("settings", "warning", error.message, error.hint))
+                self._background_fault = Notice("settings", "warning", error.message, error.hint)
+                self._notices.put(self._background_fault)
                 self._canvas = Canvas(controls.size, "blur", controls.mirror_output, controls.label)
         return self._canvas
 
@@ -210,7 +240,7 @@ class RecorderStage(Stage):
         self._failed: Path | None = None
         self._begun: Path | None = None
         self._size = (0, 0)
-        self._began = 0.0
+        self._began = self._last = 0.0
         self.path: Path | None = None
 
     def open(self) -> None:
@@ -219,11 +249,15 @@ class RecorderStage(Stage):
     def step(self) -> None:
         controls = self._controls()
         wanted = controls.recording if controls.recording != self._failed else None
-        if controls.recording is None:
+        if self.path is not None and (wanted != self._begun or controls.size != self._size):
+            try:
+                self._finish()
+            except OutputError:
+                self._failed, self._begun = controls.recording, None
+                raise
+        if controls.recording is None and (self._failed or self._begun):
             self._failed = self._begun = None
             self._notices.clear("recording")
-        if self.path is not None and (wanted != self._begun or controls.size != self._size):
-            self._finish()
         picture = self._sent.take(0.1)
         if picture is None or wanted is None:
             return
@@ -232,7 +266,11 @@ class RecorderStage(Stage):
             if self._recorder is None:
                 path = _unused(wanted) if wanted == self._begun else wanted
                 self._recorder = Recorder(path, controls.size, controls.fps)
+                self._notices.clear("recording")
                 self.path, self._begun, self._size, self._began = path, wanted, controls.size, now
+            elif now - self._last > ASLEEP:
+                self._began += now - self._last  # the computer slept: hours of one still picture are of no use
+            self._last = now
             if picture.image.shape[1::-1] == self._size:
                 self._recorder.write(picture.image, now - self._began)
         except OutputError:

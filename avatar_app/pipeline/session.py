@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from avatar_app.atomic import write_whole
 from avatar_app.bundle import open_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
@@ -158,7 +159,7 @@ class Session:
         try:
             if not done:
                 raise OSError("the picture cannot be encoded")
-            path.write_bytes(data.tobytes())
+            write_whole(path, data.tobytes())
         except OSError as problem:
             raise OutputError(
                 f"The picture {path} cannot be written: {reason(problem)}.", "Free some space or name another folder."

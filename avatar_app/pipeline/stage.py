@@ -138,6 +138,9 @@ class Stage(ABC):
     def _report(self, error: Exception) -> None:
         if isinstance(error, AvatarError):
             notice = Notice(self._about, "error", error.message, error.hint, self._actions)
+        elif isinstance(error, MemoryError):
+            text = f"The {self.name} stopped: the computer's memory is full."
+            notice = Notice(self._about, "error", text, "Close other programs; it is tried again.", self._actions)
         else:
             text = f"{type(error).__name__}: {error}".rstrip(": .")
             if text != self._logged:  # a fault that comes again every second would bury all others

@@ -44,6 +44,12 @@ class Meter:
             else:
                 self._add("fresh", latency)
 
+    def making(self) -> float:
+        """Median seconds that a picture of the last few seconds took; 0 where none was made."""
+        with self._lock:
+            recent = [value for moment, value in self._events["animated"] if moment >= time.monotonic() - WINDOW]
+        return float(np.median(recent)) if recent else 0.0
+
     def statistics(self) -> Statistics:
         with self._lock:
             now = time.monotonic()

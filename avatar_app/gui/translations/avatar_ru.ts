@@ -1065,6 +1065,18 @@
             <translation>Памяти cuda:{0} не хватает для модели {1}.</translation>
         </message>
         <message>
+            <source>The graphics card cuda:{0} has failed: {1}.</source>
+            <translation>Сбой видеокарты cuda:{0}: {1}.</translation>
+        </message>
+        <message>
+            <source>Restart the computer, or choose the processor (--device cpu).</source>
+            <translation>Перезагрузите компьютер или выберите процессор (--device cpu).</translation>
+        </message>
+        <message>
+            <source>The processor is used, which is slower.</source>
+            <translation>Теперь считает процессор, это медленнее.</translation>
+        </message>
+        <message>
             <source>Close other programs that use it, or use --device cpu.</source>
             <translation>Закройте другие программы, которые её занимают, или выберите процессор.</translation>
         </message>
@@ -1229,12 +1241,36 @@
             <translation>Будет сделана новая попытка; подробности в журнале.</translation>
         </message>
         <message>
+            <source>The {0} stopped: the computer&apos;s memory is full.</source>
+            <translation>Остановился этап {0}: память компьютера заполнена.</translation>
+        </message>
+        <message>
+            <source>Close other programs; it is tried again.</source>
+            <translation>Закройте другие программы; попытка повторится сама.</translation>
+        </message>
+        <message>
             <source>The calibration cannot be kept on disk: {0}.</source>
             <translation>Не удаётся сохранить калибровку на диск: {0}.</translation>
         </message>
         <message>
-            <source>It works until the app ends.</source>
-            <translation>Она действует до закрытия программы.</translation>
+            <source>It works until the app ends. Free some space and calibrate again.</source>
+            <translation>Она действует до закрытия программы. Освободите место и откалибруйте снова.</translation>
+        </message>
+        <message>
+            <source>The model needs {0} seconds for a picture on this computer.</source>
+            <translation>На этом компьютере модель тратит на кадр {0} с.</translation>
+        </message>
+        <message>
+            <source>Choose a quicker model such as lite, or close other programs.</source>
+            <translation>Выберите модель побыстрее, например lite, или закройте другие программы.</translation>
+        </message>
+        <message>
+            <source>The model has given no picture for {0} seconds.</source>
+            <translation>Модель не даёт новых кадров уже {0} с.</translation>
+        </message>
+        <message>
+            <source>If none comes, start the app again and choose another model.</source>
+            <translation>Если кадров так и не будет, перезапустите программу и выберите другую модель.</translation>
         </message>
         <message>
             <source>The camera does not see a face.</source>
@@ -1487,6 +1523,10 @@
         <message>
             <source>The background {0} is no colour.</source>
             <translation>Фон {0} — не цвет.</translation>
+        </message>
+        <message>
+            <source>The background cannot be used: {0}.</source>
+            <translation>Этот фон использовать нельзя: {0}.</translation>
         </message>
         <message>
             <source>Write it as #rrggbb, such as #203040.</source>
