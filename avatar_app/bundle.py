@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import BundleError
-from avatar_app.files import reason
+from avatar_app.files import parse_json, read_small, reason, require_ordinary
 from avatar_app.paths import model_folders, user_models
 
 FORMAT = 1
@@ -110,7 +110,7 @@ def read_bundle(folder: Path) -> Bundle:
     """Read a bundle's description; its files are not checked. Raises BundleError where it makes no sense."""
     path = folder / DESCRIPTION
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_small(path))
     except OSError as error:
         raise BundleError(f"The description {path} cannot be read: {reason(error)}.", REPAIR) from None
     except ValueError:
@@ -128,7 +128,7 @@ def read_bundle(folder: Path) -> Bundle:
 def _parsed(folder: Path, content: Mapping[str, Any]) -> Bundle:
     hashes = {str(name): str(entry["sha256"]) for name, entry in content["files"].items()}
     for name in hashes:
-        if not name or Path(name).name != name or "\\" in name:
+        if name in ("", "..") or Path(name).name != name or "\\" in name or not name.isprintable():
             raise ValueError(f"the file name {name!r} leaves the folder")
     kind, size, config = content["kind"], content["size"], content["config"]
     if kind not in KINDS:
@@ -199,7 +199,8 @@ def _describe(folder: Path, name: str, **facts: Any) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, in hexadecimal."""
+    """Hash of a file, in hexadecimal. Raises OSError."""
+    require_ordinary(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from avatar_app.control_address import AlreadyRunning, NotRunning, connect, default_path, is_same_user, listen, lock, make_private
 from avatar_app.errors import AvatarError
-from avatar_app.files import reason
+from avatar_app.files import parse_json, reason
 
 __all__ = ["COMMANDS", "AlreadyRunning", "ControlServer", "NotRunning", "Reply", "default_path", "send_command"]
 
@@ -258,7 +258,7 @@ def _exchange(line: str, until: float, path: Path) -> bytes:
 
 def _understood(answer: bytes) -> dict[str, Any]:
     try:
-        reply = json.loads(answer)
+        reply = parse_json(answer)
     except ValueError:
         reply = None
     if not isinstance(reply, dict) or not isinstance(reply.get("ok"), bool) or not isinstance(reply.get("message"), str):

@@ -1,4 +1,4 @@
-"""Files that the user names: said clearly when they cannot be read or written."""
+"""Files that the user names: said clearly when they cannot be read or written; and small files from anybody, read within bounds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from typing import Any
 
 from avatar_app.errors import AvatarError, OutputError
 
+LARGEST = 16 << 20
+"""Bytes in a settings file, a description and the like; real ones have thousands."""
+
+DEEPEST = 50
+"""Levels of lists and objects in JSON; real files have three or four."""
+
 
 def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
     """Raise ``error`` unless ``path`` is a readable, non-empty file; ``what`` is the word for it, such as "photo"."""
     try:
+        require_ordinary(path)
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
@@ -23,6 +30,39 @@ def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
         raise error(f"The {what} {path} cannot be read: {reason(problem)}.", "Check its path and permissions.") from None
     if empty:
         raise error(f"The {what} {path} is empty (0 bytes).", "Copy or download it again.")
+
+
+def require_ordinary(path: Path) -> None:
+    """Raise OSError for a pipe or a device, which could be waited for or read without end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError("it is no ordinary file")
+
+
+def read_small(path: Path) -> bytes:
+    """The content of a file of at most ``LARGEST`` bytes. Raises OSError, also where it is larger or no ordinary file."""
+    require_ordinary(path)
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise OSError(f"it has more than {LARGEST >> 20} MB")
+        return file.read(LARGEST)
+
+
+def parse_json(data: bytes) -> Any:
+    """A JSON value that can be written again. Raises ValueError where it is none, is no UTF-8, or is nested beyond ``DEEPEST``."""
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _require_shallow(value, DEEPEST)
+    return value
+
+
+def _require_shallow(value: Any, levels: int) -> None:
+    if levels == 0:
+        raise ValueError("it is nested too deeply")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(inner, dict | list):
+            _require_shallow(inner, levels - 1)
 
 
 def require_writable(path: Path) -> None:

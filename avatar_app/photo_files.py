@@ -15,7 +15,7 @@ from typing import Any
 
 from avatar_app.atomic import write_whole
 from avatar_app.errors import PortraitError
-from avatar_app.files import reason
+from avatar_app.files import parse_json, read_small, reason
 from avatar_app.types import Box
 
 log = logging.getLogger(__name__)
@@ -59,10 +59,10 @@ def sidecar(path: Path) -> Path:
 def read_json(path: Path) -> Mapping[str, Any]:
     """The JSON mapping in a file; empty where there is none, with a line in the log where it is damaged."""
     try:
-        return as_mapping(json.loads(path.read_text(encoding="utf-8")), path)
+        return as_mapping(parse_json(read_small(path)), path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         log.warning("%s is ignored: %s", path, problem)
         return {}
 

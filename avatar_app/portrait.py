@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,12 @@ LONGEST = 2048
 SHORTEST = 64
 """Smaller photos are refused, in pixels: no face can be recognised in them."""
 
+LARGEST = 100_000_000
+"""Photos with more pixels are refused: a few bytes can declare gigabytes of them."""
+
+KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+"""What is read. Pillow would know more, and hands some of it, such as PostScript, to other programs."""
+
 GROUND = (128, 128, 128)
 """What shows through transparent pixels."""
 
@@ -32,11 +39,13 @@ def read_portrait(path: str | Path) -> Image:
     path = Path(path)
     require_readable(path, "photo", PortraitError)
     try:
-        with warnings.catch_warnings(), PIL.Image.open(path) as opened:
+        with warnings.catch_warnings(), PIL.Image.open(path, formats=KINDS) as opened:
             warnings.simplefilter("ignore")  # oddities in metadata, and "large picture": a camera's 100 megapixels are welcome
+            size = opened.size
+            if size[0] * size[1] > LARGEST:
+                raise PIL.Image.DecompressionBombError
             opened.draft("RGB", (LONGEST, LONGEST))  # lets a JPEG be decoded smaller, which takes less time and memory
-            picture: PIL.Image.Image = PIL.ImageOps.exif_transpose(opened)
-            picture = _opaque(picture)
+            picture = _opaque(_reduced(PIL.ImageOps.exif_transpose(opened, in_place=True) or opened))
     except PIL.UnidentifiedImageError:
         raise PortraitError(f"{path} is not a picture that can be read.", "Use a JPEG, PNG or WebP file.") from None
     except PIL.Image.DecompressionBombError:
@@ -46,11 +55,30 @@ def read_portrait(path: str | Path) -> Image:
     except Exception as problem:  # a damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
         text = str(problem).rstrip(".")
         raise PortraitError(f"The photo {path} is damaged or cut short: {text}.", "Copy or download it again.") from None
-    if min(picture.size) < SHORTEST:
-        size = f"{picture.width} x {picture.height}"
-        raise PortraitError(f"The photo {path} has only {size} pixels.", "Use one in which the face alone is 150 pixels high or more.")
-    picture.thumbnail((LONGEST, LONGEST), PIL.Image.Resampling.LANCZOS)
+    if min(size) < SHORTEST:
+        raise PortraitError(
+            f"The photo {path} has only {size[0]} x {size[1]} pixels.", "Use one in which the face alone is 150 pixels high or more."
+        )
     return np.ascontiguousarray(picture)
+
+
+def is_modest(path: Path) -> bool:
+    """Whether a picture's header can be read and declares at most ``LARGEST`` pixels."""
+    with warnings.catch_warnings(), suppress(Exception):
+        warnings.simplefilter("ignore")
+        with PIL.Image.open(path, formats=KINDS) as opened:
+            return opened.width * opened.height <= LARGEST
+    return False
+
+
+def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """At most ``LONGEST`` pixels a side, in a mode that can be averaged."""
+    if max(picture.size) <= LONGEST:
+        return picture
+    if picture.mode in ("1", "P", "PA"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    picture.thumbnail((LONGEST, LONGEST), PIL.Image.Resampling.LANCZOS)
+    return picture
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:

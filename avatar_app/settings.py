@@ -15,7 +15,7 @@ from typing import Any
 
 from avatar_app.atomic import write_whole
 from avatar_app.errors import OutputError
-from avatar_app.files import reason
+from avatar_app.files import parse_json, read_small, reason
 from avatar_app.library import Entry
 from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.pipeline.state import OUTPUTS, SIZES, Controls
@@ -91,7 +91,7 @@ def _one_of(*choices: str) -> Check:
 
 
 def _size(value: Any) -> tuple[int, int]:
-    if not isinstance(value, list | tuple) or tuple(value) not in SIZES:
+    if not isinstance(value, list | tuple) or tuple(value) not in SIZES or not all(isinstance(side, int) for side in value):
         raise ValueError("one of " + ", ".join(f"[{width}, {height}]" for width, height in SIZES))
     return (value[0], value[1])
 
@@ -205,12 +205,12 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
     A file that makes no sense at all is kept beside it as ``settings.json.bad``.
     """
     try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        content = parse_json(read_small(path))
     except FileNotFoundError:
         return Settings(), []
     except OSError as problem:
         return Settings(), [f"The settings {path} cannot be read: {reason(problem)}; the defaults are used."]
-    except (ValueError, RecursionError):
+    except ValueError:
         content = None
     if not isinstance(content, dict):
         return Settings(), [_set_aside(path)]
@@ -218,7 +218,7 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
     newer = isinstance(version, int | float) and version > VERSION
     known = [entry.name for entry in fields(Settings) if entry.name != "unknown"]
     values: dict[str, Any] = {"unknown": {name: value for name, value in content.items() if name not in known}}
-    warnings = [] if newer else [f"The setting {name} in {path} is not known; it is ignored." for name in values["unknown"]]
+    warnings = [] if newer else [f"The setting {_shown(name)} in {path} is not known; it is ignored." for name in values["unknown"]]
     defaults = Settings()
     for name in content.keys() & known:
         try:
@@ -251,5 +251,10 @@ def _set_aside(path: Path) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return _shown(json.dumps(value, ensure_ascii=False))
+
+
+def _shown(text: str) -> str:
+    """A text from a file, on one line and not overlong, without what cannot be shown."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return plain if len(plain) <= 40 else plain[:37] + "..."

@@ -39,6 +39,12 @@ QUALITY = {"crf": "17", "preset": "faster"}
 LIVE_QUALITY = {"crf": "20", "preset": "ultrafast", "tune": "zerolatency"}
 """Nothing waits in the encoder, so that an end without warning loses only the last second."""
 
+LARGEST = 8192 * 8192
+"""Pixels in a frame; a few bytes can declare gigabytes of them."""
+
+LONGEST_GAP = 24 * 3600
+"""Seconds between two frames; a clock that jumps further is broken."""
+
 TICKS = 90_000
 """Time stamps a second."""
 
@@ -74,6 +80,8 @@ class Clip:
                 for frame in container.decode(stream):
                     time = frame.pts * frame.time_base if frame.pts is not None and frame.time_base else last + 1 / self.fps
                     start = time if start is None else start
+                    if time - start > last + LONGEST_GAP:
+                        start = time - last - 1 / self.fps
                     # Broken clocks go backwards or stand still; a writer cannot.
                     last = max(time - start, last + Fraction(1, 100_000)) if count else Fraction(0)
                     count += 1
@@ -103,7 +111,7 @@ def read_clip(path: str | Path) -> Clip:
 
 def _open(path: Path) -> av.container.InputContainer:
     """Reads this file and nothing else, whatever its name or its contents refer to."""
-    return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file", "max_pixels": str(LARGEST)}, metadata_errors="replace")
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -137,7 +145,10 @@ def _shown_size(stream: av.VideoStream, first: av.VideoFrame | None) -> tuple[in
     if first is None:
         raise ClipError(f"The clip {stream.container.name} has no frame that can be decoded.", "Copy or convert it again.")
     aspect = stream.sample_aspect_ratio or Fraction(1)
-    width, height = round(first.width * aspect), first.height
+    width, height = max(1, round(first.width * aspect)), first.height
+    if width * height > LARGEST:
+        message = f"The clip {stream.container.name} has pictures of {width} x {height} pixels, which is too large."
+        raise ClipError(message, "Convert it to 1920 x 1080 or less.")
     return (height, width) if first.rotation % 180 else (width, height)
 
 

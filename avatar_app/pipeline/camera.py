@@ -100,7 +100,10 @@ def _named_device(text: str) -> CameraInfo | None:
     """The camera of a path such as /dev/video0 or /dev/v4l/by-id/..., even one that the list leaves out. Linux."""
     if platform.system() != "Linux" or not text.startswith("/dev/"):
         return None
-    path = Path(text).resolve()
+    try:
+        path = Path(text).resolve()
+    except (OSError, ValueError):  # with characters that no path can have
+        return None
     number = re.fullmatch(r"/dev/video(\d+)", str(path))
     if number is None or not path.exists():
         return None

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from avatar_app.errors import CameraError, ClipError
-from avatar_app.files import reason
+from avatar_app.files import reason, require_ordinary
+from avatar_app.portrait import is_modest
 from avatar_app.types import Image
 from avatar_app.video import read_clip
 
@@ -142,7 +143,9 @@ class FolderSource:
 def read_picture(path: Path) -> Image:
     """Raises CameraError if the picture is gone or damaged."""
     try:
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)  # OpenCV cannot open all names on Windows itself
+        require_ordinary(path)
+        # OpenCV cannot open all names on Windows itself.
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB) if is_modest(path) else None
     except OSError as problem:
         raise CameraError(f"The picture {path} cannot be read: {reason(problem)}.", "Check that it is still there.") from None
     except cv2.error:
