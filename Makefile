@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app demo test lint clean
+.PHONY: app demo test test-v4l2 lint clean
 
 app: .venv/runtime-ready
 	$(BIN)/python run.py
@@ -12,6 +12,11 @@ demo: .venv/runtime-ready
 
 test: lint
 	$(BIN)/python -m pytest
+
+# With real camera drivers, in a machine emulated by QEMU: needs Debian, and root for what is not installed; else it is skipped.
+test-v4l2: .venv/dev-ready
+	tests/e2e/vm/machine env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p no:cacheprovider --durations=5 \
+		tests/e2e/vm tests/pipeline/test_loopback.py
 
 lint: .venv/dev-ready
 	$(BIN)/ruff check .

@@ -1,0 +1,22 @@
+"""The app's command line with stand-ins for its networks and all else real: python -m tests.e2e.vm.app live ..."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from unittest.mock import patch
+
+from avatar_app import cli
+from avatar_app.commands import live
+from avatar_app.pipeline.session import Session
+from tests.e2e.vm.stand_ins import NumberingEngine, SteadyDetector
+
+
+def main() -> int:
+    made = partial(Session, open_engine=lambda model, device: NumberingEngine(), open_detector=SteadyDetector)
+    with patch.object(live, "Session", made):
+        return cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

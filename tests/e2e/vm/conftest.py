@@ -1,0 +1,49 @@
+"""These tests run inside the machine alone: ``make test-v4l2``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import pytest
+
+from avatar_app.paths import assets_folder
+from avatar_app.types import Image
+from avatar_app.video import read_clip
+from tests.e2e.vm.devices import FACE_CAM, RED, Feeder, Vivid
+from tests.pipeline.live import PATTERN
+
+
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """User folders that are not the user's own."""
+    for name in ("RUNTIME_DIR", "DATA_HOME", "CONFIG_HOME", "CACHE_HOME"):
+        monkeypatch.setenv(f"XDG_{name}", str(tmp_path))
+    tmp_path.chmod(0o700)
+
+
+@pytest.fixture(scope="session")
+def face_frames() -> list[Image]:
+    """Of the clip that comes with the app, marked with a colour that no avatar has."""
+    frames = [
+        cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
+        for frame in islice(read_clip(assets_folder() / "driving.mp4").frames(), 12)
+    ]
+    for frame in frames:
+        frame[:40, :120] = frame[-40:, -120:] = PATTERN
+    return [frame.astype("uint8") for frame in frames]
+
+
+@pytest.fixture
+def face_cam(face_frames: list[Image]) -> Iterator[Feeder]:
+    with Feeder(FACE_CAM, face_frames) as feeder:
+        yield feeder
+
+
+@pytest.fixture(scope="session")
+def vivid() -> Vivid:
+    camera = Vivid()
+    camera.set("test_pattern", RED)
+    return camera
