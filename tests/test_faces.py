@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import cv2
@@ -134,6 +135,19 @@ def test_box_jumps_to_another_person() -> None:
 def test_missing_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"finder\.onnx"):
         FaceDetector.open(tmp_path)
+
+
+@needs_bundle
+@pytest.mark.parametrize("name", ["finder.onnx", "landmarks.onnx"])
+def test_damaged_networks_are_named(tmp_path: Path, name: str) -> None:
+    for file in BUNDLE.iterdir():
+        shutil.copy(file, tmp_path)
+    data = bytearray((tmp_path / name).read_bytes())
+    data[len(data) // 2] ^= 0x40  # ONNX Runtime would open it and find faces where there are none
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(BundleError, match=f"{name} is damaged") as caught:
+        FaceDetector.open(tmp_path)
+    assert caught.value.hint == "Install the app again."
 
 
 def no_faces() -> dict[str, Image]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -168,3 +170,34 @@ def test_same_defaults_as_the_controls() -> None:
 def test_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path)
     assert paths.user_settings() == tmp_path / "settings.json"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from avatar_app.settings import Settings, save_settings
+number = 0
+while True:
+    number += 1
+    save_settings(Settings(source="x" * 100_000, fps=number % 100 + 1), Path(sys.argv[1]))
+    if number == 5:
+        print("writing", flush=True)
+"""
+
+
+def test_a_killed_program_leaves_whole_settings(path: Path) -> None:
+    """Also two at once: whoever writes last is kept, whole."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) for _ in range(2)
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout is not None and writer.stdout.readline() == b"writing\n"
+        for _ in range(20):
+            assert load_settings(path)[1] == []
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    settings, warnings = load_settings(path)
+    assert (len(settings.source), warnings) == (100_000, [])

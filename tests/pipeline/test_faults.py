@@ -23,6 +23,7 @@ from avatar_app.errors import BundleError, DeviceError, OutputError
 from avatar_app.pipeline import cast, output_stage
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera import open_source
+from avatar_app.pipeline.camera_stage import reduced
 from avatar_app.pipeline.neutral import FRAMES, NeutralStore
 from avatar_app.pipeline.output_stage import OutputStage, RecorderStage
 from avatar_app.pipeline.recorder import Recorder
@@ -209,11 +210,20 @@ def test_other_sizes_of_frame_while_running(bench: Bench, controls: Controls) ->
     with running(bench, controls, open_source=lambda text: Resizing(bench)) as session:
         calibrated(session)
         for scale in (4, 1, 24, 2):
-            size = (120 * scale, 160 * scale, 3)
+            size = (120 * scale, 160 * scale, 3) if scale < 24 else (1440, 1920, 3)  # larger ones than needed are reduced
             wait_for(functools.partial(sees_face, session, size))
             goes_on(bench, 5)
             assert session.status().shows == "avatar"
         assert not session.status().notices
+
+
+@pytest.mark.parametrize(
+    ("size", "becomes"), [((720, 1280), (720, 1280)), ((2160, 3840), (1080, 1920)), ((4320, 7680), (1440, 2560)), ((1, 9000), (1, 9000))]
+)
+def test_frames_of_4k_cost_no_more_than_they_must(size: tuple[int, int], becomes: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 60, np.uint8)
+    assert reduced(image).shape == (*becomes, 3)
+    assert (reduced(image) == 60).all()
 
 
 # The thread that animates, step by step and with any clock.

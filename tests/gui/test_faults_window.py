@@ -1,0 +1,103 @@
+"""What the window says when its settings cannot be kept, and that it says the pipeline's faults in the user's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.translations import install
+from avatar_app.pipeline.cast import ENGINE_ACTIONS
+from avatar_app.pipeline.state import Notice
+from avatar_app.settings import Settings, load_settings
+from tests.gui.stand_in import LIVE, StandIn
+from tests.gui.windows import open_window
+from tests.test_video import disk_with
+
+
+@pytest.fixture
+def russian(qapp: QApplication) -> Iterator[None]:
+    install(qapp, "ru")
+    yield
+    install(qapp, "en")
+
+
+def test_settings_that_cannot_be_written_are_told_and_written_later(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path)
+    path, banners = tmp_path / "settings.json", opened.window.notices.banners
+    path.mkdir()  # a folder where the file should be
+    opened.preferences.change(theme="dark")
+    opened.preferences.save()
+    banner = banners["own settings"]
+    assert str(path) in banner.notice.message and banner.notice.hint
+    opened.preferences.change(fps=25)
+    opened.preferences.save()
+    assert banners["own settings"] is banner, "told once"
+    path.rmdir()
+    opened.preferences.save()  # as the window does when it closes, though nothing has changed since
+    assert "own settings" not in banners
+    assert (load_settings(path)[0].theme, load_settings(path)[0].fps) == ("dark", 25)
+
+
+def test_a_full_disk_keeps_the_settings_of_before(qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    preferences = Preferences(Settings(), path)
+    preferences.change(fps=20)
+    preferences.save()
+    with disk_with(10), qtbot.waitSignal(preferences.problem):
+        preferences.change(fps=10)
+        preferences.save()
+    assert load_settings(path) == (Settings(fps=20), [])
+    assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+
+
+def test_a_closing_window_saves_what_it_could_not(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path)
+    with disk_with(10):
+        opened.preferences.change(fps=10)
+        opened.preferences.save()
+    opened.window.close()
+    assert load_settings(tmp_path / "settings.json")[0].fps == 10
+
+
+def test_the_processor_takes_over_and_the_user_may_try_the_card_again(qtbot: QtBot, tmp_path: Path) -> None:
+    live = StandIn()
+    opened = open_window(qtbot, tmp_path, live=live)
+    notice = Notice(
+        "engine", "warning", "The graphics card cuda:0 has failed: lost.", "The processor is used, which is slower.", ENGINE_ACTIONS
+    )
+    live.report(notices=(notice,))
+    opened.window.refresh()
+    banner = opened.window.notices.banners["engine"]
+    assert list(banner.buttons) == ["retry", "choose-model", "doctor"]
+    banner.buttons["retry"].click()
+    assert live.retried == ["engine"]
+    live.status_now = LIVE
+    opened.window.refresh()
+    assert "engine" not in opened.window.notices.banners
+
+
+@pytest.mark.usefixtures("russian")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The graphics card cuda:0 has failed: CUDA error: unspecified launch failure.",
+        "The memory of cuda:0 is too small or taken for the model lite.",
+        "The processor is used, which is slower.",
+        "The model needs 0.8 seconds for a picture on this computer.",
+        "The model has given no picture for 5 seconds.",
+        "The animation stopped: the computer's memory is full.",
+        "The background cannot be used: There is no photo /a/b.png.",
+        "The file /a/finder.onnx is damaged: its SHA-256 is 0123..., not 4567....",
+    ],
+)
+def test_faults_are_said_in_russian(text: str) -> None:
+    shown = in_user_language(text)
+    assert re.search("[а-я]{3}", shown)  # noqa: RUF001
+    assert not re.search("There is|has failed|cannot", shown)
