@@ -14,10 +14,11 @@ from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.translations import install
 from avatar_app.pipeline.cast import ENGINE_ACTIONS
-from avatar_app.pipeline.state import Notice
-from avatar_app.settings import Settings, load_settings
+from avatar_app.pipeline.state import Controls, Notice
+from avatar_app.settings import Settings, load_settings, save_settings
 from tests.gui.stand_in import LIVE, StandIn
-from tests.gui.windows import open_window
+from tests.gui.windows import open_window, show_window
+from tests.pipeline.live import Bench, wait_for, write_photo
 from tests.test_video import disk_with
 
 
@@ -55,6 +56,24 @@ def test_a_full_disk_keeps_the_settings_of_before(qtbot: QtBot, tmp_path: Path) 
         preferences.save()
     assert load_settings(path) == (Settings(fps=20), [])
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+
+
+def test_a_slow_disk_holds_up_the_window_alone(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+
+    def save_slowly(settings: Settings, path: Path) -> None:
+        sent, frames = bench.sent, bench.frames
+        wait_for(lambda: bench.sent > sent + 20 and bench.frames > frames + 20, "the call, while the window waits for its disk")
+        save_settings(settings, path)
+
+    monkeypatch.setattr("avatar_app.gui.preferences.save_settings", save_slowly)
+    with bench.session(Controls(avatar=write_photo(tmp_path), fps=60, size=(640, 480), model="drawing")) as session:
+        window, preferences, _ = show_window(qtbot, tmp_path, session)
+        preferences.change(fps=50)
+        preferences.save()
+        window.close()
+    assert load_settings(tmp_path / "settings.json")[0].fps == 50
+    assert bench.leaks == 0
 
 
 def test_a_closing_window_saves_what_it_could_not(qtbot: QtBot, tmp_path: Path) -> None:
