@@ -123,7 +123,7 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The calibration cannot be kept on disk: {0}."),
     QT_TRANSLATE_NOOP("Messages", "It works until the app ends. Free some space and calibrate again."),
     QT_TRANSLATE_NOOP("Messages", "The model needs {0} seconds for a picture on this computer."),
-    QT_TRANSLATE_NOOP("Messages", "Choose a quicker model such as lite, or close other programs."),
+    QT_TRANSLATE_NOOP("Messages", "Close other programs, or choose a quicker model, or a graphics card if there is one."),
     QT_TRANSLATE_NOOP("Messages", "The model has given no picture for {0} seconds."),
     QT_TRANSLATE_NOOP("Messages", "If none comes, start the app again and choose another model."),
     QT_TRANSLATE_NOOP("Messages", "The camera does not see a face."),

@@ -251,7 +251,11 @@ class AnimateStage(Stage):
         if seconds > SLOW and self._notices.about("engine") is None:
             message = f"The model needs {seconds:.1f} seconds for a picture on this computer."
             self._slow = Notice(
-                "engine", "warning", message, "Choose a quicker model such as lite, or close other programs.", ("choose-model", "doctor")
+                "engine",
+                "warning",
+                message,
+                "Close other programs, or choose a quicker model, or a graphics card if there is one.",
+                ("choose-model", "doctor"),
             )
             self._notices.put(self._slow)
         elif seconds < QUICK:

@@ -1261,8 +1261,8 @@
             <translation>На этом компьютере модель тратит на кадр {0} с.</translation>
         </message>
         <message>
-            <source>Choose a quicker model such as lite, or close other programs.</source>
-            <translation>Выберите модель побыстрее, например lite, или закройте другие программы.</translation>
+            <source>Close other programs, or choose a quicker model, or a graphics card if there is one.</source>
+            <translation>Закройте другие программы или выберите модель побыстрее или видеокарту, если она есть.</translation>
         </message>
         <message>
             <source>The model has given no picture for {0} seconds.</source>
