@@ -82,7 +82,7 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Check its path and permissions."),
     QT_TRANSLATE_NOOP("Messages", "The photo {0} is empty (0 bytes)."),
     QT_TRANSLATE_NOOP("Messages", "The picture is empty (0 bytes)."),
-    QT_TRANSLATE_NOOP("Messages", "The photo {0} has only {1} pixels."),
+    QT_TRANSLATE_NOOP("Messages", "The photo {0} has only {1} x {2} pixels."),
     QT_TRANSLATE_NOOP("Messages", "The picture has only {0} x {1} pixels."),
     QT_TRANSLATE_NOOP("Messages", "The picture has only {0} pixels."),
     QT_TRANSLATE_NOOP("Messages", "Use one in which the face alone is 150 pixels high or more."),

@@ -1105,8 +1105,8 @@
             <translation>Проверьте путь и права доступа.</translation>
         </message>
         <message>
-            <source>The photo {0} has only {1} pixels.</source>
-            <translation>В фото {0} всего {1} пикселей.</translation>
+            <source>The photo {0} has only {1} x {2} pixels.</source>
+            <translation>В фото {0} всего {1} x {2} пикселей.</translation>
         </message>
         <message>
             <source>The picture has only {0} x {1} pixels.</source>
