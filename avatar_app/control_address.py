@@ -132,7 +132,9 @@ def connect(path: Path, until: float) -> tuple[socket.socket, str]:
         try:
             address = json.loads(path.read_text(encoding="utf-8"))
             port, token = int(address["port"]), str(address["token"])
-        except (ValueError, KeyError, TypeError):
+            if not 0 < port < 1 << 16:
+                raise ValueError("no port")
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise ConnectionRefusedError(f"{path} is damaged") from None
         return socket.create_connection(("127.0.0.1", port), timeout), token
     if not is_own_folder(path.parent):

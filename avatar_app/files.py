@@ -12,8 +12,8 @@ from avatar_app.errors import AvatarError, OutputError
 LARGEST = 16 << 20
 """Bytes in a settings file, a description and the like; real ones have thousands."""
 
-DEEPEST = 50
-"""Levels of lists and objects in JSON; real files have three or four."""
+DEEPEST, MOST = 50, 500_000
+"""Levels of lists and objects in JSON or YAML, and how many of them; real files have three or four levels."""
 
 
 def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
@@ -53,16 +53,20 @@ def parse_json(data: bytes) -> Any:
         value = json.loads(data.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    _require_shallow(value, DEEPEST)
+    require_modest(value)
     return value
 
 
-def _require_shallow(value: Any, levels: int) -> None:
-    if levels == 0:
-        raise ValueError("it is nested too deeply")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        if isinstance(inner, dict | list):
-            _require_shallow(inner, levels - 1)
+def require_modest(value: Any) -> None:
+    """Raise ValueError for what is nested beyond ``DEEPEST`` or has over ``MOST`` parts: a few lines of YAML can stand for billions."""
+    waiting, count = [(value, 0)], 0
+    while waiting:
+        part, level = waiting.pop()
+        count += 1
+        if level > DEEPEST or count > MOST:
+            raise ValueError("it is nested too deeply")
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        waiting += [(one, level + 1) for one in inner if isinstance(one, dict | list)]
 
 
 def require_writable(path: Path) -> None:

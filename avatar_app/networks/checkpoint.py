@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ import yaml
 from torch import Tensor, nn
 
 from avatar_app.errors import BundleError, ConfigError
-from avatar_app.files import reason
+from avatar_app.files import read_small, reason, require_modest, require_ordinary
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.discriminator import Discriminator
 from avatar_app.networks.fomm import Fomm
 
 WEIGHTS = Mapping[str, Tensor]
+LONGEST_YAML = 1 << 15
+"""Bytes; real configurations have two thousand, and reading takes time that grows faster than the text."""
+
 AGAIN = "Check that it is the right file, and download it again if it may be damaged."
 
 
@@ -59,6 +64,10 @@ def read_original(checkpoint: Path, configuration: Path) -> Original:
 
 def build_fomm(config: FommConfig, original: Original) -> Fomm:
     """The networks with the checkpoint's weights, for inference. Raises BundleError where they do not fit the configuration."""
+    with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
+        plan = Fomm(config)
+    require_fit(plan.generator, original.generator, "generator")
+    require_fit(plan.kp_detector, original.kp_detector, "kp_detector")
     model = Fomm(config)
     load_weights(model.generator, original.generator, "generator")
     load_weights(model.kp_detector, original.kp_detector, "kp_detector")
@@ -73,6 +82,12 @@ def build_discriminator(config: FommConfig, original: Original) -> Discriminator
 
 
 def load_weights(network: nn.Module, weights: WEIGHTS, name: str) -> None:
+    """Raises BundleError as `require_fit` does."""
+    require_fit(network, weights, name)
+    network.load_state_dict(dict(weights), strict=False)
+
+
+def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
     """Raises BundleError naming the first weight that is missing, superfluous or of another shape."""
     expected = network.state_dict()
     # PyTorch 0.4 did not count batches yet, and the blur kernels are constants.
@@ -86,25 +101,41 @@ def load_weights(network: nn.Module, weights: WEIGHTS, name: str) -> None:
         if value.shape != expected[key].shape:
             shapes = f"{tuple(value.shape)}, but the configuration asks for {tuple(expected[key].shape)}"
             raise BundleError(f"The weight {key} of the checkpoint's {name} has the shape {shapes}.", hint)
-    network.load_state_dict(dict(weights), strict=False)
 
 
 def read_yaml(path: Path) -> Any:
     """Parsed YAML; raises ConfigError naming the file."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return parse_yaml(read_small(path))
+    except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else "it is not YAML text"
         raise ConfigError(f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint.") from None
 
 
+def parse_yaml(data: bytes) -> Any:
+    """A YAML value. Raises ValueError where it is none, is far too long, or stands for far more than it says."""
+    if len(data) > LONGEST_YAML:
+        raise ValueError(f"it has more than {LONGEST_YAML >> 10} kB")
+    try:
+        value = yaml.safe_load(data.decode("utf-8"))
+    except (yaml.YAMLError, RecursionError, OverflowError, TypeError, AttributeError) as error:  # impossible dates fail in many ways
+        raise ValueError(str(error)) from None
+    require_modest(value)
+    return value
+
+
 def _read_weights(path: Path) -> Mapping[str, Any]:
     try:
+        require_ordinary(path)
+        if _unfolds(path):
+            raise BundleError(f"The checkpoint {path} is packed: it would take far more memory than its size says.", AGAIN)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files that are no checkpoints and are refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BundleError(f"The checkpoint {path} cannot be read: {reason(error)}.", "Check the path.") from None
+    except BundleError:
+        raise
     except Exception as error:  # a damaged archive can fail anywhere inside PyTorch's reader
         if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
             message = f"The checkpoint {path} holds something other than weights, which could run code, so it was not opened."
@@ -115,9 +146,21 @@ def _read_weights(path: Path) -> Mapping[str, Any]:
     return content
 
 
+def _unfolds(path: Path) -> bool:
+    """Whether a zip holds more than its own size; PyTorch's own never do."""
+    with suppress(zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size
+    return False
+
+
+def _is_plain(value: object) -> bool:
+    """A tensor with numbers in it, as networks have."""
+    return isinstance(value, Tensor) and value.layout is torch.strided and value.device.type == "cpu" and not value.is_complex()
+
+
 def _state_dict(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
     weights = content.get(name)
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
         raise BundleError(f"{path} has no {name}, so it is not a checkpoint of a First Order Motion Model.", AGAIN)
     # Checkpoints saved from a network spread over several GPUs carry this word before every name.
     return {str(key).removeprefix("module."): value for key, value in weights.items()}

@@ -15,6 +15,10 @@ from avatar_app.errors import ConfigError
 
 T = TypeVar("T")
 
+LARGEST = 10**9
+MOST_BLOCKS, MOST_FEATURES = 32, 1 << 14
+"""Beyond these no network could be built, or would be in hours."""
+
 COMPARE = "Compare it with the ones in avatar_app/training/configs."
 
 
@@ -97,7 +101,7 @@ class FommConfig:
     @classmethod
     def from_dict(cls, values: Any) -> FommConfig:
         """Raises ConfigError on an unknown, missing or mistyped key."""
-        return parse(cls, values, "config")
+        return _possible(parse(cls, values, "config"))
 
     @classmethod
     def from_original(cls, document: Any) -> FommConfig:
@@ -114,7 +118,7 @@ class FommConfig:
         _refuse_unknown(model, sections | {"common_params"}, "model_params")
         common = _mapping(model.get("common_params"), "model_params.common_params")
         _refuse_unknown(common, {"num_kp", "num_channels", "estimate_jacobian", "align_corners"}, "model_params.common_params")
-        return parse(cls, {**common, **{name: model[name] for name in sections if name in model}}, "model_params")
+        return _possible(parse(cls, {**common, **{name: model[name] for name in sections if name in model}}, "model_params"))
 
 
 def parse(kind: type[T], values: Any, where: str) -> T:
@@ -136,12 +140,25 @@ def parse(kind: type[T], values: Any, where: str) -> T:
     return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in given.items()})
 
 
+def _possible(config: FommConfig) -> FommConfig:
+    """The configuration itself; raises ConfigError where its networks would be giants."""
+    for part in (config, config.kp_detector_params, config.generator_params, config.generator_params.dense_motion_params):
+        for item in fields(part):
+            value = getattr(part, item.name)
+            limit = MOST_BLOCKS if item.name.endswith("_blocks") else MOST_FEATURES
+            if isinstance(value, int) and not 0 <= value <= limit:
+                raise ConfigError(f"The configuration key {item.name} is {value}, but at most {limit} are possible.", COMPARE)
+    return config
+
+
 def _value(hint: Any, value: Any, where: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__"):
         return parse(hint, value, where)
     if hint is bool and isinstance(value, bool):
         return value
+    if number and not abs(value) <= LARGEST:
+        raise ConfigError(f"The configuration key {where} is {value:.4g}, which is too large.", COMPARE)
     if hint is int and number and value == int(value):
         return int(value)
     if hint is float and number:

@@ -26,6 +26,9 @@ LARGEST_BYTES = 16 << 20
 LARGEST_PIXELS = 50_000_000
 """A few bytes can declare gigabytes of pixels; no camera has more than these."""
 
+MOST_PASSES = 16
+"""Progressive pictures come in about ten passes over all pixels; each may take but a few bytes."""
+
 CHUNK = 1 << 16
 
 PATH_HINT = "Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg."
@@ -83,6 +86,8 @@ class MjpegFeed:
                 return newest
 
     def decode(self, raw: bytes) -> Image | None:
+        if raw.count(b"\xff\xda") > MOST_PASSES:
+            return None
         with suppress(cv2.error):
             image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
             if image is not None:

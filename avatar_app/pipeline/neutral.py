@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.atomic import write_whole
+from avatar_app.files import parse_json, read_small
 from avatar_app.types import Array, KeyPoints
 
 FRAMES = 12
@@ -87,12 +88,12 @@ class NeutralStore:
 
 def _read(path: Path) -> dict[str, KeyPoints]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        entries = parse_json(read_small(path))
+    except (OSError, ValueError):
         return {}
     poses = {}
     for key, entry in entries.items() if isinstance(entries, dict) else ():
-        with suppress(ValueError, TypeError, KeyError, OverflowError):
+        with suppress(ValueError, TypeError, KeyError, OverflowError), np.errstate(over="ignore"):
             poses[key] = _decoded(entry)
     return poses
 

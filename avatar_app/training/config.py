@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-import yaml
-
 from avatar_app.errors import ConfigError
+from avatar_app.files import read_small
+from avatar_app.networks.checkpoint import parse_yaml
+from avatar_app.networks.config import LARGEST
 from avatar_app.training.augment import AugmentConfig
 
 T = TypeVar("T")
@@ -96,11 +97,13 @@ def build(kind: type[T], values: Any, where: str) -> T:
         raise ConfigError(f"{where} must be a mapping, not {values!r}.", "Look at the files in avatar_app/training/configs.")
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+    unknown = sorted(str(key) for key in set(values) - known)
     if unknown:
         raise ConfigError(f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}.")
     converted = {
-        key: build(hints[key], value, f"{where}.{key}") if is_dataclass(hints[key]) and isinstance(hints[key], type) else value
+        key: build(hints[key], value, f"{where}.{key}")
+        if is_dataclass(hints[key]) and isinstance(hints[key], type)
+        else _checked(hints[key], value, f"{where}.{key}")
         for key, value in values.items()
     }
     try:
@@ -109,17 +112,27 @@ def build(kind: type[T], values: Any, where: str) -> T:
         raise ConfigError(f"{where} is incomplete: {error}.", "Look at the files in avatar_app/training/configs.") from error
 
 
+def _checked(hint: Any, value: Any, where: str) -> Any:
+    """The value, if it is what the hint of a plain field says; other fields are looked at where they are used."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint)
+    right = {int: number and isinstance(value, int), float: number, bool: isinstance(value, bool), str: isinstance(value, str)}
+    if wanted and not right[hint]:
+        raise ConfigError(f"{where} is {value!r}, but must be {wanted}.", "Look at the files in avatar_app/training/configs.")
+    return value
+
+
 def read_config(path: Path) -> RunConfig:
     """Reads this project's layout or the original one (which has ``model_params``); raises ConfigError, naming the file and the key."""
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = parse_yaml(read_small(path))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Give one of avatar_app/training/configs/*.yaml or a copy of one.") from error
     if isinstance(values, dict) and "model_params" in values:
         from avatar_app.training.originals import read_original
 
         return read_original(values, path.name)
-    if not isinstance(values, dict) or not values.get("stages"):
+    if not isinstance(values, dict) or not isinstance(values.get("stages"), list) or not values["stages"]:
         raise ConfigError(f"{path} has no stages.", "Look at the files in avatar_app/training/configs.")
     values["stages"] = tuple(build(Stage, stage, f"stages[{i}]") for i, stage in enumerate(values["stages"]))
     return build(RunConfig, values, path.name)

@@ -132,7 +132,7 @@ class DatasetParams:
 
 def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
     """A run from a parsed file of the original layout; raises ConfigError, naming the key."""
-    unknown = sorted(set(document) - SECTIONS)
+    unknown = sorted(str(key) for key in set(document) - SECTIONS)
     if unknown:
         raise ConfigError(f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(SECTIONS))}.")
     FommConfig.from_original(document)  # only to find mistakes now
@@ -183,7 +183,7 @@ def _stages(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
 
 def _augment(given: AugmentationParams) -> AugmentConfig:
     jitter = given.jitter_param
-    ratio = max(*given.resize_param.ratio, 1.0)
+    ratio = max([*given.resize_param.ratio, 1.0])
     degrees = max((abs(angle) for angle in given.rotation_param.degrees), default=0.0)
     return AugmentConfig(
         rotation=math.radians(degrees),
