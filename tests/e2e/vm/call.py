@@ -33,6 +33,10 @@ class Call:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """May be called again."""
         self._process.kill()
         self._process.wait()
 

@@ -12,7 +12,7 @@ import pytest
 from avatar_app.paths import assets_folder
 from avatar_app.types import Image
 from avatar_app.video import read_clip
-from tests.e2e.vm.devices import FACE_CAM, RED, Feeder, Vivid
+from tests.e2e.vm.devices import FACE_CAM, VIVID, Feeder, Vivid
 from tests.pipeline.live import PATTERN
 
 
@@ -42,8 +42,12 @@ def face_cam(face_frames: list[Image]) -> Iterator[Feeder]:
         yield feeder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def vivid() -> Vivid:
+    """Plugged in, whatever the test before has left."""
     camera = Vivid()
-    camera.set("test_pattern", RED)
+    if Path(VIVID).exists():
+        camera.prepare()
+    else:
+        camera.plug_in()
     return camera

@@ -49,15 +49,25 @@ class Vivid:
         (DRIVER / "unbind").write_text("vivid.0")
 
     def plug_in(self) -> None:
+        """At the same number, which is free only when the last program has let go of what was pulled out."""
         (DRIVER / "bind").write_text("vivid.0")
+        while not Path(VIVID).exists():
+            self.pull_out()
+            time.sleep(0.2)
+            (DRIVER / "bind").write_text("vivid.0")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """A colour that can be told from an avatar, and about 6 large pictures a second, which cost the machine more than ours."""
         self.set("test_pattern", RED)
+        self.set("percentage_of_dropped_buffers", 40)
 
 
 class Feeder:
     """A program that writes pictures to a v4l2loopback device, in a thread: plugging in, falling silent, going away. A context manager.
 
     Args:
-        frames: shown again and again, ten a second.
+        frames: shown again and again, five a second.
     """
 
     def __init__(self, device: str, frames: Sequence[Image], size: tuple[int, int] = (320, 240)) -> None:
@@ -66,13 +76,19 @@ class Feeder:
         self._size = size
         self._silent = threading.Event()
         self._ended = threading.Event()
+        self._opened = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        assert self._opened.wait(20), f"{self._device} never took {self._size}"
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.unplug()
+
+    def unplug(self) -> None:
+        """May be called again."""
         self._ended.set()
         self._thread.join(10)
         assert not self._thread.is_alive()
@@ -83,9 +99,13 @@ class Feeder:
 
     def _run(self) -> None:
         handle = self._open()
+        if handle is None:
+            return
         number = 0
         try:
-            while not self._ended.wait(0.1):
+            os.write(handle, self._frames[-1].tobytes())
+            self._opened.set()
+            while not self._ended.wait(0.2):
                 if not self._silent.is_set():
                     os.write(handle, self._frames[number % len(self._frames)].tobytes())
                     number += 1
@@ -93,8 +113,8 @@ class Feeder:
             os.close(handle)
             end_stream(Path(self._device))
 
-    def _open(self) -> int:
-        """While somebody still looks at the device it keeps its old size, so this may have to wait."""
+    def _open(self) -> int | None:
+        """While somebody still looks at the device it keeps its old size, so this may have to wait; None: it was in vain."""
         width, height = self._size
         while not self._ended.is_set():
             handle = -1
@@ -107,7 +127,7 @@ class Feeder:
             if handle >= 0:
                 os.close(handle)
             time.sleep(0.05)  # between two tries
-        raise OSError(f"{self._device} never took {width} x {height}")
+        return None
 
 
 def unload_loopback() -> None:

@@ -26,7 +26,7 @@ from tests.pipeline.live import has_pattern
 
 pytestmark = NO_MACHINE
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 ANNA = str(shipped_avatars() / "anna.jpg")
 
 
@@ -68,7 +68,7 @@ class App:
 
 def words(source: str, *more: str) -> list[str]:
     places = ["--source", source, "--avatar", ANNA, "--output", "virtual-camera", "--device-name", "AvatarCam"]
-    return ["live", *places, "--size", "640x480", "--fps", "10", *more]
+    return ["live", *places, "--size", "640x480", "--fps", "5", *more]
 
 
 def test_a_call(face_frames: list[Image], tmp_path: Path) -> None:
@@ -79,15 +79,15 @@ def test_a_call(face_frames: list[Image], tmp_path: Path) -> None:
         try:
             app.wait_for(lambda: len(set(first.numbers)) >= 8, "the avatar in the call")
             with pytest.raises(OutputError, match="Another program sends"):
-                open_sink("virtual-camera", AVATAR_CAM, (640, 480), 10)
-            first.__exit__(None, None, None)
+                open_sink("virtual-camera", AVATAR_CAM, (640, 480), 5)
+            first.leave()
             app.wait_until("avatar")
             with second:
                 app.wait_for(lambda: len(set(second.numbers)) >= 3, "the avatar in the next call")
                 webcam.fall_silent()
                 app.wait_until("card", "no-camera")
                 assert any("has sent no picture" in text for text in app.status()["notices"])
-                webcam.__exit__(None, None, None)
+                webcam.unplug()
                 cards = second.cards
                 app.wait_for(lambda: second.cards > cards + 3, "the card in the call")
                 before = second.numbers[-1]
@@ -103,7 +103,7 @@ def test_a_call(face_frames: list[Image], tmp_path: Path) -> None:
     for call in (first, second):
         check(call)
     assert first.numbers[-1] <= second.numbers[0]
-    open_sink("virtual-camera", AVATAR_CAM, (640, 480), 10).close()  # nothing holds the device
+    open_sink("virtual-camera", AVATAR_CAM, (640, 480), 5).close()  # nothing holds the device
 
 
 def check(call: Call) -> None:

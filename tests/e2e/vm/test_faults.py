@@ -23,7 +23,8 @@ from tests.pipeline.live import has_pattern, write_photo
 
 pytestmark = NO_MACHINE
 
-PATIENCE = 60.0
+PATIENCE = 20.0
+"""Seconds of the machine's own clock, on which nothing is slow."""
 MISSING = "/dev/video99"
 
 HOLDER = """
@@ -42,7 +43,8 @@ class Watched:
         self.name = sink.name
 
     def send(self, picture: Image) -> None:
-        red = (picture[::8, ::8] > (150, 0, 0)).all(2) & (picture[::8, ::8] < (256, 60, 60)).all(2)
+        sample = picture[::8, ::8]
+        red = (sample[..., 0] > 150) & (sample[..., 1:] < 60).all(2)
         self._bench.leaks += bool(red.mean() > 0.02) or has_pattern(picture)
         self._sink.send(picture)
 
@@ -55,7 +57,7 @@ class Bench:
 
     def __init__(self, photo: Path, source: str, output_device: str = AVATAR_CAM) -> None:
         self.leaks = 0
-        controls = Controls(source, photo, model="numbering", output="virtual-camera", output_device=output_device, size=(640, 480), fps=10)
+        controls = Controls(source, photo, model="numbering", output="virtual-camera", output_device=output_device, size=(640, 480), fps=5)
         self.session = Session(
             controls,
             open_engine=lambda model, device: NumberingEngine(),
@@ -127,7 +129,7 @@ def test_webcam_that_is_pulled_out_and_plugged_in(vivid: Vivid, photo: Path) -> 
     with running(photo, VIVID) as bench:
         vivid.pull_out()
         bench.wait_for_notice("camera", "was unplugged", f'There is no camera, file or folder "{VIVID}"')
-        assert bench.session.status().shows == "card"
+        bench.wait_for(lambda: bench.session.status().shows == "card", "the card")
         vivid.plug_in()
         bench.wait_for_avatar()
         vivid.set("disconnect", 1)  # the device file stays, and works again as soon as nobody holds it
@@ -144,13 +146,14 @@ def test_webcam_that_hangs(vivid: Vivid, photo: Path) -> None:
 
 
 def test_webcam_that_another_program_uses(vivid: Vivid, photo: Path) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, VIVID], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout
-    assert holder.stdout.readline() == "True\n"
-    with running(photo, VIVID, calibrated=False) as bench:
-        bench.wait_for_notice("camera", "is in use by python")
-        holder.communicate("")
-        recalibrate(bench)
+    command = [sys.executable, "-c", HOLDER, VIVID]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "True\n"
+        with running(photo, VIVID, calibrated=False) as bench:
+            bench.wait_for_notice("camera", "is in use by python")
+            holder.communicate("")
+            recalibrate(bench)
 
 
 def test_webcam_that_is_not_there(vivid: Vivid, photo: Path) -> None:
@@ -173,30 +176,20 @@ def test_webcam_of_odd_size(size: tuple[int, int], face_frames: list[Image], pho
 
 def test_webcam_that_changes_its_size(face_frames: list[Image], photo: Path) -> None:
     with Feeder(FACE_CAM, face_frames) as feeder, running(photo, FACE_CAM) as bench:
-        feeder.__exit__(None, None, None)
+        feeder.unplug()
         bench.wait_for_notice("camera", "has sent no picture", "cannot be opened", "was unplugged")
         with Feeder(FACE_CAM, face_frames, (640, 360)):
             bench.wait_for_avatar()
             assert "640 x 360" in bench.session.status().camera
 
 
-def test_virtual_camera_that_another_program_sends_to(face_frames: list[Image], vivid: Vivid, photo: Path) -> None:
-    with Feeder(AVATAR_CAM, [np.zeros((480, 640, 3), np.uint8)], (640, 480)):
+def test_virtual_camera_that_another_program_sends_to(vivid: Vivid, photo: Path) -> None:
+    with Feeder(AVATAR_CAM, [np.zeros((480, 640, 3), np.uint8)], (640, 480)) as other:
         with running(photo, VIVID, calibrated=False) as bench:
             bench.wait_for_notice("output", f"Another program sends to the virtual camera {AVATAR_CAM}")
-            bench.session.retry("output")
             bench.wait_for(lambda: bench.session.shown() is not None, "the preview")
-    with running(photo, VIVID) as bench:
-        assert "AvatarCam" in bench.session.status().output
-
-
-def test_virtual_camera_that_is_freed_is_taken(vivid: Vivid, photo: Path) -> None:
-    feeder = Feeder(AVATAR_CAM, [np.zeros((480, 640, 3), np.uint8)], (640, 480))
-    feeder.__enter__()
-    with running(photo, VIVID, calibrated=False) as bench:
-        bench.wait_for_notice("output", "Another program sends")
-        feeder.__exit__(None, None, None)
-        recalibrate(bench)
+            other.unplug()
+            recalibrate(bench)
 
 
 def test_virtual_camera_that_comes_later(vivid: Vivid, photo: Path) -> None:
