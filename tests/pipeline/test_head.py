@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from avatar_app.pipeline import head
-from avatar_app.pipeline.head import HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
+from avatar_app.pipeline.head import Exaggeration, HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
 from tests.heads import lid_gap, lip_gap, make_head, open_mouth
 
 FACEDATA = Path(__file__).parents[2].parent / "shared" / "facedata"
@@ -118,3 +118,13 @@ def test_angles_follow_the_labels_of_real_clips() -> None:
         found = np.array([angles(fit_rigid(points[0], face).rotation) for face in points])
         for axis in range(3):
             assert np.corrcoef(expected[:, axis], found[:, axis])[0, 1] > 0.97, (stem, axis)
+
+
+def test_exaggeration_closes_lids_sooner_and_opens_the_mouth_wider() -> None:
+    photo, neutral = make_head(lids=0.1), make_head(lids=0.1)
+    plain, strong = HeadTransfer(photo, neutral), HeadTransfer(photo, neutral, exaggeration=Exaggeration(lids=1.5, lips=1.4))
+    assert lid_gap(strong(make_head(lids=0.06))) < lid_gap(plain(make_head(lids=0.06)))
+    assert lid_gap(strong(make_head(lids=0.1))) == pytest.approx(lid_gap(plain(make_head(lids=0.1))))
+    assert 0 < lid_gap(strong(make_head(lids=0.0))) <= lid_gap(plain(make_head(lids=0.0)))
+    assert lip_gap(strong(make_head(mouth=0.2))) > lip_gap(plain(make_head(mouth=0.2)))
+    assert lip_gap(strong(make_head(mouth=0.0))) == pytest.approx(lip_gap(plain(make_head(mouth=0.0))), abs=1e-6)
