@@ -26,7 +26,7 @@ class Smoothing:
     speed_cutoff: float = 3.0
 
 
-STRENGTHS = {"off": None, "light": Smoothing(4.0, 30.0), "strong": Smoothing(1.2, 12.0)}
+STRENGTHS = {"off": None, "light": Smoothing(2.0, 20.0), "strong": Smoothing(1.2, 12.0)}
 """What a user can choose."""
 
 
