@@ -58,7 +58,10 @@ def watch(camera: MjpegCamera, minutes: float, every: float) -> list[dict[str, A
                 time.sleep(every)
                 status = control("status", environment)
                 figures = status.get("statistics", {})
-                rows.append({"at": round(time.monotonic() - began), "shows": status.get("shows"), **figures, **resources(app.pid)})
+                try:
+                    rows.append({"at": round(time.monotonic() - began), "shows": status["shows"], **figures, **resources(app.pid)})
+                except (KeyError, OSError):  # it was ended from outside
+                    break
         finally:
             app.terminate()
             app.wait(20)

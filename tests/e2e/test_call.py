@@ -7,6 +7,7 @@ without the app, which shows what all the rest can do.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
 import itertools
 import json
@@ -14,10 +15,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ParamSpec, Self
 
 import cv2
 import numpy as np
@@ -104,6 +105,26 @@ class Peer:
         return path.read_text() if path.exists() else ""
 
 
+P = ParamSpec("P")
+
+
+def despite_chromium(test: Callable[P, None]) -> Callable[P, None]:
+    """Chromium's own camera capture sometimes ends in a check of its own, on a busy machine; that says nothing about the app."""
+
+    @functools.wraps(test)
+    def again(*arguments: P.args, **named: P.kwargs) -> None:
+        for attempt in range(3):
+            try:
+                test(*arguments, **named)
+                return
+            except AssertionError as error:
+                if attempt == 2 or "race_checker" not in str(error):
+                    raise
+
+    return again
+
+
+@despite_chromium
 def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
     driver = Driver(read_clip(assets_folder() / "driving.mp4", 480))
     anna = str(shipped_avatars() / "anna.jpg")
@@ -138,6 +159,7 @@ def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
     assert echo["zigzags"] <= max(1, echo["judged"] // 100), "an older picture came after a newer one"
 
 
+@despite_chromium
 def test_the_peer_would_tell_the_camera_from_an_avatar(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same call without the app: the camera's own frames. All are recognised, and none is slow, so their order is judged."""
     driver = Driver(read_clip(assets_folder() / "driving.mp4", 480))
