@@ -155,7 +155,9 @@ class OutputStage(Stage):
     def _next(self, controls: Controls) -> tuple[Picture | None, bool]:
         """What to send next, when its time has come, and whether it is new; None: stopping."""
         interval = 1 / controls.fps
-        if self._stopping.wait(max(0.0, self._last + EARLIEST * interval - time.monotonic())):
+        # What is new waits only for what was new before it: behind a repeat it would age for nothing.
+        earliest = self._last + EARLIEST * interval if self._last_fresh else 0.0
+        if self._stopping.wait(max(0.0, earliest - time.monotonic())):
             return None, False
         until = self._last + (LATEST if self._last_fresh else 1.0) * interval
         fresh = self._pictures.take(max(0.0, until - time.monotonic()))
