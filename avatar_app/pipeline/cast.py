@@ -131,8 +131,8 @@ class Cast:
         return self._adapt_portrait((controls.avatar, controls.avatar_box)) or changed
 
     def close(self) -> None:
-        self._engines.close(1.0)
-        self._portraits.close(0.5)
+        self._engines.close(0.1)
+        self._portraits.close(0.5)  # the next one must not meet it at the detector
         engine, self.engine = self.engine, None
         # The photo stays: after a fault it goes on, even if its file was deleted meanwhile.
         self._engine_key = self.avatar = self.crop = None

@@ -31,6 +31,8 @@ class Loader(Generic[T]):
         self._give_back = give_back
         self._thread: threading.Thread | None = None
         self._done: Loaded[T] | None = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
         self.key: object = None
 
     @property
@@ -44,10 +46,16 @@ class Loader(Generic[T]):
 
         def work() -> None:
             try:
-                self._done = Loaded(key, build())
+                done = Loaded(key, build())
             except Exception as error:
-                self._done = Loaded(key, None, error)
+                done = Loaded(key, None, error)
+            with self._lock:
+                if not closed.is_set():
+                    self._done = done
+                    return
+            self._drop(done)  # nobody waits for it any more
 
+        closed = self._closed
         self.key = key
         self._thread = threading.Thread(target=work, name=self._name, daemon=True)
         self._thread.start()
@@ -64,12 +72,15 @@ class Loader(Generic[T]):
         return done
 
     def close(self, seconds: float) -> None:
-        """Wait for a running build and give its value back."""
+        """Wait so long for a running build and give its value back; one that takes longer gives it back itself."""
         if self._thread is not None:
             self._thread.join(seconds)
-            if not self._thread.is_alive() and self._done is not None:
-                self._drop(self._done)
-            self._thread = self._done = None
+            with self._lock:
+                self._closed.set()
+                done, self._done = self._done, None
+            self._closed, self._thread = threading.Event(), None
+            if done is not None:
+                self._drop(done)
 
     def _drop(self, done: Loaded[T]) -> None:
         if done.value is not None and self._give_back is not None:
