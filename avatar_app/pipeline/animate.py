@@ -15,16 +15,16 @@ from avatar_app.files import reason
 from avatar_app.pipeline.calibrate import Transfer, motion_transfer
 from avatar_app.pipeline.cast import Cast
 from avatar_app.pipeline.driver import Driver, Look
-from avatar_app.pipeline.head import Strength, angles, fit_rigid
+from avatar_app.pipeline.head import Strength
 from avatar_app.pipeline.hold import Hold
-from avatar_app.pipeline.match import match
+from avatar_app.pipeline.match import match, turn_between
 from avatar_app.pipeline.neutral import Calibration, NeutralStore
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
 from avatar_app.pipeline.stage import Notices, Stage
 from avatar_app.pipeline.state import Controls, Match, Notice, Seen
 from avatar_app.pipeline.statistics import Meter
-from avatar_app.types import Array, Frame, Image, KeyPoints, Picture
+from avatar_app.types import Frame, Image, KeyPoints, Picture
 
 FAR_YAW, FAR_PITCH = 55.0, 45.0
 """Degrees from the photo's pose beyond which landmarks cannot be trusted: the avatar holds as if no face were there."""
@@ -183,8 +183,9 @@ class AnimateStage(Stage):
         if look is None or look.crop.landmarks is None or avatar is None or engine is None or own is None or own.landmarks is None:
             self.match, self._filter = None, None
             return None
-        self.match = match(own.landmarks, look.crop.landmarks, frame.image, look.box)
-        if _far(own.landmarks, look.crop.landmarks):
+        turn = turn_between(own.landmarks, look.crop.landmarks)
+        self.match = match(own.landmarks, look.crop.landmarks, turn, frame.image, look.box)
+        if abs(turn[0]) > FAR_YAW or abs(turn[1]) > FAR_PITCH:
             self._filter = None
             return None
         points = self._smooth(engine.detect(look.crop), frame.captured_at, controls)
@@ -266,8 +267,3 @@ def _alike(first: KeyPoints, second: KeyPoints) -> bool:
     """Whether two sets of key points are of one kind."""
     same_parts = all((a is None) == (b is None) for a, b in ((first.jacobian, second.jacobian), (first.depth, second.depth)))
     return same_parts and first.value.shape == second.value.shape
-
-
-def _far(portrait: Array, driver: Array) -> bool:
-    yaw, pitch, _ = angles(fit_rigid(portrait.astype(float), driver.astype(float)).rotation)
-    return abs(yaw) > FAR_YAW or abs(pitch) > FAR_PITCH

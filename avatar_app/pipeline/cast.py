@@ -16,6 +16,7 @@ import numpy as np
 from avatar_app.engines import Engine
 from avatar_app.errors import AvatarError, DeviceError, PortraitError
 from avatar_app.faces import FaceDetector, crop_face, square_box
+from avatar_app.pipeline.clip import SMALL_FACE
 from avatar_app.pipeline.loading import Loader
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, Notice
@@ -23,9 +24,6 @@ from avatar_app.portrait import read_portrait
 from avatar_app.types import Avatar, Box, Crop, Face, Image
 
 log = logging.getLogger(__name__)
-
-SMALL_FACE = 100
-"""A portrait crop of fewer pixels a side gives a soft picture."""
 
 AGAIN = 10.0
 """Seconds until a model that does not load is tried again, as long as there is none on stage."""

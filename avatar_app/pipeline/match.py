@@ -15,17 +15,22 @@ EXPRESSION = 0.1
 """Difference of openings at which the expression's score has fallen to 0.6."""
 
 
-def match(portrait: Array, driver: Array, image: Image, box: Box) -> Match:
+def turn_between(portrait: Array, driver: Array) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in degrees from one face's pose to another's, (88, 3) landmarks each."""
+    return angles(fit_rigid(portrait.astype(np.float64), driver.astype(np.float64)).rotation)
+
+
+def match(portrait: Array, driver: Array, turn: tuple[float, float, float], image: Image, box: Box) -> Match:
     """Compare two faces.
 
     Args:
         portrait, driver: (88, 3) landmarks in [-1, 1] of their crops.
+        turn: ``turn_between`` them.
         image: the camera's picture.
         box: the driver's crop in it.
     """
     photo, user = portrait.astype(np.float64), driver.astype(np.float64)
-    turned = np.array(angles(fit_rigid(photo, user).rotation))
-    head = _score(float(np.sqrt(np.square(turned).sum())) / HEAD)
+    head = _score(float(np.linalg.norm(turn)) / HEAD)
     expression = _score(float(np.abs(_openings(photo) - _openings(user)).max()) / EXPRESSION)
     position = _position(image, box)
     return Match(round(float((head**2 * expression * position) ** 0.25), 3), round(head, 3), round(expression, 3), round(position, 3))

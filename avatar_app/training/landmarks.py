@@ -13,16 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.faces import LANDMARK_SIDE, LandmarkNet
-
-REGION_SCALE = 1.4
-"""Side of the region the network reads over the face's extent; the same as where faces are tracked."""
+from avatar_app.face_geometry import REGION_SCALE
+from avatar_app.networks.faces import LANDMARK_SIDE, MOUTH, LandmarkNet
 
 # What moves with the expression; the rest of the face follows the head and is well served by the other losses.
 BROWS = tuple(range(17, 27))
 LIDS = tuple(range(36, 48))
 IRISES = (68, 73)
-LIPS = tuple(range(48, 68))
 
 # Openings, as pairs of landmarks: lids, lips inside and outside, mouth corners, brow to eye.
 GAPS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (51, 57), (48, 54), (19, 37), (24, 44))
@@ -74,7 +71,7 @@ def region(points: Tensor) -> tuple[Tensor, Tensor]:
 
 def landmark_distance(shown: Tensor, wanted: Tensor) -> Tensor:
     """Mean distance of expression landmarks plus mean difference of openings, both (B, 88, 2)."""
-    chosen = [*BROWS, *LIDS, *IRISES, *LIPS]
+    chosen = [*BROWS, *LIDS, *IRISES, *MOUTH]
     position = (shown[:, chosen] - wanted[:, chosen]).abs().mean()
     first, second = zip(*GAPS, strict=True)
     opening = [(x[:, list(first)] - x[:, list(second)]) for x in (shown, wanted)]
