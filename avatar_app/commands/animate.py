@@ -53,11 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and where it runs."""
+    model = add_device_arguments(parser)
+    model.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The same without the number of threads; returns their group."""
     model = parser.add_argument_group("model")
     what = f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
     model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=what)
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    model.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
+    return model
 
 
 def run(arguments: argparse.Namespace) -> int:

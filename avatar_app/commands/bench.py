@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import sys
-import time
-from collections.abc import Iterator
-from importlib import metadata
-from itertools import cycle, islice
+import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
-from avatar_app import __version__
+from avatar_app.benchmark.chain import CALL_SIZE, camera_pictures
+from avatar_app.benchmark.report import make_report
+from avatar_app.benchmark.resize import resized
+from avatar_app.benchmark.runs import Plan, measure
 from avatar_app.bundle import Bundle, open_bundle
-from avatar_app.commands.animate import add_model_arguments
+from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
-from avatar_app.engines import Engine
-from avatar_app.engines.open import cores, open_engine
-from avatar_app.faces import FaceDetector, crop_picture
+from avatar_app.engines.open import cores, cuda_problem
+from avatar_app.errors import OutputError
 from avatar_app.files import require_writable, write_json
-from avatar_app.paths import PACKAGE, assets_folder
-from avatar_app.pipeline.calibrate import motion_transfer
-from avatar_app.pipeline.canvas import Canvas
-from avatar_app.pipeline.clip import fixed_box, portrait_crop
-from avatar_app.pipeline.driver import Driver
-from avatar_app.pipeline.state import Controls
-from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.paths import assets_folder
+from avatar_app.pipeline.output import Sink, open_sink
 from avatar_app.portrait import read_portrait
-from avatar_app.types import Crop, Frame, Image
 from avatar_app.video import read_clip
-
-WARM_UP = 10
-"""Frames at the start that do not count."""
-
-CALL_SIZE = (1280, 720)
-
-REFERENCE_CONFIG = PACKAGE / "training" / "configs" / "vox-adv.yaml"
-REFERENCE_REPEATS = 5
-REFERENCE_WORDS = (
-    "full-size vox-adv architecture with random weights, eager float32 PyTorch on the CPU, 256 x 256: detector on the driving picture, "
-    "photo encoded anew and picture generated every frame, same threads, same run; median"
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_model_arguments(parser)
+    add_device_arguments(parser)
+    parser.add_argument(
+        "--threads",
+        type=_threads,
+        default="all",
+        metavar="N,...",
+        help="CPU threads: a number, all, or several such as 1,2,all, which take turns in one run (default: all)",
+    )
+    parser.add_argument(
+        "--size", type=_positive, metavar="PIXELS", help="the model for pictures of this side, in float32 (default: its own)"
+    )
     parser.add_argument("--frames", type=_positive, default=200, metavar="N", help="frames that count (default: 200)")
+    parser.add_argument(
+        "--reference-frames", type=_count, default=20, metavar="N", help="the same of the original, which is slow; 0: without (default: 20)"
+    )
     parser.add_argument("--avatar", type=Path, metavar="PHOTO", help="default: the photo that comes with the app")
     parser.add_argument("--driving", type=Path, metavar="CLIP", help="default: the clip that comes with the app")
+    parser.add_argument(
+        "--output",
+        choices=["auto", "none", "virtual-camera", "pipewire"],
+        default="auto",
+        help="where pictures are sent; auto: to a virtual camera if one is free (default: auto)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
 
 
@@ -63,128 +59,94 @@ def run(arguments: argparse.Namespace) -> int:
     given = arguments.avatar and arguments.driving
     photo_path, clip_path = (arguments.avatar, arguments.driving) if given else demo_files(assets_folder())
     photo = read_portrait(arguments.avatar or photo_path)
-    clip = read_clip(arguments.driving or clip_path)
+    jpegs = camera_pictures(list(islice(read_clip(arguments.driving or clip_path).frames(), arguments.frames)))
     bundle = open_bundle(arguments.model)
-    threads = arguments.threads or cores()
-    engine = open_engine(bundle, arguments.device, threads)
-    try:
-        drivers = list(islice(clip.frames(), arguments.frames))
-        stopwatch, chain = time_chain(engine, bundle, photo, drivers, arguments.frames)
-        reference = time_reference_frames(threads)
-        report = make_report(bundle, engine, threads, stopwatch, chain, reference)
-    finally:
-        engine.close()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.size:
+            bundle = resized(bundle, arguments.size, Path(folder) / bundle.name)
+        report = _measured(arguments, bundle, Plan(jpegs, photo, arguments.frames, arguments.reference_frames))
     show(report)
     if arguments.json:
         write_json(arguments.json, report)
     return 0
 
 
-def time_chain(engine: Engine, bundle: Bundle, photo: Image, drivers: list[Image], count: int) -> tuple[Stopwatch, list[float]]:
-    """Every stage from a camera frame to a picture, in one thread, as often as ``count`` beyond the warm-up.
-
-    Returns:
-        The stages' times, and the milliseconds of each whole frame.
-    """
-    detector = FaceDetector.open()
-    need_face = bundle.kind == "anchored" or bool(detector.find(photo))
-    avatar = engine.encode(portrait_crop(photo, detector if need_face else None, "auto" if need_face else "center", engine.size, []))
-    cropper = Cropper(detector, engine)
-    canvas, planes = Canvas(CALL_SIZE, "blur"), np.empty((CALL_SIZE[1] * 3 // 2, CALL_SIZE[0]), np.uint8)
-    neutral = engine.detect(cropper.crop(drivers[0]))
-    transfer = motion_transfer(avatar.key_points, neutral)
-    stopwatch, chain = Stopwatch(), list[float]()
-    for index, image in enumerate(tqdm(_back_and_forth(drivers, WARM_UP + count), desc="chain", total=WARM_UP + count, disable=None)):
-        if index == WARM_UP:
-            stopwatch, chain = Stopwatch(), []
-        start = time.perf_counter()
-        with stopwatch.time("crop"):
-            crop = cropper.crop(image)
-        with stopwatch.time("detect"):
-            points = engine.detect(crop)
-        with stopwatch.time("transfer"):
-            pose = transfer(points)
-        with stopwatch.time("render"):
-            picture = engine.render(avatar, pose)
-        chain.append((time.perf_counter() - start) * 1000)
-        # In a call these two run in a thread of their own, beside the next frame.
-        with stopwatch.time("compose"):
-            shown = canvas.compose(picture)
-        with stopwatch.time("convert"):
-            cv2.cvtColor(shown, cv2.COLOR_RGB2YUV_I420, dst=planes)
-    return stopwatch, chain
+def _measured(arguments: argparse.Namespace, bundle: Bundle, plan: Plan) -> dict[str, Any]:
+    device = arguments.device
+    if device == "auto":  # decided once, for the model and the original alike
+        device = "cuda:0" if cuda_problem() is None else "cpu"
+    threads = list(dict.fromkeys(cores() if count == "all" else count for count in arguments.threads))
+    sink, sends, where = open_output(arguments.output)
+    try:
+        with tqdm(total=plan.frames * len(threads), desc="frames", disable=None) as bar:
+            settings = measure(bundle, device, threads, plan, sink, bar.update)
+        return make_report(bundle, device, plan, settings, sends, where)
+    finally:
+        sink.close()
 
 
-class Cropper:
-    """Follows the driver's face from frame to frame, as a live session does; takes the middle where there is none."""
-
-    def __init__(self, detector: FaceDetector, engine: Engine) -> None:
-        self._driver = Driver(detector)
-        self._engine = engine
-        self._count = 0
-
-    def crop(self, image: Image) -> Crop:
-        self._count += 1
-        look = self._driver.look(Frame(image, self._count / 30, self._count), Controls(), self._engine.size, self._engine.reads_pictures)
-        return look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self._engine.size))
-
-
-def _back_and_forth(images: list[Image], count: int) -> Iterator[Image]:
-    """A clip without end and without a cut, which would make the tracker search anew."""
-    return islice(cycle([*images, *images[-2:0:-1]]), count)
-
-
-def time_reference_frames(threads: int) -> list[float]:
-    """Milliseconds of single frames of the reference."""
-    from avatar_app.networks.checkpoint import read_yaml
-    from avatar_app.networks.config import FommConfig
-    from avatar_app.networks.reference import time_reference
-
-    config = FommConfig.from_original(read_yaml(REFERENCE_CONFIG))
-    return time_reference(config, 256, REFERENCE_REPEATS, threads)
-
-
-def make_report(
-    bundle: Bundle, engine: Engine, threads: int, stopwatch: Stopwatch, chain: list[float], reference: list[float]
-) -> dict[str, Any]:
-    """The figures, as ``--json`` writes them."""
-    middle, slow = (float(np.percentile(chain, share)) for share in (50, 95))
-    yardstick = float(np.median(reference))
-    return {
-        "hardware": {"cpu": cpu_name(), "cores": cores(), "threads": threads, "system": f"{platform.system()} {platform.machine()}"},
-        "versions": {"avatar-app": __version__, "python": platform.python_version()}
-        | {name: metadata.version(name) for name in ("torch", "onnxruntime", "numpy", "opencv-python")},
-        "model": bundle.name,
-        "engine": engine.name,
-        "frames": len(chain),
-        "stages_ms": stopwatch.summary(),
-        "chain": {"fps": round(1000 * len(chain) / sum(chain), 2), "ms_p50": round(middle, 3), "ms_p95": round(slow, 3)},
-        "reference": {"what": REFERENCE_WORDS, "ms_p50": round(yardstick, 3)},
-        "speedup": round(yardstick / middle, 2),
-    }
-
-
-def cpu_name() -> str:
-    """The processor's name, as far as the system tells."""
-    if sys.platform == "linux":
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.lower().startswith("model name"):
-                    return line.partition(":")[2].strip()
-    return platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER") or platform.machine()
+def open_output(kind: str) -> tuple[Sink, bool, str]:
+    """The output, whether it is a real one, and what it is, for people."""
+    if kind != "none":
+        try:
+            sink = open_sink("virtual-camera" if kind == "auto" else kind, "", CALL_SIZE, 30)
+            return sink, True, sink.name
+        except OutputError as problem:
+            if kind != "auto":
+                raise
+            return open_sink("none", "", CALL_SIZE, 30), False, f"none: {problem.message}"
+    return open_sink("none", "", CALL_SIZE, 30), False, "none"
 
 
 def show(report: dict[str, Any]) -> None:
-    hardware, chain, reference = report["hardware"], report["chain"], report["reference"]
-    print(f"{report['engine']}, {hardware['threads']} threads; {hardware['cpu']}, {hardware['cores']} cores")
-    for stage, times in report["stages_ms"].items():
-        print(f"  {stage.ljust(9)} {times['p50']:8.2f} ms   p95 {times['p95']:8.2f} ms")
-    print(f"  {'chain'.ljust(9)} {chain['ms_p50']:8.2f} ms   p95 {chain['ms_p95']:8.2f} ms   {chain['fps']:.1f} frames per second")
-    print(f"  {'reference'.ljust(9)} {reference['ms_p50']:8.2f} ms   {report['speedup']:.1f} times slower than the chain")
+    """A table with a column for each number of threads."""
+    hardware, runs = report["hardware"], report["runs"]
+    print(f"{report['engine']}; {report['model']['size']} pixels, {report['frames']} frames")
+    print(", ".join(filter(None, [hardware["cpu"], f"{hardware['cores']} cores", hardware["card"]])))
+    print(f"camera {report['camera']}, output {report['output']['size']} to {report['output']['sink']}\n")
+    print(" " * 14 + "".join(f"{_plural(run['threads']):>14} p50      p95" for run in runs))
+    for stage in runs[0]["stages_ms"]:
+        _row(stage, [run["stages_ms"][stage] for run in runs])
+    _row("whole chain", [run["chain"] for run in runs])
+    _row("animation", [run["animation"] for run in runs])
+    _row("engine alone", [run["step"] for run in runs])
+    if "reference" in runs[0]:
+        _row("original", [run["reference"] for run in runs])
+    print()
+    for run in runs:
+        print(f"{_plural(run['threads'])}: {run['chain']['fps']:.1f} frames a second one after the other; ", end="")
+        print(
+            f"the animation alone, as in a call, {run['animation']['fps']:.1f}; engine {run['floor']['times']:.1f} x the hardware's floor"
+        )
+        if "speedup" in run:
+            faster = run["speedup"]
+            print(f"  the original takes {faster['step']:.1f} times as long as the engine, {faster['animation']:.1f} times the animation")
+
+
+def _row(name: str, times: list[dict[str, float]]) -> None:
+    print(name.ljust(14) + "".join(f"{one['p50']:18.2f} {one['p95']:8.2f}" for one in times) + " ms")
+
+
+def _plural(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
+def _threads(text: str) -> list[int | str]:
+    try:
+        return [part if part == "all" else _positive(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers") from None
 
 
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is less than nothing")
     return number

@@ -1,30 +1,49 @@
-"""The yardstick of benchmarks: the full-size original networks, run as their authors run them."""
+"""The yardstick of benchmarks: the original networks, run as their authors run them."""
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.fomm import Fomm
+from avatar_app.types import Image
 
 
-def time_reference(config: FommConfig, size: int, repeats: int, threads: int) -> list[float]:
-    """Milliseconds of each of ``repeats`` frames, after one that does not count.
+class Reference:
+    """A model of the original family in eager float32 PyTorch: nothing folded, nothing remembered but the photo's key points.
 
-    Random weights, eager float32 on the CPU. A frame is the detector on the driving picture and the whole generator, which encodes
-    the photo anew each time.
+    Args:
+        photo: the avatar's photo, (S, S, 3).
+        device: as PyTorch names it.
+        weights: a safetensors file of a bundle, or None for random ones.
     """
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    model = Fomm(config).eval()
-    photo, driving = torch.rand(2, 1, 3, size, size)
-    taken = []
-    with torch.no_grad():
-        source = model.kp_detector(photo)
-        for _ in range(repeats + 1):
-            start = time.perf_counter()
-            model.generator(photo, source, model.kp_detector(driving))
-            taken.append((time.perf_counter() - start) * 1000)
-    return taken[1:]
+
+    def __init__(self, config: FommConfig, photo: Image, device: str = "cpu", weights: Path | None = None) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.model = Fomm(config).eval()
+        if weights is not None:
+            self.model.load_state_dict(load_file(weights))
+        self._device = torch.device(device)
+        self.model.to(self._device)
+        self._photo = self._upload(photo)
+        with torch.no_grad():
+            self._points = self.model.kp_detector(self._photo)
+
+    def step(self, driver: Image) -> Image:
+        """One frame: the detector on the driver's picture (S, S, 3), and the whole generator, which encodes the photo anew.
+
+        Bytes in, bytes out, so the device has finished when it returns.
+        """
+        # What engines switch on for themselves does not count here: these are PyTorch's own defaults.
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True):
+            prediction = self.model.generator(self._photo, self._points, self.model.kp_detector(self._upload(driver))).prediction
+            picture: Image = (prediction[0].cpu().clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0).numpy()
+            return picture
+
+    def _upload(self, picture: Image) -> Tensor:
+        return (torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255).to(self._device)

@@ -38,9 +38,16 @@ class Stopwatch:
             self._durations[stage].append((time.perf_counter() - start) * 1000)
             yield item
 
+    def sums(self, stages: Iterable[str]) -> list[float]:
+        """Milliseconds of these stages together, round by round; each must have been timed once in every round."""
+        rounds = zip(*(self._durations[stage] for stage in stages), strict=True)
+        return [sum(values) for values in rounds]
+
     def summary(self) -> dict[str, dict[str, float]]:
         """Stage -> {"p50", "p95"} in milliseconds."""
-        return {
-            stage: {"p50": round(float(np.percentile(values, 50)), 3), "p95": round(float(np.percentile(values, 95)), 3)}
-            for stage, values in self._durations.items()
-        }
+        return {stage: percentiles(values) for stage, values in self._durations.items()}
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """{"p50", "p95"} of at least one value."""
+    return {"p50": round(float(np.percentile(values, 50)), 3), "p95": round(float(np.percentile(values, 95)), 3)}

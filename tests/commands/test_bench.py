@@ -1,46 +1,109 @@
-"""The ``bench`` command on a tiny model, with a tiny reference."""
+"""The ``bench`` command on tiny models, with a tiny original."""
 
 from __future__ import annotations
 
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
+from avatar_app.benchmark import runs
+from avatar_app.benchmark.resize import resized
 from avatar_app.cli import main
-from avatar_app.commands import bench
+from avatar_app.engines.open import cores, open_engine
+from avatar_app.errors import BundleError
+from avatar_app.networks.reference import Reference
+from avatar_app.networks.work import count
 from avatar_app.video import ClipWriter
-from tests.bundles import face_crop, write_fomm
+from tests.bundles import face_crop, write_anchored, write_fomm
+from tests.networks.tiny import TINY
 from tests.originals import write_original
 
+STAGES = ["decode", "crop", "detect", "transfer", "render", "hand over", "copy", "compose", "convert", "send"]
 
-def test_the_report_has_what_it_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    _, configuration = write_original(tmp_path)
-    monkeypatch.setattr(bench, "REFERENCE_CONFIG", configuration)
-    monkeypatch.setattr(bench, "WARM_UP", 1)
-    bundle = write_fomm(tmp_path / "tiny")
-    cv2.imwrite(str(tmp_path / "photo.png"), face_crop(0).image)
-    with ClipWriter(tmp_path / "clip.mp4", Fraction(25), (64, 64)) as writer:
+
+def bench(folder: Path, bundle: Path, *more: str) -> dict[str, Any]:
+    cv2.imwrite(str(folder / "photo.png"), face_crop(0).image)
+    with ClipWriter(folder / "clip.mp4", Fraction(25), (64, 64)) as writer:
         for index in range(3):
             writer.write(face_crop(index).image, Fraction(index, 25))
-    files = ["--avatar", str(tmp_path / "photo.png"), "--driving", str(tmp_path / "clip.mp4"), "--json", str(tmp_path / "report.json")]
-    assert main(["bench", "--model", str(bundle.folder), "--device", "cpu", "--threads", "1", "--frames", "5", *files]) == 0
-    report = json.loads((tmp_path / "report.json").read_text())
-    keys = ["hardware", "versions", "model", "engine", "frames", "stages_ms", "chain", "reference", "speedup"]
-    assert list(report) == keys
-    assert report["model"] == "tiny"
-    assert report["frames"] == 5
-    assert list(report["stages_ms"]) == ["crop", "detect", "transfer", "render", "compose", "convert"]
-    assert all(times.keys() == {"p50", "p95"} for times in report["stages_ms"].values())
-    assert report["chain"].keys() == {"fps", "ms_p50", "ms_p95"}
-    assert report["reference"].keys() == {"what", "ms_p50"}
-    assert report["speedup"] == pytest.approx(report["reference"]["ms_p50"] / report["chain"]["ms_p50"], abs=0.01)
-    assert "frames per second" in capsys.readouterr().out
+    files = ["--avatar", str(folder / "photo.png"), "--driving", str(folder / "clip.mp4"), "--json", str(folder / "report.json")]
+    assert main(["bench", "--model", str(bundle), "--device", "cpu", "--frames", "5", "--output", "none", *files, *more]) == 0
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return report
 
 
-def test_a_count_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "WARM_UP", 1)
+    monkeypatch.setattr("avatar_app.networks.work.SIDE", {"cpu": 64})
+    monkeypatch.setattr("avatar_app.networks.work.COPIED", {"cpu": 1 << 10})
+
+
+def test_the_report_has_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = bench(tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1,2,all", "--reference-frames", "3")
+    assert list(report) == [
+        *("hardware", "versions", "model", "engine", "camera", "output", "frames", "warm_up", "work", "reference", "runs"),
+    ]
+    assert report["model"] == {"name": "tiny", "kind": "fomm", "size": 64, "faces": 1}
+    assert report["output"] == {"size": "1280x720", "sink": "none", "converts": False}
+    assert "own networks and weights" in report["reference"]["what"]
+    assert [run["threads"] for run in report["runs"]] == list(dict.fromkeys([1, 2, cores()]))
+    for run in report["runs"]:
+        assert list(run["stages_ms"]) == STAGES
+        assert all(times.keys() == {"p50", "p95"} for times in run["stages_ms"].values())
+        assert run["step"]["p50"] < run["animation"]["p50"] < run["chain"]["p50"]
+        assert run["floor"]["ms"] > 0
+        assert run["speedup"]["step"] == pytest.approx(run["reference"]["p50"] / run["step"]["p50"], rel=0.01)
+    said = capsys.readouterr().out
+    assert "2 threads" in said
+    assert "frames a second" in said
+
+
+def test_a_model_of_another_family_is_held_against_the_full_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, configuration = write_original(tmp_path)
+    monkeypatch.setattr(runs, "REFERENCE_CONFIG", configuration)
+    cv2.imwrite(str(tmp_path / "clip.png"), face_crop(0).image)
+    report = bench(tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1", "--reference-frames", "0", "--size", "128")
+    assert report["model"]["size"] == 128
+    assert "speedup" not in report["runs"][0]
+    bundle = write_anchored(tmp_path / "anchored")
+    reference = runs.open_reference(bundle, "cpu", face_crop(0).image)
+    assert reference.model.state_dict().keys() == Reference(TINY, face_crop(0).image).model.state_dict().keys()
+
+
+def test_the_original_makes_the_picture_that_the_engine_makes(tmp_path: Path) -> None:
+    """Else its time would be that of something else. Absolute motion, as that is what it does by itself."""
+    bundle = write_fomm(tmp_path / "tiny")
+    photo, driver = face_crop(0), face_crop(1)
+    engine = open_engine(bundle, "cpu", 1)
+    made = engine.render(engine.encode(photo), engine.detect(driver))
+    expected = runs.open_reference(bundle, "cpu", photo.image).step(driver.image)
+    assert made.std() > 5
+    assert np.abs(made.astype(int) - expected).max() <= 2
+    engine.close()
+
+
+def test_arithmetic_and_values_of_a_convolution() -> None:
+    import torch
+
+    layer = torch.nn.Conv2d(3, 8, 5, padding=2)
+    work = count(lambda: layer(torch.zeros(1, 3, 16, 16)).relu())
+    assert work.flop == 2 * 16 * 16 * 8 * 3 * 25
+    assert work.values == 3 * 16 * 16 + 8 * 3 * 25 + 8 + 8 * 16 * 16
+
+
+def test_a_size_that_no_model_has(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="100 pixels"):
+        resized(write_fomm(tmp_path / "tiny"), 100, tmp_path / "other")
+
+
+@pytest.mark.parametrize(("words", "said"), [(["--frames", "0"], "not at least 1"), (["--threads", "1,many"], "no list of numbers")])
+def test_nonsense_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["bench", "--frames", "0"])
-    assert "not at least 1" in capsys.readouterr().err
+        main(["bench", *words])
+    assert said in capsys.readouterr().err

@@ -1,0 +1,133 @@
+"""One frame's way from the camera's bytes to the output, in one thread, every stage timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from avatar_app.engines import Engine
+from avatar_app.faces import FaceDetector, crop_picture
+from avatar_app.pipeline.calibrate import Transfer, motion_transfer
+from avatar_app.pipeline.camera_http import MjpegFeed
+from avatar_app.pipeline.camera_stage import reduced
+from avatar_app.pipeline.canvas import Canvas
+from avatar_app.pipeline.clip import fixed_box, portrait_crop
+from avatar_app.pipeline.driver import Driver, Look
+from avatar_app.pipeline.hold import Hold
+from avatar_app.pipeline.match import match, turn_between
+from avatar_app.pipeline.output import Sink
+from avatar_app.pipeline.slot import Slot
+from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
+from avatar_app.pipeline.state import Controls
+from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.types import Crop, Frame, Image, KeyPoints, Picture
+
+CAMERA_SIZE = (1280, 720)
+"""What the app asks a camera for."""
+CALL_SIZE = (1280, 720)
+QUALITY = 85
+"""Of the camera's JPEG."""
+
+STAGES = ("decode", "crop", "detect", "transfer", "render", "compose", "convert", "send")
+"""A frame's way. In a call the camera's thread decodes, and the output's does what comes after rendering."""
+ANIMATION = ("crop", "detect", "transfer", "render")
+"""What is done one after the other in the thread that sets the rate of a call."""
+STEP = ("detect", "render")
+"""The engine alone: bytes in, bytes out."""
+
+
+class Chain:
+    """Does with frames what a call does.
+
+    Args:
+        synchronise: waits for the engine's device; called within what is timed.
+        copies: copies a frame's bytes to the device and back once more, to see what that takes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        photo: Image,
+        needs_face: bool,
+        sink: Sink,
+        synchronise: Callable[[], None],
+        copies: Callable[[], None],
+    ) -> None:
+        self.engine = engine
+        detector = FaceDetector.open()
+        needs_face = needs_face or bool(detector.find(photo))
+        self.crop = portrait_crop(photo, detector if needs_face else None, "auto" if needs_face else "center", engine.size, [])
+        self._avatar = engine.encode(self.crop)
+        self._driver = Driver(detector)
+        self._sink = sink
+        self._synchronise, self._copies = synchronise, copies
+        self._decode = MjpegFeed("http://localhost/").decode
+        self._smooth = KeyPointFilter(STRENGTHS["light"])
+        self._hold = Hold(self._avatar.key_points)
+        self._transfer: Transfer | None = None
+        self._canvas = Canvas(CALL_SIZE, "blur")
+        self._planes = np.empty((CALL_SIZE[1] * 3 // 2, CALL_SIZE[0]), np.uint8)
+        self._slot: Slot[Picture] = Slot()
+        self._count = 0
+
+    def step(self, jpeg: bytes, stopwatch: Stopwatch) -> Image:
+        """One frame; returns what was sent."""
+        self._count += 1
+        with stopwatch.time("decode"):
+            image = self._decode(jpeg)
+            assert image is not None
+            frame = Frame(reduced(image), self._count / 30, self._count)
+        with stopwatch.time("crop"):
+            look = self._driver.look(frame, Controls(), self.engine.size, self.engine.reads_pictures)
+            crop = look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self.engine.size))
+        with stopwatch.time("detect"):
+            points = self.engine.detect(crop)
+            self._synchronise()
+        with stopwatch.time("transfer"):
+            pose = self._pose(points, look, frame)
+        with stopwatch.time("render"):
+            picture = self.engine.render(self._avatar, pose)
+            self._synchronise()
+        with stopwatch.time("hand over"):
+            self._slot.put(Picture(picture, frame.captured_at))
+            taken = self._slot.take(0)
+            assert taken is not None
+        with stopwatch.time("copy"):
+            self._copies()
+            self._synchronise()
+        with stopwatch.time("compose"):
+            shown = self._canvas.compose(taken.image)
+        with stopwatch.time("convert"):
+            cv2.cvtColor(shown, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
+        with stopwatch.time("send"):
+            self._sink.send(shown)
+        return shown
+
+    def _pose(self, points: KeyPoints, look: Look | None, frame: Frame) -> KeyPoints:
+        own = self.crop.landmarks
+        if own is not None and look is not None and look.crop.landmarks is not None:
+            match(own, look.crop.landmarks, turn_between(own, look.crop.landmarks), frame.image, look.box)
+        smooth = self._smooth.step(points, frame.captured_at)
+        if self._transfer is None:
+            self._transfer = motion_transfer(self._avatar.key_points, smooth)
+        return self._hold.follow(self._transfer(smooth), frame.captured_at)
+
+
+def camera_pictures(images: list[Image], size: tuple[int, int] = CAMERA_SIZE) -> list[bytes]:
+    """A clip as a webcam of that size would send it, forwards and back, so that a loop has no cut, which would make the tracker search
+    anew. What a clip of another shape leaves free is filled with its own mirrored edge."""
+    return [_jpeg(image, size) for image in [*images, *images[-2:0:-1]]]
+
+
+def _jpeg(image: Image, size: tuple[int, int]) -> bytes:
+    rows, columns = image.shape[:2]
+    scale = min(size[0] / columns, size[1] / rows)
+    width, height = round(columns * scale), round(rows * scale)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    large = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+    whole = cv2.copyMakeBorder(large, top, size[1] - height - top, left, size[0] - width - left, cv2.BORDER_REFLECT)
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(whole, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert done
+    return data.tobytes()

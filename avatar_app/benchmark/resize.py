@@ -1,0 +1,35 @@
+"""A bundle at another picture size, to measure how the cost grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.errors import BundleError
+
+UNIT, LARGEST = 128, 1024
+"""Some of the networks work on a quarter of the picture and halve that five times."""
+
+
+def resized(bundle: Bundle, size: int, folder: Path) -> Bundle:
+    """Write the model for pictures of ``size`` pixels a side into a new folder, in float32 whatever the bundle's own graphs are in.
+
+    How well it paints at a size that it was not trained for is another matter: this is for measuring.
+
+    Raises:
+        BundleError: this size is impossible.
+    """
+    if size % UNIT or not UNIT <= size <= LARGEST:
+        raise BundleError(f"No model works with pictures of {size} pixels.", f"Choose a multiple of {UNIT} up to {LARGEST}.")
+    from avatar_app.networks.resize import write_resized
+
+    config = dict(bundle.config) | ({"size": size} if bundle.kind == "anchored" else {})
+    weights = bundle.file("weights.safetensors")
+    return write_bundle(
+        folder,
+        kind=bundle.kind,
+        size=size,
+        config=config,
+        licence=bundle.licence,
+        fill=lambda target: write_resized(bundle.kind, config, size, weights, target),
+    )

@@ -1,0 +1,155 @@
+"""How much arithmetic and memory traffic networks need, and how much of either a device can do: the floor that times are held against."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from avatar_app.networks.graphs import Graph, MotionGraphs
+from avatar_app.networks.onnx_export import example_points
+from avatar_app.networks.reference import Reference
+from avatar_app.types import Image
+
+aten = torch.ops.aten
+HEAVY = (aten.convolution, aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.grid_sampler_2d, aten.gather, aten.index)
+"""What cannot be fused into its neighbours: each has to read what it is given and to write what it makes."""
+
+SIDE = {"cpu": 1536, "cuda": 8192}
+"""Of the matrices whose product shows how much arithmetic a device can do."""
+COPIED = {"cpu": 1 << 25, "cuda": 1 << 28}
+"""Floats whose copying shows how fast its memory is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Of one call.
+
+    Attributes:
+        flop: floating-point operations of convolutions and matrix products; a multiplication and an addition are two.
+        values: how many values move between those and memory, weights included, if everything else is fused into them.
+    """
+
+    flop: int
+    values: int
+
+
+class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.values = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket in HEAVY:
+            self.values += sum(tensor.numel() for tensor in (*args, result) if isinstance(tensor, Tensor))
+        return result
+
+
+def count(call: Callable[[], object]) -> Work:
+    """The work of a call of networks on the processor."""
+    with torch.no_grad(), FlopCounterMode(display=False) as operations, _Traffic() as traffic:
+        call()
+    return Work(operations.get_total_flops(), traffic.values)
+
+
+def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
+    """The work of ``encode``, ``detect`` (nothing where there is no detector) and ``render``; the weights may be any."""
+    value, jacobian = example_points(graphs.points)
+    tensors = {"image": torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8), "points": value}
+    tensors |= {"source_value": value, "driving_value": value, "source_jacobian": jacobian, "driving_jacobian": jacobian}
+
+    def work(graph: Graph) -> Work:
+        return count(lambda: graph.module(*(tensors[name] for name in graph.inputs)))
+
+    with torch.no_grad():
+        tensors |= dict(zip(graphs.encode.outputs, graphs.encode.module(*(tensors[name] for name in graphs.encode.inputs)), strict=True))
+    return {
+        "encode": work(graphs.encode),
+        "detect": work(graphs.detect) if graphs.detect else Work(0, 0),
+        "render": work(graphs.render),
+    }
+
+
+def count_reference(reference: Reference, driver: Image) -> Work:
+    """The work of one frame of the yardstick, which must be on the processor."""
+    return count(lambda: reference.step(driver))
+
+
+class Peak:
+    """The most that a device was seen to do, in the precision that engines use on it: float32 on processors, float16 on cards."""
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self.kind = self._device.type
+        self.precision = "float32" if self.kind == "cpu" else "float16"
+        kind = torch.float32 if self.kind == "cpu" else torch.float16
+        side = SIDE[self.kind]
+        self._matrix = torch.ones(side, side, dtype=kind, device=self._device)
+        self._product = torch.empty_like(self._matrix)
+        self._from = torch.ones(COPIED[self.kind], device=self._device)
+        self._to = torch.empty_like(self._from)
+        self.flops = self.bytes = 0.0
+
+    def measure(self) -> None:
+        """Once more; the best counts."""
+        side = len(self._matrix)
+        self.flops = max(self.flops, 2 * side**3 / self._seconds(lambda: torch.mm(self._matrix, self._matrix, out=self._product)))
+        self.bytes = max(self.bytes, 2 * 4 * self._from.numel() / self._seconds(lambda: self._to.copy_(self._from)))
+
+    def floor(self, work: Work) -> float:
+        """Milliseconds below which a device with these peaks cannot do that work."""
+        size = 4 if self.precision == "float32" else 2
+        return 1000 * max(work.flop / self.flops, work.values * size / self.bytes)
+
+    def _seconds(self, call: Callable[[], object]) -> float:
+        """The shortest of three: the first touches memory for the first time."""
+        return min(self._once(call) for _ in range(3))
+
+    def _once(self, call: Callable[[], object]) -> float:
+        synchronise(str(self._device))
+        began = time.perf_counter()
+        call()
+        synchronise(str(self._device))
+        return time.perf_counter() - began
+
+
+def synchronise(device: str) -> None:
+    """Wait until the device has done all it was given."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def set_threads(count: int) -> None:
+    """Processor threads of PyTorch."""
+    torch.set_num_threads(count)
+
+
+class Copies:
+    """The copies that one frame costs: its bytes to the device and the picture's back. On a processor there are none.
+
+    Args:
+        up, down: bytes.
+    """
+
+    def __init__(self, device: str, up: int, down: int) -> None:
+        self._device = device
+        self.up, self.down = (up, down) if device.startswith("cuda") else (0, 0)
+        self._here = torch.zeros(self.up, dtype=torch.uint8)
+        self._there = torch.zeros(self.down, dtype=torch.uint8, device=device)
+
+    def both(self) -> None:
+        if self.up:
+            self._here.to(self._device)
+            self._there.cpu()
+
+
+def card(device: str) -> str:
+    """The graphics card's name and its CUDA version, or an empty text."""
+    return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}" if device.startswith("cuda") else ""
