@@ -1,4 +1,7 @@
-"""Plays a clip as a webcam on the network, for measurements and for looking at the app: python -m tests.webcam CLIP [--fps N]."""
+"""Plays a clip as a webcam on the network, for measurements and for looking at the app.
+
+python -m tests.webcam CLIP [--fps N] [--width PIXELS]
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,13 @@ def read_clip(path: Path, width: int = 0) -> list[Image]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--fps", type=float, default=30)
+    parser.add_argument("--width", type=int, default=0, help="reduce the clip to it; 0: as it is")
     parser.add_argument("--seconds", type=float, default=3600)
     options = parser.parse_args()
-    frames = read_clip(options.clip)
+    frames = read_clip(options.clip, options.width)
     with MjpegCamera(lambda number: frames[number % len(frames)], options.fps) as camera:
         sys.stdout.write(camera.url + "\n")
         sys.stdout.flush()
