@@ -1,82 +1,67 @@
-"""The PyTorch engine: float32 on the CPU, float16 on CUDA where that gives the same pictures."""
+"""The PyTorch engine: float32 as it stands on the processor; on a graphics card whatever is quickest and makes the same pictures.
+
+On a card the networks are folded, in float16 where they can, and each of a frame's graphs is one CUDA graph. Each of these is tried at
+the start and left where it fails or changes the picture; the engine's name says what is used, and the log why something is not.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from avatar_app.bundle import Bundle
 from avatar_app.engines.landmarks import landmark_points
-from avatar_app.errors import BundleError, DeviceError, EngineError
-from avatar_app.networks.graphs import FommRender, Graph, MotionGraphs, build_graphs
+from avatar_app.engines.torch_place import Card, Place, Processor
+from avatar_app.engines.torch_player import open_player
+from avatar_app.engines.torch_weights import load_graphs, quickest
+from avatar_app.errors import DeviceError, EngineError
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
-
-WEIGHTS = "weights.safetensors"
-
-WORST_HALF = 0.02
-"""Mean difference between float16 and float32 pictures, in [0, 1], from which float16 is not used: it has overflowed."""
 
 
 class TorchEngine:
-    """Features of a photo stay on the device; a frame costs one copy there and one back."""
+    """Features of a photo stay on the device; a frame costs one copy there and one back for each graph."""
 
-    def __init__(self, bundle: Bundle, device: torch.device, half: bool = False) -> None:
-        """Args: half: use float16 if the model can and the pictures stay the same."""
+    def __init__(self, bundle: Bundle, device: torch.device, quick: bool = False, open_place: Callable[[], Place] = Processor) -> None:
+        """Args: quick: change the networks' form and precision, if the pictures stay the same."""
         self.size = bundle.size
-        self._model = bundle.name
-        self._device = device
-        self._graphs = load_graphs(bundle, device)
-        if half and self._graphs.can_halve:
-            self._graphs = _halved(self._graphs) or load_graphs(bundle, device)
-        precision = str(next(self._graphs.model.parameters()).dtype).removeprefix("torch.")
-        where = "CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)
-        self.name = f"{bundle.name}, PyTorch {precision}, {where}"
+        self._model, self._device = bundle.name, device
+        graphs = load_graphs(bundle, device)
+        if quick:
+            graphs = quickest(graphs)
+        self._player = open_player(graphs, open_place)
+        place, precision = self._player.place, str(next(graphs.model.parameters()).dtype).removeprefix("torch.")
+        how = f"{'' if self._player.recorded else 'without '}{place.records}" if place.records else ""
+        self.name = ", ".join(part for part in (bundle.name, f"PyTorch {precision}", how, place.name) if part)
 
     @property
     def reads_pictures(self) -> bool:
-        return self._graphs.detect is not None
+        return self._player.detects
 
-    @torch.inference_mode()
     def detect(self, crop: Crop) -> KeyPoints:
-        if self._graphs.detect is None:
+        if not self._player.detects:
             return landmark_points(crop)
         with card_faults(self._device, self._model):
-            value, *jacobian = run(self._graphs.detect, {"image": self._upload(crop.image)})
-            return KeyPoints(value[0].cpu().numpy(), jacobian[0][0].cpu().numpy() if jacobian else None)
+            return KeyPoints(*self._player.detect(crop.image))
 
-    @torch.inference_mode()
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
-            features = run(self._graphs.encode, {"image": self._upload(crop.image), "points": self._upload(points.value)})
-            return Avatar(points, dict(zip(self._graphs.encode.outputs, features, strict=True)) | self._tensors("source", points))
+            return Avatar(points, self._player.encode(crop.image, *_arrays(points)))
 
-    @torch.inference_mode()
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with card_faults(self._device, self._model):
-            (picture,) = run(self._graphs.render, avatar.features | self._tensors("driving", pose))
-            image: Image = picture[0].contiguous().cpu().numpy()
-            return image
+            picture: Image = self._player.render(avatar.features, *_arrays(pose))
+            return picture
 
     def close(self) -> None:
-        del self._graphs
-        if self._device.type == "cuda":
-            with suppress(RuntimeError):  # a card that has failed cannot even do this
-                torch.cuda.empty_cache()
+        self._player.close()
 
-    def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Tensor]:
-        arrays = {f"{whose}_value": points.value, f"{whose}_jacobian": points.jacobian}
-        return {name: self._upload(array) for name, array in arrays.items() if array is not None}
 
-    def _upload(self, array: np.ndarray[tuple[int, ...], np.dtype[np.uint8 | np.float32]]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)[None]
+def _arrays(points: KeyPoints) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    return [array for array in (points.value, points.jacobian) if array is not None]
 
 
 def cuda_problem() -> str | None:
@@ -95,7 +80,14 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
         raise EngineError(f"There is no device cuda:{number}: {found} found.", "Graphics cards are numbered from cuda:0.")
     device = torch.device("cuda", number)
     with card_faults(device, bundle.name):
-        return TorchEngine(bundle, device, half=True)
+        return TorchEngine(bundle, device, quick=True, open_place=lambda: Card(device))
+
+
+def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
+    """PyTorch on the processor."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return TorchEngine(bundle, torch.device("cpu"))
 
 
 @contextmanager
@@ -113,57 +105,3 @@ def card_faults(device: torch.device, model: str) -> Iterator[None]:
         raise DeviceError(
             f"The graphics card cuda:{device.index} has failed: {said}.", "Restart the computer, or choose the processor (--device cpu)."
         ) from error
-
-
-def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
-    """PyTorch on the processor."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return TorchEngine(bundle, torch.device("cpu"))
-
-
-def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
-    """The bundle's networks with its weights, in float32.
-
-    Raises:
-        BundleError: the weights do not fit the bundle's configuration.
-    """
-    graphs = build_graphs(bundle.kind, bundle.config, bundle.size)
-    try:
-        graphs.model.load_state_dict(load_file(bundle.file(WEIGHTS)))
-    except (RuntimeError, SafetensorError) as error:
-        raise BundleError(f"The weights of the model {bundle.name} do not fit its description.", "Import it again.") from error
-    graphs.model.to(device)
-    return graphs
-
-
-def run(graph: Graph, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-    """Feed a graph what it lists."""
-    outputs = graph.module(*(tensors[name] for name in graph.inputs))
-    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-
-
-@torch.inference_mode()
-def _halved(graphs: MotionGraphs) -> MotionGraphs | None:
-    """The same graphs in float16, or None where that changes the picture: large activations can overflow."""
-    expected = _trial_picture(graphs)
-    half = copy.deepcopy(graphs)
-    half.model.half()
-    difference = (_trial_picture(half) - expected).abs().mean().item()
-    return half if difference < WORST_HALF else None  # a NaN is never smaller
-
-
-def _trial_picture(graphs: MotionGraphs) -> Tensor:
-    """What the graphs make of a picture of coarse noise, moved a little."""
-    device = next(graphs.model.parameters()).device
-    noise = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    picture = torch.nn.functional.interpolate(noise, size=(graphs.size, graphs.size), mode="bilinear") * 255
-    image = picture.to(torch.uint8).permute(0, 2, 3, 1).to(device)
-    assert graphs.detect is not None
-    points = dict(zip(graphs.detect.outputs, run(graphs.detect, {"image": image}), strict=True))
-    tensors = dict(zip(graphs.encode.outputs, run(graphs.encode, {"image": image}), strict=True))
-    tensors |= {f"source_{name}": value for name, value in points.items()}
-    tensors |= {f"driving_{name}": value for name, value in points.items()}
-    tensors["driving_value"] = points["value"] + 0.05
-    assert isinstance(graphs.render.module, FommRender)
-    return graphs.render.module.picture(*(tensors[name] for name in graphs.render.inputs)).float()

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from avatar_app.engines import torch_engine
-from avatar_app.engines.torch_engine import TorchEngine, card_faults, open_cpu, open_cuda
+from avatar_app.engines.torch_engine import card_faults, open_cpu, open_cuda
+from avatar_app.engines.torch_step import Step
 from avatar_app.errors import DeviceError
 from avatar_app.types import Array
 from tests.bundles import face_crop, write_fomm
@@ -49,10 +50,10 @@ def test_every_verb_of_an_engine_says_it(tmp_path: Path, monkeypatch: pytest.Mon
     points = engine.detect(crop)
     monkeypatch.setattr(engine, "_device", CARD)
 
-    def fail(self: TorchEngine, array: Array) -> None:
+    def fail(self: Step, *arrays: Array) -> None:
         raise torch.OutOfMemoryError(FULL)
 
-    monkeypatch.setattr(TorchEngine, "_upload", fail)
+    monkeypatch.setattr(Step, "__call__", fail)
     for verb in (lambda: engine.detect(crop), lambda: engine.encode(crop), lambda: engine.render(avatar, points)):
         with pytest.raises(DeviceError, match="The memory of cuda:0"):
             verb()

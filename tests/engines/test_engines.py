@@ -12,7 +12,8 @@ import torch
 
 from avatar_app.bundle import Bundle, open_bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
-from avatar_app.engines.torch_engine import TorchEngine, load_graphs, run
+from avatar_app.engines.torch_engine import TorchEngine
+from avatar_app.engines.torch_weights import load_graphs, run
 from avatar_app.errors import BundleError, EngineError, PortraitError
 from avatar_app.types import Crop, KeyPoints
 from tests.bundles import face_crop, write_anchored, write_fomm
@@ -108,7 +109,7 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 def test_half_precision_is_used_where_pictures_stay_the_same(tmp_path: Path) -> None:
     """The path that CUDA takes, here on the processor."""
     bundle = write_fomm(tmp_path / "tiny")
-    half, full = TorchEngine(bundle, CPU, half=True), TorchEngine(bundle, CPU)
+    half, full = TorchEngine(bundle, CPU, quick=True), TorchEngine(bundle, CPU)
     assert "float16" in half.name
     pictures = [engine.render(engine.encode(face_crop(0)), engine.detect(face_crop(1))) for engine in (half, full)]
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 1.3  # 5e-3 of the range
@@ -125,7 +126,7 @@ def test_half_precision_is_left_where_it_overflows(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file(state, bundle.folder / "weights.safetensors")
-    engine = TorchEngine(bundle, CPU, half=True)
+    engine = TorchEngine(bundle, CPU, quick=True)
     assert "float32" in engine.name
     assert engine.render(engine.encode(face_crop(0)), engine.detect(face_crop(1))).std() > 1
 

@@ -1,0 +1,145 @@
+"""The networks of a bundle, ready to be run frame after frame; recorded where the place can record and the recording is right."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avatar_app.engines.torch_place import Place
+from avatar_app.engines.torch_step import AnyArray, Step
+from avatar_app.engines.torch_weights import run, trial_image, trial_points
+from avatar_app.networks.graphs import Graph, MotionGraphs
+
+log = logging.getLogger(__name__)
+
+Features = dict[str, Tensor]
+
+WORST_PICTURE, WORST_POINT = 1.0, 0.02
+"""Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1], from what it recorded.
+
+Convolutions may be computed in another order, which moves a value by a rounding error; a wrong recording is wrong by far more. A
+picture must besides be at least twice as near to its own as to any other.
+"""
+
+
+def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player:
+    """A player that is recorded, or one that is not where the place cannot record, or not rightly.
+
+    Raises:
+        RuntimeError: the place has failed.
+    """
+    plain = Player(graphs, open_place())
+    if not plain.place.records:
+        return plain
+    place = open_place()
+    try:
+        recorded = Player(graphs, place, record=True)
+        fault = difference(recorded, plain)
+    except RuntimeError as error:
+        fault = str(error).partition("\n")[0]
+    if fault:
+        log.warning("no %s is used: %s", place.records, fault)
+        place.close()
+        difference(plain, plain)  # raises where the failure has taken the card with it
+        return plain
+    plain.close()
+    return recorded
+
+
+def difference(recorded: Player, plain: Player) -> str:
+    """What the first player does otherwise than the second, in words; empty if they agree.
+
+    Two photos take turns in two poses, so that a recording is found out that keeps a photo, a pose or a picture.
+    """
+    images = [trial_image(plain.size, seed).numpy()[0] for seed in (1, 2)]
+    poses: list[list[AnyArray]] = [[trial_points(plain.points, seed).numpy()[0]] for seed in (1, 2)]
+    if plain.detects:
+        for index, image in enumerate(images):
+            poses[index], points = plain.detect(image), recorded.detect(image)
+            if not all(np.abs(a - b).max() < WORST_POINT for a, b in zip(poses[index], points, strict=True)):
+                return "its key points are others"
+    photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
+    poses[1][0] = poses[1][0] + 0.1  # no photo of noise makes a detector sure; apart they must be
+    turns = ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0))
+    wanted, got = ([player.render(photos[a], *poses[b]).astype(np.float32) for a, b in turns] for player in (plain, recorded))
+    for index, (expected, found) in enumerate(zip(wanted, got, strict=True)):
+        others = [other for turn, other in zip(turns, wanted, strict=True) if turn != turns[index]]
+        nearest = min(float(np.abs(expected - other).mean()) for other in others)
+        if not np.abs(expected - found).mean() <= min(WORST_PICTURE, nearest / 2):
+            return "its pictures are others"
+    return ""
+
+
+class Player:
+    """Not thread-safe. Has its place to itself and gives its memory back when closed.
+
+    Attributes:
+        recorded: whether frames are replayed from a recording.
+        points: how many key points a pose has.
+        detects: whether `detect` can be called.
+    """
+
+    def __init__(self, graphs: MotionGraphs, place: Place, record: bool = False) -> None:
+        """Raises RuntimeError: a recording, or the place itself, has failed."""
+        self.place, self.recorded = place, record and bool(place.records)
+        self.size, self.points, self.detects = graphs.size, graphs.points, graphs.detect is not None
+        self._encode: Graph = graphs.encode
+        self._shown: object = None
+        image, value = trial_image(graphs.size), trial_points(graphs.points)
+        with torch.inference_mode(), place.working():
+            self._detect = None if graphs.detect is None else Step(graphs.detect, place, {"image": image}, {}, record)
+            found = (value.numpy()[0],) if self._detect is None else self._detect(image.numpy()[0])
+            features = self.encode(image.numpy()[0], *found)
+            # Whatever photo is shown, its features come to these places.
+            self._features = {
+                name: torch.empty_like(features[name]).copy_(features[name]) for name in graphs.render.inputs if name in features
+            }
+            # With Jacobians or without, as the model has them.
+            names = [name for name in graphs.render.inputs if name.startswith("driving_")]
+            driving = {name: torch.from_numpy(part)[None] for name, part in zip(names, found, strict=False)}
+            self._render = Step(graphs.render, place, driving, self._features, record)
+
+    @torch.inference_mode()
+    def detect(self, image: AnyArray) -> list[AnyArray]:
+        """Key points' values (K, 2), and Jacobians (K, 2, 2) if the model has them, of a uint8 picture."""
+        assert self._detect is not None
+        with self.place.working():
+            return self._detect(image)
+
+    @torch.inference_mode()
+    def encode(self, image: AnyArray, *points: AnyArray) -> Features:
+        """All that depends on the photo alone, for `render`; never changed afterwards.
+
+        Args:
+            points: of the photo, as `detect` gives them.
+        """
+        with self.place.working():
+            poses = {f"source_{part}": self._upload(array) for part, array in zip(("value", "jacobian"), points, strict=False)}
+            inputs = {"image": self._upload(image), "points": poses["source_value"]}
+            features = dict(zip(self._encode.outputs, run(self._encode, inputs), strict=True))
+            self.place.wait()
+        return features | poses
+
+    @torch.inference_mode()
+    def render(self, features: Features, *points: AnyArray) -> AnyArray:
+        """The photo in a pose, uint8 (size, size, 3)."""
+        with self.place.working():
+            if features is not self._shown:
+                for name, kept in self._features.items():
+                    kept.copy_(features[name])
+                self._shown = features
+            return self._render(*points)[0]
+
+    def close(self) -> None:
+        """Give back memory; the player cannot be used afterwards."""
+        self.place.close()
+        self._shown = None
+        self._features = {}
+        del self._detect, self._render, self._encode
+
+    def _upload(self, array: AnyArray) -> Tensor:
+        return torch.tensor(np.ascontiguousarray(array), device=self.place.device)[None]

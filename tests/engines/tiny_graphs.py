@@ -1,0 +1,33 @@
+"""Tiny models of each family as graphs, with normalisation that is not the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from avatar_app.networks.anchored import AnchoredGenerator
+from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
+from tests.bundles import ANCHORED
+from tests.networks.tiny import SIDE, TINY, build, without_jacobian
+
+
+def _anchored() -> MotionGraphs:
+    torch.manual_seed(0)
+    model = AnchoredGenerator(ANCHORED)
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if "running_var" in name:
+                value.uniform_(0.5, 1.5)
+            elif "running_mean" in name:
+                value.uniform_(-0.2, 0.2)
+            elif "mask" in name or "fine" in name:
+                value.normal_(std=0.1)
+    return anchored_graphs(model, SIDE)
+
+
+FAMILIES: dict[str, Callable[[], MotionGraphs]] = {
+    "fomm": lambda: fomm_graphs(build(TINY), TINY, SIDE),
+    "zero order": lambda: fomm_graphs(build(without_jacobian()), without_jacobian(), SIDE),
+    "anchored": _anchored,
+}
