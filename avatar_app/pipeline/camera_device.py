@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import socket
 import threading
+import time
+import weakref
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +34,10 @@ source's thread takes each at once."""
 OPENING = 5.0
 """Seconds that a stream may take to open: many cameras send a picture that stands on its own only every few seconds."""
 
+LEAVING = 3.0
+"""Seconds that the end of the program waits for threads that are still in OpenCV. Python would end them in the middle of its C++ code,
+which aborts the program."""
+
 
 class DeviceFeed:
     """A camera.
@@ -47,6 +55,7 @@ class DeviceFeed:
 
     def open(self) -> None:
         prepare_opencv()
+        threads_in_opencv().add(threading.current_thread())
         if self._camera.path:
             require_device(self._camera)
         for index, backend in self._ways():
@@ -121,6 +130,7 @@ class StreamFeed:
 
     def open(self) -> None:
         prepare_opencv()
+        threads_in_opencv().add(threading.current_thread())
         self._require_answer()
         waits = {cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: OPENING, cv2.CAP_PROP_READ_TIMEOUT_MSEC: SILENCE}
         settings = [value for wait, seconds in waits.items() for value in (wait, round(seconds * 1000))]
@@ -153,6 +163,20 @@ class StreamFeed:
             socket.create_connection((parts.hostname, port), SILENCE).close()
         except (OSError, ValueError) as problem:
             raise unreachable(self.title, problem) from None
+
+
+@cache
+def threads_in_opencv() -> weakref.WeakSet[threading.Thread]:
+    """The threads that have opened something here; the end of the program waits for those that run, ``LEAVING`` seconds at most."""
+    threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+    def wait() -> None:
+        until = time.monotonic() + LEAVING
+        for thread in threads - {threading.current_thread()}:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    atexit.register(wait)
+    return threads
 
 
 def to_rgb(picture: cv2.typing.MatLike) -> Image | None:
