@@ -21,11 +21,14 @@ START_STREAM, OUTPUT_STREAM = 0x40045612, 2
 """The kernel's VIDIOC_STREAMON, and the kind of stream that a writer has."""
 
 GET_FORMAT = 0xC0D05604
-FORMAT = struct.Struct("I4xII192x")
-"""The kernel's VIDIOC_G_FMT and struct v4l2_format on 64 bits: kind of stream, width, height."""
+FORMAT = struct.Struct("I4xII4s188x")
+"""The kernel's VIDIOC_G_FMT and struct v4l2_format on 64 bits: kind of stream, width, height, pixel format."""
 
-TAKEN_BACK = 0.15
-"""Seconds in which a program that writes to a camera has surely written again."""
+I420 = b"YU12"
+"""The kernel's name of the pixel format that is written here."""
+
+TAKEN_BACK = 0.4
+"""Seconds in which a program that writes to a camera has surely written again: this one does so every 0.3 seconds at its slowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,20 @@ def end_stream(path: Path) -> None:
     # Starting may be refused for want of a picture format, which does not matter, or because somebody streams.
     with suppress(OSError), _opened(path, os.O_RDWR) as handle:
         fcntl.ioctl(handle, START_STREAM, struct.pack("i", OUTPUT_STREAM))
+    # The driver works out anew what a device is only when it is asked, and until then takes no format from a program that does not ask.
+    ask(path)
 
 
-def shown_size(path: Path) -> tuple[int, int] | None:
-    """Width and height that a device is set to, None if it does not say.
+def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
+    """Size (width, height) and pixel format that a device is set to, None if it does not say.
 
     It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks like noise.
     """
     import fcntl
 
     with suppress(OSError), _opened(path, os.O_RDWR) as handle:
-        _, width, height = FORMAT.unpack(fcntl.ioctl(handle, GET_FORMAT, FORMAT.pack(OUTPUT_STREAM, 0, 0)))
-        return width, height
+        _, width, height, pixels = FORMAT.unpack(fcntl.ioctl(handle, GET_FORMAT, FORMAT.pack(OUTPUT_STREAM, 0, 0, b"")))
+        return (width, height), pixels
     return None
 
 

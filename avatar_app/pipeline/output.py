@@ -133,12 +133,20 @@ def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> Virtua
     except (RuntimeError, KeyError, OSError) as problem:
         raise cannot_open(device, str(problem)) from None
     sink = VirtualCameraSink(opened, size, label or opened.device)
-    shown = loopback.shown_size(Path(device)) if sys.platform.startswith("linux") else None
-    if shown and shown != size:
+    shown = loopback.shown_format(Path(device)) if sys.platform.startswith("linux") else None
+    if shown and shown != (size, loopback.I420):
         sink.close()
-        message = f"A call still shows the virtual camera {device} at {shown[0]} x {shown[1]}, not at {size[0]} x {size[1]}."
-        raise OutputError(message, "Turn the camera off in the call and on again, or choose that size.")
+        raise _still_shown(device, shown[0], size)
     return sink
+
+
+def _still_shown(device: str, shown: tuple[int, int], size: tuple[int, int]) -> OutputError:
+    """A call holds on to the picture format of whatever was sent before."""
+    again = "Turn the camera off in the call and on again"
+    if shown != size:
+        message = f"A call still shows the virtual camera {device} at {shown[0]} x {shown[1]}, not at {size[0]} x {size[1]}."
+        return OutputError(message, f"{again}, or choose that size.")
+    return OutputError(f"A call still shows the virtual camera {device} as another program has left it.", f"{again}.")
 
 
 def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,18 +42,23 @@ sink.send(np.zeros((480, 640, 3), np.uint8))
 os.kill(os.getpid(), 9)
 """
 
-ENDLESS = """
+SLOW = """
 import select, sys
 import numpy as np
 from avatar_app.pipeline.output import open_sink
-sink = open_sink("virtual-camera", sys.argv[1], (640, 480), 30)
+sink = open_sink("virtual-camera", sys.argv[1], (640, 480), 5)
 while True:
     sink.send(np.zeros((480, 640, 3), np.uint8))
     print(flush=True)
-    if select.select([sys.stdin], [], [], 1 / 30)[0]:
+    if select.select([sys.stdin], [], [], 0.3)[0]:
         break
 sink.close()
 """
+
+
+SET_FORMAT = 0xC0D05605
+FORMAT = struct.Struct("I4xII4s188x")
+"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream (2: of a writer), width, height, pixel format."""
 
 
 def picture(size: tuple[int, int]) -> Image:
@@ -112,7 +119,7 @@ def test_killed_writer_leaves_a_device_that_can_be_opened() -> None:
 
 
 def test_device_that_another_program_sends_to_is_not_taken_from_it() -> None:
-    writer = python(ENDLESS)
+    writer = python(SLOW)
     assert writer.stdout
     writer.stdout.readline()
     try:
@@ -122,3 +129,13 @@ def test_device_that_another_program_sends_to_is_not_taken_from_it() -> None:
     finally:
         writer.communicate("")
     open_and_send((640, 480)).close()
+
+
+def test_device_that_was_used_takes_a_format_from_a_program_that_asks_nothing_first() -> None:
+    open_and_send((640, 480)).close()
+    handle = os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        answer = FORMAT.unpack(fcntl.ioctl(handle, SET_FORMAT, FORMAT.pack(2, 320, 240, b"RGB3")))
+    finally:
+        os.close(handle)
+    assert answer == (2, 320, 240, b"RGB3")

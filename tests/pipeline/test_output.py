@@ -161,7 +161,7 @@ def test_what_is_no_video_device_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "missing", tmp_path, Path("/dev/null")):
         assert loopback.ask(path) is None
-        assert loopback.shown_size(path) is None
+        assert loopback.shown_format(path) is None
         loopback.end_stream(path)
 
 

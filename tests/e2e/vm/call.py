@@ -40,6 +40,11 @@ class Call:
         self._process.kill()
         self._process.wait()
 
+    def __repr__(self) -> str:
+        """For a test that waited in vain."""
+        arrivals = self.arrivals
+        return f"a call with {len(arrivals)} pictures, the last {arrivals[-1:].tolist()}, {len(set(self.numbers))} of the avatar"
+
     @property
     def arrivals(self) -> Table:
         """(N, 6): width, height, number or -1, red, green, blue."""

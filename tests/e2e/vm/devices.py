@@ -81,7 +81,9 @@ class Feeder:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._opened.wait(20), f"{self._device} never took {self._size}"
+        if not self._opened.wait(20):
+            self.unplug()
+            raise AssertionError(f"{self._device} never took {self._size}")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
