@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.pipeline.head import LIDS, LIPS, OUTER_LIPS, Points
+from avatar_app.pipeline.head import LIDS, OUTER_LIPS, Points
+from avatar_app.pipeline.jaw import LIPS
 
 
 def _arc(count: int, center: tuple[float, float], radius: tuple[float, float], start: float, stop: float) -> Points:

@@ -17,7 +17,8 @@ from avatar_app.faces import FaceDetector, FaceTracker, crop_face
 from avatar_app.files import reason, require_readable
 from avatar_app.pipeline.calibrate import motion_transfer
 from avatar_app.pipeline.clip import fixed_box
-from avatar_app.pipeline.head import LIPS, angles, fit_rigid
+from avatar_app.pipeline.head import angles, fit_rigid
+from avatar_app.pipeline.jaw import LIPS
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
 from avatar_app.training.piecewise import piecewise_affine

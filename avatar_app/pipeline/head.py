@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.pipeline.jaw import LIPS, nose_length, with_mouth_of
+
 Points = npt.NDArray[np.float64]
 
 STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
@@ -27,17 +29,12 @@ LIDS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
 EYE_CORNERS = np.array([[36, 39], [36, 39], [42, 45], [42, 45]])
 """The corners of the eye that each of ``LIDS`` belongs to."""
 
-LIPS = np.array([[61, 67], [62, 66], [63, 65]])
-"""Inner upper and lower lip points that face each other."""
-
 OUTER_LIPS = np.array([[50, 58], [51, 57], [52, 56]])
 """The outer lip points that move with each of ``LIPS``."""
 
 MOUTH_CORNERS = np.array([48, 54])
 
 LIPS_ALL = np.arange(48, 68)
-
-NOSE_TOP, NOSE_BASE = 27, 33
 
 CLOSED_EYE = 0.05
 """Gap between the lids over the eye's width at which the landmarks of a closed eye rest; open eyes have about 0.3."""
@@ -166,7 +163,7 @@ class HeadTransfer:
 
     Args:
         photo: the photo's landmarks, (88, 3).
-        neutral: the driver's, at rest.
+        neutral: the driver's, at rest; its mouth counts as open as the photo's, whatever it is.
         adapt_scale: whether motion is enlarged or reduced to the photo's face size.
         limits: how far the pose may go.
         strength: how much of the driver's motion is passed on.
@@ -185,6 +182,7 @@ class HeadTransfer:
     ) -> None:
         self._strength = strength or Strength()
         self._exaggeration = exaggeration or Exaggeration()
+        neutral = with_mouth_of(neutral, photo)
         self._photo = photo
         self._neutral = neutral
         self._limits = limits or Limits()
@@ -244,8 +242,7 @@ def open_lids(face: Points, photo: Points, opening: Points) -> Points:
 def lip_closure(driver: Points) -> float:
     """1 where the driver's lips touch, 0 where they are clearly apart."""
     gap = max(np.linalg.norm(driver[upper] - driver[lower]) for upper, lower in LIPS)
-    nose = max(float(np.linalg.norm(driver[NOSE_TOP] - driver[NOSE_BASE])), 1e-6)
-    return float(np.clip((PARTED_MOUTH - gap / nose) / (PARTED_MOUTH - CLOSED_MOUTH), 0.0, 1.0))
+    return float(np.clip((PARTED_MOUTH - gap / nose_length(driver)) / (PARTED_MOUTH - CLOSED_MOUTH), 0.0, 1.0))
 
 
 def close_lips(face: Points, closure: float) -> Points:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatar_app.pipeline import head
+from avatar_app.pipeline import head, jaw
 from avatar_app.pipeline.head import Exaggeration, HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
 from tests.heads import lid_gap, lip_gap, make_head, open_mouth
 
@@ -75,7 +75,7 @@ def test_closed_stays_closed() -> None:
     assert lip_gap(shut) < 0.003
     assert lid_gap(shut) < 1.5 * 0.2 * head.CLOSED_EYE
     crossing = HeadTransfer(make_head(mouth=0.01), make_head(mouth=0.15))(make_head(mouth=0.02))
-    assert (crossing[head.LIPS[:, 1], 1] >= crossing[head.LIPS[:, 0], 1] - 1e-3).all()
+    assert (crossing[jaw.LIPS[:, 1], 1] >= crossing[jaw.LIPS[:, 0], 1] - 1e-3).all()
 
 
 def test_lids_close_by_the_same_share() -> None:
@@ -128,3 +128,22 @@ def test_exaggeration_closes_lids_sooner_and_opens_the_mouth_wider() -> None:
     assert 0 < lid_gap(strong(make_head(lids=0.0))) <= lid_gap(plain(make_head(lids=0.0)))
     assert lip_gap(strong(make_head(mouth=0.2))) > lip_gap(plain(make_head(mouth=0.2)))
     assert lip_gap(strong(make_head(mouth=0.0))) == pytest.approx(lip_gap(plain(make_head(mouth=0.0))), abs=1e-6)
+
+
+@pytest.mark.parametrize("at_rest", [0.0, 0.04, 0.08])
+def test_mouth_follows_whatever_the_driver_did_with_it_in_the_neutral_pose(at_rest: float) -> None:
+    closed = make_head(mouth=0.005)
+    transfer = HeadTransfer(closed, open_mouth(closed, at_rest))
+    opened = [jaw.mouth_opening(transfer(open_mouth(closed, gap))) for gap in (0.0, 0.04, 0.08)]
+    wanted = [jaw.mouth_opening(open_mouth(closed, gap)) for gap in (0.0, 0.04, 0.08)]
+    np.testing.assert_allclose(opened, wanted, atol=0.1)
+
+
+def test_mouth_is_given_to_a_tilted_face() -> None:
+    face, other = moved(make_head(mouth=0.005), roll=25, scale=0.7), make_head(mouth=0.07)
+    opened = jaw.with_mouth_of(face, other)
+    assert jaw.mouth_opening(opened) == pytest.approx(jaw.mouth_opening(other), rel=0.15)
+    down = (face[8] - face[27])[:2] / np.linalg.norm((face[8] - face[27])[:2])
+    assert (opened - face)[8, :2] @ down > 0.015
+    np.testing.assert_array_equal(opened[17:48], face[17:48])
+    np.testing.assert_allclose(jaw.with_mouth_of(opened, face), face, atol=0.01)
