@@ -139,15 +139,19 @@ class Copies:
     """
 
     def __init__(self, device: str, up: int, down: int) -> None:
-        self._device = device
         self.up, self.down = (up, down) if device.startswith("cuda") else (0, 0)
-        self._here = torch.zeros(self.up, dtype=torch.uint8)
-        self._there = torch.zeros(self.down, dtype=torch.uint8, device=device)
+        ways = ((self.up, "cpu", device), (self.down, device, "cpu")) if self.down else ()
+        self._pairs = [(_memory(count, start), _memory(count, end)) for count, start, end in ways]
 
     def both(self) -> None:
-        if self.up:
-            self._here.to(self._device)
-            self._there.cpu()
+        """The caller waits for the device."""
+        for start, end in self._pairs:
+            end.copy_(start, non_blocking=True)
+
+
+def _memory(count: int, device: str) -> Tensor:
+    """Bytes on a card, or such as a card can read and write by itself, which engines use too."""
+    return torch.zeros(count, dtype=torch.uint8, device=device, pin_memory=device == "cpu")
 
 
 def card(device: str) -> str:

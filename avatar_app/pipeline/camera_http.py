@@ -172,7 +172,7 @@ class JpegCutter:
                 self._at = max(self._at, len(self._data) - 2)
                 return None
             if end.group() == b"\xff\xd9":
-                picture = bytes(self._data[: end.end()])
+                picture = bytes(memoryview(self._data)[: end.end()])  # a slice of the array itself would be a copy more
                 self._restart(end.end())
                 return picture
             self._restart(end.start())

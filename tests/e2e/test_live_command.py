@@ -37,6 +37,7 @@ def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
         program.wait_until("card", "paused")
         assert program.control("resume")["ok"]
         program.wait_until("avatar")
+        assert not has_pytorch(program.process.pid), "an avatar on the processor needs no PyTorch"
         assert program.control("next")["ok"]
         webcam.unplug()
         status = program.wait_until("card", "no-camera")
@@ -51,6 +52,12 @@ def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
     facts = json.loads(report.read_text())
     assert facts["stuck"] == []
     check_film(film)
+
+
+def has_pytorch(process: int) -> bool:
+    """Whether its libraries are in a process; always False on systems that do not tell."""
+    maps = Path(f"/proc/{process}/maps")
+    return maps.exists() and "libtorch" in maps.read_text()
 
 
 def check_film(film: Path) -> None:
