@@ -65,7 +65,7 @@ class OutputStage(Stage):
         open_sink: OpenSink,
         controls: Callable[[], Controls],
         pictures: Slot[Picture],
-        frames: Callable[[], Frame | None],
+        frames: Slot[Frame],
         sent: Slot[Picture],
         why_card: Callable[[], str],
         meter: Meter,
@@ -85,6 +85,7 @@ class OutputStage(Stage):
         self._look: tuple[object, ...] = ()
         self._canvas: Canvas | None = None
         self._composed: tuple[object, Image] | None = None
+        self._seen: Frame | None = None
         self._background_of = ""
         self._background_fault: Notice | None = None
         self._stale_since = 0.0
@@ -160,10 +161,16 @@ class OutputStage(Stage):
         if self._stopping.wait(max(0.0, earliest - time.monotonic())):
             return None, False
         until = self._last + (LATEST if self._last_fresh else 1.0) * interval
-        fresh = self._pictures.take(max(0.0, until - time.monotonic()))
+        patience = max(0.0, until - time.monotonic())
+        fresh: object
+        if controls.pass_through and not controls.paused:
+            fresh = frame = self._frames.watch(self._seen, patience)
+            self._seen = frame or self._seen
+        else:
+            fresh, self._seen = self._pictures.take(patience), None
         self.choice = choice = self._choose(controls)
         if choice.shows == "self":
-            return self._self(controls), True
+            return self._self(controls), fresh is not None
         if choice.shows == "card":
             return Picture(still_card(controls.size, choice.reason), time.monotonic()), False
         picture = self._pictures.peek()
@@ -175,7 +182,7 @@ class OutputStage(Stage):
         if controls.paused:
             return Choice("card", "paused")
         if controls.pass_through:
-            frame = self._frames()
+            frame = self._seen
             recent = frame is not None and time.monotonic() - frame.captured_at < STALE
             return Choice("self") if recent else Choice("card", "no-camera")
         if reason := self._why_card():
@@ -202,10 +209,13 @@ class OutputStage(Stage):
 
     def _self(self, controls: Controls) -> Picture:
         """The user as the camera sees them. Reached only with ``pass_through``, which the user has confirmed."""
-        frame = self._frames()
+        frame = self._seen
         if frame is None or not controls.pass_through:
             return Picture(still_card(controls.size, "no-camera"), time.monotonic())
-        return Picture(self._canvas_for(controls).compose_wide(frame.image), frame.captured_at)
+        canvas = self._canvas_for(controls)
+        if self._composed is None or self._composed[0] is not frame:
+            self._composed = (frame, canvas.compose_wide(frame.image))
+        return Picture(self._composed[1], frame.captured_at)
 
     def _compose(self, picture: Picture, controls: Controls) -> Image:
         """The picture on its background; the same one is not composed twice."""

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Slot(Generic[T]):
-    """Holds one value. Any thread may put; one thread takes."""
+    """Holds one value. Any thread may put; one thread takes, others may look on."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -33,6 +33,12 @@ class Slot(Generic[T]):
                 return None
             self._fresh = False
             return self._value
+
+    def watch(self, known: T | None, seconds: float) -> T | None:
+        """The newest value once it is another than ``known``, for a thread that looks on while another one takes; None as for `take`."""
+        with self._changed:
+            self._changed.wait_for(lambda: (self._value is not None and self._value is not known) or self._closed, max(0.0, seconds))
+            return None if self._closed or self._value is known else self._value
 
     def peek(self) -> T | None:
         """The newest value, taken or not."""

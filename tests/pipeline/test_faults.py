@@ -316,7 +316,7 @@ def test_engine_absent_comes_by_itself(bench: Bench, controls: Controls, monkeyp
 
 def output_without_thread(meter: Meter, pictures: Slot[Picture], notices: Notices, controls: Controls | None = None) -> OutputStage:
     return OutputStage(
-        lambda *_: KeepingSink(Bench()), lambda: controls or Controls(), pictures, lambda: None, Slot(), lambda: "", meter, notices
+        lambda *_: KeepingSink(Bench()), lambda: controls or Controls(), pictures, Slot(), Slot(), lambda: "", meter, notices
     )
 
 

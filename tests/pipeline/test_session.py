@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,14 @@ import pytest
 
 from avatar_app.errors import OutputError
 from avatar_app.pipeline.neutral import NeutralStore
+from avatar_app.pipeline.output_stage import OutputStage
+from avatar_app.pipeline.slot import Slot
+from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls
+from avatar_app.pipeline.statistics import Meter
 from avatar_app.types import Frame, KeyPoints, Picture
-from tests.pipeline.live import PATTERN, Bench, has_pattern, shows, wait_for, write_photo
+from tests.pipeline.live import PATTERN, Bench, KeepingSink, has_pattern, shows, wait_for, write_photo
+from tests.pipeline.stand_ins import draw_face
 
 
 @pytest.fixture
@@ -234,3 +240,38 @@ def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
 def test_a_frame_is_no_picture() -> None:
     """What an output accepts is another type than what a camera gives; mypy holds the border, this its names."""
     assert not issubclass(Frame, Picture)
+
+
+def test_passing_through_sends_each_frame_once_as_new(controls: Controls) -> None:
+    """A frame goes out when it comes, and what is sent again counts as a repeat."""
+    pictures, frames, meter = Slot[Picture](), Slot[Frame](), Meter()
+    wanted = dataclasses.replace(controls, pass_through=True, fps=30)
+    stage = OutputStage(lambda *_: KeepingSink(Bench()), lambda: wanted, pictures, frames, Slot(), lambda: "", meter, Notices())
+    stage.open()
+    for index in range(3):
+        frames.put(Frame(draw_face(), time.monotonic(), index))
+        for _ in range(2):
+            stage.step()
+            assert stage.choice.shows == "self"
+    assert (meter.statistics().sent, meter.statistics().repeated) == (6, 3)
+    before = stage.shown
+    frames.put(Frame(draw_face(), time.monotonic(), 3))
+    stage.step()
+    assert stage.shown is not None and before is not None and stage.shown.captured_at > before.captured_at
+    frames.put(Frame(draw_face(), time.monotonic() - 2, 4))
+    stage.step()
+    assert (stage.choice.shows, stage.choice.reason) == ("card", "no-camera")
+    stage.close()
+
+
+def test_looking_on_takes_nothing() -> None:
+    slot = Slot[str]()
+    assert slot.watch(None, 0) is None
+    slot.put(first := "first")
+    assert slot.watch(None, 0) is first
+    assert slot.watch(first, 0) is None
+    assert slot.take(0) is first
+    slot.put(second := "second")
+    assert slot.watch(first, 60) is second
+    threading.Timer(0.01, slot.close).start()
+    assert slot.watch(second, 60) is None
