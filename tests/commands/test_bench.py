@@ -68,8 +68,11 @@ def test_a_model_of_another_family_is_held_against_the_full_original(tmp_path: P
     _, configuration = write_original(tmp_path)
     monkeypatch.setattr(runs, "REFERENCE_CONFIG", configuration)
     cv2.imwrite(str(tmp_path / "clip.png"), face_crop(0).image)
-    report = bench(tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1", "--reference-frames", "0", "--size", "128")
+    report = bench(
+        tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1", "--reference-frames", "0", "--size", "128", "--device", "torch"
+    )
     assert report["model"]["size"] == 128
+    assert "PyTorch" in report["engine"]
     assert "speedup" not in report["runs"][0]
     bundle = write_anchored(tmp_path / "anchored")
     reference = runs.open_reference(bundle, "cpu", face_crop(0).image)
