@@ -8,20 +8,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from avatar_app.engines import Engine
-from avatar_app.errors import AvatarError, DeviceError, PortraitError
-from avatar_app.faces import FaceDetector, crop_face, square_box
-from avatar_app.pipeline.clip import SMALL_FACE
+from avatar_app.errors import AvatarError, DeviceError
+from avatar_app.faces import FaceDetector
 from avatar_app.pipeline.loading import Loader
+from avatar_app.pipeline.photo import Portrait, find_portrait
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.portrait import read_portrait
-from avatar_app.types import Avatar, Box, Crop, Face, Image
+from avatar_app.types import Avatar, Box, Crop
 
 log = logging.getLogger(__name__)
 
@@ -29,49 +26,6 @@ AGAIN = 10.0
 """Seconds until a model that does not load is tried again, as long as there is none on stage."""
 
 ENGINE_ACTIONS = ("retry", "choose-model", "doctor")
-
-
-@dataclass(frozen=True, slots=True)
-class Portrait:
-    """A photo with its face found.
-
-    Attributes:
-        box: the square of the photo that is used.
-        notes: what the user should know, one sentence each.
-    """
-
-    path: Path
-    photo: Image
-    face: Face
-    box: Box
-    notes: tuple[str, ...] = ()
-
-    def crop(self, size: int) -> Crop:
-        return crop_face(self.photo, self.face, self.box, size)
-
-
-def load_portrait(path: Path, box: Box | None, detector: FaceDetector) -> Portrait:
-    """Read a photo and find the face: the one in ``box``, else the largest. Raises PortraitError."""
-    photo = read_portrait(path)
-    faces = detector.find(photo)
-    if not faces:
-        raise PortraitError(f"No face was found in {path.name}.", "Use a photo of one face, seen from the front and well lit.")
-    boxes = [square_box(face) for face in faces]
-    if box is None:
-        chosen = max(range(len(faces)), key=lambda index: boxes[index].size)
-    else:
-        wanted = box
-        chosen = min(
-            range(len(faces)),
-            key=lambda index: float(np.hypot(boxes[index].center_x - wanted.center_x, boxes[index].center_y - wanted.center_y)),
-        )
-    box = box or boxes[chosen]
-    notes = []
-    if len(faces) > 1:
-        notes.append(f"There are {len(faces)} faces in {path.name}; one of them was taken.")
-    if box.size < SMALL_FACE:
-        notes.append(f"The face in {path.name} is small (its crop is {box.size:.0f} pixels a side); the picture will be soft.")
-    return Portrait(path, photo, faces[chosen], box, tuple(notes))
 
 
 class Cast:
@@ -183,7 +137,7 @@ class Cast:
             else:
                 return self._take_portrait(wanted, done.value)
         elif path is not None and wanted != self._portrait_key and not self._portraits.busy and self._may_read(wanted):
-            self._portraits.begin(wanted, lambda: load_portrait(path, box, self._own_detector()))
+            self._portraits.begin(wanted, lambda: find_portrait(read_portrait(path), self._own_detector(), box, path))
         return False
 
     def _may_read(self, wanted: tuple[Path | None, Box | None]) -> bool:

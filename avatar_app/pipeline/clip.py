@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
@@ -21,9 +21,10 @@ import cv2
 import numpy as np
 
 from avatar_app.engines import Engine
-from avatar_app.errors import ClipError, PortraitError
+from avatar_app.errors import ClipError
 from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
 from avatar_app.pipeline.calibrate import best_frame, motion_transfer
+from avatar_app.pipeline.photo import find_portrait
 from avatar_app.pipeline.smooth import STRENGTHS, smooth_track
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
@@ -31,9 +32,6 @@ from avatar_app.video import Clip, ClipWriter
 
 CROPS = ("auto", "center", "none")
 """``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture padded to a square."""
-
-SMALL_FACE = 100
-"""A portrait crop of fewer pixels a side gives a soft picture."""
 
 Item = TypeVar("Item")
 
@@ -151,19 +149,13 @@ def animate_clip(
 
 def portrait_crop(photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str]) -> Crop:
     """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``."""
-    faces = detector.find(photo) if detector else []
-    if detector and not faces:
-        raise PortraitError("No face was found in the photo.", "Use a photo of one face, seen from the front and well lit.")
-    if not faces:
-        box = fixed_box(photo, crop)
-        return Crop(crop_picture(photo, box, size))
-    face = max(faces, key=lambda face: square_box(face).size)
-    box = square_box(face) if crop == "auto" else fixed_box(photo, crop)
-    if len(faces) > 1:
-        notes.append(f"{len(faces)} faces in the photo; the largest was taken")
-    if box.size < SMALL_FACE:
-        notes.append(f"the face in the photo is small (its crop is {box.size:.0f} pixels a side); the result will be soft")
-    return crop_face(photo, face, box, size)
+    if detector is None:
+        return Crop(crop_picture(photo, fixed_box(photo, crop), size))
+    portrait = find_portrait(photo, detector)
+    if crop != "auto":
+        portrait = replace(portrait, box=fixed_box(photo, crop))
+    notes += portrait.notes
+    return portrait.crop(size)
 
 
 def fixed_box(image: Image, crop: str) -> Box:
