@@ -40,7 +40,8 @@ class OnnxEngine:
         names = [item.name for item in self._encode.get_outputs()]
         features = dict(zip(names, self._encode.run_with_ort_values(names, wanted), strict=True))
         # The portrait's own points are fixed too, so they are handed over once.
-        return Avatar(points, features | self._tensors("source", points))
+        fixed = features | self._tensors("source", points)
+        return Avatar(points, {name: value for name, value in fixed.items() if name in self._render_inputs})
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         inputs = avatar.features | self._tensors("driving", pose)

@@ -19,7 +19,7 @@ from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
-from avatar_app.networks.onnx_export import write_motion_files
+from avatar_app.networks.onnx_export import for_processors, write_motion_files
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
@@ -59,7 +59,7 @@ def export(
     def fill(folder: Path) -> None:
         write_motion_files(graphs, folder, half=config.objective == "anchored")
         if calibration is not None:
-            exact, small = quantise(folder / "render.onnx", calibration_samples(graphs, calibration, config))
+            exact, small = quantise(folder / "render.onnx", calibration_samples(for_processors(graphs), calibration, config))
             sys.stdout.write(f"render.onnx in eight bits: {small:.2f} dB against the truth, {exact:.2f} dB before\n")
         if card is not None:
             (folder / "CARD.md").write_text(card.read_text(encoding="utf-8"), encoding="utf-8")
@@ -80,7 +80,6 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
             features = graphs.encode.module(images, pair.source_points[index][None])
         feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
         feed["driving_value"] = pair.driving_points[index][None].numpy()
-        feed = {name: value for name, value in feed.items() if name in graphs.render.inputs}
         samples.append(Sample(feed, (pair.driving[index] * 255).byte().permute(1, 2, 0).numpy()))
     return samples
 

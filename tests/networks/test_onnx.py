@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avatar_app.networks.onnx_export import OPSET
 from avatar_app.networks.onnx_tuning import tune
 
 SIDE = 12
@@ -25,6 +26,13 @@ class Warp(nn.Module):
 
     def forward(self, picture: Tensor, flow: Tensor) -> Tensor:
         return functional.grid_sample(picture, flow, padding_mode=self.padding, align_corners=self.aligned)
+
+
+class Dimmed(nn.Module):
+    def forward(self, picture: Tensor, flow: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        moved = functional.grid_sample(picture, flow, padding_mode="border", align_corners=True)
+        share = torch.exp(-share)
+        return moved * share, share + 1
 
 
 class Odd(nn.Module):
@@ -41,7 +49,7 @@ class Odd(nn.Module):
 
 def export(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> onnx.ModelProto:
     with pytest.warns(DeprecationWarning):
-        torch.onnx.export(module.eval(), tuple(inputs.values()), str(path), opset_version=17, dynamo=False, input_names=list(inputs))
+        torch.onnx.export(module.eval(), tuple(inputs.values()), str(path), opset_version=OPSET, dynamo=False, input_names=list(inputs))
     tune(path)
     return onnx.load(str(path))
 
@@ -63,7 +71,7 @@ def flow_beyond_the_edges() -> Tensor:
 
 @pytest.mark.parametrize("padding", ["zeros", "border"])
 @pytest.mark.parametrize("aligned", [True, False])
-def test_gathered_warps_are_warps(padding: str, aligned: bool, tmp_path: Path) -> None:
+def test_deformed_warps_are_warps(padding: str, aligned: bool, tmp_path: Path) -> None:
     torch.manual_seed(0)
     inputs = {"picture": torch.rand(1, 16, SIDE, SIDE + 3), "flow": flow_beyond_the_edges()}
     model = export(Warp(padding, aligned), inputs, tmp_path / "warp.onnx")
@@ -79,10 +87,23 @@ def test_a_flow_that_is_no_number_does_not_crash(tmp_path: Path) -> None:
         assert compute(tmp_path / "warp.onnx", inputs | {"flow": torch.full((1, 5, 5, 2), flow)})[0].shape == (1, 16, 5, 5)
 
 
-def test_few_channels_are_left_alone(tmp_path: Path) -> None:
-    inputs = {"picture": torch.rand(1, 3, SIDE, SIDE), "flow": flow_beyond_the_edges()}
+def test_patches_smaller_than_their_picture_are_left_alone(tmp_path: Path) -> None:
+    inputs = {"picture": torch.rand(1, 3, SIDE, SIDE), "flow": torch.rand(1, 5, SIDE, 2)}
     model = export(Warp("zeros", True), inputs, tmp_path / "warp.onnx")
     assert "GridSample" in {node.op_type for node in model.graph.node}
+    np.testing.assert_allclose(compute(tmp_path / "warp.onnx", inputs)[0], Warp("zeros", True)(*inputs.values()).numpy(), atol=1e-5)
+
+
+def test_a_warp_is_dimmed_in_the_same_step(tmp_path: Path) -> None:
+    """Although the shares are known only after the warp, and are read elsewhere too."""
+    torch.manual_seed(0)
+    module = Dimmed()
+    inputs = {"picture": torch.rand(1, 5, SIDE, SIDE), "flow": flow_beyond_the_edges(), "share": torch.rand(1, 1, 27, 27)}
+    model = export(module, inputs, tmp_path / "dimmed.onnx")
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.index("Exp") < kinds.index("DeformConv")
+    for found, expected in zip(compute(tmp_path / "dimmed.onnx", inputs), module(*inputs.values()), strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
 def test_odd_convolutions_and_softmax_keep_their_results(tmp_path: Path) -> None:

@@ -1,0 +1,263 @@
+"""The anchored network in the order in which ONNX Runtime computes it fastest on processors. Same weights, same pictures.
+
+`anchored.AnchoredGenerator` says what is computed; this file says it again with the sums in another order:
+
+- what depends on the photo alone (its sketch, how near its anchors are to each other) is made by ``encode``;
+- sums over anchors are matrix products; the first softmax, over Gaussians alone, is never stored: they are separable;
+- a sketch is stamped into an empty picture, a few rows a landmark, instead of drawn in full and compared;
+- doubling before a 3x3 convolution is four 2x2 convolutions, one for each place in the doubled pixel;
+- the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only as bytes.
+
+Shapes: no batch here unless it says (1, ...); K anchors, s the side of the dense motion (a quarter of the picture's).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, DenseMotion, Features, coordinate_grid, face_scale, resize, warp
+from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
+
+FAINTEST = -30.0
+"""Exponents end here, so that no product of two bells is too small for a normal number: those take a hundred times as long."""
+
+FARTHEST = 60.0
+"""Logits of anchors end here, for the same reason; the softmax needs no other guard against overflow."""
+
+REACH = 6
+"""A dot of the sketch is drawn over so many rows above and below; further out it is below a millionth."""
+
+
+class PhotoFeatures(NamedTuple):
+    """Everything that depends on the photo alone: `Features`, and what this order of sums takes from it.
+
+    Attributes:
+        sketch: (1, groups, s, s), the photo's own landmarks.
+        anchors: (K, 2), relative to their mean.
+        middle: (1, 2), their mean.
+        near: (K + 1, K), how much each anchor counts for the Jacobian of each; in the last row all alike.
+        ridge: (1,), pull of each Jacobian towards the face's global map.
+    """
+
+    image: Tensor
+    half: Tensor
+    quarter: Tensor
+    eighth: Tensor
+    motion: Tensor
+    points: Tensor
+    sketch: Tensor
+    anchors: Tensor
+    middle: Tensor
+    near: Tensor
+    ridge: Tensor
+
+
+class PhotoEncoder(nn.Module):
+    """Bytes of a photo and its landmarks -> `PhotoFeatures`."""
+
+    def __init__(self, generator: AnchoredGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+        self.sketch = Sketch(generator.config.size // 4)
+
+    def forward(self, image: Tensor, points: Tensor) -> PhotoFeatures:
+        features: Features = self.generator.encode(image.permute(0, 3, 1, 2).float() / 255, points)
+        anchors = points[0, self.generator.dense_motion.anchors]
+        middle = anchors.mean(0, keepdim=True)
+        centred = anchors - middle
+        scale = face_scale(anchors[None])[0, 0, 0]
+        distance = ((anchors[None] - anchors[:, None]) ** 2).sum(-1)
+        near = torch.exp(-0.5 * distance / (0.3 * scale) ** 2)
+        near = near / near.sum(1, keepdim=True)
+        near = torch.cat([near, torch.full_like(near[:1], 1 / len(self.generator.dense_motion.anchors))])
+        ridge = ((0.12 * scale) ** 2).reshape(1)
+        return PhotoFeatures(*features, self.sketch(points[0]), centred, middle, near, ridge)
+
+
+class Sketch(nn.Module):
+    """`anchored.draw_sketch`: landmarks (P, 2) -> (1, groups, s, s)."""
+
+    rows: Tensor
+    line: Tensor
+    first_row: Tensor
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.points = [point for group in SKETCH_GROUPS for point in group]
+        start = [index * side for index, group in enumerate(SKETCH_GROUPS) for _ in group]
+        self.register_buffer("first_row", torch.tensor(start, dtype=torch.float32)[:, None], persistent=False)
+        self.register_buffer("rows", torch.arange(-REACH, REACH + 1, dtype=torch.float32)[None], persistent=False)
+        self.register_buffer("line", torch.arange(side, dtype=torch.float32)[None], persistent=False)
+
+    def forward(self, points: Tensor) -> Tensor:
+        cells = (points + 1) * ((self.side - 1) / 2)
+        across, down = torch.split(cells[self.points], 1, 1)
+        # A row beyond the edge is drawn as the edge's own row, which it may be twice: the highest counts.
+        rows = (torch.round(down) + self.rows).clamp(0, self.side - 1)
+        bells = _bell(rows - down)[:, :, None] * _bell(self.line - across)[:, None]
+        places = (rows + self.first_row).long().reshape(-1, 1)
+        drawn = highest_rows(places, bells.reshape(-1, self.side), len(SKETCH_GROUPS) * self.side)
+        return drawn.reshape(1, len(SKETCH_GROUPS), self.side, self.side)
+
+
+def _bell(distance: Tensor) -> Tensor:
+    return torch.exp((-0.5 * distance**2).clamp_min(FAINTEST))
+
+
+class FastMotion(nn.Module):
+    """`anchored.DenseMotion`: photo and landmarks -> flow (1, 2, s, s), occlusion (1, 3, s, s), context (1, C, s/2, s/2), sketch."""
+
+    grid: Tensor
+    line: Tensor
+    basis: Tensor
+    still: Tensor
+
+    def __init__(self, motion: DenseMotion, side: int) -> None:
+        super().__init__()
+        self.side, self.anchors = side, motion.anchors
+        self.stem, self.down1, self.down2, self.middle = motion.stem, motion.down1, motion.down2, motion.middle
+        self.up1, self.up0 = PhaseConvolution(motion.up1), PhaseConvolution(motion.up0)
+        self.merge1, self.merge0 = motion.merge1, motion.merge0
+        self.mask, self.fine = motion.mask, motion.fine
+        self.log_reach, self.rest = motion.log_reach, motion.rest
+        self.sketch = Sketch(side)
+        grid = coordinate_grid(side, torch.zeros(1)).permute(2, 0, 1)
+        self.register_buffer("grid", grid[None], persistent=False)
+        self.register_buffer("line", torch.linspace(-1, 1, side)[:, None], persistent=False)
+        basis = torch.stack([(grid**2).sum(0), grid[0], grid[1], torch.ones(side, side)]).reshape(4, -1)
+        self.register_buffer("basis", basis, persistent=False)
+        # Columns of an affine map as `candidates` orders them; the last counts shares.
+        self.register_buffer("still", torch.tensor([1.0, 0, 0, 1, 0, 0, 1])[:, None], persistent=False)
+
+    def forward(self, photo: PhotoFeatures, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        driving = points[0, self.anchors]
+        reach = self.log_reach.exp() * face_scale(driving[None])[0, 0]
+        sharpness = 0.5 / reach**2
+        maps = self.candidates(photo, driving)
+        coarse, resting = self.coarse(maps, driving, sharpness)
+        sketch = self.sketch(points[0])
+        moved = warp(photo.motion, coarse)
+        x0 = self.stem(torch.cat([photo.motion, moved, photo.sketch, sketch, coarse - self.grid, resting], 1))
+        x1 = self.down1(x0)
+        x2 = self.middle(self.down2(x1))
+        x1 = self.merge1(torch.cat([self.up1(x2), x1], 1))
+        context = self.merge0(torch.cat([self.up0(x1), x0], 1))
+        fine = resize(self.fine(context), self.side)
+        shares = self.shares(self.mask(context), driving, sharpness)
+        flow, _ = self.mixed(maps @ shares)
+        return flow + 0.1 * fine[:, :2], torch.sigmoid(fine[:, 2:] + 2), context, sketch
+
+    def candidates(self, photo: PhotoFeatures, driving: Tensor) -> Tensor:
+        """(7, K + 1): rows J00, J10, J01, J11 and the offset of each map z -> J z + o, and ones; the first column stays where it is.
+
+        The weighted covariances of `estimate_jacobians`, as means of products less products of means.
+        """
+        source, here = photo.anchors, driving - driving.mean(0, keepdim=True)
+        joint = (source[:, :, None] * here[:, None]).flatten(1)
+        own = (here[:, :, None] * here[:, None]).flatten(1)
+        means = photo.near @ torch.cat([source, here, joint, own], 1)
+        mean_source, mean_here, mean_joint, mean_own = torch.split(means, [2, 2, 4, 4], 1)
+        all_joint, all_own = mean_joint[-1:], mean_own[-1:]
+        to_source, to_here = source - mean_source[:-1], here - mean_here[:-1]
+        mean_joint = mean_joint[:-1] - _outer(mean_source[:-1], mean_here[:-1]) + _outer(to_source, to_here)
+        mean_own = mean_own[:-1] - _outer(mean_here[:-1], mean_here[:-1]) + _outer(to_here, to_here)
+        common = _divide(all_joint, all_own, 1e-4)
+        jacobians = _divide(mean_joint + photo.ridge * common, mean_own, photo.ridge)
+        a, b, c, d = torch.split(jacobians, 1, 1)
+        x, y = torch.split(driving, 1, 1)
+        moved = torch.cat([a * x + b * y, c * x + d * y], 1)
+        offset = source + photo.middle - moved
+        rows = torch.cat([a, c, b, d, offset, torch.ones_like(a)], 1).t()
+        return torch.cat([self.still, rows], 1)
+
+    def coarse(self, maps: Tensor, driving: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
+        """The flow of the prior alone (1, 2, s, s) and the share of the background (1, 1, s, s)."""
+        bells = torch.exp((-sharpness * (self.line[None] - driving.t()[:, None]) ** 2).clamp_min(FAINTEST))
+        across, down = bells[0], bells[1]
+        parts = (maps[:, None, 1:] * down[None]).reshape(-1, len(self.anchors)) @ across.t()
+        resting = torch.exp(-self.rest)
+        flow, total = self.mixed(parts.reshape(7, -1) + resting * maps[:, :1])
+        return flow, resting / total
+
+    def shares(self, logits: Tensor, driving: Tensor, sharpness: Tensor) -> Tensor:
+        """(K + 1, s * s) shares of the anchors, not yet divided by their sum; logits (1, K + 1, s/2, s/2) are what was learned."""
+        x, y = torch.split(driving, 1, 1)
+        steep = sharpness[:, None]
+        bells = torch.cat([-steep, 2 * steep * x, 2 * steep * y, -steep * (x**2 + y**2)], 1)
+        background = torch.cat([torch.zeros(1, 3), -self.rest.reshape(1, 1)], 1)
+        learned = resize(logits, self.side).reshape(-1, self.side**2)
+        prior = torch.cat([background, bells])
+        shares: Tensor = torch.exp(torch.addmm(learned, prior, self.basis).clamp(-FARTHEST, FARTHEST))
+        return shares
+
+    def mixed(self, parts: Tensor) -> tuple[Tensor, Tensor]:
+        """The maps (7, s * s) that hold at each pixel, summed by share: flow (1, 2, s, s) and the sum of the shares (1, 1, s, s)."""
+        across, down, offset, total = torch.split(parts.reshape(1, 7, self.side, self.side), [2, 2, 2, 1], 1)
+        x, y = torch.split(self.grid, 1, 1)
+        return (across * x + down * y + offset) / total, total
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    """(K, 2) and (K, 2) -> (K, 4), row-major."""
+    return (left[:, :, None] * right[:, None]).flatten(1)
+
+
+def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
+    """joint @ inverse(own + ridge * identity) of row-major (K, 4); ``own`` is symmetric."""
+    a, b, _, d = torch.split(own, 1, 1)
+    a, d = a + ridge, d + ridge
+    inverse = torch.cat([d, -b, -b, a], 1) / (a * d - b * b)
+    left, right = joint.reshape(-1, 2, 2), inverse.reshape(-1, 2, 2)
+    return (left[:, :, :, None] * right[:, None]).sum(2).flatten(1)
+
+
+class PhotoRenderer(nn.Module):
+    """`PhotoFeatures` and landmarks -> bytes of the picture, (1, S, S, 3)."""
+
+    spread: Tensor
+
+    def __init__(self, generator: AnchoredGenerator) -> None:
+        super().__init__()
+        self.size = generator.config.size
+        self.motion = FastMotion(generator.dense_motion, self.size // 4)
+        self.bottleneck = generator.bottleneck
+        self.up_quarter, self.up_half = (
+            PhaseConvolution(generator.up_quarter),
+            PhaseConvolution(generator.up_half),
+        )
+        self.merge_quarter, self.merge_half, self.paint = generator.merge_quarter, generator.merge_half, generator.paint
+        side = self.size // 4
+        # Row r of the matrix of a phase says how pixel 2 r + phase lies between two rows of the flow.
+        position = torch.arange(self.size, dtype=torch.float64) * (side - 1) / (self.size - 1)
+        share = (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
+        self.register_buffer("spread", share.reshape(self.size // 2, 2, side).transpose(0, 1), persistent=False)
+
+    def picture(self, *tensors: Tensor) -> Tensor:
+        """Four interleaved pictures in [0, 1]: (3, 2, 2, S/2, S/2), channel, odd row, odd column."""
+        photo, points = PhotoFeatures(*tensors[:-1]), tensors[-1]
+        # Points that are no numbers must give a wrong picture, not a place outside of it.
+        points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
+        flow, occlusion, context, sketch = self.motion(photo, points)
+        half, eighth = self.size // 2, self.size // 8
+        moved = warp(photo.image, self.phases(flow)).reshape(3, 4, -1)
+        x = warp(photo.eighth, flow) * resize(occlusion[:, 0:1], eighth)
+        x = self.up_quarter(self.bottleneck(torch.cat([x, context], 1)))
+        kept = warp(photo.quarter, flow) * occlusion[:, 1:2]
+        x = self.up_half(self.merge_quarter(torch.cat([x, kept, sketch], 1)))
+        kept = warp(photo.half, resize(flow, half)) * resize(occlusion[:, 2:3], half)
+        small = (torch.full((1, 4), 0.25) @ moved).reshape(1, 3, half, half)
+        layers = self.paint(self.merge_half(torch.cat([x, kept, small], 1))).reshape(4, 4, -1)
+        painted, alpha = torch.sigmoid(layers[:3]), torch.sigmoid(layers[3:] + 1)
+        return (painted + alpha * (moved - painted)).reshape(3, 2, 2, half, half)
+
+    def phases(self, flow: Tensor) -> Tensor:
+        """The flow at full size, row and column parity first: (1, 2, S, S), in memory (2, 2, S/2, S/2) for each coordinate."""
+        rows = self.spread[None, :, None] @ flow[0][:, None, None]
+        return (rows @ self.spread.transpose(1, 2)).reshape(1, 2, self.size, self.size)
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        return interleave_bytes(self.picture(*tensors))
