@@ -3,7 +3,8 @@
 python -m tests.bench.scaling [--frames 40] [--device cpu] [--only points|size|threads] [--threads 1,2,4] [--output docs/benchmarks]
 
 Two architectures with random weights, which cost what trained ones cost: the original's vox-adv and the anchored one of ``lite``, both
-in float32 as they are exported. Variants take turns. Writes ``scaling.json`` and a chart for each question.
+in float32 as they are exported. Variants take turns. Writes ``scaling.json`` and a chart for each question. ``--write FOLDER`` writes the
+bundle ``vox-adv-10-256`` there instead, for ``run.py bench --model FOLDER/vox-adv-10-256``.
 """
 
 from __future__ import annotations
@@ -155,7 +156,11 @@ def main() -> int:
     parser.add_argument("--models", default="vox-adv,anchored")
     parser.add_argument("--threads", default="1,2,4")
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--write", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    if options.write:
+        Models(options.write).get("vox-adv", USUAL["vox-adv"], 256)
+        return 0
     where = torch_device(options.device)
     names = options.models.split(",")
     report: dict[str, Any] = {"hardware": {"cpu": cpu_name(), "cores": cores(), "card": card(where)}, "frames": options.frames}
