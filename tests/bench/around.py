@@ -36,7 +36,7 @@ from avatar_app.pipeline.session import Session, open_model
 from avatar_app.pipeline.state import Controls
 from avatar_app.pipeline.stopwatch import percentiles
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
-from tests.e2e.desk import ROOT
+from tests.e2e.program import ROOT
 from tests.e2e.test_live_command import home
 
 SIZE = (1280, 720)

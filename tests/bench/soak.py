@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from avatar_app.paths import shipped_avatars
-from tests.e2e.desk import ROOT
+from tests.e2e.program import ROOT, control
 from tests.e2e.test_window import settle
 from tests.mjpeg import MjpegCamera
 from tests.webcam import read_clip
@@ -33,12 +33,6 @@ def resources(process: int) -> dict[str, float]:
         "threads": int(status["Threads"]),
         "files": len(list((proc / "fd").iterdir())),
     }
-
-
-def control(command: str, environment: dict[str, str]) -> dict[str, Any]:
-    words = [sys.executable, "run.py", "control", command, "--json"]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    return dict(json.loads(done.stdout)) if done.stdout else {"ok": False}
 
 
 def watch(camera: MjpegCamera, minutes: float, every: float) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import shutil
@@ -17,8 +16,7 @@ from typing import Any, Self
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90.0
+from tests.e2e.program import PATIENCE, ROOT, control
 
 needs_desk = pytest.mark.skipif(
     not all(shutil.which(tool) for tool in ("Xvfb", "xdotool", "openbox", "xterm")),
@@ -122,9 +120,7 @@ class App:
         self.process = desk.start(sys.executable, "run.py", *words)
 
     def control(self, command: str) -> dict[str, Any]:
-        said = self.desk.run(sys.executable, "run.py", "control", command, "--json")
-        answer: dict[str, Any] = json.loads(said) if said else {"ok": False, "shows": "", "reason": ""}
-        return answer
+        return control(command, self.desk.environment)
 
     def shows(self, what: str, reason: str = "") -> dict[str, Any]:
         """Wait until the call sees this; returns the status."""

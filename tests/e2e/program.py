@@ -15,6 +15,21 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90.0
 
 
+def control(command: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the app that runs in this environment answers to ``run.py control``; not ok, and shows nothing, where none runs."""
+    done = subprocess.run(
+        [sys.executable, "run.py", "control", command, "--json"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"ok": False, "shows": "", "reason": "", "notices": []}
+    return answer
+
+
 class Program:
     """Runs from the start. ``environment`` must have user folders that are not the user's own."""
 
@@ -24,17 +39,7 @@ class Program:
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True)
 
     def control(self, command: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "run.py", "control", command, "--json"],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"ok": False, "shows": "", "reason": "", "notices": []}
-        return answer
+        return control(command, self.environment)
 
     def wait_until(self, shows: str, reason: str = "") -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
