@@ -6,6 +6,7 @@ A replacement is built completely before it takes over; where that fails, the la
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ class Cast:
         self._open_engine = open_engine
         self._open_detector = open_detector
         self._detector: FaceDetector | None = None
+        self._at_detector = threading.Lock()
         self._notices = notices
         self._engines: Loader[Engine] = Loader("engine loader", lambda engine: engine.close())
         self._portraits: Loader[Portrait] = Loader("photo loader")
@@ -84,7 +86,7 @@ class Cast:
 
     def close(self) -> None:
         self._engines.close(0.1)
-        self._portraits.close(0.5)  # the next one must not meet it at the detector
+        self._portraits.close(0.1)
         engine, self.engine = self.engine, None
         # The photo stays: after a fault it goes on, even if its file was deleted meanwhile.
         self._engine_key = self.avatar = self.crop = None
@@ -137,7 +139,7 @@ class Cast:
             else:
                 return self._take_portrait(wanted, done.value)
         elif path is not None and wanted != self._portrait_key and not self._portraits.busy and self._may_read(wanted):
-            self._portraits.begin(wanted, lambda: find_portrait(read_portrait(path), self._own_detector(), box, path))
+            self._portraits.begin(wanted, lambda: self._read(path, box))
         return False
 
     def _may_read(self, wanted: tuple[Path | None, Box | None]) -> bool:
@@ -173,10 +175,11 @@ class Cast:
         kept = {"engine": self.engine, "avatar": self.avatar}[about] is not None
         self._notices.put(Notice(about, "warning" if kept else "error", message, hint, actions))
 
-    def _own_detector(self) -> FaceDetector:
-        # Only the photo loader's thread comes here, and one at a time.
-        self._detector = self._detector or self._open_detector()
-        return self._detector
+    def _read(self, path: Path, box: Box | None) -> Portrait:
+        """In the loader's thread. One that was left to itself may still be at the detector: the next one waits here, and nobody else."""
+        with self._at_detector:
+            self._detector = self._detector or self._open_detector()
+            return find_portrait(read_portrait(path), self._detector, box, path)
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:
