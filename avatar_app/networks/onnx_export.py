@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from avatar_app.networks.anchored import AnchoredGenerator
-from avatar_app.networks.graphs import Graph, MotionGraphs
+from avatar_app.networks.blocks import UpBlock
+from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs
 from avatar_app.networks.onnx_anchored import PhotoEncoder, PhotoFeatures, PhotoRenderer
+from avatar_app.networks.onnx_layers import PhaseConvolution
 from avatar_app.networks.onnx_tuning import tune
 
 OPSET = 20
@@ -37,11 +41,25 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
 
 def for_processors(graphs: MotionGraphs) -> MotionGraphs:
     """The same graphs in the order of sums that ONNX Runtime computes fastest; ``encode`` may hand ``render`` more than before."""
+    if isinstance(graphs.model, Fomm):
+        return _without_doubling(graphs, graphs.model)
     if not isinstance(graphs.model, AnchoredGenerator):
         return graphs
     features = tuple(f"features_{name}" for name in PhotoFeatures._fields)
     encode = Graph(PhotoEncoder(graphs.model).eval(), graphs.encode.inputs, features)
     return replace(graphs, encode=encode, render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), ("picture",)))
+
+
+def _without_doubling(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
+    """The original networks; each of their blocks that begins by doubling pixels has a `PhaseConvolution` in its place."""
+    quick = copy.deepcopy(model)
+    for layer in list(quick.modules()):
+        for name, block in list(layer.named_children()):
+            if isinstance(block, UpBlock):
+                setattr(layer, name, PhaseConvolution([block.conv, block.norm]))
+    encode, render = replace(graphs.encode, module=FommEncode(quick.generator)), replace(graphs.render, module=FommRender(quick.generator))
+    detect = None if graphs.detect is None else replace(graphs.detect, module=FommDetect(quick.kp_detector))
+    return replace(graphs, model=quick, encode=encode, detect=detect, render=render)
 
 
 def example_points(count: int) -> tuple[Tensor, Tensor]:

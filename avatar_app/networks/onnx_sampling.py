@@ -7,6 +7,7 @@ the offset is not a number it gives 0.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,34 @@ BEYOND = 3.0
 """A position as far out as any: nothing of the picture is seen there."""
 
 
+LARGE = 1 << 10
+"""Constants of more values are weights; shapes do not depend on them."""
+
+
+def known_shapes(model: ModelProto) -> dict[str, list[int]]:
+    """The shapes of a model's tensors; 0 for a size that is not fixed."""
+    skeleton = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    skeleton.graph.name = model.graph.name
+    skeleton.graph.node.extend(model.graph.node)
+    skeleton.graph.input.extend(model.graph.input)
+    skeleton.graph.output.extend(model.graph.output)
+    for constant in model.graph.initializer:
+        if math.prod(constant.dims) <= LARGE:
+            skeleton.graph.initializer.append(constant)
+        else:
+            skeleton.graph.input.append(helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims))
+    inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True).graph
+    values = [*inferred.value_info, *inferred.input, *inferred.output]
+    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in values}
+    return shapes | {constant.name: list(constant.dims) for constant in model.graph.initializer}
+
+
 def deform_warps(model: ModelProto) -> list[NodeProto]:
     """The model's nodes, with every bilinear GridSample of one picture as a deformable convolution; adds constants to the model.
 
     The positions must be at least as many as the picture's pixels along each axis.
     """
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    values = [*inferred.value_info, *inferred.input, *inferred.output]
-    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in values}
-    shapes |= {constant.name: list(constant.dims) for constant in model.graph.initializer}
+    shapes = known_shapes(model)
     readers: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-from avatar_app.networks.onnx_sampling import deform_warps
+from avatar_app.networks.onnx_sampling import deform_warps, known_shapes
 
 ALIGNMENT = 4
 SMALLEST = 16
@@ -32,21 +32,27 @@ def tune(path: Path) -> None:
 
 
 def _gather_constants(model: ModelProto) -> None:
-    """Constants of nodes become the model's, where the steps below look for them."""
+    """Constants that nodes give, or pass on because two layers have the same, become the model's, where the steps below look for them."""
+    known = {constant.name: constant for constant in model.graph.initializer}
     nodes: list[NodeProto] = []
     for node in model.graph.node:
-        value = node.attribute[0].t if node.op_type == "Constant" and node.attribute[0].name == "value" else None
+        value = known.get(node.input[0]) if node.op_type == "Identity" else None
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            value = node.attribute[0].t
         if value is None:
             nodes.append(node)
-        else:
-            model.graph.initializer.add().CopyFrom(value)
-            model.graph.initializer[-1].name = node.output[0]
+            continue
+        constant = model.graph.initializer.add()
+        constant.CopyFrom(value)
+        constant.name = node.output[0]
+        known[constant.name] = constant
     _replace_nodes(model, nodes)
 
 
 def _align_convolutions(model: ModelProto) -> None:
     """Give odd convolutions a few channels of zeros more, and weights of zero for them."""
     constants = {constant.name: constant for constant in model.graph.initializer}
+    shapes = known_shapes(model)
     readers = Counter(name for node in model.graph.node for name in node.input)
     makers: dict[str, NodeProto] = {}
     widened: set[str] = set()
@@ -59,7 +65,7 @@ def _align_convolutions(model: ModelProto) -> None:
             lacking = -weight.shape[1] % ALIGNMENT
             if lacking and weight.shape[1] > SMALLEST:
                 source = node.input[0]
-                shape = _shape(model, makers.get(source))
+                shape = _joined_shape(shapes, makers.get(source))
                 if shape and readers[source] == 1:
                     # Channels are being put side by side here anyway.
                     nodes.insert(nodes.index(makers[source]), _zeros(model, source, [1, lacking, *shape[2:]]))
@@ -75,13 +81,11 @@ def _align_convolutions(model: ModelProto) -> None:
     _replace_nodes(model, nodes)
 
 
-def _shape(model: ModelProto, concat: NodeProto | None) -> list[int]:
+def _joined_shape(shapes: dict[str, list[int]], concat: NodeProto | None) -> list[int]:
     """What a concatenation of channels gives, where its whole shape is known; else nothing."""
     if concat is None or concat.op_type != "Concat" or concat.attribute[0].i != 1:
         return []
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    found = [value.type.tensor_type.shape.dim for value in inferred.value_info if value.name == concat.output[0]]
-    shape = [size.dim_value for size in found[0]] if found else []
+    shape = shapes.get(concat.output[0], [])
     return shape if len(shape) == 4 and all(shape) and shape[0] == 1 else []
 
 

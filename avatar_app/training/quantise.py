@@ -20,6 +20,7 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from avatar_app.errors import ConfigError
+from avatar_app.networks.onnx_sampling import known_shapes
 from avatar_app.training.metrics import psnr
 from avatar_app.types import Image
 
@@ -101,6 +102,7 @@ class _Rewriter:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
         self._convolutions = {node.output[0]: node for node in model.graph.node if self._suits(node)}
+        self._shapes = known_shapes(model)
         self._ranges: dict[str, _Range] = {}
         self._zeros: dict[str, int] = {}
         self._bytes: dict[tuple[str, int], str] = {}
@@ -155,7 +157,7 @@ class _Rewriter:
         origins = [self._ranges[self._origin(part)] for part in parts]
         zero = max(origin.zero() for origin in origins)
         weight = np.array(numpy_helper.to_array(self._constants[node.input[1]]), np.float64)
-        channels = [weight.shape[1]] if len(parts) == 1 else [self._channels(part) for part in parts]
+        channels = [weight.shape[1]] if len(parts) == 1 else [self._shapes[part][1] for part in parts]
         # In steps of each part's own scale, so that the bytes as they are can be multiplied.
         weight *= np.repeat([origin.scale(zero) for origin in origins], channels)[None, :, None, None]
         scales = np.maximum(np.abs(weight).max((1, 2, 3)) / LARGEST_WEIGHT, 1e-12)
@@ -177,11 +179,6 @@ class _Rewriter:
         quantised = helper.make_node("QLinearConv", inputs, [f"{name}.bytes"], node.name)
         quantised.attribute.extend(node.attribute)
         self._nodes.append(quantised)
-
-    def _channels(self, name: str) -> int:
-        inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
-        values = [*inferred.value_info, *inferred.input]
-        return int(next(value.type.tensor_type.shape.dim[1].dim_value for value in values if value.name == name))
 
     def _as_bytes(self, name: str, zero: int) -> str:
         """The tensor as bytes of which ``zero`` stands for 0."""
