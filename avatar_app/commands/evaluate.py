@@ -74,9 +74,7 @@ def show(report: dict[str, Any]) -> None:
     """One line a clip, each figure for each of ``WAYS``."""
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
-    print(
-        f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still"
-    )
+    print(f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still")
     print("clip".ljust(28) + "".join(name.rjust(26) for name in names))
     for row in rows:
         cells = [" / ".join(_number(row["figures"][name][way]) for way in WAYS) for name in names]

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import ConfigError, EngineError, PortraitError
 from avatar_app.face_geometry import cut, region_of
-from avatar_app.faces import FaceDetector, FaceTracker, crop_face
+from avatar_app.faces import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
 from avatar_app.pipeline.calibrate import motion_transfer
 from avatar_app.pipeline.clip import fixed_box
@@ -22,7 +23,7 @@ from avatar_app.pipeline.jaw import LIPS
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
 from avatar_app.training.piecewise import piecewise_affine
-from avatar_app.types import Array, Crop, Face, Image, KeyPoints
+from avatar_app.types import Array, Avatar, Crop, Face, Image, KeyPoints
 
 FIGURES = {
     "l1": "mean absolute difference, pictures in [0, 1]",
@@ -73,6 +74,10 @@ class Embedding:
         return np.asarray(self._session.run(None, {self._name: values})[0], np.float32).ravel()
 
 
+JUDGED = 256
+"""Side at which pictures are compared: figures of models with pictures of different sizes can be put side by side."""
+
+
 class Evaluator:
     """One model, and the means to judge its pictures.
 
@@ -81,7 +86,7 @@ class Evaluator:
     """
 
     def __init__(self, engine: Engine, detector: FaceDetector, embedding: Embedding | None = None, limit: int | None = None) -> None:
-        self.size = engine.size
+        self.size = min(engine.size, JUDGED)
         self._engine = engine
         self._detector = detector
         self._embedding = embedding
@@ -103,7 +108,7 @@ class Evaluator:
         for truth, face, seen in zip(frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True):
             pose = seen or pose  # without a face the last pose is held, as when animating
             assert pose is not None
-            picture = self._engine.render(avatar, pose)
+            picture = self._render(avatar, pose)
             rows["model"].append(self._compare(picture, tracker.track(picture), truth, face))
             rows["still"].append(self._compare(photo, photo_face, truth, face))
             if photo_face and face:
@@ -131,7 +136,7 @@ class Evaluator:
         tracker, shown, likeness = FaceTracker(self._detector), list[Face | None](), list[float]()
         for seen in poses[start:]:
             last = seen or last
-            picture = self._engine.render(avatar, transfer(last))
+            picture = self._render(avatar, transfer(last))
             face = tracker.track(picture)
             shown.append(face)
             likeness.append(self._identity(picture, face, photo, photo_face))
@@ -159,7 +164,15 @@ class Evaluator:
 
     def _crop(self, frame: Image, face: Face | None) -> Crop:
         """The whole frame: clips of a data set are cropped already."""
-        return Crop(frame, crop_face(frame, face, fixed_box(frame, "none"), self.size).landmarks if face else None)
+        box = fixed_box(frame, "none")
+        if face is None:
+            return Crop(crop_picture(frame, box, self._engine.size))
+        return crop_face(frame, face, box, self._engine.size)
+
+    def _render(self, avatar: Avatar, pose: KeyPoints) -> Image:
+        picture = self._engine.render(avatar, pose)
+        shape = (self.size, self.size)
+        return picture if picture.shape[:2] == shape else cv2.resize(picture, shape, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
     def _compare(self, picture: Image, face: Face | None, truth: Image, truth_face: Face | None) -> dict[str, float]:
         """All figures of one frame; NaN where there is nothing to compare."""

@@ -8,9 +8,13 @@ import numpy as np
 import onnxruntime as ort
 
 from avatar_app.bundle import Bundle
+from avatar_app.composition import PhotoLayers, compose
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
+
+LAYERS = "layers"
+"""Where an avatar's features hold what its pictures are composed of."""
 
 
 class OnnxEngine:
@@ -24,6 +28,7 @@ class OnnxEngine:
         self._detect = open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
         self.reads_pictures = self._detect is not None
         self._render_inputs = {item.name for item in self._render.get_inputs()}
+        self._composes = "places" in {item.name for item in self._render.get_outputs()}
 
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
@@ -41,12 +46,19 @@ class OnnxEngine:
         features = dict(zip(names, self._encode.run_with_ort_values(names, wanted), strict=True))
         # The portrait's own points are fixed too, so they are handed over once.
         fixed = features | self._tensors("source", points)
-        return Avatar(points, {name: value for name, value in fixed.items() if name in self._render_inputs})
+        kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
+        if self._composes:
+            person, background = (features[name].numpy()[0] for name in ("person", "background"))
+            kept[LAYERS] = PhotoLayers(np.ascontiguousarray(crop.image), np.ascontiguousarray(person[..., 0]), background)
+        return Avatar(points, kept)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        inputs = avatar.features | self._tensors("driving", pose)
-        picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
-        return picture
+        inputs = {name: value for name, value in avatar.features.items() if name != LAYERS} | self._tensors("driving", pose)
+        if not self._composes:
+            picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
+            return picture
+        painted, alpha, places = (value.numpy() for value in self._render.run_with_ort_values(["painted", "alpha", "places"], inputs))
+        return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places)
 
     def close(self) -> None:
         del self._encode, self._detect, self._render

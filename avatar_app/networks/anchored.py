@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
+from avatar_app.networks.matte import PersonMatte, background, matte
 
 LANDMARKS = 88
 
@@ -31,6 +32,11 @@ DEFAULT_ANCHORS = (
     *(68, 73),
     *range(78, 88),
 )
+
+CHIN, BRIDGE, TOP = 8, 27, 78
+
+BODY_BLUR = 6 / 64
+"""Standard deviation, in sides of the picture, over which the motion of the body is smoothed."""
 
 # Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.
 SKETCH_GROUPS = (
@@ -62,6 +68,8 @@ class AnchoredConfig:
         blocks: residual blocks at 1/8.
         motion_channels: widths of the dense-motion U-Net at 1/8, 1/16 and 1/32.
         photo_channels: photo features shown to the dense-motion network.
+        matte: whether the model knows person from background, which then stands still (`matte`).
+        detail: photo and result have so many times the side: what is only moved keeps the photo's own sharpness.
     """
 
     size: int = 256
@@ -70,6 +78,8 @@ class AnchoredConfig:
     blocks: int = 3
     motion_channels: tuple[int, int, int] = (48, 96, 128)
     photo_channels: int = 16
+    matte: bool = False
+    detail: int = 1
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AnchoredConfig:
@@ -84,7 +94,15 @@ class AnchoredConfig:
 
 
 class Features(NamedTuple):
-    """Everything that depends on the photo alone, computed once per photo."""
+    """Everything that depends on the photo alone, computed once per photo.
+
+    Attributes:
+        image: (B, 3, H, W) the photo, `detail` times as large as the networks' pictures.
+        half: learned features at half the networks' side, and the photo itself.
+        person: (B, 1, H, W) share of person in each pixel, all 1 without a matte.
+        background: (B, 3, H, W) the photo without the person.
+        body: (B, 1, h, w) the share of person at the size of the flow.
+    """
 
     image: Tensor
     half: Tensor
@@ -92,6 +110,9 @@ class Features(NamedTuple):
     eighth: Tensor
     motion: Tensor
     points: Tensor
+    person: Tensor
+    background: Tensor
+    body: Tensor
 
 
 class Rendered(NamedTuple):
@@ -167,6 +188,20 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequ
 
 def resize(x: Tensor, size: int) -> Tensor:
     return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=True)
+
+
+def enlarge(x: Tensor, times: int) -> Tensor:
+    """Larger pictures, each pixel's middle where it was."""
+    return x if times == 1 else F.interpolate(x, scale_factor=float(times), mode="bilinear", align_corners=False)
+
+
+def blur(x: Tensor) -> Tensor:
+    """The mean over 3 x 3 pixels with the binomial weights 1 2 1: what is left of the pattern that `F.pixel_shuffle` begins with goes."""
+    kernel = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
+    channels = x.shape[1]
+    weight = (kernel[:, None] * kernel).expand(channels, 1, 3, 3)
+    blurred: Tensor = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, groups=channels)
+    return blurred
 
 
 def double(x: Tensor) -> Tensor:
@@ -271,6 +306,45 @@ class DenseMotion(nn.Module):
         return self.mix(weights, affine) + offset, offset, torch.sigmoid(fine[:, 2:] + 2), context, sketch
 
 
+def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) with neck and shoulders moved smoothly, and less and less towards the lower edge of the picture.
+
+    Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as clothes are. Without the
+    fading, the photo's lowest row would be stretched into streaks whenever the head rises.
+
+    Args:
+        body: (B, 1, s, s) share of person in the photo.
+        points: (B, P, 2), of the pose.
+    """
+    side = flow.shape[-1]
+    grid = coordinate_grid(side, flow).permute(2, 0, 1)[None]
+    chin, height = points[:, CHIN], (points[:, TOP] - points[:, CHIN]).norm(dim=1)[:, None, None]
+    up = points[:, BRIDGE] - chin
+    up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    right = torch.stack([-up[:, 1], up[:, 0]], 1)
+    above, beside = (
+        ((grid - chin[:, :, None, None]) * axis[:, :, None, None]).sum(1, keepdim=True) / height.clamp_min(1e-3)[:, None]
+        for axis in (up, right)
+    )
+    # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
+    under = ((-above - 0.05) / 0.25).clamp(0, 1)
+    outside = ((beside.abs() - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
+    below = torch.maximum(under, outside)
+    fade = ((1 - grid[:, 1:]) / (1 - chin[:, None, None, 1:]).clamp_min(0.15)).clamp(0, 1)
+    moved, here = flow - grid, warp(body, flow) + 1e-3
+    spread = gaussian_matrix(side, BODY_BLUR * side, flow)
+    sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()
+    calm: Tensor = flow + below * (fade * sums[:, :2] / sums[:, 2:] - moved)
+    return calm
+
+
+def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
+    """(side, side): a product with it blurs columns; what lies outside does not count."""
+    line = torch.arange(side, device=like.device, dtype=like.dtype)
+    weights = torch.exp(-0.5 * ((line[:, None] - line) / sigma) ** 2)
+    return weights / weights.sum(1, keepdim=True)
+
+
 class AnchoredGenerator(nn.Module):
     """``encode`` a photo once, then ``decode`` it for every pose."""
 
@@ -292,33 +366,47 @@ class AnchoredGenerator(nn.Module):
         self.up_half = conv(quarter, half)
         self.merge_half = conv(2 * half + 3, half)
         self.paint = nn.Conv2d(half, 16, 3, padding=1)
+        self.matte = PersonMatte() if config.matte else None
 
     def encode(self, image: Tensor, points: Tensor) -> Features:
         """Photo (B, 3, H, W) in [0, 1] and its landmarks (B, P, 2)."""
-        half = self.encode_half(image)
+        detail = self.config.detail
+        small = F.avg_pool2d(image, detail) if detail > 1 else image
+        half = self.encode_half(small)
         quarter = self.encode_quarter(half)
+        half = torch.cat([half, F.avg_pool2d(small, 2)], 1)
         sketch = draw_sketch(points, quarter.shape[-1])
         eighth = self.encode_eighth(torch.cat([quarter, sketch], 1))
-        thumbnail = F.avg_pool2d(image, 4)
-        return Features(image, half, quarter, eighth, torch.cat([thumbnail, self.encode_motion(quarter)], 1), points)
+        thumbnail = F.avg_pool2d(small, 4)
+        person = torch.ones_like(image[:, :1]) if self.matte is None else matte(self.matte, image, points)
+        behind = image if self.matte is None else background(image, person)
+        motion = torch.cat([thumbnail, self.encode_motion(quarter)], 1)
+        body = F.avg_pool2d(person, image.shape[-1] // motion.shape[-1])
+        return Features(image, half, quarter, eighth, motion, points, person, behind, body)
 
     def decode(self, features: Features, points: Tensor) -> Rendered:
         """The photo moved to the landmarks (B, P, 2)."""
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
-        warped = warp(features.image, flow)
-        half_flow = resize(flow, features.half.shape[-1])
-        half_warped = F.avg_pool2d(warped, 2)
+        if self.matte is not None:
+            flow = calm_body(flow, features.body, points)
+        moved = warp(torch.cat([features.image, features.person], 1), flow)
+        warped, person = moved[:, :3], moved[:, 3:]
+        half = warp(features.half, flow)
 
         x = warp(features.eighth, flow) * resize(occlusion[:, 0:1], features.eighth.shape[-1])
         x = self.bottleneck(torch.cat([x, context], 1))
         x = self.up_quarter(double(x))
         x = self.merge_quarter(torch.cat([x, warp(features.quarter, flow) * occlusion[:, 1:2], sketch], 1))
         x = self.up_half(double(x))
-        kept = warp(features.half, half_flow) * resize(occlusion[:, 2:3], features.half.shape[-1])
-        x = self.merge_half(torch.cat([x, kept, half_warped], 1))
+        kept = half[:, :-3] * resize(occlusion[:, 2:3], half.shape[-1])
+        x = self.merge_half(torch.cat([x, kept, half[:, -3:]], 1))
         layers = F.pixel_shuffle(self.paint(x), 2)
-        alpha, painted = torch.sigmoid(layers[:, 3:] + 1), torch.sigmoid(layers[:, :3])
-        return Rendered(alpha * warped + (1 - alpha) * painted, warped, alpha, flow, offset, painted)
+        layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), torch.sigmoid(layers[:, 3:] + 1)], 1)), self.config.detail)
+        painted, alpha = layers[:, :3], layers[:, 3:]
+        image = alpha * warped + (1 - alpha) * painted
+        if self.matte is not None:
+            image = person * image + (1 - person) * features.background
+        return Rendered(image, warped, alpha, flow, offset, painted)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:
         return self.decode(self.encode(image, source_points), driving_points)

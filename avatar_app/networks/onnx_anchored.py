@@ -6,7 +6,8 @@
 - sums over anchors are matrix products; the first softmax, over Gaussians alone, is never stored: they are separable;
 - a sketch is stamped into an empty picture, a few rows a landmark, instead of drawn in full and compared;
 - doubling before a 3x3 convolution is four 2x2 convolutions, one for each place in the doubled pixel;
-- the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only as bytes.
+- the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only as bytes;
+- the photo itself is not moved here: that and the blending are for `composition`, in bytes.
 
 Shapes: no batch here unless it says (1, ...); K anchors, s the side of the dense motion (a quarter of the picture's).
 """
@@ -18,7 +19,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, DenseMotion, Features, coordinate_grid, face_scale, resize, warp
+from avatar_app.networks.anchored import (
+    SKETCH_GROUPS,
+    AnchoredGenerator,
+    DenseMotion,
+    Features,
+    calm_body,
+    coordinate_grid,
+    face_scale,
+    resize,
+    warp,
+)
+from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
 
 FAINTEST = -30.0
@@ -31,8 +43,15 @@ REACH = 6
 """A dot of the sketch is drawn over so many rows above and below; further out it is below a millionth."""
 
 
+LAYERS = ("painted", "alpha", "places")
+"""What `PhotoRenderer` gives."""
+
+PHOTO_LAYERS = ("person", "background")
+"""What `PhotoEncoder` gives beside `PhotoFeatures`."""
+
+
 class PhotoFeatures(NamedTuple):
-    """Everything that depends on the photo alone: `Features`, and what this order of sums takes from it.
+    """Everything that depends on the photo alone: of `Features` what the networks read, and what this order of sums takes from it.
 
     Attributes:
         sketch: (1, groups, s, s), the photo's own landmarks.
@@ -40,9 +59,9 @@ class PhotoFeatures(NamedTuple):
         middle: (1, 2), their mean.
         near: (K + 1, K), how much each anchor counts for the Jacobian of each; in the last row all alike.
         ridge: (1,), pull of each Jacobian towards the face's global map.
+        body: (1, 1, s, s), the share of person.
     """
 
-    image: Tensor
     half: Tensor
     quarter: Tensor
     eighth: Tensor
@@ -53,17 +72,18 @@ class PhotoFeatures(NamedTuple):
     middle: Tensor
     near: Tensor
     ridge: Tensor
+    body: Tensor
 
 
 class PhotoEncoder(nn.Module):
-    """Bytes of a photo and its landmarks -> `PhotoFeatures`."""
+    """Bytes of a photo and its landmarks -> `PhotoFeatures`, the share of person (1, S, S, 1) and the background (1, S, S, 3) as bytes."""
 
     def __init__(self, generator: AnchoredGenerator) -> None:
         super().__init__()
         self.generator = generator
         self.sketch = Sketch(generator.config.size // 4)
 
-    def forward(self, image: Tensor, points: Tensor) -> PhotoFeatures:
+    def forward(self, image: Tensor, points: Tensor) -> tuple[Tensor, ...]:
         features: Features = self.generator.encode(image.permute(0, 3, 1, 2).float() / 255, points)
         anchors = points[0, self.generator.dense_motion.anchors]
         middle = anchors.mean(0, keepdim=True)
@@ -74,7 +94,9 @@ class PhotoEncoder(nn.Module):
         near = near / near.sum(1, keepdim=True)
         near = torch.cat([near, torch.full_like(near[:1], 1 / len(self.generator.dense_motion.anchors))])
         ridge = ((0.12 * scale) ** 2).reshape(1)
-        return PhotoFeatures(*features, self.sketch(points[0]), centred, middle, near, ridge)
+        own = (features.half, features.quarter, features.eighth, features.motion, features.points)
+        photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, features.body)
+        return *photo, to_bytes(features.person), to_bytes(features.background)
 
 
 class Sketch(nn.Module):
@@ -216,48 +238,48 @@ def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
 
 
 class PhotoRenderer(nn.Module):
-    """`PhotoFeatures` and landmarks -> bytes of the picture, (1, S, S, 3)."""
+    """`PhotoFeatures` and landmarks -> what the picture is composed of (`composition`).
+
+    painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: (2, S, S), column and row of the photo from
+    which each pixel is moved, with S the photo's side.
+    """
 
     spread: Tensor
 
     def __init__(self, generator: AnchoredGenerator) -> None:
         super().__init__()
         self.size = generator.config.size
+        self.photo_side = self.size * generator.config.detail
+        self.calms = generator.matte is not None
         self.motion = FastMotion(generator.dense_motion, self.size // 4)
         self.bottleneck = generator.bottleneck
-        self.up_quarter, self.up_half = (
-            PhaseConvolution(generator.up_quarter),
-            PhaseConvolution(generator.up_half),
-        )
+        self.up_quarter, self.up_half = PhaseConvolution(generator.up_quarter), PhaseConvolution(generator.up_half)
         self.merge_quarter, self.merge_half, self.paint = generator.merge_quarter, generator.merge_half, generator.paint
         side = self.size // 4
-        # Row r of the matrix of a phase says how pixel 2 r + phase lies between two rows of the flow.
-        position = torch.arange(self.size, dtype=torch.float64) * (side - 1) / (self.size - 1)
+        # Row r says how pixel r lies between two rows of the flow.
+        position = torch.arange(self.photo_side, dtype=torch.float64) * (side - 1) / (self.photo_side - 1)
         share = (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
-        self.register_buffer("spread", share.reshape(self.size // 2, 2, side).transpose(0, 1), persistent=False)
+        self.register_buffer("spread", share, persistent=False)
 
-    def picture(self, *tensors: Tensor) -> Tensor:
-        """Four interleaved pictures in [0, 1]: (3, 2, 2, S/2, S/2), channel, odd row, odd column."""
+    def layers(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1]: channel, odd row, odd column; flow (1, 2, s/4, s/4)."""
         photo, points = PhotoFeatures(*tensors[:-1]), tensors[-1]
         # Points that are no numbers must give a wrong picture, not a place outside of it.
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         flow, occlusion, context, sketch = self.motion(photo, points)
+        if self.calms:
+            flow = calm_body(flow, photo.body, points)
         half, eighth = self.size // 2, self.size // 8
-        moved = warp(photo.image, self.phases(flow)).reshape(3, 4, -1)
         x = warp(photo.eighth, flow) * resize(occlusion[:, 0:1], eighth)
         x = self.up_quarter(self.bottleneck(torch.cat([x, context], 1)))
         kept = warp(photo.quarter, flow) * occlusion[:, 1:2]
         x = self.up_half(self.merge_quarter(torch.cat([x, kept, sketch], 1)))
-        kept = warp(photo.half, resize(flow, half)) * resize(occlusion[:, 2:3], half)
-        small = (torch.full((1, 4), 0.25) @ moved).reshape(1, 3, half, half)
-        layers = self.paint(self.merge_half(torch.cat([x, kept, small], 1))).reshape(4, 4, -1)
-        painted, alpha = torch.sigmoid(layers[:3]), torch.sigmoid(layers[3:] + 1)
-        return (painted + alpha * (moved - painted)).reshape(3, 2, 2, half, half)
+        moved = warp(photo.half, resize(flow, half))
+        kept = moved[:, :-3] * resize(occlusion[:, 2:3], half)
+        parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(4, 2, 2, half, half)
+        return torch.sigmoid(parts[:3]), torch.sigmoid(parts[3:] + 1), flow
 
-    def phases(self, flow: Tensor) -> Tensor:
-        """The flow at full size, row and column parity first: (1, 2, S, S), in memory (2, 2, S/2, S/2) for each coordinate."""
-        rows = self.spread[None, :, None] @ flow[0][:, None, None]
-        return (rows @ self.spread.transpose(1, 2)).reshape(1, 2, self.size, self.size)
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        return interleave_bytes(self.picture(*tensors))
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        painted, alpha, flow = self.layers(*tensors)
+        pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)
+        return interleave_bytes(painted), interleave_bytes(alpha), self.spread @ pixels @ self.spread.t()

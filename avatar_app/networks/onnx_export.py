@@ -15,7 +15,7 @@ from avatar_app.networks.anchored import AnchoredGenerator
 from avatar_app.networks.blocks import UpBlock
 from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs
-from avatar_app.networks.onnx_anchored import PhotoEncoder, PhotoFeatures, PhotoRenderer
+from avatar_app.networks.onnx_anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
 from avatar_app.networks.onnx_layers import PhaseConvolution
 from avatar_app.networks.onnx_tuning import tune
 
@@ -46,8 +46,8 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
     if not isinstance(graphs.model, AnchoredGenerator):
         return graphs
     features = tuple(f"features_{name}" for name in PhotoFeatures._fields)
-    encode = Graph(PhotoEncoder(graphs.model).eval(), graphs.encode.inputs, features)
-    return replace(graphs, encode=encode, render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), ("picture",)))
+    encode = Graph(PhotoEncoder(graphs.model).eval(), graphs.encode.inputs, (*features, *PHOTO_LAYERS))
+    return replace(graphs, encode=encode, render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), LAYERS))
 
 
 def _without_doubling(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:

@@ -73,9 +73,10 @@ def highest_rows(places: Tensor, rows: Tensor, height: int) -> Tensor:
 
 
 def interleave_bytes(parts: Tensor) -> Tensor:
-    """Four interleaved pictures (3, 2, 2, h, w) in [0, 1], by channel, row parity and column parity -> bytes (1, 2 h, 2 w, 3), rounded."""
-    height, width = parts.shape[3:]
+    """Four interleaved pictures (C, 2, 2, h, w) in [0, 1], by channel, row parity and column parity -> bytes (1, 2 h, 2 w, C), rounded."""
+    channels, (height, width) = parts.shape[0], parts.shape[3:]
     levels = (parts.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
     # Turned two planes at a time: as bytes, and in runs of whole rows wherever possible.
-    rows = [levels[:, odd].transpose(0, 1).reshape(6, height * width).t().reshape(height, 1, width * 6) for odd in range(2)]
-    return torch.cat(rows, 1).reshape(1, 2 * height, 2 * width, 3)
+    planes, run = 2 * channels, height * width
+    rows = [levels[:, odd].transpose(0, 1).reshape(planes, run).t().reshape(height, 1, width * planes) for odd in range(2)]
+    return torch.cat(rows, 1).reshape(1, 2 * height, 2 * width, channels)

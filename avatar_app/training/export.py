@@ -1,7 +1,7 @@
 r"""Makes a bundle of a training run's averaged weights.
 
     python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml --output models/lite --card CARD.md \
-        --calibrate DATA
+        --matte MATTE/matte.pt --detail 2 --calibrate DATA
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.composition import PhotoLayers
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.fomm import Fomm
-from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
+from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs, to_bytes
 from avatar_app.networks.onnx_export import for_processors, write_motion_files
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
@@ -38,10 +40,14 @@ def export(
     licence: str,
     overwrite: bool = False,
     calibration: FrameStore | None = None,
+    matte: Path | None = None,
+    detail: int = 1,
 ) -> Bundle:
     """Write the bundle ``output``.
 
     Args:
+        matte: weights that ``training.matte`` wrote, for an anchored model that knows person from background.
+        detail: photo and result of an anchored model have so many times the side that it was trained with.
         calibration: frames of the training split, for eight-bit convolutions in the render graph of an anchored model; None keeps it exact.
 
     Raises:
@@ -51,6 +57,11 @@ def export(
     config = read_config(config_file)
     networks = load_checkpoint(checkpoint)["averaged"]
     try:
+        if config.objective == "anchored":
+            config.network["detail"] = detail
+        if matte is not None:
+            config.network["matte"] = True
+            networks["generator"] |= {f"matte.{name}": value for name, value in load_checkpoint(matte)["networks"]["matte"].items()}
         graphs, size, described = _graphs(config, networks)
     except (KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -73,14 +84,15 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
     pair = gather(store, source, driving, clip, graphs.size)
     if pair.source_points is None or pair.driving_points is None:
         raise ConfigError("The pictures for calibration have no landmarks.", "Give a data set with labels.")
+    photos, truths = (to_bytes(F.interpolate(x, size=(graphs.size, graphs.size), mode="bilinear")) for x in (pair.source, pair.driving))
     samples = []
-    for index in range(CALIBRATION):
-        images = (pair.source[index] * 255).byte().permute(1, 2, 0)[None]
+    for index, (photo, truth) in enumerate(zip(photos, truths, strict=True)):
         with torch.inference_mode():
-            features = graphs.encode.module(images, pair.source_points[index][None])
+            features = graphs.encode.module(photo[None], pair.source_points[index][None])
         feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
         feed["driving_value"] = pair.driving_points[index][None].numpy()
-        samples.append(Sample(feed, (pair.driving[index] * 255).byte().permute(1, 2, 0).numpy()))
+        layers = PhotoLayers(photo.numpy(), feed.pop("person")[0, ..., 0].copy(), feed.pop("background")[0])
+        samples.append(Sample(feed, layers, truth.numpy()))
     return samples
 
 
@@ -89,7 +101,8 @@ def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[
         sizes = AnchoredConfig.from_dict(config.network)
         generator = AnchoredGenerator(sizes)
         generator.load_state_dict(networks["generator"])
-        return anchored_graphs(generator, sizes.size), sizes.size, asdict(sizes)
+        size = sizes.size * sizes.detail
+        return anchored_graphs(generator, size), size, asdict(sizes)
     original = FommConfig.from_original({"model_params": config.network})
     model = Fomm(original)
     model.generator.load_state_dict(networks["generator"])
@@ -107,6 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--licence", default="MIT")
     parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--calibrate", type=Path, metavar="DATA", help="eight-bit convolutions, scaled by this data set's training split")
+    parser.add_argument("--matte", type=Path, help="matte.pt of a training.matte run: the background then stands still")
+    parser.add_argument("--detail", type=int, default=1, help="so many times the side it was trained with, as sharp as the photo")
     parser.add_argument("--cache", type=Path, help="decoded frames of an earlier run, as in training")
     options = parser.parse_args(arguments)
     try:
@@ -114,7 +129,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.calibrate:
             data = read_config(options.config).data
             store = load_store(options.calibrate, "train", data.size, data.stride, options.cache, data.stills)
-        bundle = export(options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite, store)
+        bundle = export(
+            options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite, store, options.matte
+        )
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

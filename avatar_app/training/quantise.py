@@ -19,6 +19,7 @@ import numpy.typing as npt
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from avatar_app.composition import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.networks.onnx_sampling import known_shapes
 from avatar_app.training.metrics import psnr
@@ -42,9 +43,10 @@ HEADROOM = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Inputs of the render graph, among others that it does not ask for, and the picture (H, W, 3) that they should give."""
+    """Inputs of the render graph, among others that it does not ask for; the photo; and the picture (S, S, 3) that they should give."""
 
     feed: dict[str, Any]
+    layers: PhotoLayers
     truth: Image
 
 
@@ -260,7 +262,12 @@ def _quality(path: Path, samples: Sequence[Sample]) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return float(np.mean([psnr(session.run(None, _asked(session, sample))[0][0], sample.truth) for sample in samples]))
+    return float(np.mean([psnr(_picture(session, sample), sample.truth) for sample in samples]))
+
+
+def _picture(session: Any, sample: Sample) -> Image:
+    painted, alpha, places = session.run(["painted", "alpha", "places"], _asked(session, sample))
+    return compose(sample.layers, painted[0], alpha[0, ..., 0], places)
 
 
 def _asked(session: Any, sample: Sample) -> dict[str, Any]:

@@ -42,12 +42,19 @@ def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
     assert pictures[0].dtype == np.uint8
     assert pictures[0].flags.c_contiguous
     assert np.abs(points[0] - points[1]).max() < 1e-5
-    assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
+    difference = np.abs(pictures[0].astype(int) - pictures[1])
+    if bundle.kind == "anchored":  # composed of bytes, from places rounded to a 32nd of a pixel, of a photo that is all edges
+        assert difference.mean() < 1
+        assert np.percentile(difference, 99) <= 12
+    else:
+        assert difference.max() <= 1
     assert pictures[0].std() > 1
 
 
 def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
     """The render graph without its last steps: within 1e-3 of PyTorch, as a float."""
+    if bundle.kind == "anchored":
+        pytest.skip("its pictures are composed outside the graph: tests/networks/test_onnx_anchored.py")
     graphs = load_graphs(bundle, CPU)
     engine = OnnxEngine(bundle, threads=1)
     avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))
@@ -62,8 +69,6 @@ def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
         expected = graphs.render.module.picture(*(named[name] for name in graphs.render.inputs)).numpy()  # type: ignore[operator]
     fed = {name: value.numpy() for name, value in avatar.features.items()}
     found = run_until_sigmoid(bundle.file("render.onnx"), tmp_path, fed | {name: value.numpy() for name, value in named.items()})
-    if bundle.kind == "anchored":  # four interleaved pictures: channel, row parity, column parity, row, column
-        found = found.transpose(0, 3, 1, 4, 2).reshape(expected.shape)
     assert np.abs(found - expected).max() < 1e-3
 
 

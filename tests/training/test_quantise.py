@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from avatar_app.composition import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
@@ -35,9 +36,11 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]
         pose = torch.from_numpy(other.landmarks[None, :, :2])
         with torch.inference_mode():
             features = encode.module(torch.from_numpy(crop.image)[None], torch.from_numpy(crop.landmarks[None, :, :2]))
-            picture = render.module(*features, pose)[0].numpy()
+            painted, alpha, places = (layer.numpy() for layer in render.module(*features[:-2], pose))
         feed = {name: value.numpy() for name, value in zip(encode.outputs, features, strict=True)}
-        samples.append(Sample(feed | {"driving_value": pose.numpy()}, picture))
+        layers = PhotoLayers(crop.image, feed["person"][0, ..., 0].copy(), feed["background"][0])
+        picture = compose(layers, painted[0], alpha[0, ..., 0], places)
+        samples.append(Sample(feed | {"driving_value": pose.numpy()}, layers, picture))
     return folder / "render.onnx", samples
 
 

@@ -1,0 +1,110 @@
+"""Which pixels of a photo belong to the person, and what the background may look like behind them.
+
+Both are made once per photo. With them the background stands still while the person moves before it: only what was behind the
+person is guessed, from the surroundings, and only as far as the person uncovers it.
+
+Shapes: B batch, S the picture's side, grids in [-1, 1] with ``align_corners=True``.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SIDE = 128
+"""Side of the picture in which the person is sought; the guided filter brings the outline back to the photo's own edges."""
+
+WIDTHS = (16, 32, 48, 64, 96)
+
+CHIN, TOP, JAW = 8, 78, (0, 4, 8, 12, 16)
+
+SURE = 0.3, 0.2
+"""Shares of person are stretched about the first by the second (half width): hair left behind shows more than background taken along."""
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class PersonMatte(nn.Module):
+    """A U-Net that tells person from background, given the photo and where the face is in it."""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.stem = conv(6, widths[0])
+        pairs = list(itertools.pairwise(widths))
+        self.down = nn.ModuleList([nn.Sequential(conv(fine, coarse, 2), conv(coarse, coarse)) for fine, coarse in pairs])
+        self.mid = nn.Sequential(conv(widths[-1], widths[-1]), conv(widths[-1], widths[-1]))
+        self.up = nn.ModuleList([conv(coarse + fine, fine) for fine, coarse in reversed(pairs)])
+        self.coarse = nn.Conv2d(widths[0], 1, 3, padding=1)
+
+    def forward(self, picture: Tensor, points: Tensor) -> Tensor:
+        """Logits (B, 1, SIDE, SIDE) for pictures (B, 3, SIDE, SIDE) in [0, 1] with landmarks (B, 88, 2)."""
+        seen = [self.stem(torch.cat([picture, face_frame(points, picture.shape[-1])], 1))]
+        for down in self.down:
+            seen.append(down(seen[-1]))
+        x = self.mid(seen.pop())
+        for up in self.up:
+            x = up(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), seen.pop()], 1))
+        logits: Tensor = self.coarse(x)
+        return logits
+
+
+def face_frame(points: Tensor, side: int) -> Tensor:
+    """(B, 3, side, side): each pixel's place in the head's own frame, in face heights (distance from the middle line, height over the
+    chin), and a bell over the face."""
+    chin, top = points[:, CHIN], points[:, TOP]
+    height = (top - chin).norm(dim=1, keepdim=True).clamp_min(1e-3)
+    up = (top - chin) / height
+    right = torch.stack([-up[:, 1], up[:, 0]], 1)
+    line = torch.linspace(-1, 1, side, device=points.device, dtype=points.dtype)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    from_chin = torch.stack([x, y])[None] - chin[:, :, None, None]
+    across = (from_chin * right[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None]
+    along = (from_chin * up[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None]
+    bell = torch.exp(-0.5 * (across**2 + (along - 0.5) ** 2) / 0.3**2)
+    return torch.cat([across.abs().clamp(0, 3), along.clamp(-3, 3), bell], 1)
+
+
+def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:
+    """Share of person (B, 1, S, S) in each pixel of photos (B, 3, S, S) with landmarks (B, 88, 2)."""
+    small = F.adaptive_avg_pool2d(image, SIDE)
+    share = torch.sigmoid(network(small, points))
+    share = guided(small, share, image, radius=4, slack=1e-3)
+    middle, reach = SURE
+    return ((share - middle) / (2 * reach) + 0.5).clamp(0, 1)
+
+
+def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: float) -> Tensor:
+    """The guided filter (He et al. 2013): ``share`` (B, 1, s, s) as a local linear function of the grey picture, at full size."""
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 2 * radius + 1, 1, radius, count_include_pad=False)
+
+    grey = small.mean(1, keepdim=True)
+    grey_mean, share_mean = mean(grey), mean(share)
+    slope = (mean(grey * share) - grey_mean * share_mean) / (mean(grey * grey) - grey_mean**2 + slack)
+    offset = share_mean - slope * grey_mean
+    slope, offset = (F.interpolate(mean(x), size=image.shape[-2:], mode="bilinear", align_corners=False) for x in (slope, offset))
+    return (slope * image.mean(1, keepdim=True) + offset).clamp(0, 1)
+
+
+def background(image: Tensor, person: Tensor) -> Tensor:
+    """The photo (B, 3, S, S) with the person filled in from the surroundings, smoothly (push-pull: Gortler et al. 1996, section 3.4)."""
+    margin = image.shape[-1] // 64
+    covered = F.max_pool2d((person > 0.1).to(image.dtype), 2 * margin + 1, 1, margin)
+    known = (1 - F.avg_pool2d(covered, margin // 2 * 2 + 1, 1, margin // 2, count_include_pad=False)) * (1 - covered)
+    sums, weights = [image * known], [known]
+    while sums[-1].shape[-1] > 4:
+        sums.append(F.avg_pool2d(sums[-1], 2))
+        weights.append(F.avg_pool2d(weights[-1], 2))
+    filled = sums[-1].sum((2, 3), keepdim=True) / weights[-1].sum((2, 3), keepdim=True).clamp_min(1e-4)
+    for total, weight in zip(reversed(sums), reversed(weights), strict=True):
+        filled = F.interpolate(filled, size=total.shape[-2:], mode="bilinear", align_corners=False)
+        trust = (weight * 4).clamp_max(1)
+        filled = trust * total / weight.clamp_min(1e-4) + (1 - trust) * filled
+    return filled

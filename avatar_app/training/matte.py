@@ -1,0 +1,234 @@
+r"""Trains the network that tells person from background in a photo.
+
+    python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte
+
+Half of each batch are people with a plain background, cut out and put before another one, their clothes recoloured; the other half
+are pictures as they are. Labels are made by GrabCut (`matte_labels`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from avatar_app.errors import AvatarError, ConfigError
+from avatar_app.networks.matte import SIDE, PersonMatte
+from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
+from avatar_app.training.checkpoint import save_checkpoint
+from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, to_grid
+from avatar_app.training.matte_labels import CHIN, LEFT_EAR, RIGHT_EAR, TOP, person
+
+STORED = 160
+"""Side of the pictures in memory; what is cut of them has `SIDE` pixels."""
+
+LABELLED = 192
+"""Side at which labels are made."""
+
+FRAMES = 3
+"""Frames taken of each clip."""
+
+NARROWEST = 0.6
+"""Faces narrower than this share of their height look aside: where the rest of the head is cannot be told from them."""
+
+PLAIN = 0.06
+"""A background counts as plain if the spread of its colours, in [0, 1], stays below this."""
+
+CHANGES = AugmentConfig(rotation=0.25, scale=0.3, aspect=0.1, shift=0.2, deform=0.03)
+
+
+@dataclass(slots=True)
+class People:
+    """Pictures (N, 3, STORED, STORED) uint8, their persons (N, 1, STORED, STORED) in [0, 1], landmarks (N, 88, 2) in [-1, 1]; who has a
+    plain background; and how often each is drawn."""
+
+    pictures: Tensor
+    persons: Tensor
+    points: Tensor
+    plain: npt.NDArray[np.bool_]
+    share: npt.NDArray[np.float64]
+
+
+def label(entries: list[ClipEntry]) -> People:
+    """Cut the people out of some frames of every clip."""
+    pictures, persons, points, plain, groups = [], [], [], [], []
+    for entry in tqdm(entries, desc="labels"):
+        for frame, place in _frames(entry):
+            mask = person(np.ascontiguousarray(frame[..., ::-1]), place * LABELLED - 0.5)
+            outside = frame[cv2.dilate(mask, np.ones((7, 7), np.uint8)) == 0]
+            plain.append(len(outside) > 500 and float(outside.std(0).max()) / 255 < PLAIN)
+            pictures.append(cv2.resize(frame, (STORED, STORED), interpolation=cv2.INTER_AREA))
+            persons.append(cv2.resize(mask.astype(np.float32), (STORED, STORED), interpolation=cv2.INTER_AREA))
+            points.append(to_grid(place.astype(np.float32), LABELLED))
+            groups.append(entry.identity)
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    share = (1 / np.sqrt(size[group])).astype(np.float64)
+    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    return People(stacked, torch.from_numpy(np.stack(persons))[:, None], torch.from_numpy(np.stack(points)), np.array(plain), share)
+
+
+def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]:
+    """Some frames with their landmarks as fractions of the side."""
+    if entry.labels is None:
+        raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
+    labels = np.load(entry.labels)
+    good, points = labels["ok"], labels["points"].astype(np.float64) / 65535 * 1.5 - 0.25
+    stride = max(1, len(good) // FRAMES)
+    for frame, usable, place in zip(read_frames(entry.path, LABELLED, stride), good[::stride], points[::stride], strict=False):
+        width, height = (float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (TOP, CHIN)))
+        if usable and width > NARROWEST * height:
+            yield frame, place
+
+
+class Scenes:
+    """Draws batches."""
+
+    def __init__(self, people: People, backgrounds: list[npt.NDArray[np.uint8]], seed: int) -> None:
+        self.people, self.backgrounds = people, backgrounds
+        self.random = np.random.default_rng(seed)
+        self.torch_random = torch.Generator().manual_seed(seed)
+
+    def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor, int]:
+        """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and how many of the first are put together."""
+        cut = batch // 2 + 1 if self.people.plain.any() else 0
+        chosen = torch.from_numpy(np.concatenate([self._choose(cut, self.people.plain), self._choose(batch - cut)]))
+        placed = Deformation(batch, CHANGES, self.torch_random)
+        both = torch.cat([self.people.pictures[chosen].float() / 255, self.people.persons[chosen]], 1)
+        warped = placed.warp(both, SIDE)
+        pictures, persons = warped[:, :3], warped[:, 3:].contiguous()
+        points = placed.inverse(self.people.points[chosen])
+        parts = [
+            recolour([part], strength, self.torch_random)[0]
+            for part, strength in ((pictures[:cut], 0.45), (pictures[cut:], 0.3))
+            if len(part)
+        ]
+        pictures = torch.cat(parts)
+        for row in range(cut):
+            dressed = self._dressed(pictures[row], float(points[row, CHIN, 1])) if self.random.random() < 0.6 else pictures[row]
+            # A pixel less than GrabCut found: its outline has the old background in it.
+            persons[row] = F.avg_pool2d(1 - F.max_pool2d(1 - persons[row : row + 1], 3, 1, 1), 3, 1, 1, count_include_pad=False)[0]
+            pictures[row] = torch.lerp(self._background(), dressed, persons[row])
+        noise = torch.randn(pictures.shape, generator=self.torch_random) * self.random.uniform(0, 0.03)
+        return *self._mirrored((pictures + noise).clamp(0, 1), persons, points), cut
+
+    def _choose(self, count: int, among: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
+        share = self.people.share if among is None else self.people.share * among
+        return self.random.choice(len(share), count, p=share / share.sum())
+
+    def _dressed(self, picture: Tensor, chin: float) -> Tensor:
+        """Other clothes: whatever is below the chin gets another colour, stripes or a pattern."""
+        line = torch.linspace(-1, 1, SIDE)
+        below = torch.sigmoid((line[:, None] - chin - self.random.uniform(0.08, 0.3)) * 30)[None]
+        colour = torch.tensor(self.random.uniform(0.05, 1, 3), dtype=torch.float32)[:, None, None]
+        kind = self.random.random()
+        if kind < 0.4:
+            angle = self.random.uniform(0, math.pi)
+            across = line[None] * math.cos(angle) + line[:, None] * math.sin(angle)
+            colour = colour * (0.7 + 0.3 * torch.sin(self.random.uniform(5, 40) * across))[None]
+        elif kind < 0.65:
+            colour = colour * self._background() * 1.6
+        return torch.lerp(picture, (picture.mean(0, keepdim=True) * 1.1 * colour).clamp(0, 1), below)
+
+    def _background(self) -> Tensor:
+        picture = self.backgrounds[self.random.integers(len(self.backgrounds))]
+        height, width = picture.shape[:2]
+        side = int(self.random.uniform(0.25, 1) * min(height, width))
+        top, left = self.random.integers(height - side + 1), self.random.integers(width - side + 1)
+        part = (
+            cv2.resize(picture[top : top + side, left : left + side], (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        )
+        if self.random.random() < 0.4:
+            part = cv2.GaussianBlur(part, (0, 0), self.random.uniform(0.5, 4)).astype(np.float32)
+        return torch.from_numpy(np.ascontiguousarray(part[:, ::-1] if self.random.random() < 0.5 else part)).permute(2, 0, 1)
+
+    def _mirrored(self, pictures: Tensor, persons: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        chosen = torch.rand(len(pictures), generator=self.torch_random) < 0.5
+        flipped = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
+        here = chosen[:, None, None, None]
+        points = torch.where(chosen[:, None, None], flipped, points)
+        return torch.where(here, pictures.flip(3), pictures), torch.where(here, persons.flip(3), persons), points
+
+
+def loss(logits: Tensor, persons: Tensor, cut: int) -> Tensor:
+    """Cross entropy and Dice; pictures as they are count less, for their labels have errors, and a person overlooked counts double."""
+    weight = torch.where(torch.arange(len(logits)) < cut, 1.0, 0.6)
+    share = torch.sigmoid(logits)
+    missed = torch.full((1,), 2.0)
+    entropy = F.binary_cross_entropy_with_logits(logits, persons, pos_weight=missed, reduction="none").mean((1, 2, 3))
+    dice = 1 - (2 * (share * persons).sum((1, 2, 3)) + 1) / ((share + persons).sum((1, 2, 3)) + 1)
+    return (weight * (entropy + 0.5 * dice)).mean()
+
+
+def train(scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3) -> PersonMatte:
+    """Trains, and writes the averaged weights to ``output``/matte.pt now and then and at the end."""
+    network = PersonMatte()
+    averaged = copy.deepcopy(network).eval()
+    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
+    bar = tqdm(range(steps), desc="matte", mininterval=5)
+    for step in bar:
+        optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        pictures, persons, points, cut = scenes.draw(batch)
+        value = loss(network(pictures, points), persons, cut)
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        _average(averaged, network, min(0.998, (1 + step) / (10 + step)))
+        bar.set_postfix_str(f"loss {value.item():.3f}")
+        if step % 300 == 299 or step == steps - 1:
+            save_checkpoint(output / "matte.pt", {"step": step + 1, "networks": {"matte": averaged.state_dict()}})
+    return averaged
+
+
+@torch.no_grad()
+def _average(averaged: PersonMatte, network: PersonMatte, decay: float) -> None:
+    for mean, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
+    """RGB pictures of a folder; raises ConfigError if there is none."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files]
+    found = [cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8) for picture in pictures if picture is not None]
+    if not found:
+        raise ConfigError(f"There is no picture in {folder}.", "Give a folder of landscapes, rooms and patterns without people.")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.matte", description="Train the network that finds the person.")
+    parser.add_argument("--data", type=Path, required=True, help="data set with landmarks")
+    parser.add_argument("--backgrounds", type=Path, required=True, help="folder of pictures without people")
+    parser.add_argument("--output", type=Path, default=Path("runs/matte"))
+    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    try:
+        torch.manual_seed(options.seed)
+        scenes = Scenes(label(list_clips(options.data, "train")), read_backgrounds(options.backgrounds), options.seed)
+        train(scenes, options.output, options.steps, options.batch)
+    except AvatarError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Person and background: what is known of the background stays, the rest is filled in, and a pose moves the person alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body, coordinate_grid
+from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, matte
+from tests.heads import make_head
+
+
+def points(roll: float = 0.0) -> torch.Tensor:
+    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    turned = make_head()[:, :2] @ np.array([[cos, sin], [-sin, cos]])
+    return torch.from_numpy(turned.astype(np.float32))[None]
+
+
+def test_place_in_the_head_frame_turns_with_the_head() -> None:
+    upright, turned = face_frame(points(), 65), face_frame(points(90), 65)
+    np.testing.assert_allclose(turned.numpy(), torch.rot90(upright, -1, (2, 3)).numpy(), atol=1e-4)
+    assert upright[0, 1, 0, 32] > upright[0, 1, 32, 32] > upright[0, 1, 64, 32]  # higher over the chin further up
+
+
+def test_background_is_the_photo_where_nobody_is_and_smooth_behind_the_person() -> None:
+    ramp = torch.linspace(0, 1, 64)[None, None, None].expand(1, 3, 64, 64)
+    person = torch.zeros(1, 1, 64, 64)
+    person[:, :, 20:, 24:40] = 1
+    photo = torch.where(person > 0, torch.ones_like(ramp), ramp)
+    behind = background(photo, person)
+    far = person[0, 0, :, :16] == 0
+    assert torch.equal(behind[0, :, :, :16][:, far], photo[0, :, :, :16][:, far])
+    assert (behind - ramp).abs().max() < 0.15
+
+
+def test_person_all_over_the_picture_leaves_something_finite() -> None:
+    assert torch.isfinite(background(torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64))).all()
+
+
+def test_guided_filter_puts_a_blurred_outline_on_the_photo_s_edge() -> None:
+    photo = torch.zeros(1, 3, 128, 128)
+    photo[..., 60:] = 1
+    share = torch.linspace(-1.5, 2.5, 64)[None, None, None].clamp(0, 1).expand(1, 1, 64, 64)
+    sharp = guided(torch.nn.functional.avg_pool2d(photo, 2), share, photo, radius=6, slack=1e-4)
+    step = sharp[0, 0, 64, 60] - sharp[0, 0, 64, 59]
+    assert step > 0.3
+
+
+def test_share_is_of_the_photo_s_size() -> None:
+    torch.manual_seed(0)
+    for side in (128, 256, 192):
+        share = matte(PersonMatte().eval(), torch.rand(2, 3, side, side), points().expand(2, -1, -1))
+        assert share.shape == (2, 1, side, side)
+        assert share.min() >= 0 <= 1 - share.max()
+
+
+def test_background_stands_still_whatever_the_pose() -> None:
+    torch.manual_seed(0)
+    config = AnchoredConfig(size=64, channels=(4, 8, 8), blocks=1, motion_channels=(8, 8, 8), photo_channels=4, matte=True)
+    generator = AnchoredGenerator(config).eval()
+    photo, still = torch.rand(1, 3, 64, 64), points() * 0.6
+    with torch.inference_mode():
+        features = generator.encode(photo, still)
+        nobody = features._replace(person=torch.zeros_like(features.person), background=photo)
+        everybody = features._replace(person=torch.ones_like(features.person))
+        assert torch.equal(generator.decode(nobody, still + 0.2).image, photo)
+        assert not torch.allclose(generator.decode(everybody, still + 0.2).image, photo, atol=0.05)
+
+
+def test_shoulders_move_smoothly_and_the_lowest_row_not_at_all() -> None:
+    torch.manual_seed(0)
+    pose = points() * 0.5 - torch.tensor([0.0, 0.2])
+    grid = coordinate_grid(64, pose).permute(2, 0, 1)[None]
+    everywhere = torch.ones(1, 1, 64, 64)
+    assert torch.allclose(calm_body(grid, everywhere, pose), grid, atol=1e-5)
+    restless = grid + 0.1 + 0.05 * torch.randn(1, 2, 64, 64)
+    calm = calm_body(restless, everywhere, pose)
+    chin = int((pose[0, 8, 1] + 1) / 2 * 63)
+    assert torch.equal(calm[:, :, :chin, 24:40], restless[:, :, :chin, 24:40])
+    assert torch.equal(calm[:, :, : chin // 3], restless[:, :, : chin // 3])
+    assert torch.allclose(calm[:, :, -1], grid[:, :, -1], atol=1e-3)
+    body = (calm - grid)[:, :, chin + 16 : -4]
+    assert body.diff(dim=3).abs().max() < 0.01 < (restless - grid)[:, :, chin + 16 :].diff(dim=3).abs().mean()
+
+
+def test_model_without_matte_has_none_of_its_weights() -> None:
+    small = {"size": 64, "channels": [4, 8, 8], "motion_channels": [8, 8, 8], "photo_channels": 4}
+    plain, knowing = (AnchoredGenerator(AnchoredConfig.from_dict(small | extra)) for extra in ({}, {"matte": True}))
+    assert {name for name in knowing.state_dict() if name not in plain.state_dict()} == {
+        f"matte.{name}" for name in PersonMatte().state_dict()
+    }

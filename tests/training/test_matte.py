@@ -1,0 +1,88 @@
+"""Labels of made-up people, and a network that learns to find them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from avatar_app.networks.matte import PersonMatte
+from avatar_app.training.checkpoint import load_checkpoint
+from avatar_app.training.matte import main
+from avatar_app.training.matte_labels import one_piece, person, without_holes
+from tests.heads import make_head
+
+SIDE = 160
+
+
+def portrait(seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+    """A blob of a person before a plain wall: picture, mask and landmarks in pixels."""
+    random = np.random.default_rng(seed)
+    points = (make_head()[:, :2] * 0.55 + [0, -0.1] + 1) / 2 * (SIDE - 1)
+    chin, top = points[8], points[78]
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    middle, width = (chin + top) / 2, points[16, 0] - points[0, 0]
+    cv2.ellipse(mask, (round(middle[0]), round(middle[1])), (round(0.6 * width), round(0.65 * (chin - top)[1])), 0, 0, 360, 1, -1)
+    cv2.rectangle(mask, (round(chin[0] - 0.9 * width), round(chin[1] + 8)), (round(chin[0] + 0.9 * width), SIDE), 1, -1)
+    wall, skin = random.integers(150, 250, 3), random.integers(20, 110, 3)
+    picture = np.where(mask[..., None] > 0, skin, wall) + random.normal(0, 4, (SIDE, SIDE, 3))
+    return np.clip(picture, 0, 255).astype(np.uint8), mask, points
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_people_before_a_plain_wall_are_cut_out(seed: int) -> None:
+    picture, mask, points = portrait(seed)
+    found = person(picture, points)
+    assert (found & mask).sum() / (found | mask).sum() > 0.93
+
+
+def test_only_the_piece_with_the_face_is_kept_and_its_holes_are_filled() -> None:
+    mask = np.zeros((50, 50), np.uint8)
+    mask[10:40, 10:30] = 1
+    mask[20:22, 20:22] = 0
+    mask[5:9, 40:45] = 1
+    whole = without_holes(one_piece(mask, np.array([12.0, 12.0])))
+    assert whole[21, 21] == 1
+    assert whole[6, 42] == 0
+    assert whole[0, 0] == 0
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    for name in ("stills", "labels", "walls"):
+        (folder / name).mkdir(parents=True)
+    columns = ("stem", "type", "identity", "split", "kind", "fill_rect")
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        for seed in range(4):
+            picture, _, points = portrait(seed)
+            stem = f"p{seed}"
+            cv2.imwrite(str(folder / "stills" / f"{stem}.jpg"), picture)
+            place = np.round(((points + 0.5) / SIDE + 0.25) / 1.5 * 65535).astype(np.uint16)[None]
+            np.savez(folder / "labels" / f"{stem}.npz", points=place, ok=np.array([True]))
+            table.writerow(dict(zip(columns, (stem, "still", stem, "train", "real", ""), strict=True)))
+    random = np.random.default_rng(0)
+    for index in range(2):
+        cv2.imwrite(str(folder / "walls" / f"{index}.png"), random.integers(0, 255, (90, 120, 3), dtype=np.uint8))
+    return folder
+
+
+def test_command_writes_weights_that_fit(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    assert main(["--data", str(data), "--backgrounds", str(data / "walls"), "--output", str(output), "--steps", "2", "--batch", "2"]) == 0
+    network = PersonMatte()
+    network.load_state_dict(load_checkpoint(output / "matte.pt")["networks"]["matte"])
+    assert all(torch.isfinite(value.float()).all() for value in network.state_dict().values())
+
+
+def test_folder_without_backgrounds_is_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["--data", str(data), "--backgrounds", str(tmp_path / "empty"), "--output", str(tmp_path / "run")]) == 2
+    assert "no picture" in capsys.readouterr().err
