@@ -129,9 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.calibrate:
             data = read_config(options.config).data
             store = load_store(options.calibrate, "train", data.size, data.stride, options.cache, data.stills)
-        bundle = export(
-            options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite, store, options.matte
-        )
+        wanted = (options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite)
+        bundle = export(*wanted, calibration=store, matte=options.matte, detail=options.detail)
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
