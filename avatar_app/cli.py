@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from avatar_app import __version__
 from avatar_app.errors import AvatarError
+from avatar_app.pipeline.memory import share_heap
 
 COMMANDS = {
     "window": "the app itself: choose a photo, calibrate, join a call (also without any command)",
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv = sys.argv[1:]
         # A polite kill should clean up like Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        share_heap()
     # Without a command the app itself opens; its options may stand alone.
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["window", *argv]

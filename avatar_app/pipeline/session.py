@@ -6,12 +6,9 @@ camera --frames--> animate --pictures--> output --sent--> recording
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ from avatar_app.files import reason, require_writable
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera import Source, open_source
 from avatar_app.pipeline.camera_stage import CameraStage
+from avatar_app.pipeline.memory import give_memory_back, share_heap
 from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.output import open_sink
 from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage
@@ -84,6 +82,7 @@ class Session:
 
     def start(self) -> None:
         """Start the stages; returns at once, models load in the background."""
+        share_heap()
         for stage in self._stages:
             stage.start()
 
@@ -186,10 +185,3 @@ class Session:
         if self._notices.about("camera") is not None:
             return "no-camera"
         return "" if animate.calibrated else "uncalibrated"
-
-
-def give_memory_back() -> None:
-    """Return freed memory to the system: glibc keeps some for each thread that has ended, about 2 MB for a session."""
-    if sys.platform.startswith("linux"):
-        with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
