@@ -116,7 +116,7 @@ class BoxSmoother:
         pace: seconds in which the box makes up for most of what left the dead zone.
     """
 
-    def __init__(self, shift: float = 0.15, zoom: float = 0.15, pace: float = 0.5) -> None:
+    def __init__(self, shift: float = 0.18, zoom: float = 0.15, pace: float = 0.5) -> None:
         self._shift, self._zoom, self._pace = shift, zoom, pace
         self._box: Box | None = None
 

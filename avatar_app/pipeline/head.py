@@ -60,7 +60,7 @@ class Limits:
     yaw: float = 35.0
     pitch: float = 25.0
     roll: float = 25.0
-    shift: float = 0.35
+    shift: float = 0.4
     scale: float = 1.3
 
 

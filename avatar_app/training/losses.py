@@ -90,16 +90,17 @@ def pyramid_perceptual(network: FeatureNetwork, picture: Tensor, target: Tensor,
     return total
 
 
-# Lids and irises; inner and outer lips: small on the picture, large for whoever looks at it.
+# Brows; lids and irises; inner and outer lips: small on the picture, large for whoever looks at it.
+BROWS = tuple(range(17, 27))
 EYES = (*range(36, 48), 68, 73)
 MOUTH = tuple(range(48, 68))
 
 
 def face_weight(points: Tensor, size: int, gain: float) -> Tensor:
-    """(B, 1, size, size) weight of each pixel: 1 in general, up to 1 + gain around eyes and mouth."""
+    """(B, 1, size, size) weight of each pixel: 1 in general, up to 1 + gain around brows, eyes and mouth."""
     cells = size // 4
     line = torch.linspace(-1, 1, cells, device=points.device)
-    chosen = points[:, [*EYES, *MOUTH]]
+    chosen = points[:, [*BROWS, *EYES, *MOUTH]]
     across = torch.exp(-0.5 * ((line - chosen[..., 0:1]) / 0.06) ** 2)
     down = torch.exp(-0.5 * ((line - chosen[..., 1:2]) / 0.06) ** 2)
     near = (down[..., :, None] * across[..., None, :]).amax(1, keepdim=True)
