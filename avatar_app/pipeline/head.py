@@ -84,7 +84,7 @@ class Exaggeration:
     lips: float = 1.0
 
 
-FOR_SMALL_MODELS = Exaggeration(lids=1.5, lips=1.4)
+FOR_SMALL_MODELS = Exaggeration(lids=1.5, lips=1.2)
 
 
 @dataclass(frozen=True, slots=True)
