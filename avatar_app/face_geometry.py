@@ -61,9 +61,9 @@ def to_region(points: Array, region: Region) -> Array:
 
 def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLICATE) -> Image:
     """The region as an upright square picture of ``side`` pixels; large regions are shrunk first, so that nothing aliases."""
-    ratio = region.side / side
-    if ratio > 2:
-        image, region = _shrunk(image, region, ratio)
+    factor = int(region.side / side)
+    if factor >= 2:
+        image, region = _shrunk(image, region, factor)
     pixel = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
     matrix = region.axes().T @ pixel
     matrix[:, 2] += (region.x, region.y)
@@ -71,21 +71,18 @@ def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLIC
     return np.asarray(out, np.uint8)
 
 
-def _shrunk(image: Image, region: Region, ratio: float) -> tuple[Image, Region]:
-    """The part of a picture that the region needs, at about the wanted resolution."""
+def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
+    """The part of a picture that the region needs, so many times smaller: OpenCV takes means over whole pixels in a tenth of the time."""
     reach = region.side * 0.75
     height, width = image.shape[:2]
     left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
     right, bottom = min(width, int(region.x + reach) + 2), min(height, int(region.y + reach) + 2)
-    if right - left < 2 or bottom - top < 2:
+    size = ((right - left) // factor, (bottom - top) // factor)
+    if size[0] < 1 or size[1] < 1:
         return image, region
-    part = image[top:bottom, left:right]
-    size = (max(1, round(part.shape[1] / ratio)), max(1, round(part.shape[0] / ratio)))
+    part = image[top : top + size[1] * factor, left : left + size[0] * factor]
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    scale_x, scale_y = size[0] / part.shape[1], size[1] / part.shape[0]
-    moved = Region(
-        (region.x - left + 0.5) * scale_x - 0.5, (region.y - top + 0.5) * scale_y - 0.5, region.side * (scale_x + scale_y) / 2, region.roll
-    )
+    moved = Region((region.x - left + 0.5) / factor - 0.5, (region.y - top + 0.5) / factor - 0.5, region.side / factor, region.roll)
     return np.asarray(small, np.uint8), moved
 
 

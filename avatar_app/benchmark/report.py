@@ -38,7 +38,8 @@ def make_report(bundle: Bundle, device: str, plan: Plan, settings: list[Setting]
     work = count_graphs(build_graphs(bundle.kind, bundle.config, bundle.size))
     if plan.reference_frames:
         photo = settings[0].chain.crop.image
-        work["reference"] = count_reference(open_reference(bundle, "cpu", photo), photo)
+        reference = open_reference(bundle, "cpu", photo)
+        work["reference"] = count_reference(reference, reference.photo)
     return {
         "hardware": {
             "cpu": cpu_name(),

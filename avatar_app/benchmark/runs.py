@@ -106,7 +106,7 @@ def _take_turns(settings: list[Setting], plan: Plan, reference: Reference | None
 
 
 def _reference_frames(reference: Reference, setting: Setting, count: int, warm_up: int) -> None:
-    picture = np.ascontiguousarray(setting.chain.crop.image[:, ::-1])  # any driver costs the same
+    picture = np.ascontiguousarray(reference.photo[:, ::-1])  # any driver costs the same
     for index in range(warm_up + count):
         with (setting.reference if index >= warm_up else Stopwatch()).time("step"):
             reference.step(picture)
@@ -117,8 +117,14 @@ def _share(total: int, turns: int, turn: int) -> int:
     return total * (turn + 1) // turns - total * turn // turns
 
 
+REFERENCE_SIDE = 256
+"""Side of the pictures that the full-size architecture was made for, whatever that of the model beside it is."""
+
+
 def open_reference(bundle: Bundle, device: str, photo: Image) -> Reference:
     """The original: with the bundle's own networks and weights if it is of that family, else of full size with random weights."""
+    if bundle.kind != "fomm" and photo.shape[0] != REFERENCE_SIDE:
+        photo = cv2.resize(photo, (REFERENCE_SIDE, REFERENCE_SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
     if bundle.kind == "fomm":
         return Reference(FommConfig.from_dict(bundle.config), photo, device, bundle.file("weights.safetensors"))
     return Reference(reference_config(REFERENCE_CONFIG), photo, device)

@@ -30,6 +30,7 @@ class Reference:
             self.model.load_state_dict(load_file(weights))
         self._device = torch.device(device)
         self.model.to(self._device)
+        self.photo = photo
         self._photo = self._upload(photo)
         with torch.no_grad():
             self._points = self.model.kp_detector(self._photo)
