@@ -18,7 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.matte import PersonMatte, background, matte
+from avatar_app.networks.blocks import conv
+from avatar_app.networks.grid import coordinate_grid
+from avatar_app.networks.matte import CHIN, PersonMatte, background, head_places, matte
 
 LANDMARKS = 88
 
@@ -32,8 +34,6 @@ DEFAULT_ANCHORS = (
     *(68, 73),
     *range(78, 88),
 )
-
-CHIN, BRIDGE, TOP = 8, 27, 78
 
 BODY_BLUR = 6 / 64
 """Standard deviation, in sides of the picture, over which the motion of the body is smoothed."""
@@ -126,13 +126,6 @@ class Rendered(NamedTuple):
     painted: Tensor
 
 
-def coordinate_grid(size: int, like: Tensor) -> Tensor:
-    """(size, size, 2) coordinates in [-1, 1], x first."""
-    line = torch.linspace(-1, 1, size, device=like.device, dtype=like.dtype)
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    return torch.stack([x, y], dim=-1)
-
-
 def draw_sketch(points: Tensor, size: int) -> Tensor:
     """Landmarks (B, P, 2) as soft dots one cell wide, one channel a group: (B, len(SKETCH_GROUPS), size, size)."""
     cell = 2 / (size - 1)
@@ -178,12 +171,6 @@ def estimate_jacobians(source: Tensor, driving: Tensor) -> Tensor:
     spread = (near[..., None] * from_driving).transpose(2, 3) @ from_driving + ridge * eye
     joint = (near[..., None] * from_source).transpose(2, 3) @ from_driving + ridge * common[:, None]
     return joint @ inverse_2x2(spread)
-
-
-def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU. The norm folds into the convolution at export."""
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 def resize(x: Tensor, size: int) -> Tensor:
@@ -269,7 +256,7 @@ class DenseMotion(nn.Module):
         The sum of affine maps is itself an affine map at each pixel, so the K + 1 candidate flows are never stored.
         """
         maps = torch.einsum("bkp,bkhw->bphw", affine, weights)
-        z = coordinate_grid(weights.shape[-1], weights).permute(2, 0, 1)
+        z = coordinate_grid(weights.shape[2], weights.shape[3], weights.device).permute(2, 0, 1)
         x = maps[:, 0] * z[0] + maps[:, 1] * z[1] + maps[:, 4]
         y = maps[:, 2] * z[0] + maps[:, 3] * z[1] + maps[:, 5]
         return torch.stack([x, y], 1)
@@ -291,7 +278,7 @@ class DenseMotion(nn.Module):
         weights = prior.softmax(1)
         coarse = self.mix(weights, affine)
         sketch = draw_sketch(points, size)
-        still = coordinate_grid(size, points).permute(2, 0, 1)
+        still = coordinate_grid(size, size, points.device).permute(2, 0, 1)
         seen = torch.cat(
             [features.motion, warp(features.motion, coarse), draw_sketch(features.points, size), sketch, coarse - still, weights[:, :1]], 1
         )
@@ -317,20 +304,13 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
         points: (B, P, 2), of the pose.
     """
     side = flow.shape[-1]
-    grid = coordinate_grid(side, flow).permute(2, 0, 1)[None]
-    chin, height = points[:, CHIN], (points[:, TOP] - points[:, CHIN]).norm(dim=1)[:, None, None]
-    up = points[:, BRIDGE] - chin
-    up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
-    right = torch.stack([-up[:, 1], up[:, 0]], 1)
-    above, beside = (
-        ((grid - chin[:, :, None, None]) * axis[:, :, None, None]).sum(1, keepdim=True) / height.clamp_min(1e-3)[:, None]
-        for axis in (up, right)
-    )
+    grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
+    beside, above = head_places(points, side)
     # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
     under = ((-above - 0.05) / 0.25).clamp(0, 1)
-    outside = ((beside.abs() - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
+    outside = ((beside - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
     below = torch.maximum(under, outside)
-    fade = ((1 - grid[:, 1:]) / (1 - chin[:, None, None, 1:]).clamp_min(0.15)).clamp(0, 1)
+    fade = ((1 - grid[:, 1:]) / (1 - points[:, CHIN, 1:, None, None]).clamp_min(0.15)).clamp(0, 1)
     moved, here = flow - grid, warp(body, flow) + 1e-3
     spread = gaussian_matrix(side, BODY_BLUR * side, flow)
     sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()

@@ -7,6 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm, ReLU, for networks of our own. The norm folds into the convolution at export."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
 class SameBlock(nn.Module):
     """Convolution, normalisation, ReLU; keeps the size."""
 

@@ -14,20 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avatar_app.networks.blocks import conv
+from avatar_app.networks.grid import coordinate_grid
+
 SIDE = 128
 """Side of the picture in which the person is sought; the guided filter brings the outline back to the photo's own edges."""
 
 WIDTHS = (16, 32, 48, 64, 96)
 
-CHIN, TOP, JAW = 8, 78, (0, 4, 8, 12, 16)
+CHIN, TOP = 8, 78
 
 SURE = 0.3, 0.2
 """Shares of person are stretched about the first by the second (half width): hair left behind shows more than background taken along."""
-
-
-def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class PersonMatte(nn.Module):
@@ -37,7 +35,7 @@ class PersonMatte(nn.Module):
         super().__init__()
         self.stem = conv(6, widths[0])
         pairs = list(itertools.pairwise(widths))
-        self.down = nn.ModuleList([nn.Sequential(conv(fine, coarse, 2), conv(coarse, coarse)) for fine, coarse in pairs])
+        self.down = nn.ModuleList([nn.Sequential(conv(fine, coarse, stride=2), conv(coarse, coarse)) for fine, coarse in pairs])
         self.mid = nn.Sequential(conv(widths[-1], widths[-1]), conv(widths[-1], widths[-1]))
         self.up = nn.ModuleList([conv(coarse + fine, fine) for fine, coarse in reversed(pairs)])
         self.coarse = nn.Conv2d(widths[0], 1, 3, padding=1)
@@ -54,20 +52,26 @@ class PersonMatte(nn.Module):
         return logits
 
 
-def face_frame(points: Tensor, side: int) -> Tensor:
-    """(B, 3, side, side): each pixel's place in the head's own frame, in face heights (distance from the middle line, height over the
-    chin), and a bell over the face."""
+def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """How far from the head's middle line and how far above its chin every pixel is, in face heights: (B, 1, side, side) each.
+
+    Args:
+        points: (B, 88, 2).
+    """
     chin, top = points[:, CHIN], points[:, TOP]
     height = (top - chin).norm(dim=1, keepdim=True).clamp_min(1e-3)
     up = (top - chin) / height
     right = torch.stack([-up[:, 1], up[:, 0]], 1)
-    line = torch.linspace(-1, 1, side, device=points.device, dtype=points.dtype)
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    from_chin = torch.stack([x, y])[None] - chin[:, :, None, None]
-    across = (from_chin * right[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None]
-    along = (from_chin * up[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None]
-    bell = torch.exp(-0.5 * (across**2 + (along - 0.5) ** 2) / 0.3**2)
-    return torch.cat([across.abs().clamp(0, 3), along.clamp(-3, 3), bell], 1)
+    from_chin = coordinate_grid(side, side, points.device).permute(2, 0, 1)[None] - chin[:, :, None, None]
+    beside, above = ((from_chin * axis[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None] for axis in (right, up))
+    return beside.abs(), above
+
+
+def face_frame(points: Tensor, side: int) -> Tensor:
+    """(B, 3, side, side): `head_places`, not too far, and a bell over the face."""
+    beside, above = head_places(points, side)
+    bell = torch.exp(-0.5 * (beside**2 + (above - 0.5) ** 2) / 0.3**2)
+    return torch.cat([beside.clamp_max(3), above.clamp(-3, 3), bell], 1)
 
 
 def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:

@@ -25,12 +25,12 @@ from avatar_app.networks.anchored import (
     DenseMotion,
     Features,
     calm_body,
-    coordinate_grid,
     face_scale,
     resize,
     warp,
 )
 from avatar_app.networks.graphs import to_bytes
+from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
 
 FAINTEST = -30.0
@@ -147,7 +147,7 @@ class FastMotion(nn.Module):
         self.mask, self.fine = motion.mask, motion.fine
         self.log_reach, self.rest = motion.log_reach, motion.rest
         self.sketch = Sketch(side)
-        grid = coordinate_grid(side, torch.zeros(1)).permute(2, 0, 1)
+        grid = coordinate_grid(side, side).permute(2, 0, 1)
         self.register_buffer("grid", grid[None], persistent=False)
         self.register_buffer("line", torch.linspace(-1, 1, side)[:, None], persistent=False)
         basis = torch.stack([(grid**2).sum(0), grid[0], grid[1], torch.ones(side, side)]).reshape(4, -1)

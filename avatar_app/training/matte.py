@@ -25,11 +25,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.networks.matte import SIDE, PersonMatte
+from avatar_app.networks.matte import CHIN, SIDE, TOP, PersonMatte
 from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import save_checkpoint
 from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, to_grid
-from avatar_app.training.matte_labels import CHIN, LEFT_EAR, RIGHT_EAR, TOP, person
+from avatar_app.training.matte_labels import LEFT_EAR, RIGHT_EAR, person
 
 STORED = 160
 """Side of the pictures in memory; what is cut of them has `SIDE` pixels."""

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.networks.matte import CHIN, TOP
+
 Mask = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
-CHIN, BRIDGE, TOP, RIGHT_EAR, LEFT_EAR, NOSE_TIP = 8, 27, 78, 0, 16, 30
+BRIDGE, RIGHT_EAR, LEFT_EAR, NOSE_TIP = 27, 0, 16, 30
 
 # Outlines in the head's own frame: face widths to the side of the chin, face heights above it.
 NECK_AND_SHOULDERS = ((-0.35, 0.1), (0.35, 0.1), (0.55, -0.25), (1.25, -0.45), (1.6, -3.0), (-1.6, -3.0), (-1.25, -0.45), (-0.55, -0.25))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body, coordinate_grid
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body
+from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, matte
 from tests.heads import make_head
 
@@ -70,7 +71,7 @@ def test_background_stands_still_whatever_the_pose() -> None:
 def test_shoulders_move_smoothly_and_the_lowest_row_not_at_all() -> None:
     torch.manual_seed(0)
     pose = points() * 0.5 - torch.tensor([0.0, 0.2])
-    grid = coordinate_grid(64, pose).permute(2, 0, 1)[None]
+    grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
     everywhere = torch.ones(1, 1, 64, 64)
     assert torch.allclose(calm_body(grid, everywhere, pose), grid, atol=1e-5)
     restless = grid + 0.1 + 0.05 * torch.randn(1, 2, 64, 64)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avatar_app.composition import PhotoLayers, compose
-from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, conv, draw_sketch
+from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, draw_sketch
+from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
 from avatar_app.networks.onnx_anchored import PhotoEncoder, PhotoRenderer, Sketch
 from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
