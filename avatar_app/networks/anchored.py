@@ -35,6 +35,12 @@ DEFAULT_ANCHORS = (
     *range(78, 88),
 )
 
+PARTED = 0.1
+"""Gap between the lips, over the length of the nose, from which a photo shows the inside of the mouth."""
+
+LIP_EDGE = 0.02
+"""Over this distance the inside of an opened mouth becomes lip, in half sides of the picture."""
+
 BODY_BLUR = 6 / 64
 """Standard deviation, in sides of the picture, over which the motion of the body is smoothed."""
 
@@ -318,6 +324,29 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     return calm
 
 
+def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
+    """(B, N) how surely a place is inside a mouth of which the photo shows nothing: there one must paint, for moved lips are no teeth.
+
+    Args:
+        source, driving: (B, P, 2), of the photo and the pose.
+        places: (2, N) in [-1, 1], x first.
+    """
+    nose = (source[:, 27] - source[:, 33]).norm(dim=1, keepdim=True).clamp_min(1e-3)
+    apart = (source[:, 61:64] - source[:, 65:68].flip(1)).norm(dim=2).mean(1, keepdim=True) / nose
+    closed = (1 - apart / PARTED).clamp(0, 1)
+    along = driving[:, 64] - driving[:, 60]
+    width = along.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    along = along / width
+    across = torch.stack([-along[:, 1], along[:, 0]], 1)
+    upper, lower = driving[:, 61:64], driving[:, 65:68].flip(1)
+    height = ((lower - upper) * across[:, None]).sum(2).mean(1, keepdim=True).clamp_min(1e-3)
+    away = places[None] - driving[:, 60:68].mean(1)[:, :, None]
+    x = (away * along[:, :, None]).sum(1) / (0.5 * width)
+    y = (away * across[:, :, None]).sum(1) / (0.55 * height)
+    inside: Tensor = closed * ((1 - (x * x + y * y + 1e-6).sqrt()) * height / LIP_EDGE).clamp(0, 1)
+    return inside
+
+
 def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
     """(side, side): a product with it blurs columns; what lies outside does not count."""
     line = torch.arange(side, device=like.device, dtype=like.dtype)
@@ -381,7 +410,10 @@ class AnchoredGenerator(nn.Module):
         kept = half[:, :-3] * resize(occlusion[:, 2:3], half.shape[-1])
         x = self.merge_half(torch.cat([x, kept, half[:, -3:]], 1))
         layers = F.pixel_shuffle(self.paint(x), 2)
-        layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), torch.sigmoid(layers[:, 3:] + 1)], 1)), self.config.detail)
+        side = layers.shape[-1]
+        places = coordinate_grid(side, side, points.device).permute(2, 0, 1).flatten(1)
+        moves = 1 - opened_mouth(features.points, points, places).reshape(-1, 1, side, side)
+        layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), moves * torch.sigmoid(layers[:, 3:] + 1)], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:

@@ -26,6 +26,7 @@ from avatar_app.networks.anchored import (
     Features,
     calm_body,
     face_scale,
+    opened_mouth,
     resize,
     warp,
 )
@@ -245,6 +246,7 @@ class PhotoRenderer(nn.Module):
     """
 
     spread: Tensor
+    places: Tensor
 
     def __init__(self, generator: AnchoredGenerator) -> None:
         super().__init__()
@@ -260,6 +262,9 @@ class PhotoRenderer(nn.Module):
         position = torch.arange(self.photo_side, dtype=torch.float64) * (side - 1) / (self.photo_side - 1)
         share = (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
         self.register_buffer("spread", share, persistent=False)
+        # In the order of the last layers: odd row, odd column, row, column.
+        places = coordinate_grid(self.size, self.size).reshape(self.size // 2, 2, self.size // 2, 2, 2).permute(4, 1, 3, 0, 2)
+        self.register_buffer("places", places.flatten(1), persistent=False)
 
     def layers(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1]: channel, odd row, odd column; flow (1, 2, s/4, s/4)."""
@@ -277,7 +282,8 @@ class PhotoRenderer(nn.Module):
         moved = warp(photo.half, resize(flow, half))
         kept = moved[:, :-3] * resize(occlusion[:, 2:3], half)
         parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(4, 2, 2, half, half)
-        return torch.sigmoid(parts[:3]), torch.sigmoid(parts[3:] + 1), flow
+        moves = 1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half)
+        return torch.sigmoid(parts[:3]), moves * torch.sigmoid(parts[3:] + 1), flow
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         painted, alpha, flow = self.layers(*tensors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body, opened_mouth
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, matte
 from tests.heads import make_head
@@ -82,6 +82,19 @@ def test_shoulders_move_smoothly_and_the_lowest_row_not_at_all() -> None:
     assert torch.allclose(calm[:, :, -1], grid[:, :, -1], atol=1e-3)
     body = (calm - grid)[:, :, chin + 16 : -4]
     assert body.diff(dim=3).abs().max() < 0.01 < (restless - grid)[:, :, chin + 16 :].diff(dim=3).abs().mean()
+
+
+def test_inside_of_a_mouth_that_the_photo_shows_closed_is_painted() -> None:
+    places = coordinate_grid(129, 129).permute(2, 0, 1).flatten(1)
+    closed, open_ = (torch.from_numpy(make_head(mouth=gap)[None, :, :2].astype(np.float32)) for gap in (0.005, 0.12))
+    inside = opened_mouth(closed, open_, places).reshape(129, 129)
+    middle = open_[0, 60:68].mean(0)
+    column, row = ((middle + 1) * 64).round().int().tolist()
+    assert inside[row, column] > 0.8
+    assert inside[row + 12, column] == 0  # beyond the lower lip
+    assert inside[row, column + 12] == 0
+    assert opened_mouth(open_, open_, places).max() == 0  # the photo's own teeth are moved
+    assert opened_mouth(closed, closed, places).max() < 0.3
 
 
 def test_model_without_matte_has_none_of_its_weights() -> None:
