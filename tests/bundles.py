@@ -15,7 +15,7 @@ from avatar_app.networks.graphs import anchored_graphs, fomm_graphs
 from avatar_app.networks.onnx_export import write_motion_files
 from avatar_app.types import Crop
 from tests.heads import make_head
-from tests.networks.tiny import SIDE, TINY, build
+from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 
 ANCHORED = AnchoredConfig(size=SIDE, channels=(4, 8, 8), blocks=1, motion_channels=(4, 8, 8), photo_channels=4)
 
@@ -44,3 +44,14 @@ def face_crop(seed: int = 0) -> Crop:
     image = random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     landmarks = make_head() * 0.8 + [*random.uniform(-0.1, 0.1, 2), 0]
     return Crop(image, landmarks.astype(np.float32))
+
+
+KINDS = ("fomm", "zero order", "anchored")
+"""What `write_kind` can write."""
+
+
+def write_kind(kind: str, folder: Path) -> Bundle:
+    """A tiny bundle of one of the ``KINDS``."""
+    if kind == "anchored":
+        return write_anchored(folder)
+    return write_fomm(folder, without_jacobian()) if kind == "zero order" else write_fomm(folder)

@@ -121,7 +121,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--overwrite", action="store_true")
     parser.add_argument("--calibrate", type=Path, metavar="DATA", help="eight-bit convolutions, scaled by this data set's training split")
     parser.add_argument("--matte", type=Path, help="matte.pt of a training.matte run: the background then stands still")
-    parser.add_argument("--detail", type=int, default=1, help="so many times the side it was trained with, as sharp as the photo")
+    parser.add_argument(
+        "--detail", type=int, choices=(1, 2, 3, 4), default=1, help="so many times the side it was trained with, as sharp as the photo"
+    )
     parser.add_argument("--cache", type=Path, help="decoded frames of an earlier run, as in training")
     options = parser.parse_args(arguments)
     try:

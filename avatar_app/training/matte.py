@@ -73,6 +73,8 @@ def label(entries: list[ClipEntry]) -> People:
             persons.append(cv2.resize(mask.astype(np.float32), (STORED, STORED), interpolation=cv2.INTER_AREA))
             points.append(to_grid(place.astype(np.float32), LABELLED))
             groups.append(entry.identity)
+    if not pictures:
+        raise ConfigError("No frame shows a face from the front.", "Use a data set with labels of people who look at the camera.")
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     share = (1 / np.sqrt(size[group])).astype(np.float64)
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)

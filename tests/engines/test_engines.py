@@ -16,18 +16,15 @@ from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_weights import load_graphs, run
 from avatar_app.errors import BundleError, EngineError, PortraitError
 from avatar_app.types import Crop, KeyPoints
-from tests.bundles import face_crop, write_anchored, write_fomm
+from tests.bundles import KINDS, face_crop, write_anchored, write_fomm, write_kind
 from tests.networks.tiny import SIDE, without_jacobian
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module", params=["fomm", "zero order", "anchored"])
+@pytest.fixture(scope="module", params=KINDS)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    if request.param == "anchored":
-        return write_anchored(folder)
-    return write_fomm(folder, without_jacobian()) if request.param == "zero order" else write_fomm(folder)
+    return write_kind(request.param, tmp_path_factory.mktemp("models") / "tiny")
 
 
 def test_engines_make_the_same_pictures(bundle: Bundle) -> None:

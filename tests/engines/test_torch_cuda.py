@@ -15,19 +15,15 @@ from avatar_app.engines.torch_place import Card
 from avatar_app.engines.torch_player import Player, difference
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.types import Image
-from tests.bundles import face_crop, write_anchored, write_fomm
-from tests.networks.tiny import without_jacobian
+from tests.bundles import KINDS, face_crop, write_fomm, write_kind
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
 CARD = torch.device("cuda", 0)
 
 
-@pytest.fixture(scope="module", params=["fomm", "zero order", "anchored"])
+@pytest.fixture(scope="module", params=KINDS)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    if request.param == "anchored":
-        return write_anchored(folder)
-    return write_fomm(folder, without_jacobian()) if request.param == "zero order" else write_fomm(folder)
+    return write_kind(request.param, tmp_path_factory.mktemp("models") / "tiny")
 
 
 def pictures(engine: TorchEngine) -> list[Image]:
