@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.pipeline.jaw import LIPS, nose_length, with_mouth_of
+from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
 
 Points = npt.NDArray[np.float64]
 
@@ -241,8 +241,7 @@ def open_lids(face: Points, photo: Points, opening: Points) -> Points:
 
 def lip_closure(driver: Points) -> float:
     """1 where the driver's lips touch, 0 where they are clearly apart."""
-    gap = max(np.linalg.norm(driver[upper] - driver[lower]) for upper, lower in LIPS)
-    return float(np.clip((PARTED_MOUTH - gap / nose_length(driver)) / (PARTED_MOUTH - CLOSED_MOUTH), 0.0, 1.0))
+    return float(np.clip((PARTED_MOUTH - lip_gaps(driver).max()) / (PARTED_MOUTH - CLOSED_MOUTH), 0.0, 1.0))
 
 
 def close_lips(face: Points, closure: float) -> Points:

@@ -43,9 +43,9 @@ def nose_length(face: Points) -> float:
     return max(float(np.linalg.norm(face[NOSE_TOP] - face[NOSE_BASE])), 1e-6)
 
 
-def mouth_opening(face: Points) -> float:
-    """Mean gap between the inner lips of (88, 3) landmarks over the length of the nose: 0 closed, about 0.5 wide open."""
-    return float(np.linalg.norm(face[LIPS[:, 0]] - face[LIPS[:, 1]], axis=-1).mean()) / nose_length(face)
+def lip_gaps(face: Points) -> Points:
+    """(3,) gaps between the inner lips of (88, 3) landmarks over the length of the nose: 0 closed, about 0.5 wide open."""
+    return np.asarray(np.linalg.norm(face[LIPS[:, 0]] - face[LIPS[:, 1]], axis=-1)) / nose_length(face)
 
 
 def with_mouth_of(face: Points, other: Points) -> Points:
@@ -53,7 +53,7 @@ def with_mouth_of(face: Points, other: Points) -> Points:
     up = (face[NOSE_TOP] - face[NOSE_BASE])[:2]
     up = up / max(float(np.linalg.norm(up)), 1e-6)
     upright = np.array([[-up[1], up[0], 0.0], [-up[0], -up[1], 0.0], [0.0, 0.0, 1.0]])  # rows: the head's right, down and back
-    change = (mouth_opening(other) - mouth_opening(face)) * nose_length(face)
+    change = float(lip_gaps(other).mean() - lip_gaps(face).mean()) * nose_length(face)
     face = face.copy()
     face[MOVED] += change * MOVES @ upright
     return face

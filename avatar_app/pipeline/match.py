@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from avatar_app.pipeline.head import Points, angles, fit_rigid, lid_gaps
-from avatar_app.pipeline.jaw import LIPS, nose_length
+from avatar_app.pipeline.jaw import lip_gaps
 from avatar_app.pipeline.state import Match
 from avatar_app.types import Array, Box, Image
 
@@ -43,8 +43,7 @@ def _score(distance: float) -> float:
 
 def _openings(face: Points) -> Points:
     """Lips and lids, right and left together: (2,) openings over nose length and eye width."""
-    lips = max(float(np.linalg.norm(face[upper] - face[lower])) for upper, lower in LIPS) / nose_length(face)
-    return np.array([lips / 2, float(lid_gaps(face).mean())])
+    return np.array([lip_gaps(face).max() / 2, lid_gaps(face).mean()])
 
 
 def _position(image: Image, box: Box) -> float:

@@ -11,10 +11,14 @@ from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, Rendered
+from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build
 from avatar_app.training.landmarks import LandmarkReader, landmark_distance
 from avatar_app.training.losses import EYES, MOUTH, FeatureNetwork, cut, face_weight, relative_distance, weighted_l1
+
+CRITIC_RATE = 2.5
+"""How much faster critics learn than the generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class AnchoredLosses:
         face_gain: how much more a pixel at eyes and lips weighs in L1.
         painted: of the painted picture alone, at eyes and mouth above all: where the photo is kept, the painter would learn nothing.
         landmarks: of the expression that a frozen landmark network reads off the picture.
+        adversarial: of what critics of mouths and eyes hold against the picture.
+        matching: of the distance of the critics' features of the picture from those of the target.
     """
 
     l1: float = 2.0
@@ -39,6 +45,8 @@ class AnchoredLosses:
     face_gain: float = 5.0
     painted: float = 0.0
     landmarks: float = 0.0
+    adversarial: float = 0.0
+    matching: float = 0.0
 
 
 class AnchoredObjective:
@@ -60,13 +68,20 @@ class AnchoredObjective:
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "generator": torch.optim.AdamW(self.generator.parameters(), 1e-4, betas=(0.5, 0.999), weight_decay=1e-4, fused=True)
         }
+        self.critics: Critics | None = None
+        if self.weights.adversarial or self.weights.matching:
+            self.critics = Critics().to(device)
+            self.networks["critics"] = self.critics
+            self.optimisers["critics"] = torch.optim.Adam(
+                [{"params": list(self.critics.parameters()), "share": CRITIC_RATE}], 1e-4, betas=(0.5, 0.999)
+            )
         self.random = torch.Generator().manual_seed(config.seed)
 
-    def losses(self, pair: Pair) -> dict[str, Tensor]:
-        """Each weighted term, by name."""
+    def losses(self, pair: Pair) -> tuple[dict[str, Tensor], Tensor]:
+        """Each weighted term, by name, and the picture that they are about."""
         if pair.source_points is None or pair.driving_points is None:
             raise ConfigError("The anchored model needs landmarks for every frame.", "Use a data set with labels, or the fomm objective.")
-        rendered: Rendered = self.generator(pair.source, pair.source_points, pair.driving_points)
+        rendered = Rendered(*(x.float() for x in self.generator(pair.source, pair.source_points, pair.driving_points)))
         target = pair.driving
         # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
         picture = torch.lerp(target, rendered.image, pair.weight)
@@ -94,7 +109,10 @@ class AnchoredObjective:
             with torch.no_grad():
                 wanted = self.reader(target, pair.driving_points)
             terms["landmarks"] = w.landmarks * landmark_distance(self.reader(picture, pair.driving_points), wanted)
-        return terms
+        if self.critics is not None:
+            doubt, distance = self.critics.persuasion(picture, target, pair.driving_points)
+            terms |= {"adversarial": w.adversarial * doubt, "matching": w.matching * distance}
+        return terms, picture
 
     def _detail(self, pictures: list[Tensor], target: Tensor, points: Tensor) -> Tensor:
         """Perceptual distance of a cut-out around eyes or mouth, mean over the pictures."""
@@ -107,15 +125,23 @@ class AnchoredObjective:
         return torch.stack(distances).mean()
 
     def step(self, pair: Pair) -> dict[str, Tensor]:
-        self.optimisers["generator"].zero_grad(set_to_none=True)
-        terms = self.losses(pair)
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        terms, picture = self.losses(pair)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        if self.critics is not None:
+            assert pair.driving_points is not None
+            # The generator's losses went through the critics and left gradients there that are not their own.
+            self.optimisers["critics"].zero_grad(set_to_none=True)
+            terms["mistakes"] = self.critics.mistakes(picture, pair.driving, pair.driving_points)
+            terms["mistakes"].backward()  # type: ignore[no-untyped-call]
         return {name: term.detach() for name, term in terms.items()}
 
     def apply(self) -> None:
         """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
         nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
-        self.optimisers["generator"].step()
+        for optimiser in self.optimisers.values():
+            optimiser.step()
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """(B, 3, S, 5 S): source, driving, output, warped source, painted share."""

@@ -153,6 +153,21 @@ class Run:
         self.sampler.load_state(state["sampler"])
         self.random.set_state(state["random"])
 
+    def start_from(self, state: dict[str, Any]) -> None:
+        """Takes the averaged weights of another run's networks that this run has too, and nothing else of it.
+
+        Raises ConfigError if there are none, or if theirs have other sizes.
+        """
+        known = state["averaged"].keys() & self.objective.networks.keys()
+        try:
+            for name in known:
+                for network in (self.objective.networks[name], self.averaged[name]):
+                    network.load_state_dict(state["averaged"][name])
+        except RuntimeError:
+            known = set()
+        if not known:
+            raise ConfigError("The weights to start from are of another network.", "Give a checkpoint with the same network section.")
+
     @torch.no_grad()
     def write_sample(self, path: Path, pair: Pair) -> None:
         """A PNG grid of the averaged networks' work on a batch."""
@@ -210,6 +225,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--landmarks", type=Path, help="landmark network of the landmark loss (landmarks.pt of a training.faces run)")
     parser.add_argument("--cache", type=Path, help="keep decoded frames in this folder for the next run")
     parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
+    parser.add_argument("--start", type=Path, help="begin a new run with the weights of this checkpoint")
     parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--sample-steps", type=int, default=1000)
@@ -230,6 +246,8 @@ def main(arguments: list[str] | None = None) -> int:
         store = load_store(options.data, "train", config.data.size, config.data.stride, options.cache, config.data.stills).to(device)
         run = Run(config, open_objective(config, options.features, device, options.landmarks), store, device, rank, world)
         options.output.mkdir(parents=True, exist_ok=True)
+        if options.start:
+            run.start_from(load_checkpoint(options.start))
         if options.resume:
             run.load_state(load_checkpoint(options.resume))
         if rank == 0:

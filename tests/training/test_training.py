@@ -14,6 +14,7 @@ import yaml
 from torch import Tensor
 
 from avatar_app.errors import ConfigError
+from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import AugmentConfig, Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.config import RunConfig, read_config
@@ -133,6 +134,10 @@ def anchored_document() -> dict[str, Any]:
     }
 
 
+def adversarial_document() -> dict[str, Any]:
+    return anchored_document() | {"losses": {"adversarial": 0.1, "matching": 0.5, "painted": 0.5}}
+
+
 def write(folder: Path, document: dict[str, Any]) -> Path:
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -187,6 +192,56 @@ def test_each_loss_of_the_original_model_falls(tmp_path: Path, original_data: Pa
     assert [name for name in early if not late[name] < early[name]] == []
 
 
+def test_each_loss_of_the_anchored_model_falls(tmp_path: Path, labelled_data: Path, features: Path) -> None:
+    run = open_run(read_config(write(tmp_path, adversarial_document())), labelled_data, features)
+    pair = run.next_pair(SIDE, 4)
+    history = []
+    for _ in range(40):
+        for name, optimiser in run.objective.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = 3e-3 if name == "generator" else 1e-4
+        history.append({name: float(term) for name, term in run.objective.step(pair).items()})
+        run.objective.apply()
+    assert set(history[0]) == {"l1", "perceptual", "warped", "offset", "painted", "adversarial", "matching", "mistakes"}
+    # The offset starts at nothing and pays for the others; the critics and whom they judge work against each other.
+    expected = ("l1", "perceptual", "warped", "painted", "matching")
+    assert [name for name in expected if not history[-1][name] < 0.9 * history[0][name]] == []
+
+
+def test_critics_learn_to_tell_made_from_real(labelled_data: Path) -> None:
+    torch.manual_seed(0)
+    critics = Critics()
+    optimiser = torch.optim.Adam(critics.parameters(), 1e-3)
+    store = load_store(labelled_data, "train", SIDE, 1)
+    real, points = store.frames.permute(0, 3, 1, 2).float() / 255, store.points
+    assert points is not None
+    made = torch.nn.functional.avg_pool2d(real, 5, 1, 2)  # what the other losses are content with
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.autograd.backward(critics.mistakes(made, real, points))
+        optimiser.step()
+    with torch.no_grad():
+        (doubt, distance), (doubt_of_real, none) = critics.persuasion(made, real, points), critics.persuasion(real, real, points)
+    assert float(doubt) > float(doubt_of_real) + 0.5
+    assert float(distance) > float(none) == 0
+
+
+def test_run_starts_from_the_weights_of_another(tmp_path: Path, labelled_data: Path, features: Path) -> None:
+    first = open_run(read_config(write(tmp_path, anchored_document())), labelled_data, features)
+    first.advance()
+    second = open_run(read_config(write(tmp_path, adversarial_document())), labelled_data, features)
+    second.start_from(first.state())
+    assert second.position == 0
+    for key, value in first.averaged["generator"].state_dict().items():
+        assert torch.equal(value, second.objective.networks["generator"].state_dict()[key]), key
+    larger = anchored_document()
+    larger["network"]["photo_channels"] = 8
+    with pytest.raises(ConfigError, match="another network"):
+        open_run(read_config(write(tmp_path, larger)), labelled_data, features).start_from(first.state())
+    with pytest.raises(ConfigError, match="another network"):
+        second.start_from({"averaged": {}})
+
+
 def test_share_scales_the_learning_rate(tmp_path: Path, original_data: Path, features: Path) -> None:
     run = open_run(read_config(write(tmp_path, original_document())), original_data, features)
     run.advance()
@@ -194,12 +249,13 @@ def test_share_scales_the_learning_rate(tmp_path: Path, original_data: Path, fea
     assert rates == pytest.approx({"generator": 2e-3, "kp_detector": 2e-3, "discriminator": 1e-3})
 
 
-@pytest.mark.parametrize("kind", ["fomm", "anchored"])
+@pytest.mark.parametrize("kind", ["fomm", "anchored", "adversarial"])
 def test_resuming_gives_the_numbers_of_not_stopping(
     kind: str, tmp_path: Path, original_data: Path, labelled_data: Path, features: Path
 ) -> None:
-    document, data = (original_document(), original_data) if kind == "fomm" else (anchored_document(), labelled_data)
-    config = read_config(write(tmp_path, document))
+    documents = {"fomm": original_document(), "anchored": anchored_document(), "adversarial": adversarial_document()}
+    data = original_data if kind == "fomm" else labelled_data
+    config = read_config(write(tmp_path, documents[kind]))
     whole = open_run(config, data, features)
     for _ in range(2):
         whole.advance()
