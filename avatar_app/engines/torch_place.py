@@ -6,10 +6,11 @@ rendered, each of which needs the one before, so that a second stream would have
 
 from __future__ import annotations
 
+import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -38,11 +39,14 @@ class Place(Protocol):
     def wait(self) -> None:
         """Until all work is done."""
 
+    def shared(self, count: int, kind: torch.dtype) -> Tensor:
+        """Zeros (count,) in the processor's memory, where the device reads and writes by itself."""
+
     def record(self, compute: Computation) -> Computation:
         """The same computation, quicker to start. Raises RuntimeError if it cannot be recorded."""
 
     def close(self) -> None:
-        """Forget what was recorded and give memory back."""
+        """Forget what was recorded and give memory back. Raises nothing; what the caller held must be dropped before."""
 
 
 class Processor:
@@ -58,6 +62,9 @@ class Processor:
     def wait(self) -> None:
         pass
 
+    def shared(self, count: int, kind: torch.dtype) -> Tensor:
+        return torch.zeros(count, dtype=kind)
+
     def record(self, compute: Computation) -> Computation:
         return compute
 
@@ -71,15 +78,25 @@ class Card:
     records = "CUDA graph"
     _one_at_a_time = threading.Lock()
     """PyTorch can record one graph at a time in a process."""
+    _idle: ClassVar[dict[torch.device, list[torch.cuda.Stream]]] = {}
+    """Streams of closed places. PyTorch has 32 and hands them out in turns, in use or not; on one that another place uses, a recording
+    would swallow that one's work, and the end of either place would take the other's working memory away."""
+    _refused: ClassVar[dict[torch.device, str]] = {}
+    """Why a recording has failed. PyTorch keeps its memory as long as the process lives, so there is no second try."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.name = torch.cuda.get_device_name(device)
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        try:
+            self._stream = self._idle.setdefault(device, []).pop()
+        except IndexError:
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         # Weights may still be on their way, on the stream that is current here.
         self._stream.wait_stream(torch.cuda.current_stream(device))
         self._graphs: list[torch.cuda.CUDAGraph] = []
+        self._pinned: list[Tensor] = []
         self._constants = FixedConstants()
+        self._open = self._sound = True
 
     def working(self) -> AbstractContextManager[object]:
         return torch.cuda.stream(self._stream)
@@ -87,33 +104,79 @@ class Card:
     def wait(self) -> None:
         self._stream.synchronize()
 
+    def shared(self, count: int, kind: torch.dtype) -> Tensor:
+        self._pinned.append(pinned_zeros(count, kind))
+        return self._pinned[-1]
+
     def record(self, compute: Computation) -> Computation:
+        if self.device in self._refused:
+            raise RuntimeError(f"a recording has failed before: {self._refused[self.device]}")
         graph = torch.cuda.CUDAGraph()
-        pool = self._graphs[0].pool() if self._graphs else None
         with self._one_at_a_time, self.working(), tried_convolutions(), self._constants:
             for _ in range(WARM_UPS):
                 compute()
             self.wait()
-            # Another engine may be rendering in another thread, which must not spoil the recording.
-            with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"):
-                compute()
+            self._capture(graph, compute)
         self._graphs.append(graph)
         return graph.replay
 
+    def _capture(self, graph: torch.cuda.CUDAGraph, compute: Computation) -> None:
+        pool = self._graphs[0].pool() if self._graphs else None
+        try:
+            # Another engine may be rendering in another thread, which must not spoil the recording.
+            with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"):
+                compute()
+        except RuntimeError as error:
+            self._sound = False
+            self._refused[self.device] = reason(error)
+            raise
+
     def close(self) -> None:
-        with suppress(RuntimeError):  # a card that has failed cannot even do this
+        if not self._open:
+            return
+        self._open = False
+        try:
             self.wait()
             for graph in self._graphs:
                 graph.reset()
-        self._graphs = []
-        self._constants = FixedConstants()
-        with suppress(RuntimeError):
-            torch.cuda.empty_cache()
+        except RuntimeError:  # the card has failed
+            keep_forever([*self._graphs, *self._pinned])
+            self._sound = False
+        self._graphs, self._pinned, self._constants = [], [], FixedConstants()
+        if self._sound:
+            self._idle[self.device].append(self._stream)
+        # Not while a recording goes on, of which that is no part.
+        if self._one_at_a_time.acquire(blocking=False):
+            with suppress(RuntimeError):
+                torch.cuda.empty_cache()
+            self._one_at_a_time.release()
+
+
+def pinned_zeros(count: int, kind: torch.dtype) -> Tensor:
+    """(count,) in memory of the processor that a graphics card can read and write by itself."""
+    return torch.zeros(count, dtype=kind, pin_memory=True)
+
+
+def keep_forever(things: Iterable[object]) -> None:
+    """Never free these. After a failure of the card no function of CUDA works, and the destructors of graphs and of memory that it reads
+    by itself would call some: they can raise nothing, so the process would end there and then."""
+    for thing in things:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def reason(error: BaseException) -> str:
+    """What came first, in a line: the end of a recording that has failed raises an error of its own."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).partition("\n")[0]
 
 
 @contextmanager
 def tried_convolutions() -> Iterator[None]:
-    """Within it cuDNN tries its ways to compute each new convolution and keeps the quickest, for this thread."""
+    """Within it cuDNN tries its ways to compute each new convolution and keeps the quickest, for this thread.
+
+    The switch is the process's: what other threads compute meanwhile without a recording is tried too, which takes them longer once.
+    """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from avatar_app.engines.torch_place import Place
+from avatar_app.engines.torch_place import Place, reason
 from avatar_app.engines.torch_step import AnyArray, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
@@ -32,22 +33,36 @@ def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player
     Raises:
         RuntimeError: the place has failed.
     """
-    plain = Player(graphs, open_place())
+    plain = _opened(graphs, open_place(), record=False)
     if not plain.place.records:
         return plain
-    place = open_place()
+    recorded = None
     try:
-        recorded = Player(graphs, place, record=True)
+        recorded = _opened(graphs, open_place(), record=True)
         fault = difference(recorded, plain)
     except RuntimeError as error:
-        fault = str(error).partition("\n")[0]
-    if fault:
-        log.warning("no %s is used: %s", place.records, fault)
-        place.close()
+        fault = reason(error)
+        log.debug("a recording has failed", exc_info=True)
+    if recorded is not None and not fault:
+        plain.close()
+        return recorded
+    log.warning("no %s is used: %s", plain.place.records, fault)
+    if recorded is not None:
+        recorded.close()
+    try:
         difference(plain, plain)  # raises where the failure has taken the card with it
-        return plain
-    plain.close()
-    return recorded
+    except RuntimeError:
+        plain.close()
+        raise
+    return plain
+
+
+def _opened(graphs: MotionGraphs, place: Place, record: bool) -> Player:
+    try:
+        return Player(graphs, place, record)
+    except RuntimeError:
+        place.close()
+        raise
 
 
 def difference(recorded: Player, plain: Player) -> str:
@@ -118,7 +133,8 @@ class Player:
             points: of the photo, as `detect` gives them.
         """
         with self.place.working():
-            poses = {f"source_{part}": self._upload(array) for part, array in zip(("value", "jacobian"), points, strict=False)}
+            arrays = (np.asarray(array, np.float32) for array in points)
+            poses = {f"source_{part}": self._upload(array) for part, array in zip(("value", "jacobian"), arrays, strict=False)}
             inputs = {"image": self._upload(image), "points": poses["source_value"]}
             features = dict(zip(self._encode.outputs, run(self._encode, inputs), strict=True))
             self.place.wait()
@@ -135,11 +151,13 @@ class Player:
             return self._render(*points)[0]
 
     def close(self) -> None:
-        """Give back memory; the player cannot be used afterwards."""
-        self.place.close()
+        """Give back memory, the networks' too if nobody else has them; the player cannot be used afterwards."""
+        with suppress(RuntimeError):  # what has failed does nothing any more
+            self.place.wait()
         self._shown = None
         self._features = {}
         del self._detect, self._render, self._encode
+        self.place.close()
 
     def _upload(self, array: AnyArray) -> Tensor:
         return torch.tensor(np.ascontiguousarray(array), device=self.place.device)[None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,11 +25,11 @@ class Pack:
         parts: each in its shape.
     """
 
-    def __init__(self, examples: Iterable[Tensor], device: torch.device, pinned: bool = False) -> None:
-        """Args: pinned: in memory of the processor that a graphics card can read and write by itself."""
+    def __init__(self, examples: Iterable[Tensor], zeros: Callable[[int, torch.dtype], Tensor]) -> None:
+        """Args: zeros: makes the memory, from how many and of which type."""
         examples = list(examples)
         ends = np.cumsum([0, *(example.numel() for example in examples)]).tolist()
-        self.whole = torch.zeros(ends[-1], dtype=examples[0].dtype, device=device, pin_memory=pinned)
+        self.whole = zeros(ends[-1], examples[0].dtype)
         self.parts = [self.whole[a:b].view(example.shape) for (a, b), example in zip(pairwise(ends), examples, strict=True)]
 
 
@@ -44,15 +44,15 @@ class Step:
 
     def __init__(self, graph: Graph, place: Place, fed: Mapping[str, Tensor], kept: Mapping[str, Tensor], record: bool) -> None:
         self._graph, self._place = graph, place
-        card = place.device.type == "cuda"
-        self._fed_here = Pack(fed.values(), torch.device("cpu"), pinned=card)
-        self._fed = Pack(fed.values(), place.device)
+        self._fed_here = Pack(fed.values(), place.shared)
+        self._fed = Pack(fed.values(), self._zeros)
         self._tensors = dict(kept) | dict(zip(fed, self._fed.parts, strict=True))
         self._fill([example.numpy(force=True) for example in fed.values()])
         outputs = run(graph, self._tensors)
-        self._made = Pack(outputs, place.device)
-        self._made_here = Pack(outputs, torch.device("cpu"), pinned=card)
+        self._made = Pack(outputs, self._zeros)
+        self._made_here = Pack(outputs, place.shared)
         self._go = place.record(self._compute) if record else self._compute
+        place.wait()  # the first call overwrites what may still be on its way
 
     def __call__(self, *arrays: AnyArray) -> list[AnyArray]:
         """Args: arrays: in the order of ``fed``."""
@@ -66,6 +66,9 @@ class Step:
         for part, array in zip(self._fed_here.parts, arrays, strict=True):
             part.numpy()[...] = array
         self._fed.whole.copy_(self._fed_here.whole, non_blocking=True)
+
+    def _zeros(self, count: int, kind: torch.dtype) -> Tensor:
+        return torch.zeros(count, dtype=kind, device=self._place.device)
 
     def _compute(self) -> None:
         for part, output in zip(self._made.parts, run(self._graph, self._tensors), strict=True):

@@ -42,7 +42,7 @@ def material(player: Player, seed: int) -> tuple[AnyArray, list[AnyArray]]:
 
 
 def test_a_pack_moves_its_parts_at_once() -> None:
-    here, there = (Pack([torch.zeros(1, 3, 2), torch.zeros(1, 4)], CPU) for _ in range(2))
+    here, there = (Pack([torch.zeros(1, 3, 2), torch.zeros(1, 4)], Processor().shared) for _ in range(2))
     here.parts[0].copy_(torch.arange(6.0).view(1, 3, 2))
     here.parts[1].fill_(7)
     there.whole.copy_(here.whole)
