@@ -6,8 +6,9 @@ the start and left where it fails or changes the picture; the engine's name says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from avatar_app.engines.torch_player import open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
+
+NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
+"""What CUDA and its libraries say, of which PyTorch makes no error of its own."""
 
 
 class TorchEngine:
@@ -74,13 +78,44 @@ def cuda_problem() -> str | None:
 
 
 def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
-    """Raises EngineError: no such device, its memory is too small, or it fails."""
+    """Raises EngineError: no such device, it is of another generation than PyTorch is built for, its memory is too small, or it fails."""
     found = torch.cuda.device_count()
     if number >= found:
         raise EngineError(f"There is no device cuda:{number}: {found} found.", "Graphics cards are numbered from cuda:0.")
     device = torch.device("cuda", number)
     with card_faults(device, bundle.name):
-        return TorchEngine(bundle, device, quick=True, open_place=lambda: Card(device))
+        built_for = torch.cuda.get_arch_list()
+        if built_for and not computes(card := torch.cuda.get_device_capability(device), built_for):
+            problem = f"PyTorch {torch.__version__} is built for other cards than cuda:{number}, of generation {card[0]}.{card[1]}"
+            raise EngineError(f"CUDA cannot be used: {problem}.", "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.")
+        try:
+            return TorchEngine(bundle, device, quick=True, open_place=lambda: Card(device))
+        except RuntimeError as error:
+            forget(error)
+            with suppress(RuntimeError):
+                torch.cuda.empty_cache()
+            raise
+
+
+def computes(card: tuple[int, int], built_for: Iterable[str]) -> bool:
+    """Whether code for one of these architectures, such as ``sm_86``, runs on a card of this generation.
+
+    Machine code runs on the later ones of its generation, and what is compiled when it is first needed (``compute_80``) on all later ones.
+    """
+    for architecture in built_for:
+        kind, _, digits = architecture.rstrip("af").partition("_")
+        made_for = (int(digits[:-1]), int(digits[-1]))
+        if made_for <= card and (kind == "compute" or made_for[0] == card[0]):
+            return True
+    return False
+
+
+def forget(error: BaseException) -> None:
+    """Drop what the calls that led to an error had in hand: weights and features that would stay on the card as long as it is kept."""
+    cause: BaseException | None = error
+    while cause is not None:
+        traceback.clear_frames(cause.__traceback__)
+        cause = cause.__context__
 
 
 def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
@@ -95,13 +130,14 @@ def card_faults(device: torch.device, model: str) -> Iterator[None]:
     """Within it, what PyTorch raises because of a graphics card becomes a DeviceError; its own words fill a page."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
-        raise DeviceError(message, "Close other programs that use it, or use --device cpu.") from error
     except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or (device.type == "cuda" and any(words in str(error) for words in NO_MEMORY)):
+            message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
+            raise DeviceError(message, "Close other programs that use it, or use --device cpu.") from error
         if device.type != "cuda":
             raise
         said = str(error).partition("\n")[0].rstrip(".")
         raise DeviceError(
-            f"The graphics card cuda:{device.index} has failed: {said}.", "Restart the computer, or choose the processor (--device cpu)."
+            f"The graphics card cuda:{device.index} has failed: {said}.",
+            "Restart the computer, or choose the processor (--device cpu).",
         ) from error

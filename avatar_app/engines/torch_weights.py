@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +25,17 @@ WEIGHTS = "weights.safetensors"
 
 WORST_CHANGE = 0.02
 """Mean difference from the plain float32 picture, in [0, 1], from which a quicker form is not used: float16 has overflowed."""
+
+FASTER = 0.8
+"""Share of a likelier form's time that another one may take at the most to be chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How numbers are kept: their type, and which of an image's dimensions lies innermost in memory."""
+
+    kind: torch.dtype
+    layout: torch.memory_format
 
 
 def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
@@ -48,30 +61,86 @@ def run(graph: Graph, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 @torch.inference_mode()
 def quickest(graphs: MotionGraphs) -> MotionGraphs:
-    """The quickest form of the graphs that makes the same pictures: float16 if they can, else float32, else the graphs as they are."""
+    """The quickest form of the graphs that makes the same pictures, or the graphs as they are where there is none."""
     expected = _trial_picture(graphs)
-    for kind in (torch.float16, torch.float32) if graphs.can_halve else (torch.float32,):
+    card = capability(graphs)
+    tried = forms(card, graphs.can_halve)
+    chosen, least = graphs, float("inf")
+    for form in tried:
         try:
-            quick = quickened(graphs, kind)
+            quick = quickened(graphs, form.kind, form.layout)
             change = (_trial_picture(quick) - expected).abs().mean().item()
+            if not change < WORST_CHANGE:  # a NaN is never smaller
+                log.warning("the networks in %s change the picture by %.3g and are not used", form.kind, change)
+                continue
+            if all_have_tensor_cores(card) or len(tried) == 1:
+                return quick
+            seconds = trial_seconds(quick)
         except RuntimeError:  # no kernel for it, or no memory
-            log.warning("the networks cannot be computed in %s", kind, exc_info=True)
+            log.warning("the networks cannot be computed in %s", form.kind, exc_info=True)
             continue
-        if change < WORST_CHANGE:  # a NaN is never smaller
-            return quick
-        log.warning("the networks in %s change the picture by %.3g and are not used", kind, change)
-    return graphs
+        if seconds < least * FASTER:
+            chosen, least = quick, seconds
+    return chosen
 
 
-def quickened(graphs: MotionGraphs, kind: torch.dtype) -> MotionGraphs:
-    """A copy with normalisation folded into convolutions, channels innermost in memory, and weights of this type.
+def capability(graphs: MotionGraphs) -> tuple[int, int] | None:
+    """The generation of the card on which the networks are; None: on none."""
+    device = next(graphs.model.parameters()).device
+    return torch.cuda.get_device_capability(device) if device.type == "cuda" else None
 
-    A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not lie side by side.
+
+def all_have_tensor_cores(card: tuple[int, int] | None) -> bool:
+    """Of this generation and all later ones; the processor, where those forms are tried out, counts as one."""
+    return card is None or card >= (8, 0)
+
+
+def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
+    """Forms that may be the quickest, likeliest first.
+
+    Tensor cores want channels innermost; those of generation 8 multiply float32 too, rounded. Of the cards of generation 7 some have
+    them, for float16 alone, and on the others that layout takes many times longer, which a trial shows. Older ones are slow in float16.
+    """
+    half, single = torch.float16, torch.float32
+    innermost, outermost = torch.channels_last, torch.contiguous_format
+    if all_have_tensor_cores(card):
+        found = [Form(half, innermost), Form(single, innermost)]
+    elif card is not None and card >= (7, 0):
+        found = [Form(half, innermost), Form(half, outermost), Form(single, outermost)]
+    else:
+        found = [Form(single, outermost)]
+    return [form for form in found if can_halve or form.kind == single]
+
+
+def trial_seconds(graphs: MotionGraphs) -> float:
+    """How long the trial picture takes, the best of three; computed once before, it is no longer new to the device."""
+    return min(_once(graphs) for _ in range(3))
+
+
+def _once(graphs: MotionGraphs) -> float:
+    began = time.perf_counter()
+    _trial_picture(graphs).sum().item()  # which waits for the device
+    return time.perf_counter() - began
+
+
+def quickened(graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format = torch.channels_last) -> MotionGraphs:
+    """A copy with normalisation folded into convolutions, and weights of this type in this layout.
+
+    A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not lie side by side. Pictures
+    come with channels innermost, and convolutions keep their input's layout: for the other one it is changed at the first of them.
     """
     quick = copy.deepcopy(graphs)
     fold_norms(quick.model)
-    quick.model.to(dtype=kind, memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stubs lack this argument
+    quick.model.to(dtype=kind, memory_format=layout)  # type: ignore[call-overload]  # its stubs lack this argument
+    if layout == torch.contiguous_format:
+        for part in quick.model.modules():
+            if isinstance(part, nn.Conv2d):
+                part.register_forward_pre_hook(_with_channels_outermost)
     return quick
+
+
+def _with_channels_outermost(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(maps.contiguous() for maps in inputs)
 
 
 def fold_norms(model: nn.Module) -> None:

@@ -81,7 +81,8 @@ def test_a_recording_plays_what_the_networks_do(graphs: MotionGraphs) -> None:
     photos = [(plain.encode(image, *pose), pose) for image, pose in (material(plain, seed) for seed in (3, 4))]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
         features, points = photos[photo][0], photos[pose][1]
-        assert np.array_equal(player.render(features, *points), plain.render(features, *points))
+        # The tape's operations are smaller, so that a value may round otherwise.
+        assert np.abs(player.render(features, *points).astype(int) - plain.render(features, *points)).max() <= 1
     assert tapes[1].replays == before + 4
     player.close()
     assert tapes[1].closed

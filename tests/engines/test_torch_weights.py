@@ -59,10 +59,10 @@ def test_only_networks_that_keep_positions_exact_are_halved(graphs: MotionGraphs
 def test_a_precision_that_cannot_be_computed_is_left(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     right = quickened
 
-    def no_half(graphs: MotionGraphs, kind: torch.dtype) -> MotionGraphs:
+    def no_half(graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format) -> MotionGraphs:
         if kind == torch.float16:
             raise RuntimeError("not implemented for 'Half'")
-        return right(graphs, kind)
+        return right(graphs, kind, layout)
 
     monkeypatch.setattr(torch_weights, "quickened", no_half)
     graphs = FAMILIES["fomm"]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -12,9 +13,9 @@ from tests.bundles import ANCHORED
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 
 
-def _anchored() -> MotionGraphs:
+def _anchored(matte: bool = False, detail: int = 1) -> MotionGraphs:
     torch.manual_seed(0)
-    model = AnchoredGenerator(ANCHORED)
+    model = AnchoredGenerator(replace(ANCHORED, matte=matte, detail=detail))
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if "running_var" in name:
@@ -23,11 +24,12 @@ def _anchored() -> MotionGraphs:
                 value.uniform_(-0.2, 0.2)
             elif "mask" in name or "fine" in name:
                 value.normal_(std=0.1)
-    return anchored_graphs(model, SIDE)
+    return anchored_graphs(model, SIDE * detail)
 
 
 FAMILIES: dict[str, Callable[[], MotionGraphs]] = {
     "fomm": lambda: fomm_graphs(build(TINY), TINY, SIDE),
     "zero order": lambda: fomm_graphs(build(without_jacobian()), without_jacobian(), SIDE),
     "anchored": _anchored,
+    "matte and detail": lambda: _anchored(matte=True, detail=2),
 }
