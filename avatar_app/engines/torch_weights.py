@@ -177,8 +177,8 @@ def trial_points(count: int, seed: int = 0) -> Tensor:
     return torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)[None] + 0.02 * seed
 
 
-def _trial_picture(graphs: MotionGraphs) -> Tensor:
-    """What the graphs make of noise moved a little, before rounding."""
+def trial_tensors(graphs: MotionGraphs) -> dict[str, Tensor]:
+    """All that the graphs take, by name: a photo of noise, to be moved a little."""
     device = next(graphs.model.parameters()).device
     tensors = {"image": trial_image(graphs.size).to(device), "points": trial_points(graphs.points).to(device)}
     found = {"value": tensors["points"]}
@@ -188,5 +188,11 @@ def _trial_picture(graphs: MotionGraphs) -> Tensor:
     tensors |= {f"source_{name}": value for name, value in found.items()}
     tensors |= {f"driving_{name}": value for name, value in found.items()}
     tensors["driving_value"] = found["value"] + 0.05
+    return tensors
+
+
+def _trial_picture(graphs: MotionGraphs) -> Tensor:
+    """What the graphs make of the trial's noise, before rounding."""
+    tensors = trial_tensors(graphs)
     assert isinstance(graphs.render.module, FommRender | AnchoredRender)
     return graphs.render.module.picture(*(tensors[name] for name in graphs.render.inputs)).float()

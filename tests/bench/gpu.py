@@ -1,11 +1,13 @@
 """How long a frame takes on a graphics card, from bytes to bytes, in every form of the networks and beside the original.
 
-python -m tests.bench.gpu [--device cuda:0] [--frames 300] [--json FILE] [--only WORD ...]
+python -m tests.bench.gpu [--device cuda:0] [--frames 300] [--json FILE] [--profile FILE] [--only WORD ...]
 
 A frame is what an engine does: the detector on the driver's picture, which the anchored family does without, and the picture of the
 avatar in that pose; numpy arrays in and out, so the device has finished when the clock is read. Rows take turns. The original, which
 encodes the photo anew, runs in the same turns with the same weights; they are random, in the sizes of vox-adv. `floor` is the time that
-the arithmetic or the traffic of a frame takes at the most that this device was seen to do.
+the arithmetic or the traffic of a frame takes at the most that this device was seen to do; `cpu_ms` is the processor's time, waiting
+included. The row `app` is what the app makes of the model on this device, chosen and checked as at its start; the others are each form
+that it may choose, and those that it does not, by a compiler. On a card the end of the table says which targets are met.
 """
 
 from __future__ import annotations
@@ -23,17 +25,19 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
-from avatar_app.bundle import open_bundle
-from avatar_app.engines.torch_place import Card, Place, Processor
-from avatar_app.engines.torch_player import Player
+from avatar_app.bundle import read_bundle
+from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
+from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray
-from avatar_app.engines.torch_weights import load_graphs, quickened, trial_image, trial_points
+from avatar_app.engines.torch_weights import load_graphs, quickened, quickest, trial_image, trial_points, trial_tensors
 from avatar_app.networks.checkpoint import read_yaml
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.graphs import Graph, MotionGraphs, fomm_graphs
@@ -50,12 +54,25 @@ DRIVERS = 8
 """Different pictures that take turns, so that nothing is found in a cache."""
 
 
+TARGETS = {
+    "vox-adv": {"ms_p50": 1.5, "ms_p95": 2.0, "times_original": 8.0},
+    "standard": {"ms_p50": 0.8},
+    "lite": {"ms_p50": 0.8},
+}
+"""Of the row `app`, on an H100."""
+WORTHWHILE = 1.3
+"""How much faster a compiler's row must be than the app's to be worth having."""
+
+
 class Compiled(Card):
     """Records what the compiler made, which has its constants on the card already."""
+
+    _refused: ClassVar[dict[torch.device, str]] = {}
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
         self._constants = nullcontext()  # type: ignore[assignment]
+        self._refused.clear()  # what could not be recorded of another model says nothing of this one
 
 
 @dataclass
@@ -64,17 +81,23 @@ class Row:
 
     Attributes:
         open: makes it; returns what turns a driver's picture into the avatar's.
+        last: opened after all others, since a failure may take memory or the card with it.
         problem: why it could not be measured.
+        form: what was chosen, where there was a choice.
         taken: milliseconds of each frame that counts.
+        worked: milliseconds of the processor's cores in all of them.
     """
 
     model: str
     name: str
     open: Callable[[], Callable[[int], AnyArray]]
+    last: bool = False
     make: Callable[[int], AnyArray] | None = None
     opening: float = 0.0
     problem: str = ""
+    form: str = ""
     taken: list[float] = field(default_factory=list)
+    worked: float = 0.0
     pictures: list[AnyArray] = field(default_factory=list)
 
 
@@ -91,7 +114,9 @@ class Subject:
 
     def opened(self, change: Callable[[MotionGraphs], MotionGraphs], place: Callable[[], Place], record: bool) -> Callable[[int], AnyArray]:
         with torch.inference_mode():
-            player = Player(change(self.graphs), place(), record)
+            return self.played(Player(change(self.graphs), place(), record))
+
+    def played(self, player: Player) -> Callable[[int], AnyArray]:
         first = player.detect(self.photo) if player.detects else [trial_points(player.points).numpy()[0]]
         features = player.encode(self.photo, *first)
 
@@ -111,12 +136,21 @@ def subject(name: str, graphs: MotionGraphs, device: torch.device) -> Subject:
     return Subject(name, graphs, photo, drivers, poses, work)
 
 
+def traced(graph: Graph, tensors: dict[str, Tensor]) -> Graph:
+    """The operations alone, with all constants on the device: a compiler would bring lists of indices there anew for each frame."""
+    inputs = [tensors[name] for name in graph.inputs]
+    with FixedConstants():
+        graph.module(*inputs)
+        return dataclasses.replace(graph, module=make_fx(graph.module)(*inputs))
+
+
 def compiled(graphs: MotionGraphs, kind: torch.dtype, **options: Any) -> MotionGraphs:
     """By `torch.compile`; recording is left to us."""
     quick = quickened(graphs, kind)
+    tensors = trial_tensors(quick)
 
     def one(graph: Graph) -> Graph:
-        module: Any = torch.compile(graph.module, dynamic=False, **options)
+        module: Any = torch.compile(traced(graph, tensors).module, dynamic=False, **options)
         return dataclasses.replace(graph, module=module)
 
     return dataclasses.replace(quick, detect=one(quick.detect) if quick.detect else None, render=one(quick.render))
@@ -128,16 +162,38 @@ def by_tensorrt(graphs: MotionGraphs, kind: torch.dtype) -> MotionGraphs:
     return compiled(graphs, kind, backend="torch_tensorrt", options={"enabled_precisions": {kind}})
 
 
+def app(subject: Subject, place: Callable[[], Place]) -> Row:
+    """What the app makes of the model here."""
+
+    def start() -> Callable[[int], AnyArray]:
+        graphs = quickest(subject.graphs)
+        player = open_player(graphs, place)
+        weights = next(value for value in graphs.model.parameters() if value.ndim == 4 and min(value.shape) > 1)
+        layout = "innermost" if weights.is_contiguous(memory_format=torch.channels_last) else "outermost"
+        folded = "as they are" if graphs is subject.graphs else f"channels {layout}"
+        row.form = f"{weights.dtype}, {folded}, {player.place.records if player.recorded else 'not recorded'}".removeprefix("torch.")
+        return subject.played(player)
+
+    row = Row(subject.name, "app", start)
+    return row
+
+
 def rows(subject: Subject, device: torch.device) -> list[Row]:
     """Every form of a model; on a processor those alone that it can have."""
     card = device.type == "cuda"
     plain: Callable[[], Place] = partial(Card, device) if card else Processor
     kinds = (torch.float32, torch.float16) if subject.graphs.can_halve else (torch.float32,)
 
-    def row(name: str, change: Callable[[MotionGraphs], MotionGraphs], place: Callable[[], Place] = plain, record: bool = False) -> Row:
-        return Row(subject.name, name, lambda: subject.opened(change, place, record))
+    def row(
+        name: str,
+        change: Callable[[MotionGraphs], MotionGraphs],
+        place: Callable[[], Place] = plain,
+        record: bool = False,
+        last: bool = False,
+    ) -> Row:
+        return Row(subject.name, name, lambda: subject.opened(change, place, record), last)
 
-    found = [row("float32", lambda graphs: graphs)]
+    found = [row("float32", lambda graphs: graphs), app(subject, plain)]
     if card:
         found.append(row("float32, graph", lambda graphs: graphs, record=True))
     for kind in kinds:
@@ -145,10 +201,12 @@ def rows(subject: Subject, device: torch.device) -> list[Row]:
         found.append(row(f"{word} folded, channels last", folded))
         if card:
             found.append(row(f"{word} folded, channels last, graph", folded, record=True))
+            found.append(row(f"{word} folded, channels first, graph", partial(folded, layout=torch.contiguous_format), record=True))
             tuned = partial(compiled, kind=kind, mode="max-autotune-no-cudagraphs")
-            found.append(row(f"{word} torch.compile, graph", tuned, partial(Compiled, device), record=True))
+            found.append(row(f"{word} torch.compile", tuned, last=True))
+            found.append(row(f"{word} torch.compile, graph", tuned, partial(Compiled, device), record=True, last=True))
     if card:
-        trt = row(f"{word} TensorRT", partial(by_tensorrt, kind=kind))
+        trt = row(f"{word} TensorRT", partial(by_tensorrt, kind=kind), last=True)
         trt.problem = "" if importlib.util.find_spec("torch_tensorrt") else "torch_tensorrt is not installed"
         found.append(trt)
     return found
@@ -163,27 +221,43 @@ def original(config: FommConfig, subject: Subject, device: str, weights: Path) -
 
 
 def measure(all_rows: list[Row], frames: int, peak: Peak) -> None:
-    """Fill in the rows: open each, then let them take turns."""
-    for row in all_rows:
+    """Fill in the rows: open each, then let them take turns. One that fails is left out from then on."""
+    for row in sorted(all_rows, key=lambda row: row.last):
         began = time.perf_counter()
         try:
             row.make = row.make or (None if row.problem else row.open())
         except Exception as error:
-            row.problem = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            give_up(row, error)
         row.opening = time.perf_counter() - began
     for turn in range(TURNS):
         peak.measure()
         for row in all_rows:
             if row.make is None:
                 continue
-            for index in range(WARM_UP if turn == 0 and frames > WARM_UP else 1):
-                row.make(index % DRIVERS)
-            for index in range(-(-frames // TURNS)):
-                began = time.perf_counter()
-                picture = row.make(index % DRIVERS)
-                row.taken.append(1000 * (time.perf_counter() - began))
-                if turn == 0 and index < DRIVERS:
-                    row.pictures.append(picture)
+            try:
+                take_turn(row, WARM_UP if turn == 0 and frames > WARM_UP else 1, -(-frames // TURNS), keep=turn == 0)
+            except Exception as error:
+                give_up(row, error)
+
+
+def take_turn(row: Row, unmeasured: int, frames: int, keep: bool) -> None:
+    """Args: keep: the pictures, for comparison."""
+    assert row.make is not None
+    for index in range(unmeasured):
+        row.make(index % DRIVERS)
+    worked = time.process_time()
+    for index in range(frames):
+        began = time.perf_counter()
+        picture = row.make(index % DRIVERS)
+        row.taken.append(1000 * (time.perf_counter() - began))
+        if keep and index < DRIVERS:
+            row.pictures.append(picture)
+    row.worked += 1000 * (time.process_time() - worked)
+
+
+def give_up(row: Row, error: Exception) -> None:
+    row.problem = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    row.make, row.taken = None, []
 
 
 def psnr(row: Row, first: Row) -> float:
@@ -194,7 +268,7 @@ def psnr(row: Row, first: Row) -> float:
 
 
 def report(subjects: list[Subject], all_rows: list[Row], peak: Peak, device: torch.device) -> dict[str, Any]:
-    yardstick = next((float(np.median(row.taken)) for row in all_rows if row.name == "original"), float("nan"))
+    yardstick = next((float(np.median(row.taken)) for row in all_rows if row.name == "original" and row.taken), None)
     works = {subject.name: subject.work for subject in subjects}
     lines = []
     for row in all_rows:
@@ -203,12 +277,14 @@ def report(subjects: list[Subject], all_rows: list[Row], peak: Peak, device: tor
             lines.append(line | {"problem": row.problem})
             continue
         middle, slow = (float(np.percentile(row.taken, share)) for share in (50, 95))
-        first = next(other for other in all_rows if other.model == row.model and other.name == "float32")
+        first = next((other for other in all_rows if other.model == row.model and other.name == "float32" and other.taken), row)
         lines.append(
             line
+            | ({"form": row.form} if row.form else {})
             | {"ms_p50": round(middle, 3), "ms_p95": round(slow, 3), "frames": len(row.taken), "opening_s": round(row.opening, 2)}
-            | {"times_original": round(yardstick / middle, 2), "times_floor": round(middle / peak.floor(works[row.model]), 1)}
-            | {"psnr_db": psnr(row, first)}
+            | {"times_original": round(yardstick / middle, 2) if yardstick else None}
+            | {"times_floor": round(middle / peak.floor(works[row.model]), 1), "psnr_db": psnr(row, first)}
+            | {"cpu_ms": round(row.worked / len(row.taken), 3)}
         )
     card = device.type == "cuda"
     return {
@@ -221,35 +297,78 @@ def report(subjects: list[Subject], all_rows: list[Row], peak: Peak, device: tor
         "peak": {"precision": peak.precision, "tflops": round(peak.flops / 1e12, 2), "gb_s": round(peak.bytes / 1e9, 1)},
         "work": {name: {"gflop": round(work.flop / 1e9, 2), "mvalues": round(work.values / 1e6, 2)} for name, work in works.items()},
         "rows": lines,
+        "targets": verdicts(lines) if card else [],
     }
+
+
+def verdicts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each target with what was found, and whether a compiler would be worth having."""
+    found = []
+    for line in lines:
+        if line["row"] != "app" or "ms_p50" not in line:
+            continue
+        for name, wanted in TARGETS.get(line["model"], {}).items():
+            value = line[name]
+            met = value is not None and (value >= wanted if name == "times_original" else value <= wanted)
+            found.append({"model": line["model"], "what": name, "wanted": wanted, "found": value, "met": met})
+        others = [other for other in lines if other["model"] == line["model"] and "ms_p50" in other]
+        compilers = [other["ms_p50"] for other in others if "compile" in other["row"] or "TensorRT" in other["row"]]
+        if compilers:
+            gain = round(line["ms_p50"] / min(compilers), 2)
+            found.append({"model": line["model"], "what": "compiler_gain", "wanted": WORTHWHILE, "found": gain, "met": gain >= WORTHWHILE})
+    return found
 
 
 def show(figures: dict[str, Any]) -> str:
     lines = [f"{figures['device']}, PyTorch {figures['torch']}, {figures['peak']['tflops']} Tflop/s, {figures['peak']['gb_s']} GB/s"]
-    heads = ("ms_p50", "ms_p95", "times_original", "times_floor", "psnr_db", "opening_s")
+    heads = ("ms_p50", "ms_p95", "times_original", "times_floor", "psnr_db", "cpu_ms", "opening_s")
     lines.append(f"{'':52}" + "".join(f"{head:>16}" for head in heads))
     for row in figures["rows"]:
-        cells = "".join(f"{row[head]:16.3f}" for head in heads) if "ms_p50" in row else f"   {row['problem']}"
-        lines.append(f"{row['model'] + ': ' + row['row']:52}{cells}")
+        cells = "".join(f"{'-':>16}" if row[head] is None else f"{row[head]:16.3f}" for head in heads) if "ms_p50" in row else ""
+        remark = row.get("problem") or row.get("form", "")
+        lines.append(f"{row['model'] + ': ' + row['row']:52}{cells}   {remark}".rstrip())
+    for target in figures["targets"]:
+        word = "yes" if target["met"] else "no"
+        lines.append(f"{target['model'] + ': ' + target['what']:52}{target['found'] or 0:16.3f}, wanted {target['wanted']}: {word}")
     return "\n".join(lines) + "\n"
 
 
-def run(device: str, frames: int, only: list[str], size: int, config: FommConfig | None = None) -> dict[str, Any]:
-    """Args: config: of the model with random weights, in place of vox-adv."""
+def profile(subjects: list[Subject], device: torch.device) -> str:
+    """Which operations the time of ten frames goes to, in the form that the app chooses, not recorded."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    parts = []
+    for each in subjects:
+        make = each.opened(quickest, partial(Card, device) if device.type == "cuda" else Processor, record=False)
+        make(0)
+        with torch.profiler.profile(activities=activities) as watched:
+            for index in range(10):
+                make(index % DRIVERS)
+        table = watched.key_averages().table(sort_by=f"self_{device.type}_time_total", row_limit=40)
+        parts.append(f"{each.name}\n{table}")
+    return "\n".join(parts)
+
+
+def run(
+    device: str, frames: int, only: list[str], size: int, config: FommConfig | None = None, profiled: Path | None = None
+) -> dict[str, Any]:
+    """Args: config: of the model with random weights, in place of vox-adv; profiled: a file for where the time goes."""
     where = torch.device(device)
     config = config or FommConfig.from_original(read_yaml(CONFIG))
     with tempfile.TemporaryDirectory() as folder:
         model = build(config)
         save_file(model.state_dict(), weights := Path(folder) / "weights.safetensors")
-        lite = open_bundle(PACKAGE.parent / "models" / "lite")
-        subjects = [
-            subject("vox-adv", fomm_graphs(model, config, size), where),
-            subject("lite", load_graphs(lite, torch.device("cpu")), where),
-        ]
-        all_rows = [original(config, subjects[0], device, weights), *rows(subjects[0], where), *rows(subjects[1], where)]
-        chosen = [row for row in all_rows if row.name in ("original", "float32") or not only or any(word in row.name for word in only)]
+        subjects = [subject("vox-adv", fomm_graphs(model, config, size), where)]
+        bundles = [read_bundle(path.parent) for path in sorted((PACKAGE.parent / "models").glob("*/bundle.json"))]
+        subjects += [subject(each.name, load_graphs(each, torch.device("cpu")), where) for each in bundles if each.kind != "faces"]
+        all_rows = [original(config, subjects[0], device, weights), *(row for each in subjects for row in rows(each, where))]
+        always = ("original", "float32", "app")
+        chosen = [row for row in all_rows if row.name in always or not only or any(word in row.name for word in only)]
         measure(chosen, frames, peak := Peak(device))
         synchronise(device)
+        if profiled:
+            profiled.write_text(profile(subjects, where))
     return report(subjects, chosen, peak, where)
 
 
@@ -259,11 +378,12 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", type=int, default=256, help="of the vox-adv architecture's pictures")
     parser.add_argument(
-        "--only", nargs="*", default=[], metavar="WORD", help="rows whose name has one of these, beside original and float32"
+        "--only", nargs="*", default=[], metavar="WORD", help="rows whose name has one of these, beside original, float32 and app"
     )
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--profile", type=Path, help="write to this file which operations the time goes to")
     options = parser.parse_args()
-    figures = run(options.device, options.frames, options.only, options.size)
+    figures = run(options.device, options.frames, options.only, options.size, profiled=options.profile)
     sys.stdout.write(show(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
