@@ -16,18 +16,15 @@ import argparse
 import dataclasses
 import importlib.util
 import json
-import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -44,24 +41,12 @@ from avatar_app.networks.graphs import Graph, MotionGraphs, fomm_graphs
 from avatar_app.networks.reference import Reference
 from avatar_app.networks.work import Peak, Work, count_graphs, synchronise
 from avatar_app.paths import PACKAGE
+from tests.bench.gpu_table import DRIVERS, Row, measure, report, show
 from tests.networks.tiny import build
 
 CONFIG = PACKAGE / "training" / "configs" / "vox-adv.yaml"
-TURNS = 5
-WARM_UP = 10
-"""Frames of a row at the start of its first turn that do not count."""
-DRIVERS = 8
-"""Different pictures that take turns, so that nothing is found in a cache."""
 
-
-TARGETS = {
-    "vox-adv": {"ms_p50": 1.5, "ms_p95": 2.0, "times_original": 8.0},
-    "standard": {"ms_p50": 0.8},
-    "lite": {"ms_p50": 0.8},
-}
-"""Of the row `app`, on an H100."""
-WORTHWHILE = 1.3
-"""How much faster a compiler's row must be than the app's to be worth having."""
+Change = Callable[[MotionGraphs], MotionGraphs]
 
 
 class Compiled(Card):
@@ -75,32 +60,6 @@ class Compiled(Card):
         self._refused.clear()  # what could not be recorded of another model says nothing of this one
 
 
-@dataclass
-class Row:
-    """One way to make a frame.
-
-    Attributes:
-        open: makes it; returns what turns a driver's picture into the avatar's.
-        last: opened after all others, since a failure may take memory or the card with it.
-        problem: why it could not be measured.
-        form: what was chosen, where there was a choice.
-        taken: milliseconds of each frame that counts.
-        worked: milliseconds of the processor's cores in all of them.
-    """
-
-    model: str
-    name: str
-    open: Callable[[], Callable[[int], AnyArray]]
-    last: bool = False
-    make: Callable[[int], AnyArray] | None = None
-    opening: float = 0.0
-    problem: str = ""
-    form: str = ""
-    taken: list[float] = field(default_factory=list)
-    worked: float = 0.0
-    pictures: list[AnyArray] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Subject:
     """A model to be measured, and its material."""
@@ -112,7 +71,7 @@ class Subject:
     poses: list[AnyArray]
     work: Work
 
-    def opened(self, change: Callable[[MotionGraphs], MotionGraphs], place: Callable[[], Place], record: bool) -> Callable[[int], AnyArray]:
+    def opened(self, change: Change, place: Callable[[], Place], record: bool) -> Callable[[int], AnyArray]:
         with torch.inference_mode():
             return self.played(Player(change(self.graphs), place(), record))
 
@@ -186,7 +145,7 @@ def rows(subject: Subject, device: torch.device) -> list[Row]:
 
     def row(
         name: str,
-        change: Callable[[MotionGraphs], MotionGraphs],
+        change: Change,
         place: Callable[[], Place] = plain,
         record: bool = False,
         last: bool = False,
@@ -218,119 +177,6 @@ def original(config: FommConfig, subject: Subject, device: str, weights: Path) -
         return lambda index: reference.step(subject.drivers[index])
 
     return Row(subject.name, "original", start)
-
-
-def measure(all_rows: list[Row], frames: int, peak: Peak) -> None:
-    """Fill in the rows: open each, then let them take turns. One that fails is left out from then on."""
-    for row in sorted(all_rows, key=lambda row: row.last):
-        began = time.perf_counter()
-        try:
-            row.make = row.make or (None if row.problem else row.open())
-        except Exception as error:
-            give_up(row, error)
-        row.opening = time.perf_counter() - began
-    for turn in range(TURNS):
-        peak.measure()
-        for row in all_rows:
-            if row.make is None:
-                continue
-            try:
-                take_turn(row, WARM_UP if turn == 0 and frames > WARM_UP else 1, -(-frames // TURNS), keep=turn == 0)
-            except Exception as error:
-                give_up(row, error)
-
-
-def take_turn(row: Row, unmeasured: int, frames: int, keep: bool) -> None:
-    """Args: keep: the pictures, for comparison."""
-    assert row.make is not None
-    for index in range(unmeasured):
-        row.make(index % DRIVERS)
-    worked = time.process_time()
-    for index in range(frames):
-        began = time.perf_counter()
-        picture = row.make(index % DRIVERS)
-        row.taken.append(1000 * (time.perf_counter() - began))
-        if keep and index < DRIVERS:
-            row.pictures.append(picture)
-    row.worked += 1000 * (time.process_time() - worked)
-
-
-def give_up(row: Row, error: Exception) -> None:
-    row.problem = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    row.make, row.taken = None, []
-
-
-def psnr(row: Row, first: Row) -> float:
-    """Against the same model in float32, dB."""
-    pairs = list(zip(row.pictures, first.pictures, strict=False))
-    error = float(np.mean([np.mean((a.astype(np.float64) - b) ** 2) for a, b in pairs]))
-    return round(10 * float(np.log10(255**2 / max(error, 1e-4))), 1)
-
-
-def report(subjects: list[Subject], all_rows: list[Row], peak: Peak, device: torch.device) -> dict[str, Any]:
-    yardstick = next((float(np.median(row.taken)) for row in all_rows if row.name == "original" and row.taken), None)
-    works = {subject.name: subject.work for subject in subjects}
-    lines = []
-    for row in all_rows:
-        line: dict[str, Any] = {"model": row.model, "row": row.name}
-        if not row.taken:
-            lines.append(line | {"problem": row.problem})
-            continue
-        middle, slow = (float(np.percentile(row.taken, share)) for share in (50, 95))
-        first = next((other for other in all_rows if other.model == row.model and other.name == "float32" and other.taken), row)
-        lines.append(
-            line
-            | ({"form": row.form} if row.form else {})
-            | {"ms_p50": round(middle, 3), "ms_p95": round(slow, 3), "frames": len(row.taken), "opening_s": round(row.opening, 2)}
-            | {"times_original": round(yardstick / middle, 2) if yardstick else None}
-            | {"times_floor": round(middle / peak.floor(works[row.model]), 1), "psnr_db": psnr(row, first)}
-            | {"cpu_ms": round(row.worked / len(row.taken), 3)}
-        )
-    card = device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(device) if card else platform.processor() or platform.machine(),
-        "capability": list(torch.cuda.get_device_capability(device)) if card else None,
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version() if card else None,  # type: ignore[no-untyped-call]
-        "threads": torch.get_num_threads(),
-        "peak": {"precision": peak.precision, "tflops": round(peak.flops / 1e12, 2), "gb_s": round(peak.bytes / 1e9, 1)},
-        "work": {name: {"gflop": round(work.flop / 1e9, 2), "mvalues": round(work.values / 1e6, 2)} for name, work in works.items()},
-        "rows": lines,
-        "targets": verdicts(lines) if card else [],
-    }
-
-
-def verdicts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each target with what was found, and whether a compiler would be worth having."""
-    found = []
-    for line in lines:
-        if line["row"] != "app" or "ms_p50" not in line:
-            continue
-        for name, wanted in TARGETS.get(line["model"], {}).items():
-            value = line[name]
-            met = value is not None and (value >= wanted if name == "times_original" else value <= wanted)
-            found.append({"model": line["model"], "what": name, "wanted": wanted, "found": value, "met": met})
-        others = [other for other in lines if other["model"] == line["model"] and "ms_p50" in other]
-        compilers = [other["ms_p50"] for other in others if "compile" in other["row"] or "TensorRT" in other["row"]]
-        if compilers:
-            gain = round(line["ms_p50"] / min(compilers), 2)
-            found.append({"model": line["model"], "what": "compiler_gain", "wanted": WORTHWHILE, "found": gain, "met": gain >= WORTHWHILE})
-    return found
-
-
-def show(figures: dict[str, Any]) -> str:
-    lines = [f"{figures['device']}, PyTorch {figures['torch']}, {figures['peak']['tflops']} Tflop/s, {figures['peak']['gb_s']} GB/s"]
-    heads = ("ms_p50", "ms_p95", "times_original", "times_floor", "psnr_db", "cpu_ms", "opening_s")
-    lines.append(f"{'':52}" + "".join(f"{head:>16}" for head in heads))
-    for row in figures["rows"]:
-        cells = "".join(f"{'-':>16}" if row[head] is None else f"{row[head]:16.3f}" for head in heads) if "ms_p50" in row else ""
-        remark = row.get("problem") or row.get("form", "")
-        lines.append(f"{row['model'] + ': ' + row['row']:52}{cells}   {remark}".rstrip())
-    for target in figures["targets"]:
-        word = "yes" if target["met"] else "no"
-        lines.append(f"{target['model'] + ': ' + target['what']:52}{target['found'] or 0:16.3f}, wanted {target['wanted']}: {word}")
-    return "\n".join(lines) + "\n"
 
 
 def profile(subjects: list[Subject], device: torch.device) -> str:
@@ -369,7 +215,7 @@ def run(
         synchronise(device)
         if profiled:
             profiled.write_text(profile(subjects, where))
-    return report(subjects, chosen, peak, where)
+    return report({each.name: each.work for each in subjects}, chosen, peak, where)
 
 
 def main() -> int:

@@ -9,7 +9,8 @@ import torch
 from avatar_app.engines.torch_weights import trial_tensors
 from avatar_app.networks import work
 from avatar_app.networks.graphs import AnchoredRender
-from tests.bench.gpu import TURNS, Row, measure, profile, run, show, subject, traced, verdicts
+from tests.bench.gpu import profile, run, subject, traced
+from tests.bench.gpu_table import TURNS, Row, measure, show, verdicts
 from tests.engines.tiny_graphs import FAMILIES
 from tests.networks.tiny import SIDE, TINY
 
