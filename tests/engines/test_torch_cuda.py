@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ import torch
 
 from avatar_app.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine, open_cpu, open_cuda
-from avatar_app.engines.torch_place import Card
-from avatar_app.engines.torch_player import Player, difference
-from avatar_app.engines.torch_weights import load_graphs, quickest
+from avatar_app.engines.torch_place import Card, Processor
+from avatar_app.engines.torch_player import Player, difference, open_player
+from avatar_app.engines.torch_weights import all_have_tensor_cores, load_graphs, quickened, quickest, trial_image, trial_points
 from avatar_app.types import Image
 from tests.bundles import KINDS, face_crop, write_fomm, write_kind
+from tests.engines.tiny_graphs import FAMILIES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
 CARD = torch.device("cuda", 0)
@@ -36,7 +38,8 @@ def pictures(engine: TorchEngine) -> list[Image]:
 def test_each_bundle_is_recorded(bundle: Bundle) -> None:
     engine = open_cuda(bundle, 0)
     assert ", CUDA graph, " in engine.name
-    assert ("float32" in engine.name) == (bundle.kind == "anchored")
+    if all_have_tensor_cores(torch.cuda.get_device_capability(CARD)):
+        assert ("float32" in engine.name) == (bundle.kind == "anchored")
     engine.close()
 
 
@@ -87,3 +90,83 @@ def test_memory_is_given_back(tmp_path: Path) -> None:
         del engine
         used.append(torch.cuda.memory_allocated(CARD))
     assert used[-1] <= used[1]
+
+
+def graph_pictures(player: Player) -> list[Image]:
+    images = [trial_image(player.size, seed).numpy()[0] for seed in (1, 2)]
+    poses = [[trial_points(player.points, seed).numpy()[0]] for seed in (1, 2)]
+    if player.detects:
+        poses = [player.detect(image) for image in images]
+    photos = [player.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
+    return [player.render(photos[photo], *poses[pose]) for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0))]
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_form_is_recorded(family: str, layout: torch.memory_format) -> None:
+    graphs, plain = FAMILIES[family](), Player(FAMILIES[family](), Processor())
+    graphs.model.to(CARD)
+    for kind in (torch.float32, torch.float16) if graphs.can_halve else (torch.float32,):
+        player = open_player(quickened(graphs, kind, layout), lambda: Card(CARD))
+        assert player.recorded, f"{family} {kind}"
+        for found, expected in zip(graph_pictures(player), graph_pictures(plain), strict=True):
+            assert np.abs(found.astype(int) - expected).mean() < 2
+        player.close()
+
+
+def test_an_engine_outlives_the_thread_that_made_it(bundle: Bundle) -> None:
+    """A recording holds memory of libraries that belonged to that thread."""
+    opened: list[TorchEngine] = []
+    for _ in range(3):
+        loader = threading.Thread(target=lambda: opened.append(open_cuda(bundle, 0)))
+        loader.start()
+        loader.join()
+    expected = [pictures(engine) for engine in opened]
+    opened.pop(1).close()
+    filler = [torch.full((1 << 22,), float("nan"), device=CARD) for _ in range(16)]
+    for engine, own in zip(opened, (expected[0], expected[2]), strict=True):
+        for found, picture in zip(pictures(engine), own, strict=True):
+            assert np.abs(found.astype(int) - picture).max() <= 1
+        engine.close()
+    del filler
+
+
+def test_changing_avatars_a_hundred_times_takes_no_memory(bundle: Bundle) -> None:
+    engine = open_cuda(bundle, 0)
+    pose = engine.detect(face_crop(2))
+    used, avatar = [], None
+    for seed in range(100):
+        avatar = engine.encode(face_crop(seed % 5))
+        engine.render(avatar, pose)
+        used.append(torch.cuda.memory_reserved(CARD))
+    del avatar
+    assert used[-1] == used[10]
+    engine.close()
+
+
+def test_opening_many_times_takes_no_more_memory_and_no_more_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Card, "_idle", {})
+    bundle = write_kind("anchored", tmp_path / "tiny")
+    reserved = []
+    for _ in range(20):
+        engine = open_cuda(bundle, 0)
+        pictures(engine)
+        engine.close()
+        del engine
+        reserved.append(torch.cuda.memory_reserved(CARD))
+    assert reserved[-1] <= reserved[2]
+    assert len(Card._idle[CARD]) == 2
+
+
+def test_a_recording_that_fails_leaves_the_card_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Card, "_refused", {})
+    graphs = FAMILIES["anchored"]()
+    graphs.model.to(CARD)
+    waits: Any = graphs.render.module
+    forward = waits.forward
+    monkeypatch.setattr(waits, "forward", lambda *tensors: forward(*tensors) * int(tensors[-1].isfinite().all().item()))
+    player = open_player(graphs, lambda: Card(CARD))
+    assert not player.recorded
+    assert CARD in Card._refused
+    assert graph_pictures(player)[0].std() > 0
+    player.close()

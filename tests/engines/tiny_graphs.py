@@ -13,9 +13,10 @@ from tests.bundles import ANCHORED
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 
 
-def _anchored(matte: bool = False, detail: int = 1) -> MotionGraphs:
+def anchored_model(matte: bool = False, detail: int = 1, size: int = SIDE) -> AnchoredGenerator:
+    """Args: size: of the networks' pictures; those of the model are ``detail`` times as large."""
     torch.manual_seed(0)
-    model = AnchoredGenerator(replace(ANCHORED, matte=matte, detail=detail))
+    model = AnchoredGenerator(replace(ANCHORED, size=size, matte=matte, detail=detail))
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if "running_var" in name:
@@ -24,12 +25,12 @@ def _anchored(matte: bool = False, detail: int = 1) -> MotionGraphs:
                 value.uniform_(-0.2, 0.2)
             elif "mask" in name or "fine" in name:
                 value.normal_(std=0.1)
-    return anchored_graphs(model, SIDE * detail)
+    return model
 
 
 FAMILIES: dict[str, Callable[[], MotionGraphs]] = {
     "fomm": lambda: fomm_graphs(build(TINY), TINY, SIDE),
     "zero order": lambda: fomm_graphs(build(without_jacobian()), without_jacobian(), SIDE),
-    "anchored": _anchored,
-    "matte and detail": lambda: _anchored(matte=True, detail=2),
+    "anchored": lambda: anchored_graphs(anchored_model(), SIDE),
+    "matte and detail": lambda: anchored_graphs(anchored_model(matte=True, detail=2), 2 * SIDE),
 }
