@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+from avatar_app.engines.torch_place import Processor
 from avatar_app.engines.torch_weights import trial_tensors
 from avatar_app.networks import work
 from avatar_app.networks.graphs import AnchoredRender
-from tests.bench.gpu import profile, run, subject, traced
+from tests.bench.gpu import Compiled, compiled, profile, rows, run, subject, traced
 from tests.bench.gpu_table import TURNS, Row, measure, show, verdicts
 from tests.engines.tiny_graphs import FAMILIES
+from tests.engines.torch_cuda_pretended import DEVICE, install
 from tests.networks.tiny import SIDE, TINY
 
 
@@ -88,3 +92,27 @@ def test_a_compiler_gets_operations_on_the_device_alone(family: str) -> None:
 def test_a_profile_names_operations() -> None:
     table = profile([subject("tiny", FAMILIES["anchored"](), torch.device("cpu"))], torch.device("cpu"))
     assert "aten::grid_sampler" in table
+
+
+def test_rows_of_a_card_have_names_of_their_own() -> None:
+    names = [row.name for row in rows(subject("tiny", FAMILIES["fomm"](), torch.device("cpu")), torch.device("cuda", 0))]
+    assert len(set(names)) == len(names) == 14
+    assert [name for name in names if "compile" in name or "TensorRT" in name] == [
+        "float32 torch.compile",
+        "float32 torch.compile, graph",
+        "float16 torch.compile",
+        "float16 torch.compile, graph",
+        "float16 TensorRT",
+    ]
+
+
+def test_what_a_compiler_made_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the compiler that leaves operations as they are, on a pretended card."""
+    cuda = install(monkeypatch)
+    tiny = subject("tiny", FAMILIES["matte and detail"](), torch.device("cpu"))
+    change = partial(compiled, kind=torch.float32, backend="aot_eager")
+    make = tiny.opened(change, partial(Compiled, DEVICE), record=True)
+    plain = tiny.opened(lambda graphs: graphs, Processor, record=False)
+    assert cuda.recordings == len(cuda.graphs)
+    for index in range(2):
+        assert np.abs(make(index).astype(int) - plain(index)).max() <= 1
