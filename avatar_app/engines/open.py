@@ -63,8 +63,10 @@ def cuda_problem() -> str | None:
         return f"this PyTorch ({version}) is built for the processor alone"
     if not _driver_present():
         return "no NVIDIA driver was found"
-    from avatar_app.engines import torch_engine
-
+    try:
+        from avatar_app.engines import torch_engine
+    except (ImportError, OSError) as problem:  # a library of it is missing or does not fit this system
+        return f"PyTorch cannot be loaded ({problem})".splitlines()[0]
     return torch_engine.cuda_problem()
 
 

@@ -124,24 +124,25 @@ class AnchoredObjective:
         distances = [relative_distance(self.features(cut(picture, center, side))[:4], goals) for picture in pictures]
         return torch.stack(distances).mean()
 
-    def step(self, pair: Pair) -> dict[str, Tensor]:
+    def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         terms, picture = self.losses(pair)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        scaler.scale(torch.stack(list(terms.values())).sum()).backward()  # type: ignore[no-untyped-call]
         if self.critics is not None:
             assert pair.driving_points is not None
             # The generator's losses went through the critics and left gradients there that are not their own.
             self.optimisers["critics"].zero_grad(set_to_none=True)
             terms["mistakes"] = self.critics.mistakes(picture, pair.driving, pair.driving_points)
-            terms["mistakes"].backward()  # type: ignore[no-untyped-call]
+            scaler.scale(terms["mistakes"]).backward()  # type: ignore[no-untyped-call]
         return {name: term.detach() for name, term in terms.items()}
 
-    def apply(self) -> None:
+    def apply(self, scaler: torch.amp.GradScaler) -> None:
         """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        scaler.unscale_(self.optimisers["generator"])  # the limit is of the gradients themselves
         nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
         for optimiser in self.optimisers.values():
-            optimiser.step()
+            scaler.step(optimiser)
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """(B, 3, S, 5 S): source, driving, output, warped source, painted share."""

@@ -55,7 +55,7 @@ class FommObjective:
                 f"Give {blocks}, one for each block of the discriminator.",
             )
 
-    def step(self, pair: Pair) -> dict[str, Tensor]:
+    def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
         """Gradients of all networks, from one forward pass of the generator."""
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
@@ -66,12 +66,12 @@ class FommObjective:
         terms = {**self._picture_terms(picture, pair.driving, driving), **self._equivariance(pair.driving, driving)}
         if not terms:
             raise ConfigError("Every loss weight is 0.", "Look at the files in avatar_app/training/configs.")
-        torch.autograd.backward(torch.stack(list(terms.values())).sum())
+        torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
         if self.discriminator is not None:
             # The generator's losses went through the discriminator and left gradients there that are not its own.
             self.optimisers["discriminator"].zero_grad(set_to_none=True)
             terms["discriminator_gan"] = self._discriminator_loss(picture.detach(), pair.driving, driving.value.detach())
-            torch.autograd.backward(terms["discriminator_gan"])
+            torch.autograd.backward(scaler.scale(terms["discriminator_gan"]))
         return {name: term.detach() for name, term in terms.items()}
 
     def _picture_terms(self, picture: Tensor, target: Tensor, points: KeyPointTensors) -> dict[str, Tensor]:
@@ -130,10 +130,10 @@ class FommObjective:
         ]
         return self.weights.discriminator_gan * torch.stack(parts).sum()
 
-    def apply(self) -> None:
+    def apply(self, scaler: torch.amp.GradScaler) -> None:
         """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
         for optimiser in self.optimisers.values():
-            optimiser.step()
+            scaler.step(optimiser)
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """(B, 3, S, 4 S): source, driving, output, warped source."""

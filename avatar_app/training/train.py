@@ -38,8 +38,8 @@ class Objective(Protocol):
     networks: dict[str, nn.Module]
     optimisers: dict[str, torch.optim.Optimizer]
 
-    def step(self, pair: Pair) -> dict[str, Tensor]: ...
-    def apply(self) -> None: ...
+    def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]: ...
+    def apply(self, scaler: torch.amp.GradScaler) -> None: ...
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor: ...
     def state(self) -> dict[str, Tensor]: ...
     def load_state(self, state: dict[str, Tensor]) -> None: ...
@@ -87,6 +87,8 @@ class Run:
         )
         self.random = torch.Generator(device=device).manual_seed(config.seed + 1000 * rank)
         self.averaged = {name: copy.deepcopy(network).eval() for name, network in objective.networks.items()}
+        # In float16 small gradients would be nought: losses are multiplied, gradients divided, and steps with infinite ones left out.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.position = 0
 
     def advance(self) -> dict[str, float]:
@@ -100,10 +102,11 @@ class Run:
                 group["lr"] = rate * group.get("share", 1.0)
         kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(self.config.precision)
         with torch.autocast(self.device.type, kind, enabled=kind is not None):
-            terms = self.objective.step(pair)
+            terms = self.objective.step(pair, self.scaler)
         if self.world > 1:
             self._share_gradients()
-        self.objective.apply()
+        self.objective.apply(self.scaler)
+        self.scaler.update()
         self._average()
         self.position += 1
         return {name: float(value) for name, value in terms.items()}
@@ -138,6 +141,7 @@ class Run:
             "averaged": {name: network.state_dict() for name, network in self.averaged.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.objective.optimisers.items()},
             "objective": self.objective.state(),
+            "scaler": self.scaler.state_dict(),
             "sampler": self.sampler.state(),
             "random": self.random.get_state(),
         }
@@ -150,6 +154,8 @@ class Run:
         for name, optimiser in self.objective.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.objective.load_state(state["objective"])
+        if state.get("scaler"):  # older checkpoints have none, those of float32 an empty one
+            self.scaler.load_state_dict(state["scaler"])
         self.sampler.load_state(state["sampler"])
         self.random.set_state(state["random"])
 

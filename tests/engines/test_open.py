@@ -56,6 +56,16 @@ def test_cuda_asked_for_but_absent_says_why(
     assert "--device cpu" in caught.value.hint
 
 
+def test_broken_pytorch_leaves_the_processor(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.13.0")
+    monkeypatch.setattr(opening, "_driver_present", lambda: True)
+    monkeypatch.delattr("avatar_app.engines.torch_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "avatar_app.engines.torch_engine", None)  # so that importing it fails
+    assert "ONNX Runtime" in open_engine(bundle).name
+    with pytest.raises(EngineError, match="PyTorch cannot be loaded"):
+        open_engine(bundle, "cuda")
+
+
 def test_nonsense_is_refused(bundle: Bundle) -> None:
     with pytest.raises(EngineError, match="no device 'gpu'"):
         open_engine(bundle, "gpu")

@@ -182,8 +182,8 @@ def test_each_loss_of_the_original_model_falls(tmp_path: Path, original_data: Pa
         for optimiser in run.objective.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = 2e-3 * group["share"]
-        history.append({name: float(term) for name, term in run.objective.step(pair).items()})
-        run.objective.apply()
+        history.append({name: float(term) for name, term in run.objective.step(pair, run.scaler).items()})
+        run.objective.apply(run.scaler)
     assert set(history[0]) == {
         *("perceptual", "generator_gan", "feature_matching", "equivariance_value", "equivariance_jacobian", "discriminator_gan")
     }
@@ -200,12 +200,30 @@ def test_each_loss_of_the_anchored_model_falls(tmp_path: Path, labelled_data: Pa
         for name, optimiser in run.objective.optimisers.items():
             for group in optimiser.param_groups:
                 group["lr"] = 3e-3 if name == "generator" else 1e-4
-        history.append({name: float(term) for name, term in run.objective.step(pair).items()})
-        run.objective.apply()
+        history.append({name: float(term) for name, term in run.objective.step(pair, run.scaler).items()})
+        run.objective.apply(run.scaler)
     assert set(history[0]) == {"l1", "perceptual", "warped", "offset", "painted", "adversarial", "matching", "mistakes"}
     # The offset starts at nothing and pays for the others; the critics and whom they judge work against each other.
     expected = ("l1", "perceptual", "warped", "painted", "matching")
     assert [name for name in expected if not history[-1][name] < 0.9 * history[0][name]] == []
+
+
+def test_small_gradients_are_not_lost_in_float16(tmp_path: Path, labelled_data: Path, features: Path) -> None:
+    """All of them are nought without a scale, whatever the losses say."""
+    tiny = {"l1": 2e-6, "perceptual": 1e-6, "warped": 5e-7, "detail": 0.0, "offset": 0.0}
+    found = []
+    for half in (False, True):
+        document = anchored_document() | {"losses": tiny, "precision": "float16" if half else "float32"}
+        run = open_run(read_config(write(tmp_path, document)), labelled_data, features)
+        assert run.scaler.is_enabled() == half
+        run.scaler = torch.amp.GradScaler("cpu", init_scale=4096.0, enabled=half)  # the scale to which it comes by itself
+        pair = run.next_pair(SIDE, 4)
+        with torch.autocast("cpu", torch.float16, enabled=half):
+            run.objective.step(pair, run.scaler)
+        run.scaler.unscale_(run.objective.optimisers["generator"])
+        gradients = [value.grad for value in run.objective.networks["generator"].parameters() if value.grad is not None]
+        found.append(torch.cat([gradient.flatten() for gradient in gradients]))
+    assert (found[1] - found[0]).norm() < 0.5 * found[0].norm()
 
 
 def test_critics_learn_to_tell_made_from_real(labelled_data: Path) -> None:
