@@ -168,6 +168,15 @@ def require_clip_output(path: Path) -> None:
         raise OutputError(f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(SUFFIXES)}.")
 
 
+def _set_pictures(stream: av.VideoStream, size: tuple[int, int]) -> None:
+    """What all pictures written here are: (width, height), the planes that every player knows, and how colours became those planes."""
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, TICKS)
+    context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG  # players would guess otherwise from the size
+
+
 class ClipWriter:
     """Writes an H.264 clip (yuv420p) that appears at ``path`` only when it is complete.
 
@@ -194,9 +203,7 @@ class ClipWriter:
             kind = SUFFIXES[self.path.suffix.lower()]
             self._container = av.open(f"file:{self._part}", "w", format=kind, options={"movflags": "faststart"})
             self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
-            self._stream.width, self._stream.height = self._even
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.codec_context.time_base = Fraction(1, 90_000)
+            _set_pictures(self._stream, self._even)
             self._sound = _Sound(sound_from, self._container) if sound_from and sound_from.has_sound else None
         except (av.FFmpegError, OSError) as problem:
             with suppress(OSError):
@@ -209,8 +216,8 @@ class ClipWriter:
         if rows or columns:
             image = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        frame.time_base = Fraction(1, 90_000)
-        frame.pts = round(time * 90_000)
+        frame.time_base = Fraction(1, TICKS)
+        frame.pts = round(time * TICKS)
         try:
             if self._sound:
                 self._sound.write_until(time)
@@ -276,13 +283,10 @@ class LiveWriter:
         except (av.FFmpegError, OSError) as problem:
             self.path.unlink(missing_ok=True)
             raise self._failed(problem) from None
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
+        _set_pictures(self._stream, size)
         context = self._stream.codec_context
-        context.time_base = Fraction(1, TICKS)
         context.gop_size = fps
         context.thread_count = 1
-        context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG  # players would guess otherwise from the size
         self._length = TICKS // fps
         self._last = -1
 

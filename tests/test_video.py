@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 
 from avatar_app.errors import ClipError, OutputError
-from avatar_app.video import Clip, ClipWriter, read_clip
+from avatar_app.video import Clip, ClipWriter, LiveWriter, read_clip
 from tests.media import clip_facts, make_clip, picture
 
 
@@ -70,6 +73,21 @@ def test_name_that_looks_like_an_address(tmp_path: Path) -> None:
     clip = read_clip(make_clip(tmp_path / "clip.mp4", 2).rename(tmp_path / "pipe:0 %d.mp4"))
     copy(clip, tmp_path / "http:out.mp4")
     assert len(list(read_clip(tmp_path / "http:out.mp4").frames())) == 2
+
+
+def test_players_need_not_guess_colours(tmp_path: Path) -> None:
+    """From 720 rows on they would guess the colours of high definition, which are others."""
+    red = np.full((720, 1280, 3), (200, 60, 60), np.uint8)
+    with ClipWriter(tmp_path / "out.mp4", Fraction(25), (1280, 720)) as writer:
+        writer.write(red, Fraction(0))
+    live = LiveWriter(tmp_path / "live.mp4", 25, (1280, 720))
+    live.write(cv2.cvtColor(red, cv2.COLOR_RGB2YUV_I420), 0)
+    live.close()
+    for name in ("out.mp4", "live.mp4"):
+        with av.open(str(tmp_path / name)) as container:
+            frame = next(container.decode(video=0))
+            assert (frame.colorspace, frame.color_range) == (Colorspace.ITU601, ColorRange.MPEG)
+            assert np.abs(frame.to_ndarray(format="rgb24").astype(int) - red).max() <= 4
 
 
 def test_one_frame(tmp_path: Path) -> None:
