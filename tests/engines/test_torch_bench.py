@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from avatar_app.engines.torch_place import Processor
 from avatar_app.engines.torch_weights import trial_tensors
 from avatar_app.networks import work
 from avatar_app.networks.graphs import AnchoredRender
+from avatar_app.types import Image
 from tests.bench.gpu import Compiled, compiled, profile, rows, run, subject, traced
 from tests.bench.gpu_table import TURNS, Row, measure, show, verdicts
 from tests.engines.tiny_graphs import FAMILIES
@@ -50,22 +52,22 @@ def test_a_row_that_fails_leaves_the_others(capsys: pytest.CaptureFixture[str]) 
                 raise RuntimeError("no kernel\nand a page")
             return make
 
-        def make(index: int) -> np.ndarray:
-            if name == "dies" and len(rows[1].taken) > 3:
+        def make(index: int) -> Image:
+            if name == "dies" and len(opened[1].taken) > 3:
                 raise RuntimeError("out of memory")
             return np.zeros((2, 2, 3), np.uint8)
 
         return Row("lite", name, start, last=name == "broken")  # type: ignore[arg-type]
 
-    rows = [opens("broken"), opens("dies"), opens("works")]
-    measure(rows, 10, work.Peak("cpu"))
+    opened = [opens("broken"), opens("dies"), opens("works")]
+    measure(opened, 10, work.Peak("cpu"))
     assert order == ["dies", "works", "broken"]
-    assert [row.problem for row in rows] == ["RuntimeError: no kernel", "RuntimeError: out of memory", ""]
-    assert [len(row.taken) for row in rows] == [0, 0, 10]
+    assert [row.problem for row in opened] == ["RuntimeError: no kernel", "RuntimeError: out of memory", ""]
+    assert [len(row.taken) for row in opened] == [0, 0, 10]
 
 
 def test_targets_are_judged_by_the_row_of_the_app() -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"model": "vox-adv", "row": "app", "ms_p50": 1.4, "ms_p95": 2.1, "times_original": None},
         {"model": "vox-adv", "row": "float16 torch.compile, graph", "ms_p50": 1.0},
         {"model": "vox-adv", "row": "float16 TensorRT", "problem": "none"},

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from avatar_app.bundle import open_bundle, write_bundle
+from avatar_app.engines import Engine
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.networks.graphs import anchored_graphs
@@ -46,7 +47,7 @@ def test_engines_agree(tmp_path: Path, matte: bool, detail: int) -> None:
         licence="MIT",
         fill=lambda new: write_motion_files(graphs, new, False),
     )
-    engines = [OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU), TorchEngine(bundle, CPU, quick=True)]
+    engines: list[Engine] = [OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU), TorchEngine(bundle, CPU, quick=True)]
     avatars = [engine.encode(enlarged(face_crop(0))) for engine in engines]
     for seed in (1, 2):
         pose = engines[0].detect(enlarged(face_crop(seed)))
@@ -59,7 +60,7 @@ def test_engines_agree(tmp_path: Path, matte: bool, detail: int) -> None:
 
 def test_the_model_that_comes_with_the_app() -> None:
     bundle = open_bundle(PACKAGE.parent / "models" / "lite")
-    engines = [OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU, quick=True)]
+    engines: list[Engine] = [OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU, quick=True)]
     crops = [enlarged(face_crop(seed), bundle.size) for seed in (0, 1)]
     pictures = [engine.render(engine.encode(crops[0]), engine.detect(crops[1])) for engine in engines]
     assert pictures[0].shape == (bundle.size, bundle.size, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,12 @@ def test_a_sound_card_frees_all(cuda: PretendedCuda) -> None:
 def test_a_card_that_dies_while_an_engine_opens_is_left_alone(cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Card] = []
     right = Card.close
-    monkeypatch.setattr(Card, "close", lambda self: (closed.append(self), right(self)))
+
+    def watched(self: Card) -> None:
+        closed.append(self)
+        right(self)
+
+    monkeypatch.setattr(Card, "close", watched)
 
     def die(self: Card, compute: object) -> None:
         cuda.broken = DEAD
@@ -167,7 +173,12 @@ def test_a_first_frame_overwrites_nothing_that_is_on_its_way(cuda: PretendedCuda
     card = open_card()
     monkeypatch.setattr(card, "wait", lambda: order.append("wait"))
     fill = Step._fill
-    monkeypatch.setattr(Step, "_fill", lambda self, arrays: (order.append("fill"), fill(self, arrays))[1])
+
+    def watched(self: Step, arrays: Any) -> Any:
+        order.append("fill")
+        return fill(self, arrays)
+
+    monkeypatch.setattr(Step, "_fill", watched)
     with torch.inference_mode():
         made = Step(TWICE, card, {"value": torch.zeros(1, 3)}, {}, record=False)
         made(np.ones(3, np.float32))
