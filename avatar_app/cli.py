@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 the command's own "no", 2 an error the user can put right, 130 interrupted.
     """
+    _print_anything()
     if argv is None:
         argv = sys.argv[1:]
         # A polite kill should clean up like Ctrl-C does.
@@ -79,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         assert command is not None  # any other word has made the parser stop
         code: int = command.run(arguments)
-        sys.stdout.flush()  # so that a closed pipe shows here and not while Python shuts down
+        if sys.stdout:
+            sys.stdout.flush()  # so that a closed pipe shows here and not while Python shuts down
         return code
     except AvatarError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -90,6 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone. Nothing more can be said to them, not even while Python flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OUTPUT_CLOSED
+
+
+def _print_anything() -> None:
+    """Where the output cannot show a letter, as in a file on Windows, print its number: finished work must not fail over its name."""
+    for stream in (sys.stdout, sys.stderr):  # each is None in a program without a console
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -114,8 +115,8 @@ def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
         main(["demo"])
 
 
-def start(code: str) -> subprocess.Popen[str]:
-    """A process of its own that runs ``main`` with a stand-in for the demo command."""
+def start(code: str, encoding: str = "utf-8") -> subprocess.Popen[str]:
+    """A process of its own that runs ``main`` with a stand-in for the demo command; ``encoding`` of what it prints."""
     script = f"""
 import sys, types
 from avatar_app import cli
@@ -125,7 +126,23 @@ sys.modules["avatar_app.commands.demo"] = types.SimpleNamespace(add_arguments=la
 sys.argv[1:] = ["demo"]
 sys.exit(cli.main())
 """
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    return subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    )
+
+
+def test_letters_that_the_output_lacks_are_no_error() -> None:
+    """As when Windows writes the output to a file: the work is done, so the command must not fail over a name."""
+    with start("print('\u0416.mp4: 6 frames'); print('note: \u0416', file=sys.stderr); return 0", "cp1252:strict") as process:
+        assert process.communicate() == ("\\u0416.mp4: 6 frames\n", "note: \\u0416\n")
+    assert process.returncode == 0
+
+
+def test_a_program_without_a_console_ends_well() -> None:
+    with start("sys.stdout = sys.stderr = None; return 0") as process:
+        assert process.communicate() == ("", "")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

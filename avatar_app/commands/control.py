@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = getattr(arguments, "name", "")
     reply = send_command(f"{arguments.task} {name}".strip())
     if arguments.json:
-        print(json.dumps(reply, indent=2, ensure_ascii=False))
+        print(json.dumps(reply, indent=2))
     if not reply["ok"]:
         raise AvatarError(reply["message"], str(reply.get("hint", "")))
     if not arguments.json and reply["message"]:

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(shown(check, in_colour()), flush=True)
     works = would_work(found)
     if arguments.json:
-        print(json.dumps({"works": works, "checks": [asdict(check) for check in found]}, indent=2, ensure_ascii=False))
+        print(json.dumps({"works": works, "checks": [asdict(check) for check in found]}, indent=2))
     else:
         print("\nA call would work." if works else "\nA call would not work yet: see the problems above.")
     return 0 if works else 1

@@ -48,6 +48,14 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("server")
+def test_json_can_be_written_in_any_encoding(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["control", "avatar", "Zoë 😀", "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert json.loads(printed)["message"] == "Done: avatar Zoë 😀."
+
+
+@pytest.mark.usefixtures("server")
 def test_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["control", "next"]) == 2
     assert capsys.readouterr() == ("", "error: There is no other avatar. Add one.\n")
