@@ -282,7 +282,7 @@ class Gallery(QWidget):
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if event.matches(QKeySequence.StandardKey.Paste):
             self.paste()
-        elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+        elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._use(index)
         elif plain and key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and entry:
             self.ask_remove(entry)

@@ -21,7 +21,7 @@ from avatar_app.gui.notices import NoticeBar
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.preview import CameraView, OutputView, Shown
 from avatar_app.gui.previews import PreviewFrame, PreviewPair, Stage
-from avatar_app.gui.shortcuts import Shortcuts, key_text
+from avatar_app.gui.shortcuts import Shortcuts, focus_by_tab_alone, key_text
 from avatar_app.gui.status_line import StatusLine
 from avatar_app.gui.texts import reason_text, short_reason
 from avatar_app.gui.theme import current
@@ -76,6 +76,7 @@ class MainWindow(QMainWindow):
         self.shortcuts = Shortcuts(self, self.actions_.do, preferences.now.keys)
         self.menus: list[QMenu] = []
         self._build_menus()
+        focus_by_tab_alone(self)
         self._connect()
         self._restore()
         self.draw_icons()

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from avatar_app.gui.icons import icon, pixmap
 from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.texts import notice_action
 from avatar_app.gui.theme import current, restyle
 from avatar_app.gui.widgets import Badge, label
@@ -67,6 +68,7 @@ class Banner(QFrame):
         line.insertWidget(line.count() - 1, self.more)
         self.setAccessibleName(f"{message.text()} {hint.text()}")
         restyle(self, banner=notice.level)
+        focus_by_tab_alone(self)
 
     def say_more(self, count: int) -> None:
         """Tell how many notices wait behind this one."""

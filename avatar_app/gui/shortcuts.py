@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QComboBox, QWidget
+from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QWidget
 
 
 class Action(NamedTuple):
@@ -130,14 +130,34 @@ class Shortcuts:
         self.actions[name].setChecked(on)
 
 
+COMING_BACK = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason, Qt.FocusReason.MenuBarFocusReason)
+"""Why the focus is where it was before, after another window, a list or a menu was in front."""
+
+
+def focus_by_tab_alone(root: QWidget) -> None:
+    """A click on a button or a list does what it is there for and leaves the focus where it was: Space after a click still pauses.
+
+    Whoever works by keyboard comes to them with Tab, and there Space presses them.
+    """
+    for widget in root.findChildren(QWidget):
+        if isinstance(widget, QAbstractButton | QComboBox) and widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
+            widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+
 class FocusedKeys(QObject):
-    """Leaves keys to the widget that has the focus where it needs them: Space presses the focused button, digits and arrows
-    belong to lists that are open. Installed on the application."""
+    """Leaves Space to a button or a list that the user came to with Tab; everywhere else it is the window's key. Installed on the
+    application."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._by_tab = False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+        if event.type() == QEvent.Type.FocusIn and isinstance(event, QFocusEvent) and event.reason() not in COMING_BACK:
+            self._by_tab = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        elif event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             focused = QApplication.focusWidget()
-            if event.key() == Qt.Key.Key_Space and isinstance(focused, QAbstractButton | QComboBox | QAbstractItemView):
+            if event.key() == Qt.Key.Key_Space and self._by_tab and isinstance(focused, QAbstractButton | QComboBox):
                 event.accept()
                 return True
         return False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui import window_actions
@@ -19,7 +20,7 @@ from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.keys_dialog import KeysDialog
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
-from avatar_app.pipeline.state import Controls, Match
+from avatar_app.pipeline.state import Controls, Match, Notice
 from avatar_app.settings import Settings, load_settings
 from tests.gui.stand_in import LIVE, StandIn, plain
 from tests.gui.windows import Opened, open_window
@@ -113,23 +114,103 @@ def test_zoom_and_position_are_reset_and_kept_in_bounds(opened: Opened) -> None:
     assert (opened.live.controls.zoom, opened.live.controls.pan_x) == (1.0, 0.0)
 
 
-def test_space_presses_the_focused_button_and_pauses_elsewhere(opened: Opened, qtbot: QtBot) -> None:
-    from PySide6.QtWidgets import QApplication
-
+@pytest.fixture
+def _focused_keys(qapp: QApplication) -> Iterator[None]:
     guard = FocusedKeys()
-    application = QApplication.instance()
-    assert application is not None
-    application.installEventFilter(guard)
-    button = opened.window.buttons["show-panel"]
-    shown = opened.window.side.isVisible()
-    button.setFocus()
-    QTest.keyClick(button, Qt.Key.Key_Space)
-    assert opened.window.side.isVisible() != shown
-    paused = [opened.live.controls.paused]
-    opened.window.setFocus()
-    QTest.keyClick(opened.window, Qt.Key.Key_Space)
-    assert [*paused, opened.live.controls.paused] == [False, True]
-    application.removeEventFilter(guard)
+    qapp.installEventFilter(guard)
+    yield
+    qapp.removeEventFilter(guard)
+
+
+def press_space(window: MainWindow) -> None:
+    """Where the focus is."""
+    QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Space)
+
+
+def click(widget: QWidget) -> None:
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def click_photo(window: MainWindow) -> None:
+    view = window.gallery._view
+    place = view.visualRect(view.model().index(1, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def choose_a_size(window: MainWindow) -> None:
+    """In the open list, as the mouse does."""
+    choice = window.panel.size_choice
+    click(choice)
+    assert choice.view().isVisible()
+    QTest.keyClick(choice.view(), Qt.Key.Key_Up)
+    QTest.keyClick(choice.view(), Qt.Key.Key_Return)
+    assert not choice.view().isVisible()
+
+
+CLICKS: dict[str, Callable[[MainWindow], object]] = {
+    "nothing": lambda window: None,
+    "photo": click_photo,
+    "button": lambda window: click(window.buttons["show-panel"]),
+    "calibrate": lambda window: click(window.calibration.calibrate),
+    "switch": lambda window: click(window.panel.switches["label"]),
+    "heading": lambda window: click(window.panel.sections["camera"].heading),
+    "slider": lambda window: click(window.panel.sliders["head"].slider),
+    "list": choose_a_size,
+    "banner": lambda window: click(window.notices.banners["camera"].buttons["choose-camera"]),
+}
+
+
+@pytest.mark.usefixtures("_focused_keys")
+@pytest.mark.parametrize("what", CLICKS)
+def test_space_pauses_after_a_click_anywhere(opened: Opened, what: str) -> None:
+    opened.live.report(notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),))
+    opened.window.refresh()
+    CLICKS[what](opened.window)
+    before = dataclasses.replace(opened.live.controls, paused=True)
+    hidden = opened.window.side.isHidden()
+    press_space(opened.window)
+    assert (opened.live.controls, opened.window.side.isHidden()) == (before, hidden)
+
+
+@pytest.mark.usefixtures("_focused_keys")
+def test_space_presses_what_was_reached_with_tab(opened: Opened) -> None:
+    window, button, switch = opened.window, opened.window.buttons["show-panel"], opened.window.panel.switches["label"]
+    shown = window.side.isVisible()
+    reached: list[QWidget | None] = []
+    window.gallery.setFocus()
+    while len(reached) < 60 and switch not in reached:
+        QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
+        reached.append(QApplication.focusWidget())
+    assert {window.calibration.calibrate, window.panel.size_choice, button, switch} <= set(reached), "no mouse is needed"
+    press_space(window)
+    assert opened.live.controls.label
+    button.setFocus(Qt.FocusReason.TabFocusReason)
+    press_space(window)
+    assert window.side.isVisible() != shown
+    assert not opened.live.controls.paused
+
+
+@pytest.mark.usefixtures("_focused_keys")
+def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(opened: Opened, qtbot: QtBot) -> None:
+    gallery = opened.window.gallery
+    gallery.choose_number(1)
+    gallery._edit(gallery.entry)
+    qtbot.waitUntil(lambda: isinstance(QApplication.focusWidget(), QLineEdit))
+    editor = QApplication.focusWidget()
+    assert isinstance(editor, QLineEdit)
+    editor.setText("Mary")
+    press_space(opened.window)
+    assert editor.text() == "Mary "
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    opened.window.open_guide()
+    guide = opened.window.findChild(FirstRun)
+    assert guide is not None
+    qtbot.waitUntil(guide.isActiveWindow)
+    press_space(opened.window)
+    assert guide.pages.currentIndex() == 1, "the focused button, Next, was pressed"
+    press_space(opened.window)
+    guide.reject()
+    assert not opened.live.controls.paused
 
 
 def question(window: MainWindow) -> QMessageBox:
