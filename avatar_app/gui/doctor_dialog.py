@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel,
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.icons import pixmap
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import label
 
@@ -123,10 +124,10 @@ class DoctorDialog(QDialog):
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         grid.addWidget(mark, 0, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(label(check.name, "heading"), 0, 1)
-        grid.addWidget(_selectable(label(check.found, "muted", wrap=True)), 1, 1)
+        grid.addWidget(label(in_user_language(check.name), "heading"), 0, 1)
+        grid.addWidget(_selectable(label(in_user_language(check.found), "muted", wrap=True)), 1, 1)
         if check.todo:
-            grid.addWidget(_selectable(_with_commands(check.todo)), 2, 1)
+            grid.addWidget(_selectable(_with_commands(in_user_language(check.todo))), 2, 1)
         return row
 
     def _finish(self) -> None:
@@ -138,10 +139,11 @@ class DoctorDialog(QDialog):
         self.copy.setEnabled(True)
 
     def _failed(self, error: AvatarError) -> None:
-        self.summary.setText(str(error))
+        self.summary.setText(in_user_language(str(error)))
         self.again.setEnabled(True)
 
     def _copy(self) -> None:
+        """In English, so that whoever helps can read it."""
         from avatar_app.doctor import as_text
 
         QGuiApplication.clipboard().setText("\n".join(as_text(check) for check in self.found) + "\n")

@@ -11,16 +11,23 @@ from functools import cache
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from avatar_app.gui.check_messages import CHECK_MESSAGES
+
 VALUE = re.compile(r"\{(\d)\}")
+BETWEEN_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")
 
 
 def in_user_language(text: str) -> str:
-    """A message or hint as ``AvatarError`` and ``Notice`` carry them, with its values, translated where it is known."""
+    """A message or hint as ``AvatarError``, ``Notice`` and ``Check`` carry them, with its values, translated where it is known.
+
+    A text that is not known as a whole is looked up sentence by sentence.
+    """
     for pattern, template in _patterns():
         found = pattern.fullmatch(text)
         if found:
             return _filled(QCoreApplication.translate("Messages", template), found.groups())
-    return text
+    sentences = BETWEEN_SENTENCES.split(text)
+    return " ".join(map(in_user_language, sentences)) if len(sentences) > 1 else text
 
 
 def _filled(template: str, values: tuple[str, ...]) -> str:
@@ -272,5 +279,6 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Without it the app cannot be controlled."),
     QT_TRANSLATE_NOOP("Messages", "The app is running already."),
     QT_TRANSLATE_NOOP("Messages", "Use its window, or end it first."),
+    *CHECK_MESSAGES,
 )
 """{0}, {1} ... are the values, in the order of the English sentence."""

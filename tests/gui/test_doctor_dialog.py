@@ -6,13 +6,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from avatar_app.doctor import Check
+from avatar_app.doctor import Check, as_text
 from avatar_app.errors import AvatarError
 from avatar_app.gui.doctor_dialog import DoctorDialog
+from avatar_app.gui.translations import install
 
 FOUND = [
     Check("Cameras", "ok", "USB Camera."),
@@ -74,6 +76,26 @@ def test_copy_and_check_again(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> 
     qtbot.waitUntil(dialog.copy.isEnabled)
     assert dialog.summary.text() == "A call would work."
     qtbot.waitUntil(lambda: "frames" not in texts(dialog))
+
+
+def test_russian_but_copied_in_english(qtbot: QtBot, qapp: QCoreApplication, open_dialog: list[DoctorDialog]) -> None:
+    todo = "Run `sudo usermod -aG video $USER`, then log out and in again."
+    check = Check("Cameras", "problem", "USB Camera. You may not use USB Camera (/dev/video0).", todo, needed=True)
+    install(qapp, "ru")
+    try:
+        dialog = DoctorDialog(look=lambda: iter([check]))
+        open_dialog.append(dialog)
+        qtbot.addWidget(dialog)
+        qtbot.waitUntil(dialog.copy.isEnabled)
+    finally:
+        install(qapp, "en")
+    shown = texts(dialog)
+    assert "Камеры" in shown and "USB Camera. Вам нельзя использовать USB Camera (/dev/video0)." in shown
+    assert "<code>sudo usermod -aG video $USER</code>" in shown
+    assert not {"Cameras", "Run", "You", "again"} & set(shown.replace(".", " ").split())
+    dialog.copy.click()
+    copied = QGuiApplication.clipboard().text()
+    assert copied == as_text(check) + "\n" and copied.isascii()
 
 
 def test_looking_that_fails_is_said(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> None:

@@ -12,14 +12,77 @@ from PySide6.QtCore import QCoreApplication
 
 import avatar_app
 from avatar_app.errors import PortraitError
-from avatar_app.gui.messages import MESSAGES, in_user_language
+from avatar_app.gui.messages import BETWEEN_SENTENCES, MESSAGES, in_user_language
 from avatar_app.gui.translations import install
+from avatar_app.hotkeys import Hotkeys
 from avatar_app.library import Library
 from avatar_app.portrait import read_portrait
 
 FEWEST = 8
 """Fixed letters that make a sentence one that can be known again."""
 PACKAGE = Path(avatar_app.__file__).parent
+ANY = "\0"
+"""Stands for a value in a text."""
+AT_THE_END = re.compile(f"{ANY} (?=[A-Z])")
+"""A value that ends a sentence or is one."""
+CHECKS = (
+    "doctor.py",
+    "graphics_card.py",
+    "pipeline/virtual_cameras.py",
+    "hotkeys.py",
+    "hotkeys_x11.py",
+    "hotkeys_pynput.py",
+    "key_combination.py",
+)
+JOINED = {
+    "Install Python {0} or newer.",
+    "{0} on Linux {1}",
+    "{0} on Windows {1}",
+    "{0} on Darwin {1}",
+    "{0} (driver {1}), {2}.",
+    "Run {0}.",
+    "It could not be checked: {0}.",
+    "{0} ({1} files), {2}.",
+    "{0} up to {1} x {2}.",
+    "{0}, {1} more).",
+    "{0}, {1} more); {2}.",
+    "The hotkey {0} ({1}) {2}; choose another in the settings ({3} more).",
+    "{0}; {1}.",
+    "{0}, open in {1}.",
+}
+"""Listed sentences of which the sources have but pieces; ``FOUND`` has them whole."""
+NAMES = re.compile(
+    r"`[^`]*`|\(\w+Error\)|exclusive_caps on|USB Camera|/dev/video\d+|Avatar Camera|NVIDIA|GeForce RTX|PyTorch|cu\d+|cpu|lite|faces|SHA-256"
+    r"|zoom|obs|Wayland|PipeWire|Linux x86_64|Linux, x86_64|macOS|Ctrl|Alt|MJPG|YUYV|NV12"
+)
+"""What is not translated."""
+SHARED = "It is running; the camera, the speed and the hotkeys are shared with it."
+JOINED |= {SHARED, f"{SHARED} shows avatar", f"{SHARED} shows self", f"{SHARED} shows card {{0}}"}
+FOUND = [
+    "3.12.1 on Linux x86_64",
+    "NVIDIA GeForce RTX 3060 (driver 580.65), PyTorch 2.13.0+cu130.",
+    "NVIDIA GeForce RTX 3060 (driver 580.65) is not used: this PyTorch (2.13.0+cpu) is built for the processor alone.",
+    "No NVIDIA card: the processor computes. PyTorch 2.13.0+cpu.",
+    "No NVIDIA card: the processor computes. PyTorch is not installed.",
+    "Run `a`, then `b`. The output PipeWire needs no kernel module.",
+    "It could not be checked: (ValueError).",
+    "lite (5 files), faces (3 files): as published.",
+    "lite (5 files): as published. The file /1/2 is damaged: its SHA-256 is 0123..., not 4567....",
+    "USB Camera (MJPG up to 1920 x 1080).",
+    "USB Camera (MJPG up to 1920 x 1080, YUYV up to 640 x 480, NV12 up to 640 x 480, 2 more); USB Camera (YUYV up to 640 x 480).",
+    "USB Camera (MJPG up to 1920 x 1080, YUYV, NV12 up to 640 x 480, 2 more). You may not use USB Camera.",
+    "USB Camera (YUYV up to 640 x 480). USB Camera is in use by zoom; USB Camera is in use by obs.",
+    "You may not use USB Camera (/dev/video0).",
+    "Avatar Camera (/dev/video20, exclusive_caps on, open in zoom, open in obs); Avatar Camera (/dev/video21, exclusive_caps on).",
+    SHARED,
+    f"{SHARED} shows avatar",
+    f"{SHARED} shows card uncalibrated",
+    "The hotkey Ctrl+Alt+X (recalibrate) is taken by another program; choose another in the settings (3 more).",
+    "Ctrl+Alt+X, Ctrl+Alt+P are free.",
+    "Wayland has no hotkeys for programs like this. Bind keys of your desktop to `python run.py control recalibrate`.",
+    "31 frames a second with lite, PyTorch.",
+    "macOS does not let this program have hotkeys. Allow it in System Settings, Privacy & Security, Accessibility, then start it again.",
+]
 
 
 @pytest.fixture
@@ -74,20 +137,65 @@ def test_real_errors_are_known(tmp_path: Path) -> None:
 
 
 def said() -> Iterator[str]:
-    """All texts of the package as patterns, where a value may be anything; without the list itself."""
+    """All texts of the package as patterns, where a value may be anything; without the lists themselves."""
     for path in PACKAGE.rglob("*.py"):
-        if path.name != "messages.py":
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith("."):
-                    yield re.escape(node.value)
-                elif isinstance(node, ast.JoinedStr):
-                    fixed = [str(part.value) if isinstance(part, ast.Constant) else "" for part in node.values]
-                    if len("".join(fixed)) >= FEWEST and fixed[-1].endswith("."):
-                        yield "".join(re.escape(text) or ".+" for text in fixed)
+        if path.name not in ("messages.py", "check_messages.py"):
+            for text in texts_of(path):
+                for part in (text, *re.split(r"(?<=\.) |" + AT_THE_END.pattern, text.strip())):
+                    if len(part.replace(ANY, "")) >= FEWEST or ANY not in text:
+                        yield re.escape(part).replace(ANY, ".+")
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The texts in a source file, ``ANY`` for each value; without descriptions of what they stand in."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = [value for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values]
+    described = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else ANY for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in described and node not in parts:
+            yield node.value
 
 
 def test_every_listed_sentence_is_said_somewhere() -> None:
-    known = re.compile("|".join(set(said())))
+    patterns = set(said())
+    known = re.compile("|".join(patterns | {rf"{pattern}\." for pattern in patterns}))
     changed_by_the_library = {"The picture is damaged or cut short: {0}.", "The picture is empty (0 bytes)."}
     changed_by_the_library |= {"What was pasted is not a picture that can be read.", "The picture has only {0} pixels."}
-    assert not {str(message) for message in MESSAGES if not known.fullmatch(str(message))} - changed_by_the_library
+    assert not {str(message) for message in MESSAGES if not known.fullmatch(str(message))} - changed_by_the_library - JOINED
+
+
+@pytest.mark.usefixtures("russian")
+@pytest.mark.parametrize("module", CHECKS)
+def test_every_sentence_of_checks_and_hotkeys_is_known(module: str) -> None:
+    texts = [AT_THE_END.sub("X1. ", text).replace(ANY, "X1").strip() for text in texts_of(PACKAGE / module) if text.endswith(".")]
+    assert texts
+    for text in texts:
+        shown = in_user_language(text)
+        for sentence in BETWEEN_SENTENCES.split(text):
+            assert sentence not in shown or not re.search("[a-z]{3}", sentence), sentence
+
+
+@pytest.mark.usefixtures("russian")
+@pytest.mark.parametrize("text", FOUND)
+def test_what_is_joined_from_pieces_is_all_translated(text: str) -> None:
+    shown = in_user_language(text)
+    assert shown != text
+    assert not re.findall("[A-Za-z]{2,}", NAMES.sub("", shown)), shown
+    assert sorted(re.findall("`[^`]*`", shown)) == sorted(re.findall("`[^`]*`", text))
+
+
+@pytest.mark.usefixtures("russian")
+def test_real_hotkey_problems_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr("avatar_app.hotkeys.sys.platform", "linux")
+    bindings = {"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+X", "next": "Q", "previous": "Ctrl+Nothing"}
+    hotkeys = Hotkeys(bindings, lambda action: None)
+    problems = hotkeys.start()
+    hotkeys.close()
+    assert len(problems) == 4
+    for problem in problems:
+        for sentence in BETWEEN_SENTENCES.split(in_user_language(problem)):
+            assert re.search("[а-я]{3}", sentence), problem  # noqa: RUF001
+    assert "калибровка" in in_user_language(problems[0])

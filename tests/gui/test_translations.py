@@ -20,6 +20,7 @@ from avatar_app.settings import LANGUAGES as SETTINGS_LANGUAGES
 Key = tuple[str, str]
 GUI = Path(translations.__file__).parent
 OTHERS = [language for language in LANGUAGES if language != "en"]
+COMMAND = re.compile("`[^`]*`")
 PLACEHOLDER = re.compile(r"\{[^}]*\}|%\d|%n")
 
 
@@ -82,7 +83,10 @@ def test_translations_keep_what_is_filled_in(language: str) -> None:
         for form in forms:
             assert sorted(PLACEHOLDER.findall(form)) == sorted(PLACEHOLDER.findall(text)), (context, text)
             assert form.endswith("...") == text.endswith("..."), (context, text)
-            assert form.count("&") == text.count("&"), (context, text)
+            if context == "Messages":
+                assert COMMAND.findall(form) == COMMAND.findall(text)
+            else:  # it underlines a key
+                assert form.count("&") == text.count("&"), (context, text)
             assert form.strip() == form
 
 

@@ -1868,6 +1868,398 @@
             <source>Use its window, or end it first.</source>
             <translation>Откройте её окно или сначала закройте её.</translation>
         </message>
+        <message>
+            <source>Graphics card</source>
+            <translation>Видеокарта</translation>
+        </message>
+        <message>
+            <source>Models</source>
+            <translation>Модели</translation>
+        </message>
+        <message>
+            <source>Cameras</source>
+            <translation>Камеры</translation>
+        </message>
+        <message>
+            <source>Virtual camera</source>
+            <translation>Виртуальная камера</translation>
+        </message>
+        <message>
+            <source>Running app</source>
+            <translation>Запущенная программа</translation>
+        </message>
+        <message>
+            <source>Hotkeys</source>
+            <translation>Горячие клавиши</translation>
+        </message>
+        <message>
+            <source>Speed</source>
+            <translation>Скорость</translation>
+        </message>
+        <message>
+            <source>It could not be checked: {0}.</source>
+            <translation>Проверить не удалось: {0}.</translation>
+        </message>
+        <message>
+            <source>Install the app again, with the versions in requirements.txt.</source>
+            <translation>Установите программу заново, с версиями из requirements.txt.</translation>
+        </message>
+        <message>
+            <source>Install Python {0} or newer.</source>
+            <translation>Установите Python {0} или новее.</translation>
+        </message>
+        <message>
+            <source>{0} on Linux {1}</source>
+            <translation>{0}, Linux, {1}</translation>
+        </message>
+        <message>
+            <source>{0} on Windows {1}</source>
+            <translation>{0}, Windows, {1}</translation>
+        </message>
+        <message>
+            <source>{0} on Darwin {1}</source>
+            <translation>{0}, macOS, {1}</translation>
+        </message>
+        <message>
+            <source>Install NVIDIA's driver, restart the computer and run `doctor` again.</source>
+            <translation>Установите драйвер NVIDIA, перезагрузите компьютер и снова запустите `doctor`.</translation>
+        </message>
+        <message>
+            <source>An NVIDIA card is there, but its driver is not.</source>
+            <translation>Видеокарта NVIDIA есть, а её драйвера нет.</translation>
+        </message>
+        <message>
+            <source>No NVIDIA card: the processor computes.</source>
+            <translation>Видеокарты NVIDIA нет: вычисляет процессор.</translation>
+        </message>
+        <message>
+            <source>PyTorch is not installed.</source>
+            <translation>PyTorch не установлен.</translation>
+        </message>
+        <message>
+            <source>{0} (driver {1}).</source>
+            <translation>{0} (драйвер {1}).</translation>
+        </message>
+        <message>
+            <source>{0} (driver {1}), {2}.</source>
+            <translation>{0} (драйвер {1}), {2}.</translation>
+        </message>
+        <message>
+            <source>{0} is not used: {1}.</source>
+            <translation>{0} не используется: {1}.</translation>
+        </message>
+        <message>
+            <source>PyTorch {0} is built for newer cards.</source>
+            <translation>PyTorch {0} собран для более новых видеокарт.</translation>
+        </message>
+        <message>
+            <source>PyTorch {0} is built for older cards.</source>
+            <translation>PyTorch {0} собран для более старых видеокарт.</translation>
+        </message>
+        <message>
+            <source>this PyTorch ({0}) is built for the processor alone.</source>
+            <translation>этот PyTorch ({0}) собран только для процессора.</translation>
+        </message>
+        <message>
+            <source>this PyTorch ({0}) is built without CUDA.</source>
+            <translation>этот PyTorch ({0}) собран без CUDA.</translation>
+        </message>
+        <message>
+            <source>PyTorch {0} finds no usable device; the driver may be too old for CUDA {1}.</source>
+            <translation>PyTorch {0} не находит подходящего устройства; возможно, драйвер слишком стар для CUDA {1}.</translation>
+        </message>
+        <message>
+            <source>no NVIDIA driver was found.</source>
+            <translation>драйвер NVIDIA не найден.</translation>
+        </message>
+        <message>
+            <source>Graphics cards are numbered from cuda:0.</source>
+            <translation>Видеокарты нумеруются с cuda:0.</translation>
+        </message>
+        <message>
+            <source>Run {0}.</source>
+            <translation>Выполните {0}.</translation>
+        </message>
+        <message>
+            <source>{0}: as published.</source>
+            <translation>{0}: в том виде, в каком опубликованы.</translation>
+        </message>
+        <message>
+            <source>{0} ({1} files).</source>
+            <translation>{0} (файлов: {1}).</translation>
+        </message>
+        <message>
+            <source>{0} ({1} files), {2}.</source>
+            <translation>{0} (файлов: {1}), {2}.</translation>
+        </message>
+        <message>
+            <source>Connect one; see that no privacy switch is on.</source>
+            <translation>Подключите камеру; проверьте, не закрыта ли она шторкой и не выключена ли кнопкой.</translation>
+        </message>
+        <message>
+            <source>Allow this program the camera in System Settings, Privacy &amp; Security.</source>
+            <translation>Разрешите этой программе доступ к камере: «Системные настройки», «Конфиденциальность и безопасность».</translation>
+        </message>
+        <message>
+            <source>You may not use {0} ({1}).</source>
+            <translation>Вам нельзя использовать {0} ({1}).</translation>
+        </message>
+        <message>
+            <source>You may not use {0}.</source>
+            <translation>Вам нельзя использовать {0}.</translation>
+        </message>
+        <message>
+            <source>{0} is in use by {1}.</source>
+            <translation>{0} занята программой {1}.</translation>
+        </message>
+        <message>
+            <source>If that is another program, close the camera there.</source>
+            <translation>Если это другая программа, выключите камеру в ней.</translation>
+        </message>
+        <message>
+            <source>{0} up to {1} x {2}.</source>
+            <translation>{0} до {1} x {2}.</translation>
+        </message>
+        <message>
+            <source>{0}, {1} more).</source>
+            <translation>{0}, ещё {1}).</translation>
+        </message>
+        <message>
+            <source>{0}, {1} more); {2}.</source>
+            <translation>{0}, ещё {1}); {2}.</translation>
+        </message>
+        <message>
+            <source>{0}; {1}.</source>
+            <translation>{0}; {1}.</translation>
+        </message>
+        <message>
+            <source>The library pyvirtualcam is not installed.</source>
+            <translation>Библиотека pyvirtualcam не установлена.</translation>
+        </message>
+        <message>
+            <source>Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
+            <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
+        </message>
+        <message>
+            <source>{0}, open in {1}.</source>
+            <translation>{0}, открыта в {1}.</translation>
+        </message>
+        <message>
+            <source>A camera can be published; browsers and Flatpak programs see it.</source>
+            <translation>Камеру можно опубликовать; её видят браузеры и программы из Flatpak.</translation>
+        </message>
+        <message>
+            <source>Try again.</source>
+            <translation>Попробуйте ещё раз.</translation>
+        </message>
+        <message>
+            <source>It is not running now.</source>
+            <translation>Сейчас не запущена.</translation>
+        </message>
+        <message>
+            <source>It is running; the camera, the speed and the hotkeys are shared with it.</source>
+            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой.</translation>
+        </message>
+        <message>
+            <source>It is running; the camera, the speed and the hotkeys are shared with it. shows avatar</source>
+            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой. Показывает аватар.</translation>
+        </message>
+        <message>
+            <source>It is running; the camera, the speed and the hotkeys are shared with it. shows self</source>
+            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой. Показывает вас.</translation>
+        </message>
+        <message>
+            <source>It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}</source>
+            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой. Показывает заставку ({0}).</translation>
+        </message>
+        <message>
+            <source>starting.</source>
+            <translation>запускается.</translation>
+        </message>
+        <message>
+            <source>no-avatar.</source>
+            <translation>нет аватара.</translation>
+        </message>
+        <message>
+            <source>no-camera.</source>
+            <translation>нет камеры.</translation>
+        </message>
+        <message>
+            <source>uncalibrated.</source>
+            <translation>не откалибровано.</translation>
+        </message>
+        <message>
+            <source>paused.</source>
+            <translation>пауза.</translation>
+        </message>
+        <message>
+            <source>fault.</source>
+            <translation>сбой.</translation>
+        </message>
+        <message>
+            <source>stale.</source>
+            <translation>ждёт новую картинку.</translation>
+        </message>
+        <message>
+            <source>The app did not answer within {0} seconds.</source>
+            <translation>Программа не ответила за {0} с.</translation>
+        </message>
+        <message>
+            <source>Try again; if that does not help, end it and start it anew.</source>
+            <translation>Попробуйте ещё раз; если не поможет, завершите её и запустите снова.</translation>
+        </message>
+        <message>
+            <source>The running app gave an answer that makes no sense.</source>
+            <translation>Запущенная программа дала непонятный ответ.</translation>
+        </message>
+        <message>
+            <source>It may be another version: end it and start it anew.</source>
+            <translation>Возможно, это другая версия: завершите её и запустите снова.</translation>
+        </message>
+        <message>
+            <source>The running app has them.</source>
+            <translation>Ими пользуется запущенная программа.</translation>
+        </message>
+        <message>
+            <source>{0} are free.</source>
+            <translation>{0} свободны.</translation>
+        </message>
+        <message>
+            <source>Not measured.</source>
+            <translation>Не измерялась.</translation>
+        </message>
+        <message>
+            <source>{0} frames a second with {1}.</source>
+            <translation>{0} кадр/с, {1}.</translation>
+        </message>
+        <message>
+            <source>Close other programs that compute.</source>
+            <translation>Закройте другие программы, которые нагружают процессор.</translation>
+        </message>
+        <message>
+            <source>Choose the model lite, or close other programs that compute.</source>
+            <translation>Выберите модель lite или закройте другие программы, которые нагружают процессор.</translation>
+        </message>
+        <message>
+            <source>No face was found in the clip that comes with the app.</source>
+            <translation>В ролике, который идёт с программой, не найдено лицо.</translation>
+        </message>
+        <message>
+            <source>Check the models: `models verify faces`.</source>
+            <translation>Проверьте модели: `models verify faces`.</translation>
+        </message>
+        <message>
+            <source>recalibrate.</source>
+            <translation>калибровка.</translation>
+        </message>
+        <message>
+            <source>pause.</source>
+            <translation>пауза.</translation>
+        </message>
+        <message>
+            <source>next.</source>
+            <translation>следующий аватар.</translation>
+        </message>
+        <message>
+            <source>previous.</source>
+            <translation>предыдущий аватар.</translation>
+        </message>
+        <message>
+            <source>The hotkey {0} has no key that is known as {1}.</source>
+            <translation>В горячей клавише {0} нет клавиши с именем {1}.</translation>
+        </message>
+        <message>
+            <source>The hotkey {0} is not some of {1} and then one key.</source>
+            <translation>Горячая клавиша {0} должна состоять из {1} и одной клавиши в конце.</translation>
+        </message>
+        <message>
+            <source>Write it like Ctrl+Alt+X or Ctrl+Shift+F5.</source>
+            <translation>Пишите так: Ctrl+Alt+X или Ctrl+Shift+F5.</translation>
+        </message>
+        <message>
+            <source>The hotkey {0} would be pressed in ordinary typing.</source>
+            <translation>Горячая клавиша {0} срабатывала бы при обычном наборе текста.</translation>
+        </message>
+        <message>
+            <source>Add Ctrl, Alt or Meta to it.</source>
+            <translation>Добавьте к ней Ctrl, Alt или Meta.</translation>
+        </message>
+        <message>
+            <source>The hotkey {0} is given to both {1} and {2}; it does the first.</source>
+            <translation>Горячая клавиша {0} назначена на два действия ({1} и {2}); работает первое.</translation>
+        </message>
+        <message>
+            <source>The hotkey {0} ({1}) {2}; choose another in the settings.</source>
+            <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках.</translation>
+        </message>
+        <message>
+            <source>The hotkey {0} ({1}) {2}; choose another in the settings ({3} more).</source>
+            <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках (и ещё {3}).</translation>
+        </message>
+        <message>
+            <source>is taken by another program.</source>
+            <translation>занята другой программой.</translation>
+        </message>
+        <message>
+            <source>needs a key that this keyboard does not have.</source>
+            <translation>требует клавиши, которой на этой клавиатуре нет.</translation>
+        </message>
+        <message>
+            <source>Wayland has no hotkeys for programs like this.</source>
+            <translation>В Wayland у таких программ нет горячих клавиш.</translation>
+        </message>
+        <message>
+            <source>There is no display for hotkeys (DISPLAY is not set).</source>
+            <translation>Нет дисплея для горячих клавиш (DISPLAY не задан).</translation>
+        </message>
+        <message>
+            <source>The display {0} does not answer, so there are no hotkeys.</source>
+            <translation>Дисплей {0} не отвечает, поэтому горячих клавиш нет.</translation>
+        </message>
+        <message>
+            <source>In a Wayland session hotkeys work only while an X11 window has the focus.</source>
+            <translation>В сеансе Wayland горячие клавиши работают, только когда активно окно X11.</translation>
+        </message>
+        <message>
+            <source>The display ended the hotkeys ({0}).</source>
+            <translation>Дисплей отключил горячие клавиши ({0}).</translation>
+        </message>
+        <message>
+            <source>The display {0} cannot be opened, so there are no hotkeys.</source>
+            <translation>Дисплей {0} не открывается, поэтому горячих клавиш нет.</translation>
+        </message>
+        <message>
+            <source>Bind keys of your desktop to `python run.py control recalibrate`.</source>
+            <translation>Назначьте в рабочей среде клавиши для команды `python run.py control recalibrate`.</translation>
+        </message>
+        <message>
+            <source>Hotkeys need python-xlib, which is not installed.</source>
+            <translation>Для горячих клавиш нужен python-xlib, а он не установлен.</translation>
+        </message>
+        <message>
+            <source>Install it with: pip install python-xlib.</source>
+            <translation>Установите его так: pip install python-xlib.</translation>
+        </message>
+        <message>
+            <source>Hotkeys need pynput, which cannot be used here: {0}.</source>
+            <translation>Для горячих клавиш нужен pynput, а здесь он не работает: {0}.</translation>
+        </message>
+        <message>
+            <source>The system gives no hotkeys: {0}.</source>
+            <translation>Система не даёт горячих клавиш: {0}.</translation>
+        </message>
+        <message>
+            <source>macOS does not let this program have hotkeys.</source>
+            <translation>macOS не разрешает этой программе горячие клавиши.</translation>
+        </message>
+        <message>
+            <source>Allow it in {0}, then start it again.</source>
+            <translation>Разрешите их здесь: {0}; затем запустите программу снова.</translation>
+        </message>
+        <message>
+            <source>System Settings, Privacy &amp; Security, Accessibility.</source>
+            <translation>«Системные настройки», «Конфиденциальность и безопасность», «Универсальный доступ».</translation>
+        </message>
     </context>
     <context>
         <name>Notices</name>
