@@ -23,14 +23,17 @@ class PhotoLayers:
     """What a photo's pictures are put together from.
 
     Attributes:
-        photo: (S, S, 3).
-        person: (S, S), share of person in each pixel.
+        cut_out: (S, S, 4), the photo and in the last channel the share of person in each pixel. Both are moved at once: OpenCV needs
+            half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
     """
 
-    photo: Image
-    person: Plane
+    cut_out: Image
     background: Image
+
+    @classmethod
+    def of(cls, photo: Image, person: Plane, background: Image) -> PhotoLayers:
+        return cls(np.dstack((photo, person)), background)
 
 
 def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: npt.NDArray[np.float32]) -> Image:
@@ -41,17 +44,12 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: npt.NDArr
         alpha: (s, s), share of the moved photo, the rest is painted.
         places: (2, S, S), column and row of the photo from which each pixel is moved.
     """
-    rounded = cv2.convertMaps(places[0], places[1], cv2.CV_16SC2)
-    moved = _moved(layers.photo, rounded)
-    size = layers.photo.shape[1::-1]
+    moved = cv2.remap(layers.cut_out, places[0], places[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    size = layers.background.shape[1::-1]
     share = _wide(cv2.resize(_soft(alpha), size))
-    picture = _mixed(moved, cv2.resize(_soft(painted), size), share)
-    composed: Image = _mixed(picture, layers.background, _wide(_moved(layers.person, rounded)))
+    picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), share)
+    composed: Image = _mixed(picture, layers.background, _wide(cv2.extractChannel(moved, 3)))
     return composed
-
-
-def _moved(picture: Any, places: Any) -> Any:
-    return cv2.remap(picture, places[0], places[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _soft(picture: Any) -> Any:

@@ -49,7 +49,7 @@ class OnnxEngine:
         kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
         if self._composes:
             person, background = (features[name].numpy()[0] for name in ("person", "background"))
-            kept[LAYERS] = PhotoLayers(np.ascontiguousarray(crop.image), np.ascontiguousarray(person[..., 0]), background)
+            kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), np.ascontiguousarray(person[..., 0]), background)
         return Avatar(points, kept)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:

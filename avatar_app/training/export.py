@@ -91,7 +91,7 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
             features = graphs.encode.module(photo[None], pair.source_points[index][None])
         feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
         feed["driving_value"] = pair.driving_points[index][None].numpy()
-        layers = PhotoLayers(photo.numpy(), feed.pop("person")[0, ..., 0].copy(), feed.pop("background")[0])
+        layers = PhotoLayers.of(photo.numpy(), feed.pop("person")[0, ..., 0].copy(), feed.pop("background")[0])
         samples.append(Sample(feed, layers, truth.numpy()))
     return samples
 

@@ -3,7 +3,8 @@
 python -m tests.bench.around CLIP [--seconds 60] [--starts 10] [--width 640] [--only call|start] [--json FILE]
 
 ``call`` runs a session in this process, whose engine, face networks and output are timed: capture-to-send latency less the engine's
-time, and the processor time of each thread less the engine's calls and its pool. The output is the virtual camera's own code with the
+time, and the processor time of each thread less the engine's calls, its pool, and what OpenCV's threads spent during its calls (the
+engine puts its pictures together with OpenCV). The output is the virtual camera's own code with the
 driver's part, the copy of the picture's bytes, done in memory. ``start`` runs ``run.py live`` in fresh processes.
 """
 
@@ -16,7 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,22 +47,29 @@ WINDOW = 5.0
 
 
 class Tally:
-    """Wall and processor seconds of calls."""
+    """Wall and processor seconds of calls.
 
-    def __init__(self) -> None:
+    Attributes:
+        helpers: threads that work for these calls and for others too (OpenCV's).
+        helped: processor seconds that those spent during the calls.
+    """
+
+    def __init__(self, helpers: AbstractSet[int] = frozenset()) -> None:
         self.wall: list[float] = []
-        self.processor = 0.0
+        self.processor = self.helped = 0.0
+        self.helpers = helpers
 
     @contextmanager
     def add(self) -> Iterator[None]:
-        wall, processor = time.monotonic(), time.thread_time()
+        helped, wall, processor = seconds_of(self.helpers), time.monotonic(), time.thread_time()
         yield
         self.processor += time.thread_time() - processor
         self.wall.append((time.monotonic() - wall) * 1000)
+        self.helped += seconds_of(self.helpers) - helped
 
     def clear(self) -> None:
         self.wall.clear()
-        self.processor = 0.0
+        self.processor = self.helped = 0.0
 
 
 class TimedEngine:
@@ -117,12 +126,13 @@ class Watched:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine, self.faces = Tally(), Tally()
+        before = threads()
+        # OpenCV's threads start with its first large task: now, so that they are not taken for the engine's.
+        cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (0, 0), 5)
+        self.engine, self.faces = Tally(threads() - before), Tally()
         self.pool: set[int] = set()
         photo = sorted(shipped_avatars().glob("*.jpg"))[0]
         controls = Controls(source=url, avatar=photo, output="virtual-camera", size=SIZE)
-        # OpenCV's threads start with its first large task: now, so that they are not taken for the engine's.
-        cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (0, 0), 5)
         self.session = Session(controls, open_engine=self._open_engine, open_detector=self._open_detector, open_sink=self._open_sink)
 
     def _open_engine(self, model: str, device: str) -> Engine:
@@ -144,13 +154,17 @@ def threads() -> set[int]:
     return {int(path.name) for path in Path("/proc/self/task").iterdir()}
 
 
-def processor_seconds() -> dict[int, float]:
+def processor_seconds(of: Iterable[int]) -> dict[int, float]:
     """Thread -> processor seconds so far."""
     spent = {}
-    for thread in threads():
+    for thread in of:
         with suppress(OSError):  # it has ended meanwhile
             spent[thread] = int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[0]) / 1e9
     return spent
+
+
+def seconds_of(of: Iterable[int]) -> float:
+    return sum(processor_seconds(of).values())
 
 
 def process_seconds(process: int) -> float:
@@ -171,12 +185,12 @@ def call(url: str, seconds: float) -> dict[str, Any]:
         time.sleep(WINDOW + 1)
         watched.engine.clear()
         watched.faces.clear()
-        before, began = processor_seconds(), time.monotonic()
+        before, began = processor_seconds(threads()), time.monotonic()
         windows = []
         while time.monotonic() - began < seconds:
             time.sleep(WINDOW)
             windows.append(session.status().statistics)
-        lasted, after = time.monotonic() - began, processor_seconds()
+        lasted, after = time.monotonic() - began, processor_seconds(threads())
         status = session.status()
     finally:
         session.stop()
@@ -207,9 +221,10 @@ def _shares(spent: dict[int, float], watched: Watched, names: dict[int | None, s
     for thread, percent in spent.items():
         name = "engine" if thread in watched.pool else names.get(thread, "libraries")
         shares[name] = shares.get(name, 0.0) + percent
-    calls = 100 * watched.engine.processor / seconds
-    shares["engine"] += calls
+    calls, helped = 100 * watched.engine.processor / seconds, 100 * watched.engine.helped / seconds
+    shares["engine"] += calls + helped
     shares["animation"] -= calls + shares["faces"]
+    shares["libraries"] -= helped
     shares["app around engine and faces"] = sum(share for name, share in shares.items() if name not in ("engine", "faces"))
     return {name: round(share, 2) for name, share in shares.items() if share >= 0.05}
 

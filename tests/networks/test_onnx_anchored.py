@@ -55,7 +55,7 @@ def test_pictures_are_those_of_the_trained_network() -> None:
     model, (image, points) = generator(), photo()
     features, photo_features = AnchoredEncode(model)(image, points), PhotoEncoder(model)(image, points)
     person, background = (layer[0].numpy() for layer in photo_features[-2:])
-    layers = PhotoLayers(image[0].numpy(), person[..., 0].copy(), background)
+    layers = PhotoLayers.of(image[0].numpy(), person[..., 0].copy(), background)
     whole, fast = AnchoredRender(model), PhotoRenderer(model)
     for pose in poses(points):
         expected = model.decode(features, pose)

@@ -38,7 +38,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]
             features = encode.module(torch.from_numpy(crop.image)[None], torch.from_numpy(crop.landmarks[None, :, :2]))
             painted, alpha, places = (layer.numpy() for layer in render.module(*features[:-2], pose))
         feed = {name: value.numpy() for name, value in zip(encode.outputs, features, strict=True)}
-        layers = PhotoLayers(crop.image, feed["person"][0, ..., 0].copy(), feed["background"][0])
+        layers = PhotoLayers.of(crop.image, feed["person"][0, ..., 0].copy(), feed["background"][0])
         picture = compose(layers, painted[0], alpha[0, ..., 0], places)
         samples.append(Sample(feed | {"driving_value": pose.numpy()}, layers, picture))
     return folder / "render.onnx", samples
