@@ -1982,7 +1982,7 @@
         </message>
         <message>
             <source>{0}: as published.</source>
-            <translation>{0}: в том виде, в каком опубликованы.</translation>
+            <translation>{0}: соответствуют опубликованным.</translation>
         </message>
         <message>
             <source>{0} ({1} files).</source>
@@ -2058,19 +2058,19 @@
         </message>
         <message>
             <source>It is running; the camera, the speed and the hotkeys are shared with it.</source>
-            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой.</translation>
+            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие.</translation>
         </message>
         <message>
             <source>It is running; the camera, the speed and the hotkeys are shared with it. shows avatar</source>
-            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой. Показывает аватар.</translation>
+            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает аватар.</translation>
         </message>
         <message>
             <source>It is running; the camera, the speed and the hotkeys are shared with it. shows self</source>
-            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой. Показывает вас.</translation>
+            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает вас.</translation>
         </message>
         <message>
             <source>It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}</source>
-            <translation>Запущена; камеру, скорость и горячие клавиши она делит с этой проверкой. Показывает заставку ({0}).</translation>
+            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает заставку ({0}).</translation>
         </message>
         <message>
             <source>starting.</source>
