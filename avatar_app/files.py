@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +71,52 @@ def require_modest(value: Any) -> None:
         waiting += [(one, level + 1) for one in inner if isinstance(one, dict | list)]
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether there is such a file or folder; False for what no path can be, such as one that is far too long."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
+    """Raise ``error`` unless ``path`` is a folder; ``what`` is the word for it, such as "data set"."""
+    if not is_there(path):
+        raise error(f"There is no {what} {path}.", "Check the path and its spelling.")
+    if not path.is_dir():
+        raise error(f"The {what} {path} is a file, not a folder.", "Name the folder that it is in.")
+
+
 def require_writable(path: Path) -> None:
     """Raise OutputError where a file could not be put at ``path``: no such folder, no permission, not a plain file."""
-    if path.is_dir():
-        raise OutputError(f"The output {path} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}.")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"The output {path} is not a plain file.", "Name a file in a folder of yours.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent} for the output.", "Create it first, or name another.")
+    try:
+        if path.is_dir():
+            raise OutputError(f"The output {path} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}.")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"The output {path} is not a plain file.", "Name a file in a folder of yours.")
+        if not path.parent.is_dir():
+            raise OutputError(f"There is no folder {path.parent} for the output.", "Create it first, or name another.")
+    except OSError as problem:
+        raise OutputError(f"The output {path} cannot be written: {reason(problem)}.", "Name another file.") from None
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} does not let you write the output {path.name}.", "Name a folder of yours.")
+
+
+def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Raise OutputError where two outputs are one file, or an output is also an input, so that nothing is lost. None: not given."""
+    written, read = ([path for path in paths if path is not None] for paths in (outputs, inputs))
+    for index, output in enumerate(written):
+        if any(same_file(output, given) for given in read):
+            raise OutputError(f"The output {output} is also an input.", "Name another file, so that nothing is lost.")
+        if any(same_file(output, other) for other in written[:index]):
+            raise OutputError(f"Two outputs have the same name {output}.", "Name another file for one of them.")
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder, or would once it is there."""
+    with suppress(OSError, ValueError):
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def write_json(path: Path, facts: dict[str, Any]) -> None:

@@ -117,7 +117,9 @@ def _open(path: Path) -> av.container.InputContainer:
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     kind = container.format.name
     if kind == "image2" or kind.endswith("_pipe"):
-        raise ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
+        if _shows_picture(container):
+            raise ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
+        raise ClipError(f"The clip {path} cannot be read as a video: it has the ending of a picture, but is none.", HINT)
     if set(kind.split(",")) & set(NO_CLIPS):
         raise ClipError(f"The clip {path} cannot be read as a video: it is text.", HINT)
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
@@ -126,6 +128,13 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
     stream = streams[0]
     stream.thread_type = "AUTO"
     return stream
+
+
+def _shows_picture(container: av.container.InputContainer) -> bool:
+    """Whether something is drawn: a file's ending alone may have made it a picture."""
+    with suppress(av.FFmpegError):
+        return any(True for _ in container.decode(video=0))
+    return False
 
 
 def _contents(container: av.container.InputContainer) -> str:

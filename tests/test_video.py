@@ -154,6 +154,9 @@ def damaged(tmp_path: Path, kind: str) -> Path:
 
         path = tmp_path / "clip.png"
         cv2.imwrite(str(path), picture())
+    elif kind == "text named as a picture":
+        path = tmp_path / "clip.jpg"
+        path.write_text("this is no picture\n" * 50)
     return path
 
 
@@ -170,6 +173,7 @@ def damaged(tmp_path: Path, kind: str) -> Path:
         ("cut short, index kept", "is cut short"),
         ("sound only", "no video in it, only sound"),
         ("picture", "is a picture"),
+        ("text named as a picture", "the ending of a picture, but is none"),
         ("no frame", "no "),
     ],
 )

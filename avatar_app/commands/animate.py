@@ -11,18 +11,16 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from avatar_app.bundle import Bundle, open_bundle
+from avatar_app.commands.numbers import whole_number
 from avatar_app.engines.open import open_engine
-from avatar_app.errors import OutputError
 from avatar_app.faces import FaceDetector
-from avatar_app.files import require_writable, write_json
+from avatar_app.files import require_apart, require_writable, write_json
 from avatar_app.pipeline.clip import CROPS, Report, Wishes, animate_clip
 from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.portrait import read_portrait
 from avatar_app.video import Clip, read_clip, require_clip_output
 
 DEFAULT_MODEL = "lite"
-
-SIZES = range(64, 2049)
 
 Item = TypeVar("Item")
 
@@ -41,12 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     yes_or_no = argparse.BooleanOptionalAction
     motion.add_argument("--adapt-scale", action=yes_or_no, default=True, help="scale motion to the photo's face (default: yes)")
     neutral = motion.add_mutually_exclusive_group()
-    neutral.add_argument("--best-frame", type=_frame, metavar="N", help="the clip's neutral frame, from 0 (default: the first with a face)")
+    neutral.add_argument(
+        "--best-frame", type=whole_number(0), metavar="N", help="the clip's neutral frame, from 0 (default: the first with a face)"
+    )
     neutral.add_argument("--find-best-frame", action="store_true", help="take the frame most like the photo as neutral")
     motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
     picture = parser.add_argument_group("picture and sound")
     picture.add_argument("--crop", choices=CROPS, default="auto", help="around the face, the middle square, or all (default: auto)")
-    picture.add_argument("--size", type=_size, metavar="PIXELS", help="side of the result (default: the model's own)")
+    picture.add_argument("--size", type=whole_number(64, 2048), metavar="PIXELS", help="side of the result (default: the model's own)")
     picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
     picture.add_argument("--audio", action="store_true", help="keep the clip's sound")
 
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and where it runs."""
     model = add_device_arguments(parser)
-    model.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
+    model.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: one for each core)")
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -107,10 +107,7 @@ def _require_output(arguments: argparse.Namespace) -> None:
     require_clip_output(arguments.output)
     if arguments.json:
         require_writable(arguments.json)
-    for output in filter(None, (arguments.output, arguments.json)):
-        for given in (arguments.avatar, arguments.driving):
-            if output.exists() and output.samefile(given):
-                raise OutputError(f"The output {output} is also an input.", "Name another file, so that nothing is lost.")
+    require_apart((arguments.output, arguments.json), (arguments.avatar, arguments.driving))
 
 
 def _write_report(path: Path, arguments: argparse.Namespace, bundle: Bundle, engine: str, clip: Clip, report: Report) -> None:
@@ -135,17 +132,3 @@ def _write_report(path: Path, arguments: argparse.Namespace, bundle: Bundle, eng
 def _progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
     """Rate and time left, on a terminal only."""
     return tqdm(items, desc=title, total=total, unit="frame", disable=None, dynamic_ncols=True)
-
-
-def _frame(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("frames count from 0")
-    return number
-
-
-def _size(text: str) -> int:
-    number = int(text)
-    if number not in SIZES:
-        raise argparse.ArgumentTypeError(f"{number} is not from {SIZES.start} to {SIZES.stop - 1}")
-    return number

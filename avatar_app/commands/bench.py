@@ -17,9 +17,10 @@ from avatar_app.benchmark.runs import Plan, measure
 from avatar_app.bundle import Bundle, open_bundle
 from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
+from avatar_app.commands.numbers import whole_number
 from avatar_app.engines.open import cores, cuda_problem
 from avatar_app.errors import OutputError
-from avatar_app.files import require_writable, write_json
+from avatar_app.files import require_apart, require_writable, write_json
 from avatar_app.paths import assets_folder
 from avatar_app.pipeline.output import Sink, open_sink
 from avatar_app.portrait import read_portrait
@@ -36,11 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CPU threads: a number, all, or several such as 1,2,all, which take turns in one run (default: all)",
     )
     parser.add_argument(
-        "--size", type=_positive, metavar="PIXELS", help="the model for pictures of this side, in float32 (default: its own)"
+        "--size", type=whole_number(1), metavar="PIXELS", help="the model for pictures of this side, in float32 (default: its own)"
     )
-    parser.add_argument("--frames", type=_positive, default=200, metavar="N", help="frames that count (default: 200)")
+    parser.add_argument("--frames", type=whole_number(1), default=200, metavar="N", help="frames that count (default: 200)")
     parser.add_argument(
-        "--reference-frames", type=_count, default=20, metavar="N", help="the same of the original, which is slow; 0: without (default: 20)"
+        "--reference-frames",
+        type=whole_number(0),
+        default=20,
+        metavar="N",
+        help="the same of the original, which is slow; 0: without (default: 20)",
     )
     parser.add_argument("--avatar", type=Path, metavar="PHOTO", help="default: the photo that comes with the app")
     parser.add_argument("--driving", type=Path, metavar="CLIP", help="default: the clip that comes with the app")
@@ -56,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         require_writable(arguments.json)
+        require_apart([arguments.json], [arguments.avatar, arguments.driving])
     given = arguments.avatar and arguments.driving
     photo_path, clip_path = (arguments.avatar, arguments.driving) if given else demo_files(assets_folder())
     photo = read_portrait(arguments.avatar or photo_path)
@@ -133,20 +139,6 @@ def _plural(threads: int) -> str:
 
 def _threads(text: str) -> list[int | str]:
     try:
-        return [part if part == "all" else _positive(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers") from None
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is less than nothing")
-    return number
+        return [part if part == "all" else whole_number(1)(part) for part in text.split(",")]
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no list of whole numbers from 1, such as 1,2,all") from None

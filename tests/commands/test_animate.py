@@ -127,6 +127,9 @@ def test_no_face(photo: Path, clip: Path, tmp_path: Path, wrong: str, capsys: py
         ("--output", ".", "is a folder"),
         ("--output", "clip.mp4", "is also an input"),
         ("--json", "photo.png", "is also an input"),
+        ("--json", "out.mp4", "Two outputs"),
+        ("--output", "n" * 300 + ".mp4", "file name too long"),
+        ("--json", "n" * 300, "file name too long"),
         ("--json", "nowhere/report.json", "There is no folder"),
         ("--model", "no-such-model", "no-such-model"),
     ],
@@ -141,6 +144,22 @@ def test_wrong_file(
     monkeypatch.chdir(tmp_path)
     assert says in refused(capsys, run(photo, clip, tmp_path / "out.mp4", option, value))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--size abc", "'abc' is not a whole number from 64 to 2048"),
+        ("--size 63", "63 is not a whole number from 64 to 2048"),
+        ("--best-frame x", "'x' is not a whole number from 0"),
+        ("--threads 0", "0 is not a whole number from 1"),
+        ("--threads two", "'two' is not a whole number from 1"),
+    ],
+)
+def test_wrong_number(photo: Path, clip: Path, words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(photo, clip, photo.parent / "out.mp4", *words.split())
+    assert f"{words.split()[0]}: {says}. See:" in capsys.readouterr().err
 
 
 @has_lite

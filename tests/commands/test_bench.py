@@ -105,8 +105,27 @@ def test_a_size_that_no_model_has(tmp_path: Path) -> None:
         resized(write_fomm(tmp_path / "tiny"), 100, tmp_path / "other")
 
 
-@pytest.mark.parametrize(("words", "said"), [(["--frames", "0"], "not at least 1"), (["--threads", "1,many"], "no list of numbers")])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--frames", "0"], "0 is not a whole number from 1"),
+        (["--frames", "x"], "'x' is not a whole number from 1"),
+        (["--reference-frames", "-1"], "-1 is not a whole number from 0"),
+        (["--threads", "1,many"], "'1,many' is no list of whole numbers"),
+        (["--threads", "0"], "'0' is no list of whole numbers"),
+    ],
+)
 def test_nonsense_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["bench", *words])
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--avatar", "--driving"])
+def test_figures_do_not_replace_what_was_given(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), face_crop(0).image)
+    before = photo.read_bytes()
+    assert main(["bench", option, str(photo), "--json", str(photo)]) == 2
+    assert "is also an input" in capsys.readouterr().err
+    assert photo.read_bytes() == before
