@@ -17,6 +17,7 @@ from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import require_writable, write_json
 from avatar_app.library import Library
 from avatar_app.paths import user_neutrals
+from avatar_app.pipeline.camera_permission import ask_for_camera
 from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.smooth import STRENGTHS
@@ -88,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     stopped = threading.Event()
     server = ControlServer(lambda command: _obey(command, session, library, stopped))
     began = time.monotonic()
+    ask_for_camera(session.controls.source)
     session.start()
     try:
         server.start()

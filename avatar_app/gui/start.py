@@ -25,6 +25,7 @@ from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
 from avatar_app.library import Entry, Library
 from avatar_app.paths import user_neutrals, user_settings
+from avatar_app.pipeline.camera_permission import ask_for_camera
 from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.settings import load_settings, to_controls
 
@@ -96,6 +97,7 @@ class Started(QObject):
         self._awake.start()
 
     def _begin(self) -> None:
+        ask_for_camera(self.live.controls.source)
         self.live.start()
         self.devices.refresh()
         self.remote.start()

@@ -21,6 +21,7 @@ from avatar_app.errors import CameraError
 from avatar_app.files import reason
 from avatar_app.pipeline.camera_list import CameraInfo, user_of
 from avatar_app.pipeline.camera_live import SILENCE
+from avatar_app.pipeline.camera_permission import require_camera_permission
 from avatar_app.types import Image
 
 MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
@@ -54,6 +55,7 @@ class DeviceFeed:
         self._stopping = threading.Event()
 
     def open(self) -> None:
+        require_camera_permission()
         prepare_opencv()
         threads_in_opencv().add(threading.current_thread())
         if self._camera.path:
@@ -222,5 +224,6 @@ def prepare_opencv() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same for FFmpeg
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", f"{SILENCE:.0f}")  # else a silent camera stays open for 10 seconds
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")  # else many cameras take half a minute to open
-    # macOS lets only the main thread ask for permission; without being told to ask, it does so itself when a camera is opened.
+    # On macOS OpenCV can wait for the user's permission in the main thread alone, and cameras are opened in others. So it is told
+    # not to ask; then it opens no camera before there is the permission, for which camera_permission asks.
     os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

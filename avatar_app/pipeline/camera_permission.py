@@ -1,0 +1,88 @@
+"""The permission to use cameras, which on macOS people give to each program once; elsewhere there is nothing to ask.
+
+A program that was started in a terminal has the permission of that terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from avatar_app.errors import CameraError
+
+log = logging.getLogger(__name__)
+
+NOT_ASKED, RESTRICTED, DENIED, GIVEN = range(4)
+"""The values of AVAuthorizationStatus."""
+
+
+def ask_for_camera(source: str) -> None:
+    """Let macOS put its question, if it has not yet; returns at once. For the main thread, before a session starts.
+
+    Args:
+        source: as ``open_source`` takes it; for a file, a folder or an address nothing is asked.
+    """
+    if not _needs_camera(source):
+        return
+    if _status() == NOT_ASKED:
+        _ask()
+
+
+def require_camera_permission() -> None:
+    """Ask, if nobody has yet. Whoever opens cameras tries again until the answer is there.
+
+    Raises:
+        CameraError: macOS does not let this program use cameras, or not yet.
+    """
+    status = _status()
+    if status == NOT_ASKED:
+        _ask()
+        raise CameraError("macOS asks whether this program may use the camera.", "Allow it; the camera then opens by itself.")
+    if status == DENIED:
+        hint = (
+            "Open System Settings, Privacy & Security, Camera; switch on the program that you start this one from, "
+            "such as Terminal; then start both again."
+        )
+        raise CameraError("macOS does not let this program use the camera.", hint)
+    if status == RESTRICTED:
+        raise CameraError("The rules of this Mac forbid cameras.", "Ask whoever manages it, or see Screen Time in System Settings.")
+
+
+def _needs_camera(source: str) -> bool:
+    try:
+        return "://" not in source and not (source and Path(source).exists())
+    except (OSError, ValueError):  # too long, or with characters that no path can have
+        return True
+
+
+def _status() -> int:
+    library = _library()
+    return GIVEN if library is None else int(library.AVCaptureDevice.authorizationStatusForMediaType_(library.AVMediaTypeVideo))
+
+
+@cache
+def _ask() -> None:
+    """Once in the life of the program, for the question stays on the screen until it is answered."""
+    library = _library()
+    if library is not None:
+        library.AVCaptureDevice.requestAccessForMediaType_completionHandler_(library.AVMediaTypeVideo, _answered)
+
+
+def _answered(given: bool) -> None:
+    """Called in a thread of the system."""
+    log.info("macOS: the camera was %s", "allowed" if given else "refused")
+
+
+def _library() -> Any:
+    """AVFoundation, or None where there is none; then OpenCV alone can say what is wrong."""
+    if platform.system() != "Darwin":
+        return None
+    try:
+        import AVFoundation
+    except ImportError as problem:
+        log.warning("the permission for cameras cannot be asked for: %s", problem)
+        return None
+    return AVFoundation
