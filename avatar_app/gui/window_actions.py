@@ -65,6 +65,7 @@ class WindowActions(QObject):
             "random-avatar": window.gallery.random,
             "reload-avatars": window.gallery.reload,
             "add-photo": window.gallery.open_files,
+            "paste-photo": window.gallery.paste,
             "ghost-less": lambda: self._ghost(-GHOST),
             "ghost-more": lambda: self._ghost(GHOST),
             "mirror-output": lambda: self._live.change(mirror_output=not self._live.controls.mirror_output),
@@ -142,6 +143,8 @@ class WindowActions(QObject):
         question.open()
 
     def _confirmed(self, yes: bool) -> None:
+        if yes and self._live.controls.paused:
+            self._live.change(paused=False)  # a pause would keep the face hidden
         self._live.change(pass_through=yes)
         self._window.refresh()
 

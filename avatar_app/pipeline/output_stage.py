@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avatar_app.errors import OutputError
@@ -168,6 +168,9 @@ class OutputStage(Stage):
             self._seen = frame or self._seen
         else:
             fresh, self._seen = self._pictures.take(patience), None
+        now = self._controls()
+        if now.paused or (controls.pass_through and not now.pass_through):  # hidden during the wait: that counts at once
+            controls, fresh = replace(controls, paused=now.paused, pass_through=False), None
         self.choice = choice = self._choose(controls)
         if choice.shows == "self":
             return self._self(controls), fresh is not None

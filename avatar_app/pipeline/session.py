@@ -6,7 +6,6 @@ camera --frames--> animate --pictures--> output --sent--> recording
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +30,7 @@ from avatar_app.pipeline.output import open_sink
 from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls, Seen, Status
+from avatar_app.pipeline.state import Controls, Seen, Status, changed
 from avatar_app.pipeline.statistics import Meter
 from avatar_app.types import Frame, Image, Picture
 
@@ -91,15 +90,15 @@ class Session:
         return self._controls
 
     def change(self, **changes: Any) -> Controls:
-        """Replace fields of the controls, e.g. ``change(paused=True)``; returns the new ones."""
+        """Replace fields of the controls, e.g. ``change(paused=True)``, as ``state.changed`` does; returns the new ones."""
         with self._lock:
-            self._controls = dataclasses.replace(self._controls, **changes)
+            self._controls = changed(self._controls, **changes)
             return self._controls
 
     def recalibrate(self) -> None:
         """Take the user's pose of the next few good frames as the neutral one."""
         with self._lock:
-            self._controls = dataclasses.replace(self._controls, calibrations=self._controls.calibrations + 1)
+            self._controls = changed(self._controls, calibrations=self._controls.calibrations + 1)
 
     def retry(self, about: str) -> None:
         """Try again at once what a notice is about, instead of in a few seconds."""

@@ -6,9 +6,9 @@ and it is a counter that goes up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from avatar_app.types import Array, Box, Frame
 
@@ -41,7 +41,7 @@ class Controls:
         mirror_input: mirror what the camera sees before anything else.
         mirror_output: mirror what the call gets.
         paused: show the still card.
-        pass_through: show the camera itself: only after the user has confirmed it. It is never remembered.
+        pass_through: show the camera itself: only after the user has confirmed it. It is never remembered, and see ``changed``.
         background: ``blur``, a colour as ``#rrggbb``, or the path of a picture.
         label: write "AI avatar" on the picture.
         output: one of ``OUTPUTS``.
@@ -78,6 +78,21 @@ class Controls:
     size: tuple[int, int] = (1280, 720)
     fps: int = 30
     recording: Path | None = None
+
+
+HIDING = frozenset({"paused", "avatar", "avatar_box"})
+"""Fields by which the user asks for the card or an avatar, whatever is shown now."""
+
+
+def changed(controls: Controls, **changes: Any) -> Controls:
+    """The controls with some fields replaced: the one way in which those of a session change.
+
+    Whoever pauses, goes on or chooses an avatar, even the same one again, is hidden from then on: such a change takes ``pass_through``
+    away, whatever else it says, and nothing but a new confirmation brings it back. It cannot be set during a pause.
+    """
+    after = replace(controls, **changes)
+    hidden = after.paused or not HIDING.isdisjoint(changes)
+    return replace(after, pass_through=False) if hidden else after
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.state import Controls, Match, Seen, Statistics, Status
+from avatar_app.pipeline.state import Controls, Match, Seen, Statistics, Status, changed
 from avatar_app.types import Array, Box, Frame, Image, Picture
 
 CAMERA_SIZE = (640, 480)
@@ -56,7 +56,7 @@ class StandIn:
         return self._controls
 
     def change(self, **changes: Any) -> Controls:
-        self._controls = dataclasses.replace(self._controls, **changes)
+        self._controls = changed(self._controls, **changes)
         return self._controls
 
     def recalibrate(self) -> None:

@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,9 +18,9 @@ from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.output_stage import OutputStage
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls
+from avatar_app.pipeline.state import Controls, changed
 from avatar_app.pipeline.statistics import Meter
-from avatar_app.types import Frame, KeyPoints, Picture
+from avatar_app.types import Box, Frame, KeyPoints, Picture
 from tests.pipeline.live import PATTERN, Bench, KeepingSink, has_pattern, shows, wait_for, write_photo
 from tests.pipeline.stand_ins import draw_face
 
@@ -72,6 +73,70 @@ def test_the_camera_shows_only_while_pass_through_is_on(bench: Bench, controls: 
         sent = bench.sent
         wait_for(lambda: bench.sent > sent + 5)
         assert bench.leaks == before
+
+
+@pytest.mark.parametrize("route", ["pause", "other", "same", "crop", "resume"])
+def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
+    bench: Bench, controls: Controls, tmp_path: Path, route: str
+) -> None:
+    """However the user asks for something else than the camera, the camera shows again only after ``pass_through`` is set anew."""
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        session.change(pass_through=True)
+        wait_for(lambda: bench.leaks > 0, "the camera itself")
+        if route == "pause":
+            session.change(paused=True)
+            wait_for(shows(session, "card", "paused"))
+            session.change(pass_through=True)  # confirmed during a pause: the card stays, and what comes after it is the avatar
+        changes: dict[str, dict[str, Any]] = {
+            "pause": {"paused": False},
+            "other": {"avatar": write_photo(tmp_path, "other.png", 55), "avatar_box": None},
+            "same": {"avatar": controls.avatar},
+            "crop": {"avatar_box": Box(80.0, 80.0, 100.0)},
+            "resume": {"paused": False},
+        }
+        session.change(**changes[route])
+        wait_for(shows(session, "avatar"))
+        sent, leaks = bench.sent, bench.leaks
+        wait_for(lambda: bench.sent > sent + 10)
+        assert bench.leaks == leaks
+        session.change(pass_through=True)
+        wait_for(lambda: bench.leaks > leaks, "the camera after a new confirmation")
+
+
+def test_one_change_cannot_both_choose_and_show_the_face(controls: Controls) -> None:
+    assert changed(controls, pass_through=True).pass_through
+    choices: list[dict[str, Any]] = [{"paused": True}, {"paused": False}, {"avatar": controls.avatar}, {"avatar_box": None}]
+    for also in choices:
+        assert not changed(controls, pass_through=True, **also).pass_through
+    passing = changed(controls, pass_through=True)
+    assert changed(passing, zoom=1.2, source="other").pass_through
+
+
+def test_a_pause_during_the_wait_for_a_frame_hides_that_frame(controls: Controls) -> None:
+    wanted = [changed(controls, pass_through=True)]
+    frames = Slot[Frame]()
+    stage = OutputStage(lambda *_: KeepingSink(kept), lambda: wanted[-1], Slot(), frames, Slot(), lambda: "", Meter(), Notices())
+    kept = Bench()
+    marked = draw_face()
+    marked[:20, :40] = PATTERN
+    stage.open()
+    frames.put(Frame(marked, time.monotonic(), 0))
+    stage.step()
+    assert kept.leaks == 1
+
+    def come(known: Frame | None, seconds: float) -> Frame:
+        """The user pauses, and then the frame comes that was waited for."""
+        wanted.append(changed(wanted[-1], paused=True))
+        return Frame(marked, time.monotonic(), 1)
+
+    frames.watch = come  # type: ignore[method-assign]
+    stage.step()
+    assert (stage.choice.shows, stage.choice.reason) == ("card", "paused")
+    assert (kept.sent, kept.leaks) == (2, 1)
+    stage.close()
 
 
 def test_an_unplugged_camera_recovers_by_itself(bench: Bench, controls: Controls) -> None:
