@@ -1,4 +1,4 @@
-"""What is dropped or pasted into the gallery becomes photos of the library."""
+"""What is dropped or pasted becomes photos of the library."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QRectF, Qt, QUrl
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QMimeData, QObject, QRectF, Qt, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QWidget
 
 from avatar_app.errors import AvatarError, PortraitError
@@ -64,8 +64,42 @@ def add_image(library: Library, image: QImage, name: str) -> Entry:
     return library.add_bytes(bytes(data.data()), name)
 
 
+class DropZone(QObject):
+    """Lets photos be dropped anywhere on a widget. Whatever it is goes to ``take``: who drops something else should be told so."""
+
+    def __init__(self, widget: QWidget, take: Callable[[QMimeData], None]) -> None:
+        super().__init__(widget)
+        self._widget, self._take = widget, take
+        self._cover = DropCover(widget)
+        widget.setAcceptDrops(True)
+        widget.installEventFilter(self)
+
+    def end(self) -> None:
+        """Nothing can be dropped here any more."""
+        self._widget.setAcceptDrops(False)
+        self._widget.removeEventFilter(self)
+        self._cover.deleteLater()
+        self.deleteLater()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DragLeave:
+            self._cover.hide()
+        elif event.type() == QEvent.Type.DragEnter and isinstance(event, QDragEnterEvent):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self._cover.cover()
+            return True
+        elif event.type() == QEvent.Type.Drop and isinstance(event, QDropEvent):
+            self._cover.hide()
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self._take(event.mimeData())
+            return True
+        return False
+
+
 class DropCover(QWidget):
-    """Lies over the gallery while photos are dragged across it, and says what dropping them will do."""
+    """Lies over a widget while photos are dragged across it, and says what dropping them will do."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from avatar_app.gui.calibration_panel import CalibrationPanel
@@ -19,7 +19,7 @@ from avatar_app.gui.preview import CameraView, Shown
 from avatar_app.gui.shortcuts import action_keys, key_text
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import label
-from avatar_app.library import Library
+from avatar_app.library import Entry, Library
 
 POLL_MS = 33
 
@@ -37,6 +37,9 @@ class FirstRun(QDialog):
         self.resize(760, 700)
         self.source = SourceChooser(live, devices)
         self.gallery = Gallery(library)
+        self.gallery.take_drops_on(self)
+        self.problem = label("", "problem", wrap=True)
+        self.problem.hide()
         self.calibration = CalibrationPanel()
         self.calibration.setFixedHeight(self.calibration.least() + 20)
         self.calibration.set_room(self.width(), self.calibration.height())
@@ -45,12 +48,14 @@ class FirstRun(QDialog):
         self._steps = [label(text) for text in (self.tr("1  Camera"), self.tr("2  Avatar"), self.tr("3  Calibrate"))]
         self.back, self.forward, self.skip = QPushButton(self.tr("Back")), QPushButton(), QPushButton(self.tr("Skip"))
         self._build()
-        self.gallery.chosen.connect(lambda entry: self.chosen.emit(entry.path))
+        self.gallery.chosen.connect(self._chosen)
+        self.gallery.problem.connect(self._tell)
         self.calibration.asked.connect(self._asked)
         self.back.clicked.connect(lambda: self.show_step(self.pages.currentIndex() - 1))
         self.forward.clicked.connect(self._go_on)
         self.skip.clicked.connect(self.reject)
         self.finished.connect(lambda _: preferences.change(first_run_done=True))
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self, self.gallery.paste)
         for name in ("calibrate", "find-best", "ghost"):
             for key in action_keys(name, preferences.now.keys):
                 QShortcut(key, self, lambda name=name: self._asked(name))
@@ -87,6 +92,7 @@ class FirstRun(QDialog):
                     "Take one of these, or drop a photo of a face here: from the front, mouth closed, eyes open. "
                     "Use only photos of people who agree to it."
                 ),
+                self.problem,
                 self.gallery,
             )
         )
@@ -133,6 +139,16 @@ class FirstRun(QDialog):
         self.forward.setText(self.tr("Done") if number == self.pages.count() - 1 else self.tr("Next"))
         self.skip.setVisible(number < self.pages.count() - 1)
         (self.forward, self.gallery, self.calibration.calibrate)[number].setFocus()
+
+    def _chosen(self, entry: Entry) -> None:
+        self.problem.hide()
+        self.chosen.emit(entry.path)
+
+    def _tell(self, message: str, hint: str) -> None:
+        """What is wrong with a photo, beside the gallery: it may have been dropped or pasted at another step."""
+        self.problem.setText(f"{message} {hint}")
+        self.problem.show()
+        self.show_step(1)
 
     def _go_on(self) -> None:
         if self.pages.currentIndex() == self.pages.count() - 1:

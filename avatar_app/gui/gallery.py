@@ -11,9 +11,6 @@ from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QObject, QSize, Qt, Q
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDesktopServices,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -23,7 +20,7 @@ from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidge
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_editor import CropEditor
-from avatar_app.gui.drops import DropCover
+from avatar_app.gui.drops import DropZone
 from avatar_app.gui.face_fit import FaceFit
 from avatar_app.gui.gallery_model import GalleryModel
 from avatar_app.gui.gallery_tile import MARGIN, GalleryTile
@@ -69,8 +66,7 @@ class Gallery(QWidget):
         self._view.setItemDelegate(GalleryTile(self._view))
         self._view.clicked.connect(self._use)
         self._view.installEventFilter(self)
-        self._cover = DropCover(self)
-        self.setAcceptDrops(True)
+        self._drops = DropZone(self, self._take_dropped)
         self.setFocusProxy(self._view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -118,7 +114,16 @@ class Gallery(QWidget):
 
     def paste(self) -> None:
         """Add the picture or the picture files in the clipboard."""
-        self._intake.take(QGuiApplication.clipboard().mimeData() or QMimeData(), self.tr("There is no picture in the clipboard."))
+        hint = self.tr("Copy a picture or a picture file, then paste it here.")
+        self._intake.take(QGuiApplication.clipboard().mimeData() or QMimeData(), self.tr("There is no picture in the clipboard."), hint)
+
+    def take_drops_on(self, widget: QWidget) -> None:
+        """Photos may be dropped anywhere on ``widget``, which this is a part of."""
+        self._drops.end()
+        self._drops = DropZone(widget, self._take_dropped)
+
+    def _take_dropped(self, mime: QMimeData) -> None:
+        self._intake.take(mime, self.tr("What was dropped is no picture."), self.tr("Drop photos, or a folder with some."))
 
     def open_files(self) -> None:
         """Let the user choose photos to add."""
@@ -297,21 +302,6 @@ class Gallery(QWidget):
     def _edit(self, entry: Entry) -> None:
         self._view.setFocus()
         self._view.edit(self._model.index_of(entry.path))
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls() or event.mimeData().hasImage():
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-            self._cover.cover()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._cover.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._cover.hide()
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
-        self._intake.take(event.mimeData(), self.tr("What was dropped is no picture."))
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

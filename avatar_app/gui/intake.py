@@ -50,8 +50,8 @@ class Intake(QObject):
             message = self.tr("There are no photos in {folder}.").format(folder=paths[0])
             self.problem.emit(message, self.tr("Drop photos, or a folder with some."))
 
-    def take(self, mime: QMimeData, otherwise: str) -> None:
-        """Add what was dropped or pasted; ``otherwise`` is said where it is nothing that can be added."""
+    def take(self, mime: QMimeData, otherwise: str, hint: str) -> None:
+        """Add what was dropped or pasted; ``otherwise`` and ``hint`` are said where it is nothing that can be added."""
         files = local_files(mime)
         if files:
             self.add_files(files)
@@ -61,7 +61,7 @@ class Intake(QObject):
             message = self.tr("Only pictures on this computer can be added.")
             self.problem.emit(message, self.tr("Save the picture first, then drop the file here."))
         else:
-            self.problem.emit(otherwise, self.tr("Copy a picture or a picture file, then paste it here."))
+            self.problem.emit(otherwise, hint)
 
     def _add(self, works: Sequence[Callable[[], Entry]]) -> None:
         self._background.run(partial(add_all, works, self._face_fit.box), self._tell, self._failed)

@@ -37,7 +37,10 @@ NARROW = 1120
 """Below this width the settings panel starts hidden: pictures matter more."""
 STATE_VERSION = b"1"
 MENUS = {
-    "&Avatar": ("add-photo", "reload-avatars", "", "previous-avatar", "next-avatar", "random-avatar", "", "preferences", "quit"),
+    "&Avatar": (
+        *("add-photo", "paste-photo", "reload-avatars", ""),
+        *("previous-avatar", "next-avatar", "random-avatar", "", "preferences", "quit"),
+    ),
     "&Call": ("calibrate", "find-best", "pause", "", "mirror-output", "record", "snapshot", "", "pass-through"),
     "&View": ("ghost", "landmarks", "help-box", "statistics", "mirror-preview", "", "reset-view", "", "show-panel"),
     "&Help": ("guide", "keys", "doctor"),
@@ -150,6 +153,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.gallery.chosen.connect(self._use)
+        self.gallery.take_drops_on(self)
         self.gallery.problem.connect(lambda message, hint: self.notices.tell(Notice("gallery", "warning", message, hint)))
         self.calibration.asked.connect(self.actions_.do)
         self.notices.acted.connect(self.actions_.heed_notice)

@@ -54,6 +54,7 @@ ACTIONS = {
     "record": Action(("Shift+R",), QT_TRANSLATE_NOOP("Actions", "Record")),
     "snapshot": Action(("Ctrl+S",), QT_TRANSLATE_NOOP("Actions", "Save a picture")),
     "add-photo": Action(("Ctrl+O",), QT_TRANSLATE_NOOP("Actions", "Add a photo...")),
+    "paste-photo": Action(("Ctrl+V",), QT_TRANSLATE_NOOP("Actions", "Paste a photo")),
     "show-panel": Action(("F9",), QT_TRANSLATE_NOOP("Actions", "Show the settings panel")),
     "preferences": Action(("Ctrl+,",), QT_TRANSLATE_NOOP("Actions", "Preferences...")),
     "guide": Action((), QT_TRANSLATE_NOOP("Actions", "First steps...")),

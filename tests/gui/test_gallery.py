@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication, QImage, QPixmap
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
@@ -22,6 +22,7 @@ from avatar_app.gui.gallery import MANY, Gallery
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.library import Entry, Library
 from avatar_app.types import Box, Image
+from tests.gui.windows import drop_on
 
 DECORATION = Qt.ItemDataRole.DecorationRole
 
@@ -85,8 +86,7 @@ def click(qtbot: QtBot, gallery: Gallery, row: int) -> None:
 
 
 def drop(gallery: Gallery, mime: QMimeData) -> None:
-    event = QDropEvent(QPointF(20, 20), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    gallery.dropEvent(event)
+    drop_on(gallery, mime)
 
 
 def files(*paths: Path) -> QMimeData:

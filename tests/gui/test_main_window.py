@@ -8,22 +8,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QImage, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui import window_actions
+from avatar_app.gui.face_fit import FaceFit
 from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.keys_dialog import KeysDialog
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.pipeline.state import Controls, Match, Notice
 from avatar_app.settings import Settings, load_settings
+from avatar_app.types import Box
 from tests.gui.stand_in import LIVE, StandIn, plain
-from tests.gui.windows import Opened, open_window
+from tests.gui.windows import Opened, drop_on, open_window
 
 Open = Callable[..., Opened]
 
@@ -211,6 +214,53 @@ def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(o
     press_space(opened.window)
     guide.reject()
     assert not opened.live.controls.paused
+
+
+def a_file(path: Path) -> QMimeData:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    return mime
+
+
+def a_photo(path: Path, seed: int) -> Path:
+    rough = np.random.default_rng(seed).integers(0, 255, (96, 96, 3), np.uint8)
+    PIL.Image.fromarray(rough).save(path)
+    return path
+
+
+@pytest.mark.parametrize("where", ["output", "camera", "calibration", "panel", "line", "gallery"])
+def test_a_photo_can_be_dropped_anywhere_in_the_window(opened: Opened, qtbot: QtBot, tmp_path: Path, where: str) -> None:
+    photo = a_photo(tmp_path / "friend.png", 7)
+    with qtbot.waitSignal(opened.window.gallery.chosen):
+        assert drop_on(getattr(opened.window, where), a_file(photo))
+    assert opened.live.controls.avatar is not None
+    assert opened.live.controls.avatar.stem == "friend"
+
+
+@pytest.mark.parametrize("kind", ["text", "a file that is no picture", "a page"])
+def test_what_is_no_picture_is_said_when_it_is_dropped(opened: Opened, qtbot: QtBot, tmp_path: Path, kind: str) -> None:
+    mime = QMimeData()
+    if kind == "text":
+        mime.setText("hello")
+    elif kind == "a page":
+        mime.setUrls([QUrl("https://example.org/")])
+    else:
+        (tmp_path / "notes.txt").write_text("milk")
+        mime = a_file(tmp_path / "notes.txt")
+    assert drop_on(opened.window.output, mime)
+    qtbot.waitUntil(lambda: "own gallery" in opened.window.notices.banners)
+    assert "picture" in opened.window.notices.banners["own gallery"].notice.message
+    assert opened.live.controls.avatar is None
+
+
+@pytest.mark.parametrize("focused", ["gallery", "calibration", "window"])
+def test_a_photo_can_be_pasted_wherever_the_focus_is(opened: Opened, qtbot: QtBot, tmp_path: Path, focused: str) -> None:
+    window = opened.window
+    {"gallery": window.gallery, "calibration": window.calibration.calibrate, "window": window}[focused].setFocus()
+    QGuiApplication.clipboard().setImage(QImage(str(a_photo(tmp_path / "copied.png", 8))))
+    with qtbot.waitSignal(window.gallery.chosen):
+        QTest.keySequence(QApplication.focusWidget() or window, QKeySequence(QKeySequence.StandardKey.Paste))
+    assert [entry.name for entry in window.library.entries()] == ["Anna", "Marco", "Zola", "Pasted photo"]
 
 
 def question(window: MainWindow) -> QMessageBox:
@@ -424,6 +474,27 @@ def test_the_guide_goes_through_three_steps_and_is_remembered(opened: Opened) ->
     assert guide.forward.text() == "Done"
     guide.forward.click()
     assert opened.preferences.now.first_run_done
+
+
+def test_the_guide_takes_photos_anywhere_and_says_what_is_none(
+    opened: Opened, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaceFit, "box", lambda *_: Box(48, 48, 60))
+    opened.window.open_guide()
+    guide = opened.window.findChild(FirstRun)
+    assert isinstance(guide, FirstRun)
+    mime = QMimeData()
+    mime.setText("hello")
+    assert drop_on(guide.views[0], mime)
+    assert guide.pages.currentIndex() == 1
+    assert "no picture" in guide.problem.text()
+    with qtbot.waitSignal(guide.chosen):
+        assert drop_on(guide.forward, a_file(a_photo(tmp_path / "friend.png", 7)))
+    assert guide.problem.isHidden()
+    QGuiApplication.clipboard().setImage(QImage(str(a_photo(tmp_path / "copied.png", 8))))
+    with qtbot.waitSignal(guide.chosen):
+        QTest.keySequence(guide, QKeySequence(QKeySequence.StandardKey.Paste))
+    guide.reject()
 
 
 def test_the_guide_can_be_skipped(opened: Opened) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
@@ -47,6 +49,16 @@ def make_library(folder: Path) -> Library:
         rough = np.random.default_rng(seed).integers(0, 255, (96, 96, 3), np.uint8)
         PIL.Image.fromarray(rough).save(photos / f"{name}.png")
     return Library(folder / "user", photos, lambda _: Box(48, 48, 60))
+
+
+def drop_on(widget: QWidget, mime: QMimeData) -> bool:
+    """Drag something over a widget and let go there, as the system tells it; whether anybody there took it."""
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(20, 20), copy, mime, left, none)
+    QApplication.sendEvent(widget, enter)
+    if enter.isAccepted():
+        QApplication.sendEvent(widget, QDropEvent(QPointF(20, 20), copy, mime, left, none))
+    return enter.isAccepted()
 
 
 def open_window(qtbot: QtBot, folder: Path, settings: Settings | None = None, live: StandIn | None = None, found: Found = FOUND) -> Opened:
