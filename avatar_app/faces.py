@@ -11,7 +11,7 @@ import numpy as np
 
 from avatar_app.bundle import DESCRIPTION, read_bundle
 from avatar_app.engines.onnx_session import open_session
-from avatar_app.errors import BundleError, EngineError
+from avatar_app.errors import BundleError
 from avatar_app.face_geometry import (
     REGION_SCALE,
     BoxSmoother,
@@ -26,7 +26,7 @@ from avatar_app.face_geometry import (
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
 
-__all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "second_opinion", "square_box"]
+__all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "square_box"]
 
 REPAIR = "Install the app again."
 
@@ -151,22 +151,6 @@ class FaceTracker:
             face = self._detector.read(image, [moved])[0]
         inside = 0 <= moved.x < image.shape[1] and 0 <= moved.y < image.shape[0]
         return face if face.score > LOST and inside and moved.side > 16 else None
-
-
-def second_opinion(image: Image) -> list[Array]:
-    """68 landmarks (68, 2) in pixels of each face by the face-alignment package, for comparison only; slow.
-
-    Its weights are downloaded when it is first used.
-
-    Raises:
-        EngineError: the package is not installed.
-    """
-    try:
-        import face_alignment
-    except ImportError as error:
-        raise EngineError("The package face-alignment is not installed.", "Install it with: pip install face-alignment") from error
-    aligner = face_alignment.FaceAlignment(face_alignment.LandmarksType.TWO_D, device="cpu")
-    return [np.asarray(points, np.float32)[:, :2] for points in aligner.get_landmarks(image) or []]
 
 
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:

@@ -14,35 +14,48 @@ from typing import Any
 from tqdm import tqdm
 
 from avatar_app.bundle import open_bundle
+from avatar_app.commands.numbers import whole_number
+from avatar_app.commands.outside_judge import OutsideJudge
 from avatar_app.commands.reconstruct import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
 from avatar_app.faces import FaceDetector
-from avatar_app.files import require_writable, write_json
+from avatar_app.files import require_apart, require_folder, require_writable, write_json
 from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
+
+JUDGES = {"own": "our own network, 88 landmarks", "face-alignment": "face-alignment, 68 landmarks"}
+"""Whose landmarks akd and mkr can go by, and how the report calls them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="BUNDLE", help="a name that `models list` shows, or a folder")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set as for training")
     parser.add_argument("--split", default="val", help="which part of it (default: val)")
-    parser.add_argument("--limit", type=_at_least_two, metavar="N", help="take N frames of each clip, evenly spread (default: all)")
+    parser.add_argument("--limit", type=whole_number(2), metavar="N", help="take N frames of each clip, evenly spread (default: all)")
     what = "also animate the pairs in this table with the columns source and driving (names of clips of the split)"
     parser.add_argument("--pairs", type=Path, metavar="CSV", help=what)
     parser.add_argument("--embedding", type=Path, metavar="ONNX", help="network from an upright RGB face to a vector, for identity (AED)")
+    what = (
+        "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is slow and fetches its weights at "
+        "first use (default: own)"
+    )
+    parser.add_argument("--judge", choices=list(JUDGES), default="own", help=what)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one for each core)")
+    parser.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: one for each core)")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="write the figures to this file")
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_writable(arguments.json)
+    require_apart([arguments.json], [arguments.pairs, arguments.embedding, arguments.data / "manifest.csv"])
+    require_folder(arguments.data, "data set", ConfigError)
     entries = [entry for entry in list_clips(arguments.data, arguments.split) if entry.path.suffix.lower() not in IMAGE_SUFFIXES]
     pairs = read_pairs(arguments.pairs, entries) if arguments.pairs else []
     embedding = Embedding(arguments.embedding) if arguments.embedding else None
     engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)
     try:
-        evaluator = Evaluator(engine, FaceDetector.open(), embedding, arguments.limit)
+        judge = _outside_judge(arguments.device) if arguments.judge != "own" else None
+        evaluator = Evaluator(engine, FaceDetector.open(), embedding, arguments.limit, judge)
         clips = [evaluator.reconstruct(entry) for entry in tqdm(entries, desc="clips", unit="clip", disable=None)]
         animated = [evaluator.animate(*pair) for pair in tqdm(pairs, desc="pairs", unit="pair", disable=None) if pairs]
     finally:
@@ -54,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         "split": arguments.split,
         "limit": arguments.limit,
         "size": evaluator.size,
+        "judge": JUDGES[arguments.judge],
         "units": FIGURES | (SIGNALS if pairs else {}),
         "frames": sum(clip["frames"] for clip in clips),
         "mean": means(clips),
@@ -70,11 +84,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _outside_judge(device: str) -> OutsideJudge:
+    """On the graphics card where the model was sent there by name; else on the processor."""
+    return OutsideJudge(device if device.startswith("cuda") else "cpu")
+
+
 def show(report: dict[str, Any]) -> None:
     """One line a clip, each figure for each of ``WAYS``."""
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
     print(f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still")
+    print(f"akd and mkr by {report['judge']}")
     print("clip".ljust(28) + "".join(name.rjust(26) for name in names))
     for row in rows:
         cells = [" / ".join(_number(row["figures"][name][way]) for way in WAYS) for name in names]
@@ -88,10 +108,3 @@ def show(report: dict[str, Any]) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
-
-
-def _at_least_two(text: str) -> int:
-    number = int(text)
-    if number < 2:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 2")
-    return number

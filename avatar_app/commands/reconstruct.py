@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from avatar_app.commands.outside_judge import OutsideJudge
 from avatar_app.engines import Engine
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import ConfigError, EngineError, PortraitError
@@ -29,7 +31,7 @@ FIGURES = {
     "l1": "mean absolute difference, pictures in [0, 1]",
     "psnr": "dB, at most 100",
     "ssim": "1 is equal",
-    "akd": "mean distance of 88 landmarks, in pixels of a 256-pixel picture, where both pictures show a face",
+    "akd": "mean distance of the judge's landmarks, in pixels of a 256-pixel picture, where both pictures show a face",
     "mkr": "share of frames in which only one of the two pictures shows a face",
     "mouth_l1": "l1 in a square around the truth's mouth",
     "eyes_l1": "l1 in a box around the truth's eyes and brows",
@@ -78,19 +80,37 @@ JUDGED = 256
 """Side at which pictures are compared: figures of models with pictures of different sizes can be put side by side."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture, the face that our own network sees in it, and the judge's landmarks (K, 2 or more) in pixels; None: no face."""
+
+    image: Image
+    face: Face | None
+    landmarks: Array | None
+
+
 class Evaluator:
     """One model, and the means to judge its pictures.
 
     Args:
         limit: so many frames of each clip are taken, evenly spread; None takes all.
+        judge: whose landmarks ``akd`` and ``mkr`` go by; None: our own network's 88.
     """
 
-    def __init__(self, engine: Engine, detector: FaceDetector, embedding: Embedding | None = None, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        detector: FaceDetector,
+        embedding: Embedding | None = None,
+        limit: int | None = None,
+        judge: OutsideJudge | None = None,
+    ) -> None:
         self.size = min(engine.size, JUDGED)
         self._engine = engine
         self._detector = detector
         self._embedding = embedding
         self._limit = limit
+        self._judge = judge
 
     def reconstruct(self, entry: ClipEntry) -> dict[str, Any]:
         """Rebuild a clip from its first usable frame; every figure for each of ``WAYS``, None where it cannot be told."""
@@ -105,15 +125,16 @@ class Evaluator:
         avatar = self._engine.encode(self._crop(photo, photo_face))
         tracker, warp_tracker = FaceTracker(self._detector), FaceTracker(self._detector)
         rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-        for truth, face, seen in zip(frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True):
+        still = self._judged(photo, photo_face)
+        for frame, face, seen in zip(frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True):
             pose = seen or pose  # without a face the last pose is held, as when animating
             assert pose is not None
-            picture = self._render(avatar, pose)
-            rows["model"].append(self._compare(picture, tracker.track(picture), truth, face))
-            rows["still"].append(self._compare(photo, photo_face, truth, face))
+            picture, truth = self._render(avatar, pose), self._judged(frame, face)
+            rows["model"].append(self._compare(self._judged(picture, tracker.track(picture)), truth))
+            rows["still"].append(self._compare(still, truth))
             if photo_face and face:
                 moved = piecewise_affine(photo, photo_face.points, face.points)
-                rows["warp"].append(self._compare(moved, warp_tracker.track(moved), truth, face))
+                rows["warp"].append(self._compare(self._judged(moved, warp_tracker.track(moved)), truth))
         figures = {name: {way: _mean([row[name] for row in rows[way]]) for way in WAYS} for name in FIGURES}
         return facts | {"frames": len(rows["model"]), "source_frame": start, "figures": figures}
 
@@ -174,19 +195,27 @@ class Evaluator:
         shape = (self.size, self.size)
         return picture if picture.shape[:2] == shape else cv2.resize(picture, shape, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
-    def _compare(self, picture: Image, face: Face | None, truth: Image, truth_face: Face | None) -> dict[str, float]:
+    def _judged(self, image: Image, face: Face | None) -> Shown:
+        if self._judge is not None:
+            return Shown(image, face, self._judge.landmarks(image))
+        return Shown(image, face, face.points if face else None)
+
+    def _compare(self, picture: Shown, truth: Shown) -> dict[str, float]:
         """All figures of one frame; NaN where there is nothing to compare."""
-        both = face is not None and truth_face is not None
-        seen = face is not None or truth_face is not None
+        apart, only_one = float("nan"), float("nan")
+        if picture.landmarks is not None and truth.landmarks is not None:
+            apart, only_one = landmark_distance(picture.landmarks, truth.landmarks) * 256 / self.size, 0.0
+        elif picture.landmarks is not None or truth.landmarks is not None:
+            only_one = 1.0
         return {
-            "l1": l1(picture, truth),
-            "psnr": psnr(picture, truth),
-            "ssim": ssim(picture, truth),
-            "akd": landmark_distance(face.points, truth_face.points) * 256 / self.size if face and truth_face else np.nan,
-            "mkr": float(not both) if seen else np.nan,
-            "mouth_l1": _part_l1(picture, truth, truth_face, MOUTH),
-            "eyes_l1": _part_l1(picture, truth, truth_face, EYES),
-            "aed": self._identity(picture, face, truth, truth_face),
+            "l1": l1(picture.image, truth.image),
+            "psnr": psnr(picture.image, truth.image),
+            "ssim": ssim(picture.image, truth.image),
+            "akd": apart,
+            "mkr": only_one,
+            "mouth_l1": _part_l1(picture.image, truth.image, truth.face, MOUTH),
+            "eyes_l1": _part_l1(picture.image, truth.image, truth.face, EYES),
+            "aed": self._identity(picture.image, picture.face, truth.image, truth.face),
         }
 
     def _identity(self, picture: Image, face: Face | None, truth: Image, truth_face: Face | None) -> float:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.error import URLError
 
 import cv2
 import numpy as np
@@ -14,6 +18,7 @@ from onnx import TensorProto, helper
 
 from avatar_app.cli import main
 from avatar_app.commands.reconstruct import FIGURES
+from avatar_app.faces import FaceDetector
 from tests.bundles import face_crop, write_anchored, write_fomm
 
 AVATARS = Path(__file__).parents[2] / "assets" / "avatars"
@@ -87,10 +92,82 @@ def test_clips_of_anything_with_a_model_of_key_points(tmp_path: Path) -> None:
     assert clip["figures"]["akd"] == clip["figures"]["aed"] == {"model": None, "warp": None, "still": None}
 
 
+class FaceAlignment:
+    """Stands in for the package's class: our own points, twice as far from the corner, behind those of a smaller face.
+
+    In the third picture, the first that the model made, it finds nothing.
+    """
+
+    def __init__(self, landmarks_type: object, device: str, flip_input: bool, compile: bool) -> None:
+        assert (landmarks_type, device, flip_input, compile) == ("2D", "cpu", False, False)
+        self._detector = FaceDetector.open()
+        self._looks = 0
+
+    def get_landmarks(self, image: Any) -> list[Any] | None:
+        self._looks += 1
+        if self._looks == 3:
+            warnings.warn("No faces were detected.", stacklevel=1)
+            return None
+        points = self._detector.find(image)[0].points[:68, :2]
+        return [points * 0.1, points * 2]
+
+
+class Unreachable:
+    def __init__(self, *given: object, **named: object) -> None:
+        raise URLError("no route to host")
+
+
+def pretend_package(monkeypatch: pytest.MonkeyPatch, aligner: type) -> None:
+    package = SimpleNamespace(FaceAlignment=aligner, LandmarksType=SimpleNamespace(TWO_D="2D"))
+    monkeypatch.setitem(sys.modules, "face_alignment", package)
+
+
+def test_judge_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pretend_package(monkeypatch, FaceAlignment)
+    bundle = write_anchored(tmp_path / "tiny")
+    add_frames(tmp_path / "data" / "test" / "anna#1", faces_that_move(3))
+    own = evaluate(bundle.folder, tmp_path / "data")
+    assert own["judge"] == "our own network, 88 landmarks"
+    report = evaluate(bundle.folder, tmp_path / "data", "--judge", "face-alignment")
+    assert report["judge"] == "face-alignment, 68 landmarks"
+    assert report["mean"]["akd"]["still"] == pytest.approx(2 * 0.06 * 256, rel=0.15)
+    assert report["mean"]["mkr"] == {"model": 0.5, "warp": 0, "still": 0}
+    assert report["mean"]["mouth_l1"] == own["mean"]["mouth_l1"]
+    assert "akd and mkr by face-alignment" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("package", "words"), [(Unreachable, "no route to host"), (None, "face-alignment is not installed")])
+def test_judge_that_cannot_be_had(
+    package: type | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if package:
+        pretend_package(monkeypatch, package)
+    else:
+        monkeypatch.setitem(sys.modules, "face_alignment", None)
+    bundle = write_fomm(tmp_path / "tiny")
+    add_frames(tmp_path / "test" / "a", [face_crop(0).image])
+    line = ["evaluate", str(bundle.folder), "--data", str(tmp_path), "--json", str(tmp_path / "report.json"), "--device", "cpu"]
+    assert main([*line, "--judge", "face-alignment"]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_too_few_frames_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "lite", "--data", ".", "--json", "report.json", "--limit", "1"])
+    assert "--limit: 1 is not a whole number from 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         (["--split", "summer"], "No summer clips"),
+        (["--data", "nothere"], "There is no data set nothere"),
+        (["--data", "n" * 300], "There is no data set nnn"),
+        (["--data", "pairs.csv"], "is a file, not a folder"),
+        (["--pairs", "report.json", "--json", "report.json"], "is also an input"),
+        (["--json", "./manifest.csv"], "is also an input"),
         (["--pairs", "pairs.csv"], "'b' that is known"),
         (["--embedding", "none.onnx"], "no embedding network none.onnx"),
     ],

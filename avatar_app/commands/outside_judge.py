@@ -1,0 +1,47 @@
+"""Landmarks by somebody else's network, for judging pictures: ours must not be the only judge of pictures made from its own landmarks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from avatar_app.errors import EngineError
+from avatar_app.types import Array, Image
+
+WAY_OUT = "Connect to the internet for the first use, or evaluate without --judge face-alignment."
+
+
+class OutsideJudge:
+    """The package face-alignment, with whose network the First Order Motion Model's paper measures the average key-point distance.
+
+    It is slow, and is loaded only when it is made. Its weights are fetched by the package at first use.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        EngineError: the package is not installed, or its weights cannot be had.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        try:
+            import face_alignment
+        except ImportError:
+            raise EngineError("The package face-alignment is not installed.", "Install it with: pip install face-alignment") from None
+        try:
+            # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than it saves.
+            self._aligner: Any = face_alignment.FaceAlignment(
+                face_alignment.LandmarksType.TWO_D, device=device, flip_input=False, compile=False
+            )
+        except (OSError, RuntimeError, EOFError) as problem:  # no network, a server that refuses, a file that came in half
+            raise EngineError(f"The weights of face-alignment cannot be had: {problem}.", WAY_OUT) from None
+
+    def landmarks(self, image: Image) -> Array | None:
+        """The 68 points (68, 2) in pixels of the largest face; None where it finds none."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns where it finds no face
+            found = self._aligner.get_landmarks(image) or []
+        faces = [np.asarray(points, np.float32)[:, :2] for points in found]
+        return max(faces, key=lambda points: float(np.ptp(points, axis=0).max()), default=None)
