@@ -32,6 +32,9 @@ FAR_YAW, FAR_PITCH = 55.0, 45.0
 FACELESS = 2.0
 """Seconds without a face after which the user is told."""
 
+BLIND = 1.0
+"""Seconds without a frame after which what was seen in the last one no longer counts."""
+
 SLOW, QUICK = 0.5, 0.4
 """Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
 
@@ -95,8 +98,9 @@ class AnimateStage(Stage):
 
     @property
     def calibrating(self) -> float | None:
+        """None also while there is nothing to calibrate with: "hold still" is no help to somebody whom the camera does not see."""
         calibration = self._calibration
-        return calibration.share if calibration else None
+        return calibration.share if calibration and self.match is not None else None
 
     @property
     def portrait(self) -> Image | None:
@@ -115,7 +119,7 @@ class AnimateStage(Stage):
         self._filter: tuple[str, KeyPointFilter] | None = None
         self._transfer: tuple[object, Transfer] | None = None
         self._hold: Hold | None = None
-        self._seen_at = time.monotonic()
+        self._seen_at = self._frame_at = time.monotonic()
 
     def close(self) -> None:
         self._cast.close()
@@ -131,9 +135,14 @@ class AnimateStage(Stage):
             self._begin_avatar(controls)
         self._heed_requests(controls)
         frame = self._frames.take(0.1)
-        if frame is None:
-            return
         began = time.monotonic()
+        if frame is None:
+            if began - self._frame_at > BLIND:
+                self._forget_frame()
+            return
+        if began - self._frame_at > BLIND:
+            self._seen_at = began  # so long nobody could be seen: the patience with who comes back begins now
+        self._frame_at = began
         engine = self._cast.engine
         look = self._driver.look(frame, controls, engine.size if engine else 256, engine is not None and engine.reads_pictures)
         self.seen = Seen(frame, look.face.points[:, :2], look.box) if look else Seen(frame)
@@ -145,8 +154,15 @@ class AnimateStage(Stage):
         if engine is not None and shown is not None:
             picture = engine.render(self._cast.avatar, shown)
             self._meter.animated(time.monotonic() - began)
-            self._pictures.put(Picture(picture, frame.captured_at, self._key()))
+            self._pictures.put(Picture(picture, frame.captured_at, self._name()))
             self._tell_of_speed()
+
+    def _forget_frame(self) -> None:
+        """The camera gives nothing: neither is there a face nor is it the user's fault. A calibration waits, and begins anew."""
+        self.seen = self.match = self._filter = None
+        self._notices.clear("face")
+        if self._calibration is not None:
+            self._calibration = Calibration(time.monotonic())
 
     def _report(self, error: Exception) -> None:
         if isinstance(error, DeviceError) and self._controls().device == "auto":
@@ -221,8 +237,14 @@ class AnimateStage(Stage):
             self._notices.put(self._unkept)
 
     def _key(self) -> str:
+        """By which a neutral pose is remembered: it is the driver's, and fits every crop of the photo."""
         portrait = self._cast.portrait
         return f"{self._cast.model}|{portrait.path if portrait else ''}"
+
+    def _name(self) -> str:
+        """What is rendered, by which a blurred background is known to belong to it: each crop of a photo has sides of its own."""
+        portrait = self._cast.portrait
+        return f"{self._key()}|{portrait.box}" if portrait else self._key()
 
     def _transfer_for(self, portrait: KeyPoints, neutral: KeyPoints, controls: Controls) -> Transfer:
         """The motion transfer, made anew only when something it depends on has changed."""

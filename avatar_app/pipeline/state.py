@@ -176,7 +176,7 @@ class Status:
         calibrated: there is a neutral pose for this avatar and model.
         face: a face is seen now.
         match: how the user's pose fits the photo's, None without a face or an avatar.
-        calibrating: share of the good frames of a running calibration, None when none runs.
+        calibrating: share of the good frames of a running calibration, None when none runs or no face is seen to calibrate with.
         found: how many better moments ``seeking`` has found since the start; a window flashes when it grows.
         recording: the file being written, None when none is.
     """

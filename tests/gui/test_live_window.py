@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.texts import hint
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
 from tests.gui.windows import show_window
@@ -66,6 +67,17 @@ def test_an_unplugged_camera(call: Call) -> None:
     call.button("camera").click()
     call.shows("avatar")
     call.until(lambda: not call.banner("camera"))
+
+
+def test_nobody_is_told_to_hold_still_before_an_unplugged_camera(call: Call) -> None:
+    call.bench.plugged = False
+    call.shows("card", "no-camera")
+    call.press(Qt.Key.Key_X)
+    call.until(lambda: call.session.controls.calibrations == 2)
+    call.until(lambda: call.window.calibration.hint.text() == hint("no-face"))
+    call.bench.plugged = True
+    call.button("camera").click()
+    call.shows("avatar")
 
 
 def test_a_killed_engine(call: Call) -> None:

@@ -20,8 +20,8 @@ from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, changed
 from avatar_app.pipeline.statistics import Meter
-from avatar_app.types import Box, Frame, KeyPoints, Picture
-from tests.pipeline.live import PATTERN, Bench, KeepingSink, has_pattern, shows, wait_for, write_photo
+from avatar_app.types import Avatar, Box, Crop, Frame, Image, KeyPoints, Picture
+from tests.pipeline.live import PATTERN, Bench, FaultyEngine, KeepingSink, has_pattern, shows, wait_for, write_photo
 from tests.pipeline.stand_ins import draw_face
 
 
@@ -155,6 +155,59 @@ def test_an_unplugged_camera_recovers_by_itself(bench: Bench, controls: Controls
         wait_for(shows(session, "avatar"))
         assert all(n.about != "camera" for n in session.status().notices)
     assert bench.leaks == 0
+
+
+def test_nothing_is_seen_through_an_unplugged_camera(bench: Bench, controls: Controls) -> None:
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().match)
+        bench.face = False
+        wait_for(lambda: any(n.about == "face" for n in session.status().notices))
+        bench.face = True
+        wait_for(lambda: session.status().match)
+        bench.plugged = False
+        wait_for(lambda: not session.status().face and session.status().match is None)
+        session.recalibrate()
+        wait_for(shows(session, "card", "no-camera"))
+        assert session.status().calibrating is None, "there is nobody to hold still"
+        bench.plugged = True
+        session.retry("camera")
+        wait_for(shows(session, "avatar"))  # what was asked for is done once it can be
+
+
+def test_the_camera_and_not_the_user_is_to_blame(bench: Bench, controls: Controls) -> None:
+    bench.face = False
+    with bench.session(controls) as session:
+        wait_for(lambda: any(n.about == "face" for n in session.status().notices))
+        bench.plugged = False
+        wait_for(lambda: {n.about for n in session.status().notices} == {"camera"})
+
+
+class PhotoEngine(FaultyEngine):
+    """Renders one grey: the mean of the crop."""
+
+    def encode(self, crop: Crop) -> Avatar:
+        return Avatar(self.detect(crop), int(crop.image.mean()))
+
+    def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
+        return np.full((self.size, self.size, 3), avatar.features, np.uint8)
+
+
+def test_another_crop_of_the_same_photo_has_its_own_blurred_sides(bench: Bench, controls: Controls) -> None:
+    bench.open_engine = lambda model, device: PhotoEngine(bench)  # type: ignore[method-assign]
+
+    def grey(column: int) -> int:
+        return 0 if bench.newest is None else int(bench.newest[240, column].mean())
+
+    with bench.session(controls) as session:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        session.change(avatar_box=Box(80.0, 80.0, 50.0))  # inside the white disc
+        wait_for(lambda: grey(320) > 250)
+        bright = grey(5)
+        session.change(avatar_box=Box(80.0, 80.0, 160.0))
+        wait_for(lambda: 0 < grey(320) < 150)
+        wait_for(lambda: grey(5) < bright - 50, "the sides of this crop")
 
 
 def test_a_failing_engine_gives_the_card_and_comes_back(bench: Bench, controls: Controls) -> None:
