@@ -39,7 +39,7 @@ class Hold:
         return blend(self._rest, pose, _smooth(self._weight))
 
     def wait(self, now: float) -> KeyPoints | None:
-        """The pose to render for a frame without one; None once the photo's own pose is reached and nothing moves."""
+        """The pose to render for a frame without one, at last the photo's own again and again; None before the first pose of all."""
         if self._time is None:
             return None
         self._lost_at = now if self._lost_at is None else self._lost_at
