@@ -16,7 +16,7 @@ from typing import Any
 from avatar_app.atomic import write_whole
 from avatar_app.errors import OutputError
 from avatar_app.files import parse_json, read_small, reason
-from avatar_app.library import Entry
+from avatar_app.library import Entry, Library
 from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.pipeline.state import OUTPUTS, SIZES, Controls
 
@@ -113,7 +113,7 @@ class Settings:
     """Fields with the names of ``Controls`` mean the same.
 
     Attributes:
-        avatar: file name of a photo in the library.
+        avatar: file name of a photo in the library, or the full path of another one.
         language: empty: the system's.
         keys: name of an action -> key in the window, where the user changed it.
         hotkeys: name of an action -> global key, where the user changed it; empty text: none.
@@ -188,15 +188,36 @@ def _check(name: str) -> Check:
 
 
 def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
-    """The controls to start with; ``avatar`` is the library's entry for ``settings.avatar``."""
+    """The controls to start with; ``avatar`` is the photo for ``settings.avatar``, as ``remembered_avatar`` finds it."""
     values = {name: getattr(settings, name) for name in CONTROLS}
     return Controls(**values, avatar=avatar.path if avatar else None, avatar_box=avatar.box if avatar else None)
 
 
-def from_controls(settings: Settings, controls: Controls) -> Settings:
+def from_controls(settings: Settings, controls: Controls, library: Library) -> Settings:
     """The settings with what the user chose in the controls."""
     values = {name: getattr(controls, name) for name in CONTROLS}
-    return replace(settings, **values, avatar=controls.avatar.name if controls.avatar else settings.avatar)
+    avatar = settings.avatar if controls.avatar is None else _avatar_text(controls.avatar, library)
+    return replace(settings, **values, avatar=avatar)
+
+
+def _avatar_text(avatar: Path, library: Library) -> str:
+    """A photo of the library by its name, since the app's folders may move; any other by its full path."""
+    entry = library.find(avatar.name)
+    return avatar.name if entry is not None and entry.path == avatar else str(avatar.absolute())
+
+
+def remembered_avatar(settings: Settings, library: Library) -> Entry | None:
+    """The photo of last time; None where there was none or it is gone."""
+    path = Path(settings.avatar)
+    return library.find(settings.avatar) or (photo_elsewhere(path) if path.is_absolute() else None)
+
+
+def photo_elsewhere(path: Path) -> Entry | None:
+    """A file outside the library as a photo; None where there is no such file."""
+    with suppress(OSError):  # in a folder that may not be read
+        if path.is_file():
+            return Entry(path, path.stem)
+    return None
 
 
 def load_settings(path: Path) -> tuple[Settings, list[str]]:

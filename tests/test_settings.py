@@ -9,13 +9,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from avatar_app import paths
 from avatar_app.errors import OutputError
-from avatar_app.library import Entry
+from avatar_app.library import Library
 from avatar_app.pipeline.state import Controls
-from avatar_app.settings import CONTROLS, Settings, from_controls, load_settings, save_settings, to_controls
+from avatar_app.settings import CONTROLS, Settings, from_controls, load_settings, remembered_avatar, save_settings, to_controls
 from avatar_app.types import Box
 
 CHANGED = Settings(
@@ -146,19 +147,44 @@ def test_file_that_cannot_be_read_or_written_is_named(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path], "nothing half-written is left"
 
 
-def test_controls_and_back() -> None:
-    avatar = Entry(Path("/photos/anna.jpg"), "Anna", box=Box(1, 2, 3))
+def photos(folder: Path, *names: str) -> Library:
+    """A library of these photos."""
+    for number, name in enumerate(names):
+        (folder / "app").mkdir(parents=True, exist_ok=True)
+        PIL.Image.new("RGB", (80, 80), (number * 20, 0, 0)).save(folder / "app" / name)
+    return Library(folder / "user", folder / "app")
+
+
+def test_controls_and_back(tmp_path: Path) -> None:
+    library = photos(tmp_path, "anna.jpg", "mei.jpg")
+    avatar = replace(library.entries()[0], box=Box(1, 2, 3))
     controls = to_controls(CHANGED, avatar)
     assert (controls.avatar, controls.avatar_box, controls.head, controls.size) == (avatar.path, avatar.box, 0.5, (640, 480))
     assert to_controls(CHANGED).avatar is None
-    assert from_controls(CHANGED, controls) == CHANGED
-    chosen = replace(controls, fps=15, avatar=Path("/photos/mei.jpg"))
-    assert from_controls(CHANGED, chosen) == replace(CHANGED, fps=15, avatar="mei.jpg")
+    assert from_controls(CHANGED, controls, library) == CHANGED
+    chosen = replace(controls, fps=15, avatar=library.entries()[1].path)
+    assert from_controls(CHANGED, chosen, library) == replace(CHANGED, fps=15, avatar="mei.jpg")
 
 
-def test_what_must_not_be_remembered_is_not() -> None:
+def test_a_photo_outside_the_library_is_remembered_by_its_path(tmp_path: Path) -> None:
+    library = photos(tmp_path, "anna.jpg")
+    other = tmp_path / "elsewhere" / "anna.jpg"
+    other.parent.mkdir()
+    other.write_bytes(library.entries()[0].path.read_bytes())
+    kept = from_controls(Settings(), Controls(avatar=other), library)
+    found = remembered_avatar(kept, library)
+    assert found is not None and found.path == other
+    mine = from_controls(Settings(), Controls(avatar=library.entries()[0].path), library)
+    assert mine.avatar == "anna.jpg" and remembered_avatar(mine, library) == library.entries()[0]
+    other.unlink()
+    assert remembered_avatar(kept, library) is None
+    assert remembered_avatar(Settings(), library) is None
+    assert remembered_avatar(Settings(avatar="/\0"), library) is None
+
+
+def test_what_must_not_be_remembered_is_not(tmp_path: Path) -> None:
     controls = Controls(paused=True, pass_through=True, calibrations=4, seeking=True, recording=Path("x.mp4"))
-    assert from_controls(Settings(), controls) == Settings()
+    assert from_controls(Settings(), controls, photos(tmp_path)) == Settings()
     left_out = {"avatar", "avatar_box", "paused", "pass_through", "calibrations", "seeking", "recording"}
     assert {entry.name for entry in fields(Controls)} == {*CONTROLS} | left_out
 

@@ -83,8 +83,9 @@ class Gallery(QWidget):
         return self._current
 
     def select(self, path: Path | str) -> bool:
-        """Choose a photo by its path or file name; false where the library does not have it."""
-        return self._choose(self._library.find(Path(path).name))
+        """Choose a photo by its path or, as a text, by its file name; false where the library does not have it."""
+        entry = self._library.find(Path(path).name)
+        return self._choose(entry if isinstance(path, str) or (entry is not None and entry.path == path) else None)
 
     def choose_number(self, number: int) -> bool:
         """Choose the photo with a number key; false where no photo has it."""

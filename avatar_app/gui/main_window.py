@@ -202,7 +202,7 @@ class MainWindow(QMainWindow):
         self.shortcuts.check("show-panel", not self.side.isHidden())
         self._show_buttons(controls.paused, controls.recording is not None)
         self._describe(status)
-        self.preferences.put(from_controls(self.preferences.now, controls))
+        self.preferences.put(from_controls(self.preferences.now, controls, self.library))
         self.refreshed.emit()
 
     def _show_buttons(self, paused: bool, recording: bool) -> None:

@@ -27,7 +27,7 @@ from avatar_app.library import Entry, Library
 from avatar_app.paths import user_neutrals, user_settings
 from avatar_app.pipeline.camera_permission import ask_for_camera
 from avatar_app.pipeline.state import Controls, Notice
-from avatar_app.settings import load_settings, to_controls
+from avatar_app.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
 
 log = logging.getLogger(__name__)
 
@@ -152,25 +152,30 @@ def first_output(found: Found) -> str:
 def first_controls(
     arguments: argparse.Namespace, preferences: Preferences, library: Library
 ) -> tuple[Controls, Entry | None, Notice | None]:
-    """The controls to start with, the gallery's photo among them, and what is wrong with the options."""
-    notice = None
-    entry = library.find(preferences.now.avatar) if preferences.now.avatar else None
-    controls = to_controls(preferences.now, entry)
+    """The controls to start with, the photo among them, and what is wrong with it."""
+    now, named = preferences.now, getattr(arguments, "avatar", None)
+    entry, notice = remembered_avatar(now, library), None
+    if now.avatar and entry is None:
+        entry = next(iter(library.entries()), None)
+        notice = Notice("option", "info", f"The photo {now.avatar} of last time is gone.", "The first avatar was taken; choose any other.")
+    if named is not None:
+        wanted = find_photo(named, library)
+        entry, notice = (wanted, None) if wanted else (entry, _no_photo(named))
     given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name, None) is not None}
-    photo = getattr(arguments, "avatar", None)
-    if photo is not None:
-        named = next((known for known in library.entries() if known.name.casefold() == photo.casefold()), None)
-        if named is not None:
-            entry = named
-            given |= {"avatar": named.path, "avatar_box": named.box}
-        elif Path(photo).exists():
-            entry = None
-            given |= {"avatar": Path(photo), "avatar_box": None}
-        else:
-            notice = Notice(
-                "option", "warning", f"There is no photo {photo}, neither as a file nor in the gallery.", "Choose one on the left."
-            )
-    return dataclasses.replace(controls, **given), entry, notice
+    return dataclasses.replace(to_controls(now, entry), **given), entry, notice
+
+
+def find_photo(text: str, library: Library) -> Entry | None:
+    """A photo of the library by its name, or any file."""
+    entries = library.entries()
+    path = Path(text).absolute()
+    by_name = (entry for entry in entries if entry.name.casefold() == text.casefold())
+    by_path = (entry for entry in entries if entry.path.resolve() == path.resolve())
+    return next(by_name, None) or next(by_path, None) or photo_elsewhere(path)
+
+
+def _no_photo(text: str) -> Notice:
+    return Notice("option", "warning", f"There is no photo {text}, neither as a file nor in the gallery.", "Choose one on the left.")
 
 
 def log_to_file(path: Path) -> None:

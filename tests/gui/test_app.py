@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
@@ -19,6 +20,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui import remote as remote_module
 from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running, require_screen
 from avatar_app.gui.device_lists import Found, Outlet
+from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.live import LateSession
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
@@ -194,11 +196,37 @@ def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> Non
     assert controls.avatar is not None
     assert controls.avatar.stem == "zola"
     controls, entry, notice = first_controls(options(avatar=str(tmp_path / "app" / "anna.png")), preferences, library)
+    assert entry == library.find("anna.png")
     assert controls.avatar == tmp_path / "app" / "anna.png"
     controls, entry, notice = first_controls(options(avatar="nobody"), preferences, library)
     assert notice is not None
     assert "nobody" in notice.message
     assert controls.avatar is not None
+
+
+def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(qtbot: QtBot, tmp_path: Path) -> None:
+    """One whose name a photo of the gallery has too."""
+    mine = tmp_path / "mine" / "marco.png"
+    mine.parent.mkdir()
+    PIL.Image.new("RGB", (96, 96)).save(mine)
+    library = make_library(tmp_path)
+    controls, _, _ = first_controls(options(avatar=str(mine)), Preferences(Settings()), library)
+    opened = open_window(qtbot, tmp_path, live=StandIn(controls))
+    opened.window.open_guide()
+    guide = opened.window.findChild(FirstRun)
+    assert isinstance(guide, FirstRun)
+    guide.reject()
+    opened.window.refresh()
+    assert opened.live.controls.avatar == mine
+    controls, _, notice = first_controls(options(), opened.preferences, library)
+    assert (controls.avatar, notice) == (mine, None)
+    mine.unlink()
+    controls, entry, notice = first_controls(options(), opened.preferences, library)
+    assert notice is not None
+    assert str(mine) in notice.message
+    assert entry == library.entries()[0]
+    assert controls.avatar == entry.path
+    assert first_controls(options(), Preferences(Settings()), library)[1:] == (None, None), "who never had one chooses first"
 
 
 def test_a_bug_is_logged_with_its_stack_and_told_once(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:

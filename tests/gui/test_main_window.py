@@ -196,8 +196,7 @@ def test_space_presses_what_was_reached_with_tab(opened: Opened) -> None:
 @pytest.mark.usefixtures("_focused_keys")
 def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(opened: Opened, qtbot: QtBot) -> None:
     gallery = opened.window.gallery
-    gallery.choose_number(1)
-    gallery._edit(gallery.entry)
+    gallery._edit(opened.window.library.entries()[0])
     qtbot.waitUntil(lambda: isinstance(QApplication.focusWidget(), QLineEdit))
     editor = QApplication.focusWidget()
     assert isinstance(editor, QLineEdit)
