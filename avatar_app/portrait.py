@@ -39,13 +39,9 @@ def read_portrait(path: str | Path) -> Image:
     path = Path(path)
     require_readable(path, "photo", PortraitError)
     try:
-        with warnings.catch_warnings(), PIL.Image.open(path, formats=KINDS) as opened:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities in metadata, and "large picture": a camera's 100 megapixels are welcome
-            size = opened.size
-            if size[0] * size[1] > LARGEST:
-                raise PIL.Image.DecompressionBombError
-            opened.draft("RGB", (LONGEST, LONGEST))  # lets a JPEG be decoded smaller, which takes less time and memory
-            picture = _opaque(_reduced(PIL.ImageOps.exif_transpose(opened, in_place=True) or opened))
+            size, picture = _decoded(path)
     except PIL.UnidentifiedImageError:
         raise PortraitError(f"{path} is not a picture that can be read.", "Use a JPEG, PNG or WebP file.") from None
     except PIL.Image.DecompressionBombError:
@@ -69,6 +65,16 @@ def is_modest(path: Path) -> bool:
         with PIL.Image.open(path, formats=KINDS) as opened:
             return opened.width * opened.height <= LARGEST
     return False
+
+
+def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
+    """The size as stored, and the upright picture in RGB, reduced. Raises DecompressionBombError, and nearly anything."""
+    with PIL.Image.open(path, formats=KINDS) as opened:
+        size = opened.size
+        if size[0] * size[1] > LARGEST:
+            raise PIL.Image.DecompressionBombError
+        opened.draft("RGB", (LONGEST, LONGEST))  # lets a JPEG be decoded smaller, which takes less time and memory
+        return size, _opaque(_reduced(PIL.ImageOps.exif_transpose(opened, in_place=True) or opened))
 
 
 def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:

@@ -88,6 +88,12 @@ def test_30_megapixels_are_reduced(tmp_path: Path) -> None:
     assert image.shape[0] == pytest.approx(LONGEST * 2 / 3, abs=1)
 
 
+def test_100_megapixels_are_read_without_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warnings are errors in tests. Pillow warns from a limit on, which is set here to what a quick picture has."""
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10_000)
+    assert read_portrait(save(tmp_path / "photo.png", picture(150, 100))).shape == (100, 150, 3)
+
+
 def bad(tmp_path: Path, kind: str) -> Path:
     path = tmp_path / "photo.jpg"
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
