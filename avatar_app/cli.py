@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import os
@@ -93,6 +94,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone. Nothing more can be said to them, not even while Python flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OUTPUT_CLOSED
+    except OSError as problem:
+        if problem.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"error: The name {problem.filename} is too long. Name another file.", file=sys.stderr)
+        return USER_ERROR
 
 
 def _print_anything() -> None:

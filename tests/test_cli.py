@@ -109,6 +109,15 @@ def test_codes_of_commands_and_interruption(stand_in: StandIn, capsys: pytest.Ca
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("line", ["models verify NAME", "demo --model NAME"])
+def test_name_that_is_too_long_takes_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.replace("NAME", "n" * 300).split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: The name ")
+    assert printed.err.count("\n") == 1
+
+
 def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
     stand_in(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
