@@ -1,8 +1,7 @@
 """Global hotkeys: key combinations that work while another window, such as the call, has the focus.
 
-On Linux the X server is asked for just these combinations (python-xlib). pynput is not used there: it listens to every key, and it needs
-a C compiler to install. On Windows and macOS it is the way. Wayland lets no ordinary program have such keys; there the ``control``
-command can be bound to keys in the desktop's own settings.
+Each system is asked for just these combinations, so no other key is ever seen: the X server (python-xlib), Windows and macOS (ctypes).
+Wayland lets no ordinary program have such keys; there the ``control`` command can be bound to keys in the desktop's own settings.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from avatar_app.errors import ConfigError
-from avatar_app.hotkeys_pynput import PynputKeys
-from avatar_app.hotkeys_x11 import X11Keys
+from avatar_app.hotkeys_macos import MacKeys
+from avatar_app.hotkeys_windows import WindowsKeys
+from avatar_app.hotkeys_x11 import X11Keys, wayland_limit
 from avatar_app.key_combination import Combination, parse
 
-__all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "parse"]
+__all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "desktop_limit", "parse"]
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,21 @@ class _Backend(Protocol):
     def close(self) -> None: ...
 
 
+BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]], _Backend]] = {"win32": WindowsKeys, "darwin": MacKeys}
+"""Platform -> its hotkeys; all others have X11."""
+
+
+def desktop_limit() -> str:
+    """What this desktop never lets hotkeys do, a sentence, or empty. Each ``Hotkeys.start`` returns it, so telling of it once is enough."""
+    return "" if sys.platform in BACKENDS else wayland_limit()
+
+
 class Hotkeys:
     """Global hotkeys, in a thread of their own.
 
     Args:
         bindings: action -> combination, empty for none.
-        pressed: told the action, in that thread; must be quick. What it raises is logged.
+        pressed: told the action, in that thread, or on macOS in the main thread; must be quick. What it raises is logged.
     """
 
     def __init__(self, bindings: Mapping[str, str], pressed: Callable[[str], None]) -> None:
@@ -60,8 +69,7 @@ class Hotkeys:
                 wanted[combination] = action
         if not wanted:
             return problems
-        backend: _Backend = X11Keys(wanted, self._tell) if sys.platform == "linux" else PynputKeys(wanted, self._tell)
-        self._backend = backend
+        self._backend = backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._tell)
         return problems + backend.start()
 
     def close(self) -> None:

@@ -13,9 +13,18 @@ from contextlib import redirect_stdout, suppress
 from itertools import chain, combinations
 from typing import Any
 
-from avatar_app.key_combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination
+from avatar_app.key_combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
 
 log = logging.getLogger(__name__)
+
+
+def wayland_limit() -> str:
+    """What a Wayland session never allows, a sentence; empty in others. It is among what ``X11Keys.start`` returns."""
+    if not os.environ.get("WAYLAND_DISPLAY") and os.environ.get("XDG_SESSION_TYPE") != "wayland":
+        return ""
+    if not os.environ.get("DISPLAY"):
+        return f"Wayland has no hotkeys for programs like this. {INSTEAD}."
+    return f"In a Wayland session hotkeys work only while an X11 window has the focus. {INSTEAD}."
 
 
 class X11Keys:
@@ -35,15 +44,13 @@ class X11Keys:
         self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
 
     def start(self) -> list[str]:
-        wayland = bool(os.environ.get("WAYLAND_DISPLAY")) or os.environ.get("XDG_SESSION_TYPE") == "wayland"
+        limit = wayland_limit()
         if not os.environ.get("DISPLAY"):
-            where = "Wayland has no hotkeys for programs like this" if wayland else "There is no display for hotkeys (DISPLAY is not set)"
-            return [f"{where}. {INSTEAD}."]
+            return [limit or f"There is no display for hotkeys (DISPLAY is not set). {INSTEAD}."]
         self._thread.start()
         if not self._ready.wait(PATIENCE):
             return [f"The display {os.environ['DISPLAY']} does not answer, so there are no hotkeys. {INSTEAD}."]
-        note = f"In a Wayland session hotkeys work only while an X11 window has the focus. {INSTEAD}."
-        return [*self._problems, note] if wayland else list(self._problems)
+        return [*self._problems, limit] if limit else list(self._problems)
 
     def close(self) -> None:
         self._stopping.set()
@@ -107,7 +114,7 @@ class X11Keys:
             for lock in self._locks if code else ():
                 root.ungrab_key(code, mask | lock)
             why = "is taken by another program" if code else "needs a key that this keyboard does not have"
-            self._problems.append(f"The hotkey {combination} ({self._wanted[combination]}) {why}; choose another in the settings.")
+            self._problems.append(lost(combination, self._wanted[combination], why))
         display.sync()
 
     def _find(self, display: Any) -> dict[Combination, tuple[int, int]]:
@@ -151,7 +158,7 @@ def _key_code(display: Any, key: str) -> int:
     """Code of a key on this keyboard, 0 if it has none."""
     from Xlib import XK
 
-    name = NAMED_KEYS[key][0] if key in NAMED_KEYS else key.lower()
+    name = NAMED_KEYS[key] if key in NAMED_KEYS else key.lower()
     code = int(display.keysym_to_keycode(XK.string_to_keysym(name)))
     if not code:
         # A layout without Latin letters: the key where they are on most keyboards.

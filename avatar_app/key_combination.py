@@ -11,23 +11,23 @@ MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
 """In the order in which they are written. Meta is the key with the Windows logo, Command on macOS."""
 
 NAMED_KEYS = {
-    "Left": ("Left", "left"),
-    "Right": ("Right", "right"),
-    "Up": ("Up", "up"),
-    "Down": ("Down", "down"),
-    "Home": ("Home", "home"),
-    "End": ("End", "end"),
-    "PgUp": ("Prior", "page_up"),
-    "PgDown": ("Next", "page_down"),
-    "Ins": ("Insert", "insert"),
-    "Del": ("Delete", "delete"),
-    "Space": ("space", "space"),
-    "Tab": ("Tab", "tab"),
-    "Return": ("Return", "enter"),
-    "Backspace": ("BackSpace", "backspace"),
-    "Esc": ("Escape", "esc"),
-} | {f"F{number}": (f"F{number}", f"f{number}") for number in range(1, 21)}
-"""Name as Qt writes it -> the names that X11 and pynput use."""
+    "Left": "Left",
+    "Right": "Right",
+    "Up": "Up",
+    "Down": "Down",
+    "Home": "Home",
+    "End": "End",
+    "PgUp": "Prior",
+    "PgDown": "Next",
+    "Ins": "Insert",
+    "Del": "Delete",
+    "Space": "space",
+    "Tab": "Tab",
+    "Return": "Return",
+    "Backspace": "BackSpace",
+    "Esc": "Escape",
+} | {f"F{number}": f"F{number}" for number in range(1, 21)}
+"""Name as Qt writes it -> the name that X11 uses."""
 
 ALIASES = {
     "control": "Ctrl",
@@ -79,3 +79,8 @@ def parse(text: str) -> Combination:
     if not set(modifiers) - {"Shift"} and not (keys[0].startswith("F") and len(keys[0]) > 1):
         raise ConfigError(f"The hotkey {text!r} would be pressed in ordinary typing.", "Add Ctrl, Alt or Meta to it.")
     return Combination(modifiers, keys[0])
+
+
+def lost(combination: Combination, action: str, why: str) -> str:
+    """The sentence for a combination that cannot be had."""
+    return f"The hotkey {combination} ({action}) {why}; choose another in the settings."
