@@ -7,15 +7,17 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from types import TracebackType
 
-from avatar_app.control import send_command
+from avatar_app.control import NotRunning, send_command
 from avatar_app.errors import AvatarError
 
 log = logging.getLogger(__name__)
 
+OPTIONS = ("source", "model", "device", "output")
+"""Options of the command line that replace what the settings say; the avatar is another."""
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
@@ -29,12 +31,29 @@ def clear_qt_variables(environment: MutableMapping[str, str] = os.environ) -> No
             del environment[name]
 
 
-def raise_running() -> bool:
-    """Bring the window of an instance that runs already to the front; whether there is one with a window."""
+def hand_over(arguments: argparse.Namespace) -> bool:
+    """Leave it to the instance that runs already, if there is one: its window comes to the front and takes the avatar.
+
+    Two sessions beside each other would fight for the camera. Raises AvatarError where that instance has no window, does not answer or
+    cannot take what is wanted: nothing is dropped in silence.
+    """
     try:
-        return bool(send_command("raise")["ok"])
-    except AvatarError:
+        _require(send_command("raise"))
+    except NotRunning:
         return False
+    left = [f"--{name}" for name in OPTIONS if getattr(arguments, name, None) is not None]
+    if left:
+        message = f"The app is running already; its window came to the front, but does not take over {', '.join(left)}."
+        raise AvatarError(message, "Choose it there, or end the app first.")
+    if getattr(arguments, "avatar", None) is not None:
+        _require(send_command(f"avatar {arguments.avatar}"))
+    return True
+
+
+def _require(answer: Mapping[str, object]) -> None:
+    """Raises AvatarError where a running instance refuses."""
+    if not answer["ok"]:
+        raise AvatarError(str(answer["message"]), str(answer.get("hint", "")))
 
 
 def require_screen(environment: MutableMapping[str, str] = os.environ, system: str = sys.platform) -> None:
@@ -45,7 +64,7 @@ def require_screen(environment: MutableMapping[str, str] = os.environ, system: s
 
 def run_window(arguments: argparse.Namespace) -> int:
     """Show the window until it is closed; returns the exit code."""
-    if raise_running():
+    if hand_over(arguments):
         return 0
     require_screen()
     import cv2  # noqa: F401  # here, so that what it does to the environment is undone before Qt looks at it

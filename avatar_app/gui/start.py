@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from avatar_app.gui.app import BugDialog
+from avatar_app.gui.app import OPTIONS, BugDialog
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
@@ -31,8 +31,6 @@ from avatar_app.settings import load_settings, photo_elsewhere, remembered_avata
 
 log = logging.getLogger(__name__)
 
-OPTIONS = ("source", "model", "device", "output")
-"""Options of the command line that replace what the settings say."""
 INTERRUPT_MS = 200
 
 

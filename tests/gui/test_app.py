@@ -6,8 +6,9 @@ import argparse
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import PIL.Image
 import pytest
@@ -15,10 +16,13 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from avatar_app import control
+from avatar_app.cli import main
+from avatar_app.commands.live import _obey
 from avatar_app.control import ControlServer, send_command
 from avatar_app.errors import AvatarError
+from avatar_app.gui import app
 from avatar_app.gui import remote as remote_module
-from avatar_app.gui.app import BugDialog, clear_qt_variables, raise_running, require_screen
+from avatar_app.gui.app import BugDialog, clear_qt_variables, hand_over, require_screen
 from avatar_app.gui.device_lists import Found, Outlet
 from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.live import LateSession
@@ -26,6 +30,7 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.start import first_controls, first_output
 from avatar_app.hotkeys import DEFAULT_HOTKEYS
+from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
 from avatar_app.settings import Settings
 from tests.gui.stand_in import StandIn
@@ -51,20 +56,75 @@ def test_qt_starts_after_cv2() -> None:
     assert done.stdout.strip() == "offscreen", done.stderr
 
 
-def test_a_second_start_raises_the_first_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[str], str]], list[str]]]:
+    """Starts an instance that answers as it is told; returns the commands that it got."""
     monkeypatch.setattr(control, "default_path", lambda: tmp_path / "control.socket")
-    assert not raise_running()
-    asked: list[str] = []
+    servers: list[ControlServer] = []
 
-    def heed(command: str) -> str:
-        asked.append(command)
+    def start(answer: Callable[[str], str]) -> list[str]:
+        asked: list[str] = []
+
+        def heed(command: str) -> str:
+            asked.append(command)
+            return answer(command)
+
+        servers.append(ControlServer(heed, tmp_path / "control.socket"))
+        servers[0].start()
+        return asked
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+Running = Callable[[Callable[[str], str]], list[str]]
+
+
+def test_a_second_start_raises_the_first_window_and_hands_over_the_avatar(running: Running) -> None:
+    assert not hand_over(options())
+    asked = running(lambda command: "")
+    assert hand_over(options())
+    assert hand_over(options(avatar="Marco"))
+    assert asked == ["raise", "raise", "avatar Marco"]
+
+
+def test_options_that_a_running_window_cannot_take_are_refused(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = running(lambda command: "")
+    assert main(["--source", "clip.mp4", "--avatar", "Marco", "--output", "none"]) == 2
+    said = capsys.readouterr().err
+    assert "running already" in said
+    assert "--source, --output" in said
+    assert asked == ["raise"], "all or nothing"
+
+
+@pytest.mark.parametrize("words", [[], ["--avatar", "Marco"]])
+def test_no_window_opens_beside_live(running: Running, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]) -> None:
+    """Answered by what ``live`` really says."""
+    asked = running(lambda command: str(_obey(command, cast("Session", StandIn()), make_library(tmp_path), threading.Event())))
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "without a window" in said
+    assert "Stop `live` first" in said
+    assert asked == ["raise"]
+
+
+def test_a_refused_avatar_and_an_app_that_hangs_are_said(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(command: str) -> str:
+        if command != "raise":
+            raise AvatarError("There is no photo Nobody in the gallery.", "It has: Anna.")
         return ""
 
-    server = ControlServer(heed, tmp_path / "control.socket")
-    server.start()
-    assert raise_running()
-    server.close()
-    assert asked == ["raise"]
+    running(answer)
+    with pytest.raises(AvatarError, match="Nobody"):
+        hand_over(options(avatar="Nobody"))
+
+    def hang(command: str) -> None:
+        raise AvatarError("The app did not answer within 2 seconds.", "Try again.")
+
+    monkeypatch.setattr(app, "send_command", hang)
+    with pytest.raises(AvatarError, match="did not answer"):
+        hand_over(options())
 
 
 def test_another_process_controls_the_window(qtbot: QtBot, tmp_path: Path) -> None:
