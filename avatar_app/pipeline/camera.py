@@ -11,7 +11,8 @@ import cv2
 
 from avatar_app.errors import CameraError
 from avatar_app.pipeline import camera_device
-from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed
+from avatar_app.pipeline.address import address_title, fault_of, is_address
+from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed, unreachable
 from avatar_app.pipeline.camera_files import ClipSource, FolderSource
 from avatar_app.pipeline.camera_http import MjpegFeed
 from avatar_app.pipeline.camera_list import CameraInfo, find_camera, list_cameras
@@ -19,6 +20,8 @@ from avatar_app.pipeline.camera_live import SILENCE, LiveSource
 from avatar_app.types import Image
 
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
+
+ADDRESSES = ("http", "https", "rtsp", "rtsps")
 
 DEVICE_PATIENCE = 10.0 if platform.system() == "Windows" else 4.0
 """Seconds until a camera's first picture; some need that long to wake up."""
@@ -60,7 +63,7 @@ def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -
     Raises:
         CameraError: there is no such thing, or it gives no pictures.
     """
-    if re.match(r"\w+://", text):
+    if is_address(text):
         return _open_address(text)
     device = _named_device(text)
     if device:
@@ -89,6 +92,8 @@ def _open_path(path: Path, fps: int) -> Source:
 
 def _open_address(url: str) -> Source:
     scheme = url.partition(":")[0].lower()
+    if scheme in ADDRESSES and (fault := fault_of(url)):
+        raise unreachable(address_title(url), ValueError(fault))
     if scheme in ("http", "https"):
         return LiveSource(MjpegFeed(url), SILENCE + 0.3)  # a little longer than its connection, which knows why
     if scheme in ("rtsp", "rtsps"):

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.camera_device import address_title, prepare_opencv, unreachable
+from avatar_app.pipeline.address import address_title
+from avatar_app.pipeline.camera_device import prepare_opencv, unreachable
 from avatar_app.pipeline.camera_live import SILENCE, silent
 from avatar_app.types import Image
 

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from avatar_app.errors import CameraError
+from avatar_app.pipeline.address import source_title
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
         raise CameraError(f'"{text}" fits {len(fitting)} cameras.', f"Write more of the name: {names(fitting)}.")
     kinds = "camera" if text.isdecimal() else "camera, file or folder"
     here = f"The cameras here: {names(cameras)}." if cameras else "No camera is connected."
-    raise CameraError(f'There is no {kinds} "{text}".', here)
+    raise CameraError(f'There is no {kinds} "{source_title(text)}".', here)
 
 
 def names(cameras: Iterable[CameraInfo]) -> str:
@@ -144,11 +145,20 @@ def _looks_usable(entry: Path) -> bool:
 
 def user_of(path: str) -> str:
     """Name of another program that has this device open, as far as we may see; else empty. Linux."""
+    return next((name for process, name in _holders(path) if process != os.getpid()), "")
+
+
+def users_of(path: str) -> list[str]:
+    """Names of all programs of this user that have a device open, this one too. Linux."""
+    return sorted({name for _, name in _holders(path)})
+
+
+def _holders(path: str) -> Iterator[tuple[int, str]]:
+    """Number and name of each process that has a file open."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # most processes are other users', and some end while we look
-            if int(entry.name) != os.getpid() and any(str(link.readlink()) == path for link in (entry / "fd").iterdir()):
-                return _line(entry / "comm")
-    return ""
+            if any(str(link.readlink()) == path for link in (entry / "fd").iterdir()):
+                yield int(entry.name), _line(entry / "comm")
 
 
 def _enumerated_cameras() -> list[CameraInfo]:
