@@ -61,7 +61,6 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.live, self.library, self.preferences, self.devices = live, library, preferences, devices
         self.status = Status()
-        self.hide_on_close = False
         self._flash = 0.0
         self.setWindowTitle(self.tr("Avatar"))
         self.setWindowIcon(app_icon())
@@ -329,8 +328,6 @@ class MainWindow(QMainWindow):
         DoctorDialog(self, model=controls.model, device=controls.device).open()
 
     def quit(self) -> None:
-        """Close for good, also where closing only hides."""
-        self.hide_on_close = False
         self.close()
 
     # From one start to the next.
@@ -356,11 +353,8 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        """The app ends with its window, with a tray too: nobody's camera stays on out of sight."""
         self._remember()
-        if self.hide_on_close:
-            self.hide()
-            event.ignore()
-            return
         self._pictures.stop()
         self._statuses.stop()
         self.preferences.save()

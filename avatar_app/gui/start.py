@@ -83,7 +83,6 @@ class Started(QObject):
             self.devices.changed.connect(self._offer_output, Qt.ConnectionType.SingleShotConnection)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
         if self.tray is not None:
-            self._application.setQuitOnLastWindowClosed(False)
             self.tray.asked.connect(self.window.actions_.do)
             self.window.refreshed.connect(self._show_tray)
             self.tray.icon.show()

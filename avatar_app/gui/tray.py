@@ -1,4 +1,4 @@
-"""The icon in the desktop's tray: pause and recalibrate without the window."""
+"""The icon in the desktop's tray: pause and recalibrate while the window is behind others or minimised."""
 
 from __future__ import annotations
 

@@ -445,14 +445,14 @@ def test_nothing_is_cut_off(opened: Opened, qtbot: QtBot, size: tuple[int, int])
     assert window.side.isHidden() or inside.minimumSizeHint().width() <= viewport
 
 
-def test_only_the_chosen_close_ends_a_window_that_hides(opened: Opened, qtbot: QtBot) -> None:
-    opened.window.hide_on_close = True
-    opened.window.close()
-    assert not opened.window.isVisible()
-    opened.window.come_forward()
-    assert opened.window.isVisible()
+@pytest.mark.parametrize("way", ["key", "frame"])
+def test_the_app_ends_with_its_window(opened: Opened, qtbot: QtBot, way: str) -> None:
     with qtbot.waitSignal(opened.window.ended):
-        press(opened.window, "Ctrl+Q")
+        if way == "key":
+            press(opened.window, "Ctrl+Q")
+        else:
+            opened.window.close()
+    assert not opened.window.isVisible()
 
 
 def test_the_guide_goes_through_three_steps_and_is_remembered(opened: Opened) -> None:
