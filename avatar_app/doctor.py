@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Literal
 
 from avatar_app import graphics_card
@@ -24,7 +23,7 @@ from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys
 from avatar_app.pipeline.camera import CameraInfo, list_cameras
 from avatar_app.pipeline.camera_formats import camera_formats
-from avatar_app.pipeline.camera_list import user_of
+from avatar_app.pipeline.camera_list import user_of, users_of
 from avatar_app.pipeline.output import ABROAD, VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.pipeline.speed import measure_speed
 from avatar_app.pipeline.virtual_cameras import LOAD, require_virtual_camera
@@ -225,18 +224,8 @@ def _described_output(camera: VirtualCamera) -> str:
     parts = [] if camera.path == camera.name else [camera.path]
     if camera.exclusive_caps is not None:
         parts.append(f"exclusive_caps {'on' if camera.exclusive_caps else 'off'}")
-    parts += [f"open in {user}" for user in _users_of(camera.path)]
+    parts += [f"open in {user}" for user in users_of(camera.path)]
     return f"{camera.name} ({', '.join(parts)})" if parts else camera.name
-
-
-def _users_of(path: str, processes: Path = Path("/proc")) -> list[str]:
-    """Programs of this user that have a device open: who watches a virtual camera, and who sends to it. Linux."""
-    names = set()
-    for entry in processes.glob("[0-9]*"):
-        with suppress(OSError):  # others' processes are closed to us, and some end while we look
-            if any(str(link.readlink()) == path for link in (entry / "fd").iterdir()):
-                names.add((entry / "comm").read_text().strip())
-    return sorted(names)
 
 
 def _check_pipewire() -> tuple[tuple[str, str], bool]:

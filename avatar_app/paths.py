@@ -27,7 +27,7 @@ def user_models() -> Path:
 
 
 def assets_folder() -> Path:
-    """Icon, avatars and the demo clip."""
+    """Avatars and the demo clip."""
     return _shipped("assets")
 
 

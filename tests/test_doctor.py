@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import subprocess
 import sys
@@ -226,15 +225,6 @@ def test_without_pyvirtualcam(monkeypatch: pytest.MonkeyPatch) -> None:
     outputs(monkeypatch, [LOOPBACK], "Not there.")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install pyvirtualcam" in doctor.check_outputs()[0].todo
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
-def test_who_has_a_device_open(tmp_path: Path) -> None:
-    device = tmp_path / "device"
-    device.touch()
-    assert doctor._users_of(str(device)) == []
-    with device.open():
-        assert doctor._users_of(str(device)) == [Path(f"/proc/{os.getpid()}/comm").read_text().strip()]
 
 
 def test_models_as_published() -> None:

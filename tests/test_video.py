@@ -81,7 +81,7 @@ def test_players_need_not_guess_colours(tmp_path: Path) -> None:
     with ClipWriter(tmp_path / "out.mp4", Fraction(25), (1280, 720)) as writer:
         writer.write(red, Fraction(0))
     live = LiveWriter(tmp_path / "live.mp4", 25, (1280, 720))
-    live.write(cv2.cvtColor(red, cv2.COLOR_RGB2YUV_I420), 0)
+    live.write(cv2.cvtColor(red, cv2.COLOR_RGB2YUV_I420).astype(np.uint8), 0)
     live.close()
     for name in ("out.mp4", "live.mp4"):
         with av.open(str(tmp_path / name)) as container:

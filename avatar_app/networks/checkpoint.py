@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from avatar_app.errors import BundleError, ConfigError
 from avatar_app.files import read_small, reason, require_modest, require_ordinary
 from avatar_app.networks.config import FommConfig
-from avatar_app.networks.discriminator import Discriminator
 from avatar_app.networks.fomm import Fomm
 
 WEIGHTS = Mapping[str, Tensor]
@@ -34,14 +33,12 @@ class Original:
 
     Attributes:
         size: side of the pictures it was trained on, in pixels.
-        discriminator: empty where the file holds none.
     """
 
     config: FommConfig
     size: int
     generator: WEIGHTS
     kp_detector: WEIGHTS
-    discriminator: WEIGHTS
 
 
 def read_original(checkpoint: Path, configuration: Path) -> Original:
@@ -57,7 +54,6 @@ def read_original(checkpoint: Path, configuration: Path) -> Original:
     return Original(
         config=FommConfig.from_original(document),
         size=_picture_size(document),
-        discriminator=_state_dict(content, "discriminator", checkpoint) if content.get("discriminator") else {},
         **parts,
     )
 
@@ -72,13 +68,6 @@ def build_fomm(config: FommConfig, original: Original) -> Fomm:
     load_weights(model.generator, original.generator, "generator")
     load_weights(model.kp_detector, original.kp_detector, "kp_detector")
     return model.eval()
-
-
-def build_discriminator(config: FommConfig, original: Original) -> Discriminator:
-    """The discriminator with the checkpoint's weights, to go on training. Raises BundleError where they do not fit."""
-    model = Discriminator(config)
-    load_weights(model, original.discriminator, "discriminator")
-    return model
 
 
 def load_weights(network: nn.Module, weights: WEIGHTS, name: str) -> None:

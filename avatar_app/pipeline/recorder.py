@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -61,13 +60,3 @@ class Recorder:
             self.close()
         except OutputError as again:
             problem.add_note(again.message)
-
-
-def recording_path(folder: Path) -> Path:
-    """A name for a new recording in a folder, made of the time; there is no such file yet."""
-    stamp = datetime.now().strftime("%Y-%m-%d %H-%M-%S")
-    for number in range(1, 1000):
-        path = folder / (f"Avatar {stamp}.mp4" if number == 1 else f"Avatar {stamp} ({number}).mp4")
-        if not path.exists():
-            return path
-    raise OutputError(f"There are too many recordings of {stamp} in {folder}.", "Wait a second.")

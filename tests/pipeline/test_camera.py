@@ -528,8 +528,10 @@ def test_program_that_has_a_device_open_is_named(tmp_path: Path) -> None:
     path = tmp_path / "video0"
     path.touch()
     assert camera_list.user_of(str(path)) == ""
+    assert camera_list.users_of(str(path)) == []
     with path.open() as file, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file.fileno(), pass_fds=[file.fileno()]) as other:
         assert camera_list.user_of(str(path)) == "cat"
+        assert camera_list.users_of(str(path)) == sorted({"cat", Path("/proc/self/comm").read_text().strip()})
         other.communicate(b"")
 
 

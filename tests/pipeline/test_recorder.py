@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.recorder import Recorder, recording_path
+from avatar_app.pipeline.recorder import Recorder
 from avatar_app.video import read_clip
 from tests.media import clip_facts, picture
 from tests.test_video import disk_with
@@ -138,13 +138,3 @@ def test_picture_of_another_size_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shape"):
         recorder.write(picture(64, 64), 0)
     recorder.close()
-
-
-def test_new_recordings_never_have_the_name_of_another(tmp_path: Path) -> None:
-    names = set()
-    for _ in range(3):
-        path = recording_path(tmp_path)
-        path.touch()
-        names.add(path)
-    assert len(names) == 3
-    assert all(path.suffix == ".mp4" and path.parent == tmp_path for path in names)
