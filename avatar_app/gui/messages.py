@@ -160,6 +160,16 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Check the path of the address, the user and the password, as in rtsp://user:password@host/path."),
     QT_TRANSLATE_NOOP("Messages", 'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.'),
     QT_TRANSLATE_NOOP("Messages", "The camera {0} was unplugged."),
+    QT_TRANSLATE_NOOP("Messages", "macOS asks whether this program may use the camera."),
+    QT_TRANSLATE_NOOP("Messages", "Allow it; the camera then opens by itself."),
+    QT_TRANSLATE_NOOP("Messages", "macOS does not let this program use the camera."),
+    QT_TRANSLATE_NOOP(
+        "Messages",
+        "Open System Settings, Privacy & Security, Camera; switch on the program that you start this one from, "
+        "such as Terminal; then start both again.",
+    ),
+    QT_TRANSLATE_NOOP("Messages", "The rules of this Mac forbid cameras."),
+    QT_TRANSLATE_NOOP("Messages", "Ask whoever manages it, or see Screen Time in System Settings."),
     QT_TRANSLATE_NOOP("Messages", "Connect it again."),
     QT_TRANSLATE_NOOP("Messages", "The camera {0} is in use by {1}."),
     QT_TRANSLATE_NOOP("Messages", "Close {0}, or choose another camera."),

@@ -31,7 +31,8 @@ CHECKS = (
     "pipeline/virtual_cameras.py",
     "hotkeys.py",
     "hotkeys_x11.py",
-    "hotkeys_pynput.py",
+    "hotkeys_windows.py",
+    "hotkeys_macos.py",
     "key_combination.py",
 )
 JOINED = {
@@ -81,7 +82,9 @@ FOUND = [
     "Ctrl+Alt+X, Ctrl+Alt+P are free.",
     "Wayland has no hotkeys for programs like this. Bind keys of your desktop to `python run.py control recalibrate`.",
     "31 frames a second with lite, PyTorch.",
-    "macOS does not let this program have hotkeys. Allow it in System Settings, Privacy & Security, Accessibility, then start it again.",
+    "The hotkey Ctrl+Alt+X (recalibrate) types a character on this keyboard; choose another in the settings.",
+    "The hotkey Ctrl+Alt+P (pause) is refused by the system (error 87); choose another in the settings.",
+    "The system gives no hotkeys: no answer. Bind keys of your desktop to `python run.py control recalibrate`.",
 ]
 
 

@@ -1413,6 +1413,30 @@
             <translation>Камеру {0} отключили.</translation>
         </message>
         <message>
+            <source>macOS asks whether this program may use the camera.</source>
+            <translation>macOS спрашивает, можно ли этой программе пользоваться камерой.</translation>
+        </message>
+        <message>
+            <source>Allow it; the camera then opens by itself.</source>
+            <translation>Разрешите; камера затем откроется сама.</translation>
+        </message>
+        <message>
+            <source>macOS does not let this program use the camera.</source>
+            <translation>macOS не разрешает этой программе пользоваться камерой.</translation>
+        </message>
+        <message>
+            <source>Open System Settings, Privacy &amp; Security, Camera; switch on the program that you start this one from, such as Terminal; then start both again.</source>
+            <translation>Откройте «Системные настройки», «Конфиденциальность и безопасность», «Камера»; включите там программу, из которой вы запускаете эту, например «Терминал»; затем запустите обе снова.</translation>
+        </message>
+        <message>
+            <source>The rules of this Mac forbid cameras.</source>
+            <translation>Правила этого Mac запрещают камеры.</translation>
+        </message>
+        <message>
+            <source>Ask whoever manages it, or see Screen Time in System Settings.</source>
+            <translation>Спросите того, кто им управляет, или посмотрите «Экранное время» в «Системных настройках».</translation>
+        </message>
+        <message>
             <source>Connect it again.</source>
             <translation>Подключите её снова.</translation>
         </message>
@@ -2205,6 +2229,14 @@
             <translation>требует клавиши, которой на этой клавиатуре нет.</translation>
         </message>
         <message>
+            <source>types a character on this keyboard.</source>
+            <translation>на этой клавиатуре печатает символ.</translation>
+        </message>
+        <message>
+            <source>is refused by the system (error {0}).</source>
+            <translation>отклонена системой (ошибка {0}).</translation>
+        </message>
+        <message>
             <source>Wayland has no hotkeys for programs like this.</source>
             <translation>В Wayland у таких программ нет горячих клавиш.</translation>
         </message>
@@ -2241,24 +2273,12 @@
             <translation>Установите его так: pip install python-xlib.</translation>
         </message>
         <message>
-            <source>Hotkeys need pynput, which cannot be used here: {0}.</source>
-            <translation>Для горячих клавиш нужен pynput, а здесь он не работает: {0}.</translation>
-        </message>
-        <message>
             <source>The system gives no hotkeys: {0}.</source>
             <translation>Система не даёт горячих клавиш: {0}.</translation>
         </message>
         <message>
-            <source>macOS does not let this program have hotkeys.</source>
-            <translation>macOS не разрешает этой программе горячие клавиши.</translation>
-        </message>
-        <message>
-            <source>Allow it in {0}, then start it again.</source>
-            <translation>Разрешите их здесь: {0}; затем запустите программу снова.</translation>
-        </message>
-        <message>
-            <source>System Settings, Privacy &amp; Security, Accessibility.</source>
-            <translation>«Системные настройки», «Конфиденциальность и безопасность», «Универсальный доступ».</translation>
+            <source>no answer.</source>
+            <translation>ответа нет.</translation>
         </message>
     </context>
     <context>
