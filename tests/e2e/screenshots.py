@@ -1,5 +1,7 @@
 """Makes the pictures of the window in docs/images with the app itself; needs Xvfb, openbox, xdotool and scrot.
 
+The app runs as ``tests.e2e.staged`` starts it: it has a camera and a virtual camera, whatever this computer has.
+
 python -m tests.e2e.screenshots [FOLDER]
 """
 
@@ -10,13 +12,38 @@ import tempfile
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from avatar_app.paths import assets_folder
+from avatar_app.types import Image
 from tests.e2e.desk import App, Desk
+from tests.e2e.staged import CAMERA
 from tests.e2e.test_window import settle
 from tests.mjpeg import MjpegCamera
 from tests.webcam import read_clip
 
 SCREEN = (1320, 860)
+CAMERA_SIZE = (640, 480)
+
+
+class StagedApp(App):
+    """The app with the cameras of ``staged``."""
+
+    def __init__(self, desk: Desk, camera: MjpegCamera, *words: str) -> None:
+        self.desk = desk
+        self.process = desk.start(sys.executable, "-m", "tests.e2e.staged", camera.url, *words)
+
+
+def as_webcam(frame: Image) -> Image:
+    """A square picture in the middle of a camera's, whose sides go on as the square ends."""
+    width, height = CAMERA_SIZE
+    square = cv2.resize(frame, (height, height), interpolation=cv2.INTER_CUBIC)
+    side = (width - height) // 2
+    wide = cv2.copyMakeBorder(square, 0, 0, side, width - height - side, cv2.BORDER_REPLICATE)
+    soft = cv2.GaussianBlur(wide, (0, 0), 24)
+    soft[:, side : side + height] = square
+    return np.asarray(soft, np.uint8)
 
 
 def shoot(desk: Desk, path: Path) -> None:
@@ -26,9 +53,9 @@ def shoot(desk: Desk, path: Path) -> None:
 
 def window(camera: MjpegCamera, folder: Path, name: str, photo: str, **settings: object) -> None:
     with tempfile.TemporaryDirectory() as home:
-        settle(Path(home), source=camera.url, avatar=photo, show_ghost=False, **settings)
+        settle(Path(home), source=CAMERA, output="virtual-camera", avatar=photo, show_ghost=False, **settings)
         with Desk(Path(home), SCREEN) as desk:
-            app = App(desk)
+            app = StagedApp(desk, camera)
             app.shows("card", "uncalibrated")
             app.control("recalibrate")
             app.shows("avatar")
@@ -40,7 +67,7 @@ def window(camera: MjpegCamera, folder: Path, name: str, photo: str, **settings:
 
 def guide(camera: MjpegCamera, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as home, Desk(Path(home), SCREEN) as desk:
-        app = App(desk, "--source", camera.url)
+        app = StagedApp(desk, camera, "--source", CAMERA)
         desk.focus("First steps")
         app.shows("card", "no-avatar")
         time.sleep(2)
@@ -51,7 +78,7 @@ def guide(camera: MjpegCamera, folder: Path) -> None:
 def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
     folder.mkdir(parents=True, exist_ok=True)
-    frames = read_clip(assets_folder() / "driving.mp4", 640)
+    frames = [as_webcam(frame) for frame in read_clip(assets_folder() / "driving.mp4")]
     with MjpegCamera(lambda number: frames[number % len(frames)], fps=30) as camera:
         window(camera, folder, "window.png", "zola.jpg", theme="light")
         window(camera, folder, "window-dark.png", "marco.jpg", theme="dark")
