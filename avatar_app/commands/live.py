@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from avatar_app.bundle import open_bundle
 from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.control import ControlServer
 from avatar_app.errors import AvatarError, OutputError
-from avatar_app.files import require_writable, write_json
+from avatar_app.files import is_there, require_writable, write_json
 from avatar_app.library import Library
 from avatar_app.paths import user_neutrals
+from avatar_app.pipeline.address import source_title
 from avatar_app.pipeline.camera_permission import ask_for_camera
 from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.session import Session
@@ -34,10 +36,29 @@ DONE = {
 }
 """What ``control`` says of a command that was carried out."""
 
+WHY = {
+    "starting": "the model or the photo was still being loaded",
+    "no-camera": "the camera gave no picture",
+    "paused": "it was paused",
+    "fault": "something failed",
+    "stale": "its pictures came too late",
+    "unseen": "no face was seen to take the neutral pose of",
+    "uncalibrated": "no neutral pose was taken",
+    "no-output": "the output did not take it",
+}
+"""Why no avatar was sent, by the state at the end."""
+
+CALIBRATE_AFTER = 1.0
+"""Seconds, where the user does not say."""
+
 SIZES = {"640x480": (640, 480), "1280x720": (1280, 720)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Exit code, however it ends: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and never asked "
+        "for; 1 if no avatar ever was sent, or if a part did not stop; 2 for an error in what was asked."
+    )
     files = parser.add_argument_group("from, what and where to")
     files.add_argument(
         "--source", default="", metavar="CAMERA", help="a camera's name or number, a video, a folder or a URL (default: the first camera)"
@@ -61,9 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     motion.add_argument(
         "--calibrate-after",
         type=float,
-        default=1.0,
         metavar="S",
-        help="take the neutral pose after so many seconds; negative: only on `control recalibrate` (default: 1)",
+        help="take the neutral pose once after so many seconds, also where one is remembered for the avatar; negative: only on "
+        f"`control recalibrate` (default: {CALIBRATE_AFTER:.0f}, and only where none is remembered)",
     )
     motion.add_argument(
         "--absolute", action="store_false", dest="relative", help="the pose as it is, not the motion since the neutral pose"
@@ -88,16 +109,18 @@ def run(arguments: argparse.Namespace) -> int:
     session = Session(controls_of(arguments, library), NeutralStore(user_neutrals()))
     stopped = threading.Event()
     server = ControlServer(lambda command: _obey(command, session, library, stopped))
+    tally = Tally()
     began = time.monotonic()
     ask_for_camera(session.controls.source)
     session.start()
     try:
         server.start()
-        tally = _watch(session, stopped, arguments.seconds, arguments.calibrate_after)
+        _watch(session, stopped, arguments.seconds, arguments.calibrate_after, tally)
     except KeyboardInterrupt:
-        tally = None
+        pass  # an end like any other
     finally:
         status = session.status()
+        tally.add(status)
         server.close()
         at = time.monotonic()
         stuck = session.stop()
@@ -110,7 +133,10 @@ def run(arguments: argparse.Namespace) -> int:
         f"{rates.sent} pictures in {at - began:.1f} s; at the end {rates.avatar_fps:.1f} new ones a second, "
         f"{rates.latency_p50:.0f} ms old (95 %: {rates.latency_p95:.0f} ms)"
     )
-    return 0 if not stuck else 1
+    problem = _without_avatar(arguments, status, session.controls)
+    if problem:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if problem or stuck else 0
 
 
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
@@ -142,7 +168,7 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
 
 def find_avatar(text: str, library: Library) -> Path:
     """A photo by its path, or by its name in the gallery."""
-    if Path(text).exists():
+    if is_there(text):
         return Path(text)
     entries = library.entries()
     for entry in entries:
@@ -152,42 +178,74 @@ def find_avatar(text: str, library: Library) -> Path:
     raise AvatarError(f"There is no photo {text}, neither as a file nor in the gallery.", f"The gallery has: {names}.")
 
 
-def _watch(session: Session, stopped: threading.Event, seconds: float | None, calibrate_after: float) -> dict[str, Any]:
-    """Waits for the end; calibrates once; says each notice once; keeps the worst of what is measured."""
+@dataclass
+class Tally:
+    """What a run was like from its start to now.
+
+    Attributes:
+        latency_p95: the worst there was, milliseconds.
+        shows: what the output showed -> how often that was seen, five times a second.
+        notices: each once, in the order in which they came.
+    """
+
+    latency_p95: float = 0.0
+    shows: dict[str, int] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    def add(self, status: Status) -> None:
+        """Take one moment in; a notice that is new is said on stderr."""
+        self.latency_p95 = max(self.latency_p95, status.statistics.latency_p95)
+        shown = f"{status.shows} {status.reason}".strip()
+        self.shows[shown] = self.shows.get(shown, 0) + 1
+        for notice in status.notices:
+            text = f"{notice.message} {notice.hint}".strip()
+            if text not in self.notices:
+                self.notices.append(text)
+                print(f"{notice.level}: {text}", file=sys.stderr, flush=True)
+
+
+def _watch(session: Session, stopped: threading.Event, seconds: float | None, calibrate_after: float | None, tally: Tally) -> None:
+    """Waits for the end; calibrates once, by itself only where no pose is remembered, and always where the user has said when."""
     began = time.monotonic()
-    said: set[tuple[str, str]] = set()
-    worst: dict[str, Any] = {"latency_p95": 0.0, "shows": {}, "notices": []}
-    calibrated = calibrate_after < 0
+    due = CALIBRATE_AFTER if calibrate_after is None else calibrate_after
+    calibrated = due < 0
     while not stopped.wait(0.2):
         now = time.monotonic() - began
         if seconds is not None and now >= seconds:
             break
         status = session.status()
-        if not calibrated and now >= calibrate_after and status.face and status.reason == "uncalibrated":
+        needed = status.reason == "uncalibrated" or (calibrate_after is not None and status.calibrated)
+        if not calibrated and now >= due and status.face and needed:
             session.recalibrate()
             calibrated = True
-        worst["latency_p95"] = max(worst["latency_p95"], status.statistics.latency_p95)
-        shown = f"{status.shows} {status.reason}".strip()
-        worst["shows"][shown] = worst["shows"].get(shown, 0) + 1
-        for notice in status.notices:
-            if (notice.about, notice.message) not in said:
-                said.add((notice.about, notice.message))
-                worst["notices"].append(f"{notice.message} {notice.hint}".strip())
-                print(f"{notice.level}: {notice.message} {notice.hint}".rstrip(), file=sys.stderr, flush=True)
-    return worst
+        tally.add(status)
+
+
+def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Controls) -> str:
+    """What is to be said of a run in which no avatar was ever sent; empty where one was, or where the user never asked for a pose."""
+    by_hand = arguments.calibrate_after is not None and arguments.calibrate_after < 0 and controls.calibrations == 0
+    if status.avatars or (by_hand and status.reason == "uncalibrated"):
+        return ""
+    why = status.reason if status.shows == "card" else "no-output"
+    if not status.output:
+        why = "no-output"
+    elif why == "uncalibrated" and not status.face:
+        why = "unseen"
+    return f"No avatar was sent: {WHY.get(why, why)}. See the notices above, or run `doctor`."
 
 
 def _report(
-    arguments: argparse.Namespace, status: Status, tally: dict[str, Any] | None, seconds: float, stopping: float, stuck: list[str]
+    arguments: argparse.Namespace, status: Status, tally: Tally, seconds: float, stopping: float, stuck: list[str]
 ) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 2),
-        "source": status.camera or arguments.source,
+        "source": status.camera or source_title(arguments.source),
         "engine": status.engine,
         "output": status.output or arguments.output,
         "shows": status.shows,
+        "avatars": status.avatars,
         "statistics": dataclasses.asdict(status.statistics),
-        "during": tally,
+        "during": dataclasses.asdict(tally),
         "stop_ms": round(stopping * 1000, 1),
         "stuck": stuck,
     }

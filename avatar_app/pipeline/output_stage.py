@@ -54,7 +54,8 @@ class Choice:
 
 
 class OutputStage(Stage):
-    """Sends at the rate asked for: a new picture as soon as it comes, else the last one again. ``shown`` may be read anywhere.
+    """Sends at the rate asked for: a new picture as soon as it comes, else the last one again. Its public attributes may be read from
+    any thread.
 
     Args:
         why_card: the reason for which no avatar can be shown now, empty if one can.
@@ -95,6 +96,7 @@ class OutputStage(Stage):
         self.description = ""
         self.choice = Choice("card", "starting")
         self.shown: Picture | None = None
+        self.avatars = 0
 
     def open(self) -> None:
         self._sink_key, self._sink_retry = (), 0.0
@@ -118,6 +120,7 @@ class OutputStage(Stage):
         try:
             if self._sink is not None:
                 self._sink.send(picture.image)
+                self.avatars += bool(picture.avatar)
         except OutputError as error:
             self._sink_failed(error)
         now = time.monotonic()
@@ -179,7 +182,7 @@ class OutputStage(Stage):
         picture = self._pictures.peek()
         if picture is None:  # cleared this very moment
             return Picture(still_card(controls.size, "stale"), time.monotonic()), False
-        return Picture(self._compose(picture, controls), picture.captured_at), fresh is not None
+        return Picture(self._compose(picture, controls), picture.captured_at, picture.avatar), fresh is not None
 
     def _choose(self, controls: Controls) -> Choice:
         if controls.paused:

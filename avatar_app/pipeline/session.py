@@ -126,6 +126,7 @@ class Session:
             calibrating=animate.calibrating,
             found=animate.found,
             recording=self._recording.path,
+            avatars=self._output.avatars,
             statistics=self._meter.statistics(),
             notices=self._notices.all(),
         )

@@ -179,6 +179,7 @@ class Status:
         calibrating: share of the good frames of a running calibration, None when none runs or no face is seen to calibrate with.
         found: how many better moments ``seeking`` has found since the start; a window flashes when it grows.
         recording: the file being written, None when none is.
+        avatars: pictures of an avatar that the output has taken since the start, repeats included.
     """
 
     shows: Shows = "card"
@@ -193,5 +194,6 @@ class Status:
     calibrating: float | None = None
     found: int = 0
     recording: Path | None = None
+    avatars: int = 0
     statistics: Statistics = field(default_factory=Statistics)
     notices: tuple[Notice, ...] = ()

@@ -1,0 +1,140 @@
+"""``live`` for scripts: what it reports, when it calibrates, how it ends."""
+
+from __future__ import annotations
+
+import _thread
+import json
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avatar_app import cli, control
+from avatar_app.commands import live
+from avatar_app.library import Library
+from avatar_app.pipeline.session import Session
+from avatar_app.pipeline.state import Controls
+from tests.pipeline.live import Bench, KeepingSink, MarkedCamera, wait_for, write_photo
+from tests.pipeline.stand_ins import DiscDetector
+
+
+class Runs:
+    """Runs of ``live`` with parts that the test can break; ``sessions`` has them all, the newest last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bench = Bench()
+        self.sessions: list[Session] = []
+        self.report = folder / "report.json"
+        self._photo = write_photo(folder)
+
+    def make(self, *arguments: Any) -> Session:
+        parts = partial(
+            Session,
+            open_source=lambda text: MarkedCamera(self.bench),
+            open_engine=self.bench.open_engine,
+            open_detector=DiscDetector,
+            open_sink=lambda kind, device, size, fps: KeepingSink(self.bench),
+        )
+        self.sessions.append(parts(*arguments))
+        return self.sessions[-1]
+
+    def run(self, *words: str, until: Callable[[], object] | None = None, end: Callable[[], object] | None = None) -> int:
+        """The exit code; once ``until`` holds, ``end`` is called."""
+
+        def watch() -> None:
+            wait_for(lambda: len(self.sessions) > before and until and until())
+            if end:
+                end()
+
+        before = len(self.sessions)
+        watcher = threading.Thread(target=watch)
+        if until:
+            watcher.start()
+        try:
+            return cli.main(["live", "--avatar", str(self._photo), "--size", "640x480", "--json", str(self.report), *words])
+        finally:
+            if until:
+                watcher.join()
+
+    @property
+    def reported(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.report.read_text())
+        return content
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    runs = Runs(tmp_path)
+    monkeypatch.setattr(live, "Session", runs.make)
+    monkeypatch.setattr(live, "user_neutrals", lambda: tmp_path / "poses.json")
+    monkeypatch.setattr(live, "CALIBRATE_AFTER", 0.0)
+    monkeypatch.setattr(control, "default_path", lambda: tmp_path / "run" / "control.socket")
+    return runs
+
+
+def leave() -> None:
+    """What another process does to end it."""
+    control.send_command("quit")
+
+
+def test_after_ctrl_c_the_report_still_says_what_happened(runs: Runs) -> None:
+    assert runs.run(until=lambda: runs.sessions[-1].status().avatars > 20, end=_thread.interrupt_main) == 0
+    assert runs.reported["during"]["shows"]["avatar"] >= 1
+    assert runs.reported["avatars"] > 20
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"face": False}, "no face was seen to take the neutral pose of"),
+        ({"plugged": False}, "the camera gave no picture"),
+        ({"output_there": False}, "the output did not take it"),
+        ({"load_fault": "lite"}, "something failed"),
+    ],
+)
+def test_without_any_avatar_it_fails_and_says_why(
+    runs: Runs, broken: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in broken.items():
+        setattr(runs.bench, name, value)
+    assert runs.run("--seconds", "1.5") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"error: No avatar was sent: {said}. See the notices above, or run `doctor`."
+    assert runs.reported["avatars"] == 0
+
+
+def test_a_card_that_was_asked_for_is_no_failure(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runs.run("--calibrate-after", "-1", until=lambda: runs.sessions[-1].status().reason == "uncalibrated", end=leave) == 0
+    assert "error" not in capsys.readouterr().err
+
+
+def test_a_remembered_pose_is_used_unless_a_time_to_calibrate_was_named(runs: Runs) -> None:
+    assert runs.run(until=lambda: runs.sessions[-1].status().avatars, end=leave) == 0
+    assert runs.sessions[-1].controls.calibrations == 1
+    assert runs.run(until=lambda: runs.sessions[-1].status().avatars > 20, end=leave) == 0
+    assert runs.sessions[-1].controls.calibrations == 0
+    assert runs.run("--calibrate-after", "0.3", until=lambda: runs.sessions[-1].controls.calibrations, end=leave) == 0
+    assert runs.sessions[-1].controls.calibrations == 1
+
+
+@pytest.mark.parametrize("source", ["rtsp://me:s3cret@127.0.0.1:1/live", "http://127.0.0.1:1/user=me&password=s3cret"])
+def test_no_password_is_written_or_said(runs: Runs, source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.bench.plugged = False
+    assert runs.run("--source", source, "--seconds", "0.5") == 1
+    assert runs.reported["source"].startswith(source[:4])
+    assert "s3cret" not in "".join(capsys.readouterr()) + runs.report.read_text()
+
+
+def test_a_name_that_no_file_can_have_is_an_error_in_one_line(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["live", "--avatar", "x" * 5000]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "next", "previous", "avatar anna"])
+def test_commands_take_the_real_face_away(command: str, tmp_path: Path) -> None:
+    session = Session(Controls(pass_through=True))
+    live._obey(command, session, Library(tmp_path), threading.Event())
+    assert not session.controls.pass_through
