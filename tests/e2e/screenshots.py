@@ -25,6 +25,8 @@ from tests.webcam import read_clip
 
 SCREEN = (1320, 860)
 CAMERA_SIZE = (640, 480)
+SEAM = 30
+"""Pixels in which a square picture goes over into what is beside it."""
 
 
 class StagedApp(App):
@@ -42,8 +44,8 @@ def as_webcam(frame: Image) -> Image:
     side = (width - height) // 2
     wide = cv2.copyMakeBorder(square, 0, 0, side, width - height - side, cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(wide, (0, 0), 24)
-    soft[:, side : side + height] = square
-    return np.asarray(soft, np.uint8)
+    inside = np.interp(np.arange(width), [side, side + SEAM, side + height - SEAM, side + height], [0, 1, 1, 0])[None, :, None]
+    return np.asarray(wide * inside + soft * (1 - inside), np.uint8)
 
 
 def shoot(desk: Desk, path: Path) -> None:
