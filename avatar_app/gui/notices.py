@@ -40,7 +40,8 @@ class Banner(QFrame):
         for text in (message, hint):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        hint.setVisible(bool(notice.hint))
+        if not notice.hint:  # shown before it is in the banner, it would be a window, which takes the focus
+            hint.hide()
         texts = QVBoxLayout()
         texts.setSpacing(1)
         texts.addWidget(message)

@@ -242,7 +242,8 @@ class Section(QWidget):
         self.heading.setCheckable(True)
         self.heading.setChecked(is_open)
         self.body = QWidget()
-        self.body.setVisible(is_open)
+        if not is_open:  # shown before it has a parent, it would be a window
+            self.body.hide()
         self.column = QVBoxLayout(self.body)
         self.column.setContentsMargins(8, 2, 8, 10)
         self.column.setSpacing(9)

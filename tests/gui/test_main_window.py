@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton, QWidget
@@ -446,6 +446,34 @@ def test_nothing_is_cut_off(opened: Opened, qtbot: QtBot, size: tuple[int, int])
 
 
 @pytest.mark.parametrize("way", ["key", "frame"])
+class Windows(QObject):
+    """Notes what is shown as a window of its own. Installed on the application."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.shown.append(type(watched).__name__)
+        return False
+
+
+def test_no_part_of_the_window_is_a_window_for_a_moment(qtbot: QtBot, tmp_path: Path, qapp: QApplication) -> None:
+    """It would flicker, and a banner would take the keys away."""
+    windows = Windows()
+    qapp.installEventFilter(windows)
+    opened = open_window(qtbot, tmp_path)
+    qtbot.waitUntil(opened.window.isActiveWindow)
+    opened.live.report(notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),))
+    opened.window.refresh()
+    opened.window.toggle_panel()
+    opened.window.reveal("model")
+    qapp.removeEventFilter(windows)
+    assert windows.shown == ["MainWindow"]
+    assert opened.window.isActiveWindow()
+
+
 def test_the_app_ends_with_its_window(opened: Opened, qtbot: QtBot, way: str) -> None:
     with qtbot.waitSignal(opened.window.ended):
         if way == "key":
