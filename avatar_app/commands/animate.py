@@ -11,7 +11,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from avatar_app.bundle import Bundle, open_bundle
-from avatar_app.commands.numbers import whole_number
+from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import open_engine
 from avatar_app.faces import FaceDetector
 from avatar_app.files import require_apart, require_writable, write_json
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and where it runs."""
     model = add_device_arguments(parser)
-    model.add_argument("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: one for each core)")
+    model.add_argument("--threads", type=whole_number(1, MOST_THREADS), metavar="N", help="CPU threads (default: one for each core)")
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

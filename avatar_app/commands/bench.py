@@ -17,7 +17,7 @@ from avatar_app.benchmark.runs import Plan, measure
 from avatar_app.bundle import Bundle, open_bundle
 from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
-from avatar_app.commands.numbers import whole_number
+from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import cores, cuda_problem
 from avatar_app.errors import OutputError
 from avatar_app.files import require_apart, require_writable, write_json
@@ -139,6 +139,6 @@ def _plural(threads: int) -> str:
 
 def _threads(text: str) -> list[int | str]:
     try:
-        return [part if part == "all" else whole_number(1)(part) for part in text.split(",")]
+        return [part if part == "all" else whole_number(1, MOST_THREADS)(part) for part in text.split(",")]
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no list of whole numbers from 1, such as 1,2,all") from None
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no list of whole numbers from 1 to {MOST_THREADS}, such as 1,2,all") from None

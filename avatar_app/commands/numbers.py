@@ -6,6 +6,9 @@ import argparse
 import math
 from collections.abc import Callable
 
+MOST_THREADS = 256
+"""Far more than useful here; tens of thousands would bring a computer to a halt."""
+
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     """What reads a whole number from ``least`` to ``most``, or without an upper end."""

@@ -59,7 +59,10 @@ class Embedding:
     def __init__(self, path: Path) -> None:
         """Raises EngineError: not readable, or it takes something else."""
         require_readable(path, "embedding network", EngineError)
-        self._session = open_session(path)
+        try:
+            self._session = open_session(path)
+        except EngineError:
+            raise EngineError(f"The embedding network {path} cannot be opened.", "Give the ONNX file of one.") from None
         inputs = self._session.get_inputs()
         shape = list(inputs[0].shape)
         self._name, self._bytes = inputs[0].name, inputs[0].type == "tensor(uint8)"

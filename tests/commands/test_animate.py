@@ -152,8 +152,9 @@ def test_wrong_file(
         ("--size abc", "'abc' is not a whole number from 64 to 2048"),
         ("--size 63", "63 is not a whole number from 64 to 2048"),
         ("--best-frame x", "'x' is not a whole number from 0"),
-        ("--threads 0", "0 is not a whole number from 1"),
-        ("--threads two", "'two' is not a whole number from 1"),
+        ("--threads 0", "0 is not a whole number from 1 to 256"),
+        ("--threads 100000", "100000 is not a whole number from 1 to 256"),
+        ("--threads two", "'two' is not a whole number from 1 to 256"),
     ],
 )
 def test_wrong_number(photo: Path, clip: Path, words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

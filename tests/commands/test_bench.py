@@ -113,6 +113,7 @@ def test_a_size_that_no_model_has(tmp_path: Path) -> None:
         (["--reference-frames", "-1"], "-1 is not a whole number from 0"),
         (["--threads", "1,many"], "'1,many' is no list of whole numbers"),
         (["--threads", "0"], "'0' is no list of whole numbers"),
+        (["--threads", "99999"], "'99999' is no list of whole numbers from 1 to 256"),
     ],
 )
 def test_nonsense_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -168,6 +168,9 @@ def test_too_few_frames_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
         (["--data", "pairs.csv"], "is a file, not a folder"),
         (["--pairs", "report.json", "--json", "report.json"], "is also an input"),
         (["--json", "./manifest.csv"], "is also an input"),
+        (["--data", "other"], "other/manifest.csv cannot be used"),
+        (["--data", "noise"], "noise/manifest.csv cannot be used"),
+        (["--embedding", "pairs.csv"], "The embedding network pairs.csv cannot be opened"),
         (["--pairs", "pairs.csv"], "'b' that is known"),
         (["--embedding", "none.onnx"], "no embedding network none.onnx"),
     ],
@@ -178,6 +181,9 @@ def test_wrong_input_takes_one_line(
     monkeypatch.chdir(tmp_path)
     add_frames(Path("test/a"), [face_crop(0).image])
     Path("pairs.csv").write_text("source,driving\na,b\n")
+    for name, content in {"other": b"split,stem\nval,a\n", "noise": b"\xff\xfe\x00\x81"}.items():
+        Path(name).mkdir()
+        Path(name, "manifest.csv").write_bytes(content)
     assert main(["evaluate", "lite", "--data", ".", "--json", "report.json", *more]) == 2
     error = capsys.readouterr().err
     assert words in error
