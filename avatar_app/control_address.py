@@ -100,7 +100,7 @@ def lock(path: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise AlreadyRunning("The app is running already.", "Use its window, or end it first.") from None
+        raise AlreadyRunning("The app is running already.", "Use the one that runs, or end it first.") from None
     return descriptor
 
 

@@ -113,6 +113,8 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Save it as a file, then add the file."),
     QT_TRANSLATE_NOOP("Messages", "There is no photo {0} in the gallery."),
     QT_TRANSLATE_NOOP("Messages", "There is no photo {0}, neither as a file nor in the gallery."),
+    QT_TRANSLATE_NOOP("Messages", "The photo {0} of last time is gone."),
+    QT_TRANSLATE_NOOP("Messages", "The first avatar was taken; choose any other."),
     QT_TRANSLATE_NOOP("Messages", "Choose one on the left."),
     QT_TRANSLATE_NOOP("Messages", "No face was found in {0}."),
     QT_TRANSLATE_NOOP("Messages", "Use a photo of one face, seen from the front and well lit."),
@@ -139,8 +141,6 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Wait until the output shows one."),
     QT_TRANSLATE_NOOP("Messages", "The picture {0} cannot be written: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Free some space or name another folder."),
-    QT_TRANSLATE_NOOP("Messages", "There are too many recordings of {0} in {1}."),
-    QT_TRANSLATE_NOOP("Messages", "Wait a second."),
     QT_TRANSLATE_NOOP("Messages", "No camera is connected."),
     QT_TRANSLATE_NOOP("Messages", "Connect one, or name a video file, a folder of pictures or an address."),
     QT_TRANSLATE_NOOP("Messages", "The cameras here: {0}."),
@@ -288,7 +288,7 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The folder {0} cannot be made: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Without it the app cannot be controlled."),
     QT_TRANSLATE_NOOP("Messages", "The app is running already."),
-    QT_TRANSLATE_NOOP("Messages", "Use its window, or end it first."),
+    QT_TRANSLATE_NOOP("Messages", "Use the one that runs, or end it first."),
     *CHECK_MESSAGES,
 )
 """{0}, {1} ... are the values, in the order of the English sentence."""

@@ -136,6 +136,10 @@
             <translation>Добавить фото...</translation>
         </message>
         <message>
+            <source>Paste a photo</source>
+            <translation>Вставить фото</translation>
+        </message>
+        <message>
             <source>Show the settings panel</source>
             <translation>Показывать панель настроек</translation>
         </message>
@@ -355,7 +359,7 @@
             <translation>Отражать то, что видят собеседники</translation>
         </message>
         <message>
-            <source>Write "AI avatar" on the picture</source>
+            <source>Write &quot;AI avatar&quot; on the picture</source>
             <translation>Писать на картинке «AI avatar»</translation>
         </message>
         <message>
@@ -371,11 +375,11 @@
             <translation>Если выключено, аватар повторяет вашу позу как есть.</translation>
         </message>
         <message>
-            <source>Adapt to the photo's size</source>
+            <source>Adapt to the photo&apos;s size</source>
             <translation>Подстраиваться под размер фото</translation>
         </message>
         <message>
-            <source>Scales your motion to the size of the photo's face.</source>
+            <source>Scales your motion to the size of the photo&apos;s face.</source>
             <translation>Подгоняет ваши движения под размер лица на фото.</translation>
         </message>
         <message>
@@ -582,7 +586,7 @@
             <translation>Выберите камеру</translation>
         </message>
         <message>
-            <source>Sit so that light falls on your face from the front. The camera's picture stays on this computer: calls only ever get the avatar.</source>
+            <source>Sit so that light falls on your face from the front. The camera&apos;s picture stays on this computer: calls only ever get the avatar.</source>
             <translation>Сядьте так, чтобы свет падал на лицо спереди. Картинка с камеры не покидает этот компьютер: собеседники видят только аватар.</translation>
         </message>
         <message>
@@ -598,7 +602,7 @@
             <translation>Примите позу с фото и откалибруйте</translation>
         </message>
         <message>
-            <source>Bring head, mouth and eyes into the photo's pose, as well as you can. From then on the avatar moves as you do.</source>
+            <source>Bring head, mouth and eyes into the photo&apos;s pose, as well as you can. From then on the avatar moves as you do.</source>
             <translation>Повторите, насколько сможете, положение головы, рта и глаз на фото. После этого аватар будет двигаться вместе с вами.</translation>
         </message>
         <message>
@@ -627,6 +631,14 @@
         <message>
             <source>Crop {name}</source>
             <translation>Кадрирование: {name}</translation>
+        </message>
+        <message>
+            <source>Copy a picture or a picture file, then paste it here.</source>
+            <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
+        </message>
+        <message>
+            <source>Drop photos, or a folder with some.</source>
+            <translation>Перетащите фотографии или папку с ними.</translation>
         </message>
         <message>
             <source>Remove photo</source>
@@ -673,7 +685,7 @@
             <translation>Обновить</translation>
         </message>
         <message>
-            <source>Bring back the app's photos</source>
+            <source>Bring back the app&apos;s photos</source>
             <translation>Вернуть фото из программы</translation>
         </message>
         <message>
@@ -715,7 +727,7 @@
             <translation>Подготовка...</translation>
         </message>
         <message>
-            <source>Paused: go on to compare your pose with the photo's.</source>
+            <source>Paused: go on to compare your pose with the photo&apos;s.</source>
             <translation>Пауза: продолжите, чтобы сравнить вашу позу с фото.</translation>
         </message>
         <message>
@@ -723,7 +735,7 @@
             <translation>Поверните и наклоните голову как на фото.</translation>
         </message>
         <message>
-            <source>Match the photo's mouth and eyes.</source>
+            <source>Match the photo&apos;s mouth and eyes.</source>
             <translation>Сделайте рот и глаза как на фото.</translation>
         </message>
         <message>
@@ -799,10 +811,6 @@
         <message>
             <source>Save the picture first, then drop the file here.</source>
             <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
-        </message>
-        <message>
-            <source>Copy a picture or a picture file, then paste it here.</source>
-            <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
         </message>
         <message>
             <source>{count} photos could not be added. The first: {message}</source>
@@ -1177,7 +1185,7 @@
             <translation>Проверьте права доступа.</translation>
         </message>
         <message>
-            <source>Free some space, or check the folder's permissions.</source>
+            <source>Free some space, or check the folder&apos;s permissions.</source>
             <translation>Освободите место или проверьте права доступа к папке.</translation>
         </message>
         <message>
@@ -1297,14 +1305,6 @@
             <translation>Освободите место или укажите другую папку.</translation>
         </message>
         <message>
-            <source>There are too many recordings of {0} in {1}.</source>
-            <translation>Слишком много записей {0} в {1}.</translation>
-        </message>
-        <message>
-            <source>Wait a second.</source>
-            <translation>Подождите секунду.</translation>
-        </message>
-        <message>
             <source>No camera is connected.</source>
             <translation>Ни одна камера не подключена.</translation>
         </message>
@@ -1349,15 +1349,15 @@
             <translation>Модель использовать не удаётся: {0}: {1}.</translation>
         </message>
         <message>
-            <source>There is no camera "{0}".</source>
+            <source>There is no camera &quot;{0}&quot;.</source>
             <translation>Нет камеры «{0}».</translation>
         </message>
         <message>
-            <source>There is no camera, file or folder "{0}".</source>
+            <source>There is no camera, file or folder &quot;{0}&quot;.</source>
             <translation>Нет камеры, файла или папки «{0}».</translation>
         </message>
         <message>
-            <source>"{0}" fits {1} cameras.</source>
+            <source>&quot;{0}&quot; fits {1} cameras.</source>
             <translation>«{0}» подходит к нескольким камерам: {1}.</translation>
         </message>
         <message>
@@ -1393,7 +1393,7 @@
             <translation>Проверьте, что она включена, её адрес и сеть.</translation>
         </message>
         <message>
-            <source>Close other programs that use it, and allow this one to use cameras in the system's privacy settings.</source>
+            <source>Close other programs that use it, and allow this one to use cameras in the system&apos;s privacy settings.</source>
             <translation>Закройте другие программы, которые её используют, и разрешите доступ к камере в настройках конфиденциальности системы.</translation>
         </message>
         <message>
@@ -1405,7 +1405,7 @@
             <translation>Проверьте путь в адресе, имя и пароль, например rtsp://user:password@host/path.</translation>
         </message>
         <message>
-            <source>Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.</source>
+            <source>Add yourself to the group &quot;video&quot; with: sudo usermod -aG video $USER. Then log out and in again.</source>
             <translation>Добавьте себя в группу «video»: sudo usermod -aG video $USER. Затем выйдите из системы и войдите снова.</translation>
         </message>
         <message>
@@ -1553,11 +1553,19 @@
             <translation>Этот фон использовать нельзя: {0}.</translation>
         </message>
         <message>
+            <source>The photo {0} of last time is gone.</source>
+            <translation>Фото {0}, которое было выбрано в прошлый раз, больше нет.</translation>
+        </message>
+        <message>
+            <source>The first avatar was taken; choose any other.</source>
+            <translation>Взят первый аватар; можно выбрать любой другой.</translation>
+        </message>
+        <message>
             <source>Write it as #rrggbb, such as #203040.</source>
             <translation>Запишите его как #rrggbb, например #203040.</translation>
         </message>
         <message>
-            <source>Choose a JPEG or PNG file, a colour such as #203040, or "blur".</source>
+            <source>Choose a JPEG or PNG file, a colour such as #203040, or &quot;blur&quot;.</source>
             <translation>Выберите файл JPEG или PNG, цвет, например #203040, или размытие.</translation>
         </message>
         <message>
@@ -1625,7 +1633,7 @@
             <translation>Выберите вывод «Виртуальная камера».</translation>
         </message>
         <message>
-            <source>GStreamer's {0} is not installed.</source>
+            <source>GStreamer&apos;s {0} is not installed.</source>
             <translation>Не установлен {0} из GStreamer.</translation>
         </message>
         <message>
@@ -1889,8 +1897,8 @@
             <translation>Программа уже запущена.</translation>
         </message>
         <message>
-            <source>Use its window, or end it first.</source>
-            <translation>Откройте её окно или сначала закройте её.</translation>
+            <source>Use the one that runs, or end it first.</source>
+            <translation>Используйте запущенную программу или сначала закройте её.</translation>
         </message>
         <message>
             <source>Graphics card</source>
@@ -1945,7 +1953,7 @@
             <translation>{0}, macOS, {1}</translation>
         </message>
         <message>
-            <source>Install NVIDIA's driver, restart the computer and run `doctor` again.</source>
+            <source>Install NVIDIA&apos;s driver, restart the computer and run `doctor` again.</source>
             <translation>Установите драйвер NVIDIA, перезагрузите компьютер и снова запустите `doctor`.</translation>
         </message>
         <message>
@@ -2630,7 +2638,7 @@
             <translation>Показать собеседникам ваше настоящее лицо?</translation>
         </message>
         <message>
-            <source>The call then gets your camera's picture instead of the avatar, until you press the key again or end the app.</source>
+            <source>The call then gets your camera&apos;s picture instead of the avatar, until you press the key again or end the app.</source>
             <translation>Тогда собеседники увидят картинку с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу или не закроете программу.</translation>
         </message>
         <message>
