@@ -19,11 +19,12 @@ from avatar_app import graphics_card
 from avatar_app.bundle import bundle_folders, open_bundle, read_bundle
 from avatar_app.control import NotRunning, send_command
 from avatar_app.engines.open import cuda_problem
-from avatar_app.errors import AvatarError, BundleError, OutputError
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys
+from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
+from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.pipeline.camera import CameraInfo, list_cameras
 from avatar_app.pipeline.camera_formats import camera_formats
 from avatar_app.pipeline.camera_list import user_of, users_of
+from avatar_app.pipeline.camera_permission import require_camera_permission
 from avatar_app.pipeline.output import ABROAD, VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.pipeline.speed import measure_speed
 from avatar_app.pipeline.virtual_cameras import LOAD, require_virtual_camera
@@ -167,6 +168,10 @@ def check_cameras() -> Check:
         if sys.platform == "darwin":
             todo += " Allow this program the camera in System Settings, Privacy & Security."
         return Check("Cameras", "problem", "No camera is connected.", todo, needed=True)
+    try:
+        require_camera_permission()
+    except CameraError as error:
+        return Check("Cameras", "problem", error.message, error.hint, needed=True)
     closed = [camera for camera in cameras if camera.path and not os.access(camera.path, os.R_OK | os.W_OK)]
     if len(closed) == len(cameras):
         return Check("Cameras", "problem", f"You may not use {closed[0].name} ({closed[0].path}).", JOIN_VIDEO, needed=True)
@@ -251,7 +256,8 @@ def check_app() -> Check:
 def check_hotkeys() -> Check:
     with suppress(AvatarError):
         send_command("status", timeout=1.0)
-        return Check("Hotkeys", "ok", "The running app has them.")
+        found, _, todo = desktop_limit().partition(". ")
+        return Check("Hotkeys", "note", f"{found}.", todo) if found else Check("Hotkeys", "ok", "The running app has them.")
     hotkeys = Hotkeys(DEFAULT_HOTKEYS, lambda action: None)
     try:
         problems = hotkeys.start()

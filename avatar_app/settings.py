@@ -118,6 +118,7 @@ class Settings:
         keys: name of an action -> key in the window, where the user changed it.
         hotkeys: name of an action -> global key, where the user changed it; empty text: none.
         global_hotkeys: listen to global keys at all.
+        limit_told: what this desktop never lets hotkeys do has been told once.
         mirror_preview: show the camera on this screen as a mirror does.
         show_landmarks, show_ghost, show_help_box, show_statistics: what is drawn over the previews on this screen.
         ghost_opacity: of the photo over the camera, 0..1.
@@ -157,6 +158,7 @@ class Settings:
     keys: dict[str, str] = field(default_factory=dict)
     hotkeys: dict[str, str] = field(default_factory=dict)
     global_hotkeys: bool = True
+    limit_told: bool = False
     tray: bool = True
     first_run_done: bool = False
     window_geometry: str = ""

@@ -18,6 +18,7 @@ from avatar_app.control import ControlServer
 from avatar_app.doctor import Check, as_text, would_work
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.graphics_card import Card
+from avatar_app.pipeline import camera_permission
 from avatar_app.pipeline.camera import CameraInfo
 from avatar_app.pipeline.output import VirtualCamera
 from avatar_app.pipeline.speed import Speed
@@ -173,6 +174,11 @@ def test_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return doctor.check_cameras()
 
     assert check().state == "problem"
+    with monkeypatch.context() as mac:
+        mac.setattr(camera_permission, "_status", lambda: camera_permission.DENIED)
+        refused = check(open_one)
+        assert (refused.state, refused.needed) == ("problem", True)
+        assert "macOS does not let this program use the camera" in refused.found
     assert check(open_one) == Check("Cameras", "ok", "USB Camera (MJPG up to 1920 x 1080, YUYV up to 1280 x 720, A, 1 more).")
     assert (check(closed_one).state, check(closed_one).todo) == ("problem", doctor.JOIN_VIDEO)
     assert check(open_one, closed_one).state == "note"
@@ -265,7 +271,7 @@ def test_an_engine_that_cannot_be_opened() -> None:
     assert "'gpu'" in check.found
 
 
-def test_the_running_app(alone: Path) -> None:
+def test_the_running_app(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.check_app().found == "It is not running now."
     assert "display" in doctor.check_hotkeys().found
     server = ControlServer(lambda command: "shows avatar", alone)
@@ -274,6 +280,11 @@ def test_the_running_app(alone: Path) -> None:
         assert "It is running" in doctor.check_app().found
         assert "shows avatar" in doctor.check_app().found
         assert doctor.check_hotkeys() == Check("Hotkeys", "ok", "The running app has them.")
+        monkeypatch.delenv("DISPLAY", raising=False)
+        monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+        found = doctor.check_hotkeys()
+        assert (found.state, found.found) == ("note", "Wayland has no hotkeys for programs like this.")
+        assert "control recalibrate" in found.todo
     finally:
         server.close()
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from avatar_app.control import ControlServer
 from avatar_app.errors import AvatarError
 from avatar_app.gui.main_window import MainWindow
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys
+from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.pipeline.state import Notice
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Remote(QObject):
         self._window = window
         self._asked.connect(self._do)
         self._named.connect(window.gallery.select)
-        self._refused.connect(lambda problem: window.notices.tell(Notice("hotkeys", "info", problem)))
+        self._refused.connect(self._tell_of_hotkeys)
         self._server = ControlServer(self.answer, path)
         self._hotkeys: Hotkeys | None = None
         self._bindings: dict[str, str] = {}
@@ -125,6 +125,14 @@ class Remote(QObject):
             "statistics": dataclasses.asdict(status.statistics),
             "notices": [notice.message for notice in status.notices],
         }
+
+    def _tell_of_hotkeys(self, problem: str) -> None:
+        """What will never work on this desktop is told once; from then on the doctor and the preferences say it."""
+        if problem == desktop_limit():
+            if self._window.preferences.now.limit_told:
+                return
+            self._window.preferences.change(limit_told=True)
+        self._window.notices.tell(Notice("hotkeys", "info", problem))
 
     def _do(self, word: str) -> None:
         self._window.actions_.do(ACTIONS[word])

@@ -22,10 +22,11 @@ from PySide6.QtWidgets import (
 
 from avatar_app.errors import ConfigError
 from avatar_app.gui.key_rows import KeyRows
+from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import Choice, label
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, parse
+from avatar_app.hotkeys import DEFAULT_HOTKEYS, desktop_limit, parse
 from avatar_app.settings import Settings
 
 EVERYWHERE = {
@@ -186,6 +187,8 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(label(text, "muted", wrap=True))
+        if desktop_limit():
+            column.addWidget(label(in_user_language(desktop_limit()), "problem", wrap=True))
         column.addWidget(self.listen)
         return _page(top, self.hotkeys, self.hotkeys_problem, self.tr("All hotkeys as they were at first"))
 

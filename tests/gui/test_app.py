@@ -186,6 +186,27 @@ def test_changed_hotkeys_are_listened_to_at_once(qtbot: QtBot, tmp_path: Path, m
     assert said == [DEFAULT_HOTKEYS, "closed", {**DEFAULT_HOTKEYS, "pause": "Ctrl+Alt+F5"}, "closed"]
 
 
+def test_what_the_desktop_never_allows_is_told_once(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    opened = open_window(qtbot, tmp_path)
+    remotes = []
+    for start in range(2):
+        remotes.append(Remote(opened.window, tmp_path / "run" / f"control{start}.socket"))
+        with qtbot.waitSignal(remotes[-1]._refused):
+            remotes[-1].start_hotkeys()
+        remotes[-1].close()
+        assert [banner.notice.message[:23] for banner in opened.window.notices.banners.values()] == ["Wayland has no hotkeys "] * (
+            1 - start
+        )
+        opened.window.notices.untell("hotkeys")
+    monkeypatch.delenv("WAYLAND_DISPLAY")
+    with qtbot.waitSignal(remotes[-1]._refused):
+        remotes[-1].start_hotkeys()
+    remotes[-1].close()
+    assert "DISPLAY is not set" in next(iter(opened.window.notices.banners.values())).notice.message
+
+
 def test_the_window_works_before_the_session_is_there() -> None:
     go = threading.Event()
     real = StandIn()

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui import key_rows
@@ -90,3 +90,14 @@ def test_hotkeys_on_macos_are_stored_as_they_are_labelled(monkeypatch: pytest.Mo
     assert key_rows.written(QKeySequence("Ctrl+Alt+X"), everywhere=True) == "Meta+Alt+X"
     assert key_rows.read("Meta+Alt+X", everywhere=True) == QKeySequence("Ctrl+Alt+X")
     assert key_rows.written(QKeySequence("Ctrl+S")) == "Ctrl+S"
+
+
+@pytest.mark.parametrize("wayland", ["wayland-0", ""])
+def test_what_the_desktop_never_allows_stands_where_hotkeys_are_set(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, wayland: str) -> None:
+    monkeypatch.setattr("avatar_app.hotkeys.sys.platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
+    monkeypatch.setenv("WAYLAND_DISPLAY", wayland)
+    dialog = make(qtbot, Settings())
+    texts = [label.text() for label in dialog.findChildren(QLabel)]
+    assert any(text.startswith("Wayland has no hotkeys") for text in texts) == bool(wayland)
