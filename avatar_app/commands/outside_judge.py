@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 
 from avatar_app.errors import EngineError
+from avatar_app.files import reason
 from avatar_app.types import Array, Image
 
 WAY_OUT = "Connect to the internet for the first use, or evaluate without --judge face-alignment."
@@ -36,7 +38,8 @@ class OutsideJudge:
                 face_alignment.LandmarksType.TWO_D, device=device, flip_input=False, compile=False
             )
         except (OSError, RuntimeError, EOFError) as problem:  # no network, a server that refuses, a file that came in half
-            raise EngineError(f"The weights of face-alignment cannot be had: {problem}.", WAY_OUT) from None
+            why = problem.reason if isinstance(problem, URLError) and isinstance(problem.reason, Exception) else problem
+            raise EngineError(f"The weights of face-alignment cannot be had: {reason(why)}.", WAY_OUT) from None
 
     def landmarks(self, image: Image) -> Array | None:
         """The 68 points (68, 2) in pixels of the largest face; None where it finds none."""

@@ -114,7 +114,7 @@ class FaceAlignment:
 
 class Unreachable:
     def __init__(self, *given: object, **named: object) -> None:
-        raise URLError("no route to host")
+        raise URLError(OSError(113, "No route to host"))
 
 
 def pretend_package(monkeypatch: pytest.MonkeyPatch, aligner: type) -> None:
@@ -136,7 +136,9 @@ def test_judge_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert "akd and mkr by face-alignment" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("package", "words"), [(Unreachable, "no route to host"), (None, "face-alignment is not installed")])
+@pytest.mark.parametrize(
+    ("package", "words"), [(Unreachable, "cannot be had: no route to host. Connect"), (None, "face-alignment is not installed")]
+)
 def test_judge_that_cannot_be_had(
     package: type | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
