@@ -18,7 +18,7 @@ import numpy as np
 from avatar_app.paths import assets_folder
 from avatar_app.types import Image
 from tests.e2e.desk import App, Desk
-from tests.e2e.staged import CAMERA
+from tests.e2e.staged import CAMERA, VIRTUAL_CAMERA
 from tests.e2e.test_window import settle
 from tests.mjpeg import MjpegCamera
 from tests.webcam import read_clip
@@ -55,7 +55,8 @@ def shoot(desk: Desk, path: Path) -> None:
 
 def window(camera: MjpegCamera, folder: Path, name: str, photo: str, **settings: object) -> None:
     with tempfile.TemporaryDirectory() as home:
-        settle(Path(home), source=CAMERA, output="virtual-camera", avatar=photo, show_ghost=False, **settings)
+        devices = {"source": CAMERA, "output": "virtual-camera", "output_device": VIRTUAL_CAMERA}
+        settle(Path(home), avatar=photo, show_ghost=False, **devices, **settings)
         with Desk(Path(home), SCREEN) as desk:
             app = StagedApp(desk, camera)
             app.shows("card", "uncalibrated")
