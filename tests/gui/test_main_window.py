@@ -445,7 +445,6 @@ def test_nothing_is_cut_off(opened: Opened, qtbot: QtBot, size: tuple[int, int])
     assert window.side.isHidden() or inside.minimumSizeHint().width() <= viewport
 
 
-@pytest.mark.parametrize("way", ["key", "frame"])
 class Windows(QObject):
     """Notes what is shown as a window of its own. Installed on the application."""
 
@@ -474,6 +473,7 @@ def test_no_part_of_the_window_is_a_window_for_a_moment(qtbot: QtBot, tmp_path: 
     assert opened.window.isActiveWindow()
 
 
+@pytest.mark.parametrize("way", ["key", "frame"])
 def test_the_app_ends_with_its_window(opened: Opened, qtbot: QtBot, way: str) -> None:
     with qtbot.waitSignal(opened.window.ended):
         if way == "key":
