@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import BundleError
-from avatar_app.files import parse_json, read_small, reason, require_ordinary
+from avatar_app.files import is_there, parse_json, read_small, reason, require_ordinary
 from avatar_app.paths import model_folders, user_models
 
 FORMAT = 1
@@ -80,11 +80,11 @@ def find_bundle(name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or any(separator in name for separator in (os.sep, os.altsep) if separator):
         folder = Path(name_or_path).expanduser()
-        if not (folder / DESCRIPTION).is_file():
+        if not is_there(folder / DESCRIPTION):
             raise BundleError(f"There is no model in the folder {folder}: it has no {DESCRIPTION}.", "Check the path.")
         return folder
     for place in model_folders():
-        if name and (place / name / DESCRIPTION).is_file():
+        if name and is_there(place / name / DESCRIPTION):
             return place / name
     known = ", ".join(bundle.name for bundle in list_bundles() if bundle.kind != "faces") or "none yet"
     raise BundleError(f"There is no model called {name!r}.", f"Known models: {known}.")

@@ -8,7 +8,6 @@ pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
 from avatar_app.faces import FaceDetector
 from avatar_app.files import require_apart, require_folder, require_writable, write_json
-from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips
+from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
 
 JUDGES = {"own": "our own network, 88 landmarks", "face-alignment": "face-alignment, 68 landmarks"}
 """Whose landmarks akd and mkr can go by, and how the report calls them."""
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_writable(arguments.json)
     require_apart([arguments.json], [arguments.pairs, arguments.embedding, arguments.data / "manifest.csv"])
     require_folder(arguments.data, "data set", ConfigError)
-    entries = _clips(arguments.data, arguments.split)
+    entries = [e for e in list_clips(arguments.data, arguments.split) if e.path.suffix.lower() not in IMAGE_SUFFIXES]  # what moves
     pairs = read_pairs(arguments.pairs, entries) if arguments.pairs else []
     embedding = Embedding(arguments.embedding) if arguments.embedding else None
     engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)
@@ -83,15 +82,6 @@ def run(arguments: argparse.Namespace) -> int:
     show(report)
     write_json(arguments.json, report)
     return 0
-
-
-def _clips(data: Path, split: str) -> list[ClipEntry]:
-    """What moves of one split. Raises ConfigError."""
-    try:
-        return [entry for entry in list_clips(data, split) if entry.path.suffix.lower() not in IMAGE_SUFFIXES]
-    except (KeyError, ValueError, csv.Error) as problem:
-        message = f"The table {data / 'manifest.csv'} cannot be used: {type(problem).__name__}: {problem}."
-        raise ConfigError(message, "It must be a CSV file as the training reads it.") from None
 
 
 def _outside_judge(device: str) -> OutsideJudge:

@@ -13,9 +13,10 @@ from typing import Any
 
 from avatar_app.bundle import open_bundle
 from avatar_app.commands.animate import DEFAULT_MODEL
+from avatar_app.commands.numbers import seconds, whole_number
 from avatar_app.control import ControlServer
 from avatar_app.errors import AvatarError, OutputError
-from avatar_app.files import is_there, require_writable, write_json
+from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.library import Library
 from avatar_app.paths import user_neutrals
 from avatar_app.pipeline.address import source_title
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="virtual-camera, pipewire, none, or a video file to write (default: virtual-camera)",
     )
     files.add_argument("--device-name", default="", metavar="D", help="which virtual camera (default: the first)")
-    files.add_argument("--seconds", type=float, metavar="N", help="stop after so long (default: when interrupted)")
+    files.add_argument("--seconds", type=seconds, metavar="N", help="stop after so long (default: when interrupted)")
     files.add_argument("--json", type=Path, metavar="REPORT", help="write what was measured to this file")
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     motion = parser.add_argument_group("motion")
     motion.add_argument(
         "--calibrate-after",
-        type=float,
+        type=seconds,
         metavar="S",
         help="take the neutral pose once after so many seconds, also where one is remembered for the avatar; negative: only on "
         f"`control recalibrate` (default: {CALIBRATE_AFTER:.0f}, and only where none is remembered)",
@@ -95,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
     picture = parser.add_argument_group("picture")
     picture.add_argument("--size", choices=list(SIZES), default="1280x720", help="of what the call gets (default: 1280x720)")
-    picture.add_argument("--fps", type=int, default=30, metavar="N", help="pictures a second, 5 to 60 (default: 30)")
+    picture.add_argument("--fps", type=whole_number(5, 60), default=30, metavar="N", help="pictures a second, 5 to 60 (default: 30)")
     picture.add_argument("--background", default="blur", metavar="B", help="blur, a colour such as #203040, or a picture (default: blur)")
     picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
     picture.add_argument("--label", action="store_true", help='write "AI avatar" on the picture')
@@ -106,7 +107,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         require_writable(arguments.json)
     library = Library()
-    session = Session(controls_of(arguments, library), NeutralStore(user_neutrals()))
+    controls = controls_of(arguments, library)
+    read = (Path(text) for text in (arguments.source, arguments.background) if text and is_there(text))
+    require_apart([controls.recording, arguments.json], [controls.avatar, *read])
+    session = Session(controls, NeutralStore(user_neutrals()))
     stopped = threading.Event()
     server = ControlServer(lambda command: _obey(command, session, library, stopped))
     tally = Tally()
@@ -141,12 +145,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     """Raises AvatarError for what cannot be."""
-    if not 5 <= arguments.fps <= 60:
-        raise OutputError(f"{arguments.fps} pictures a second cannot be sent.", "Give --fps from 5 to 60.")
     output, recording = arguments.output, None
     if output not in OUTPUTS:
         recording, output = Path(output), "none"
         require_clip_output(recording)
+        if is_there(recording):
+            raise OutputError(f"There is a file {recording} already.", "Name another one, so that no recording is lost.")
     return Controls(
         source=arguments.source,
         avatar=find_avatar(arguments.avatar, library),
@@ -227,7 +231,7 @@ def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Con
     if status.avatars or (by_hand and status.reason == "uncalibrated"):
         return ""
     why = status.reason if status.shows == "card" else "no-output"
-    if not status.output:
+    if not status.output and status.reason != "no-camera":
         why = "no-output"
     elif why == "uncalibrated" and not status.face:
         why = "unseen"

@@ -15,6 +15,7 @@ from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.texts import output_name
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import Choice, label, row
+from avatar_app.pipeline.address import source_title
 from avatar_app.pipeline.state import OUTPUTS
 
 ELSEWHERE = "elsewhere"
@@ -197,5 +198,6 @@ def plain(problem: str) -> str:
 
 
 def _short(source: str) -> str:
-    """A path's last part; other texts as they are."""
-    return Path(source).name if "://" not in source and Path(source).name else source
+    """A path's last part, an address without its password; other texts as they are."""
+    title = source_title(source)
+    return Path(title).name if "://" not in title and Path(title).name else title

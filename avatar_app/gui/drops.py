@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, 
 from PySide6.QtWidgets import QWidget
 
 from avatar_app.errors import AvatarError, PortraitError
+from avatar_app.files import is_there
 from avatar_app.library import Entry, Library
 from avatar_app.portrait import read_portrait
 from avatar_app.types import Box, Image
@@ -36,7 +37,7 @@ def local_files(mime: QMimeData) -> list[Path]:
         return files
     lines = [line.strip().strip("\"'") for line in mime.text().splitlines()[:100] if line.strip()]
     paths = [Path(QUrl(line).toLocalFile() if line.startswith("file:") else line) for line in lines]
-    return paths if paths and all(len(str(path)) < 1000 and path.is_absolute() and path.exists() for path in paths) else []
+    return paths if paths and all(len(str(path)) < 1000 and path.is_absolute() and is_there(path) for path in paths) else []
 
 
 def add_all(works: Sequence[Callable[[], Entry]], find_box: Callable[[Image], Box | None]) -> Added:

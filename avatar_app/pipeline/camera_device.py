@@ -19,6 +19,7 @@ import numpy as np
 
 from avatar_app.errors import CameraError
 from avatar_app.files import reason
+from avatar_app.pipeline.address import address_title
 from avatar_app.pipeline.camera_list import CameraInfo, user_of
 from avatar_app.pipeline.camera_live import SILENCE
 from avatar_app.pipeline.camera_permission import require_camera_permission
@@ -207,15 +208,6 @@ def unreachable(title: str, problem: Exception) -> CameraError:
     """The error for an address that gives no answer."""
     said = "no answer" if isinstance(problem, TimeoutError) else reason(problem)
     return CameraError(f"The camera {title} cannot be reached: {said}.", "Check that it is on, its address and the network.")
-
-
-def address_title(url: str) -> str:
-    """An address for people: without user, password and whatever secrets follow a question mark."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition("?")[0].rpartition("@")[2]
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def prepare_opencv() -> None:

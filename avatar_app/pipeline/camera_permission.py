@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 import platform
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import CameraError
+from avatar_app.files import is_there
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def require_camera_permission() -> None:
 
 def _needs_camera(source: str) -> bool:
     try:
-        return "://" not in source and not (source and Path(source).exists())
+        return "://" not in source and not (source and is_there(source))
     except (OSError, ValueError):  # too long, or with characters that no path can have
         return True
 

@@ -47,14 +47,19 @@ class ClipEntry:
 
 def list_clips(folder: Path, split: str) -> list[ClipEntry]:
     """The clips of one split (``train`` or ``val``/``test``) of either layout; raises ConfigError if there are none."""
-    clips = list(_labelled(folder, split)) if (folder / "manifest.csv").exists() else list(_original(folder, split))
+    table = folder / "manifest.csv"
+    try:
+        clips = list(_labelled(folder, split)) if table.exists() else list(_original(folder, split))
+    except (KeyError, ValueError, csv.Error) as problem:
+        message = f"The table {table} cannot be used: {type(problem).__name__}: {problem}."
+        raise ConfigError(message, "It must be a CSV file with the columns stem, type, split, identity, kind and fill_rect.") from None
     if not clips:
         raise ConfigError(f"No {split} clips in {folder}.", "Give a folder with manifest.csv, or with train/ and test/ inside.")
     return clips
 
 
 def _labelled(folder: Path, split: str) -> Iterator[ClipEntry]:
-    with (folder / "manifest.csv").open(newline="") as file:
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["split"] != split:
                 continue

@@ -246,7 +246,7 @@ def start(url: str, count: int) -> dict[str, Any]:
 def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
     """Seconds from the program's start to its first avatar; then memory, after so many seconds."""
     words = [sys.executable, "run.py", "live", "--source", url, "--avatar", str(sorted(shipped_avatars().glob("*.jpg"))[0])]
-    words += ["--output", "none", "--device", "cpu", "--calibrate-after", "0"]
+    words += ["--output", "none", "--device", "cpu"]  # calibrates once where no pose is remembered
     socket = folder / "avatar-app" / "control.socket"
     began = time.monotonic()
     program = subprocess.Popen(words, cwd=ROOT, env=home(folder), stdout=subprocess.DEVNULL)

@@ -72,10 +72,14 @@ def check_film(film: Path) -> None:
 
 
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
-    anna = str(shipped_avatars() / "anna.jpg")
+    anna, film = str(shipped_avatars() / "anna.jpg"), tmp_path / "film.mp4"
+    film.touch()
     for words, text in (
         (["--avatar", "nobody"], "There is no photo nobody"),
-        (["--avatar", anna, "--fps", "900"], "900 pictures a second"),
+        (["--avatar", anna, "--fps", "900"], "900 is not a whole number from 5 to 60"),
+        (["--avatar", anna, "--seconds", "nan"], "is not a number of seconds"),
+        (["--avatar", anna, "--output", str(film)], "There is a file"),
+        (["--avatar", anna, "--output", str(tmp_path / "a.mp4"), "--json", str(tmp_path / "a.mp4")], "Two outputs"),
         (["--avatar", anna, "--output", str(tmp_path / "no" / "film.mp4")], "folder"),
         (["--avatar", anna, "--model", "none-such"], "none-such"),
     ):

@@ -131,3 +131,11 @@ def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path
     panel = opened.window.panel
     assert "No camera was found" in panel.source.note.text()
     assert not panel.model.is_enabled("lite")
+
+
+def test_the_password_of_a_camera_is_not_on_the_screen(opened: Opened) -> None:
+    opened.live.change(source="rtsp://me:s3cret@10.0.0.2/live")
+    opened.window.refresh()
+    choice = opened.window.panel.source.choice
+    assert choice.currentText() == "rtsp://10.0.0.2/live"
+    assert choice.currentData() == "rtsp://me:s3cret@10.0.0.2/live"

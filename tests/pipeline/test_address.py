@@ -49,6 +49,13 @@ def test_a_password_that_makes_an_address_unclear_is_not_said_but_how_to_write_i
     assert f"{scheme}://..." in said and "%2f for /" in said
 
 
+def test_a_stream_is_named_without_secrets() -> None:
+    for address in ("rtsp://me:3/s3cret@127.0.0.1:1/live", "rtsp://127.0.0.1:1/user=me&password=s3cret"):
+        with pytest.raises(CameraError, match="cannot be reached") as caught:
+            open_source(address)
+        assert "s3cret" not in str(caught.value)
+
+
 def test_an_address_without_its_beginning_is_no_camera_and_not_said_either(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("avatar_app.pipeline.camera.list_cameras", list)
     with pytest.raises(CameraError, match="There is no camera") as caught:

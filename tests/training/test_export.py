@@ -53,7 +53,7 @@ def test_model_without_a_matte_has_a_person_all_over_the_photo(run: Path) -> Non
     assert export(run) == 0
     engine = OnnxEngine(open_bundle(str(run / "model")), threads=1)
     avatar = engine.encode(face_crop(0))
-    assert (avatar.features["layers"].person == 255).all()
+    assert (avatar.features["layers"].cut_out[..., 3] == 255).all()
     assert np.array_equal(avatar.features["layers"].background, face_crop(0).image)
 
 
