@@ -2638,8 +2638,8 @@
             <translation>Показать собеседникам ваше настоящее лицо?</translation>
         </message>
         <message>
-            <source>The call then gets your camera&apos;s picture instead of the avatar, until you press the key again or end the app.</source>
-            <translation>Тогда собеседники увидят картинку с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу или не закроете программу.</translation>
+            <source>The call then gets your camera&apos;s picture instead of the avatar, until you press the key again, pause, choose an avatar or end the app.</source>
+            <translation>Тогда собеседники увидят картинку с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу, не поставите паузу, не выберете аватар или не закроете программу.</translation>
         </message>
         <message>
             <source>Show my face</source>
