@@ -300,7 +300,7 @@ class DenseMotion(nn.Module):
 
 
 def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) with neck and shoulders moved smoothly, and less and less towards the lower edge of the picture.
+    """The flow (B, 2, s, s) with hair over the forehead, neck and shoulders moved smoothly, and less and less towards the lower edge.
 
     Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as clothes are. Without the
     fading, the photo's lowest row would be stretched into streaks whenever the head rises.
@@ -315,12 +315,14 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
     under = ((-above - 0.05) / 0.25).clamp(0, 1)
     outside = ((beside - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
-    below = torch.maximum(under, outside)
+    # Over the forehead hair ends where the background begins: pulled between the two, its tips would become streaks.
+    over = ((above - 1.1) / 0.2).clamp(0, 1)
+    restless = torch.maximum(torch.maximum(under, outside), over)
     fade = ((1 - grid[:, 1:]) / (1 - points[:, CHIN, 1:, None, None]).clamp_min(0.15)).clamp(0, 1)
     moved, here = flow - grid, warp(body, flow) + 1e-3
     spread = gaussian_matrix(side, BODY_BLUR * side, flow)
     sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()
-    calm: Tensor = flow + below * (fade * sums[:, :2] / sums[:, 2:] - moved)
+    calm: Tensor = flow + restless * (fade * sums[:, :2] / sums[:, 2:] - moved)
     return calm
 
 

@@ -7,7 +7,7 @@ import torch
 
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body, opened_mouth
 from avatar_app.networks.grid import coordinate_grid
-from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, matte
+from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from tests.heads import make_head
 
 
@@ -77,11 +77,24 @@ def test_shoulders_move_smoothly_and_the_lowest_row_not_at_all() -> None:
     restless = grid + 0.1 + 0.05 * torch.randn(1, 2, 64, 64)
     calm = calm_body(restless, everywhere, pose)
     chin = int((pose[0, 8, 1] + 1) / 2 * 63)
-    assert torch.equal(calm[:, :, :chin, 24:40], restless[:, :, :chin, 24:40])
-    assert torch.equal(calm[:, :, : chin // 3], restless[:, :, : chin // 3])
+    forehead = int((pose[0, 78, 1] + 1) / 2 * 63)
+    assert torch.equal(calm[:, :, forehead:chin, 24:40], restless[:, :, forehead:chin, 24:40])
     assert torch.allclose(calm[:, :, -1], grid[:, :, -1], atol=1e-3)
     body = (calm - grid)[:, :, chin + 16 : -4]
     assert body.diff(dim=3).abs().max() < 0.01 < (restless - grid)[:, :, chin + 16 :].diff(dim=3).abs().mean()
+
+
+def test_hair_goes_with_the_head_instead_of_being_pulled() -> None:
+    pose = points() * 0.5
+    grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
+    above = head_places(pose, 64)[1]
+    # The head has moved by 0.3; over the forehead the motion falls to that of the background, which stands still.
+    pulled = grid + torch.tensor([0.0, -0.3]).view(1, 2, 1, 1) * (1 - (above - 1) / 0.3).clamp(0, 1)
+    head = (above < 1.15).float()
+    calm = calm_body(pulled, head, pose) - grid
+    tips = (above > 1.3)[0, 0] & (above < 1.4)[0, 0]
+    assert (pulled - grid)[0, 1][tips].abs().max() < 0.01
+    assert calm[0, 1][tips].mean() < -0.2
 
 
 def test_inside_of_a_mouth_that_the_photo_shows_closed_is_painted() -> None:
