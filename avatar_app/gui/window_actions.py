@@ -132,7 +132,10 @@ class WindowActions(QObject):
         question.setWindowTitle(self.tr("Show my real face"))
         question.setText(self.tr("Show the call your real face?"))
         question.setInformativeText(
-            self.tr("The call then gets your camera's picture instead of the avatar, until you press the key again, pause, choose an avatar or end the app.")
+            self.tr(
+                "The call then gets your camera's picture instead of the avatar, "
+                "until you press the key again, pause, choose an avatar or end the app."
+            )
         )
         yes = question.addButton(self.tr("Show my face"), QMessageBox.ButtonRole.DestructiveRole)
         no = question.addButton(QMessageBox.StandardButton.Cancel)
