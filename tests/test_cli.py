@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import subprocess
@@ -114,7 +115,16 @@ def test_name_that_is_too_long_takes_one_line(line: str, capsys: pytest.CaptureF
     assert main(line.replace("NAME", "n" * 300).split()) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("error: The name ")
+    assert printed.err.startswith("error: There is no model called ")
+    assert printed.err.count("\n") == 1
+
+
+def test_name_that_is_too_long_anywhere_takes_one_line(stand_in: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    stand_in(OSError(errno.ENAMETOOLONG, "File name too long", "n" * 300))
+    assert main(["demo"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: The name nnn")
     assert printed.err.count("\n") == 1
 
 

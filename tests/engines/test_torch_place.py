@@ -57,7 +57,8 @@ def test_a_card_plays_what_the_networks_do(cuda: PretendedCuda, graphs: MotionGr
     poses = [plain.detect(image) if plain.detects else [trial_points(graphs.points, seed).numpy()[0]] for seed, image in enumerate(images)]
     photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
-        assert np.array_equal(player.render(photos[photo], *poses[pose]), plain.render(photos[photo], *poses[pose]))
+        played, right = (each.render(photos[photo], *poses[pose]).astype(int) for each in (player, plain))
+        assert abs(played - right).max() <= 1  # the layout of the memory decides in which order sums are taken
     player.close()
     assert all(graph.reset_done for graph in cuda.graphs)
 
