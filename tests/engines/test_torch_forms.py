@@ -106,6 +106,7 @@ def test_builds_of_pytorch_fit_cards(card: tuple[int, int], built_for: list[str]
 
 def test_a_card_of_another_generation_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", list)  # else a PyTorch that is built for cards asks for the card
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: CUDA_130)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (6, 1))
     with pytest.raises(EngineError, match=r"built for other cards than cuda:0, of generation 6\.1") as caught:
@@ -140,6 +141,7 @@ def test_a_model_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeyp
             raise RuntimeError("capture has failed") from error
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", list)  # else a PyTorch that is built for cards asks for the card
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(sum(value() is not None for value in brought)))
     monkeypatch.setattr(torch_engine, "load_graphs", lambda bundle, device: FAMILIES["fomm"]())
     monkeypatch.setattr(torch_engine, "quickest", fill)
