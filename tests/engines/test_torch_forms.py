@@ -106,7 +106,6 @@ def test_builds_of_pytorch_fit_cards(card: tuple[int, int], built_for: list[str]
 
 def test_a_card_of_another_generation_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_arch_list", list)  # else a PyTorch that is built for cards asks for the card
     monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: CUDA_130)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (6, 1))
     with pytest.raises(EngineError, match=r"built for other cards than cuda:0, of generation 6\.1") as caught:
