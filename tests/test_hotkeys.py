@@ -15,6 +15,7 @@ import pytest
 
 from avatar_app.errors import ConfigError
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
+from tests.hotkey_cases import outlive_a_fault
 
 needs_display = pytest.mark.skipif(
     not all(shutil.which(tool) for tool in ("Xvfb", "xdotool", "openbox", "xterm", "setxkbmap")),
@@ -234,19 +235,7 @@ def test_another_keyboard_layout(desk: Desk, pressed: queue.Queue[str], layout: 
 @needs_display
 def test_a_fault_in_the_app_does_not_end_them(desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     on_display(monkeypatch, desk.display)
-    told: queue.Queue[str] = queue.Queue()
-
-    def fail(action: str) -> None:
-        told.put(action)
-        raise ZeroDivisionError
-
-    keys = Hotkeys({"pause": "Ctrl+Alt+P"}, fail)
-    assert keys.start() == []
-    for _ in range(2):
-        desk.press("ctrl+alt+p")
-        assert told.get(timeout=20) == "pause"
-    keys.close()
-    assert "ZeroDivisionError" in caplog.text
+    outlive_a_fault(lambda: desk.press("ctrl+alt+p"), caplog)
 
 
 @needs_display

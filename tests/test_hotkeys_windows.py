@@ -14,6 +14,7 @@ import pytest
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
 from avatar_app.hotkeys_windows import KEYS, TAKEN, WM_HOTKEY, WM_QUIT, User32, WindowsKeys
 from avatar_app.key_combination import CHARACTERS, NAMED_KEYS, Combination
+from tests.hotkey_cases import outlive_a_fault
 from tests.native import Library, pointed
 
 CTRL_ALT = 0x1 | 0x2 | 0x4000
@@ -149,19 +150,7 @@ def test_a_letter_that_people_type_with_alt_gr_is_left_to_them(windows: Windows,
 
 
 def test_a_fault_in_the_app_does_not_end_them(windows: Windows, caplog: pytest.LogCaptureFixture) -> None:
-    told: queue.Queue[str] = queue.Queue()
-
-    def fail(action: str) -> None:
-        told.put(action)
-        raise ZeroDivisionError
-
-    keys = Hotkeys({"pause": "Ctrl+Alt+P"}, fail)
-    assert keys.start() == []
-    for _ in range(2):
-        windows.press(3, ord("P"))
-        assert told.get(timeout=20) == "pause"
-    keys.close()
-    assert "ZeroDivisionError" in caplog.text
+    outlive_a_fault(lambda: windows.press(3, ord("P")), caplog)
 
 
 def test_close_from_within_and_twice(windows: Windows) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from avatar_app.errors import CameraError
 from avatar_app.files import is_there
+from avatar_app.pipeline.address import is_address
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,7 @@ def require_camera_permission() -> None:
 
 
 def _needs_camera(source: str) -> bool:
-    try:
-        return "://" not in source and not (source and is_there(source))
-    except (OSError, ValueError):  # too long, or with characters that no path can have
-        return True
+    return not is_address(source) and not (source and is_there(source))
 
 
 def _status() -> int:

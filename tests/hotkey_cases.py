@@ -1,0 +1,31 @@
+"""What hotkeys must do on every system."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+
+import pytest
+
+from avatar_app.hotkeys import Hotkeys
+
+
+def outlive_a_fault(press: Callable[[], None], caplog: pytest.LogCaptureFixture) -> None:
+    """What the app raises on a key is logged, and the next press arrives all the same.
+
+    Args:
+        press: presses Ctrl+Alt+P.
+    """
+    told: queue.Queue[str] = queue.Queue()
+
+    def fail(action: str) -> None:
+        told.put(action)
+        raise ZeroDivisionError
+
+    keys = Hotkeys({"pause": "Ctrl+Alt+P"}, fail)
+    assert keys.start() == []
+    for _ in range(2):
+        press()
+        assert told.get(timeout=20) == "pause"
+    keys.close()
+    assert "ZeroDivisionError" in caplog.text
