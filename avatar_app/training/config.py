@@ -44,6 +44,7 @@ class DataConfig:
         kind_weights: share of each kind of clip in a batch, before normalising.
         candidates: driving frames to choose the most different expression from.
         by_identity: whether a person is drawn first and then one of that person's clips; else every clip counts the same.
+        wide: share of pairs whose driving mouth is wide open; such frames are rare, and painting them is hardest.
     """
 
     size: int = 256
@@ -52,6 +53,7 @@ class DataConfig:
     kind_weights: dict[str, float] = field(default_factory=dict)
     candidates: int = 4
     by_identity: bool = True
+    wide: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,13 @@ from torch import Tensor
 
 from avatar_app.errors import ClipError, ConfigError
 from avatar_app.networks.anchored import LANDMARKS
+from avatar_app.training.config import DataConfig
 
 VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg"}
+
+WIDE = 0.13
+"""Gap of the lips in heights of the face (root of the nose to chin) from which a mouth counts as wide open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,29 +207,38 @@ class PairSampler:
     """Draws (source, driving) frame pairs: a kind, then an identity, then a clip of it, then two frames.
 
     Of a few candidates for the driving frame the one with the most different expression is taken half of the time, because
-    lips and lids move little between two random frames.
+    lips and lids move little between two random frames. Wide open mouths can be given a share of their own.
     """
 
-    def __init__(
-        self, store: FrameStore, seed: int, candidates: int = 4, kind_weights: dict[str, float] | None = None, by_identity: bool = True
-    ) -> None:
-        self.store = store
+    def __init__(self, store: FrameStore, seed: int, config: DataConfig) -> None:
+        self.store, self.config = store, config
         self.random = np.random.default_rng(seed)
-        self.candidates = candidates
         kinds = sorted(set(store.kinds))
-        weights = np.array([(kind_weights or {}).get(kind, 1.0) for kind in kinds])
+        weights = np.array([config.kind_weights.get(kind, 1.0) for kind in kinds])
         self.kinds, self.kind_share = kinds, weights / weights.sum()
         self.by_kind: dict[str, dict[str, list[int]]] = {kind: {} for kind in kinds}
         for clip, (identity, kind) in enumerate(zip(store.identities, store.kinds, strict=True)):
-            self.by_kind[kind].setdefault(identity if by_identity else str(clip), []).append(clip)
+            self.by_kind[kind].setdefault(identity if config.by_identity else str(clip), []).append(clip)
         # Someone with minutes of video is worth more draws than someone with one still.
         self.people = {kind: list(people) for kind, people in self.by_kind.items()}
         self.person_share = {}
         for kind, people in self.by_kind.items():
             sizes = np.array([sum(len(store.clips[c]) for c in people[name]) for name in self.people[kind]])
-            share = np.minimum(sizes, 60) ** 0.5 if by_identity else np.ones(len(sizes))
+            share = np.minimum(sizes, 60) ** 0.5 if config.by_identity else np.ones(len(sizes))
             self.person_share[kind] = share / share.sum()
-        self.openings = None if store.points is None else _openings(store.points.cpu().numpy())
+        table = None if store.points is None else _openings(store.points.cpu().numpy())
+        self.openings = None if table is None else table / np.nanstd(table, axis=0)
+        self.wide = self._wide_mouths(table[:, 0]) if table is not None and config.wide else {}
+
+    def _wide_mouths(self, lips: npt.NDArray[np.float32]) -> dict[str, dict[str, list[tuple[int, int]]]]:
+        """(clip, frame) of each wide open mouth by kind and person."""
+        wide: dict[str, dict[str, list[tuple[int, int]]]] = {}
+        for kind, people in self.by_kind.items():
+            for person, clips in people.items():
+                found = [(clip, int(frame)) for clip in clips for frame in self.store.clips[clip] if lips[frame] > WIDE]
+                if found:
+                    wide.setdefault(kind, {})[person] = found
+        return wide
 
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """Indices (batch,) of source frames, of driving frames, and of their clips."""
@@ -233,7 +246,15 @@ class PairSampler:
         source, driving, clip = (torch.tensor(values) for values in zip(*pairs, strict=True))
         return source, driving, clip
 
+    def _draw_wide(self) -> tuple[int, int, int]:
+        people = self.wide[str(self.random.choice(list(self.wide)))]
+        frames = people[str(self.random.choice(list(people)))]
+        clip, driving = frames[self.random.integers(len(frames))]
+        return int(self.random.choice(self.store.clips[clip])), driving, clip
+
     def _draw_one(self) -> tuple[int, int, int]:
+        if self.wide and self.random.random() < self.config.wide:
+            return self._draw_wide()
         kind = str(self.random.choice(self.kinds, p=self.kind_share))
         person = str(self.random.choice(self.people[kind], p=self.person_share[kind]))
         clips = self.by_kind[kind][person]
@@ -244,7 +265,7 @@ class PairSampler:
             other = int(clips[self.random.integers(len(clips))])
             return int(indices[0]), int(self.random.choice(self.store.clips[other])), clip
         source = int(self.random.choice(indices))
-        others = self.random.choice(indices, self.candidates)
+        others = self.random.choice(indices, self.config.candidates)
         if self.openings is None or self.random.random() < 0.5:
             return source, int(others[0]), clip
         distance = np.abs(self.openings[others] - self.openings[source]).sum(1)
@@ -258,7 +279,7 @@ class PairSampler:
 
 
 def _openings(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(N, 4) lip and lid openings, mouth width, brow height, each divided by its spread: a cheap expression signature."""
+    """(N, 4) lip and lid openings, mouth width, brow height in heights of the face: a cheap expression signature."""
 
     def gap(a: int, b: int) -> npt.NDArray[np.float32]:
         return np.asarray(np.linalg.norm(points[:, a] - points[:, b], axis=-1), np.float32)
@@ -266,5 +287,4 @@ def _openings(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     height = gap(27, 8) + 1e-6
     lips, lids, smile = gap(62, 66), gap(37, 41) + gap(44, 46), gap(48, 54)
     brows = gap(19, 37) + gap(24, 44)
-    table = np.stack([lips, lids, smile, brows], 1) / height[:, None]
-    return np.asarray(table / np.nanstd(table, axis=0), np.float32)
+    return np.asarray(np.stack([lips, lids, smile, brows], 1) / height[:, None], np.float32)

@@ -80,7 +80,7 @@ def export(
 
 def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConfig) -> list[Sample]:
     """Inputs of an anchored model's render graph for pairs of frames, with the pictures they should give."""
-    source, driving, clip = PairSampler(store, 0, config.data.candidates, config.data.kind_weights).draw(CALIBRATION)
+    source, driving, clip = PairSampler(store, 0, config.data).draw(CALIBRATION)
     pair = gather(store, source, driving, clip, graphs.size)
     if pair.source_points is None or pair.driving_points is None:
         raise ConfigError("The pictures for calibration have no landmarks.", "Give a data set with labels.")

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,9 +83,7 @@ class Run:
     ) -> None:
         self.config, self.objective, self.store, self.device = config, objective, store, device
         self.rank, self.world = rank, world
-        self.sampler = PairSampler(
-            store, config.seed + 1000 * rank, config.data.candidates, config.data.kind_weights, config.data.by_identity
-        )
+        self.sampler = PairSampler(store, config.seed + 1000 * rank, config.data)
         self.random = torch.Generator(device=device).manual_seed(config.seed + 1000 * rank)
         self.averaged = {name: copy.deepcopy(network).eval() for name, network in objective.networks.items()}
         # In float16 small gradients would be nought: losses are multiplied, gradients divided, and steps with infinite ones left out.
@@ -215,7 +214,7 @@ def train(run: Run, output: Path, minutes: float | None, save_minutes: float, sa
 
 
 def _watched_pair(run: Run) -> Pair:
-    sampler = PairSampler(run.store, 7, 8, run.config.data.kind_weights, run.config.data.by_identity)
+    sampler = PairSampler(run.store, 7, replace(run.config.data, candidates=8, wide=0.0))
     source, driving, clip = sampler.draw(8)
     random = torch.Generator(device=run.device).manual_seed(7)
     size = run.config.stages[-1].size
