@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from avatar_app.errors import ConfigError
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
-from avatar_app.networks.matte import CHIN, PersonMatte, background, head_places, matte
+from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
 
 LANDMARKS = 88
 
@@ -43,6 +43,9 @@ LIP_EDGE = 0.02
 
 BODY_BLUR = 6 / 64
 """Standard deviation, in sides of the picture, over which the motion of the body is smoothed."""
+
+FACE_ENDS = 0.85, 1.0
+"""Between these distances, in half axes of the ellipse around the landmarks, painting fades out."""
 
 # Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.
 SKETCH_GROUPS = (
@@ -349,6 +352,26 @@ def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
     return inside
 
 
+def beyond_face(points: Tensor, side: int) -> Tensor:
+    """(B, 1, side, side) how surely a pixel lies outside the face; there the photo is moved and nothing painted.
+
+    Hair that a turning head uncovers is painted as a mixture of hair and background, since it may have been either. Once the person
+    is cut out of the photo the background needs no painter, and hair that is stretched still looks like hair.
+
+    Args:
+        points: (B, P, 2), of the pose.
+    """
+    up = points[:, TOP] - points[:, CHIN]
+    up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    axes = torch.stack([torch.stack([-up[:, 1], up[:, 0]], 1), up], 1)
+    face = points @ axes.transpose(1, 2)
+    low, high = face.amin(1), face.amax(1)
+    places = coordinate_grid(side, side, points.device).flatten(0, 1) @ axes.transpose(1, 2)
+    distance = ((2 * places - (low + high)[:, None]) / (high - low)[:, None].clamp_min(1e-3)).norm(dim=2)
+    beyond: Tensor = ((distance - FACE_ENDS[0]) / (FACE_ENDS[1] - FACE_ENDS[0])).clamp(0, 1).reshape(-1, 1, side, side)
+    return beyond
+
+
 def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
     """(side, side): a product with it blurs columns; what lies outside does not count."""
     line = torch.arange(side, device=like.device, dtype=like.dtype)
@@ -415,7 +438,10 @@ class AnchoredGenerator(nn.Module):
         side = layers.shape[-1]
         places = coordinate_grid(side, side, points.device).permute(2, 0, 1).flatten(1)
         moves = 1 - opened_mouth(features.points, points, places).reshape(-1, 1, side, side)
-        layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), moves * torch.sigmoid(layers[:, 3:] + 1)], 1)), self.config.detail)
+        share = moves * torch.sigmoid(layers[:, 3:] + 1)
+        if self.matte is not None:
+            share = torch.maximum(share, resize(beyond_face(points, flow.shape[-1]), side))
+        layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:

@@ -28,6 +28,10 @@ SURE = 0.3, 0.2
 """Shares of person are stretched about the first by the second (half width): hair left behind shows more than background taken along."""
 
 
+ALONG_ROWS, ALONG_COLUMNS = ((3, 2), (1, 2), (1, 0)), ((2, 1), (2, 1), (0, 0))
+"""Kernel, stride and padding that halve a picture; rows are mixed a little with their neighbours, or each would become a streak."""
+
+
 class PersonMatte(nn.Module):
     """A U-Net that tells person from background, given the photo and where the face is in it."""
 
@@ -98,14 +102,19 @@ def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: floa
 
 
 def background(image: Tensor, person: Tensor) -> Tensor:
-    """The photo (B, 3, S, S) with the person filled in from the surroundings, smoothly (push-pull: Gortler et al. 1996, section 3.4)."""
+    """The photo (B, 3, S, S) with the person filled in from the surroundings (push-pull: Gortler et al. 1996, section 3.4).
+
+    Along rows first: a horizon or the back of a sofa goes on behind a head that stands before it, and a head hides more height than
+    width. Only where a whole row is covered is it filled from above.
+    """
     margin = image.shape[-1] // 64
     covered = F.max_pool2d((person > 0.1).to(image.dtype), 2 * margin + 1, 1, margin)
     known = (1 - F.avg_pool2d(covered, margin // 2 * 2 + 1, 1, margin // 2, count_include_pad=False)) * (1 - covered)
     sums, weights = [image * known], [known]
-    while sums[-1].shape[-1] > 4:
-        sums.append(F.avg_pool2d(sums[-1], 2))
-        weights.append(F.avg_pool2d(weights[-1], 2))
+    while sums[-1].shape[-2] > 4:
+        kernel, stride, padding = ALONG_ROWS if sums[-1].shape[-1] > 1 else ALONG_COLUMNS
+        for pyramid in (sums, weights):
+            pyramid.append(F.avg_pool2d(pyramid[-1], kernel, stride, padding, count_include_pad=False))
     filled = sums[-1].sum((2, 3), keepdim=True) / weights[-1].sum((2, 3), keepdim=True).clamp_min(1e-4)
     for total, weight in zip(reversed(sums), reversed(weights), strict=True):
         filled = F.interpolate(filled, size=total.shape[-2:], mode="bilinear", align_corners=False)

@@ -24,6 +24,7 @@ from avatar_app.networks.anchored import (
     AnchoredGenerator,
     DenseMotion,
     Features,
+    beyond_face,
     calm_body,
     face_scale,
     opened_mouth,
@@ -283,7 +284,10 @@ class PhotoRenderer(nn.Module):
         kept = moved[:, :-3] * resize(occlusion[:, 2:3], half)
         parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(4, 2, 2, half, half)
         moves = 1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half)
-        return torch.sigmoid(parts[:3]), moves * torch.sigmoid(parts[3:] + 1), flow
+        share = moves * torch.sigmoid(parts[3:] + 1)
+        if self.calms:
+            share = torch.maximum(share, resize(beyond_face(points, self.size // 4), half)[:, :, None])
+        return torch.sigmoid(parts[:3]), share, flow
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         painted, alpha, flow = self.layers(*tensors)
