@@ -247,10 +247,13 @@ class PairSampler:
         return source, driving, clip
 
     def _draw_wide(self) -> tuple[int, int, int]:
-        people = self.wide[str(self.random.choice(list(self.wide)))]
-        frames = people[str(self.random.choice(list(people)))]
+        kind = str(self.random.choice(list(self.wide)))
+        person = str(self.random.choice(list(self.wide[kind])))
+        frames = self.wide[kind][person]
         clip, driving = frames[self.random.integers(len(frames))]
-        return int(self.random.choice(self.store.clips[clip])), driving, clip
+        # A still has no other frame, but the person may have another still.
+        others = [clip] if len(self.store.clips[clip]) > 1 else self.by_kind[kind][person]
+        return int(self.random.choice(self.store.clips[others[self.random.integers(len(others))]])), driving, clip
 
     def _draw_one(self) -> tuple[int, int, int]:
         if self.wide and self.random.random() < self.config.wide:

@@ -1,9 +1,11 @@
 r"""Trains the network that tells person from background in a photo.
 
     python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte
+    python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte-2 --start runs/matte/matte.pt
 
-Half of each batch are people with a plain background, cut out and put before another one, their clothes recoloured; the other half
-are pictures as they are. Labels are made by GrabCut (`matte_labels`).
+Half of each batch are people who were cut out well, put before another background, their clothes recoloured; the other half are
+pictures as they are. Labels are made by GrabCut (`matte_labels`). The first run cuts out people with a plain background; the second,
+which starts from the first, those of whom network and GrabCut say the same, and ignores pixels of which they do not.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import copy
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -27,7 +29,7 @@ from tqdm import tqdm
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.matte import CHIN, SIDE, TOP, PersonMatte
 from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
-from avatar_app.training.checkpoint import save_checkpoint
+from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, to_grid
 from avatar_app.training.matte_labels import LEFT_EAR, RIGHT_EAR, person
 
@@ -46,18 +48,36 @@ NARROWEST = 0.6
 PLAIN = 0.06
 """A background counts as plain if the spread of its colours, in [0, 1], stays below this."""
 
+AGREED = 0.95
+"""Someone of whom network and GrabCut find the same pixels, intersection over union, is cut out well."""
+
+AS_IS = 0.6
+"""Weight of pictures as they are, whose labels have errors, beside that of people put before another background."""
+
+MISSED = 1.5
+"""How much more a pixel of a person counts than one of the background."""
+
 CHANGES = AugmentConfig(rotation=0.25, scale=0.3, aspect=0.1, shift=0.2, deform=0.03)
 
 
 @dataclass(slots=True)
 class People:
-    """Pictures (N, 3, STORED, STORED) uint8, their persons (N, 1, STORED, STORED) in [0, 1], landmarks (N, 88, 2) in [-1, 1]; who has a
-    plain background; and how often each is drawn."""
+    """Labelled pictures.
+
+    Attributes:
+        pictures: (N, 3, STORED, STORED) uint8.
+        persons: (N, 1, STORED, STORED) in [0, 1].
+        trust: (N, 1, STORED, STORED), 0 where the label of a pixel is doubtful, else 1.
+        points: (N, 88, 2) landmarks in [-1, 1].
+        clean: (N,) who is cut out well enough to be put before another background.
+        share: (N,) how often each is drawn.
+    """
 
     pictures: Tensor
     persons: Tensor
+    trust: Tensor
     points: Tensor
-    plain: npt.NDArray[np.bool_]
+    clean: npt.NDArray[np.bool_]
     share: npt.NDArray[np.float64]
 
 
@@ -77,8 +97,26 @@ def label(entries: list[ClipEntry]) -> People:
         raise ConfigError("No frame shows a face from the front.", "Use a data set with labels of people who look at the camera.")
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     share = (1 / np.sqrt(size[group])).astype(np.float64)
-    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    return People(stacked, torch.from_numpy(np.stack(persons))[:, None], torch.from_numpy(np.stack(points)), np.array(plain), share)
+    stacked, masks = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(persons))[:, None]
+    return People(stacked, masks, torch.ones_like(masks), torch.from_numpy(np.stack(points)), np.array(plain), share)
+
+
+@torch.no_grad()
+def looked_at_again(people: People, network: PersonMatte) -> People:
+    """The same people, with doubt where a trained network sees something else than the labels say."""
+    trust, clean = torch.ones_like(people.trust), []
+    for index in range(len(people.pictures)):
+        picture = F.interpolate(people.pictures[index : index + 1].float() / 255, SIDE, mode="area")
+        points = people.points[index : index + 1]
+        mirrored = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
+        seen = torch.sigmoid(network(picture, points)) + torch.sigmoid(network(picture.flip(3), mirrored)).flip(3)
+        found = F.interpolate(seen, STORED, mode="bilinear") > 1
+        labelled = people.persons[index : index + 1] > 0.5
+        clean.append(bool((found & labelled).sum() > AGREED * (found | labelled).sum()))
+        # What lies between two outlines that nearly meet is no doubt, only their thickness.
+        doubt = -F.max_pool2d(-(found != labelled).float(), 5, 1, 2)
+        trust[index] = 1 - F.max_pool2d(doubt, 9, 1, 4)[0]
+    return replace(people, trust=trust, clean=np.array(clean))
 
 
 def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]:
@@ -102,14 +140,15 @@ class Scenes:
         self.random = np.random.default_rng(seed)
         self.torch_random = torch.Generator().manual_seed(seed)
 
-    def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor, int]:
-        """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and how many of the first are put together."""
-        cut = batch // 2 + 1 if self.people.plain.any() else 0
-        chosen = torch.from_numpy(np.concatenate([self._choose(cut, self.people.plain), self._choose(batch - cut)]))
+    def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and the weight of each pixel's label."""
+        cut = batch // 2 + 1 if self.people.clean.any() else 0
+        chosen = torch.from_numpy(np.concatenate([self._choose(cut, self.people.clean), self._choose(batch - cut)]))
         placed = Deformation(batch, CHANGES, self.torch_random)
-        both = torch.cat([self.people.pictures[chosen].float() / 255, self.people.persons[chosen]], 1)
+        both = torch.cat([self.people.pictures[chosen].float() / 255, self.people.persons[chosen], self.people.trust[chosen]], 1)
         warped = placed.warp(both, SIDE)
-        pictures, persons = warped[:, :3], warped[:, 3:].contiguous()
+        pictures, persons, weight = warped[:, :3], warped[:, 3:4].contiguous(), AS_IS * warped[:, 4:]
+        weight[:cut] = 1  # what is seen of someone cut out is what the label says, right or wrong
         points = placed.inverse(self.people.points[chosen])
         parts = [
             recolour([part], strength, self.torch_random)[0]
@@ -123,10 +162,12 @@ class Scenes:
             persons[row] = F.avg_pool2d(1 - F.max_pool2d(1 - persons[row : row + 1], 3, 1, 1), 3, 1, 1, count_include_pad=False)[0]
             pictures[row] = torch.lerp(self._background(), dressed, persons[row])
         noise = torch.randn(pictures.shape, generator=self.torch_random) * self.random.uniform(0, 0.03)
-        return *self._mirrored((pictures + noise).clamp(0, 1), persons, points), cut
+        return self._mirrored((pictures + noise).clamp(0, 1), persons, points, weight)
 
     def _choose(self, count: int, among: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
         share = self.people.share if among is None else self.people.share * among
+        if not count:
+            return np.zeros(0, np.int64)
         return self.random.choice(len(share), count, p=share / share.sum())
 
     def _dressed(self, picture: Tensor, chin: float) -> Tensor:
@@ -155,34 +196,33 @@ class Scenes:
             part = cv2.GaussianBlur(part, (0, 0), self.random.uniform(0.5, 4)).astype(np.float32)
         return torch.from_numpy(np.ascontiguousarray(part[:, ::-1] if self.random.random() < 0.5 else part)).permute(2, 0, 1)
 
-    def _mirrored(self, pictures: Tensor, persons: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _mirrored(self, pictures: Tensor, persons: Tensor, points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         chosen = torch.rand(len(pictures), generator=self.torch_random) < 0.5
         flipped = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
         here = chosen[:, None, None, None]
         points = torch.where(chosen[:, None, None], flipped, points)
-        return torch.where(here, pictures.flip(3), pictures), torch.where(here, persons.flip(3), persons), points
+        pictures, persons, weight = (torch.where(here, x.flip(3), x) for x in (pictures, persons, weight))
+        return pictures, persons, points, weight
 
 
-def loss(logits: Tensor, persons: Tensor, cut: int) -> Tensor:
-    """Cross entropy and Dice; pictures as they are count less, for their labels have errors, and a person overlooked counts double."""
-    weight = torch.where(torch.arange(len(logits)) < cut, 1.0, 0.6)
+def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy and Dice, both weighted pixel by pixel; a person overlooked counts more than one imagined."""
     share = torch.sigmoid(logits)
-    missed = torch.full((1,), 2.0)
-    entropy = F.binary_cross_entropy_with_logits(logits, persons, pos_weight=missed, reduction="none").mean((1, 2, 3))
-    dice = 1 - (2 * (share * persons).sum((1, 2, 3)) + 1) / ((share + persons).sum((1, 2, 3)) + 1)
-    return (weight * (entropy + 0.5 * dice)).mean()
+    entropy = F.binary_cross_entropy_with_logits(logits, persons, weight, pos_weight=torch.full((1,), MISSED), reduction="mean")
+    both, either = ((weight * x).sum((1, 2, 3)) for x in (share * persons, share + persons))
+    dice = weight.mean((1, 2, 3)) * (1 - (2 * both + 1) / (either + 1))
+    return entropy + 0.5 * dice.mean()
 
 
-def train(scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3) -> PersonMatte:
+def train(network: PersonMatte, scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3) -> PersonMatte:
     """Trains, and writes the averaged weights to ``output``/matte.pt now and then and at the end."""
-    network = PersonMatte()
     averaged = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
     bar = tqdm(range(steps), desc="matte", mininterval=5)
     for step in bar:
         optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        pictures, persons, points, cut = scenes.draw(batch)
-        value = loss(network(pictures, points), persons, cut)
+        pictures, persons, points, weight = scenes.draw(batch)
+        value = loss(network(pictures, points), persons, weight)
         optimiser.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -218,14 +258,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="data set with landmarks")
     parser.add_argument("--backgrounds", type=Path, required=True, help="folder of pictures without people")
     parser.add_argument("--output", type=Path, default=Path("runs/matte"))
+    parser.add_argument("--start", type=Path, help="weights of a first run, which also judge the labels")
     parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
         torch.manual_seed(options.seed)
-        scenes = Scenes(label(list_clips(options.data, "train")), read_backgrounds(options.backgrounds), options.seed)
-        train(scenes, options.output, options.steps, options.batch)
+        people, network = label(list_clips(options.data, "train")), PersonMatte()
+        if options.start:
+            network.load_state_dict(load_checkpoint(options.start)["networks"]["matte"])
+            people = looked_at_again(people, network.eval())
+        scenes = Scenes(people, read_backgrounds(options.backgrounds), options.seed)
+        train(network.train(), scenes, options.output, options.steps, options.batch, 1e-3 if options.start else 2e-3)
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, calm_body, opened_mouth
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, beyond_face, calm_body, opened_mouth
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from tests.heads import make_head
@@ -32,6 +32,23 @@ def test_background_is_the_photo_where_nobody_is_and_smooth_behind_the_person() 
     far = person[0, 0, :, :16] == 0
     assert torch.equal(behind[0, :, :, :16][:, far], photo[0, :, :, :16][:, far])
     assert (behind - ramp).abs().max() < 0.15
+
+
+def test_horizon_goes_on_behind_the_person() -> None:
+    photo = torch.zeros(1, 3, 128, 128)
+    photo[:, :, 50:] = 1
+    person = torch.zeros(1, 1, 128, 128)
+    person[:, :, 20:, 44:84] = 1
+    behind = background(torch.where(person > 0, torch.full_like(photo, 0.3), photo), person)[0, :, :, 64]
+    assert behind[:, 30:46].max() < 0.1
+    assert behind[:, 54:].min() > 0.9
+
+
+def test_row_that_a_person_covers_is_filled_from_above() -> None:
+    photo = torch.full((1, 3, 128, 128), 0.7)
+    person = torch.zeros(1, 1, 128, 128)
+    person[:, :, 90:] = 1
+    assert (background(torch.where(person > 0, torch.zeros_like(photo), photo), person) - 0.7).abs().max() < 0.02
 
 
 def test_person_all_over_the_picture_leaves_something_finite() -> None:
@@ -108,6 +125,17 @@ def test_inside_of_a_mouth_that_the_photo_shows_closed_is_painted() -> None:
     assert inside[row, column + 12] == 0
     assert opened_mouth(open_, open_, places).max() == 0  # the photo's own teeth are moved
     assert opened_mouth(closed, closed, places).max() < 0.3
+
+
+def test_nothing_is_painted_beyond_the_face() -> None:
+    pose = points(20) * 0.6
+    beyond = beyond_face(pose, 129)[0, 0]
+    inner = ((pose[0, [30, 36, 45, 48, 54, 62]] + 1) * 64).round().long()
+    assert beyond[inner[:, 1], inner[:, 0]].max() == 0
+    outer = ((pose[0, [0, 8, 16]] * 1.4 + 1) * 64).round().long()
+    assert beyond[outer[:, 1], outer[:, 0]].min() == 1
+    turned = beyond_face(pose @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]]), 129)[0, 0]
+    np.testing.assert_allclose(turned.numpy(), torch.rot90(beyond, -1).numpy(), atol=1e-4)
 
 
 def test_model_without_matte_has_none_of_its_weights() -> None:

@@ -13,7 +13,8 @@ import torch
 
 from avatar_app.networks.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
-from avatar_app.training.matte import main
+from avatar_app.training.data import list_clips
+from avatar_app.training.matte import label, looked_at_again, main
 from avatar_app.training.matte_labels import one_piece, person, without_holes
 from tests.heads import make_head
 
@@ -80,6 +81,40 @@ def test_command_writes_weights_that_fit(data: Path, tmp_path: Path) -> None:
     network = PersonMatte()
     network.load_state_dict(load_checkpoint(output / "matte.pt")["networks"]["matte"])
     assert all(torch.isfinite(value.float()).all() for value in network.state_dict().values())
+
+
+def test_second_run_doubts_what_the_first_sees_otherwise(data: Path, tmp_path: Path) -> None:
+    people = label(list_clips(data, "train"))
+
+    class Seer(PersonMatte):
+        """Sees what the labels say, but for a corner of the first picture."""
+
+        calls = 0
+
+        def forward(self, picture: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+            index, mirrored = divmod(self.calls, 2)
+            self.calls += 1
+            seen = people.persons[index : index + 1].clone()
+            if index == 0:
+                seen[..., :40, :40] = 1 - seen[..., :40, :40]
+            logits = (torch.nn.functional.interpolate(seen, picture.shape[-1]) - 0.5) * 20
+            return logits.flip(3) if mirrored else logits
+
+    again = looked_at_again(people, Seer())
+    assert not again.clean[0]
+    assert again.clean[1:].all()
+    assert again.trust[0, 0, :36, :36].max() == 0
+    assert again.trust[0, 0, 60:, 60:].min() == 1
+    assert again.trust[1:].min() == 1
+
+
+def test_second_run_starts_from_the_first(data: Path, tmp_path: Path) -> None:
+    words = ["--data", str(data), "--backgrounds", str(data / "walls"), "--steps", "1", "--batch", "2"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main([*words, "--output", str(first)]) == 0
+    assert main([*words, "--output", str(second), "--start", str(first / "matte.pt")]) == 0
+    one, other = (load_checkpoint(folder / "matte.pt")["networks"]["matte"] for folder in (first, second))
+    assert all((one[name].float() - other[name].float()).abs().max() < 0.1 for name in one if name.endswith("weight"))
 
 
 def test_folder_without_backgrounds_is_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

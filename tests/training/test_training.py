@@ -17,8 +17,8 @@ from avatar_app.errors import ConfigError
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import AugmentConfig, Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.config import RunConfig, read_config
-from avatar_app.training.data import load_store
+from avatar_app.training.config import DataConfig, RunConfig, read_config
+from avatar_app.training.data import WIDE, PairSampler, load_store
 from avatar_app.training.equivariance import Deformation
 from avatar_app.training.fomm import FommObjective
 from avatar_app.training.train import Run, main, open_objective, train
@@ -242,6 +242,21 @@ def test_critics_learn_to_tell_made_from_real(labelled_data: Path) -> None:
         (doubt, distance), (doubt_of_real, none) = critics.persuasion(made, real, points), critics.persuasion(real, real, points)
     assert float(doubt) > float(doubt_of_real) + 0.5
     assert float(distance) > float(none) == 0
+
+
+def test_wide_open_mouths_get_their_share(labelled_data: Path) -> None:
+    store = load_store(labelled_data, "train", SIDE, 1)
+    assert store.points is not None
+    gap = (store.points[:, 62] - store.points[:, 66]).norm(dim=1) / (store.points[:, 27] - store.points[:, 8]).norm(dim=1)
+    wide = {int(frame) for frame in (gap > WIDE).nonzero()}
+    assert 0 < len(wide) < len(gap)
+    source, driving, clip = PairSampler(store, 0, DataConfig(wide=1.0)).draw(60)
+    assert {int(frame) for frame in driving} == wide
+    assert any(int(a) != int(b) for a, b in zip(source, driving, strict=True))
+    people = [store.identities[next(i for i, frames in enumerate(store.clips) if int(frame) in frames)] for frame in source]
+    assert people == [store.identities[int(index)] for index in clip]
+    share = torch.stack([torch.isin(PairSampler(store, seed, DataConfig()).draw(60)[1], driving).float().mean() for seed in range(3)])
+    assert share.mean() < 0.9
 
 
 def test_run_starts_from_the_weights_of_another(tmp_path: Path, labelled_data: Path, features: Path) -> None:
