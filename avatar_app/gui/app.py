@@ -63,7 +63,7 @@ def require_screen(environment: MutableMapping[str, str] = os.environ, system: s
 
 
 def run_window(arguments: argparse.Namespace) -> int:
-    """Show the window until it is closed; returns the exit code."""
+    """Show the window until it is closed; returns the exit code. Raises AvatarError where a running instance cannot take what is wanted."""
     if hand_over(arguments):
         return 0
     require_screen()
@@ -82,6 +82,8 @@ def run_window(arguments: argparse.Namespace) -> int:
     started.window.show()
     code = application.exec()
     started.close()
+    if started.refused is not None:
+        raise started.refused
     return code
 
 

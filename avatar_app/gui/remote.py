@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from avatar_app.control import ControlServer
+from avatar_app.control import AlreadyRunning, ControlServer
 from avatar_app.errors import AvatarError
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
@@ -51,13 +51,16 @@ class Remote(QObject):
         self._bindings: dict[str, str] = {}
         self._starting: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to listen; what does not work becomes a notice, never an error."""
+    def start(self) -> bool:
+        """Begin to listen; False if another instance does already. What else does not work becomes a notice, never an error."""
         try:
             self._server.start()
+        except AlreadyRunning:
+            return False
         except AvatarError as error:
             self._window.notices.tell(Notice("control", "warning", error.message, error.hint))
         self.start_hotkeys()
+        return True
 
     def start_hotkeys(self) -> None:
         """Listen to the keys of the settings, in place of those before. Returns at once: a display may take seconds to answer."""

@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from avatar_app.gui.app import OPTIONS, BugDialog
+from avatar_app.errors import AvatarError
+from avatar_app.gui.app import OPTIONS, BugDialog, hand_over
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
@@ -47,7 +48,8 @@ class Started(QObject):
 
     def __init__(self, application: QApplication, arguments: argparse.Namespace) -> None:
         super().__init__()
-        self._application = application
+        self._application, self._arguments = application, arguments
+        self.refused: AvatarError | None = None
         log_to_file(user_settings().parent / "avatar-app.log")
         self._bugs = BugDialog()
         self._bugs.install()
@@ -94,12 +96,23 @@ class Started(QObject):
         self._awake.start()
 
     def _begin(self) -> None:
+        if not self.remote.start():
+            self._give_way()
+            return
         ask_for_camera(self.live.controls.source)
         self.live.start()
         self.devices.refresh()
-        self.remote.start()
         if not self.preferences.now.first_run_done:
             self.window.open_guide()
+
+    def _give_way(self) -> None:
+        """Another instance was started in the same moment: two would fight for the camera."""
+        self.window.hide()
+        try:
+            hand_over(self._arguments)
+        except AvatarError as error:
+            self.refused = error
+        self._application.quit()
 
     def _offer_output(self) -> None:
         """On a first start, the way out that works here: a call should see the app without a search through its settings."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -344,3 +346,25 @@ def test_the_first_start_takes_the_way_out_that_works() -> None:
     assert first_output(Found(virtual_cameras=camera)) == "virtual-camera"
     assert first_output(Found(virtual_cameras=camera, virtual_problem="no permission")) == "pipewire"
     assert first_output(Found(virtual_problem="none", pipewire_problem="not running")) == "none"
+
+
+def test_two_starts_in_the_same_moment_leave_one_window(tmp_path: Path) -> None:
+    places = {
+        name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
+    }
+    environment = {**os.environ, **places, "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "run.py"]
+    both = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        until = time.monotonic() + 60
+        while all(one.poll() is None for one in both) and time.monotonic() < until:
+            time.sleep(0.05)
+        gone = [one for one in both if one.poll() is not None]
+        assert [one.returncode for one in gone] == [0], [one.stderr.read() for one in gone if one.stderr]
+        done = subprocess.run([*command, "control", "quit"], cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert [one.wait(20) for one in both] == [0, 0]
+    finally:
+        for one in both:
+            one.kill()
+            one.communicate()
