@@ -208,14 +208,14 @@ class Tally:
                 print(f"{notice.level}: {text}", file=sys.stderr, flush=True)
 
 
-def _watch(session: Session, stopped: threading.Event, seconds: float | None, calibrate_after: float | None, tally: Tally) -> None:
+def _watch(session: Session, stopped: threading.Event, lasting: float | None, calibrate_after: float | None, tally: Tally) -> None:
     """Waits for the end; calibrates once, by itself only where no pose is remembered, and always where the user has said when."""
     began = time.monotonic()
     due = CALIBRATE_AFTER if calibrate_after is None else calibrate_after
     calibrated = due < 0
     while not stopped.wait(0.2):
         now = time.monotonic() - began
-        if seconds is not None and now >= seconds:
+        if lasting is not None and now >= lasting:
             break
         status = session.status()
         needed = status.reason == "uncalibrated" or (calibrate_after is not None and status.calibrated)
