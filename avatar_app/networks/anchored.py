@@ -47,6 +47,12 @@ BODY_BLUR = 6 / 64
 FACE_ENDS = 0.85, 1.0
 """Between these distances, in half axes of the ellipse around the landmarks, painting fades out."""
 
+HAIR_BEGINS = 1.0, 1.15
+"""Between these distances from the face the motion of long hair becomes that of its surroundings."""
+
+HAIR_BLUR = 2 / 64
+"""Standard deviation, in sides of the picture, of these surroundings."""
+
 # Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.
 SKETCH_GROUPS = (
     tuple(range(0, 17)),  # jaw
@@ -329,6 +335,29 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     return calm
 
 
+def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) with long hair beside the face moved as what is around it, so that no turn of the head tears it.
+
+    With short hair there is nothing to tear, and the ear that a turn should hide would be drawn out from behind the cheek.
+
+    Args:
+        body: (B, 1, s, s) share of person in the photo.
+        points, still: (B, P, 2), of the pose and of the photo.
+    """
+    side = flow.shape[-1]
+    grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
+    distance, above = face_distance(still, side), head_places(still, side)[1]
+    beside = ((distance > 1.15) & (distance < 1.5) & (above > 0.2) & (above < 0.7)).to(flow.dtype)
+    share = (beside * body).sum((2, 3), keepdim=True) / beside.sum((2, 3), keepdim=True).clamp_min(1)
+    long = ((share - 0.4) / 0.3).clamp(0, 1)
+    moved, here = flow - grid, warp(body, flow) + 1e-2
+    spread = gaussian_matrix(side, HAIR_BLUR * side, flow)
+    sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()
+    at_hair = ((face_distance(points, side) - HAIR_BEGINS[0]) / (HAIR_BEGINS[1] - HAIR_BEGINS[0])).clamp(0, 1)
+    whole: Tensor = flow + long * at_hair * (sums[:, :2] / sums[:, 2:] - moved)
+    return whole
+
+
 def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
     """(B, N) how surely a place is inside a mouth of which the photo shows nothing: there one must paint, for moved lips are no teeth.
 
@@ -361,21 +390,33 @@ def beyond_face(points: Tensor, side: int) -> Tensor:
     Args:
         points: (B, P, 2), of the pose.
     """
+    beyond: Tensor = ((face_distance(points, side) - FACE_ENDS[0]) / (FACE_ENDS[1] - FACE_ENDS[0])).clamp(0, 1)
+    return beyond
+
+
+def face_distance(points: Tensor, side: int) -> Tensor:
+    """(B, 1, side, side) how far every pixel is from the middle of the landmarks, in half axes of the ellipse around them."""
     up = points[:, TOP] - points[:, CHIN]
     up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
-    axes = torch.stack([torch.stack([-up[:, 1], up[:, 0]], 1), up], 1)
-    face = points @ axes.transpose(1, 2)
-    low, high = face.amin(1), face.amax(1)
-    places = coordinate_grid(side, side, points.device).flatten(0, 1) @ axes.transpose(1, 2)
-    distance = ((2 * places - (low + high)[:, None]) / (high - low)[:, None].clamp_min(1e-3)).norm(dim=2)
-    beyond: Tensor = ((distance - FACE_ENDS[0]) / (FACE_ENDS[1] - FACE_ENDS[0])).clamp(0, 1).reshape(-1, 1, side, side)
-    return beyond
+    line = torch.linspace(-1, 1, side, device=points.device, dtype=points.dtype)
+    squares = []
+    for axis in (torch.stack([-up[:, 1], up[:, 0]], 1), up):
+        face = (points * axis[:, None]).sum(2)
+        low, high = face.amin(1, keepdim=True), face.amax(1, keepdim=True)
+        # Column and row of a pixel each add their part, so nothing but their sum is as large as the picture.
+        scaled = 2 * axis / (high - low).clamp_min(1e-3)
+        middle = (low + high) / (high - low).clamp_min(1e-3)
+        across = scaled[:, :1] * line
+        down = scaled[:, 1:] * line - middle
+        squares.append((across[:, None] + down[:, :, None]).square())
+    return (squares[0] + squares[1]).sqrt()[:, None]
 
 
 def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
     """(side, side): a product with it blurs columns; what lies outside does not count."""
     line = torch.arange(side, device=like.device, dtype=like.dtype)
-    weights = torch.exp(-0.5 * ((line[:, None] - line) / sigma) ** 2)
+    # Smaller numbers than these have products below the normal ones, with which a processor takes ten times as long.
+    weights = torch.exp((-0.5 * ((line[:, None] - line) / sigma) ** 2).clamp_min(-30))
     return weights / weights.sum(1, keepdim=True)
 
 
@@ -422,7 +463,7 @@ class AnchoredGenerator(nn.Module):
         """The photo moved to the landmarks (B, P, 2)."""
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:
-            flow = calm_body(flow, features.body, points)
+            flow = whole_hair(calm_body(flow, features.body, points), features.body, points, features.points)
         moved = warp(torch.cat([features.image, features.person], 1), flow)
         warped, person = moved[:, :3], moved[:, 3:]
         half = warp(features.half, flow)

@@ -30,6 +30,7 @@ from avatar_app.networks.anchored import (
     opened_mouth,
     resize,
     warp,
+    whole_hair,
 )
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
@@ -274,7 +275,7 @@ class PhotoRenderer(nn.Module):
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         flow, occlusion, context, sketch = self.motion(photo, points)
         if self.calms:
-            flow = calm_body(flow, photo.body, points)
+            flow = whole_hair(calm_body(flow, photo.body, points), photo.body, points, photo.points)
         half, eighth = self.size // 2, self.size // 8
         x = warp(photo.eighth, flow) * resize(occlusion[:, 0:1], eighth)
         x = self.up_quarter(self.bottleneck(torch.cat([x, context], 1)))

@@ -54,7 +54,7 @@ AGREED = 0.95
 AS_IS = 0.6
 """Weight of pictures as they are, whose labels have errors, beside that of people put before another background."""
 
-MISSED = 1.5
+MISSED = 2.0
 """How much more a pixel of a person counts than one of the background."""
 
 CHANGES = AugmentConfig(rotation=0.25, scale=0.3, aspect=0.1, shift=0.2, deform=0.03)

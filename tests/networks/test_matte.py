@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, beyond_face, calm_body, opened_mouth
+from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, beyond_face, calm_body, face_distance, opened_mouth, whole_hair
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from tests.heads import make_head
@@ -136,6 +136,19 @@ def test_nothing_is_painted_beyond_the_face() -> None:
     assert beyond[outer[:, 1], outer[:, 0]].min() == 1
     turned = beyond_face(pose @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]]), 129)[0, 0]
     np.testing.assert_allclose(turned.numpy(), torch.rot90(beyond, -1).numpy(), atol=1e-4)
+
+
+def test_long_hair_beside_the_face_is_not_torn_and_short_hair_is_left_alone() -> None:
+    pose = points() * 0.5
+    grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
+    distance = face_distance(pose, 64)
+    torn = grid + 0.3 * ((distance > 1.3) & (distance < 1.45)).float()
+    face, head = (distance < 1.1).float(), (distance < 1.8).float()
+    mended = whole_hair(torn, head, pose, pose)
+    assert (mended - grid).abs().max() < 0.2
+    inside = (distance < 1).expand_as(grid)
+    assert torch.equal(mended[inside], torn[inside])
+    assert torch.equal(whole_hair(torn, face, pose, pose), torn)
 
 
 def test_model_without_matte_has_none_of_its_weights() -> None:
