@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.backdrop import separate
 from avatar_app.types import Image
 
 Plane = npt.NDArray[np.uint8]
@@ -23,8 +24,8 @@ class PhotoLayers:
     """What a photo's pictures are put together from.
 
     Attributes:
-        cut_out: (S, S, 4), the photo and in the last channel the share of person in each pixel. Both are moved at once: OpenCV needs
-            half the time for four channels that it needs for three and one.
+        cut_out: (S, S, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
+            OpenCV needs half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
     """
 
@@ -32,19 +33,22 @@ class PhotoLayers:
     background: Image
 
     @classmethod
-    def of(cls, photo: Image, person: Plane, background: Image) -> PhotoLayers:
-        return cls(np.dstack((photo, person)), background)
+    def of(cls, photo: Image, person: Plane, filled: Image) -> PhotoLayers:
+        """Of a photo, the share of person in it and its smoothly filled background, as the networks give them."""
+        layers = separate(photo, person, filled)
+        return cls(np.dstack((layers.colours, layers.person)), layers.background)
 
 
 def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: npt.NDArray[np.float32]) -> Image:
-    """The picture (S, S, 3).
+    """The picture (S, S, 3). Beyond the photo's sides it is mirrored: hair that they cut goes on as hair and not as stripes.
 
     Args:
         painted: (s, s, 3), the network's own picture.
         alpha: (s, s), share of the moved photo, the rest is painted.
         places: (2, S, S), column and row of the photo from which each pixel is moved.
     """
-    moved = cv2.remap(layers.cut_out, places[0], places[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    below_top = cv2.max(places[1], 0)  # above the photo no head stands upside down
+    moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     size = layers.background.shape[1::-1]
     share = _wide(cv2.resize(_soft(alpha), size))
     picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), share)

@@ -12,13 +12,16 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from avatar_app.backdrop import separate
 from avatar_app.bundle import Bundle
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
-from avatar_app.engines.torch_player import open_player
+from avatar_app.engines.torch_player import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
+from avatar_app.networks.graphs import to_bytes
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
@@ -53,7 +56,7 @@ class TorchEngine:
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
-            return Avatar(points, self._player.encode(crop.image, *_arrays(points)))
+            return Avatar(points, with_layers(self._player.encode(crop.image, *_arrays(points)), crop.image))
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with card_faults(self._device, self._model):
@@ -62,6 +65,21 @@ class TorchEngine:
 
     def close(self) -> None:
         self._player.close()
+
+
+def with_layers(features: Features, photo: Image) -> Features:
+    """The features of a photo (S, S, 3) whose person and background are known, taken apart as finely as `backdrop` does it."""
+    if "features_background" not in features:
+        return features
+    person, filled = (to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background"))
+    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
+    fine = {"image": layers.colours, "person": layers.person[..., None], "background": layers.background}
+    return features | {f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()}
+
+
+def _from_bytes(picture: Image, like: Tensor) -> Tensor:
+    """(S, S, C) bytes as (1, C, S, S) in [0, 1], of the type and on the device of ``like``."""
+    return (torch.from_numpy(picture).to(like.device).permute(2, 0, 1)[None] / 255).to(like.dtype)
 
 
 def _arrays(points: KeyPoints) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:

@@ -210,11 +210,15 @@ def double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def warp(x: Tensor, flow: Tensor) -> Tensor:
-    """Backward warp of (B, C, h, w) by a flow (B, 2, h', w') of source coordinates, resized to h x w."""
+def warp(x: Tensor, flow: Tensor, beyond: str = "border") -> Tensor:
+    """Backward warp of (B, C, h, w) by a flow (B, 2, h', w') of source coordinates, resized to h x w.
+
+    Args:
+        beyond: what is outside: the nearest pixel ("border"), or the picture mirrored ("reflection").
+    """
     if flow.shape[-1] != x.shape[-1]:
         flow = resize(flow, x.shape[-1])
-    moved: Tensor = F.grid_sample(x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode="border", align_corners=True)
+    moved: Tensor = F.grid_sample(x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode=beyond, align_corners=True)
     return moved
 
 
@@ -464,7 +468,9 @@ class AnchoredGenerator(nn.Module):
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:
             flow = whole_hair(calm_body(flow, features.body, points), features.body, points, features.points)
-        moved = warp(torch.cat([features.image, features.person], 1), flow)
+        # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no head stands upside down.
+        below_top = torch.cat([flow[:, :1], flow[:, 1:].clamp_min(-1)], 1)
+        moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
         warped, person = moved[:, :3], moved[:, 3:]
         half = warp(features.half, flow)
 

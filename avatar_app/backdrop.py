@@ -1,0 +1,150 @@
+"""What stands still behind a moving person, made once per photo: strands of hair go to the person, the gap gets the wall's texture.
+
+The networks say which pixels are the person and fill the gap smoothly (``networks.matte``). At 512 x 512 three things still show as
+soon as the head moves: strands beside the hair that stay where they were, a gap that is smoother than its surroundings, and a rim
+of the old background around the moved head. None of them needs a network.
+
+S is the picture's side; pictures are (S, S, 3) bytes RGB, planes (S, S).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.types import Image
+
+Plane = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+PERSON = 25
+"""Shares of person above this, of 255, hide the background."""
+
+GRAIN = 8.0
+"""How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not repeated."""
+
+FAINT = 0.2
+"""Share of person below which a pixel's own colour cannot be told."""
+
+
+class Layers(NamedTuple):
+    """The person's own colours, the share of person in each pixel, and the background without the person."""
+
+    colours: Image
+    person: Plane
+    background: Image
+
+
+def separate(photo: Image, person: Plane, filled: Image) -> Layers:
+    """A photo taken apart.
+
+    Args:
+        person: share of person as the network sees it, 0 to 255.
+        filled: the photo with the person filled in smoothly.
+    """
+    if (person > PERSON).all():
+        return Layers(photo, person, filled)
+    covered = _grown(person > PERSON, photo.shape[0] // 64)
+    strands = _strands(photo.astype(np.float32), covered)
+    background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
+    share = np.maximum(person, (255 * strands).astype(np.uint8))
+    return Layers(_colours(photo, share, background), share, background)
+
+
+def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
+    """Share of hair, 0 to 1, in each pixel close to the person: what is finer and otherwise coloured than the wall farther out.
+
+    The wall is looked at along rows, so that the edge of a sofa that goes on behind the head is no hair.
+    """
+    side = len(photo)
+    reach = side / 12
+    distance = cv2.distanceTransform((~covered).astype(np.uint8), cv2.DIST_L2, 5)
+    far = (distance > reach).astype(np.float32)
+    seen = _along_rows(far)
+
+    def usual(values: Floats) -> Floats:
+        return np.sqrt(_along_rows(values * values * far) / np.maximum(seen, 1e-4))
+
+    wall = _along_rows(photo * far[..., None]) / np.maximum(seen, 1e-4)[..., None]
+    colour = np.abs(photo - wall).max(2)
+    fine = _smooth(np.abs(photo - _smooth(photo, side / 256)).max(2), side / 170)
+    near = np.clip((reach - distance) / (0.4 * reach), 0, 1) * np.clip(8 * seen - 1, 0, 1)
+    other_colour = np.clip((colour - 3 * usual(colour) - 6) / 24, 0, 1)
+    finer = np.clip((fine - 3 * usual(fine) - 1) / 3, 0, 1)
+    return np.asarray(other_colour * finer * near * ~covered, np.float32)
+
+
+def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, filled: Floats) -> Image:
+    side = len(photo)
+    known = (~covered & ~_grown(strands > 0.3, 2)).astype(np.float32)
+    around = _known_mean(photo, known, side / 60)
+    # Strands are wiped away; under the person stands the smooth filling, with the grain of what is beside it.
+    wiped = photo + np.clip(2 * _smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
+    grain = _grain(photo, known)
+    inside = _smooth(np.where(covered[..., None], filled, wiped), side / 200) + _repeated(grain, known)
+    soft = _smooth(_grown(covered, 1).astype(np.float32), 1.0)[..., None]
+    soft = np.where(covered[..., None], 1.0, soft)
+    return _bytes(wiped + soft * (inside - wiped))
+
+
+def _grain(photo: Floats, known: Floats) -> Floats:
+    """The fine texture of what is known, without the edges of things."""
+    fine, coarse = (_known_mean(photo, known, len(photo) / part) for part in (170, 64))
+    edge = np.abs(fine - coarse).max(2, keepdims=True)
+    return np.asarray(np.clip(photo - fine, -GRAIN, GRAIN) * np.clip(1.5 - edge / 4, 0, 1), np.float32)
+
+
+def _repeated(grain: Floats, known: Floats) -> Floats:
+    """``grain`` mirrored into the gap at the nearest end of the gap in the same row, or from above; 0 where that is no background."""
+    side = len(grain)
+    gap = side // 64
+    hole = _smooth(1 - known, side / 80) > 0.1
+    column, row = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
+    index = np.arange(side)
+    left = np.maximum.accumulate(np.where(hole, -4 * side, index[None]), 1)
+    right = np.minimum.accumulate(np.where(hole, 4 * side, index[None])[:, ::-1], 1)[:, ::-1]
+    above = np.maximum.accumulate(np.where(hole, -4 * side, index[:, None]), 0)
+    from_left, from_right, from_above = column - left, right - column, row - above
+    nearest = np.argmin(np.stack([from_left, from_right, from_above]), 0)
+    x = np.choose(nearest, [2 * left - column - gap, 2 * right - column + gap, column]).astype(np.float32)
+    y = np.choose(nearest, [row, row, 2 * above - row - gap]).astype(np.float32)
+    found = cv2.remap(grain * known[..., None], x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(found * hole[..., None], np.float32)
+
+
+def _colours(photo: Image, person: Plane, background: Image) -> Image:
+    """What, mixed with the background, gives the photo again: the person's colours without the old background's in half covered pixels.
+
+    Hardly covered ones are the exception, where the background's smallest error would become a colour.
+    """
+    share = (person / np.float32(255))[..., None]
+    behind = background.astype(np.float32)
+    return _bytes(behind + (photo - behind) / np.maximum(share, FAINT))
+
+
+def _along_rows(values: Floats) -> Floats:
+    """Means over an eighth of the width and little height, worked out on fewer pixels."""
+    side = len(values)
+    few = cv2.resize(values, (side // 8, side // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(_smooth(few, side / 64, side / 160), (side, side)), np.float32)
+
+
+def _smooth(values: Any, across: float, down: float | None = None) -> Any:
+    return cv2.GaussianBlur(values, (0, 0), across, sigmaY=down or across, borderType=cv2.BORDER_REPLICATE)
+
+
+def _known_mean(picture: Floats, known: Floats, radius: float) -> Floats:
+    total = _smooth(picture * known[..., None], radius)
+    return np.asarray(total / np.maximum(_smooth(known, radius), 1e-4)[..., None], np.float32)
+
+
+def _grown(mask: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
+
+
+def _bytes(picture: Floats) -> Image:
+    return np.asarray(picture.round().clip(0, 255), np.uint8)
