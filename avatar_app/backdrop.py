@@ -122,7 +122,7 @@ def _colours(photo: Image, person: Plane, background: Image) -> Image:
     """
     share = (person / np.float32(255))[..., None]
     behind = background.astype(np.float32)
-    return _bytes(behind + (photo - behind) / np.maximum(share, FAINT))
+    return _bytes(np.asarray(behind + (photo - behind) / np.maximum(share, FAINT), np.float32))
 
 
 def _along_rows(values: Floats) -> Floats:

@@ -47,7 +47,7 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: npt.NDArr
         alpha: (s, s), share of the moved photo, the rest is painted.
         places: (2, S, S), column and row of the photo from which each pixel is moved.
     """
-    below_top = cv2.max(places[1], 0)  # above the photo no head stands upside down
+    below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
     moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     size = layers.background.shape[1::-1]
     share = _wide(cv2.resize(_soft(alpha), size))

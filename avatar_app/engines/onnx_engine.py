@@ -11,6 +11,7 @@ from avatar_app.bundle import Bundle
 from avatar_app.composition import PhotoLayers, compose
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.onnx_session import open_session
+from avatar_app.mouth import show_teeth
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 LAYERS = "layers"
@@ -58,7 +59,10 @@ class OnnxEngine:
             picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
             return picture
         painted, alpha, places = (value.numpy() for value in self._render.run_with_ort_values(["painted", "alpha", "places"], inputs))
-        return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places)
+        layers: PhotoLayers = avatar.features[LAYERS]
+        picture = compose(layers, painted[0], alpha[0, ..., 0], places)
+        show_teeth(picture, layers.cut_out, avatar.key_points.value[:, :2], pose.value[:, :2])
+        return picture
 
     def close(self) -> None:
         del self._encode, self._detect, self._render

@@ -21,6 +21,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
+from avatar_app.networks.teeth import show_teeth
 
 LANDMARKS = 88
 
@@ -493,6 +494,7 @@ class AnchoredGenerator(nn.Module):
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:
             image = person * image + (1 - person) * features.background
+            image = show_teeth(image, features.image, features.points, points)
         return Rendered(image, warped, alpha, flow, offset, painted)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:
