@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 SHOWN = 0.05, 0.09
 """Between these gaps of the lips, over the length of the nose, a photo begins to show teeth."""
 
-RIGID = (*range(27, 36), 36, 39, 42, 45)
+RIGID = slice(27, 36), slice(36, 46, 3)
 """Nose and corners of the eyes: what moves as the upper jaw does."""
 
 NOSE_BASE = slice(31, 36)
@@ -41,7 +41,7 @@ DEPTH = 0.7, 1.8
 WIDE = 0.06
 """So much wider open than in the photo, the mouth is dark below the teeth; less than that, lower teeth may be seen there."""
 
-LOWER_LIP = (56, 57, 58), (65, 66, 67)
+LOWER_LIP = slice(56, 59), slice(65, 68)
 
 ROOM = 4
 """Pixels around the mouth that are looked at too."""
@@ -112,7 +112,7 @@ def shows_teeth(points: Floats) -> float:
 def skull_map(still: Floats, pose: Floats) -> Floats:
     """(2, 3) where the upper half of the face comes from: pose -> photo, exact at the base of the nose."""
     base_here, base_there = (points[NOSE_BASE].mean(0) for points in (pose, still))
-    here, there = pose[list(RIGID)] - base_here, still[list(RIGID)] - base_there
+    here, there = (np.concatenate([points[part] for part in RIGID]) - base for points, base in ((pose, base_here), (still, base_there)))
     linear = np.linalg.solve(here.T @ here + 1e-6 * np.eye(2), here.T @ there).T
     return np.column_stack([linear, base_there - linear @ base_here]).astype(np.float32)
 
@@ -161,7 +161,7 @@ def show_teeth(picture: Image, photo: Image, still: Floats, pose: Floats) -> Non
 
 def _dark_lip(photo: Image, still: Floats) -> Floats:
     """The colour (3,) of the inside of the mouth, told by the middle of the lower lip."""
-    outer, inner = (still[list(points)].mean(0) for points in LOWER_LIP)
+    outer, inner = (still[part].mean(0) for part in LOWER_LIP)
     x, y = ((outer + inner) / 2)[:, None, None]
     return np.asarray(_sample(photo, x, y)[0, 0] * np.array(DARKNESS), np.float32)
 

@@ -75,7 +75,7 @@ def shows_teeth(points: Tensor) -> Tensor:
 def skull_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     """The linear part (B, 2, 2) and the offset (B, 2, 1) of where the upper half of the face comes from: pose -> photo."""
     base_here, base_there = (points[:, NOSE_BASE].mean(1, keepdim=True) for points in (pose, still))
-    here, there = pose[:, RIGID] - base_here, still[:, RIGID] - base_there
+    here, there = (torch.cat([points[:, part] for part in RIGID], 1) - base for points, base in ((pose, base_here), (still, base_there)))
     own = here.transpose(1, 2) @ here
     a, b, d = own[:, 0, 0] + 1e-6, own[:, 0, 1], own[:, 1, 1] + 1e-6
     inverse = torch.stack([d, -b, -b, a], 1).reshape(-1, 2, 2) / (a * d - b * b)[:, None, None]
@@ -113,9 +113,9 @@ def show_teeth(picture: Tensor, photo: Tensor, still: Tensor, pose: Tensor) -> T
 
 def _dark_lip(photo: Tensor, still: Tensor) -> Tensor:
     """(B, 3, 1, 1)."""
-    outer, inner = (still[:, points].mean(1) for points in LOWER_LIP)
-    dark = torch.tensor(DARKNESS, device=photo.device, dtype=photo.dtype)
-    return _sample(photo, ((outer + inner) / 2)[:, None, None]) * dark[:, None, None]
+    outer, inner = (still[:, part].mean(1) for part in LOWER_LIP)
+    colour = _sample(photo, ((outer + inner) / 2)[:, None, None])
+    return torch.cat([colour[:, channel : channel + 1] * left for channel, left in enumerate(DARKNESS)], 1)
 
 
 def _sample(photo: Tensor, places: Tensor) -> Tensor:
