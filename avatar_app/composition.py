@@ -6,6 +6,7 @@ done by `networks.anchored.AnchoredGenerator.decode`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.backdrop import separate
+from avatar_app.mouth import Teeth, show_teeth
 from avatar_app.types import Image
 
+AnyArray = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
 
@@ -27,25 +31,30 @@ class PhotoLayers:
         cut_out: (S, S, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
             OpenCV needs half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
+        teeth: what is seen between the lips; None if that is the networks' own.
     """
 
     cut_out: Image
     background: Image
+    teeth: Teeth | None
 
     @classmethod
-    def of(cls, photo: Image, person: Plane, filled: Image) -> PhotoLayers:
-        """Of a photo, the share of person in it and its smoothly filled background, as the networks give them."""
-        layers = separate(photo, person, filled)
-        return cls(np.dstack((layers.colours, layers.person)), layers.background)
+    def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
+        """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
+        person, filled, teeth, cavity = (layers[name][0] for name in ("person", "background", "teeth", "cavity"))
+        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
+        shown = Teeth(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still) if teeth[..., 3].any() else None
+        return cls(np.dstack((parts.colours, parts.person)), parts.background, shown)
 
 
-def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: npt.NDArray[np.float32]) -> Image:
+def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats) -> Image:
     """The picture (S, S, 3). Beyond the photo's sides it is mirrored: hair that they cut goes on as hair and not as stripes.
 
     Args:
         painted: (s, s, 3), the network's own picture.
         alpha: (s, s), share of the moved photo, the rest is painted.
         places: (2, S, S), column and row of the photo from which each pixel is moved.
+        pose: (P, 2), landmarks.
     """
     below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
     moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
@@ -53,6 +62,8 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: npt.NDArr
     share = _wide(cv2.resize(_soft(alpha), size))
     picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), share)
     composed: Image = _mixed(picture, layers.background, _wide(cv2.extractChannel(moved, 3)))
+    if layers.teeth is not None:
+        show_teeth(composed, layers.teeth, pose)
     return composed
 
 

@@ -1,7 +1,4 @@
-"""Teeth are part of the skull: lips move over them.
-
-A photo that shows teeth has them between lips that a pose brings elsewhere. Moved as the lips are, teeth would be stretched and squeezed
-with every word. So the mouth is filled with the photo's own teeth, moved as the upper half of the face is; what lies below them is dark.
+"""Teeth between moving lips, in bytes: the second half of `avatar_app.networks.teeth`, which says what it is for.
 
 Positions are in [-1, 1] of the picture, x first, edges at the middle of the outermost pixels; P landmarks are (P, 2).
 """
@@ -29,13 +26,13 @@ NOSE_BASE = slice(31, 36)
 EDGE = 0.012
 """Over this distance lips become the inside of the mouth."""
 
-SHADE, LIP_SHADOW, CORNER_SHADOW = 0.05, 0.35, 0.4
+SHADE, LIP_SHADOW, CORNER_SHADOW = 0.05, 0.3, 0.35
 """This far from the upper lip teeth are out of its shadow; how deep this shadow is, and the one in the corners of the mouth."""
 
-DARKNESS = 0.3, 0.15, 0.17
+DARKNESS = 0.25, 0.12, 0.13
 """Of the lower lip's red, green and blue so much is left inside the mouth."""
 
-DEPTH = 0.7, 1.8
+DEPTH = 0.5, 0.7
 """How light that is just below the teeth, and how much lighter at the lower lip."""
 
 WIDE = 0.06
@@ -102,13 +99,6 @@ def _lip(u: Floats, below: Floats) -> Lip:
     return Lip(bow, float(np.clip(np.log(max(share, 0.1)) / np.log(1 - aside), 0.4, 1.5)))
 
 
-def shows_teeth(points: Floats) -> float:
-    """How surely a photo with these landmarks does, 0 to 1."""
-    nose = max(float(np.hypot(*(points[27] - points[33]))), 1e-3)
-    apart = np.hypot(*(points[61:64] - points[67:64:-1]).T).mean() / nose
-    return float(np.clip((apart - SHOWN[0]) / (SHOWN[1] - SHOWN[0]), 0, 1))
-
-
 def skull_map(still: Floats, pose: Floats) -> Floats:
     """(2, 3) where the upper half of the face comes from: pose -> photo, exact at the base of the nose."""
     base_here, base_there = (points[NOSE_BASE].mean(0) for points in (pose, still))
@@ -117,57 +107,56 @@ def skull_map(still: Floats, pose: Floats) -> Floats:
     return np.column_stack([linear, base_there - linear @ base_here]).astype(np.float32)
 
 
-def show_teeth(picture: Image, photo: Image, still: Floats, pose: Floats) -> None:
-    """Put the photo's teeth into the mouth of a picture, in place.
+class Teeth(NamedTuple):
+    """Of a photo.
 
-    Args:
-        picture: (S, S, 3).
-        photo: (S, S, 3), or more channels, of which the first three count.
-        still, pose: (P, 2), of the photo and of the picture.
+    Attributes:
+        layer: (S, S, 4), colours of teeth and, last, where they are.
+        cavity: (3,) colour of the inside of the mouth, 0 to 255.
+        still: (P, 2), the photo's landmarks.
     """
-    shown, side = shows_teeth(still), len(picture)
-    if shown == 0 or not np.isfinite(pose).all():
-        return
-    pixels = (pose[60:68] + 1) * ((side - 1) / 2)
-    low, high = np.floor(pixels.min(0)).astype(int) - ROOM, np.ceil(pixels.max(0)).astype(int) + ROOM + 1
-    (left, top), (right, bottom) = low.clip(0, side), high.clip(0, side)
-    if right <= left or bottom <= top:
-        return
-    row, column = np.meshgrid(np.arange(top, bottom), np.arange(left, right), indexing="ij")
-    x, y = (np.asarray(line * (2 / (side - 1)) - 1, np.float32) for line in (column, row))
-    here, there = opening(pose), opening(still)
-    u, v = here.place(x, y)
-    under_lip = v - here.upper.below(u)
-    inside = shown * (under_lip / EDGE).clip(0, 1) * ((here.lower.below(u) - v) / (1.5 * EDGE)).clip(0, 1) * (abs(u) < 1)
-    # As far as the mouth is wider open than the photo's, the teeth end before the photo's lower lip.
-    opened = here.height() - there.height()
-    wider, wide = (min(max(opened / full, 0.0), 1.0) for full in (2 * EDGE, WIDE))
 
-    to_photo = skull_map(still, pose)
-    from_x, from_y = (line[0] * x + line[1] * y + line[2] for line in to_photo)
-    u_there, v_there = there.place(from_x, from_y)
-    end = there.lower.below(u_there) - wider * EDGE
-    teeth_here = ((end - v_there) / EDGE + 0.5).clip(0, 1)
-    raised = (there.upper.below(u_there) + wider * EDGE - v_there).clip(0)  # above what the photo shows its uppermost row goes on
-    teeth = _sample(photo, from_x - raised * there.along[1], from_y + raised * there.along[0])
-    shade = 1 - wider * (LIP_SHADOW * (1 - (under_lip / SHADE).clip(0, 1)) + CORNER_SHADOW * u.clip(-1, 1) ** 4)
-    deep = ((v_there - end) / max(here.height(), 1e-3)).clip(0, 1)
-    cavity = _dark_lip(photo, still) * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None]
-    before = picture[top:bottom, left:right]
-    filling = before + wide * (cavity - before)
-    filling += teeth_here[..., None] * (teeth * shade[..., None] - filling)
+    layer: Image
+    cavity: Floats
+    still: Floats
+
+
+def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
+    """Put a photo's teeth into the mouth of a picture (S, S, 3) with the landmarks ``pose`` (P, 2), in place."""
+    side = len(picture)
+    box = _around(pose[60:68], side) if np.isfinite(pose).all() else None
+    if box is None:
+        return
+    here, there, to_photo = opening(pose), opening(teeth.still), skull_map(teeth.still, pose)
+    scale = float(abs(np.linalg.det(to_photo[:, :2]))) ** 0.5
+    half, upper, lower = (scale * a - b for a, b in zip(_measures(here), _measures(there), strict=True))
+    # A mouth that is as in the photo is left as it is.
+    amount = min(max((abs(half) + abs(upper) + abs(lower)) / EDGE - 0.5, 0.0), 1.0)
+    wide = min(max((lower - upper) / WIDE, 0.0), 1.0)
+    if amount == 0:
+        return
+    row, column = np.mgrid[box]
+    x, y = (np.asarray(line * (2 / (side - 1)) - 1, np.float32) for line in (column, row))
+    u, v = here.place(x, y)
+    under, over = v - here.upper.below(u), here.lower.below(u) - v
+    inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
+    columns, rows = (np.asarray((line[0] * x + line[1] * y + line[2] + 1) * ((side - 1) / 2), np.float32) for line in to_photo)
+    found = cv2.remap(teeth.layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * u.clip(-1, 1) ** 4
+    deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
+    before = picture[box]
+    filling = before + wide * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
+    filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
     before[...] = before + inside[..., None] * (filling - before) + 0.5
 
 
-def _dark_lip(photo: Image, still: Floats) -> Floats:
-    """The colour (3,) of the inside of the mouth, told by the middle of the lower lip."""
-    outer, inner = (still[part].mean(0) for part in LOWER_LIP)
-    x, y = ((outer + inner) / 2)[:, None, None]
-    return np.asarray(_sample(photo, x, y)[0, 0] * np.array(DARKNESS), np.float32)
+def _measures(mouth: Opening) -> tuple[float, float, float]:
+    return mouth.half, mouth.upper.bow, mouth.lower.bow
 
 
-def _sample(picture: Image, x: Floats, y: Floats) -> Floats:
-    """Colours (h, w, 3) at places in [-1, 1]."""
-    columns, rows = (np.asarray((line + 1) * ((len(picture) - 1) / 2), np.float32) for line in (x, y))
-    found = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found[..., :3], np.float32)
+def _around(points: Floats, side: int) -> tuple[slice, slice] | None:
+    """Rows and columns of the picture with these points in [-1, 1] and some room; None if that is nothing."""
+    pixels = (points + 1) * ((side - 1) / 2)
+    low, high = np.floor(pixels.min(0)).astype(int) - ROOM, np.ceil(pixels.max(0)).astype(int) + ROOM + 1
+    (left, top), (right, bottom) = low.clip(0, side).tolist(), high.clip(0, side).tolist()
+    return (slice(top, bottom), slice(left, right)) if left < right and top < bottom else None

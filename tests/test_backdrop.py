@@ -10,6 +10,7 @@ import torch
 from avatar_app.backdrop import Layers, separate
 from avatar_app.composition import PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
+from tests.heads import make_head
 
 SIDE = 256
 DARK, BRIGHT = 40, 200
@@ -109,12 +110,19 @@ def test_a_photo_that_is_all_person_stays_as_it_is() -> None:
 def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_upside_down() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), plain(BRIGHT), share)
-    layers = PhotoLayers.of(photo, share, plain(BRIGHT))
+    made = {
+        "person": share[..., None],
+        "background": plain(BRIGHT),
+        "teeth": np.zeros((SIDE, SIDE, 4), np.uint8),
+        "cavity": plain(0)[:1, :1],
+    }
+    face = make_head()[:, :2].astype(np.float32)
+    layers = PhotoLayers.of(photo, face, {name: layer[None] for name, layer in made.items()})
     row, column = np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij")
     keep = np.full((SIDE, SIDE), 255, np.uint8)
 
     def moved(down: int, right: int) -> Bytes:
-        return np.asarray(compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32)))
+        return np.asarray(compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32), face))
 
     low = moved(150, 0)
     assert low[:150].min() > BRIGHT - 20  # the head is 58 pixels below the photo's top edge

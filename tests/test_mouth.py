@@ -1,4 +1,4 @@
-"""A photo's teeth stay with its skull, whatever its lips do."""
+"""Teeth stay with the skull, whatever the lips do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from avatar_app.mouth import opening, show_teeth, shows_teeth, skull_map
+from avatar_app.mouth import Teeth, opening, show_teeth, skull_map
 from avatar_app.networks import teeth
+from avatar_app.networks.graphs import to_bytes
 from tests.heads import make_head
 
 SIDE = 256
@@ -16,18 +17,14 @@ SKIN, TOOTH = (180, 120, 100), (250, 240, 230)
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 
 def landmarks(mouth: float) -> Floats:
     return make_head(mouth=mouth)[:, :2].astype(np.float32)
 
 
-def wide_open() -> Floats:
-    return landmarks(0.3)
-
-
-def smiling() -> Floats:
-    return landmarks(0.08)
+WIDE, SMILING, CLOSED = landmarks(0.3), landmarks(0.08), landmarks(0.002)
 
 
 def places() -> tuple[Floats, Floats]:
@@ -36,96 +33,110 @@ def places() -> tuple[Floats, Floats]:
     return x, y
 
 
-def mouth_of(points: Floats) -> npt.NDArray[np.bool_]:
-    """(SIDE, SIDE) well inside the lips."""
-    x, y = places()
+def between_lips(points: Floats, margin: float = 0.0, reach: float = 1.0) -> Mask:
+    """(SIDE, SIDE), of the mouth's width as far as ``reach``."""
     mouth = opening(points)
-    u, v = mouth.place(x, y)
-    return np.asarray((abs(u) < 0.6) & (v > mouth.upper.below(u) + 0.02) & (v < mouth.lower.below(u) - 0.02))
+    u, v = mouth.place(*places())
+    return np.asarray((abs(u) < reach) & (v > mouth.upper.below(u) + margin) & (v < mouth.lower.below(u) - margin))
+
+
+def skin() -> Bytes:
+    return np.full((SIDE, SIDE, 3), SKIN, np.uint8)
 
 
 def photo_with_teeth() -> Bytes:
-    picture = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
-    mouth = opening(smiling())
-    x, y = places()
-    u, v = mouth.place(x, y)
-    between = (abs(u) < 1) & (v > mouth.upper.below(u)) & (v < mouth.lower.below(u))
-    picture[between] = TOOTH
+    picture = skin()
+    picture[between_lips(SMILING)] = TOOTH
     return picture
+
+
+def as_batch(picture: Bytes) -> torch.Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+
+
+def teeth_of(photo: Bytes, still: Floats) -> Teeth:
+    image, points = as_batch(photo), torch.from_numpy(still)[None]
+    layer, cavity = (to_bytes(part(image, points))[0].numpy() for part in (teeth.teeth_layer, teeth.cavity_colour))
+    return Teeth(np.ascontiguousarray(layer), cavity[0, 0].astype(np.float32), still)
 
 
 def shown(photo: Bytes, still: Floats, pose: Floats, before: Bytes | None = None) -> Bytes:
-    picture = (photo if before is None else before).copy()
-    show_teeth(picture, photo, still, pose)
+    picture = (skin() if before is None else before).copy()
+    show_teeth(picture, teeth_of(photo, still), pose)
     return picture
 
 
-def is_tooth(picture: Bytes) -> npt.NDArray[np.bool_]:
+def is_tooth(picture: Bytes) -> Mask:
     return np.asarray(picture.astype(int).min(2) > 125)
 
 
-def test_at_rest_nothing_changes() -> None:
+@pytest.mark.parametrize("still", [SMILING, CLOSED], ids=["smiling", "closed"])
+def test_at_rest_nothing_changes(still: Floats) -> None:
     photo = photo_with_teeth()
-    assert np.abs(shown(photo, smiling(), smiling()).astype(int) - photo).max() <= 2
+    assert np.array_equal(shown(photo, still, still, photo), photo)
 
 
-def test_teeth_stay_and_it_is_dark_below_them() -> None:
-    photo = photo_with_teeth()
-    skin = np.full_like(photo, SKIN)
-    picture = shown(photo, smiling(), wide_open(), skin)
-    inside, x, y = mouth_of(wide_open()), *places()
-    was_teeth = mouth_of(smiling()) & inside
-    assert is_tooth(picture)[was_teeth & (abs(x) < 0.04)].mean() > 0.9
+def test_own_teeth_stay_and_it_is_dark_below_them() -> None:
+    picture, inside, (x, y) = shown(photo_with_teeth(), SMILING, WIDE), between_lips(WIDE, 0.02, 0.6), places()
+    own = between_lips(SMILING, 0.02, 0.6) & inside & (abs(x) < 0.04)
+    assert is_tooth(picture)[own].mean() > 0.9
     lower = inside & (y > 0.27 + 0.1)
     assert lower.sum() > 30
     assert picture[lower].max() < 110
-    assert (picture == skin)[~mouth_of(landmarks(0.36))].mean() > 0.99
+    assert (picture == skin())[~between_lips(landmarks(0.36))].mean() > 0.99
 
 
-def test_closing_lips_cover_teeth() -> None:
-    photo = photo_with_teeth()
-    picture = shown(photo, smiling(), landmarks(0.001), np.full_like(photo, SKIN))
-    assert not is_tooth(picture).any()
+def test_a_photo_with_closed_lips_gets_drawn_teeth_as_light_as_its_skin() -> None:
+    found = []
+    for light in (1.0, 0.4):
+        photo = (skin() * light).astype(np.uint8)
+        picture = shown(photo, CLOSED, WIDE, photo)
+        rows = np.s_[int((0.27 - 0.04 + 1) * 128) : int((0.27 + 0.02 + 1) * 128), 118:138]
+        found.append(float(np.percentile(picture[rows].min(2), 90)))
+        assert found[-1] > photo[0, 0].min() + 20
+    assert found[0] > 1.3 * found[1]
+
+
+def test_a_black_and_white_photo_stays_so() -> None:
+    grey = np.full((SIDE, SIDE, 3), 130, np.uint8)
+    picture = shown(grey, CLOSED, WIDE, grey).astype(int)
+    assert (picture != 130).any()
+    assert (picture.max(2) - picture.min(2)).max() <= 2
+
+
+@pytest.mark.parametrize("still", [SMILING, CLOSED], ids=["own", "drawn"])
+def test_closing_lips_cover_teeth(still: Floats) -> None:
+    assert not is_tooth(shown(photo_with_teeth(), still, landmarks(0.0))).any()
 
 
 def test_teeth_move_with_the_head() -> None:
-    photo, turn = photo_with_teeth(), np.array([[0.95, -0.2], [0.2, 0.95]], np.float32)
-    pose = (smiling() @ turn.T * 0.9 + (0.1, -0.2)).astype(np.float32)
-    there = skull_map(smiling(), pose)
-    assert np.allclose(pose @ there[:, :2].T + there[:, 2], smiling(), atol=1e-3)
-    picture = shown(photo, smiling(), pose, np.full_like(photo, SKIN))
-    assert is_tooth(picture)[mouth_of(pose)].all()
+    turn = np.array([[0.95, -0.2], [0.2, 0.95]], np.float32)
 
+    def turned(points: Floats) -> Floats:
+        return np.asarray(points @ turn.T * 0.9 + (0.1, -0.2), np.float32)
 
-def test_lips_that_hide_teeth_are_left_to_the_network() -> None:
-    photo = photo_with_teeth()
-    assert shows_teeth(landmarks(0.003)) == 0
-    assert (shown(photo, landmarks(0.003), wide_open()) == photo).all()
+    there = skull_map(SMILING, turned(SMILING))
+    assert np.allclose(turned(SMILING) @ there[:, :2].T + there[:, 2], SMILING, atol=1e-3)
+    pose = turned(landmarks(0.12))
+    picture = shown(photo_with_teeth(), SMILING, pose)
+    assert is_tooth(picture)[between_lips(turned(SMILING), 0.015, 0.6)].mean() > 0.9
 
 
 @pytest.mark.parametrize("away", [0.0, 0.9, 5.0, np.nan])
 def test_mouths_beyond_the_picture_or_nowhere_do_no_harm(away: float) -> None:
-    photo = photo_with_teeth()
-    picture = shown(photo, smiling(), wide_open() + np.float32(away))
-    assert picture.shape == photo.shape
+    assert shown(photo_with_teeth(), SMILING, WIDE + np.float32(away)).shape == (SIDE, SIDE, 3)
 
 
-def test_a_batch_on_any_device_gives_the_same_pictures() -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
-    photo = np.asarray(np.kron(photo[::8, ::8], np.ones((8, 8, 1))), np.uint8)  # coarse, so that rounded places matter little
+@pytest.mark.parametrize("still", [SMILING, landmarks(0.02), CLOSED], ids=["own", "both", "drawn"])
+def test_a_batch_on_any_device_gives_the_same_pictures(still: Floats) -> None:
+    few = np.random.default_rng(0).integers(0, 256, (SIDE // 16, SIDE // 16, 3))
+    photo = np.asarray(np.kron(few, np.ones((16, 16, 1))), np.uint8)  # coarse, so that rounded places matter little
     turn = np.array([[0.95, -0.2], [0.2, 0.95]], np.float32)
-    poses = [wide_open(), landmarks(0.12), landmarks(0.0), wide_open() @ turn.T + np.float32(0.1), smiling() * 1.2]
-    before = np.full_like(photo, SKIN)
-
-    def batch(arrays: list[npt.NDArray[np.float32]]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(arrays).astype(np.float32))
-
-    def pictures(picture: Bytes) -> torch.Tensor:
-        return torch.from_numpy(picture).permute(2, 0, 1)[None].expand(len(poses), -1, -1, -1) / 255
-
-    found = teeth.show_teeth(pictures(before), pictures(photo), batch([smiling()] * len(poses)), batch(poses))
-    for index, pose in enumerate(poses):
-        expected = shown(photo, smiling(), pose, before).astype(int)
-        difference = np.abs((found[index].permute(1, 2, 0).numpy() * 255).round() - expected)
+    poses = [WIDE, landmarks(0.12), landmarks(0.0), WIDE @ turn.T + np.float32(0.1), np.float32(1.2) * SMILING, still]
+    image, source = as_batch(photo), torch.from_numpy(still)[None]
+    layer, cavity = teeth.teeth_layer(image, source), teeth.cavity_colour(image, source)
+    for pose in poses:
+        found = teeth.show_teeth(as_batch(skin()), layer, cavity, source, torch.from_numpy(pose)[None])
+        difference = np.abs((found[0].permute(1, 2, 0).numpy() * 255).round() - shown(photo, still, pose).astype(int))
         assert difference.mean() < 0.1
-        assert np.percentile(difference[mouth_of(pose)], 90) <= 8 if mouth_of(pose).any() else True
+        assert np.percentile(difference[between_lips(pose)], 90) <= 8 if between_lips(pose).any() else True

@@ -11,7 +11,6 @@ from avatar_app.bundle import Bundle
 from avatar_app.composition import PhotoLayers, compose
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.onnx_session import open_session
-from avatar_app.mouth import show_teeth
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 LAYERS = "layers"
@@ -49,8 +48,8 @@ class OnnxEngine:
         fixed = features | self._tensors("source", points)
         kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
         if self._composes:
-            person, background = (features[name].numpy()[0] for name in ("person", "background"))
-            kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), np.ascontiguousarray(person[..., 0]), background)
+            made = {name: features[name].numpy() for name in ("person", "background", "teeth", "cavity")}
+            kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), points.value, made)
         return Avatar(points, kept)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
@@ -59,10 +58,7 @@ class OnnxEngine:
             picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
             return picture
         painted, alpha, places = (value.numpy() for value in self._render.run_with_ort_values(["painted", "alpha", "places"], inputs))
-        layers: PhotoLayers = avatar.features[LAYERS]
-        picture = compose(layers, painted[0], alpha[0, ..., 0], places)
-        show_teeth(picture, layers.cut_out, avatar.key_points.value[:, :2], pose.value[:, :2])
-        return picture
+        return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places, pose.value)
 
     def close(self) -> None:
         del self._encode, self._detect, self._render

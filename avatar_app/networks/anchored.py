@@ -21,7 +21,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
-from avatar_app.networks.teeth import show_teeth
+from avatar_app.networks.teeth import cavity_colour, show_teeth, teeth_layer
 
 LANDMARKS = 88
 
@@ -118,6 +118,8 @@ class Features(NamedTuple):
         person: (B, 1, H, W) share of person in each pixel, all 1 without a matte.
         background: (B, 3, H, W) the photo without the person.
         body: (B, 1, h, w) the share of person at the size of the flow.
+        teeth: (B, 4, H, W) of `teeth_layer`, all 0 without a matte, as the mouth then is the networks' own.
+        cavity: (B, 3, 1, 1) of `cavity_colour`.
     """
 
     image: Tensor
@@ -129,6 +131,8 @@ class Features(NamedTuple):
     person: Tensor
     background: Tensor
     body: Tensor
+    teeth: Tensor
+    cavity: Tensor
 
 
 class Rendered(NamedTuple):
@@ -462,7 +466,8 @@ class AnchoredGenerator(nn.Module):
         behind = image if self.matte is None else background(image, person)
         motion = torch.cat([thumbnail, self.encode_motion(quarter)], 1)
         body = F.avg_pool2d(person, image.shape[-1] // motion.shape[-1])
-        return Features(image, half, quarter, eighth, motion, points, person, behind, body)
+        teeth = torch.cat([image, image[:, :1]], 1) * 0 if self.matte is None else teeth_layer(image, points)
+        return Features(image, half, quarter, eighth, motion, points, person, behind, body, teeth, cavity_colour(image, points))
 
     def decode(self, features: Features, points: Tensor) -> Rendered:
         """The photo moved to the landmarks (B, P, 2)."""
@@ -494,7 +499,7 @@ class AnchoredGenerator(nn.Module):
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:
             image = person * image + (1 - person) * features.background
-            image = show_teeth(image, features.image, features.points, points)
+            image = show_teeth(image, features.teeth, features.cavity, features.points, points)
         return Rendered(image, warped, alpha, flow, offset, painted)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:

@@ -49,7 +49,7 @@ REACH = 6
 LAYERS = ("painted", "alpha", "places")
 """What `PhotoRenderer` gives."""
 
-PHOTO_LAYERS = ("person", "background")
+PHOTO_LAYERS = ("person", "background", "teeth", "cavity")
 """What `PhotoEncoder` gives beside `PhotoFeatures`."""
 
 
@@ -79,7 +79,11 @@ class PhotoFeatures(NamedTuple):
 
 
 class PhotoEncoder(nn.Module):
-    """Bytes of a photo and its landmarks -> `PhotoFeatures`, the share of person (1, S, S, 1) and the background (1, S, S, 3) as bytes."""
+    """Bytes of a photo and its landmarks -> `PhotoFeatures` and what pictures are composed of.
+
+    That is, as bytes: the share of person (1, S, S, 1), the background (1, S, S, 3), teeth and where they are (1, S, S, 4), the colour of
+    the inside of the mouth (1, 1, 1, 3).
+    """
 
     def __init__(self, generator: AnchoredGenerator) -> None:
         super().__init__()
@@ -99,7 +103,8 @@ class PhotoEncoder(nn.Module):
         ridge = ((0.12 * scale) ** 2).reshape(1)
         own = (features.half, features.quarter, features.eighth, features.motion, features.points)
         photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, features.body)
-        return *photo, to_bytes(features.person), to_bytes(features.background)
+        layers = (features.person, features.background, features.teeth, features.cavity)
+        return *photo, *(to_bytes(layer) for layer in layers)
 
 
 class Sketch(nn.Module):

@@ -1,6 +1,10 @@
-"""`avatar_app.mouth` for whole batches on any device, as one computation that does the same for every pose.
+"""Teeth are part of the skull: lips move over them.
 
-Shapes: B batch, S the picture's side, P landmarks (B, P, 2) in [-1, 1]; rows of numbers are (B, 1, 1).
+Moved as the lips are, teeth would be stretched and squeezed with every word, and a mouth that opens has none if the photo's is closed.
+So each photo gets a layer of teeth, once: its own where it shows them, drawn ones where it does not. In a pose they are moved as the upper
+half of the face is, and seen between the lips; below them it is dark. `avatar_app.mouth` does the second half in bytes, for processors.
+
+Shapes: B batch, S the picture's side, P landmarks (B, P, 2) in [-1, 1], x first; single numbers are (B, 1, 1).
 """
 
 from __future__ import annotations
@@ -11,11 +15,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avatar_app.mouth import CORNER_SHADOW, DARKNESS, DEPTH, EDGE, LIP_SHADOW, LOWER_LIP, NOSE_BASE, RIGID, SHADE, SHOWN, WIDE
+from avatar_app import mouth
+from avatar_app.mouth import EDGE
 from avatar_app.networks.grid import coordinate_grid
+
+WIDTHS = 0.33, 0.255, 0.25, 0.17
+"""Of the upper teeth from the middle to the side as seen from the front, in halves of the mouth's width."""
+
+SHORTER = 0.0, 0.03, 0.0, 0.02
+"""So much higher than the first one's each tooth's edge ends."""
+
+SHOW, ARCH = 0.075, 0.14
+"""How far the first teeth reach below closed lips, and how much higher the row is at the corners of the mouth."""
+
+ROUND, GAP, GAP_WIDTH, TO_SIDE = 0.12, 0.3, 0.014, 0.35
+"""How much darker a tooth's sides are, how dark a gap between teeth is and how wide, how much darker the row is at its ends."""
+
+IVORY = 1.0, 0.96, 0.89
+"""Colour of teeth in white light."""
+
+BRIGHTNESS = 0.28, 0.95, 0.44, 0.88
+"""Of teeth: at no light on the nose, more with its brightness; least and most."""
+
+COLOURFUL = 0.1
+"""Skin with so little between its strongest and its weakest colour is of a black and white photo."""
 
 
 class Lip(NamedTuple):
+    """As `mouth.Lip`."""
+
     bow: Tensor
     power: Tensor
 
@@ -24,7 +52,7 @@ class Lip(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """As `avatar_app.mouth.Opening`: middle, along (B, 2), half (B, 1, 1)."""
+    """As `mouth.Opening`: middle, along (B, 2), half (B, 1, 1)."""
 
     middle: Tensor
     along: Tensor
@@ -51,6 +79,7 @@ def _place(x: Tensor, y: Tensor, middle: Tensor, along: Tensor, half: Tensor) ->
 
 
 def opening(points: Tensor) -> Opening:
+    """Of landmarks (B, P, 2)."""
     right, left = points[:, 60], points[:, 64]
     half = ((left - right).norm(dim=1) / 2).clamp_min(1e-3)[:, None]
     middle, along = (left + right) / 2, (left - right) / (2 * half)
@@ -60,22 +89,89 @@ def opening(points: Tensor) -> Opening:
         bow = below[..., 1:2]
         aside = (u[..., ::2] ** 2).mean(-1, keepdim=True).clamp(0.1, 0.8)
         even = bow.abs() <= 1e-4
-        share = torch.where(even, 1.0, below[..., ::2].mean(-1, keepdim=True) / torch.where(even, 1.0, bow))
+        one = torch.ones_like(bow)
+        share = torch.where(even, one, below[..., ::2].mean(-1, keepdim=True) / torch.where(even, one, bow))
         lips.append(Lip(bow, (share.clamp_min(0.1).log() / (1 - aside).log()).clamp(0.4, 1.5)))
     return Opening(middle, along, half[:, None], *lips)
 
 
 def shows_teeth(points: Tensor) -> Tensor:
+    """(B, 1, 1) how surely photos with these landmarks do, 0 to 1."""
     nose = (points[:, 27] - points[:, 33]).norm(dim=1).clamp_min(1e-3)
     apart = (points[:, 61:64] - points[:, 65:68].flip(1)).norm(dim=2).mean(1) / nose
-    shown: Tensor = ((apart - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
+    shown: Tensor = ((apart - mouth.SHOWN[0]) / (mouth.SHOWN[1] - mouth.SHOWN[0])).clamp(0, 1)
     return shown[:, None, None]
+
+
+def teeth_layer(photo: Tensor, points: Tensor) -> Tensor:
+    """(B, 4, S, S) in [0, 1]: colours of teeth and, last, where they are, for photos (B, 3, S, S) with landmarks (B, P, 2)."""
+    side = photo.shape[-1]
+    grid = coordinate_grid(side, side, photo.device)
+    here = opening(points)
+    u, v = here.place(grid[None, ..., 0], grid[None, ..., 1])
+    shown = shows_teeth(points)[:, None]
+    own, drawn = _own(photo, grid, here, u, v), _drawn(photo, points, here, u, v)
+    return shown * own + (1 - shown) * drawn
+
+
+def _own(photo: Tensor, grid: Tensor, here: Opening, u: Tensor, v: Tensor) -> Tensor:
+    """What is between the photo's lips; further up its uppermost row goes on."""
+    cover = ((here.lower.below(u) - EDGE - v) / EDGE + 0.5).clamp(0, 1)
+    raised = (here.upper.below(u) + EDGE - v).clamp_min(0)
+    along_x, along_y = _numbers(here.along)
+    places = torch.stack([grid[None, ..., 0] - raised * along_y, grid[None, ..., 1] + raised * along_x], -1)
+    return torch.cat([_sample(photo, places), cover[:, None]], 1)
+
+
+def _drawn(photo: Tensor, points: Tensor, here: Opening, u: Tensor, v: Tensor) -> Tensor:
+    """Upper teeth behind the photo's lips, as light as its nose."""
+    away, v = u.abs(), v / here.half
+    rest = (here.upper.bow + here.lower.bow) / (2 * here.half)
+    nearness, shorter, gaps, begin = torch.ones_like(away), torch.zeros_like(away), torch.zeros_like(away), 0.0
+    for width, less in zip(WIDTHS, SHORTER, strict=True):
+        across = ((away - begin) / width * 2 - 1).abs()  # 0 in the middle of this tooth, 1 at its sides
+        within = (across <= 1).to(photo.dtype)
+        nearness = nearness + within * (across - 1)
+        shorter = shorter + within * (less + 0.03 * across**5)
+        gaps = gaps + within * torch.exp(-(((1 - across) * width / 2 / GAP_WIDTH) ** 2).clamp_max(30))
+        begin += width
+    end = rest + SHOW - ARCH * u * u - shorter
+    edge = EDGE / here.half
+    cover = ((end - v) / edge + 0.5).clamp(0, 1)
+    form = (1 - GAP * gaps) * (1 - ROUND * nearness**3) * (1 - TO_SIDE * away.clamp_max(1) ** 2)
+    colour = _tooth_colour(photo, points)
+    return torch.cat([colour * form[:, None], cover[:, None]], 1)
+
+
+def _tooth_colour(photo: Tensor, points: Tensor) -> Tensor:
+    """(B, 3, 1, 1)."""
+    nose = _skin(photo, points)
+    base, gain, least, most = BRIGHTNESS
+    level = (base + gain * nose.mean(1, keepdim=True)).clamp(least, most)
+    colourful = ((nose.amax(1, keepdim=True) - nose.amin(1, keepdim=True)) / COLOURFUL).clamp(0, 1)
+    return torch.cat([level * (1 + colourful * (part - 1)) for part in IVORY], 1)
+
+
+def _skin(photo: Tensor, points: Tensor) -> Tensor:
+    """(B, 3, 1, 1) mean colour along the nose."""
+    return _sample(photo, points[:, None, 27:36]).mean(3, keepdim=True)
+
+
+def cavity_colour(photo: Tensor, points: Tensor) -> Tensor:
+    """(B, 3, 1, 1) of the inside of the mouth, told by the middle of the lower lip."""
+    outer, inner = (points[:, part].mean(1) for part in mouth.LOWER_LIP)
+    lip, nose = _sample(photo, ((outer + inner) / 2)[:, None, None]), _skin(photo, points)
+    colourful = ((nose.amax(1, keepdim=True) - nose.amin(1, keepdim=True)) / COLOURFUL).clamp(0, 1)
+    grey = sum(mouth.DARKNESS) / 3
+    return torch.cat([lip[:, i : i + 1] * (grey + colourful * (left - grey)) for i, left in enumerate(mouth.DARKNESS)], 1)
 
 
 def skull_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     """The linear part (B, 2, 2) and the offset (B, 2, 1) of where the upper half of the face comes from: pose -> photo."""
-    base_here, base_there = (points[:, NOSE_BASE].mean(1, keepdim=True) for points in (pose, still))
-    here, there = (torch.cat([points[:, part] for part in RIGID], 1) - base for points, base in ((pose, base_here), (still, base_there)))
+    base_here, base_there = (points[:, mouth.NOSE_BASE].mean(1, keepdim=True) for points in (pose, still))
+    here, there = (
+        torch.cat([points[:, part] for part in mouth.RIGID], 1) - base for points, base in ((pose, base_here), (still, base_there))
+    )
     own = here.transpose(1, 2) @ here
     a, b, d = own[:, 0, 0] + 1e-6, own[:, 0, 1], own[:, 1, 1] + 1e-6
     inverse = torch.stack([d, -b, -b, a], 1).reshape(-1, 2, 2) / (a * d - b * b)[:, None, None]
@@ -83,39 +179,34 @@ def skull_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     return linear, base_there.transpose(1, 2) - linear @ base_here.transpose(1, 2)
 
 
-def show_teeth(picture: Tensor, photo: Tensor, still: Tensor, pose: Tensor) -> Tensor:
-    """Pictures (B, 3, S, S) with the photos' (B, 3, S, S) teeth in their mouths; landmarks (B, P, 2) of photos and poses."""
+def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, pose: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) with the photos' teeth in their mouths.
+
+    Args:
+        layer: (B, 4, S, S) of `teeth_layer`.
+        cavity: (B, 3, 1, 1) of `cavity_colour`.
+        still, pose: (B, P, 2), of photos and poses.
+    """
     side = picture.shape[-1]
     grid = coordinate_grid(side, side, picture.device)
     x, y = grid[None, ..., 0], grid[None, ..., 1]
-    here, there = opening(pose), opening(still)
+    here, there, (linear, offset) = opening(pose), opening(still), skull_map(still, pose)
+    scale = (linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()[:, None, None]
+    moved = [scale * a - b for a, b in ((here.half, there.half), (here.upper.bow, there.upper.bow), (here.lower.bow, there.lower.bow))]
+    amount = ((moved[0].abs() + moved[1].abs() + moved[2].abs()) / EDGE - 0.5).clamp(0, 1)
+    wide = ((moved[2] - moved[1]) / mouth.WIDE).clamp(0, 1)
     u, v = here.place(x, y)
-    under_lip = v - here.upper.below(u)
-    inside = shows_teeth(still) * (u.abs() < 1) * (under_lip / EDGE).clamp(0, 1) * ((here.lower.below(u) - v) / (1.5 * EDGE)).clamp(0, 1)
-    opened = here.height() - there.height()
-    wider, wide = ((opened / full).clamp(0, 1) for full in (2 * EDGE, WIDE))
+    under, over = v - here.upper.below(u), here.lower.below(u) - v
+    inside = amount * (u.abs() < 1) * (under / EDGE).clamp(0, 1) * (over / (1.5 * EDGE)).clamp(0, 1)
 
-    linear, offset = skull_map(still, pose)
-    from_x, from_y = (linear[:, i, 0, None, None] * x + linear[:, i, 1, None, None] * y + offset[:, i, :, None] for i in (0, 1))
-    u_there, v_there = there.place(from_x, from_y)
-    end = there.lower.below(u_there) - wider * EDGE
-    teeth_here = ((end - v_there) / EDGE + 0.5).clamp(0, 1)
-    raised = (there.upper.below(u_there) + wider * EDGE - v_there).clamp_min(0)
-    along_x, along_y = _numbers(there.along)
-    teeth = _sample(photo, torch.stack([from_x - raised * along_y, from_y + raised * along_x], -1))
-    shade = 1 - wider * (LIP_SHADOW * (1 - (under_lip / SHADE).clamp(0, 1)) + CORNER_SHADOW * u.clamp(-1, 1) ** 4)
-    deep = ((v_there - end) / here.height().clamp_min(1e-3)).clamp(0, 1)
-    cavity = _dark_lip(photo, still) * (DEPTH[0] + DEPTH[1] * deep * deep)[:, None]
-    filling = picture + wide[:, None] * (cavity - picture)
-    filling = filling + teeth_here[:, None] * (teeth * shade[:, None] - filling)
+    places = torch.stack([linear[:, i, 0, None, None] * x + linear[:, i, 1, None, None] * y + offset[:, i, :, None] for i in (0, 1)], -1)
+    teeth = _sample(layer, places)
+    shade = 1 - mouth.LIP_SHADOW * (1 - (under / mouth.SHADE).clamp(0, 1)) - mouth.CORNER_SHADOW * u.clamp(-1, 1) ** 4
+    deep = 1 - (over / here.height().clamp_min(1e-3)).clamp(0, 1)
+    dark = cavity * (mouth.DEPTH[0] + mouth.DEPTH[1] * deep * deep)[:, None]
+    filling = picture + wide[:, None] * (dark - picture)
+    filling = filling + teeth[:, 3:] * (teeth[:, :3] * shade[:, None] - filling)
     return picture + inside[:, None] * (filling - picture)
-
-
-def _dark_lip(photo: Tensor, still: Tensor) -> Tensor:
-    """(B, 3, 1, 1)."""
-    outer, inner = (still[:, part].mean(1) for part in LOWER_LIP)
-    colour = _sample(photo, ((outer + inner) / 2)[:, None, None])
-    return torch.cat([colour[:, channel : channel + 1] * left for channel, left in enumerate(DARKNESS)], 1)
 
 
 def _sample(photo: Tensor, places: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs, to_bytes
+from avatar_app.networks.onnx_anchored import PHOTO_LAYERS
 from avatar_app.networks.onnx_export import for_processors, write_motion_files
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
@@ -91,7 +92,7 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
             features = graphs.encode.module(photo[None], pair.source_points[index][None])
         feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
         feed["driving_value"] = pair.driving_points[index][None].numpy()
-        layers = PhotoLayers.of(photo.numpy(), feed.pop("person")[0, ..., 0].copy(), feed.pop("background")[0])
+        layers = PhotoLayers.of(photo.numpy(), pair.source_points[index].numpy(), {name: feed.pop(name) for name in PHOTO_LAYERS})
         samples.append(Sample(feed, layers, truth.numpy()))
     return samples
 

@@ -267,7 +267,7 @@ def _quality(path: Path, samples: Sequence[Sample]) -> float:
 
 def _picture(session: Any, sample: Sample) -> Image:
     painted, alpha, places = session.run(["painted", "alpha", "places"], _asked(session, sample))
-    return compose(sample.layers, painted[0], alpha[0, ..., 0], places)
+    return compose(sample.layers, painted[0], alpha[0, ..., 0], places, sample.feed["driving_value"][0])
 
 
 def _asked(session: Any, sample: Sample) -> dict[str, Any]:

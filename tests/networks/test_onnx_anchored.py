@@ -14,7 +14,7 @@ from avatar_app.composition import PhotoLayers, compose
 from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, draw_sketch
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
-from avatar_app.networks.onnx_anchored import PhotoEncoder, PhotoRenderer, Sketch
+from avatar_app.networks.onnx_anchored import PHOTO_LAYERS, PhotoEncoder, PhotoRenderer, Sketch
 from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
 from tests.bundles import ANCHORED, face_crop
 from tests.networks.tiny import SIDE
@@ -54,15 +54,16 @@ def poses(points: Tensor) -> list[Tensor]:
 def test_pictures_are_those_of_the_trained_network() -> None:
     model, (image, points) = generator(), photo()
     features, photo_features = AnchoredEncode(model)(image, points), PhotoEncoder(model)(image, points)
-    person, background = (layer[0].numpy() for layer in photo_features[-2:])
-    layers = PhotoLayers.of(image[0].numpy(), person[..., 0].copy(), background)
+    made = {name: layer.numpy() for name, layer in zip(PHOTO_LAYERS, photo_features[-len(PHOTO_LAYERS) :], strict=True)}
+    photo_features = photo_features[: -len(PHOTO_LAYERS)]
+    layers = PhotoLayers.of(image[0].numpy(), points[0].numpy(), made)
     whole, fast = AnchoredRender(model), PhotoRenderer(model)
     for pose in poses(points):
         expected = model.decode(features, pose)
-        painted, alpha, flow = fast.layers(*photo_features[:-2], pose)
+        painted, alpha, flow = fast.layers(*photo_features, pose)
         assert (flow - expected.flow).abs().max() < 1e-3
-        painted, alpha, places = fast(*photo_features[:-2], pose)
-        found = compose(layers, painted[0].numpy(), alpha[0, ..., 0].numpy(), places.numpy())
+        painted, alpha, places = fast(*photo_features, pose)
+        found = compose(layers, painted[0].numpy(), alpha[0, ..., 0].numpy(), places.numpy(), pose[0].numpy())
         # Bytes instead of floats at every step, and places rounded to a 32nd of a pixel.
         difference = np.abs(found.astype(int) - whole(*features, pose)[0].numpy())
         assert difference.mean() < 1
@@ -75,7 +76,7 @@ def test_points_that_are_no_numbers_give_some_picture() -> None:
     model, (image, points) = generator(), photo()
     features, fast = PhotoEncoder(model)(image, points), PhotoRenderer(model)
     for nothing in (torch.nan, torch.inf):
-        painted, _, places = fast(*features[:-2], torch.full_like(points, nothing))
+        painted, _, places = fast(*features[: -len(PHOTO_LAYERS)], torch.full_like(points, nothing))
         assert painted.shape == (1, SIDE, SIDE, 3)
         assert places.shape == (2, 2 * SIDE, 2 * SIDE)
 

@@ -13,6 +13,7 @@ from avatar_app.composition import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
+from avatar_app.networks.onnx_anchored import PHOTO_LAYERS
 from avatar_app.networks.onnx_export import for_processors, write_onnx
 from avatar_app.training import quantise as quantising
 from avatar_app.training.quantise import EXACT, Sample, quantise
@@ -36,10 +37,10 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]
         pose = torch.from_numpy(other.landmarks[None, :, :2])
         with torch.inference_mode():
             features = encode.module(torch.from_numpy(crop.image)[None], torch.from_numpy(crop.landmarks[None, :, :2]))
-            painted, alpha, places = (layer.numpy() for layer in render.module(*features[:-2], pose))
+            painted, alpha, places = (layer.numpy() for layer in render.module(*features[: -len(PHOTO_LAYERS)], pose))
         feed = {name: value.numpy() for name, value in zip(encode.outputs, features, strict=True)}
-        layers = PhotoLayers.of(crop.image, feed["person"][0, ..., 0].copy(), feed["background"][0])
-        picture = compose(layers, painted[0], alpha[0, ..., 0], places)
+        layers = PhotoLayers.of(crop.image, crop.landmarks[:, :2], feed)
+        picture = compose(layers, painted[0], alpha[0, ..., 0], places, pose[0].numpy())
         samples.append(Sample(feed | {"driving_value": pose.numpy()}, layers, picture))
     return folder / "render.onnx", samples
 
