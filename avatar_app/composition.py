@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.backdrop import separate
-from avatar_app.mouth import Teeth, show_teeth
+from avatar_app.mouth import Teeth, show_teeth, shows_teeth
 from avatar_app.types import Image
 
 AnyArray = npt.NDArray[Any]
@@ -43,7 +43,11 @@ class PhotoLayers:
         """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
         person, filled, teeth, cavity = (layers[name][0] for name in ("person", "background", "teeth", "cavity"))
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
-        shown = Teeth(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still) if teeth[..., 3].any() else None
+        shown = (
+            Teeth(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still, shows_teeth(still))
+            if teeth[..., 3].any()
+            else None
+        )
         return cls(np.dstack((parts.colours, parts.person)), parts.background, shown)
 
 

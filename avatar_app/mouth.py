@@ -29,14 +29,15 @@ EDGE = 0.012
 SHADE, LIP_SHADOW, CORNER_SHADOW = 0.05, 0.3, 0.35
 """This far from the upper lip teeth are out of its shadow; how deep this shadow is, and the one in the corners of the mouth."""
 
-DARKNESS = 0.25, 0.12, 0.13
+DARKNESS = 0.36, 0.19, 0.21
 """Of the lower lip's red, green and blue so much is left inside the mouth."""
 
 DEPTH = 0.5, 0.7
 """How light that is just below the teeth, and how much lighter at the lower lip."""
 
-WIDE = 0.06
-"""So much wider open than in the photo, the mouth is dark below the teeth; less than that, lower teeth may be seen there."""
+WIDE, DARK = 0.12, (0.35, 1.0)
+"""So much wider open than in the photo, the mouth is dark below the teeth: so far instead of what the networks painted there, with drawn
+teeth and with a photo's own, which they stretch."""
 
 LOWER_LIP = slice(56, 59), slice(65, 68)
 
@@ -114,11 +115,13 @@ class Teeth(NamedTuple):
         layer: (S, S, 4), colours of teeth and, last, where they are.
         cavity: (3,) colour of the inside of the mouth, 0 to 255.
         still: (P, 2), the photo's landmarks.
+        own: how surely these are the photo's own teeth, 0 to 1.
     """
 
     layer: Image
     cavity: Floats
     still: Floats
+    own: float
 
 
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
@@ -132,7 +135,7 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     half, upper, lower = (scale * a - b for a, b in zip(_measures(here), _measures(there), strict=True))
     # A mouth that is as in the photo is left as it is.
     amount = min(max((abs(half) + abs(upper) + abs(lower)) / EDGE - 0.5, 0.0), 1.0)
-    wide = min(max((lower - upper) / WIDE, 0.0), 1.0)
+    dark = min(max((lower - upper) / WIDE, 0.0), 1.0) * (DARK[0] + teeth.own * (DARK[1] - DARK[0]))
     if amount == 0:
         return
     row, column = np.mgrid[box]
@@ -140,14 +143,27 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
-    columns, rows = (np.asarray((line[0] * x + line[1] * y + line[2] + 1) * ((side - 1) / 2), np.float32) for line in to_photo)
-    found = cv2.remap(teeth.layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    row = _sample(teeth.layer, *(line[0] * x + line[1] * y + line[2] for line in to_photo))
     shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * u.clip(-1, 1) ** 4
     deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
     before = picture[box]
-    filling = before + wide * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
-    filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
+    filling = before + dark * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
+    filling += row[..., 3:] * np.float32(1 / 255) * (row[..., :3] * shade[..., None] - filling)
     before[...] = before + inside[..., None] * (filling - before) + 0.5
+
+
+def shows_teeth(points: Floats) -> float:
+    """How surely a photo with these landmarks (P, 2) does, 0 to 1."""
+    nose = max(float(np.hypot(*(points[27] - points[33]))), 1e-3)
+    apart = np.hypot(*(points[61:64] - points[67:64:-1]).T).mean() / nose
+    return float(np.clip((apart - SHOWN[0]) / (SHOWN[1] - SHOWN[0]), 0, 1))
+
+
+def _sample(layer: Image, x: Floats, y: Floats) -> Floats:
+    """The layer (S, S, 4) at places in [-1, 1]."""
+    columns, rows = (np.asarray((line + 1) * ((len(layer) - 1) / 2), np.float32) for line in (x, y))
+    found = cv2.remap(layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32)
 
 
 def _measures(mouth: Opening) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from avatar_app.mouth import Teeth, opening, show_teeth, skull_map
+from avatar_app.mouth import Teeth, opening, show_teeth, shows_teeth, skull_map
 from avatar_app.networks import teeth
 from avatar_app.networks.graphs import to_bytes
 from tests.heads import make_head
@@ -57,7 +57,7 @@ def as_batch(picture: Bytes) -> torch.Tensor:
 def teeth_of(photo: Bytes, still: Floats) -> Teeth:
     image, points = as_batch(photo), torch.from_numpy(still)[None]
     layer, cavity = (to_bytes(part(image, points))[0].numpy() for part in (teeth.teeth_layer, teeth.cavity_colour))
-    return Teeth(np.ascontiguousarray(layer), cavity[0, 0].astype(np.float32), still)
+    return Teeth(np.ascontiguousarray(layer), cavity[0, 0].astype(np.float32), still, shows_teeth(still))
 
 
 def shown(photo: Bytes, still: Floats, pose: Floats, before: Bytes | None = None) -> Bytes:

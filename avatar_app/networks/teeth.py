@@ -194,7 +194,7 @@ def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, po
     scale = (linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()[:, None, None]
     moved = [scale * a - b for a, b in ((here.half, there.half), (here.upper.bow, there.upper.bow), (here.lower.bow, there.lower.bow))]
     amount = ((moved[0].abs() + moved[1].abs() + moved[2].abs()) / EDGE - 0.5).clamp(0, 1)
-    wide = ((moved[2] - moved[1]) / mouth.WIDE).clamp(0, 1)
+    dark = ((moved[2] - moved[1]) / mouth.WIDE).clamp(0, 1) * (mouth.DARK[0] + shows_teeth(still) * (mouth.DARK[1] - mouth.DARK[0]))
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (u.abs() < 1) * (under / EDGE).clamp(0, 1) * (over / (1.5 * EDGE)).clamp(0, 1)
@@ -203,8 +203,7 @@ def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, po
     teeth = _sample(layer, places)
     shade = 1 - mouth.LIP_SHADOW * (1 - (under / mouth.SHADE).clamp(0, 1)) - mouth.CORNER_SHADOW * u.clamp(-1, 1) ** 4
     deep = 1 - (over / here.height().clamp_min(1e-3)).clamp(0, 1)
-    dark = cavity * (mouth.DEPTH[0] + mouth.DEPTH[1] * deep * deep)[:, None]
-    filling = picture + wide[:, None] * (dark - picture)
+    filling = picture + dark[:, None] * (cavity * (mouth.DEPTH[0] + mouth.DEPTH[1] * deep * deep)[:, None] - picture)
     filling = filling + teeth[:, 3:] * (teeth[:, :3] * shade[:, None] - filling)
     return picture + inside[:, None] * (filling - picture)
 
