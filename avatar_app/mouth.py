@@ -35,7 +35,7 @@ DARKNESS = 0.36, 0.19, 0.21
 DEPTH = 0.5, 0.7
 """How light that is just below the teeth, and how much lighter at the lower lip."""
 
-WIDE, DARK = 0.12, (0.35, 1.0)
+WIDE, DARK = 0.12, (0.2, 1.0)
 """So much wider open than in the photo, the mouth is dark below the teeth: so far instead of what the networks painted there, with drawn
 teeth and with a photo's own, which they stretch."""
 

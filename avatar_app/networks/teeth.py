@@ -25,10 +25,10 @@ WIDTHS = 0.33, 0.255, 0.25, 0.17
 SHORTER = 0.0, 0.03, 0.0, 0.02
 """So much higher than the first one's each tooth's edge ends."""
 
-SHOW, ARCH = 0.075, 0.14
+SHOW, ARCH = 0.135, 0.16
 """How far the first teeth reach below closed lips, and how much higher the row is at the corners of the mouth."""
 
-ROUND, GAP, GAP_WIDTH, TO_SIDE = 0.12, 0.3, 0.014, 0.35
+ROUND, GAP, GAP_WIDTH, TO_SIDE = 0.12, 0.18, 0.014, 0.35
 """How much darker a tooth's sides are, how dark a gap between teeth is and how wide, how much darker the row is at its ends."""
 
 IVORY = 1.0, 0.96, 0.89
