@@ -15,7 +15,7 @@ from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]
 
-SHOWN = 0.05, 0.09
+SHOWN = 0.07, 0.09
 """Between these gaps of the lips, over the length of the nose, a photo begins to show teeth."""
 
 RIGID = slice(27, 36), slice(36, 46, 3)
