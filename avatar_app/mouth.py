@@ -44,6 +44,9 @@ LOWER_LIP = slice(56, 59), slice(65, 68)
 ROOM = 4
 """Pixels around the mouth that are looked at too."""
 
+FARTHEST = 100.0
+"""Landmarks farther out are no face."""
+
 
 class Lip(NamedTuple):
     """A curve through the corners of the mouth: ``bow * (1 - u * u) ** power`` below the line between them, u in [-1, 1]."""
@@ -127,7 +130,7 @@ class Teeth(NamedTuple):
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     """Put a photo's teeth into the mouth of a picture (S, S, 3) with the landmarks ``pose`` (P, 2), in place."""
     side = len(picture)
-    box = _around(pose[60:68], side) if np.isfinite(pose).all() else None
+    box = _around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
     if box is None:
         return
     here, there, to_photo = opening(pose), opening(teeth.still), skull_map(teeth.still, pose)
@@ -143,12 +146,12 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
-    row = _sample(teeth.layer, *(line[0] * x + line[1] * y + line[2] for line in to_photo))
+    found = _sample(teeth.layer, *(line[0] * x + line[1] * y + line[2] for line in to_photo))
     shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * u.clip(-1, 1) ** 4
     deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
     before = picture[box]
     filling = before + dark * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
-    filling += row[..., 3:] * np.float32(1 / 255) * (row[..., :3] * shade[..., None] - filling)
+    filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
     before[...] = before + inside[..., None] * (filling - before) + 0.5
 
 

@@ -122,7 +122,7 @@ def test_teeth_move_with_the_head() -> None:
     assert is_tooth(picture)[between_lips(turned(SMILING), 0.015, 0.6)].mean() > 0.9
 
 
-@pytest.mark.parametrize("away", [0.0, 0.9, 5.0, np.nan])
+@pytest.mark.parametrize("away", [0.0, 0.9, 5.0, 1e30, np.nan, np.inf])
 def test_mouths_beyond_the_picture_or_nowhere_do_no_harm(away: float) -> None:
     assert shown(photo_with_teeth(), SMILING, WIDE + np.float32(away)).shape == (SIDE, SIDE, 3)
 
