@@ -22,9 +22,18 @@ CONNECTING = 30.0
 
 PAGE = b"""<!doctype html><title>call</title><script>
 const tell = (path, what) => fetch(path, {method: "POST", body: JSON.stringify(what)});
+// A camera that has just been published is not listed at once.
+async function open(wanted, triesLeft) {
+  try {
+    return await navigator.mediaDevices.getUserMedia({video: wanted});
+  } catch (error) {
+    if (error.name != "NotFoundError" || !triesLeft) throw error;
+    await new Promise(done => setTimeout(done, 250));
+    return open(wanted, triesLeft - 1);
+  }
+}
 async function call() {
-  const wanted = {width: {ideal: WIDTH}, height: {ideal: HEIGHT}, frameRate: {ideal: 30}};
-  const stream = await navigator.mediaDevices.getUserMedia({video: wanted});
+  const stream = await open({width: {ideal: WIDTH}, height: {ideal: HEIGHT}, frameRate: {ideal: 30}}, 60);
   const [camera] = stream.getVideoTracks();
   camera.contentHint = "motion";
   const connection = new RTCPeerConnection();
