@@ -14,6 +14,7 @@ from pathlib import Path
 from avatar_app.engines import Engine
 from avatar_app.errors import AvatarError, DeviceError
 from avatar_app.faces import FaceDetector
+from avatar_app.photo_files import stamp
 from avatar_app.pipeline.loading import Loader
 from avatar_app.pipeline.photo import Portrait, find_portrait
 from avatar_app.pipeline.stage import Notices
@@ -51,6 +52,8 @@ class Cast:
         """Why ``auto`` means the processor from now on."""
         self._engine_key: tuple[str, str] | None = None
         self._portrait_key: object = None
+        self._portrait_stamp: object = None
+        """Of the file, before it was read last: one that changes meanwhile is read again."""
         self.engine: Engine | None = None
         self.model = ""
         self.portrait: Portrait | None = None
@@ -134,17 +137,19 @@ class Cast:
         path, box = wanted
         if done := self._portraits.poll(wanted):
             if done.value is None:
-                self._failed[wanted] = _stamp(path)
+                self._failed[wanted] = self._portrait_stamp
                 self._reject("avatar", done.error, ("choose-avatar",))
             else:
                 return self._take_portrait(wanted, done.value)
         elif path is not None and wanted != self._portrait_key and not self._portraits.busy and self._may_read(wanted):
+            self._portrait_stamp = stamp(path)
             self._portraits.begin(wanted, lambda: self._read(path, box))
         return False
 
     def _may_read(self, wanted: tuple[Path | None, Box | None]) -> bool:
         """A photo that failed is worth another look once its file has changed, or has come back."""
-        return wanted not in self._failed or self._failed[wanted] != _stamp(wanted[0])
+        path = wanted[0]
+        return wanted not in self._failed or path is None or self._failed[wanted] != stamp(path)
 
     def _take_portrait(self, key: tuple[Path | None, Box | None], portrait: Portrait) -> bool:
         if self.engine is not None:
@@ -154,7 +159,7 @@ class Cast:
             except Exception as error:
                 if isinstance(error, DeviceError) and self._engine_key is not None and self._engine_key[1] == "auto":
                     raise  # the stage begins anew, on the processor
-                self._failed[key] = _stamp(key[0])
+                self._failed[key] = self._portrait_stamp
                 self._reject("avatar", error, ("choose-avatar",))
                 return False
         self.portrait, self._portrait_key = portrait, key
@@ -180,12 +185,3 @@ class Cast:
         with self._at_detector:
             self._detector = self._detector or self._open_detector()
             return find_portrait(read_portrait(path), self._detector, box, path)
-
-
-def _stamp(path: Path | None) -> tuple[int, int] | None:
-    """By which a file is known to have changed; None where there is none."""
-    try:
-        facts = path.stat() if path else None
-    except OSError:
-        return None
-    return (facts.st_mtime_ns, facts.st_size) if facts else None

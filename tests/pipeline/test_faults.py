@@ -32,6 +32,7 @@ from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.pipeline.statistics import Meter
+from avatar_app.portrait import read_portrait
 from avatar_app.types import Avatar, Crop, Frame, Image, KeyPoints, Picture
 from tests.mjpeg import HEADER, MjpegCamera, Server, encode, part
 from tests.pipeline.live import PATTERN, Bench, FaultyEngine, KeepingSink, MarkedCamera, shows, wait_for, write_photo
@@ -416,6 +417,24 @@ def test_photo_that_comes_back_is_taken(bench: Bench, controls: Controls) -> Non
         controls.avatar.write_bytes(data[:100])
         told(session, "avatar", "damaged")
         controls.avatar.write_bytes(data)
+        calibrated(session)
+        not_told(session, "avatar")
+
+
+def test_photo_that_changes_while_it_is_read_is_read_again(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert controls.avatar is not None
+    data = controls.avatar.read_bytes()
+    controls.avatar.write_bytes(data[:100])
+
+    def overtaken(path: Path) -> Image:
+        """The copy of the photo arrives between the reading and its result."""
+        try:
+            return read_portrait(path)
+        finally:
+            path.write_bytes(data)
+
+    monkeypatch.setattr("avatar_app.pipeline.cast.read_portrait", overtaken)
+    with running(bench, controls) as session:
         calibrated(session)
         not_told(session, "avatar")
 
