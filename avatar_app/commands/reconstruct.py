@@ -20,7 +20,7 @@ from avatar_app.faces import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
 from avatar_app.pipeline.calibrate import motion_transfer
 from avatar_app.pipeline.clip import fixed_box
-from avatar_app.pipeline.head import angles, fit_rigid
+from avatar_app.pipeline.head import Points, angles, fit_rigid, lid_gaps
 from avatar_app.pipeline.jaw import LIPS
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
@@ -43,11 +43,11 @@ WAYS = ("model", "warp", "still")
 
 MOUTH, EYES = tuple(range(48, 68)), (*range(17, 27), *range(36, 48))
 
-SIGNALS = {"yaw": "r", "pitch": "r", "mouth": "r"}
+SIGNALS = dict.fromkeys(("yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows"), "r")
 """Correlations of the output's motion with the driver's."""
 
-FLOORS = {"yaw": 1.5, "pitch": 1.5, "mouth": 0.01}
-"""Spread of the driver's signal (degrees; lip gap in face heights) below which following it cannot be judged."""
+FLOORS = {"yaw": 1.5, "pitch": 1.5, "roll": 1.5, "mouth": 0.01, "lids": 0.03, "gaze": 0.02, "brows": 0.007}
+"""Spread of the driver's signal (degrees, or as `expression` tells it) below which following it cannot be judged."""
 
 
 class Embedding:
@@ -248,17 +248,29 @@ def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]
 
 
 def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
-    """Yaw and pitch in degrees since the first face, and the gap of the lips in face heights, (T,) each; NaN without a face."""
-    table = np.full((len(faces), 3), np.nan, np.float32)
+    """Yaw, pitch and roll in degrees since the first face, and `expression`, (T,) each; NaN without a face."""
+    table = np.full((len(faces), len(SIGNALS)), np.nan, np.float32)
     first = next((face for face in faces if face), None)
     for index, face in enumerate(faces):
         if face is None or first is None:
             continue
         points = face.points.astype(np.float64)
-        yaw, pitch, _ = angles(fit_rigid(first.points.astype(np.float64), points).rotation)
-        gap = np.linalg.norm(points[LIPS[:, 0], :2] - points[LIPS[:, 1], :2], axis=1).mean()
-        table[index] = yaw, pitch, gap / np.linalg.norm(points[78, :2] - points[8, :2])
+        table[index] = *angles(fit_rigid(first.points.astype(np.float64), points).rotation), *expression(points[:, :2])
     return dict(zip(SIGNALS, table.T, strict=True))
+
+
+def expression(points: Points) -> tuple[float, float, float, float]:
+    """Of landmarks (88, 2): gap of the lips and height of the brows above the eyes in face heights; gap of the lids and place of the
+    irises, to the right of the eyes' middles, in widths of an eye."""
+    height = np.linalg.norm(points[78] - points[8])
+    corners = points[[36, 39, 42, 45]].reshape(2, 2, 2)
+    along = corners[:, 1] - corners[:, 0]
+    width = np.linalg.norm(along, axis=1)
+    looks = ((points[[68, 73]] - corners.mean(1)) * along).sum(1) / width**2
+    up = points[27] - points[33]
+    brows = (points[17:27].mean(0) - corners.mean((0, 1))) @ up / np.linalg.norm(up)
+    gap = np.linalg.norm(points[LIPS[:, 0]] - points[LIPS[:, 1]], axis=1).mean()
+    return float(gap / height), float(lid_gaps(points).mean()), float(looks.mean()), float(brows / height)
 
 
 def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry, ClipEntry]]:

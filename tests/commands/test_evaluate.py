@@ -17,9 +17,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from avatar_app.cli import main
-from avatar_app.commands.reconstruct import FIGURES
+from avatar_app.commands.reconstruct import FIGURES, expression
 from avatar_app.faces import FaceDetector
 from tests.bundles import face_crop, write_anchored, write_fomm
+from tests.heads import make_head
 
 AVATARS = Path(__file__).parents[2] / "assets" / "avatars"
 
@@ -73,7 +74,7 @@ def test_clips_of_faces_with_a_model_of_landmarks(tmp_path: Path, capsys: pytest
     assert anna["figures"]["akd"]["still"] == pytest.approx(0.06 * 256, rel=0.15)
     assert anna["figures"]["mkr"]["still"] == 0
     assert 0 <= anna["figures"]["aed"]["still"] < 0.5
-    assert report["pairs"][0]["figures"].keys() == {"yaw", "pitch", "mouth", "found", "aed"}
+    assert report["pairs"][0]["figures"].keys() == {"yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows", "found", "aed"}
     printed = capsys.readouterr().out
     assert "left out: no two frames with a face" in printed
     assert "akd" in printed
@@ -191,3 +192,18 @@ def test_wrong_input_takes_one_line(
     assert words in error
     assert error.count("\n") == 1
     assert not Path("report.json").exists()
+
+
+def test_expression_is_told_apart_and_free_of_place_size_and_roll() -> None:
+    face = make_head(mouth=0.1, lids=0.1)[:, :2]
+    mouth, lids, gaze, brows = expression(face)
+    assert lids == pytest.approx(0.5, abs=0.01)  # eyes are 0.2 wide
+    assert gaze == pytest.approx(0, abs=1e-6)
+    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    assert expression(300 * face @ turn + 70) == pytest.approx((mouth, lids, gaze, brows), abs=1e-6)
+    looking, surprised = face.copy(), face.copy()
+    looking[68:78, 0] += 0.02
+    surprised[17:27, 1] -= 0.05
+    assert expression(looking) == pytest.approx((mouth, lids, gaze + 0.1, brows), abs=1e-6)
+    assert expression(surprised)[:3] == pytest.approx((mouth, lids, gaze), abs=1e-6)
+    assert expression(surprised)[3] > brows
