@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.backdrop import separate
+from avatar_app.eyes import Eyes, eyes_of, move_skin, show_eyes
 from avatar_app.mouth import Teeth, show_teeth, shows_teeth
 from avatar_app.types import Image
 
@@ -31,24 +32,24 @@ class PhotoLayers:
         cut_out: (S, S, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
             OpenCV needs half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
-        teeth: what is seen between the lips; None if that is the networks' own.
+        teeth, eyes: what is seen between lips and between lids; None if that is the networks' own.
     """
 
     cut_out: Image
     background: Image
     teeth: Teeth | None
+    eyes: Eyes | None
 
     @classmethod
     def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
         """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
         person, filled, teeth, cavity = (layers[name][0] for name in ("person", "background", "teeth", "cavity"))
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
-        shown = (
-            Teeth(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still, shows_teeth(still))
-            if teeth[..., 3].any()
-            else None
-        )
-        return cls(np.dstack((parts.colours, parts.person)), parts.background, shown)
+        cut_out = np.dstack((parts.colours, parts.person))
+        if not teeth[..., 3].any():
+            return cls(cut_out, parts.background, None, None)
+        shown = Teeth(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still, shows_teeth(still))
+        return cls(cut_out, parts.background, shown, eyes_of(parts.colours, still))
 
 
 def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats) -> Image:
@@ -57,17 +58,20 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, p
     Args:
         painted: (s, s, 3), the network's own picture.
         alpha: (s, s), share of the moved photo, the rest is painted.
-        places: (2, S, S), column and row of the photo from which each pixel is moved.
+        places: (2, S, S), column and row of the photo from which each pixel is moved; changed around the eyes.
         pose: (P, 2), landmarks.
     """
+    size = layers.background.shape[1::-1]
+    share = cv2.resize(_soft(alpha), size)
+    eyes = layers.eyes and move_skin(places, share, layers.eyes, pose)
     below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
     moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    size = layers.background.shape[1::-1]
-    share = _wide(cv2.resize(_soft(alpha), size))
-    picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), share)
+    picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), _wide(share))
     composed: Image = _mixed(picture, layers.background, _wide(cv2.extractChannel(moved, 3)))
     if layers.teeth is not None:
         show_teeth(composed, layers.teeth, pose)
+    if eyes:
+        show_eyes(composed, layers.cut_out, eyes)
     return composed
 
 

@@ -31,6 +31,7 @@ CONTROLS = (
     "adapt_scale",
     "head",
     "expression",
+    "gaze",
     "smoothing",
     "follow",
     "zoom",
@@ -140,6 +141,7 @@ class Settings:
     adapt_scale: bool = True
     head: float = 1.0
     expression: float = 1.0
+    gaze: float = 1.0
     smoothing: str = "light"
     follow: bool = True
     zoom: float = 1.0
@@ -173,6 +175,7 @@ CHECKS: dict[str, Check] = {
     "background": _background,
     "head": _number(0, 1.5),
     "expression": _number(0, 1.5),
+    "gaze": _number(0, 1.5),
     "smoothing": _one_of(*STRENGTHS),
     "zoom": _number(0.5, 2),
     "pan_x": _number(-1, 1),

@@ -136,9 +136,10 @@ def test_the_pytorch_engine_takes_a_photo_apart_in_the_same_way() -> None:
     layers = separate(photo, share, plain(BRIGHT))
     given = {"image": photo, "person": share[..., None], "background": plain(BRIGHT)}
     features = {f"features_{name}": torch.from_numpy(picture).permute(2, 0, 1)[None] / 255 for name, picture in given.items()}
-    found = with_layers(features | {"features_half": torch.zeros(1)}, photo)
+    face = make_head()[:, :2].astype(np.float32)
+    found = with_layers(features | {"features_half": torch.zeros(1), "features_teeth": torch.zeros(1, 4, 1, 1)}, photo, face)
     for name, expected in (("image", layers.colours), ("background", layers.background), ("person", layers.person[..., None])):
         picture = (found[f"features_{name}"] * 255).round()[0].permute(1, 2, 0).numpy()
         assert np.array_equal(picture, expected)
     assert "features_half" in found
-    assert with_layers({"features_features": torch.zeros(1)}, photo).keys() == {"features_features"}
+    assert with_layers({"features_features": torch.zeros(1)}, photo, face).keys() == {"features_features"}

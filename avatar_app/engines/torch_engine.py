@@ -9,8 +9,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,8 +23,9 @@ from avatar_app.engines.torch_place import Card, Place, Processor
 from avatar_app.engines.torch_player import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
+from avatar_app.eyes import eyes_of
 from avatar_app.networks.graphs import to_bytes
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Array, Avatar, Crop, Image, KeyPoints
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
 """What CUDA and its libraries say, of which PyTorch makes no error of its own."""
@@ -56,7 +59,7 @@ class TorchEngine:
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
-            return Avatar(points, with_layers(self._player.encode(crop.image, *_arrays(points)), crop.image))
+            return Avatar(points, with_layers(self._player.encode(crop.image, *_arrays(points)), crop.image, points.value))
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with card_faults(self._device, self._model):
@@ -67,19 +70,24 @@ class TorchEngine:
         self._player.close()
 
 
-def with_layers(features: Features, photo: Image) -> Features:
-    """The features of a photo (S, S, 3) whose person and background are known, taken apart as finely as `backdrop` does it."""
+def with_layers(features: Features, photo: Image, points: Array) -> Features:
+    """The features of a photo (S, S, 3) with landmarks (P, 2), taken apart as finely as `backdrop` and `eyes` do it, if its person and
+    background are known."""
     if "features_background" not in features:
         return features
     person, filled = (to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background"))
     layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
-    fine = {"image": layers.colours, "person": layers.person[..., None], "background": layers.background}
+    fine: dict[str, npt.NDArray[Any]] = {"image": layers.colours, "person": layers.person[..., None], "background": layers.background}
+    if features["features_teeth"].any():
+        whole = eyes_of(layers.colours, points)
+        white = np.concatenate([whole.white, np.full_like(whole.white[..., :1], 255)], -1)
+        fine |= {"white": white, "iris": whole.iris * np.array([1, 1, 1, 255], np.float32)}
     return features | {f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()}
 
 
-def _from_bytes(picture: Image, like: Tensor) -> Tensor:
-    """(S, S, C) bytes as (1, C, S, S) in [0, 1], of the type and on the device of ``like``."""
-    return (torch.from_numpy(picture).to(like.device).permute(2, 0, 1)[None] / 255).to(like.dtype)
+def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
+    """(..., S, S, C) of bytes' range as (1, ..., C, S, S) in [0, 1], of the type and on the device of ``like``."""
+    return (torch.from_numpy(picture).to(like.device).movedim(-1, -3)[None] / 255).to(like.dtype)
 
 
 def _arrays(points: KeyPoints) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:

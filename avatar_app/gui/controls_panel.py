@@ -36,10 +36,12 @@ class ControlsPanel(QScrollArea):
         self.sliders = {
             "head": Slider(self.tr("Head"), 0, 1.5, 1),
             "expression": Slider(self.tr("Expression"), 0, 1.5, 1),
+            "gaze": Slider(self.tr("Gaze"), 0, 1.5, 1),
             "zoom": Slider(self.tr("Zoom"), 0.5, 2, 1),
             "pan_x": Slider(self.tr("Left and right"), -1, 1, 0, "{:+.0%}"),
             "pan_y": Slider(self.tr("Up and down"), -1, 1, 0, "{:+.0%}"),
         }
+        self.sliders["gaze"].setToolTip(self.tr("At 0 % the avatar always looks where its photo looks."))
         for name, slider in self.sliders.items():
             slider.moved.connect(lambda value, name=name: live.change(**{name: value}))
         self.switches = {
@@ -81,7 +83,7 @@ class ControlsPanel(QScrollArea):
         picture = Section(self.tr("Picture"))
         picture.add(self._named(self.background.choice, self.background), self.switches["mirror_output"], self.switches["label"])
         motion = Section(self.tr("Motion"))
-        motion.add(self.sliders["head"], self.sliders["expression"], self._named(self.smoothing))
+        motion.add(self.sliders["head"], self.sliders["expression"], self.sliders["gaze"], self._named(self.smoothing))
         motion.add(self.switches["relative"], self.switches["adapt_scale"])
         view = Section(self.tr("Framing"), is_open=False)
         view.add(self.switches["follow"], self.sliders["zoom"], self.sliders["pan_x"], self.sliders["pan_y"], reset)

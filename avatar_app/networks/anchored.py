@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
+from avatar_app.networks import eyes
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
@@ -120,6 +121,7 @@ class Features(NamedTuple):
         body: (B, 1, h, w) the share of person at the size of the flow.
         teeth: (B, 4, H, W) of `teeth_layer`, all 0 without a matte, as the mouth then is the networks' own.
         cavity: (B, 3, 1, 1) of `cavity_colour`.
+        white, iris: (B, 2, 4, h, w) of `eyes.no_eyeballs`; what takes eyes apart is no network and comes later (`avatar_app.eyes`).
     """
 
     image: Tensor
@@ -133,6 +135,8 @@ class Features(NamedTuple):
     body: Tensor
     teeth: Tensor
     cavity: Tensor
+    white: Tensor
+    iris: Tensor
 
 
 class Rendered(NamedTuple):
@@ -467,17 +471,14 @@ class AnchoredGenerator(nn.Module):
         motion = torch.cat([thumbnail, self.encode_motion(quarter)], 1)
         body = F.avg_pool2d(person, image.shape[-1] // motion.shape[-1])
         teeth = torch.cat([image, image[:, :1]], 1) * 0 if self.matte is None else teeth_layer(image, points)
-        return Features(image, half, quarter, eighth, motion, points, person, behind, body, teeth, cavity_colour(image, points))
+        mouth = teeth, cavity_colour(image, points)
+        return Features(image, half, quarter, eighth, motion, points, person, behind, body, *mouth, *eyes.no_eyeballs(image))
 
     def decode(self, features: Features, points: Tensor) -> Rendered:
         """The photo moved to the landmarks (B, P, 2)."""
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:
             flow = whole_hair(calm_body(flow, features.body, points), features.body, points, features.points)
-        # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no head stands upside down.
-        below_top = torch.cat([flow[:, :1], flow[:, 1:].clamp_min(-1)], 1)
-        moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
-        warped, person = moved[:, :3], moved[:, 3:]
         half = warp(features.half, flow)
 
         x = warp(features.eighth, flow) * resize(occlusion[:, 0:1], features.eighth.shape[-1])
@@ -496,10 +497,19 @@ class AnchoredGenerator(nn.Module):
             share = torch.maximum(share, resize(beyond_face(points, flow.shape[-1]), side))
         layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
+        places = resize(flow, features.image.shape[-1])
+        if self.matte is not None:
+            known = features.white[:, 0, 3:, :1, :1]
+            places, alpha, look = eyes.move_skin(places, alpha, known, features.points, points)
+        # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no head stands upside down.
+        below_top = torch.cat([places[:, :1], places[:, 1:].clamp_min(-1)], 1)
+        moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
+        warped, person = moved[:, :3], moved[:, 3:]
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:
             image = person * image + (1 - person) * features.background
             image = show_teeth(image, features.teeth, features.cavity, features.points, points)
+            image = eyes.show_eyes(image, features.image, features.white, features.iris, look)
         return Rendered(image, warped, alpha, flow, offset, painted)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:

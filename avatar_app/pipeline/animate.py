@@ -248,14 +248,15 @@ class AnimateStage(Stage):
 
     def _transfer_for(self, portrait: KeyPoints, neutral: KeyPoints, controls: Controls) -> Transfer:
         """The motion transfer, made anew only when something it depends on has changed."""
-        key = (id(portrait), id(neutral), controls.relative, controls.adapt_scale, controls.head, controls.expression)
+        strength = Strength(controls.head, controls.expression, controls.gaze)
+        key = (id(portrait), id(neutral), controls.relative, controls.adapt_scale, strength)
         if self._transfer is None or self._transfer[0] != key:
             transfer = motion_transfer(
                 portrait,
                 neutral,
                 relative=controls.relative,
                 adapt_scale=controls.adapt_scale,
-                strength=Strength(controls.head, controls.expression),
+                strength=strength,
             )
             self._transfer = (key, transfer)
         return self._transfer[1]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avatar_app.pipeline.head import FOR_SMALL_MODELS, HeadTransfer, Limits, Points, Strength, fit_rigid
+from avatar_app.pipeline.head import AS_SEEN, HeadTransfer, Limits, Points, Strength, fit_rigid
 from avatar_app.pipeline.motion import hull_area, transfer_absolute, transfer_relative, weakened_points
 from avatar_app.types import KeyPoints
 
@@ -45,11 +45,11 @@ def motion_transfer(
         )
     photo, rest = in_space(portrait), in_space(neutral)
     if relative:
-        head = HeadTransfer(photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=FOR_SMALL_MODELS)
+        head = HeadTransfer(photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN)
         return lambda driving: _as_key_points(head(in_space(driving)))
     # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
     fit = fit_rigid(rest, photo)
-    head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=FOR_SMALL_MODELS)
+    head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=AS_SEEN)
     return lambda driving: _as_key_points(head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift))
 
 

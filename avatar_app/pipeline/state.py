@@ -34,7 +34,7 @@ class Controls:
         seeking: look for the moment most like the photo and calibrate there, again and again while true.
         relative: motion since the neutral pose; False: the pose as it is.
         adapt_scale: scale motion by the ratio of the faces' sizes.
-        head, expression: how strongly each is passed on, 0..1.5; 1 is as it is.
+        head, expression, gaze: how strongly each is passed on, 0..1.5; 1 is as it is. Without gaze the avatar looks where its photo does.
         smoothing: a key of ``smooth.STRENGTHS``.
         follow: the crop follows the face; else it stays where the last calibration put it.
         zoom: enlarges the crop's content, 0.5..2; pan_x, pan_y move it, in crop sides.
@@ -62,6 +62,7 @@ class Controls:
     adapt_scale: bool = True
     head: float = 1.0
     expression: float = 1.0
+    gaze: float = 1.0
     smoothing: str = "light"
     follow: bool = True
     zoom: float = 1.0

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avatar_app.composition import PhotoLayers, compose
-from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, draw_sketch
+from avatar_app.engines.torch_engine import with_layers
+from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
 from avatar_app.networks.onnx_anchored import PHOTO_LAYERS, PhotoEncoder, PhotoRenderer, Sketch
@@ -53,13 +54,15 @@ def poses(points: Tensor) -> list[Tensor]:
 @torch.inference_mode()
 def test_pictures_are_those_of_the_trained_network() -> None:
     model, (image, points) = generator(), photo()
-    features, photo_features = AnchoredEncode(model)(image, points), PhotoEncoder(model)(image, points)
+    named = {f"features_{name}": feature for name, feature in AnchoredEncode(model)(image, points)._asdict().items()}
+    features = with_layers(named, image[0].numpy(), points[0].numpy()).values()
+    photo_features = PhotoEncoder(model)(image, points)
     made = {name: layer.numpy() for name, layer in zip(PHOTO_LAYERS, photo_features[-len(PHOTO_LAYERS) :], strict=True)}
     photo_features = photo_features[: -len(PHOTO_LAYERS)]
     layers = PhotoLayers.of(image[0].numpy(), points[0].numpy(), made)
     whole, fast = AnchoredRender(model), PhotoRenderer(model)
     for pose in poses(points):
-        expected = model.decode(features, pose)
+        expected = model.decode(Features(*features), pose)
         painted, alpha, flow = fast.layers(*photo_features, pose)
         assert (flow - expected.flow).abs().max() < 1e-3
         painted, alpha, places = fast(*photo_features, pose)

@@ -147,3 +147,26 @@ def test_mouth_is_given_to_a_tilted_face() -> None:
     assert (opened - face)[8, :2] @ down > 0.015
     np.testing.assert_array_equal(opened[17:48], face[17:48])
     np.testing.assert_allclose(jaw.with_mouth_of(opened, face), face, atol=0.01)
+
+
+def test_eyes_open_wider_than_at_rest_but_not_without_end() -> None:
+    photo, squinting = make_head(lids=0.1), make_head(lids=0.04)
+    wider, widest = (lid_gap(HeadTransfer(photo, squinting)(make_head(lids=lids))) for lids in (0.05, 0.2))
+    assert lid_gap(photo) < wider < widest < (1 + head.WIDER) * lid_gap(photo) + 1e-6
+
+
+def test_both_eyes_look_where_the_mean_of_the_drivers_looks() -> None:
+    photo, driver = make_head(), make_head()
+    driver[68:73, 0] += 0.02
+    driver[73:78, 0] += 0.01
+    plain, strong = (HeadTransfer(photo, make_head(), exaggeration=Exaggeration(gaze=gain))(driver) for gain in (1.0, 1.2))
+    assert plain[68:78, 0] - photo[68:78, 0] == pytest.approx(0.015, abs=0.002)
+    assert strong[68:78, 0] - photo[68:78, 0] == pytest.approx(0.018, abs=0.002)
+
+
+def test_without_gaze_eyes_stay_where_the_photo_looks_and_still_blink() -> None:
+    photo, driver = make_head(), make_head(lids=0.03)
+    driver[68:78, 0] += 0.02
+    pose = HeadTransfer(photo, make_head(), strength=head.Strength(gaze=0))(driver)
+    assert np.allclose(pose[68:78], photo[68:78], atol=1e-3)
+    assert lid_gap(pose) < 0.5 * lid_gap(photo)

@@ -339,6 +339,14 @@
             <translation>Мимика</translation>
         </message>
         <message>
+            <source>Gaze</source>
+            <translation>Взгляд</translation>
+        </message>
+        <message>
+            <source>At 0 % the avatar always looks where its photo looks.</source>
+            <translation>При 0 % аватар всегда смотрит туда, куда смотрит фото.</translation>
+        </message>
+        <message>
             <source>Zoom</source>
             <translation>Масштаб</translation>
         </message>
