@@ -139,6 +139,9 @@ class JpegCutter:
     """In compressed data 0xff is always followed by 0 or a restart marker: this is the end, or the start of a picture after one that
     was cut off."""
 
+    _KIND = re.compile(rb"[^\xff]")
+    """Before the kind of a segment there may be as many 0xff as the camera likes."""
+
     def __init__(self) -> None:
         self._data = bytearray()
         self._at = 0
@@ -187,14 +190,23 @@ class JpegCutter:
             if len(self._data) < self._at + 9:
                 return False
             mark, kind = self._data[self._at], self._data[self._at + 1]
-            is_frame = 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC)
-            height, width = (int.from_bytes(self._data[self._at + place : self._at + place + 2]) for place in (5, 7))
-            if mark != 0xFF or kind < 0xC0 or 0xD0 <= kind <= 0xD9 or (is_frame and height * width > LARGEST_PIXELS):
+            if mark == kind == 0xFF:
+                found = self._KIND.search(self._data, self._at)
+                self._at = (found.start() if found else len(self._data)) - 1
+                continue
+            if mark != 0xFF or kind < 0xC0 or 0xD0 <= kind <= 0xD9 or self._too_large(kind):
                 self._restart(2)
                 return False
             self._at += 2 + int.from_bytes(self._data[self._at + 2 : self._at + 4])
             self._compressed = kind == 0xDA
         return True
+
+    def _too_large(self, kind: int) -> bool:
+        """Whether the segment at ``_at`` describes a picture that no camera sends."""
+        if not 0xC0 <= kind <= 0xCF or kind in (0xC4, 0xC8, 0xCC):
+            return False
+        height, width = (int.from_bytes(self._data[self._at + place : self._at + place + 2]) for place in (5, 7))
+        return height * width > LARGEST_PIXELS
 
     def _restart(self, count: int) -> None:
         """Forget ``count`` bytes and look for a picture in the rest."""

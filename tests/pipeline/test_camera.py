@@ -20,7 +20,7 @@ from avatar_app.errors import CameraError
 from avatar_app.pipeline import camera_device, camera_http, camera_list, camera_live
 from avatar_app.pipeline.camera import Source, list_cameras, open_source
 from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed, to_rgb
-from avatar_app.pipeline.camera_http import JpegCutter
+from avatar_app.pipeline.camera_http import JpegCutter, MjpegFeed
 from avatar_app.pipeline.camera_list import CameraInfo, Capabilities, find_camera, linux_cameras
 from avatar_app.pipeline.camera_live import LiveSource
 from avatar_app.types import Image
@@ -261,6 +261,18 @@ def test_pictures_are_cut_out_whatever_the_pieces(step: int) -> None:
     found = [cutter.add(stream[place : place + step]) for place in range(0, len(stream), step)]
     whole = [jpeg for jpeg in found if jpeg]
     assert whole == ([small, thumbnail, small] if step <= 100 else [small])
+
+
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_pictures_whose_segments_have_filling_before_them_are_cut_out(step: int) -> None:
+    small = encode(picture(16, 16))
+    filled = small[:2] + b"\xff" * 500 + small[2:]
+    stream = b"\xff\xd8\xff\xff" + filled + part(filled)
+    cutter = JpegCutter()
+    whole = [jpeg for jpeg in (cutter.add(stream[place : place + step]) for place in range(0, len(stream), step)) if jpeg]
+    assert whole == ([filled, filled] if step < len(filled) else [filled])
+    image = MjpegFeed("http://127.0.0.1/").decode(filled)
+    assert image is not None and image.shape == (16, 16, 3)
 
 
 def test_password_goes_to_the_camera_alone() -> None:
