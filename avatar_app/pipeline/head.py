@@ -16,12 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.mean_face import MEAN_FACE
 from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
 
 Points = npt.NDArray[np.float64]
 
 STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
 """Nose, eye corners, forehead and upper oval, upper ends of the jaw: no lips, lids, brows or chin."""
+
+_STRAIGHT = np.zeros((88, 3))
+_STRAIGHT[list(MEAN_FACE)] = list(MEAN_FACE.values())
 
 LIDS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
 """Upper and lower lid points that face each other: two of the right eye, two of the left."""
@@ -122,6 +126,21 @@ def fit_rigid(still: Points, moved: Points) -> RigidMotion:
     return RigidMotion(max(scale, 1e-6), (left * mirror) @ right, center_a, center_b - center_a)
 
 
+def facing(face: Points) -> Points:
+    """The rotation to this face (88, 3) from one that looks straight into the camera."""
+    return fit_rigid(_STRAIGHT, face).rotation
+
+
+def turned_alike(photo: Points, before: Points, after: Points) -> Points:
+    """By which a photo turns, nods and leans as much more as ``after`` does than ``before``: rotations from the straight face.
+
+    A driver's neutral pose need not face the camera; cameras stand beside screens. A nod is then no nod in the camera's own directions,
+    and the avatar, which does face it, would lean as well. So angles are passed on, and not the rotation as the camera sees it.
+    """
+    change = np.subtract(angles(after), angles(before))
+    return np.asarray(rotation_of(*(change + angles(photo))) @ photo.T)
+
+
 def angles(rotation: Points) -> tuple[float, float, float]:
     """Yaw, pitch, roll in degrees. Yaw > 0: nose to the right of the image; pitch > 0: up; roll > 0: counter-clockwise in the image."""
     yaw = np.arctan2(-rotation[0, 2], rotation[2, 2])
@@ -199,6 +218,7 @@ class HeadTransfer:
         self._between = between.rotation
         self._center = photo[STABLE].mean(0)
         self._lids = lid_gaps(neutral)
+        self._photo_faces, self._neutral_faces = facing(photo), facing(neutral)
 
     def __call__(self, driver: Points) -> Points:
         """The photo's landmarks in the pose to render."""
@@ -213,7 +233,8 @@ class HeadTransfer:
         # Lids and lips meet when the driver's do, at any strength.
         face = open_lids(face, self._photo, exaggerated(lid_opening(lid_gaps(at_rest), self._lids), self._exaggeration.lids))
         face = close_lips(face, lip_closure(at_rest))
-        moved = RigidMotion(motion.scale, motion.rotation, self._center, motion.shift * self._size)
+        rotation = turned_alike(self._photo_faces, self._neutral_faces, motion.rotation @ self._neutral_faces)
+        moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
         return within(weakened(moved, self._strength.head), self._limits).apply(face)
 
 

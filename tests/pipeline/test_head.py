@@ -84,6 +84,22 @@ def test_lids_close_by_the_same_share() -> None:
     assert lid_gap(half) == pytest.approx(0.03, abs=0.003)
 
 
+@pytest.mark.parametrize(("axis", "angle"), [(1, 12.0), (2, 15.0)])
+def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int, angle: float) -> None:
+    """As angles of the head, whichever way camera and driver face each other."""
+    photo, before = make_head(), np.array([25.0, -8.0, 5.0])
+    after = before.copy()
+    after[axis] += angle
+    rest, driver = (moved(make_head(), yaw=yaw, pitch=pitch, roll=roll) for yaw, pitch, roll in (before, after))
+    change = angles(fit_rigid(photo, HeadTransfer(photo, rest)(driver)).rotation)
+    expected = np.zeros(3)
+    expected[axis] = angle
+    # The made-up face is not the mean one, by which is told where it looks.
+    assert change == pytest.approx(expected, abs=1.5)
+    plain = angles(fit_rigid(rest, driver).rotation)
+    assert np.abs(np.subtract(plain, expected)).max() > 2
+
+
 def test_extreme_poses_stay_within_the_limits() -> None:
     rest, limits = make_head(), Limits()
     pose = HeadTransfer(rest, rest)(moved(rest, yaw=70, pitch=50, roll=-60, scale=2.5, shift=(1.5, -1, 0)))
