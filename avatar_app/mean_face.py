@@ -11,4 +11,4 @@ MEAN_FACE = {
     **{86: (-1.23, -0.23, 0.67), 87: (1.23, -0.23, 0.67), 0: (-1.26, 0.05, 0.86), 16: (1.26, 0.05, 0.86)},
     **{1: (-1.25, 0.31, 0.94), 15: (1.25, 0.31, 0.94), 2: (-1.19, 0.87, 0.90), 14: (1.19, 0.87, 0.90)},
 }
-"""Landmarks that no expression moves much, on 245 faces seen from the front: x right, y down, z away from the camera; a unit is about 6 cm."""
+"""Landmarks that no expression moves much, on 245 faces seen from the front: x right, y down, z away from the camera, in about 6 cm."""

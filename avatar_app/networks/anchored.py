@@ -22,6 +22,7 @@ from avatar_app.networks import eyes
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
+from avatar_app.networks.skull import ramp, skull_size, turned_skull
 from avatar_app.networks.teeth import cavity_colour, show_teeth, teeth_layer
 
 LANDMARKS = 88
@@ -54,6 +55,9 @@ HAIR_BEGINS = 1.0, 1.15
 
 HAIR_BLUR = 2 / 64
 """Standard deviation, in sides of the picture, of these surroundings."""
+
+UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.7, 0.9)
+"""Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights above the chin."""
 
 # Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.
 SKETCH_GROUPS = (
@@ -119,6 +123,7 @@ class Features(NamedTuple):
         person: (B, 1, H, W) share of person in each pixel, all 1 without a matte.
         background: (B, 3, H, W) the photo without the person.
         body: (B, 1, h, w) the share of person at the size of the flow.
+        skull: (B, 2) of `skull_size`.
         teeth: (B, 4, H, W) of `teeth_layer`, all 0 without a matte, as the mouth then is the networks' own.
         cavity: (B, 3, 1, 1) of `cavity_colour`.
         white, iris: (B, 2, 4, h, w) of `eyes.no_eyeballs`; what takes eyes apart is no network and comes later (`avatar_app.eyes`).
@@ -133,6 +138,7 @@ class Features(NamedTuple):
     person: Tensor
     background: Tensor
     body: Tensor
+    skull: Tensor
     teeth: Tensor
     cavity: Tensor
     white: Tensor
@@ -321,6 +327,19 @@ class DenseMotion(nn.Module):
         return self.mix(weights, affine) + offset, offset, torch.sigmoid(fine[:, 2:] + 2), context, sketch
 
 
+def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) where no landmark is, put right: shoulders, long hair, the upper head.
+
+    Args:
+        body, skull: as in `Features`.
+        points, still: (B, P, 2), of the pose and of the photo.
+    """
+    side = flow.shape[-1]
+    flow = whole_hair(calm_body(flow, body, points), body, points, still)
+    upper = ramp(face_distance(points, side), UPPER_HEAD) * ramp(head_places(points, side)[1], TEMPLES)
+    return turned_skull(flow, skull, points, still, upper)
+
+
 def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     """The flow (B, 2, s, s) with hair over the forehead, neck and shoulders moved smoothly, and less and less towards the lower edge.
 
@@ -471,14 +490,14 @@ class AnchoredGenerator(nn.Module):
         motion = torch.cat([thumbnail, self.encode_motion(quarter)], 1)
         body = F.avg_pool2d(person, image.shape[-1] // motion.shape[-1])
         teeth = torch.cat([image, image[:, :1]], 1) * 0 if self.matte is None else teeth_layer(image, points)
-        mouth = teeth, cavity_colour(image, points)
-        return Features(image, half, quarter, eighth, motion, points, person, behind, body, *mouth, *eyes.no_eyeballs(image))
+        head = body, skull_size(body, points), teeth, cavity_colour(image, points)
+        return Features(image, half, quarter, eighth, motion, points, person, behind, *head, *eyes.no_eyeballs(image))
 
     def decode(self, features: Features, points: Tensor) -> Rendered:
         """The photo moved to the landmarks (B, P, 2)."""
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:
-            flow = whole_hair(calm_body(flow, features.body, points), features.body, points, features.points)
+            flow = whole_head(flow, features.body, features.skull, points, features.points)
         half = warp(features.half, flow)
 
         x = warp(features.eighth, flow) * resize(occlusion[:, 0:1], features.eighth.shape[-1])

@@ -25,12 +25,11 @@ from avatar_app.networks.anchored import (
     DenseMotion,
     Features,
     beyond_face,
-    calm_body,
     face_scale,
     opened_mouth,
     resize,
     warp,
-    whole_hair,
+    whole_head,
 )
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
@@ -63,6 +62,7 @@ class PhotoFeatures(NamedTuple):
         near: (K + 1, K), how much each anchor counts for the Jacobian of each; in the last row all alike.
         ridge: (1,), pull of each Jacobian towards the face's global map.
         body: (1, 1, s, s), the share of person.
+        skull: (1, 2), the upper head's size.
     """
 
     half: Tensor
@@ -76,6 +76,7 @@ class PhotoFeatures(NamedTuple):
     near: Tensor
     ridge: Tensor
     body: Tensor
+    skull: Tensor
 
 
 class PhotoEncoder(nn.Module):
@@ -102,7 +103,7 @@ class PhotoEncoder(nn.Module):
         near = torch.cat([near, torch.full_like(near[:1], 1 / len(self.generator.dense_motion.anchors))])
         ridge = ((0.12 * scale) ** 2).reshape(1)
         own = (features.half, features.quarter, features.eighth, features.motion, features.points)
-        photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, features.body)
+        photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, features.body, features.skull)
         layers = (features.person, features.background, features.teeth, features.cavity)
         return *photo, *(to_bytes(layer) for layer in layers)
 
@@ -280,7 +281,7 @@ class PhotoRenderer(nn.Module):
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         flow, occlusion, context, sketch = self.motion(photo, points)
         if self.calms:
-            flow = whole_hair(calm_body(flow, photo.body, points), photo.body, points, photo.points)
+            flow = whole_head(flow, photo.body, photo.skull, points, photo.points)
         half, eighth = self.size // 2, self.size // 8
         x = warp(photo.eighth, flow) * resize(occlusion[:, 0:1], eighth)
         x = self.up_quarter(self.bottleneck(torch.cat([x, context], 1)))

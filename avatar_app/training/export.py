@@ -2,6 +2,11 @@ r"""Makes a bundle of a training run's averaged weights.
 
     python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml --output models/lite --card CARD.md \
         --matte MATTE/matte.pt --detail 2 --calibrate DATA
+
+A bundle in place of the checkpoint is made anew with its own weights, matte and detail, when graphs are computed in another way:
+
+    python -m avatar_app.training.export models/lite --config avatar_app/training/configs/lite-mouths.yaml --output models/lite \
+        --overwrite --card models/lite/CARD.md --calibrate DATA
 """
 
 from __future__ import annotations
@@ -13,8 +18,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
-from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.bundle import Bundle, open_bundle, write_bundle
 from avatar_app.composition import PhotoLayers
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
@@ -22,7 +28,7 @@ from avatar_app.networks.config import FommConfig
 from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs, to_bytes
 from avatar_app.networks.onnx_anchored import PHOTO_LAYERS
-from avatar_app.networks.onnx_export import for_processors, write_motion_files
+from avatar_app.networks.onnx_export import WEIGHTS, for_processors, write_motion_files
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
@@ -47,6 +53,7 @@ def export(
     """Write the bundle ``output``.
 
     Args:
+        checkpoint: a training run's, or the folder of an anchored bundle, whose own description then counts.
         matte: weights that ``training.matte`` wrote, for an anchored model that knows person from background.
         detail: photo and result of an anchored model have so many times the side that it was trained with.
         calibration: frames of the training split, for eight-bit convolutions in the render graph of an anchored model; None keeps it exact.
@@ -56,9 +63,9 @@ def export(
         BundleError: the bundle exists, or cannot be written.
     """
     config = read_config(config_file)
-    networks = load_checkpoint(checkpoint)["averaged"]
     try:
-        if config.objective == "anchored":
+        networks = _weights(checkpoint, config)
+        if config.objective == "anchored" and not checkpoint.is_dir():
             config.network["detail"] = detail
         if matte is not None:
             config.network["matte"] = True
@@ -97,6 +104,19 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
     return samples
 
 
+def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]]:
+    """Of each network by name; a bundle's description goes into the configuration."""
+    if not checkpoint.is_dir():
+        averaged: dict[str, dict[str, object]] = load_checkpoint(checkpoint)["averaged"]
+        return averaged
+    bundle = open_bundle(str(checkpoint))
+    if bundle.kind != "anchored" or config.objective != "anchored":
+        raise ConfigError(f"{checkpoint} is no bundle that moves landmarks.", "Give a checkpoint, or a bundle of the configuration's kind.")
+    config.network.clear()
+    config.network.update(bundle.config)
+    return {"generator": dict(load_file(bundle.file(WEIGHTS)))}
+
+
 def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[MotionGraphs, int, dict[str, object]]:
     if config.objective == "anchored":
         sizes = AnchoredConfig.from_dict(config.network)
@@ -114,7 +134,7 @@ def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint.")
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="or the folder of a bundle, to make it anew")
     parser.add_argument("--config", type=Path, required=True, help="the run's config.yaml")
     parser.add_argument("--output", type=Path, required=True, help="folder of the new bundle; its name is the model's")
     parser.add_argument("--card", type=Path, help="text that becomes CARD.md: what the weights saw and how well they do")

@@ -57,6 +57,21 @@ def test_model_without_a_matte_has_a_person_all_over_the_photo(run: Path) -> Non
     assert np.array_equal(avatar.features["layers"].background, face_crop(0).image)
 
 
+def test_a_bundle_is_made_anew_with_its_own_weights(run: Path) -> None:
+    assert export(run, "--matte", str(run / "matte.pt"), "--detail", "2") == 0
+    again = [str(run / "model"), "--config", str(run / "config.yaml")]
+    assert main([*again, "--output", str(run / "other")]) == 0
+    old, new = (open_bundle(str(run / name)) for name in ("model", "other"))
+    assert (new.size, new.config) == (old.size, old.config)
+    assert main([*again, "--output", str(run / "model"), "--overwrite"]) == 0
+    assert open_bundle(str(run / "model")).hashes["weights.safetensors"] == new.hashes["weights.safetensors"]
+
+
+def test_a_bundle_of_another_kind_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models/faces", "--config", str(run / "config.yaml"), "--output", str(run / "model")]) == 2
+    assert "no bundle that moves landmarks" in capsys.readouterr().err
+
+
 def test_checkpoint_of_something_else_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export(run, "--matte", str(run / "checkpoint.pt")) == 2
     assert "does not fit" in capsys.readouterr().err

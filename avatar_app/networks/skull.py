@@ -1,0 +1,186 @@
+"""The upper head is round: when it turns, its outline stays, and hair and skin slide along under it.
+
+No landmark is above the forehead. Moved as the forehead is, which is nearly flat, hair would lean over like a signboard and a bald head
+become a cone. So a photo's head is taken for half an ellipsoid, as wide and high as its matte says. Its outline moves with its middle;
+within, what a pixel shows is turned about the middle, and ever less towards the outline: what comes out from behind the head no photo
+shows, so what it does show is stretched over that. At the landmarks around the face this motion is brought to theirs.
+
+Shapes: B batch, P landmarks (B, P, 2) in [-1, 1], x first, s the side of the flow. A head's own coordinates are those of `MEAN_FACE`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from avatar_app.mean_face import MEAN_FACE
+from avatar_app.networks.grid import coordinate_grid
+
+MIDDLE = (0.0, -0.35, 1.1)
+"""Of the skull: behind the brows, above the ears."""
+
+DEPTH = 1.66
+"""From there to the brows."""
+
+RIM = 0.85
+"""Beyond this share of the outline nothing slides: hair's soft edge, stretched, would become a blur."""
+
+FARTHEST = 0.45
+"""A turn (radians) beyond which what is stretched towards the rim would show its streaks."""
+
+WIDTHS, HEIGHTS = (1.15, 2.0), (1.3, 2.4)
+"""Least and most of half a head with its hair, and of its height above the middle."""
+
+OUTLINE = (0, 16, *range(78, 88))
+"""Landmarks at which the motion of the face begins."""
+
+NEAR, FAINT = 0.16, 0.5
+"""How far from each of them, in face heights, its own motion counts; and how much all others then weigh."""
+
+SMALL = 0.05, 0.25
+"""Sines of turns from which on and up to which this motion takes over: in small ones hair goes on as the forehead does, and an expression
+may look like one."""
+
+FAINTEST = -30.0
+"""Exponents end here: products of smaller numbers would not be normal ones, with which a processor takes ten times as long."""
+
+
+class View(NamedTuple):
+    """How a head is seen: rows (B, 2, 3) of scale times rotation, middle (B, 2) of the skull."""
+
+    rows: Tensor
+    middle: Tensor
+
+    def scale(self) -> Tensor:
+        """(B, 1, 1)."""
+        return (self.rows.square().sum((1, 2), keepdim=True) / 2).sqrt().clamp_min(1e-3)
+
+    def ahead(self) -> Tensor:
+        """(B, 1, 3), the direction of the view in the head's own coordinates, times the squared scale."""
+        (a, b, c), (d, e, f) = (row.unbind(1) for row in self.rows.unbind(1))
+        return torch.stack([b * f - c * e, c * d - a * f, a * e - b * d], 1)[:, None]
+
+
+def view(points: Tensor) -> View:
+    """The scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks (least squares)."""
+    still = torch.tensor(list(MEAN_FACE.values()), dtype=torch.float64)
+    fit = torch.linalg.pinv(torch.cat([still, torch.ones(len(still), 1, dtype=torch.float64)], 1))
+    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ fit.t().to(points)
+    middle = torch.tensor([*MIDDLE, 1.0], device=points.device, dtype=points.dtype)
+    return View(camera[:, :, :3], (camera * middle).sum(2))
+
+
+def in_plane(matrix: Tensor) -> Tensor:
+    """(B, 2, 2): the rotation within the picture that is nearest to a matrix (B, 2, 2)."""
+    along = matrix[:, 0, 0] + matrix[:, 1, 1]
+    across = matrix[:, 1, 0] - matrix[:, 0, 1]
+    length = (along.square() + across.square()).sqrt().clamp_min(1e-6)
+    cosine, sine = along / length, across / length
+    return torch.stack([cosine, -sine, sine, cosine], 1).reshape(-1, 2, 2)
+
+
+def skull_size(body: Tensor, points: Tensor) -> Tensor:
+    """(B, 2) half the width of photos' heads above the brows, with hair, and their height there: of half ellipses with the same moments.
+
+    Args:
+        body: (B, 1, s, s) share of person.
+        points: (B, P, 2), of the photo.
+    """
+    side = body.shape[-1]
+    seen = view(points)
+    places = coordinate_grid(side, side, body.device).reshape(1, -1, 2) - seen.middle[:, None]
+    right, down = (places @ in_plane(seen.rows[:, :, :2]) / seen.scale()).unbind(2)
+    here = (right.abs() < 1.2 * WIDTHS[1]) & (down < 0) & (down > -HEIGHTS[1])
+    share = body.flatten(1) * here
+    total = share.sum(1).clamp_min(1e-3)
+    width = 2 * ((share * right.square()).sum(1) / total).sqrt()
+    height = 0.75 * math.pi * -(share * down).sum(1) / total
+    return torch.stack([width.clamp(*WIDTHS), height.clamp(*HEIGHTS)], 1)
+
+
+class Turn(NamedTuple):
+    """How a pose's head is turned from its photo's. In half axes of the rim, across the turn and along it, the head is a circle.
+
+    Attributes:
+        to_disc, from_disc: (B, 2, 3), from the pose's picture to there, and from there to the photo's.
+        sine: (B, 1, 1), of the angle by which the face turns out of the picture.
+        farthest: (B, 1, 1), the angle by which the middle of the round head slides.
+    """
+
+    to_disc: Tensor
+    from_disc: Tensor
+    sine: Tensor
+    farthest: Tensor
+
+    @classmethod
+    def between(cls, pose: View, photo: View, skull: Tensor) -> Turn:
+        """Args: skull: (B, 2) of `skull_size`."""
+        upright = in_plane(photo.rows[:, :, :2])  # from the photo's directions to the head's own
+        swing = pose.ahead() @ photo.rows.transpose(1, 2) @ upright / (pose.scale() ** 2 * photo.scale())
+        sine = _length(swing).clamp(1e-6, 0.7)
+        cosine = (1 - sine.square()).sqrt()
+        half = RIM * skull[:, :, None]
+        towards = swing.transpose(1, 2) / _length(swing).clamp_min(1e-6) / half
+        deep = RIM * DEPTH * towards.square().sum(1, keepdim=True).sqrt()
+        towards = towards * (RIM * DEPTH / deep.clamp_min(1e-6))
+        axes = torch.cat([torch.stack([-towards[:, 1], towards[:, 0]], 1), towards], 2)  # columns: across, along
+        stretch = torch.cat([torch.ones_like(sine), (cosine.square() + (deep * sine).square()).sqrt()], 1)
+        plane = upright.transpose(1, 2) @ in_plane(pose.rows @ photo.rows.transpose(1, 2)).transpose(1, 2) / pose.scale()
+        into = (axes.transpose(1, 2) / half.transpose(1, 2)) @ plane / stretch
+        back = photo.scale() * upright @ (half * axes)
+        to_disc = torch.cat([into, -into @ pose.middle[:, :, None]], 2)
+        return cls(to_disc, torch.cat([back, photo.middle[:, :, None]], 2), sine, torch.atan(deep * sine / cosine).clamp_max(FARTHEST))
+
+    def shown(self, places: Tensor) -> Tensor:
+        """(B, 2, N) where the photo has what the round head shows at places (B, 2, N) of the pose."""
+        across, along = torch.split(_affine(self.to_disc, places), 1, 1)
+        chord = (1 - across.square()).clamp_min(1e-3).sqrt()
+        # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is sines apart.
+        sine = (along / chord).clamp(-1, 1)
+        cosine = (1 - sine.square()).clamp_min(0).sqrt()
+        slid = self.farthest * cosine
+        along = along + chord * (sine * (torch.cos(slid) - 1) - cosine * torch.sin(slid))
+        return _affine(self.from_disc, torch.cat([across, along], 1))
+
+
+def turned_skull(flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, hair: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) with the upper head moved as a round one, as far as it turns at all.
+
+    Args:
+        skull: (B, 2) of `skull_size`.
+        points, still: (B, P, 2), of the pose and of the photo.
+        hair: (B, 1, s, s), where it is.
+    """
+    side, face = flow.shape[-1], list(OUTLINE)
+    outline, wanted = (where[:, face].transpose(1, 2) for where in (points, still))
+    pixels = coordinate_grid(side, side, flow.device).to(flow).permute(2, 0, 1).reshape(1, 2, -1)
+    turn = Turn.between(view(points), view(still), skull)
+    sources = turn.shown(pixels).reshape(len(points), 2, side, side)
+    line = torch.linspace(-1, 1, side, device=flow.device, dtype=flow.dtype)
+    reach = NEAR * _length(points[:, 78] - points[:, 8])[:, None].clamp_min(1e-3)
+    bells = torch.exp((-0.5 * ((line - outline[..., None]) / reach[..., None]) ** 2).clamp_min(FAINTEST))
+    across, down = bells[:, 0], bells[:, 1]
+    missing = torch.cat([wanted - turn.shown(outline), torch.ones_like(outline[:, :1])], 1)
+    sums = (missing[..., None] * down[:, None]).transpose(2, 3) @ across[:, None]
+    sources = sources + sums[:, :2] / (sums[:, 2:] + FAINT)
+    turned: Tensor = flow + ramp(turn.sine[..., None], SMALL) * hair * (sources - flow)
+    return turned
+
+
+def _affine(matrix: Tensor, places: Tensor) -> Tensor:
+    """(B, 2, 3) of places (B or 1, 2, N)."""
+    return matrix[:, :, :2] @ places + matrix[:, :, 2:]
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Of vectors (..., 2), with one number in place of two."""
+    return vectors.square().sum(-1, keepdim=True).sqrt()
+
+
+def ramp(value: Tensor, ends: tuple[float, float]) -> Tensor:
+    """From 0 to 1 between the ends, smoothly."""
+    share = ((value - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
+    return share.square() * (3 - 2 * share)
