@@ -56,7 +56,8 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
         if node.output[0] in dimmed:
             continue
         picture, flow = (shapes.get(name, []) for name in node.input[:2]) if node.op_type == "GridSample" else ([], [])
-        if len(picture) != 4 or len(flow) != 4 or not all(picture + flow) or picture[0] != 1 or picture[2] > flow[1] or picture[3] > flow[2]:
+        known = len(picture) == len(flow) == 4 and all(picture + flow)
+        if not known or picture[0] != 1 or picture[2] > flow[1] or picture[3] > flow[2]:
             nodes.append(node)
             continue
         share = _dimmer(node, readers, shapes)

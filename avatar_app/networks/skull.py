@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,6 +34,9 @@ FARTHEST = 0.45
 
 WIDTHS, HEIGHTS = (1.15, 2.0), (1.3, 2.4)
 """Least and most of half a head with its hair, and of its height above the middle."""
+
+FIT = np.linalg.pinv([(*place, 1.0) for place in MEAN_FACE.values()]).T.tolist()
+"""(landmarks, 4): with them on the left, the affine map from the mean face to them (least squares)."""
 
 OUTLINE = (0, 16, *range(78, 88))
 """Landmarks at which the motion of the face begins."""
@@ -66,9 +70,7 @@ class View(NamedTuple):
 
 def view(points: Tensor) -> View:
     """The scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks (least squares)."""
-    still = torch.tensor(list(MEAN_FACE.values()), dtype=torch.float64)
-    fit = torch.linalg.pinv(torch.cat([still, torch.ones(len(still), 1, dtype=torch.float64)], 1))
-    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ fit.t().to(points)
+    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ torch.tensor(FIT, device=points.device, dtype=points.dtype)
     middle = torch.tensor([*MIDDLE, 1.0], device=points.device, dtype=points.dtype)
     return View(camera[:, :, :3], (camera * middle).sum(2))
 
