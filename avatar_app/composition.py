@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from avatar_app.backdrop import separate
 from avatar_app.eyes import Eyes, eyes_of, move_skin, show_eyes
-from avatar_app.mouth import Teeth, show_teeth, shows_teeth
+from avatar_app.mouth import Teeth, show_teeth, teeth_of
 from avatar_app.types import Image
 
 AnyArray = npt.NDArray[Any]
@@ -48,7 +48,7 @@ class PhotoLayers:
         cut_out = np.dstack((parts.colours, parts.person))
         if not teeth[..., 3].any():
             return cls(cut_out, parts.background, None, None)
-        shown = Teeth(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still, shows_teeth(still))
+        shown = teeth_of(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still)
         return cls(cut_out, parts.background, shown, eyes_of(parts.colours, still))
 
 

@@ -1,6 +1,8 @@
-"""The mean of many faces, as the landmark network sees them: which way a head looks, and where the rest of it is. No library."""
+"""The mean of many faces, as the landmark network sees them: it tells which way a head looks, and where the rest of it is."""
 
 from __future__ import annotations
+
+import numpy as np
 
 MEAN_FACE = {
     **{27: (0.0, -0.11, -0.46), 28: (0.0, 0.15, -0.63), 29: (0.0, 0.38, -0.84), 30: (0.0, 0.65, -0.84)},
@@ -12,3 +14,6 @@ MEAN_FACE = {
     **{1: (-1.25, 0.31, 0.94), 15: (1.25, 0.31, 0.94), 2: (-1.19, 0.87, 0.90), 14: (1.19, 0.87, 0.90)},
 }
 """Landmarks that no expression moves much, on 245 faces seen from the front: x right, y down, z away from the camera, in about 6 cm."""
+
+CAMERA = np.linalg.pinv([(*place, 1.0) for place in MEAN_FACE.values()]).T.tolist()
+"""(landmarks, 4): positions (2, landmarks) times it are the affine camera that takes the mean face nearest to them (least squares)."""

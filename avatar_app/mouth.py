@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.mean_face import CAMERA, MEAN_FACE
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]
@@ -22,6 +23,12 @@ RIGID = slice(27, 36), slice(36, 46, 3)
 """Nose and corners of the eyes: what moves as the upper jaw does."""
 
 NOSE_BASE = slice(31, 36)
+
+TO_TEETH = 0.0, 0.40, 0.04
+"""From the base of the nose to the line between closed lips, on the mean face."""
+
+FLAT = 1e-6
+"""A face seen as thin as this is none."""
 
 EDGE = 0.012
 """Over this distance lips become the inside of the mouth."""
@@ -38,6 +45,25 @@ DEPTH = 0.5, 0.7
 WIDE, DARK = 0.12, (0.2, 1.0)
 """So much wider open than in the photo, the mouth is dark below the teeth: so far instead of what the networks painted there, with drawn
 teeth and with a photo's own, which they stretch."""
+
+WIDER = 0.03, 0.15
+"""A mouth that is wider than in the photo by more than the first, and by the second for sure, in lengths of the nose, smiles."""
+
+LOWER, LOWER_ARCH = 0.125, 0.75
+"""So much of the lower teeth a smile shows above the lower lip, in lengths of the nose; how much less at the corners of the mouth."""
+
+LOWER_WIDTH, LOWER_GAP, LOWER_GAP_WIDTH, LOWER_ROUND = 0.19, 0.12, 0.022, 0.12
+"""Of each of them, in halves of the mouth's width; how dark the gaps between them are, and how wide; how much lower a tooth ends at its
+sides."""
+
+LOWER_LIGHT, LOWER_TO_SIDE, LOWER_FOOT = 0.93, 0.55, 0.25
+"""How light they are beside the upper ones, and how much darker at the sides and in the shadow on the lip."""
+
+BITE, BITE_SHADOW = 0.014, 0.55
+"""So far below the upper teeth's edges lies their shadow, and how dark it is."""
+
+TONE_AT = 0.15, 0.06
+"""Where a drawn upper tooth is as light as it gets: halves of the mouth's width beside its middle and below the line of the lips."""
 
 LOWER_LIP = slice(56, 59), slice(65, 68)
 
@@ -111,6 +137,19 @@ def skull_map(still: Floats, pose: Floats) -> Floats:
     return np.column_stack([linear, base_there - linear @ base_here]).astype(np.float32)
 
 
+def jaw_map(still: Floats, pose: Floats) -> Floats:
+    """(2, 3) where the upper jaw comes from: pose -> photo.
+
+    It is as far below the nose as deep behind its tip: where a head nods, what holds for nose and eyes does not lead there.
+    """
+    cameras = [points[list(MEAN_FACE)].T @ np.array(CAMERA) for points in (pose, still)]
+    bases = [points[NOSE_BASE].mean(0) + camera[:, :3] @ TO_TEETH for points, camera in zip((pose, still), cameras, strict=True)]
+    (a, b), (c, d) = cameras[0][:, :2]
+    inverse = np.array([[d, -b], [-c, a]]) / max(a * d - b * c, FLAT)
+    linear = cameras[1][:, :2] @ inverse
+    return np.column_stack([linear, bases[1] - linear @ bases[0]]).astype(np.float32)
+
+
 class Teeth(NamedTuple):
     """Of a photo.
 
@@ -119,12 +158,23 @@ class Teeth(NamedTuple):
         cavity: (3,) colour of the inside of the mouth, 0 to 255.
         still: (P, 2), the photo's landmarks.
         own: how surely these are the photo's own teeth, 0 to 1.
+        tone: (3,) colour of a tooth, 0 to 255.
     """
 
     layer: Image
     cavity: Floats
     still: Floats
     own: float
+    tone: Floats
+
+
+def teeth_of(layer: Image, cavity: Floats, still: Floats) -> Teeth:
+    """What `Teeth` says, of a photo with the landmarks ``still``."""
+    here = opening(still)
+    aside, below = TONE_AT[0] * here.half, (here.upper.bow + here.lower.bow) / 2 + TONE_AT[1] * here.half
+    x, y = here.middle + aside * here.along + below * np.array([-here.along[1], here.along[0]])
+    tone = _sample(layer, np.full((1, 1), x, np.float32), np.full((1, 1), y, np.float32))[0, 0, :3]
+    return Teeth(layer, cavity, still, shows_teeth(still), tone)
 
 
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
@@ -133,7 +183,7 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     box = _around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
     if box is None:
         return
-    here, there, to_photo = opening(pose), opening(teeth.still), skull_map(teeth.still, pose)
+    here, there, to_photo = opening(pose), opening(teeth.still), jaw_map(teeth.still, pose)
     scale = float(abs(np.linalg.det(to_photo[:, :2]))) ** 0.5
     half, upper, lower = (scale * a - b for a, b in zip(_measures(here), _measures(there), strict=True))
     # A mouth that is as in the photo is left as it is.
@@ -146,13 +196,40 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
-    found = _sample(teeth.layer, *(line[0] * x + line[1] * y + line[2] for line in to_photo))
+    at = [line[0] * x + line[1] * y + line[2] for line in to_photo]
+    found = _sample(teeth.layer, *at)
     shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * u.clip(-1, 1) ** 4
     deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
     before = picture[box]
     filling = before + dark * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
+    lower = _lower_row(teeth, here, there, half, u, over)
+    if lower is not None:
+        bite = _sample(teeth.layer, at[0] + BITE * there.along[1], at[1] - BITE * there.along[0])[..., 3:] * np.float32(1 / 255)
+        filling += lower[..., 3:] * (teeth.tone * lower[..., :1] * (1 - BITE_SHADOW * bite) - filling)
     filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
     before[...] = before + inside[..., None] * (filling - before) + 0.5
+
+
+def _lower_row(teeth: Teeth, here: Opening, there: Opening, wider: float, u: Floats, over: Floats) -> Floats | None:
+    """Drawn lower teeth, (h, w, 4): how light they are and, last, where; None where there are none to be seen.
+
+    They rest on the lower lip, which a smile draws down from them. Where the jaw drops without a smile, the lip hides them.
+
+    Args:
+        wider: than the photo's this mouth is by so much, on each side.
+    """
+    nose = max(float(np.hypot(*(teeth.still[27] - teeth.still[33]))), 1e-3)
+    smile = (1 - teeth.own) * min(max((wider / nose - WIDER[0]) / (WIDER[1] - WIDER[0]), 0.0), 1.0)
+    if smile == 0:
+        return None
+    reach = smile * LOWER * nose * here.half / max(there.half + wider, 1e-3)
+    across = 2 * abs(u / LOWER_WIDTH - np.round(u / LOWER_WIDTH))  # 0 between two teeth, 1 in the middle of one
+    height = reach * (1 - LOWER_ARCH * u * u) * (1 - LOWER_ROUND * (1 - across) ** 4)
+    cover = ((height - over) / EDGE + 0.5).clip(0, 1)
+    gap = LOWER_GAP * np.exp(-((across * (LOWER_WIDTH / 2) / LOWER_GAP_WIDTH) ** 2).clip(0, 30))
+    foot = 1 - LOWER_FOOT * (1 - over / max(reach, 1e-4)).clip(0, 1) ** 2
+    light = LOWER_LIGHT * (1 - LOWER_TO_SIDE * (u * u).clip(0, 1)) * (1 - gap) * foot
+    return np.asarray(np.stack([light, light, light, cover], -1), np.float32)
 
 
 def shows_teeth(points: Floats) -> float:

@@ -7,9 +7,12 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from avatar_app.mouth import Teeth, opening, show_teeth, shows_teeth, skull_map
+from avatar_app import mouth
+from avatar_app.mean_face import MEAN_FACE
+from avatar_app.mouth import Teeth, jaw_map, opening, show_teeth, skull_map
 from avatar_app.networks import teeth
 from avatar_app.networks.graphs import to_bytes
+from avatar_app.pipeline.head import rotation_of
 from tests.heads import make_head
 
 SIDE = 256
@@ -35,9 +38,9 @@ def places() -> tuple[Floats, Floats]:
 
 def between_lips(points: Floats, margin: float = 0.0, reach: float = 1.0) -> Mask:
     """(SIDE, SIDE), of the mouth's width as far as ``reach``."""
-    mouth = opening(points)
-    u, v = mouth.place(*places())
-    return np.asarray((abs(u) < reach) & (v > mouth.upper.below(u) + margin) & (v < mouth.lower.below(u) - margin))
+    gap = opening(points)
+    u, v = gap.place(*places())
+    return np.asarray((abs(u) < reach) & (v > gap.upper.below(u) + margin) & (v < gap.lower.below(u) - margin))
 
 
 def skin() -> Bytes:
@@ -57,7 +60,7 @@ def as_batch(picture: Bytes) -> torch.Tensor:
 def teeth_of(photo: Bytes, still: Floats) -> Teeth:
     image, points = as_batch(photo), torch.from_numpy(still)[None]
     layer, cavity = (to_bytes(part(image, points))[0].numpy() for part in (teeth.teeth_layer, teeth.cavity_colour))
-    return Teeth(np.ascontiguousarray(layer), cavity[0, 0].astype(np.float32), still, shows_teeth(still))
+    return mouth.teeth_of(np.ascontiguousarray(layer), cavity[0, 0].astype(np.float32), still)
 
 
 def shown(photo: Bytes, still: Floats, pose: Floats, before: Bytes | None = None) -> Bytes:
@@ -115,11 +118,52 @@ def test_teeth_move_with_the_head() -> None:
     def turned(points: Floats) -> Floats:
         return np.asarray(points @ turn.T * 0.9 + (0.1, -0.2), np.float32)
 
-    there = skull_map(SMILING, turned(SMILING))
-    assert np.allclose(turned(SMILING) @ there[:, :2].T + there[:, 2], SMILING, atol=1e-3)
+    for way in (skull_map, jaw_map):
+        there = way(SMILING, turned(SMILING))
+        assert np.allclose(turned(SMILING) @ there[:, :2].T + there[:, 2], SMILING, atol=1e-3)
     pose = turned(landmarks(0.12))
     picture = shown(photo_with_teeth(), SMILING, pose)
     assert is_tooth(picture)[between_lips(turned(SMILING), 0.015, 0.6)].mean() > 0.9
+
+
+def test_teeth_of_a_nodding_head_stay_behind_its_lips() -> None:
+    def seen(points: npt.NDArray[np.float64], pitch: float, yaw: float) -> npt.NDArray[np.float64]:
+        return np.asarray(0.25 * (points @ rotation_of(yaw, pitch, 0).T)[..., :2])
+
+    lips = np.array([0.0, 1.16, -0.45])
+    for pitch, yaw in ((20, 0), (-20, 0), (10, 25)):
+        still, pose = np.zeros((88, 2)), np.zeros((88, 2))
+        still[list(MEAN_FACE)] = seen(np.array([*MEAN_FACE.values()]), 0, 0)
+        pose[list(MEAN_FACE)] = seen(np.array([*MEAN_FACE.values()]), pitch, yaw)
+        misses = [np.linalg.norm(way(still, pose) @ [*seen(lips, pitch, yaw), 1] - seen(lips, 0, 0)) for way in (jaw_map, skull_map)]
+        assert misses[0] < 0.005
+        assert misses[1] > 0.01
+
+
+def smile(gap: float, wider: float) -> Floats:
+    """Corners of the mouth drawn aside, and up by half as much."""
+    points = landmarks(gap)
+    for lips in (slice(48, 60), slice(60, 68)):
+        aside = points[lips, 0] / abs(points[lips, 0]).max()
+        points[lips, 0] += wider * aside
+        points[lips, 1] -= wider * aside**2 / 2
+    return points
+
+
+def test_a_smile_shows_drawn_lower_teeth_and_a_dropped_jaw_does_not() -> None:
+    def lower_teeth(still: Floats, pose: Floats) -> float:
+        """How light the strip above the lower lip is, on black."""
+        photo = photo_with_teeth() if still is SMILING else skin()
+        gap, (x, y) = opening(pose), places()
+        u, v = gap.place(x, y)
+        strip = (abs(u) < 0.3) & (v < gap.lower.below(u) - 0.012) & (v > gap.lower.below(u) - 0.02)
+        assert strip.sum() > 5
+        before = np.zeros((SIDE, SIDE, 3), np.uint8)
+        return float(shown(photo, still, pose, before)[strip].min(1).mean())
+
+    assert lower_teeth(CLOSED, smile(0.2, 0.05)) > 70
+    assert lower_teeth(CLOSED, landmarks(0.2)) < 30
+    assert lower_teeth(SMILING, smile(0.3, 0.05)) < 30  # where a photo shows teeth, they are all it has
 
 
 @pytest.mark.parametrize("away", [0.0, 0.9, 5.0, 1e30, np.nan, np.inf])
@@ -132,7 +176,8 @@ def test_a_batch_on_any_device_gives_the_same_pictures(still: Floats) -> None:
     few = np.random.default_rng(0).integers(0, 256, (SIDE // 16, SIDE // 16, 3))
     photo = np.asarray(np.kron(few, np.ones((16, 16, 1))), np.uint8)  # coarse, so that rounded places matter little
     turn = np.array([[0.95, -0.2], [0.2, 0.95]], np.float32)
-    poses = [WIDE, landmarks(0.12), landmarks(0.0), WIDE @ turn.T + np.float32(0.1), np.float32(1.2) * SMILING, still]
+    poses = [smile(0.1, 0.03), smile(0.2, 0.06), WIDE, landmarks(0.12), landmarks(0.0), still]
+    poses += [WIDE @ turn.T + np.float32(0.1), np.float32(1.2) * SMILING]
     image, source = as_batch(photo), torch.from_numpy(still)[None]
     layer, cavity = teeth.teeth_layer(image, source), teeth.cavity_colour(image, source)
     for pose in poses:

@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from avatar_app.mean_face import MEAN_FACE
+from avatar_app.mean_face import CAMERA, MEAN_FACE
 from avatar_app.networks.grid import coordinate_grid
 
 MIDDLE = (0.0, -0.35, 1.1)
@@ -34,9 +33,6 @@ FARTHEST = 0.45
 
 WIDTHS, HEIGHTS = (1.15, 2.0), (1.3, 2.4)
 """Least and most of half a head with its hair, and of its height above the middle."""
-
-FIT = np.linalg.pinv([(*place, 1.0) for place in MEAN_FACE.values()]).T.tolist()
-"""(landmarks, 4): with them on the left, the affine map from the mean face to them (least squares)."""
 
 OUTLINE = (0, 16, *range(78, 88))
 """Landmarks at which the motion of the face begins."""
@@ -70,7 +66,7 @@ class View(NamedTuple):
 
 def view(points: Tensor) -> View:
     """The scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks (least squares)."""
-    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ torch.tensor(FIT, device=points.device, dtype=points.dtype)
+    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ torch.tensor(CAMERA, device=points.device, dtype=points.dtype)
     middle = torch.tensor([*MIDDLE, 1.0], device=points.device, dtype=points.dtype)
     return View(camera[:, :, :3], (camera * middle).sum(2))
 

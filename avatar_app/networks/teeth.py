@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from avatar_app import mouth
+from avatar_app.mean_face import CAMERA, MEAN_FACE
 from avatar_app.mouth import EDGE
 from avatar_app.networks.grid import coordinate_grid
 
@@ -179,6 +180,21 @@ def skull_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     return linear, base_there.transpose(1, 2) - linear @ base_here.transpose(1, 2)
 
 
+def jaw_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+    """As `mouth.jaw_map`, in the form of `skull_map`."""
+    fit = torch.tensor(CAMERA, device=pose.device, dtype=pose.dtype)
+    way = torch.tensor([*mouth.TO_TEETH, 0.0], device=pose.device, dtype=pose.dtype)
+    here, there = (points[:, list(MEAN_FACE)].transpose(1, 2) @ fit for points in (pose, still))
+    base_here, base_there = (
+        points[:, mouth.NOSE_BASE].mean(1)[..., None] + (camera * way).sum(2, keepdim=True)
+        for points, camera in ((pose, here), (still, there))
+    )
+    a, b, c, d = here[:, 0, 0], here[:, 0, 1], here[:, 1, 0], here[:, 1, 1]
+    inverse = torch.stack([d, -b, -c, a], 1).reshape(-1, 2, 2) / (a * d - b * c).clamp_min(mouth.FLAT)[:, None, None]
+    linear = there[:, :, :2] @ inverse
+    return linear, base_there - linear @ base_here
+
+
 def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, pose: Tensor) -> Tensor:
     """Pictures (B, 3, S, S) with the photos' teeth in their mouths.
 
@@ -190,7 +206,7 @@ def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, po
     side = picture.shape[-1]
     grid = coordinate_grid(side, side, picture.device)
     x, y = grid[None, ..., 0], grid[None, ..., 1]
-    here, there, (linear, offset) = opening(pose), opening(still), skull_map(still, pose)
+    here, there, (linear, offset) = opening(pose), opening(still), jaw_map(still, pose)
     scale = (linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()[:, None, None]
     moved = [scale * a - b for a, b in ((here.half, there.half), (here.upper.bow, there.upper.bow), (here.lower.bow, there.lower.bow))]
     amount = ((moved[0].abs() + moved[1].abs() + moved[2].abs()) / EDGE - 0.5).clamp(0, 1)
@@ -201,11 +217,38 @@ def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, po
 
     places = torch.stack([linear[:, i, 0, None, None] * x + linear[:, i, 1, None, None] * y + offset[:, i, :, None] for i in (0, 1)], -1)
     teeth = _sample(layer, places)
+    down = torch.stack([-there.along[:, 1], there.along[:, 0]], 1)[:, None, None]
+    bite = _sample(layer[:, 3:], places - mouth.BITE * down)
+    light, cover = _lower_row(still, here, there, moved[0], u, over)
     shade = 1 - mouth.LIP_SHADOW * (1 - (under / mouth.SHADE).clamp(0, 1)) - mouth.CORNER_SHADOW * u.clamp(-1, 1) ** 4
     deep = 1 - (over / here.height().clamp_min(1e-3)).clamp(0, 1)
     filling = picture + dark[:, None] * (cavity * (mouth.DEPTH[0] + mouth.DEPTH[1] * deep * deep)[:, None] - picture)
+    lower = _tone(layer, there) * light[:, None] * (1 - mouth.BITE_SHADOW * bite)
+    filling = filling + cover[:, None] * (lower - filling)
     filling = filling + teeth[:, 3:] * (teeth[:, :3] * shade[:, None] - filling)
     return picture + inside[:, None] * (filling - picture)
+
+
+def _tone(layer: Tensor, here: Opening) -> Tensor:
+    """(B, 3, 1, 1) as `mouth.Teeth.tone`."""
+    aside, below = mouth.TONE_AT[0] * here.half, (here.upper.bow + here.lower.bow) / 2 + mouth.TONE_AT[1] * here.half
+    down = torch.stack([-here.along[:, 1], here.along[:, 0]], 1)
+    at = here.middle + aside[:, 0] * here.along + below[:, 0] * down
+    return _sample(layer[:, :3], at[:, None, None])
+
+
+def _lower_row(still: Tensor, here: Opening, there: Opening, wider: Tensor, u: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
+    """How light drawn lower teeth are, and where, (B, S, S) each: `mouth._lower_row`."""
+    nose = (still[:, 27] - still[:, 33]).norm(dim=1).clamp_min(1e-3)[:, None, None]
+    first, last = mouth.WIDER
+    smile = (1 - shows_teeth(still)) * ((wider / nose - first) / (last - first)).clamp(0, 1)
+    reach = smile * mouth.LOWER * nose * here.half / (there.half + wider).clamp_min(1e-3)
+    across = 2 * (u / mouth.LOWER_WIDTH - torch.round(u / mouth.LOWER_WIDTH)).abs()
+    height = reach * (1 - mouth.LOWER_ARCH * u * u) * (1 - mouth.LOWER_ROUND * (1 - across) ** 4)
+    cover = (smile > 0) * ((height - over) / EDGE + 0.5).clamp(0, 1)
+    gap = mouth.LOWER_GAP * torch.exp(-((across * (mouth.LOWER_WIDTH / 2) / mouth.LOWER_GAP_WIDTH) ** 2).clamp(0, 30))
+    foot = 1 - mouth.LOWER_FOOT * (1 - over / reach.clamp_min(1e-4)).clamp(0, 1) ** 2
+    return mouth.LOWER_LIGHT * (1 - mouth.LOWER_TO_SIDE * (u * u).clamp(0, 1)) * (1 - gap) * foot, cover
 
 
 def _sample(photo: Tensor, places: Tensor) -> Tensor:

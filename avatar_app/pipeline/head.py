@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from avatar_app.mean_face import MEAN_FACE
 from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
+from avatar_app.pipeline.smile import believed, smile_of, with_less_smile
 
 Points = npt.NDArray[np.float64]
 
@@ -190,7 +191,7 @@ class HeadTransfer:
 
     Args:
         photo: the photo's landmarks, (88, 3).
-        neutral: the driver's, at rest; its mouth counts as open as the photo's, whatever it is.
+        neutral: the driver's, at rest; its mouth counts as open as the photo's, whatever it is, and as smiling no more than it.
         adapt_scale: whether motion is enlarged or reduced to the photo's face size.
         limits: how far the pose may go.
         strength: how much of the driver's motion is passed on.
@@ -209,7 +210,9 @@ class HeadTransfer:
     ) -> None:
         self._strength = strength or Strength()
         self._exaggeration = exaggeration or Exaggeration()
-        neutral = with_mouth_of(neutral, photo)
+        self._photo_faces, self._neutral_faces = facing(photo), facing(neutral)
+        smiles = smile_of(neutral, self._neutral_faces) - smile_of(photo, self._photo_faces)
+        neutral = with_less_smile(with_mouth_of(neutral, photo), self._neutral_faces, believed(smiles))
         self._photo = photo
         self._neutral = neutral
         self._limits = limits or Limits()
@@ -218,7 +221,6 @@ class HeadTransfer:
         self._between = between.rotation
         self._center = photo[STABLE].mean(0)
         self._lids = lid_gaps(neutral)
-        self._photo_faces, self._neutral_faces = facing(photo), facing(neutral)
 
     def __call__(self, driver: Points) -> Points:
         """The photo's landmarks in the pose to render."""

@@ -1,0 +1,66 @@
+"""How much a face smiles, whoever's it is, and what a smile does to lips. Pure numpy.
+
+Who meets a camera smiles. A neutral pose caught then would leave the smile out: the avatar's lips would part as the driver's do, but
+its corners would stay down. So the driver's neutral pose gives up what it smiles more than the photo; that much counts as expression.
+The other way round nothing is done: a photo that smiles keeps its smile.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.pipeline.jaw import NOSE_BASE, nose_length
+
+Points = npt.NDArray[np.float64]
+
+RIGHT, LEFT, UPPER, LOWER = 48, 54, 51, 57
+"""Corners of the mouth, and the middles of the outer lips."""
+
+WIDTH, ABOVE, BELOW, FROM_NOSE, BASE = 0.78, 1.16, 1.2, -1.4, -0.14
+"""Linear regression of smiles, 0 to 1 as an independent network tells them, over 97 clips and 344 photos: the mouth's width, how far its
+corners lie above the middle of the upper and of the lower lip, and how far below the nose, in lengths of the nose. With people it was not
+made of it agrees by a correlation of 0.91; mean error 0.11."""
+
+DOUBT = 0.1, 0.3
+"""Where a driver seems to smile more than the photo, so much may be a mistake, and so much is none."""
+
+LIPS = slice(48, 68)
+
+# Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on smiles, beside that on the gap
+# between the lips, within clips and between photos of the same person; made symmetrical.
+_OUTER = (
+    *((-0.17, -0.18, 0.12), (-0.10, -0.12, 0.08), (-0.04, -0.05, 0.04), (0.0, -0.04, 0.05), (0.04, -0.05, 0.04), (0.10, -0.12, 0.08)),
+    *((0.17, -0.18, 0.12), (0.09, -0.12, 0.07), (0.06, -0.10, 0.04), (0.0, -0.09, -0.01), (-0.06, -0.10, 0.04), (-0.09, -0.12, 0.07)),
+)
+_INNER = (
+    *((-0.18, -0.16, 0.12), (-0.09, -0.09, 0.06), (0.0, -0.06, 0.04), (0.09, -0.09, 0.06)),
+    *((0.18, -0.16, 0.12), (0.09, -0.08, 0.05), (0.0, -0.07, 0.02), (-0.09, -0.08, 0.05)),
+)
+MOVES = np.array([*_OUTER, *_INNER])
+
+
+def smile_of(face: Points, faces: Points) -> float:
+    """0 serious to about 1, of landmarks (88, 3).
+
+    Args:
+        faces: the rotation to it from a face that looks straight ahead.
+    """
+    straight = (face - face[NOSE_BASE]) @ faces / nose_length(face)
+    corners = (straight[RIGHT, 1] + straight[LEFT, 1]) / 2
+    width = float(np.linalg.norm(straight[LEFT] - straight[RIGHT]))
+    above, below = straight[UPPER, 1] - corners, straight[LOWER, 1] - corners
+    return float(BASE + WIDTH * width + ABOVE * above + BELOW * below + FROM_NOSE * corners)
+
+
+def believed(smiles: float) -> float:
+    """How much more a driver smiles than the photo, if it seems to be so much."""
+    least, most = DOUBT
+    return max(smiles, 0.0) * min(max((smiles - least) / (most - least), 0.0), 1.0)
+
+
+def with_less_smile(face: Points, faces: Points, by: float) -> Points:
+    """The face (88, 3) with so much of a smile taken off its lips."""
+    face = face.copy()
+    face[LIPS] -= by * nose_length(face) * MOVES @ faces.T
+    return face
