@@ -102,6 +102,26 @@ def square_box(face: Face) -> Box:
     return Box(float(middle[0]), float(middle[1] - (FACE_MIDDLE - 0.5) * size), size)
 
 
+LARGEST_SHIFT, CLOSEST = 0.2, 0.85
+"""A photo's crop moves by so much of its side, and shrinks to so much of it, to stay within the photo."""
+
+
+def photo_box(face: Face, photo: Image) -> Box:
+    """`square_box`, moved and made smaller a little where the photo (H, W, 3) cuts it: what is beyond would have to be made up.
+
+    Hair that a photo cuts would end flat below a strip of wall; so cut, it ends where the picture does.
+    """
+    box, (height, width) = square_box(face), photo.shape[:2]
+    size = max(min(box.size, width, height), CLOSEST * box.size)
+    return Box(_inside(box.center_x, size, width), _inside(box.center_y, size, height), size)
+
+
+def _inside(middle: float, size: float, length: int) -> float:
+    """The middle of a square's side, moved towards where all of it lies on the line from -0.5 to length - 0.5."""
+    wanted = min(max(middle, (size - 1) / 2), length - (size + 1) / 2) if size < length else (length - 1) / 2
+    return middle + min(max(wanted - middle, -LARGEST_SHIFT * size), LARGEST_SHIFT * size)
+
+
 class BoxSmoother:
     """A crop box that follows a face over a clip as an unhurried camera operator would.
 

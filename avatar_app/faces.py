@@ -19,6 +19,7 @@ from avatar_app.face_geometry import (
     crop_face,
     crop_picture,
     cut,
+    photo_box,
     region_of,
     square_box,
     to_picture,
@@ -26,7 +27,7 @@ from avatar_app.face_geometry import (
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
 
-__all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "square_box"]
+__all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "photo_box", "square_box"]
 
 REPAIR = "Install the app again."
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import BundleError
-from avatar_app.face_geometry import Region, cut, region_of, to_picture, to_region
+from avatar_app.face_geometry import CLOSEST, LARGEST_SHIFT, Region, cut, photo_box, region_of, to_picture, to_region
 from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
 from avatar_app.types import Array, Box, Face, Image
 from tests.heads import make_head
@@ -33,6 +33,24 @@ def detector() -> FaceDetector:
 def head_at(x: float, y: float, half: float) -> Array:
     """A made-up face in pixels: its middle and half the side of the square it fills."""
     return np.asarray(make_head() * half + np.array([x, y, 0]), np.float32)
+
+
+def test_crop_of_a_photo_stays_within_it_as_far_as_it_can() -> None:
+    def boxes(x: float, y: float, half: float) -> tuple[Box, Box]:
+        face, photo = Face(head_at(x, y, half), 1.0), np.zeros((400, 500, 3), np.uint8)
+        return square_box(face), photo_box(face, photo)
+
+    plain, kept = boxes(250, 200, 100)
+    assert kept == plain
+    for x, y in ((250, 120), (120, 200), (390, 270)):  # cut at the top, on the left, at the lower right
+        plain, kept = boxes(x, y, 150)
+        assert plain.size == kept.size
+        for middle, length in ((kept.center_x, 500), (kept.center_y, 400)):
+            assert middle - kept.size / 2 >= -0.5 - 1e-6 and middle + kept.size / 2 <= length - 0.5 + 1e-6
+    plain, kept = boxes(250, 20, 150)
+    assert kept.center_y - plain.center_y == pytest.approx(LARGEST_SHIFT * kept.size)
+    plain, kept = boxes(250, 200, 300)
+    assert kept.size == pytest.approx(CLOSEST * plain.size)
 
 
 def read_picture(path: Path) -> Image:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from avatar_app.errors import AvatarError
-from avatar_app.face_geometry import crop_picture, square_box
+from avatar_app.face_geometry import crop_picture, photo_box
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_check import crop_warning, nearest
 from avatar_app.gui.crop_view import CropView
@@ -82,9 +82,9 @@ class CropEditor(QDialog):
         face = nearest(self._faces, self.box())
         assert face is not None
         place = next(number for number, other in enumerate(self._faces) if other is face)
-        if square_box(face) == self.box():
+        if photo_box(face, self._image) == self.box():
             face = self._faces[(place + 1) % len(self._faces)]
-        self._view.set_box(square_box(face))
+        self._view.set_box(photo_box(face, self._image))
 
     def _arrange(self) -> None:
         column = QWidget(self)
@@ -113,7 +113,7 @@ class CropEditor(QDialog):
         self._view.set_faces(faces)
         self._fit.setEnabled(bool(faces))
         if faces and self._fit_at_first:
-            self._view.set_box(square_box(faces[0]))
+            self._view.set_box(photo_box(faces[0], self._image))
         self._fit_at_first = False
         self._show()
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from avatar_app.face_geometry import square_box
+from avatar_app.face_geometry import photo_box, square_box
 from avatar_app.gui.crop_check import nearest
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.types import Box, Face, Image
@@ -29,6 +29,7 @@ class CropView(QWidget):
 
     def __init__(self, image: Image, box: Box, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._image = image
         self._size = (image.shape[1], image.shape[0])
         self._pixmap = QPixmap.fromImage(to_qimage(image))
         self._box = box
@@ -107,7 +108,7 @@ class CropView(QWidget):
         if self._grip is None and not self.square().contains(place):
             face = self._face_at(place)
             if face is not None:
-                self.set_box(square_box(face))
+                self.set_box(photo_box(face, self._image))
             return
         self._held = place
 

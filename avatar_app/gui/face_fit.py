@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from avatar_app.errors import AvatarError
-from avatar_app.face_geometry import square_box
+from avatar_app.face_geometry import photo_box
 from avatar_app.types import Box, Face, Image
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ class FaceFit:
         except AvatarError as error:
             log.warning("%s", error)
             return None
-        return square_box(faces[0]) if faces else None
+        return photo_box(faces[0], image) if faces else None

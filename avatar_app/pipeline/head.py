@@ -11,7 +11,7 @@ driver's and the photo's are weak alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,12 @@ CLOSED_EYE = 0.05
 WIDER = 0.4
 """Eyes open at most so much wider than at rest, as a share of that; a driver at rest may have squinted."""
 
+CHIN, TOP = 8, 78
+
+HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
+"""Where a photo ends less than the first above the forehead, in face heights, it cuts the hair; from the second on it does not. A photo
+that does so comes down by so much at the most."""
+
 CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
 """Gap between the lips over the nose's length: closed up to the first, open as it is from the second on."""
 
@@ -63,7 +69,7 @@ class Limits:
 
     Attributes:
         yaw, pitch, roll: degrees to either side.
-        shift: of the head across the crop, in half sides.
+        shift: of the head across the crop, in half sides; down: of that, towards the lower edge.
         scale: how much nearer or farther, as a factor.
     """
 
@@ -71,6 +77,7 @@ class Limits:
     pitch: float = 25.0
     roll: float = 25.0
     shift: float = 0.4
+    down: float = 0.4
     scale: float = 1.3
 
 
@@ -174,7 +181,15 @@ def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
     scale = float(np.exp(compress(np.log(motion.scale), np.log(limits.scale))))
     distance = float(np.hypot(motion.shift[0], motion.shift[1]))
     shift = motion.shift * (compress(distance, limits.shift) / distance if distance > 0 else 1.0)
+    shift[1] = min(shift[1], compress(shift[1], limits.down))
     return RigidMotion(scale, rotation, motion.center, shift)
+
+
+def way_down(photo: Points) -> float:
+    """How far a photo (88, 3) may come down. Hair that its upper edge cuts has no end to show."""
+    room = (photo[TOP, 1] + 1) / max(float(np.linalg.norm(photo[TOP] - photo[CHIN])), 1e-6)
+    least, enough = HAIR
+    return LEAST_DOWN + (Limits().down - LEAST_DOWN) * float(np.clip((room - least) / (enough - least), 0.0, 1.0))
 
 
 def weakened(motion: RigidMotion, strength: float) -> RigidMotion:
@@ -215,7 +230,8 @@ class HeadTransfer:
         neutral = with_less_smile(with_mouth_of(neutral, photo), self._neutral_faces, believed(smiles))
         self._photo = photo
         self._neutral = neutral
-        self._limits = limits or Limits()
+        limits = limits or Limits()
+        self._limits = replace(limits, down=min(limits.down, way_down(photo)))
         between = fit_rigid(neutral, photo)
         self._size = between.scale if adapt_scale else 1.0
         self._between = between.rotation

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.errors import PortraitError
-from avatar_app.faces import FaceDetector, crop_face, square_box
+from avatar_app.faces import FaceDetector, crop_face, photo_box, square_box
 from avatar_app.types import Box, Crop, Face, Image
 
 SMALL_FACE = 100
@@ -52,7 +52,7 @@ def find_portrait(photo: Image, detector: FaceDetector, box: Box | None = None, 
         raise PortraitError(f"No face was found in {_name(path)}.", "Use a photo of one face, seen from the front and well lit.")
     if box is None:
         face = max(faces, key=lambda face: square_box(face).size)
-        return Portrait(photo, face, square_box(face), len(faces), path)
+        return Portrait(photo, face, photo_box(face, photo), len(faces), path)
     wanted = box
 
     def distance(face: Face) -> float:
