@@ -127,12 +127,12 @@ def test_teeth_move_with_the_head() -> None:
 
 
 def test_teeth_of_a_nodding_head_stay_behind_its_lips() -> None:
-    def seen(points: npt.NDArray[np.float64], pitch: float, yaw: float) -> npt.NDArray[np.float64]:
-        return np.asarray(0.25 * (points @ rotation_of(yaw, pitch, 0).T)[..., :2])
+    def seen(points: npt.NDArray[np.float64], pitch: float, yaw: float) -> Floats:
+        return np.asarray(0.25 * (points @ rotation_of(yaw, pitch, 0).T)[..., :2], np.float32)
 
     lips = np.array([0.0, 1.16, -0.45])
     for pitch, yaw in ((20, 0), (-20, 0), (10, 25)):
-        still, pose = np.zeros((88, 2)), np.zeros((88, 2))
+        still, pose = np.zeros((2, 88, 2), np.float32)
         still[list(MEAN_FACE)] = seen(np.array([*MEAN_FACE.values()]), 0, 0)
         pose[list(MEAN_FACE)] = seen(np.array([*MEAN_FACE.values()]), pitch, yaw)
         misses = [np.linalg.norm(way(still, pose) @ [*seen(lips, pitch, yaw), 1] - seen(lips, 0, 0)) for way in (jaw_map, skull_map)]
