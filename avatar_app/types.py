@@ -79,7 +79,7 @@ class Avatar:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the camera saw. It must never leave the machine: outputs accept a ``Picture`` only.
+    """What the camera saw. It must never leave the machine: what outputs accept is made of a ``Picture``.
 
     ``captured_at`` is ``time.monotonic()`` in seconds.
     """
@@ -91,10 +91,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered avatar or a still card: the only thing an output accepts.
+    """A rendered avatar, (S, S, 3): what may leave, once it is on its canvas.
 
     Attributes:
-        avatar: which one it shows; empty for a card.
+        avatar: which one it shows.
     """
 
     image: Image

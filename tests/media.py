@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from avatar_app.pipeline.outgoing import Outgoing, to_planes
 from avatar_app.types import Image
 
 
@@ -19,6 +20,11 @@ def picture(width: int = 96, height: int = 64, shade: int = 0) -> Image:
     image[..., 1] = np.linspace(0, 255, height)[:, None]
     image[..., 2] = shade
     return image
+
+
+def outgoing(image: Image) -> Outgoing:
+    """This picture, of even sides, as it leaves the app."""
+    return Outgoing(to_planes(image), 0.0)
 
 
 def make_clip(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import cv2
-import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.faces import FaceDetector, crop_picture
@@ -17,6 +16,7 @@ from avatar_app.pipeline.clip import fixed_box, portrait_crop
 from avatar_app.pipeline.driver import Driver, Look
 from avatar_app.pipeline.hold import Hold
 from avatar_app.pipeline.match import match, turn_between
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import Sink
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
@@ -30,7 +30,7 @@ CALL_SIZE = (1280, 720)
 QUALITY = 85
 """Of the camera's JPEG."""
 
-STAGES = ("decode", "crop", "detect", "transfer", "render", "compose", "convert", "send")
+STAGES = ("decode", "crop", "detect", "transfer", "render", "compose", "send")
 """A frame's way. In a call the camera's thread decodes, and the output's does what comes after rendering."""
 ANIMATION = ("crop", "detect", "transfer", "render")
 """What is done one after the other in the thread that sets the rate of a call."""
@@ -68,11 +68,10 @@ class Chain:
         self._hold = Hold(self._avatar.key_points)
         self._transfer: Transfer | None = None
         self._canvas = Canvas(CALL_SIZE, "blur")
-        self._planes = np.empty((CALL_SIZE[1] * 3 // 2, CALL_SIZE[0]), np.uint8)
         self._slot: Slot[Picture] = Slot()
         self._count = 0
 
-    def step(self, jpeg: bytes, stopwatch: Stopwatch) -> Image:
+    def step(self, jpeg: bytes, stopwatch: Stopwatch) -> Outgoing:
         """One frame; returns what was sent."""
         self._count += 1
         with stopwatch.time("decode"):
@@ -98,9 +97,7 @@ class Chain:
             self._copies()
             self._synchronise()
         with stopwatch.time("compose"):
-            shown = self._canvas.compose(taken.image)
-        with stopwatch.time("convert"):
-            cv2.cvtColor(shown, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
+            shown = self._canvas.compose(taken)
         with stopwatch.time("send"):
             self._sink.send(shown)
         return shown

@@ -27,11 +27,10 @@ ORIGINAL = (
 )
 
 
-def make_report(bundle: Bundle, device: str, plan: Plan, settings: list[Setting], sends: bool, sink: str) -> dict[str, Any]:
+def make_report(bundle: Bundle, device: str, plan: Plan, settings: list[Setting], sink: str) -> dict[str, Any]:
     """All figures.
 
     Args:
-        sends: whether pictures went to a real output, which converts them itself.
         sink: the output, for people.
     """
     where = torch_device(device)
@@ -52,19 +51,18 @@ def make_report(bundle: Bundle, device: str, plan: Plan, settings: list[Setting]
         "model": {"name": bundle.name, "kind": bundle.kind, "size": bundle.size, "faces": 1},
         "engine": settings[0].chain.engine.name,
         "camera": f"MJPEG {CAMERA_SIZE[0]}x{CAMERA_SIZE[1]}",
-        "output": {"size": f"{CALL_SIZE[0]}x{CALL_SIZE[1]}", "sink": sink, "converts": sends},
+        "output": {"size": f"{CALL_SIZE[0]}x{CALL_SIZE[1]}", "sink": sink},
         "frames": plan.frames,
         "warm_up": WARM_UP,
         "work": {name: {"gflop": round(part.flop / 1e9, 4), "mvalues": round(part.values / 1e6, 3)} for name, part in work.items()},
         "reference": {"what": ORIGINAL.format(SAME if bundle.kind == "fomm" else FULL), "frames": plan.reference_frames},
-        "runs": [_run(setting, work, bool(plan.reference_frames), sends) for setting in settings],
+        "runs": [_run(setting, work, bool(plan.reference_frames)) for setting in settings],
     }
 
 
-def _run(setting: Setting, work: dict[str, Work], compared: bool, sends: bool) -> dict[str, Any]:
+def _run(setting: Setting, work: dict[str, Work], compared: bool) -> dict[str, Any]:
     stopwatch = setting.stopwatch
-    # A real output converts by itself, so that its sending contains what "convert" measures.
-    chain = stopwatch.sums(stage for stage in STAGES if not (sends and stage == "convert"))
+    chain = stopwatch.sums(STAGES)
     animation, step = stopwatch.sums(ANIMATION), stopwatch.sums(STEP)
     own = Work(work["detect"].flop + work["render"].flop, work["detect"].values + work["render"].values)
     report: dict[str, Any] = {

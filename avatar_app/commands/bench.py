@@ -82,26 +82,26 @@ def _measured(arguments: argparse.Namespace, bundle: Bundle, plan: Plan) -> dict
     if device == "auto":  # decided once, for the model and the original alike
         device = "cuda:0" if cuda_problem() is None else "cpu"
     threads = list(dict.fromkeys(cores() if count == "all" else count for count in arguments.threads))
-    sink, sends, where = open_output(arguments.output)
+    sink, where = open_output(arguments.output)
     try:
         with tqdm(total=plan.frames * len(threads), desc="frames", disable=None) as bar:
             settings = measure(bundle, device, threads, plan, sink, bar.update)
-        return make_report(bundle, device, plan, settings, sends, where)
+        return make_report(bundle, device, plan, settings, where)
     finally:
         sink.close()
 
 
-def open_output(kind: str) -> tuple[Sink, bool, str]:
-    """The output, whether it is a real one, and what it is, for people."""
+def open_output(kind: str) -> tuple[Sink, str]:
+    """The output, and what it is, for people."""
     if kind != "none":
         try:
             sink = open_sink("virtual-camera" if kind == "auto" else kind, "", CALL_SIZE, 30)
-            return sink, True, sink.name
+            return sink, sink.name
         except OutputError as problem:
             if kind != "auto":
                 raise
-            return open_sink("none", "", CALL_SIZE, 30), False, f"none: {problem.message}"
-    return open_sink("none", "", CALL_SIZE, 30), False, "none"
+            return open_sink("none", "", CALL_SIZE, 30), f"none: {problem.message}"
+    return open_sink("none", "", CALL_SIZE, 30), "none"
 
 
 def show(report: dict[str, Any]) -> None:

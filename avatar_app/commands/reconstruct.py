@@ -20,7 +20,7 @@ from avatar_app.faces import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
 from avatar_app.pipeline.calibrate import motion_transfer
 from avatar_app.pipeline.clip import fixed_box
-from avatar_app.pipeline.head import Points, angles, fit_rigid, lid_gaps
+from avatar_app.pipeline.head import Points, angles, facing, fit_rigid, lid_gaps
 from avatar_app.pipeline.jaw import LIPS
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
@@ -248,14 +248,16 @@ def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]
 
 
 def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
-    """Yaw, pitch and roll in degrees since the first face, and `expression`, (T,) each; NaN without a face."""
+    """Yaw, pitch and roll of the head in degrees, and `expression`, (T,) each; NaN without a face."""
     table = np.full((len(faces), len(SIGNALS)), np.nan, np.float32)
     first = next((face for face in faces if face), None)
+    faced = facing(first.points.astype(np.float64)) if first else np.eye(3)
     for index, face in enumerate(faces):
         if face is None or first is None:
             continue
         points = face.points.astype(np.float64)
-        table[index] = *angles(fit_rigid(first.points.astype(np.float64), points).rotation), *expression(points[:, :2])
+        turned = fit_rigid(first.points.astype(np.float64), points).rotation @ faced
+        table[index] = *angles(turned), *expression(points[:, :2])
     return dict(zip(SIGNALS, table.T, strict=True))
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from avatar_app.errors import OutputError
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.state import Controls, Notice, Seen, Status
-from avatar_app.types import Image, Picture
+from avatar_app.types import Image
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Live(Protocol):
 
     def seen(self) -> Seen | None: ...
 
-    def shown(self) -> Picture | None: ...
+    def shown(self) -> Outgoing | None: ...
 
     def portrait(self) -> Image | None: ...
 
@@ -109,7 +110,7 @@ class LateSession:
     def seen(self) -> Seen | None:
         return self._live.seen() if self._live else None
 
-    def shown(self) -> Picture | None:
+    def shown(self) -> Outgoing | None:
         return self._live.shown() if self._live else None
 
     def portrait(self) -> Image | None:

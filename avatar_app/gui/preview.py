@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from avatar_app.gui import overlays
 from avatar_app.gui.theme import current
+from avatar_app.pipeline.outgoing import Outgoing, Plane, split
 from avatar_app.pipeline.state import Seen, Statistics
-from avatar_app.types import Image, Picture
+from avatar_app.types import Image
 
 ROUND = 8.0
 
@@ -27,10 +28,33 @@ def fit(width: int, height: int, place: QRect) -> QRect:
 
 
 def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -> QImage:
-    """The picture in so many pixels, as an image that owns them and that Qt paints without converting it.
+    """The picture in so many pixels, as an image that owns them and that Qt paints without converting it."""
+    import cv2
 
-    Halving by averaging and one linear step look like averaging at once, and are seven times as fast.
-    """
+    picture = _scaled(picture, width, height)
+    if mirrored:
+        picture = np.asarray(cv2.flip(picture, 1), np.uint8)
+    drawn = QImage(width, height, QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(drawn.bits(), np.uint8).reshape(height, width, 4)
+    cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA, dst=pixels)
+    return drawn
+
+
+def sent_to_screen(picture: Outgoing, width: int, height: int) -> QImage:
+    """The same of what is sent: it is scaled as planes, so that only what is seen becomes RGB."""
+    import cv2
+
+    wide, high = width + width % 2, height + height % 2  # planes have even sides
+    small = np.empty((high * 3 // 2, wide), np.uint8)
+    for plane, place in zip(split(picture.planes), split(small), strict=True):
+        place[:] = _scaled(plane, place.shape[1], place.shape[0])
+    drawn = QImage(wide, high, QImage.Format.Format_RGB32)
+    cv2.cvtColor(small, cv2.COLOR_YUV2BGRA_I420, dst=np.frombuffer(drawn.bits(), np.uint8).reshape(high, wide, 4))
+    return drawn if (wide, high) == (width, height) else drawn.copy(0, 0, width, height)
+
+
+def _scaled(picture: Image | Plane, width: int, height: int) -> Image | Plane:
+    """Halving by averaging and one linear step look like averaging at once, and are seven times as fast."""
     import cv2
 
     while picture.shape[1] >= 2 * width and picture.shape[0] >= 2 * height:
@@ -38,12 +62,7 @@ def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -
         picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
     if picture.shape[:2] != (height, width):
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-    if mirrored:
-        picture = np.asarray(cv2.flip(picture, 1), np.uint8)
-    drawn = QImage(width, height, QImage.Format.Format_RGB32)
-    pixels = np.frombuffer(drawn.bits(), np.uint8).reshape(height, width, 4)
-    cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA, dst=pixels)
-    return drawn
+    return picture
 
 
 class PictureView(QWidget):
@@ -56,7 +75,7 @@ class PictureView(QWidget):
         self.ground = QPalette.ColorRole.Window
         self.text = ""
         self.image: QImage | None = None
-        self._source: Image | None = None
+        self._source: Image | Outgoing | None = None
         self._flipped = False
         self._drawn_for = (0, 0, 0.0)
 
@@ -66,6 +85,8 @@ class PictureView(QWidget):
     @property
     def source_size(self) -> tuple[int, int]:
         """Width and height of the picture itself, (0, 0) without one."""
+        if isinstance(self._source, Outgoing):
+            return self._source.size
         return (self._source.shape[1], self._source.shape[0]) if self._source is not None else (0, 0)
 
     def place(self) -> QRect:
@@ -78,8 +99,8 @@ class PictureView(QWidget):
             self.text = text
             self.update()
 
-    def set_picture(self, picture: Image | None, mirrored: bool = False) -> None:
-        """Show this picture, (H, W, 3), from now on."""
+    def set_picture(self, picture: Image | Outgoing | None, mirrored: bool = False) -> None:
+        """Show this picture, (H, W, 3), or what is sent, which is never mirrored here, from now on."""
         if picture is None and self._source is None:
             return
         self._source, self._flipped = picture, mirrored
@@ -93,7 +114,11 @@ class PictureView(QWidget):
         if self._source is None:
             return
         place, ratio = self.place(), self.devicePixelRatioF()
-        self.image = to_screen(self._source, max(1, round(place.width() * ratio)), max(1, round(place.height() * ratio)), self._flipped)
+        size = max(1, round(place.width() * ratio)), max(1, round(place.height() * ratio))
+        if isinstance(self._source, Outgoing):
+            self.image = sent_to_screen(self._source, *size)
+        else:
+            self.image = to_screen(self._source, *size, self._flipped)
         self.image.setDevicePixelRatio(ratio)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -202,17 +227,17 @@ class OutputView(PictureView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.passing = False
-        self._picture: Picture | None = None
+        self._picture: Outgoing | None = None
 
-    def show_picture(self, picture: Picture | None, passing: bool) -> None:
+    def show_picture(self, picture: Outgoing | None, passing: bool) -> None:
         """Show this picture, if it is another one; its pixels are copied."""
         if passing != self.passing:
             self.passing = passing
             self.update()
-        if picture is not None and self._picture is not None and picture.image is self._picture.image:
+        if picture is not None and self._picture is not None and picture.planes is self._picture.planes:
             return
         self._picture = picture
-        self.set_picture(picture.image if picture else None)
+        self.set_picture(picture)
 
     def paint_over(self, painter: QPainter, place: QRectF) -> None:
         if self.passing:

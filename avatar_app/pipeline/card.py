@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageDraw, ImageFont
 
+from avatar_app.pipeline.outgoing import Planes, to_planes
 from avatar_app.types import Image
 
 LINE = "Camera is paused"
@@ -20,18 +21,18 @@ SCALE = 2
 """Drawn this much larger and reduced, for smooth edges."""
 
 
-def still_card(size: tuple[int, int], reason: str = "") -> Image:
-    """The card, (height, width, 3), read-only and drawn once.
+def still_card(size: tuple[int, int], reason: str = "") -> Planes:
+    """The card's planes, read-only, drawn and converted once.
 
     Args:
-        size: (width, height).
+        size: (width, height), even.
         reason: as ``Status.reason``. All look the same but ``starting``: the other side need not know what is wrong.
     """
     return _draw(size, LINES.get(reason, LINE))
 
 
 @lru_cache(maxsize=8)
-def _draw(size: tuple[int, int], line: str) -> Image:
+def _draw(size: tuple[int, int], line: str) -> Planes:
     width, height = size
     unit = min(size)
     card = Pillow.fromarray(_ground(width, height))
@@ -43,7 +44,7 @@ def _draw(size: tuple[int, int], line: str) -> Image:
     card.paste(DISC, mask=disc)
     card.paste(FIGURE, mask=ImageChops.multiply(figure, disc))
     card.paste(TEXT, mask=text)
-    drawn = np.array(card)
+    drawn = to_planes(np.asarray(card))
     drawn.flags.writeable = False
     return drawn
 

@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import OutputError
 from avatar_app.pipeline import loopback
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera, require_pipewire
 from avatar_app.pipeline.virtual_cameras import VirtualCamera, free_virtual_camera, list_virtual_cameras
-from avatar_app.types import Image
 
 __all__ = ["Sink", "VirtualCamera", "list_virtual_cameras", "open_sink", "require_pipewire"]
 
@@ -34,9 +33,8 @@ class Sink(Protocol):
 
     name: str
 
-    def send(self, picture: Image) -> None:
-        """Show a picture of the size the sink was opened for, (height, width, 3); it is not kept. Raises OutputError when the
-        device is gone."""
+    def send(self, picture: Outgoing) -> None:
+        """Show a picture of the size the sink was opened for. Raises OutputError when the device is gone."""
 
     def close(self) -> None:
         """Give the device back. May be called twice."""
@@ -47,7 +45,7 @@ class NoSink:
 
     name = "none"
 
-    def send(self, picture: Image) -> None:
+    def send(self, picture: Outgoing) -> None:
         pass
 
     def close(self) -> None:
@@ -66,9 +64,9 @@ class Device(Protocol):
 
 
 class VirtualCameraSink:
-    """Sends pictures to an opened virtual camera.
+    """Sends pictures to an opened virtual camera, which takes their planes as they are.
 
-    They are turned to I420 here, with the interpreter free for other threads; pyvirtualcam would hold it meanwhile.
+    pyvirtualcam could convert RGB too, but would hold the interpreter meanwhile.
     """
 
     def __init__(self, device: Device, size: tuple[int, int], label: str) -> None:
@@ -76,16 +74,14 @@ class VirtualCameraSink:
         self._device = device
         self._size = size
         self._path = Path(device.device) if device.device.startswith("/dev/") else None
-        self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
 
-    def send(self, picture: Image) -> None:
-        if picture.shape != (self._size[1], self._size[0], 3):
-            raise ValueError(f"the virtual camera was opened for {self._size}, not for a picture of shape {picture.shape}")
+    def send(self, picture: Outgoing) -> None:
+        if picture.size != self._size:
+            raise ValueError(f"the virtual camera was opened for {self._size}, not for a picture of {picture.size}")
         if self._path and not self._path.exists():  # pyvirtualcam drops write errors
             raise OutputError(f"The virtual camera {self._path} is gone.", "Load the kernel module again, or choose another output.")
-        cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
         try:
-            self._device.send(self._planes)
+            self._device.send(picture.planes)
         except (RuntimeError, OSError) as problem:
             raise OutputError(f"The virtual camera {self.name} takes no pictures: {problem}.", "Open it again.") from None
 

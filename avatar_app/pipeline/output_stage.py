@@ -1,7 +1,7 @@
 """The output thread: the newest picture on its background to the call; the still card whenever there is none to trust.
 
-Only a ``Picture`` is composed. The one place where a camera's ``Frame`` may become one is ``OutputStage._self``, which needs the
-user's confirmed ``pass_through``.
+Sinks and recordings accept ``Outgoing`` alone, which the canvas makes of a ``Picture``. The one place where a camera's ``Frame`` may
+become one is ``OutputStage._self``, which needs the user's confirmed ``pass_through``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from pathlib import Path
 from avatar_app.errors import OutputError
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.card import still_card
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import Sink
 from avatar_app.pipeline.recorder import Recorder
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices, Stage
 from avatar_app.pipeline.state import Controls, Notice, Shows
 from avatar_app.pipeline.statistics import Meter
-from avatar_app.types import Frame, Image, Picture
+from avatar_app.types import Frame, Picture
 
 STALE = 1.0
 """Seconds after its frame's capture from which a picture is no longer shown."""
@@ -67,7 +68,7 @@ class OutputStage(Stage):
         controls: Callable[[], Controls],
         pictures: Slot[Picture],
         frames: Slot[Frame],
-        sent: Slot[Picture],
+        sent: Slot[Outgoing],
         why_card: Callable[[], str],
         meter: Meter,
         notices: Notices,
@@ -85,7 +86,7 @@ class OutputStage(Stage):
         self._sink_retry = 0.0
         self._look: tuple[object, ...] = ()
         self._canvas: Canvas | None = None
-        self._composed: tuple[object, Image] | None = None
+        self._composed: tuple[Picture | Frame, Outgoing] | None = None
         self._seen: Frame | None = None
         self._background_of = ""
         self._background_fault: Notice | None = None
@@ -95,7 +96,7 @@ class OutputStage(Stage):
         self._last_fresh = False
         self.description = ""
         self.choice = Choice("card", "starting")
-        self.shown: Picture | None = None
+        self.shown: Outgoing | None = None
         self.avatars = 0
 
     def open(self) -> None:
@@ -119,7 +120,7 @@ class OutputStage(Stage):
             return
         try:
             if self._sink is not None:
-                self._sink.send(picture.image)
+                self._sink.send(picture)
                 self.avatars += bool(picture.avatar)
         except OutputError as error:
             self._sink_failed(error)
@@ -156,7 +157,7 @@ class OutputStage(Stage):
         if sink is not None:
             sink.close()
 
-    def _next(self, controls: Controls) -> tuple[Picture | None, bool]:
+    def _next(self, controls: Controls) -> tuple[Outgoing | None, bool]:
         """What to send next, when its time has come, and whether it is new; None: stopping."""
         interval = 1 / controls.fps
         # What is new waits only for what was new before it: behind a repeat it would age for nothing.
@@ -178,11 +179,11 @@ class OutputStage(Stage):
         if choice.shows == "self":
             return self._self(controls), fresh is not None
         if choice.shows == "card":
-            return Picture(still_card(controls.size, choice.reason), time.monotonic()), False
+            return _card(controls, choice.reason), False
         picture = self._pictures.peek()
         if picture is None:  # cleared this very moment
-            return Picture(still_card(controls.size, "stale"), time.monotonic()), False
-        return Picture(self._compose(picture, controls), picture.captured_at, picture.avatar), fresh is not None
+            return _card(controls, "stale"), False
+        return self._compose(picture, controls), fresh is not None
 
     def _choose(self, controls: Controls) -> Choice:
         if controls.paused:
@@ -213,24 +214,24 @@ class OutputStage(Stage):
             self._hung = Notice("engine", "error", message, "If none comes, start the app again and choose another model.", ("doctor",))
             self._notices.put(self._hung)
 
-    def _self(self, controls: Controls) -> Picture:
+    def _self(self, controls: Controls) -> Outgoing:
         """The user as the camera sees them. Reached only with ``pass_through``, which the user has confirmed."""
         frame = self._seen
         if frame is None or not controls.pass_through:
-            return Picture(still_card(controls.size, "no-camera"), time.monotonic())
+            return _card(controls, "no-camera")
         canvas = self._canvas_for(controls)
         if self._composed is None or self._composed[0] is not frame:
-            self._composed = (frame, canvas.compose_wide(frame.image))
-        return Picture(self._composed[1], frame.captured_at)
+            self._composed = (frame, canvas.compose_wide(frame))
+        return self._composed[1]
 
-    def _compose(self, picture: Picture, controls: Controls) -> Image:
+    def _compose(self, picture: Picture, controls: Controls) -> Outgoing:
         """The picture on its background; the same one is not composed twice."""
         canvas = self._canvas_for(controls)
         if self._composed is None or self._composed[0] is not picture:
             if picture.avatar != self._background_of:
                 self._background_of = picture.avatar
                 canvas.reset()  # the blurred background is made of the avatar's own first picture
-            self._composed = (picture, canvas.compose(picture.image))
+            self._composed = (picture, canvas.compose(picture))
         return self._composed[1]
 
     def _canvas_for(self, controls: Controls) -> Canvas:
@@ -247,10 +248,14 @@ class OutputStage(Stage):
         return self._canvas
 
 
+def _card(controls: Controls, reason: str) -> Outgoing:
+    return Outgoing(still_card(controls.size, reason), time.monotonic())
+
+
 class RecorderStage(Stage):
     """Writes what was sent to a video file; a slow disk costs the recording frames, never the call."""
 
-    def __init__(self, controls: Callable[[], Controls], sent: Slot[Picture], notices: Notices) -> None:
+    def __init__(self, controls: Callable[[], Controls], sent: Slot[Outgoing], notices: Notices) -> None:
         super().__init__("recording", "recording", notices, ("retry",))
         self._controls = controls
         self._sent = sent
@@ -289,8 +294,8 @@ class RecorderStage(Stage):
             elif now - self._last > ASLEEP:
                 self._began += now - self._last  # the computer slept: hours of one still picture are of no use
             self._last = now
-            if picture.image.shape[1::-1] == self._size:
-                self._recorder.write(picture.image, now - self._began)
+            if picture.size == self._size:
+                self._recorder.write(picture, now - self._began)
         except OutputError:
             self._failed = wanted
             raise

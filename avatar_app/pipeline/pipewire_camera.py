@@ -13,13 +13,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from avatar_app.errors import OutputError
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.packages import install_command
 from avatar_app.pipeline.virtual_cameras import NAME
-from avatar_app.types import Image
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 ELEMENTS = ("rawvideoparse", "videoconvert", "pipewiresink")
@@ -52,7 +49,6 @@ class PipeWireCamera:
         self.name = f"PipeWire: {NAME}"
         self._size = size
         self._patience = 1 / fps
-        self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
         self._rest = memoryview(b"")
         self._jammed_since: float | None = None
         self._said = b""
@@ -76,17 +72,16 @@ class PipeWireCamera:
             self.close()
             raise
 
-    def send(self, picture: Image) -> None:
+    def send(self, picture: Outgoing) -> None:
         """Publish a picture of the promised size, or drop it. Raises OutputError when GStreamer or PipeWire is gone."""
-        if picture.shape != (self._size[1], self._size[0], 3):
-            raise ValueError(f"the camera was opened for {self._size}, not for a picture of shape {picture.shape}")
+        if picture.size != self._size:
+            raise ValueError(f"the camera was opened for {self._size}, not for a picture of {picture.size}")
         deadline = time.monotonic() + self._patience
         self._listen()
         if not self._lifeline or _has_ended(self._lifeline):
             raise OutputError("PipeWire has stopped.", START)
         if self._push(deadline):
-            cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
-            self._rest = self._planes.data.cast("B")
+            self._rest = picture.planes.data.cast("B")
             self._push(deadline)
         if self._rest and self._jammed_since is None:
             self._jammed_since = time.monotonic()
@@ -162,7 +157,7 @@ class PipeWireCamera:
         import fcntl
 
         with suppress(OSError):  # the system's limit may be lower
-            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, min(self._planes.nbytes, 1 << 20))
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, min(self._size[0] * self._size[1] * 3 // 2, 1 << 20))
 
 
 def require_pipewire() -> None:

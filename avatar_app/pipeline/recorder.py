@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from avatar_app.errors import OutputError
-from avatar_app.types import Image
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.video import LiveWriter
 
 
@@ -29,22 +26,20 @@ class Recorder:
     def __init__(self, path: Path, size: tuple[int, int], fps: int) -> None:
         self.path = path
         self._size = size
-        self._planes = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
         self._writer: LiveWriter | None = LiveWriter(path, fps, size)
 
-    def write(self, image: Image, seconds: float) -> None:
-        """Add a picture of the promised size, (height, width, 3), ``seconds`` after the first.
+    def write(self, picture: Outgoing, seconds: float) -> None:
+        """Add a picture of the promised size, ``seconds`` after the first.
 
         Raises:
             OutputError: the disk is full or the folder is gone. The recording has ended then and its file is closed.
         """
-        if image.shape != (self._size[1], self._size[0], 3):
-            raise ValueError(f"the recording is of {self._size}, not for a picture of shape {image.shape}")
+        if picture.size != self._size:
+            raise ValueError(f"the recording is of {self._size}, not for a picture of {picture.size}")
         if not self._writer:
             raise ValueError("the recording has ended")
-        cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420, dst=self._planes)
         try:
-            self._writer.write(self._planes, seconds)
+            self._writer.write(picture.planes, seconds)
         except OutputError as problem:
             self._end_after(problem)
             raise

@@ -26,6 +26,7 @@ from avatar_app.pipeline.camera import Source, open_source
 from avatar_app.pipeline.camera_stage import CameraStage
 from avatar_app.pipeline.memory import give_memory_back, share_heap
 from avatar_app.pipeline.neutral import NeutralStore
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import open_sink
 from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage
 from avatar_app.pipeline.slot import Slot
@@ -67,7 +68,7 @@ class Session:
         self._meter = Meter()
         self._frames: Slot[Frame] = Slot()
         self._pictures: Slot[Picture] = Slot()
-        self._sent: Slot[Picture] = Slot()
+        self._sent: Slot[Outgoing] = Slot()
 
         def wanted() -> Controls:
             return self._controls
@@ -141,7 +142,7 @@ class Session:
             return Seen(frame, seen.points, seen.box)
         return Seen(frame)
 
-    def shown(self) -> Picture | None:
+    def shown(self) -> Outgoing | None:
         """What the output was sent last: exactly what the call gets, at ``controls.size``."""
         return self._output.shown
 
@@ -155,7 +156,7 @@ class Session:
         if picture is None:
             raise OutputError("There is no picture to keep yet.", "Wait until the output shows one.")
         require_writable(path)
-        done, data = cv2.imencode(".png", np.ascontiguousarray(picture.image[..., ::-1]))
+        done, data = cv2.imencode(".png", np.ascontiguousarray(picture.rgb()[..., ::-1]))
         try:
             if not done:
                 raise OSError("the picture cannot be encoded")

@@ -23,7 +23,7 @@ from tests.bundles import face_crop, write_anchored, write_fomm
 from tests.networks.tiny import TINY
 from tests.originals import write_original
 
-STAGES = ["decode", "crop", "detect", "transfer", "render", "hand over", "copy", "compose", "convert", "send"]
+STAGES = ["decode", "crop", "detect", "transfer", "render", "hand over", "copy", "compose", "send"]
 
 
 def bench(folder: Path, bundle: Path, *more: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def test_the_report_has_what_it_promises(tmp_path: Path, capsys: pytest.CaptureF
         *("hardware", "versions", "model", "engine", "camera", "output", "frames", "warm_up", "work", "reference", "runs"),
     ]
     assert report["model"] == {"name": "tiny", "kind": "fomm", "size": 64, "faces": 1}
-    assert report["output"] == {"size": "1280x720", "sink": "none", "converts": False}
+    assert report["output"] == {"size": "1280x720", "sink": "none"}
     assert "own networks and weights" in report["reference"]["what"]
     assert [run["threads"] for run in report["runs"]] == list(dict.fromkeys([1, 2, cores()]))
     for run in report["runs"]:

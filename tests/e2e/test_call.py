@@ -29,6 +29,7 @@ from avatar_app.faces import FaceDetector
 from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera
+from avatar_app.types import Frame
 from tests.e2e import browser, peer
 from tests.e2e.desktop import Desktop, missing_programs
 from tests.e2e.motion import Driver, Series, compare, measure_tilt, new_pictures
@@ -191,7 +192,7 @@ def shown(driver: Driver) -> Iterator[None]:
 
     def run() -> None:
         for number in itertools.count():
-            camera.send(canvas.compose_wide(driver.frame(number)))
+            camera.send(canvas.compose_wide(Frame(driver.frame(number), time.monotonic(), number)))
             if ended.wait(max(0.0, start + number / 30 - time.monotonic())):
                 return
 

@@ -11,7 +11,7 @@ import numpy as np
 from avatar_app.faces import FaceDetector
 from avatar_app.paths import shipped_avatars
 from avatar_app.pipeline.canvas import Canvas
-from avatar_app.types import Image
+from avatar_app.types import Frame, Image
 from avatar_app.video import read_clip
 from tests.e2e.program import PATIENCE, Program
 from tests.mjpeg import MjpegCamera
@@ -92,4 +92,4 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
 def test_the_camera_would_be_noticed_in_a_film(marked_frames: list[Image]) -> None:
     """The check of this file can fail: a frame as pass-through would send it is recognised, at every size."""
     for size in ((640, 480), (1280, 720)):
-        assert has_pattern(Canvas(size, "blur").compose_wide(marked_frames[0]))
+        assert has_pattern(Canvas(size, "blur").compose_wide(Frame(marked_frames[0], 0.0, 0)).rgb())

@@ -8,6 +8,7 @@ from avatar_app.faces import FaceDetector, crop_picture, square_box
 from avatar_app.paths import assets_folder
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.state import SIZES
+from avatar_app.types import Frame
 from tests.e2e.motion import Driver, Echo, Series, compare, new_pictures, sweeps
 from tests.pipeline.live import has_pattern
 from tests.webcam import read_clip
@@ -63,6 +64,6 @@ def test_driver_moves_when_told_and_is_recognised_wherever_it_leaks() -> None:
     for frame in [*still, *moving[::5]]:
         assert has_pattern(frame)
         for size in SIZES:
-            assert has_pattern(Canvas(size, "blur").compose_wide(frame)), "the camera itself, as a canvas shows it"
+            assert has_pattern(Canvas(size, "blur").compose_wide(Frame(frame, 0.0, 0)).rgb()), "the camera itself, as a canvas shows it"
         [face] = detector.find(frame, levels=1)
         assert has_pattern(crop_picture(frame, square_box(face), 256)), "the crop that a model may get"

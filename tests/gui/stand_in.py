@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from avatar_app.errors import OutputError
+from avatar_app.pipeline.outgoing import Outgoing, to_planes
 from avatar_app.pipeline.state import Controls, Match, Seen, Statistics, Status, changed
-from avatar_app.types import Array, Box, Frame, Image, Picture
+from avatar_app.types import Array, Box, Frame, Image
 
 CAMERA_SIZE = (640, 480)
 
@@ -48,7 +49,7 @@ class StandIn:
         self.snapshots: list[Path] = []
         self.started = self.stopped = False
         self._seen: Seen | None = None
-        self._shown: Picture | None = None
+        self._shown: tuple[Image, Outgoing] | None = None
         self._index = 0
 
     @property
@@ -85,12 +86,12 @@ class StandIn:
             self._seen = Seen(Frame(self.camera, 0.0, self._index), self.points, self.box)
         return self._seen
 
-    def shown(self) -> Picture | None:
+    def shown(self) -> Outgoing | None:
         if self.sent is None:
             return None
-        if self._shown is None or self._shown.image is not self.sent:
-            self._shown = Picture(self.sent, 0.0)
-        return self._shown
+        if self._shown is None or self._shown[0] is not self.sent:
+            self._shown = (self.sent, Outgoing(to_planes(self.sent), 0.0))
+        return self._shown[1]
 
     def portrait(self) -> Image | None:
         return self.ghost

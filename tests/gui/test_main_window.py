@@ -342,7 +342,7 @@ def test_after_a_stall_the_newest_picture_is_shown(opened: Opened) -> None:
     image, camera = opened.window.output.image, opened.window.camera.image
     assert image is not None
     assert camera is not None
-    assert image.pixelColor(50, 50).red() == 60
+    assert image.pixelColor(50, 50).red() in (59, 60, 61), "but for the rounding of planes"
     assert camera.pixelColor(50, 50).blue() == 60
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QRect
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui.preview import CameraView, OutputView, PictureView, fit, to_screen
+from avatar_app.gui.preview import CameraView, OutputView, PictureView, fit, sent_to_screen, to_screen
 from avatar_app.pipeline.state import Seen
-from avatar_app.types import Box, Frame, Picture
+from avatar_app.types import Box, Frame, Image
 from tests.gui.stand_in import plain
+from tests.media import outgoing, picture
 
 
 def colour_at(view: PictureView, x: int, y: int) -> QColor:
@@ -23,9 +24,10 @@ def test_a_picture_is_copied(qtbot: QtBot) -> None:
     qtbot.addWidget(view)
     view.resize(320, 180)
     image = plain(320, 180, (10, 200, 30))  # of the widget's own size, where scaling would not copy it anyway
-    view.show_picture(Picture(image, 0.0), passing=False)
-    image[:] = 0
-    assert colour_at(view, 160, 90).green() == 200
+    sent = outgoing(image)
+    view.show_picture(sent, passing=False)
+    sent.planes[:] = 0
+    assert colour_at(view, 160, 90).green() in (199, 200, 201), "but for the rounding of planes"
 
 
 @pytest.mark.parametrize(("width", "height", "expected"), [(1280, 720, QRect(0, 60, 320, 180)), (100, 200, QRect(85, 0, 150, 300))])
@@ -45,6 +47,25 @@ def test_smaller_pictures_are_averaged() -> None:
 def test_colours_stay_what_they_are() -> None:
     drawn = to_screen(plain(9, 7, (10, 200, 30)), 9, 7)
     assert drawn.pixelColor(8, 6).getRgb() == (10, 200, 30, 255)
+
+
+def pixels(image: QImage) -> Image:
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., :3].copy()
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (300, 169), (161, 90), (161, 91), (1000, 563)])
+def test_what_is_sent_is_drawn_as_its_rgb_would_be(width: int, height: int) -> None:
+    sent = outgoing(picture(640, 360, 90))
+    drawn, expected = pixels(sent_to_screen(sent, width, height)), pixels(to_screen(sent.rgb(), width, height))
+    difference = np.abs(drawn.astype(int) - expected)
+    assert difference.mean() < 2, "colours are of two by two pixels, and odd sides are cut off from even ones"
+    assert difference.max() <= 12
+
+
+def test_the_smallest_preview_has_a_pixel() -> None:
+    drawn = sent_to_screen(outgoing(plain(640, 360, (10, 200, 30))), 1, 1)
+    assert (drawn.width(), drawn.height()) == (1, 1)
+    assert abs(drawn.pixelColor(0, 0).green() - 200) <= 2
 
 
 def test_there_is_a_text_without_a_picture(qtbot: QtBot) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import CameraError, EngineError, OutputError
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls, Status
 from avatar_app.types import Avatar, Image, KeyPoints
@@ -78,10 +79,10 @@ class KeepingSink:
             raise OutputError("The output is not there.", "Plug it in.")
         bench.sinks += 1
 
-    def send(self, picture: Image) -> None:
+    def send(self, picture: Outgoing) -> None:
         if not self._bench.output_there:
             raise OutputError("The output is gone.", "Plug it in again.")
-        self._bench.take(picture)
+        self._bench.take(picture.rgb())
 
     def close(self) -> None:
         self._bench.sinks -= 1

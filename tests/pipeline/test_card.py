@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from avatar_app.pipeline.card import still_card
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.state import SIZES
+from avatar_app.types import Image
+
+
+def seen(size: tuple[int, int], reason: str) -> Image:
+    """The card as the call sees it."""
+    return Outgoing(still_card(size, reason), 0.0).rgb()
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_card_is_calm_and_has_its_line(size: tuple[int, int]) -> None:
-    card = still_card(size, "paused")
+    card = seen(size, "paused")
     width, height = size
     assert (card.shape, card.dtype) == ((height, width, 3), np.uint8)
     assert np.abs(np.diff(card[:, : width // 8].astype(int), axis=1)).max() <= 4, "the ground is smooth"
@@ -29,7 +36,7 @@ def test_the_other_side_cannot_tell_why(reason: str) -> None:
 
 
 def test_figure_is_symmetric() -> None:
-    card = still_card((640, 480), "paused")[:340].astype(int)
+    card = seen((640, 480), "paused")[:340].astype(int)
     assert np.abs(card - card[:, ::-1]).mean() < 1
 
 

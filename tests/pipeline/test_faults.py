@@ -25,6 +25,7 @@ from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera import open_source
 from avatar_app.pipeline.camera_stage import reduced
 from avatar_app.pipeline.neutral import FRAMES, NeutralStore
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output_stage import OutputStage, RecorderStage
 from avatar_app.pipeline.recorder import Recorder
 from avatar_app.pipeline.session import Session, open_model
@@ -550,7 +551,7 @@ def test_output_absent_at_the_start(bench: Bench, controls: Controls, monkeypatc
 
 def test_slow_output_gets_the_newest_pictures(bench: Bench, controls: Controls) -> None:
     class Slow(KeepingSink):
-        def send(self, picture: Image) -> None:
+        def send(self, picture: Outgoing) -> None:
             time.sleep(0.15)  # a reader that takes its time
             super().send(picture)
 
@@ -566,7 +567,7 @@ def test_output_that_breaks_in_an_unknown_way(bench: Bench, controls: Controls) 
     broken = threading.Event()
 
     class Broken(KeepingSink):
-        def send(self, picture: Image) -> None:
+        def send(self, picture: Outgoing) -> None:
             if broken.is_set():
                 raise RuntimeError("ioctl failed")
             super().send(picture)
@@ -650,8 +651,8 @@ def test_recording_on_a_full_disk(bench: Bench, controls: Controls, tmp_path: Pa
     noise = np.random.default_rng(0)
     write, film = Recorder.write, tmp_path / "call.mp4"
 
-    def write_noise(recorder: Recorder, image: Image, seconds: float) -> None:
-        write(recorder, noise.integers(0, 255, image.shape, np.uint8), seconds)  # fills the disk sooner
+    def write_noise(recorder: Recorder, picture: Outgoing, seconds: float) -> None:
+        write(recorder, Outgoing(noise.integers(0, 255, picture.planes.shape, np.uint8), 0.0), seconds)  # fills the disk sooner
 
     monkeypatch.setattr(Recorder, "write", write_noise)
     with running(bench, Controls(**as_fields(controls) | {"fps": 10})) as session:
@@ -683,9 +684,9 @@ def test_recording_to_a_folder_that_is_not_there(bench: Bench, controls: Control
 def test_slow_disk_costs_the_recording_alone(bench: Bench, controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, film = Recorder.write, tmp_path / "call.mp4"
 
-    def write_slowly(recorder: Recorder, image: Image, seconds: float) -> None:
+    def write_slowly(recorder: Recorder, picture: Outgoing, seconds: float) -> None:
         time.sleep(0.2)  # a disk that is busy
-        write(recorder, image, seconds)
+        write(recorder, picture, seconds)
 
     monkeypatch.setattr(Recorder, "write", write_slowly)
     with running(bench, controls) as session:
@@ -701,12 +702,12 @@ def test_slow_disk_costs_the_recording_alone(bench: Bench, controls: Controls, t
 
 
 def test_a_recording_leaves_out_the_sleep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, film, sent = 100.0, tmp_path / "call.mp4", Slot[Picture]()
+    now, film, sent = 100.0, tmp_path / "call.mp4", Slot[Outgoing]()
     monkeypatch.setattr(output_stage, "time", type("Clock", (), {"monotonic": staticmethod(lambda: now)}))
     stage = RecorderStage(lambda: Controls(recording=film, size=(96, 64), fps=10), sent, Notices())
     for number in range(40):
         now += 8 * 3600 if number == 20 else 0.1
-        sent.put(Picture(np.full((64, 96, 3), 6 * number, np.uint8), now))
+        sent.put(Outgoing(np.full((96, 96), 6 * number, np.uint8), now))
         stage.step()
     stage.close()
     capture = cv2.VideoCapture(str(film))

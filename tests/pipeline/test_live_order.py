@@ -12,6 +12,7 @@ import pytest
 from avatar_app.face_geometry import Region
 from avatar_app.faces import FaceDetector
 from avatar_app.pipeline.camera import open_source
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
 from avatar_app.types import Avatar, Crop, Face, Image, KeyPoints
@@ -80,11 +81,12 @@ class NumberSink:
         self.numbers: list[int] = []
         self.leaks = 0
 
-    def send(self, picture: Image) -> None:
-        self.leaks += has_pattern(picture)
-        side = picture.shape[0]
-        left = (picture.shape[1] - side) // 2
-        number = read_mark(picture[:, left : left + side])
+    def send(self, picture: Outgoing) -> None:
+        image = picture.rgb()
+        self.leaks += has_pattern(image)
+        side = image.shape[0]
+        left = (image.shape[1] - side) // 2
+        number = read_mark(image[:, left : left + side])
         if number is not None:
             self.numbers.append(number)
 

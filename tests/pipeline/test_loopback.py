@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import Sink, list_virtual_cameras, open_sink
-from avatar_app.types import Image
+from tests.media import outgoing
 
 DEVICE = os.environ.get("AVATAR_TEST_VIRTUAL_CAMERA", "")
 pytestmark = pytest.mark.skipif(not DEVICE, reason="AVATAR_TEST_VIRTUAL_CAMERA names no virtual camera")
@@ -36,19 +37,21 @@ sys.stdin.read()
 WRITER = """
 import os, sys
 import numpy as np
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import open_sink
 sink = open_sink("virtual-camera", sys.argv[1], (640, 480), 30)
-sink.send(np.zeros((480, 640, 3), np.uint8))
+sink.send(Outgoing(np.zeros((720, 640), np.uint8), 0.0))
 os.kill(os.getpid(), 9)
 """
 
 SLOW = """
 import select, sys
 import numpy as np
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import open_sink
 sink = open_sink("virtual-camera", sys.argv[1], (640, 480), 5)
 while True:
-    sink.send(np.zeros((480, 640, 3), np.uint8))
+    sink.send(Outgoing(np.zeros((720, 640), np.uint8), 0.0))
     print(flush=True)
     if select.select([sys.stdin], [], [], 0.3)[0]:
         break
@@ -61,8 +64,8 @@ FORMAT = struct.Struct("I4xII4s188x")
 """VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream (2: of a writer), width, height, pixel format."""
 
 
-def picture(size: tuple[int, int]) -> Image:
-    return np.full((size[1], size[0], 3), COLOR, np.uint8)
+def picture(size: tuple[int, int]) -> Outgoing:
+    return outgoing(np.full((size[1], size[0], 3), COLOR, np.uint8))
 
 
 def open_and_send(size: tuple[int, int]) -> Sink:

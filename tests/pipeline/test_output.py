@@ -17,7 +17,7 @@ from avatar_app.pipeline.loopback import CAPTURE, OUTPUT, Answer
 from avatar_app.pipeline.output import VirtualCameraSink, cannot_open, list_virtual_cameras, open_sink
 from avatar_app.pipeline.virtual_cameras import VirtualCamera, free_virtual_camera, require_virtual_camera
 from avatar_app.types import Image
-from tests.media import picture
+from tests.media import outgoing, picture
 
 SIZE = (64, 48)
 
@@ -44,7 +44,7 @@ class Device:
 
 def test_none_takes_everything() -> None:
     sink = open_sink("none", "", (640, 480), 30)
-    sink.send(picture(640, 480))
+    sink.send(outgoing(picture(640, 480)))
     sink.close()
     assert sink.name == "none"
 
@@ -53,7 +53,7 @@ def test_virtual_camera_gets_planes_of_the_right_colours() -> None:
     device = Device()
     sink = VirtualCameraSink(device, SIZE, "Stand-in")
     for shade in (0, 200):
-        sink.send(picture(*SIZE, shade=shade))
+        sink.send(outgoing(picture(*SIZE, shade=shade)))
     sink.close()
     assert (len(device.got), device.closed, sink.name) == (2, 1, "Stand-in")
     for planes, shade in zip(device.got, (0, 200), strict=True):
@@ -66,18 +66,18 @@ def test_virtual_camera_gets_planes_of_the_right_colours() -> None:
 
 
 def test_picture_of_another_size_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="shape"):
-        VirtualCameraSink(Device(), SIZE, "Stand-in").send(picture(32, 48))
+    with pytest.raises(ValueError, match="not for a picture of"):
+        VirtualCameraSink(Device(), SIZE, "Stand-in").send(outgoing(picture(32, 48)))
 
 
 def test_device_that_disappears_is_noticed(tmp_path: Path) -> None:
     device = Device("/dev/video-that-is-not")
     with pytest.raises(OutputError, match="video-that-is-not is gone"):
-        VirtualCameraSink(device, SIZE, "Avatar Camera").send(picture(*SIZE))
+        VirtualCameraSink(device, SIZE, "Avatar Camera").send(outgoing(picture(*SIZE)))
     device = Device()
     device.fault = RuntimeError("no more")
     with pytest.raises(OutputError, match="no more") as caught:
-        VirtualCameraSink(device, SIZE, "Stand-in").send(picture(*SIZE))
+        VirtualCameraSink(device, SIZE, "Stand-in").send(outgoing(picture(*SIZE)))
     assert caught.value.hint
 
 

@@ -18,8 +18,10 @@ import pytest
 
 from avatar_app.errors import OutputError
 from avatar_app.pipeline import pipewire_camera
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera
 from avatar_app.types import Image
+from tests.media import outgoing
 
 PROGRAMS = ("gst-launch-1.0", "gst-inspect-1.0", "pipewire", "wireplumber", "dbus-run-session", "pw-dump")
 missing = [program for program in PROGRAMS if not shutil.which(program)]
@@ -78,12 +80,12 @@ def cameras() -> list[str]:
     return [each["node.description"] for each in properties if each.get("media.class") == "Video/Source"]
 
 
-def numbered(number: int) -> Image:
+def numbered(number: int) -> Outgoing:
     """A plain picture with its number in 16 black and white blocks at the top."""
     picture = np.full((HEIGHT, WIDTH, 3), COLOR, np.uint8)
     for bit in range(16):
         picture[:40, bit * WIDTH // 16 : (bit + 1) * WIDTH // 16] = 255 if number >> bit & 1 else 0
-    return picture
+    return outgoing(picture)
 
 
 def read_number(picture: Image) -> int:
@@ -175,9 +177,10 @@ def test_pipewire_dies(pipewire: subprocess.Popen[bytes]) -> None:
 KILLED = """
 import os, select, sys
 import numpy as np
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera
 camera = PipeWireCamera((320, 240), 30)
-picture = np.zeros((240, 320, 3), np.uint8)
+picture = Outgoing(np.zeros((360, 320), np.uint8), 0.0)
 while not select.select([sys.stdin], [], [], 1 / 30)[0]:
     camera.send(picture)
 while "jammed" in sys.argv and camera._jammed_since is None:

@@ -15,7 +15,7 @@ import pytest
 from avatar_app.errors import OutputError
 from avatar_app.pipeline.recorder import Recorder
 from avatar_app.video import read_clip
-from tests.media import clip_facts, picture
+from tests.media import clip_facts, outgoing, picture
 from tests.test_video import disk_with
 
 SIZE = (96, 64)
@@ -24,7 +24,7 @@ SIZE = (96, 64)
 def record(path: Path, times: Sequence[float], fps: int = 25) -> Path:
     recorder = Recorder(path, SIZE, fps)
     for index, time in enumerate(times):
-        recorder.write(picture(*SIZE, shade=8 * index % 256), time)
+        recorder.write(outgoing(picture(*SIZE, shade=8 * index % 256)), time)
     recorder.close()
     return path
 
@@ -72,10 +72,10 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from avatar_app.pipeline.recorder import Recorder
-from tests.media import picture
+from tests.media import outgoing, picture
 recorder = Recorder(Path(sys.argv[1]), (96, 64), 25)
 for index in range(100):
-    recorder.write(picture(96, 64, shade=2 * index), index / 25)
+    recorder.write(outgoing(picture(96, 64, shade=2 * index)), index / 25)
 os.kill(os.getpid(), 9)
 """
 
@@ -97,12 +97,12 @@ def test_full_disk_keeps_what_was_recorded(tmp_path: Path, name: str) -> None:
     recorder = Recorder(tmp_path / name, SIZE, 25)
     with pytest.raises(OutputError, match="cannot be written") as caught, disk_with(1_000_000):
         for index in range(1000):
-            recorder.write(np.roll(noise, index * 7, 0), index / 25)
+            recorder.write(outgoing(np.roll(noise, index * 7, 0)), index / 25)
     assert str(tmp_path / name) in caught.value.message
     assert caught.value.hint
     recorder.close()
     with pytest.raises(ValueError, match="has ended"):
-        recorder.write(noise, 100)
+        recorder.write(outgoing(noise), 100)
     assert playable_pictures(tmp_path / name) >= 25
 
 
@@ -135,6 +135,6 @@ def test_impossible_file(tmp_path: Path, name: str) -> None:
 
 def test_picture_of_another_size_is_a_mistake(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.mp4", SIZE, 25)
-    with pytest.raises(ValueError, match="shape"):
-        recorder.write(picture(64, 64), 0)
+    with pytest.raises(ValueError, match="not for a picture of"):
+        recorder.write(outgoing(picture(64, 64)), 0)
     recorder.close()

@@ -7,15 +7,20 @@ import gc
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import cv2
 import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
+from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.neutral import NeutralStore
+from avatar_app.pipeline.outgoing import Outgoing
+from avatar_app.pipeline.output import NoSink, Sink, VirtualCameraSink
 from avatar_app.pipeline.output_stage import OutputStage
+from avatar_app.pipeline.pipewire_camera import PipeWireCamera
+from avatar_app.pipeline.recorder import Recorder
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, changed
@@ -309,7 +314,7 @@ def test_a_recording_and_a_snapshot_show_what_was_sent(bench: Bench, controls: C
         wait_for(lambda: session.status().recording == film.with_stem("call-2"))
         session.change(recording=None, size=(640, 480))
         wait_for(lambda: session.status().recording is None)
-        wait_for(lambda: (now := session.shown()) is not None and now.image.shape == (480, 640, 3))
+        wait_for(lambda: (now := session.shown()) is not None and now.size == (640, 480))
         session.snapshot(still)
     picture = cv2.imread(str(still))
     assert picture is not None and picture.shape == (480, 640, 3)
@@ -357,7 +362,32 @@ def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
 
 def test_a_frame_is_no_picture() -> None:
     """What an output accepts is another type than what a camera gives; mypy holds the border, this its names."""
-    assert not issubclass(Frame, Picture)
+    assert not issubclass(Frame, Picture) and not issubclass(Frame, Outgoing) and not issubclass(Picture, Outgoing)
+    takers = (Sink.send, VirtualCameraSink.send, PipeWireCamera.send, NoSink.send, Recorder.write)
+    assert all(get_type_hints(taker)["picture"] is Outgoing for taker in takers)
+    assert get_type_hints(Canvas.compose) == {"picture": Picture, "return": Outgoing}
+    assert get_type_hints(Canvas.compose_wide) == {"frame": Frame, "return": Outgoing}
+
+
+def test_a_picture_that_is_repeated_is_composed_once(controls: Controls) -> None:
+    pictures, sent = Slot[Picture](), Slot[Outgoing]()
+    wanted = [dataclasses.replace(controls, fps=60)]
+    stage = OutputStage(lambda *_: KeepingSink(Bench()), lambda: wanted[-1], pictures, Slot(), sent, lambda: "", Meter(), Notices())
+    stage.open()
+    pictures.put(Picture(draw_face(160, 160), time.monotonic(), "anna"))
+    stage.step()
+    first = stage.shown
+    stage.step()
+    assert first is not None and stage.shown is first and sent.take(0) is first
+    wanted.append(changed(wanted[-1], label=True))
+    stage.step()
+    assert stage.shown is not None and not np.array_equal(stage.shown.planes, first.planes), "another look is composed at once"
+    wanted.append(changed(wanted[-1], paused=True))
+    stage.step()
+    card = stage.shown
+    stage.step()
+    assert stage.shown.planes is card.planes, "the card is converted once"
+    stage.close()
 
 
 def test_passing_through_sends_each_frame_once_as_new(controls: Controls) -> None:

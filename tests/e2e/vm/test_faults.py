@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import Sink, open_sink
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
@@ -43,10 +44,11 @@ class Watched:
         self._sink, self._bench = sink, bench
         self.name = sink.name
 
-    def send(self, picture: Image) -> None:
-        sample = picture[::8, ::8]
+    def send(self, picture: Outgoing) -> None:
+        image = picture.rgb()
+        sample = image[::8, ::8]
         red = (sample[..., 0] > 150) & (sample[..., 1:] < 60).all(2)
-        self._bench.leaks += bool(red.mean() > 0.02) or has_pattern(picture)
+        self._bench.leaks += bool(red.mean() > 0.02) or has_pattern(image)
         self._sink.send(picture)
 
     def close(self) -> None:

@@ -1,0 +1,69 @@
+"""What leaves the app: a picture as the planes that calls and recordings take, so that nobody has to convert it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.types import Image
+
+Plane = npt.NDArray[np.uint8]
+"""One of three: luma (height, width), or a chroma of half the width and height. BT.601, limited range: black is 16, white 235."""
+
+Planes = npt.NDArray[np.uint8]
+"""I420, (height * 3 / 2, width): luma, then U, then V, each row after row without a gap, as OpenCV lays them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An avatar on its canvas, or the still card: the only thing that a sink or a recording accepts.
+
+    ``Canvas.compose`` makes it of a ``Picture``. Of a camera's ``Frame`` only ``Canvas.compose_wide`` does, for ``OutputStage._self``.
+
+    Attributes:
+        planes: not to be changed, for preview, recording and call look at the same ones.
+        captured_at: as of the picture or frame that it shows.
+        avatar: which one it shows; empty for a card.
+
+    Raises:
+        ValueError: these are no planes, but an RGB picture, say.
+    """
+
+    planes: Planes
+    captured_at: float
+    avatar: str = ""
+
+    def __post_init__(self) -> None:
+        if self.planes.ndim != 2 or self.planes.shape[0] % 3 or self.planes.shape[1] % 2 or not self.planes.flags.c_contiguous:
+            raise ValueError(f"an array of shape {self.planes.shape} is no picture in I420")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        return self.planes.shape[1], self.planes.shape[0] * 2 // 3
+
+    def rgb(self) -> Image:
+        """The picture in RGB, new, (height, width, 3): for the screen and for files. It takes longer than sending."""
+        import cv2
+
+        return np.asarray(cv2.cvtColor(self.planes, cv2.COLOR_YUV2RGB_I420), np.uint8)
+
+
+def to_planes(image: Image) -> Planes:
+    """RGB of even sides, (height, width, 3), as new planes. Each chroma is of the upper left one of four pixels."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
+
+
+def split(planes: Planes) -> tuple[Plane, Plane, Plane]:
+    """Luma, U and V as views."""
+    rows, width = planes.shape
+    height = rows * 2 // 3
+    flat, end = planes.reshape(-1), height * width
+    # Half a chroma's rows fill one row of the array, so that V may begin in the middle of one.
+    first, second = flat[end : end * 5 // 4], flat[end * 5 // 4 :]
+    half = (height // 2, width // 2)
+    return planes[:height], first.reshape(half), second.reshape(half)
