@@ -92,9 +92,15 @@ class Desk:
 
     def focus(self, name: str) -> None:
         """Bring the window whose title contains ``name`` to the front."""
-        self.until(lambda: self.run("xdotool", "search", "--onlyvisible", "--name", name).strip(), f"a window {name}")
-        window = self.run("xdotool", "search", "--onlyvisible", "--name", name).split()[-1]
-        self.run("xdotool", "windowactivate", "--sync", window)
+
+        def activate() -> bool:
+            """One that was just closing may be found and gone."""
+            windows = self.run("xdotool", "search", "--onlyvisible", "--name", name).split()
+            if windows:
+                self.run("xdotool", "windowactivate", windows[-1])
+            return bool(windows) and self.run("xdotool", "getactivewindow").strip() == windows[-1]
+
+        self.until(activate, f"a window {name} in front")
 
     def titles(self) -> str:
         return self.run("xdotool", "search", "--onlyvisible", "--name", ".", "getwindowname", "%@")

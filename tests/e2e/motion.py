@@ -37,6 +37,9 @@ SOON = 0.3
 CLEAR = 0.5
 """Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring error."""
 
+ACROSS = ((17, 26), (19, 24), (21, 22), (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (31, 35), (48, 54), (49, 53), (59, 55))
+"""Landmarks that lie across from each other: the eyes alone, forty pixels apart, would be told with too large an error."""
+
 OLDEST = 1.3
 """Seconds; longer delays are not looked for: the app sends nothing older than one second."""
 
@@ -101,11 +104,12 @@ def turn(frame: Image, degrees: float) -> Image:
 
 
 def measure_tilt(detector: FaceDetector, picture: Image) -> float:
-    """Degrees clockwise as seen, from eye to eye; NaN where no face is found."""
+    """Degrees clockwise as seen, from the face's right to its left; NaN where no face is found."""
     faces = detector.find(picture, levels=1)
     if not faces:
         return float("nan")
-    across = faces[0].points[42:48, :2].mean(0) - faces[0].points[36:42, :2].mean(0)
+    right, left = np.array(ACROSS).T
+    across = (faces[0].points[left, :2] - faces[0].points[right, :2]).sum(0)
     return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
