@@ -205,13 +205,14 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     lower = _lower_row(teeth, here, there, half, u, over)
     if lower is not None:
         bite = _sample(teeth.layer, at[0] + BITE * there.along[1], at[1] - BITE * there.along[0])[..., 3:] * np.float32(1 / 255)
-        filling += lower[..., 3:] * (teeth.tone * lower[..., :1] * (1 - BITE_SHADOW * bite) - filling)
+        light, cover = lower
+        filling += cover[..., None] * (teeth.tone * light[..., None] * (1 - BITE_SHADOW * bite) - filling)
     filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
     before[...] = before + inside[..., None] * (filling - before) + 0.5
 
 
-def _lower_row(teeth: Teeth, here: Opening, there: Opening, wider: float, u: Floats, over: Floats) -> Floats | None:
-    """Drawn lower teeth, (h, w, 4): how light they are and, last, where; None where there are none to be seen.
+def _lower_row(teeth: Teeth, here: Opening, there: Opening, wider: float, u: Floats, over: Floats) -> tuple[Floats, Floats] | None:
+    """How light drawn lower teeth are, and where, (h, w) each; None where there are none to be seen.
 
     They rest on the lower lip, which a smile draws down from them. Where the jaw drops without a smile, the lip hides them.
 
@@ -229,7 +230,7 @@ def _lower_row(teeth: Teeth, here: Opening, there: Opening, wider: float, u: Flo
     gap = LOWER_GAP * np.exp(-((across * (LOWER_WIDTH / 2) / LOWER_GAP_WIDTH) ** 2).clip(0, 30))
     foot = 1 - LOWER_FOOT * (1 - over / max(reach, 1e-4)).clip(0, 1) ** 2
     light = LOWER_LIGHT * (1 - LOWER_TO_SIDE * (u * u).clip(0, 1)) * (1 - gap) * foot
-    return np.asarray(np.stack([light, light, light, cover], -1), np.float32)
+    return np.asarray(light, np.float32), np.asarray(cover, np.float32)
 
 
 def shows_teeth(points: Floats) -> float:

@@ -586,6 +586,7 @@ def test_background_picture_deleted_while_in_use(bench: Bench, controls: Control
     background = write_photo(tmp_path, "background.png")
     with running(bench, Controls(**as_fields(controls) | {"background": str(background)})) as session:
         calibrated(session)
+        goes_on(bench)  # so that it has been read
         background.unlink()
         goes_on(bench)
         assert not session.status().notices, "it is in memory"
