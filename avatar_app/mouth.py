@@ -27,6 +27,8 @@ NOSE_BASE = slice(31, 36)
 TO_TEETH = 0.0, 0.40, 0.04
 """From the base of the nose to the line between closed lips, on the mean face."""
 
+STABLE, TO_CAMERA = list(MEAN_FACE), np.array(CAMERA)
+
 FLAT = 1e-6
 """A face seen as thin as this is none."""
 
@@ -142,7 +144,7 @@ def jaw_map(still: Floats, pose: Floats) -> Floats:
 
     It is as far below the nose as deep behind its tip: where a head nods, what holds for nose and eyes does not lead there.
     """
-    cameras = [points[list(MEAN_FACE)].T @ np.array(CAMERA) for points in (pose, still)]
+    cameras = [points[STABLE].T @ TO_CAMERA for points in (pose, still)]
     bases = [points[NOSE_BASE].mean(0) + camera[:, :3] @ TO_TEETH for points, camera in zip((pose, still), cameras, strict=True)]
     (a, b), (c, d) = cameras[0][:, :2]
     inverse = np.array([[d, -b], [-c, a]]) / max(a * d - b * c, FLAT)
