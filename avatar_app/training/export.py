@@ -110,8 +110,11 @@ def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]
         averaged: dict[str, dict[str, object]] = load_checkpoint(checkpoint)["averaged"]
         return averaged
     bundle = open_bundle(str(checkpoint))
-    if bundle.kind != "anchored" or config.objective != "anchored":
-        raise ConfigError(f"{checkpoint} is no bundle that moves landmarks.", "Give a checkpoint, or a bundle of the configuration's kind.")
+    if bundle.kind != "anchored":
+        raise ConfigError(f"{checkpoint} is no bundle that moves landmarks.", "Give a checkpoint, or a bundle like models/lite.")
+    if config.objective != "anchored":
+        message = f"{checkpoint} moves landmarks, and the configuration is for {config.objective}."
+        raise ConfigError(message, "Give the configuration that the bundle was trained with, such as lite-mouths.yaml.")
     config.network.clear()
     config.network.update(bundle.config)
     return {"generator": dict(load_file(bundle.file(WEIGHTS)))}

@@ -70,6 +70,11 @@ def test_a_bundle_is_made_anew_with_its_own_weights(run: Path) -> None:
 def test_a_bundle_of_another_kind_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models/faces", "--config", str(run / "config.yaml"), "--output", str(run / "model")]) == 2
     assert "no bundle that moves landmarks" in capsys.readouterr().err
+    vox = Path("avatar_app/training/configs/vox.yaml").resolve()
+    assert export(run) == 0
+    assert main([str(run / "model"), "--config", str(vox), "--output", str(run / "other")]) == 2
+    assert "the configuration is for fomm" in capsys.readouterr().err
+    assert not (run / "other").exists()
 
 
 def test_checkpoint_of_something_else_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
