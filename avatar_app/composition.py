@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.backdrop import separate
+from avatar_app.creases import Creases, creases_of, show_creases
 from avatar_app.eyes import Eyes, eyes_of, move_skin, show_eyes
 from avatar_app.mouth import Teeth, show_teeth, teeth_of
 from avatar_app.types import Image
@@ -33,12 +34,14 @@ class PhotoLayers:
             OpenCV needs half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
         teeth, eyes: what is seen between lips and between lids; None if that is the networks' own.
+        creases: what smiles do to its light; None as well.
     """
 
     cut_out: Image
     background: Image
     teeth: Teeth | None
     eyes: Eyes | None
+    creases: Creases | None
 
     @classmethod
     def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
@@ -47,9 +50,9 @@ class PhotoLayers:
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
         cut_out = np.dstack((parts.colours, parts.person))
         if not teeth[..., 3].any():
-            return cls(cut_out, parts.background, None, None)
+            return cls(cut_out, parts.background, None, None, None)
         shown = teeth_of(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still)
-        return cls(cut_out, parts.background, shown, eyes_of(parts.colours, still))
+        return cls(cut_out, parts.background, shown, eyes_of(parts.colours, still), creases_of(still, len(photo)))
 
 
 def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats) -> Image:
@@ -67,6 +70,8 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, p
     below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
     moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), _wide(share))
+    if layers.creases is not None:
+        show_creases(picture, layers.creases, places, pose)
     composed: Image = _mixed(picture, layers.background, _wide(cv2.extractChannel(moved, 3)))
     if layers.teeth is not None:
         show_teeth(composed, layers.teeth, pose)

@@ -182,7 +182,7 @@ def teeth_of(layer: Image, cavity: Floats, still: Floats) -> Teeth:
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     """Put a photo's teeth into the mouth of a picture (S, S, 3) with the landmarks ``pose`` (P, 2), in place."""
     side = len(picture)
-    box = _around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
+    box = around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
     if box is None:
         return
     here, there, to_photo = opening(pose), opening(teeth.still), jaw_map(teeth.still, pose)
@@ -253,7 +253,7 @@ def _measures(mouth: Opening) -> tuple[float, float, float]:
     return mouth.half, mouth.upper.bow, mouth.lower.bow
 
 
-def _around(points: Floats, side: int) -> tuple[slice, slice] | None:
+def around(points: Floats, side: int) -> tuple[slice, slice] | None:
     """Rows and columns of the picture with these points in [-1, 1] and some room; None if that is nothing."""
     pixels = (points + 1) * ((side - 1) / 2)
     low, high = np.floor(pixels.min(0)).astype(int) - ROOM, np.ceil(pixels.max(0)).astype(int) + ROOM + 1

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from avatar_app.backdrop import separate
 from avatar_app.bundle import Bundle
+from avatar_app.creases import creases_of
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
 from avatar_app.engines.torch_player import Features, open_player
@@ -71,8 +72,8 @@ class TorchEngine:
 
 
 def with_layers(features: Features, photo: Image, points: Array) -> Features:
-    """The features of a photo (S, S, 3) with landmarks (P, 2), taken apart as finely as `backdrop` and `eyes` do it, if its person and
-    background are known."""
+    """The features of a photo (S, S, 3) with landmarks (P, 2), taken apart as finely as `backdrop` and `eyes` do it, with the map of
+    `creases`, if its person and background are known."""
     if "features_background" not in features:
         return features
     person, filled = (to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background"))
@@ -82,6 +83,7 @@ def with_layers(features: Features, photo: Image, points: Array) -> Features:
         whole = eyes_of(layers.colours, points)
         white = np.concatenate([whole.white, np.full_like(whole.white[..., :1], 255)], -1)
         fine |= {"white": white, "iris": whole.iris * np.array([1, 1, 1, 255], np.float32)}
+        fine["creases"] = creases_of(points, len(photo)).layer[..., None]
     return features | {f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()}
 
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks import eyes
+from avatar_app.networks import creases, eyes
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
@@ -127,6 +127,7 @@ class Features(NamedTuple):
         teeth: (B, 4, H, W) of `teeth_layer`, all 0 without a matte, as the mouth then is the networks' own.
         cavity: (B, 3, 1, 1) of `cavity_colour`.
         white, iris: (B, 2, 4, h, w) of `eyes.no_eyeballs`; what takes eyes apart is no network and comes later (`avatar_app.eyes`).
+        creases: (B, 1, H, W) of `creases.no_creases`; the map is laid over the photo later, too (`avatar_app.creases`).
     """
 
     image: Tensor
@@ -143,6 +144,7 @@ class Features(NamedTuple):
     cavity: Tensor
     white: Tensor
     iris: Tensor
+    creases: Tensor
 
 
 class Rendered(NamedTuple):
@@ -491,7 +493,8 @@ class AnchoredGenerator(nn.Module):
         body = F.avg_pool2d(person, image.shape[-1] // motion.shape[-1])
         teeth = torch.cat([image, image[:, :1]], 1) * 0 if self.matte is None else teeth_layer(image, points)
         head = body, skull_size(body, points), teeth, cavity_colour(image, points)
-        return Features(image, half, quarter, eighth, motion, points, person, behind, *head, *eyes.no_eyeballs(image))
+        later = *eyes.no_eyeballs(image), creases.no_creases(image)
+        return Features(image, half, quarter, eighth, motion, points, person, behind, *head, *later)
 
     def decode(self, features: Features, points: Tensor) -> Rendered:
         """The photo moved to the landmarks (B, P, 2)."""
@@ -526,6 +529,7 @@ class AnchoredGenerator(nn.Module):
         warped, person = moved[:, :3], moved[:, 3:]
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:
+            image = creases.show_creases(image, features.creases, places, features.points, points)
             image = person * image + (1 - person) * features.background
             image = show_teeth(image, features.teeth, features.cavity, features.points, points)
             image = eyes.show_eyes(image, features.image, features.white, features.iris, look)
