@@ -23,6 +23,12 @@ Floats = npt.NDArray[np.float32]
 PERSON = 25
 """Shares of person above this, of 255, hide the background."""
 
+HALF = 127
+"""Shares of person up to this are more background than person."""
+
+CHIN = 8
+"""The landmark below which what is under a person is that person too."""
+
 GRAIN = 8.0
 """How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not repeated."""
 
@@ -38,13 +44,15 @@ class Layers(NamedTuple):
     background: Image
 
 
-def separate(photo: Image, person: Plane, filled: Image) -> Layers:
+def separate(photo: Image, person: Plane, filled: Image, still: Floats) -> Layers:
     """A photo taken apart.
 
     Args:
         person: share of person as the network sees it, 0 to 255.
         filled: the photo with the person filled in smoothly.
+        still: (P, 2), the photo's landmarks in [-1, 1].
     """
+    person = _without_holes(person, still)
     if (person > PERSON).all():
         return Layers(photo, person, filled)
     covered = _grown(person > PERSON, photo.shape[0] // 64)
@@ -52,6 +60,22 @@ def separate(photo: Image, person: Plane, filled: Image) -> Layers:
     background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
     share = np.maximum(person, (255 * strands).astype(np.uint8))
     return Layers(_colours(photo, share, background), share, background)
+
+
+def _without_holes(person: Plane, still: Floats) -> Plane:
+    """Nobody has holes, nor an end below the shoulders: dark clothes before a dark sofa are the person's."""
+    side = len(person)
+    whole = person.copy()
+    chin = int((still[CHIN, 1] + 1) * ((side - 1) / 2)) if abs(still[CHIN, 1]) < 1 else side
+    begun = np.maximum.accumulate((person[chin:] > HALF).astype(np.uint8), axis=0)
+    for change in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN) if len(begun) else ():  # narrow columns would be stripes
+        begun = cv2.morphologyEx(begun, change, np.ones((1, side // 25), np.uint8))
+    edge = side // 64  # as soft as it is
+    whole[chin + edge :][begun[:-edge] > 0] = 255
+    outside = np.pad((whole <= HALF).astype(np.uint8), 1, constant_values=1)
+    cv2.floodFill(outside, None, (0, 0), 2)
+    whole[outside[1:-1, 1:-1] == 1] = 255
+    return whole
 
 
 def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:

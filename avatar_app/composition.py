@@ -47,7 +47,7 @@ class PhotoLayers:
     def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
         """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
         person, filled, teeth, cavity = (layers[name][0] for name in ("person", "background", "teeth", "cavity"))
-        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
+        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still)
         cut_out = np.dstack((parts.colours, parts.person))
         if not teeth[..., 3].any():
             return cls(cut_out, parts.background, None, None, None)

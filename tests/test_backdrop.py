@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pytest
 import torch
 
 from avatar_app.backdrop import Layers, separate
@@ -14,6 +15,8 @@ from tests.heads import make_head
 
 SIDE = 256
 DARK, BRIGHT = 40, 200
+FACE = make_head()[:, :2].astype(np.float32)
+CHIN = int((FACE[8, 1] + 1) / 2 * SIDE)
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -47,16 +50,16 @@ def shown(layers: Layers, right: int = 0) -> Bytes:
 def test_at_rest_the_photo_is_seen() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), plain(BRIGHT), share)
-    again = shown(separate(photo, share, plain(BRIGHT)))
+    again = shown(separate(photo, share, plain(BRIGHT), FACE))
     assert np.abs(again.astype(int) - photo).max() <= 12
 
 
 def test_a_moved_head_takes_no_rim_of_the_old_background_along() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), plain(BRIGHT), share)
-    layers = separate(photo, share, plain(BRIGHT))
+    layers = separate(photo, share, plain(BRIGHT), FACE)
     other = np.full_like(photo, DARK)
-    before, after = (mixed(colours, other, share).astype(int).max() for colours in (photo, layers.colours))
+    before, after = (mixed(colours, other, share)[:CHIN].astype(int).max() for colours in (photo, layers.colours))
     assert before > DARK + 30
     assert after < DARK + 12
 
@@ -64,7 +67,7 @@ def test_a_moved_head_takes_no_rim_of_the_old_background_along() -> None:
 def test_the_gap_has_the_grain_of_the_wall() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), grainy(BRIGHT), share)
-    background = separate(photo, share, plain(BRIGHT)).background
+    background = separate(photo, share, plain(BRIGHT), FACE).background
     wall, gap = (background[rows, columns].std() for rows, columns in ((slice(0, 40), slice(0, 40)), (slice(100, 150), slice(110, 150))))
     assert 0.6 * wall < gap < 1.2 * wall
 
@@ -74,7 +77,7 @@ def test_the_edges_of_things_are_not_repeated() -> None:
     wall = plain(BRIGHT)
     wall[:, 60:66] = 120  # a door's frame beside the head
     photo = mixed(plain(DARK), wall, share)
-    background = separate(photo, share, plain(BRIGHT)).background
+    background = separate(photo, share, plain(BRIGHT), FACE).background
     assert np.abs(background[100:150, 90:166].astype(int) - BRIGHT).max() < 12
 
 
@@ -83,7 +86,7 @@ def test_strands_beside_the_head_move_with_it() -> None:
     photo = mixed(plain(DARK), plain(BRIGHT), share)
     for place in range(-4, 5, 4):
         cv2.line(photo, (175, 128 + place), (192, 118 + place), (DARK, DARK, DARK), 1, cv2.LINE_AA)
-    layers = separate(photo, share, plain(BRIGHT))
+    layers = separate(photo, share, plain(BRIGHT), FACE)
     here = slice(116, 130), slice(184, 190)
     assert layers.person[here].max() > 128
     assert layers.background[here].min() > BRIGHT - 30
@@ -95,16 +98,39 @@ def test_a_line_that_goes_on_behind_the_head_stays_where_it_is() -> None:
     wall = plain(BRIGHT)
     wall[126:129] = DARK
     photo = mixed(plain(DARK), wall, share)
-    layers = separate(photo, share, wall)
+    layers = separate(photo, share, wall, FACE)
     assert layers.person[120:135, 186:200].max() < 30
     assert layers.background[127, 190].max() < DARK + 20
 
 
 def test_a_photo_that_is_all_person_stays_as_it_is() -> None:
     photo, full = grainy(DARK), np.full((SIDE, SIDE), 255, np.uint8)
-    layers = separate(photo, full, plain(0))
+    layers = separate(photo, full, plain(0), FACE)
     assert (layers.colours == photo).all()
     assert (layers.person == 255).all()
+
+
+def test_nobody_has_holes_or_ends_below_the_shoulders() -> None:
+
+    share = share_of_person()
+    share[CHIN:, 60:200] = 255
+    whole = share.copy()
+    share[100:120, 110:130] = 0  # a hole in the head
+    share[CHIN + 20 :, 80:120] = 90  # dark clothes before something dark
+    share[CHIN + 20 :, 140:143] = 0
+    share[CHIN + 30 : CHIN + 33, 20:22] = 255  # a speck beside them makes no stripe
+    found = separate(plain(DARK), share, plain(BRIGHT), FACE).person
+    assert (found[100:120, 110:130] == 255).all()
+    assert (found[CHIN + 10 :, 62:198] == 255).all()
+    assert (found[:CHIN][whole[:CHIN] == 0] < 20).all()
+    assert (found[CHIN + 40 :, :50] < 20).all()
+
+
+@pytest.mark.parametrize("down", [0.48, 0.5, 3.0, -3.0, np.nan])
+def test_a_chin_at_the_edge_or_beyond_it(down: float) -> None:
+    share, face = share_of_person(), FACE + np.array([0, down], np.float32)
+    found = separate(plain(DARK), share, plain(BRIGHT), face).person
+    assert (found[:190] >= share[:190]).all()
 
 
 def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_upside_down() -> None:
@@ -116,13 +142,12 @@ def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_up
         "teeth": np.zeros((SIDE, SIDE, 4), np.uint8),
         "cavity": plain(0)[:1, :1],
     }
-    face = make_head()[:, :2].astype(np.float32)
-    layers = PhotoLayers.of(photo, face, {name: layer[None] for name, layer in made.items()})
+    layers = PhotoLayers.of(photo, FACE, {name: layer[None] for name, layer in made.items()})
     row, column = np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij")
     keep = np.full((SIDE, SIDE), 255, np.uint8)
 
     def moved(down: int, right: int) -> Bytes:
-        return np.asarray(compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32), face))
+        return np.asarray(compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32), FACE))
 
     low = moved(150, 0)
     assert low[:150].min() > BRIGHT - 20  # the head is 58 pixels below the photo's top edge
@@ -133,13 +158,12 @@ def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_up
 def test_the_pytorch_engine_takes_a_photo_apart_in_the_same_way() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), grainy(BRIGHT), share)
-    layers = separate(photo, share, plain(BRIGHT))
+    layers = separate(photo, share, plain(BRIGHT), FACE)
     given = {"image": photo, "person": share[..., None], "background": plain(BRIGHT)}
     features = {f"features_{name}": torch.from_numpy(picture).permute(2, 0, 1)[None] / 255 for name, picture in given.items()}
-    face = make_head()[:, :2].astype(np.float32)
-    found = with_layers(features | {"features_half": torch.zeros(1), "features_teeth": torch.zeros(1, 4, 1, 1)}, photo, face)
+    found = with_layers(features | {"features_half": torch.zeros(1), "features_teeth": torch.zeros(1, 4, 1, 1)}, photo, FACE)
     for name, expected in (("image", layers.colours), ("background", layers.background), ("person", layers.person[..., None])):
         picture = (found[f"features_{name}"] * 255).round()[0].permute(1, 2, 0).numpy()
         assert np.array_equal(picture, expected)
     assert "features_half" in found
-    assert with_layers({"features_features": torch.zeros(1)}, photo, face).keys() == {"features_features"}
+    assert with_layers({"features_features": torch.zeros(1)}, photo, FACE).keys() == {"features_features"}

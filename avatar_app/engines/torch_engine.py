@@ -77,7 +77,7 @@ def with_layers(features: Features, photo: Image, points: Array) -> Features:
     if "features_background" not in features:
         return features
     person, filled = (to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background"))
-    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled)
+    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled, points)
     fine: dict[str, npt.NDArray[Any]] = {"image": layers.colours, "person": layers.person[..., None], "background": layers.background}
     if features["features_teeth"].any():
         whole = eyes_of(layers.colours, points)
