@@ -2,10 +2,12 @@ r"""Trains the network that tells person from background in a photo.
 
     python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte
     python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte-2 --start runs/matte/matte.pt
+    python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte-3 --start runs/matte-2/matte.pt --masks MASKS
 
 Half of each batch are people who were cut out well, put before another background, their clothes recoloured; the other half are
-pictures as they are. Labels are made by GrabCut (`matte_labels`). The first run cuts out people with a plain background; the second,
-which starts from the first, those of whom network and GrabCut say the same, and ignores pixels of which they do not.
+pictures as they are. Labels are made by GrabCut (`matte_labels`), or better by a teacher (`matte_teacher`). The first run cuts out people
+with a plain background; the second, which starts from the first, those of whom network and GrabCut say the same, and ignores pixels of
+which they do not; with a teacher, those of whom it is sure.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,6 +57,9 @@ AGREED = 0.95
 AS_IS = 0.6
 """Weight of pictures as they are, whose labels have errors, beside that of people put before another background."""
 
+UNSURE = 0.05
+"""A teacher that gives no more of a picture shares between a tenth and nine tenths is sure."""
+
 MISSED = 2.0
 """How much more a pixel of a person counts than one of the background."""
 
@@ -70,6 +76,7 @@ class People:
         trust: (N, 1, STORED, STORED), 0 where the label of a pixel is doubtful, else 1.
         points: (N, 88, 2) landmarks in [-1, 1].
         clean: (N,) who is cut out well enough to be put before another background.
+        as_is: the weight of pictures as they are.
         share: (N,) how often each is drawn.
     """
 
@@ -79,6 +86,7 @@ class People:
     points: Tensor
     clean: npt.NDArray[np.bool_]
     share: npt.NDArray[np.float64]
+    as_is: float = AS_IS
 
 
 def label(entries: list[ClipEntry]) -> People:
@@ -93,12 +101,37 @@ def label(entries: list[ClipEntry]) -> People:
             persons.append(cv2.resize(mask.astype(np.float32), (STORED, STORED), interpolation=cv2.INTER_AREA))
             points.append(to_grid(place.astype(np.float32), LABELLED))
             groups.append(entry.identity)
+    return _people(pictures, persons, points, plain, groups)
+
+
+def taught(entries: list[ClipEntry], folder: Path) -> People:
+    """The people of the frames of which a teacher has written masks to ``folder``."""
+    pictures, persons, points, sure, groups = [], [], [], [], []
+    for entry in tqdm(entries, desc="masks"):
+        try:
+            with np.load(folder / f"{entry.path.stem}.npz") as found:
+                masks = dict(zip(found["frames"].tolist(), found["masks"], strict=True))
+        except OSError as problem:
+            raise ConfigError(f"There is no mask of {entry.path.stem}: {problem}.", "Run matte_teacher.py on this data set.") from None
+        for number, (frame, usable, place) in enumerate(_all_frames(entry)):
+            if number not in masks or not usable:
+                continue
+            sure.append(float(((masks[number] > 25) & (masks[number] < 230)).mean()) < UNSURE)
+            share = masks[number].astype(np.float32) / 255
+            persons.append(cv2.resize(share, (STORED, STORED), interpolation=cv2.INTER_AREA))
+            pictures.append(cv2.resize(frame, (STORED, STORED), interpolation=cv2.INTER_AREA))
+            points.append(to_grid(place.astype(np.float32), LABELLED))
+            groups.append(entry.identity)
+    return replace(_people(pictures, persons, points, sure, groups), as_is=1.0)
+
+
+def _people(pictures: list[Any], persons: list[Any], points: list[Any], clean: list[bool], groups: list[str]) -> People:
     if not pictures:
         raise ConfigError("No frame shows a face from the front.", "Use a data set with labels of people who look at the camera.")
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     share = (1 / np.sqrt(size[group])).astype(np.float64)
     stacked, masks = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(persons))[:, None]
-    return People(stacked, masks, torch.ones_like(masks), torch.from_numpy(np.stack(points)), np.array(plain), share)
+    return People(stacked, masks, torch.ones_like(masks), torch.from_numpy(np.stack(points)), np.array(clean), share)
 
 
 @torch.no_grad()
@@ -121,15 +154,20 @@ def looked_at_again(people: People, network: PersonMatte) -> People:
 
 def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]:
     """Some frames with their landmarks as fractions of the side."""
-    if entry.labels is None:
-        raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
-    labels = np.load(entry.labels)
-    good, points = labels["ok"], labels["points"].astype(np.float64) / 65535 * 1.5 - 0.25
-    stride = max(1, len(good) // FRAMES)
-    for frame, usable, place in zip(read_frames(entry.path, LABELLED, stride), good[::stride], points[::stride], strict=False):
+    every = list(_all_frames(entry))
+    for frame, usable, place in every[:: max(1, len(every) // FRAMES)]:
         width, height = (float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (TOP, CHIN)))
         if usable and width > NARROWEST * height:
             yield frame, place
+
+
+def _all_frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], bool, npt.NDArray[np.float64]]]:
+    """All frames, whether each is usable, and their landmarks as fractions of the side."""
+    if entry.labels is None:
+        raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
+    with np.load(entry.labels) as labels:
+        good, points = labels["ok"].tolist(), labels["points"].astype(np.float64) / 65535 * 1.5 - 0.25
+    yield from zip(read_frames(entry.path, LABELLED), good, points, strict=False)
 
 
 class Scenes:
@@ -147,7 +185,7 @@ class Scenes:
         placed = Deformation(batch, CHANGES, self.torch_random)
         both = torch.cat([self.people.pictures[chosen].float() / 255, self.people.persons[chosen], self.people.trust[chosen]], 1)
         warped = placed.warp(both, SIDE)
-        pictures, persons, weight = warped[:, :3], warped[:, 3:4].contiguous(), AS_IS * warped[:, 4:]
+        pictures, persons, weight = warped[:, :3], warped[:, 3:4].contiguous(), self.people.as_is * warped[:, 4:]
         weight[:cut] = 1  # what is seen of someone cut out is what the label says, right or wrong
         points = placed.inverse(self.people.points[chosen])
         parts = [
@@ -158,7 +196,7 @@ class Scenes:
         pictures = torch.cat(parts)
         for row in range(cut):
             dressed = self._dressed(pictures[row], float(points[row, CHIN, 1])) if self.random.random() < 0.6 else pictures[row]
-            # A pixel less than GrabCut found: its outline has the old background in it.
+            # A pixel less than was found: its outline has the old background in it.
             persons[row] = F.avg_pool2d(1 - F.max_pool2d(1 - persons[row : row + 1], 3, 1, 1), 3, 1, 1, count_include_pad=False)[0]
             pictures[row] = torch.lerp(self._background(), dressed, persons[row])
         noise = torch.randn(pictures.shape, generator=self.torch_random) * self.random.uniform(0, 0.03)
@@ -259,16 +297,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--backgrounds", type=Path, required=True, help="folder of pictures without people")
     parser.add_argument("--output", type=Path, default=Path("runs/matte"))
     parser.add_argument("--start", type=Path, help="weights of a first run, which also judge the labels")
+    parser.add_argument("--masks", type=Path, help="folder of a teacher's masks, instead of GrabCut's")
     parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
         torch.manual_seed(options.seed)
-        people, network = label(list_clips(options.data, "train")), PersonMatte()
+        entries, network = list_clips(options.data, "train"), PersonMatte()
+        people = taught(entries, options.masks) if options.masks else label(entries)
         if options.start:
             network.load_state_dict(load_checkpoint(options.start)["networks"]["matte"])
-            people = looked_at_again(people, network.eval())
+            people = people if options.masks else looked_at_again(people, network.eval())
         scenes = Scenes(people, read_backgrounds(options.backgrounds), options.seed)
         train(network.train(), scenes, options.output, options.steps, options.batch, 1e-3 if options.start else 2e-3)
     except AvatarError as error:

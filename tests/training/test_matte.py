@@ -14,8 +14,9 @@ import torch
 from avatar_app.networks.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.data import list_clips
-from avatar_app.training.matte import label, looked_at_again, main
+from avatar_app.training.matte import label, looked_at_again, main, taught
 from avatar_app.training.matte_labels import one_piece, person, without_holes
+from avatar_app.training.matte_teacher import frames_of
 from tests.heads import make_head
 
 SIDE = 160
@@ -121,3 +122,46 @@ def test_folder_without_backgrounds_is_refused(data: Path, tmp_path: Path, capsy
     (tmp_path / "empty").mkdir()
     assert main(["--data", str(data), "--backgrounds", str(tmp_path / "empty"), "--output", str(tmp_path / "run")]) == 2
     assert "no picture" in capsys.readouterr().err
+
+
+@pytest.fixture
+def masks(data: Path, tmp_path: Path) -> Path:
+    """A teacher's, of which the last is all doubt."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for seed in range(4):
+        share = portrait(seed)[1] * 255 if seed < 3 else np.full((SIDE, SIDE), 128, np.uint8)
+        np.savez(folder / f"p{seed}.npz", frames=np.array([0]), masks=cv2.resize(share, (256, 256))[None])
+    return folder
+
+
+def test_a_teacher_says_who_the_person_is(data: Path, masks: Path) -> None:
+    people = taught(list_clips(data, "train"), masks)
+    assert people.clean.tolist() == [True, True, True, False]
+    assert people.as_is == 1
+    for seed in range(3):
+        assert np.abs(people.persons[seed, 0].numpy() - portrait(seed)[1]).mean() < 0.02
+
+
+def test_a_second_run_learns_from_a_teacher(data: Path, masks: Path, tmp_path: Path) -> None:
+    common = ["--data", str(data), "--backgrounds", str(data / "walls"), "--steps", "2", "--batch", "2"]
+    assert main([*common, "--output", str(tmp_path / "first")]) == 0
+    start = tmp_path / "first" / "matte.pt"
+    assert main([*common, "--output", str(tmp_path / "second"), "--start", str(start), "--masks", str(masks)]) == 0
+    assert (tmp_path / "second" / "matte.pt").exists()
+
+
+def test_masks_that_are_missing_are_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", str(data), "--backgrounds", str(data / "walls"), "--output", str(tmp_path / "run"), "--masks", str(tmp_path)]
+    assert main(options) == 2
+    assert "no mask of p0" in capsys.readouterr().err
+
+
+def test_the_teacher_reads_frames_that_are_spread_over_a_clip(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 64))
+    for level in range(20):
+        writer.write(np.full((64, 64, 3), 10 * level, np.uint8))
+    writer.release()
+    found = list(frames_of(tmp_path / "clip.avi", 20))
+    assert [number for number, _ in found] == [0, 3, 6, 9, 12, 15, 18]
+    assert all(abs(float(picture.mean()) - 10 * number) < 4 for number, picture in found)

@@ -1,0 +1,62 @@
+r"""Labels for `avatar_app.training.matte` by a network that was trained on many people: MediaPipe Selfie Segmentation (Apache-2.0).
+
+    python3 -m venv teacher && teacher/bin/pip install mediapipe==0.10.14
+    teacher/bin/python avatar_app/training/matte_teacher.py --data DATA --output masks
+
+It needs an older numpy than the app, so it runs in an environment of its own and reads nothing of the app. Of every still, and of some
+frames of every clip, it writes the share of person, as bytes: ``masks/<name>.npz`` with ``frames`` (T,), their numbers, and ``masks``
+(T, 256, 256).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+FRAMES = 6
+"""Of each clip."""
+
+SIDE = 256
+"""Of the network's own picture."""
+
+
+def frames_of(path: Path, count: int) -> Iterator[tuple[int, Any]]:
+    """Number and RGB picture of some frames of a clip of ``count``, or of a still."""
+    reader, step = cv2.VideoCapture(str(path)), max(1, count // FRAMES)
+    for number in range(count):
+        found, picture = reader.read()
+        if not found:
+            return
+        if number % step == 0:
+            yield number, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, video/ and stills/")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the masks")
+    options = parser.parse_args()
+    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation  # type: ignore[import-not-found,unused-ignore]
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    with (options.data / "manifest.csv").open(newline="", encoding="utf-8") as file, SelfieSegmentation(model_selection=0) as teacher:
+        for row in csv.DictReader(file):
+            name = f"video/{row['stem']}.mp4" if row["type"] == "video" else f"stills/{row['stem']}.jpg"
+            numbers, masks = [], []
+            for number, picture in frames_of(options.data / name, int(row["frames"])):
+                share = cv2.resize(teacher.process(picture).segmentation_mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+                numbers.append(number)
+                masks.append((share * 255).round().clip(0, 255).astype(np.uint8))
+            np.savez_compressed(options.output / f"{row['stem']}.npz", frames=np.array(numbers), masks=np.array(masks))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
