@@ -35,6 +35,12 @@ SOFT = 0.4
 BROW, NEAREST_BROW = 0.35, 0.25
 """Height of a brow, whose upper edge is marked, as a share of the way to the lid: it is moved, not stretched. The least of this way."""
 
+FROM_FAR = 0.25
+"""Over this share of the way from a brow or a cheek to the lid its motion becomes that of a lid that shuts."""
+
+AT_CORNERS = 0.9, 1.3
+"""Between these distances from the middle of the eye it becomes the networks' again."""
+
 CLEAN = 0.05
 """So far from the edges of the photo's lids there is no more white of the eye, which lids that are nearly shut must not show."""
 
@@ -203,19 +209,21 @@ class Pose(NamedTuple):
 
 
 class Still(NamedTuple):
-    """Both eyes of a photo, in their frames; ``lids_u`` is the mean u of the lids' landmarks, ``marks_v`` of all `MARKS`."""
+    """Both eyes of a photo, in their frames; ``lids_u`` is the mean u of the lids' landmarks, ``marks_v`` of all `MARKS`, ``brow`` the line
+    along the brow's upper edge."""
 
     frame: Frame
     eye: Eye
     lids_u: Numbers
     marks_v: Numbers
+    brow: Line
 
 
 def still_of(x: Numbers, y: Numbers) -> Still:
     """Of a photo's `MARKS`."""
     frame = frame_of(x, y)
     u, v = frame.place(x, y)
-    return Still(frame, eye_of(u, v), _middle_of_lids(u), v)
+    return Still(frame, eye_of(u, v), _middle_of_lids(u), v, _line(u[..., 6:11], v[..., 6:11]))
 
 
 def pose_of(x: Numbers, y: Numbers, linear: tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]], still: Still) -> Pose:
@@ -243,11 +251,13 @@ def _middle_of_lids(u: Numbers) -> Numbers:
 
 
 class Misses(NamedTuple):
-    """By how much the networks' motion misses lids and brows: v of the photo that is wanted at their edges less v that comes."""
+    """By how much the networks' motion misses lids and brows: v of the photo that is wanted at their edges less v that comes; and how
+    surely each eye shuts, 0 to 1."""
 
     upper: Lid
     lower: Lid
     brow: Line
+    shut: Numbers
 
 
 def looked_at(xp: Any, pose: Pose, x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
@@ -274,7 +284,7 @@ def misses_of(still: Still, pose: Pose, x: Numbers, y: Numbers) -> Misses:
         missed = _believed(lid.at(u[..., part], swell_at(u[..., part])) - v[..., part], shut)
         lids.append(Lid(*(sum(weight * missed[..., i : i + 1] for i, weight in enumerate(weights)) for weights in FIT)))
     brow = _line(pose.marks_u[..., 6:11], _believed(still.marks_v[..., 6:11] - v[..., 10:], shut))
-    return Misses(lids[0], lids[1], brow)
+    return Misses(lids[0], lids[1], brow, shut)
 
 
 def _believed(missed: Numbers, shut: Numbers) -> Numbers:
@@ -291,6 +301,9 @@ class Seen(NamedTuple):
         under, over: how far they are below the upper lid's edge and above the lower lid's.
         brow: by how much more v they come as skin of brow or upper lid than the networks say, which is all above the eye.
         cheek: the same for skin of lower lid or cheek, which is all below; between the lids, their edge.
+        upper, lower: v of the photo from which skin between brow and upper lid, and of lower lid and cheek, comes where an eye shuts.
+        shutting_above, shutting_below: how surely it does. In so far the networks' motion does not count: it leaves the iris where it was,
+            which would then be seen through the lid.
         weight: how surely they belong to the eye's surroundings, 0 to 1.
         lid: how surely they are lids, which are moved and never painted.
     """
@@ -301,8 +314,20 @@ class Seen(NamedTuple):
     over: Numbers
     brow: Numbers
     cheek: Numbers
+    upper: Numbers
+    lower: Numbers
+    shutting_above: Numbers
+    shutting_below: Numbers
     weight: Numbers
     lid: Numbers
+
+    def above(self, v: Numbers) -> Numbers:
+        """By how much more v than the networks' ``v`` pixels come as skin above the eye."""
+        return self.brow + self.shutting_above * (self.upper - v - self.brow)
+
+    def below(self, v: Numbers) -> Numbers:
+        """The same below it."""
+        return self.cheek + self.shutting_below * (self.lower - v - self.cheek)
 
 
 def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: Numbers, y: Numbers) -> Seen:
@@ -319,17 +344,23 @@ def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: N
     now_upper = xp.minimum(pose.eye.upper.at(u, swell), now_lower)  # lids meet and never cross
     gap = now_lower - now_upper
     # Where lids come together, the last of the eyeball at the photo's edges is left out.
-    lower_edge = still.eye.lower.at(u, swell)
-    closing = CLEAN * (1 - 2 * gap / (lower_edge - still.eye.upper.at(u, swell)).clip(1e-3)).clip(0, 1)
+    lower_edge, upper_edge = still.eye.lower.at(u, swell), still.eye.upper.at(u, swell)
+    closing = CLEAN * (1 - 2 * gap / (lower_edge - upper_edge).clip(1e-3)).clip(0, 1)
     upper, lower, brow = misses.upper.at(u, swell) - closing, misses.lower.at(u, swell) + closing, misses.brow.at(u)
     # A brow moves as a whole; from there to the lid's edge skin is stretched or squeezed.
     top = xp.minimum(pose.brow.at(u), now_upper - NEAREST_BROW)
     to_lid = (1 - (now_upper - v) / ((1 - BROW) * (now_upper - top))).clip(0, 1)
+    own_top = xp.minimum(still.brow.at(u), upper_edge - NEAREST_BROW)
+    own_brow = own_top + BROW * (upper_edge - own_top)
+    upper_skin = own_brow + to_lid * (upper_edge - closing - own_brow) + (v - now_upper).clip(0)
     bottom = xp.maximum(lower_edge, now_lower) + UNDER_LID
     between = ((v - now_upper) / gap.clip(1e-3)).clip(0, 1)
     beside, above = ASIDE - abs(own_u), xp.minimum(v - top + OVER_BROW, own_v + ABOVE)
     to_end = xp.minimum(xp.minimum(beside, above), xp.minimum(bottom - v, BELOW - own_v))
     weight, to_cheek = (to_end * (1 / SOFT)).clip(0, 1), ((bottom - v) / (bottom - now_lower)).clip(0, 1)
+    own_lower = lower_edge + closing
+    lower_skin = bottom + to_cheek * (own_lower - bottom) - (now_lower - v).clip(0)
+    shutting = misses.shut * ((AT_CORNERS[1] - abs(u)) / (AT_CORNERS[1] - AT_CORNERS[0])).clip(0, 1)
     return Seen(
         u,
         v,
@@ -337,8 +368,12 @@ def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: N
         over=now_lower - v,
         brow=brow + to_lid * (upper - brow),
         cheek=(lower + (1 - shown) * (1 - between) * (upper - lower)) * to_cheek,
+        upper=upper_skin,
+        lower=lower_skin,
+        shutting_above=shutting * (to_lid / FROM_FAR).clip(0, 1),
+        shutting_below=shutting * (to_cheek / FROM_FAR).clip(0, 1),
         weight=weight,
-        lid=weight * xp.minimum(to_lid, to_cheek),
+        lid=weight * xp.minimum((to_lid + misses.shut * to_lid).clip(0, 1), to_cheek),
     )
 
 

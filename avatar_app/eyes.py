@@ -176,12 +176,15 @@ def move_skin(places: Floats, share: npt.NDArray[np.uint8], eyes: Eyes, points: 
     if not (abs(points) < FARTHEST).all():  # nor is a place that is no number
         return None
     what = _view(places, eyes, points)
-    parts = what.seen
-    further = np.where(parts.under < 0, parts.brow, parts.cheek) * parts.weight
+    parts, scale = what.seen, np.float32((len(share) - 1) / 2)
+    came = [np.stack([places[(axis, *box)] for box in what.boxes]) / scale - 1 for axis in (0, 1)]
+    own = eyes.still.frame.place(*came)[1]
+    above = parts.above(own)
+    further = np.where(parts.under < 0, above, parts.below(own)) * parts.weight
     for eye, (box, inner) in enumerate(zip(what.boxes, what.inner, strict=True)):
         for axis, step in enumerate(_down(eyes, eye, len(share))):
             place = places[(axis, *box)]
-            what.lids[eye][axis] = place[inner] + step * parts.brow[eye][inner]
+            what.lids[eye][axis] = place[inner] + step * above[eye][inner]
             place += step * further[eye]
         share[box] = np.maximum(share[box], 255 * parts.lid[eye])
     return what

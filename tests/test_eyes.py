@@ -113,6 +113,22 @@ def test_shut_lids_hide_the_eyeballs_with_the_photos_own_skin() -> None:
     assert like(after, SKIN, 30)[open_eyes(STILL)].mean() > 0.9
 
 
+def test_an_iris_that_networks_leave_where_it_was_is_not_seen_through_a_shut_lid() -> None:
+    shut = face(0.0)
+    x, y = places()
+    bump = np.zeros_like(x)
+    for index in (68, 73):  # they pull up what lies in the middle of the lid
+        bump += 0.05 * np.exp(-(((x - STILL[index, 0]) / 0.03) ** 2) - ((y - STILL[index, 1] + 0.02) / 0.02) ** 2)
+    whole = np.stack([x, y + bump])
+    whole = (whole + 1) * ((SIDE - 1) / 2)
+    assert move_skin(whole, np.zeros((SIDE, SIDE), np.uint8), eyes_of(PHOTO, STILL), shut)
+    columns, rows = whole.round().astype(int)
+    lids = open_eyes(STILL) & (y < STILL[36, 1] - 0.01)
+    assert not like(PHOTO[rows, columns], IRIS)[lids].any()
+    below_brow = lids & (y > STILL[36, 1] - 0.05)
+    assert (np.diff(whole[1], axis=0)[below_brow[1:]] > 0).all()  # what is higher in the photo stays higher
+
+
 def test_what_networks_have_moved_already_is_only_put_right() -> None:
     raised = STILL.copy()
     raised[17:27, 1] -= 0.04
@@ -186,7 +202,8 @@ def test_faces_at_the_edge_too_large_too_small_lying_and_mirrored_give_some_pict
 
 
 @pytest.mark.parametrize(
-    "pose", [STILL, looking(STILL, 0.03, 0.01), face(0.03), STILL @ np.array([[0.9, 0.3], [-0.2, 1.1]], np.float32) + np.float32(0.05)]
+    "pose",
+    [STILL, looking(STILL, 0.03, 0.01), face(0.03), face(0.0), STILL @ np.array([[0.9, 0.3], [-0.2, 1.1]], np.float32) + np.float32(0.05)],
 )
 def test_pytorch_shows_the_same(pose: Floats) -> None:
     taken = eyes_of(PHOTO, STILL)

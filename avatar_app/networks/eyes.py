@@ -52,10 +52,12 @@ def move_skin(places: Tensor, share: Tensor, known: Tensor, still_points: Tensor
     """
     what = _view(places, still_points, points)
     parts, frame = what.seen, what.still.frame
-    further = torch.where(parts.under < 0, parts.brow, parts.cheek) * (known * parts.weight)
+    own = frame.place(places[:, :1], places[:, 1:])[1]
+    above = parts.above(own)
+    further = torch.where(parts.under < 0, above, parts.below(own)) * (known * parts.weight)
     down = torch.cat([-frame.along_y * frame.half, frame.along_x * frame.half], 2)[..., None]
     for eye in range(2):
-        what.lids.append(places + down[:, eye] * parts.brow[:, eye, None])
+        what.lids.append(places + down[:, eye] * above[:, eye, None])
         places = places + down[:, eye] * further[:, eye, None]
         share = torch.maximum(share, known * parts.lid[:, eye : eye + 1])
     return places, share, what
