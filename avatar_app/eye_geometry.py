@@ -251,13 +251,14 @@ def _middle_of_lids(u: Numbers) -> Numbers:
 
 
 class Misses(NamedTuple):
-    """By how much the networks' motion misses lids and brows: v of the photo that is wanted at their edges less v that comes; and how
-    surely each eye shuts, 0 to 1."""
+    """By how much the networks' motion misses lids and brows: v of the photo that is wanted at their edges less v that comes. How
+    surely each eye shuts, and is shut, 0 to 1."""
 
     upper: Lid
     lower: Lid
     brow: Line
     shut: Numbers
+    quite_shut: Numbers
 
 
 def looked_at(xp: Any, pose: Pose, x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
@@ -278,13 +279,14 @@ def looked_at(xp: Any, pose: Pose, x: Numbers, y: Numbers) -> tuple[Numbers, Num
 def misses_of(still: Still, pose: Pose, x: Numbers, y: Numbers) -> Misses:
     """Args: x, y: of the photo, from where the networks take what `looked_at` says."""
     u, v = still.frame.place(x, y)
-    shut = (1.5 - 2 * (pose.eye.lower.bow - pose.eye.upper.bow) / (still.eye.lower.bow - still.eye.upper.bow).clip(0.1)).clip(0, 1)
+    ratio = (pose.eye.lower.bow - pose.eye.upper.bow) / (still.eye.lower.bow - still.eye.upper.bow).clip(0.1)
+    shut, quite_shut = (1.5 - 2 * ratio).clip(0, 1), (1.6 - 6 * ratio).clip(0, 1)
     lids = list[Lid]()
     for lid, part in ((still.eye.upper, slice(0, 5)), (still.eye.lower, slice(5, 10))):
         missed = _believed(lid.at(u[..., part], swell_at(u[..., part])) - v[..., part], shut)
         lids.append(Lid(*(sum(weight * missed[..., i : i + 1] for i, weight in enumerate(weights)) for weights in FIT)))
     brow = _line(pose.marks_u[..., 6:11], _believed(still.marks_v[..., 6:11] - v[..., 10:], shut))
-    return Misses(lids[0], lids[1], brow, shut)
+    return Misses(lids[0], lids[1], brow, shut, quite_shut)
 
 
 def _believed(missed: Numbers, shut: Numbers) -> Numbers:
@@ -360,7 +362,7 @@ def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: N
     weight, to_cheek = (to_end * (1 / SOFT)).clip(0, 1), ((bottom - v) / (bottom - now_lower)).clip(0, 1)
     own_lower = lower_edge + closing
     lower_skin = bottom + to_cheek * (own_lower - bottom) - (now_lower - v).clip(0)
-    shutting = misses.shut * ((AT_CORNERS[1] - abs(u)) / (AT_CORNERS[1] - AT_CORNERS[0])).clip(0, 1)
+    shutting = (2 * misses.shut - 1).clip(0) * ((AT_CORNERS[1] - abs(u)) / (AT_CORNERS[1] - AT_CORNERS[0])).clip(0, 1)
     return Seen(
         u,
         v,
@@ -373,7 +375,7 @@ def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: N
         shutting_above=shutting * (to_lid / FROM_FAR).clip(0, 1),
         shutting_below=shutting * (to_cheek / FROM_FAR).clip(0, 1),
         weight=weight,
-        lid=weight * xp.minimum((to_lid + misses.shut * to_lid).clip(0, 1), to_cheek),
+        lid=weight * xp.minimum(((1 + misses.quite_shut) * to_lid).clip(0, 1), to_cheek),
     )
 
 
