@@ -56,7 +56,7 @@ HAIR_BEGINS = 1.0, 1.15
 HAIR_BLUR = 2 / 64
 """Standard deviation, in sides of the picture, of these surroundings."""
 
-UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.7, 1.15)
+UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.75, 1.3)
 """Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights above the chin."""
 
 # Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.

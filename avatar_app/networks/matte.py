@@ -24,7 +24,7 @@ WIDTHS = (16, 32, 48, 64, 96)
 
 CHIN, TOP = 8, 78
 
-SURE = 0.45, 0.25
+SURE = 0.55, 0.25
 """Shares of person are stretched about the first by the second (half width): hair left behind shows more than background taken along."""
 
 
