@@ -119,8 +119,7 @@ def test_an_iris_that_networks_leave_where_it_was_is_not_seen_through_a_shut_lid
     bump = np.zeros_like(x)
     for index in (68, 73):  # they pull up what lies in the middle of the lid
         bump += 0.05 * np.exp(-(((x - STILL[index, 0]) / 0.03) ** 2) - ((y - STILL[index, 1] + 0.02) / 0.02) ** 2)
-    whole = np.stack([x, y + bump])
-    whole = (whole + 1) * ((SIDE - 1) / 2)
+    whole = ((np.stack([x, y + bump]) + 1) * ((SIDE - 1) / 2)).astype(np.float32)
     assert move_skin(whole, np.zeros((SIDE, SIDE), np.uint8), eyes_of(PHOTO, STILL), shut)
     columns, rows = whole.round().astype(int)
     lids = open_eyes(STILL) & (y < STILL[36, 1] - 0.01)

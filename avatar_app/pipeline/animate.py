@@ -38,6 +38,9 @@ BLIND = 1.0
 SLOW, QUICK = 0.5, 0.4
 """Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
 
+MATCHED = 0.1
+"""Seconds after which it is told anew how well the user's pose fits, unless every frame may be the best one."""
+
 BETTER = 0.01
 """By how much a moment must beat the best one so far while seeking."""
 
@@ -119,6 +122,7 @@ class AnimateStage(Stage):
         self._filter: tuple[str, KeyPointFilter] | None = None
         self._transfer: tuple[object, Transfer] | None = None
         self._hold: Hold | None = None
+        self._matched_at = 0.0
         self._seen_at = self._frame_at = time.monotonic()
 
     def close(self) -> None:
@@ -200,7 +204,9 @@ class AnimateStage(Stage):
             self.match, self._filter = None, None
             return None
         turn = turn_between(own.landmarks, look.crop.landmarks)
-        self.match = match(own.landmarks, look.crop.landmarks, turn, frame.image, look.box)
+        if self.match is None or controls.seeking or not 0 <= frame.captured_at - self._matched_at < MATCHED:
+            self.match = match(own.landmarks, look.crop.landmarks, turn, frame.image, look.box)
+            self._matched_at = frame.captured_at
         if abs(turn[0]) > FAR_YAW or abs(turn[1]) > FAR_PITCH:
             self._filter = None
             return None

@@ -139,14 +139,16 @@ def facing(face: Points) -> Points:
     return fit_rigid(_STRAIGHT, face).rotation
 
 
-def turned_alike(photo: Points, before: Points, after: Points) -> Points:
-    """By which a photo turns, nods and leans as much more as ``after`` does than ``before``: rotations from the straight face.
+def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
+    """By which a photo turns, nods and leans as much as the driver does since the neutral pose: rotations from the straight face.
 
     A driver's neutral pose need not face the camera; cameras stand beside screens. A nod is then no nod in the camera's own directions,
     and the avatar, which does face it, would lean as well. So angles are passed on, and not the rotation as the camera sees it.
+
+    Args:
+        ahead: (3,) `angles` of the photo less those of the driver's neutral pose.
     """
-    change = np.subtract(angles(after), angles(before))
-    return np.asarray(rotation_of(*(change + angles(photo))) @ photo.T)
+    return np.asarray(rotation_of(*(ahead + angles(driver))) @ photo.T)
 
 
 def angles(rotation: Points) -> tuple[float, float, float]:
@@ -226,6 +228,7 @@ class HeadTransfer:
         self._strength = strength or Strength()
         self._exaggeration = exaggeration or Exaggeration()
         self._photo_faces, self._neutral_faces = facing(photo), facing(neutral)
+        self._ahead = np.subtract(angles(self._photo_faces), angles(self._neutral_faces))
         smiles = smile_of(neutral, self._neutral_faces) - smile_of(photo, self._photo_faces)
         neutral = with_less_smile(with_mouth_of(neutral, photo), self._neutral_faces, believed(smiles))
         self._photo = photo
@@ -251,7 +254,7 @@ class HeadTransfer:
         # Lids and lips meet when the driver's do, at any strength.
         face = open_lids(face, self._photo, exaggerated(lid_opening(lid_gaps(at_rest), self._lids), self._exaggeration.lids))
         face = close_lips(face, lip_closure(at_rest))
-        rotation = turned_alike(self._photo_faces, self._neutral_faces, motion.rotation @ self._neutral_faces)
+        rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
         return within(weakened(moved, self._strength.head), self._limits).apply(face)
 
@@ -298,11 +301,11 @@ def close_lips(face: Points, closure: float) -> Points:
     """The face with its lips brought together by the share ``closure``, and never through each other."""
     up = face[EYE_CORNERS].mean((0, 1)) - face[MOUTH_CORNERS].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
+    between = face[LIPS[:, 0]] - face[LIPS[:, 1]]
+    crossed = np.minimum(between @ up, 0.0)[:, None] * up
+    change = ((between - crossed) * (1.0 - closure) - between) / 2
     face = face.copy()
-    for inner, outer in zip(LIPS, OUTER_LIPS, strict=True):
-        between = face[inner[0]] - face[inner[1]]
-        crossed = min(float(between @ up), 0.0) * up
-        change = (between - crossed) * (1.0 - closure) - between
-        face[[inner[0], outer[0]]] += change / 2
-        face[[inner[1], outer[1]]] -= change / 2
+    for lips in (LIPS, OUTER_LIPS):
+        face[lips[:, 0]] += change
+        face[lips[:, 1]] -= change
     return face
