@@ -69,8 +69,8 @@ def _without_holes(person: Plane, still: Floats) -> Plane:
     chin = int((still[CHIN, 1] + 1) * ((side - 1) / 2)) if abs(still[CHIN, 1]) < 1 else side
     begun = np.maximum.accumulate((person[chin:] > HALF).astype(np.uint8), axis=0)
     for change in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN) if len(begun) else ():  # narrow columns would be stripes
-        begun = cv2.morphologyEx(begun, change, np.ones((1, side // 25), np.uint8))
-    edge = side // 64  # as soft as it is
+        begun = cv2.morphologyEx(begun, change, np.ones((1, side // 25 + 1), np.uint8))
+    edge = side // 64 + 1  # as soft as it is
     whole[chin + edge :][begun[:-edge] > 0] = 255
     outside = np.pad((whole <= HALF).astype(np.uint8), 1, constant_values=1)
     cv2.floodFill(outside, None, (0, 0), 2)

@@ -126,6 +126,13 @@ def test_nobody_has_holes_or_ends_below_the_shoulders() -> None:
     assert (found[CHIN + 40 :, :50] < 20).all()
 
 
+def test_the_smallest_photos_too() -> None:
+    for side in (8, 32, 63):
+        small = np.full((side, side), 255, np.uint8)
+        small[:, : side // 2] = 0
+        assert separate(np.zeros((side, side, 3), np.uint8), small, np.zeros((side, side, 3), np.uint8), FACE).person.shape == small.shape
+
+
 @pytest.mark.parametrize("down", [0.48, 0.5, 3.0, -3.0, np.nan])
 def test_a_chin_at_the_edge_or_beyond_it(down: float) -> None:
     share, face = share_of_person(), FACE + np.array([0, down], np.float32)
