@@ -81,6 +81,17 @@ def test_the_edges_of_things_are_not_repeated() -> None:
     assert np.abs(background[100:150, 90:166].astype(int) - BRIGHT).max() < 12
 
 
+def test_leaves_go_on_behind_the_head() -> None:
+    share = share_of_person()
+    leaves = cv2.resize(np.random.default_rng(3).integers(0, 256, (SIDE // 4, SIDE // 4, 3), dtype=np.uint8), (SIDE, SIDE))
+    photo = mixed(plain(DARK), leaves, share)
+    smooth = cv2.GaussianBlur(leaves, (0, 0), 30)
+    background = separate(photo, share, np.asarray(smooth, np.uint8), FACE).background.astype(float)
+    wall, gap = (background[90:170, columns].std() for columns in (slice(0, 60), slice(100, 156)))
+    assert 0.7 * wall < gap < 1.3 * wall
+    assert abs(background[90:170, 100:156].mean() - 127) < 15
+
+
 def test_strands_beside_the_head_move_with_it() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), plain(BRIGHT), share)
