@@ -161,6 +161,7 @@ def main() -> int:
     if options.write:
         Models(options.write).get("vox-adv", USUAL["vox-adv"], 256)
         return 0
+    options.output.mkdir(parents=True, exist_ok=True)  # now, and not after minutes of measuring
     where = torch_device(options.device)
     names = options.models.split(",")
     report: dict[str, Any] = {"hardware": {"cpu": cpu_name(), "cores": cores(), "card": card(where)}, "frames": options.frames}
