@@ -59,6 +59,9 @@ CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
 """Gap between the lips over the nose's length: closed up to the first, open as it is from the second on."""
 
 
+WINK = 0.25, 0.5
+"""Eyes of which one is open by less than the first more than the other do the same; from the second on one of them winks."""
+
 SHUT = -0.15
 """How far beyond closed a lid may be driven, as a share of its open gap; lids never cross."""
 
@@ -252,7 +255,7 @@ class HeadTransfer:
         face = self._photo + self._strength.expression * expression
         face[IRISES] = self._photo[IRISES] + looks  # both eyes look the same way, whatever noise each landmark has
         # Lids and lips meet when the driver's do, at any strength.
-        face = open_lids(face, self._photo, exaggerated(lid_opening(lid_gaps(at_rest), self._lids), self._exaggeration.lids))
+        face = open_lids(face, self._photo, exaggerated(opening_of_both(lid_gaps(at_rest), self._lids), self._exaggeration.lids))
         face = close_lips(face, lip_closure(at_rest))
         rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
@@ -270,6 +273,21 @@ def lid_opening(gaps: Points, neutral_gaps: Points) -> Points:
     """(4,) how open the lids are: 0 shut, 1 as at rest, never more than 1 + ``WIDER``."""
     opening = np.maximum((gaps - CLOSED_EYE) / np.maximum(neutral_gaps - CLOSED_EYE, 0.05), 0.0)
     return np.where(opening < 1, opening, 1 + WIDER * np.tanh((opening - 1) / WIDER))
+
+
+def opening_of_both(gaps: Points, neutral_gaps: Points) -> Points:
+    """(4,) `lid_opening`, alike for both eyes unless one of them winks.
+
+    Eyes blink together. Told one by one they would not: landmarks of a far or blurred eye are noisy, and one that happened to be half
+    shut in the neutral pose would be wide open ever after. A wink is one whether each eye's own neutral gap counts or that of both.
+    """
+    own = lid_opening(gaps, neutral_gaps)
+    common = np.full(4, neutral_gaps.mean())
+    apart = [eyes[:2].mean() - eyes[2:].mean() for eyes in (own, lid_opening(gaps, common))]
+    least, most = WINK
+    wink = min(max((min(apart) - least) / (most - least), (-max(apart) - least) / (most - least), 0.0), 1.0)
+    together = lid_opening(np.full(4, gaps.mean()), common)
+    return np.asarray(together + wink * (own - together))
 
 
 def exaggerated(opening: Points, gain: float) -> Points:

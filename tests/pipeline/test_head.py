@@ -184,6 +184,39 @@ def test_eyes_open_wider_than_at_rest_but_not_without_end() -> None:
     assert lid_gap(photo) < wider < widest < (1 + head.WIDER) * lid_gap(photo) + 1e-6
 
 
+def lids_of(right: float, left: float) -> Points:
+    """A face whose eyes are open by so much."""
+    face = make_head(lids=right)
+    face[42:48] = make_head(lids=left)[42:48]
+    return face
+
+
+def openings(pose: Points) -> tuple[float, float]:
+    gaps = head.lid_gaps(pose)
+    return float(gaps[:2].mean()), float(gaps[2:].mean())
+
+
+def test_an_eye_that_was_half_shut_at_rest_is_not_wide_open_ever_after() -> None:
+    transfer = HeadTransfer(make_head(), lids_of(0.1, 0.075))
+    for both in (0.1, 0.06, 0.03):
+        right, left = openings(transfer(lids_of(both, both)))
+        assert right == pytest.approx(left, rel=0.02)
+
+
+def test_eyes_blink_together_however_noisy_their_landmarks_are() -> None:
+    transfer = HeadTransfer(make_head(), make_head())
+    right, left = openings(transfer(lids_of(0.065, 0.05)))
+    assert right == pytest.approx(left, rel=0.02)
+    assert right < 0.75 * openings(make_head())[0]
+
+
+def test_a_wink_is_one() -> None:
+    for rest in (make_head(), lids_of(0.1, 0.08)):
+        right, left = openings(HeadTransfer(make_head(), rest)(lids_of(0.012, 0.1)))
+        assert right < 0.25 * left
+        assert left > 0.9 * openings(make_head())[0]
+
+
 def test_both_eyes_look_where_the_mean_of_the_drivers_looks() -> None:
     photo, driver = make_head(), make_head()
     driver[68:73, 0] += 0.02
