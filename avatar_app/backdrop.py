@@ -32,9 +32,9 @@ CHIN = 8
 GRAIN = 8.0
 """How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not repeated."""
 
-TEXTURE, BUSY = 24, (0.55, 0.75)
-"""Part of the side over which things of a texture lie; where less than the first share of pixels departs from the mean over it, there are
-things, which are not repeated either, and from the second on it is a texture, which is."""
+TEXTURE, LEAVES, BUSY = 24, 80, (0.55, 0.75)
+"""A texture lies over the first part of the side, its single leaves over the second. Where less than the first share of pixels departs from
+the mean over a leaf there are things, which are not repeated either, and from the second on it is a texture, which is."""
 
 FAINT = 0.2
 """Share of person below which a pixel's own colour cannot be told."""
@@ -112,20 +112,21 @@ def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, 
     # Strands are wiped away; under the person stands the smooth filling, with the grain or the texture of what is beside it.
     wiped = photo + np.clip(2 * _smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
     texture, busy = _texture(photo, known)
-    there = _smooth(_repeated(np.dstack([busy] * 3), known), side / 40)
-    filled = filled + there * (_smooth(filled, side / TEXTURE) - filled)
     fine = _grain(photo, known) * (1 - busy[..., None]) + texture * busy[..., None]
-    inside = _smooth(np.where(covered[..., None], filled, wiped), side / 200) + _repeated(fine, known)
+    repeated = _repeated(np.dstack([fine, busy]), known)
+    there = _smooth(repeated[..., 3], side / 40)[..., None]
+    filled = filled + there * (_smooth(filled, side / TEXTURE) - filled)
+    inside = _smooth(np.where(covered[..., None], filled, wiped), side / 200) + repeated[..., :3]
     soft = _smooth(_grown(covered, 1).astype(np.float32), 1.0)[..., None]
     soft = np.where(covered[..., None], 1.0, soft)
     return _bytes(wiped + soft * (inside - wiped))
 
 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
-    """Leaves, books, a crowd: what differs from its surroundings (S, S, 3), and how surely that is so everywhere here (S, S)."""
+    """Leaves, waves: what differs from its surroundings (S, S, 3), and how surely that is so everywhere here (S, S)."""
     side = len(photo)
     detail = photo - _known_mean(photo, known, side / TEXTURE)
-    fine = np.abs(photo - _known_mean(photo, known, side / 80)).max(2) > GRAIN
+    fine = np.abs(photo - _known_mean(photo, known, side / LEAVES)).max(2) > GRAIN
     differs = _smooth(fine * known, side / 8) / np.maximum(_smooth(known, side / 8), 1e-4)
     busy = np.clip((differs - BUSY[0]) / (BUSY[1] - BUSY[0]), 0, 1)
     return np.asarray(detail, np.float32), np.asarray(busy, np.float32)
@@ -139,7 +140,8 @@ def _grain(photo: Floats, known: Floats) -> Floats:
 
 
 def _repeated(grain: Floats, known: Floats) -> Floats:
-    """``grain`` mirrored into the gap at the nearest end of the gap in the same row, or from above; 0 where that is no background."""
+    """``grain`` (S, S, C) mirrored into the gap at the nearest end of the gap in the same row, or from above; 0 where that is no
+    background."""
     side = len(grain)
     gap = side // 64
     hole = _smooth(1 - known, side / 80) > 0.1

@@ -61,6 +61,10 @@ FIT = _fit()
 DOUBT = 0.06, 0.18
 """Misses up to the first are rather the landmarks' own, and from the second on they are the networks'; in eyes that shut all are."""
 
+SHUTS = (0.75, 0.25), (0.5, 0.25), (1.6 / 6, 0.1)
+"""Gaps between the lids, in the photo's, from which on and up to which all misses are the networks' own, lids take their skin from lids
+alone, and nothing is painted on them."""
+
 FARTHEST_MISS = 0.8
 """The most that lids and brows are put right."""
 
@@ -252,12 +256,12 @@ def _middle_of_lids(u: Numbers) -> Numbers:
 
 class Misses(NamedTuple):
     """By how much the networks' motion misses lids and brows: v of the photo that is wanted at their edges less v that comes. How
-    surely each eye shuts, and is shut, 0 to 1."""
+    surely each eye shuts, and is quite shut, 0 to 1."""
 
     upper: Lid
     lower: Lid
     brow: Line
-    shut: Numbers
+    shutting: Numbers
     quite_shut: Numbers
 
 
@@ -280,13 +284,13 @@ def misses_of(still: Still, pose: Pose, x: Numbers, y: Numbers) -> Misses:
     """Args: x, y: of the photo, from where the networks take what `looked_at` says."""
     u, v = still.frame.place(x, y)
     ratio = (pose.eye.lower.bow - pose.eye.upper.bow) / (still.eye.lower.bow - still.eye.upper.bow).clip(0.1)
-    shut, quite_shut = (1.5 - 2 * ratio).clip(0, 1), (1.6 - 6 * ratio).clip(0, 1)
+    shut, shutting, quite_shut = (((none - ratio) / (none - whole)).clip(0, 1) for none, whole in SHUTS)
     lids = list[Lid]()
     for lid, part in ((still.eye.upper, slice(0, 5)), (still.eye.lower, slice(5, 10))):
         missed = _believed(lid.at(u[..., part], swell_at(u[..., part])) - v[..., part], shut)
         lids.append(Lid(*(sum(weight * missed[..., i : i + 1] for i, weight in enumerate(weights)) for weights in FIT)))
     brow = _line(pose.marks_u[..., 6:11], _believed(still.marks_v[..., 6:11] - v[..., 10:], shut))
-    return Misses(lids[0], lids[1], brow, shut, quite_shut)
+    return Misses(lids[0], lids[1], brow, shutting, quite_shut)
 
 
 def _believed(missed: Numbers, shut: Numbers) -> Numbers:
@@ -362,7 +366,7 @@ def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: N
     weight, to_cheek = (to_end * (1 / SOFT)).clip(0, 1), ((bottom - v) / (bottom - now_lower)).clip(0, 1)
     own_lower = lower_edge + closing
     lower_skin = bottom + to_cheek * (own_lower - bottom) - (now_lower - v).clip(0)
-    shutting = (2 * misses.shut - 1).clip(0) * ((AT_CORNERS[1] - abs(u)) / (AT_CORNERS[1] - AT_CORNERS[0])).clip(0, 1)
+    shutting = misses.shutting * ((AT_CORNERS[1] - abs(u)) / (AT_CORNERS[1] - AT_CORNERS[0])).clip(0, 1)
     return Seen(
         u,
         v,

@@ -69,7 +69,7 @@ def test_turns_of_the_head_are_no_smiles(yaw: float, pitch: float, roll: float) 
     face[list(creases.MARKS[:4])] = (-0.5, 1.13, -0.16), (0.5, 1.13, -0.16), (0.0, 1.02, -0.55), (0.0, 1.37, -0.46)
     moved = RigidMotion(0.7, rotation_of(yaw, pitch, roll), np.zeros(3), np.array([0.2, -0.1, 0])).apply(face)
     seen, ahead = (points[:, :2].astype(np.float32) for points in (moved, face))
-    assert abs(smiles_more(ahead, seen)) < 0.03
+    assert abs(smiles_more(creases_of(ahead, SIDE), seen)) < 0.03
 
 
 def test_at_rest_nothing_changes() -> None:
@@ -146,6 +146,7 @@ def test_pytorch_leaves_photos_alone_over_which_no_map_was_laid() -> None:
 
 
 def test_smiles_beyond_those_that_were_measured_change_no_more() -> None:
-    assert smiles_more(STILL, smiling(2.0)) == creases.MOST
-    assert smiles_more(STILL, smiling(-2.0)) == creases.LEAST
+    laid = creases_of(STILL, SIDE)
+    assert smiles_more(laid, smiling(2.0)) == creases.MOST
+    assert smiles_more(laid, smiling(-2.0)) == creases.LEAST
     assert isinstance(creases_of(STILL, SIDE), Creases)

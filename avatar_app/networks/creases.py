@@ -23,7 +23,7 @@ def smile_of(points: Tensor) -> Tensor:
     """(B, 1, 1, 1), as `avatar_app.creases.smile_of`."""
     fit, depths, weights = (torch.tensor(part, device=points.device, dtype=points.dtype) for part in (CAMERA, DEPTHS, WEIGHTS))
     camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ fit
-    sums = (points[:, list(MARKS)] - depths[:, None] * camera[:, None, :, 2]).transpose(1, 2) @ weights
+    sums = (points[:, MARKS] - depths[:, None] * camera[:, None, :, 2]).transpose(1, 2) @ weights
     a, b, c, d = camera[:, 0, 0], camera[:, 0, 1], camera[:, 1, 0], camera[:, 1, 1]
     smile = d * sums[:, 0, 0] - b * sums[:, 1, 0] - c * sums[:, 0, 1] + a * sums[:, 1, 1]
     return (smile / (a * d - b * c).clamp_min(FLAT))[:, None, None, None]

@@ -284,8 +284,8 @@ def opening_of_both(gaps: Points, neutral_gaps: Points) -> Points:
     own = lid_opening(gaps, neutral_gaps)
     common = np.full(4, neutral_gaps.mean())
     apart = [eyes[:2].mean() - eyes[2:].mean() for eyes in (own, lid_opening(gaps, common))]
-    least, most = WINK
-    wink = min(max((min(apart) - least) / (most - least), (-max(apart) - least) / (most - least), 0.0), 1.0)
+    agreed = max(min(apart), -max(apart))
+    wink = np.clip((agreed - WINK[0]) / (WINK[1] - WINK[0]), 0.0, 1.0)
     together = lid_opening(np.full(4, gaps.mean()), common)
     return np.asarray(together + wink * (own - together))
 

@@ -24,9 +24,10 @@ from tqdm import tqdm
 
 from avatar_app.creases import NONE, STEP, smile_of
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.mean_face import CAMERA, MEAN_FACE
+from avatar_app.mouth import STABLE, TO_CAMERA
 from avatar_app.training.augment import FLIP
-from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames
+from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, read_labels
+from avatar_app.training.piecewise import barycentric
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,6 +49,9 @@ FEWEST = 20
 DARKEST = 8
 """Of 255: below, noise would count as light."""
 
+AHEAD = 0.15
+"""Sine of the angle to which a face that is turned to the side still looks ahead."""
+
 COLUMNS = 7
 """Of `expression`."""
 
@@ -63,15 +67,10 @@ class MeanFace:
         self.points = points
         corners = np.array([index for index in range(len(points)) if index not in IRISES])
         triangles = Delaunay(points[corners])
-        rows, columns = np.mgrid[:SIDE, :SIDE]
-        pixels = np.stack([columns, rows], -1).reshape(-1, 2).astype(np.float64)
-        found = triangles.find_simplex(pixels)
-        affine = triangles.transform[found]
-        first = np.einsum("nij,nj->ni", affine[:, :2], pixels - affine[:, 2])
-        self.inside = (found >= 0).reshape(SIDE, SIDE)
+        _, inside, found, weights = barycentric(triangles, SIDE)
+        self.inside = inside.reshape(SIDE, SIDE)
         self._weights = np.zeros((SIDE * SIDE, len(points)), np.float32)
-        for column, weight in zip(triangles.simplices[found].T, [*first.T, 1 - first.sum(1)], strict=True):
-            self._weights[np.arange(SIDE * SIDE), corners[column]] = weight
+        np.put_along_axis(self._weights, corners[found], weights.astype(np.float32), 1)
 
     def laid_over(self, picture: npt.NDArray[np.uint8], points: Floats) -> Floats:
         """Logarithms of the light (SIDE, SIDE) of a picture (S, S, 3), the mean over the face taken off; points (88, 2) in its pixels."""
@@ -108,7 +107,7 @@ def mean_face(faces: list[Floats]) -> MeanFace:
 
 def expression(points: Floats) -> list[float]:
     """Of landmarks (88, 2): the smile; gaps of lips and lids, height of the brows, how the head is turned."""
-    camera = points[list(MEAN_FACE)].T @ np.array(CAMERA)
+    camera = points[STABLE].T @ TO_CAMERA
     size = float(np.sqrt((camera[:, :2] ** 2).sum() / 2))
 
     def gap(a: int, b: int) -> float:
@@ -118,24 +117,23 @@ def expression(points: Floats) -> list[float]:
     return [smile_of(points), gap(62, 66), gap(37, 41) + gap(44, 46), gap(19, 37) + gap(24, 44), *turned, camera[1, 0] / size]
 
 
+def is_still(entry: ClipEntry) -> bool:
+    return entry.path.suffix.lower() in IMAGE_SUFFIXES
+
+
 def groups(folder: Path) -> Iterator[list[ClipEntry]]:
     """Clips one by one, and all stills of one person together."""
     entries = list_clips(folder, "train")
-    stills = sorted((entry for entry in entries if entry.path.suffix in IMAGE_SUFFIXES), key=lambda entry: entry.identity)
-    yield from ([entry] for entry in entries if entry.path.suffix not in IMAGE_SUFFIXES)
+    yield from ([entry] for entry in entries if not is_still(entry))
+    stills = sorted(filter(is_still, entries), key=lambda entry: entry.identity)
     yield from (list(same) for _, same in groupby(stills, key=lambda entry: entry.identity))
 
 
 def usable(entry: ClipEntry) -> tuple[npt.NDArray[np.uint8], Floats]:
     """Pictures (T, S, S, 3) and landmarks (T, 88, 2) in their pixels."""
-    if entry.labels is None:
-        raise ConfigError("These clips have no landmarks.", "Use a data set with labels.")
-    with np.load(entry.labels) as labels:
-        points = (labels["points"][::STRIDE].astype(np.float32) / 65535 * 1.5 - 0.25) * PHOTO - 0.5
-        good = labels["ok"][::STRIDE]
     frames = read_frames(entry.path, PHOTO, STRIDE)
-    count = min(len(frames), len(points))
-    return frames[:count][good[:count]], points[:count][good[:count]]
+    points, good = (part[::STRIDE][: len(frames)] for part in read_labels(entry))
+    return frames[: len(good)][good], points[good] * PHOTO - 0.5
 
 
 def measured(folder: Path, face: MeanFace) -> Floats:
@@ -143,7 +141,7 @@ def measured(folder: Path, face: MeanFace) -> Floats:
     own, joint = np.zeros((COLUMNS, COLUMNS)), np.zeros((COLUMNS, SIDE * SIDE))
     for group in tqdm(list(groups(folder)), desc="light"):
         found = [pair for entry in group for pair in zip(*usable(entry), strict=True)]
-        moving = group[0].path.suffix not in IMAGE_SUFFIXES
+        moving = not is_still(group[0])
         if len(found) < (FEWEST if moving else 2):
             continue
         light = np.stack([face.laid_over(picture, points).ravel() for picture, points in found])
@@ -151,15 +149,17 @@ def measured(folder: Path, face: MeanFace) -> Floats:
         light, does = light - light.mean(0), does - does.mean(0)
         weight = 1.0 if moving else STILL
         own, joint = own + weight * does.T @ does, joint + weight * does.T @ light
+    if not own.any():
+        raise ConfigError("Nobody is in two stills or in a clip.", "Use a data set with clips, or with more stills of a person.")
     effects = np.linalg.solve(own + 1e-6 * np.trace(own) * np.eye(COLUMNS), joint)
     return np.asarray(effects[0].reshape(SIDE, SIDE), np.float32)
 
 
 def make(folder: Path, output: Path) -> None:
     ahead = []
-    for group in groups(folder):
-        if group[0].path.suffix in IMAGE_SUFFIXES:
-            ahead += [points for entry in group for points in usable(entry)[1] if abs(expression(points)[4]) < 0.15]
+    for entry in filter(is_still, list_clips(folder, "train")):
+        points, good = read_labels(entry)
+        ahead += [face for face in points[good] * PHOTO - 0.5 if abs(expression(face)[4]) < AHEAD]
     if not ahead:
         raise ConfigError("No still shows a face from the front.", "Use a data set with labelled stills.")
     face = mean_face(ahead)
@@ -170,12 +170,14 @@ def make(folder: Path, output: Path) -> None:
     print(f"{output}: light from {light.min():+.3f} to {light.max():+.3f}, {len(ahead)} faces from the front")
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, video/, stills/ and labels/")
     parser.add_argument("--output", type=Path, required=True, help="the .npz file to write")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
+        if not options.output.parent.is_dir():  # said now, and not after minutes of reading
+            raise ConfigError(f"There is no folder {options.output.parent}.", "Make it first, or give another --output.")
         make(options.data, options.output)
     except AvatarError as error:
         print(error, file=sys.stderr)

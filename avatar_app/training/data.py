@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -137,6 +139,28 @@ class FrameStore:
         return FrameStore(self.frames.to(device), points, self.clips, self.identities, self.kinds, self.hidden.to(device))
 
 
+UNREADABLE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile)
+"""What `read_arrays` raises for a missing, damaged or foreign file."""
+
+
+def read_arrays(path: Path, *names: str) -> list[npt.NDArray[Any]]:
+    """The arrays with these names of an .npz file, which numpy alone would leave open if it is damaged."""
+    with path.open("rb") as file, np.load(file) as found:
+        return [found[name] for name in names]
+
+
+def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Landmarks (T, 88, 2) as fractions of the picture's side, and which frames can be used (T,). Raises ConfigError."""
+    if entry.labels is None:
+        raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
+    try:
+        points, good = read_arrays(entry.labels, "points", "ok")
+    except UNREADABLE as problem:
+        message = f"The labels {entry.labels} cannot be read: {problem}."
+        raise ConfigError(message, "Copy the file of the data set again, or take its clip out of the table.") from None
+    return np.asarray(points.astype(np.float32) / 65535 * 1.5 - 0.25, np.float32), good
+
+
 def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
     """Label coordinates (0 = left edge, 1 = right edge of the picture) to [-1, 1] between the outer pixel centres."""
     return ((fractions * size - 0.5) * (2 / (size - 1)) - 1).astype(np.float32)
@@ -167,9 +191,9 @@ def _decode(
         frames = read_frames(entry.path, size, stride)
         points = np.full((len(frames), LANDMARKS, 2), np.nan, np.float32)
         if entry.labels is not None:
-            labels = np.load(entry.labels)
-            found = to_grid(labels["points"][::stride].astype(np.float32) / 65535 * 1.5 - 0.25, size)
-            found[~labels["ok"][::stride]] = np.nan
+            labels, good = read_labels(entry)
+            found = to_grid(labels[::stride], size)
+            found[~good[::stride]] = np.nan
             n = min(len(found), len(frames))
             points[:n] = found[:n]
         all_frames.append(frames)

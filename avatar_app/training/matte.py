@@ -33,7 +33,7 @@ from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.matte import CHIN, SIDE, TOP, PersonMatte
 from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, to_grid
+from avatar_app.training.data import IMAGE_SUFFIXES, UNREADABLE, ClipEntry, list_clips, read_arrays, read_frames, read_labels, to_grid
 from avatar_app.training.matte_labels import LEFT_EAR, RIGHT_EAR, person
 
 STORED = 160
@@ -109,18 +109,18 @@ def taught(entries: list[ClipEntry], folder: Path) -> People:
     pictures, persons, points, sure, groups = [], [], [], [], []
     for entry in tqdm(entries, desc="masks"):
         try:
-            with np.load(folder / f"{entry.path.stem}.npz") as found:
-                masks = dict(zip(found["frames"].tolist(), found["masks"], strict=True))
-        except OSError as problem:
+            numbers, masks = read_arrays(folder / f"{entry.path.stem}.npz", "frames", "masks")
+        except UNREADABLE as problem:
             raise ConfigError(f"There is no mask of {entry.path.stem}: {problem}.", "Run matte_teacher.py on this data set.") from None
-        for number, (frame, usable, place) in enumerate(_all_frames(entry)):
-            if number not in masks or not usable:
+        stride = int(numbers[1]) if len(numbers) > 1 else 1
+        for frame, usable, place, mask in zip(*_every(entry, stride), masks, strict=False):
+            if not usable:
                 continue
-            sure.append(float(((masks[number] > 25) & (masks[number] < 230)).mean()) < UNSURE)
-            share = masks[number].astype(np.float32) / 255
+            sure.append(float(((mask > 25) & (mask < 230)).mean()) < UNSURE)
+            share = mask.astype(np.float32) / 255
             persons.append(cv2.resize(share, (STORED, STORED), interpolation=cv2.INTER_AREA))
             pictures.append(cv2.resize(frame, (STORED, STORED), interpolation=cv2.INTER_AREA))
-            points.append(to_grid(place.astype(np.float32), LABELLED))
+            points.append(to_grid(place, LABELLED))
             groups.append(entry.identity)
     return replace(_people(pictures, persons, points, sure, groups), as_is=1.0)
 
@@ -154,20 +154,17 @@ def looked_at_again(people: People, network: PersonMatte) -> People:
 
 def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]:
     """Some frames with their landmarks as fractions of the side."""
-    every = list(_all_frames(entry))
-    for frame, usable, place in every[:: max(1, len(every) // FRAMES)]:
+    stride = max(1, len(read_labels(entry)[1]) // FRAMES)
+    for frame, usable, place in zip(*_every(entry, stride), strict=False):
         width, height = (float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (TOP, CHIN)))
         if usable and width > NARROWEST * height:
-            yield frame, place
+            yield frame, place.astype(np.float64)
 
 
-def _all_frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], bool, npt.NDArray[np.float64]]]:
-    """All frames, whether each is usable, and their landmarks as fractions of the side."""
-    if entry.labels is None:
-        raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
-    with np.load(entry.labels) as labels:
-        good, points = labels["ok"].tolist(), labels["points"].astype(np.float64) / 65535 * 1.5 - 0.25
-    yield from zip(read_frames(entry.path, LABELLED), good, points, strict=False)
+def _every(entry: ClipEntry, stride: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+    """Every so many frames, whether each can be used, and their landmarks as fractions of the side."""
+    points, good = read_labels(entry)
+    return read_frames(entry.path, LABELLED, stride), good[::stride], points[::stride]
 
 
 class Scenes:

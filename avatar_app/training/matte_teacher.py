@@ -38,24 +38,42 @@ def frames_of(path: Path, count: int) -> Iterator[tuple[int, Any]]:
             yield number, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, video/ and stills/")
     parser.add_argument("--output", type=Path, required=True, help="folder for the masks")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    try:
+        teach(options.data, options.output)
+    except ImportError as problem:
+        print(f"The teacher cannot be loaded: {problem}. Install mediapipe==0.10.14 in an environment of its own.", file=sys.stderr)
+    except KeyError as problem:
+        print(f"The table of {options.data} has no column {problem}. Give a data set as for training.", file=sys.stderr)
+    except (OSError, ValueError) as problem:
+        print(f"The masks cannot be made: {problem}. Give a data set as for training, and a folder for the masks.", file=sys.stderr)
+    else:
+        return 0
+    return 2
+
+
+def teach(data: Path, output: Path) -> None:
+    """Write the masks. Raises OSError, KeyError or ValueError for what is no data set, ImportError without the teacher."""
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation  # type: ignore[import-not-found,unused-ignore]
 
-    options.output.mkdir(parents=True, exist_ok=True)
-    with (options.data / "manifest.csv").open(newline="", encoding="utf-8") as file, SelfieSegmentation(model_selection=0) as teacher:
-        for row in csv.DictReader(file):
-            name = f"video/{row['stem']}.mp4" if row["type"] == "video" else f"stills/{row['stem']}.jpg"
+    output.mkdir(parents=True, exist_ok=True)
+    with SelfieSegmentation(model_selection=0) as teacher:
+        for row in rows:
+            path = data / (f"video/{row['stem']}.mp4" if row["type"] == "video" else f"stills/{row['stem']}.jpg")
             numbers, masks = [], []
-            for number, picture in frames_of(options.data / name, int(row["frames"])):
+            for number, picture in frames_of(path, int(row["frames"])):
                 share = cv2.resize(teacher.process(picture).segmentation_mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
                 numbers.append(number)
                 masks.append((share * 255).round().clip(0, 255).astype(np.uint8))
-            np.savez_compressed(options.output / f"{row['stem']}.npz", frames=np.array(numbers), masks=np.array(masks))
-    return 0
+            if not masks:
+                raise OSError(f"no frame can be read from {path}")
+            np.savez_compressed(output / f"{row['stem']}.npz", frames=np.array(numbers), masks=np.array(masks))
 
 
 if __name__ == "__main__":

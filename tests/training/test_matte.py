@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from avatar_app.errors import ConfigError
 from avatar_app.networks.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.data import list_clips
 from avatar_app.training.matte import label, looked_at_again, main, taught
 from avatar_app.training.matte_labels import one_piece, person, without_holes
 from avatar_app.training.matte_teacher import frames_of
+from avatar_app.training.matte_teacher import main as ask_teacher
 from tests.heads import make_head
 
 SIDE = 160
@@ -165,3 +167,20 @@ def test_the_teacher_reads_frames_that_are_spread_over_a_clip(tmp_path: Path) ->
     found = list(frames_of(tmp_path / "clip.avi", 20))
     assert [number for number, _ in found] == [0, 3, 6, 9, 12, 15, 18]
     assert all(abs(float(picture.mean()) - 10 * number) < 4 for number, picture in found)
+
+
+def test_a_teacher_is_asked_for_what_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", str(tmp_path), "--output", str(tmp_path / "masks")]
+    assert ask_teacher(words) == 2
+    assert "manifest.csv" in capsys.readouterr().err
+    assert not (tmp_path / "masks").exists()
+
+
+@pytest.mark.parametrize("damaged", [b"", b"not a file of arrays", b"PK\x03\x04"])
+def test_damaged_labels_and_masks_are_named(data: Path, masks: Path, damaged: bytes) -> None:
+    (masks / "p1.npz").write_bytes(damaged)
+    with pytest.raises(ConfigError, match="no mask of p1"):
+        taught(list_clips(data, "train"), masks)
+    (data / "labels" / "p0.npz").write_bytes(damaged)
+    with pytest.raises(ConfigError, match=r"p0\.npz"):
+        label(list_clips(data, "train"))
