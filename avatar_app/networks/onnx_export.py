@@ -9,15 +9,16 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from avatar_app.networks.anchored import AnchoredGenerator
 from avatar_app.networks.blocks import UpBlock
 from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs
 from avatar_app.networks.onnx_anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
-from avatar_app.networks.onnx_layers import PhaseConvolution
+from avatar_app.networks.onnx_layers import PhaseConvolution, QuadConvolution
 from avatar_app.networks.onnx_tuning import tune
+from avatar_app.networks.onnx_winograd import TiledDecoder, fits
 
 OPSET = 20
 WEIGHTS = "weights.safetensors"
@@ -42,7 +43,7 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
 def for_processors(graphs: MotionGraphs) -> MotionGraphs:
     """The same graphs in the order of sums that ONNX Runtime computes fastest; ``encode`` may hand ``render`` more than before."""
     if isinstance(graphs.model, Fomm):
-        return _without_doubling(graphs, graphs.model)
+        return _with_fewer_multiplications(graphs, graphs.model)
     if not isinstance(graphs.model, AnchoredGenerator):
         return graphs
     features = tuple(f"features_{name}" for name in PhotoFeatures._fields)
@@ -50,9 +51,14 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
     return replace(graphs, encode=encode, render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), LAYERS))
 
 
-def _without_doubling(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
-    """The original networks; each of their blocks that begins by doubling pixels has a `PhaseConvolution` in its place."""
+def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
+    """The original networks, the decoder in tiles, with `PhaseConvolution`s where pixels are doubled first."""
     quick = copy.deepcopy(model)
+    decoder = quick.generator
+    side = graphs.size >> len(decoder.down_blocks)
+    if fits(side, side):
+        decoder.bottleneck, decoder.up_blocks = nn.Sequential(TiledDecoder(decoder.bottleneck, decoder.up_blocks)), nn.ModuleList()
+    decoder.add_module("final", QuadConvolution(decoder.final))
     for layer in list(quick.modules()):
         for name, block in list(layer.named_children()):
             if isinstance(block, UpBlock):

@@ -6,6 +6,7 @@ softmax over channels turns the whole tensor round twice, and its own warp is sl
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from avatar_app.networks.onnx_sampling import deform_warps, known_shapes
 ALIGNMENT = 4
 SMALLEST = 16
 """Convolutions of fewer channels have a fast path of their own."""
+BLOCK = 16
+"""So many outputs are computed at once, wanted or not."""
 
 
 def tune(path: Path) -> None:
@@ -25,8 +28,10 @@ def tune(path: Path) -> None:
     model = onnx.load(str(path))
     _gather_constants(model)
     _replace_nodes(model, deform_warps(model))
+    _join_convolutions(model)
     _align_convolutions(model)
     _spell_out_softmax(model)
+    _drop_unread_constants(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
@@ -47,6 +52,42 @@ def _gather_constants(model: ModelProto) -> None:
         constant.name = node.output[0]
         known[constant.name] = constant
     _replace_nodes(model, nodes)
+
+
+def _join_convolutions(model: ModelProto) -> None:
+    """Make one of two convolutions that look at the same maps in the same way, where their outputs fill fewer blocks together."""
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    first: dict[tuple[str, bytes, tuple[int, ...]], NodeProto] = {}
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        nodes.append(node)
+        if node.op_type != "Conv" or len(node.input) < 3 or not all(name in constants for name in node.input[1:]):
+            continue
+        options = b"".join(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
+        key = (node.input[0], options, tuple(constants[node.input[1]].dims[1:]))
+        other = first.setdefault(key, node)
+        if other is not node and _saves_blocks(*(constants[conv.input[1]].dims[0] for conv in (other, node))):
+            nodes.remove(node)
+            _join(model, constants, other, node, nodes)
+            del first[key]
+    _replace_nodes(model, nodes)
+
+
+def _saves_blocks(one: int, other: int) -> bool:
+    return math.ceil(one / BLOCK) + math.ceil(other / BLOCK) > math.ceil((one + other) / BLOCK)
+
+
+def _join(model: ModelProto, constants: dict[str, onnx.TensorProto], one: NodeProto, other: NodeProto, nodes: list[NodeProto]) -> None:
+    counts = [constants[conv.input[1]].dims[0] for conv in (one, other)]
+    joined = f"{one.output[0]}.joined"
+    for place, part in ((1, "weight"), (2, "bias")):
+        values = [numpy_helper.to_array(constants[conv.input[place]]) for conv in (one, other)]
+        model.graph.initializer.append(numpy_helper.from_array(np.concatenate(values), f"{joined}.{part}"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(counts, np.int64), f"{joined}.counts"))
+    split = helper.make_node("Split", [joined, f"{joined}.counts"], [one.output[0], other.output[0]], axis=1)
+    nodes.insert(nodes.index(one) + 1, split)
+    one.input[:] = [one.input[0], f"{joined}.weight", f"{joined}.bias"]
+    one.output[0] = joined
 
 
 def _align_convolutions(model: ModelProto) -> None:
@@ -120,6 +161,13 @@ def _spell_out_softmax(model: ModelProto) -> None:
     if len(nodes) != len(model.graph.node):
         model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), axis))
     _replace_nodes(model, nodes)
+
+
+def _drop_unread_constants(model: ModelProto) -> None:
+    read = {name for node in model.graph.node for name in node.input}
+    kept = [constant for constant in model.graph.initializer if constant.name in read]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
 
 
 def _replace_nodes(model: ModelProto, nodes: list[NodeProto]) -> None:

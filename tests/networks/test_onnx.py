@@ -47,6 +47,17 @@ class Odd(nn.Module):
         return torch.softmax(self.third(self.first(maps)), 1), self.second(maps), self.grouped(maps)
 
 
+class Siblings(nn.Module):
+    """Convolutions of the same maps: two of which fill one block, one that fills its own, and one that looks further."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.full, self.wide = (nn.Conv2d(20, *form) for form in ((11, 3), (2, 3), (16, 3), (3, 5)))
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
+        return self.first(maps), self.second(maps), self.full(maps), self.wide(maps)
+
+
 def export(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> onnx.ModelProto:
     with pytest.warns(DeprecationWarning):
         torch.onnx.export(module.eval(), tuple(inputs.values()), str(path), opset_version=OPSET, dynamo=False, input_names=list(inputs))
@@ -115,4 +126,18 @@ def test_odd_convolutions_and_softmax_keep_their_results(tmp_path: Path) -> None
     assert kinds.count("Pad") == 1
     with torch.inference_mode():
         for found, expected in zip(compute(tmp_path / "odd.onnx", inputs), module(*inputs.values()), strict=True):
+            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+
+
+def test_convolutions_that_share_a_block_are_computed_at_once(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, inputs = Siblings(), {"maps": torch.randn(1, 20, SIDE, SIDE)}
+    model = export(module, inputs, tmp_path / "siblings.onnx")
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("Conv") == 3
+    assert kinds.count("Split") == 1
+    read = {name for node in model.graph.node for name in node.input}
+    assert {constant.name for constant in model.graph.initializer} <= read
+    with torch.inference_mode():
+        for found, expected in zip(compute(tmp_path / "siblings.onnx", inputs), module(*inputs.values()), strict=True):
             np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
