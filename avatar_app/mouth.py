@@ -49,23 +49,11 @@ WIDE, DARK = 0.12, (0.2, 1.0)
 teeth and with a photo's own, which they stretch."""
 
 WIDER = 0.03, 0.15
-"""A mouth that is wider than in the photo by more than the first, and by the second for sure, in lengths of the nose, smiles."""
+"""A mouth that is wider than in the photo by more than the first, and by the second for sure, in lengths of the nose, smiles; one that is
+narrower rounds."""
 
-LOWER, LOWER_ARCH = 0.125, 0.75
-"""So much of the lower teeth a smile shows above the lower lip, in lengths of the nose; how much less at the corners of the mouth."""
-
-LOWER_WIDTH, LOWER_GAP, LOWER_GAP_WIDTH, LOWER_ROUND = 0.19, 0.12, 0.022, 0.12
-"""Of each of them, in halves of the mouth's width; how dark the gaps between them are, and how wide; how much lower a tooth ends at its
-sides."""
-
-LOWER_LIGHT, LOWER_TO_SIDE, LOWER_FOOT = 0.93, 0.55, 0.25
-"""How light they are beside the upper ones, and how much darker at the sides and in the shadow on the lip."""
-
-BITE, BITE_SHADOW = 0.014, 0.55
-"""So far below the upper teeth's edges lies their shadow, and how dark it is."""
-
-TONE_AT = 0.15, 0.06
-"""Where a drawn upper tooth is as light as it gets: halves of the mouth's width beside its middle and below the line of the lips."""
+DROP = 0.14
+"""So much further down a smile shows drawn teeth, in halves of the mouth's width; rounded lips hide as much."""
 
 LOWER_LIP = slice(56, 59), slice(65, 68)
 
@@ -160,23 +148,17 @@ class Teeth(NamedTuple):
         cavity: (3,) colour of the inside of the mouth, 0 to 255.
         still: (P, 2), the photo's landmarks.
         own: how surely these are the photo's own teeth, 0 to 1.
-        tone: (3,) colour of a tooth, 0 to 255.
     """
 
     layer: Image
     cavity: Floats
     still: Floats
     own: float
-    tone: Floats
 
 
 def teeth_of(layer: Image, cavity: Floats, still: Floats) -> Teeth:
     """What `Teeth` says, of a photo with the landmarks ``still``."""
-    here = opening(still)
-    aside, below = TONE_AT[0] * here.half, (here.upper.bow + here.lower.bow) / 2 + TONE_AT[1] * here.half
-    x, y = here.middle + aside * here.along + below * np.array([-here.along[1], here.along[0]])
-    tone = _sample(layer, np.full((1, 1), x, np.float32), np.full((1, 1), y, np.float32))[0, 0, :3]
-    return Teeth(layer, cavity, still, shows_teeth(still), tone)
+    return Teeth(layer, cavity, still, shows_teeth(still))
 
 
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
@@ -187,9 +169,9 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
         return
     here, there, to_photo = opening(pose), opening(teeth.still), jaw_map(teeth.still, pose)
     scale = float(abs(np.linalg.det(to_photo[:, :2]))) ** 0.5
-    half, upper, lower = (scale * a - b for a, b in zip(_measures(here), _measures(there), strict=True))
+    wider, upper, lower = (scale * a - b for a, b in zip(_measures(here), _measures(there), strict=True))
     # A mouth that is as in the photo is left as it is.
-    amount = min(max((abs(half) + abs(upper) + abs(lower)) / EDGE - 0.5, 0.0), 1.0)
+    amount = min(max((abs(wider) + abs(upper) + abs(lower)) / EDGE - 0.5, 0.0), 1.0)
     dark = min(max((lower - upper) / WIDE, 0.0), 1.0) * (DARK[0] + teeth.own * (DARK[1] - DARK[0]))
     if amount == 0:
         return
@@ -198,41 +180,23 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
-    at = [line[0] * x + line[1] * y + line[2] for line in to_photo]
+    smile = (1 - teeth.own) * _smile(teeth.still, wider)
+    down = DROP * smile * there.half * np.array([-there.along[1], there.along[0]])
+    at = [line[0] * x + line[1] * y + line[2] - moved for line, moved in zip(to_photo, down, strict=True)]
     found = _sample(teeth.layer, *at)
     shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * u.clip(-1, 1) ** 4
     deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
     before = picture[box]
     filling = before + dark * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
-    lower = _lower_row(teeth, here, there, half, u, over)
-    if lower is not None:
-        bite = _sample(teeth.layer, at[0] + BITE * there.along[1], at[1] - BITE * there.along[0])[..., 3:] * np.float32(1 / 255)
-        light, cover = lower
-        filling += cover[..., None] * (teeth.tone * light[..., None] * (1 - BITE_SHADOW * bite) - filling)
     filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
     before[...] = before + inside[..., None] * (filling - before) + 0.5
 
 
-def _lower_row(teeth: Teeth, here: Opening, there: Opening, wider: float, u: Floats, over: Floats) -> tuple[Floats, Floats] | None:
-    """How light drawn lower teeth are, and where, (h, w) each; None where there are none to be seen.
-
-    They rest on the lower lip, which a smile draws down from them. Where the jaw drops without a smile, the lip hides them.
-
-    Args:
-        wider: than the photo's this mouth is by so much, on each side.
-    """
-    nose = max(float(np.hypot(*(teeth.still[27] - teeth.still[33]))), 1e-3)
-    smile = (1 - teeth.own) * min(max((wider / nose - WIDER[0]) / (WIDER[1] - WIDER[0]), 0.0), 1.0)
-    if smile == 0:
-        return None
-    reach = smile * LOWER * nose * here.half / max(there.half + wider, 1e-3)
-    across = 2 * abs(u / LOWER_WIDTH - np.round(u / LOWER_WIDTH))  # 0 between two teeth, 1 in the middle of one
-    height = reach * (1 - LOWER_ARCH * u * u) * (1 - LOWER_ROUND * (1 - across) ** 4)
-    cover = ((height - over) / EDGE + 0.5).clip(0, 1)
-    gap = LOWER_GAP * np.exp(-((across * (LOWER_WIDTH / 2) / LOWER_GAP_WIDTH) ** 2).clip(0, 30))
-    foot = 1 - LOWER_FOOT * (1 - over / max(reach, 1e-4)).clip(0, 1) ** 2
-    light = LOWER_LIGHT * (1 - LOWER_TO_SIDE * (u * u).clip(0, 1)) * (1 - gap) * foot
-    return np.asarray(light, np.float32), np.asarray(cover, np.float32)
+def _smile(still: Floats, wider: float) -> float:
+    """How surely a mouth that is wider than the photo's by so much on each side smiles, 0 to 1, or rounds, 0 to -1."""
+    nose = max(float(np.hypot(*(still[27] - still[33]))), 1e-3)
+    surely = min(max((abs(wider) / nose - WIDER[0]) / (WIDER[1] - WIDER[0]), 0.0), 1.0)
+    return surely if wider > 0 else -surely
 
 
 def shows_teeth(points: Floats) -> float:

@@ -97,7 +97,7 @@ def test_a_photo_with_closed_lips_gets_drawn_teeth_as_light_as_its_skin() -> Non
         rows = np.s_[int((0.27 - 0.04 + 1) * 128) : int((0.27 + 0.02 + 1) * 128), 118:138]
         found.append(float(np.percentile(picture[rows].min(2), 90)))
         assert found[-1] > photo[0, 0].min() + 20
-    assert found[0] > 1.3 * found[1]
+    assert found[0] > 1.2 * found[1]  # of 63 people the lightest by skin have teeth 1.4 times as light as the darkest
 
 
 def test_a_black_and_white_photo_stays_so() -> None:
@@ -150,20 +150,37 @@ def smile(gap: float, wider: float) -> Floats:
     return points
 
 
-def test_a_smile_shows_drawn_lower_teeth_and_a_dropped_jaw_does_not() -> None:
-    def lower_teeth(still: Floats, pose: Floats) -> float:
-        """How light the strip above the lower lip is, on black."""
+def test_a_smile_shows_more_of_drawn_teeth_and_rounded_lips_fewer() -> None:
+    def reach(still: Floats, pose: Floats) -> float:
+        """How far below the middle of closed lips the first teeth end, in sides of the picture."""
         photo = photo_with_teeth() if still is SMILING else skin()
-        gap, (x, y) = opening(pose), places()
-        u, v = gap.place(x, y)
-        strip = (abs(u) < 0.3) & (v < gap.lower.below(u) - 0.012) & (v > gap.lower.below(u) - 0.02)
-        assert strip.sum() > 5
-        before = np.zeros((SIDE, SIDE, 3), np.uint8)
-        return float(shown(photo, still, pose, before)[strip].min(1).mean())
+        teeth = is_tooth(shown(photo, still, pose, np.zeros((SIDE, SIDE, 3), np.uint8)))
+        first = abs(places()[0]) < 0.05
+        return float(places()[1][teeth & first].max()) - 0.27
 
-    assert lower_teeth(CLOSED, smile(0.2, 0.05)) > 70
-    assert lower_teeth(CLOSED, landmarks(0.2)) < 30
-    assert lower_teeth(SMILING, smile(0.3, 0.05)) < 30  # where a photo shows teeth, they are all it has
+    assert reach(CLOSED, smile(0.3, 0.06)) > 1.5 * reach(CLOSED, landmarks(0.3)) > 0
+    assert reach(CLOSED, smile(0.3, -0.04)) < 0.7 * reach(CLOSED, landmarks(0.3))
+    # Where a photo shows teeth, they are all it has.
+    assert reach(SMILING, smile(0.3, 0.06)) == pytest.approx(reach(SMILING, landmarks(0.3)), abs=0.015)
+
+
+def test_drawn_teeth_have_rounded_corners_and_gaps_and_are_darker_aside() -> None:
+    side = 1024
+    photo = torch.tensor(SKIN)[None, :, None, None].expand(1, 3, side, side) / 255
+    layer = teeth.teeth_layer(photo, torch.from_numpy(CLOSED)[None])[0]
+    half = opening(CLOSED).half * (side - 1) / 2
+    first, second = (tooth.width for tooth in teeth.TEETH[:2])
+
+    def column(at: float) -> torch.Tensor:
+        """From its last tooth's edge upwards: light and, where it ends, the row."""
+        place = layer[:, :, round((side - 1) / 2 + at * half)]
+        return torch.cat([place[:3].mean(0), (place[3] > 0.5).sum()[None]])
+
+    middle, gap, outer = column(first / 2), column(first - 0.5 / half), column(first + second + 0.1)
+    assert middle[-1] > gap[-1] + 0.02 * half  # more than the row's own arch
+    row = int(gap[-1]) - 2
+    assert gap[row] < 0.9 * middle[row]
+    assert outer[row - round(0.1 * half)] < 0.9 * middle[row - round(0.1 * half)]
 
 
 @pytest.mark.parametrize("away", [0.0, 0.9, 5.0, 1e30, np.nan, np.inf])
@@ -176,7 +193,7 @@ def test_a_batch_on_any_device_gives_the_same_pictures(still: Floats) -> None:
     few = np.random.default_rng(0).integers(0, 256, (SIDE // 16, SIDE // 16, 3))
     photo = np.asarray(np.kron(few, np.ones((16, 16, 1))), np.uint8)  # coarse, so that rounded places matter little
     turn = np.array([[0.95, -0.2], [0.2, 0.95]], np.float32)
-    poses = [smile(0.1, 0.03), smile(0.2, 0.06), WIDE, landmarks(0.12), landmarks(0.0), still]
+    poses = [smile(0.1, 0.03), smile(0.2, 0.06), smile(0.2, -0.04), WIDE, landmarks(0.12), landmarks(0.0), still]
     poses += [WIDE @ turn.T + np.float32(0.1), np.float32(1.2) * SMILING]
     image, source = as_batch(photo), torch.from_numpy(still)[None]
     layer, cavity = teeth.teeth_layer(image, source), teeth.cavity_colour(image, source)
