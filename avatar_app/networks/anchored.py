@@ -22,7 +22,7 @@ from avatar_app.networks import creases, eyes
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
-from avatar_app.networks.skull import ramp, skull_size, turned_skull
+from avatar_app.networks.skull import skull_size, turned_skull
 from avatar_app.networks.teeth import cavity_colour, show_teeth, teeth_layer
 
 LANDMARKS = 88
@@ -56,8 +56,8 @@ HAIR_BEGINS = 1.0, 1.15
 HAIR_BLUR = 2 / 64
 """Standard deviation, in sides of the picture, of these surroundings."""
 
-UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.75, 1.3)
-"""Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights above the chin."""
+FARTHEST = 1.2
+"""Nothing moves farther than the landmarks that move farthest, times this."""
 
 # Landmarks drawn together into one channel of the sketch that tells the network what the face should look like.
 SKETCH_GROUPS = (
@@ -337,9 +337,24 @@ def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still:
         points, still: (B, P, 2), of the pose and of the photo.
     """
     side = flow.shape[-1]
-    flow = whole_hair(calm_body(flow, body, points), body, points, still)
-    upper = ramp(face_distance(points, side), UPPER_HEAD) * ramp(head_places(points, side)[1], TEMPLES)
-    return turned_skull(flow, skull, points, still, upper)
+    flow = whole_hair(calm_body(bounded(flow, points, still), body, points), body, points, still)
+    return turned_skull(flow, skull, points, still, face_distance(points, side), head_places(points, side)[1])
+
+
+def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) that moves nothing much further than any landmark moves.
+
+    Far from all of them the motion of the nearest goes on and on: squeezed behind a turned head's outline, what is a little farther out
+    would come from the other end of the photo.
+
+    Args:
+        points, still: (B, P, 2), of the pose and of the photo.
+    """
+    grid = coordinate_grid(flow.shape[-1], flow.shape[-1], flow.device).permute(2, 0, 1)[None]
+    farthest = FARTHEST * (still - points)
+    low, high = farthest.amin(1).clamp_max(0), farthest.amax(1).clamp_min(0)
+    limited: Tensor = grid + torch.maximum(torch.minimum(flow - grid, high[..., None, None]), low[..., None, None])
+    return limited
 
 
 def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:

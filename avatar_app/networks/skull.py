@@ -44,6 +44,13 @@ SMALL = 0.05, 0.25
 """Sines of turns from which on and up to which this motion takes over: in small ones hair goes on as the forehead does, and an expression
 may look like one."""
 
+UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.75, 1.3)
+"""Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights above the chin."""
+
+BACK_HEAD, NECK, BACK, LARGE = (0.8, 0.95), (0.45, 0.85), (-0.3, 0.2), (0.2, 0.45)
+"""The same for the back of the head, which a large turn brings to sight behind the ear: where that is, in half axes of the round head away
+from where the face turns to, and sines of the turns."""
+
 FAINTEST = -30.0
 """Exponents end here: products of smaller numbers would not be normal ones, with which a processor takes ten times as long."""
 
@@ -144,13 +151,14 @@ class Turn(NamedTuple):
         return _affine(self.from_disc, torch.cat([across, along], 1))
 
 
-def turned_skull(flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, hair: Tensor) -> Tensor:
+def turned_skull(flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, distance: Tensor, above: Tensor) -> Tensor:
     """The flow (B, 2, s, s) with the upper head moved as a round one, as far as it turns at all.
 
     Args:
         skull: (B, 2) of `skull_size`.
         points, still: (B, P, 2), of the pose and of the photo.
-        hair: (B, 1, s, s), where it is.
+        distance: (B, 1, s, s) from the middle of the landmarks, in half axes of the ellipse around them.
+        above: (B, 1, s, s) the chin, in face heights.
     """
     side, face = flow.shape[-1], list(OUTLINE)
     outline, wanted = (where[:, face].transpose(1, 2) for where in (points, still))
@@ -164,7 +172,11 @@ def turned_skull(flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, hai
     missing = torch.cat([wanted - turn.shown(outline), torch.ones_like(outline[:, :1])], 1)
     sums = (missing[..., None] * down[:, None]).transpose(2, 3) @ across[:, None]
     sources = sources + sums[:, :2] / (sums[:, 2:] + FAINT)
-    turned: Tensor = flow + ramp(turn.sine[..., None], SMALL) * hair * (sources - flow)
+    sine = turn.sine[..., None]
+    upper = ramp(distance, UPPER_HEAD) * ramp(above, TEMPLES) * ramp(sine, SMALL)
+    behind = ramp(-_affine(turn.to_disc, pixels)[:, 1:].reshape(-1, 1, side, side), BACK) * ramp(sine, LARGE)
+    back = behind * ramp(distance, BACK_HEAD) * ramp(above, NECK)
+    turned: Tensor = flow + torch.maximum(upper, back) * (sources - flow)
     return turned
 
 

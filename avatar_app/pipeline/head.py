@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from avatar_app.mean_face import MEAN_FACE
 from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
+from avatar_app.pipeline.outline import unfolded
 from avatar_app.pipeline.smile import believed, smile_of, with_less_smile
 
 Points = npt.NDArray[np.float64]
@@ -76,7 +77,7 @@ class Limits:
         scale: how much nearer or farther, as a factor.
     """
 
-    yaw: float = 35.0
+    yaw: float = 45.0
     pitch: float = 25.0
     roll: float = 25.0
     shift: float = 0.4
@@ -259,7 +260,7 @@ class HeadTransfer:
         face = close_lips(face, lip_closure(at_rest))
         rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
-        return within(weakened(moved, self._strength.head), self._limits).apply(face)
+        return unfolded(within(weakened(moved, self._strength.head), self._limits).apply(face), self._photo)
 
 
 def lid_gaps(face: Points) -> Points:

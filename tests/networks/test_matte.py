@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, beyond_face, calm_body, face_distance, opened_mouth, whole_hair
+from avatar_app.networks.anchored import (
+    FARTHEST,
+    AnchoredConfig,
+    AnchoredGenerator,
+    beyond_face,
+    bounded,
+    calm_body,
+    face_distance,
+    opened_mouth,
+    whole_hair,
+)
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from tests.heads import make_head
@@ -99,6 +110,18 @@ def test_shoulders_move_smoothly_and_the_lowest_row_not_at_all() -> None:
     assert torch.allclose(calm[:, :, -1], grid[:, :, -1], atol=1e-3)
     body = (calm - grid)[:, :, chin + 16 : -4]
     assert body.diff(dim=3).abs().max() < 0.01 < (restless - grid)[:, :, chin + 16 :].diff(dim=3).abs().mean()
+
+
+def test_nothing_moves_much_farther_than_the_landmarks() -> None:
+    still = points() * 0.5
+    pose = still + torch.tensor([0.2, 0.0])
+    grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
+    far = bounded(grid * 1.5 - torch.tensor([0.2, 0.0]).view(1, 2, 1, 1), pose, still) - grid
+    assert far[:, 0].min() == pytest.approx(-0.2 * FARTHEST, abs=1e-4)
+    assert far[:, 0].max() == 0, "landmarks move to the right: nothing comes from the right"
+    assert far[:, 1].abs().max() < 1e-5
+    near = grid - torch.tensor([0.15, 0.0]).view(1, 2, 1, 1)
+    assert torch.allclose(bounded(near, pose, still), near, atol=1e-6)
 
 
 def test_hair_goes_with_the_head_instead_of_being_pulled() -> None:

@@ -31,8 +31,9 @@ def grid() -> Tensor:
 
 
 def flow_of(pose: Tensor, still: Tensor) -> Tensor:
-    """The motion of the upper head beside a flow that leaves all where it is."""
-    return turned_skull(grid(), SKULL, pose, still, torch.ones(1, 1, SIDE, SIDE)) - grid()
+    """The motion of the upper head, taken to be everywhere, beside a flow that leaves all where it is."""
+    everywhere = torch.full((1, 1, SIDE, SIDE), 2.0)
+    return turned_skull(grid(), SKULL, pose, still, everywhere, everywhere) - grid()
 
 
 def test_size_is_that_of_the_half_ellipse_above_the_middle() -> None:
@@ -75,6 +76,21 @@ def test_at_the_landmarks_it_goes_on_as_they_do() -> None:
     found = flow[0, :, cells[:, 1], cells[:, 0]].t()
     without = Turn.between(view(pose), view(still), SKULL).shown(outline.t()[None])[0].t() - outline
     assert (found - wanted).norm(dim=1).mean() < 0.5 * (without - wanted).norm(dim=1).mean()
+
+
+@pytest.mark.parametrize("yaw", [35.0, -35.0])
+def test_a_large_turn_brings_the_back_of_the_head_to_sight(yaw: float) -> None:
+    """Where the upper head does not reach, above the ear: on the side that the face turns away from, and not in small turns."""
+
+    def moved(by: float) -> Tensor:
+        distance, above = (torch.full((1, 1, SIDE, SIDE), share) for share in (0.95, 0.75))
+        flow: Tensor = turned_skull(grid(), SKULL, head(by), head(), distance, above) - grid()
+        return flow.square().sum(1).sqrt()[0]
+
+    away, towards = (slice(0, SIDE // 4), slice(3 * SIDE // 4, SIDE)) if yaw > 0 else (slice(3 * SIDE // 4, SIDE), slice(0, SIDE // 4))
+    assert moved(yaw)[:, away].mean() > 0.05
+    assert moved(yaw)[:, towards].max() < 1e-3
+    assert moved(0.3 * yaw).max() < 1e-3
 
 
 def test_the_camera_of_a_photo_is_found() -> None:
