@@ -56,6 +56,10 @@ HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
 """Where a photo ends less than the first above the forehead, in face heights, it cuts the hair; from the second on it does not. A photo
 that does so comes down by so much at the most."""
 
+ASIDE, LEAST_TURN = 0.8, 12.0
+"""A photo that looks aside turns less, by this share of the degrees by which it does: it shows less of its far side, and has less way to go
+to be seen from the side. So far it turns at any rate."""
+
 CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
 """Gap between the lips over the nose's length: closed up to the first, open as it is from the second on."""
 
@@ -238,7 +242,8 @@ class HeadTransfer:
         self._photo = photo
         self._neutral = neutral
         limits = limits or Limits()
-        self._limits = replace(limits, down=min(limits.down, way_down(photo)))
+        turn = limits.yaw - ASIDE * abs(angles(self._photo_faces)[0])
+        self._limits = replace(limits, yaw=max(turn, min(limits.yaw, LEAST_TURN)), down=min(limits.down, way_down(photo)))
         between = fit_rigid(neutral, photo)
         self._size = between.scale if adapt_scale else 1.0
         self._between = between.rotation

@@ -114,6 +114,21 @@ def test_extreme_poses_stay_within_the_limits(monkeypatch: pytest.MonkeyPatch) -
     assert np.hypot(*motion.shift[:2]) <= limits.shift
 
 
+def test_a_photo_that_looks_aside_turns_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head, "unfolded", lambda face, _: face)
+    rest = make_head()
+    farthest = []
+    for aside in (0, 20, -20, 80):
+        photo = moved(rest, yaw=aside)
+        turns = [angles(fit_rigid(photo, HeadTransfer(photo, rest)(moved(rest, yaw=yaw))).rotation)[0] for yaw in (-80, 80, 5)]
+        assert turns[2] == pytest.approx(5, abs=0.2)
+        assert turns[1] == pytest.approx(-turns[0], rel=0.1)
+        farthest.append(turns[1])
+    assert farthest[1] == pytest.approx(farthest[2], rel=0.1)
+    assert farthest[0] - 18 < farthest[1] < farthest[0] - 12
+    assert 0.9 * head.LEAST_TURN < farthest[3] <= head.LEAST_TURN + 0.1
+
+
 @pytest.mark.parametrize("yaw", [15.0, 30.0, 55.0, -55.0])
 @pytest.mark.parametrize("roll", [0.0, 20.0])
 def test_what_a_turn_hides_lies_behind_the_outline(yaw: float, roll: float) -> None:
