@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from avatar_app.mean_face import MEAN_FACE
 from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
-from avatar_app.pipeline.outline import unfolded
+from avatar_app.pipeline.outline import Outline
 from avatar_app.pipeline.smile import believed, smile_of, with_less_smile
 
 Points = npt.NDArray[np.float64]
@@ -239,7 +239,7 @@ class HeadTransfer:
         self._ahead = np.subtract(angles(self._photo_faces), angles(self._neutral_faces))
         smiles = smile_of(neutral, self._neutral_faces) - smile_of(photo, self._photo_faces)
         neutral = with_less_smile(with_mouth_of(neutral, photo), self._neutral_faces, believed(smiles))
-        self._photo = photo
+        self._photo, self._outline = photo, Outline(photo)
         self._neutral = neutral
         limits = limits or Limits()
         turn = limits.yaw - ASIDE * abs(angles(self._photo_faces)[0])
@@ -265,7 +265,7 @@ class HeadTransfer:
         face = close_lips(face, lip_closure(at_rest))
         rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
-        return unfolded(within(weakened(moved, self._strength.head), self._limits).apply(face), self._photo)
+        return self._outline.unfolded(within(weakened(moved, self._strength.head), self._limits).apply(face))
 
 
 def lid_gaps(face: Points) -> Points:

@@ -29,18 +29,28 @@ CLOSER, CLOSEST = 0.5, 0.08
 ever slower towards the second."""
 
 
-def unfolded(face: Points, photo: Points) -> Points:
-    """A face (88, 3) in a pose, with what this pose hides of the photo's (88, 3) behind its outline; unchanged where nothing is hidden."""
-    distance, across, height = _distances(face)
-    usual, _, usual_height = _distances(photo)
-    usual *= height / usual_height
-    knee, least = (np.maximum(share * usual, 1e-6 * share) for share in (CLOSER, CLOSEST))
-    hidden = least + (knee - least) * np.exp(np.minimum((distance - knee) / (knee - least), 0.0))
-    # What the photo itself hides is left to the photo.
-    moves = (distance < knee) & (usual > 0)
-    out = face.copy()
-    out[OUTER, :2] += np.where(moves, AWAY * (hidden - distance), 0.0)[:, None] * across
-    return out
+class Outline:
+    """Of one photo (88, 3)."""
+
+    def __init__(self, photo: Points) -> None:
+        distance, _, height = _distances(photo)
+        # What the photo itself hides is left to the photo.
+        self._seen = np.flatnonzero(distance > 0)
+        self._usual = distance[self._seen] / height
+
+    def unfolded(self, face: Points) -> Points:
+        """A face (88, 3) in a pose, with what this pose hides of the photo's behind its outline; unchanged where nothing is hidden."""
+        distance, across, height = _distances(face)
+        distance, knee, least = distance[self._seen], CLOSER * height * self._usual, CLOSEST * height * self._usual
+        hides = distance < knee
+        if not hides.any():
+            return face
+        which = self._seen[hides]
+        distance, least, room = distance[hides], least[hides], (knee - least)[hides]
+        hidden = least + room * np.exp((distance - least - room) / room)
+        out = face.copy()
+        out[OUTER[which], :2] += (AWAY[which] * (hidden - distance))[:, None] * across
+        return out
 
 
 def _distances(face: Points) -> tuple[Points, Points, float]:

@@ -11,7 +11,7 @@ import pytest
 
 from avatar_app.pipeline import head, jaw
 from avatar_app.pipeline.head import Exaggeration, HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
-from avatar_app.pipeline.outline import OUTER, unfolded
+from avatar_app.pipeline.outline import OUTER, Outline
 from tests.heads import lid_gap, lip_gap, make_head, open_mouth
 
 FACEDATA = Path(__file__).parents[2].parent / "shared" / "facedata"
@@ -102,7 +102,7 @@ def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int
 
 
 def test_extreme_poses_stay_within_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head, "unfolded", lambda face, _: face)  # or what is laid behind the outline would count as a motion of the head
+    monkeypatch.setattr(Outline, "unfolded", lambda _, face: face)  # or what is laid behind the outline would count as a motion of the head
     rest, limits = make_head(), Limits()
     pose = HeadTransfer(rest, rest)(moved(rest, yaw=70, pitch=50, roll=-60, scale=2.5, shift=(1.5, -1, 0)))
     motion = fit_rigid(rest, pose)
@@ -115,7 +115,7 @@ def test_extreme_poses_stay_within_the_limits(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_photo_that_looks_aside_turns_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head, "unfolded", lambda face, _: face)
+    monkeypatch.setattr(Outline, "unfolded", lambda _, face: face)
     rest = make_head()
     farthest = []
     for aside in (0, 20, -20, 80):
@@ -134,7 +134,7 @@ def test_a_photo_that_looks_aside_turns_less(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_a_turn_hides_lies_behind_the_outline(yaw: float, roll: float) -> None:
     rest = make_head()
     face = moved(moved(rest, yaw=yaw), roll=roll)
-    seen, level = unfolded(face, rest), moved(face, roll=-roll)
+    seen, level = Outline(rest).unfolded(face), moved(face, roll=-roll)
     upright = moved(seen, roll=-roll)
     # The face turned to the right of the picture hides the ear on its left side.
     ear, temple, eye, jaw, sign = (16, 85, 45, 13, 1) if yaw > 0 else (0, 84, 36, 3, -1)
@@ -150,8 +150,9 @@ def test_what_a_turn_hides_lies_behind_the_outline(yaw: float, roll: float) -> N
 
 def test_a_turn_comes_smoothly_and_from_nothing() -> None:
     rest = make_head()
-    assert np.array_equal(unfolded(rest, rest), rest)
-    turns = np.stack([unfolded(moved(rest, yaw=yaw), rest)[OUTER, 0] for yaw in np.linspace(0, 45, 91)])
+    outline = Outline(rest)
+    assert np.array_equal(outline.unfolded(rest), rest)
+    turns = np.stack([outline.unfolded(moved(rest, yaw=yaw))[OUTER, 0] for yaw in np.linspace(0, 45, 91)])
     assert np.abs(np.diff(turns, axis=0)).max() < 0.012
     assert np.abs(np.diff(turns, 2, axis=0)).max() < 0.001
 
@@ -160,8 +161,8 @@ def test_a_photo_from_the_side_and_no_face_at_all_do_no_harm() -> None:
     rest = make_head()
     aside = moved(rest, yaw=60)
     for photo, face in ((aside, rest), (aside, aside), (rest, np.zeros((88, 3))), (np.zeros((88, 3)), rest)):
-        assert np.isfinite(unfolded(face, photo)).all()
-    assert np.allclose(unfolded(aside, aside), aside)
+        assert np.isfinite(Outline(photo).unfolded(face)).all()
+    assert np.allclose(Outline(aside).unfolded(aside), aside)
 
 
 def test_a_photo_that_cuts_its_hair_hardly_comes_down_but_moves_elsewhere() -> None:
