@@ -62,22 +62,37 @@ def to_region(points: Array, region: Region) -> Array:
 def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLICATE) -> Image:
     """The region as an upright square picture of ``side`` pixels; large regions are shrunk first, so that nothing aliases."""
     factor = int(region.side / side)
-    if factor >= 2:
-        image, region = _shrunk(image, region, factor)
+    image, region = _shrunk(image, region, factor) if factor >= 2 else _part(image, region)
     pixel = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
     matrix = region.axes().T @ pixel
     matrix[:, 2] += (region.x, region.y)
-    out = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
-    return np.asarray(out, np.uint8)
+    # OpenCV needs half the time for four channels that it needs for three.
+    wide = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    out = cv2.warpAffine(wide, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+    return np.asarray(cv2.cvtColor(out, cv2.COLOR_RGBA2RGB), np.uint8)
+
+
+def _bounds(image: Image, region: Region) -> tuple[slice, slice]:
+    """Rows and columns of the picture in which the region lies, whatever its roll."""
+    reach = region.side * 0.75
+    height, width = image.shape[:2]
+    left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
+    return slice(top, min(height, int(region.y + reach) + 2)), slice(left, min(width, int(region.x + reach) + 2))
+
+
+def _part(image: Image, region: Region) -> tuple[Image, Region]:
+    """The part of a picture that the region needs; all of it where that is next to nothing."""
+    rows, columns = _bounds(image, region)
+    if rows.stop - rows.start < 2 or columns.stop - columns.start < 2:
+        return image, region
+    return image[rows, columns], Region(region.x - columns.start, region.y - rows.start, region.side, region.roll)
 
 
 def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
     """The part of a picture that the region needs, so many times smaller: OpenCV takes means over whole pixels in a tenth of the time."""
-    reach = region.side * 0.75
-    height, width = image.shape[:2]
-    left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
-    right, bottom = min(width, int(region.x + reach) + 2), min(height, int(region.y + reach) + 2)
-    size = ((right - left) // factor, (bottom - top) // factor)
+    rows, columns = _bounds(image, region)
+    left, top = columns.start, rows.start
+    size = ((columns.stop - left) // factor, (rows.stop - top) // factor)
     if size[0] < 1 or size[1] < 1:
         return image, region
     part = image[top : top + size[1] * factor, left : left + size[0] * factor]

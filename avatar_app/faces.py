@@ -137,21 +137,21 @@ class FaceTracker:
 
         The landmarks are of this frame alone: nothing is smoothed and nothing lags.
         """
-        face = self._follow(image) if self._region is not None else None
-        if face is None:
+        followed = None if self._region is None else self._follow(image, self._region)
+        if followed is None:
             found = self._detector.find(image, levels=2)
-            face = found[0] if found else None
-        self._region = None if face is None else _steady(self._region, region_of(face.points))
-        return face
+            followed = (found[0], region_of(found[0].points)) if found else None
+        self._region = None if followed is None else _steady(self._region, followed[1])
+        return followed and followed[0]
 
-    def _follow(self, image: Image) -> Face | None:
-        assert self._region is not None
-        face = self._detector.read(image, [self._region])[0]
-        moved = region_of(face.points)
-        if face.score > LOST and _apart(self._region, moved) > 0.12:
+    def _follow(self, image: Image, region: Region) -> tuple[Face, Region] | None:
+        face = self._detector.read(image, [region])[0]
+        moved = seen = region_of(face.points)
+        if face.score > LOST and _apart(region, moved) > 0.12:
             face = self._detector.read(image, [moved])[0]
+            seen = region_of(face.points)
         inside = 0 <= moved.x < image.shape[1] and 0 <= moved.y < image.shape[0]
-        return face if face.score > LOST and inside and moved.side > 16 else None
+        return (face, seen) if face.score > LOST and inside and moved.side > 16 else None
 
 
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:
