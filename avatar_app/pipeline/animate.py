@@ -38,6 +38,9 @@ BLIND = 1.0
 SLOW, QUICK = 0.5, 0.4
 """Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
 
+TIMED = 0.5
+"""Seconds after which it is looked at anew how long pictures take."""
+
 MATCHED = 0.1
 """Seconds after which it is told anew how well the user's pose fits, unless every frame may be the best one."""
 
@@ -122,7 +125,7 @@ class AnimateStage(Stage):
         self._filter: tuple[str, KeyPointFilter] | None = None
         self._transfer: tuple[object, Transfer] | None = None
         self._hold: Hold | None = None
-        self._matched_at = 0.0
+        self._matched_at = self._timed_at = 0.0
         self._seen_at = self._frame_at = time.monotonic()
 
     def close(self) -> None:
@@ -277,6 +280,9 @@ class AnimateStage(Stage):
             )
 
     def _tell_of_speed(self) -> None:
+        if time.monotonic() - self._timed_at < TIMED:
+            return
+        self._timed_at = time.monotonic()
         seconds = self._meter.making()
         if seconds > SLOW and self._notices.about("engine") is None:
             message = f"The model needs {seconds:.1f} seconds for a picture on this computer."

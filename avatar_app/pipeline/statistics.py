@@ -46,8 +46,9 @@ class Meter:
 
     def making(self) -> float:
         """Median seconds that a picture of the last few seconds took; 0 where none was made."""
+        since = time.monotonic() - WINDOW
         with self._lock:
-            recent = [value for moment, value in self._events["animated"] if moment >= time.monotonic() - WINDOW]
+            recent = [value for moment, value in self._events["animated"] if moment >= since]
         return float(np.median(recent)) if recent else 0.0
 
     def statistics(self) -> Statistics:
