@@ -34,7 +34,7 @@ from avatar_app.eye_geometry import (
     still_of,
     swell_at,
 )
-from avatar_app.mouth import FARTHEST, skull_map
+from avatar_app.mouth import FARTHEST, skull_map, wide
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]
@@ -252,8 +252,8 @@ def show_eyes(picture: Image, photo: Image, what: View) -> None:
         inside = (under / EDGE + 0.5).clip(0, 1) * (over / EDGE + 0.5).clip(0, 1) * open_here
         lid = (0.5 - under / EDGE).clip(0, 1) * (under > -1.5 * EDGE) * parts.weight
         before = picture[box][inner]
-        mixed = before + inside[..., None] * (_eyeball(what, eye, parts) - before)
-        mixed += lid[..., None] * (_sample(photo, *what.lids[eye])[..., :3] - mixed)
+        mixed = before + wide(inside) * (_eyeball(what, eye, parts) - before)
+        mixed += wide(lid) * (_sample(photo, *what.lids[eye])[..., :3] - mixed)
         before[...] = (mixed + 0.5).clip(0, 255)
 
 
@@ -265,5 +265,5 @@ def _eyeball(what: View, eye: int, parts: Seen) -> Floats:
     look = float(what.pose.eye.look_u[eye, 0, 0]), float(what.pose.eye.look_v[eye, 0, 0])
     x, y = (((place - middle) / radius + IRIS_REACH) * step for place, middle in zip((parts.u, parts.v), look, strict=True))
     iris = _sample(eyes.iris[eye], x, y)
-    white += iris[..., 3:] * (iris[..., :3] - white)
-    return np.asarray(white * shade(parts.under, parts.over)[..., None], np.float32)
+    white += wide(iris[..., 3]) * (iris[..., :3] - white)
+    return np.asarray(white * wide(shade(parts.under, parts.over)), np.float32)

@@ -5,7 +5,7 @@ Positions are in [-1, 1] of the picture, x first, edges at the middle of the out
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -146,19 +146,20 @@ class Teeth(NamedTuple):
     Attributes:
         layer: (S, S, 4), colours of teeth and, last, where they are.
         cavity: (3,) colour of the inside of the mouth, 0 to 255.
-        still: (P, 2), the photo's landmarks.
+        still, mouth: (P, 2), the photo's landmarks, and its mouth.
         own: how surely these are the photo's own teeth, 0 to 1.
     """
 
     layer: Image
     cavity: Floats
     still: Floats
+    mouth: Opening
     own: float
 
 
 def teeth_of(layer: Image, cavity: Floats, still: Floats) -> Teeth:
     """What `Teeth` says, of a photo with the landmarks ``still``."""
-    return Teeth(layer, cavity, still, shows_teeth(still))
+    return Teeth(layer, cavity, still, opening(still), shows_teeth(still))
 
 
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
@@ -167,7 +168,7 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     box = around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
     if box is None:
         return
-    here, there, to_photo = opening(pose), opening(teeth.still), jaw_map(teeth.still, pose)
+    here, there, to_photo = opening(pose), teeth.mouth, jaw_map(teeth.still, pose)
     scale = float(abs(np.linalg.det(to_photo[:, :2]))) ** 0.5
     wider, upper, lower = (scale * a - b for a, b in zip(_measures(here), _measures(there), strict=True))
     # A mouth that is as in the photo is left as it is.
@@ -175,21 +176,21 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     dark = min(max((lower - upper) / WIDE, 0.0), 1.0) * (DARK[0] + teeth.own * (DARK[1] - DARK[0]))
     if amount == 0:
         return
-    row, column = np.mgrid[box]
+    row, column = np.ogrid[box]
     x, y = (np.asarray(line * (2 / (side - 1)) - 1, np.float32) for line in (column, row))
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
     smile = (1 - teeth.own) * _smile(teeth.still, wider)
-    down = DROP * smile * there.half * np.array([-there.along[1], there.along[0]])
-    at = [line[0] * x + line[1] * y + line[2] - moved for line, moved in zip(to_photo, down, strict=True)]
+    down = np.float32(DROP * smile * there.half)
+    at = [line[0] * x + line[1] * y + (line[2] - down * way) for line, way in zip(to_photo, (-there.along[1], there.along[0]), strict=True)]
     found = _sample(teeth.layer, *at)
-    shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * u.clip(-1, 1) ** 4
+    shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * np.square(np.square(u.clip(-1, 1)))
     deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
     before = picture[box]
-    filling = before + dark * (teeth.cavity * (DEPTH[0] + DEPTH[1] * deep * deep)[..., None] - before)
-    filling += found[..., 3:] * np.float32(1 / 255) * (found[..., :3] * shade[..., None] - filling)
-    before[...] = before + inside[..., None] * (filling - before) + 0.5
+    filling = before + dark * (teeth.cavity * wide(DEPTH[0] + DEPTH[1] * deep * deep) - before)
+    filling += wide(found[..., 3] * np.float32(1 / 255)) * (cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) * wide(shade) - filling)
+    before[...] = before + wide(inside) * (filling - before) + 0.5
 
 
 def _smile(still: Floats, wider: float) -> float:
@@ -211,6 +212,11 @@ def _sample(layer: Image, x: Floats, y: Floats) -> Floats:
     columns, rows = (np.asarray((line + 1) * ((len(layer) - 1) / 2), np.float32) for line in (x, y))
     found = cv2.remap(layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32)
+
+
+def wide(values: Any) -> Any:
+    """The same (h, w) for three colours: numpy takes four times as long where the last axis is of one."""
+    return cv2.merge((values, values, values))
 
 
 def _measures(mouth: Opening) -> tuple[float, float, float]:

@@ -97,7 +97,7 @@ def test_a_photo_with_closed_lips_gets_drawn_teeth_as_light_as_its_skin() -> Non
         rows = np.s_[int((0.27 - 0.04 + 1) * 128) : int((0.27 + 0.02 + 1) * 128), 118:138]
         found.append(float(np.percentile(picture[rows].min(2), 90)))
         assert found[-1] > photo[0, 0].min() + 20
-    assert found[0] > 1.2 * found[1]  # of 63 people the lightest by skin have teeth 1.4 times as light as the darkest
+    assert found[0] > 1.2 * found[1]  # of 65 people the lightest by skin have teeth 1.4 times as light as the darkest
 
 
 def test_a_black_and_white_photo_stays_so() -> None:

@@ -1,4 +1,4 @@
-"""Strips for docs/gallery.md: a photo, six moments of a driver, and what the model makes of them.
+"""Strips for docs/gallery.md: a photo, six moments of a driver, and what the model makes of them; and photos turned as far as they go.
 
 python -m tests.bench.gallery CLIP [CLIP ...] [--model lite] [--output docs/gallery]
 
@@ -15,16 +15,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from avatar_app.engines import Engine
 from avatar_app.faces import FaceDetector
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.calibrate import motion_transfer
+from avatar_app.pipeline.calibrate import in_space, motion_transfer
 from avatar_app.pipeline.clip import portrait_crop, silent, track_driver
+from avatar_app.pipeline.head import STABLE, RigidMotion, angles, facing, rotation_of
 from avatar_app.pipeline.session import open_model
 from avatar_app.pipeline.smooth import STRENGTHS, smooth_track
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.portrait import read_portrait
-from avatar_app.types import Array, Image, KeyPoints
+from avatar_app.types import Array, Crop, Image, KeyPoints
 from avatar_app.video import read_clip
+
+TURNS = (-45, -30, -15, 15, 30, 45)
+"""Degrees by which a driver like the photo turns."""
 
 MOMENTS = 6
 SIDE = 192
@@ -63,6 +68,25 @@ def spread_out(poses: list[KeyPoints], count: int) -> list[int]:
     return sorted(chosen)
 
 
+def turned(engine: Engine, crop: Crop) -> Image:
+    """A row of the photo and of what it becomes when somebody like it turns by ``TURNS``."""
+    avatar = engine.encode(crop)
+    photo = in_space(avatar.key_points)
+    transfer = motion_transfer(avatar.key_points, avatar.key_points)
+    pictures = [crop.image]
+    for turn in TURNS:
+        yaw, pitch, roll = angles(facing(photo))
+        rotation = rotation_of(yaw + turn, pitch, roll) @ facing(photo).T
+        pose = RigidMotion(1.0, rotation, photo[STABLE].mean(0), np.zeros(3)).apply(photo)
+        pictures.append(engine.render(avatar, transfer(KeyPoints(pose[:, :2].astype(np.float32), depth=pose[:, 2].astype(np.float32)))))
+    return np.hstack([cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures])
+
+
+def save(path: Path, picture: Image) -> None:
+    cv2.imwrite(str(path), np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 86])
+    sys.stdout.write(f"{path}\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
@@ -85,10 +109,9 @@ def main() -> int:
             below = [engine.render(avatar, transfer(poses[index])) for index in moments]
             own = cv2.resize(crop.image, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_CUBIC)
             rows = [np.hstack(above), np.hstack([cv2.resize(x, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for x in below])]
-            strip = np.hstack([own, np.vstack(rows)])
-            name = options.output / f"driver-{number}-{photo.stem}.jpg"
-            cv2.imwrite(str(name), np.ascontiguousarray(strip[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 86])
-            sys.stdout.write(f"{name}\n")
+            save(options.output / f"driver-{number}-{photo.stem}.jpg", np.hstack([own, np.vstack(rows)]))
+    crops = [portrait_crop(read_portrait(photo), detector, "auto", engine.size, []) for photo in sorted(shipped_avatars().glob("*.jpg"))]
+    save(options.output / "turns.jpg", np.vstack([turned(engine, crop) for crop in crops]))
     return 0
 
 
