@@ -265,7 +265,8 @@ class HeadTransfer:
         face = close_lips(face, lip_closure(at_rest))
         rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
-        return self._outline.unfolded(within(weakened(moved, self._strength.head), self._limits).apply(face))
+        motion = within(weakened(moved, self._strength.head), self._limits)
+        return motion.apply(face) + self._outline.correction(motion.apply(self._photo))
 
 
 def lid_gaps(face: Points) -> Points:

@@ -1,8 +1,11 @@
-"""The far side of a turned head: what the cheek hides lies close behind its outline, never folded back over it. Pure numpy.
+"""The sides of a turned head: as far as the photo shows them, and never folded over the face. Pure numpy.
 
 Landmarks of a far ear or jaw, which the head hides, are seen within the cheek or even beyond the eye: the order in which a row of them
 is met turns round there. A picture moved by them would show the cheek a second time, mirrored and drawn out over the background. So
 each of them stays on its side of the face, ever closer to it, as it does at the outline of the head itself.
+
+On the near side a turn brings to sight what the photo shows narrow, or not at all: under hair. Stretched over all of it, the little that
+the photo shows would be a broad cheek. So there the landmarks part less than they do.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ CLOSER, CLOSEST = 0.5, 0.08
 """Of its distance from that line in the photo, a landmark keeps what a turn leaves of it down to the first share; from there on it goes
 ever slower towards the second."""
 
+WIDER, WIDEST = 1.4, 1.6
+"""The same for what a turn makes of it beyond that distance."""
+
 
 class Outline:
     """Of one photo (88, 3)."""
@@ -38,23 +44,29 @@ class Outline:
         self._seen = np.flatnonzero(distance > 0)
         self._usual = distance[self._seen] / height
 
-    def unfolded(self, face: Points) -> Points:
-        """A face (88, 3) in a pose, with what this pose hides of the photo's behind its outline; unchanged where nothing is hidden."""
-        distance, across, height = _distances(face)
-        distance, knee, least = distance[self._seen], CLOSER * height * self._usual, CLOSEST * height * self._usual
-        hides = distance < knee
-        if not hides.any():
-            return face
-        which = self._seen[hides]
-        distance, least, room = distance[hides], least[hides], (knee - least)[hides]
-        hidden = least + room * np.exp((distance - least - room) / room)
-        out = face.copy()
-        out[OUTER[which], :2] += (AWAY[which] * (hidden - distance))[:, None] * across
-        return out
+    def correction(self, turned: Points) -> Points:
+        """What is to be added to a pose (88, 3), so that its sides are as this photo can show them: nothing in small turns.
+
+        Args:
+            turned: (88, 3) the photo's own landmarks in that pose. Without the expression: a rounded mouth makes no broad jaw.
+        """
+        added = np.zeros_like(turned)
+        distance, across, height = _distances(turned)
+        usual = height * self._usual
+        share = distance[self._seen] / usual
+        changes = (share < CLOSER) | (share > WIDER)
+        if changes.any():
+            which, share = self._seen[changes], share[changes]
+            hidden, shown = CLOSER - CLOSEST, WIDEST - WIDER
+            closer = CLOSEST + hidden * np.exp(np.minimum((share - CLOSER) / hidden, 0.0))
+            wider = WIDEST - shown * np.exp(np.minimum((WIDER - share) / shown, 0.0))
+            moved = (np.where(share < CLOSER, closer, wider) - share) * usual[changes]
+            added[OUTER[which], :2] = (AWAY[which] * moved)[:, None] * across
+        return added
 
 
 def _distances(face: Points) -> tuple[Points, Points, float]:
-    """How far the ``OUTER`` landmarks are from the line between eye and mouth, across the face, (18,); that direction (2,); its height."""
+    """How far the ``OUTER`` landmarks are from the line between eye and mouth, across the face, (16,); that direction (2,); its height."""
     points = face[:, :2]
     up = points[TOP] - points[CHIN]
     height = max(float(np.hypot(*up)), 1e-6)
