@@ -17,7 +17,7 @@ import numpy.typing as npt
 from avatar_app.backdrop import separate
 from avatar_app.creases import Creases, creases_of, show_creases
 from avatar_app.eyes import Eyes, eyes_of, move_skin, show_eyes
-from avatar_app.mouth import Teeth, show_teeth, teeth_of
+from avatar_app.mouth import Teeth, show_teeth, teeth_of, wide
 from avatar_app.types import Image
 
 AnyArray = npt.NDArray[Any]
@@ -69,10 +69,10 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, p
     eyes = layers.eyes and move_skin(places, share, layers.eyes, pose)
     below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
     moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), _wide(share))
+    picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), wide(share))
     if layers.creases is not None:
         show_creases(picture, layers.creases, places, pose)
-    composed: Image = _mixed(picture, layers.background, _wide(cv2.extractChannel(moved, 3)))
+    composed: Image = _mixed(picture, layers.background, wide(cv2.extractChannel(moved, 3)))
     if layers.teeth is not None:
         show_teeth(composed, layers.teeth, pose)
     if eyes:
@@ -83,10 +83,6 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, p
 def _soft(picture: Any) -> Any:
     """Weights 1 2 1, as `networks.anchored.blur`."""
     return cv2.GaussianBlur(picture, (3, 3), 0)
-
-
-def _wide(share: Any) -> Any:
-    return cv2.merge((share, share, share))
 
 
 def _mixed(front: Any, back: Any, share: Any) -> Any:

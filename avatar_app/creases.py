@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.mouth import FARTHEST, FLAT, STABLE, TO_CAMERA, around
+from avatar_app.mouth import FARTHEST, FLAT, STABLE, TO_CAMERA, around, wide
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]
@@ -133,4 +133,4 @@ def show_creases(picture: Image, creases: Creases, places: Floats, pose: Floats)
     columns, rows = (line[box] for line in places)
     laid = cv2.remap(creases.layer, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     light = cv2.LUT(laid, np.exp(more * DEEPER * STEP * (np.arange(256) - NONE)).astype(np.float32))
-    picture[box] = cv2.multiply(picture[box], cv2.merge((light, light, light)), dtype=cv2.CV_8U)
+    picture[box] = cv2.multiply(picture[box], wide(light), dtype=cv2.CV_8U)

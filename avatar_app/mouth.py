@@ -195,16 +195,19 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
 
 def _smile(still: Floats, wider: float) -> float:
     """How surely a mouth that is wider than the photo's by so much on each side smiles, 0 to 1, or rounds, 0 to -1."""
-    nose = max(float(np.hypot(*(still[27] - still[33]))), 1e-3)
-    surely = min(max((abs(wider) / nose - WIDER[0]) / (WIDER[1] - WIDER[0]), 0.0), 1.0)
+    surely = min(max((abs(wider) / _nose(still) - WIDER[0]) / (WIDER[1] - WIDER[0]), 0.0), 1.0)
     return surely if wider > 0 else -surely
 
 
 def shows_teeth(points: Floats) -> float:
     """How surely a photo with these landmarks (P, 2) does, 0 to 1."""
-    nose = max(float(np.hypot(*(points[27] - points[33]))), 1e-3)
-    apart = np.hypot(*(points[61:64] - points[67:64:-1]).T).mean() / nose
+    apart = np.hypot(*(points[61:64] - points[67:64:-1]).T).mean() / _nose(points)
     return float(np.clip((apart - SHOWN[0]) / (SHOWN[1] - SHOWN[0]), 0, 1))
+
+
+def _nose(points: Floats) -> float:
+    """Its length."""
+    return max(float(np.hypot(*(points[27] - points[33]))), 1e-3)
 
 
 def _sample(layer: Image, x: Floats, y: Floats) -> Floats:

@@ -54,11 +54,12 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
 def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
     """The original networks, the decoder in tiles, with `PhaseConvolution`s where pixels are doubled first."""
     quick = copy.deepcopy(model)
-    decoder = quick.generator
-    side = graphs.size >> len(decoder.down_blocks)
+    generator = quick.generator
+    side = graphs.size >> len(generator.down_blocks)
     if fits(side, side):
-        decoder.bottleneck, decoder.up_blocks = nn.Sequential(TiledDecoder(decoder.bottleneck, decoder.up_blocks)), nn.ModuleList()
-    decoder.add_module("final", QuadConvolution(decoder.final))
+        tiled = TiledDecoder(generator.bottleneck, generator.up_blocks)
+        generator.bottleneck, generator.up_blocks = nn.Sequential(tiled), nn.ModuleList()
+    generator.add_module("final", QuadConvolution(generator.final))
     for layer in list(quick.modules()):
         for name, block in list(layer.named_children()):
             if isinstance(block, UpBlock):

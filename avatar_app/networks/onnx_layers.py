@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class PhaseConvolution(nn.Module):
@@ -29,17 +29,14 @@ class PhaseConvolution(nn.Module):
         convolution, norm = islice(layers, 2)
         assert isinstance(convolution, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        weight, bias = fuse_conv_bn_weights(
-            convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        )
+        fused = fuse_conv_bn_eval(convolution, norm)
+        assert fused.bias is not None
         # The kernel's rows as seen by an odd row, which ends a pair above, and by the even row after it.
         sums = torch.tensor([[[1.0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
-        phases = torch.einsum("pkr,ocrs,qls->pqockl", sums, weight.detach(), sums)
-        self.outputs = weight.shape[0]
+        phases = torch.einsum("pkr,ocrs,qls->pqockl", sums, fused.weight.detach(), sums)
+        self.outputs = fused.out_channels
         self.register_buffer("weight", phases.flatten(0, 2), persistent=False)
-        self.register_buffer("bias", bias.detach().repeat(4), persistent=False)
+        self.register_buffer("bias", fused.bias.detach().repeat(4), persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(1, C, h, w) -> (1, outputs, 2 h, 2 w)."""

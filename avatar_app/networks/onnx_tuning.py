@@ -61,13 +61,13 @@ def _join_convolutions(model: ModelProto) -> None:
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         nodes.append(node)
-        if node.op_type != "Conv" or len(node.input) < 3 or not all(name in constants for name in node.input[1:]):
+        if node.op_type != "Conv" or _groups(node) != 1 or len(node.input) < 3 or not all(name in constants for name in node.input[1:]):
             continue
         options = b"".join(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
         key = (node.input[0], options, tuple(constants[node.input[1]].dims[1:]))
         other = first.setdefault(key, node)
         if other is not node and _saves_blocks(*(constants[conv.input[1]].dims[0] for conv in (other, node))):
-            nodes.remove(node)
+            nodes.pop()
             _join(model, constants, other, node, nodes)
             del first[key]
     _replace_nodes(model, nodes)
@@ -100,8 +100,7 @@ def _align_convolutions(model: ModelProto) -> None:
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         constant = constants.get(node.input[1]) if node.op_type == "Conv" else None
-        groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-        if constant is not None and groups == 1:
+        if constant is not None and _groups(node) == 1:
             weight = numpy_helper.to_array(constant)
             lacking = -weight.shape[1] % ALIGNMENT
             if lacking and weight.shape[1] > SMALLEST:
@@ -120,6 +119,10 @@ def _align_convolutions(model: ModelProto) -> None:
         nodes.append(node)
         makers |= dict.fromkeys(node.output, node)
     _replace_nodes(model, nodes)
+
+
+def _groups(conv: NodeProto) -> int:
+    return next((attribute.i for attribute in conv.attribute if attribute.name == "group"), 1)
 
 
 def _joined_shape(shapes: dict[str, list[int]], concat: NodeProto | None) -> list[int]:

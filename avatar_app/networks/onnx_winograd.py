@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from avatar_app.networks.blocks import ResidualBlock, UpBlock
 from avatar_app.networks.onnx_layers import PhaseConvolution
@@ -60,19 +60,16 @@ class _TiledResidual(nn.Module):
 
     def __init__(self, block: ResidualBlock) -> None:
         super().__init__()
-        first, second = block.norm1, block.norm2
-        assert first.running_mean is not None
-        assert first.running_var is not None
-        assert second.running_mean is not None
-        assert second.running_var is not None
-        scale = first.weight.detach() / torch.sqrt(first.running_var + first.eps)
+        norm = block.norm1
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
         self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", _on_pixels(first.bias.detach() - first.running_mean * scale), persistent=False)
-        weight, bias = fuse_conv_bn_weights(
-            block.conv1.weight, block.conv1.bias, second.running_mean, second.running_var, second.eps, second.weight, second.bias
-        )
-        self.conv1 = TiledConvolution(weight, bias)
+        self.register_buffer("shift", _on_pixels(norm.bias.detach() - norm.running_mean * scale), persistent=False)
+        fused = fuse_conv_bn_eval(block.conv1, block.norm2)
+        assert fused.bias is not None
         assert block.conv2.bias is not None
+        self.conv1 = TiledConvolution(fused.weight, fused.bias)
         self.conv2 = TiledConvolution(block.conv2.weight, block.conv2.bias)
 
     def forward(self, rows: Tensor, windows: Tensor) -> Tensor:

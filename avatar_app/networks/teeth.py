@@ -127,10 +127,15 @@ def opening(points: Tensor) -> Opening:
 
 def shows_teeth(points: Tensor) -> Tensor:
     """(B, 1, 1) how surely photos with these landmarks do, 0 to 1."""
-    nose = (points[:, 27] - points[:, 33]).norm(dim=1).clamp_min(1e-3)
-    apart = (points[:, 61:64] - points[:, 65:68].flip(1)).norm(dim=2).mean(1) / nose
+    apart = (points[:, 61:64] - points[:, 65:68].flip(1)).norm(dim=2).mean(1)[:, None, None] / _nose(points)
     shown: Tensor = ((apart - mouth.SHOWN[0]) / (mouth.SHOWN[1] - mouth.SHOWN[0])).clamp(0, 1)
-    return shown[:, None, None]
+    return shown
+
+
+def _nose(points: Tensor) -> Tensor:
+    """Its length, (B, 1, 1)."""
+    length: Tensor = (points[:, 27] - points[:, 33]).norm(dim=1).clamp_min(1e-3)
+    return length[:, None, None]
 
 
 def teeth_layer(photo: Tensor, points: Tensor) -> Tensor:
@@ -266,9 +271,8 @@ def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, po
 
 def _smile(still: Tensor, wider: Tensor) -> Tensor:
     """(B, 1, 1), as `mouth._smile`."""
-    nose = (still[:, 27] - still[:, 33]).norm(dim=1).clamp_min(1e-3)[:, None, None]
     first, last = mouth.WIDER
-    smile: Tensor = wider.sign() * ((wider.abs() / nose - first) / (last - first)).clamp(0, 1)
+    smile: Tensor = wider.sign() * ((wider.abs() / _nose(still) - first) / (last - first)).clamp(0, 1)
     return smile
 
 

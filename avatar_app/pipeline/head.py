@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from avatar_app.mean_face import MEAN_FACE
 from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
-from avatar_app.pipeline.outline import Outline
+from avatar_app.pipeline.outline import CHIN, TOP, Outline
 from avatar_app.pipeline.smile import believed, smile_of, with_less_smile
 
 Points = npt.NDArray[np.float64]
@@ -49,8 +49,6 @@ CLOSED_EYE = 0.05
 
 WIDER = 0.4
 """Eyes open at most so much wider than at rest, as a share of that; a driver at rest may have squinted."""
-
-CHIN, TOP = 8, 78
 
 HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
 """Where a photo ends less than the first above the forehead, in face heights, it cuts the hair; from the second on it does not. A photo

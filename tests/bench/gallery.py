@@ -73,10 +73,11 @@ def turned(engine: Engine, crop: Crop) -> Image:
     avatar = engine.encode(crop)
     photo = in_space(avatar.key_points)
     transfer = motion_transfer(avatar.key_points, avatar.key_points)
+    faces = facing(photo)
+    yaw, pitch, roll = angles(faces)
     pictures = [crop.image]
     for turn in TURNS:
-        yaw, pitch, roll = angles(facing(photo))
-        rotation = rotation_of(yaw + turn, pitch, roll) @ facing(photo).T
+        rotation = rotation_of(yaw + turn, pitch, roll) @ faces.T
         pose = RigidMotion(1.0, rotation, photo[STABLE].mean(0), np.zeros(3)).apply(photo)
         pictures.append(engine.render(avatar, transfer(KeyPoints(pose[:, :2].astype(np.float32), depth=pose[:, 2].astype(np.float32)))))
     return np.hstack([cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures])

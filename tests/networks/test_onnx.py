@@ -58,6 +58,17 @@ class Siblings(nn.Module):
         return self.first(maps), self.second(maps), self.full(maps), self.wide(maps)
 
 
+class Grouped(nn.Module):
+    """Siblings of 20 groups each: put side by side, the outputs of the one would be taken for those of the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(20, 20, 3, groups=20) for _ in range(2))
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        return self.first(maps), self.second(maps)
+
+
 def export(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> onnx.ModelProto:
     with pytest.warns(DeprecationWarning):
         torch.onnx.export(module.eval(), tuple(inputs.values()), str(path), opset_version=OPSET, dynamo=False, input_names=list(inputs))
@@ -140,4 +151,13 @@ def test_convolutions_that_share_a_block_are_computed_at_once(tmp_path: Path) ->
     assert {constant.name for constant in model.graph.initializer} <= read
     with torch.inference_mode():
         for found, expected in zip(compute(tmp_path / "siblings.onnx", inputs), module(*inputs.values()), strict=True):
+            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+
+
+def test_grouped_convolutions_are_left_apart(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, inputs = Grouped(), {"maps": torch.randn(1, 20, SIDE, SIDE)}
+    export(module, inputs, tmp_path / "grouped.onnx")
+    with torch.inference_mode():
+        for found, expected in zip(compute(tmp_path / "grouped.onnx", inputs), module(*inputs.values()), strict=True):
             np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
