@@ -14,12 +14,12 @@ import pytest
 
 from avatar_app import control, doctor, graphics_card
 from avatar_app.bundle import find_bundle
+from avatar_app.cameras import permission as camera_permission
+from avatar_app.cameras.opening import CameraInfo
 from avatar_app.control import ControlServer
 from avatar_app.doctor import Check, as_text, would_work
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.graphics_card import Card
-from avatar_app.pipeline import camera_permission
-from avatar_app.pipeline.camera import CameraInfo
 from avatar_app.pipeline.output import VirtualCamera
 from avatar_app.pipeline.speed import Speed
 

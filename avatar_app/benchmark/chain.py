@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import cv2
 
+from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.engines import Engine
 from avatar_app.faces import FaceDetector, crop_picture
 from avatar_app.pipeline.calibrate import Transfer, motion_transfer
-from avatar_app.pipeline.camera_http import MjpegFeed
 from avatar_app.pipeline.camera_stage import reduced
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.clip import fixed_box, portrait_crop

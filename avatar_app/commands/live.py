@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.bundle import open_bundle
+from avatar_app.cameras.address import source_title
+from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.commands.numbers import seconds, whole_number
 from avatar_app.control import ControlServer
@@ -19,8 +21,6 @@ from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.library import Library
 from avatar_app.paths import user_neutrals
-from avatar_app.pipeline.address import source_title
-from avatar_app.pipeline.camera_permission import ask_for_camera
 from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.smooth import STRENGTHS

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QToolButton, QVBoxLayout, QWidget
 
+from avatar_app.cameras.address import source_title
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.icons import icon
 from avatar_app.gui.live import Live
@@ -15,7 +16,6 @@ from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.texts import output_name
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import Choice, label, row
-from avatar_app.pipeline.address import source_title
 from avatar_app.pipeline.state import OUTPUTS
 
 ELSEWHERE = "elsewhere"

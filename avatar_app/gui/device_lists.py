@@ -50,8 +50,8 @@ class Found:
 
 def look() -> Found:
     """Look at everything. Slow; belongs into another thread than the window's."""
+    from avatar_app.cameras.listing import list_cameras
     from avatar_app.engines.open import cuda_problem
-    from avatar_app.pipeline.camera_list import list_cameras
 
     outlets, virtual_problem = _virtual_cameras()
     return Found(

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.errors import AvatarError
 from avatar_app.gui.app import OPTIONS, BugDialog, hand_over
 from avatar_app.gui.device_lists import DeviceLists, Found
@@ -26,7 +27,6 @@ from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
 from avatar_app.library import Entry, Library
 from avatar_app.paths import user_neutrals, user_settings
-from avatar_app.pipeline.camera_permission import ask_for_camera
 from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
 

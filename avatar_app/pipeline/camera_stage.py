@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.cameras.opening import Source
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.camera import Source
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Again, Notices, Stage
 from avatar_app.pipeline.state import Controls

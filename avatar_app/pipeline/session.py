@@ -16,13 +16,13 @@ import numpy as np
 
 from avatar_app.atomic import write_whole
 from avatar_app.bundle import open_bundle
+from avatar_app.cameras.opening import Source, open_source
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import OutputError
 from avatar_app.faces import FaceDetector
 from avatar_app.files import reason, require_writable
 from avatar_app.pipeline.animate import AnimateStage
-from avatar_app.pipeline.camera import Source, open_source
 from avatar_app.pipeline.camera_stage import CameraStage
 from avatar_app.pipeline.memory import give_memory_back, share_heap
 from avatar_app.pipeline.neutral import NeutralStore

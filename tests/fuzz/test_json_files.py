@@ -15,9 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avatar_app.bundle import Bundle, list_bundles, read_bundle
+from avatar_app.cameras.opening import open_source
 from avatar_app.errors import AvatarError, BundleError, CameraError
 from avatar_app.library import Library
-from avatar_app.pipeline.camera import open_source
 from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.state import SIZES
 from avatar_app.settings import Settings, load_settings, save_settings, to_controls
@@ -137,8 +137,8 @@ def test_library(shipped: Path, tmp_path: Path, sidecar: bytes, index: bytes) ->
 @example(text="/dev/\0")
 @example(text="9" * 5000)
 def test_sources_that_settings_name(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.camera.list_cameras", list)
-    monkeypatch.setattr("avatar_app.pipeline.camera_list.list_cameras", list)
+    monkeypatch.setattr("avatar_app.cameras.opening.list_cameras", list)
+    monkeypatch.setattr("avatar_app.cameras.listing.list_cameras", list)
     with bounded(), suppress(CameraError):
         open_source(text).close()
 

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avatar_app.cameras.files import read_picture
 from avatar_app.errors import CameraError, PortraitError
-from avatar_app.pipeline.camera_files import read_picture
 from avatar_app.portrait import LONGEST, read_portrait
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import damaged

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from avatar_app.cameras import mjpeg as camera_http
+from avatar_app.cameras.mjpeg import LARGEST_BYTES, JpegCutter, MjpegFeed
+from avatar_app.cameras.opening import open_source
 from avatar_app.control import LONGEST_LINE, ControlServer, send_command
 from avatar_app.control_address import connect
 from avatar_app.errors import AvatarError, CameraError
-from avatar_app.pipeline import camera_http
-from avatar_app.pipeline.camera import open_source
-from avatar_app.pipeline.camera_http import LARGEST_BYTES, JpegCutter, MjpegFeed
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import NASTY, VALUES, as_json, damaged
 from tests.fuzz.test_pictures import saved

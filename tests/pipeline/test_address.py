@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from avatar_app.cameras.address import address_title, source_title
+from avatar_app.cameras.opening import open_source
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.address import address_title, source_title
-from avatar_app.pipeline.camera import open_source
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_stream_is_named_without_secrets() -> None:
 
 
 def test_an_address_without_its_beginning_is_no_camera_and_not_said_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.camera.list_cameras", list)
+    monkeypatch.setattr("avatar_app.cameras.opening.list_cameras", list)
     with pytest.raises(CameraError, match="There is no camera") as caught:
         open_source("me:s3cret@cam/video")
     assert "s3cret" not in str(caught.value)

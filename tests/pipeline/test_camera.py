@@ -16,13 +16,16 @@ import cv2
 import numpy as np
 import pytest
 
+from avatar_app.cameras import device as camera_device
+from avatar_app.cameras import listing as camera_list
+from avatar_app.cameras import live as camera_live
+from avatar_app.cameras import mjpeg as camera_http
+from avatar_app.cameras.device import DeviceFeed, StreamFeed, to_rgb
+from avatar_app.cameras.listing import CameraInfo, Capabilities, find_camera, linux_cameras
+from avatar_app.cameras.live import LiveSource
+from avatar_app.cameras.mjpeg import JpegCutter, MjpegFeed
+from avatar_app.cameras.opening import Source, list_cameras, open_source
 from avatar_app.errors import CameraError
-from avatar_app.pipeline import camera_device, camera_http, camera_list, camera_live
-from avatar_app.pipeline.camera import Source, list_cameras, open_source
-from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed, to_rgb
-from avatar_app.pipeline.camera_http import JpegCutter, MjpegFeed
-from avatar_app.pipeline.camera_list import CameraInfo, Capabilities, find_camera, linux_cameras
-from avatar_app.pipeline.camera_live import LiveSource
 from avatar_app.types import Image
 from avatar_app.video import ClipWriter
 from tests.media import make_clip, picture
@@ -50,7 +53,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence counts after a third of a second, so that tests of it are quick."""
     for module in (camera_live, camera_device, camera_http):
         monkeypatch.setattr(module, "SILENCE", 0.3)
-    monkeypatch.setattr("avatar_app.pipeline.camera.SILENCE", 0.3)
+    monkeypatch.setattr("avatar_app.cameras.opening.SILENCE", 0.3)
 
 
 @contextmanager
@@ -355,7 +358,7 @@ def test_late_reader_of_a_clip_misses_frames(tmp_path: Path) -> None:
 
 
 def test_long_pause_in_a_clip_repeats_the_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.camera_files.LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("avatar_app.cameras.files.LONGEST_WAIT", 0.05)
     clip = write_clip(tmp_path / "a.mp4", range(1, 3), 10, [0.0, 0.3])
     with opened(str(clip)) as source:
         numbers = [number_of(source.read()) for _ in range(8)]
@@ -438,7 +441,7 @@ def test_folder_with_a_damaged_picture(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_text(text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.camera.list_cameras", list)
+    monkeypatch.setattr("avatar_app.cameras.opening.list_cameras", list)
     with pytest.raises(CameraError) as caught:
         open_source(text)
     assert said in str(caught.value)

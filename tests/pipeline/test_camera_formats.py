@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from avatar_app.pipeline.camera_formats import DISCRETE, ENUM_FORMATS, FORMAT, SIZE, camera_formats, read_formats
+from avatar_app.cameras.formats import DISCRETE, ENUM_FORMATS, FORMAT, SIZE, camera_formats, read_formats
 
 FORMATS = [b"MJPG", b"YUYV", b"GREY"]
 SIZES = {

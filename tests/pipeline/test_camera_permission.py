@@ -10,11 +10,11 @@ from sys import modules
 import cv2
 import pytest
 
+from avatar_app.cameras import permission as camera_permission
+from avatar_app.cameras.device import DeviceFeed
+from avatar_app.cameras.listing import CameraInfo
+from avatar_app.cameras.permission import DENIED, GIVEN, NOT_ASKED, RESTRICTED, ask_for_camera, require_camera_permission
 from avatar_app.errors import CameraError
-from avatar_app.pipeline import camera_permission
-from avatar_app.pipeline.camera_device import DeviceFeed
-from avatar_app.pipeline.camera_list import CameraInfo
-from avatar_app.pipeline.camera_permission import DENIED, GIVEN, NOT_ASKED, RESTRICTED, ask_for_camera, require_camera_permission
 
 
 class Mac:

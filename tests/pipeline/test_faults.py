@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 import pytest
 
+from avatar_app.cameras.opening import open_source
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, DeviceError, OutputError
 from avatar_app.pipeline import cast, output_stage
 from avatar_app.pipeline.animate import AnimateStage
-from avatar_app.pipeline.camera import open_source
 from avatar_app.pipeline.camera_stage import reduced
 from avatar_app.pipeline.neutral import FRAMES, NeutralStore
 from avatar_app.pipeline.outgoing import Outgoing
@@ -153,7 +153,7 @@ def as_fields(controls: Controls) -> dict[str, Any]:
 
 
 def test_camera_that_sends_damaged_pictures(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.camera_live.SILENCE", 0.3)
+    monkeypatch.setattr("avatar_app.cameras.live.SILENCE", 0.3)
     whole = threading.Event()
     whole.set()
 

@@ -10,8 +10,8 @@ CODE = """
 import socket
 import threading
 from avatar_app.errors import CameraError
-from avatar_app.pipeline import camera_device
-from avatar_app.pipeline.camera_live import LiveSource
+from avatar_app.cameras import device as camera_device
+from avatar_app.cameras.live import LiveSource
 
 camera_device.OPENING = 0.5
 silent = socket.create_server(("127.0.0.1", 0))

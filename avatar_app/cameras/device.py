@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
+from avatar_app.cameras.address import address_title
+from avatar_app.cameras.listing import CameraInfo, user_of
+from avatar_app.cameras.live import SILENCE
+from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.errors import CameraError
 from avatar_app.files import reason
-from avatar_app.pipeline.address import address_title
-from avatar_app.pipeline.camera_list import CameraInfo, user_of
-from avatar_app.pipeline.camera_live import SILENCE
-from avatar_app.pipeline.camera_permission import require_camera_permission
 from avatar_app.types import Image
 
 MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")

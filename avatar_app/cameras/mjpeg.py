@@ -15,10 +15,10 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 import cv2
 import numpy as np
 
+from avatar_app.cameras.address import address_title
+from avatar_app.cameras.device import prepare_opencv, unreachable
+from avatar_app.cameras.live import SILENCE, silent
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.address import address_title
-from avatar_app.pipeline.camera_device import prepare_opencv, unreachable
-from avatar_app.pipeline.camera_live import SILENCE, silent
 from avatar_app.types import Image
 
 LARGEST_BYTES = 16 << 20

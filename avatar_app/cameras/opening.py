@@ -9,14 +9,14 @@ from typing import Protocol
 
 import cv2
 
+from avatar_app.cameras import device as camera_device
+from avatar_app.cameras.address import address_title, fault_of, is_address
+from avatar_app.cameras.device import DeviceFeed, StreamFeed, unreachable
+from avatar_app.cameras.files import ClipSource, FolderSource
+from avatar_app.cameras.listing import CameraInfo, find_camera, list_cameras
+from avatar_app.cameras.live import SILENCE, LiveSource
+from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.errors import CameraError
-from avatar_app.pipeline import camera_device
-from avatar_app.pipeline.address import address_title, fault_of, is_address
-from avatar_app.pipeline.camera_device import DeviceFeed, StreamFeed, unreachable
-from avatar_app.pipeline.camera_files import ClipSource, FolderSource
-from avatar_app.pipeline.camera_http import MjpegFeed
-from avatar_app.pipeline.camera_list import CameraInfo, find_camera, list_cameras
-from avatar_app.pipeline.camera_live import SILENCE, LiveSource
 from avatar_app.types import Image
 
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]

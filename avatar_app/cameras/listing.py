@@ -15,8 +15,8 @@ from pathlib import Path
 
 import cv2
 
+from avatar_app.cameras.address import source_title
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.address import source_title
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import platform
 from functools import cache
 from typing import Any
 
+from avatar_app.cameras.address import is_address
 from avatar_app.errors import CameraError
 from avatar_app.files import is_there
-from avatar_app.pipeline.address import is_address
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Cameras, video files, folders and network addresses as sources of frames."""
