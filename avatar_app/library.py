@@ -22,7 +22,7 @@ import PIL.Image
 
 from avatar_app.atomic import write_whole
 from avatar_app.errors import PortraitError
-from avatar_app.face_geometry import crop_picture
+from avatar_app.faces.crop import crop_picture
 from avatar_app.files import reason
 from avatar_app.paths import shipped_avatars, user_avatars
 from avatar_app.photo_files import (

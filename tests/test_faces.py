@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import BundleError
-from avatar_app.face_geometry import CLOSEST, LARGEST_SHIFT, Region, cut, photo_box, region_of, to_picture, to_region
-from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
+from avatar_app.faces.crop import CLOSEST, LARGEST_SHIFT, Region, cut, photo_box, region_of, to_picture, to_region
+from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
 from avatar_app.types import Array, Box, Face, Image
 from tests.heads import make_head
 

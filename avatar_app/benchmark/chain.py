@@ -8,12 +8,12 @@ import cv2
 
 from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.engines import Engine
-from avatar_app.faces import FaceDetector, crop_picture
+from avatar_app.faces.detector import FaceDetector, crop_picture
+from avatar_app.faces.driver import Driver, Look
 from avatar_app.pipeline.calibrate import Transfer, motion_transfer
 from avatar_app.pipeline.camera_stage import reduced
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.clip import fixed_box, portrait_crop
-from avatar_app.pipeline.driver import Driver, Look
 from avatar_app.pipeline.hold import Hold
 from avatar_app.pipeline.match import match, turn_between
 from avatar_app.pipeline.outgoing import Outgoing

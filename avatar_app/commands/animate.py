@@ -13,7 +13,7 @@ from tqdm import tqdm
 from avatar_app.bundle import Bundle, open_bundle
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import open_engine
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_writable, write_json
 from avatar_app.pipeline.clip import CROPS, Report, Wishes, animate_clip
 from avatar_app.pipeline.smooth import STRENGTHS

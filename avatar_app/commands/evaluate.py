@@ -19,7 +19,7 @@ from avatar_app.commands.outside_judge import OutsideJudge
 from avatar_app.commands.reconstruct import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_folder, require_writable, write_json
 from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
 

@@ -15,8 +15,8 @@ from avatar_app.commands.outside_judge import OutsideJudge
 from avatar_app.engines import Engine
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import ConfigError, EngineError, PortraitError
-from avatar_app.face_geometry import cut, region_of
-from avatar_app.faces import FaceDetector, FaceTracker, crop_face, crop_picture
+from avatar_app.faces.crop import cut, region_of
+from avatar_app.faces.detector import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
 from avatar_app.pipeline.calibrate import motion_transfer
 from avatar_app.pipeline.clip import fixed_box

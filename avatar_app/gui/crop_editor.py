@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from avatar_app.errors import AvatarError
-from avatar_app.face_geometry import crop_picture, photo_box
+from avatar_app.faces.crop import crop_picture, photo_box
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_check import crop_warning, nearest
 from avatar_app.gui.crop_view import CropView

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from avatar_app.face_geometry import photo_box, square_box
+from avatar_app.faces.crop import photo_box, square_box
 from avatar_app.gui.crop_check import nearest
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.types import Box, Face, Image

@@ -7,11 +7,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from avatar_app.errors import AvatarError
-from avatar_app.face_geometry import photo_box
+from avatar_app.faces.crop import photo_box
 from avatar_app.types import Box, Face, Image
 
 if TYPE_CHECKING:
-    from avatar_app.faces import FaceDetector
+    from avatar_app.faces.detector import FaceDetector
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class FaceFit:
         """All faces, largest first. Raises AvatarError where the networks cannot be opened."""
         with self._lock:
             if self._detector is None:
-                from avatar_app.faces import FaceDetector  # with ONNX Runtime, which the first paint must not wait for
+                from avatar_app.faces.detector import FaceDetector  # with ONNX Runtime, which the first paint must not wait for
 
                 self._detector = FaceDetector.open()
             return self._detector.find(image)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from avatar_app.engines import Engine
 from avatar_app.errors import DeviceError
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.driver import Driver, Look
 from avatar_app.files import reason
 from avatar_app.pipeline.calibrate import Transfer, motion_transfer
 from avatar_app.pipeline.cast import Cast
-from avatar_app.pipeline.driver import Driver, Look
 from avatar_app.pipeline.head import Strength
 from avatar_app.pipeline.hold import Hold
 from avatar_app.pipeline.match import match, turn_between

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from avatar_app.engines import Engine
 from avatar_app.errors import AvatarError, DeviceError
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.portrait import Portrait, find_portrait
 from avatar_app.photo_files import stamp
 from avatar_app.pipeline.loading import Loader
-from avatar_app.pipeline.photo import Portrait, find_portrait
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.portrait import read_portrait

@@ -20,7 +20,7 @@ from avatar_app.cameras.opening import Source, open_source
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import OutputError
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import reason, require_writable
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera_stage import CameraStage

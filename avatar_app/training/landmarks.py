@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.face_geometry import REGION_SCALE
+from avatar_app.faces.crop import REGION_SCALE
 from avatar_app.networks.faces import LANDMARK_SIDE, MOUTH, LandmarkNet
 
 # What moves with the expression; the rest of the face follows the head and is well served by the other losses.

@@ -32,7 +32,7 @@ from avatar_app.benchmark.report import cpu_name
 from avatar_app.control import NotRunning, send_command
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.paths import shipped_avatars
 from avatar_app.pipeline.output import Sink, VirtualCameraSink
 from avatar_app.pipeline.session import Session, open_model

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from avatar_app.face_geometry import Region, cut, region_of
-from avatar_app.faces import FaceDetector, FaceTracker
+from avatar_app.faces.crop import Region, cut, region_of
+from avatar_app.faces.detector import FaceDetector, FaceTracker
 from avatar_app.training.faces.data import decode, read_points
 from avatar_app.types import Image
 

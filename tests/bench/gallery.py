@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from avatar_app.engines import Engine
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.paths import shipped_avatars
 from avatar_app.pipeline.calibrate import in_space, motion_transfer
 from avatar_app.pipeline.clip import portrait_crop, silent, track_driver

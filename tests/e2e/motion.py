@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.types import Image
 from tests.pipeline.live import PATTERN
 

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.pipewire_camera import PipeWireCamera

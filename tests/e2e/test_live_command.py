@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.paths import shipped_avatars
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.types import Frame, Image

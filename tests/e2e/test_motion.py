@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.faces import FaceDetector, crop_picture, square_box
+from avatar_app.faces.detector import FaceDetector, crop_picture, square_box
 from avatar_app.paths import assets_folder
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.state import SIZES

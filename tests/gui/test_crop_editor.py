@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from avatar_app.errors import BundleError
-from avatar_app.face_geometry import square_box
+from avatar_app.faces.crop import square_box
 from avatar_app.gui.crop_check import crop_fault, crop_warning
 from avatar_app.gui.crop_editor import CropEditor
 from avatar_app.gui.crop_view import LEAST, CropView

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from avatar_app.face_geometry import Region
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.crop import Region
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.types import Avatar, Crop, Face, Image, KeyPoints
 from tests.heads import make_head
 

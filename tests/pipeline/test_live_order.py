@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from avatar_app.cameras.opening import open_source
-from avatar_app.face_geometry import Region
-from avatar_app.faces import FaceDetector
+from avatar_app.faces.crop import Region
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls

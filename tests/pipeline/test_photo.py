@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import PortraitError
-from avatar_app.faces import square_box
-from avatar_app.pipeline.photo import find_portrait
+from avatar_app.faces.detector import square_box
+from avatar_app.faces.portrait import find_portrait
 from avatar_app.types import Box, Face, Image
 from tests.heads import make_head
 from tests.pipeline.stand_ins import DiscDetector

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from avatar_app.face_geometry import region_of, to_region
+from avatar_app.faces.crop import region_of, to_region
 from avatar_app.networks.faces import FINDER_SIDE, FINDER_STRIDE, LANDMARK_SIDE, FaceFinder, LandmarkNet
 from avatar_app.training.faces.augment import Picture
 from avatar_app.training.faces.config import FacesConfig, PartConfig

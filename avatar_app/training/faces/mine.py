@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from avatar_app.errors import AvatarError
-from avatar_app.face_geometry import Region, cut, region_of, to_picture
+from avatar_app.faces.crop import Region, cut, region_of, to_picture
 from avatar_app.networks.faces import FINDER_SIDE, FINDER_STRIDE, LANDMARK_SIDE, FaceFinder, LandmarkNet
 from avatar_app.training.faces import augment
 from avatar_app.training.faces.augment import Picture

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.face_geometry import Region, cut, region_of, to_region
+from avatar_app.faces.crop import Region, cut, region_of, to_region
 from avatar_app.training.faces import augment
 from avatar_app.training.faces.augment import Picture, Random, chance
 from avatar_app.training.faces.data import FaceSet

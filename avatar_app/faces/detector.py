@@ -12,7 +12,7 @@ import numpy as np
 from avatar_app.bundle import DESCRIPTION, read_bundle
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import BundleError
-from avatar_app.face_geometry import (
+from avatar_app.faces.crop import (
     REGION_SCALE,
     BoxSmoother,
     Region,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.errors import PortraitError
-from avatar_app.faces import FaceDetector, crop_face, photo_box, square_box
+from avatar_app.faces.detector import FaceDetector, crop_face, photo_box, square_box
 from avatar_app.types import Box, Crop, Face, Image
 
 SMALL_FACE = 100

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avatar_app.face_geometry import crop_landmarks
-from avatar_app.faces import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
+from avatar_app.faces.crop import crop_landmarks
+from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
 from avatar_app.pipeline.state import Controls
 from avatar_app.types import Box, Crop, Face, Frame
 

@@ -1,0 +1,1 @@
+"""Find a face, follow it, and cut the square around it."""
