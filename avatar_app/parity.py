@@ -11,7 +11,7 @@ import numpy as np
 
 from avatar_app.errors import BundleError
 from avatar_app.files import require_readable
-from avatar_app.pipeline.motion import transfer_absolute, transfer_relative
+from avatar_app.motion.fomm_transfer import transfer_absolute, transfer_relative
 from avatar_app.types import Array, KeyPoints
 
 LIMIT = 1e-5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.pipeline.head import LIDS, OUTER_LIPS, Points
-from avatar_app.pipeline.jaw import LIPS
+from avatar_app.motion.head import LIDS, OUTER_LIPS, Points
+from avatar_app.motion.mouth import LIPS
 
 
 def _arc(count: int, center: tuple[float, float], radius: tuple[float, float], start: float, stop: float) -> Points:

@@ -10,9 +10,9 @@ import torch
 from avatar_app import creases
 from avatar_app.creases import NONE, Creases, creases_of, mean_creases, show_creases, smile_of, smiles_more, thin_plate
 from avatar_app.mean_face import MEAN_FACE
+from avatar_app.motion.head import RigidMotion, rotation_of
+from avatar_app.motion.smile import LIPS, MOVES
 from avatar_app.networks import creases as twin
-from avatar_app.pipeline.head import RigidMotion, rotation_of
-from avatar_app.pipeline.smile import LIPS, MOVES
 
 SIDE = 256
 SKIN = (180, 120, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_app.pipeline.motion import hull_area, movement_scale, transfer_absolute, transfer_relative
+from avatar_app.motion.fomm_transfer import hull_area, movement_scale, transfer_absolute, transfer_relative
 from avatar_app.types import Array, KeyPoints
 
 SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5], [0.1, 0.2]], np.float32)

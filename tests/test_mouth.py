@@ -9,10 +9,10 @@ import torch
 
 from avatar_app import mouth
 from avatar_app.mean_face import MEAN_FACE
+from avatar_app.motion.head import rotation_of
 from avatar_app.mouth import Teeth, jaw_map, opening, show_teeth, skull_map
 from avatar_app.networks import teeth
 from avatar_app.networks.graphs import to_bytes
-from avatar_app.pipeline.head import rotation_of
 from tests.heads import make_head
 
 SIDE = 256

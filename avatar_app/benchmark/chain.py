@@ -10,16 +10,16 @@ from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.engines import Engine
 from avatar_app.faces.detector import FaceDetector, crop_picture
 from avatar_app.faces.driver import Driver, Look
-from avatar_app.pipeline.calibrate import Transfer, motion_transfer
+from avatar_app.motion.hold import Hold
+from avatar_app.motion.match import match, turn_between
+from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
+from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.pipeline.camera_stage import reduced
 from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.clip import fixed_box, portrait_crop
-from avatar_app.pipeline.hold import Hold
-from avatar_app.pipeline.match import match, turn_between
 from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import Sink
 from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
 from avatar_app.pipeline.state import Controls
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.types import Crop, Frame, Image, KeyPoints, Picture

@@ -20,10 +20,10 @@ from avatar_app.control import ControlServer
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.library import Library
+from avatar_app.motion.calibration import NeutralStore
+from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
-from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.smooth import STRENGTHS
 from avatar_app.pipeline.state import OUTPUTS, Controls, Status
 from avatar_app.video import require_clip_output
 

@@ -11,7 +11,7 @@ from avatar_app.gui.icons import icon
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.widgets import Choice, Section, Slider, Switch, label, row
-from avatar_app.pipeline.smooth import STRENGTHS
+from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.pipeline.state import SIZES, Controls
 
 RATES = (15, 20, 25, 30, 60)

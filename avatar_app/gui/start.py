@@ -37,7 +37,7 @@ INTERRUPT_MS = 200
 
 def make_session(controls: Controls) -> Live:
     """The real session. Importing it takes a while, so this runs in a thread."""
-    from avatar_app.pipeline.neutral import NeutralStore
+    from avatar_app.motion.calibration import NeutralStore
     from avatar_app.pipeline.session import Session
 
     return Session(controls, NeutralStore(user_neutrals()))

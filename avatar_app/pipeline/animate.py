@@ -13,14 +13,14 @@ from avatar_app.errors import DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.driver import Driver, Look
 from avatar_app.files import reason
-from avatar_app.pipeline.calibrate import Transfer, motion_transfer
+from avatar_app.motion.calibration import Calibration, NeutralStore
+from avatar_app.motion.head import Strength
+from avatar_app.motion.hold import Hold
+from avatar_app.motion.match import match, turn_between
+from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
+from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.pipeline.cast import Cast
-from avatar_app.pipeline.head import Strength
-from avatar_app.pipeline.hold import Hold
-from avatar_app.pipeline.match import match, turn_between
-from avatar_app.pipeline.neutral import Calibration, NeutralStore
 from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.smooth import STRENGTHS, KeyPointFilter
 from avatar_app.pipeline.stage import Notices, Stage
 from avatar_app.pipeline.state import Controls, Match, Notice, Seen
 from avatar_app.pipeline.statistics import Meter

@@ -24,8 +24,8 @@ from avatar_app.engines import Engine
 from avatar_app.errors import ClipError
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
 from avatar_app.faces.portrait import find_portrait
-from avatar_app.pipeline.calibrate import best_frame, motion_transfer
-from avatar_app.pipeline.smooth import STRENGTHS, smooth_track
+from avatar_app.motion.smoothing import STRENGTHS, smooth_track
+from avatar_app.motion.transfer import best_frame, motion_transfer
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
 from avatar_app.video import Clip, ClipWriter

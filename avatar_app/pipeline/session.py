@@ -22,10 +22,10 @@ from avatar_app.engines.open import open_engine
 from avatar_app.errors import OutputError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import reason, require_writable
+from avatar_app.motion.calibration import NeutralStore
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera_stage import CameraStage
 from avatar_app.pipeline.memory import give_memory_back, share_heap
-from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import open_sink
 from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage

@@ -17,12 +17,12 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.motion.head import STABLE, RigidMotion, angles, facing, rotation_of
+from avatar_app.motion.smoothing import STRENGTHS, smooth_track
+from avatar_app.motion.transfer import in_space, motion_transfer
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.calibrate import in_space, motion_transfer
 from avatar_app.pipeline.clip import portrait_crop, silent, track_driver
-from avatar_app.pipeline.head import STABLE, RigidMotion, angles, facing, rotation_of
 from avatar_app.pipeline.session import open_model
-from avatar_app.pipeline.smooth import STRENGTHS, smooth_track
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.portrait import read_portrait
 from avatar_app.types import Array, Crop, Image, KeyPoints

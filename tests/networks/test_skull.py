@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from avatar_app.mean_face import MEAN_FACE
+from avatar_app.motion.head import rotation_of
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.skull import FARTHEST, HEIGHTS, MIDDLE, OUTLINE, RIM, WIDTHS, Turn, skull_size, turned_skull, view
-from avatar_app.pipeline.head import rotation_of
 
 SIDE = 64
 SIZE = 0.25

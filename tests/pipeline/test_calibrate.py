@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_app.pipeline import head
-from avatar_app.pipeline.calibrate import best_frame, in_space, motion_transfer, pose_distance
+from avatar_app.motion import head
+from avatar_app.motion.transfer import best_frame, in_space, motion_transfer, pose_distance
 from avatar_app.types import KeyPoints
 from tests.heads import make_head
 from tests.pipeline.test_head import moved

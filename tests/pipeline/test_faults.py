@@ -21,10 +21,10 @@ import pytest
 from avatar_app.cameras.opening import open_source
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, DeviceError, OutputError
+from avatar_app.motion.calibration import FRAMES, NeutralStore
 from avatar_app.pipeline import cast, output_stage
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera_stage import reduced
-from avatar_app.pipeline.neutral import FRAMES, NeutralStore
 from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output_stage import OutputStage, RecorderStage
 from avatar_app.pipeline.recorder import Recorder

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatar_app.pipeline import head, jaw
-from avatar_app.pipeline.head import Exaggeration, HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
-from avatar_app.pipeline.outline import OUTER, Outline
+from avatar_app.motion import head
+from avatar_app.motion import mouth as jaw
+from avatar_app.motion.head import Exaggeration, HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
+from avatar_app.motion.silhouette import OUTER, Outline
 from tests.heads import lid_gap, lip_gap, make_head, open_mouth
 
 FACEDATA = Path(__file__).parents[2].parent / "shared" / "facedata"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.pipeline.hold import HOLD, RELEASE, Hold
+from avatar_app.motion.hold import HOLD, RELEASE, Hold
 from avatar_app.types import KeyPoints
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
+from avatar_app.motion.calibration import NeutralStore
 from avatar_app.pipeline.canvas import Canvas
-from avatar_app.pipeline.neutral import NeutralStore
 from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output import NoSink, Sink, VirtualCameraSink
 from avatar_app.pipeline.output_stage import OutputStage

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_app.pipeline.head import HeadTransfer, Points, RigidMotion, facing, rotation_of
-from avatar_app.pipeline.jaw import lip_gaps
-from avatar_app.pipeline.smile import believed, smile_of, with_less_smile
+from avatar_app.motion.head import HeadTransfer, Points, RigidMotion, facing, rotation_of
+from avatar_app.motion.mouth import lip_gaps
+from avatar_app.motion.smile import believed, smile_of, with_less_smile
 from tests.heads import make_head
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.pipeline.smooth import STRENGTHS, OneEuro, smooth_track
+from avatar_app.motion.smoothing import STRENGTHS, OneEuro, smooth_track
 from avatar_app.types import KeyPoints
 
 LIGHT = STRENGTHS["light"]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from avatar_app.creases import NONE, mean_creases
-from avatar_app.pipeline.smile import LIPS, MOVES
+from avatar_app.motion.smile import LIPS, MOVES
 from avatar_app.training.creases import main
 
 SIDE = 320

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.pipeline.jaw import NOSE_BASE, nose_length
+from avatar_app.motion.mouth import NOSE_BASE, nose_length
 
 Points = npt.NDArray[np.float64]
 

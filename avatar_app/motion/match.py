@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.pipeline.head import Points, angles, fit_rigid, lid_gaps
-from avatar_app.pipeline.jaw import lip_gaps
+from avatar_app.motion.head import Points, angles, fit_rigid, lid_gaps
+from avatar_app.motion.mouth import lip_gaps
 from avatar_app.pipeline.state import Match
 from avatar_app.types import Array, Box, Image
 

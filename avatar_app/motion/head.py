@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.mean_face import MEAN_FACE
-from avatar_app.pipeline.jaw import LIPS, lip_gaps, with_mouth_of
-from avatar_app.pipeline.outline import CHIN, TOP, Outline
-from avatar_app.pipeline.smile import believed, smile_of, with_less_smile
+from avatar_app.motion.mouth import LIPS, lip_gaps, with_mouth_of
+from avatar_app.motion.silhouette import CHIN, TOP, Outline
+from avatar_app.motion.smile import believed, smile_of, with_less_smile
 
 Points = npt.NDArray[np.float64]
 

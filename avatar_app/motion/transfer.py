@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from avatar_app.pipeline.head import AS_SEEN, HeadTransfer, Limits, Points, Strength, fit_rigid
-from avatar_app.pipeline.motion import hull_area, transfer_absolute, transfer_relative, weakened_points
+from avatar_app.motion.fomm_transfer import hull_area, transfer_absolute, transfer_relative, weakened_points
+from avatar_app.motion.head import AS_SEEN, HeadTransfer, Limits, Points, Strength, fit_rigid
 from avatar_app.types import KeyPoints
 
 Transfer = Callable[[KeyPoints], KeyPoints]

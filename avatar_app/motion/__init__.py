@@ -1,0 +1,1 @@
+"""From the driver's key points to the pose to render. Pure numpy."""
