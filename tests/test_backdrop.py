@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from avatar_app.backdrop import Layers, separate
-from avatar_app.composition import PhotoLayers, compose
+from avatar_app.compositing.clean_plate import Layers, separate
+from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
 from tests.heads import make_head
 

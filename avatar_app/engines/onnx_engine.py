@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from avatar_app.bundle import Bundle
-from avatar_app.composition import PhotoLayers, compose
+from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.types import Avatar, Crop, Image, KeyPoints

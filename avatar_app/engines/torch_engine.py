@@ -16,15 +16,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from avatar_app.backdrop import separate
 from avatar_app.bundle import Bundle
-from avatar_app.creases import creases_of
+from avatar_app.compositing.clean_plate import separate
+from avatar_app.compositing.creases import creases_of
+from avatar_app.compositing.eyes import eyes_of
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
 from avatar_app.engines.torch_player import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
-from avatar_app.eyes import eyes_of
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.types import Array, Avatar, Crop, Image, KeyPoints
 

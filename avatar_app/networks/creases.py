@@ -1,4 +1,4 @@
-"""What a smile does to the light on a face, for PyTorch: what `avatar_app.creases` does in bytes, and says what it is for.
+"""What a smile does to the light on a face, for PyTorch: what `avatar_app.compositing.creases` does in bytes, and says what it is for.
 
 Shapes: B batch, S the picture's side, P landmarks (B, P, 2) in [-1, 1], x first.
 """
@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avatar_app.creases import DEEPER, DEPTHS, LEAST, MARKS, MOST, NONE, STEP, WEIGHTS
+from avatar_app.compositing.creases import DEEPER, DEPTHS, LEAST, MARKS, MOST, NONE, STEP, WEIGHTS
+from avatar_app.compositing.teeth import FLAT
 from avatar_app.mean_face import CAMERA, MEAN_FACE
-from avatar_app.mouth import FLAT
 
 
 def no_creases(image: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def no_creases(image: Tensor) -> Tensor:
 
 
 def smile_of(points: Tensor) -> Tensor:
-    """(B, 1, 1, 1), as `avatar_app.creases.smile_of`."""
+    """(B, 1, 1, 1), as `avatar_app.compositing.creases.smile_of`."""
     fit, depths, weights = (torch.tensor(part, device=points.device, dtype=points.dtype) for part in (CAMERA, DEPTHS, WEIGHTS))
     camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ fit
     sums = (points[:, MARKS] - depths[:, None] * camera[:, None, :, 2]).transpose(1, 2) @ weights

@@ -1,4 +1,4 @@
-"""Eyes that look and blink, for PyTorch: what `avatar_app.eyes` does in bytes, and says what it is for.
+"""Eyes that look and blink, for PyTorch: what `avatar_app.compositing.eyes` does in bytes, and says what it is for.
 
 Shapes: B batch, S the picture's side, P landmarks (B, P, 2) in [-1, 1], x first; both eyes are (B, 2, ...), the right one first.
 """
@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avatar_app.eye_geometry import MARKS, Pose, Seen, Still, how_open, looked_at, misses_of, pose_of, seen, shade, still_of
-from avatar_app.eyes import EDGE, IRIS_REACH, IRIS_SIDE, WHITE_SHAPE, WHITE_U, WHITE_V
+from avatar_app.compositing.eye_geometry import MARKS, Pose, Seen, Still, how_open, looked_at, misses_of, pose_of, seen, shade, still_of
+from avatar_app.compositing.eyes import EDGE, IRIS_REACH, IRIS_SIDE, WHITE_SHAPE, WHITE_U, WHITE_V
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.teeth import skull_map
 
@@ -37,7 +37,7 @@ def marks(points: Tensor) -> tuple[Tensor, Tensor]:
 def no_eyeballs(image: Tensor) -> tuple[Tensor, Tensor]:
     """The pictures of white and iris, (B, 2, 4, H, W) and (B, 2, 4, N, N), of photos whose eyes have not been taken apart: empty.
 
-    In those of white, the last channel is 1 where they have been (`avatar_app.eyes.eyes_of`); only then anything moves.
+    In those of white, the last channel is 1 where they have been (`avatar_app.compositing.eyes.eyes_of`); only then anything moves.
     """
     shape = (len(image), 2, 4)
     return image.new_zeros(*shape, *WHITE_SHAPE), image.new_zeros(*shape, IRIS_SIDE, IRIS_SIDE)

@@ -1,6 +1,6 @@
-r"""Measures what a smile does to the light on a face: makes the map of `avatar_app.creases`.
+r"""Measures what a smile does to the light on a face: makes the map of `avatar_app.compositing.creases`.
 
-    python -m avatar_app.training.creases --data DATA --output avatar_app/creases.npz
+    python -m avatar_app.training.creases --data DATA --output avatar_app/compositing/creases.npz
 
 Frames of the same clip, and stills of the same person, are laid over one mean face by their landmarks. What is left of the differences
 between their pictures is light, and a linear regression tells which part of it goes with smiles. Mouths, open lids, brows and turns of the
@@ -22,9 +22,9 @@ import numpy.typing as npt
 from scipy.spatial import Delaunay
 from tqdm import tqdm
 
-from avatar_app.creases import NONE, STEP, smile_of
+from avatar_app.compositing.creases import NONE, STEP, smile_of
+from avatar_app.compositing.teeth import STABLE, TO_CAMERA
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.mouth import STABLE, TO_CAMERA
 from avatar_app.training.augment import FLIP
 from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, read_labels
 from avatar_app.training.piecewise import barycentric

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from avatar_app.composition import PhotoLayers, compose
+from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.networks.onnx_sampling import known_shapes
 from avatar_app.training.metrics import psnr

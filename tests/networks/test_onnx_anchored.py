@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avatar_app.composition import PhotoLayers, compose
+from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
 from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
 from avatar_app.networks.blocks import conv

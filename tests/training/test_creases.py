@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_app.creases import NONE, mean_creases
+from avatar_app.compositing.creases import NONE, mean_creases
 from avatar_app.motion.smile import LIPS, MOVES
 from avatar_app.training.creases import main
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 import torch
 
-from avatar_app.composition import PhotoLayers, compose
+from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs

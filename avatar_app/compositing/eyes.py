@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.eye_geometry import (
+from avatar_app.compositing.eye_geometry import (
     ABOVE,
     ASIDE,
     BELOW,
@@ -34,7 +34,7 @@ from avatar_app.eye_geometry import (
     still_of,
     swell_at,
 )
-from avatar_app.mouth import FARTHEST, skull_map, wide
+from avatar_app.compositing.teeth import FARTHEST, skull_map, wide
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.mouth import FARTHEST, FLAT, STABLE, TO_CAMERA, around, wide
+from avatar_app.compositing.teeth import FARTHEST, FLAT, STABLE, TO_CAMERA, around, wide
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.backdrop import separate
-from avatar_app.creases import Creases, creases_of, show_creases
-from avatar_app.eyes import Eyes, eyes_of, move_skin, show_eyes
-from avatar_app.mouth import Teeth, show_teeth, teeth_of, wide
+from avatar_app.compositing.clean_plate import separate
+from avatar_app.compositing.creases import Creases, creases_of, show_creases
+from avatar_app.compositing.eyes import Eyes, eyes_of, move_skin, show_eyes
+from avatar_app.compositing.teeth import Teeth, show_teeth, teeth_of, wide
 from avatar_app.types import Image
 
 AnyArray = npt.NDArray[Any]

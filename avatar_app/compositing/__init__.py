@@ -1,0 +1,1 @@
+"""From an engine's layers to the finished picture."""
