@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from avatar_app.pipeline.outgoing import Outgoing, to_planes
+from avatar_app.outputs.i420 import Outgoing, to_planes
 from avatar_app.types import Image
 
 

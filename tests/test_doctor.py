@@ -20,7 +20,7 @@ from avatar_app.control import ControlServer
 from avatar_app.doctor import Check, as_text, would_work
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.graphics_card import Card
-from avatar_app.pipeline.output import VirtualCamera
+from avatar_app.outputs.sinks import VirtualCamera
 from avatar_app.pipeline.speed import Speed
 
 RTX = Card("NVIDIA GeForce RTX 3060", "580.65", 8.6)

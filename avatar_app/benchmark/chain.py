@@ -14,11 +14,11 @@ from avatar_app.motion.hold import Hold
 from avatar_app.motion.match import match, turn_between
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
+from avatar_app.outputs.canvas import Canvas
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import Sink
 from avatar_app.pipeline.camera_stage import reduced
-from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.clip import fixed_box, portrait_crop
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import Sink
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.state import Controls
 from avatar_app.pipeline.stopwatch import Stopwatch

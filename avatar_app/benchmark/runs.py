@@ -17,8 +17,8 @@ from avatar_app.networks.checkpoint import read_yaml
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.reference import Reference
 from avatar_app.networks.work import Copies, Peak, set_threads, synchronise
+from avatar_app.outputs.sinks import Sink
 from avatar_app.paths import PACKAGE
-from avatar_app.pipeline.output import Sink
 from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.types import Image
 

@@ -65,8 +65,8 @@ def look() -> Found:
 
 
 def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
-    from avatar_app.pipeline.output import list_virtual_cameras
-    from avatar_app.pipeline.virtual_cameras import require_virtual_camera
+    from avatar_app.outputs.sinks import list_virtual_cameras
+    from avatar_app.outputs.virtual_cameras import require_virtual_camera
 
     outlets = []
     for camera in list_virtual_cameras():
@@ -82,7 +82,7 @@ def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
 
 
 def _pipewire_problem() -> str:
-    from avatar_app.pipeline.output import require_pipewire
+    from avatar_app.outputs.sinks import require_pipewire
 
     try:
         require_pipewire()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.outgoing import Outgoing
+from avatar_app.outputs.i420 import Outgoing
 from avatar_app.pipeline.state import Controls, Notice, Seen, Status
 from avatar_app.types import Image
 

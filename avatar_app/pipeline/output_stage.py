@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.canvas import Canvas
-from avatar_app.pipeline.card import still_card
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import Sink
-from avatar_app.pipeline.recorder import Recorder
+from avatar_app.outputs.canvas import Canvas
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.recorder import Recorder
+from avatar_app.outputs.sinks import Sink
+from avatar_app.outputs.still_card import still_card
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices, Stage
 from avatar_app.pipeline.state import Controls, Notice, Shows

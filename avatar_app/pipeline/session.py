@@ -23,11 +23,11 @@ from avatar_app.errors import OutputError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import reason, require_writable
 from avatar_app.motion.calibration import NeutralStore
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import open_sink
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera_stage import CameraStage
 from avatar_app.pipeline.memory import give_memory_back, share_heap
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import open_sink
 from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices

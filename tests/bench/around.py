@@ -33,8 +33,8 @@ from avatar_app.control import NotRunning, send_command
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.outputs.sinks import Sink, VirtualCameraSink
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.output import Sink, VirtualCameraSink
 from avatar_app.pipeline.session import Session, open_model
 from avatar_app.pipeline.state import Controls
 from avatar_app.pipeline.stopwatch import percentiles

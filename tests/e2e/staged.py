@@ -16,8 +16,8 @@ from avatar_app.cli import main
 from avatar_app.gui import device_lists, start
 from avatar_app.gui.live import Live
 from avatar_app.motion.calibration import NeutralStore
+from avatar_app.outputs.sinks import NoSink, Sink, VirtualCameraSink
 from avatar_app.paths import user_neutrals
-from avatar_app.pipeline.output import NoSink, Sink, VirtualCameraSink
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
 from avatar_app.types import Image

@@ -26,9 +26,9 @@ import numpy.typing as npt
 import pytest
 
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.outputs.canvas import Canvas
+from avatar_app.outputs.pipewire import PipeWireCamera
 from avatar_app.paths import assets_folder, shipped_avatars
-from avatar_app.pipeline.canvas import Canvas
-from avatar_app.pipeline.pipewire_camera import PipeWireCamera
 from avatar_app.types import Frame
 from tests.e2e import browser, peer
 from tests.e2e.desktop import Desktop, missing_programs

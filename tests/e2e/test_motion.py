@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from avatar_app.faces.detector import FaceDetector, crop_picture, square_box
+from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import assets_folder
-from avatar_app.pipeline.canvas import Canvas
 from avatar_app.pipeline.state import SIZES
 from avatar_app.types import Frame
 from tests.e2e.motion import Driver, Echo, Series, compare, new_pictures, sweeps

@@ -28,7 +28,7 @@ AT_THE_END = re.compile(f"{ANY} (?=[A-Z])")
 CHECKS = (
     "doctor.py",
     "graphics_card.py",
-    "pipeline/virtual_cameras.py",
+    "outputs/virtual_cameras.py",
     "hotkeys.py",
     "hotkeys_x11.py",
     "hotkeys_windows.py",

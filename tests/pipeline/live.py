@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import CameraError, EngineError, OutputError
-from avatar_app.pipeline.outgoing import Outgoing
+from avatar_app.outputs.i420 import Outgoing
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls, Status
 from avatar_app.types import Avatar, Image, KeyPoints

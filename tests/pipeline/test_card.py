@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_app.pipeline.card import still_card
-from avatar_app.pipeline.outgoing import Outgoing
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.still_card import still_card
 from avatar_app.pipeline.state import SIZES
 from avatar_app.types import Image
 

@@ -22,12 +22,12 @@ from avatar_app.cameras.opening import open_source
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, DeviceError, OutputError
 from avatar_app.motion.calibration import FRAMES, NeutralStore
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.recorder import Recorder
 from avatar_app.pipeline import cast, output_stage
 from avatar_app.pipeline.animate import AnimateStage
 from avatar_app.pipeline.camera_stage import reduced
-from avatar_app.pipeline.outgoing import Outgoing
 from avatar_app.pipeline.output_stage import OutputStage, RecorderStage
-from avatar_app.pipeline.recorder import Recorder
 from avatar_app.pipeline.session import Session, open_model
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices

@@ -12,7 +12,7 @@ import pytest
 from avatar_app.cameras.opening import open_source
 from avatar_app.faces.crop import Region
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.pipeline.outgoing import Outgoing
+from avatar_app.outputs.i420 import Outgoing
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
 from avatar_app.types import Avatar, Crop, Face, Image, KeyPoints

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import Sink, list_virtual_cameras, open_sink
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import Sink, list_virtual_cameras, open_sink
 from tests.media import outgoing
 
 DEVICE = os.environ.get("AVATAR_TEST_VIRTUAL_CAMERA", "")
@@ -37,8 +37,8 @@ sys.stdin.read()
 WRITER = """
 import os, sys
 import numpy as np
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import open_sink
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import open_sink
 sink = open_sink("virtual-camera", sys.argv[1], (640, 480), 30)
 sink.send(Outgoing(np.zeros((720, 640), np.uint8), 0.0))
 os.kill(os.getpid(), 9)
@@ -47,8 +47,8 @@ os.kill(os.getpid(), 9)
 SLOW = """
 import select, sys
 import numpy as np
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import open_sink
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import open_sink
 sink = open_sink("virtual-camera", sys.argv[1], (640, 480), 5)
 while True:
     sink.send(Outgoing(np.zeros((720, 640), np.uint8), 0.0))

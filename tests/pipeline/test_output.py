@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline import loopback, packages, pipewire_camera, virtual_cameras
-from avatar_app.pipeline.loopback import CAPTURE, OUTPUT, Answer
-from avatar_app.pipeline.output import VirtualCameraSink, cannot_open, list_virtual_cameras, open_sink
-from avatar_app.pipeline.virtual_cameras import VirtualCamera, free_virtual_camera, require_virtual_camera
+from avatar_app.outputs import packages, virtual_cameras
+from avatar_app.outputs import pipewire as pipewire_camera
+from avatar_app.outputs import v4l2loopback as loopback
+from avatar_app.outputs.sinks import VirtualCameraSink, cannot_open, list_virtual_cameras, open_sink
+from avatar_app.outputs.v4l2loopback import CAPTURE, OUTPUT, Answer
+from avatar_app.outputs.virtual_cameras import VirtualCamera, free_virtual_camera, require_virtual_camera
 from avatar_app.types import Image
 from tests.media import outgoing, picture
 

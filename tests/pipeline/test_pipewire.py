@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline import pipewire_camera
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.pipewire_camera import PipeWireCamera
+from avatar_app.outputs import pipewire as pipewire_camera
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.pipewire import PipeWireCamera
 from avatar_app.types import Image
 from tests.media import outgoing
 
@@ -177,8 +177,8 @@ def test_pipewire_dies(pipewire: subprocess.Popen[bytes]) -> None:
 KILLED = """
 import os, select, sys
 import numpy as np
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.pipewire_camera import PipeWireCamera
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.pipewire import PipeWireCamera
 camera = PipeWireCamera((320, 240), 30)
 picture = Outgoing(np.zeros((360, 320), np.uint8), 0.0)
 while not select.select([sys.stdin], [], [], 1 / 30)[0]:

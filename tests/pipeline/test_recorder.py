@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.recorder import Recorder
+from avatar_app.outputs.recorder import Recorder
 from avatar_app.video import read_clip
 from tests.media import clip_facts, outgoing, picture
 from tests.test_video import disk_with
@@ -71,7 +71,7 @@ def test_closed_file_is_an_ordinary_one(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from avatar_app.pipeline.recorder import Recorder
+from avatar_app.outputs.recorder import Recorder
 from tests.media import outgoing, picture
 recorder = Recorder(Path(sys.argv[1]), (96, 64), 25)
 for index in range(100):

@@ -15,12 +15,12 @@ import pytest
 
 from avatar_app.errors import OutputError
 from avatar_app.motion.calibration import NeutralStore
-from avatar_app.pipeline.canvas import Canvas
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import NoSink, Sink, VirtualCameraSink
+from avatar_app.outputs.canvas import Canvas
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.pipewire import PipeWireCamera
+from avatar_app.outputs.recorder import Recorder
+from avatar_app.outputs.sinks import NoSink, Sink, VirtualCameraSink
 from avatar_app.pipeline.output_stage import OutputStage
-from avatar_app.pipeline.pipewire_camera import PipeWireCamera
-from avatar_app.pipeline.recorder import Recorder
 from avatar_app.pipeline.slot import Slot
 from avatar_app.pipeline.stage import Notices
 from avatar_app.pipeline.state import Controls, changed

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_app.pipeline.loopback import OUTPUT_STREAM, end_stream
+from avatar_app.outputs.v4l2loopback import OUTPUT_STREAM, end_stream
 from avatar_app.types import Image
 
 NAMES = os.environ.get("AVATAR_TEST_V4L2", ",,").split(",")

@@ -17,8 +17,8 @@ import pytest
 
 from avatar_app.control import NotRunning, send_command
 from avatar_app.errors import OutputError
+from avatar_app.outputs.sinks import open_sink
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.output import open_sink
 from avatar_app.types import Image
 from tests.e2e.vm.call import ROOT, Call
 from tests.e2e.vm.devices import AVATAR_CAM, FACE_CAM, NO_MACHINE, Feeder

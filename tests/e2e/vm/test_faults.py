@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.output import Sink, open_sink
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import Sink, open_sink
 from avatar_app.pipeline.session import Session
 from avatar_app.pipeline.state import Controls
 from avatar_app.types import Image

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.pipeline.background import blurred_extension, cover, read_background
-from avatar_app.pipeline.label import Label
-from avatar_app.pipeline.outgoing import Outgoing, Plane, Planes, split, to_planes
-from avatar_app.pipeline.square import square_planes
+from avatar_app.outputs.i420 import Outgoing, Plane, Planes, split, to_planes
+from avatar_app.outputs.label import Label
+from avatar_app.outputs.sides import blurred_extension, cover, read_background
+from avatar_app.outputs.square import square_planes
 from avatar_app.types import Frame, Image, Picture
 
 FEATHER = 0.03

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageDraw, ImageFont
 
-from avatar_app.pipeline.outgoing import Planes, to_planes
+from avatar_app.outputs.i420 import Planes, to_planes
 from avatar_app.types import Image
 
 LINE = "Camera is paused"

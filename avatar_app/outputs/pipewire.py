@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.packages import install_command
-from avatar_app.pipeline.virtual_cameras import NAME
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.packages import install_command
+from avatar_app.outputs.virtual_cameras import NAME
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 ELEMENTS = ("rawvideoparse", "videoconvert", "pipewiresink")

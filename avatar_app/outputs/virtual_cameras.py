@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline import loopback
-from avatar_app.pipeline.packages import install_command
+from avatar_app.outputs import v4l2loopback as loopback
+from avatar_app.outputs.packages import install_command
 
 NAME = "Avatar Camera"
 """What calls list the camera as, where the app may choose it."""

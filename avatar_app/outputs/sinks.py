@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import OutputError
-from avatar_app.pipeline import loopback
-from avatar_app.pipeline.outgoing import Outgoing
-from avatar_app.pipeline.pipewire_camera import PipeWireCamera, require_pipewire
-from avatar_app.pipeline.virtual_cameras import VirtualCamera, free_virtual_camera, list_virtual_cameras
+from avatar_app.outputs import v4l2loopback as loopback
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.pipewire import PipeWireCamera, require_pipewire
+from avatar_app.outputs.virtual_cameras import VirtualCamera, free_virtual_camera, list_virtual_cameras
 
 __all__ = ["Sink", "VirtualCamera", "list_virtual_cameras", "open_sink", "require_pipewire"]
 

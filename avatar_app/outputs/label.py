@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from avatar_app.pipeline.outgoing import Plane, Planes, split, to_planes
+from avatar_app.outputs.i420 import Plane, Planes, split, to_planes
 from avatar_app.types import Image
 
 LABEL = "AI avatar"

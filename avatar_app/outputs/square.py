@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from avatar_app.pipeline.outgoing import Plane
+from avatar_app.outputs.i420 import Plane
 from avatar_app.types import Image
 
 SMALL = 256

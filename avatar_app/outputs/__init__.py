@@ -1,0 +1,1 @@
+"""Where pictures go: virtual cameras, PipeWire, recordings; and the canvas that they go on."""
