@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from avatar_app import __version__
 from avatar_app.errors import AvatarError
-from avatar_app.pipeline.memory import share_heap
+from avatar_app.session.memory import share_heap
 
 COMMANDS = {
     "window": "the app itself: choose a photo, calibrate, join a call (also without any command)",

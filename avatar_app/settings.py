@@ -18,7 +18,7 @@ from avatar_app.errors import OutputError
 from avatar_app.files import parse_json, read_small, reason
 from avatar_app.library import Entry, Library
 from avatar_app.motion.smoothing import STRENGTHS
-from avatar_app.pipeline.state import OUTPUTS, SIZES, Controls
+from avatar_app.session.controls import OUTPUTS, SIZES, Controls
 
 VERSION = 1
 LANGUAGES = ("", "en", "ru")

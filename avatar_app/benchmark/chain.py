@@ -17,11 +17,11 @@ from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import Sink
-from avatar_app.pipeline.camera_stage import reduced
-from avatar_app.pipeline.clip import fixed_box, portrait_crop
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.state import Controls
-from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.session.camera_stage import reduced
+from avatar_app.session.clip import fixed_box, portrait_crop
+from avatar_app.session.controls import Controls
+from avatar_app.session.slot import Slot
+from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Crop, Frame, Image, KeyPoints, Picture
 
 CAMERA_SIZE = (1280, 720)

@@ -16,7 +16,7 @@ from avatar_app.bundle import Bundle
 from avatar_app.engines.open import cores
 from avatar_app.networks.graphs import build_graphs
 from avatar_app.networks.work import Work, card, count_graphs, count_reference
-from avatar_app.pipeline.stopwatch import percentiles
+from avatar_app.session.stopwatch import percentiles
 
 PACKAGES = ("torch", "onnxruntime", "numpy", "opencv-python")
 SAME = "this model's own networks and weights"

@@ -19,7 +19,7 @@ from avatar_app.networks.reference import Reference
 from avatar_app.networks.work import Copies, Peak, set_threads, synchronise
 from avatar_app.outputs.sinks import Sink
 from avatar_app.paths import PACKAGE
-from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Image
 
 WARM_UP = 10

@@ -23,8 +23,8 @@ from avatar_app.library import Library
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import OUTPUTS, Controls, Status
+from avatar_app.session.controls import OUTPUTS, Controls, Status
+from avatar_app.session.session import Session
 from avatar_app.video import require_clip_output
 
 DONE = {

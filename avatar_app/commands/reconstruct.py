@@ -21,7 +21,7 @@ from avatar_app.files import reason, require_readable
 from avatar_app.motion.head import Points, angles, facing, fit_rigid, lid_gaps
 from avatar_app.motion.mouth import LIPS
 from avatar_app.motion.transfer import motion_transfer
-from avatar_app.pipeline.clip import fixed_box
+from avatar_app.session.clip import fixed_box
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
 from avatar_app.training.piecewise import piecewise_affine

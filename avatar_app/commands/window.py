@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from avatar_app.pipeline.state import OUTPUTS
+from avatar_app.session.controls import OUTPUTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

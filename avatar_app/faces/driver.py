@@ -8,7 +8,7 @@ import numpy as np
 
 from avatar_app.faces.crop import crop_landmarks
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
 from avatar_app.types import Box, Crop, Face, Frame
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)

@@ -11,7 +11,7 @@ from avatar_app.gui.preview import PictureView
 from avatar_app.gui.texts import hint
 from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import Badge, Meter, label
-from avatar_app.pipeline.state import Status
+from avatar_app.session.controls import Status
 from avatar_app.types import Image
 
 PARTS = ("head", "expression", "position")

@@ -16,7 +16,7 @@ from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.texts import output_name
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import Choice, label, row
-from avatar_app.pipeline.state import OUTPUTS
+from avatar_app.session.controls import OUTPUTS
 
 ELSEWHERE = "elsewhere"
 """Value of the entries that ask for a file, an address or a colour instead of being one."""

@@ -12,7 +12,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.widgets import Choice, Section, Slider, Switch, label, row
 from avatar_app.motion.smoothing import STRENGTHS
-from avatar_app.pipeline.state import SIZES, Controls
+from avatar_app.session.controls import SIZES, Controls
 
 RATES = (15, 20, 25, 30, 60)
 

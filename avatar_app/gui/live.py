@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from avatar_app.errors import OutputError
 from avatar_app.outputs.i420 import Outgoing
-from avatar_app.pipeline.state import Controls, Notice, Seen, Status
+from avatar_app.session.controls import Controls, Notice, Seen, Status
 from avatar_app.types import Image
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import card, label
 from avatar_app.gui.window_actions import WindowActions
 from avatar_app.library import Entry, Library
-from avatar_app.pipeline.state import Notice, Status
+from avatar_app.session.controls import Notice, Status
 from avatar_app.settings import from_controls
 
 PICTURE_MS, STATUS_MS = 16, 250

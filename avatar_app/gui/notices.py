@@ -11,7 +11,7 @@ from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.texts import notice_action
 from avatar_app.gui.theme import current, restyle
 from avatar_app.gui.widgets import Badge, label
-from avatar_app.pipeline.state import Notice
+from avatar_app.session.controls import Notice
 
 MOST = 3
 """Banners at once. More would push the pictures out of the window; the next one shows when one of them goes."""

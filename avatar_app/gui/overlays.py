@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QCoreApplication, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF
 
-from avatar_app.pipeline.state import Statistics
+from avatar_app.session.controls import Statistics
 
 LINES = (
     (0, 17, False),

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from avatar_app.gui import overlays
 from avatar_app.gui.theme import current
 from avatar_app.outputs.i420 import Outgoing, Plane, split
-from avatar_app.pipeline.state import Seen, Statistics
+from avatar_app.session.controls import Seen, Statistics
 from avatar_app.types import Image
 
 ROUND = 8.0

@@ -14,7 +14,7 @@ from avatar_app.control import AlreadyRunning, ControlServer
 from avatar_app.errors import AvatarError
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
-from avatar_app.pipeline.state import Notice
+from avatar_app.session.controls import Notice
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
 from avatar_app.library import Entry, Library
 from avatar_app.paths import user_neutrals, user_settings
-from avatar_app.pipeline.state import Controls, Notice
+from avatar_app.session.controls import Controls, Notice
 from avatar_app.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ INTERRUPT_MS = 200
 def make_session(controls: Controls) -> Live:
     """The real session. Importing it takes a while, so this runs in a thread."""
     from avatar_app.motion.calibration import NeutralStore
-    from avatar_app.pipeline.session import Session
+    from avatar_app.session.session import Session
 
     return Session(controls, NeutralStore(user_neutrals()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QStatusBar, QWidget
 
 from avatar_app.gui.widgets import label
-from avatar_app.pipeline.state import Status
+from avatar_app.session.controls import Status
 
 MESSAGE_MS = 6000
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from avatar_app.gui.icons import app_icon
-from avatar_app.pipeline.state import Status
+from avatar_app.session.controls import Status
 
 
 class Tray(QObject):

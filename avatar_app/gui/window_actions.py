@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QMessageBox
 
 from avatar_app.errors import AvatarError
-from avatar_app.pipeline.state import Notice
+from avatar_app.session.controls import Notice
 
 if TYPE_CHECKING:
     from avatar_app.gui.main_window import MainWindow

@@ -6,7 +6,7 @@ import numpy as np
 
 from avatar_app.motion.head import Points, angles, fit_rigid, lid_gaps
 from avatar_app.motion.mouth import lip_gaps
-from avatar_app.pipeline.state import Match
+from avatar_app.session.controls import Match
 from avatar_app.types import Array, Box, Image
 
 HEAD = 12.0

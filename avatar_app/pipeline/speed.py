@@ -15,9 +15,9 @@ from avatar_app.faces.driver import Driver
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.paths import assets_folder, shipped_avatars
-from avatar_app.pipeline.clip import portrait_crop
-from avatar_app.pipeline.state import Controls
 from avatar_app.portrait import read_portrait
+from avatar_app.session.clip import portrait_crop
+from avatar_app.session.controls import Controls
 from avatar_app.types import Avatar, Frame, Image
 from avatar_app.video import read_clip
 

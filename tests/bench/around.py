@@ -35,9 +35,9 @@ from avatar_app.engines.open import cores
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.outputs.sinks import Sink, VirtualCameraSink
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.session import Session, open_model
-from avatar_app.pipeline.state import Controls
-from avatar_app.pipeline.stopwatch import percentiles
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session, open_model
+from avatar_app.session.stopwatch import percentiles
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 from tests.e2e.program import ROOT
 from tests.e2e.test_live_command import home

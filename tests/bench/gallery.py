@@ -21,10 +21,10 @@ from avatar_app.motion.head import STABLE, RigidMotion, angles, facing, rotation
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import in_space, motion_transfer
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.clip import portrait_crop, silent, track_driver
-from avatar_app.pipeline.session import open_model
-from avatar_app.pipeline.stopwatch import Stopwatch
 from avatar_app.portrait import read_portrait
+from avatar_app.session.clip import portrait_crop, silent, track_driver
+from avatar_app.session.session import open_model
+from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Array, Crop, Image, KeyPoints
 from avatar_app.video import read_clip
 

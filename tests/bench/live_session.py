@@ -22,8 +22,8 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.paths import shipped_avatars
-from avatar_app.pipeline.session import Session, open_model
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session, open_model
 from avatar_app.types import Avatar, Image, KeyPoints
 from tests.mjpeg import MjpegCamera
 from tests.webcam import read_clip

@@ -31,7 +31,7 @@ from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
 from avatar_app.networks.onnx_export import write_motion_files
 from avatar_app.networks.work import card, count_graphs, synchronise
-from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Crop, KeyPoints
 from tests.bench.plot import Line, write_chart
 from tests.heads import make_head

@@ -15,8 +15,8 @@ import pytest
 from avatar_app import cli, control
 from avatar_app.commands import live
 from avatar_app.library import Library
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
 from tests.pipeline.live import PATIENCE, Bench, KeepingSink, MarkedCamera, wait_for, write_photo
 from tests.pipeline.stand_ins import DiscDetector
 

@@ -18,8 +18,8 @@ from avatar_app.gui.live import Live
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.outputs.sinks import NoSink, Sink, VirtualCameraSink
 from avatar_app.paths import user_neutrals
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
 from avatar_app.types import Image
 
 CAMERA, VIRTUAL_CAMERA = "Integrated Camera", "OBS Virtual Camera"

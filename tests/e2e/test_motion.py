@@ -7,7 +7,7 @@ import numpy as np
 from avatar_app.faces.detector import FaceDetector, crop_picture, square_box
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import assets_folder
-from avatar_app.pipeline.state import SIZES
+from avatar_app.session.controls import SIZES
 from avatar_app.types import Frame
 from tests.e2e.motion import Driver, Echo, Series, compare, new_pictures, sweeps
 from tests.pipeline.live import has_pattern

@@ -19,7 +19,7 @@ from avatar_app.cameras.opening import open_source
 from avatar_app.errors import AvatarError, BundleError, CameraError
 from avatar_app.library import Library
 from avatar_app.motion.calibration import NeutralStore
-from avatar_app.pipeline.state import SIZES
+from avatar_app.session.controls import SIZES
 from avatar_app.settings import Settings, load_settings, save_settings, to_controls
 from avatar_app.types import KeyPoints
 from tests.fuzz.bounds import bounded, fuzz

@@ -10,7 +10,7 @@ import numpy as np
 
 from avatar_app.errors import OutputError
 from avatar_app.outputs.i420 import Outgoing, to_planes
-from avatar_app.pipeline.state import Controls, Match, Seen, Statistics, Status, changed
+from avatar_app.session.controls import Controls, Match, Seen, Statistics, Status, changed
 from avatar_app.types import Array, Box, Frame, Image
 
 CAMERA_SIZE = (640, 480)

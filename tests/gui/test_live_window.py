@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.texts import hint
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
 from tests.gui.windows import show_window
 from tests.pipeline.live import Bench, write_photo
 

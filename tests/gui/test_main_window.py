@@ -22,7 +22,7 @@ from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.keys_dialog import KeysDialog
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
-from avatar_app.pipeline.state import Controls, Match, Notice
+from avatar_app.session.controls import Controls, Match, Notice
 from avatar_app.settings import Settings, load_settings
 from avatar_app.types import Box
 from tests.gui.stand_in import LIVE, StandIn, plain

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.notices import MOST, NoticeBar
 from avatar_app.gui.texts import NOTICE_ACTIONS
-from avatar_app.pipeline.state import Notice
+from avatar_app.session.controls import Notice
 from tests.gui.windows import Opened, open_window
 
 UNPLUGGED = Notice("camera", "error", "The camera was unplugged.", "Connect it again.", ("retry", "choose-camera"))

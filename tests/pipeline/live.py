@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from avatar_app.errors import CameraError, EngineError, OutputError
 from avatar_app.outputs.i420 import Outgoing
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import Controls, Status
+from avatar_app.session.controls import Controls, Status
+from avatar_app.session.session import Session
 from avatar_app.types import Avatar, Image, KeyPoints
 from tests.pipeline.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
 

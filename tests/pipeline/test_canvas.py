@@ -11,7 +11,7 @@ import pytest
 from avatar_app.errors import OutputError
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.i420 import split
-from avatar_app.pipeline.state import SIZES
+from avatar_app.session.controls import SIZES
 from avatar_app.types import Frame, Image, Picture
 from tests.media import picture
 

@@ -7,7 +7,7 @@ import pytest
 
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.still_card import still_card
-from avatar_app.pipeline.state import SIZES
+from avatar_app.session.controls import SIZES
 from avatar_app.types import Image
 
 

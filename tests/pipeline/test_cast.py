@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from avatar_app.pipeline.cast import Cast
-from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.active_avatar import Cast
+from avatar_app.session.controls import Controls
+from avatar_app.session.stage import Notices
 from avatar_app.types import Face, Image
 from tests.pipeline.live import Bench, wait_for, write_photo
 from tests.pipeline.stand_ins import DiscDetector

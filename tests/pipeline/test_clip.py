@@ -11,7 +11,7 @@ import pytest
 
 from avatar_app.errors import ClipError, OutputError, PortraitError
 from avatar_app.motion.head import Limits
-from avatar_app.pipeline.clip import Wishes, animate_clip
+from avatar_app.session.clip import Wishes, animate_clip
 from avatar_app.types import Image, KeyPoints
 from avatar_app.video import Clip, ClipWriter, read_clip
 from tests.media import clip_facts

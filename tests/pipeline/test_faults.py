@@ -24,16 +24,17 @@ from avatar_app.errors import BundleError, DeviceError, OutputError
 from avatar_app.motion.calibration import FRAMES, NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
-from avatar_app.pipeline import cast, output_stage
-from avatar_app.pipeline.animate import AnimateStage
-from avatar_app.pipeline.camera_stage import reduced
-from avatar_app.pipeline.output_stage import OutputStage, RecorderStage
-from avatar_app.pipeline.session import Session, open_model
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls, Notice
-from avatar_app.pipeline.statistics import Meter
 from avatar_app.portrait import read_portrait
+from avatar_app.session import active_avatar as cast
+from avatar_app.session import output_stage
+from avatar_app.session.animate_stage import AnimateStage
+from avatar_app.session.camera_stage import reduced
+from avatar_app.session.controls import Controls, Notice
+from avatar_app.session.output_stage import OutputStage, RecorderStage
+from avatar_app.session.session import Session, open_model
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices
+from avatar_app.session.statistics import Meter
 from avatar_app.types import Avatar, Crop, Frame, Image, KeyPoints, Picture
 from tests.mjpeg import HEADER, MjpegCamera, Server, encode, part
 from tests.pipeline.live import PATTERN, Bench, FaultyEngine, KeepingSink, MarkedCamera, shows, wait_for, write_photo
@@ -178,7 +179,7 @@ def test_camera_that_sends_damaged_pictures(bench: Bench, controls: Controls, mo
 
 
 def test_camera_that_is_stuck_on_one_picture(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.camera_stage.FROZEN", 0.2)
+    monkeypatch.setattr("avatar_app.session.camera_stage.FROZEN", 0.2)
     stuck = threading.Event()
 
     class Stuck(MarkedCamera):
@@ -335,8 +336,8 @@ def test_pictures_of_a_slow_engine_may_be_older(making: float, age: float, shown
 
 
 def test_a_slow_engine_is_told(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.pipeline.animate.SLOW", 0.05)
-    monkeypatch.setattr("avatar_app.pipeline.animate.QUICK", 0.04)
+    monkeypatch.setattr("avatar_app.session.animate_stage.SLOW", 0.05)
+    monkeypatch.setattr("avatar_app.session.animate_stage.QUICK", 0.04)
 
     class Slow(FaultyEngine):
         def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
@@ -347,8 +348,8 @@ def test_a_slow_engine_is_told(bench: Bench, controls: Controls, monkeypatch: py
         calibrated(session)
         told(session, "engine", "seconds for a picture on this computer")
         assert session.status().shows == "avatar"
-        monkeypatch.setattr("avatar_app.pipeline.animate.SLOW", 50)
-        monkeypatch.setattr("avatar_app.pipeline.animate.QUICK", 40)
+        monkeypatch.setattr("avatar_app.session.animate_stage.SLOW", 50)
+        monkeypatch.setattr("avatar_app.session.animate_stage.QUICK", 40)
         not_told(session, "engine")
 
 
@@ -434,7 +435,7 @@ def test_photo_that_changes_while_it_is_read_is_read_again(bench: Bench, control
         finally:
             path.write_bytes(data)
 
-    monkeypatch.setattr("avatar_app.pipeline.cast.read_portrait", overtaken)
+    monkeypatch.setattr("avatar_app.session.active_avatar.read_portrait", overtaken)
     with running(bench, controls) as session:
         calibrated(session)
         not_told(session, "avatar")

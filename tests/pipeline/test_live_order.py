@@ -13,8 +13,8 @@ from avatar_app.cameras.opening import open_source
 from avatar_app.faces.crop import Region
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.outputs.i420 import Outgoing
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
 from avatar_app.types import Avatar, Crop, Face, Image, KeyPoints
 from tests.heads import make_head
 from tests.mjpeg import MjpegCamera, mark, read_mark

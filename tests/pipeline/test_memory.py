@@ -11,7 +11,7 @@ import pytest
 
 CODE = """
 import ctypes, sys, threading
-from avatar_app.pipeline.memory import give_memory_back, share_heap
+from avatar_app.session.memory import give_memory_back, share_heap
 
 if sys.argv[1] == "shared":
     share_heap()

@@ -20,11 +20,11 @@ from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.pipewire import PipeWireCamera
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.outputs.sinks import NoSink, Sink, VirtualCameraSink
-from avatar_app.pipeline.output_stage import OutputStage
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls, changed
-from avatar_app.pipeline.statistics import Meter
+from avatar_app.session.controls import Controls, changed
+from avatar_app.session.output_stage import OutputStage
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices
+from avatar_app.session.statistics import Meter
 from avatar_app.types import Avatar, Box, Crop, Frame, Image, KeyPoints, Picture
 from tests.pipeline.live import PATTERN, Bench, FaultyEngine, KeepingSink, has_pattern, shows, wait_for, write_photo
 from tests.pipeline.stand_ins import draw_face

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from avatar_app import cli
 from avatar_app.commands import live
-from avatar_app.pipeline.session import Session
+from avatar_app.session.session import Session
 from tests.e2e.vm.stand_ins import NumberingEngine, SteadyDetector
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import Sink, open_sink
-from avatar_app.pipeline.session import Session
-from avatar_app.pipeline.state import Controls
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
 from avatar_app.types import Image
 from tests.e2e.vm.call import Call
 from tests.e2e.vm.devices import AVATAR_CAM, FACE_CAM, NO_MACHINE, VIVID, Feeder, Vivid, load_loopback, unload_loopback

@@ -8,7 +8,7 @@ from collections import deque
 
 import numpy as np
 
-from avatar_app.pipeline.state import Statistics
+from avatar_app.session.controls import Statistics
 
 WINDOW = 5.0
 """Seconds that rates and latencies are taken over."""

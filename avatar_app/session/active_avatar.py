@@ -16,10 +16,10 @@ from avatar_app.errors import AvatarError, DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.portrait import Portrait, find_portrait
 from avatar_app.photo_files import stamp
-from avatar_app.pipeline.loading import Loader
-from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls, Notice
 from avatar_app.portrait import read_portrait
+from avatar_app.session.controls import Controls, Notice
+from avatar_app.session.loader import Loader
+from avatar_app.session.stage import Notices
 from avatar_app.types import Avatar, Box, Crop
 
 log = logging.getLogger(__name__)

@@ -25,14 +25,14 @@ from avatar_app.files import reason, require_writable
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import open_sink
-from avatar_app.pipeline.animate import AnimateStage
-from avatar_app.pipeline.camera_stage import CameraStage
-from avatar_app.pipeline.memory import give_memory_back, share_heap
-from avatar_app.pipeline.output_stage import OpenSink, OutputStage, RecorderStage
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.stage import Notices
-from avatar_app.pipeline.state import Controls, Seen, Status, changed
-from avatar_app.pipeline.statistics import Meter
+from avatar_app.session.animate_stage import AnimateStage
+from avatar_app.session.camera_stage import CameraStage
+from avatar_app.session.controls import Controls, Seen, Status, changed
+from avatar_app.session.memory import give_memory_back, share_heap
+from avatar_app.session.output_stage import OpenSink, OutputStage, RecorderStage
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices
+from avatar_app.session.statistics import Meter
 from avatar_app.types import Frame, Image, Picture
 
 STOP_SECONDS = 2.0

@@ -7,7 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 
 from avatar_app.errors import AvatarError
-from avatar_app.pipeline.state import Notice
+from avatar_app.session.controls import Notice
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from avatar_app.motion.hold import Hold
 from avatar_app.motion.match import match, turn_between
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
-from avatar_app.pipeline.cast import Cast
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.stage import Notices, Stage
-from avatar_app.pipeline.state import Controls, Match, Notice, Seen
-from avatar_app.pipeline.statistics import Meter
+from avatar_app.session.active_avatar import Cast
+from avatar_app.session.controls import Controls, Match, Notice, Seen
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices, Stage
+from avatar_app.session.statistics import Meter
 from avatar_app.types import Frame, Image, KeyPoints, Picture
 
 FAR_YAW, FAR_PITCH = 55.0, 45.0

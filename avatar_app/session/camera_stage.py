@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from avatar_app.cameras.opening import Source
 from avatar_app.errors import CameraError
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.stage import Again, Notices, Stage
-from avatar_app.pipeline.state import Controls
-from avatar_app.pipeline.statistics import Meter
+from avatar_app.session.controls import Controls
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Again, Notices, Stage
+from avatar_app.session.statistics import Meter
 from avatar_app.types import Frame, Image
 
 FROZEN = 3.0

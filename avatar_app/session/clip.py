@@ -26,7 +26,7 @@ from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, cr
 from avatar_app.faces.portrait import find_portrait
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
-from avatar_app.pipeline.stopwatch import Stopwatch
+from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
 from avatar_app.video import Clip, ClipWriter
 

@@ -17,10 +17,10 @@ from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.outputs.sinks import Sink
 from avatar_app.outputs.still_card import still_card
-from avatar_app.pipeline.slot import Slot
-from avatar_app.pipeline.stage import Notices, Stage
-from avatar_app.pipeline.state import Controls, Notice, Shows
-from avatar_app.pipeline.statistics import Meter
+from avatar_app.session.controls import Controls, Notice, Shows
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices, Stage
+from avatar_app.session.statistics import Meter
 from avatar_app.types import Frame, Picture
 
 STALE = 1.0
