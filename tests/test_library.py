@@ -13,7 +13,7 @@ import pytest
 
 from avatar_app import paths
 from avatar_app.errors import PortraitError
-from avatar_app.library import Library, middle_box
+from avatar_app.photos.library import Library, middle_box
 from avatar_app.portrait import read_portrait
 from avatar_app.types import Box, Image
 

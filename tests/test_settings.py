@@ -14,7 +14,7 @@ import pytest
 
 from avatar_app import paths
 from avatar_app.errors import OutputError
-from avatar_app.library import Library
+from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
 from avatar_app.settings import CONTROLS, Settings, from_controls, load_settings, remembered_avatar, save_settings, to_controls
 from avatar_app.types import Box

@@ -17,7 +17,7 @@ from avatar_app.gui.crop_view import CropView
 from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.theme import restyle
-from avatar_app.library import middle_box
+from avatar_app.photos.library import middle_box
 from avatar_app.types import Box, Face, Image
 
 PREVIEW = 208

@@ -19,7 +19,7 @@ from avatar_app.gui.preview import CameraView, Shown
 from avatar_app.gui.shortcuts import action_keys, key_text
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import label
-from avatar_app.library import Entry, Library
+from avatar_app.photos.library import Entry, Library
 
 POLL_MS = 33
 

@@ -12,7 +12,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
-from avatar_app.library import Entry, Library
+from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Image
 
 Index = QModelIndex | QPersistentModelIndex

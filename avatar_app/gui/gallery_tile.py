@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOpti
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.gallery_model import CHOSEN, ENTRY
-from avatar_app.library import Entry
+from avatar_app.photos.library import Entry
 
 Index = QModelIndex | QPersistentModelIndex
 

@@ -15,8 +15,8 @@ from avatar_app.gui.background import Background
 from avatar_app.gui.drops import Added, add_all, add_image, local_files
 from avatar_app.gui.face_fit import FaceFit
 from avatar_app.gui.messages import in_user_language
-from avatar_app.library import Entry, Library
-from avatar_app.photo_files import SUFFIXES, photo_files
+from avatar_app.photos.library import Entry, Library
+from avatar_app.photos.photo_files import SUFFIXES, photo_files
 
 
 class Intake(QObject):

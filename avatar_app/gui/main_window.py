@@ -27,7 +27,7 @@ from avatar_app.gui.texts import reason_text, short_reason
 from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import card, label
 from avatar_app.gui.window_actions import WindowActions
-from avatar_app.library import Entry, Library
+from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Notice, Status
 from avatar_app.settings import from_controls
 

@@ -25,8 +25,8 @@ from avatar_app.gui.shortcuts import FocusedKeys
 from avatar_app.gui.theme import apply_theme
 from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
-from avatar_app.library import Entry, Library
 from avatar_app.paths import user_neutrals, user_settings
+from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Controls, Notice
 from avatar_app.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
 

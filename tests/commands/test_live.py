@@ -14,7 +14,7 @@ import pytest
 
 from avatar_app import cli, control
 from avatar_app.commands import live
-from avatar_app.library import Library
+from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from tests.pipeline.live import PATIENCE, Bench, KeepingSink, MarkedCamera, wait_for, write_photo

@@ -25,7 +25,7 @@ from avatar_app.errors import PortraitError
 from avatar_app.faces.crop import crop_picture
 from avatar_app.files import reason
 from avatar_app.paths import shipped_avatars, user_avatars
-from avatar_app.photo_files import (
+from avatar_app.photos.photo_files import (
     Entry,
     as_box,
     as_json,
