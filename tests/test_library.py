@@ -13,8 +13,8 @@ import pytest
 
 from avatar_app import paths
 from avatar_app.errors import PortraitError
+from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Library, middle_box
-from avatar_app.portrait import read_portrait
 from avatar_app.types import Box, Image
 
 BOX = Box(60.5, 50.0, 80.0)

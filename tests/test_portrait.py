@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from avatar_app.errors import PortraitError
-from avatar_app.portrait import GROUND, LONGEST, read_portrait
+from avatar_app.media.photo import GROUND, LONGEST, read_portrait
 from tests.media import picture
 
 ORIENTATION = 0x0112

@@ -15,7 +15,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from avatar_app.errors import ClipError, OutputError
-from avatar_app.video import Clip, ClipWriter, LiveWriter, read_clip
+from avatar_app.media.video import Clip, ClipWriter, LiveWriter, read_clip
 from tests.media import clip_facts, make_clip, picture
 
 

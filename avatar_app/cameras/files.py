@@ -15,9 +15,9 @@ import numpy as np
 
 from avatar_app.errors import CameraError, ClipError
 from avatar_app.files import reason, require_ordinary
-from avatar_app.portrait import is_modest
+from avatar_app.media.photo import is_modest
+from avatar_app.media.video import read_clip
 from avatar_app.types import Image
-from avatar_app.video import read_clip
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 

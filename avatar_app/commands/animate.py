@@ -15,10 +15,10 @@ from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import open_engine
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_writable, write_json
+from avatar_app.media.photo import read_portrait
+from avatar_app.media.video import Clip, read_clip, require_clip_output
 from avatar_app.motion.smoothing import STRENGTHS
-from avatar_app.portrait import read_portrait
 from avatar_app.session.clip import CROPS, Report, Wishes, animate_clip
-from avatar_app.video import Clip, read_clip, require_clip_output
 
 DEFAULT_MODEL = "lite"
 

@@ -21,10 +21,10 @@ from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import cores, cuda_problem
 from avatar_app.errors import OutputError
 from avatar_app.files import require_apart, require_writable, write_json
+from avatar_app.media.photo import read_portrait
+from avatar_app.media.video import read_clip
 from avatar_app.outputs.sinks import Sink, open_sink
 from avatar_app.paths import assets_folder
-from avatar_app.portrait import read_portrait
-from avatar_app.video import read_clip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,13 +19,13 @@ from avatar_app.commands.numbers import seconds, whole_number
 from avatar_app.control import ControlServer
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
+from avatar_app.media.video import require_clip_output
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import OUTPUTS, Controls, Status
 from avatar_app.session.session import Session
-from avatar_app.video import require_clip_output
 
 DONE = {
     "recalibrate": "taking the pose of this moment",

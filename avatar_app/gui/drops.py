@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QWidget
 
 from avatar_app.errors import AvatarError, PortraitError
 from avatar_app.files import is_there
+from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Entry, Library
-from avatar_app.portrait import read_portrait
 from avatar_app.types import Box, Image
 
 

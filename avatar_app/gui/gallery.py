@@ -27,8 +27,8 @@ from avatar_app.gui.gallery_tile import MARGIN, GalleryTile
 from avatar_app.gui.gallery_view import GalleryView
 from avatar_app.gui.intake import Intake
 from avatar_app.gui.messages import in_user_language
+from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Entry, Library
-from avatar_app.portrait import read_portrait
 from avatar_app.types import Box, Image
 
 MANY = 12

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from avatar_app.errors import OutputError, PortraitError
-from avatar_app.portrait import read_portrait
+from avatar_app.media.photo import read_portrait
 from avatar_app.types import Image
 
 EDGE = 0.1

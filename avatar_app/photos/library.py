@@ -24,6 +24,7 @@ from avatar_app.atomic import write_whole
 from avatar_app.errors import PortraitError
 from avatar_app.faces.crop import crop_picture
 from avatar_app.files import reason
+from avatar_app.media.photo import LONGEST, SHORTEST, read_portrait
 from avatar_app.paths import shipped_avatars, user_avatars
 from avatar_app.photos.photo_files import (
     Entry,
@@ -47,7 +48,6 @@ from avatar_app.photos.photo_files import (
     without,
     write_photo_file,
 )
-from avatar_app.portrait import LONGEST, SHORTEST, read_portrait
 from avatar_app.types import Box, Image
 
 __all__ = ["Entry", "Library", "middle_box"]

@@ -12,14 +12,14 @@ from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.driver import Driver
+from avatar_app.media.photo import read_portrait
+from avatar_app.media.video import read_clip
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.paths import assets_folder, shipped_avatars
-from avatar_app.portrait import read_portrait
 from avatar_app.session.clip import portrait_crop
 from avatar_app.session.controls import Controls
 from avatar_app.types import Avatar, Frame, Image
-from avatar_app.video import read_clip
 
 WARM_UP = 8
 """Frames at the start that do not count."""

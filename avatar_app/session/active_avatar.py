@@ -15,8 +15,8 @@ from avatar_app.engines import Engine
 from avatar_app.errors import AvatarError, DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.portrait import Portrait, find_portrait
+from avatar_app.media.photo import read_portrait
 from avatar_app.photos.photo_files import stamp
-from avatar_app.portrait import read_portrait
 from avatar_app.session.controls import Controls, Notice
 from avatar_app.session.loader import Loader
 from avatar_app.session.stage import Notices

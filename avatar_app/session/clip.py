@@ -24,11 +24,11 @@ from avatar_app.engines import Engine
 from avatar_app.errors import ClipError
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
 from avatar_app.faces.portrait import find_portrait
+from avatar_app.media.video import Clip, ClipWriter
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
-from avatar_app.video import Clip, ClipWriter
 
 CROPS = ("auto", "center", "none")
 """``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture padded to a square."""

@@ -17,16 +17,16 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.media.photo import read_portrait
+from avatar_app.media.video import read_clip
 from avatar_app.motion.head import STABLE, RigidMotion, angles, facing, rotation_of
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import in_space, motion_transfer
 from avatar_app.paths import shipped_avatars
-from avatar_app.portrait import read_portrait
 from avatar_app.session.clip import portrait_crop, silent, track_driver
 from avatar_app.session.session import open_model
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Array, Crop, Image, KeyPoints
-from avatar_app.video import read_clip
 
 TURNS = (-45, -30, -15, 15, 30, 45)
 """Degrees by which a driver like the photo turns."""

@@ -16,9 +16,9 @@ from avatar_app.benchmark.resize import resized
 from avatar_app.cli import main
 from avatar_app.engines.open import cores, open_engine
 from avatar_app.errors import BundleError
+from avatar_app.media.video import ClipWriter
 from avatar_app.networks.reference import Reference
 from avatar_app.networks.work import count
-from avatar_app.video import ClipWriter
 from tests.bundles import face_crop, write_anchored, write_fomm
 from tests.networks.tiny import TINY
 from tests.originals import write_original

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.media.video import read_clip
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import shipped_avatars
 from avatar_app.types import Frame, Image
-from avatar_app.video import read_clip
 from tests.e2e.program import PATIENCE, Program
 from tests.mjpeg import MjpegCamera
 from tests.pipeline.live import has_pattern

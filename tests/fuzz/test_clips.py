@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_app.errors import ClipError, OutputError
-from avatar_app.video import ClipWriter, read_clip
+from avatar_app.media.video import ClipWriter, read_clip
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import HARD_NUMBERS, damaged
 from tests.media import make_clip, picture
@@ -101,7 +101,7 @@ def test_pixels_that_are_said_to_be_very_wide(tmp_path: Path, aspect: Fraction) 
 def test_pictures_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_clip(tmp_path / "clip.mp4", 1, size=(96, 64))
     assert read_clip(path).width == 96
-    monkeypatch.setattr("avatar_app.video.LARGEST", 96 * 64 - 1)
+    monkeypatch.setattr("avatar_app.media.video.LARGEST", 96 * 64 - 1)
     with pytest.raises(ClipError, match="96 x 64 pixels, which is too large"):
         read_clip(path)
 

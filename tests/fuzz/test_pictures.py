@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from avatar_app.cameras.files import read_picture
 from avatar_app.errors import CameraError, PortraitError
-from avatar_app.portrait import LONGEST, read_portrait
+from avatar_app.media.photo import LONGEST, read_portrait
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import damaged
 from tests.media import picture

@@ -15,8 +15,8 @@ from avatar_app.errors import PortraitError
 from avatar_app.gui.messages import BETWEEN_SENTENCES, MESSAGES, in_user_language
 from avatar_app.gui.translations import install
 from avatar_app.hotkeys import Hotkeys
+from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Library
-from avatar_app.portrait import read_portrait
 
 FEWEST = 8
 """Fixed letters that make a sentence one that can be known again."""

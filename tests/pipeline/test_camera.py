@@ -26,8 +26,8 @@ from avatar_app.cameras.live import LiveSource
 from avatar_app.cameras.mjpeg import JpegCutter, MjpegFeed
 from avatar_app.cameras.opening import Source, list_cameras, open_source
 from avatar_app.errors import CameraError
+from avatar_app.media.video import ClipWriter
 from avatar_app.types import Image
-from avatar_app.video import ClipWriter
 from tests.media import make_clip, picture
 from tests.mjpeg import HEADER, MjpegCamera, Server, encode, mark, part, read_mark
 from tests.rtsp import RtspCamera

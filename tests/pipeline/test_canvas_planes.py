@@ -11,13 +11,13 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 
+from avatar_app.media.photo import read_portrait
 from avatar_app.outputs.canvas import FEATHER, Canvas
 from avatar_app.outputs.i420 import Outgoing, split, to_planes
 from avatar_app.outputs.label import draw_label
 from avatar_app.outputs.sides import blurred_extension, read_background
 from avatar_app.outputs.square import square_planes
 from avatar_app.paths import shipped_avatars
-from avatar_app.portrait import read_portrait
 from avatar_app.types import Image, Picture
 from tests.media import picture
 

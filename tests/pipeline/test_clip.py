@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import ClipError, OutputError, PortraitError
+from avatar_app.media.video import Clip, ClipWriter, read_clip
 from avatar_app.motion.head import Limits
 from avatar_app.session.clip import Wishes, animate_clip
 from avatar_app.types import Image, KeyPoints
-from avatar_app.video import Clip, ClipWriter, read_clip
 from tests.media import clip_facts
 from tests.pipeline.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
 

@@ -21,10 +21,10 @@ import pytest
 from avatar_app.cameras.opening import open_source
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, DeviceError, OutputError
+from avatar_app.media.photo import read_portrait
 from avatar_app.motion.calibration import FRAMES, NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
-from avatar_app.portrait import read_portrait
 from avatar_app.session import active_avatar as cast
 from avatar_app.session import output_stage
 from avatar_app.session.animate_stage import AnimateStage

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
+from avatar_app.media.video import read_clip
 from avatar_app.outputs.recorder import Recorder
-from avatar_app.video import read_clip
 from tests.media import clip_facts, outgoing, picture
 from tests.test_video import disk_with
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import pytest
 
+from avatar_app.media.video import read_clip
 from avatar_app.paths import assets_folder
 from avatar_app.types import Image
-from avatar_app.video import read_clip
 from tests.e2e.vm.devices import FACE_CAM, VIVID, Feeder, Vivid
 from tests.pipeline.live import PATTERN
 

@@ -1,0 +1,1 @@
+"""Video and photo files: decoding and encoding."""
