@@ -16,7 +16,7 @@ from importlib import metadata
 from typing import Literal
 
 from avatar_app import graphics_card
-from avatar_app.bundle import bundle_folders, open_bundle, read_bundle
+from avatar_app.bundles.bundle import bundle_folders, open_bundle, read_bundle
 from avatar_app.cameras.formats import camera_formats
 from avatar_app.cameras.listing import user_of, users_of
 from avatar_app.cameras.opening import CameraInfo, list_cameras

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.graphs import anchored_graphs, fomm_graphs

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from avatar_app import bundle as bundles
-from avatar_app.bundle import Bundle, import_checkpoint, list_bundles, open_bundle, read_bundle, write_bundle
+from avatar_app.bundles import bundle as bundles
+from avatar_app.bundles.bundle import Bundle, import_checkpoint, list_bundles, open_bundle, read_bundle, write_bundle
 from avatar_app.errors import AvatarError, BundleError, ConfigError
 from tests.originals import write_original
 

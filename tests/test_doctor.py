@@ -13,7 +13,7 @@ import cv2
 import pytest
 
 from avatar_app import control, doctor, graphics_card
-from avatar_app.bundle import find_bundle
+from avatar_app.bundles.bundle import find_bundle
 from avatar_app.cameras import permission as camera_permission
 from avatar_app.cameras.opening import CameraInfo
 from avatar_app.control import ControlServer
@@ -245,7 +245,7 @@ def test_models_that_are_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in ("lite", "faces"):
         shutil.copytree(find_bundle(name), shipped / name)
     shutil.copytree(find_bundle("lite"), own / "mine")
-    monkeypatch.setattr("avatar_app.bundle.model_folders", lambda: (shipped, own))
+    monkeypatch.setattr("avatar_app.bundles.bundle.model_folders", lambda: (shipped, own))
     assert doctor.check_models("lite").state == "ok"
     (own / "mine" / "render.onnx").write_bytes(b"x")
     other = doctor.check_models("lite")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from avatar_app.bundles.fetch import Download, fetch
 from avatar_app.errors import BundleError
-from avatar_app.fetch import Download, fetch
 
 CONTENT = bytes(range(256)) * 4000
 

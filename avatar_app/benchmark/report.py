@@ -12,7 +12,7 @@ from typing import Any
 from avatar_app import __version__
 from avatar_app.benchmark.chain import ANIMATION, CALL_SIZE, CAMERA_SIZE, STAGES, STEP
 from avatar_app.benchmark.runs import WARM_UP, Plan, Setting, open_reference, torch_device
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.open import cores
 from avatar_app.networks.graphs import build_graphs
 from avatar_app.networks.work import Work, card, count_graphs, count_reference

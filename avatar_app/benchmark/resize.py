@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.errors import BundleError
 
 UNIT, LARGEST = 128, 1024

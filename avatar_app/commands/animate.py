@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from avatar_app.bundle import Bundle, open_bundle
+from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import open_engine
 from avatar_app.faces.detector import FaceDetector

@@ -14,7 +14,7 @@ from avatar_app.benchmark.chain import CALL_SIZE, camera_pictures
 from avatar_app.benchmark.report import make_report
 from avatar_app.benchmark.resize import resized
 from avatar_app.benchmark.runs import Plan, measure
-from avatar_app.bundle import Bundle, open_bundle
+from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.commands.numbers import MOST_THREADS, whole_number

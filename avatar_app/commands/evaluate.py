@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from avatar_app.bundle import open_bundle
+from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.commands.outside_judge import OutsideJudge
 from avatar_app.commands.reconstruct import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs

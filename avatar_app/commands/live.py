@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avatar_app.bundle import open_bundle
+from avatar_app.bundles.bundle import open_bundle
 from avatar_app.cameras.address import source_title
 from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL

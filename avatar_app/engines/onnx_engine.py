@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.onnx_session import open_session

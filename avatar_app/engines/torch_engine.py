@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.clean_plate import separate
 from avatar_app.compositing.creases import creases_of
 from avatar_app.compositing.eyes import eyes_of

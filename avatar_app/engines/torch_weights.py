@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.errors import BundleError
 from avatar_app.networks.blocks import ResidualBlock, SameBlock
 from avatar_app.networks.graphs import AnchoredRender, FommRender, Graph, MotionGraphs, build_graphs

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from avatar_app.bundle import DESCRIPTION, read_bundle
+from avatar_app.bundles.bundle import DESCRIPTION, read_bundle
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import BundleError
 from avatar_app.faces.crop import (

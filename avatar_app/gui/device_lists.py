@@ -92,7 +92,7 @@ def _pipewire_problem() -> str:
 
 
 def _models() -> tuple[Outlet, ...]:
-    from avatar_app.bundle import list_bundles
+    from avatar_app.bundles.bundle import list_bundles
 
     try:
         return tuple(Outlet(bundle.name, bundle.name) for bundle in list_bundles() if bundle.kind != "faces")

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from avatar_app.bundles.original import Original, build_fomm
 from avatar_app.errors import BundleError
-from avatar_app.networks.checkpoint import Original, build_fomm
 from avatar_app.networks.dense_motion import dense_flow, sparse_flows
 from avatar_app.networks.fomm import Fomm
 from avatar_app.networks.grid import resize_flow, warp

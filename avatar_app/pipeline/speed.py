@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from avatar_app.bundle import open_bundle
+from avatar_app.bundles.bundle import open_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError

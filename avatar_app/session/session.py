@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from avatar_app.atomic import write_whole
-from avatar_app.bundle import open_bundle
+from avatar_app.bundles.bundle import open_bundle
 from avatar_app.cameras.opening import Source, open_source
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine

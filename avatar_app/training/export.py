@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from avatar_app.bundle import Bundle, open_bundle, write_bundle
+from avatar_app.bundles.bundle import Bundle, open_bundle, write_bundle
 from avatar_app.compositing.compositor import PhotoLayers
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator

@@ -30,12 +30,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from avatar_app.bundle import read_bundle
+from avatar_app.bundles.bundle import read_bundle
+from avatar_app.bundles.original import read_yaml
 from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
 from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray
 from avatar_app.engines.torch_weights import load_graphs, quickened, quickest, trial_image, trial_points, trial_tensors
-from avatar_app.networks.checkpoint import read_yaml
 from avatar_app.networks.config import FommConfig
 from avatar_app.networks.graphs import Graph, MotionGraphs, fomm_graphs
 from avatar_app.networks.reference import Reference

@@ -23,7 +23,7 @@ import torch
 
 from avatar_app.benchmark.report import cpu_name
 from avatar_app.benchmark.runs import REFERENCE_CONFIG, reference_config, torch_device, use_threads
-from avatar_app.bundle import Bundle, write_bundle
+from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores, open_engine
 from avatar_app.networks.anchored import DEFAULT_ANCHORS, LANDMARKS, AnchoredConfig, AnchoredGenerator

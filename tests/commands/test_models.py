@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app import bundle as bundles
-from avatar_app import fetch as fetching
+from avatar_app.bundles import bundle as bundles
+from avatar_app.bundles import fetch as fetching
+from avatar_app.bundles.original import build_fomm, read_original
 from avatar_app.cli import main
 from avatar_app.commands import models
 from avatar_app.motion.fomm_transfer import transfer_relative
-from avatar_app.networks.checkpoint import build_fomm, read_original
 from avatar_app.networks.keypoints import KeyPointTensors
 from avatar_app.types import KeyPoints
 from tests.networks.tiny import SIDE

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from avatar_app.bundle import Bundle, open_bundle
+from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_weights import load_graphs, run

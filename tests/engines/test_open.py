@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import open as opening
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import BundleError, EngineError
@@ -79,7 +79,7 @@ def test_nonsense_is_refused(bundle: Bundle) -> None:
 
 def test_onnx_runs_without_loading_torch(bundle: Bundle) -> None:
     program = (
-        "import sys; from pathlib import Path; from avatar_app.bundle import open_bundle; from avatar_app.engines.open import open_engine; "
+        "import sys; from pathlib import Path; from avatar_app.bundles.bundle import open_bundle; from avatar_app.engines.open import open_engine; "
         "open_engine(open_bundle(Path(sys.argv[1])), 'cpu'); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program, str(bundle.folder)], check=True, cwd=Path(__file__).parents[2])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine, open_cpu, open_cuda
 from avatar_app.engines.torch_place import Card, Processor
 from avatar_app.engines.torch_player import Player, difference, open_player

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app.bundle import open_bundle, write_bundle
+from avatar_app.bundles.bundle import open_bundle, write_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.torch_engine import TorchEngine

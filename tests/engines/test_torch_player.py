@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from avatar_app.bundle import Bundle
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_place import Computation, FixedConstants, Processor, tried_convolutions
 from avatar_app.engines.torch_player import Player, open_player

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from avatar_app.bundle import Bundle, list_bundles, read_bundle
+from avatar_app.bundles.bundle import Bundle, list_bundles, read_bundle
 from avatar_app.cameras.opening import open_source
 from avatar_app.errors import AvatarError, BundleError, CameraError
 from avatar_app.motion.calibration import NeutralStore
@@ -191,7 +191,7 @@ def test_a_pipe_among_a_models_files_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_one_bad_bundle_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.bundle.model_folders", lambda: [tmp_path])
+    monkeypatch.setattr("avatar_app.bundles.bundle.model_folders", lambda: [tmp_path])
     for name, content in (("bad", b"[" * 100_000), ("good", as_json(BUNDLE))):
         (tmp_path / name).mkdir()
         (tmp_path / name / "bundle.json").write_bytes(content)

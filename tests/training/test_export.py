@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from avatar_app.bundle import open_bundle
+from avatar_app.bundles.bundle import open_bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.matte import PersonMatte

@@ -220,7 +220,7 @@ def import_checkpoint(
     folder = user_models() / require_name(name)
     if folder.exists():
         raise BundleError(f"There is a model called {name} already, in {folder}.", "Choose another name, or delete that folder.")
-    from avatar_app.networks.checkpoint import build_fomm, read_original
+    from avatar_app.bundles.original import build_fomm, read_original
     from avatar_app.networks.graphs import fomm_graphs
     from avatar_app.networks.onnx_export import write_motion_files
 

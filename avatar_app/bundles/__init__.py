@@ -1,0 +1,1 @@
+"""Model bundles: read, verify, fetch; read original checkpoints."""
