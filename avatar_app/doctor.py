@@ -21,7 +21,7 @@ from avatar_app.cameras.formats import camera_formats
 from avatar_app.cameras.listing import user_of, users_of
 from avatar_app.cameras.opening import CameraInfo, list_cameras
 from avatar_app.cameras.permission import require_camera_permission
-from avatar_app.control import NotRunning, send_command
+from avatar_app.control.server import NotRunning, send_command
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit

@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from avatar_app import control, control_address
-from avatar_app.control import AlreadyRunning, ControlServer, send_command
+from avatar_app.control import address as control_address
+from avatar_app.control import server as control
+from avatar_app.control.server import AlreadyRunning, ControlServer, send_command
 from avatar_app.errors import AvatarError
 
 ROOT = Path(__file__).parents[1]
@@ -276,7 +277,7 @@ def test_the_address_is_free_again_after_the_end(app: App, path: Path) -> None:
 
 def test_what_a_crashed_instance_left_is_replaced(app: App, path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from avatar_app.control import ControlServer; "
+        "import sys; from pathlib import Path; from avatar_app.control.server import ControlServer; "
         "ControlServer(str, Path(sys.argv[1])).start(); print('ready', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

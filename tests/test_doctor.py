@@ -12,11 +12,12 @@ from pathlib import Path
 import cv2
 import pytest
 
-from avatar_app import control, doctor, graphics_card
+from avatar_app import doctor, graphics_card
 from avatar_app.bundles.bundle import find_bundle
 from avatar_app.cameras import permission as camera_permission
 from avatar_app.cameras.opening import CameraInfo
-from avatar_app.control import ControlServer
+from avatar_app.control import server as control
+from avatar_app.control.server import ControlServer
 from avatar_app.doctor import Check, as_text, would_work
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.graphics_card import Card

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from avatar_app.control import COMMANDS, send_command
+from avatar_app.control.server import COMMANDS, send_command
 from avatar_app.errors import AvatarError
 
 

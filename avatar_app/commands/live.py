@@ -16,7 +16,7 @@ from avatar_app.cameras.address import source_title
 from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.commands.numbers import seconds, whole_number
-from avatar_app.control import ControlServer
+from avatar_app.control.server import ControlServer
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.media.video import require_clip_output

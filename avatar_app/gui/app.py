@@ -11,7 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from types import TracebackType
 
-from avatar_app.control import NotRunning, send_command
+from avatar_app.control.server import NotRunning, send_command
 from avatar_app.errors import AvatarError
 
 log = logging.getLogger(__name__)

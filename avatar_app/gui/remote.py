@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from avatar_app.control import AlreadyRunning, ControlServer
+from avatar_app.control.server import AlreadyRunning, ControlServer
 from avatar_app.errors import AvatarError
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.benchmark.report import cpu_name
-from avatar_app.control import NotRunning, send_command
+from avatar_app.control.server import NotRunning, send_command
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores
 from avatar_app.faces.detector import FaceDetector

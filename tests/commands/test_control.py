@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from avatar_app import cli, control
+from avatar_app import cli
+from avatar_app.control import server as control
 from avatar_app.errors import AvatarError
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from avatar_app import cli, control
+from avatar_app import cli
 from avatar_app.commands import live
+from avatar_app.control import server as control
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session

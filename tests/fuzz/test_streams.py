@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from avatar_app.cameras import mjpeg as camera_http
 from avatar_app.cameras.mjpeg import LARGEST_BYTES, JpegCutter, MjpegFeed
 from avatar_app.cameras.opening import open_source
-from avatar_app.control import LONGEST_LINE, ControlServer, send_command
-from avatar_app.control_address import connect
+from avatar_app.control.address import connect
+from avatar_app.control.server import LONGEST_LINE, ControlServer, send_command
 from avatar_app.errors import AvatarError, CameraError
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import NASTY, VALUES, as_json, damaged
@@ -178,7 +178,7 @@ def test_anything_the_app_might_answer(tmp_path_factory: pytest.TempPathFactory,
 )
 def test_an_address_file_that_lies(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows, where port and token are in a file."""
-    monkeypatch.setattr("avatar_app.control_address.SOCKET_FILES", False)
+    monkeypatch.setattr("avatar_app.control.address.SOCKET_FILES", False)
     file = tmp_path / "control.json"
     file.write_text(text)
     with bounded(), pytest.raises(OSError):

@@ -17,10 +17,10 @@ import pytest
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from avatar_app import control
 from avatar_app.cli import main
 from avatar_app.commands.live import _obey
-from avatar_app.control import ControlServer, send_command
+from avatar_app.control import server as control
+from avatar_app.control.server import ControlServer, send_command
 from avatar_app.errors import AvatarError
 from avatar_app.gui import app
 from avatar_app.gui import remote as remote_module

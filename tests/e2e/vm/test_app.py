@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from avatar_app.control import NotRunning, send_command
+from avatar_app.control.server import NotRunning, send_command
 from avatar_app.errors import OutputError
 from avatar_app.outputs.sinks import open_sink
 from avatar_app.paths import shipped_avatars

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avatar_app.control_address import AlreadyRunning, NotRunning, connect, default_path, is_same_user, listen, lock, make_private
+from avatar_app.control.address import AlreadyRunning, NotRunning, connect, default_path, is_same_user, listen, lock, make_private
 from avatar_app.errors import AvatarError
 from avatar_app.files import parse_json, reason
 

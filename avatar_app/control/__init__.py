@@ -1,0 +1,1 @@
+"""Commands from other processes of the same user."""
