@@ -24,7 +24,7 @@ from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.control.server import NotRunning, send_command
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.outputs.sinks import ABROAD, VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.outputs.virtual_cameras import LOAD, require_virtual_camera
 from avatar_app.pipeline.speed import measure_speed

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from avatar_app.hotkeys import Hotkeys
+from avatar_app.hotkeys.listener import Hotkeys
 
 
 def outlive_a_fault(press: Callable[[], None], caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from avatar_app.errors import ConfigError
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
 from tests.hotkey_cases import outlive_a_fault
 
 needs_display = pytest.mark.skipif(

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys
-from avatar_app.hotkeys_macos import DIRECT_OBJECT, DOWN, HOTKEY_ID, KEYBOARD, KEYS, TAKEN, UP
-from avatar_app.key_combination import CHARACTERS, NAMED_KEYS
+from avatar_app.hotkeys.combination import CHARACTERS, NAMED_KEYS
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys
+from avatar_app.hotkeys.macos import DIRECT_OBJECT, DOWN, HOTKEY_ID, KEYBOARD, KEYS, TAKEN, UP
 from tests.native import Library, pointed
 
 CTRL_ALT = 0x1000 | 0x800
@@ -210,7 +210,7 @@ def test_without_a_window_nothing_is_asked(mac: Mac) -> None:
 
 def test_a_window_that_does_not_answer(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was handed to it comes too late, when the keys are given back."""
-    monkeypatch.setattr("avatar_app.hotkeys_macos.PATIENCE", 0.01)
+    monkeypatch.setattr("avatar_app.hotkeys.macos.PATIENCE", 0.01)
     keys = Hotkeys(DEFAULT_HOTKEYS, print)
     with ThreadPoolExecutor(1) as others:
         (problem,) = others.submit(keys.start).result()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
-from avatar_app.hotkeys_windows import KEYS, TAKEN, WM_HOTKEY, WM_QUIT, User32, WindowsKeys
-from avatar_app.key_combination import CHARACTERS, NAMED_KEYS, Combination
+from avatar_app.hotkeys.combination import CHARACTERS, NAMED_KEYS, Combination
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
+from avatar_app.hotkeys.windows import KEYS, TAKEN, WM_HOTKEY, WM_QUIT, User32, WindowsKeys
 from tests.hotkey_cases import outlive_a_fault
 from tests.native import Library, pointed
 
@@ -187,7 +187,7 @@ def test_closed_before_the_system_has_answered(windows: Windows, monkeypatch: py
             answered.wait(20)
             return super().register(number, modifiers, key)
 
-    monkeypatch.setattr("avatar_app.hotkeys_windows.PATIENCE", 0.01)
+    monkeypatch.setattr("avatar_app.hotkeys.windows.PATIENCE", 0.01)
     wanted: dict[Combination, str] = {parse("Ctrl+Alt+P"): "pause"}
     keys = WindowsKeys(wanted, print, Slow())
     (problem,) = keys.start()

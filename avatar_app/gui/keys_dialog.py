@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from avatar_app.gui.shortcuts import ACTIONS, action_text, key_text
 from avatar_app.gui.widgets import label
-from avatar_app.hotkeys import DEFAULT_HOTKEYS
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
 
 
 class KeysDialog(QDialog):

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from avatar_app.control.server import AlreadyRunning, ControlServer
 from avatar_app.errors import AvatarError
 from avatar_app.gui.main_window import MainWindow
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.session.controls import Notice
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import Choice, label
-from avatar_app.hotkeys import DEFAULT_HOTKEYS, desktop_limit, parse
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, desktop_limit, parse
 from avatar_app.settings import Settings
 
 EVERYWHERE = {

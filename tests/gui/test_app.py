@@ -31,7 +31,7 @@ from avatar_app.gui.live import LateSession
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.start import first_controls, first_output
-from avatar_app.hotkeys import DEFAULT_HOTKEYS
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from avatar_app.settings import Settings

@@ -14,7 +14,7 @@ import avatar_app
 from avatar_app.errors import PortraitError
 from avatar_app.gui.messages import BETWEEN_SENTENCES, MESSAGES, in_user_language
 from avatar_app.gui.translations import install
-from avatar_app.hotkeys import Hotkeys
+from avatar_app.hotkeys.listener import Hotkeys
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Library
 
@@ -192,7 +192,7 @@ def test_what_is_joined_from_pieces_is_all_translated(text: str) -> None:
 @pytest.mark.usefixtures("russian")
 def test_real_hotkey_problems_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.setattr("avatar_app.hotkeys.sys.platform", "linux")
+    monkeypatch.setattr("avatar_app.hotkeys.listener.sys.platform", "linux")
     bindings = {"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+X", "next": "Q", "previous": "Ctrl+Nothing"}
     hotkeys = Hotkeys(bindings, lambda action: None)
     problems = hotkeys.start()

@@ -94,7 +94,7 @@ def test_hotkeys_on_macos_are_stored_as_they_are_labelled(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("wayland", ["wayland-0", ""])
 def test_what_the_desktop_never_allows_stands_where_hotkeys_are_set(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, wayland: str) -> None:
-    monkeypatch.setattr("avatar_app.hotkeys.sys.platform", "linux")
+    monkeypatch.setattr("avatar_app.hotkeys.listener.sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
     monkeypatch.setenv("WAYLAND_DISPLAY", wayland)

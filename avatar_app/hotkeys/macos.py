@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from avatar_app.key_combination import CHARACTERS, INSTEAD, PATIENCE, Combination, lost
+from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, lost
 
 log = logging.getLogger(__name__)
 

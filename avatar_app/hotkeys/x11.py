@@ -13,7 +13,7 @@ from contextlib import redirect_stdout, suppress
 from itertools import chain, combinations
 from typing import Any
 
-from avatar_app.key_combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
+from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
 
 log = logging.getLogger(__name__)
 

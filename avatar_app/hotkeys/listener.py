@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from avatar_app.errors import ConfigError
-from avatar_app.hotkeys_macos import MacKeys
-from avatar_app.hotkeys_windows import WindowsKeys
-from avatar_app.hotkeys_x11 import X11Keys, wayland_limit
-from avatar_app.key_combination import Combination, parse
+from avatar_app.hotkeys.combination import Combination, parse
+from avatar_app.hotkeys.macos import MacKeys
+from avatar_app.hotkeys.windows import WindowsKeys
+from avatar_app.hotkeys.x11 import X11Keys, wayland_limit
 
 __all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "desktop_limit", "parse"]
 

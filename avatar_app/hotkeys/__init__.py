@@ -1,0 +1,1 @@
+"""Global hotkeys: they work while another window has the focus."""
