@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm.config import FommConfig
 from tests.networks.tiny import SIDE, TINY, build
 
 

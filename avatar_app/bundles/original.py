@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from avatar_app.errors import BundleError, ConfigError
 from avatar_app.files import read_small, reason, require_modest, require_ordinary
-from avatar_app.networks.config import FommConfig
-from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.model import Fomm
 
 WEIGHTS = Mapping[str, Tensor]
 LONGEST_YAML = 1 << 15

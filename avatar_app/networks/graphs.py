@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from avatar_app.errors import BundleError
 from avatar_app.networks.anchored import LANDMARKS, AnchoredConfig, AnchoredGenerator, Features
-from avatar_app.networks.config import FommConfig
-from avatar_app.networks.fomm import Fomm
-from avatar_app.networks.generator import Generator, SourceFeatures
-from avatar_app.networks.keypoints import KeyPointDetector, KeyPointTensors
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.generator import Generator, SourceFeatures
+from avatar_app.networks.fomm.keypoints import KeyPointDetector, KeyPointTensors
+from avatar_app.networks.fomm.model import Fomm
 
 
 @dataclass(frozen=True, slots=True)

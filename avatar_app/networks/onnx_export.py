@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from avatar_app.networks.anchored import AnchoredGenerator
 from avatar_app.networks.blocks import UpBlock
-from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs
 from avatar_app.networks.onnx_anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
 from avatar_app.networks.onnx_layers import PhaseConvolution, QuadConvolution

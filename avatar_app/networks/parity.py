@@ -16,10 +16,10 @@ from torch import Tensor
 
 from avatar_app.bundles.original import Original, build_fomm
 from avatar_app.errors import BundleError
-from avatar_app.networks.dense_motion import dense_flow, sparse_flows
-from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.fomm.dense_motion import dense_flow, sparse_flows
+from avatar_app.networks.fomm.keypoints import KeyPointTensors
+from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.grid import resize_flow, warp
-from avatar_app.networks.keypoints import KeyPointTensors
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 MODES = ("absolute", "relative", "relative_adapt", "relative_value_only")

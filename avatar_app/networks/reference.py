@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from avatar_app.networks.config import FommConfig
-from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.model import Fomm
 from avatar_app.types import Image
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avatar_app.networks.discriminator import Judgement
+from avatar_app.networks.fomm.discriminator import Judgement
 from avatar_app.training.losses import cut
 
 PLACES = {"mouth": (tuple(range(48, 68)),), "eyes": (tuple(range(36, 42)), tuple(range(42, 48)))}

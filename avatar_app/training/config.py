@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 from avatar_app.bundles.original import parse_yaml
 from avatar_app.errors import ConfigError
 from avatar_app.files import read_small
-from avatar_app.networks.config import LARGEST
+from avatar_app.networks.fomm.config import LARGEST
 from avatar_app.training.augment import AugmentConfig
 
 T = TypeVar("T")

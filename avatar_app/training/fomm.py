@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.config import FommConfig, parse
-from avatar_app.networks.dense_motion import inverse_2x2
-from avatar_app.networks.discriminator import Discriminator, Judgement
-from avatar_app.networks.generator import Generated, Generator
-from avatar_app.networks.keypoints import KeyPointDetector, KeyPointTensors
+from avatar_app.networks.fomm.config import FommConfig, parse
+from avatar_app.networks.fomm.dense_motion import inverse_2x2
+from avatar_app.networks.fomm.discriminator import Discriminator, Judgement
+from avatar_app.networks.fomm.generator import Generated, Generator
+from avatar_app.networks.fomm.keypoints import KeyPointDetector, KeyPointTensors
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
 from avatar_app.training.equivariance import Deformation

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.config import FommConfig, parse
+from avatar_app.networks.fomm.config import FommConfig, parse
 from avatar_app.training.augment import AugmentConfig
 from avatar_app.training.config import DataConfig, RunConfig, Stage
 

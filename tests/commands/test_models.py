@@ -14,7 +14,7 @@ from avatar_app.bundles.original import build_fomm, read_original
 from avatar_app.cli import main
 from avatar_app.commands import models
 from avatar_app.motion.fomm_transfer import transfer_relative
-from avatar_app.networks.keypoints import KeyPointTensors
+from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.types import KeyPoints
 from tests.networks.tiny import SIDE
 from tests.originals import write_original

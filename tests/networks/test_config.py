@@ -13,8 +13,8 @@ import yaml
 
 import avatar_app
 from avatar_app.errors import ConfigError
-from avatar_app.networks.config import FommConfig
-from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.model import Fomm
 
 CONFIGS = Path(avatar_app.__file__).parent / "training" / "configs"
 ORIGINALS = ("vox", "vox-adv", "taichi", "taichi-adv", "nemo", "bair", "fashion", "mgif")

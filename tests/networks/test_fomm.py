@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from avatar_app.networks.blocks import AntiAliasDownscale
-from avatar_app.networks.dense_motion import inverse_2x2, multiply_2x2, sparse_flows
-from avatar_app.networks.discriminator import Discriminator
+from avatar_app.networks.fomm.dense_motion import inverse_2x2, multiply_2x2, sparse_flows
+from avatar_app.networks.fomm.discriminator import Discriminator
+from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.networks.grid import coordinate_grid, gaussian_heat_maps, warp
-from avatar_app.networks.keypoints import KeyPointTensors
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from avatar_app.networks.blocks import ResidualBlock, UpBlock
-from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import FommRender, MotionGraphs, fomm_graphs
 from avatar_app.networks.onnx_export import example_points, for_processors
 from avatar_app.networks.onnx_layers import QuadConvolution

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from avatar_app.networks.config import DenseMotionConfig, DiscriminatorConfig, FommConfig, GeneratorConfig, KeyPointConfig
-from avatar_app.networks.fomm import Fomm
+from avatar_app.networks.fomm.config import DenseMotionConfig, DiscriminatorConfig, FommConfig, GeneratorConfig, KeyPointConfig
+from avatar_app.networks.fomm.model import Fomm
 
 TINY = FommConfig(
     num_kp=4,

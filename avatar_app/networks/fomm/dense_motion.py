@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from avatar_app.networks.blocks import AntiAliasDownscale, Hourglass
-from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.networks.grid import coordinate_grid, gaussian_heat_maps, warp
-from avatar_app.networks.keypoints import KeyPointTensors
 
 
 class Motion(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from avatar_app.networks.config import FommConfig
-from avatar_app.networks.generator import Generator
-from avatar_app.networks.keypoints import KeyPointDetector
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.generator import Generator
+from avatar_app.networks.fomm.keypoints import KeyPointDetector
 
 
 class Fomm(nn.Module):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from avatar_app.networks.blocks import DownBlock, ResidualBlock, SameBlock, UpBlock, widths
-from avatar_app.networks.config import FommConfig
-from avatar_app.networks.dense_motion import DenseMotion, Motion
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.fomm.dense_motion import DenseMotion, Motion
+from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.networks.grid import resize, resize_flow, warp
-from avatar_app.networks.keypoints import KeyPointTensors
 
 
 class SourceFeatures(NamedTuple):

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.utils import spectral_norm
 
 from avatar_app.networks.blocks import AntiAliasDownscale, widths
-from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.grid import gaussian_heat_maps
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avatar_app.networks.blocks import AntiAliasDownscale, Hourglass
-from avatar_app.networks.config import FommConfig
+from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.grid import coordinate_grid
 
 
