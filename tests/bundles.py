@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from avatar_app.bundles.bundle import Bundle, write_bundle
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import anchored_graphs, fomm_graphs
 from avatar_app.networks.onnx_export import write_motion_files

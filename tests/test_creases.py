@@ -12,7 +12,7 @@ from avatar_app.compositing.creases import NONE, Creases, creases_of, mean_creas
 from avatar_app.mean_face import MEAN_FACE
 from avatar_app.motion.head import RigidMotion, rotation_of
 from avatar_app.motion.smile import LIPS, MOVES
-from avatar_app.networks import creases as twin
+from avatar_app.networks.anchored import creases as twin
 
 SIDE = 256
 SKIN = (180, 120, 100)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from avatar_app.compositing.eyes import Eyes, eyes_of, move_skin, show_eyes
-from avatar_app.networks import eyes as twin
+from avatar_app.networks.anchored import eyes as twin
 from avatar_app.types import Image
 from tests.heads import make_head
 

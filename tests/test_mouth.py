@@ -11,7 +11,7 @@ from avatar_app.compositing import teeth as mouth
 from avatar_app.compositing.teeth import Teeth, jaw_map, opening, show_teeth, skull_map
 from avatar_app.mean_face import MEAN_FACE
 from avatar_app.motion.head import rotation_of
-from avatar_app.networks import teeth
+from avatar_app.networks.anchored import teeth
 from avatar_app.networks.graphs import to_bytes
 from tests.heads import make_head
 

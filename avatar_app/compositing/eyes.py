@@ -4,7 +4,7 @@ Small networks paint eyes that stare ahead and close by half. Landmarks tell whe
 there (`eye_geometry`): where the networks' motion misses the edges of lids and brows, skin around them is stretched or squeezed further;
 between the lids lies the eyeball, which is taken apart once per photo: the white without iris, and the whole iris, also what lids hide.
 
-`avatar_app.networks.eyes` does the same for PyTorch. S is the picture's side, P landmarks are (P, 2) in [-1, 1], x first.
+`avatar_app.networks.anchored.eyes` does the same for PyTorch. S is the picture's side, P landmarks are (P, 2) in [-1, 1], x first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Teeth between moving lips, in bytes: the second half of `avatar_app.networks.teeth`, which says what it is for.
+"""Teeth between moving lips, in bytes: the second half of `avatar_app.networks.anchored.teeth`, which says what it is for.
 
 Positions are in [-1, 1] of the picture, x first, edges at the middle of the outermost pixels; P landmarks are (P, 2).
 """

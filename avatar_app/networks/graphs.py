@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from avatar_app.errors import BundleError
-from avatar_app.networks.anchored import LANDMARKS, AnchoredConfig, AnchoredGenerator, Features
+from avatar_app.networks.anchored.generator import LANDMARKS, AnchoredConfig, AnchoredGenerator, Features
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.generator import Generator, SourceFeatures
 from avatar_app.networks.fomm.keypoints import KeyPointDetector, KeyPointTensors

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from avatar_app.networks.anchored import (
+from avatar_app.networks.anchored.generator import (
     SKETCH_GROUPS,
     AnchoredGenerator,
     DenseMotion,

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from avatar_app.networks.anchored import AnchoredGenerator
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.blocks import UpBlock
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator, Rendered
+from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator, Rendered
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build

@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from avatar_app.bundles.bundle import Bundle, open_bundle, write_bundle
 from avatar_app.compositing.compositor import PhotoLayers
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.networks.anchored import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs, to_bytes

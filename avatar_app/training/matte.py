@@ -30,7 +30,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.networks.matte import CHIN, SIDE, TOP, PersonMatte
+from avatar_app.networks.anchored.matte import CHIN, SIDE, TOP, PersonMatte
 from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.data import IMAGE_SUFFIXES, UNREADABLE, ClipEntry, list_clips, read_arrays, read_frames, read_labels, to_grid

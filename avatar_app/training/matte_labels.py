@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.networks.matte import CHIN, TOP
+from avatar_app.networks.anchored.matte import CHIN, TOP
 
 Mask = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]

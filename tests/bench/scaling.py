@@ -26,7 +26,7 @@ from avatar_app.benchmark.runs import REFERENCE_CONFIG, reference_config, torch_
 from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores, open_engine
-from avatar_app.networks.anchored import DEFAULT_ANCHORS, LANDMARKS, AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.generator import DEFAULT_ANCHORS, LANDMARKS, AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
 from avatar_app.networks.onnx_export import write_motion_files

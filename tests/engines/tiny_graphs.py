@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from avatar_app.networks.anchored import AnchoredGenerator
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
 from tests.bundles import ANCHORED
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app.networks.anchored import (
+from avatar_app.networks.anchored.generator import (
     FARTHEST,
     AnchoredConfig,
     AnchoredGenerator,
@@ -17,8 +17,8 @@ from avatar_app.networks.anchored import (
     opened_mouth,
     whole_hair,
 )
+from avatar_app.networks.anchored.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from avatar_app.networks.grid import coordinate_grid
-from avatar_app.networks.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from tests.heads import make_head
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
-from avatar_app.networks.anchored import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
+from avatar_app.networks.anchored.generator import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
 from avatar_app.networks.onnx_anchored import PHOTO_LAYERS, PhotoEncoder, PhotoRenderer, Sketch

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.matte import PersonMatte
+from avatar_app.networks.anchored.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.data import list_clips
 from avatar_app.training.matte import label, looked_at_again, main, taught

@@ -11,7 +11,7 @@ import torch
 
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import ConfigError
-from avatar_app.networks.anchored import AnchoredGenerator
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
 from avatar_app.networks.onnx_anchored import PHOTO_LAYERS
 from avatar_app.networks.onnx_export import for_processors, write_onnx

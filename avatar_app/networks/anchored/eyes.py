@@ -13,8 +13,8 @@ from torch import Tensor
 
 from avatar_app.compositing.eye_geometry import MARKS, Pose, Seen, Still, how_open, looked_at, misses_of, pose_of, seen, shade, still_of
 from avatar_app.compositing.eyes import EDGE, IRIS_REACH, IRIS_SIDE, WHITE_SHAPE, WHITE_U, WHITE_V
+from avatar_app.networks.anchored.teeth import skull_map
 from avatar_app.networks.grid import coordinate_grid
-from avatar_app.networks.teeth import skull_map
 
 
 class View(NamedTuple):

@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks import creases, eyes
+from avatar_app.networks.anchored import creases, eyes
+from avatar_app.networks.anchored.matte import CHIN, TOP, PersonMatte, background, head_places, matte
+from avatar_app.networks.anchored.skull import skull_size, turned_skull
+from avatar_app.networks.anchored.teeth import cavity_colour, show_teeth, teeth_layer
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
-from avatar_app.networks.matte import CHIN, TOP, PersonMatte, background, head_places, matte
-from avatar_app.networks.skull import skull_size, turned_skull
-from avatar_app.networks.teeth import cavity_colour, show_teeth, teeth_layer
 
 LANDMARKS = 88
 

@@ -1,0 +1,1 @@
+"""The default model's networks: motion anchored to face landmarks."""
