@@ -12,7 +12,7 @@ from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import anchored_graphs, fomm_graphs
-from avatar_app.networks.onnx_export import write_motion_files
+from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.types import Crop
 from tests.heads import make_head
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian

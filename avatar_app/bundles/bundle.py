@@ -222,7 +222,7 @@ def import_checkpoint(
         raise BundleError(f"There is a model called {name} already, in {folder}.", "Choose another name, or delete that folder.")
     from avatar_app.bundles.original import build_fomm, read_original
     from avatar_app.networks.graphs import fomm_graphs
-    from avatar_app.networks.onnx_export import write_motion_files
+    from avatar_app.onnx_export.export import write_motion_files
 
     original = read_original(checkpoint, configuration)
     config = original.config if align_corners is None else replace(original.config, align_corners=align_corners)

@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from avatar_app.networks.graphs import Graph, MotionGraphs
-from avatar_app.networks.onnx_export import example_points
 from avatar_app.networks.reference import Reference
+from avatar_app.onnx_export.export import example_points
 from avatar_app.types import Image
 
 aten = torch.ops.aten

@@ -27,12 +27,12 @@ from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGener
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs, to_bytes
-from avatar_app.networks.onnx_anchored import PHOTO_LAYERS
-from avatar_app.networks.onnx_export import WEIGHTS, for_processors, write_motion_files
+from avatar_app.onnx_export.anchored import PHOTO_LAYERS
+from avatar_app.onnx_export.export import WEIGHTS, for_processors, write_motion_files
+from avatar_app.onnx_export.quantise import Sample, quantise
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
-from avatar_app.training.quantise import Sample, quantise
 from avatar_app.training.train import gather
 
 CALIBRATION = 64

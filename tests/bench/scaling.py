@@ -29,8 +29,8 @@ from avatar_app.engines.open import cores, open_engine
 from avatar_app.networks.anchored.generator import DEFAULT_ANCHORS, LANDMARKS, AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
-from avatar_app.networks.onnx_export import write_motion_files
 from avatar_app.networks.work import card, count_graphs, synchronise
+from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Crop, KeyPoints
 from tests.bench.plot import Line, write_chart

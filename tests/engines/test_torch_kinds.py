@@ -14,7 +14,7 @@ from avatar_app.engines import Engine
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.networks.graphs import anchored_graphs
-from avatar_app.networks.onnx_export import write_motion_files
+from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.paths import PACKAGE
 from avatar_app.types import Crop
 from tests.bundles import face_crop

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avatar_app.networks.onnx_export import OPSET
-from avatar_app.networks.onnx_tuning import tune
+from avatar_app.onnx_export.export import OPSET
+from avatar_app.onnx_export.tuning import tune
 
 SIDE = 12
 

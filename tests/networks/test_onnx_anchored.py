@@ -15,8 +15,8 @@ from avatar_app.engines.torch_engine import with_layers
 from avatar_app.networks.anchored.generator import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
-from avatar_app.networks.onnx_anchored import PHOTO_LAYERS, PhotoEncoder, PhotoRenderer, Sketch
-from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
+from avatar_app.onnx_export.anchored import PHOTO_LAYERS, PhotoEncoder, PhotoRenderer, Sketch
+from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
 from tests.bundles import ANCHORED, face_crop
 from tests.networks.tiny import SIDE
 

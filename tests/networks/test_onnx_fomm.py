@@ -12,9 +12,9 @@ from torch import nn
 from avatar_app.networks.blocks import ResidualBlock, UpBlock
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import FommRender, MotionGraphs, fomm_graphs
-from avatar_app.networks.onnx_export import example_points, for_processors
-from avatar_app.networks.onnx_layers import QuadConvolution
-from avatar_app.networks.onnx_winograd import TiledDecoder, fits, minimal_filter
+from avatar_app.onnx_export.export import example_points, for_processors
+from avatar_app.onnx_export.layers import QuadConvolution
+from avatar_app.onnx_export.winograd import TiledDecoder, fits, minimal_filter
 from tests.networks.tiny import TINY, build
 
 FINER = replace(TINY, generator_params=replace(TINY.generator_params, num_down_blocks=3))

@@ -13,10 +13,10 @@ from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
-from avatar_app.networks.onnx_anchored import PHOTO_LAYERS
-from avatar_app.networks.onnx_export import for_processors, write_onnx
-from avatar_app.training import quantise as quantising
-from avatar_app.training.quantise import EXACT, Sample, quantise
+from avatar_app.onnx_export import quantise as quantising
+from avatar_app.onnx_export.anchored import PHOTO_LAYERS
+from avatar_app.onnx_export.export import for_processors, write_onnx
+from avatar_app.onnx_export.quantise import EXACT, Sample, quantise
 from tests.bundles import ANCHORED, face_crop
 from tests.networks.tiny import SIDE
 

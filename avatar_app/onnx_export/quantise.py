@@ -21,7 +21,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import ConfigError
-from avatar_app.networks.onnx_sampling import known_shapes
+from avatar_app.onnx_export.sampling import known_shapes
 from avatar_app.training.metrics import psnr
 from avatar_app.types import Image
 

@@ -33,7 +33,7 @@ from avatar_app.networks.anchored.generator import (
 )
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
-from avatar_app.networks.onnx_layers import PhaseConvolution, highest_rows, interleave_bytes
+from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
 
 FAINTEST = -30.0
 """Exponents end here, so that no product of two bells is too small for a normal number: those take a hundred times as long."""

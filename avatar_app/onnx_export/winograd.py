@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from avatar_app.networks.blocks import ResidualBlock, UpBlock
-from avatar_app.networks.onnx_layers import PhaseConvolution
+from avatar_app.onnx_export.layers import PhaseConvolution
 
 TILE = 4
 POINTS = (0, 1, -1, 2, -2)

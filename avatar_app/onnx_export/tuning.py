@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-from avatar_app.networks.onnx_sampling import deform_warps, known_shapes
+from avatar_app.onnx_export.sampling import deform_warps, known_shapes
 
 ALIGNMENT = 4
 SMALLEST = 16

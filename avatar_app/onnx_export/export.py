@@ -15,10 +15,10 @@ from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.blocks import UpBlock
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs
-from avatar_app.networks.onnx_anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
-from avatar_app.networks.onnx_layers import PhaseConvolution, QuadConvolution
-from avatar_app.networks.onnx_tuning import tune
-from avatar_app.networks.onnx_winograd import TiledDecoder, fits
+from avatar_app.onnx_export.anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
+from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
+from avatar_app.onnx_export.tuning import tune
+from avatar_app.onnx_export.winograd import TiledDecoder, fits
 
 OPSET = 20
 WEIGHTS = "weights.safetensors"

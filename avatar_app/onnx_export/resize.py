@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from avatar_app.networks.graphs import build_graphs
-from avatar_app.networks.onnx_export import write_motion_files
+from avatar_app.onnx_export.export import write_motion_files
 
 
 def write_resized(kind: str, config: Mapping[str, Any], size: int, weights: Path, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""How networks become ONNX files that run fast on processors."""
