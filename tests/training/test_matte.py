@@ -15,10 +15,10 @@ from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.data import list_clips
-from avatar_app.training.matte import label, looked_at_again, main, taught
-from avatar_app.training.matte_labels import one_piece, person, without_holes
-from avatar_app.training.matte_teacher import frames_of
-from avatar_app.training.matte_teacher import main as ask_teacher
+from avatar_app.training.matte.labels import one_piece, person, without_holes
+from avatar_app.training.matte.loop import label, looked_at_again, main, taught
+from avatar_app.training.matte.teacher import frames_of
+from avatar_app.training.matte.teacher import main as ask_teacher
 from tests.heads import make_head
 
 SIDE = 160

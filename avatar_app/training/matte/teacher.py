@@ -1,7 +1,7 @@
-r"""Labels for `avatar_app.training.matte` by a network that was trained on many people: MediaPipe Selfie Segmentation (Apache-2.0).
+r"""Labels for `avatar_app.training.matte.loop` by a network that was trained on many people: MediaPipe Selfie Segmentation (Apache-2.0).
 
     python3 -m venv teacher && teacher/bin/pip install mediapipe==0.10.14
-    teacher/bin/python avatar_app/training/matte_teacher.py --data DATA --output masks
+    teacher/bin/python avatar_app/training/matte/teacher.py --data DATA --output masks
 
 It needs an older numpy than the app, so it runs in an environment of its own and reads nothing of the app. Of every still, and of some
 frames of every clip, it writes the share of person, as bytes: ``masks/<name>.npz`` with ``frames`` (T,), their numbers, and ``masks``

@@ -1,8 +1,8 @@
 r"""Trains the network that tells person from background in a photo.
 
-    python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte
-    python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte-2 --start runs/matte/matte.pt
-    python -m avatar_app.training.matte --data DATA --backgrounds PICTURES --output runs/matte-3 --start runs/matte-2/matte.pt --masks MASKS
+    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte
+    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-2 --start runs/matte/matte.pt
+    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-3 --start runs/matte-2/matte.pt --masks MASKS
 
 Half of each batch are people who were cut out well, put before another background, their clothes recoloured; the other half are
 pictures as they are. Labels are made by GrabCut (`matte_labels`), or better by a teacher (`matte_teacher`). The first run cuts out people
@@ -34,7 +34,7 @@ from avatar_app.networks.anchored.matte import CHIN, SIDE, TOP, PersonMatte
 from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.data import IMAGE_SUFFIXES, UNREADABLE, ClipEntry, list_clips, read_arrays, read_frames, read_labels, to_grid
-from avatar_app.training.matte_labels import LEFT_EAR, RIGHT_EAR, person
+from avatar_app.training.matte.labels import LEFT_EAR, RIGHT_EAR, person
 
 STORED = 160
 """Side of the pictures in memory; what is cut of them has `SIDE` pixels."""
@@ -289,7 +289,7 @@ def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.matte", description="Train the network that finds the person.")
+    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.matte.loop", description="Train the network that finds the person.")
     parser.add_argument("--data", type=Path, required=True, help="data set with landmarks")
     parser.add_argument("--backgrounds", type=Path, required=True, help="folder of pictures without people")
     parser.add_argument("--output", type=Path, default=Path("runs/matte"))

@@ -1,0 +1,1 @@
+"""Training of the network that separates the person from the background."""
