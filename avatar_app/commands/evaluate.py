@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
-from avatar_app.commands.outside_judge import OutsideJudge
-from avatar_app.commands.reconstruct import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
+from avatar_app.evaluation.outside_judge import OutsideJudge
+from avatar_app.evaluation.reconstruction import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_folder, require_writable, write_json
 from avatar_app.training.data import IMAGE_SUFFIXES, list_clips

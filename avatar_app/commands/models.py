@@ -11,7 +11,7 @@ from tqdm import tqdm
 from avatar_app.bundles.bundle import Bundle, bundle_folders, import_checkpoint, list_bundles, open_bundle, read_bundle
 from avatar_app.bundles.fetch import KNOWN, fetch
 from avatar_app.errors import BundleError
-from avatar_app.parity import LIMIT, compare
+from avatar_app.evaluation.parity import LIMIT, compare
 from avatar_app.paths import PACKAGE, user_models
 
 

@@ -17,7 +17,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from avatar_app.cli import main
-from avatar_app.commands.reconstruct import FIGURES, expression
+from avatar_app.evaluation.reconstruction import FIGURES, expression
 from avatar_app.faces.detector import FaceDetector
 from tests.bundles import face_crop, write_anchored, write_fomm
 from tests.heads import make_head

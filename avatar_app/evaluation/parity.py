@@ -50,7 +50,7 @@ def compare(checkpoint: Path, configuration: Path, arrays_path: Path, align_corn
     if align_corners is None and "align_corners" in arrays:
         align_corners = bool(arrays["align_corners"])
     from avatar_app.bundles.original import read_original
-    from avatar_app.networks.parity import network_differences
+    from avatar_app.evaluation.network_parity import network_differences
 
     original = read_original(checkpoint, configuration)
     motion = motion_differences(arrays)

@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from avatar_app.commands.outside_judge import OutsideJudge
 from avatar_app.engines import Engine
 from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import ConfigError, EngineError, PortraitError
+from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.faces.crop import cut, region_of
 from avatar_app.faces.detector import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
