@@ -10,16 +10,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from avatar_app.benchmark.chain import CALL_SIZE, camera_pictures
-from avatar_app.benchmark.report import make_report
-from avatar_app.benchmark.resize import resized
-from avatar_app.benchmark.runs import Plan, measure
 from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import cores, cuda_problem
 from avatar_app.errors import OutputError
+from avatar_app.evaluation.benchmark.chain import CALL_SIZE, camera_pictures
+from avatar_app.evaluation.benchmark.report import make_report
+from avatar_app.evaluation.benchmark.resize import resized
+from avatar_app.evaluation.benchmark.runs import Plan, measure
 from avatar_app.files import require_apart, require_writable, write_json
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.video import read_clip

@@ -28,10 +28,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.benchmark.report import cpu_name
 from avatar_app.control.server import NotRunning, send_command
 from avatar_app.engines import Engine
 from avatar_app.engines.open import cores
+from avatar_app.evaluation.benchmark.report import cpu_name
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.outputs.sinks import Sink, VirtualCameraSink
 from avatar_app.paths import shipped_avatars

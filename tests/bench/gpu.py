@@ -36,10 +36,10 @@ from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processo
 from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray
 from avatar_app.engines.torch_weights import load_graphs, quickened, quickest, trial_image, trial_points, trial_tensors
+from avatar_app.evaluation.benchmark.arithmetic import Peak, Work, count_graphs, synchronise
+from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import Graph, MotionGraphs, fomm_graphs
-from avatar_app.networks.reference import Reference
-from avatar_app.networks.work import Peak, Work, count_graphs, synchronise
 from avatar_app.paths import PACKAGE
 from tests.bench.gpu_table import DRIVERS, Row, measure, report, show
 from tests.networks.tiny import build

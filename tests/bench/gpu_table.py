@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from avatar_app.engines.torch_step import AnyArray
-from avatar_app.networks.work import Peak, Work
+from avatar_app.evaluation.benchmark.arithmetic import Peak, Work
 
 TURNS = 5
 WARM_UP = 10

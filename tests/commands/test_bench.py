@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_app.benchmark import runs
-from avatar_app.benchmark.resize import resized
 from avatar_app.cli import main
 from avatar_app.engines.open import cores, open_engine
 from avatar_app.errors import BundleError
+from avatar_app.evaluation.benchmark import runs
+from avatar_app.evaluation.benchmark.arithmetic import count
+from avatar_app.evaluation.benchmark.original import Reference
+from avatar_app.evaluation.benchmark.resize import resized
 from avatar_app.media.video import ClipWriter
-from avatar_app.networks.reference import Reference
-from avatar_app.networks.work import count
 from tests.bundles import face_crop, write_anchored, write_fomm
 from tests.networks.tiny import TINY
 from tests.originals import write_original
@@ -40,8 +40,8 @@ def bench(folder: Path, bundle: Path, *more: str) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "WARM_UP", 1)
-    monkeypatch.setattr("avatar_app.networks.work.SIDE", {"cpu": 64})
-    monkeypatch.setattr("avatar_app.networks.work.COPIED", {"cpu": 1 << 10})
+    monkeypatch.setattr("avatar_app.evaluation.benchmark.arithmetic.SIDE", {"cpu": 64})
+    monkeypatch.setattr("avatar_app.evaluation.benchmark.arithmetic.COPIED", {"cpu": 1 << 10})
 
 
 def test_the_report_has_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

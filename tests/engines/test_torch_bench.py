@@ -11,7 +11,7 @@ import torch
 
 from avatar_app.engines.torch_place import Processor
 from avatar_app.engines.torch_weights import trial_tensors
-from avatar_app.networks import work
+from avatar_app.evaluation.benchmark import arithmetic as work
 from avatar_app.networks.graphs import AnchoredRender
 from avatar_app.types import Image
 from tests.bench.gpu import Compiled, compiled, profile, rows, run, subject, traced

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.networks.graphs import Graph, MotionGraphs
-from avatar_app.networks.reference import Reference
 from avatar_app.onnx_export.export import example_points
 from avatar_app.types import Image
 

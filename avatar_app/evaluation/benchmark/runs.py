@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from avatar_app.benchmark.chain import Chain
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.bundles.original import read_yaml
 from avatar_app.engines.open import open_engine
+from avatar_app.evaluation.benchmark.arithmetic import Copies, Peak, set_threads, synchronise
+from avatar_app.evaluation.benchmark.chain import Chain
+from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.networks.fomm.config import FommConfig
-from avatar_app.networks.reference import Reference
-from avatar_app.networks.work import Copies, Peak, set_threads, synchronise
 from avatar_app.outputs.sinks import Sink
 from avatar_app.paths import PACKAGE
 from avatar_app.session.stopwatch import Stopwatch
