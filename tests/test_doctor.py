@@ -12,17 +12,18 @@ from pathlib import Path
 import cv2
 import pytest
 
-from avatar_app import doctor, graphics_card
 from avatar_app.bundles.bundle import find_bundle
 from avatar_app.cameras import permission as camera_permission
 from avatar_app.cameras.opening import CameraInfo
 from avatar_app.control import server as control
 from avatar_app.control.server import ControlServer
-from avatar_app.doctor import Check, as_text, would_work
+from avatar_app.doctor import checks as doctor
+from avatar_app.doctor import nvidia as graphics_card
+from avatar_app.doctor.checks import Check, as_text, would_work
+from avatar_app.doctor.nvidia import Card
+from avatar_app.doctor.speed import Speed
 from avatar_app.errors import AvatarError, BundleError, OutputError
-from avatar_app.graphics_card import Card
 from avatar_app.outputs.sinks import VirtualCamera
-from avatar_app.pipeline.speed import Speed
 
 RTX = Card("NVIDIA GeForce RTX 3060", "580.65", 8.6)
 GTX = Card("NVIDIA GeForce GTX 1080", "580.65", 6.1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from avatar_app import graphics_card
-from avatar_app.graphics_card import Card, advice, find_card, lacks_driver, read_card
+from avatar_app.doctor import nvidia as graphics_card
+from avatar_app.doctor.nvidia import Card, advice, find_card, lacks_driver, read_card
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 
 from avatar_app.commands.animate import DEFAULT_MODEL
-from avatar_app.doctor import Check, as_text, checks, would_work
+from avatar_app.doctor.checks import Check, as_text, checks, would_work
 
 COLOURS = {"ok": "32", "note": "33", "problem": "1;31"}
 

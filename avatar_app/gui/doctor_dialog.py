@@ -19,7 +19,7 @@ from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import label
 
 if TYPE_CHECKING:
-    from avatar_app.doctor import Check
+    from avatar_app.doctor.checks import Check
 
 Look = Callable[[], Iterator["Check"]]
 
@@ -131,7 +131,7 @@ class DoctorDialog(QDialog):
         return row
 
     def _finish(self) -> None:
-        from avatar_app.doctor import would_work
+        from avatar_app.doctor.checks import would_work
 
         works = would_work(self.found)
         self.summary.setText(self.tr("A call would work.") if works else self.tr("A call would not work yet."))
@@ -144,13 +144,13 @@ class DoctorDialog(QDialog):
 
     def _copy(self) -> None:
         """In English, so that whoever helps can read it."""
-        from avatar_app.doctor import as_text
+        from avatar_app.doctor.checks import as_text
 
         QGuiApplication.clipboard().setText("\n".join(as_text(check) for check in self.found) + "\n")
 
 
 def _real_checks(model: str, device: str) -> Iterator[Check]:
-    from avatar_app.doctor import checks  # loads the engines' libraries, so in the thread
+    from avatar_app.doctor.checks import checks  # loads the engines' libraries, so in the thread
 
     return checks(model, device)
 

@@ -9,7 +9,7 @@ import pytest
 
 from avatar_app import cli
 from avatar_app.commands import doctor
-from avatar_app.doctor import Check
+from avatar_app.doctor.checks import Check
 
 GOOD = Check("Cameras", "ok", "USB Camera.")
 BAD = Check("Speed", "problem", "3 frames a second.", "Close other programs.", needed=True)

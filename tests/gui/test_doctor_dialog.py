@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from avatar_app.doctor import Check, as_text
+from avatar_app.doctor.checks import Check, as_text
 from avatar_app.errors import AvatarError
 from avatar_app.gui.doctor_dialog import DoctorDialog
 from avatar_app.gui.translations import install

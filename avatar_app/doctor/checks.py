@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
-from avatar_app import graphics_card
 from avatar_app.bundles.bundle import bundle_folders, open_bundle, read_bundle
 from avatar_app.cameras.formats import camera_formats
 from avatar_app.cameras.listing import user_of, users_of
 from avatar_app.cameras.opening import CameraInfo, list_cameras
 from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.control.server import NotRunning, send_command
+from avatar_app.doctor import nvidia as graphics_card
+from avatar_app.doctor.speed import measure_speed
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.outputs.sinks import ABROAD, VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.outputs.virtual_cameras import LOAD, require_virtual_camera
-from avatar_app.pipeline.speed import measure_speed
 
 log = logging.getLogger(__name__)
 

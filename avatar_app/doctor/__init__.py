@@ -1,0 +1,1 @@
+"""Would a call work on this computer?"""
