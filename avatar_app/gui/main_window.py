@@ -13,7 +13,7 @@ from avatar_app.gui.calibration_panel import CalibrationPanel
 from avatar_app.gui.controls_panel import ControlsPanel
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.front import bring_to_front
-from avatar_app.gui.gallery import Gallery
+from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.icons import app_icon, icon
 from avatar_app.gui.live import Live
 from avatar_app.gui.messages import in_user_language

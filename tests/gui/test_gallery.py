@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from avatar_app.errors import PortraitError
 from avatar_app.gui.crop_editor import CropEditor
 from avatar_app.gui.face_fit import FaceFit
-from avatar_app.gui.gallery import MANY, Gallery
+from avatar_app.gui.gallery.gallery import MANY, Gallery
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Box, Image

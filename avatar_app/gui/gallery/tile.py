@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPainterPath
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from avatar_app.errors import AvatarError
-from avatar_app.gui.gallery_model import CHOSEN, ENTRY
+from avatar_app.gui.gallery.model import CHOSEN, ENTRY
 from avatar_app.photos.library import Entry
 
 Index = QModelIndex | QPersistentModelIndex

@@ -20,12 +20,12 @@ from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidge
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.crop_editor import CropEditor
-from avatar_app.gui.drops import DropZone
 from avatar_app.gui.face_fit import FaceFit
-from avatar_app.gui.gallery_model import GalleryModel
-from avatar_app.gui.gallery_tile import MARGIN, GalleryTile
-from avatar_app.gui.gallery_view import GalleryView
-from avatar_app.gui.intake import Intake
+from avatar_app.gui.gallery.drops import DropZone
+from avatar_app.gui.gallery.intake import Intake
+from avatar_app.gui.gallery.model import GalleryModel
+from avatar_app.gui.gallery.tile import MARGIN, GalleryTile
+from avatar_app.gui.gallery.view import GalleryView
 from avatar_app.gui.messages import in_user_language
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Entry, Library

@@ -1,0 +1,1 @@
+"""The photos to choose from, and how they come in."""
