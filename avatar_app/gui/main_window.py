@@ -9,20 +9,20 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-from avatar_app.gui.calibration_panel import CalibrationPanel
-from avatar_app.gui.controls_panel import ControlsPanel
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.icons import app_icon, icon
 from avatar_app.gui.live import Live
 from avatar_app.gui.messages import in_user_language
-from avatar_app.gui.notices import NoticeBar
+from avatar_app.gui.panels.calibration import CalibrationPanel
+from avatar_app.gui.panels.controls import ControlsPanel
+from avatar_app.gui.panels.notices import NoticeBar
+from avatar_app.gui.panels.preview import CameraView, OutputView, Shown
+from avatar_app.gui.panels.previews import PreviewFrame, PreviewPair, Stage
+from avatar_app.gui.panels.status_line import StatusLine
 from avatar_app.gui.preferences import Preferences
-from avatar_app.gui.preview import CameraView, OutputView, Shown
-from avatar_app.gui.previews import PreviewFrame, PreviewPair, Stage
 from avatar_app.gui.shortcuts import Shortcuts, focus_by_tab_alone, key_text
-from avatar_app.gui.status_line import StatusLine
 from avatar_app.gui.texts import reason_text, short_reason
 from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import card, label
@@ -310,7 +310,7 @@ class MainWindow(QMainWindow):
         self.settings_asked.emit()
 
     def open_guide(self) -> None:
-        from avatar_app.gui.first_run import FirstRun
+        from avatar_app.gui.panels.first_run import FirstRun
 
         guide = FirstRun(self.live, self.library, self.preferences, self.devices, self)
         guide.chosen.connect(self.gallery.select)

@@ -26,8 +26,8 @@ from avatar_app.gui import app
 from avatar_app.gui import remote as remote_module
 from avatar_app.gui.app import BugDialog, clear_qt_variables, hand_over, require_screen
 from avatar_app.gui.device_lists import Found, Outlet
-from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.live import LateSession
+from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.start import first_controls, first_output

@@ -18,9 +18,9 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.gui import window_actions
 from avatar_app.gui.face_fit import FaceFit
-from avatar_app.gui.first_run import FirstRun
 from avatar_app.gui.keys_dialog import KeysDialog
 from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.session.controls import Controls, Match, Notice
 from avatar_app.settings import Settings, load_settings

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui.preview import CameraView, OutputView, PictureView, fit, sent_to_screen, to_screen
+from avatar_app.gui.panels.preview import CameraView, OutputView, PictureView, fit, sent_to_screen, to_screen
 from avatar_app.session.controls import Seen
 from avatar_app.types import Box, Frame, Image
 from tests.gui.stand_in import plain

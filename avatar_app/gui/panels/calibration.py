@@ -7,7 +7,7 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from avatar_app.gui.icons import icon
-from avatar_app.gui.preview import PictureView
+from avatar_app.gui.panels.preview import PictureView
 from avatar_app.gui.texts import hint
 from avatar_app.gui.theme import current
 from avatar_app.gui.widgets import Badge, Meter, label

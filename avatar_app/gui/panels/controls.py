@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from avatar_app.gui.choosers import BackgroundChooser, OutputChooser, SourceChooser, plain
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.icons import icon
 from avatar_app.gui.live import Live
+from avatar_app.gui.panels.choosers import BackgroundChooser, OutputChooser, SourceChooser, plain
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.widgets import Choice, Section, Slider, Switch, label, row
 from avatar_app.motion.smoothing import STRENGTHS

@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from avatar_app.gui.calibration_panel import CalibrationPanel
-from avatar_app.gui.preview import PictureView
+from avatar_app.gui.panels.calibration import CalibrationPanel
+from avatar_app.gui.panels.preview import PictureView
 from avatar_app.gui.widgets import Badge, label
 
 GAP = 14

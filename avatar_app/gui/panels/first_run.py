@@ -8,14 +8,14 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from avatar_app.gui.calibration_panel import CalibrationPanel
-from avatar_app.gui.choosers import SourceChooser
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.live import Live
 from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.panels.calibration import CalibrationPanel
+from avatar_app.gui.panels.choosers import SourceChooser
+from avatar_app.gui.panels.preview import CameraView, Shown
 from avatar_app.gui.preferences import Preferences
-from avatar_app.gui.preview import CameraView, Shown
 from avatar_app.gui.shortcuts import action_keys, key_text
 from avatar_app.gui.theme import restyle
 from avatar_app.gui.widgets import label
