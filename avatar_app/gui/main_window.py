@@ -317,12 +317,12 @@ class MainWindow(QMainWindow):
         guide.open()
 
     def open_keys(self) -> None:
-        from avatar_app.gui.keys_dialog import KeysDialog
+        from avatar_app.gui.dialogs.keys import KeysDialog
 
         KeysDialog(self.preferences.now.keys, self.preferences.now.hotkeys, self).open()
 
     def open_doctor(self) -> None:
-        from avatar_app.gui.doctor_dialog import DoctorDialog
+        from avatar_app.gui.dialogs.doctor import DoctorDialog
 
         controls = self.live.controls
         DoctorDialog(self, model=controls.model, device=controls.device).open()

@@ -120,7 +120,7 @@ class Started(QObject):
             self.live.change(output=first_output(self.devices.found))
 
     def _open_settings(self) -> None:
-        from avatar_app.gui.settings_dialog import SettingsDialog
+        from avatar_app.gui.dialogs.settings import SettingsDialog
 
         dialog = SettingsDialog(self.preferences.now, self.window)
         dialog.accepted.connect(lambda: self.preferences.put(dialog.settings()))

@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.errors import BundleError
 from avatar_app.faces.crop import square_box
-from avatar_app.gui.crop_check import crop_fault, crop_warning
-from avatar_app.gui.crop_editor import CropEditor
-from avatar_app.gui.crop_view import LEAST, CropView
-from avatar_app.gui.face_fit import FaceFit
+from avatar_app.gui.dialogs.crop_check import crop_fault, crop_warning
+from avatar_app.gui.dialogs.crop_editor import CropEditor
+from avatar_app.gui.dialogs.crop_view import LEAST, CropView
+from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import model_folders, shipped_avatars
 from avatar_app.types import Array, Box, Face, Image

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox,
 from pytestqt.qtbot import QtBot
 
 from avatar_app.errors import PortraitError
-from avatar_app.gui.crop_editor import CropEditor
-from avatar_app.gui.face_fit import FaceFit
+from avatar_app.gui.dialogs.crop_editor import CropEditor
+from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.gallery import MANY, Gallery
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library

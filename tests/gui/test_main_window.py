@@ -17,8 +17,8 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton,
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui import window_actions
-from avatar_app.gui.face_fit import FaceFit
-from avatar_app.gui.keys_dialog import KeysDialog
+from avatar_app.gui.dialogs.face_fit import FaceFit
+from avatar_app.gui.dialogs.keys import KeysDialog
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys

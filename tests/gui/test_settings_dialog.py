@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui import key_rows
-from avatar_app.gui.settings_dialog import SettingsDialog
+from avatar_app.gui.dialogs import key_rows
+from avatar_app.gui.dialogs.settings import SettingsDialog
 from avatar_app.settings import Settings
 
 BEFORE = Settings(

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QVBoxLayout, QWidge
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
-from avatar_app.gui.crop_editor import CropEditor
-from avatar_app.gui.face_fit import FaceFit
+from avatar_app.gui.dialogs.crop_editor import CropEditor
+from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import DropZone
 from avatar_app.gui.gallery.intake import Intake
 from avatar_app.gui.gallery.model import GalleryModel

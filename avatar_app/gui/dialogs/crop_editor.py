@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QP
 from avatar_app.errors import AvatarError
 from avatar_app.faces.crop import crop_picture, photo_box
 from avatar_app.gui.background import Background
-from avatar_app.gui.crop_check import crop_warning, nearest
-from avatar_app.gui.crop_view import CropView
+from avatar_app.gui.dialogs.crop_check import crop_warning, nearest
+from avatar_app.gui.dialogs.crop_view import CropView
 from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.theme import restyle

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from avatar_app.faces.crop import photo_box, square_box
-from avatar_app.gui.crop_check import nearest
+from avatar_app.gui.dialogs.crop_check import nearest
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.types import Box, Face, Image
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app.errors import ConfigError
-from avatar_app.gui.key_rows import KeyRows
+from avatar_app.gui.dialogs.key_rows import KeyRows
 from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.theme import restyle
