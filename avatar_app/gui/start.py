@@ -22,7 +22,7 @@ from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.shortcuts import FocusedKeys
-from avatar_app.gui.theme import apply_theme
+from avatar_app.gui.style.theme import apply_theme
 from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
 from avatar_app.paths import user_neutrals, user_settings

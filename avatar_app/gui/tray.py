@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
-from avatar_app.gui.icons import app_icon
+from avatar_app.gui.style.icons import app_icon
 from avatar_app.session.controls import Status
 
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
-from avatar_app.gui.widgets import Choice
+from avatar_app.gui.style.widgets import Choice
 from avatar_app.session.controls import Controls
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import FOUND, Opened, open_window

@@ -16,7 +16,7 @@ from avatar_app.gui.dialogs.crop_check import crop_warning, nearest
 from avatar_app.gui.dialogs.crop_view import CropView
 from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
-from avatar_app.gui.theme import restyle
+from avatar_app.gui.style.theme import restyle
 from avatar_app.photos.library import middle_box
 from avatar_app.types import Box, Face, Image
 

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel,
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
-from avatar_app.gui.icons import pixmap
 from avatar_app.gui.messages import in_user_language
-from avatar_app.gui.theme import current
-from avatar_app.gui.widgets import label
+from avatar_app.gui.style.icons import pixmap
+from avatar_app.gui.style.theme import current
+from avatar_app.gui.style.widgets import label
 
 if TYPE_CHECKING:
     from avatar_app.doctor.checks import Check

@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QGridLayout, QKeySequenceEdit, QLabel, QPushButton, QWidget
 
-from avatar_app.gui.theme import restyle
-from avatar_app.gui.widgets import label
+from avatar_app.gui.style.theme import restyle
+from avatar_app.gui.style.widgets import label
 
 TEXT = QKeySequence.SequenceFormat.NativeText
 

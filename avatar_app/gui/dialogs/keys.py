@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app.gui.shortcuts import ACTIONS, action_text, key_text
-from avatar_app.gui.widgets import label
+from avatar_app.gui.style.widgets import label
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
 
 

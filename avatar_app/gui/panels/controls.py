@@ -6,11 +6,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from avatar_app.gui.device_lists import DeviceLists, Found
-from avatar_app.gui.icons import icon
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import BackgroundChooser, OutputChooser, SourceChooser, plain
 from avatar_app.gui.preferences import Preferences
-from avatar_app.gui.widgets import Choice, Section, Slider, Switch, label, row
+from avatar_app.gui.style.icons import icon
+from avatar_app.gui.style.widgets import Choice, Section, Slider, Switch, label, row
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.controls import SIZES, Controls
 

@@ -17,8 +17,8 @@ from avatar_app.gui.panels.choosers import SourceChooser
 from avatar_app.gui.panels.preview import CameraView, Shown
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.shortcuts import action_keys, key_text
-from avatar_app.gui.theme import restyle
-from avatar_app.gui.widgets import label
+from avatar_app.gui.style.theme import restyle
+from avatar_app.gui.style.widgets import label
 from avatar_app.photos.library import Entry, Library
 
 POLL_MS = 33

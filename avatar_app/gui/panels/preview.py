@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from avatar_app.gui.panels import overlays
-from avatar_app.gui.theme import current
+from avatar_app.gui.style.theme import current
 from avatar_app.outputs.i420 import Outgoing, Plane, split
 from avatar_app.session.controls import Seen, Statistics
 from avatar_app.types import Image

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from avatar_app.gui.panels.calibration import CalibrationPanel
 from avatar_app.gui.panels.preview import PictureView
-from avatar_app.gui.widgets import Badge, label
+from avatar_app.gui.style.widgets import Badge, label
 
 GAP = 14
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QStatusBar, QWidget
 
-from avatar_app.gui.widgets import label
+from avatar_app.gui.style.widgets import label
 from avatar_app.session.controls import Status
 
 MESSAGE_MS = 6000

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from avatar_app.gui.icons import icon
-from avatar_app.gui.theme import current, restyle
+from avatar_app.gui.style.icons import icon
+from avatar_app.gui.style.theme import current, restyle
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
