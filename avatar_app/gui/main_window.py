@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QSpl
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery.gallery import Gallery
+from avatar_app.gui.language.messages import in_user_language
+from avatar_app.gui.language.texts import reason_text, short_reason
 from avatar_app.gui.live import Live
-from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.panels.calibration import CalibrationPanel
 from avatar_app.gui.panels.controls import ControlsPanel
 from avatar_app.gui.panels.notices import NoticeBar
@@ -25,7 +26,6 @@ from avatar_app.gui.shortcuts import Shortcuts, focus_by_tab_alone, key_text
 from avatar_app.gui.style.icons import app_icon, icon
 from avatar_app.gui.style.theme import current
 from avatar_app.gui.style.widgets import card, label
-from avatar_app.gui.texts import reason_text, short_reason
 from avatar_app.gui.window_actions import WindowActions
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Notice, Status

@@ -17,13 +17,13 @@ from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.errors import AvatarError
 from avatar_app.gui.app import OPTIONS, BugDialog, hand_over
 from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.language.translations import install
 from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.shortcuts import FocusedKeys
 from avatar_app.gui.style.theme import apply_theme
-from avatar_app.gui.translations import install
 from avatar_app.gui.tray import Tray
 from avatar_app.paths import user_neutrals, user_settings
 from avatar_app.photos.library import Entry, Library

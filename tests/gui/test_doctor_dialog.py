@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from avatar_app.doctor.checks import Check, as_text
 from avatar_app.errors import AvatarError
 from avatar_app.gui.dialogs.doctor import DoctorDialog
-from avatar_app.gui.translations import install
+from avatar_app.gui.language.translations import install
 
 FOUND = [
     Check("Cameras", "ok", "USB Camera."),

@@ -10,9 +10,9 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
+from avatar_app.gui.language.translations import install
 from avatar_app.gui.preferences import Preferences
-from avatar_app.gui.translations import install
 from avatar_app.session.active_avatar import ENGINE_ACTIONS
 from avatar_app.session.controls import Controls, Notice
 from avatar_app.settings import Settings, load_settings, save_settings

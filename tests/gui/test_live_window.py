@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from avatar_app.gui.language.texts import hint
 from avatar_app.gui.main_window import MainWindow
-from avatar_app.gui.texts import hint
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from tests.gui.windows import show_window

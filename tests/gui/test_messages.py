@@ -12,8 +12,8 @@ from PySide6.QtCore import QCoreApplication
 
 import avatar_app
 from avatar_app.errors import PortraitError
-from avatar_app.gui.messages import BETWEEN_SENTENCES, MESSAGES, in_user_language
-from avatar_app.gui.translations import install
+from avatar_app.gui.language.messages import BETWEEN_SENTENCES, MESSAGES, in_user_language
+from avatar_app.gui.language.translations import install
 from avatar_app.hotkeys.listener import Hotkeys
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Library

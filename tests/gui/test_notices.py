@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from avatar_app.gui.language.texts import NOTICE_ACTIONS
 from avatar_app.gui.panels.notices import MOST, NoticeBar
-from avatar_app.gui.texts import NOTICE_ACTIONS
 from avatar_app.session.controls import Notice
 from tests.gui.windows import Opened, open_window
 

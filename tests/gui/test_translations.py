@@ -13,12 +13,12 @@ from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
 from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui import translations
-from avatar_app.gui.translations import FOLDER, LANGUAGES, install, system_language
+from avatar_app.gui.language import translations
+from avatar_app.gui.language.translations import FOLDER, LANGUAGES, install, system_language
 from avatar_app.settings import LANGUAGES as SETTINGS_LANGUAGES
 
 Key = tuple[str, str]
-GUI = Path(translations.__file__).parent
+GUI = Path(translations.__file__).parents[1]
 OTHERS = [language for language in LANGUAGES if language != "en"]
 COMMAND = re.compile("`[^`]*`")
 PLACEHOLDER = re.compile(r"\{[^}]*\}|%\d|%n")
@@ -44,7 +44,7 @@ def _texts(node: ast.AST, name: str) -> Iterator[Key]:
 
 
 def used_texts() -> set[Key]:
-    return {key for path in sorted(GUI.glob("*.py")) for key in texts_in(path)}
+    return {key for path in sorted(GUI.rglob("*.py")) for key in texts_in(path)}
 
 
 def translated(language: str) -> dict[Key, list[str]]:
@@ -69,7 +69,7 @@ def test_the_texts_are_found() -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_text_is_translated(language: str) -> None:
     missing = sorted(used_texts() - translated(language).keys())
-    assert not missing, "run the commands at the top of avatar_app/gui/translations.py"
+    assert not missing, "run the commands at the top of avatar_app/gui/language/translations.py"
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -14,7 +14,7 @@ from avatar_app.faces.crop import crop_picture, photo_box
 from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.crop_check import crop_warning, nearest
 from avatar_app.gui.dialogs.crop_view import CropView
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.style.theme import restyle
 from avatar_app.photos.library import middle_box

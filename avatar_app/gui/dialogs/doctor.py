@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel,
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.style.icons import pixmap
 from avatar_app.gui.style.theme import current
 from avatar_app.gui.style.widgets import label

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from avatar_app.errors import ConfigError
 from avatar_app.gui.dialogs.key_rows import KeyRows
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label

@@ -26,7 +26,7 @@ from avatar_app.gui.gallery.intake import Intake
 from avatar_app.gui.gallery.model import GalleryModel
 from avatar_app.gui.gallery.tile import MARGIN, GalleryTile
 from avatar_app.gui.gallery.view import GalleryView
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Box, Image

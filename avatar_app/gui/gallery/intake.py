@@ -14,7 +14,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import Added, add_all, add_image, local_files
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.photos.library import Entry, Library
 from avatar_app.photos.photo_files import SUFFIXES, photo_files
 

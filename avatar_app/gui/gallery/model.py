@@ -10,7 +10,7 @@ from PySide6.QtGui import QPixmap
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Image

@@ -6,11 +6,11 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from avatar_app.gui.language.texts import hint
 from avatar_app.gui.panels.preview import PictureView
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import current
 from avatar_app.gui.style.widgets import Badge, Meter, label
-from avatar_app.gui.texts import hint
 from avatar_app.session.controls import Status
 from avatar_app.types import Image
 

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QToolButt
 
 from avatar_app.cameras.address import source_title
 from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.language.messages import in_user_language
+from avatar_app.gui.language.texts import output_name
 from avatar_app.gui.live import Live
-from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label, row
-from avatar_app.gui.texts import output_name
 from avatar_app.session.controls import OUTPUTS
 
 ELSEWHERE = "elsewhere"

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget,
 
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.gallery.gallery import Gallery
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
-from avatar_app.gui.messages import in_user_language
 from avatar_app.gui.panels.calibration import CalibrationPanel
 from avatar_app.gui.panels.choosers import SourceChooser
 from avatar_app.gui.panels.preview import CameraView, Shown

@@ -5,12 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from avatar_app.gui.messages import in_user_language
+from avatar_app.gui.language.messages import in_user_language
+from avatar_app.gui.language.texts import notice_action
 from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.style.icons import icon, pixmap
 from avatar_app.gui.style.theme import current, restyle
 from avatar_app.gui.style.widgets import Badge, label
-from avatar_app.gui.texts import notice_action
 from avatar_app.session.controls import Notice
 
 MOST = 3

@@ -11,7 +11,7 @@ from functools import cache
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from avatar_app.gui.check_messages import CHECK_MESSAGES
+from avatar_app.gui.language.check_messages import CHECK_MESSAGES
 
 VALUE = re.compile(r"\{(\d)\}")
 BETWEEN_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")

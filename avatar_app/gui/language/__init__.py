@@ -1,0 +1,1 @@
+"""The window's texts and their translations."""
