@@ -14,9 +14,9 @@ import pytest
 
 from avatar_app import paths
 from avatar_app.errors import OutputError
+from avatar_app.gui.settings import CONTROLS, Settings, from_controls, load_settings, remembered_avatar, save_settings, to_controls
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
-from avatar_app.settings import CONTROLS, Settings, from_controls, load_settings, remembered_avatar, save_settings, to_controls
 from avatar_app.types import Box
 
 CHANGED = Settings(
@@ -201,7 +201,7 @@ def test_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from avatar_app.settings import Settings, save_settings
+from avatar_app.gui.settings import Settings, save_settings
 number = 0
 while True:
     number += 1

@@ -9,6 +9,7 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
+from avatar_app.gui.actions import WindowActions
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery.gallery import Gallery
@@ -22,14 +23,13 @@ from avatar_app.gui.panels.preview import CameraView, OutputView, Shown
 from avatar_app.gui.panels.previews import PreviewFrame, PreviewPair, Stage
 from avatar_app.gui.panels.status_line import StatusLine
 from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.settings import from_controls
 from avatar_app.gui.shortcuts import Shortcuts, focus_by_tab_alone, key_text
 from avatar_app.gui.style.icons import app_icon, icon
 from avatar_app.gui.style.theme import current
 from avatar_app.gui.style.widgets import card, label
-from avatar_app.gui.window_actions import WindowActions
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Notice, Status
-from avatar_app.settings import from_controls
 
 PICTURE_MS, STATUS_MS = 16, 250
 FLASH_STEP = 0.05

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from avatar_app.errors import OutputError
-from avatar_app.settings import Settings, save_settings
+from avatar_app.gui.settings import Settings, save_settings
 
 log = logging.getLogger(__name__)
 

@@ -22,13 +22,13 @@ from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
+from avatar_app.gui.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
 from avatar_app.gui.shortcuts import FocusedKeys
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.gui.tray import Tray
 from avatar_app.paths import user_neutrals, user_settings
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Controls, Notice
-from avatar_app.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
 
 log = logging.getLogger(__name__)
 

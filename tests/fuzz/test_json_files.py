@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from avatar_app.bundles.bundle import Bundle, list_bundles, read_bundle
 from avatar_app.cameras.opening import open_source
 from avatar_app.errors import AvatarError, BundleError, CameraError
+from avatar_app.gui.settings import Settings, load_settings, save_settings, to_controls
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import SIZES
-from avatar_app.settings import Settings, load_settings, save_settings, to_controls
 from avatar_app.types import KeyPoints
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import DEEP, NASTY, TEXTS, VALUES, as_json, changed

@@ -30,11 +30,11 @@ from avatar_app.gui.live import LateSession
 from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
+from avatar_app.gui.settings import Settings
 from avatar_app.gui.start import first_controls, first_output
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
-from avatar_app.settings import Settings
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import make_library, open_window
 

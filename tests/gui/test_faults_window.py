@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.settings import Settings, load_settings, save_settings
 from avatar_app.session.active_avatar import ENGINE_ACTIONS
 from avatar_app.session.controls import Controls, Notice
-from avatar_app.settings import Settings, load_settings, save_settings
 from tests.gui.stand_in import LIVE, StandIn
 from tests.gui.windows import open_window, show_window
 from tests.pipeline.live import Bench, wait_for, write_photo

@@ -16,14 +16,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui import window_actions
+from avatar_app.gui import actions as window_actions
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.dialogs.keys import KeysDialog
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.panels.first_run import FirstRun
+from avatar_app.gui.settings import Settings, load_settings
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.session.controls import Controls, Match, Notice
-from avatar_app.settings import Settings, load_settings
 from avatar_app.types import Box
 from tests.gui.stand_in import LIVE, StandIn, plain
 from tests.gui.windows import Opened, drop_on, open_window

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.language import translations
 from avatar_app.gui.language.translations import FOLDER, LANGUAGES, install, system_language
-from avatar_app.settings import LANGUAGES as SETTINGS_LANGUAGES
+from avatar_app.gui.settings import LANGUAGES as SETTINGS_LANGUAGES
 
 Key = tuple[str, str]
 GUI = Path(translations.__file__).parents[1]

@@ -16,9 +16,9 @@ from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
 from avatar_app.gui.live import Live
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.photos.library import Library
-from avatar_app.settings import Settings
 from avatar_app.types import Box
 from tests.gui.stand_in import StandIn
 

@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 from avatar_app.errors import ConfigError
 from avatar_app.gui.dialogs.key_rows import KeyRows
 from avatar_app.gui.language.messages import in_user_language
+from avatar_app.gui.settings import Settings
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, desktop_limit, parse
-from avatar_app.settings import Settings
 
 EVERYWHERE = {
     "recalibrate": QT_TRANSLATE_NOOP("Hotkeys", "Calibrate"),
