@@ -9,7 +9,7 @@ import torch
 
 from avatar_app.compositing import creases
 from avatar_app.compositing.creases import NONE, Creases, creases_of, mean_creases, show_creases, smile_of, smiles_more, thin_plate
-from avatar_app.mean_face import MEAN_FACE
+from avatar_app.landmarks import MEAN_FACE
 from avatar_app.motion.head import RigidMotion, rotation_of
 from avatar_app.motion.smile import LIPS, MOVES
 from avatar_app.networks.anchored import creases as twin

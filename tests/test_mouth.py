@@ -9,7 +9,7 @@ import torch
 
 from avatar_app.compositing import teeth as mouth
 from avatar_app.compositing.teeth import Teeth, jaw_map, opening, show_teeth, skull_map
-from avatar_app.mean_face import MEAN_FACE
+from avatar_app.landmarks import MEAN_FACE
 from avatar_app.motion.head import rotation_of
 from avatar_app.networks.anchored import teeth
 from avatar_app.networks.graphs import to_bytes

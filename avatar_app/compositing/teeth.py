@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.mean_face import CAMERA, MEAN_FACE
+from avatar_app.landmarks import CAMERA, MEAN_FACE
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]

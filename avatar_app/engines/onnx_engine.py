@@ -10,7 +10,7 @@ import onnxruntime as ort
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.landmarks import landmark_points
-from avatar_app.engines.onnx_session import open_session
+from avatar_app.onnx_runtime import open_session
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 LAYERS = "layers"

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from avatar_app.engines import Engine
-from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import ConfigError, EngineError, PortraitError
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.faces.crop import cut, region_of
@@ -21,6 +20,7 @@ from avatar_app.files import reason, require_readable
 from avatar_app.motion.head import Points, angles, facing, fit_rigid, lid_gaps
 from avatar_app.motion.mouth import LIPS
 from avatar_app.motion.transfer import motion_transfer
+from avatar_app.onnx_runtime import open_session
 from avatar_app.session.clip import fixed_box
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim

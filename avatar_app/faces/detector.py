@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from avatar_app.bundles.bundle import DESCRIPTION, read_bundle
-from avatar_app.engines.onnx_session import open_session
 from avatar_app.errors import BundleError
 from avatar_app.faces.crop import (
     REGION_SCALE,
@@ -24,6 +23,7 @@ from avatar_app.faces.crop import (
     square_box,
     to_picture,
 )
+from avatar_app.onnx_runtime import open_session
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.mean_face import MEAN_FACE
+from avatar_app.landmarks import MEAN_FACE
 from avatar_app.motion.mouth import LIPS, lip_gaps, with_mouth_of
 from avatar_app.motion.silhouette import CHIN, TOP, Outline
 from avatar_app.motion.smile import believed, smile_of, with_less_smile

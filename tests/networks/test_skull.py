@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from avatar_app.mean_face import MEAN_FACE
+from avatar_app.landmarks import MEAN_FACE
 from avatar_app.motion.head import rotation_of
 from avatar_app.networks.anchored.skull import FARTHEST, HEIGHTS, MIDDLE, OUTLINE, RIM, WIDTHS, Turn, skull_size, turned_skull, view
 from avatar_app.networks.grid import coordinate_grid

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from avatar_app.compositing.creases import DEEPER, DEPTHS, LEAST, MARKS, MOST, NONE, STEP, WEIGHTS
 from avatar_app.compositing.teeth import FLAT
-from avatar_app.mean_face import CAMERA, MEAN_FACE
+from avatar_app.landmarks import CAMERA, MEAN_FACE
 
 
 def no_creases(image: Tensor) -> Tensor:

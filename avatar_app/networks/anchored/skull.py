@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from avatar_app.mean_face import CAMERA, MEAN_FACE
+from avatar_app.landmarks import CAMERA, MEAN_FACE
 from avatar_app.networks.grid import coordinate_grid
 
 MIDDLE = (0.0, -0.35, 1.1)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from avatar_app.compositing import teeth as mouth
 from avatar_app.compositing.teeth import EDGE
-from avatar_app.mean_face import CAMERA, MEAN_FACE
+from avatar_app.landmarks import CAMERA, MEAN_FACE
 from avatar_app.networks.grid import coordinate_grid
 
 
