@@ -16,7 +16,7 @@ test: lint
 # With real camera drivers, in a machine emulated by QEMU: needs Debian, and root for what is not installed; else it is skipped.
 test-v4l2: .venv/dev-ready
 	tests/e2e/vm/machine env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p no:cacheprovider --durations=5 \
-		$(PYTEST_OPTIONS) tests/pipeline/test_loopback.py tests/e2e/vm
+		$(PYTEST_OPTIONS) tests/outputs/test_v4l2loopback.py tests/e2e/vm
 
 lint: .venv/dev-ready
 	$(BIN)/ruff check .

@@ -276,7 +276,7 @@ def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
 @contextmanager
 def webcam(clip: Path, width: int) -> Iterator[str]:
     """The address of a webcam that plays the clip."""
-    words = [sys.executable, "-m", "tests.webcam", str(clip), "--width", str(width)]
+    words = [sys.executable, "-m", "tests.support.webcam", str(clip), "--width", str(width)]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout

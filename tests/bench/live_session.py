@@ -25,8 +25,8 @@ from avatar_app.paths import shipped_avatars
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session, open_model
 from avatar_app.types import Avatar, Image, KeyPoints
-from tests.mjpeg import MjpegCamera
-from tests.webcam import read_clip
+from tests.support.mjpeg import MjpegCamera
+from tests.support.webcam import read_clip
 
 SLOW_MS = 120.0
 

@@ -34,7 +34,7 @@ from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Crop, KeyPoints
 from tests.bench.plot import Line, write_chart
-from tests.heads import make_head
+from tests.support.heads import make_head
 
 SIZES = (256, 384, 512)
 POINTS = {"vox-adv": (5, 10, 20, 40), "anchored": (20, 40, len(DEFAULT_ANCHORS), LANDMARKS)}

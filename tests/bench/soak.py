@@ -20,8 +20,8 @@ import numpy as np
 from avatar_app.paths import shipped_avatars
 from tests.e2e.program import ROOT, control
 from tests.e2e.test_window import settle
-from tests.mjpeg import MjpegCamera
-from tests.webcam import read_clip
+from tests.support.mjpeg import MjpegCamera
+from tests.support.webcam import read_clip
 
 
 def resources(process: int) -> dict[str, float]:

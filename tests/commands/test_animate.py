@@ -17,8 +17,8 @@ from avatar_app.cli import main
 from avatar_app.commands import animate, demo
 from avatar_app.media.video import ClipWriter, read_clip
 from avatar_app.paths import assets_folder, model_folders
-from tests.media import clip_facts, make_clip
-from tests.pipeline.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
+from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
+from tests.support.media import clip_facts, make_clip
 
 MODELS = model_folders()[0]
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"

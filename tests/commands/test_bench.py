@@ -19,9 +19,9 @@ from avatar_app.evaluation.benchmark.arithmetic import count
 from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.evaluation.benchmark.resize import resized
 from avatar_app.media.video import ClipWriter
-from tests.bundles import face_crop, write_anchored, write_fomm
 from tests.networks.tiny import TINY
-from tests.originals import write_original
+from tests.support.bundles import face_crop, write_anchored, write_fomm
+from tests.support.originals import write_original
 
 STAGES = ["decode", "crop", "detect", "transfer", "render", "hand over", "copy", "compose", "send"]
 

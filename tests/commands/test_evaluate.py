@@ -19,8 +19,8 @@ from onnx import TensorProto, helper
 from avatar_app.cli import main
 from avatar_app.evaluation.reconstruction import FIGURES, expression
 from avatar_app.faces.detector import FaceDetector
-from tests.bundles import face_crop, write_anchored, write_fomm
-from tests.heads import make_head
+from tests.support.bundles import face_crop, write_anchored, write_fomm
+from tests.support.heads import make_head
 
 AVATARS = Path(__file__).parents[2] / "assets" / "avatars"
 

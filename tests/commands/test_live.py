@@ -18,8 +18,8 @@ from avatar_app.control import server as control
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
-from tests.pipeline.live import PATIENCE, Bench, KeepingSink, MarkedCamera, wait_for, write_photo
-from tests.pipeline.stand_ins import DiscDetector
+from tests.session.live import PATIENCE, Bench, KeepingSink, MarkedCamera, wait_for, write_photo
+from tests.session.stand_ins import DiscDetector
 
 
 class Runs:

@@ -17,7 +17,7 @@ from avatar_app.motion.fomm_transfer import transfer_relative
 from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.types import KeyPoints
 from tests.networks.tiny import SIDE
-from tests.originals import write_original
+from tests.support.originals import write_original
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 from avatar_app.paths import assets_folder
 from avatar_app.types import Image
-from tests.mjpeg import MjpegCamera
-from tests.pipeline.live import PATTERN
-from tests.webcam import read_clip
+from tests.session.live import PATTERN
+from tests.support.mjpeg import MjpegCamera
+from tests.support.webcam import read_clip
 
 
 @pytest.fixture(scope="session")

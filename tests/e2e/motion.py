@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.types import Image
-from tests.pipeline.live import PATTERN
+from tests.session.live import PATTERN
 
 Series = npt.NDArray[np.float64]
 

@@ -20,8 +20,8 @@ from avatar_app.types import Image
 from tests.e2e.desk import App, Desk
 from tests.e2e.staged import CAMERA, VIRTUAL_CAMERA
 from tests.e2e.test_window import settle
-from tests.mjpeg import MjpegCamera
-from tests.webcam import read_clip
+from tests.support.mjpeg import MjpegCamera
+from tests.support.webcam import read_clip
 
 SCREEN = (1320, 860)
 CAMERA_SIZE = (640, 480)

@@ -34,9 +34,9 @@ from tests.e2e import browser, peer
 from tests.e2e.desktop import Desktop, missing_programs
 from tests.e2e.motion import Driver, Series, compare, measure_tilt, new_pictures
 from tests.e2e.program import Program
-from tests.mjpeg import MjpegCamera
-from tests.pipeline.live import has_pattern
-from tests.webcam import read_clip
+from tests.session.live import has_pattern
+from tests.support.mjpeg import MjpegCamera
+from tests.support.webcam import read_clip
 
 CAMERA = "Avatar Camera"
 SIZE = (1280, 720)

@@ -14,8 +14,8 @@ from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import shipped_avatars
 from avatar_app.types import Frame, Image
 from tests.e2e.program import PATIENCE, Program
-from tests.mjpeg import MjpegCamera
-from tests.pipeline.live import has_pattern
+from tests.session.live import has_pattern
+from tests.support.mjpeg import MjpegCamera
 
 
 def home(folder: Path) -> dict[str, str]:

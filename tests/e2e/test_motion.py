@@ -10,8 +10,8 @@ from avatar_app.paths import assets_folder
 from avatar_app.session.controls import SIZES
 from avatar_app.types import Frame
 from tests.e2e.motion import Driver, Echo, Series, compare, new_pictures, sweeps
-from tests.pipeline.live import has_pattern
-from tests.webcam import read_clip
+from tests.session.live import has_pattern
+from tests.support.webcam import read_clip
 
 DELAY, FPS, NOISE = 0.31, 24.0, 0.15
 

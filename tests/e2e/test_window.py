@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.desk import App, Desk, needs_desk
-from tests.mjpeg import MjpegCamera
+from tests.support.mjpeg import MjpegCamera
 
 PICTURES = os.environ.get("AVATAR_SCREENSHOTS")
 """A folder for pictures of every step; without it they go where the test's other files go."""

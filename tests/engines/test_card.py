@@ -12,7 +12,7 @@ from avatar_app.engines.torch_engine import card_faults, open_cpu, open_cuda
 from avatar_app.engines.torch_step import Step
 from avatar_app.errors import DeviceError
 from avatar_app.types import Array
-from tests.bundles import face_crop, write_fomm
+from tests.support.bundles import face_crop, write_fomm
 
 CARD = torch.device("cuda", 0)
 FULL = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB.\nSee the documentation."

@@ -16,8 +16,8 @@ from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_weights import load_graphs, run
 from avatar_app.errors import BundleError, EngineError, PortraitError
 from avatar_app.types import Crop, KeyPoints
-from tests.bundles import KINDS, face_crop, write_anchored, write_fomm, write_kind
 from tests.networks.tiny import SIDE, without_jacobian
+from tests.support.bundles import KINDS, face_crop, write_anchored, write_fomm, write_kind
 
 CPU = torch.device("cpu")
 
@@ -51,7 +51,7 @@ def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
 def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
     """The render graph without its last steps: within 1e-3 of PyTorch, as a float."""
     if bundle.kind == "anchored":
-        pytest.skip("its pictures are composed outside the graph: tests/networks/test_onnx_anchored.py")
+        pytest.skip("its pictures are composed outside the graph: tests/onnx_export/test_anchored.py")
     graphs = load_graphs(bundle, CPU)
     engine = OnnxEngine(bundle, threads=1)
     avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))

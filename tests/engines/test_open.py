@@ -13,7 +13,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import open as opening
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import BundleError, EngineError
-from tests.bundles import write_fomm
+from tests.support.bundles import write_fomm
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from avatar_app.engines.torch_place import Card, Processor
 from avatar_app.engines.torch_player import Player, difference, open_player
 from avatar_app.engines.torch_weights import all_have_tensor_cores, load_graphs, quickened, quickest, trial_image, trial_points
 from avatar_app.types import Image
-from tests.bundles import KINDS, face_crop, write_fomm, write_kind
 from tests.engines.tiny_graphs import FAMILIES
+from tests.support.bundles import KINDS, face_crop, write_fomm, write_kind
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
 CARD = torch.device("cuda", 0)

@@ -18,8 +18,8 @@ from avatar_app.engines.torch_player import Player
 from avatar_app.engines.torch_weights import Form, forms, quickened, quickest, trial_image, trial_points
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.graphs import MotionGraphs
-from tests.bundles import write_fomm
 from tests.engines.tiny_graphs import FAMILIES
+from tests.support.bundles import write_fomm
 
 HALF, SINGLE = torch.float16, torch.float32
 INNERMOST, OUTERMOST = torch.channels_last, torch.contiguous_format

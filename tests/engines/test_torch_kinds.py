@@ -17,9 +17,9 @@ from avatar_app.networks.graphs import anchored_graphs
 from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.paths import PACKAGE
 from avatar_app.types import Crop
-from tests.bundles import face_crop
 from tests.engines.tiny_graphs import anchored_model
 from tests.networks.tiny import SIDE
+from tests.support.bundles import face_crop
 
 CPU = torch.device("cpu")
 SIZE = 2 * SIDE

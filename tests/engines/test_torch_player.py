@@ -18,9 +18,9 @@ from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray, Pack, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
-from tests.bundles import face_crop, write_fomm
 from tests.engines.tape import EmptyTape, NoTape, OnePhotoTape, Tape, WrongPointsTape
 from tests.engines.tiny_graphs import FAMILIES
+from tests.support.bundles import face_crop, write_fomm
 
 CPU = torch.device("cpu")
 

@@ -9,8 +9,8 @@ import torch
 
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
-from tests.bundles import ANCHORED
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
+from tests.support.bundles import ANCHORED
 
 
 def anchored_model(matte: bool = False, detail: int = 1, size: int = SIDE) -> AnchoredGenerator:

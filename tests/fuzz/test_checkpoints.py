@@ -20,7 +20,7 @@ from avatar_app.bundles.original import build_fomm, read_original
 from avatar_app.errors import BundleError, ConfigError
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import damaged
-from tests.originals import write_original
+from tests.support.originals import write_original
 
 
 @pytest.fixture(scope="module")

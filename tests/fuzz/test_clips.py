@@ -18,7 +18,7 @@ from avatar_app.errors import ClipError, OutputError
 from avatar_app.media.video import ClipWriter, read_clip
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import HARD_NUMBERS, damaged
-from tests.media import make_clip, picture
+from tests.support.media import make_clip, picture
 
 KINDS = {
     "clip.mp4": ("libx264", "yuv420p", "aac"),

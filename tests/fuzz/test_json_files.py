@@ -147,7 +147,7 @@ def test_sources_that_settings_name(text: str, monkeypatch: pytest.MonkeyPatch) 
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import PIL.Image
 
-    from tests.media import picture
+    from tests.support.media import picture
 
     folder = tmp_path_factory.mktemp("shipped")
     PIL.Image.fromarray(picture(100, 80)).save(folder / "given.png")

@@ -22,7 +22,7 @@ from avatar_app.errors import CameraError, PortraitError
 from avatar_app.media.photo import LONGEST, read_portrait
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import damaged
-from tests.media import picture
+from tests.support.media import picture
 
 
 def saved(kind: str, mode: str = "RGB", **options: object) -> bytes:

@@ -23,8 +23,8 @@ from avatar_app.errors import AvatarError, CameraError
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import NASTY, VALUES, as_json, damaged
 from tests.fuzz.test_pictures import saved
-from tests.media import picture
-from tests.mjpeg import HEADER, Server, encode, part
+from tests.support.media import picture
+from tests.support.mjpeg import HEADER, Server, encode, part
 
 JPEG = encode(picture(64, 48))
 PROGRESSIVE = saved("JPEG", progressive=True)

@@ -21,7 +21,7 @@ from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import model_folders, shipped_avatars
 from avatar_app.types import Array, Box, Face, Image
-from tests.heads import make_head
+from tests.support.heads import make_head
 
 PHOTO: Image = np.full((600, 800, 3), 120, np.uint8)
 ANNA = shipped_avatars() / "anna.jpg"

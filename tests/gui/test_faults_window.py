@@ -18,8 +18,8 @@ from avatar_app.session.active_avatar import ENGINE_ACTIONS
 from avatar_app.session.controls import Controls, Notice
 from tests.gui.stand_in import LIVE, StandIn
 from tests.gui.windows import open_window, show_window
-from tests.pipeline.live import Bench, wait_for, write_photo
-from tests.test_video import disk_with
+from tests.media.test_video import disk_with
+from tests.session.live import Bench, wait_for, write_photo
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from avatar_app.gui.main_window import MainWindow
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from tests.gui.windows import show_window
-from tests.pipeline.live import Bench, write_photo
+from tests.session.live import Bench, write_photo
 
 PATIENCE = 20_000
 """Milliseconds that a test waits for what should take a moment, on however busy a machine."""

@@ -12,7 +12,7 @@ from avatar_app.gui.panels.preview import CameraView, OutputView, PictureView, f
 from avatar_app.session.controls import Seen
 from avatar_app.types import Box, Frame, Image
 from tests.gui.stand_in import plain
-from tests.media import outgoing, picture
+from tests.support.media import outgoing, picture
 
 
 def colour_at(view: PictureView, x: int, y: int) -> QColor:

@@ -16,8 +16,8 @@ from avatar_app.networks.anchored.matte import PersonMatte
 from avatar_app.training.checkpoint import save_checkpoint
 from avatar_app.training.export import main
 from avatar_app.types import Crop
-from tests.bundles import face_crop
 from tests.networks.tiny import SIDE
+from tests.support.bundles import face_crop
 
 NETWORK = {"size": SIDE, "channels": [4, 8, 8], "blocks": 1, "motion_channels": [4, 8, 8], "photo_channels": 4}
 

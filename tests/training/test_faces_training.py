@@ -23,7 +23,7 @@ from avatar_app.training.faces.export import export
 from avatar_app.training.faces.loop import Others, finder_batch, landmark_batch, new_network, step_losses, train_part
 from avatar_app.training.faces.losses import finder_loss, finder_targets, landmark_loss
 from avatar_app.training.faces.samples import Sampler
-from tests.heads import make_head
+from tests.support.heads import make_head
 
 FLIP = list(range(16, -1, -1)) + list(range(26, 16, -1)) + [27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41]
 FLIP += [40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65, 73, 76, 75, 74, 77, 68, 71, 70, 69, 72, 78, 79]

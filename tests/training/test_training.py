@@ -22,7 +22,7 @@ from avatar_app.training.data import WIDE, PairSampler, load_store
 from avatar_app.training.equivariance import Deformation
 from avatar_app.training.fomm import FommObjective
 from avatar_app.training.train import Run, main, open_objective, train
-from tests.heads import make_head
+from tests.support.heads import make_head
 
 SIDE = 64
 CPU = torch.device("cpu")

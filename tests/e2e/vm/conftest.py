@@ -13,7 +13,7 @@ from avatar_app.media.video import read_clip
 from avatar_app.paths import assets_folder
 from avatar_app.types import Image
 from tests.e2e.vm.devices import FACE_CAM, VIVID, Feeder, Vivid
-from tests.pipeline.live import PATTERN
+from tests.session.live import PATTERN
 
 
 @pytest.fixture(autouse=True)

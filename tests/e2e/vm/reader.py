@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.mjpeg import read_mark
+from tests.support.mjpeg import read_mark
 
 SMALL = (160, 90)
 

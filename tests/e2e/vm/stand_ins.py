@@ -9,9 +9,9 @@ import numpy as np
 from avatar_app.faces.crop import Region
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.types import Avatar, Face, Image, KeyPoints
-from tests.heads import make_head
-from tests.mjpeg import mark
-from tests.pipeline.stand_ins import DrawingEngine
+from tests.session.stand_ins import DrawingEngine
+from tests.support.heads import make_head
+from tests.support.mjpeg import mark
 
 BLUE = (20, 60, 160)
 """Colour of the avatar."""

@@ -22,7 +22,7 @@ from avatar_app.paths import shipped_avatars
 from avatar_app.types import Image
 from tests.e2e.vm.call import ROOT, Call
 from tests.e2e.vm.devices import AVATAR_CAM, FACE_CAM, NO_MACHINE, Feeder
-from tests.pipeline.live import has_pattern
+from tests.session.live import has_pattern
 
 pytestmark = NO_MACHINE
 

@@ -21,7 +21,7 @@ from avatar_app.types import Image
 from tests.e2e.vm.call import Call
 from tests.e2e.vm.devices import AVATAR_CAM, FACE_CAM, NO_MACHINE, VIVID, Feeder, Vivid, load_loopback, unload_loopback
 from tests.e2e.vm.stand_ins import NumberingEngine, SteadyDetector
-from tests.pipeline.live import has_pattern, write_photo
+from tests.session.live import has_pattern, write_photo
 
 pytestmark = NO_MACHINE
 

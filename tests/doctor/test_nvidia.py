@@ -1,0 +1,78 @@
+"""Which PyTorch a graphics card needs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from avatar_app.doctor import nvidia as graphics_card
+from avatar_app.doctor.nvidia import Card, advice, find_card, lacks_driver, read_card
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_answer_of_nvidia_smi() -> None:
+    card = read_card("NVIDIA GeForce RTX 3060, 580.65.06, 8.6\nNVIDIA GeForce GTX 1080, 580.65.06, 6.1\n")
+    assert card == Card("NVIDIA GeForce RTX 3060", "580.65.06", 8.6)
+    assert str(card) == "NVIDIA GeForce RTX 3060 (driver 580.65.06)"
+    assert read_card("Quadro, 470.1, [N/A]\n") == Card("Quadro", "470.1", 0.0)
+
+
+@pytest.mark.parametrize("answer", ["", "No devices were found\n", "a, b\n", "Card, [N/A], 8.6\n"])
+def test_no_card(answer: str) -> None:
+    assert read_card(answer) is None
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(), subprocess.TimeoutExpired("nvidia-smi", 10), subprocess.CalledProcessError(9, "x")])
+def test_a_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert find_card() is None
+
+
+def test_a_card_without_its_driver(tmp_path: Path) -> None:
+    def add(slot: str, vendor: str, kind: str) -> None:
+        (tmp_path / slot).mkdir()
+        (tmp_path / slot / "vendor").write_text(f"{vendor}\n")
+        (tmp_path / slot / "class").write_text(f"{kind}\n")
+
+    assert not lacks_driver(tmp_path / "missing")
+    add("0000:00:02.0", "0x8086", "0x030000")
+    add("0000:01:00.1", "0x10de", "0x040300")  # the sound of an NVIDIA card
+    assert not lacks_driver(tmp_path)
+    add("0000:01:00.0", "0x10de", "0x030000")
+    assert lacks_driver(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("driver", "capability", "build"),
+    [("580.65", 8.6, "cu130"), ("581.0", 12.0, "cu130"), ("560.35", 8.9, "cu126"), ("580.65", 6.1, "cu126"), ("535.1", 0.0, "cu126")],
+)
+def test_the_command_that_mends_it(driver: str, capability: float, build: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", str(Path.cwd() / ".venv" / "bin" / "python"))
+    assert advice(Card("Card", driver, capability), "2.13.0+cpu") == (
+        f"Run `.venv/bin/python -m pip install torch=={graphics_card.TORCH}+{build} --index-url https://download.pytorch.org/whl/{build}`."
+    )
+
+
+@pytest.mark.parametrize(("driver", "capability", "needed"), [("470.2", 8.6, 525), ("570.1", 12.0, 580), ("470.2", 6.1, 525)])
+def test_an_old_driver_comes_first(driver: str, capability: float, needed: int) -> None:
+    assert advice(Card("Card", driver, capability), "2.13.0+cpu").startswith(f"Update the NVIDIA driver to version {needed} or newer, then")
+
+
+def test_what_no_command_mends() -> None:
+    assert "no longer supports" in advice(Card("Card", "470.1", 3.5), "2.13.0+cpu")
+    assert "Restart" in advice(Card("Card", "580.1", 8.6), "2.13.0+cu130")
+
+
+def test_a_path_with_spaces_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/opt/my app/python")
+    assert graphics_card.python() == '"/opt/my app/python"'
+
+
+def test_the_version_is_the_one_that_is_installed_with_the_app() -> None:
+    assert f"torch=={graphics_card.TORCH}\n" in (ROOT / "requirements.txt").read_text()

@@ -1,0 +1,57 @@
+"""Bundles of tiny models with random weights, complete with ONNX files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from avatar_app.bundles.bundle import Bundle, write_bundle
+from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.fomm.config import FommConfig
+from avatar_app.networks.graphs import anchored_graphs, fomm_graphs
+from avatar_app.onnx_export.export import write_motion_files
+from avatar_app.types import Crop
+from tests.networks.tiny import SIDE, TINY, build, without_jacobian
+from tests.support.heads import make_head
+
+ANCHORED = AnchoredConfig(size=SIDE, channels=(4, 8, 8), blocks=1, motion_channels=(4, 8, 8), photo_channels=4)
+
+
+def write_fomm(folder: Path, config: FommConfig = TINY) -> Bundle:
+    """A model of the original family."""
+    graphs = fomm_graphs(build(config), config, SIDE)
+    return write_bundle(
+        folder, kind="fomm", size=SIDE, config=config.to_dict(), licence="MIT", fill=lambda new: write_motion_files(graphs, new)
+    )
+
+
+def write_anchored(folder: Path, half: bool = True) -> Bundle:
+    """A landmark-anchored model."""
+    torch.manual_seed(0)
+    graphs = anchored_graphs(AnchoredGenerator(ANCHORED), SIDE)
+    config = asdict(ANCHORED)
+    return write_bundle(
+        folder, kind="anchored", size=SIDE, config=config, licence="MIT", fill=lambda new: write_motion_files(graphs, new, half)
+    )
+
+
+def face_crop(seed: int = 0) -> Crop:
+    """Coarse noise with the landmarks of a head somewhere in it."""
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    landmarks = make_head() * 0.8 + [*random.uniform(-0.1, 0.1, 2), 0]
+    return Crop(image, landmarks.astype(np.float32))
+
+
+KINDS = ("fomm", "zero order", "anchored")
+"""What `write_kind` can write."""
+
+
+def write_kind(kind: str, folder: Path) -> Bundle:
+    """A tiny bundle of one of the ``KINDS``."""
+    if kind == "anchored":
+        return write_anchored(folder)
+    return write_fomm(folder, without_jacobian()) if kind == "zero order" else write_fomm(folder)
