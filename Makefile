@@ -20,6 +20,7 @@ test-v4l2: .venv/dev-ready
 
 lint: .venv/dev-ready
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

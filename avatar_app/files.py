@@ -29,7 +29,9 @@ def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
     except IsADirectoryError:
         raise error(f"{path} is a folder, not a {what}.", f"Name one {what} file in it.") from None
     except (OSError, ValueError) as problem:
-        raise error(f"The {what} {path} cannot be read: {reason(problem)}.", "Check its path and permissions.") from None
+        raise error(
+            f"The {what} {path} cannot be read: {reason(problem)}.", "Check its path and permissions."
+        ) from None
     if empty:
         raise error(f"The {what} {path} is empty (0 bytes).", "Copy or download it again.")
 
@@ -91,15 +93,24 @@ def require_writable(path: Path) -> None:
     """Raise OutputError where a file could not be put at ``path``: no such folder, no permission, not a plain file."""
     try:
         if path.is_dir():
-            raise OutputError(f"The output {path} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}.")
+            raise OutputError(
+                f"The output {path} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}."
+            )
         if path.exists() and not path.is_file():
             raise OutputError(f"The output {path} is not a plain file.", "Name a file in a folder of yours.")
         if not path.parent.is_dir():
-            raise OutputError(f"There is no folder {path.parent} for the output.", "Create it first, or name another.")
+            raise OutputError(
+                f"There is no folder {path.parent} for the output.", "Create it first, or name another."
+            )
     except OSError as problem:
-        raise OutputError(f"The output {path} cannot be written: {reason(problem)}.", "Name another file.") from None
+        raise OutputError(
+            f"The output {path} cannot be written: {reason(problem)}.", "Name another file."
+        ) from None
     if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"The folder {path.parent} does not let you write the output {path.name}.", "Name a folder of yours.")
+        raise OutputError(
+            f"The folder {path.parent} does not let you write the output {path.name}.",
+            "Name a folder of yours.",
+        )
 
 
 def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
@@ -107,9 +118,13 @@ def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
     written, read = ([path for path in paths if path is not None] for paths in (outputs, inputs))
     for index, output in enumerate(written):
         if any(same_file(output, given) for given in read):
-            raise OutputError(f"The output {output} is also an input.", "Name another file, so that nothing is lost.")
+            raise OutputError(
+                f"The output {output} is also an input.", "Name another file, so that nothing is lost."
+            )
         if any(same_file(output, other) for other in written[:index]):
-            raise OutputError(f"Two outputs have the same name {output}.", "Name another file for one of them.")
+            raise OutputError(
+                f"Two outputs have the same name {output}.", "Name another file for one of them."
+            )
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -124,7 +139,10 @@ def write_json(path: Path, facts: dict[str, Any]) -> None:
     try:
         path.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as problem:
-        raise OutputError(f"The report {path} cannot be written: {reason(problem)}.", "Free some space or name another folder.") from None
+        raise OutputError(
+            f"The report {path} cannot be written: {reason(problem)}.",
+            "Free some space or name another folder.",
+        ) from None
 
 
 def reason(problem: Exception) -> str:

@@ -25,4 +25,6 @@ def open_session(path: Path, threads: int = 1) -> ort.InferenceSession:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # each of its errors is a class of its own, without a common base
         message = f"ONNX Runtime {ort.__version__} cannot open {path}."
-        raise EngineError(message, "Install the version of onnxruntime in requirements.txt, or import the model again.") from error
+        raise EngineError(
+            message, "Install the version of onnxruntime in requirements.txt, or import the model again."
+        ) from error

@@ -84,7 +84,9 @@ def test_every_command_exists_and_explains_itself(capsys: pytest.CaptureFixture[
         assert "options:" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("line", ["dance", "animate", "animate --size 1", "animate --best-frame -1", "demo --model"])
+@pytest.mark.parametrize(
+    "line", ["dance", "animate", "animate --size 1", "animate --best-frame -1", "demo --model"]
+)
 def test_wrong_arguments_take_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(line.split())
@@ -119,7 +121,9 @@ def test_name_that_is_too_long_takes_one_line(line: str, capsys: pytest.CaptureF
     assert printed.err.count("\n") == 1
 
 
-def test_name_that_is_too_long_anywhere_takes_one_line(stand_in: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_name_that_is_too_long_anywhere_takes_one_line(
+    stand_in: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     stand_in(OSError(errno.ENAMETOOLONG, "File name too long", "n" * 300))
     assert main(["demo"]) == 2
     printed = capsys.readouterr()
@@ -147,13 +151,20 @@ sys.exit(cli.main())
 """
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     return subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
     )
 
 
 def test_letters_that_the_output_lacks_are_no_error() -> None:
     """As when Windows writes the output to a file: the work is done, so the command must not fail over a name."""
-    with start("print('\u0416.mp4: 6 frames'); print('note: \u0416', file=sys.stderr); return 0", "cp1252:strict") as process:
+    with start(
+        "print('\u0416.mp4: 6 frames'); print('note: \u0416', file=sys.stderr); return 0", "cp1252:strict"
+    ) as process:
         assert process.communicate() == ("\\u0416.mp4: 6 frames\n", "note: \\u0416\n")
     assert process.returncode == 0
 

@@ -16,7 +16,9 @@ def test_every_package_is_listed() -> None:
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     listed = set(config["options"]["packages"].split())
-    found = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "avatar_app").rglob("__init__.py")}
+    found = {
+        ".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "avatar_app").rglob("__init__.py")
+    }
     assert listed == found | {"avatar_app.bundled.assets", "avatar_app.bundled.models"}
 
 
@@ -24,9 +26,14 @@ def test_models_and_assets_hold_no_code() -> None:
     assert not [*(ROOT / "models").rglob("*.py"), *(ROOT / "assets").rglob("*.py")]
 
 
-def test_folders_of_a_checkout_and_of_an_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_folders_of_a_checkout_and_of_an_installation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert paths.assets_folder() == ROOT / "assets"
     assert paths.model_folders()[0] == ROOT / "models"
     monkeypatch.setattr(paths, "PACKAGE", tmp_path / "site-packages" / "avatar_app")
     assert paths.assets_folder() == tmp_path / "site-packages" / "avatar_app" / "bundled" / "assets"
-    assert paths.model_folders() == (tmp_path / "site-packages" / "avatar_app" / "bundled" / "models", paths.user_models())
+    assert paths.model_folders() == (
+        tmp_path / "site-packages" / "avatar_app" / "bundled" / "models",
+        paths.user_models(),
+    )

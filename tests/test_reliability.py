@@ -25,4 +25,6 @@ def test_every_fault_has_a_test() -> None:
 def test_the_named_tests_exist() -> None:
     for path, name in set(NAMED.findall(TABLE.read_text(encoding="utf-8"))):
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"{path}::{name}"
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (
+            f"{path}::{name}"
+        )

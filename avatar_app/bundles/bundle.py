@@ -47,7 +47,9 @@ class Bundle:
     def file(self, name: str) -> Path:
         """Path of one file. Raises BundleError if the bundle does not list it."""
         if name not in self.hashes:
-            raise BundleError(f"The model {self.name} has no {name}.", "Import it again, so that all files are made.")
+            raise BundleError(
+                f"The model {self.name} has no {name}.", "Import it again, so that all files are made."
+            )
         return self.folder / name
 
     def verify(self) -> None:
@@ -56,9 +58,13 @@ class Bundle:
             try:
                 found = sha256(self.folder / name)
             except FileNotFoundError:
-                raise BundleError(f"The model {self.name} is incomplete: {self.folder / name} is missing.", REPAIR) from None
+                raise BundleError(
+                    f"The model {self.name} is incomplete: {self.folder / name} is missing.", REPAIR
+                ) from None
             except OSError as error:
-                raise BundleError(f"The file {self.folder / name} cannot be read: {reason(error)}.", REPAIR) from None
+                raise BundleError(
+                    f"The file {self.folder / name} cannot be read: {reason(error)}.", REPAIR
+                ) from None
             if found != expected:
                 message = f"The file {self.folder / name} is damaged: its SHA-256 is {found[:12]}..., not {expected[:12]}...."
                 raise BundleError(message, REPAIR)
@@ -78,10 +84,14 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
 def find_bundle(name_or_path: str | Path) -> Path:
     """The folder of a bundle. Raises BundleError listing the known names."""
     name = str(name_or_path)
-    if isinstance(name_or_path, Path) or any(separator in name for separator in (os.sep, os.altsep) if separator):
+    if isinstance(name_or_path, Path) or any(
+        separator in name for separator in (os.sep, os.altsep) if separator
+    ):
         folder = Path(name_or_path).expanduser()
         if not is_there(folder / DESCRIPTION):
-            raise BundleError(f"There is no model in the folder {folder}: it has no {DESCRIPTION}.", "Check the path.")
+            raise BundleError(
+                f"There is no model in the folder {folder}: it has no {DESCRIPTION}.", "Check the path."
+            )
         return folder
     for place in model_folders():
         if name and is_there(place / name / DESCRIPTION):
@@ -103,7 +113,9 @@ def bundle_folders() -> Iterator[Path]:
     """All folders with a description, readable or not, in the order in which names are looked up."""
     for place in model_folders():
         if place.is_dir():
-            yield from sorted(path.parent for path in place.glob(f"*/{DESCRIPTION}") if not path.parent.name.startswith("."))
+            yield from sorted(
+                path.parent for path in place.glob(f"*/{DESCRIPTION}") if not path.parent.name.startswith(".")
+            )
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -117,12 +129,16 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"The description {path} is damaged: it is not JSON.", REPAIR) from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
-        message = f"The model in {folder} has the format version {version!r}, but this app reads version {FORMAT}."
+        message = (
+            f"The model in {folder} has the format version {version!r}, but this app reads version {FORMAT}."
+        )
         raise BundleError(message, "Update the app, or import the model again.")
     try:
         return _parsed(folder, content)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"The description {path} is damaged: {type(error).__name__} {error}.", REPAIR) from None
+        raise BundleError(
+            f"The description {path} is damaged: {type(error).__name__} {error}.", REPAIR
+        ) from None
 
 
 def _parsed(folder: Path, content: Mapping[str, Any]) -> Bundle:
@@ -160,7 +176,10 @@ def write_bundle(
         BundleError: it exists already, or cannot be written.
     """
     if folder.exists() and not overwrite:
-        raise BundleError(f"There is a model called {folder.name} already, in {folder}.", "Choose another name, or delete that folder.")
+        raise BundleError(
+            f"There is a model called {folder.name} already, in {folder}.",
+            "Choose another name, or delete that folder.",
+        )
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +191,9 @@ def write_bundle(
         _describe(content, folder.name, kind=kind, size=size, config=config, licence=licence)
         _swap(content, folder, temporary / "old")
     except OSError as error:
-        raise BundleError(f"The model {folder} cannot be written: {reason(error)}.", "Free some space or check permissions.") from None
+        raise BundleError(
+            f"The model {folder} cannot be written: {reason(error)}.", "Free some space or check permissions."
+        ) from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -206,7 +227,12 @@ def sha256(path: Path) -> str:
 
 
 def import_checkpoint(
-    checkpoint: Path, configuration: Path, name: str, *, licence: str = "unknown", align_corners: bool | None = None
+    checkpoint: Path,
+    configuration: Path,
+    name: str,
+    *,
+    licence: str = "unknown",
+    align_corners: bool | None = None,
 ) -> Bundle:
     """Make a bundle in the user's models folder from an original ``.pth.tar`` and its YAML.
 
@@ -219,13 +245,18 @@ def import_checkpoint(
     """
     folder = user_models() / require_name(name)
     if folder.exists():
-        raise BundleError(f"There is a model called {name} already, in {folder}.", "Choose another name, or delete that folder.")
+        raise BundleError(
+            f"There is a model called {name} already, in {folder}.",
+            "Choose another name, or delete that folder.",
+        )
     from avatar_app.bundles.original import build_fomm, read_original
     from avatar_app.networks.graphs import fomm_graphs
     from avatar_app.onnx_export.export import write_motion_files
 
     original = read_original(checkpoint, configuration)
-    config = original.config if align_corners is None else replace(original.config, align_corners=align_corners)
+    config = (
+        original.config if align_corners is None else replace(original.config, align_corners=align_corners)
+    )
     graphs = fomm_graphs(build_fomm(config, original), config, original.size)
     return write_bundle(
         folder,
@@ -239,7 +270,15 @@ def import_checkpoint(
 
 def require_name(name: str) -> str:
     """A name that can be a folder on every system. Raises BundleError otherwise."""
-    good = name and name[0].isalnum() and all(letter.isalnum() or letter in "-_." for letter in name) and name.isascii()
+    good = (
+        name
+        and name[0].isalnum()
+        and all(letter.isalnum() or letter in "-_." for letter in name)
+        and name.isascii()
+    )
     if not good or len(name) > 64 or name.endswith("."):
-        raise BundleError(f"A model cannot be called {name!r}.", "Use letters, digits, '-', '_' and '.', and begin with a letter or digit.")
+        raise BundleError(
+            f"A model cannot be called {name!r}.",
+            "Use letters, digits, '-', '_' and '.', and begin with a letter or digit.",
+        )
     return name

@@ -20,7 +20,13 @@ CHUNK = 1 << 20
 PATIENCE = 30.0
 """Seconds without a byte after which a connection counts as dead."""
 
-NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
+NETWORK_ERRORS = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+    ssl.SSLError,
+)
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes there are so far and, where the server says so, the bytes there will be."""
@@ -59,7 +65,10 @@ def fetch(download: Download, target: Path, progress: Progress = lambda done, to
     """
     if target.exists():
         if md5(target) != download.md5:
-            raise BundleError(f"The file {target} is not the one expected: its MD5 is not {download.md5}.", "Delete it and try again.")
+            raise BundleError(
+                f"The file {target} is not the one expected: its MD5 is not {download.md5}.",
+                "Delete it and try again.",
+            )
         return target
     partial = target.with_name(target.name + ".part")
     by_hand = f"If the link is dead, get the file elsewhere, put it at {target}, and run this again."
@@ -72,12 +81,16 @@ def fetch(download: Download, target: Path, progress: Progress = lambda done, to
             _download(download.url, partial, progress)
         if md5(partial) != download.md5:
             partial.unlink()
-            raise BundleError(f"What {download.url} sends is not the file expected: its MD5 is not {download.md5}.", by_hand)
+            raise BundleError(
+                f"What {download.url} sends is not the file expected: its MD5 is not {download.md5}.", by_hand
+            )
         partial.replace(target)
     except NETWORK_ERRORS as error:
         raise BundleError(f"{download.url} could not be fetched: {_why(error)}.", by_hand) from None
     except OSError as error:
-        raise BundleError(f"The download cannot be written to {target.parent}: {reason(error)}.", "Free some space.") from None
+        raise BundleError(
+            f"The download cannot be written to {target.parent}: {reason(error)}.", "Free some space."
+        ) from None
     return target
 
 

@@ -83,9 +83,13 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
     optional = {key for key in expected if key.endswith(("num_batches_tracked", "down.weight"))}
     hint = "Give the configuration that this checkpoint was trained with."
     for key in sorted(expected.keys() - weights.keys() - optional):
-        raise BundleError(f"The checkpoint's {name} lacks the weight {key} that the configuration asks for.", hint)
+        raise BundleError(
+            f"The checkpoint's {name} lacks the weight {key} that the configuration asks for.", hint
+        )
     for key in sorted(weights.keys() - expected.keys()):
-        raise BundleError(f"The checkpoint's {name} holds the weight {key}, for which the configuration has no place.", hint)
+        raise BundleError(
+            f"The checkpoint's {name} holds the weight {key}, for which the configuration has no place.", hint
+        )
     for key, value in weights.items():
         if value.shape != expected[key].shape:
             shapes = f"{tuple(value.shape)}, but the configuration asks for {tuple(expected[key].shape)}"
@@ -98,7 +102,9 @@ def read_yaml(path: Path) -> Any:
         return parse_yaml(read_small(path))
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else "it is not YAML text"
-        raise ConfigError(f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint.") from None
+        raise ConfigError(
+            f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint."
+        ) from None
 
 
 def parse_yaml(data: bytes) -> Any:
@@ -107,7 +113,13 @@ def parse_yaml(data: bytes) -> Any:
         raise ValueError(f"it has more than {LONGEST_YAML >> 10} kB")
     try:
         value = yaml.safe_load(data.decode("utf-8"))
-    except (yaml.YAMLError, RecursionError, OverflowError, TypeError, AttributeError) as error:  # impossible dates fail in many ways
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        OverflowError,
+        TypeError,
+        AttributeError,
+    ) as error:  # impossible dates fail in many ways
         raise ValueError(str(error)) from None
     require_modest(value)
     return value
@@ -117,21 +129,29 @@ def _read_weights(path: Path) -> Mapping[str, Any]:
     try:
         require_ordinary(path)
         if _unfolds(path):
-            raise BundleError(f"The checkpoint {path} is packed: it would take far more memory than its size says.", AGAIN)
+            raise BundleError(
+                f"The checkpoint {path} is packed: it would take far more memory than its size says.", AGAIN
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files that are no checkpoints and are refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise BundleError(f"The checkpoint {path} cannot be read: {reason(error)}.", "Check the path.") from None
+        raise BundleError(
+            f"The checkpoint {path} cannot be read: {reason(error)}.", "Check the path."
+        ) from None
     except BundleError:
         raise
     except Exception as error:  # a damaged archive can fail anywhere inside PyTorch's reader
         if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
             message = f"The checkpoint {path} holds something other than weights, which could run code, so it was not opened."
-            raise BundleError(message, "Use only checkpoints of the original project, from a source you trust.") from None
+            raise BundleError(
+                message, "Use only checkpoints of the original project, from a source you trust."
+            ) from None
         raise BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN) from None
     if not isinstance(content, Mapping):
-        raise BundleError(f"{path} is a PyTorch file, but not a checkpoint of a First Order Motion Model.", AGAIN)
+        raise BundleError(
+            f"{path} is a PyTorch file, but not a checkpoint of a First Order Motion Model.", AGAIN
+        )
     return content
 
 
@@ -144,13 +164,20 @@ def _unfolds(path: Path) -> bool:
 
 def _is_plain(value: object) -> bool:
     """A tensor with numbers in it, as networks have."""
-    return isinstance(value, Tensor) and value.layout is torch.strided and value.device.type == "cpu" and not value.is_complex()
+    return (
+        isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not value.is_complex()
+    )
 
 
 def _state_dict(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
     weights = content.get(name)
     if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
-        raise BundleError(f"{path} has no {name}, so it is not a checkpoint of a First Order Motion Model.", AGAIN)
+        raise BundleError(
+            f"{path} has no {name}, so it is not a checkpoint of a First Order Motion Model.", AGAIN
+        )
     # Checkpoints saved from a network spread over several GPUs carry this word before every name.
     return {str(key).removeprefix("module."): value for key, value in weights.items()}
 

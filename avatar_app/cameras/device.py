@@ -91,7 +91,9 @@ class DeviceFeed:
         if self._camera.backend == cv2.CAP_DSHOW:
             from cv2_enumerate_cameras import enumerate_cameras
 
-            others = [camera.index for camera in enumerate_cameras(cv2.CAP_MSMF) if camera.name == self._camera.name]
+            others = [
+                camera.index for camera in enumerate_cameras(cv2.CAP_MSMF) if camera.name == self._camera.name
+            ]
             ways += [(index, cv2.CAP_MSMF) for index in others[:1]]
         return ways
 
@@ -116,7 +118,9 @@ class DeviceFeed:
     def _not_opened(self) -> CameraError:
         user = user_of(self._camera.path) if self._camera.path else ""
         if user:
-            return CameraError(f"The camera {self.title} is in use by {user}.", f"Close {user}, or choose another camera.")
+            return CameraError(
+                f"The camera {self.title} is in use by {user}.", f"Close {user}, or choose another camera."
+            )
         hint = "Close other programs that use it, or unplug it and connect it again."
         if platform.system() != "Linux":
             hint = "Close other programs that use it, and allow this one to use cameras in the system's privacy settings."
@@ -144,7 +148,9 @@ class StreamFeed:
     def grab(self) -> cv2.typing.MatLike | None:
         grabbed, picture = self._capture.read()
         if not grabbed:
-            raise CameraError(f"The camera {self.title} has stopped sending.", "Check that it is on and in reach.")
+            raise CameraError(
+                f"The camera {self.title} has stopped sending.", "Check that it is on and in reach."
+            )
         return picture
 
     def decode(self, raw: cv2.typing.MatLike) -> Image | None:
@@ -198,24 +204,39 @@ def require_device(camera: CameraInfo) -> None:
     try:
         os.close(os.open(camera.path, os.O_RDWR | os.O_NONBLOCK))
     except PermissionError:
-        hint = 'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.'
-        raise CameraError(f"You have no permission to use the camera {camera.name} ({camera.path}).", hint) from None
+        hint = (
+            'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.'
+        )
+        raise CameraError(
+            f"You have no permission to use the camera {camera.name} ({camera.path}).", hint
+        ) from None
     except OSError as problem:
-        raise CameraError(f"The camera {camera.name} ({camera.path}) cannot be opened: {reason(problem)}.", "Connect it again.") from None
+        raise CameraError(
+            f"The camera {camera.name} ({camera.path}) cannot be opened: {reason(problem)}.",
+            "Connect it again.",
+        ) from None
 
 
 def unreachable(title: str, problem: Exception) -> CameraError:
     """The error for an address that gives no answer."""
     said = "no answer" if isinstance(problem, TimeoutError) else reason(problem)
-    return CameraError(f"The camera {title} cannot be reached: {said}.", "Check that it is on, its address and the network.")
+    return CameraError(
+        f"The camera {title} cannot be reached: {said}.", "Check that it is on, its address and the network."
+    )
 
 
 def prepare_opencv() -> None:
     """Settings that OpenCV takes from the environment alone, when it first opens something. What the user has set stays."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our errors say more, and on a line of their own
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # our errors say more, and on a line of their own
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same for FFmpeg
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", f"{SILENCE:.0f}")  # else a silent camera stays open for 10 seconds
-    os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")  # else many cameras take half a minute to open
+    os.environ.setdefault(
+        "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", f"{SILENCE:.0f}"
+    )  # else a silent camera stays open for 10 seconds
+    os.environ.setdefault(
+        "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0"
+    )  # else many cameras take half a minute to open
     # On macOS OpenCV can wait for the user's permission in the main thread alone, and cameras are opened in others. So it is told
     # not to ask; then it opens no camera before there is the permission, for which camera_permission asks.
     os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

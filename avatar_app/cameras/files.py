@@ -67,7 +67,9 @@ class ClipSource:
 
     def close(self) -> None:
         self._closed.set()
-        with suppress(ValueError):  # another thread is reading just now; then the file is closed with the last reference
+        with suppress(
+            ValueError
+        ):  # another thread is reading just now; then the file is closed with the last reference
             self._frames.close()
 
     def _now(self) -> float:
@@ -106,12 +108,20 @@ class FolderSource:
     def __init__(self, path: Path, fps: int) -> None:
         self._path = path
         try:
-            files = [file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+            files = [
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in PICTURES and not file.name.startswith(".")
+            ]
         except OSError as problem:
-            raise CameraError(f"The folder {path} cannot be read: {reason(problem)}.", "Check its permissions.") from None
+            raise CameraError(
+                f"The folder {path} cannot be read: {reason(problem)}.", "Check its permissions."
+            ) from None
         if not files:
             endings = " ".join(sorted(PICTURES))
-            raise CameraError(f"The folder {path} has no pictures in it.", f"Choose one with files that end in {endings}.")
+            raise CameraError(
+                f"The folder {path} has no pictures in it.", f"Choose one with files that end in {endings}."
+            )
         self._files = sorted(files, key=_natural)
         height, width = read_picture(self._files[0]).shape[:2]
         self.name = f"{path.name or path}, {len(files)} pictures, {width} x {height}"
@@ -147,14 +157,22 @@ def read_picture(path: Path) -> Image:
         # OpenCV cannot open all names on Windows itself.
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB) if is_modest(path) else None
     except OSError as problem:
-        raise CameraError(f"The picture {path} cannot be read: {reason(problem)}.", "Check that it is still there.") from None
+        raise CameraError(
+            f"The picture {path} cannot be read: {reason(problem)}.", "Check that it is still there."
+        ) from None
     except cv2.error:
         image = None
     if image is None:
-        raise CameraError(f"The picture {path} is damaged or of an unknown kind.", "Take it out of the folder, or save it again.")
+        raise CameraError(
+            f"The picture {path} is damaged or of an unknown kind.",
+            "Take it out of the folder, or save it again.",
+        )
     return np.asarray(image, np.uint8)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sorts 2.png before 10.png."""
-    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", path.name)]
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part.casefold())
+        for part in re.split(r"(\d+)", path.name)
+    ]

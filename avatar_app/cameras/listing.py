@@ -63,7 +63,9 @@ def list_cameras() -> list[CameraInfo]:
     """The cameras of this computer, those that other programs feed left out. Never raises."""
     try:
         found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
-    except Exception:  # a list that fails must not stop the start of the app: a file or an address may be the source
+    except (
+        Exception
+    ):  # a list that fails must not stop the start of the app: a file or an address may be the source
         log.exception("the cameras could not be listed")
         return []
     return list(_with_unique_names(found))
@@ -76,7 +78,10 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
         CameraError: none or several fit.
     """
     if not (text or cameras):
-        raise CameraError("No camera is connected.", "Connect one, or name a video file, a folder of pictures or an address.")
+        raise CameraError(
+            "No camera is connected.",
+            "Connect one, or name a video file, a folder of pictures or an address.",
+        )
     if not text:
         return cameras[0]
     if text.isdecimal():
@@ -87,7 +92,9 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise CameraError(f'"{text}" fits {len(fitting)} cameras.', f"Write more of the name: {names(fitting)}.")
+        raise CameraError(
+            f'"{text}" fits {len(fitting)} cameras.', f"Write more of the name: {names(fitting)}."
+        )
     kinds = "camera" if text.isdecimal() else "camera, file or folder"
     here = f"The cameras here: {names(cameras)}." if cameras else "No camera is connected."
     raise CameraError(f'There is no {kinds} "{source_title(text)}".', here)
@@ -118,7 +125,9 @@ def query_device(path: Path) -> Capabilities | None:
 
 
 def linux_cameras(
-    devices: Path = Path("/dev"), sysfs: Path = Path("/sys/class/video4linux"), query: Callable[[Path], Capabilities | None] = query_device
+    devices: Path = Path("/dev"),
+    sysfs: Path = Path("/sys/class/video4linux"),
+    query: Callable[[Path], Capabilities | None] = query_device,
 ) -> list[CameraInfo]:
     """The V4L2 devices that are cameras: no metadata, no output, no codecs, no loopback."""
     found = []
@@ -128,7 +137,10 @@ def linux_cameras(
             if capabilities is None:
                 name, usable = _line(sysfs / path.name / "name"), _looks_usable(sysfs / path.name)
             else:
-                name, usable = capabilities.card, capabilities.driver != LOOPBACK and _captures(capabilities.flags)
+                name, usable = (
+                    capabilities.card,
+                    capabilities.driver != LOOPBACK and _captures(capabilities.flags),
+                )
             if usable:
                 found.append(CameraInfo(_tidy(name or path.name), index, cv2.CAP_V4L2, str(path)))
     return sorted(found, key=lambda camera: camera.index)

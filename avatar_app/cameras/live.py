@@ -100,7 +100,10 @@ class LiveSource(Generic[Raw]):
         damaged = 0
         while True:
             with self._news:
-                self._news.wait_for(lambda: self._newest is not None or self._fault or self._closed, deadline - time.monotonic())
+                self._news.wait_for(
+                    lambda: self._newest is not None or self._fault or self._closed,
+                    deadline - time.monotonic(),
+                )
                 raw, self._newest = self._newest, None
                 self.arrived = self._newest_at
                 if self._closed:
@@ -113,7 +116,10 @@ class LiveSource(Generic[Raw]):
                     return image
                 damaged += 1
             if damaged and time.monotonic() >= deadline:
-                raise CameraError(f"The camera {self._feed.title} sends damaged pictures.", "Check its cable or its network.")
+                raise CameraError(
+                    f"The camera {self._feed.title} sends damaged pictures.",
+                    "Check its cable or its network.",
+                )
             if raw is None:
                 raise silent(self._feed.title, patience)
 
@@ -136,4 +142,7 @@ class LiveSource(Generic[Raw]):
 
 def silent(title: str, seconds: float) -> CameraError:
     """The error for a source that is there but sends nothing."""
-    return CameraError(f"The camera {title} has sent no picture for {seconds:g} seconds.", "Check that it is on, or connect it again.")
+    return CameraError(
+        f"The camera {title} has sent no picture for {seconds:g} seconds.",
+        "Check that it is on, or connect it again.",
+    )

@@ -35,7 +35,10 @@ CHUNK = 1 << 16
 PATH_HINT = "Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg."
 
 ANSWERS = {
-    401: ("asks for a user name and a password", "Write them into the address, as in http://user:password@host/video."),
+    401: (
+        "asks for a user name and a password",
+        "Write them into the address, as in http://user:password@host/video.",
+    ),
     403: ("refuses the access", "Check the user name and the password in the address."),
     404: ("has nothing at this path", PATH_HINT),
     503: ("is busy", "Close other programs that watch it, or try again later."),
@@ -81,7 +84,9 @@ class MjpegFeed:
             except (OSError, ValueError, http.client.HTTPException):
                 piece = b""
             if not piece:
-                raise CameraError(f"The camera {self.title} has ended the connection.", "Check that it is on and in reach.")
+                raise CameraError(
+                    f"The camera {self.title} has ended the connection.", "Check that it is on and in reach."
+                )
             newest = self._pictures.add(piece)
             if newest is not None:
                 return newest
@@ -176,7 +181,9 @@ class JpegCutter:
                 self._at = max(self._at, len(self._data) - 2)
                 return None
             if end.group() == b"\xff\xd9":
-                picture = bytes(memoryview(self._data)[: end.end()])  # a slice of the array itself would be a copy more
+                picture = bytes(
+                    memoryview(self._data)[: end.end()]
+                )  # a slice of the array itself would be a copy more
                 self._restart(end.end())
                 return picture
             self._restart(end.start())
@@ -205,7 +212,9 @@ class JpegCutter:
         """Whether the segment at ``_at`` describes a picture that no camera sends."""
         if not 0xC0 <= kind <= 0xCF or kind in (0xC4, 0xC8, 0xCC):
             return False
-        height, width = (int.from_bytes(self._data[self._at + place : self._at + place + 2]) for place in (5, 7))
+        height, width = (
+            int.from_bytes(self._data[self._at + place : self._at + place + 2]) for place in (5, 7)
+        )
         return height * width > LARGEST_PIXELS
 
     def _restart(self, count: int) -> None:

@@ -95,10 +95,14 @@ def _open_address(url: str) -> Source:
     if scheme in ADDRESSES and (fault := fault_of(url)):
         raise unreachable(address_title(url), ValueError(fault))
     if scheme in ("http", "https"):
-        return LiveSource(MjpegFeed(url), SILENCE + 0.3)  # a little longer than its connection, which knows why
+        return LiveSource(
+            MjpegFeed(url), SILENCE + 0.3
+        )  # a little longer than its connection, which knows why
     if scheme in ("rtsp", "rtsps"):
         return LiveSource(StreamFeed(url), camera_device.OPENING)
-    raise CameraError(f"Addresses that begin with {scheme}:// are not known.", "Use http, https, rtsp or rtsps.")
+    raise CameraError(
+        f"Addresses that begin with {scheme}:// are not known.", "Use http, https, rtsp or rtsps."
+    )
 
 
 def _named_device(text: str) -> CameraInfo | None:

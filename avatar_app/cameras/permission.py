@@ -41,7 +41,10 @@ def require_camera_permission() -> None:
     status = _status()
     if status == NOT_ASKED:
         _ask()
-        raise CameraError("macOS asks whether this program may use the camera.", "Allow it; the camera then opens by itself.")
+        raise CameraError(
+            "macOS asks whether this program may use the camera.",
+            "Allow it; the camera then opens by itself.",
+        )
     if status == DENIED:
         hint = (
             "Open System Settings, Privacy & Security, Camera; switch on the program that you start this one from, "
@@ -49,7 +52,10 @@ def require_camera_permission() -> None:
         )
         raise CameraError("macOS does not let this program use the camera.", hint)
     if status == RESTRICTED:
-        raise CameraError("The rules of this Mac forbid cameras.", "Ask whoever manages it, or see Screen Time in System Settings.")
+        raise CameraError(
+            "The rules of this Mac forbid cameras.",
+            "Ask whoever manages it, or see Screen Time in System Settings.",
+        )
 
 
 def _needs_camera(source: str) -> bool:
@@ -58,7 +64,11 @@ def _needs_camera(source: str) -> bool:
 
 def _status() -> int:
     library = _library()
-    return GIVEN if library is None else int(library.AVCaptureDevice.authorizationStatusForMediaType_(library.AVMediaTypeVideo))
+    return (
+        GIVEN
+        if library is None
+        else int(library.AVCaptureDevice.authorizationStatusForMediaType_(library.AVMediaTypeVideo))
+    )
 
 
 @cache
@@ -66,7 +76,9 @@ def _ask() -> None:
     """Once in the life of the program, for the question stays on the screen until it is answered."""
     library = _library()
     if library is not None:
-        library.AVCaptureDevice.requestAccessForMediaType_completionHandler_(library.AVMediaTypeVideo, _answered)
+        library.AVCaptureDevice.requestAccessForMediaType_completionHandler_(
+            library.AVMediaTypeVideo, _answered
+        )
 
 
 def _answered(given: bool) -> None:

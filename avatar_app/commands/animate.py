@@ -27,26 +27,66 @@ Item = TypeVar("Item")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
-    files.add_argument("--avatar", type=Path, required=True, metavar="PHOTO", help="the photo to bring to life")
-    files.add_argument("--driving", type=Path, required=True, metavar="CLIP", help="the video whose motion it gets")
-    files.add_argument("--output", type=Path, required=True, metavar="VIDEO", help="the result: .mp4, .m4v, .mov or .mkv")
-    files.add_argument("--json", type=Path, metavar="REPORT", help="write frames, speed and time per stage to this file")
+    files.add_argument(
+        "--avatar", type=Path, required=True, metavar="PHOTO", help="the photo to bring to life"
+    )
+    files.add_argument(
+        "--driving", type=Path, required=True, metavar="CLIP", help="the video whose motion it gets"
+    )
+    files.add_argument(
+        "--output", type=Path, required=True, metavar="VIDEO", help="the result: .mp4, .m4v, .mov or .mkv"
+    )
+    files.add_argument(
+        "--json", type=Path, metavar="REPORT", help="write frames, speed and time per stage to this file"
+    )
     add_model_arguments(parser)
     motion = parser.add_argument_group("motion")
     way = motion.add_mutually_exclusive_group()
-    way.add_argument("--relative", action="store_true", default=True, help="the driver's motion since the neutral frame (default)")
-    way.add_argument("--absolute", action="store_false", dest="relative", help="the driver's pose as it is; for faces that look alike")
+    way.add_argument(
+        "--relative",
+        action="store_true",
+        default=True,
+        help="the driver's motion since the neutral frame (default)",
+    )
+    way.add_argument(
+        "--absolute",
+        action="store_false",
+        dest="relative",
+        help="the driver's pose as it is; for faces that look alike",
+    )
     yes_or_no = argparse.BooleanOptionalAction
-    motion.add_argument("--adapt-scale", action=yes_or_no, default=True, help="scale motion to the photo's face (default: yes)")
+    motion.add_argument(
+        "--adapt-scale",
+        action=yes_or_no,
+        default=True,
+        help="scale motion to the photo's face (default: yes)",
+    )
     neutral = motion.add_mutually_exclusive_group()
     neutral.add_argument(
-        "--best-frame", type=whole_number(0), metavar="N", help="the clip's neutral frame, from 0 (default: the first with a face)"
+        "--best-frame",
+        type=whole_number(0),
+        metavar="N",
+        help="the clip's neutral frame, from 0 (default: the first with a face)",
     )
-    neutral.add_argument("--find-best-frame", action="store_true", help="take the frame most like the photo as neutral")
-    motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
+    neutral.add_argument(
+        "--find-best-frame", action="store_true", help="take the frame most like the photo as neutral"
+    )
+    motion.add_argument(
+        "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
+    )
     picture = parser.add_argument_group("picture and sound")
-    picture.add_argument("--crop", choices=CROPS, default="auto", help="around the face, the middle square, or all (default: auto)")
-    picture.add_argument("--size", type=whole_number(64, 2048), metavar="PIXELS", help="side of the result (default: the model's own)")
+    picture.add_argument(
+        "--crop",
+        choices=CROPS,
+        default="auto",
+        help="around the face, the middle square, or all (default: auto)",
+    )
+    picture.add_argument(
+        "--size",
+        type=whole_number(64, 2048),
+        metavar="PIXELS",
+        help="side of the result (default: the model's own)",
+    )
     picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
     picture.add_argument("--audio", action="store_true", help="keep the clip's sound")
 
@@ -54,7 +94,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and where it runs."""
     model = add_device_arguments(parser)
-    model.add_argument("--threads", type=whole_number(1, MOST_THREADS), metavar="N", help="CPU threads (default: one for each core)")
+    model.add_argument(
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        metavar="N",
+        help="CPU threads (default: one for each core)",
+    )
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -80,7 +125,9 @@ def run(arguments: argparse.Namespace) -> int:
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
         size = arguments.size or engine.size
-        print(f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {size} pixels, by {engine.name}")
+        print(
+            f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {size} pixels, by {engine.name}"
+        )
         print(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
         if arguments.json:
             _write_report(arguments.json, arguments, bundle, engine.name, clip, report)
@@ -90,7 +137,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _wishes(arguments: argparse.Namespace) -> Wishes:
-    neutral = "best" if arguments.find_best_frame else "first" if arguments.best_frame is None else arguments.best_frame
+    neutral = (
+        "best"
+        if arguments.find_best_frame
+        else "first"
+        if arguments.best_frame is None
+        else arguments.best_frame
+    )
     return Wishes(
         relative=arguments.relative,
         adapt_scale=arguments.adapt_scale,
@@ -110,7 +163,9 @@ def _require_output(arguments: argparse.Namespace) -> None:
     require_apart((arguments.output, arguments.json), (arguments.avatar, arguments.driving))
 
 
-def _write_report(path: Path, arguments: argparse.Namespace, bundle: Bundle, engine: str, clip: Clip, report: Report) -> None:
+def _write_report(
+    path: Path, arguments: argparse.Namespace, bundle: Bundle, engine: str, clip: Clip, report: Report
+) -> None:
     facts = {
         "avatar": str(arguments.avatar),
         "driving": str(arguments.driving),

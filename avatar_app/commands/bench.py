@@ -37,9 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CPU threads: a number, all, or several such as 1,2,all, which take turns in one run (default: all)",
     )
     parser.add_argument(
-        "--size", type=whole_number(1), metavar="PIXELS", help="the model for pictures of this side, in float32 (default: its own)"
+        "--size",
+        type=whole_number(1),
+        metavar="PIXELS",
+        help="the model for pictures of this side, in float32 (default: its own)",
     )
-    parser.add_argument("--frames", type=whole_number(1), default=200, metavar="N", help="frames that count (default: 200)")
+    parser.add_argument(
+        "--frames", type=whole_number(1), default=200, metavar="N", help="frames that count (default: 200)"
+    )
     parser.add_argument(
         "--reference-frames",
         type=whole_number(0),
@@ -47,8 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the same of the original, which is slow; 0: without (default: 20)",
     )
-    parser.add_argument("--avatar", type=Path, metavar="PHOTO", help="default: the photo that comes with the app")
-    parser.add_argument("--driving", type=Path, metavar="CLIP", help="default: the clip that comes with the app")
+    parser.add_argument(
+        "--avatar", type=Path, metavar="PHOTO", help="default: the photo that comes with the app"
+    )
+    parser.add_argument(
+        "--driving", type=Path, metavar="CLIP", help="default: the clip that comes with the app"
+    )
     parser.add_argument(
         "--output",
         choices=["auto", "none", "virtual-camera", "pipewire"],
@@ -65,12 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
     given = arguments.avatar and arguments.driving
     photo_path, clip_path = (arguments.avatar, arguments.driving) if given else demo_files(assets_folder())
     photo = read_portrait(arguments.avatar or photo_path)
-    jpegs = camera_pictures(list(islice(read_clip(arguments.driving or clip_path).frames(), arguments.frames)))
+    jpegs = camera_pictures(
+        list(islice(read_clip(arguments.driving or clip_path).frames(), arguments.frames))
+    )
     bundle = open_bundle(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.size:
             bundle = resized(bundle, arguments.size, Path(folder) / bundle.name)
-        report = _measured(arguments, bundle, Plan(jpegs, photo, arguments.frames, arguments.reference_frames))
+        report = _measured(
+            arguments, bundle, Plan(jpegs, photo, arguments.frames, arguments.reference_frames)
+        )
     show(report)
     if arguments.json:
         write_json(arguments.json, report)
@@ -120,13 +133,18 @@ def show(report: dict[str, Any]) -> None:
         _row("original", [run["reference"] for run in runs])
     print()
     for run in runs:
-        print(f"{_plural(run['threads'])}: {run['chain']['fps']:.1f} frames a second one after the other; ", end="")
+        print(
+            f"{_plural(run['threads'])}: {run['chain']['fps']:.1f} frames a second one after the other; ",
+            end="",
+        )
         print(
             f"the animation alone, as in a call, {run['animation']['fps']:.1f}; engine {run['floor']['times']:.1f} x the hardware's floor"
         )
         if "speedup" in run:
             faster = run["speedup"]
-            print(f"  the original takes {faster['step']:.1f} times as long as the engine, {faster['animation']:.1f} times the animation")
+            print(
+                f"  the original takes {faster['step']:.1f} times as long as the engine, {faster['animation']:.1f} times the animation"
+            )
 
 
 def _row(name: str, times: list[dict[str, float]]) -> None:
@@ -141,4 +159,6 @@ def _threads(text: str) -> list[int | str]:
     try:
         return [part if part == "all" else whole_number(1, MOST_THREADS)(part) for part in text.split(",")]
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no list of whole numbers from 1 to {MOST_THREADS}, such as 1,2,all") from None
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no list of whole numbers from 1 to {MOST_THREADS}, such as 1,2,all"
+        ) from None

@@ -11,7 +11,13 @@ from avatar_app.paths import assets_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", type=Path, default=Path("demo.mp4"), metavar="VIDEO", help="the result (default: demo.mp4)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo.mp4"),
+        metavar="VIDEO",
+        help="the result (default: demo.mp4)",
+    )
     animate.add_model_arguments(parser)
 
 
@@ -19,15 +25,28 @@ def run(arguments: argparse.Namespace) -> int:
     photo, clip = demo_files(assets_folder())
     parser = argparse.ArgumentParser()
     animate.add_arguments(parser)
-    files = ["--avatar", str(photo), "--driving", str(clip), "--output", str(arguments.output), "--side-by-side"]
+    files = [
+        "--avatar",
+        str(photo),
+        "--driving",
+        str(clip),
+        "--output",
+        str(arguments.output),
+        "--side-by-side",
+    ]
     return animate.run(parser.parse_args(files, arguments))
 
 
 def demo_files(assets: Path) -> tuple[Path, Path]:
     """The first avatar and the driving clip. Raises AvatarError where the app came without them."""
-    photos = sorted(path for path in (assets / "avatars").glob("*") if path.suffix in {".jpg", ".png", ".webp"})
+    photos = sorted(
+        path for path in (assets / "avatars").glob("*") if path.suffix in {".jpg", ".png", ".webp"}
+    )
     clip = assets / "driving.mp4"
     if not photos or not clip.is_file():
         missing = clip if photos else assets / "avatars"
-        raise AvatarError(f"The demo's files are missing: there is no {missing}.", "Install the app again, or use `animate` with your own.")
+        raise AvatarError(
+            f"The demo's files are missing: there is no {missing}.",
+            "Install the app again, or use `animate` with your own.",
+        )
     return photos[0], clip

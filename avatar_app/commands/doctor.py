@@ -15,7 +15,12 @@ COLOURS = {"ok": "32", "note": "33", "problem": "1;31"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=f"the model to use in the call (default: {DEFAULT_MODEL})")
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="NAME",
+        help=f"the model to use in the call (default: {DEFAULT_MODEL})",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--quick", action="store_true", help="do not measure the speed")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")

@@ -18,7 +18,15 @@ from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
 from avatar_app.evaluation.outside_judge import OutsideJudge
-from avatar_app.evaluation.reconstruction import FIGURES, SIGNALS, WAYS, Embedding, Evaluator, means, read_pairs
+from avatar_app.evaluation.reconstruction import (
+    FIGURES,
+    SIGNALS,
+    WAYS,
+    Embedding,
+    Evaluator,
+    means,
+    read_pairs,
+)
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_folder, require_writable, write_json
 from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
@@ -31,33 +39,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="BUNDLE", help="a name that `models list` shows, or a folder")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set as for training")
     parser.add_argument("--split", default="val", help="which part of it (default: val)")
-    parser.add_argument("--limit", type=whole_number(2), metavar="N", help="take N frames of each clip, evenly spread (default: all)")
+    parser.add_argument(
+        "--limit",
+        type=whole_number(2),
+        metavar="N",
+        help="take N frames of each clip, evenly spread (default: all)",
+    )
     what = "also animate the pairs in this table with the columns source and driving (names of clips of the split)"
     parser.add_argument("--pairs", type=Path, metavar="CSV", help=what)
-    parser.add_argument("--embedding", type=Path, metavar="ONNX", help="network from an upright RGB face to a vector, for identity (AED)")
+    parser.add_argument(
+        "--embedding",
+        type=Path,
+        metavar="ONNX",
+        help="network from an upright RGB face to a vector, for identity (AED)",
+    )
     what = (
         "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is slow and fetches its weights at "
         "first use (default: own)"
     )
     parser.add_argument("--judge", choices=list(JUDGES), default="own", help=what)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), metavar="N", help="CPU threads (default: one for each core)")
-    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="write the figures to this file")
+    parser.add_argument(
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        metavar="N",
+        help="CPU threads (default: one for each core)",
+    )
+    parser.add_argument(
+        "--json", type=Path, required=True, metavar="FILE", help="write the figures to this file"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_writable(arguments.json)
     require_apart([arguments.json], [arguments.pairs, arguments.embedding, arguments.data / "manifest.csv"])
     require_folder(arguments.data, "data set", ConfigError)
-    entries = [e for e in list_clips(arguments.data, arguments.split) if e.path.suffix.lower() not in IMAGE_SUFFIXES]  # what moves
+    entries = [
+        e for e in list_clips(arguments.data, arguments.split) if e.path.suffix.lower() not in IMAGE_SUFFIXES
+    ]  # what moves
     pairs = read_pairs(arguments.pairs, entries) if arguments.pairs else []
     embedding = Embedding(arguments.embedding) if arguments.embedding else None
     engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)
     try:
         judge = _outside_judge(arguments.device) if arguments.judge != "own" else None
         evaluator = Evaluator(engine, FaceDetector.open(), embedding, arguments.limit, judge)
-        clips = [evaluator.reconstruct(entry) for entry in tqdm(entries, desc="clips", unit="clip", disable=None)]
-        animated = [evaluator.animate(*pair) for pair in tqdm(pairs, desc="pairs", unit="pair", disable=None) if pairs]
+        clips = [
+            evaluator.reconstruct(entry) for entry in tqdm(entries, desc="clips", unit="clip", disable=None)
+        ]
+        animated = [
+            evaluator.animate(*pair) for pair in tqdm(pairs, desc="pairs", unit="pair", disable=None) if pairs
+        ]
     finally:
         engine.close()
     report = {
@@ -77,7 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         report |= {"pairs_mean": means(animated), "pairs": animated}
     if not report["frames"]:
         raise ConfigError(
-            f"No clip of {arguments.data} could be rebuilt: no two frames with a face.", "Give clips of faces, or another model."
+            f"No clip of {arguments.data} could be rebuilt: no two frames with a face.",
+            "Give clips of faces, or another model.",
         )
     show(report)
     write_json(arguments.json, report)
@@ -93,15 +125,25 @@ def show(report: dict[str, Any]) -> None:
     """One line a clip, each figure for each of ``WAYS``."""
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
-    print(f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still")
+    print(
+        f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still"
+    )
     print(f"akd and mkr by {report['judge']}")
     print("clip".ljust(28) + "".join(name.rjust(26) for name in names))
     for row in rows:
         cells = [" / ".join(_number(row["figures"][name][way]) for way in WAYS) for name in names]
         print(
-            row["clip"][:27].ljust(28) + ("".join(cell.rjust(26) for cell in cells) if "note" not in row else f"  left out: {row['note']}")
+            row["clip"][:27].ljust(28)
+            + (
+                "".join(cell.rjust(26) for cell in cells)
+                if "note" not in row
+                else f"  left out: {row['note']}"
+            )
         )
-    for row in [*report.get("pairs", []), *([{"clip": "mean", "figures": report["pairs_mean"]}] if "pairs" in report else [])]:
+    for row in [
+        *report.get("pairs", []),
+        *([{"clip": "mean", "figures": report["pairs_mean"]}] if "pairs" in report else []),
+    ]:
         cells = [f"{name} {_number(value)}" for name, value in row["figures"].items()]
         print(row["clip"].ljust(28) + "  " + "  ".join(cells))
 

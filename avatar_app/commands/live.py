@@ -62,21 +62,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files = parser.add_argument_group("from, what and where to")
     files.add_argument(
-        "--source", default="", metavar="CAMERA", help="a camera's name or number, a video, a folder or a URL (default: the first camera)"
+        "--source",
+        default="",
+        metavar="CAMERA",
+        help="a camera's name or number, a video, a folder or a URL (default: the first camera)",
     )
-    files.add_argument("--avatar", required=True, metavar="PHOTO", help="a photo, or the name of one in the gallery")
+    files.add_argument(
+        "--avatar", required=True, metavar="PHOTO", help="a photo, or the name of one in the gallery"
+    )
     files.add_argument(
         "--output",
         default="virtual-camera",
         metavar="WHERE",
         help="virtual-camera, pipewire, none, or a video file to write (default: virtual-camera)",
     )
-    files.add_argument("--device-name", default="", metavar="D", help="which virtual camera (default: the first)")
-    files.add_argument("--seconds", type=seconds, metavar="N", help="stop after so long (default: when interrupted)")
+    files.add_argument(
+        "--device-name", default="", metavar="D", help="which virtual camera (default: the first)"
+    )
+    files.add_argument(
+        "--seconds", type=seconds, metavar="N", help="stop after so long (default: when interrupted)"
+    )
     files.add_argument("--json", type=Path, metavar="REPORT", help="write what was measured to this file")
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME", help=f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="NAME",
+        help=f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})",
     )
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     motion = parser.add_argument_group("motion")
@@ -88,16 +100,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"`control recalibrate` (default: {CALIBRATE_AFTER:.0f}, and only where none is remembered)",
     )
     motion.add_argument(
-        "--absolute", action="store_false", dest="relative", help="the pose as it is, not the motion since the neutral pose"
+        "--absolute",
+        action="store_false",
+        dest="relative",
+        help="the pose as it is, not the motion since the neutral pose",
     )
     motion.add_argument(
-        "--adapt-scale", action=argparse.BooleanOptionalAction, default=True, help="scale motion to the photo's face (default: yes)"
+        "--adapt-scale",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="scale motion to the photo's face (default: yes)",
     )
-    motion.add_argument("--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)")
+    motion.add_argument(
+        "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
+    )
     picture = parser.add_argument_group("picture")
-    picture.add_argument("--size", choices=list(SIZES), default="1280x720", help="of what the call gets (default: 1280x720)")
-    picture.add_argument("--fps", type=whole_number(5, 60), default=30, metavar="N", help="pictures a second, 5 to 60 (default: 30)")
-    picture.add_argument("--background", default="blur", metavar="B", help="blur, a colour such as #203040, or a picture (default: blur)")
+    picture.add_argument(
+        "--size", choices=list(SIZES), default="1280x720", help="of what the call gets (default: 1280x720)"
+    )
+    picture.add_argument(
+        "--fps",
+        type=whole_number(5, 60),
+        default=30,
+        metavar="N",
+        help="pictures a second, 5 to 60 (default: 30)",
+    )
+    picture.add_argument(
+        "--background",
+        default="blur",
+        metavar="B",
+        help="blur, a colour such as #203040, or a picture (default: blur)",
+    )
     picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
     picture.add_argument("--label", action="store_true", help='write "AI avatar" on the picture')
 
@@ -150,7 +183,9 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         recording, output = Path(output), "none"
         require_clip_output(recording)
         if is_there(recording):
-            raise OutputError(f"There is a file {recording} already.", "Name another one, so that no recording is lost.")
+            raise OutputError(
+                f"There is a file {recording} already.", "Name another one, so that no recording is lost."
+            )
     return Controls(
         source=arguments.source,
         avatar=find_avatar(arguments.avatar, library),
@@ -179,7 +214,9 @@ def find_avatar(text: str, library: Library) -> Path:
         if entry.name.casefold() == text.casefold():
             return entry.path
     names = ", ".join(entry.name for entry in entries)
-    raise AvatarError(f"There is no photo {text}, neither as a file nor in the gallery.", f"The gallery has: {names}.")
+    raise AvatarError(
+        f"There is no photo {text}, neither as a file nor in the gallery.", f"The gallery has: {names}."
+    )
 
 
 @dataclass
@@ -208,7 +245,13 @@ class Tally:
                 print(f"{notice.level}: {text}", file=sys.stderr, flush=True)
 
 
-def _watch(session: Session, stopped: threading.Event, lasting: float | None, calibrate_after: float | None, tally: Tally) -> None:
+def _watch(
+    session: Session,
+    stopped: threading.Event,
+    lasting: float | None,
+    calibrate_after: float | None,
+    tally: Tally,
+) -> None:
     """Waits for the end; calibrates once, by itself only where no pose is remembered, and always where the user has said when."""
     began = time.monotonic()
     due = CALIBRATE_AFTER if calibrate_after is None else calibrate_after
@@ -227,7 +270,9 @@ def _watch(session: Session, stopped: threading.Event, lasting: float | None, ca
 
 def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Controls) -> str:
     """What is to be said of a run in which no avatar was ever sent; empty where one was, or where the user never asked for a pose."""
-    by_hand = arguments.calibrate_after is not None and arguments.calibrate_after < 0 and controls.calibrations == 0
+    by_hand = (
+        arguments.calibrate_after is not None and arguments.calibrate_after < 0 and controls.calibrations == 0
+    )
     if status.avatars or (by_hand and status.reason == "uncalibrated"):
         return ""
     why = status.reason if status.shows == "card" else "no-output"
@@ -239,7 +284,12 @@ def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Con
 
 
 def _report(
-    arguments: argparse.Namespace, status: Status, tally: Tally, seconds: float, stopping: float, stuck: list[str]
+    arguments: argparse.Namespace,
+    status: Status,
+    tally: Tally,
+    seconds: float,
+    stopping: float,
+    stuck: list[str],
 ) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 2),
@@ -263,15 +313,25 @@ def _obey(command: str, session: Session, library: Library, stopped: threading.E
     elif word in ("pause", "resume"):
         session.change(paused=word == "pause")
     elif word in ("next", "previous"):
-        session.change(avatar=_neighbour(library, session.controls.avatar, 1 if word == "next" else -1), avatar_box=None)
+        session.change(
+            avatar=_neighbour(library, session.controls.avatar, 1 if word == "next" else -1), avatar_box=None
+        )
     elif word == "avatar":
         session.change(avatar=find_avatar(rest, library), avatar_box=None)
     elif word == "quit":
         stopped.set()
     elif word == "status":
         status = session.status()
-        facts = {"shows": status.shows, "reason": status.reason, "calibrated": status.calibrated, "camera": status.camera}
-        facts |= {"statistics": dataclasses.asdict(status.statistics), "notices": [notice.message for notice in status.notices]}
+        facts = {
+            "shows": status.shows,
+            "reason": status.reason,
+            "calibrated": status.calibrated,
+            "camera": status.camera,
+        }
+        facts |= {
+            "statistics": dataclasses.asdict(status.statistics),
+            "notices": [notice.message for notice in status.notices],
+        }
         return {"message": f"shows {status.shows} {status.reason}".strip(), **facts}
     elif word == "raise":
         raise AvatarError("The app runs without a window.", "Stop `live` first to use the window.")

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from avatar_app.bundles.bundle import Bundle, bundle_folders, import_checkpoint, list_bundles, open_bundle, read_bundle
+from avatar_app.bundles.bundle import (
+    Bundle,
+    bundle_folders,
+    import_checkpoint,
+    list_bundles,
+    open_bundle,
+    read_bundle,
+)
 from avatar_app.bundles.fetch import KNOWN, fetch
 from avatar_app.errors import BundleError
 from avatar_app.evaluation.parity import LIMIT, compare
@@ -24,22 +31,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("name", metavar="NAME", help="a name that `models list` shows, or a folder")
     verify.set_defaults(task=_verify)
 
-    importing = tasks.add_parser("import", help="make a model from a checkpoint of the original First Order Motion Model project")
+    importing = tasks.add_parser(
+        "import", help="make a model from a checkpoint of the original First Order Motion Model project"
+    )
     importing.add_argument("checkpoint", type=Path, metavar="CKPT", help="the .pth.tar file")
-    importing.add_argument("--config", type=Path, required=True, metavar="YAML", help="the configuration it was trained with")
+    importing.add_argument(
+        "--config", type=Path, required=True, metavar="YAML", help="the configuration it was trained with"
+    )
     importing.add_argument("--name", required=True, help="what the model shall be called")
     importing.add_argument("--licence", default="unknown", help="licence of the weights, kept with the model")
-    _add_align_corners(importing, "default: what the configuration states, else true, as the published checkpoints were trained")
+    _add_align_corners(
+        importing,
+        "default: what the configuration states, else true, as the published checkpoints were trained",
+    )
     importing.set_defaults(task=_import)
 
     fetching = tasks.add_parser("fetch", help="download a published model and import it")
-    fetching.add_argument("name", choices=sorted(KNOWN), metavar="NAME", help=f"one of: {', '.join(sorted(KNOWN))}")
+    fetching.add_argument(
+        "name", choices=sorted(KNOWN), metavar="NAME", help=f"one of: {', '.join(sorted(KNOWN))}"
+    )
     fetching.set_defaults(task=_fetch)
 
-    parity = tasks.add_parser("parity", help="compare a checkpoint's outputs with recorded ones; exit code 1 where they differ")
+    parity = tasks.add_parser(
+        "parity", help="compare a checkpoint's outputs with recorded ones; exit code 1 where they differ"
+    )
     parity.add_argument("checkpoint", type=Path, metavar="CKPT", help="the .pth.tar file")
-    parity.add_argument("--config", type=Path, required=True, metavar="YAML", help="the configuration it was trained with")
-    parity.add_argument("--arrays", type=Path, required=True, metavar="NPZ", help="recorded pictures, key points and outputs")
+    parity.add_argument(
+        "--config", type=Path, required=True, metavar="YAML", help="the configuration it was trained with"
+    )
+    parity.add_argument(
+        "--arrays", type=Path, required=True, metavar="NPZ", help="recorded pictures, key points and outputs"
+    )
     _add_align_corners(parity, "default: what the arrays state, else whichever is nearer to them")
     parity.set_defaults(task=_parity)
 
@@ -91,7 +113,11 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     bundle = import_checkpoint(
-        arguments.checkpoint, arguments.config, arguments.name, licence=arguments.licence, align_corners=arguments.align_corners
+        arguments.checkpoint,
+        arguments.config,
+        arguments.name,
+        licence=arguments.licence,
+        align_corners=arguments.align_corners,
     )
     print(f"{bundle.name} is in {bundle.folder}; use it with: --model {bundle.name}")
     return 0
@@ -111,7 +137,9 @@ def _fetch(arguments: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         fetch(download, target, show)
-    bundle = import_checkpoint(target, PACKAGE / "training" / "configs" / download.configuration, name, licence=download.licence)
+    bundle = import_checkpoint(
+        target, PACKAGE / "training" / "configs" / download.configuration, name, licence=download.licence
+    )
     print(f"{name} is in {bundle.folder}; use it with: --model {name}")
     return 0
 
@@ -122,5 +150,7 @@ def _parity(arguments: argparse.Namespace) -> int:
     for name, difference in comparison.differences.items():
         print(f"{name.ljust(width)}  {difference:.2e}{'' if difference <= LIMIT else '  differs'}")
     worst = max(comparison.differences.values())
-    print(f"largest difference {worst:.2e}, limit {LIMIT:.0e}, align_corners {str(comparison.align_corners).lower()}")
+    print(
+        f"largest difference {worst:.2e}, limit {LIMIT:.0e}, align_corners {str(comparison.align_corners).lower()}"
+    )
     return 0 if comparison.agrees else 1

@@ -46,13 +46,17 @@ class PhotoLayers:
     @classmethod
     def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
         """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
-        person, filled, teeth, cavity = (layers[name][0] for name in ("person", "background", "teeth", "cavity"))
+        person, filled, teeth, cavity = (
+            layers[name][0] for name in ("person", "background", "teeth", "cavity")
+        )
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still)
         cut_out = np.dstack((parts.colours, parts.person))
         if not teeth[..., 3].any():
             return cls(cut_out, parts.background, None, None, None)
         shown = teeth_of(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still)
-        return cls(cut_out, parts.background, shown, eyes_of(parts.colours, still), creases_of(still, len(photo)))
+        return cls(
+            cut_out, parts.background, shown, eyes_of(parts.colours, still), creases_of(still, len(photo))
+        )
 
 
 def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats) -> Image:
@@ -68,7 +72,9 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, p
     share = cv2.resize(_soft(alpha), size)
     eyes = layers.eyes and move_skin(places, share, layers.eyes, pose)
     below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
-    moved = cv2.remap(layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    moved = cv2.remap(
+        layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
     picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), wide(share))
     if layers.creases is not None:
         show_creases(picture, layers.creases, places, pose)
@@ -87,4 +93,6 @@ def _soft(picture: Any) -> Any:
 
 def _mixed(front: Any, back: Any, share: Any) -> Any:
     """``front`` where ``share`` is 255, ``back`` where it is 0."""
-    return cv2.add(cv2.multiply(front, share, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(share), scale=1 / 255))
+    return cv2.add(
+        cv2.multiply(front, share, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(share), scale=1 / 255)
+    )

@@ -81,13 +81,19 @@ def creases_of(still: Floats, side: int) -> Creases:
     # Corners of pixels match, as in `places`, so the few are resized by hand.
     step = np.linspace(0, few - 1, side, dtype=np.float32)
     columns, rows = np.meshgrid(step, step)
-    fine = cv2.remap(places.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    fine = cv2.remap(
+        places.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     at = (fine + 1) * ((len(light) - 1) / 2)
-    layer = cv2.remap(light, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=NONE)
+    layer = cv2.remap(
+        light, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=NONE
+    )
     return Creases(np.asarray(layer, np.uint8), smile_of(still))
 
 
-def thin_plate(origin: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def thin_plate(
+    origin: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], places: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Where places (N, 2) go when ``origin`` (K, 2) goes to ``goal``, bent as little as can be (thin-plate spline, Bookstein 1989).
 
     scipy has it too, for a fifth of a second of imports before the first picture.
@@ -97,7 +103,9 @@ def thin_plate(origin: npt.NDArray[np.float64], goal: npt.NDArray[np.float64], p
     flat = np.column_stack([np.ones(len(origin)), origin])
     system = np.block([[kernel, flat], [flat.T, np.zeros((3, 3))]])
     weights = np.linalg.lstsq(system, np.concatenate([goal, np.zeros((3, 2))]), rcond=None)[0]
-    return np.asarray(_bend(places, origin) @ weights[:-3] + np.column_stack([np.ones(len(places)), places]) @ weights[-3:])
+    return np.asarray(
+        _bend(places, origin) @ weights[:-3] + np.column_stack([np.ones(len(places)), places]) @ weights[-3:]
+    )
 
 
 def _bend(places: npt.NDArray[np.float64], origin: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -126,7 +134,9 @@ def show_creases(picture: Image, creases: Creases, places: Floats, pose: Floats)
         places: (2, S, S), column and row of the photo from which each pixel was moved.
         pose: (P, 2), landmarks.
     """
-    box = around(pose[LOWER_FACE], len(picture)) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
+    box = (
+        around(pose[LOWER_FACE], len(picture)) if (abs(pose) < FARTHEST).all() else None
+    )  # nor is a place that is no number
     if box is None:
         return
     more = smiles_more(creases, pose)

@@ -52,7 +52,9 @@ def _fit() -> tuple[tuple[float, ...], ...]:
     u = np.array(ALONG)
     swell = 1 - u * u
     # Least squares of (1 - u^2) (bow + slant u + bend u^2), which is 0 at the corners whatever these are.
-    return tuple(tuple(row) for row in np.linalg.pinv(np.stack([swell, swell * u, swell * u * u], 1)).tolist())
+    return tuple(
+        tuple(row) for row in np.linalg.pinv(np.stack([swell, swell * u, swell * u * u], 1)).tolist()
+    )
 
 
 FIT = _fit()
@@ -95,14 +97,23 @@ class Frame(NamedTuple):
     def back(self, u: Numbers, v: Numbers) -> tuple[Numbers, Numbers]:
         """The inverse of `place`."""
         u, v = u * self.half, v * self.half
-        return self.middle_x + u * self.along_x - v * self.along_y, self.middle_y + u * self.along_y + v * self.along_x
+        return (
+            self.middle_x + u * self.along_x - v * self.along_y,
+            self.middle_y + u * self.along_y + v * self.along_x,
+        )
 
 
 def frame_of(x: Numbers, y: Numbers) -> Frame:
     """Of `MARKS`."""
     across, down = x[..., 1:2] - x[..., :1], y[..., 1:2] - y[..., :1]
     width = ((across * across + down * down) ** 0.5).clip(2e-3)
-    return Frame((x[..., 1:2] + x[..., :1]) / 2, (y[..., 1:2] + y[..., :1]) / 2, across / width, down / width, width / 2)
+    return Frame(
+        (x[..., 1:2] + x[..., :1]) / 2,
+        (y[..., 1:2] + y[..., :1]) / 2,
+        across / width,
+        down / width,
+        width / 2,
+    )
 
 
 class Lid(NamedTuple):
@@ -230,7 +241,9 @@ def still_of(x: Numbers, y: Numbers) -> Still:
     return Still(frame, eye_of(u, v), _middle_of_lids(u), v, _line(u[..., 6:11], v[..., 6:11]))
 
 
-def pose_of(x: Numbers, y: Numbers, linear: tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]], still: Still) -> Pose:
+def pose_of(
+    x: Numbers, y: Numbers, linear: tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]], still: Still
+) -> Pose:
     """Of the pose's `MARKS`.
 
     Args:
@@ -277,7 +290,9 @@ def looked_at(xp: Any, pose: Pose, x: Numbers, y: Numbers) -> tuple[Numbers, Num
     swell = swell_at(u)
     edges = [pose.turn.in_pose(u, lid.at(u, swell)) for lid in (pose.eye.upper, pose.eye.lower)]
     at = [pose.turn.here.back(*edge) for edge in edges]
-    return xp.concat([at[0][0], at[1][0], x[..., 6:11]], -1), xp.concat([at[0][1], at[1][1], y[..., 6:11]], -1)
+    return xp.concat([at[0][0], at[1][0], x[..., 6:11]], -1), xp.concat(
+        [at[0][1], at[1][1], y[..., 6:11]], -1
+    )
 
 
 def misses_of(still: Still, pose: Pose, x: Numbers, y: Numbers) -> Misses:
@@ -288,7 +303,11 @@ def misses_of(still: Still, pose: Pose, x: Numbers, y: Numbers) -> Misses:
     lids = list[Lid]()
     for lid, part in ((still.eye.upper, slice(0, 5)), (still.eye.lower, slice(5, 10))):
         missed = _believed(lid.at(u[..., part], swell_at(u[..., part])) - v[..., part], shut)
-        lids.append(Lid(*(sum(weight * missed[..., i : i + 1] for i, weight in enumerate(weights)) for weights in FIT)))
+        lids.append(
+            Lid(
+                *(sum(weight * missed[..., i : i + 1] for i, weight in enumerate(weights)) for weights in FIT)
+            )
+        )
     brow = _line(pose.marks_u[..., 6:11], _believed(still.marks_v[..., 6:11] - v[..., 10:], shut))
     return Misses(lids[0], lids[1], brow, shutting, quite_shut)
 
@@ -352,7 +371,11 @@ def seen(xp: Any, still: Still, shown: Numbers, pose: Pose, misses: Misses, x: N
     # Where lids come together, the last of the eyeball at the photo's edges is left out.
     lower_edge, upper_edge = still.eye.lower.at(u, swell), still.eye.upper.at(u, swell)
     closing = CLEAN * (1 - 2 * gap / (lower_edge - upper_edge).clip(1e-3)).clip(0, 1)
-    upper, lower, brow = misses.upper.at(u, swell) - closing, misses.lower.at(u, swell) + closing, misses.brow.at(u)
+    upper, lower, brow = (
+        misses.upper.at(u, swell) - closing,
+        misses.lower.at(u, swell) + closing,
+        misses.brow.at(u),
+    )
     # A brow moves as a whole; from there to the lid's edge skin is stretched or squeezed.
     top = xp.minimum(pose.brow.at(u), now_upper - NEAREST_BROW)
     to_lid = (1 - (now_upper - v) / ((1 - BROW) * (now_upper - top))).clip(0, 1)

@@ -113,7 +113,9 @@ def _eyeballs(photo: Image, frame: Frame, eye: Eye, u: Floats, v: Floats) -> tup
     found = _sample_skin(photo, frame, u, v)
     light = shade(under, over)[..., None]
     known = ((under - LASHES) / 0.05 + 0.5).clip(0, 1) * ((over - 0.03) / 0.05 + 0.5).clip(0, 1)
-    return [np.asarray(colours / part, np.float32) for colours, part in zip(found, light, strict=True)], np.asarray(known, np.float32)
+    return [
+        np.asarray(colours / part, np.float32) for colours, part in zip(found, light, strict=True)
+    ], np.asarray(known, np.float32)
 
 
 def _sample_skin(photo: Image, frame: Frame, u: Floats, v: Floats) -> list[Floats]:
@@ -198,10 +200,22 @@ def _view(places: Floats, eyes: Eyes, points: Floats) -> View:
     columns, rows = ((line[:, 0] + 1) * scale for line in looked_at(np, pose, x, y))
     came = [_sample(place, columns, rows)[:, None] / scale - 1 for place in places]
     boxes = _boxes(pose.turn.here, side)
-    columns, rows = (np.array([np.arange(box[axis].start, box[axis].stop) for box in boxes], np.float32) / scale - 1 for axis in (1, 0))
-    parts = seen(np, eyes.still, eyes.shown, pose, misses_of(eyes.still, pose, *came), columns[:, None], rows[..., None])
+    columns, rows = (
+        np.array([np.arange(box[axis].start, box[axis].stop) for box in boxes], np.float32) / scale - 1
+        for axis in (1, 0)
+    )
+    parts = seen(
+        np,
+        eyes.still,
+        eyes.shown,
+        pose,
+        misses_of(eyes.still, pose, *came),
+        columns[:, None],
+        rows[..., None],
+    )
     inner = [
-        _inner(across, down, box) for across, down, box in zip((x[:, 0, :6] + 1) * scale, (y[:, 0, :6] + 1) * scale, boxes, strict=True)
+        _inner(across, down, box)
+        for across, down, box in zip((x[:, 0, :6] + 1) * scale, (y[:, 0, :6] + 1) * scale, boxes, strict=True)
     ]
     lids = [np.empty((2, *parts.u[eye][part].shape), np.float32) for eye, part in enumerate(inner)]
     return View(eyes, pose, parts, boxes, inner, lids)
@@ -259,11 +273,17 @@ def show_eyes(picture: Image, photo: Image, what: View) -> None:
 
 def _eyeball(what: View, eye: int, parts: Seen) -> Floats:
     eyes, (height, width) = what.eyes, WHITE_SHAPE
-    column, row = (parts.u + WHITE_U) * ((width - 1) / (2 * WHITE_U)), (parts.v + WHITE_V) * ((height - 1) / (2 * WHITE_V))
+    column, row = (
+        (parts.u + WHITE_U) * ((width - 1) / (2 * WHITE_U)),
+        (parts.v + WHITE_V) * ((height - 1) / (2 * WHITE_V)),
+    )
     white = _sample(eyes.white[eye], column, row)
     step, radius = (IRIS_SIDE - 1) / (2 * IRIS_REACH), float(eyes.still.eye.radius[eye, 0, 0])
     look = float(what.pose.eye.look_u[eye, 0, 0]), float(what.pose.eye.look_v[eye, 0, 0])
-    x, y = (((place - middle) / radius + IRIS_REACH) * step for place, middle in zip((parts.u, parts.v), look, strict=True))
+    x, y = (
+        ((place - middle) / radius + IRIS_REACH) * step
+        for place, middle in zip((parts.u, parts.v), look, strict=True)
+    )
     iris = _sample(eyes.iris[eye], x, y)
     white += wide(iris[..., 3]) * (iris[..., :3] - white)
     return np.asarray(white * wide(shade(parts.under, parts.over)), np.float32)

@@ -107,7 +107,9 @@ def opening(points: Floats) -> Opening:
     right, left = points[60], points[64]
     half = max(float(np.hypot(*(left - right))) / 2, 1e-3)
     middle, along = (left + right) / 2, (left - right) / (2 * half)
-    upper, lower = (_lip(*_place(lip[:, 0], lip[:, 1], middle, along, half)) for lip in (points[61:64], points[65:68]))
+    upper, lower = (
+        _lip(*_place(lip[:, 0], lip[:, 1], middle, along, half)) for lip in (points[61:64], points[65:68])
+    )
     return Opening(middle, along, half, upper, lower)
 
 
@@ -122,7 +124,10 @@ def _lip(u: Floats, below: Floats) -> Lip:
 def skull_map(still: Floats, pose: Floats) -> Floats:
     """(2, 3) where the upper half of the face comes from: pose -> photo, exact at the base of the nose."""
     base_here, base_there = (points[NOSE_BASE].mean(0) for points in (pose, still))
-    here, there = (np.concatenate([points[part] for part in RIGID]) - base for points, base in ((pose, base_here), (still, base_there)))
+    here, there = (
+        np.concatenate([points[part] for part in RIGID]) - base
+        for points, base in ((pose, base_here), (still, base_there))
+    )
     linear = np.linalg.solve(here.T @ here + 1e-6 * np.eye(2), here.T @ there).T
     return np.column_stack([linear, base_there - linear @ base_here]).astype(np.float32)
 
@@ -133,7 +138,10 @@ def jaw_map(still: Floats, pose: Floats) -> Floats:
     It is as far below the nose as deep behind its tip: where a head nods, what holds for nose and eyes does not lead there.
     """
     cameras = [points[STABLE].T @ TO_CAMERA for points in (pose, still)]
-    bases = [points[NOSE_BASE].mean(0) + camera[:, :3] @ TO_TEETH for points, camera in zip((pose, still), cameras, strict=True)]
+    bases = [
+        points[NOSE_BASE].mean(0) + camera[:, :3] @ TO_TEETH
+        for points, camera in zip((pose, still), cameras, strict=True)
+    ]
     (a, b), (c, d) = cameras[0][:, :2]
     inverse = np.array([[d, -b], [-c, a]]) / max(a * d - b * c, FLAT)
     linear = cameras[1][:, :2] @ inverse
@@ -165,7 +173,9 @@ def teeth_of(layer: Image, cavity: Floats, still: Floats) -> Teeth:
 def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     """Put a photo's teeth into the mouth of a picture (S, S, 3) with the landmarks ``pose`` (P, 2), in place."""
     side = len(picture)
-    box = around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None  # nor is a place that is no number
+    box = (
+        around(pose[60:68], side) if (abs(pose) < FARTHEST).all() else None
+    )  # nor is a place that is no number
     if box is None:
         return
     here, there, to_photo = opening(pose), teeth.mouth, jaw_map(teeth.still, pose)
@@ -183,13 +193,22 @@ def show_teeth(picture: Image, teeth: Teeth, pose: Floats) -> None:
     inside = amount * (abs(u) < 1) * (under / EDGE).clip(0, 1) * (over / (1.5 * EDGE)).clip(0, 1)
     smile = (1 - teeth.own) * _smile(teeth.still, wider)
     down = np.float32(DROP * smile * there.half)
-    at = [line[0] * x + line[1] * y + (line[2] - down * way) for line, way in zip(to_photo, (-there.along[1], there.along[0]), strict=True)]
+    at = [
+        line[0] * x + line[1] * y + (line[2] - down * way)
+        for line, way in zip(to_photo, (-there.along[1], there.along[0]), strict=True)
+    ]
     found = _sample(teeth.layer, *at)
-    shade = 1 - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1)) - CORNER_SHADOW * np.square(np.square(u.clip(-1, 1)))
+    shade = (
+        1
+        - LIP_SHADOW * (1 - (under / SHADE).clip(0, 1))
+        - CORNER_SHADOW * np.square(np.square(u.clip(-1, 1)))
+    )
     deep = 1 - (over / max(here.height(), 1e-3)).clip(0, 1)
     before = picture[box]
     filling = before + dark * (teeth.cavity * wide(DEPTH[0] + DEPTH[1] * deep * deep) - before)
-    filling += wide(found[..., 3] * np.float32(1 / 255)) * (cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) * wide(shade) - filling)
+    filling += wide(found[..., 3] * np.float32(1 / 255)) * (
+        cv2.cvtColor(found, cv2.COLOR_RGBA2RGB) * wide(shade) - filling
+    )
     before[...] = before + wide(inside) * (filling - before) + 0.5
 
 

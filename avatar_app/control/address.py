@@ -69,16 +69,23 @@ def make_private(folder: Path) -> None:
         if own and SOCKET_FILES:
             folder.chmod(0o700)
     except OSError as problem:
-        raise AvatarError(f"The folder {folder} cannot be made: {reason(problem)}.", "Without it the app cannot be controlled.") from None
+        raise AvatarError(
+            f"The folder {folder} cannot be made: {reason(problem)}.",
+            "Without it the app cannot be controlled.",
+        ) from None
     if not own:
-        raise AvatarError(f"The folder {folder} is not yours alone.", "Remove it; without it the app cannot be controlled.")
+        raise AvatarError(
+            f"The folder {folder} is not yours alone.", "Remove it; without it the app cannot be controlled."
+        )
 
 
 def peer_user(connection: socket.socket) -> int | None:
     """The user id at the other end, None where the system does not tell; there the folder's permissions alone decide."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None
-    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    _, user, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
     return int(user)
 
 
@@ -100,7 +107,9 @@ def lock(path: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise AlreadyRunning("The app is running already.", "Use the one that runs, or end it first.") from None
+        raise AlreadyRunning(
+            "The app is running already.", "Use the one that runs, or end it first."
+        ) from None
     return descriptor
 
 

@@ -16,11 +16,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avatar_app.control.address import AlreadyRunning, NotRunning, connect, default_path, is_same_user, listen, lock, make_private
+from avatar_app.control.address import (
+    AlreadyRunning,
+    NotRunning,
+    connect,
+    default_path,
+    is_same_user,
+    listen,
+    lock,
+    make_private,
+)
 from avatar_app.errors import AvatarError
 from avatar_app.files import parse_json, reason
 
-__all__ = ["COMMANDS", "AlreadyRunning", "ControlServer", "NotRunning", "Reply", "default_path", "send_command"]
+__all__ = [
+    "COMMANDS",
+    "AlreadyRunning",
+    "ControlServer",
+    "NotRunning",
+    "Reply",
+    "default_path",
+    "send_command",
+]
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +94,16 @@ class ControlServer:
         try:
             self._held = lock(self._path.with_suffix(".lock"))
         except OSError as problem:
-            raise AvatarError(f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}.") from None
+            raise AvatarError(
+                f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}."
+            ) from None
         try:
             self._listener, self._token = listen(self._path)
         except OSError as problem:
             os.close(self._held)
-            raise AvatarError(f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}.") from None
+            raise AvatarError(
+                f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}."
+            ) from None
         self._bell, self._ringer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
         self._thread.start()
@@ -113,7 +134,9 @@ class ControlServer:
                         self._accept(selector)
                     elif key.data is not None and key.data in self._connections and self._finished(key.data):
                         self._drop(key.data, selector)
-                for late in [connection for connection in self._connections if connection.until <= time.monotonic()]:
+                for late in [
+                    connection for connection in self._connections if connection.until <= time.monotonic()
+                ]:
                     self._drop(late, selector)
             for connection in list(self._connections):
                 self._drop(connection, selector)
@@ -181,7 +204,11 @@ class ControlServer:
             return _as_line(_refusal(problem))
         try:
             reply = self._handle(f"{command} {name.strip()}".strip())
-            return _as_line({"ok": True, "message": reply} if isinstance(reply, str) else {"ok": True, "message": "", **reply})
+            return _as_line(
+                {"ok": True, "message": reply}
+                if isinstance(reply, str)
+                else {"ok": True, "message": "", **reply}
+            )
         except AvatarError as error:
             return _as_line(_refusal(error.message, error.hint))
         except Exception:
@@ -226,19 +253,29 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
     until = time.monotonic() + timeout
     line = command.strip()
     if not line.isprintable() or len(line.encode()) > LONGEST_LINE // 2:
-        raise AvatarError(f"The command {command[:40]!r} is no single line of {LONGEST_LINE // 2} bytes at most.", "Check its spelling.")
+        raise AvatarError(
+            f"The command {command[:40]!r} is no single line of {LONGEST_LINE // 2} bytes at most.",
+            "Check its spelling.",
+        )
     while time.monotonic() < until:
-        with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError):  # too many ask at this moment
+        with suppress(
+            BlockingIOError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError
+        ):  # too many ask at this moment
             try:
                 answer = _exchange(line, until, path or default_path())
             except TimeoutError:
                 break
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):
-                raise NotRunning("The app is not running.", "Start it first: python run.py, or python run.py live.") from None
+                raise NotRunning(
+                    "The app is not running.", "Start it first: python run.py, or python run.py live."
+                ) from None
             if answer.endswith(b"\n"):
                 return _understood(answer)
         time.sleep(0.01)
-    raise AvatarError(f"The app did not answer within {timeout:g} seconds.", "Try again; if that does not help, end it and start it anew.")
+    raise AvatarError(
+        f"The app did not answer within {timeout:g} seconds.",
+        "Try again; if that does not help, end it and start it anew.",
+    )
 
 
 def _exchange(line: str, until: float, path: Path) -> bytes:
@@ -261,6 +298,13 @@ def _understood(answer: bytes) -> dict[str, Any]:
         reply = parse_json(answer)
     except ValueError:
         reply = None
-    if not isinstance(reply, dict) or not isinstance(reply.get("ok"), bool) or not isinstance(reply.get("message"), str):
-        raise AvatarError("The running app gave an answer that makes no sense.", "It may be another version: end it and start it anew.")
+    if (
+        not isinstance(reply, dict)
+        or not isinstance(reply.get("ok"), bool)
+        or not isinstance(reply.get("message"), str)
+    ):
+        raise AvatarError(
+            "The running app gave an answer that makes no sense.",
+            "It may be another version: end it and start it anew.",
+        )
     return reply

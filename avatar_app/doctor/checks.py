@@ -88,7 +88,15 @@ def checks(model: str = "lite", device: str = "auto", quick: bool = False) -> It
         except Exception as problem:  # a broken installation must not silence the other checks
             log.warning("the check of %s failed", name, exc_info=True)
             text = f"It could not be checked: {type(problem).__name__}: {problem}".rstrip(": .") + "."
-            found = [Check(name, "problem", text, "Install the app again, with the versions in requirements.txt.", needed)]
+            found = [
+                Check(
+                    name,
+                    "problem",
+                    text,
+                    "Install the app again, with the versions in requirements.txt.",
+                    needed,
+                )
+            ]
         yield from found
 
 
@@ -109,14 +117,27 @@ def _folded(text: str, first: str) -> str:
     """Folded to the width of a terminal, except for commands, so that they can be copied."""
     whole = re.sub("`[^`]*`", lambda command: command[0].replace(" ", "\0"), text)
     others = " " * TEXT_AT
-    lines = textwrap.wrap(whole, WIDTH, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        whole,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     return "\n".join(lines).replace("\0", " ")
 
 
 def check_python() -> Check:
     version = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
-        return Check("Python", "problem", version, f"Install Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer.", needed=True)
+        return Check(
+            "Python",
+            "problem",
+            version,
+            f"Install Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer.",
+            needed=True,
+        )
     return Check("Python", "ok", f"{version} on {platform.system()} {platform.machine()}")
 
 
@@ -174,20 +195,33 @@ def check_cameras() -> Check:
         return Check("Cameras", "problem", error.message, error.hint, needed=True)
     closed = [camera for camera in cameras if camera.path and not os.access(camera.path, os.R_OK | os.W_OK)]
     if len(closed) == len(cameras):
-        return Check("Cameras", "problem", f"You may not use {closed[0].name} ({closed[0].path}).", JOIN_VIDEO, needed=True)
+        return Check(
+            "Cameras",
+            "problem",
+            f"You may not use {closed[0].name} ({closed[0].path}).",
+            JOIN_VIDEO,
+            needed=True,
+        )
     found = "; ".join(_described(camera) for camera in cameras) + "."
     if closed:
         return Check("Cameras", "note", f"{found} You may not use {closed[0].name}.", JOIN_VIDEO)
     users = {camera.name: user_of(camera.path) for camera in cameras if camera.path}
     busy = [f"{name} is in use by {user}" for name, user in users.items() if user]
     if busy:
-        return Check("Cameras", "note", f"{found} {'; '.join(busy)}.", "If that is another program, close the camera there.")
+        return Check(
+            "Cameras",
+            "note",
+            f"{found} {'; '.join(busy)}.",
+            "If that is another program, close the camera there.",
+        )
     return Check("Cameras", "ok", found)
 
 
 def _described(camera: CameraInfo) -> str:
     formats = camera_formats(camera.path) if camera.path else []
-    formats.sort(key=lambda text: not text.startswith("MJPG"))  # the one that matters: without it large pictures are slow
+    formats.sort(
+        key=lambda text: not text.startswith("MJPG")
+    )  # the one that matters: without it large pictures are slow
     if len(formats) > FORMATS:
         formats[FORMATS:] = [f"{len(formats) - FORMATS} more"]
     return f"{camera.name} ({', '.join(formats)})" if formats else camera.name
@@ -201,7 +235,9 @@ def check_outputs() -> list[Check]:
     pipewire, has_pipewire = _check_pipewire()
     bad: State = "note" if has_virtual or has_pipewire else "problem"
     return [
-        Check("Virtual camera", ("note" if virtual[1] else "ok") if has_virtual else bad, *virtual, needed=True),
+        Check(
+            "Virtual camera", ("note" if virtual[1] else "ok") if has_virtual else bad, *virtual, needed=True
+        ),
         Check("PipeWire", "ok" if has_pipewire else bad, *pipewire, needed=True),
     ]
 
@@ -209,7 +245,10 @@ def check_outputs() -> list[Check]:
 def _check_virtual_camera() -> tuple[tuple[str, str], bool]:
     """What was found and what to do, and whether there is one to use."""
     if importlib.util.find_spec("pyvirtualcam") is None:
-        return ("The library pyvirtualcam is not installed.", f"Run `{graphics_card.python()} -m pip install pyvirtualcam`."), False
+        return (
+            "The library pyvirtualcam is not installed.",
+            f"Run `{graphics_card.python()} -m pip install pyvirtualcam`.",
+        ), False
     cameras = list_virtual_cameras()
     if sys.platform == "linux":
         try:
@@ -221,7 +260,10 @@ def _check_virtual_camera() -> tuple[tuple[str, str], bool]:
     usable = [camera for camera in cameras if camera.writable]
     found = "; ".join(_described_output(camera) for camera in usable) + "."
     if all(camera.exclusive_caps is False for camera in usable):
-        return (found, f"Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback && {LOAD}`."), True
+        return (
+            found,
+            f"Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback && {LOAD}`.",
+        ), True
     return (found, ""), True
 
 
@@ -250,14 +292,20 @@ def check_app() -> Check:
     except AvatarError as error:
         return Check(name, "note", error.message, error.hint)
     said = f" {reply['message']}".rstrip()
-    return Check(name, "ok", f"It is running; the camera, the speed and the hotkeys are shared with it.{said}")
+    return Check(
+        name, "ok", f"It is running; the camera, the speed and the hotkeys are shared with it.{said}"
+    )
 
 
 def check_hotkeys() -> Check:
     with suppress(AvatarError):
         send_command("status", timeout=1.0)
         found, _, todo = desktop_limit().partition(". ")
-        return Check("Hotkeys", "note", f"{found}.", todo) if found else Check("Hotkeys", "ok", "The running app has them.")
+        return (
+            Check("Hotkeys", "note", f"{found}.", todo)
+            if found
+            else Check("Hotkeys", "ok", "The running app has them.")
+        )
     hotkeys = Hotkeys(DEFAULT_HOTKEYS, lambda action: None)
     try:
         problems = hotkeys.start()
@@ -280,5 +328,9 @@ def check_speed(model: str, device: str, quick: bool) -> Check:
     found = f"{speed.fps:.0f} frames a second with {speed.engine}."
     if speed.fps >= SLOW:
         return Check("Speed", "ok", found, needed=True)
-    todo = "Close other programs that compute." if model == "lite" else "Choose the model lite, or close other programs that compute."
+    todo = (
+        "Close other programs that compute."
+        if model == "lite"
+        else "Choose the model lite, or close other programs that compute."
+    )
     return Check("Speed", "problem" if speed.fps < TOO_SLOW else "note", found, todo, needed=True)

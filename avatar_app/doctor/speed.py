@@ -84,9 +84,14 @@ class _Chain:
         self._transfer: Transfer | None = None
 
     def step(self, image: Image, moment: float) -> None:
-        look = self._driver.look(Frame(image, moment, 0), Controls(), self._engine.size, self._engine.reads_pictures)
+        look = self._driver.look(
+            Frame(image, moment, 0), Controls(), self._engine.size, self._engine.reads_pictures
+        )
         if look is None:
-            raise EngineError("No face was found in the clip that comes with the app.", "Check the models: `models verify faces`.")
+            raise EngineError(
+                "No face was found in the clip that comes with the app.",
+                "Check the models: `models verify faces`.",
+            )
         points = self._filter.step(self._engine.detect(look.crop), moment)
         if self._transfer is None:
             self._transfer = motion_transfer(self._avatar.key_points, points)

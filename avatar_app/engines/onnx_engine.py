@@ -25,7 +25,9 @@ class OnnxEngine:
         self.name = f"{bundle.name}, ONNX Runtime, CPU"
         self._encode = open_session(bundle.file("encode.onnx"), threads)
         self._render = open_session(bundle.file("render.onnx"), threads)
-        self._detect = open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
+        self._detect = (
+            open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
+        )
         self.reads_pictures = self._detect is not None
         self._render_inputs = {item.name for item in self._render.get_inputs()}
         self._composes = "places" in {item.name for item in self._render.get_outputs()}
@@ -40,7 +42,8 @@ class OnnxEngine:
         points = self.detect(crop)
         inputs: dict[str, Any] = {"image": crop.image[None], "points": points.value[None]}
         wanted = {
-            item.name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(inputs[item.name])) for item in self._encode.get_inputs()
+            item.name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(inputs[item.name]))
+            for item in self._encode.get_inputs()
         }
         names = [item.name for item in self._encode.get_outputs()]
         features = dict(zip(names, self._encode.run_with_ort_values(names, wanted), strict=True))
@@ -53,11 +56,16 @@ class OnnxEngine:
         return Avatar(points, kept)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        inputs = {name: value for name, value in avatar.features.items() if name != LAYERS} | self._tensors("driving", pose)
+        inputs = {name: value for name, value in avatar.features.items() if name != LAYERS} | self._tensors(
+            "driving", pose
+        )
         if not self._composes:
             picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
             return picture
-        painted, alpha, places = (value.numpy() for value in self._render.run_with_ort_values(["painted", "alpha", "places"], inputs))
+        painted, alpha, places = (
+            value.numpy()
+            for value in self._render.run_with_ort_values(["painted", "alpha", "places"], inputs)
+        )
         return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places, pose.value)
 
     def close(self) -> None:

@@ -28,7 +28,10 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
         BundleError: the bundle is no motion model, or a file does not fit.
     """
     if bundle.kind == "faces":
-        raise BundleError(f"The model {bundle.name} finds faces and cannot animate a photo.", "Choose another one of `models list`.")
+        raise BundleError(
+            f"The model {bundle.name} finds faces and cannot animate a photo.",
+            "Choose another one of `models list`.",
+        )
     if threads is not None and threads < 1:
         raise EngineError(f"{threads} threads cannot compute anything.", "Give a number from 1.")
     family, _, number = device.partition(":")
@@ -80,7 +83,11 @@ def _driver_present() -> bool:
 def _open_cuda(bundle: Bundle, number: int) -> Engine:
     problem = cuda_problem()
     if problem is not None:
-        hint = "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu." if "built" in problem else "Use --device cpu."
+        hint = (
+            "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu."
+            if "built" in problem
+            else "Use --device cpu."
+        )
         raise EngineError(f"CUDA cannot be used: {problem}.", hint)
     from avatar_app.engines.torch_engine import open_cuda
 

@@ -35,7 +35,13 @@ NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
 class TorchEngine:
     """Features of a photo stay on the device; a frame costs one copy there and one back for each graph."""
 
-    def __init__(self, bundle: Bundle, device: torch.device, quick: bool = False, open_place: Callable[[], Place] = Processor) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: torch.device,
+        quick: bool = False,
+        open_place: Callable[[], Place] = Processor,
+    ) -> None:
         """Args: quick: change the networks' form and precision, if the pictures stay the same."""
         self.size = bundle.size
         self._model, self._device = bundle.name, device
@@ -43,7 +49,10 @@ class TorchEngine:
         if quick:
             graphs = quickest(graphs)
         self._player = open_player(graphs, open_place)
-        place, precision = self._player.place, str(next(graphs.model.parameters()).dtype).removeprefix("torch.")
+        place, precision = (
+            self._player.place,
+            str(next(graphs.model.parameters()).dtype).removeprefix("torch."),
+        )
         how = f"{'' if self._player.recorded else 'without '}{place.records}" if place.records else ""
         self.name = ", ".join(part for part in (bundle.name, f"PyTorch {precision}", how, place.name) if part)
 
@@ -60,7 +69,10 @@ class TorchEngine:
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
-            return Avatar(points, with_layers(self._player.encode(crop.image, *_arrays(points)), crop.image, points.value))
+            return Avatar(
+                points,
+                with_layers(self._player.encode(crop.image, *_arrays(points)), crop.image, points.value),
+            )
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with card_faults(self._device, self._model):
@@ -76,15 +88,23 @@ def with_layers(features: Features, photo: Image, points: Array) -> Features:
     `creases`, if its person and background are known."""
     if "features_background" not in features:
         return features
-    person, filled = (to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background"))
+    person, filled = (
+        to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background")
+    )
     layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled, points)
-    fine: dict[str, npt.NDArray[Any]] = {"image": layers.colours, "person": layers.person[..., None], "background": layers.background}
+    fine: dict[str, npt.NDArray[Any]] = {
+        "image": layers.colours,
+        "person": layers.person[..., None],
+        "background": layers.background,
+    }
     if features["features_teeth"].any():
         whole = eyes_of(layers.colours, points)
         white = np.concatenate([whole.white, np.full_like(whole.white[..., :1], 255)], -1)
         fine |= {"white": white, "iris": whole.iris * np.array([1, 1, 1, 255], np.float32)}
         fine["creases"] = creases_of(points, len(photo)).layer[..., None]
-    return features | {f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()}
+    return features | {
+        f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()
+    }
 
 
 def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
@@ -109,13 +129,18 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
     """Raises EngineError: no such device, it is of another generation than PyTorch is built for, its memory is too small, or it fails."""
     found = torch.cuda.device_count()
     if number >= found:
-        raise EngineError(f"There is no device cuda:{number}: {found} found.", "Graphics cards are numbered from cuda:0.")
+        raise EngineError(
+            f"There is no device cuda:{number}: {found} found.", "Graphics cards are numbered from cuda:0."
+        )
     device = torch.device("cuda", number)
     with card_faults(device, bundle.name):
         built_for = torch.cuda.get_arch_list()
         if built_for and not computes(card := torch.cuda.get_device_capability(device), built_for):
             problem = f"PyTorch {torch.__version__} is built for other cards than cuda:{number}, of generation {card[0]}.{card[1]}"
-            raise EngineError(f"CUDA cannot be used: {problem}.", "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.")
+            raise EngineError(
+                f"CUDA cannot be used: {problem}.",
+                "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.",
+            )
         try:
             return TorchEngine(bundle, device, quick=True, open_place=lambda: Card(device))
         except RuntimeError as error:
@@ -159,7 +184,9 @@ def card_faults(device: torch.device, model: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or (device.type == "cuda" and any(words in str(error) for words in NO_MEMORY)):
+        if isinstance(error, torch.OutOfMemoryError) or (
+            device.type == "cuda" and any(words in str(error) for words in NO_MEMORY)
+        ):
             message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
             raise DeviceError(message, "Close other programs that use it, or use --device cpu.") from error
         if device.type != "cuda":

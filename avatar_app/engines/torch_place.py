@@ -196,14 +196,18 @@ class FixedConstants(TorchFunctionMode):
         super().__init__()
         self._kept: dict[str, Tensor] = {}
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         if func is torch.tensor:
             return self._keep(f"{args} {kwargs}", lambda: torch.tensor(*args, **kwargs))
         if func is Tensor.__getitem__:
             tensor, index = args
             parts = index if isinstance(index, tuple) else (index,)
-            fixed = tuple(self._index(part, tensor.device) if isinstance(part, list) else part for part in parts)
+            fixed = tuple(
+                self._index(part, tensor.device) if isinstance(part, list) else part for part in parts
+            )
             return func(tensor, fixed)
         return func(*args, **kwargs)
 

@@ -80,7 +80,10 @@ def difference(recorded: Player, plain: Player) -> str:
     photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
     poses[1][0] = poses[1][0] + 0.1  # no photo of noise makes a detector sure; apart they must be
     turns = ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0))
-    wanted, got = ([player.render(photos[a], *poses[b]).astype(np.float32) for a, b in turns] for player in (plain, recorded))
+    wanted, got = (
+        [player.render(photos[a], *poses[b]).astype(np.float32) for a, b in turns]
+        for player in (plain, recorded)
+    )
     for index, (expected, found) in enumerate(zip(wanted, got, strict=True)):
         others = [other for turn, other in zip(turns, wanted, strict=True) if turn != turns[index]]
         nearest = min(float(np.abs(expected - other).mean()) for other in others)
@@ -106,12 +109,16 @@ class Player:
         self._shown: object = None
         image, value = trial_image(graphs.size), trial_points(graphs.points)
         with torch.inference_mode(), place.working():
-            self._detect = None if graphs.detect is None else Step(graphs.detect, place, {"image": image}, {}, record)
+            self._detect = (
+                None if graphs.detect is None else Step(graphs.detect, place, {"image": image}, {}, record)
+            )
             found = (value.numpy()[0],) if self._detect is None else self._detect(image.numpy()[0])
             features = self.encode(image.numpy()[0], *found)
             # Whatever photo is shown, its features come to these places.
             self._features = {
-                name: torch.empty_like(features[name]).copy_(features[name]) for name in graphs.render.inputs if name in features
+                name: torch.empty_like(features[name]).copy_(features[name])
+                for name in graphs.render.inputs
+                if name in features
             }
             # With Jacobians or without, as the model has them.
             names = [name for name in graphs.render.inputs if name.startswith("driving_")]
@@ -134,7 +141,10 @@ class Player:
         """
         with self.place.working():
             arrays = (np.asarray(array, np.float32) for array in points)
-            poses = {f"source_{part}": self._upload(array) for part, array in zip(("value", "jacobian"), arrays, strict=False)}
+            poses = {
+                f"source_{part}": self._upload(array)
+                for part, array in zip(("value", "jacobian"), arrays, strict=False)
+            }
             inputs = {"image": self._upload(image), "points": poses["source_value"]}
             features = dict(zip(self._encode.outputs, run(self._encode, inputs), strict=True))
             self.place.wait()

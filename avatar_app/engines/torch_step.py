@@ -30,7 +30,10 @@ class Pack:
         examples = list(examples)
         ends = np.cumsum([0, *(example.numel() for example in examples)]).tolist()
         self.whole = zeros(ends[-1], examples[0].dtype)
-        self.parts = [self.whole[a:b].view(example.shape) for (a, b), example in zip(pairwise(ends), examples, strict=True)]
+        self.parts = [
+            self.whole[a:b].view(example.shape)
+            for (a, b), example in zip(pairwise(ends), examples, strict=True)
+        ]
 
 
 class Step:
@@ -42,7 +45,9 @@ class Step:
         record: let the place record the computation; it raises RuntimeError where that fails.
     """
 
-    def __init__(self, graph: Graph, place: Place, fed: Mapping[str, Tensor], kept: Mapping[str, Tensor], record: bool) -> None:
+    def __init__(
+        self, graph: Graph, place: Place, fed: Mapping[str, Tensor], kept: Mapping[str, Tensor], record: bool
+    ) -> None:
         self._graph, self._place = graph, place
         self._fed_here = Pack(fed.values(), place.shared)
         self._fed = Pack(fed.values(), self._zeros)

@@ -48,7 +48,9 @@ def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
     try:
         graphs.model.load_state_dict(load_file(bundle.file(WEIGHTS)))
     except (RuntimeError, SafetensorError) as error:
-        raise BundleError(f"The weights of the model {bundle.name} do not fit its description.", "Import it again.") from error
+        raise BundleError(
+            f"The weights of the model {bundle.name} do not fit its description.", "Import it again."
+        ) from error
     graphs.model.to(device)
     return graphs
 
@@ -71,7 +73,9 @@ def quickest(graphs: MotionGraphs) -> MotionGraphs:
             quick = quickened(graphs, form.kind, form.layout)
             change = (_trial_picture(quick) - expected).abs().mean().item()
             if not change < WORST_CHANGE:  # a NaN is never smaller
-                log.warning("the networks in %s change the picture by %.3g and are not used", form.kind, change)
+                log.warning(
+                    "the networks in %s change the picture by %.3g and are not used", form.kind, change
+                )
                 continue
             if all_have_tensor_cores(card) or len(tried) == 1:
                 return quick
@@ -123,7 +127,9 @@ def _once(graphs: MotionGraphs) -> float:
     return time.perf_counter() - began
 
 
-def quickened(graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format = torch.channels_last) -> MotionGraphs:
+def quickened(
+    graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format = torch.channels_last
+) -> MotionGraphs:
     """A copy with normalisation folded into convolutions, and weights of this type in this layout.
 
     A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not lie side by side. Pictures

@@ -39,7 +39,9 @@ def network_differences(original: Original, arrays: Arrays, align_corners: bool)
     try:
         _compare_all(found, arrays, model)
     except RuntimeError as error:
-        raise BundleError("The arrays do not fit the configuration: their shapes differ.", "Use arrays recorded with it.") from error
+        raise BundleError(
+            "The arrays do not fit the configuration: their shapes differ.", "Use arrays recorded with it."
+        ) from error
     return found
 
 
@@ -66,13 +68,17 @@ def _compare_mode(found: dict[str, float], arrays: Arrays, model: Fomm, mode: st
     if f"{mode}_mask" in arrays:
         mask = torch.from_numpy(arrays[f"{mode}_mask"])
         flow = dense_flow(mask, sparse_flows(source, pose, mask.shape[2], mask.shape[3]))
-        deformed = warp(photo, resize_flow(flow, photo.shape[2], photo.shape[3]), model.generator.align_corners)
+        deformed = warp(
+            photo, resize_flow(flow, photo.shape[2], photo.shape[3]), model.generator.align_corners
+        )
         _compare(found, arrays, f"{mode}_deformed", deformed)
 
 
 def _points(arrays: Arrays, name: str) -> KeyPointTensors:
     jacobian = arrays.get(f"{name}_jacobian")
-    return KeyPointTensors(torch.from_numpy(arrays[f"{name}_value"]), None if jacobian is None else torch.from_numpy(jacobian))
+    return KeyPointTensors(
+        torch.from_numpy(arrays[f"{name}_value"]), None if jacobian is None else torch.from_numpy(jacobian)
+    )
 
 
 def _compare(found: dict[str, float], arrays: Arrays, name: str, ours: Tensor | None) -> None:

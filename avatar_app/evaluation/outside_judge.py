@@ -31,15 +31,27 @@ class OutsideJudge:
         try:
             import face_alignment
         except ImportError:
-            raise EngineError("The package face-alignment is not installed.", "Install it with: pip install face-alignment") from None
+            raise EngineError(
+                "The package face-alignment is not installed.", "Install it with: pip install face-alignment"
+            ) from None
         try:
             # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than it saves.
             self._aligner: Any = face_alignment.FaceAlignment(
                 face_alignment.LandmarksType.TWO_D, device=device, flip_input=False, compile=False
             )
-        except (OSError, RuntimeError, EOFError) as problem:  # no network, a server that refuses, a file that came in half
-            why = problem.reason if isinstance(problem, URLError) and isinstance(problem.reason, Exception) else problem
-            raise EngineError(f"The weights of face-alignment cannot be had: {reason(why)}.", WAY_OUT) from None
+        except (
+            OSError,
+            RuntimeError,
+            EOFError,
+        ) as problem:  # no network, a server that refuses, a file that came in half
+            why = (
+                problem.reason
+                if isinstance(problem, URLError) and isinstance(problem.reason, Exception)
+                else problem
+            )
+            raise EngineError(
+                f"The weights of face-alignment cannot be had: {reason(why)}.", WAY_OUT
+            ) from None
 
     def landmarks(self, image: Image) -> Array | None:
         """The 68 points (68, 2) in pixels of the largest face; None where it finds none."""

@@ -36,7 +36,9 @@ class Comparison:
         return max(np.nan_to_num(list(self.differences.values()), nan=np.inf), default=np.inf)
 
 
-def compare(checkpoint: Path, configuration: Path, arrays_path: Path, align_corners: bool | None) -> Comparison:
+def compare(
+    checkpoint: Path, configuration: Path, arrays_path: Path, align_corners: bool | None
+) -> Comparison:
     """Run a checkpoint on recorded inputs.
 
     Args:
@@ -55,9 +57,13 @@ def compare(checkpoint: Path, configuration: Path, arrays_path: Path, align_corn
     original = read_original(checkpoint, configuration)
     motion = motion_differences(arrays)
     conventions = (True, False) if align_corners is None else (align_corners,)
-    comparisons = [Comparison({**network_differences(original, arrays, each), **motion}, each) for each in conventions]
+    comparisons = [
+        Comparison({**network_differences(original, arrays, each), **motion}, each) for each in conventions
+    ]
     if not comparisons[0].differences:
-        raise BundleError(f"{arrays_path} holds no outputs to compare.", "Record them under names such as kp_source_value.")
+        raise BundleError(
+            f"{arrays_path} holds no outputs to compare.", "Record them under names such as kp_source_value."
+        )
     return min(comparisons, key=lambda comparison: comparison.worst)
 
 
@@ -68,7 +74,9 @@ def read_arrays(path: Path) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], np.float32) for name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile):
-        raise BundleError(f"{path} is not a file of arrays, or it is damaged.", "Give an .npz file made by numpy.savez.") from None
+        raise BundleError(
+            f"{path} is not a file of arrays, or it is damaged.", "Give an .npz file made by numpy.savez."
+        ) from None
 
 
 def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) -> dict[str, KeyPoints]:

@@ -62,20 +62,27 @@ class Embedding:
         try:
             self._session = open_session(path)
         except EngineError:
-            raise EngineError(f"The embedding network {path} cannot be opened.", "Give the ONNX file of one.") from None
+            raise EngineError(
+                f"The embedding network {path} cannot be opened.", "Give the ONNX file of one."
+            ) from None
         inputs = self._session.get_inputs()
         shape = list(inputs[0].shape)
         self._name, self._bytes = inputs[0].name, inputs[0].type == "tensor(uint8)"
         if len(inputs) != 1 or len(shape) != 4 or shape[3 if self._bytes else 1] != 3:
             raise EngineError(
-                f"The network {path} does not take one RGB picture.", "It must take (N, 3, H, W) float32 or (N, H, W, 3) uint8."
+                f"The network {path} does not take one RGB picture.",
+                "It must take (N, 3, H, W) float32 or (N, H, W, 3) uint8.",
             )
         side = shape[1 if self._bytes else 2]
         self._side = side if isinstance(side, int) else 112
 
     def vector(self, image: Image, face: Face) -> Array:
         picture = cut(image, region_of(face.points), self._side)
-        values = picture[None] if self._bytes else np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / 127.5 - 1
+        values = (
+            picture[None]
+            if self._bytes
+            else np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / 127.5 - 1
+        )
         return np.asarray(self._session.run(None, {self._name: values})[0], np.float32).ravel()
 
 
@@ -129,7 +136,9 @@ class Evaluator:
         tracker, warp_tracker = FaceTracker(self._detector), FaceTracker(self._detector)
         rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
         still = self._judged(photo, photo_face)
-        for frame, face, seen in zip(frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True):
+        for frame, face, seen in zip(
+            frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True
+        ):
             pose = seen or pose  # without a face the last pose is held, as when animating
             assert pose is not None
             picture, truth = self._render(avatar, pose), self._judged(frame, face)
@@ -150,9 +159,17 @@ class Evaluator:
         photos, drivers = self._read(source), self._read(driving)
         (photo_faces, photo_poses), (faces, poses) = self._look(photos), self._look(drivers)
         at, start = first_usable(photo_faces, photo_poses), first_usable(faces, poses)
-        facts = {"clip": f"{source.path.stem} <- {driving.path.stem}", "source": source.path.stem, "driving": driving.path.stem}
+        facts = {
+            "clip": f"{source.path.stem} <- {driving.path.stem}",
+            "source": source.path.stem,
+            "driving": driving.path.stem,
+        }
         if at is None or start is None:
-            return facts | {"frames": 0, "figures": dict.fromkeys([*SIGNALS, "found", "aed"]), "note": "no face"}
+            return facts | {
+                "frames": 0,
+                "figures": dict.fromkeys([*SIGNALS, "found", "aed"]),
+                "note": "no face",
+            }
         photo, photo_face, last = photos[at], photo_faces[at], poses[start]
         avatar = self._engine.encode(self._crop(photo, photo_face))
         assert last is not None
@@ -196,7 +213,11 @@ class Evaluator:
     def _render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         picture = self._engine.render(avatar, pose)
         shape = (self.size, self.size)
-        return picture if picture.shape[:2] == shape else cv2.resize(picture, shape, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        return (
+            picture
+            if picture.shape[:2] == shape
+            else cv2.resize(picture, shape, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        )
 
     def _judged(self, image: Image, face: Face | None) -> Shown:
         if self._judge is not None:
@@ -224,7 +245,9 @@ class Evaluator:
     def _identity(self, picture: Image, face: Face | None, truth: Image, truth_face: Face | None) -> float:
         if not (self._embedding and face and truth_face):
             return float("nan")
-        return embedding_distance(self._embedding.vector(picture, face), self._embedding.vector(truth, truth_face))
+        return embedding_distance(
+            self._embedding.vector(picture, face), self._embedding.vector(truth, truth_face)
+        )
 
 
 def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, ...]) -> float:
@@ -283,7 +306,9 @@ def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry
             rows = list(csv.DictReader(file))
         return [(known[row["source"]], known[row["driving"]]) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise ConfigError(f"The pairs {path} cannot be read: {reason(problem)}.", "Give a CSV file.") from None
+        raise ConfigError(
+            f"The pairs {path} cannot be read: {reason(problem)}.", "Give a CSV file."
+        ) from None
     except KeyError as problem:
         hint = "It needs the columns source and driving, with names of clips of the split."
         raise ConfigError(f"The pairs {path} name no {problem} that is known.", hint) from None
@@ -296,7 +321,11 @@ def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in rows[0]["figures"].items():
         values = [row["figures"][name] for row in rows]
-        out[name] = {key: _mean([v[key] for v in values]) for key in value} if isinstance(value, dict) else _mean(values)
+        out[name] = (
+            {key: _mean([v[key] for v in values]) for key in value}
+            if isinstance(value, dict)
+            else _mean(values)
+        )
     return out
 
 

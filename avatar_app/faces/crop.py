@@ -68,7 +68,9 @@ def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLIC
     matrix[:, 2] += (region.x, region.y)
     # OpenCV needs half the time for four channels that it needs for three.
     wide = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
-    out = cv2.warpAffine(wide, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+    out = cv2.warpAffine(
+        wide, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+    )
     return np.asarray(cv2.cvtColor(out, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
@@ -77,7 +79,9 @@ def _bounds(image: Image, region: Region) -> tuple[slice, slice]:
     reach = region.side * 0.75
     height, width = image.shape[:2]
     left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
-    return slice(top, min(height, int(region.y + reach) + 2)), slice(left, min(width, int(region.x + reach) + 2))
+    return slice(top, min(height, int(region.y + reach) + 2)), slice(
+        left, min(width, int(region.x + reach) + 2)
+    )
 
 
 def _part(image: Image, region: Region) -> tuple[Image, Region]:
@@ -85,7 +89,9 @@ def _part(image: Image, region: Region) -> tuple[Image, Region]:
     rows, columns = _bounds(image, region)
     if rows.stop - rows.start < 2 or columns.stop - columns.start < 2:
         return image, region
-    return image[rows, columns], Region(region.x - columns.start, region.y - rows.start, region.side, region.roll)
+    return image[rows, columns], Region(
+        region.x - columns.start, region.y - rows.start, region.side, region.roll
+    )
 
 
 def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
@@ -97,7 +103,12 @@ def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
         return image, region
     part = image[top : top + size[1] * factor, left : left + size[0] * factor]
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    moved = Region((region.x - left + 0.5) / factor - 0.5, (region.y - top + 0.5) / factor - 0.5, region.side / factor, region.roll)
+    moved = Region(
+        (region.x - left + 0.5) / factor - 0.5,
+        (region.y - top + 0.5) / factor - 0.5,
+        region.side / factor,
+        region.roll,
+    )
     return np.asarray(small, np.uint8), moved
 
 
@@ -194,7 +205,9 @@ def crop_picture(image: Image, box: Box, size: int) -> Image:
     inside_y = _depth(place + box.center_y, height) * (size / box.size)
     outside = np.clip(-np.minimum(inside_x[None], inside_y[:, None]) / (0.03 * size), 0, 1).astype(np.float32)
     quarter = (max(1, size // 4), max(1, size // 4))
-    soft = cv2.GaussianBlur(cv2.resize(crop, quarter, interpolation=cv2.INTER_AREA), (0, 0), max(0.5, 0.01 * size))
+    soft = cv2.GaussianBlur(
+        cv2.resize(crop, quarter, interpolation=cv2.INTER_AREA), (0, 0), max(0.5, 0.01 * size)
+    )
     soft = cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.blendLinear(crop, soft, 1 - outside, outside), np.uint8)
 
@@ -213,5 +226,7 @@ def crop_landmarks(face: Face, box: Box, size: int) -> Array:
     """The face's landmarks (88, 3) in [-1, 1] of the box's crop of that size, corner pixel centres at -1 and 1."""
     scale = size / box.size
     column = (face.points[:, :2] - np.array([box.center_x, box.center_y])) * scale + size / 2 - 0.5
-    landmarks = np.concatenate([2 * column / (size - 1) - 1, face.points[:, 2:] * (2 * scale / (size - 1))], 1)
+    landmarks = np.concatenate(
+        [2 * column / (size - 1) - 1, face.points[:, 2:] * (2 * scale / (size - 1))], 1
+    )
     return landmarks.astype(np.float32)

@@ -27,7 +27,15 @@ from avatar_app.onnx_runtime import open_session
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
 
-__all__ = ["BoxSmoother", "FaceDetector", "FaceTracker", "crop_face", "crop_picture", "photo_box", "square_box"]
+__all__ = [
+    "BoxSmoother",
+    "FaceDetector",
+    "FaceTracker",
+    "crop_face",
+    "crop_picture",
+    "photo_box",
+    "square_box",
+]
 
 REPAIR = "Install the app again."
 
@@ -66,7 +74,9 @@ class FaceDetector:
                 read_bundle(folder).verify()
             except BundleError as problem:
                 raise BundleError(problem.message, REPAIR) from None
-        return cls(open_session(folder / "finder.onnx", threads), open_session(folder / "landmarks.onnx", threads))
+        return cls(
+            open_session(folder / "finder.onnx", threads), open_session(folder / "landmarks.onnx", threads)
+        )
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
         """One pass of the landmark network over upright regions of a picture; the scores say whether faces are there."""
@@ -74,7 +84,10 @@ class FaceDetector:
             return []
         crops = np.stack([cut(image, region, SIDE) for region in regions])
         points, scores = self._landmarks.run(["points", "presence"], {"crop": crops})
-        return [Face(to_picture(local, region), float(score)) for local, score, region in zip(points, scores, regions, strict=True)]
+        return [
+            Face(to_picture(local, region), float(score))
+            for local, score, region in zip(points, scores, regions, strict=True)
+        ]
 
     def find(self, image: Image, levels: int = 3) -> list[Face]:
         """All faces of a picture (H, W, 3), largest first.
@@ -97,7 +110,11 @@ class FaceDetector:
         """Candidates after up to three passes, each around the landmarks of the one before; those that are no faces are dropped."""
         faces = [face for face in self.read(image, regions) if face.score > MAYBE]
         for _ in range(2):
-            faces = [face for face in self.read(image, [region_of(face.points) for face in faces]) if face.score > MAYBE]
+            faces = [
+                face
+                for face in self.read(image, [region_of(face.points) for face in faces])
+                if face.score > MAYBE
+            ]
         return [face for face in faces if face.score > PRESENT]
 
     def _places(self, image: Image, tiles: list[tuple[int, int, int, int]]) -> list[Region]:
@@ -116,7 +133,11 @@ class FaceDetector:
         places.sort(key=lambda place: -place[0])
         kept: list[Region] = []
         for _, region in places:
-            if all(np.hypot(region.x - other.x, region.y - other.y) > 0.25 * max(region.side, other.side) / REGION_SCALE for other in kept):
+            if all(
+                np.hypot(region.x - other.x, region.y - other.y)
+                > 0.25 * max(region.side, other.side) / REGION_SCALE
+                for other in kept
+            ):
                 kept.append(region)
         return kept[:FEW]
 
@@ -161,7 +182,11 @@ def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int
     side = max(width, height) // 2**level
     if side < SIDE * 2 // 3:
         return []
-    return [(left, top, min(side, width), min(side, height)) for top in _starts(height, side) for left in _starts(width, side)]
+    return [
+        (left, top, min(side, width), min(side, height))
+        for top in _starts(height, side)
+        for left in _starts(width, side)
+    ]
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -211,7 +236,10 @@ def _distinct(faces: list[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -_height(face.points)):
         middle = face.points[:, :2].mean(0)
-        if all(np.linalg.norm(middle - other.points[:, :2].mean(0)) > 0.35 * _height(other.points) for other in kept):
+        if all(
+            np.linalg.norm(middle - other.points[:, :2].mean(0)) > 0.35 * _height(other.points)
+            for other in kept
+        ):
             kept.append(face)
     return kept
 

@@ -41,7 +41,9 @@ class Driver:
 
     def look(self, frame: Frame, controls: Controls, size: int, pictured: bool) -> Look | None:
         """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one."""
-        if frame.image.shape != self._shape:  # another camera, or another size of the same: positions of before mean nothing in it
+        if (
+            frame.image.shape != self._shape
+        ):  # another camera, or another size of the same: positions of before mean nothing in it
             self._shape = frame.image.shape
             self._tracker.reset()
             self.center()
@@ -53,7 +55,11 @@ class Driver:
             self._box = self._smoother.follow(square_box(face), gap)
         self._time = frame.captured_at
         box = framed(self._box, controls)
-        crop = crop_face(frame.image, face, box, size) if pictured else Crop(NO_PICTURE, crop_landmarks(face, box, size))
+        crop = (
+            crop_face(frame.image, face, box, size)
+            if pictured
+            else Crop(NO_PICTURE, crop_landmarks(face, box, size))
+        )
         return Look(face, box, crop)
 
     def center(self) -> None:

@@ -38,18 +38,25 @@ class Portrait:
         if self.faces > 1:
             notes.append(f"There are {self.faces} faces in {name}; one of them was taken.")
         if self.box.size < SMALL_FACE:
-            notes.append(f"The face in {name} is small (its crop is {self.box.size:.0f} pixels a side); the picture will be soft.")
+            notes.append(
+                f"The face in {name} is small (its crop is {self.box.size:.0f} pixels a side); the picture will be soft."
+            )
         return notes
 
     def crop(self, size: int) -> Crop:
         return crop_face(self.photo, self.face, self.box, size)
 
 
-def find_portrait(photo: Image, detector: FaceDetector, box: Box | None = None, path: Path | None = None) -> Portrait:
+def find_portrait(
+    photo: Image, detector: FaceDetector, box: Box | None = None, path: Path | None = None
+) -> Portrait:
     """Find the face: the one nearest to the middle of ``box``, else the largest. Raises PortraitError where there is none."""
     faces = detector.find(photo)
     if not faces:
-        raise PortraitError(f"No face was found in {_name(path)}.", "Use a photo of one face, seen from the front and well lit.")
+        raise PortraitError(
+            f"No face was found in {_name(path)}.",
+            "Use a photo of one face, seen from the front and well lit.",
+        )
     if box is None:
         face = max(faces, key=lambda face: square_box(face).size)
         return Portrait(photo, face, photo_box(face, photo), len(faces), path)

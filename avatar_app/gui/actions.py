@@ -115,7 +115,9 @@ class WindowActions(QObject):
     def _pan(self, way: str) -> None:
         name, sign = WAYS[way.removesuffix("-fine")]
         step = PAN_FINE if way.endswith("fine") else PAN
-        self._live.change(**{name: round(min(max(getattr(self._live.controls, name) + sign * step, -1.0), 1.0), 2)})
+        self._live.change(
+            **{name: round(min(max(getattr(self._live.controls, name) + sign * step, -1.0), 1.0), 2)}
+        )
 
     def _ghost(self, step: float) -> None:
         opacity = round(min(max(self._preferences.now.ghost_opacity + step, 0.0), 1.0), 2)

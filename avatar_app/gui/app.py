@@ -58,8 +58,12 @@ def _require(answer: Mapping[str, object]) -> None:
 
 def require_screen(environment: MutableMapping[str, str] = os.environ, system: str = sys.platform) -> None:
     """Raises AvatarError where there is no screen: Qt would end the process without a word of use."""
-    if system.startswith("linux") and not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
-        raise AvatarError("There is no screen to open a window on.", "Use the command `live` for a call without a window.")
+    if system.startswith("linux") and not any(
+        environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    ):
+        raise AvatarError(
+            "There is no screen to open a window on.", "Use the command `live` for a call without a window."
+        )
 
 
 def run_window(arguments: argparse.Namespace) -> int:
@@ -97,7 +101,9 @@ class BugDialog:
         sys.excepthook = self.heed
         threading.excepthook = lambda bug: self.log(bug.exc_type, bug.exc_value, bug.exc_traceback)
 
-    def log(self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    def log(
+        self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         log.error("a bug", exc_info=(kind, error or kind(), traceback))
 
     def heed(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -115,6 +121,10 @@ class BugDialog:
         box.setObjectName("bug")
         box.setIcon(QMessageBox.Icon.Critical)
         box.setWindowTitle(QCoreApplication.translate("BugDialog", "Something went wrong"))
-        box.setText(QCoreApplication.translate("BugDialog", "Something went wrong that should not have. The call goes on."))
+        box.setText(
+            QCoreApplication.translate(
+                "BugDialog", "Something went wrong that should not have. The call goes on."
+            )
+        )
         box.setInformativeText(f"{kind.__name__}: {error}")
         box.open()

@@ -30,7 +30,9 @@ class Background(QObject):
         self._threads = ThreadPoolExecutor(1, "photos")
         self.destroyed.connect(partial(self._threads.shutdown, wait=False, cancel_futures=True))
 
-    def run(self, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]) -> None:
+    def run(
+        self, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]
+    ) -> None:
         """Call ``work`` in the thread, then ``done`` with its result, or ``failed`` with the error a user can act on."""
         self._threads.submit(_task, self._outbox, work, done, failed)
 
@@ -43,7 +45,12 @@ class Background(QObject):
         outcome()
 
 
-def _task(outbox: _Outbox, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]) -> None:
+def _task(
+    outbox: _Outbox,
+    work: Callable[[], T],
+    done: Callable[[T], object],
+    failed: Callable[[AvatarError], object],
+) -> None:
     try:
         outcome: Callable[[], object] = partial(done, work())
     except AvatarError as error:

@@ -71,7 +71,13 @@ def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
     outlets = []
     for camera in list_virtual_cameras():
         problem = "" if camera.writable else "Run `sudo usermod -aG video $USER`, then log out and in again."
-        outlets.append(Outlet(camera.path, camera.name if camera.name == camera.path else f"{camera.name} ({camera.path})", problem))
+        outlets.append(
+            Outlet(
+                camera.path,
+                camera.name if camera.name == camera.path else f"{camera.name} ({camera.path})",
+                problem,
+            )
+        )
     if any(not outlet.problem for outlet in outlets):
         return tuple(outlets), ""
     try:

@@ -37,7 +37,9 @@ def _activate_on_x11(window: int) -> None:
         root = display.screen().root
         wish = display.intern_atom("_NET_ACTIVE_WINDOW")
         message = ClientMessage(
-            window=display.create_resource_object("window", window), client_type=wish, data=(32, [BY_THE_USER, 0, 0, 0, 0])
+            window=display.create_resource_object("window", window),
+            client_type=wish,
+            data=(32, [BY_THE_USER, 0, 0, 0, 0]),
         )
         root.send_event(message, event_mask=X.SubstructureRedirectMask | X.SubstructureNotifyMask)
         display.flush()

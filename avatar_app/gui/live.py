@@ -73,7 +73,9 @@ class LateSession:
         with self._lock:
             if self._stopped:
                 return
-            live.change(**{entry.name: getattr(self._controls, entry.name) for entry in dataclasses.fields(Controls)})
+            live.change(
+                **{entry.name: getattr(self._controls, entry.name) for entry in dataclasses.fields(Controls)}
+            )
             live.start()
             self._live = live
 
@@ -103,7 +105,15 @@ class LateSession:
             text = f"{type(self._failure).__name__}: {self._failure}".rstrip(": .")
             return Status(
                 reason="fault",
-                notices=(Notice("engine", "error", f"The session cannot start: {text}.", "The log has the details.", ("doctor",)),),
+                notices=(
+                    Notice(
+                        "engine",
+                        "error",
+                        f"The session cannot start: {text}.",
+                        "The log has the details.",
+                        ("doctor",),
+                    ),
+                ),
             )
         return Status()
 

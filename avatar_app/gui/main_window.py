@@ -41,8 +41,28 @@ MENUS = {
         *("add-photo", "paste-photo", "reload-avatars", ""),
         *("previous-avatar", "next-avatar", "random-avatar", "", "preferences", "quit"),
     ),
-    "&Call": ("calibrate", "find-best", "pause", "", "mirror-output", "record", "snapshot", "", "pass-through"),
-    "&View": ("ghost", "landmarks", "help-box", "statistics", "mirror-preview", "", "reset-view", "", "show-panel"),
+    "&Call": (
+        "calibrate",
+        "find-best",
+        "pause",
+        "",
+        "mirror-output",
+        "record",
+        "snapshot",
+        "",
+        "pass-through",
+    ),
+    "&View": (
+        "ghost",
+        "landmarks",
+        "help-box",
+        "statistics",
+        "mirror-preview",
+        "",
+        "reset-view",
+        "",
+        "show-panel",
+    ),
     "&Help": ("guide", "keys", "doctor"),
 }
 
@@ -139,7 +159,12 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         bar = self.menuBar()
         bar.clear()
-        texts = {"&Avatar": self.tr("&Avatar"), "&Call": self.tr("&Call"), "&View": self.tr("&View"), "&Help": self.tr("&Help")}
+        texts = {
+            "&Avatar": self.tr("&Avatar"),
+            "&Call": self.tr("&Call"),
+            "&View": self.tr("&View"),
+            "&Help": self.tr("&Help"),
+        }
         self.menus = []
         for title, names in MENUS.items():
             menu = bar.addMenu(texts[title])
@@ -153,7 +178,9 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.gallery.chosen.connect(self._use)
         self.gallery.take_drops_on(self)
-        self.gallery.problem.connect(lambda message, hint: self.notices.tell(Notice("gallery", "warning", message, hint)))
+        self.gallery.problem.connect(
+            lambda message, hint: self.notices.tell(Notice("gallery", "warning", message, hint))
+        )
         self.calibration.asked.connect(self.actions_.do)
         self.notices.acted.connect(self.actions_.heed_notice)
         self.preferences.changed.connect(self.apply_preferences)
@@ -222,20 +249,32 @@ class MainWindow(QMainWindow):
         camera, output = self.pair.camera, self.pair.output
         camera.caption.setText(status.camera or self.tr("No camera is open"))
         camera.badge.setVisible(bool(status.camera))
-        camera.badge.say(self.tr("Face seen") if status.face else self.tr("No face"), "good" if status.face else "warning")
+        camera.badge.say(
+            self.tr("Face seen") if status.face else self.tr("No face"), "good" if status.face else "warning"
+        )
         trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
-        self.camera.set_text(in_user_language(trouble.message) if trouble else self.tr("Waiting for the camera..."))
+        self.camera.set_text(
+            in_user_language(trouble.message) if trouble else self.tr("Waiting for the camera...")
+        )
         if status.shows == "self":
             output.badge.say(self.tr("REAL FACE"), "bad")
-            output.caption.setText(self.tr("Press {0} to hide your face again").format(key_text("pass-through", keys)))
+            output.caption.setText(
+                self.tr("Press {0} to hide your face again").format(key_text("pass-through", keys))
+            )
         elif status.shows == "avatar":
             output.badge.say(self.tr("Live"), "good")
             output.caption.setText(
-                status.output if status.output not in ("", "none") else self.tr("Preview only: choose an output to send it")
+                status.output
+                if status.output not in ("", "none")
+                else self.tr("Preview only: choose an output to send it")
             )
         else:
             output.badge.say(short_reason(status.reason), "warning")
-            output.caption.setText(reason_text(status.reason, key_text("calibrate", keys), key_text("pause", keys).split(", ")[0]))
+            output.caption.setText(
+                reason_text(
+                    status.reason, key_text("calibrate", keys), key_text("pause", keys).split(", ")[0]
+                )
+            )
         self.output.set_text(self.tr("Getting ready..."))
 
     # What the user chose for this screen.
@@ -244,7 +283,11 @@ class MainWindow(QMainWindow):
         """Show what the settings say."""
         now = self.preferences.now
         self.camera.shown = Shown(
-            now.show_landmarks, now.show_help_box, now.ghost_opacity if now.show_ghost else 0.0, now.show_statistics, now.mirror_preview
+            now.show_landmarks,
+            now.show_help_box,
+            now.ghost_opacity if now.show_ghost else 0.0,
+            now.show_statistics,
+            now.mirror_preview,
         )
         self.camera.update()
         for name, on in (
@@ -345,8 +388,12 @@ class MainWindow(QMainWindow):
             self.side.setHidden(self.width() < NARROW)
 
     def _remember(self) -> None:
-        state = STATE_VERSION + (b"0" if self.side.isHidden() else b"1") + bytes(self.splitter.saveState().data())
-        self.preferences.change(window_geometry=_pack(bytes(self.saveGeometry().data())), window_state=_pack(state))
+        state = (
+            STATE_VERSION + (b"0" if self.side.isHidden() else b"1") + bytes(self.splitter.saveState().data())
+        )
+        self.preferences.change(
+            window_geometry=_pack(bytes(self.saveGeometry().data())), window_state=_pack(state)
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.notices.set_room(event.size().height())

@@ -29,7 +29,9 @@ class Preferences(QObject):
     problem = Signal(str, str)
     """They cannot be written: message and hint; both empty once that is over."""
 
-    def __init__(self, settings: Settings | None = None, path: Path | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, path: Path | None = None, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._settings = settings or Settings()
         self._path = path

@@ -107,7 +107,8 @@ class Remote(QObject):
             found = next((entry for entry in entries if entry.name.casefold() == rest.casefold()), None)
             if found is None:
                 raise AvatarError(
-                    f"There is no photo {rest} in the gallery.", "It has: " + ", ".join(entry.name for entry in entries) + "."
+                    f"There is no photo {rest} in the gallery.",
+                    "It has: " + ", ".join(entry.name for entry in entries) + ".",
                 )
             self._named.emit(found.path.name)
         elif word == "status":

@@ -92,13 +92,21 @@ def _one_of(*choices: str) -> Check:
 
 
 def _size(value: Any) -> tuple[int, int]:
-    if not isinstance(value, list | tuple) or tuple(value) not in SIZES or not all(isinstance(side, int) for side in value):
+    if (
+        not isinstance(value, list | tuple)
+        or tuple(value) not in SIZES
+        or not all(isinstance(side, int) for side in value)
+    ):
         raise ValueError("one of " + ", ".join(f"[{width}, {height}]" for width, height in SIZES))
     return (value[0], value[1])
 
 
 def _background(value: Any) -> str:
-    if not isinstance(value, str) or not value or (value.startswith("#") and not re.fullmatch("#[0-9a-fA-F]{6}", value)):
+    if (
+        not isinstance(value, str)
+        or not value
+        or (value.startswith("#") and not re.fullmatch("#[0-9a-fA-F]{6}", value))
+    ):
         raise ValueError("blur, a colour such as #203040, or the path of a picture")
     return value
 
@@ -195,7 +203,9 @@ def _check(name: str) -> Check:
 def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
     """The controls to start with; ``avatar`` is the photo for ``settings.avatar``, as ``remembered_avatar`` finds it."""
     values = {name: getattr(settings, name) for name in CONTROLS}
-    return Controls(**values, avatar=avatar.path if avatar else None, avatar_box=avatar.box if avatar else None)
+    return Controls(
+        **values, avatar=avatar.path if avatar else None, avatar_box=avatar.box if avatar else None
+    )
 
 
 def from_controls(settings: Settings, controls: Controls, library: Library) -> Settings:
@@ -243,8 +253,16 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
     version = content.pop("version", VERSION)
     newer = isinstance(version, int | float) and version > VERSION
     known = [entry.name for entry in fields(Settings) if entry.name != "unknown"]
-    values: dict[str, Any] = {"unknown": {name: value for name, value in content.items() if name not in known}}
-    warnings = [] if newer else [f"The setting {_shown(name)} in {path} is not known; it is ignored." for name in values["unknown"]]
+    values: dict[str, Any] = {
+        "unknown": {name: value for name, value in content.items() if name not in known}
+    }
+    warnings = (
+        []
+        if newer
+        else [
+            f"The setting {_shown(name)} in {path} is not known; it is ignored." for name in values["unknown"]
+        ]
+    )
     defaults = Settings()
     for name in content.keys() & known:
         try:
@@ -259,7 +277,9 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
 
 def save_settings(settings: Settings, path: Path) -> None:
     """Write the settings whole or not at all. Raises OutputError."""
-    known = {entry.name: getattr(settings, entry.name) for entry in fields(Settings) if entry.name != "unknown"}
+    known = {
+        entry.name: getattr(settings, entry.name) for entry in fields(Settings) if entry.name != "unknown"
+    }
     content = {"version": VERSION, **settings.unknown, **known}
     try:
         write_whole(path, (json.dumps(content, indent=2) + "\n").encode())

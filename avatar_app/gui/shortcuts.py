@@ -25,7 +25,10 @@ ACTIONS = {
     "find-best": Action(("F",), QT_TRANSLATE_NOOP("Actions", "Find the best moment")),
     "pause": Action(("P", "Space"), QT_TRANSLATE_NOOP("Actions", "Pause")),
     "pass-through": Action(("0",), QT_TRANSLATE_NOOP("Actions", "Show my real face...")),
-    **{f"avatar-{number}": Action((str(number),), QT_TRANSLATE_NOOP("Actions", "Avatar %1")) for number in range(1, 10)},
+    **{
+        f"avatar-{number}": Action((str(number),), QT_TRANSLATE_NOOP("Actions", "Avatar %1"))
+        for number in range(1, 10)
+    },
     "previous-avatar": Action(("A",), QT_TRANSLATE_NOOP("Actions", "Previous avatar")),
     "next-avatar": Action(("D",), QT_TRANSLATE_NOOP("Actions", "Next avatar")),
     "random-avatar": Action(("Q",), QT_TRANSLATE_NOOP("Actions", "Random avatar")),
@@ -64,7 +67,18 @@ ACTIONS = {
 }
 """Name -> default keys and text. Names are what ``settings.keys`` uses."""
 
-SWITCHES = {"pause", "find-best", "landmarks", "ghost", "help-box", "statistics", "mirror-preview", "mirror-output", "record", "show-panel"}
+SWITCHES = {
+    "pause",
+    "find-best",
+    "landmarks",
+    "ghost",
+    "help-box",
+    "statistics",
+    "mirror-preview",
+    "mirror-output",
+    "record",
+    "show-panel",
+}
 """Actions that are on or off."""
 
 REPEATING = ("zoom", "pan", "ghost-less", "ghost-more")
@@ -85,7 +99,9 @@ def action_keys(name: str, chosen: Mapping[str, str]) -> list[QKeySequence]:
 
 def key_text(name: str, chosen: Mapping[str, str]) -> str:
     """The keys of an action for people, as their system writes them."""
-    return ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action_keys(name, chosen))
+    return ", ".join(
+        key.toString(QKeySequence.SequenceFormat.NativeText) for key in action_keys(name, chosen)
+    )
 
 
 def clashes(chosen: Mapping[str, str]) -> dict[str, list[str]]:
@@ -131,7 +147,11 @@ class Shortcuts:
         self.actions[name].setChecked(on)
 
 
-COMING_BACK = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason, Qt.FocusReason.MenuBarFocusReason)
+COMING_BACK = (
+    Qt.FocusReason.ActiveWindowFocusReason,
+    Qt.FocusReason.PopupFocusReason,
+    Qt.FocusReason.MenuBarFocusReason,
+)
 """Why the focus is where it was before, after another window, a list or a menu was in front."""
 
 
@@ -154,11 +174,22 @@ class FocusedKeys(QObject):
         self._by_tab = False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.FocusIn and isinstance(event, QFocusEvent) and event.reason() not in COMING_BACK:
-            self._by_tab = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if (
+            event.type() == QEvent.Type.FocusIn
+            and isinstance(event, QFocusEvent)
+            and event.reason() not in COMING_BACK
+        ):
+            self._by_tab = event.reason() in (
+                Qt.FocusReason.TabFocusReason,
+                Qt.FocusReason.BacktabFocusReason,
+            )
         elif event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             focused = QApplication.focusWidget()
-            if event.key() == Qt.Key.Key_Space and self._by_tab and isinstance(focused, QAbstractButton | QComboBox):
+            if (
+                event.key() == Qt.Key.Key_Space
+                and self._by_tab
+                and isinstance(focused, QAbstractButton | QComboBox)
+            ):
                 event.accept()
                 return True
         return False

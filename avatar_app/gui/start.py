@@ -167,7 +167,12 @@ def first_controls(
     entry, notice = remembered_avatar(now, library), None
     if now.avatar and entry is None:
         entry = next(iter(library.entries()), None)
-        notice = Notice("option", "info", f"The photo {now.avatar} of last time is gone.", "The first avatar was taken; choose any other.")
+        notice = Notice(
+            "option",
+            "info",
+            f"The photo {now.avatar} of last time is gone.",
+            "The first avatar was taken; choose any other.",
+        )
     if named is not None:
         wanted = find_photo(named, library)
         entry, notice = (wanted, None) if wanted else (entry, _no_photo(named))
@@ -185,7 +190,12 @@ def find_photo(text: str, library: Library) -> Entry | None:
 
 
 def _no_photo(text: str) -> Notice:
-    return Notice("option", "warning", f"There is no photo {text}, neither as a file nor in the gallery.", "Choose one on the left.")
+    return Notice(
+        "option",
+        "warning",
+        f"There is no photo {text}, neither as a file nor in the gallery.",
+        "Choose one on the left.",
+    )
 
 
 def log_to_file(path: Path) -> None:

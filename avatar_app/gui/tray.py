@@ -43,7 +43,10 @@ class Tray(QObject):
 
     def show_status(self, status: Status, paused: bool) -> None:
         self.actions["pause"].setChecked(paused)
-        words = {"avatar": self.tr("the call sees your avatar"), "self": self.tr("the call sees your real face")}
+        words = {
+            "avatar": self.tr("the call sees your avatar"),
+            "self": self.tr("the call sees your real face"),
+        }
         text = words.get(status.shows, self.tr("the call sees the still card"))
         self.icon.setToolTip(f"Avatar: {text}")
 

@@ -74,10 +74,14 @@ def parse(text: str) -> Combination:
         names.append(name)
     keys = [name for name in names if name not in MODIFIERS]
     if len(keys) != 1 or names[-1] != keys[0] or len(set(names)) != len(names):
-        raise ConfigError(f"The hotkey {text!r} is not some of {', '.join(MODIFIERS)} and then one key.", hint)
+        raise ConfigError(
+            f"The hotkey {text!r} is not some of {', '.join(MODIFIERS)} and then one key.", hint
+        )
     modifiers = tuple(name for name in MODIFIERS if name in names)
     if not set(modifiers) - {"Shift"} and not (keys[0].startswith("F") and len(keys[0]) > 1):
-        raise ConfigError(f"The hotkey {text!r} would be pressed in ordinary typing.", "Add Ctrl, Alt or Meta to it.")
+        raise ConfigError(
+            f"The hotkey {text!r} would be pressed in ordinary typing.", "Add Ctrl, Alt or Meta to it."
+        )
     return Combination(modifiers, keys[0])
 
 

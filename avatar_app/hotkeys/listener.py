@@ -21,7 +21,12 @@ __all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "desktop_limit", "parse"
 
 log = logging.getLogger(__name__)
 
-DEFAULT_HOTKEYS = {"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+P", "next": "Ctrl+Alt+PgDown", "previous": "Ctrl+Alt+PgUp"}
+DEFAULT_HOTKEYS = {
+    "recalibrate": "Ctrl+Alt+X",
+    "pause": "Ctrl+Alt+P",
+    "next": "Ctrl+Alt+PgDown",
+    "previous": "Ctrl+Alt+PgUp",
+}
 """Action -> combination. Ctrl+Alt with arrows is not among them: many desktops change workspaces with it."""
 
 
@@ -31,7 +36,10 @@ class _Backend(Protocol):
     def close(self) -> None: ...
 
 
-BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]], _Backend]] = {"win32": WindowsKeys, "darwin": MacKeys}
+BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]], _Backend]] = {
+    "win32": WindowsKeys,
+    "darwin": MacKeys,
+}
 """Platform -> its hotkeys; all others have X11."""
 
 
@@ -64,7 +72,9 @@ class Hotkeys:
                 problems.append(str(problem))
                 continue
             if combination in wanted:
-                problems.append(f"The hotkey {combination} is given to both {wanted[combination]} and {action}; it does the first.")
+                problems.append(
+                    f"The hotkey {combination} is given to both {wanted[combination]} and {action}; it does the first."
+                )
             elif combination:
                 wanted[combination] = action
         if not wanted:

@@ -67,7 +67,9 @@ class System(Protocol):
 class MacKeys:
     """Has the combinations from macOS."""
 
-    def __init__(self, wanted: Mapping[Combination, str], tell: Callable[[str], None], system: System | None = None) -> None:
+    def __init__(
+        self, wanted: Mapping[Combination, str], tell: Callable[[str], None], system: System | None = None
+    ) -> None:
         self._wanted = list(wanted.items())
         self._tell = tell
         self._system = system
@@ -108,7 +110,11 @@ class MacKeys:
             key = KEYS[combination.key]
             error = system.register(number, sum(MODIFIERS[name] for name in combination.modifiers), key)
             if error:
-                why = "is taken by another program" if error == TAKEN else f"is refused by the system (error {error})"
+                why = (
+                    "is taken by another program"
+                    if error == TAKEN
+                    else f"is refused by the system (error {error})"
+                )
                 self._problems.append(lost(combination, action, why))
 
     def _end(self) -> None:
@@ -142,7 +148,9 @@ class _HotkeyId(ctypes.Structure):
 
 _HANDLER = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
-KEYBOARD, HOTKEY_ID, DIRECT_OBJECT, OURS = (int.from_bytes(name, "big") for name in (b"keyb", b"hkid", b"----", b"avtr"))
+KEYBOARD, HOTKEY_ID, DIRECT_OBJECT, OURS = (
+    int.from_bytes(name, "big") for name in (b"keyb", b"hkid", b"----", b"avtr")
+)
 """Carbon's names of a class of events, of a type and of a parameter, and our own signature."""
 DOWN, UP = 5, 6
 """kEventHotKeyPressed, kEventHotKeyReleased."""
@@ -209,14 +217,20 @@ class Carbon:
         self._heard = heard
         kinds = (_EventType * 2)(_EventType(KEYBOARD, DOWN), _EventType(KEYBOARD, UP))
         target = self._carbon.GetApplicationEventTarget()
-        error = self._carbon.InstallEventHandler(target, self._callback, len(kinds), kinds, None, ctypes.byref(self._handler))
+        error = self._carbon.InstallEventHandler(
+            target, self._callback, len(kinds), kinds, None, ctypes.byref(self._handler)
+        )
         if error:
             raise OSError(f"macOS error {error}")
 
     def register(self, number: int, modifiers: int, key: int) -> int:
         hotkey = ctypes.c_void_p()
         target = self._carbon.GetApplicationEventTarget()
-        error = int(self._carbon.RegisterEventHotKey(key, modifiers, _HotkeyId(OURS, number), target, 0, ctypes.byref(hotkey)))
+        error = int(
+            self._carbon.RegisterEventHotKey(
+                key, modifiers, _HotkeyId(OURS, number), target, 0, ctypes.byref(hotkey)
+            )
+        )
         if not error:
             self._hotkeys.append(hotkey)
         return error
@@ -232,7 +246,9 @@ class Carbon:
         """Carbon calls this; nothing may be raised into it."""
         try:
             hotkey = _HotkeyId()
-            error = self._carbon.GetEventParameter(event, DIRECT_OBJECT, HOTKEY_ID, None, ctypes.sizeof(hotkey), None, ctypes.byref(hotkey))
+            error = self._carbon.GetEventParameter(
+                event, DIRECT_OBJECT, HOTKEY_ID, None, ctypes.sizeof(hotkey), None, ctypes.byref(hotkey)
+            )
             if error or hotkey.signature != OURS or self._heard is None:
                 return NOT_HANDLED
             self._heard(hotkey.number, self._carbon.GetEventKind(event) == DOWN)

@@ -69,7 +69,9 @@ class System(Protocol):
 class WindowsKeys:
     """Has the combinations from Windows, in a thread of its own."""
 
-    def __init__(self, wanted: Mapping[Combination, str], tell: Callable[[str], None], system: System | None = None) -> None:
+    def __init__(
+        self, wanted: Mapping[Combination, str], tell: Callable[[str], None], system: System | None = None
+    ) -> None:
         self._wanted = list(wanted.items())
         self._tell = tell
         self._system = system
@@ -107,7 +109,9 @@ class WindowsKeys:
                     self._tell(self._wanted[number][1])
         except Exception as problem:
             log.warning("hotkeys ended", exc_info=True)
-            self._problems.append(f"The system gives no hotkeys: {problem or type(problem).__name__}. {INSTEAD}.")
+            self._problems.append(
+                f"The system gives no hotkeys: {problem or type(problem).__name__}. {INSTEAD}."
+            )
         finally:
             for number in registered:
                 system.unregister(number)
@@ -119,12 +123,22 @@ class WindowsKeys:
         for number, (combination, action) in enumerate(self._wanted):
             key = KEYS[combination.key]
             # AltGr is Ctrl and Alt to Windows: nobody could type that letter any more.
-            if set(combination.modifiers) == {"Ctrl", "Alt"} and combination.key in CHARACTERS and system.types_character(key):
+            if (
+                set(combination.modifiers) == {"Ctrl", "Alt"}
+                and combination.key in CHARACTERS
+                and system.types_character(key)
+            ):
                 self._problems.append(lost(combination, action, "types a character on this keyboard"))
                 continue
-            error = system.register(number, sum(MODIFIERS[name] for name in combination.modifiers) | NO_REPEAT, key)
+            error = system.register(
+                number, sum(MODIFIERS[name] for name in combination.modifiers) | NO_REPEAT, key
+            )
             if error:
-                why = "is taken by another program" if error == TAKEN else f"is refused by the system (error {error})"
+                why = (
+                    "is taken by another program"
+                    if error == TAKEN
+                    else f"is refused by the system (error {error})"
+                )
                 self._problems.append(lost(combination, action, why))
             else:
                 registered.append(number)
@@ -141,13 +155,24 @@ class User32:
         self._user = library("user32", use_last_error=True)
         self._kernel = library("kernel32", use_last_error=True)
         message = ctypes.POINTER(wintypes.MSG)
-        self._user.PeekMessageW.argtypes = [message, wintypes.HWND, wintypes.UINT, wintypes.UINT, wintypes.UINT]
+        self._user.PeekMessageW.argtypes = [
+            message,
+            wintypes.HWND,
+            wintypes.UINT,
+            wintypes.UINT,
+            wintypes.UINT,
+        ]
         self._user.GetMessageW.argtypes = [message, wintypes.HWND, wintypes.UINT, wintypes.UINT]
         self._user.GetMessageW.restype = ctypes.c_int
         self._user.RegisterHotKey.argtypes = [wintypes.HWND, ctypes.c_int, wintypes.UINT, wintypes.UINT]
         self._user.RegisterHotKey.restype = wintypes.BOOL
         self._user.UnregisterHotKey.argtypes = [wintypes.HWND, ctypes.c_int]
-        self._user.PostThreadMessageW.argtypes = [wintypes.DWORD, wintypes.UINT, wintypes.WPARAM, wintypes.LPARAM]
+        self._user.PostThreadMessageW.argtypes = [
+            wintypes.DWORD,
+            wintypes.UINT,
+            wintypes.WPARAM,
+            wintypes.LPARAM,
+        ]
         self._user.GetKeyboardLayoutList.argtypes = [ctypes.c_int, ctypes.POINTER(wintypes.HKL)]
         self._user.MapVirtualKeyExW.argtypes = [wintypes.UINT, wintypes.UINT, wintypes.HKL]
         self._user.MapVirtualKeyExW.restype = wintypes.UINT
@@ -163,7 +188,9 @@ class User32:
         self._kernel.GetCurrentThreadId.restype = wintypes.DWORD
 
     def open_queue(self) -> int:
-        self._user.PeekMessageW(ctypes.byref(wintypes.MSG()), None, 0, 0, 0)  # this makes the queue; it takes nothing from it
+        self._user.PeekMessageW(
+            ctypes.byref(wintypes.MSG()), None, 0, 0, 0
+        )  # this makes the queue; it takes nothing from it
         return int(self._kernel.GetCurrentThreadId())
 
     def register(self, number: int, modifiers: int, key: int) -> int:
@@ -187,7 +214,12 @@ class User32:
         layouts = (wintypes.HKL * 32)()
         count = self._user.GetKeyboardLayoutList(len(layouts), layouts)
         held = (ctypes.c_ubyte * 256)()
-        for modifier in (0x11, 0x12, 0xA2, 0xA5):  # Ctrl and Alt, and the left and right ones that AltGr is made of
+        for modifier in (
+            0x11,
+            0x12,
+            0xA2,
+            0xA5,
+        ):  # Ctrl and Alt, and the left and right ones that AltGr is made of
             held[modifier] = 0x80
         typed = ctypes.create_unicode_buffer(8)
         for layout in layouts[:count]:

@@ -49,7 +49,9 @@ class X11Keys:
             return [limit or f"There is no display for hotkeys (DISPLAY is not set). {INSTEAD}."]
         self._thread.start()
         if not self._ready.wait(PATIENCE):
-            return [f"The display {os.environ['DISPLAY']} does not answer, so there are no hotkeys. {INSTEAD}."]
+            return [
+                f"The display {os.environ['DISPLAY']} does not answer, so there are no hotkeys. {INSTEAD}."
+            ]
         return [*self._problems, limit] if limit else list(self._problems)
 
     def close(self) -> None:
@@ -87,13 +89,17 @@ class X11Keys:
             from Xlib.display import Display
             from Xlib.error import DisplayError
         except ImportError:
-            self._problems.append("Hotkeys need python-xlib, which is not installed. Install it with: pip install python-xlib.")
+            self._problems.append(
+                "Hotkeys need python-xlib, which is not installed. Install it with: pip install python-xlib."
+            )
             return None
         try:
             with redirect_stdout(sys.stderr):  # where it has something to say about access rights, it prints
                 return Display()
         except (DisplayError, OSError):
-            self._problems.append(f"The display {os.environ['DISPLAY']} cannot be opened, so there are no hotkeys. {INSTEAD}.")
+            self._problems.append(
+                f"The display {os.environ['DISPLAY']} cannot be opened, so there are no hotkeys. {INSTEAD}."
+            )
             return None
 
     def _grab(self, display: Any) -> None:
@@ -123,7 +129,10 @@ class X11Keys:
 
         masks = {"Ctrl": X.ControlMask, "Alt": X.Mod1Mask, "Shift": X.ShiftMask, "Meta": X.Mod4Mask}
         return {
-            combination: (_key_code(display, combination.key), sum(masks[name] for name in combination.modifiers))
+            combination: (
+                _key_code(display, combination.key),
+                sum(masks[name] for name in combination.modifiers),
+            )
             for combination in self._wanted
         }
 
@@ -174,5 +183,10 @@ def _lock_masks(display: Any) -> list[int]:
 
     rows = display.get_modifier_mapping()
     codes = [display.keysym_to_keycode(XK.string_to_keysym(name)) for name in ("Num_Lock", "Scroll_Lock")]
-    locks = {X.LockMask} | {1 << index for index, row in enumerate(rows) for code in codes if code and code in row}
-    return [sum(some) for some in chain.from_iterable(combinations(sorted(locks), count) for count in range(len(locks) + 1))]
+    locks = {X.LockMask} | {
+        1 << index for index, row in enumerate(rows) for code in codes if code and code in row
+    }
+    return [
+        sum(some)
+        for some in chain.from_iterable(combinations(sorted(locks), count) for count in range(len(locks) + 1))
+    ]

@@ -40,20 +40,29 @@ def read_portrait(path: str | Path) -> Image:
     require_readable(path, "photo", PortraitError)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # oddities in metadata, and "large picture": a camera's 100 megapixels are welcome
+            warnings.simplefilter(
+                "ignore"
+            )  # oddities in metadata, and "large picture": a camera's 100 megapixels are welcome
             size, picture = _decoded(path)
     except PIL.UnidentifiedImageError:
-        raise PortraitError(f"{path} is not a picture that can be read.", "Use a JPEG, PNG or WebP file.") from None
+        raise PortraitError(
+            f"{path} is not a picture that can be read.", "Use a JPEG, PNG or WebP file."
+        ) from None
     except PIL.Image.DecompressionBombError:
-        raise PortraitError(f"The photo {path} has far too many pixels.", "Scale it down to 100 megapixels or less.") from None
+        raise PortraitError(
+            f"The photo {path} has far too many pixels.", "Scale it down to 100 megapixels or less."
+        ) from None
     except MemoryError:
         raise
     except Exception as problem:  # a damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
         text = str(problem).rstrip(".")
-        raise PortraitError(f"The photo {path} is damaged or cut short: {text}.", "Copy or download it again.") from None
+        raise PortraitError(
+            f"The photo {path} is damaged or cut short: {text}.", "Copy or download it again."
+        ) from None
     if min(size) < SHORTEST:
         raise PortraitError(
-            f"The photo {path} has only {size[0]} x {size[1]} pixels.", "Use one in which the face alone is 150 pixels high or more."
+            f"The photo {path} has only {size[0]} x {size[1]} pixels.",
+            "Use one in which the face alone is 150 pixels high or more.",
         )
     return np.ascontiguousarray(picture)
 
@@ -73,7 +82,9 @@ def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
         size = opened.size
         if size[0] * size[1] > LARGEST:
             raise PIL.Image.DecompressionBombError
-        opened.draft("RGB", (LONGEST, LONGEST))  # lets a JPEG be decoded smaller, which takes less time and memory
+        opened.draft(
+            "RGB", (LONGEST, LONGEST)
+        )  # lets a JPEG be decoded smaller, which takes less time and memory
         return size, _opaque(_reduced(PIL.ImageOps.exif_transpose(opened, in_place=True) or opened))
 
 
@@ -90,8 +101,12 @@ def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
     """8-bit RGB of a picture of any mode."""
     if picture.mode.startswith("I"):  # grey of 16 bits, which Pillow may hold in 32
-        return PIL.Image.fromarray((np.asarray(picture, np.float64) / 257).clip(0, 255).round().astype(np.uint8)).convert("RGB")
+        return PIL.Image.fromarray(
+            (np.asarray(picture, np.float64) / 257).clip(0, 255).round().astype(np.uint8)
+        ).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        return PIL.Image.alpha_composite(PIL.Image.new("RGBA", picture.size, (*GROUND, 255)), picture).convert("RGB")
+        return PIL.Image.alpha_composite(
+            PIL.Image.new("RGBA", picture.size, (*GROUND, 255)), picture
+        ).convert("RGB")
     return picture.convert("RGB")

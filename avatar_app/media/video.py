@@ -78,7 +78,11 @@ class Clip:
             with _open(self.path) as container:
                 stream = _picture_stream(container, self.path)
                 for frame in container.decode(stream):
-                    time = frame.pts * frame.time_base if frame.pts is not None and frame.time_base else last + 1 / self.fps
+                    time = (
+                        frame.pts * frame.time_base
+                        if frame.pts is not None and frame.time_base
+                        else last + 1 / self.fps
+                    )
                     start = time if start is None else start
                     if time - start > last + LONGEST_GAP:
                         start = time - last - 1 / self.fps
@@ -90,7 +94,9 @@ class Clip:
             message = f"The clip {self.path} is damaged after frame {count}: {reason(problem)}."
             raise ClipError(message, "Copy it again, or cut it there.") from None
         if count == 0:
-            raise ClipError(f"The clip {self.path} has no frame that can be decoded.", "Copy or convert it again.")
+            raise ClipError(
+                f"The clip {self.path} has no frame that can be decoded.", "Copy or convert it again."
+            )
 
 
 def read_clip(path: str | Path) -> Clip:
@@ -104,14 +110,25 @@ def read_clip(path: str | Path) -> Clip:
             width, height = _shown_size(stream, next(container.decode(stream), None))
             fps = stream.average_rate or stream.guessed_rate or Fraction(25)
             seconds = (container.duration or 0) / av.time_base
-            return Clip(path, width, height, Fraction(fps), stream.frames or round(seconds * fps), bool(container.streams.audio))
+            return Clip(
+                path,
+                width,
+                height,
+                Fraction(fps),
+                stream.frames or round(seconds * fps),
+                bool(container.streams.audio),
+            )
     except av.FFmpegError as problem:
         raise ClipError(f"The clip {path} cannot be read as a video: {reason(problem)}.", HINT) from None
 
 
 def _open(path: Path) -> av.container.InputContainer:
     """Reads this file and nothing else, whatever its name or its contents refer to."""
-    return av.open(f"file:{path}", options={"protocol_whitelist": "file", "max_pixels": str(LARGEST)}, metadata_errors="replace")
+    return av.open(
+        f"file:{path}",
+        options={"protocol_whitelist": "file", "max_pixels": str(LARGEST)},
+        metadata_errors="replace",
+    )
 
 
 def _picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -119,12 +136,17 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
     if kind == "image2" or kind.endswith("_pipe"):
         if _shows_picture(container):
             raise ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
-        raise ClipError(f"The clip {path} cannot be read as a video: it has the ending of a picture, but is none.", HINT)
+        raise ClipError(
+            f"The clip {path} cannot be read as a video: it has the ending of a picture, but is none.", HINT
+        )
     if set(kind.split(",")) & set(NO_CLIPS):
         raise ClipError(f"The clip {path} cannot be read as a video: it is text.", HINT)
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
-        raise ClipError(f"The clip {path} has no video in it, only {_contents(container)}.", "Choose a file with moving pictures.")
+        raise ClipError(
+            f"The clip {path} has no video in it, only {_contents(container)}.",
+            "Choose a file with moving pictures.",
+        )
     stream = streams[0]
     stream.thread_type = "AUTO"
     return stream
@@ -138,7 +160,10 @@ def _shows_picture(container: av.container.InputContainer) -> bool:
 
 
 def _contents(container: av.container.InputContainer) -> str:
-    return " and ".join(sorted({"sound" if s.type == "audio" else s.type for s in container.streams})) or "nothing"
+    return (
+        " and ".join(sorted({"sound" if s.type == "audio" else s.type for s in container.streams}))
+        or "nothing"
+    )
 
 
 def _require_whole(stream: av.VideoStream, path: Path) -> None:
@@ -146,17 +171,24 @@ def _require_whole(stream: av.VideoStream, path: Path) -> None:
     needed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
     present = path.stat().st_size
     if needed > present:
-        raise ClipError(f"The clip {path} is cut short: {present} of at least {needed} bytes are there.", "Copy or download it again.")
+        raise ClipError(
+            f"The clip {path} is cut short: {present} of at least {needed} bytes are there.",
+            "Copy or download it again.",
+        )
 
 
 def _shown_size(stream: av.VideoStream, first: av.VideoFrame | None) -> tuple[int, int]:
     """Width and height once turned upright and with square pixels."""
     if first is None:
-        raise ClipError(f"The clip {stream.container.name} has no frame that can be decoded.", "Copy or convert it again.")
+        raise ClipError(
+            f"The clip {stream.container.name} has no frame that can be decoded.", "Copy or convert it again."
+        )
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(first.width * aspect)), first.height
     if width * height > LARGEST:
-        message = f"The clip {stream.container.name} has pictures of {width} x {height} pixels, which is too large."
+        message = (
+            f"The clip {stream.container.name} has pictures of {width} x {height} pixels, which is too large."
+        )
         raise ClipError(message, "Convert it to 1920 x 1080 or less.")
     return (height, width) if first.rotation % 180 else (width, height)
 
@@ -174,7 +206,9 @@ def require_clip_output(path: Path) -> None:
     """Raise OutputError unless a clip can be written to ``path``."""
     require_writable(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise OutputError(f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(SUFFIXES)}.")
+        raise OutputError(
+            f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(SUFFIXES)}."
+        )
 
 
 def _set_pictures(stream: av.VideoStream, size: tuple[int, int]) -> None:
@@ -183,7 +217,10 @@ def _set_pictures(stream: av.VideoStream, size: tuple[int, int]) -> None:
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = Fraction(1, TICKS)
-    context.colorspace, context.color_range = Colorspace.ITU601, ColorRange.MPEG  # players would guess otherwise from the size
+    context.colorspace, context.color_range = (
+        Colorspace.ITU601,
+        ColorRange.MPEG,
+    )  # players would guess otherwise from the size
 
 
 class ClipWriter:
@@ -202,7 +239,9 @@ class ClipWriter:
         OutputError: the file cannot be written; also from every method when the disk is full.
     """
 
-    def __init__(self, path: str | Path, fps: Fraction, size: tuple[int, int], sound_from: Clip | None = None) -> None:
+    def __init__(
+        self, path: str | Path, fps: Fraction, size: tuple[int, int], sound_from: Clip | None = None
+    ) -> None:
         self.path = Path(path)
         require_clip_output(self.path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
@@ -210,7 +249,9 @@ class ClipWriter:
         try:
             self._part.touch()  # shows at once whether the folder can be written; FFmpeg opens the file with the first picture
             kind = SUFFIXES[self.path.suffix.lower()]
-            self._container = av.open(f"file:{self._part}", "w", format=kind, options={"movflags": "faststart"})
+            self._container = av.open(
+                f"file:{self._part}", "w", format=kind, options={"movflags": "faststart"}
+            )
             self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
             _set_pictures(self._stream, self._even)
             self._sound = _Sound(sound_from, self._container) if sound_from and sound_from.has_sound else None
@@ -237,7 +278,9 @@ class ClipWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 self._finish()
@@ -259,7 +302,10 @@ class ClipWriter:
             raise self._failed(problem) from None
 
     def _failed(self, problem: Exception) -> OutputError:
-        return OutputError(f"The output {self.path} cannot be written: {reason(problem)}.", "Free some space or name another folder.")
+        return OutputError(
+            f"The output {self.path} cannot be written: {reason(problem)}.",
+            "Free some space or name another folder.",
+        )
 
 
 class LiveWriter:
@@ -279,15 +325,23 @@ class LiveWriter:
         require_clip_output(self.path)
         kind = SUFFIXES[self.path.suffix.lower()]
         # An ordinary file once it is closed; until then in pieces that stand alone.
-        pieces = {"cluster_time_limit": "1000"} if kind == "matroska" else {"movflags": "hybrid_fragmented+frag_keyframe"}
+        pieces = (
+            {"cluster_time_limit": "1000"}
+            if kind == "matroska"
+            else {"movflags": "hybrid_fragmented+frag_keyframe"}
+        )
         try:
             self.path.touch(exist_ok=False)
         except FileExistsError:
-            raise OutputError(f"There is a file {self.path} already.", "Name another one; nothing is overwritten.") from None
+            raise OutputError(
+                f"There is a file {self.path} already.", "Name another one; nothing is overwritten."
+            ) from None
         except OSError as problem:
             raise self._failed(problem) from None
         try:
-            self._container = av.open(f"file:{self.path}", "w", format=kind, options={"flush_packets": "1", **pieces})
+            self._container = av.open(
+                f"file:{self.path}", "w", format=kind, options={"flush_packets": "1", **pieces}
+            )
             self._stream = self._container.add_stream("libx264", rate=fps, options=LIVE_QUALITY)
         except (av.FFmpegError, OSError) as problem:
             self.path.unlink(missing_ok=True)
@@ -323,7 +377,10 @@ class LiveWriter:
                 self.path.unlink(missing_ok=True)
 
     def _failed(self, problem: Exception) -> OutputError:
-        return OutputError(f"The recording {self.path} cannot be written: {reason(problem)}.", "Free some space or name another folder.")
+        return OutputError(
+            f"The recording {self.path} cannot be written: {reason(problem)}.",
+            "Free some space or name another folder.",
+        )
 
 
 class _Sound:
@@ -340,7 +397,9 @@ class _Sound:
             self._stream = output.add_stream_from_template(source)
         else:
             self._stream = output.add_stream("aac", rate=source.codec_context.sample_rate)
-            self._stream.codec_context.layout = "mono" if source.codec_context.layout.nb_channels == 1 else "stereo"
+            self._stream.codec_context.layout = (
+                "mono" if source.codec_context.layout.nb_channels == 1 else "stereo"
+            )
         self._packets = self._copy(source, offset) if self._copied else self._encode(source, offset)
         self._waiting: av.Packet[av.AudioStream] | None = None
 

@@ -101,13 +101,18 @@ def _read(path: Path) -> dict[str, KeyPoints]:
 def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
     """Raises ValueError and its like for what cannot be a pose: with numbers that are merely odd, the avatar would be torn apart."""
     value = np.array(entry["value"], np.float32)
-    jacobian, depth = (None if entry[name] is None else np.array(entry[name], np.float32) for name in ("jacobian", "depth"))
+    jacobian, depth = (
+        None if entry[name] is None else np.array(entry[name], np.float32) for name in ("jacobian", "depth")
+    )
     count = len(value)
     fits = (
         value.shape == (count, 2)
         and (jacobian is None or jacobian.shape == (count, 2, 2))
         and (depth is None or depth.shape == (count,))
-        and all(part is None or (np.isfinite(part).all() and np.abs(part).max(initial=0) < LARGEST) for part in (value, jacobian, depth))
+        and all(
+            part is None or (np.isfinite(part).all() and np.abs(part).max(initial=0) < LARGEST)
+            for part in (value, jacobian, depth)
+        )
     )
     if not fits:
         raise ValueError("not a pose")
@@ -119,6 +124,9 @@ def _write(path: Path, poses: dict[str, KeyPoints]) -> None:
         return None if part is None else np.round(part.astype(float), 5).tolist()
 
     text = json.dumps(
-        {key: {"value": listed(pose.value), "jacobian": listed(pose.jacobian), "depth": listed(pose.depth)} for key, pose in poses.items()}
+        {
+            key: {"value": listed(pose.value), "jacobian": listed(pose.jacobian), "depth": listed(pose.depth)}
+            for key, pose in poses.items()
+        }
     )
     write_whole(path, text.encode())

@@ -11,10 +11,15 @@ from avatar_app.types import Array, KeyPoints
 
 def hull_area(points: Array) -> float:
     """Area of the convex hull of (K, 2) points; 0 where they lie on one line."""
-    from scipy.spatial import ConvexHull, QhullError  # a fifth of a second, which models of landmarks never need
+    from scipy.spatial import (  # a fifth of a second, which models of landmarks never need
+        ConvexHull,
+        QhullError,
+    )
 
     try:
-        return float(ConvexHull(points.astype(np.float64)).volume)  # scipy's "volume" is the area in two dimensions
+        return float(
+            ConvexHull(points.astype(np.float64)).volume
+        )  # scipy's "volume" is the area in two dimensions
     except (QhullError, ValueError):
         return 0.0
 
@@ -31,7 +36,12 @@ def transfer_absolute(driving: KeyPoints) -> KeyPoints:
 
 
 def transfer_relative(
-    portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints, *, adapt_scale: bool = False, relative_jacobian: bool = True
+    portrait: KeyPoints,
+    neutral: KeyPoints,
+    driving: KeyPoints,
+    *,
+    adapt_scale: bool = False,
+    relative_jacobian: bool = True,
 ) -> KeyPoints:
     """The portrait's key points, moved as the driver's have moved since the neutral pose (section 3.4).
 
@@ -45,7 +55,12 @@ def transfer_relative(
     scale = movement_scale(portrait, neutral) if adapt_scale else 1.0
     value = (portrait.value + scale * (driving.value - neutral.value)).astype(np.float32)
     jacobian = driving.jacobian
-    if relative_jacobian and jacobian is not None and neutral.jacobian is not None and portrait.jacobian is not None:
+    if (
+        relative_jacobian
+        and jacobian is not None
+        and neutral.jacobian is not None
+        and portrait.jacobian is not None
+    ):
         jacobian = (jacobian @ np.linalg.inv(neutral.jacobian) @ portrait.jacobian).astype(np.float32)
     return KeyPoints(value=value, jacobian=jacobian)
 
@@ -66,7 +81,9 @@ def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, express
     if jacobian is not None and neutral.jacobian is not None:
         change = jacobian @ np.linalg.inv(neutral.jacobian)
         left, stretch, right = np.linalg.svd(np.eye(2) + head * (change - np.eye(2)))
-        jacobian = ((left * np.clip(stretch, 1 / STRETCH, STRETCH)[:, None]) @ right @ neutral.jacobian).astype(np.float32)
+        jacobian = (
+            (left * np.clip(stretch, 1 / STRETCH, STRETCH)[:, None]) @ right @ neutral.jacobian
+        ).astype(np.float32)
     return KeyPoints(value.astype(np.float32), jacobian, driving.depth)
 
 

@@ -167,7 +167,10 @@ def angles(rotation: Points) -> tuple[float, float, float]:
 
 def rotation_of(yaw: float, pitch: float, roll: float) -> Points:
     """The inverse of ``angles``: first roll, then pitch, then yaw."""
-    (cy, cp, cr), (sy, sp, sr) = np.cos(np.radians([yaw, pitch, roll])), np.sin(np.radians([yaw, pitch, roll]))
+    (cy, cp, cr), (sy, sp, sr) = (
+        np.cos(np.radians([yaw, pitch, roll])),
+        np.sin(np.radians([yaw, pitch, roll])),
+    )
     around_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     around_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     around_z = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
@@ -185,7 +188,9 @@ def compress(value: float, limit: float) -> float:
 def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
     """The same motion, kept inside the limits."""
     yaw, pitch, roll = angles(motion.rotation)
-    rotation = rotation_of(compress(yaw, limits.yaw), compress(pitch, limits.pitch), compress(roll, limits.roll))
+    rotation = rotation_of(
+        compress(yaw, limits.yaw), compress(pitch, limits.pitch), compress(roll, limits.roll)
+    )
     scale = float(np.exp(compress(np.log(motion.scale), np.log(limits.scale))))
     distance = float(np.hypot(motion.shift[0], motion.shift[1]))
     shift = motion.shift * (compress(distance, limits.shift) / distance if distance > 0 else 1.0)
@@ -197,7 +202,9 @@ def way_down(photo: Points) -> float:
     """How far a photo (88, 3) may come down. Hair that its upper edge cuts has no end to show."""
     room = (photo[TOP, 1] + 1) / max(float(np.linalg.norm(photo[TOP] - photo[CHIN])), 1e-6)
     least, enough = HAIR
-    return LEAST_DOWN + (Limits().down - LEAST_DOWN) * float(np.clip((room - least) / (enough - least), 0.0, 1.0))
+    return LEAST_DOWN + (Limits().down - LEAST_DOWN) * float(
+        np.clip((room - least) / (enough - least), 0.0, 1.0)
+    )
 
 
 def weakened(motion: RigidMotion, strength: float) -> RigidMotion:
@@ -241,7 +248,9 @@ class HeadTransfer:
         self._neutral = neutral
         limits = limits or Limits()
         turn = limits.yaw - ASIDE * abs(angles(self._photo_faces)[0])
-        self._limits = replace(limits, yaw=max(turn, min(limits.yaw, LEAST_TURN)), down=min(limits.down, way_down(photo)))
+        self._limits = replace(
+            limits, yaw=max(turn, min(limits.yaw, LEAST_TURN)), down=min(limits.down, way_down(photo))
+        )
         between = fit_rigid(neutral, photo)
         self._size = between.scale if adapt_scale else 1.0
         self._between = between.rotation
@@ -257,9 +266,15 @@ class HeadTransfer:
         expression[LIPS_ALL] = lips.mean(0) + self._exaggeration.lips * (lips - lips.mean(0))
         looks = self._strength.gaze * self._exaggeration.gaze * expression[IRISES].mean(0)
         face = self._photo + self._strength.expression * expression
-        face[IRISES] = self._photo[IRISES] + looks  # both eyes look the same way, whatever noise each landmark has
+        face[IRISES] = (
+            self._photo[IRISES] + looks
+        )  # both eyes look the same way, whatever noise each landmark has
         # Lids and lips meet when the driver's do, at any strength.
-        face = open_lids(face, self._photo, exaggerated(opening_of_both(lid_gaps(at_rest), self._lids), self._exaggeration.lids))
+        face = open_lids(
+            face,
+            self._photo,
+            exaggerated(opening_of_both(lid_gaps(at_rest), self._lids), self._exaggeration.lids),
+        )
         face = close_lips(face, lip_closure(at_rest))
         rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
@@ -309,7 +324,9 @@ def open_lids(face: Points, photo: Points, opening: Points) -> Points:
     direction /= np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
     width = np.linalg.norm(photo[EYE_CORNERS[:, 0]] - photo[EYE_CORNERS[:, 1]], axis=-1)
     own = lid_gaps(photo)
-    gap = np.where(own > CLOSED_EYE, CLOSED_EYE + (own - CLOSED_EYE) * opening, own)  # eyes shut in the photo stay so
+    gap = np.where(
+        own > CLOSED_EYE, CLOSED_EYE + (own - CLOSED_EYE) * opening, own
+    )  # eyes shut in the photo stay so
     face = face.copy()
     face[upper] = face[lower] + direction * (gap * width)[:, None]
     return face

@@ -34,7 +34,12 @@ def match(portrait: Array, driver: Array, turn: tuple[float, float, float], imag
     head = _score(float(np.linalg.norm(turn)) / HEAD)
     expression = _score(float(np.abs(_openings(photo) - _openings(user)).max()) / EXPRESSION)
     position = _position(image, box)
-    return Match(round(float((head**2 * expression * position) ** 0.25), 3), round(head, 3), round(expression, 3), round(position, 3))
+    return Match(
+        round(float((head**2 * expression * position) ** 0.25), 3),
+        round(head, 3),
+        round(expression, 3),
+        round(position, 3),
+    )
 
 
 def _score(distance: float) -> float:

@@ -23,13 +23,41 @@ MOVED = np.array([*range(0, 17), *range(48, 68)])
 # Right, down and away from the camera, in gaps between the lips: regression of each landmark's place in the head's own frame on the gap,
 # within each of 97 clips of talking people (the frame is that of the head at rest), mean weighted by the gap's variance, made symmetrical.
 _JAW = (
-    *((-0.02, -0.03, 0.0), (-0.03, -0.04, 0.0), (-0.03, -0.02, 0.0), (-0.01, 0.04, 0.03), (0.01, 0.11, 0.07), (0.0, 0.16, 0.17)),
-    *((-0.07, 0.28, 0.36), (-0.05, 0.45, 0.44), (0.0, 0.49, 0.46), (0.05, 0.45, 0.44), (0.07, 0.28, 0.36), (0.0, 0.16, 0.17)),
+    *(
+        (-0.02, -0.03, 0.0),
+        (-0.03, -0.04, 0.0),
+        (-0.03, -0.02, 0.0),
+        (-0.01, 0.04, 0.03),
+        (0.01, 0.11, 0.07),
+        (0.0, 0.16, 0.17),
+    ),
+    *(
+        (-0.07, 0.28, 0.36),
+        (-0.05, 0.45, 0.44),
+        (0.0, 0.49, 0.46),
+        (0.05, 0.45, 0.44),
+        (0.07, 0.28, 0.36),
+        (0.0, 0.16, 0.17),
+    ),
     *((-0.01, 0.11, 0.07), (0.01, 0.04, 0.03), (0.03, -0.02, 0.0), (0.03, -0.04, 0.0), (0.02, -0.03, 0.0)),
 )
 _OUTER_LIPS = (
-    *((-0.19, 0.09, 0.28), (-0.20, -0.06, 0.14), (-0.09, -0.10, 0.03), (0.0, -0.11, 0.02), (0.09, -0.10, 0.03), (0.20, -0.06, 0.14)),
-    *((0.19, 0.09, 0.28), (0.21, 0.52, 0.43), (0.19, 0.69, 0.46), (0.0, 0.83, 0.45), (-0.19, 0.69, 0.46), (-0.21, 0.52, 0.43)),
+    *(
+        (-0.19, 0.09, 0.28),
+        (-0.20, -0.06, 0.14),
+        (-0.09, -0.10, 0.03),
+        (0.0, -0.11, 0.02),
+        (0.09, -0.10, 0.03),
+        (0.20, -0.06, 0.14),
+    ),
+    *(
+        (0.19, 0.09, 0.28),
+        (0.21, 0.52, 0.43),
+        (0.19, 0.69, 0.46),
+        (0.0, 0.83, 0.45),
+        (-0.19, 0.69, 0.46),
+        (-0.21, 0.52, 0.43),
+    ),
 )
 _INNER_LIPS = (
     *((-0.16, 0.12, 0.30), (-0.13, -0.16, 0.03), (0.0, -0.19, -0.03), (0.13, -0.16, 0.03)),
@@ -52,7 +80,9 @@ def with_mouth_of(face: Points, other: Points) -> Points:
     """The face (88, 3) with its mouth opened or closed as far as the other's."""
     up = (face[NOSE_TOP] - face[NOSE_BASE])[:2]
     up = up / max(float(np.linalg.norm(up)), 1e-6)
-    upright = np.array([[-up[1], up[0], 0.0], [-up[0], -up[1], 0.0], [0.0, 0.0, 1.0]])  # rows: the head's right, down and back
+    upright = np.array(
+        [[-up[1], up[0], 0.0], [-up[0], -up[1], 0.0], [0.0, 0.0, 1.0]]
+    )  # rows: the head's right, down and back
     change = float(lip_gaps(other).mean() - lip_gaps(face).mean()) * nose_length(face)
     face = face.copy()
     face[MOVED] += change * MOVES @ upright

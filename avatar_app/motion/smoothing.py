@@ -73,7 +73,9 @@ def _share(cutoff: float | Values, gap: float) -> Values:
     return np.asarray(1.0 / (1.0 + 1.0 / (2.0 * np.pi * np.asarray(cutoff) * gap)))
 
 
-def smooth_track(track: Sequence[KeyPoints | None], times: Sequence[float], smoothing: Smoothing | None) -> list[KeyPoints | None]:
+def smooth_track(
+    track: Sequence[KeyPoints | None], times: Sequence[float], smoothing: Smoothing | None
+) -> list[KeyPoints | None]:
     """A whole clip's key points, smoothed without lag: the mean of a pass forwards and one backwards.
 
     Args:

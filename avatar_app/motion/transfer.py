@@ -41,16 +41,23 @@ def motion_transfer(
             return lambda driving: transfer_relative(portrait, neutral, driving, adapt_scale=adapt_scale)
         part = strength
         return lambda driving: transfer_relative(
-            portrait, neutral, weakened_points(neutral, driving, part.head, part.expression), adapt_scale=adapt_scale
+            portrait,
+            neutral,
+            weakened_points(neutral, driving, part.head, part.expression),
+            adapt_scale=adapt_scale,
         )
     photo, rest = in_space(portrait), in_space(neutral)
     if relative:
-        head = HeadTransfer(photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN)
+        head = HeadTransfer(
+            photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN
+        )
         return lambda driving: _as_key_points(head(in_space(driving)))
     # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
     fit = fit_rigid(rest, photo)
     head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=AS_SEEN)
-    return lambda driving: _as_key_points(head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift))
+    return lambda driving: _as_key_points(
+        head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift)
+    )
 
 
 def in_space(key_points: KeyPoints) -> Points:
@@ -75,7 +82,9 @@ def best_frame(portrait: KeyPoints, driver: Sequence[KeyPoints | None]) -> int:
     Raises:
         ValueError: all are None.
     """
-    distances = {index: pose_distance(portrait, points) for index, points in enumerate(driver) if points is not None}
+    distances = {
+        index: pose_distance(portrait, points) for index, points in enumerate(driver) if points is not None
+    }
     return min(distances, key=distances.__getitem__)
 
 

@@ -66,7 +66,8 @@ class HourglassEncoder(nn.Module):
     def __init__(self, inputs: int, channels: list[int]) -> None:
         super().__init__()
         self.down_blocks = nn.ModuleList(
-            DownBlock(before, after) for before, after in zip([inputs, *channels[1:-1]], channels[1:], strict=True)
+            DownBlock(before, after)
+            for before, after in zip([inputs, *channels[1:-1]], channels[1:], strict=True)
         )
 
     def forward(self, maps: Tensor) -> list[Tensor]:
@@ -83,7 +84,9 @@ class HourglassDecoder(nn.Module):
         super().__init__()
         depth = len(channels) - 1
         joined = [channels[level] * (1 if level == depth else 2) for level in range(depth, 0, -1)]
-        self.up_blocks = nn.ModuleList(UpBlock(before, after) for before, after in zip(joined, channels[-2::-1], strict=True))
+        self.up_blocks = nn.ModuleList(
+            UpBlock(before, after) for before, after in zip(joined, channels[-2::-1], strict=True)
+        )
 
     def forward(self, scales: list[Tensor]) -> Tensor:
         maps = scales[-1]
@@ -128,4 +131,10 @@ class AntiAliasDownscale(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum()).repeat(channels, 1, 1, 1), persistent=saved)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return functional.conv2d(picture, self.weight, stride=self.step, padding=self.weight.shape[-1] // 2, groups=self.weight.shape[0])
+        return functional.conv2d(
+            picture,
+            self.weight,
+            stride=self.step,
+            padding=self.weight.shape[-1] // 2,
+            groups=self.weight.shape[0],
+        )

@@ -56,7 +56,15 @@ def _stages(widths: tuple[int, ...], blocks: tuple[int, ...], inputs: int = 3) -
 class Regressor(nn.Module):
     """A small tower from a square picture to numbers."""
 
-    def __init__(self, side: int, widths: tuple[int, ...], blocks: tuple[int, ...], squeeze: int, hidden: int, outputs: int) -> None:
+    def __init__(
+        self,
+        side: int,
+        widths: tuple[int, ...],
+        blocks: tuple[int, ...],
+        squeeze: int,
+        hidden: int,
+        outputs: int,
+    ) -> None:
         super().__init__()
         last = side // 2 ** len(widths)
         self.tower = _stages(widths, blocks)
@@ -114,7 +122,9 @@ class LandmarkNet(nn.Module):
         super().__init__()
         config = config or LandmarkConfig()
         self.config = config
-        self.face = Regressor(LANDMARK_SIDE // 2, config.widths, config.blocks, 32, config.hidden, POINTS * 3 + 1)
+        self.face = Regressor(
+            LANDMARK_SIDE // 2, config.widths, config.blocks, 32, config.hidden, POINTS * 3 + 1
+        )
         patch = (config.patch_widths, config.patch_blocks, 24, config.hidden // 2)
         self.eye = Regressor(config.eye_side, *patch, outputs=len(EYE_RIGHT) * 2)
         self.mouth = Regressor(config.mouth_side, *patch, outputs=len(MOUTH) * 2)
@@ -150,14 +160,29 @@ class LandmarkNet(nn.Module):
         axis = across / across.norm(dim=1, keepdim=True).clamp_min(1e-4) * size
         other = torch.stack([-axis[:, 1], axis[:, 0]], 1)
 
-        right = self._patch(self.eye, self.eye_grid, picture, right_eye - 0.14 * other, 0.52 * axis, 0.52 * other, jitter)
-        left = self._patch(self.eye, self.eye_grid, picture, left_eye - 0.14 * other, -0.52 * axis, 0.52 * other, jitter)
-        mouth = self._patch(self.mouth, self.mouth_grid, picture, lips + 0.04 * other, 0.66 * axis, 0.66 * other, jitter)
+        right = self._patch(
+            self.eye, self.eye_grid, picture, right_eye - 0.14 * other, 0.52 * axis, 0.52 * other, jitter
+        )
+        left = self._patch(
+            self.eye, self.eye_grid, picture, left_eye - 0.14 * other, -0.52 * axis, 0.52 * other, jitter
+        )
+        mouth = self._patch(
+            self.mouth, self.mouth_grid, picture, lips + 0.04 * other, 0.66 * axis, 0.66 * other, jitter
+        )
         fine = torch.cat([right, left, mouth], 1)
         position = torch.cat([fine, coarse[:, self.untouched, :2]], 1)
         return torch.cat([position[:, self.place], coarse[..., 2:]], 2)
 
-    def _patch(self, tower: nn.Module, grid: Tensor, picture: Tensor, centre: Tensor, axis: Tensor, other: Tensor, jitter: float) -> Tensor:
+    def _patch(
+        self,
+        tower: nn.Module,
+        grid: Tensor,
+        picture: Tensor,
+        centre: Tensor,
+        axis: Tensor,
+        other: Tensor,
+        jitter: float,
+    ) -> Tensor:
         if jitter > 0:
             push = torch.randn(len(centre), 2, 1, device=centre.device) * jitter
             scale = torch.exp(torch.randn(len(centre), 1, device=centre.device) * jitter)

@@ -66,7 +66,10 @@ def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraph
         return fomm_graphs(Fomm(own), own, size)
     if kind == "anchored":
         return anchored_graphs(AnchoredGenerator(AnchoredConfig.from_dict(dict(config))), size)
-    raise BundleError(f"A bundle of the kind {kind!r} cannot animate a photo.", "Choose one that `models list` shows as a motion model.")
+    raise BundleError(
+        f"A bundle of the kind {kind!r} cannot animate a photo.",
+        "Choose one that `models list` shows as a motion model.",
+    )
 
 
 def fomm_graphs(model: Fomm, config: FommConfig, size: int) -> MotionGraphs:
@@ -136,7 +139,11 @@ class FommRender(nn.Module):
     def picture(self, features: Tensor, thumbnail: Tensor, *poses: Tensor) -> Tensor:
         """Before rounding: (B, 3, H, W) in [0, 1]."""
         half = len(poses) // 2
-        return self.generator.decode(SourceFeatures(features, thumbnail), KeyPointTensors(*poses[:half]), KeyPointTensors(*poses[half:]))
+        return self.generator.decode(
+            SourceFeatures(features, thumbnail),
+            KeyPointTensors(*poses[:half]),
+            KeyPointTensors(*poses[half:]),
+        )
 
     def forward(self, features: Tensor, thumbnail: Tensor, *poses: Tensor) -> Tensor:
         return to_bytes(self.picture(features, thumbnail, *poses))

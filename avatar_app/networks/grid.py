@@ -44,7 +44,9 @@ def warp(picture: Tensor, flow: Tensor, align_corners: bool, padding: str = "zer
     Returns:
         (B, C, h, w), in the picture's precision.
     """
-    warped = functional.grid_sample(picture.float(), flow.float(), mode="bilinear", padding_mode=padding, align_corners=align_corners)
+    warped = functional.grid_sample(
+        picture.float(), flow.float(), mode="bilinear", padding_mode=padding, align_corners=align_corners
+    )
     return warped.to(picture.dtype)
 
 

@@ -103,7 +103,9 @@ class PhotoEncoder(nn.Module):
         near = torch.cat([near, torch.full_like(near[:1], 1 / len(self.generator.dense_motion.anchors))])
         ridge = ((0.12 * scale) ** 2).reshape(1)
         own = (features.half, features.quarter, features.eighth, features.motion, features.points)
-        photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, features.body, features.skull)
+        photo = PhotoFeatures(
+            *own, self.sketch(points[0]), centred, middle, near, ridge, features.body, features.skull
+        )
         layers = (features.person, features.background, features.teeth, features.cavity)
         return *photo, *(to_bytes(layer) for layer in layers)
 
@@ -121,7 +123,9 @@ class Sketch(nn.Module):
         self.points = [point for group in SKETCH_GROUPS for point in group]
         start = [index * side for index, group in enumerate(SKETCH_GROUPS) for _ in group]
         self.register_buffer("first_row", torch.tensor(start, dtype=torch.float32)[:, None], persistent=False)
-        self.register_buffer("rows", torch.arange(-REACH, REACH + 1, dtype=torch.float32)[None], persistent=False)
+        self.register_buffer(
+            "rows", torch.arange(-REACH, REACH + 1, dtype=torch.float32)[None], persistent=False
+        )
         self.register_buffer("line", torch.arange(side, dtype=torch.float32)[None], persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:
@@ -150,7 +154,12 @@ class FastMotion(nn.Module):
     def __init__(self, motion: DenseMotion, side: int) -> None:
         super().__init__()
         self.side, self.anchors = side, motion.anchors
-        self.stem, self.down1, self.down2, self.middle = motion.stem, motion.down1, motion.down2, motion.middle
+        self.stem, self.down1, self.down2, self.middle = (
+            motion.stem,
+            motion.down1,
+            motion.down2,
+            motion.middle,
+        )
         self.up1, self.up0 = PhaseConvolution(motion.up1), PhaseConvolution(motion.up0)
         self.merge1, self.merge0 = motion.merge1, motion.merge0
         self.mask, self.fine = motion.mask, motion.fine
@@ -263,15 +272,26 @@ class PhotoRenderer(nn.Module):
         self.calms = generator.matte is not None
         self.motion = FastMotion(generator.dense_motion, self.size // 4)
         self.bottleneck = generator.bottleneck
-        self.up_quarter, self.up_half = PhaseConvolution(generator.up_quarter), PhaseConvolution(generator.up_half)
-        self.merge_quarter, self.merge_half, self.paint = generator.merge_quarter, generator.merge_half, generator.paint
+        self.up_quarter, self.up_half = (
+            PhaseConvolution(generator.up_quarter),
+            PhaseConvolution(generator.up_half),
+        )
+        self.merge_quarter, self.merge_half, self.paint = (
+            generator.merge_quarter,
+            generator.merge_half,
+            generator.paint,
+        )
         side = self.size // 4
         # Row r says how pixel r lies between two rows of the flow.
         position = torch.arange(self.photo_side, dtype=torch.float64) * (side - 1) / (self.photo_side - 1)
         share = (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
         self.register_buffer("spread", share, persistent=False)
         # In the order of the last layers: odd row, odd column, row, column.
-        places = coordinate_grid(self.size, self.size).reshape(self.size // 2, 2, self.size // 2, 2, 2).permute(4, 1, 3, 0, 2)
+        places = (
+            coordinate_grid(self.size, self.size)
+            .reshape(self.size // 2, 2, self.size // 2, 2, 2)
+            .permute(4, 1, 3, 0, 2)
+        )
         self.register_buffer("places", places.flatten(1), persistent=False)
 
     def layers(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -289,7 +309,9 @@ class PhotoRenderer(nn.Module):
         x = self.up_half(self.merge_quarter(torch.cat([x, kept, sketch], 1)))
         moved = warp(photo.half, resize(flow, half))
         kept = moved[:, :-3] * resize(occlusion[:, 2:3], half)
-        parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(4, 2, 2, half, half)
+        parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(
+            4, 2, 2, half, half
+        )
         moves = 1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half)
         share = moves * torch.sigmoid(parts[3:] + 1)
         if self.calms:

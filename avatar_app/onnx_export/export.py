@@ -29,7 +29,12 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
     graphs = for_processors(graphs)
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     value, jacobian = example_points(graphs.points)
-    tensors: dict[str, Tensor] = {"image": image, "points": value, "source_value": value, "driving_value": value}
+    tensors: dict[str, Tensor] = {
+        "image": image,
+        "points": value,
+        "source_value": value,
+        "driving_value": value,
+    }
     tensors |= {"source_jacobian": jacobian, "driving_jacobian": jacobian}
     with torch.inference_mode():
         outputs = graphs.encode.module(*(tensors[name] for name in graphs.encode.inputs))
@@ -48,7 +53,11 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
         return graphs
     features = tuple(f"features_{name}" for name in PhotoFeatures._fields)
     encode = Graph(PhotoEncoder(graphs.model).eval(), graphs.encode.inputs, (*features, *PHOTO_LAYERS))
-    return replace(graphs, encode=encode, render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), LAYERS))
+    return replace(
+        graphs,
+        encode=encode,
+        render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), LAYERS),
+    )
 
 
 def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
@@ -64,7 +73,10 @@ def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGrap
         for name, block in list(layer.named_children()):
             if isinstance(block, UpBlock):
                 setattr(layer, name, PhaseConvolution([block.conv, block.norm]))
-    encode, render = replace(graphs.encode, module=FommEncode(quick.generator)), replace(graphs.render, module=FommRender(quick.generator))
+    encode, render = (
+        replace(graphs.encode, module=FommEncode(quick.generator)),
+        replace(graphs.render, module=FommRender(quick.generator)),
+    )
     detect = None if graphs.detect is None else replace(graphs.detect, module=FommDetect(quick.kp_detector))
     return replace(graphs, model=quick, encode=encode, detect=detect, render=render)
 
@@ -104,7 +116,10 @@ def write_motion_files(graphs: MotionGraphs, folder: Path, half: bool = False) -
     weights = {name: value.contiguous() for name, value in graphs.model.state_dict().items()}
     if half:
         # Normalisation constants are few and can exceed the range.
-        weights = {name: value.half() if value.is_floating_point() and value.ndim > 1 else value for name, value in weights.items()}
+        weights = {
+            name: value.half() if value.is_floating_point() and value.ndim > 1 else value
+            for name, value in weights.items()
+        }
         graphs.model.load_state_dict(weights)
     # Through bytes: the library's own file writing leaves a file that only its owner can read.
     (folder / WEIGHTS).write_bytes(save(weights))

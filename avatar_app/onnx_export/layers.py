@@ -63,7 +63,9 @@ class QuadConvolution(nn.Module):
         weight = torch.zeros(outputs, 2, 2, inputs, side + 1, side + 1)
         for down in range(2):
             for across in range(2):
-                weight[:, down, across, :, down : down + side, across : across + side] = convolution.weight.detach()
+                weight[:, down, across, :, down : down + side, across : across + side] = (
+                    convolution.weight.detach()
+                )
         self.conv = nn.Conv2d(inputs, 4 * outputs, side + 1, stride=2, padding=side // 2)
         self.conv.weight.data = weight.flatten(0, 2)
         self.conv.bias.data = convolution.bias.detach().repeat_interleave(4)  # type: ignore[union-attr]
@@ -100,5 +102,8 @@ def interleave_bytes(parts: Tensor) -> Tensor:
     levels = (parts.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
     # Turned two planes at a time: as bytes, and in runs of whole rows wherever possible.
     planes, run = 2 * channels, height * width
-    rows = [levels[:, odd].transpose(0, 1).reshape(planes, run).t().reshape(height, 1, width * planes) for odd in range(2)]
+    rows = [
+        levels[:, odd].transpose(0, 1).reshape(planes, run).t().reshape(height, 1, width * planes)
+        for odd in range(2)
+    ]
     return torch.cat(rows, 1).reshape(1, 2 * height, 2 * width, channels)

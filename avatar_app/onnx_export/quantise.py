@@ -68,7 +68,10 @@ def quantise(path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
         onnx.save(model, str(small))
         before, after = _quality(path, samples[1::2]), _quality(small, samples[1::2])
         if before - after > LOSS:
-            raise ConfigError(f"Eight bits cost {before - after:.1f} dB.", "Export without --calibrate, or calibrate with more pictures.")
+            raise ConfigError(
+                f"Eight bits cost {before - after:.1f} dB.",
+                "Export without --calibrate, or calibrate with more pictures.",
+            )
         path.write_bytes(small.read_bytes())
     return before, after
 
@@ -111,7 +114,11 @@ class _Rewriter:
         self._nodes: list[NodeProto] = []
 
     def _suits(self, node: NodeProto) -> bool:
-        return node.op_type == "Conv" and node.input[1] in self._constants and not any(part in node.name for part in EXACT)
+        return (
+            node.op_type == "Conv"
+            and node.input[1] in self._constants
+            and not any(part in node.name for part in EXACT)
+        )
 
     def measured(self) -> list[str]:
         """The tensors whose ranges `rewrite` needs."""
@@ -164,7 +171,11 @@ class _Rewriter:
         weight *= np.repeat([origin.scale(zero) for origin in origins], channels)[None, :, None, None]
         scales = np.maximum(np.abs(weight).max((1, 2, 3)) / LARGEST_WEIGHT, 1e-12)
         small = np.round(weight / scales[:, None, None, None]).astype(np.int8)
-        bias = numpy_helper.to_array(self._constants[node.input[2]]) if len(node.input) > 2 else np.zeros(len(weight))
+        bias = (
+            numpy_helper.to_array(self._constants[node.input[2]])
+            if len(node.input) > 2
+            else np.zeros(len(weight))
+        )
         name = self._result(node.output[0])
         found = self._ranges[name]
         self._zeros[name] = found.zero()
@@ -189,10 +200,18 @@ class _Rewriter:
         node, result = self._makers.get(name), f"{name}.bytes{zero or ''}"
         if node is not None and node.op_type in MOVERS:
             moved = NodeProto.FromString(node.SerializeToString())
-            moved.input[0], moved.output[0], moved.name = self._as_bytes(node.input[0], zero), result, f"{node.name}.bytes{zero or ''}"
+            moved.input[0], moved.output[0], moved.name = (
+                self._as_bytes(node.input[0], zero),
+                result,
+                f"{node.name}.bytes{zero or ''}",
+            )
             self._nodes.append(moved)
         else:
-            self._nodes.append(helper.make_node("QuantizeLinear", [name, *self._step(self._ranges[name].scale(zero), zero)], [result]))
+            self._nodes.append(
+                helper.make_node(
+                    "QuantizeLinear", [name, *self._step(self._ranges[name].scale(zero), zero)], [result]
+                )
+            )
         self._bytes[name, zero] = result
         return result
 
@@ -234,7 +253,11 @@ class _Rewriter:
                 wanted |= set(node.input)
                 kept.append(node)
         kept_nodes = [NodeProto.FromString(node.SerializeToString()) for node in reversed(kept)]
-        constants = [TensorProto.FromString(constant.SerializeToString()) for constant in graph.initializer if constant.name in wanted]
+        constants = [
+            TensorProto.FromString(constant.SerializeToString())
+            for constant in graph.initializer
+            if constant.name in wanted
+        ]
         del graph.node[:], graph.initializer[:]
         graph.node.extend(kept_nodes)
         graph.initializer.extend(constants)
@@ -246,7 +269,9 @@ def _ranges(model: ModelProto, names: Sequence[str], samples: Sequence[Sample]) 
     watched = ModelProto.FromString(model.SerializeToString())
     inputs = {value.name for value in model.graph.input}
     inner = [name for name in names if name not in inputs]
-    watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inner)
+    watched.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inner
+    )
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
     found: dict[str, _Range] = {}
     for sample in samples:

@@ -33,7 +33,9 @@ def known_shapes(model: ModelProto) -> dict[str, list[int]]:
         if math.prod(constant.dims) <= LARGE:
             skeleton.graph.initializer.append(constant)
         else:
-            skeleton.graph.input.append(helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims))
+            skeleton.graph.input.append(
+                helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
+            )
     inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True).graph
     values = [*inferred.value_info, *inferred.input, *inferred.output]
     shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in values}
@@ -55,7 +57,9 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
     for node in model.graph.node:
         if node.output[0] in dimmed:
             continue
-        picture, flow = (shapes.get(name, []) for name in node.input[:2]) if node.op_type == "GridSample" else ([], [])
+        picture, flow = (
+            (shapes.get(name, []) for name in node.input[:2]) if node.op_type == "GridSample" else ([], [])
+        )
         known = len(picture) == len(flow) == 4 and all(picture + flow)
         if not known or picture[0] != 1 or picture[2] > flow[1] or picture[3] > flow[2]:
             nodes.append(node)
@@ -84,7 +88,11 @@ def _dimmer(node: NodeProto, readers: dict[str, list[NodeProto]], shapes: dict[s
 
 def _sorted(model: ModelProto, nodes: list[NodeProto]) -> list[NodeProto]:
     """The nodes with each behind those that it reads."""
-    known = {"", *(value.name for value in model.graph.input), *(constant.name for constant in model.graph.initializer)}
+    known = {
+        "",
+        *(value.name for value in model.graph.input),
+        *(constant.name for constant in model.graph.initializer),
+    }
     done: list[NodeProto] = []
     waiting = nodes
     while waiting:
@@ -102,7 +110,9 @@ def _sorted(model: ModelProto, nodes: list[NodeProto]) -> list[NodeProto]:
 class _Warp:
     """The nodes that stand for one GridSample."""
 
-    def __init__(self, model: ModelProto, node: NodeProto, picture: list[int], flow: list[int], share: str | None) -> None:
+    def __init__(
+        self, model: ModelProto, node: NodeProto, picture: list[int], flow: list[int], share: str | None
+    ) -> None:
         self.nodes: list[NodeProto] = []
         self._model, self._name, self._count = model, node.output[0], 0
         options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
@@ -116,21 +126,32 @@ class _Warp:
         middle = (sides - 1) / 2
         if options.get("padding_mode") == b"border":
             edge = middle / scale
-            position = self._add("Min", self._add("Max", position, self._constant(-edge)), self._constant(edge))
+            position = self._add(
+                "Min", self._add("Max", position, self._constant(-edge)), self._constant(edge)
+            )
         else:
             position = self._add("Clip", position, self._constant(-BEYOND), self._constant(BEYOND))
-        offset = self._add("Sub", self._add("Mul", position, self._constant(scale)), self._places(rows, columns, middle))
+        offset = self._add(
+            "Sub", self._add("Mul", position, self._constant(scale)), self._places(rows, columns, middle)
+        )
         inputs = [node.input[0], self._constant(np.ones((channels, 1, 1, 1))), offset]
         if share is not None:
             inputs += [self._constant(np.zeros(channels)), share]
         pads = [0, 0, rows - height, columns - width]
-        self.nodes.append(helper.make_node("DeformConv", inputs, [self._name], kernel_shape=[1, 1], group=channels, pads=pads))
+        self.nodes.append(
+            helper.make_node(
+                "DeformConv", inputs, [self._name], kernel_shape=[1, 1], group=channels, pads=pads
+            )
+        )
 
     def _places(self, rows: int, columns: int, middle: Any) -> str:
         """Each pixel's own place, less the picture's middle: (1, 2, rows, columns), which is spread out when the file is opened."""
         down, across = np.arange(rows) - middle[0, 0], np.arange(columns) - middle[0, 1]
         shape = self._constant([1, 1, rows, columns], np.int64)
-        parts = [self._constant(down.reshape(1, 1, rows, 1)), self._constant(across.reshape(1, 1, 1, columns))]
+        parts = [
+            self._constant(down.reshape(1, 1, rows, 1)),
+            self._constant(across.reshape(1, 1, 1, columns)),
+        ]
         return self._add("Concat", *(self._add("Expand", part, shape) for part in parts), axis=1)
 
     def rename(self, output: str) -> None:

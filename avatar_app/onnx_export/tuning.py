@@ -61,7 +61,12 @@ def _join_convolutions(model: ModelProto) -> None:
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         nodes.append(node)
-        if node.op_type != "Conv" or _groups(node) != 1 or len(node.input) < 3 or not all(name in constants for name in node.input[1:]):
+        if (
+            node.op_type != "Conv"
+            or _groups(node) != 1
+            or len(node.input) < 3
+            or not all(name in constants for name in node.input[1:])
+        ):
             continue
         options = b"".join(attribute.SerializeToString(deterministic=True) for attribute in node.attribute)
         key = (node.input[0], options, tuple(constants[node.input[1]].dims[1:]))
@@ -77,7 +82,13 @@ def _saves_blocks(one: int, other: int) -> bool:
     return math.ceil(one / BLOCK) + math.ceil(other / BLOCK) > math.ceil((one + other) / BLOCK)
 
 
-def _join(model: ModelProto, constants: dict[str, onnx.TensorProto], one: NodeProto, other: NodeProto, nodes: list[NodeProto]) -> None:
+def _join(
+    model: ModelProto,
+    constants: dict[str, onnx.TensorProto],
+    one: NodeProto,
+    other: NodeProto,
+    nodes: list[NodeProto],
+) -> None:
     counts = [constants[conv.input[1]].dims[0] for conv in (one, other)]
     joined = f"{one.output[0]}.joined"
     for place, part in ((1, "weight"), (2, "bias")):
@@ -115,7 +126,11 @@ def _align_convolutions(model: ModelProto) -> None:
                         nodes.append(_widen(model, source, lacking))
                         widened.add(source)
                     node.input[0] = f"{source}.wide"
-                constant.CopyFrom(numpy_helper.from_array(np.pad(weight, ((0, 0), (0, lacking), (0, 0), (0, 0))), constant.name))
+                constant.CopyFrom(
+                    numpy_helper.from_array(
+                        np.pad(weight, ((0, 0), (0, lacking), (0, 0), (0, 0))), constant.name
+                    )
+                )
         nodes.append(node)
         makers |= dict.fromkeys(node.output, node)
     _replace_nodes(model, nodes)
@@ -134,7 +149,9 @@ def _joined_shape(shapes: dict[str, list[int]], concat: NodeProto | None) -> lis
 
 
 def _zeros(model: ModelProto, tensor: str, shape: list[int]) -> NodeProto:
-    model.graph.initializer.append(numpy_helper.from_array(np.array(shape, np.int64), f"{tensor}.zeros.shape"))
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.array(shape, np.int64), f"{tensor}.zeros.shape")
+    )
     return helper.make_node("ConstantOfShape", [f"{tensor}.zeros.shape"], [f"{tensor}.zeros"])
 
 

@@ -36,14 +36,20 @@ class TiledDecoder(nn.Module):
 
     def __init__(self, residual: Iterable[nn.Module], up: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.residual = nn.ModuleList(_TiledResidual(block) for block in residual if isinstance(block, ResidualBlock))
+        self.residual = nn.ModuleList(
+            _TiledResidual(block) for block in residual if isinstance(block, ResidualBlock)
+        )
         self.up = nn.ModuleList(_TiledUp(block) for block in up if isinstance(block, UpBlock))
 
     def forward(self, maps: Tensor) -> Tensor:
         """(1, C, H, W) -> (1, C', 2**n H, 2**n W)."""
         channels, height, width = (int(side) for side in maps.shape[1:])
         places = _in_tiles(height, width)
-        rows = maps.reshape(channels, height * width).t().index_select(0, torch.from_numpy(np.argsort(places, axis=None)))
+        rows = (
+            maps.reshape(channels, height * width)
+            .t()
+            .index_select(0, torch.from_numpy(np.argsort(places, axis=None)))
+        )
         rows = torch.cat([rows, torch.zeros(height * width // TILE**2, channels)])
         windows = _windows(places, len(rows) - 1, 3)
         for block in self.residual:
@@ -65,7 +71,9 @@ class _TiledResidual(nn.Module):
         assert norm.running_var is not None
         scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
         self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", _on_pixels(norm.bias.detach() - norm.running_mean * scale), persistent=False)
+        self.register_buffer(
+            "shift", _on_pixels(norm.bias.detach() - norm.running_mean * scale), persistent=False
+        )
         fused = fuse_conv_bn_eval(block.conv1, block.norm2)
         assert fused.bias is not None
         assert block.conv2.bias is not None
@@ -95,7 +103,9 @@ class _TiledUp(nn.Module):
         beyond[:height, :width] = places
         found = functional.relu(self.conv(rows, _windows(beyond, len(rows) - 1, 2)))
         # Position p holds pixels 2 p - 1 and 2 p of the output.
-        (down, odd_down), (across, odd_across) = (np.divmod(np.arange(2 * side) + 1, 2) for side in (height, width))
+        (down, odd_down), (across, odd_across) = (
+            np.divmod(np.arange(2 * side) + 1, 2) for side in (height, width)
+        )
         position = _in_tiles(*beyond.shape)[np.ix_(down, across)]
         return found.reshape(-1, self.outputs), 4 * position + 2 * odd_down[:, None] + odd_across
 
@@ -128,7 +138,9 @@ class TiledConvolution(nn.Module):
         tiles = len(windows) // self.window
         seen = rows.index_select(0, windows).reshape(self.window, -1)
         products = (self.of_window @ seen).reshape(self.window, tiles, -1) @ self.kernels
-        found = (self.of_products @ products.reshape(self.window, -1)).reshape(-1, tiles, self.outputs) + self.bias
+        found = (self.of_products @ products.reshape(self.window, -1)).reshape(
+            -1, tiles, self.outputs
+        ) + self.bias
         return found.reshape(-1, self.outputs)
 
 
@@ -139,7 +151,10 @@ def minimal_filter(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.
         Of a kernel (n, taps), of a window (n, n), of products (outputs, n), with n = outputs + taps - 1.
     """
     points = np.array(POINTS[: outputs + taps - 2], np.float64)
-    of_kernel, of_products = (np.vstack([np.vander(points, degree, increasing=True), np.eye(degree)[-1]]) for degree in (taps, outputs))
+    of_kernel, of_products = (
+        np.vstack([np.vander(points, degree, increasing=True), np.eye(degree)[-1]])
+        for degree in (taps, outputs)
+    )
     of_kernel[:-1] /= (points[:, None] - points + np.eye(len(points))).prod(1, keepdims=True)
     # Result k must be the sum of tap j times pixel k + j: equations that have one solution.
     pairs = np.einsum("ik,ij->kji", of_products, of_kernel).reshape(outputs * taps, -1)
@@ -160,7 +175,11 @@ def _windows(places: np.ndarray, beyond: int, taps: int) -> Tensor:
     height, width = places.shape
     around = np.pad(places, 1, constant_values=beyond)
     side = range(TILE + taps - 1)
-    corners = [around[down : down + height : TILE, across : across + width : TILE] for down in side for across in side]
+    corners = [
+        around[down : down + height : TILE, across : across + width : TILE]
+        for down in side
+        for across in side
+    ]
     return torch.from_numpy(np.stack(corners).reshape(-1))
 
 

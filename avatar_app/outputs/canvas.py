@@ -35,7 +35,9 @@ class Canvas:
         OutputError: the colour is malformed or the picture cannot be read.
     """
 
-    def __init__(self, size: tuple[int, int], background: str, mirror: bool = False, label: bool = False) -> None:
+    def __init__(
+        self, size: tuple[int, int], background: str, mirror: bool = False, label: bool = False
+    ) -> None:
         width, height = size
         if width < height or width % 2 or height % 2:
             raise ValueError(f"a canvas is no higher than wide and of even sides, not {size}")
@@ -75,7 +77,9 @@ class Canvas:
     def _set_background(self, background: Image) -> Planes:
         """The upright edges of the square fade into what is behind them."""
         width, height = self._size
-        left = (width - height) // 4 * 2  # even, and so is ``fade``: the chromas begin and end where the luma does
+        left = (
+            (width - height) // 4 * 2
+        )  # even, and so is ``fade``: the chromas begin and end where the luma does
         fade = round(height * FEATHER / 2) * 2 if width > height else 0
         weight = (np.arange(1, fade + 1) * 256 // (fade + 1)).astype(np.uint16)
         self._background = to_planes(background)
@@ -98,7 +102,11 @@ class _Layer:
     def __init__(self, background: Plane, columns: slice, rising: Columns, falling: Columns) -> None:
         behind, fade = background[:, columns], len(rising)
         self._columns = columns
-        self._edges = [_Edge(slice(0, fade), rising, behind), _Edge(slice(-fade, None), falling, behind)] if fade else []
+        self._edges = (
+            [_Edge(slice(0, fade), rising, behind), _Edge(slice(-fade, None), falling, behind)]
+            if fade
+            else []
+        )
 
     def put(self, square: Plane, plane: Plane) -> None:
         """Enlarge the same plane of a picture, and put it into that of a canvas."""

@@ -36,7 +36,12 @@ class Outgoing:
     avatar: str = ""
 
     def __post_init__(self) -> None:
-        if self.planes.ndim != 2 or self.planes.shape[0] % 3 or self.planes.shape[1] % 2 or not self.planes.flags.c_contiguous:
+        if (
+            self.planes.ndim != 2
+            or self.planes.shape[0] % 3
+            or self.planes.shape[1] % 2
+            or not self.planes.flags.c_contiguous
+        ):
             raise ValueError(f"an array of shape {self.planes.shape} is no picture in I420")
 
     @property

@@ -21,7 +21,10 @@ class Label:
         tag, margin = draw_label(round(height * 0.045)), round(height * 0.03)
         top, left = height - margin - tag.shape[0], margin
         # On an even place and of even sides, as a pixel of the chromas stands for two by two: transparent at its edges.
-        around = [(start % 2, (start + length) % 2) for start, length in zip((top, left), tag.shape[:2], strict=True)]
+        around = [
+            (start % 2, (start + length) % 2)
+            for start, length in zip((top, left), tag.shape[:2], strict=True)
+        ]
         tag = np.pad(tag, [*around, (0, 0)])
         parts = split(to_planes(np.ascontiguousarray(tag[..., :3])))
         self._parts = [
@@ -43,7 +46,9 @@ class _Part:
     """
 
     def __init__(self, part: Plane, alpha: Plane, corner: tuple[int, int]) -> None:
-        self._spot = tuple(slice(start, start + length) for start, length in zip(corner, part.shape, strict=True))
+        self._spot = tuple(
+            slice(start, start + length) for start, length in zip(corner, part.shape, strict=True)
+        )
         weight = alpha.astype(np.uint16)
         self._front: npt.NDArray[np.uint16] = part * weight + 127
         self._rest: npt.NDArray[np.uint16] = 255 - weight
@@ -60,6 +65,8 @@ def draw_label(height: int) -> Image:
     width = round(font.getlength(LABEL)) + height * scale
     tag = Pillow.new("RGBA", (width, height * scale), (18, 20, 26, 0))
     draw = ImageDraw.Draw(tag)
-    draw.rounded_rectangle((0, 0, width - 1, height * scale - 1), radius=height * scale // 2, fill=(18, 20, 26, 165))
+    draw.rounded_rectangle(
+        (0, 0, width - 1, height * scale - 1), radius=height * scale // 2, fill=(18, 20, 26, 165)
+    )
     draw.text((width / 2, height * scale / 2), LABEL, font=font, anchor="mm", fill=(255, 255, 255, 240))
     return np.asarray(tag.resize((width // scale, height), Pillow.Resampling.LANCZOS))

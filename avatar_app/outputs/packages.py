@@ -7,7 +7,11 @@ import platform
 
 def install_command(debian: str, fedora: str, arch: str) -> str:
     """The command for this distribution with the packages' names there; all three where it is another one."""
-    commands = {"debian": f"sudo apt install {debian}", "fedora": f"sudo dnf install {fedora}", "arch": f"sudo pacman -S {arch}"}
+    commands = {
+        "debian": f"sudo apt install {debian}",
+        "fedora": f"sudo dnf install {fedora}",
+        "arch": f"sudo pacman -S {arch}",
+    }
     for family in _families():
         if family in commands:
             return f"`{commands[family]}`"

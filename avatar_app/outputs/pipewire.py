@@ -126,7 +126,9 @@ class PipeWireCamera:
         while b"PREROLL" not in self._said:
             ready, _, _ = select.select([self._words], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise OutputError(f"GStreamer has not started within {START_SECONDS:.0f} seconds.", "Try again.")
+                raise OutputError(
+                    f"GStreamer has not started within {START_SECONDS:.0f} seconds.", "Try again."
+                )
             if not self._listen():
                 raise self._gone()
 
@@ -148,9 +150,14 @@ class PipeWireCamera:
 
     def _last_words(self) -> str:
         """What GStreamer complained of, else the most likely cure."""
-        complaints = re.findall(r"(?:ERROR|WARNING): (?:from element \S+: |erroneous pipeline: )?(.+)", self._said.decode(errors="replace"))
+        complaints = re.findall(
+            r"(?:ERROR|WARNING): (?:from element \S+: |erroneous pipeline: )?(.+)",
+            self._said.decode(errors="replace"),
+        )
         said = f" (GStreamer says: {complaints[0].rstrip('.')}.)" if complaints else ""
-        return f"See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.{said}"
+        return (
+            f"See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.{said}"
+        )
 
     def _widen_pipe(self) -> None:
         """Room for about one picture: fewer wake-ups, and no more delay than that picture."""
@@ -176,7 +183,9 @@ def require_pipewire() -> None:
         raise OutputError("PipeWire does not run in this session.", START)
     probe.close()
     for element in ELEMENTS if shutil.which(INSPECT) else ():
-        if subprocess.run([INSPECT, element], check=False, capture_output=True).returncode:  # its --exists misses plug-ins before 1.0
+        if subprocess.run(
+            [INSPECT, element], check=False, capture_output=True
+        ).returncode:  # its --exists misses plug-ins before 1.0
             raise OutputError(f"GStreamer's {element} is not installed.", f"Run {install}.")
 
 
@@ -210,14 +219,25 @@ def _has_ended(connection: socket.socket) -> bool:
 
 def _command(size: tuple[int, int], fps: int) -> list[str]:
     shape = [f"width={size[0]}", f"height={size[1]}", f"framerate={fps}/1"]
-    about = f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
+    about = (
+        f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
+    )
     # The end of the pictures ends GStreamer, but not in a jam; then the end of the thread that opened the camera must.
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     return [
         *guard,
         *(LAUNCH, "--no-fault", "fdsrc", "fd=0", "blocksize=65536", "!"),
         *("rawvideoparse", "format=i420", "colorimetry=bt601", *shape, "!"),  # what OpenCV's conversion gives
-        *("videoconvert", "!", "video/x-raw,format=YUY2", "!"),  # the format that every camera application knows
-        *("identity", "drop-allocation=true", "!"),  # else pipewiresink and videoconvert share memory and crash
+        *(
+            "videoconvert",
+            "!",
+            "video/x-raw,format=YUY2",
+            "!",
+        ),  # the format that every camera application knows
+        *(
+            "identity",
+            "drop-allocation=true",
+            "!",
+        ),  # else pipewiresink and videoconvert share memory and crash
         *("pipewiresink", "mode=provide", "sync=false", f'stream-properties="props,{about}"'),
     ]

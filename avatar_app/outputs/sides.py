@@ -20,7 +20,9 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
     """A colour as ``#rrggbb`` or the picture of this path, of a canvas's (width, height). Raises OutputError."""
     if background.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
-            raise OutputError(f"The background {background} is no colour.", "Write it as #rrggbb, such as #203040.")
+            raise OutputError(
+                f"The background {background} is no colour.", "Write it as #rrggbb, such as #203040."
+            )
         canvas = np.empty((size[1], size[0], 3), np.uint8)
         canvas[:] = [int(background[start : start + 2], 16) for start in (1, 3, 5)]
         return canvas
@@ -28,7 +30,9 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
         return cover(read_portrait(Path(background).expanduser()), size)
     except PortraitError as problem:
         message = f"The background cannot be used: {problem.message.rstrip('.')}."
-        raise OutputError(message, 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".') from None
+        raise OutputError(
+            message, 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'
+        ) from None
 
 
 def cover(image: Image, size: tuple[int, int]) -> Image:
@@ -60,6 +64,10 @@ def blurred_extension(picture: Image, size: tuple[int, int]) -> Image:
         wide[:, :left] = cv2.resize(small[:, edge::-1], (left, height)) if left else 0
         wide[:, left + height :] = cv2.resize(small[:, : -edge - 1 : -1], (right, height))
     soft = cv2.GaussianBlur(wide, (0, 0), height / 14)
-    outward = np.clip((np.abs(np.linspace(-1, 1, width)) - height / width) / max(1 - height / width, 1e-6), 0, 1)
+    outward = np.clip(
+        (np.abs(np.linspace(-1, 1, width)) - height / width) / max(1 - height / width, 1e-6), 0, 1
+    )
     dark = soft * (0.96 - 0.36 * outward)[None, :, None]
-    return np.asarray(cv2.resize(dark.astype(np.float32), size, interpolation=cv2.INTER_CUBIC).clip(0, 255), np.uint8)
+    return np.asarray(
+        cv2.resize(dark.astype(np.float32), size, interpolation=cv2.INTER_CUBIC).clip(0, 255), np.uint8
+    )

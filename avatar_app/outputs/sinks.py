@@ -77,13 +77,20 @@ class VirtualCameraSink:
 
     def send(self, picture: Outgoing) -> None:
         if picture.size != self._size:
-            raise ValueError(f"the virtual camera was opened for {self._size}, not for a picture of {picture.size}")
+            raise ValueError(
+                f"the virtual camera was opened for {self._size}, not for a picture of {picture.size}"
+            )
         if self._path and not self._path.exists():  # pyvirtualcam drops write errors
-            raise OutputError(f"The virtual camera {self._path} is gone.", "Load the kernel module again, or choose another output.")
+            raise OutputError(
+                f"The virtual camera {self._path} is gone.",
+                "Load the kernel module again, or choose another output.",
+            )
         try:
             self._device.send(picture.planes)
         except (RuntimeError, OSError) as problem:
-            raise OutputError(f"The virtual camera {self.name} takes no pictures: {problem}.", "Open it again.") from None
+            raise OutputError(
+                f"The virtual camera {self.name} takes no pictures: {problem}.", "Open it again."
+            ) from None
 
     def close(self) -> None:
         self._device.close()
@@ -122,7 +129,9 @@ def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> Virtua
     try:
         import pyvirtualcam
     except ImportError as problem:
-        raise OutputError(f"The library pyvirtualcam cannot be loaded: {problem}.", "Run `pip install pyvirtualcam`.") from None
+        raise OutputError(
+            f"The library pyvirtualcam cannot be loaded: {problem}.", "Run `pip install pyvirtualcam`."
+        ) from None
     options: dict[str, Any] = {"fmt": pyvirtualcam.PixelFormat.I420, "device": device or None}
     try:
         opened = pyvirtualcam.Camera(size[0], size[1], fps, **options)
@@ -142,7 +151,9 @@ def _still_shown(device: str, shown: tuple[int, int], size: tuple[int, int]) -> 
     if shown != size:
         message = f"A call still shows the virtual camera {device} at {shown[0]} x {shown[1]}, not at {size[0]} x {size[1]}."
         return OutputError(message, f"{again}, or choose that size.")
-    return OutputError(f"A call still shows the virtual camera {device} as another program has left it.", f"{again}.")
+    return OutputError(
+        f"A call still shows the virtual camera {device} as another program has left it.", f"{again}."
+    )
 
 
 def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:
@@ -154,4 +165,6 @@ def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputE
         return OutputError(message, f"Close the program that sends to it, or choose another output.{finder}")
     if platform in ABROAD:
         return OutputError(message, ABROAD[platform])
-    return OutputError(message, "Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more.")
+    return OutputError(
+        message, "Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more."
+    )

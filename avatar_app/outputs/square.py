@@ -28,16 +28,24 @@ def _by_bands(picture: Image) -> tuple[Plane, Plane, Plane]:
     """As ``to_planes`` has it, chromas of half the side."""
     side = len(picture)
     rows = max(rows for rows in range(4, side + 1, 4) if side % rows == 0 and rows * side < ALONE)
-    bands = np.empty((side // rows, rows * 3 // 2, side), np.uint8)  # luma, U and V of some rows, then those of the next
+    bands = np.empty(
+        (side // rows, rows * 3 // 2, side), np.uint8
+    )  # luma, U and V of some rows, then those of the next
     for band, into in zip(picture.reshape(-1, rows, side, 3), bands, strict=True):
         cv2.cvtColor(band, cv2.COLOR_RGB2YUV_I420, dst=into)
     half = (side // 2, side // 2)
-    return bands[:, :rows].reshape(side, side), bands[:, rows : rows * 5 // 4].reshape(half), bands[:, rows * 5 // 4 :].reshape(half)
+    return (
+        bands[:, :rows].reshape(side, side),
+        bands[:, rows : rows * 5 // 4].reshape(half),
+        bands[:, rows * 5 // 4 :].reshape(half),
+    )
 
 
 def _whole(picture: Image) -> tuple[Plane, Plane, Plane]:
     """Chromas of every pixel."""
-    luma, red, blue = (np.asarray(plane, np.uint8) for plane in cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)))
+    luma, red, blue = (
+        np.asarray(plane, np.uint8) for plane in cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))
+    )
     return _limited(luma, *LUMA), _limited(blue, *CHROMA), _limited(red, *CHROMA)
 
 

@@ -36,7 +36,9 @@ def _draw(size: tuple[int, int], line: str) -> Planes:
     width, height = size
     unit = min(size)
     card = Pillow.fromarray(_ground(width, height))
-    disc = _mask(size, lambda draw: draw.ellipse(_around(width / 2, height * 0.42, unit * 0.25, unit * 0.25), fill=255))
+    disc = _mask(
+        size, lambda draw: draw.ellipse(_around(width / 2, height * 0.42, unit * 0.25, unit * 0.25), fill=255)
+    )
     figure = _mask(size, lambda draw: _figure(draw, width / 2, height * 0.42, unit * 0.25))
     font = ImageFont.load_default(size=unit * 0.05 * SCALE)
     spot = (width / 2 * SCALE, height * 0.8 * SCALE)

@@ -54,7 +54,9 @@ def ask(path: Path) -> Answer | None:
     import fcntl
 
     with suppress(OSError), _opened(path, os.O_RDONLY) as handle:
-        driver, _, capabilities = CAPABILITIES.unpack(fcntl.ioctl(handle, QUERY_CAPABILITIES, bytes(CAPABILITIES.size)))
+        driver, _, capabilities = CAPABILITIES.unpack(
+            fcntl.ioctl(handle, QUERY_CAPABILITIES, bytes(CAPABILITIES.size))
+        )
         return Answer(driver.split(b"\0")[0].decode(errors="replace"), capabilities)
     return None
 
@@ -98,7 +100,9 @@ def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
     import fcntl
 
     with suppress(OSError), _opened(path, os.O_RDWR) as handle:
-        _, width, height, pixels = FORMAT.unpack(fcntl.ioctl(handle, GET_FORMAT, FORMAT.pack(OUTPUT_STREAM, 0, 0, b"")))
+        _, width, height, pixels = FORMAT.unpack(
+            fcntl.ioctl(handle, GET_FORMAT, FORMAT.pack(OUTPUT_STREAM, 0, 0, b""))
+        )
         return (width, height), pixels
     return None
 

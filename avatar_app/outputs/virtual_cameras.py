@@ -54,7 +54,10 @@ def list_virtual_cameras() -> list[VirtualCamera]:
         return [VirtualCamera(name, name, None, True)] if Path("/Applications/OBS.app").exists() else []
     if not SYSFS.is_dir():
         return []
-    found = [_linux_camera(entry) for entry in sorted(SYSFS.glob("video*"), key=lambda entry: int(entry.name[5:] or 0))]
+    found = [
+        _linux_camera(entry)
+        for entry in sorted(SYSFS.glob("video*"), key=lambda entry: int(entry.name[5:] or 0))
+    ]
     return [camera for camera in found if camera]
 
 
@@ -117,7 +120,9 @@ def _linux_camera(entry: Path) -> VirtualCamera | None:
     path = DEVICES / entry.name
     answer = loopback.ask(path)
     # A device that may not be opened is still known by where it hangs: on no bus.
-    is_loopback = answer.driver == loopback.DRIVER if answer else "/virtual/video4linux/" in str(entry.resolve())
+    is_loopback = (
+        answer.driver == loopback.DRIVER if answer else "/virtual/video4linux/" in str(entry.resolve())
+    )
     if not is_loopback:
         return None
     try:

@@ -69,7 +69,10 @@ class Library:
     """
 
     def __init__(
-        self, folder: Path | None = None, bundled: Path | None = None, find_box: Callable[[Image], Box | None] | None = None
+        self,
+        folder: Path | None = None,
+        bundled: Path | None = None,
+        find_box: Callable[[Image], Box | None] | None = None,
     ) -> None:
         self.folder = folder or user_avatars()
         self.bundled = bundled or shipped_avatars()
@@ -91,7 +94,11 @@ class Library:
     def search(self, text: str) -> list[Entry]:
         """The photos whose name has all words of ``text``, in any order and case; all of them for an empty text."""
         words = folded(text).split()
-        return [entry for entry in self._entries if all(word in folded(f"{entry.name} {entry.path.stem}") for word in words)]
+        return [
+            entry
+            for entry in self._entries
+            if all(word in folded(f"{entry.name} {entry.path.stem}") for word in words)
+        ]
 
     def reload(self) -> None:
         """Read the folders again. Never fails: what is damaged counts as not there."""
@@ -101,7 +108,9 @@ class Library:
             own = [user_entry(path) for path in photo_files(self.folder)]
             names = {entry.path.name for entry in own}
             given = [
-                bundled_entry(path, as_mapping(changed.get(path.name))) for path in photo_files(self.bundled) if path.name not in names
+                bundled_entry(path, as_mapping(changed.get(path.name)))
+                for path in photo_files(self.bundled)
+                if path.name not in names
             ]
             found = sorted([*own, *(entry for entry in given if entry is not None)], key=natural)
             before = {entry.path.name: entry.key for entry in self._entries}
@@ -132,7 +141,11 @@ class Library:
         with self._lock:
             same = self._with_picture(digest)
             if same is None:
-                return self._store(image, digest, {"name": plain_name(name) or "Photo", "box": as_list(box), "origin": origin})
+                return self._store(
+                    image,
+                    digest,
+                    {"name": plain_name(name) or "Photo", "box": as_list(box), "origin": origin},
+                )
             if self.find(same.path.name) is None:
                 self._change_bundled(same.path.name, hidden=None)
             there = self._current(same)
@@ -146,7 +159,9 @@ class Library:
             try:
                 image = read_portrait(path)
             except PortraitError as error:
-                message = error.message.replace(f"The photo {path}", "The picture").replace(str(path), "What was pasted")
+                message = error.message.replace(f"The photo {path}", "The picture").replace(
+                    str(path), "What was pasted"
+                )
                 raise PortraitError(message, error.hint) from None
         return self.add(image, name)
 
@@ -160,7 +175,9 @@ class Library:
     def set_box(self, entry: Entry, box: Box | None) -> Entry:
         """Choose the square of the photo that is used; None: fitted to the face. Raises PortraitError."""
         if box is not None and as_box(as_list(box)) is None:
-            raise PortraitError(f"The crop {box} of {entry.name} is not a square of a photo.", "Choose a larger one.")
+            raise PortraitError(
+                f"The crop {box} of {entry.name} is not a square of a photo.", "Choose a larger one."
+            )
         return self._change(entry, box=as_list(box))
 
     def remove(self, entry: Entry) -> None:
@@ -173,7 +190,9 @@ class Library:
                 entry.path.unlink(missing_ok=True)
                 sidecar(entry.path).unlink(missing_ok=True)
             except OSError as problem:
-                raise PortraitError(f"The photo {entry.path} cannot be removed: {reason(problem)}.", "Check its permissions.") from None
+                raise PortraitError(
+                    f"The photo {entry.path} cannot be removed: {reason(problem)}.", "Check its permissions."
+                ) from None
             self.reload()
 
     def hidden(self) -> int:
@@ -185,7 +204,10 @@ class Library:
         """Show all photos of the app again. Raises PortraitError."""
         with self._lock:
             index = self._index()
-            changed = {name: without(as_mapping(values), "hidden") for name, values in as_mapping(index.get("bundled")).items()}
+            changed = {
+                name: without(as_mapping(values), "hidden")
+                for name, values in as_mapping(index.get("bundled")).items()
+            }
             self._save_index({**index, "bundled": changed})
 
     def thumbnail(self, entry: Entry, side: int) -> Image:
@@ -227,7 +249,9 @@ class Library:
     def _change_bundled(self, file_name: str, **values: Any) -> None:
         index = self._index()
         changed = as_mapping(index.get("bundled"))
-        self._save_index({**index, "bundled": {**changed, file_name: {**as_mapping(changed.get(file_name)), **values}}})
+        self._save_index(
+            {**index, "bundled": {**changed, file_name: {**as_mapping(changed.get(file_name)), **values}}}
+        )
 
     def _index(self) -> Mapping[str, Any]:
         return read_json(self.folder / INDEX)
@@ -304,12 +328,14 @@ def _usable(image: Image) -> Image:
     """A picture from elsewhere, checked and reduced like a photo from a file."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise PortraitError(
-            f"A picture of shape {image.shape} and type {image.dtype} is not RGB of 8 bits.", "Use a JPEG, PNG or WebP file."
+            f"A picture of shape {image.shape} and type {image.dtype} is not RGB of 8 bits.",
+            "Use a JPEG, PNG or WebP file.",
         )
     height, width = image.shape[:2]
     if min(height, width) < SHORTEST:
         raise PortraitError(
-            f"The picture has only {width} x {height} pixels.", "Use one in which the face alone is 150 pixels high or more."
+            f"The picture has only {width} x {height} pixels.",
+            "Use one in which the face alone is 150 pixels high or more.",
         )
     scale = LONGEST / max(height, width)
     if scale >= 1:

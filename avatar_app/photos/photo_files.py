@@ -46,7 +46,11 @@ class Entry:
 def photo_files(folder: Path) -> list[Path]:
     """The photos in a folder, in no order; none where it cannot be read."""
     try:
-        return [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()]
+        return [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        ]
     except OSError:
         return []
 
@@ -103,7 +107,11 @@ def user_entry(path: Path) -> Entry:
 
 def bundled_entry(path: Path, values: Mapping[str, Any]) -> Entry | None:
     """A photo of the app as the user changed it; None: hidden."""
-    return None if values.get("hidden") is True else Entry(path, _name(values, path), True, as_box(values.get("box")))
+    return (
+        None
+        if values.get("hidden") is True
+        else Entry(path, _name(values, path), True, as_box(values.get("box")))
+    )
 
 
 def _name(values: Mapping[str, Any], path: Path) -> str:
@@ -140,7 +148,11 @@ def unused_name(stem: str, taken: Iterable[str]) -> str:
 
 def as_box(value: object) -> Box | None:
     """A stored crop; None where it makes no sense."""
-    if not isinstance(value, list) or len(value) != 3 or not all(isinstance(number, int | float) for number in value):
+    if (
+        not isinstance(value, list)
+        or len(value) != 3
+        or not all(isinstance(number, int | float) for number in value)
+    ):
         return None
     with suppress(OverflowError):
         box = Box(*map(float, value))
@@ -157,7 +169,9 @@ def as_list(box: Box | None) -> list[float] | None:
 def natural(entry: Entry) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts by name as people count: 2 before 10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", folded(entry.name))
-    return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts], entry.path.name
+    return [
+        (0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts
+    ], entry.path.name
 
 
 def folded(text: str) -> str:

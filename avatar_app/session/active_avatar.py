@@ -38,7 +38,12 @@ class Cast:
         open_detector: a face detector of its own for reading photos.
     """
 
-    def __init__(self, open_engine: Callable[[str, str], Engine], open_detector: Callable[[], FaceDetector], notices: Notices) -> None:
+    def __init__(
+        self,
+        open_engine: Callable[[str, str], Engine],
+        open_detector: Callable[[], FaceDetector],
+        notices: Notices,
+    ) -> None:
         self._open_engine = open_engine
         self._open_detector = open_detector
         self._detector: FaceDetector | None = None
@@ -75,7 +80,9 @@ class Cast:
 
     def leave_card(self, error: DeviceError) -> None:
         """The graphics card, which nobody asked for by name, has failed: use the processor until the user wants to try again."""
-        self._card_fault = Notice("engine", "warning", error.message, "The processor is used, which is slower.", ENGINE_ACTIONS)
+        self._card_fault = Notice(
+            "engine", "warning", error.message, "The processor is used, which is slower.", ENGINE_ACTIONS
+        )
         self._notices.put(self._card_fault)
 
     def adapt(self, controls: Controls) -> bool:
@@ -141,7 +148,12 @@ class Cast:
                 self._reject("avatar", done.error, ("choose-avatar",))
             else:
                 return self._take_portrait(wanted, done.value)
-        elif path is not None and wanted != self._portrait_key and not self._portraits.busy and self._may_read(wanted):
+        elif (
+            path is not None
+            and wanted != self._portrait_key
+            and not self._portraits.busy
+            and self._may_read(wanted)
+        ):
             self._portrait_stamp = stamp(path)
             self._portraits.begin(wanted, lambda: self._read(path, box))
         return False
@@ -157,7 +169,11 @@ class Cast:
                 crop = portrait.crop(self.engine.size)
                 self.avatar, self.crop = self.engine.encode(crop), crop
             except Exception as error:
-                if isinstance(error, DeviceError) and self._engine_key is not None and self._engine_key[1] == "auto":
+                if (
+                    isinstance(error, DeviceError)
+                    and self._engine_key is not None
+                    and self._engine_key[1] == "auto"
+                ):
                     raise  # the stage begins anew, on the processor
                 self._failed[key] = self._portrait_stamp
                 self._reject("avatar", error, ("choose-avatar",))
@@ -176,7 +192,10 @@ class Cast:
         else:
             log.error("the %s cannot be used", about, exc_info=error)
             what = "model" if about == "engine" else "photo"
-            message, hint = f"The {what} cannot be used: {type(error).__name__}: {error}.", "Choose another one."
+            message, hint = (
+                f"The {what} cannot be used: {type(error).__name__}: {error}.",
+                "Choose another one.",
+            )
         kept = {"engine": self.engine, "avatar": self.avatar}[about] is not None
         self._notices.put(Notice(about, "warning" if kept else "error", message, hint, actions))
 

@@ -151,7 +151,9 @@ class AnimateStage(Stage):
             self._seen_at = began  # so long nobody could be seen: the patience with who comes back begins now
         self._frame_at = began
         engine = self._cast.engine
-        look = self._driver.look(frame, controls, engine.size if engine else 256, engine is not None and engine.reads_pictures)
+        look = self._driver.look(
+            frame, controls, engine.size if engine else 256, engine is not None and engine.reads_pictures
+        )
         self.seen = Seen(frame, look.face.points[:, :2], look.box) if look else Seen(frame)
         self._tell_of_face(look is not None, frame.captured_at)
         pose = self._pose(look, frame, controls)
@@ -183,7 +185,11 @@ class AnimateStage(Stage):
         assert self._cast.avatar is not None
         like = self._cast.avatar.key_points
         remembered = self._neutrals.get(self._key())
-        neutral = remembered if remembered is not None and _alike(remembered, like) else self._session_neutrals.get(self._cast.model)
+        neutral = (
+            remembered
+            if remembered is not None and _alike(remembered, like)
+            else self._session_neutrals.get(self._cast.model)
+        )
         self._neutral = neutral if neutral is not None and _alike(neutral, like) else None
         self._transfer, self._filter, self._best = None, None, 0.0
         self._hold = Hold(like)
@@ -203,7 +209,14 @@ class AnimateStage(Stage):
     def _pose(self, look: Look | None, frame: Frame, controls: Controls) -> KeyPoints | None:
         """The pose to render, or None where there is no usable one."""
         avatar, engine, own = self._cast.avatar, self._cast.engine, self._cast.crop
-        if look is None or look.crop.landmarks is None or avatar is None or engine is None or own is None or own.landmarks is None:
+        if (
+            look is None
+            or look.crop.landmarks is None
+            or avatar is None
+            or engine is None
+            or own is None
+            or own.landmarks is None
+        ):
             self.match, self._filter = None, None
             return None
         turn = turn_between(own.landmarks, look.crop.landmarks)
@@ -242,7 +255,12 @@ class AnimateStage(Stage):
             self._neutrals.put(self._key(), neutral)
         except OSError as problem:
             message = f"The calibration cannot be kept on disk: {reason(problem)}."
-            self._unkept = Notice("settings", "warning", message, "It works until the app ends. Free some space and calibrate again.")
+            self._unkept = Notice(
+                "settings",
+                "warning",
+                message,
+                "It works until the app ends. Free some space and calibrate again.",
+            )
             self._notices.put(self._unkept)
 
     def _key(self) -> str:
@@ -276,7 +294,12 @@ class AnimateStage(Stage):
             self._notices.clear("face")
         elif now - self._seen_at > FACELESS and self._notices.about("face") is None:
             self._notices.put(
-                Notice("face", "warning", "The camera does not see a face.", "Sit before the camera, with light from the front.")
+                Notice(
+                    "face",
+                    "warning",
+                    "The camera does not see a face.",
+                    "Sit before the camera, with light from the front.",
+                )
             )
 
     def _tell_of_speed(self) -> None:
@@ -300,5 +323,8 @@ class AnimateStage(Stage):
 
 def _alike(first: KeyPoints, second: KeyPoints) -> bool:
     """Whether two sets of key points are of one kind."""
-    same_parts = all((a is None) == (b is None) for a, b in ((first.jacobian, second.jacobian), (first.depth, second.depth)))
+    same_parts = all(
+        (a is None) == (b is None)
+        for a, b in ((first.jacobian, second.jacobian), (first.depth, second.depth))
+    )
     return same_parts and first.value.shape == second.value.shape

@@ -28,7 +28,12 @@ class CameraStage(Stage):
     """Reads frames and stamps them the moment they arrive."""
 
     def __init__(
-        self, open_source: Callable[[str], Source], controls: Callable[[], Controls], frames: Slot[Frame], meter: Meter, notices: Notices
+        self,
+        open_source: Callable[[str], Source],
+        controls: Callable[[], Controls],
+        frames: Slot[Frame],
+        meter: Meter,
+        notices: Notices,
     ) -> None:
         super().__init__("camera", "camera", notices, ("retry", "choose-camera"))
         self._open_source = open_source
@@ -80,12 +85,18 @@ class CameraStage(Stage):
             source.close()
 
     def _report(self, error: Exception) -> None:
-        if self._controls().source == self._wanted:  # the fault of a camera that is no longer wanted is nobody's business
+        if (
+            self._controls().source == self._wanted
+        ):  # the fault of a camera that is no longer wanted is nobody's business
             super()._report(error)
 
     def _require_motion(self, image: Image, now: float) -> None:
         sample = image[::16, ::16].copy()
-        if self._still is None or sample.shape != self._still.shape or not np.array_equal(sample, self._still):
+        if (
+            self._still is None
+            or sample.shape != self._still.shape
+            or not np.array_equal(sample, self._still)
+        ):
             self._still, self._still_since = sample, now
         elif now - self._still_since > FROZEN:
             raise CameraError(
@@ -102,4 +113,6 @@ def reduced(image: Image) -> Image:
         times += 1
     if times == 1:
         return image
-    return np.asarray(cv2.resize(image, (columns // times, rows // times), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(image, (columns // times, rows // times), interpolation=cv2.INTER_AREA), np.uint8
+    )

@@ -22,7 +22,14 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.errors import ClipError
-from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
+from avatar_app.faces.detector import (
+    BoxSmoother,
+    FaceDetector,
+    FaceTracker,
+    crop_face,
+    crop_picture,
+    square_box,
+)
 from avatar_app.faces.portrait import find_portrait
 from avatar_app.media.video import Clip, ClipWriter
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
@@ -108,7 +115,13 @@ class Report:
 
 
 def animate_clip(
-    engine: Engine, detector: FaceDetector | None, photo: Image, clip: Clip, output: Path, wishes: Wishes, progress: Progress = silent
+    engine: Engine,
+    detector: FaceDetector | None,
+    photo: Image,
+    clip: Clip,
+    output: Path,
+    wishes: Wishes,
+    progress: Progress = silent,
 ) -> Report:
     """Make the photo move like the face in the clip.
 
@@ -127,7 +140,9 @@ def animate_clip(
     size = wishes.size or engine.size
     if wishes.sound and not clip.has_sound:
         notes.append("the clip has no sound to copy")
-    with ClipWriter(output, clip.fps, (size * (1 + wishes.side_by_side), size), clip if wishes.sound else None) as writer:
+    with ClipWriter(
+        output, clip.fps, (size * (1 + wishes.side_by_side), size), clip if wishes.sound else None
+    ) as writer:
         with stopwatch.time("encode"):
             avatar = engine.encode(crop)
         track = track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
@@ -147,7 +162,9 @@ def animate_clip(
     return Report(len(track.times), held, neutral, time.perf_counter() - begin, stopwatch.summary(), notes)
 
 
-def portrait_crop(photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str]) -> Crop:
+def portrait_crop(
+    photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str]
+) -> Crop:
     """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``."""
     if detector is None:
         return Crop(crop_picture(photo, fixed_box(photo, crop), size))
@@ -165,28 +182,46 @@ def fixed_box(image: Image, crop: str) -> Box:
     return Box((width - 1) / 2, (height - 1) / 2, side)
 
 
-def track_driver(engine: Engine, detector: FaceDetector | None, clip: Clip, crop: str, stopwatch: Stopwatch, progress: Progress) -> Track:
+def track_driver(
+    engine: Engine,
+    detector: FaceDetector | None,
+    clip: Clip,
+    crop: str,
+    stopwatch: Stopwatch,
+    progress: Progress,
+) -> Track:
     """Find the driver's key points in every frame. Raises ClipError if there is no face in any."""
     tracker = FaceTracker(detector) if detector else None
     smoother = BoxSmoother()
     track = Track([], [], [])
-    for image, moment in progress(stopwatch.each("read", clip.timed_frames()), "tracking", clip.frame_count or None):
+    for image, moment in progress(
+        stopwatch.each("read", clip.timed_frames()), "tracking", clip.frame_count or None
+    ):
         with stopwatch.time("track"):
             face = tracker.track(image) if tracker else None
             if crop != "auto" or not (face or track.boxes):
                 box = fixed_box(image, crop)
             elif face:
-                box = smoother.follow(square_box(face), float(moment - track.times[-1]) if track.times else 0.0)
+                box = smoother.follow(
+                    square_box(face), float(moment - track.times[-1]) if track.times else 0.0
+                )
         track.times.append(moment)
         track.boxes.append(box)
         if tracker and not face:
             track.poses.append(None)
             continue
         with stopwatch.time("detect"):
-            seen = crop_face(image, face, box, engine.size) if face else Crop(crop_picture(image, box, engine.size))
+            seen = (
+                crop_face(image, face, box, engine.size)
+                if face
+                else Crop(crop_picture(image, box, engine.size))
+            )
             track.poses.append(engine.detect(seen))
     if not any(track.poses):
-        raise ClipError(f"No face was found in the clip {clip.path}.", "Use a clip of one face, seen from the front and well lit.")
+        raise ClipError(
+            f"No face was found in the clip {clip.path}.",
+            "Use a clip of one face, seen from the front and well lit.",
+        )
     return track
 
 
@@ -201,16 +236,23 @@ def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Cli
         last = len(track.poses) - 1
         raise ClipError(f"The clip {clip.path} has no frame {index}.", f"Frames count from 0 to {last}.")
     if track.poses[index] is None:
-        raise ClipError(f"No face was found in frame {index} of the clip {clip.path}.", "Choose another frame, or --find-best-frame.")
+        raise ClipError(
+            f"No face was found in frame {index} of the clip {clip.path}.",
+            "Choose another frame, or --find-best-frame.",
+        )
     return index
 
 
-def render(engine: Engine, avatar: Avatar, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch) -> Iterator[Image]:
+def render(
+    engine: Engine, avatar: Avatar, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch
+) -> Iterator[Image]:
     """One picture for every frame; where there is no face the last pose is held, and before the first face that first pose."""
     poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[wishes.smoothing])
     at_rest = poses[neutral]
     assert at_rest is not None
-    transfer = motion_transfer(avatar.key_points, at_rest, relative=wishes.relative, adapt_scale=wishes.adapt_scale)
+    transfer = motion_transfer(
+        avatar.key_points, at_rest, relative=wishes.relative, adapt_scale=wishes.adapt_scale
+    )
     last = next(pose for pose in poses if pose is not None)
     for pose in poses:
         last = pose or last

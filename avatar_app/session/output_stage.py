@@ -102,7 +102,9 @@ class OutputStage(Stage):
     def open(self) -> None:
         self._sink_key, self._sink_retry = (), 0.0
         for reason in ("starting", "paused"):
-            still_card(self._controls().size, reason)  # drawn now, so that it is there at once when it is needed
+            still_card(
+                self._controls().size, reason
+            )  # drawn now, so that it is there at once when it is needed
 
     def close(self) -> None:
         self._drop_sink()
@@ -139,7 +141,9 @@ class OutputStage(Stage):
             self._sink_key, self._sink_retry = key, 0.0
         if self._sink is None and time.monotonic() >= self._sink_retry:
             try:
-                self._sink = self._open_sink(controls.output, controls.output_device, controls.size, controls.fps)
+                self._sink = self._open_sink(
+                    controls.output, controls.output_device, controls.size, controls.fps
+                )
             except OutputError as error:
                 self._sink_failed(error)
                 return
@@ -173,7 +177,9 @@ class OutputStage(Stage):
         else:
             fresh, self._seen = self._pictures.take(patience), None
         now = self._controls()
-        if now.paused or (controls.pass_through and not now.pass_through):  # hidden during the wait: that counts at once
+        if now.paused or (
+            controls.pass_through and not now.pass_through
+        ):  # hidden during the wait: that counts at once
             controls, fresh = replace(controls, paused=now.paused, pass_through=False), None
         self.choice = choice = self._choose(controls)
         if choice.shows == "self":
@@ -211,7 +217,13 @@ class OutputStage(Stage):
             self._stale_since = now
         elif now - self._stale_since > HUNG and self._notices.about("engine") is None:
             message = f"The model has given no picture for {HUNG:.0f} seconds."
-            self._hung = Notice("engine", "error", message, "If none comes, start the app again and choose another model.", ("doctor",))
+            self._hung = Notice(
+                "engine",
+                "error",
+                message,
+                "If none comes, start the app again and choose another model.",
+                ("doctor",),
+            )
             self._notices.put(self._hung)
 
     def _self(self, controls: Controls) -> Outgoing:
@@ -240,7 +252,9 @@ class OutputStage(Stage):
             self._look, self._composed = look, None
             self._notices.withdraw(self._background_fault)
             try:
-                self._canvas = Canvas(controls.size, controls.background, controls.mirror_output, controls.label)
+                self._canvas = Canvas(
+                    controls.size, controls.background, controls.mirror_output, controls.label
+                )
             except OutputError as error:
                 self._background_fault = Notice("settings", "warning", error.message, error.hint)
                 self._notices.put(self._background_fault)
@@ -292,7 +306,9 @@ class RecorderStage(Stage):
                 self._notices.clear("recording")
                 self.path, self._begun, self._size, self._began = path, wanted, controls.size, now
             elif now - self._last > ASLEEP:
-                self._began += now - self._last  # the computer slept: hours of one still picture are of no use
+                self._began += (
+                    now - self._last
+                )  # the computer slept: hours of one still picture are of no use
             self._last = now
             if picture.size == self._size:
                 self._recorder.write(picture, now - self._began)

@@ -75,8 +75,26 @@ class Session:
 
         neutrals = neutrals or NeutralStore()
         self._camera = CameraStage(open_source, wanted, self._frames, self._meter, self._notices)
-        self._animate = AnimateStage(open_engine, open_detector, wanted, self._frames, self._pictures, neutrals, self._meter, self._notices)
-        self._output = OutputStage(open_sink, wanted, self._pictures, self._frames, self._sent, self._why_card, self._meter, self._notices)
+        self._animate = AnimateStage(
+            open_engine,
+            open_detector,
+            wanted,
+            self._frames,
+            self._pictures,
+            neutrals,
+            self._meter,
+            self._notices,
+        )
+        self._output = OutputStage(
+            open_sink,
+            wanted,
+            self._pictures,
+            self._frames,
+            self._sent,
+            self._why_card,
+            self._meter,
+            self._notices,
+        )
         self._recording = RecorderStage(wanted, self._sent, self._notices)
         self._stages = (self._camera, self._animate, self._output, self._recording)
 
@@ -163,7 +181,8 @@ class Session:
             write_whole(path, data.tobytes())
         except OSError as problem:
             raise OutputError(
-                f"The picture {path} cannot be written: {reason(problem)}.", "Free some space or name another folder."
+                f"The picture {path} cannot be written: {reason(problem)}.",
+                "Free some space or name another folder.",
             ) from None
 
     def stop(self) -> list[str]:

@@ -37,7 +37,10 @@ class Slot(Generic[T]):
     def watch(self, known: T | None, seconds: float) -> T | None:
         """The newest value once it is another than ``known``, for a thread that looks on while another one takes; None as for `take`."""
         with self._changed:
-            self._changed.wait_for(lambda: (self._value is not None and self._value is not known) or self._closed, max(0.0, seconds))
+            self._changed.wait_for(
+                lambda: (self._value is not None and self._value is not known) or self._closed,
+                max(0.0, seconds),
+            )
             return None if self._closed or self._value is known else self._value
 
     def peek(self) -> T | None:

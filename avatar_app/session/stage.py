@@ -140,14 +140,20 @@ class Stage(ABC):
             notice = Notice(self._about, "error", error.message, error.hint, self._actions)
         elif isinstance(error, MemoryError):
             text = f"The {self.name} stopped: the computer's memory is full."
-            notice = Notice(self._about, "error", text, "Close other programs; it is tried again.", self._actions)
+            notice = Notice(
+                self._about, "error", text, "Close other programs; it is tried again.", self._actions
+            )
         else:
             text = f"{type(error).__name__}: {error}".rstrip(": .")
             if text != self._logged:  # a fault that comes again every second would bury all others
                 self._logged = text
                 log.error("%s failed", self.name, exc_info=error)
             notice = Notice(
-                self._about, "error", f"The {self.name} stopped: {text}.", "It is tried again; the log has the details.", self._actions
+                self._about,
+                "error",
+                f"The {self.name} stopped: {text}.",
+                "It is tried again; the log has the details.",
+                self._actions,
             )
         if notice != self._notices.about(self._about):
             self._notices.put(notice)

@@ -19,7 +19,9 @@ class Meter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._events: dict[str, deque[tuple[float, float]]] = {name: deque() for name in ("frame", "animated", "sent", "fresh")}
+        self._events: dict[str, deque[tuple[float, float]]] = {
+            name: deque() for name in ("frame", "animated", "sent", "fresh")
+        }
         self._started = time.monotonic()
         self._dropped = self._repeated = self._sent = 0
 

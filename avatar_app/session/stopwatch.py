@@ -50,4 +50,7 @@ class Stopwatch:
 
 def percentiles(values: list[float]) -> dict[str, float]:
     """{"p50", "p95"} of at least one value."""
-    return {"p50": round(float(np.percentile(values, 50)), 3), "p95": round(float(np.percentile(values, 95)), 3)}
+    return {
+        "p50": round(float(np.percentile(values, 50)), 3),
+        "p95": round(float(np.percentile(values, 95)), 3),
+    }

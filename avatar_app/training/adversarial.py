@@ -74,7 +74,8 @@ class Critics(nn.Module):
         150 it told 61 of 100 made mouths from real ones, hinges and instance normalisation 81.
         """
         parts = [
-            functional.relu(1 - truth.prediction.float()).mean() + functional.relu(1 + fake.prediction.float()).mean()
+            functional.relu(1 - truth.prediction.float()).mean()
+            + functional.relu(1 + fake.prediction.float()).mean()
             for truth, fake in zip(self(real, points), self(made.detach(), points), strict=True)
         ]
         return torch.stack(parts).mean()

@@ -15,7 +15,15 @@ from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build
 from avatar_app.training.landmarks import LandmarkReader, landmark_distance
-from avatar_app.training.losses import EYES, MOUTH, FeatureNetwork, cut, face_weight, relative_distance, weighted_l1
+from avatar_app.training.losses import (
+    EYES,
+    MOUTH,
+    FeatureNetwork,
+    cut,
+    face_weight,
+    relative_distance,
+    weighted_l1,
+)
 
 CRITIC_RATE = 2.5
 """How much faster critics learn than the generator."""
@@ -52,13 +60,21 @@ class AnchoredLosses:
 class AnchoredObjective:
     """Holds network and optimiser; ``step`` does one update."""
 
-    def __init__(self, config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None) -> None:
+    def __init__(
+        self, config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None
+    ) -> None:
         if features is None:
-            raise ConfigError("The anchored model needs a feature network for its perceptual loss.", "Give one with --features FILE.")
+            raise ConfigError(
+                "The anchored model needs a feature network for its perceptual loss.",
+                "Give one with --features FILE.",
+            )
         self.config = config
         self.weights = build(AnchoredLosses, config.losses, "losses")
         if self.weights.landmarks and landmarks is None:
-            raise ConfigError("The landmark loss needs a landmark network.", "Give one with --landmarks FILE, or set the weight to 0.")
+            raise ConfigError(
+                "The landmark loss needs a landmark network.",
+                "Give one with --landmarks FILE, or set the weight to 0.",
+            )
         self.reader = LandmarkReader(landmarks).to(device) if landmarks and self.weights.landmarks else None
         self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device)
         self.features = FeatureNetwork(features).to(device)
@@ -66,7 +82,9 @@ class AnchoredObjective:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
         self.optimisers: dict[str, torch.optim.Optimizer] = {
-            "generator": torch.optim.AdamW(self.generator.parameters(), 1e-4, betas=(0.5, 0.999), weight_decay=1e-4, fused=True)
+            "generator": torch.optim.AdamW(
+                self.generator.parameters(), 1e-4, betas=(0.5, 0.999), weight_decay=1e-4, fused=True
+            )
         }
         self.critics: Critics | None = None
         if self.weights.adversarial or self.weights.matching:
@@ -80,15 +98,22 @@ class AnchoredObjective:
     def losses(self, pair: Pair) -> tuple[dict[str, Tensor], Tensor]:
         """Each weighted term, by name, and the picture that they are about."""
         if pair.source_points is None or pair.driving_points is None:
-            raise ConfigError("The anchored model needs landmarks for every frame.", "Use a data set with labels, or the fomm objective.")
-        rendered = Rendered(*(x.float() for x in self.generator(pair.source, pair.source_points, pair.driving_points)))
+            raise ConfigError(
+                "The anchored model needs landmarks for every frame.",
+                "Use a data set with labels, or the fomm objective.",
+            )
+        rendered = Rendered(
+            *(x.float() for x in self.generator(pair.source, pair.source_points, pair.driving_points))
+        )
         target = pair.driving
         # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
         picture = torch.lerp(target, rendered.image, pair.weight)
         warped = torch.lerp(target, rendered.warped, pair.weight)
         weight = face_weight(pair.driving_points, target.shape[-1], self.weights.face_gain)
 
-        small_picture, small_warped, small_target = (F.avg_pool2d(x, 2) if x.shape[-1] > 160 else x for x in (picture, warped, target))
+        small_picture, small_warped, small_target = (
+            F.avg_pool2d(x, 2) if x.shape[-1] > 160 else x for x in (picture, warped, target)
+        )
         with torch.no_grad():
             goals = self.features(small_target)
         w = self.weights
@@ -96,7 +121,10 @@ class AnchoredObjective:
             "l1": w.l1 * weighted_l1(picture, target, weight),
             "perceptual": w.perceptual * relative_distance(self.features(small_picture), goals),
             "warped": w.warped
-            * (weighted_l1(warped, target, weight) + 0.3 * relative_distance(self.features(small_warped)[:4], goals[:4])),
+            * (
+                weighted_l1(warped, target, weight)
+                + 0.3 * relative_distance(self.features(small_warped)[:4], goals[:4])
+            ),
             "offset": w.offset * rendered.offset.abs().mean(),
         }
         painted = torch.lerp(target, rendered.painted, pair.weight)
@@ -108,7 +136,9 @@ class AnchoredObjective:
         if self.reader is not None:
             with torch.no_grad():
                 wanted = self.reader(target, pair.driving_points)
-            terms["landmarks"] = w.landmarks * landmark_distance(self.reader(picture, pair.driving_points), wanted)
+            terms["landmarks"] = w.landmarks * landmark_distance(
+                self.reader(picture, pair.driving_points), wanted
+            )
         if self.critics is not None:
             doubt, distance = self.critics.persuasion(picture, target, pair.driving_points)
             terms |= {"adversarial": w.adversarial * doubt, "matching": w.matching * distance}
@@ -121,7 +151,9 @@ class AnchoredObjective:
         side = 96
         with torch.no_grad():
             goals = self.features(cut(target, center, side))[:4]
-        distances = [relative_distance(self.features(cut(picture, center, side))[:4], goals) for picture in pictures]
+        distances = [
+            relative_distance(self.features(cut(picture, center, side))[:4], goals) for picture in pictures
+        ]
         return torch.stack(distances).mean()
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:

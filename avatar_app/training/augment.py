@@ -76,13 +76,17 @@ class Deformation:
         scale = torch.exp(uniform((batch,), config.scale, random))
         stretch = torch.exp(uniform((batch,), config.aspect, random))
         cos, sin = angle.cos() * scale, angle.sin() * scale
-        self.matrix = torch.stack([torch.stack([cos * stretch, -sin], -1), torch.stack([sin * stretch, cos], -1)], 1)
+        self.matrix = torch.stack(
+            [torch.stack([cos * stretch, -sin], -1), torch.stack([sin * stretch, cos], -1)], 1
+        )
         self.shift = uniform((batch, 2), config.shift, random)
         self.field = torch.randn((batch, 2, 4, 4), generator=random, device=random.device) * config.deform
 
     def displacement(self, z: Tensor) -> Tensor:
         """Bicubic value of the coarse field at z (B, N, 2)."""
-        sampled: Tensor = F.grid_sample(self.field, z[:, :, None], mode="bicubic", padding_mode="border", align_corners=True)
+        sampled: Tensor = F.grid_sample(
+            self.field, z[:, :, None], mode="bicubic", padding_mode="border", align_corners=True
+        )
         return sampled[..., 0].transpose(1, 2)
 
     def __call__(self, z: Tensor) -> Tensor:
@@ -102,7 +106,9 @@ class Deformation:
         line = torch.linspace(-1, 1, size, device=picture.device)
         y, x = torch.meshgrid(line, line, indexing="ij")
         z = torch.stack([x, y], -1).view(1, -1, 2).expand(len(picture), -1, -1)
-        moved: Tensor = F.grid_sample(picture, self(z).view(-1, size, size, 2), padding_mode="reflection", align_corners=True)
+        moved: Tensor = F.grid_sample(
+            picture, self(z).view(-1, size, size, 2), padding_mode="reflection", align_corners=True
+        )
         return moved
 
 
@@ -127,7 +133,9 @@ def turn_hue(pictures: list[Tensor], limit: float, random: torch.Generator) -> l
     angle = uniform((len(pictures[0]),), 2 * math.pi * limit, random)
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
     across = torch.full((3, 3), 1 / 3, device=random.device)
-    turned = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=random.device) / math.sqrt(3)
+    turned = torch.tensor(
+        [[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=random.device
+    ) / math.sqrt(3)
     matrix = cos * torch.eye(3, device=random.device) + (1 - cos) * across + sin * turned
     return [torch.einsum("bij,bjhw->bihw", matrix, picture).clamp(0, 1) for picture in pictures]
 
@@ -144,10 +152,18 @@ def mirror(pair: Pair, chosen: Tensor) -> Pair:
         flipped = p[:, list(FLIP)] * torch.tensor([-1.0, 1.0], device=p.device)
         return torch.where(chosen[:, None, None], flipped, p)
 
-    return Pair(picture(pair.source), picture(pair.driving), points(pair.source_points), points(pair.driving_points), picture(pair.weight))
+    return Pair(
+        picture(pair.source),
+        picture(pair.driving),
+        points(pair.source_points),
+        points(pair.driving_points),
+        picture(pair.weight),
+    )
 
 
-def augment(pair: Pair, size: int, config: AugmentConfig, random: torch.Generator, lone: Tensor | None = None) -> Pair:
+def augment(
+    pair: Pair, size: int, config: AugmentConfig, random: torch.Generator, lone: Tensor | None = None
+) -> Pair:
     """A changed pair of side ``size``.
 
     Args:
@@ -168,17 +184,29 @@ def augment(pair: Pair, size: int, config: AugmentConfig, random: torch.Generato
         if points is None:
             return None
         moved = common.inverse(points)
-        return torch.where(lone[:, None, None], own.inverse(moved), moved) if again and lone is not None else moved
+        return (
+            torch.where(lone[:, None, None], own.inverse(moved), moved)
+            if again and lone is not None
+            else moved
+        )
 
     driving = place(torch.cat([pair.driving, pair.weight], 1), True)
     source, target = recolour([place(pair.source, False), driving[:, :3]], config.colour, random)
     if config.hue:
         source, target = turn_hue([source, target], config.hue, random)
-    changed = Pair(source, target, place_points(pair.source_points, False), place_points(pair.driving_points, True), driving[:, 3:])
+    changed = Pair(
+        source,
+        target,
+        place_points(pair.source_points, False),
+        place_points(pair.driving_points, True),
+        driving[:, 3:],
+    )
     if config.flip:
         changed = mirror(changed, torch.rand(batch, generator=random, device=random.device) < 0.5)
     if changed.driving_points is not None and config.point_noise:
         shape = changed.driving_points.shape
         amount = torch.rand((batch, 1, 1), generator=random, device=random.device) * config.point_noise
-        changed.driving_points = changed.driving_points + torch.randn(shape, generator=random, device=random.device) * amount
+        changed.driving_points = (
+            changed.driving_points + torch.randn(shape, generator=random, device=random.device) * amount
+        )
     return changed

@@ -33,11 +33,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Reads a whole file or its parts; raises ConfigError if it is not a checkpoint of this program."""
     parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.name}.[0-9][0-9][0-9]"))
     if not parts:
-        raise ConfigError(f"There is no checkpoint at {path}.", "Check the path; parts are named PATH.000, PATH.001 and so on.")
+        raise ConfigError(
+            f"There is no checkpoint at {path}.",
+            "Check the path; parts are named PATH.000, PATH.001 and so on.",
+        )
     try:
-        state = torch.load(io.BytesIO(b"".join(part.read_bytes() for part in parts)), map_location="cpu", weights_only=True)
+        state = torch.load(
+            io.BytesIO(b"".join(part.read_bytes() for part in parts)), map_location="cpu", weights_only=True
+        )
     except Exception as error:
-        raise ConfigError(f"{path} is not a complete checkpoint ({type(error).__name__}).", "Copy it again, with all its parts.") from error
+        raise ConfigError(
+            f"{path} is not a complete checkpoint ({type(error).__name__}).",
+            "Copy it again, with all its parts.",
+        ) from error
     if not isinstance(state, dict) or "networks" not in state:
-        raise ConfigError(f"{path} is not a checkpoint of this program.", "Original .pth.tar files are read with `models import`.")
+        raise ConfigError(
+            f"{path} is not a checkpoint of this program.",
+            "Original .pth.tar files are read with `models import`.",
+        )
     return state

@@ -96,12 +96,16 @@ class RunConfig:
 def build(kind: type[T], values: Any, where: str) -> T:
     """A dataclass from a mapping; raises ConfigError on an unknown or missing key."""
     if not isinstance(values, dict):
-        raise ConfigError(f"{where} must be a mapping, not {values!r}.", "Look at the files in avatar_app/training/configs.")
+        raise ConfigError(
+            f"{where} must be a mapping, not {values!r}.", "Look at the files in avatar_app/training/configs."
+        )
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(str(key) for key in set(values) - known)
     if unknown:
-        raise ConfigError(f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}.")
+        raise ConfigError(
+            f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}."
+        )
     converted = {
         key: build(hints[key], value, f"{where}.{key}")
         if is_dataclass(hints[key]) and isinstance(hints[key], type)
@@ -111,16 +115,26 @@ def build(kind: type[T], values: Any, where: str) -> T:
     try:
         return kind(**converted)
     except TypeError as error:
-        raise ConfigError(f"{where} is incomplete: {error}.", "Look at the files in avatar_app/training/configs.") from error
+        raise ConfigError(
+            f"{where} is incomplete: {error}.", "Look at the files in avatar_app/training/configs."
+        ) from error
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:
     """The value, if it is what the hint of a plain field says; other fields are looked at where they are used."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint)
-    right = {int: number and isinstance(value, int), float: number, bool: isinstance(value, bool), str: isinstance(value, str)}
+    right = {
+        int: number and isinstance(value, int),
+        float: number,
+        bool: isinstance(value, bool),
+        str: isinstance(value, str),
+    }
     if wanted and not right[hint]:
-        raise ConfigError(f"{where} is {value!r}, but must be {wanted}.", "Look at the files in avatar_app/training/configs.")
+        raise ConfigError(
+            f"{where} is {value!r}, but must be {wanted}.",
+            "Look at the files in avatar_app/training/configs.",
+        )
     return value
 
 
@@ -129,7 +143,10 @@ def read_config(path: Path) -> RunConfig:
     try:
         values = parse_yaml(read_small(path))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", "Give one of avatar_app/training/configs/*.yaml or a copy of one.") from error
+        raise ConfigError(
+            f"{path} cannot be read: {error}.",
+            "Give one of avatar_app/training/configs/*.yaml or a copy of one.",
+        ) from error
     if isinstance(values, dict) and "model_params" in values:
         from avatar_app.training.originals import read_original
 

@@ -114,7 +114,14 @@ def expression(points: Floats) -> list[float]:
         return float(np.linalg.norm(points[a] - points[b])) / size
 
     turned = (camera[:, 2] / size).tolist()
-    return [smile_of(points), gap(62, 66), gap(37, 41) + gap(44, 46), gap(19, 37) + gap(24, 44), *turned, camera[1, 0] / size]
+    return [
+        smile_of(points),
+        gap(62, 66),
+        gap(37, 41) + gap(44, 46),
+        gap(19, 37) + gap(24, 44),
+        *turned,
+        camera[1, 0] / size,
+    ]
 
 
 def is_still(entry: ClipEntry) -> bool:
@@ -150,7 +157,10 @@ def measured(folder: Path, face: MeanFace) -> Floats:
         weight = 1.0 if moving else STILL
         own, joint = own + weight * does.T @ does, joint + weight * does.T @ light
     if not own.any():
-        raise ConfigError("Nobody is in two stills or in a clip.", "Use a data set with clips, or with more stills of a person.")
+        raise ConfigError(
+            "Nobody is in two stills or in a clip.",
+            "Use a data set with clips, or with more stills of a person.",
+        )
     effects = np.linalg.solve(own + 1e-6 * np.trace(own) * np.eye(COLUMNS), joint)
     return np.asarray(effects[0].reshape(SIDE, SIDE), np.float32)
 
@@ -171,13 +181,19 @@ def make(folder: Path, output: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, video/, stills/ and labels/")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with manifest.csv, video/, stills/ and labels/"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the .npz file to write")
     options = parser.parse_args(arguments)
     try:
         if not options.output.parent.is_dir():  # said now, and not after minutes of reading
-            raise ConfigError(f"There is no folder {options.output.parent}.", "Make it first, or give another --output.")
+            raise ConfigError(
+                f"There is no folder {options.output.parent}.", "Make it first, or give another --output."
+            )
         make(options.data, options.output)
     except AvatarError as error:
         print(error, file=sys.stderr)

@@ -58,9 +58,14 @@ def list_clips(folder: Path, split: str) -> list[ClipEntry]:
         clips = list(_labelled(folder, split)) if table.exists() else list(_original(folder, split))
     except (KeyError, ValueError, csv.Error) as problem:
         message = f"The table {table} cannot be used: {type(problem).__name__}: {problem}."
-        raise ConfigError(message, "It must be a CSV file with the columns stem, type, split, identity, kind and fill_rect.") from None
+        raise ConfigError(
+            message, "It must be a CSV file with the columns stem, type, split, identity, kind and fill_rect."
+        ) from None
     if not clips:
-        raise ConfigError(f"No {split} clips in {folder}.", "Give a folder with manifest.csv, or with train/ and test/ inside.")
+        raise ConfigError(
+            f"No {split} clips in {folder}.",
+            "Give a folder with manifest.csv, or with train/ and test/ inside.",
+        )
     return clips
 
 
@@ -70,7 +75,11 @@ def _labelled(folder: Path, split: str) -> Iterator[ClipEntry]:
             if row["split"] != split:
                 continue
             stem = row["stem"]
-            path = folder / "video" / f"{stem}.mp4" if row["type"] == "video" else folder / "stills" / f"{stem}.jpg"
+            path = (
+                folder / "video" / f"{stem}.mp4"
+                if row["type"] == "video"
+                else folder / "stills" / f"{stem}.jpg"
+            )
             box = [float(value) for value in row["fill_rect"].split()]
             hidden = (box[0], box[1], box[2], box[3]) if len(box) == 4 else None
             yield ClipEntry(path, row["identity"], row["kind"], folder / "labels" / f"{stem}.npz", hidden)
@@ -88,13 +97,19 @@ def read_frames(path: Path, size: int, stride: int = 1) -> npt.NDArray[np.uint8]
     """Every ``stride``-th frame as (T, size, size, 3) RGB; raises ClipError if nothing can be read."""
     frames = [_fit(image, size) for index, image in enumerate(_images(path)) if index % stride == 0]
     if not frames:
-        raise ClipError(f"No frame can be read from {path}.", "Remove the file from the data set, or copy it again.")
+        raise ClipError(
+            f"No frame can be read from {path}.", "Remove the file from the data set, or copy it again."
+        )
     return np.stack(frames)
 
 
 def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if path.is_dir() else [path]
+        files = (
+            sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+            if path.is_dir()
+            else [path]
+        )
         for file in files:
             image = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if image is not None:
@@ -136,7 +151,9 @@ class FrameStore:
 
     def to(self, device: torch.device) -> FrameStore:
         points = None if self.points is None else self.points.to(device)
-        return FrameStore(self.frames.to(device), points, self.clips, self.identities, self.kinds, self.hidden.to(device))
+        return FrameStore(
+            self.frames.to(device), points, self.clips, self.identities, self.kinds, self.hidden.to(device)
+        )
 
 
 UNREADABLE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile)
@@ -157,7 +174,9 @@ def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[
         points, good = read_arrays(entry.labels, "points", "ok")
     except UNREADABLE as problem:
         message = f"The labels {entry.labels} cannot be read: {problem}."
-        raise ConfigError(message, "Copy the file of the data set again, or take its clip out of the table.") from None
+        raise ConfigError(
+            message, "Copy the file of the data set again, or take its clip out of the table."
+        ) from None
     return np.asarray(points.astype(np.float32) / 65535 * 1.5 - 0.25, np.float32), good
 
 
@@ -166,13 +185,21 @@ def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.flo
     return ((fractions * size - 0.5) * (2 / (size - 1)) - 1).astype(np.float32)
 
 
-def load_store(folder: Path, split: str, size: int, stride: int, cache: Path | None = None, stills: bool = True) -> FrameStore:
+def load_store(
+    folder: Path, split: str, size: int, stride: int, cache: Path | None = None, stills: bool = True
+) -> FrameStore:
     """Decodes a split, or maps it from ``cache`` when the same request was decoded before.
 
     Frames that the labels mark as not ok are left out, and clips with no usable frame with them.
     """
-    entries = [entry for entry in list_clips(folder, split) if stills or entry.path.suffix.lower() not in IMAGE_SUFFIXES]
-    key = hashlib.sha256(json.dumps([str(folder.resolve()), [str(e.path) for e in entries], size, stride]).encode()).hexdigest()[:16]
+    entries = [
+        entry
+        for entry in list_clips(folder, split)
+        if stills or entry.path.suffix.lower() not in IMAGE_SUFFIXES
+    ]
+    key = hashlib.sha256(
+        json.dumps([str(folder.resolve()), [str(e.path) for e in entries], size, stride]).encode()
+    ).hexdigest()[:16]
     stem = None if cache is None else cache / f"{split}-{size}-{key}"
     if stem is None or not stem.with_suffix(".json").exists():
         frames, points, counts = _decode(entries, size, stride, stem)
@@ -208,7 +235,12 @@ def _decode(
     return frames, points, counts
 
 
-def _store(entries: list[ClipEntry], frames: npt.NDArray[np.uint8], points: npt.NDArray[np.float32], counts: list[int]) -> FrameStore:
+def _store(
+    entries: list[ClipEntry],
+    frames: npt.NDArray[np.uint8],
+    points: npt.NDArray[np.float32],
+    counts: list[int],
+) -> FrameStore:
     labelled = any(entry.labels is not None for entry in entries)
     clips, identities, kinds, hidden = [], [], [], []
     start = 0
@@ -224,7 +256,9 @@ def _store(entries: list[ClipEntry], frames: npt.NDArray[np.uint8], points: npt.
             hidden.append(entry.hidden or (0.0, 0.0, 0.0, 0.0))
     # A read-only memory map is fine: frames are only ever gathered from, never written.
     tensor = torch.from_numpy(frames if frames.flags.writeable else np.array(frames))
-    return FrameStore(tensor, torch.from_numpy(points) if labelled else None, clips, identities, kinds, torch.tensor(hidden))
+    return FrameStore(
+        tensor, torch.from_numpy(points) if labelled else None, clips, identities, kinds, torch.tensor(hidden)
+    )
 
 
 class PairSampler:
@@ -259,7 +293,12 @@ class PairSampler:
         wide: dict[str, dict[str, list[tuple[int, int]]]] = {}
         for kind, people in self.by_kind.items():
             for person, clips in people.items():
-                found = [(clip, int(frame)) for clip in clips for frame in self.store.clips[clip] if lips[frame] > WIDE]
+                found = [
+                    (clip, int(frame))
+                    for clip in clips
+                    for frame in self.store.clips[clip]
+                    if lips[frame] > WIDE
+                ]
                 if found:
                     wide.setdefault(kind, {})[person] = found
         return wide
@@ -277,7 +316,11 @@ class PairSampler:
         clip, driving = frames[self.random.integers(len(frames))]
         # A still has no other frame, but the person may have another still.
         others = [clip] if len(self.store.clips[clip]) > 1 else self.by_kind[kind][person]
-        return int(self.random.choice(self.store.clips[others[self.random.integers(len(others))]])), driving, clip
+        return (
+            int(self.random.choice(self.store.clips[others[self.random.integers(len(others))]])),
+            driving,
+            clip,
+        )
 
     def _draw_one(self) -> tuple[int, int, int]:
         if self.wide and self.random.random() < self.config.wide:

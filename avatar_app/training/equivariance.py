@@ -21,13 +21,19 @@ class Deformation:
         points_tps: control points along a side.
     """
 
-    def __init__(self, batch: int, sigma_affine: float, sigma_tps: float, points_tps: int, random: torch.Generator) -> None:
+    def __init__(
+        self, batch: int, sigma_affine: float, sigma_tps: float, points_tps: int, random: torch.Generator
+    ) -> None:
         self.affine = torch.eye(2, 3) + sigma_affine * torch.randn((batch, 2, 3), generator=random)
         self.weights = sigma_tps * torch.randn((batch, points_tps**2), generator=random)
         self.controls = coordinate_grid(points_tps, points_tps).view(-1, 2)
 
     def to(self, device: torch.device) -> Deformation:
-        self.affine, self.weights, self.controls = self.affine.to(device), self.weights.to(device), self.controls.to(device)
+        self.affine, self.weights, self.controls = (
+            self.affine.to(device),
+            self.weights.to(device),
+            self.controls.to(device),
+        )
         return self
 
     def __call__(self, points: Tensor) -> Tensor:

@@ -69,21 +69,37 @@ def export(
             config.network["detail"] = detail
         if matte is not None:
             config.network["matte"] = True
-            networks["generator"] |= {f"matte.{name}": value for name, value in load_checkpoint(matte)["networks"]["matte"].items()}
+            networks["generator"] |= {
+                f"matte.{name}": value for name, value in load_checkpoint(matte)["networks"]["matte"].items()
+            }
         graphs, size, described = _graphs(config, networks)
     except (KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{checkpoint} does not fit {config_file}: {reason}", "Use the config.yaml beside the checkpoint.") from error
+        raise ConfigError(
+            f"{checkpoint} does not fit {config_file}: {reason}", "Use the config.yaml beside the checkpoint."
+        ) from error
 
     def fill(folder: Path) -> None:
         write_motion_files(graphs, folder, half=config.objective == "anchored")
         if calibration is not None:
-            exact, small = quantise(folder / "render.onnx", calibration_samples(for_processors(graphs), calibration, config))
-            sys.stdout.write(f"render.onnx in eight bits: {small:.2f} dB against the truth, {exact:.2f} dB before\n")
+            exact, small = quantise(
+                folder / "render.onnx", calibration_samples(for_processors(graphs), calibration, config)
+            )
+            sys.stdout.write(
+                f"render.onnx in eight bits: {small:.2f} dB against the truth, {exact:.2f} dB before\n"
+            )
         if card is not None:
             (folder / "CARD.md").write_text(card.read_text(encoding="utf-8"), encoding="utf-8")
 
-    return write_bundle(output, kind=config.objective, size=size, config=described, licence=licence, fill=fill, overwrite=overwrite)
+    return write_bundle(
+        output,
+        kind=config.objective,
+        size=size,
+        config=described,
+        licence=licence,
+        fill=fill,
+        overwrite=overwrite,
+    )
 
 
 def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConfig) -> list[Sample]:
@@ -92,14 +108,19 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
     pair = gather(store, source, driving, clip, graphs.size)
     if pair.source_points is None or pair.driving_points is None:
         raise ConfigError("The pictures for calibration have no landmarks.", "Give a data set with labels.")
-    photos, truths = (to_bytes(F.interpolate(x, size=(graphs.size, graphs.size), mode="bilinear")) for x in (pair.source, pair.driving))
+    photos, truths = (
+        to_bytes(F.interpolate(x, size=(graphs.size, graphs.size), mode="bilinear"))
+        for x in (pair.source, pair.driving)
+    )
     samples = []
     for index, (photo, truth) in enumerate(zip(photos, truths, strict=True)):
         with torch.inference_mode():
             features = graphs.encode.module(photo[None], pair.source_points[index][None])
         feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
         feed["driving_value"] = pair.driving_points[index][None].numpy()
-        layers = PhotoLayers.of(photo.numpy(), pair.source_points[index].numpy(), {name: feed.pop(name) for name in PHOTO_LAYERS})
+        layers = PhotoLayers.of(
+            photo.numpy(), pair.source_points[index].numpy(), {name: feed.pop(name) for name in PHOTO_LAYERS}
+        )
         samples.append(Sample(feed, layers, truth.numpy()))
     return samples
 
@@ -111,16 +132,23 @@ def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]
         return averaged
     bundle = open_bundle(str(checkpoint))
     if bundle.kind != "anchored":
-        raise ConfigError(f"{checkpoint} is no bundle that moves landmarks.", "Give a checkpoint, or a bundle like models/lite.")
+        raise ConfigError(
+            f"{checkpoint} is no bundle that moves landmarks.",
+            "Give a checkpoint, or a bundle like models/lite.",
+        )
     if config.objective != "anchored":
         message = f"{checkpoint} moves landmarks, and the configuration is for {config.objective}."
-        raise ConfigError(message, "Give the configuration that the bundle was trained with, such as lite-mouths.yaml.")
+        raise ConfigError(
+            message, "Give the configuration that the bundle was trained with, such as lite-mouths.yaml."
+        )
     config.network.clear()
     config.network.update(bundle.config)
     return {"generator": dict(load_file(bundle.file(WEIGHTS)))}
 
 
-def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[MotionGraphs, int, dict[str, object]]:
+def _graphs(
+    config: RunConfig, networks: dict[str, dict[str, object]]
+) -> tuple[MotionGraphs, int, dict[str, object]]:
     if config.objective == "anchored":
         sizes = AnchoredConfig.from_dict(config.network)
         generator = AnchoredGenerator(sizes)
@@ -136,17 +164,34 @@ def _graphs(config: RunConfig, networks: dict[str, dict[str, object]]) -> tuple[
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint.")
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint."
+    )
     parser.add_argument("checkpoint", type=Path, help="or the folder of a bundle, to make it anew")
     parser.add_argument("--config", type=Path, required=True, help="the run's config.yaml")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the new bundle; its name is the model's")
-    parser.add_argument("--card", type=Path, help="text that becomes CARD.md: what the weights saw and how well they do")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder of the new bundle; its name is the model's"
+    )
+    parser.add_argument(
+        "--card", type=Path, help="text that becomes CARD.md: what the weights saw and how well they do"
+    )
     parser.add_argument("--licence", default="MIT")
     parser.add_argument("--overwrite", action="store_true")
-    parser.add_argument("--calibrate", type=Path, metavar="DATA", help="eight-bit convolutions, scaled by this data set's training split")
-    parser.add_argument("--matte", type=Path, help="matte.pt of a training.matte run: the background then stands still")
     parser.add_argument(
-        "--detail", type=int, choices=(1, 2, 3, 4), default=1, help="so many times the side it was trained with, as sharp as the photo"
+        "--calibrate",
+        type=Path,
+        metavar="DATA",
+        help="eight-bit convolutions, scaled by this data set's training split",
+    )
+    parser.add_argument(
+        "--matte", type=Path, help="matte.pt of a training.matte run: the background then stands still"
+    )
+    parser.add_argument(
+        "--detail",
+        type=int,
+        choices=(1, 2, 3, 4),
+        default=1,
+        help="so many times the side it was trained with, as sharp as the photo",
     )
     parser.add_argument("--cache", type=Path, help="decoded frames of an earlier run, as in training")
     options = parser.parse_args(arguments)
@@ -155,7 +200,14 @@ def main(arguments: list[str] | None = None) -> int:
         if options.calibrate:
             data = read_config(options.config).data
             store = load_store(options.calibrate, "train", data.size, data.stride, options.cache, data.stills)
-        wanted = (options.checkpoint, options.config, options.output, options.card, options.licence, options.overwrite)
+        wanted = (
+            options.checkpoint,
+            options.config,
+            options.output,
+            options.card,
+            options.licence,
+            options.overwrite,
+        )
         bundle = export(*wanted, calibration=store, matte=options.matte, detail=options.detail)
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -38,16 +38,29 @@ class FommObjective:
         if self.weights.generator_gan or any(self.weights.feature_matching):
             self.discriminator = Discriminator(self.network).to(device)
             self.networks["discriminator"] = self.discriminator
-        self.features = FeatureNetwork(features).to(device) if features is not None and any(self.weights.perceptual) else None
-        shares = {"kp_detector": self.settings.rate_kp_detector, "discriminator": self.settings.rate_discriminator}
-        self.optimisers = {name: _adam(network, shares.get(name, 1.0)) for name, network in self.networks.items()}
+        self.features = (
+            FeatureNetwork(features).to(device)
+            if features is not None and any(self.weights.perceptual)
+            else None
+        )
+        shares = {
+            "kp_detector": self.settings.rate_kp_detector,
+            "discriminator": self.settings.rate_discriminator,
+        }
+        self.optimisers = {
+            name: _adam(network, shares.get(name, 1.0)) for name, network in self.networks.items()
+        }
         self.random = torch.Generator().manual_seed(config.seed)
 
     def _check(self, features: Path | None) -> None:
         if features is None and any(self.weights.perceptual):
-            raise ConfigError("The perceptual loss needs a feature network.", "Give one with --features FILE.")
+            raise ConfigError(
+                "The perceptual loss needs a feature network.", "Give one with --features FILE."
+            )
         if any(self.weights.perceptual) and len(self.weights.perceptual) != 5:
-            raise ConfigError(f"loss_weights.perceptual has {len(self.weights.perceptual)} values.", "Give five.")
+            raise ConfigError(
+                f"loss_weights.perceptual has {len(self.weights.perceptual)} values.", "Give five."
+            )
         blocks = self.network.discriminator_params.num_blocks
         if any(self.weights.feature_matching) and len(self.weights.feature_matching) != blocks:
             raise ConfigError(
@@ -63,14 +76,19 @@ class FommObjective:
         generated: Generated = self.generator(pair.source, source, driving)
         # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
         picture = torch.lerp(pair.driving, generated.prediction.to(pair.driving.dtype), pair.weight)
-        terms = {**self._picture_terms(picture, pair.driving, driving), **self._equivariance(pair.driving, driving)}
+        terms = {
+            **self._picture_terms(picture, pair.driving, driving),
+            **self._equivariance(pair.driving, driving),
+        }
         if not terms:
             raise ConfigError("Every loss weight is 0.", "Look at the files in avatar_app/training/configs.")
         torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
         if self.discriminator is not None:
             # The generator's losses went through the discriminator and left gradients there that are not its own.
             self.optimisers["discriminator"].zero_grad(set_to_none=True)
-            terms["discriminator_gan"] = self._discriminator_loss(picture.detach(), pair.driving, driving.value.detach())
+            terms["discriminator_gan"] = self._discriminator_loss(
+                picture.detach(), pair.driving, driving.value.detach()
+            )
             torch.autograd.backward(scaler.scale(terms["discriminator_gan"]))
         return {name: term.detach() for name, term in terms.items()}
 
@@ -78,7 +96,9 @@ class FommObjective:
         terms = {}
         if self.features is not None:
             weights = list(self.weights.perceptual)
-            terms["perceptual"] = pyramid_perceptual(self.features, picture, target, list(self.settings.scales), weights)
+            terms["perceptual"] = pyramid_perceptual(
+                self.features, picture, target, list(self.settings.scales), weights
+            )
         if self.discriminator is None:
             return terms
         # Key points are shown to the discriminator, not trained through it.
@@ -97,7 +117,9 @@ class FommObjective:
         parts = [
             weight * (made.float() - real.float()).abs().mean()
             for ours, theirs in zip(judged, wanted, strict=True)
-            for weight, made, real in zip(self.weights.feature_matching, ours.features, theirs.features, strict=True)
+            for weight, made, real in zip(
+                self.weights.feature_matching, ours.features, theirs.features, strict=True
+            )
         ]
         return torch.stack(parts).sum()
 
@@ -106,7 +128,9 @@ class FommObjective:
         if not (self.weights.equivariance_value or self.weights.equivariance_jacobian):
             return {}
         params = self.settings.transform_params
-        deformation = Deformation(len(picture), params.sigma_affine, params.sigma_tps, params.points_tps, self.random).to(picture.device)
+        deformation = Deformation(
+            len(picture), params.sigma_affine, params.sigma_tps, params.points_tps, self.random
+        ).to(picture.device)
         with torch.autocast(picture.device.type, enabled=False):
             deformed = deformation.warp(picture, self.network.align_corners)
         moved: KeyPointTensors = self.detector(deformed)
@@ -114,8 +138,14 @@ class FommObjective:
         # Positions and 2 x 2 matrices need float32: half precision would round away what is compared.
         with torch.autocast(picture.device.type, enabled=False):
             if self.weights.equivariance_value:
-                terms["equivariance_value"] = self.weights.equivariance_value * (points.value - deformation(moved.value)).abs().mean()
-            if self.weights.equivariance_jacobian and points.jacobian is not None and moved.jacobian is not None:
+                terms["equivariance_value"] = (
+                    self.weights.equivariance_value * (points.value - deformation(moved.value)).abs().mean()
+                )
+            if (
+                self.weights.equivariance_jacobian
+                and points.jacobian is not None
+                and moved.jacobian is not None
+            ):
                 carried = deformation.jacobian(moved.value) @ moved.jacobian
                 difference = torch.eye(2, device=picture.device) - inverse_2x2(points.jacobian) @ carried
                 terms["equivariance_jacobian"] = self.weights.equivariance_jacobian * difference.abs().mean()
@@ -126,7 +156,9 @@ class FommObjective:
         assert self.discriminator is not None
         parts = [
             (1 - truth.prediction.float()).square().mean() + fake.prediction.float().square().mean()
-            for truth, fake in zip(self.discriminator(real, points), self.discriminator(made, points), strict=True)
+            for truth, fake in zip(
+                self.discriminator(real, points), self.discriminator(made, points), strict=True
+            )
         ]
         return self.weights.discriminator_gan * torch.stack(parts).sum()
 
@@ -138,8 +170,12 @@ class FommObjective:
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """(B, 3, S, 4 S): source, driving, output, warped source."""
         detector = networks["kp_detector"]
-        generated: Generated = networks["generator"](pair.source, detector(pair.source), detector(pair.driving))
-        return torch.cat([pair.source, pair.driving, generated.prediction.float(), generated.deformed.float()], 3)
+        generated: Generated = networks["generator"](
+            pair.source, detector(pair.source), detector(pair.driving)
+        )
+        return torch.cat(
+            [pair.source, pair.driving, generated.prediction.float(), generated.deformed.float()], 3
+        )
 
     def state(self) -> dict[str, Tensor]:
         return {"random": self.random.get_state()}

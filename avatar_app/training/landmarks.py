@@ -22,7 +22,19 @@ LIDS = tuple(range(36, 48))
 IRISES = (68, 73)
 
 # Openings, as pairs of landmarks: lids, lips inside and outside, mouth corners, brow to eye.
-GAPS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65), (51, 57), (48, 54), (19, 37), (24, 44))
+GAPS = (
+    (37, 41),
+    (38, 40),
+    (43, 47),
+    (44, 46),
+    (61, 67),
+    (62, 66),
+    (63, 65),
+    (51, 57),
+    (48, 54),
+    (19, 37),
+    (24, 44),
+)
 
 
 class LandmarkReader(nn.Module):
@@ -38,7 +50,9 @@ class LandmarkReader(nn.Module):
             self.network.load_state_dict(saved.get("average", saved))
         except (OSError, RuntimeError, ValueError, EOFError, AttributeError) as error:
             message = f"The landmark network {checkpoint} cannot be read: {error}."
-            raise ConfigError(message, "Give the landmarks.pt that python -m avatar_app.training.faces wrote.") from error
+            raise ConfigError(
+                message, "Give the landmarks.pt that python -m avatar_app.training.faces wrote."
+            ) from error
         self.network.requires_grad_(False).eval()
         line = (torch.arange(LANDMARK_SIDE) * 2 + 1) / LANDMARK_SIDE - 1
         y, x = torch.meshgrid(line, line, indexing="ij")

@@ -47,10 +47,20 @@ class FeatureNetwork(nn.Module):
 
     def _names(self, weights: dict[str, Tensor]) -> list[str]:
         if self.distilled:
-            return ["conv0", *[f"conv{block}{i}" for block, count in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 1)) for i in range(1, count + 1)]]
+            return [
+                "conv0",
+                *[
+                    f"conv{block}{i}"
+                    for block, count in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 1))
+                    for i in range(1, count + 1)
+                ],
+            ]
         names = [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)]
         if f"{names[0]}.weight" not in weights:
-            raise ConfigError("The feature network has neither torchvision's nor the distilled VGG-19's layers.", "Check the path.")
+            raise ConfigError(
+                "The feature network has neither torchvision's nor the distilled VGG-19's layers.",
+                "Check the path.",
+            )
         return names
 
     def forward(self, picture: Tensor) -> list[Tensor]:
@@ -77,12 +87,17 @@ def relative_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def pyramid_perceptual(network: FeatureNetwork, picture: Tensor, target: Tensor, scales: list[float], weights: list[float]) -> Tensor:
+def pyramid_perceptual(
+    network: FeatureNetwork, picture: Tensor, target: Tensor, scales: list[float], weights: list[float]
+) -> Tensor:
     """The original's perceptual loss: L1 of five feature maps at each scale of an anti-aliased pyramid."""
     total = picture.new_zeros(())
     for scale in scales:
         size = round(picture.shape[-1] * scale)
-        small, goal = (F.interpolate(x, size=(size, size), mode="bilinear", antialias=True) if scale != 1 else x for x in (picture, target))
+        small, goal = (
+            F.interpolate(x, size=(size, size), mode="bilinear", antialias=True) if scale != 1 else x
+            for x in (picture, target)
+        )
         with torch.no_grad():
             goals = network(goal)
         for weight, feature, wanted in zip(weights, network(small), goals, strict=True):
@@ -115,4 +130,6 @@ def cut(picture: Tensor, center: Tensor, side: int) -> Tensor:
     """Square cut-outs of ``side`` pixels at native resolution around centers (B, 2) in [-1, 1], kept inside the picture."""
     size = picture.shape[-1]
     corner = ((center + 1) / 2 * size - side / 2).round().clamp(0, size - side).long()
-    return torch.stack([image[:, y : y + side, x : x + side] for image, (x, y) in zip(picture, corner.tolist(), strict=True)])
+    return torch.stack(
+        [image[:, y : y + side, x : x + side] for image, (x, y) in zip(picture, corner.tolist(), strict=True)]
+    )

@@ -134,7 +134,9 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
     """A run from a parsed file of the original layout; raises ConfigError, naming the key."""
     unknown = sorted(str(key) for key in set(document) - SECTIONS)
     if unknown:
-        raise ConfigError(f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(SECTIONS))}.")
+        raise ConfigError(
+            f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(SECTIONS))}."
+        )
     FommConfig.from_original(document)  # only to find mistakes now
     train = parse(TrainParams, document.get("train_params"), "train_params")
     given = document.get("dataset_params")
@@ -143,7 +145,10 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
         given = {key: value for key, value in given.items() if key not in ("root_dir", "pairs_list")}
     data = parse(DatasetParams, given, "dataset_params")
     if len(data.frame_shape) != 3 or data.frame_shape[0] != data.frame_shape[1] or data.frame_shape[0] % 32:
-        raise ConfigError(f"dataset_params.frame_shape is {list(data.frame_shape)}.", "Give a square, such as [256, 256, 3].")
+        raise ConfigError(
+            f"dataset_params.frame_shape is {list(data.frame_shape)}.",
+            "Give a square, such as [256, 256, 3].",
+        )
     size = int(data.frame_shape[0])
     return RunConfig(
         objective="fomm",
@@ -170,7 +175,11 @@ def _stages(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
             raise ConfigError(f"train_params.{name} is {getattr(train, name)}.", "Give a number above 0.")
     if clips <= 0:
         raise ConfigError(f"dataset_params.clips is {clips}.", "Give a number above 0.")
-    edges = [0.0, *sorted(min(edge, train.num_epochs) for edge in train.epoch_milestones), float(train.num_epochs)]
+    edges = [
+        0.0,
+        *sorted(min(edge, train.num_epochs) for edge in train.epoch_milestones),
+        float(train.num_epochs),
+    ]
     steps_an_epoch = train.num_repeats * clips / train.batch_size
     stages = []
     for index, (start, end) in enumerate(pairwise(edges)):

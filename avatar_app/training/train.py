@@ -46,7 +46,9 @@ class Objective(Protocol):
     def load_state(self, state: dict[str, Tensor]) -> None: ...
 
 
-def open_objective(config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None) -> Objective:
+def open_objective(
+    config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None
+) -> Objective:
     if config.objective == "anchored":
         from avatar_app.training.anchored import AnchoredObjective
 
@@ -71,7 +73,11 @@ def gather(store: FrameStore, source: Tensor, driving: Tensor, clip: Tensor, siz
     weight = torch.ones(len(source), 1, side, side, device=device)
     for row, (x0, y0, x1, y1) in enumerate(store.hidden[clip.to(device)].tolist()):
         weight[row, :, int(y0 * side) : math.ceil(y1 * side), int(x0 * side) : math.ceil(x1 * side)] = 0
-    points = (None, None) if store.points is None else (store.points[source.to(device)], store.points[driving.to(device)])
+    points = (
+        (None, None)
+        if store.points is None
+        else (store.points[source.to(device)], store.points[driving.to(device)])
+    )
     return Pair(source_picture, driving_picture, points[0], points[1], weight)
 
 
@@ -79,7 +85,13 @@ class Run:
     """The state of a training run, from the first step to the last."""
 
     def __init__(
-        self, config: RunConfig, objective: Objective, store: FrameStore, device: torch.device, rank: int = 0, world: int = 1
+        self,
+        config: RunConfig,
+        objective: Objective,
+        store: FrameStore,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.config, self.objective, self.store, self.device = config, objective, store, device
         self.rank, self.world = rank, world
@@ -94,7 +106,9 @@ class Run:
         """One optimiser step; returns each loss term."""
         stage, share = self.config.at(self.position)
         pair = self.next_pair(stage.size, stage.batch)
-        rate = stage.learning_rate_end + (stage.learning_rate - stage.learning_rate_end) * 0.5 * (1 + math.cos(math.pi * share))
+        rate = stage.learning_rate_end + (stage.learning_rate - stage.learning_rate_end) * 0.5 * (
+            1 + math.cos(math.pi * share)
+        )
         rate *= min(1.0, (self.position + 1) / max(1, self.config.warmup))
         for optimiser in self.objective.optimisers.values():
             for group in optimiser.param_groups:
@@ -129,7 +143,9 @@ class Run:
         for name, network in self.objective.networks.items():
             averaged, current = self.averaged[name].state_dict(), network.state_dict()
             floating = [key for key, value in current.items() if value.dtype.is_floating_point]
-            torch._foreach_lerp_([averaged[key] for key in floating], [current[key] for key in floating], 1 - decay)
+            torch._foreach_lerp_(
+                [averaged[key] for key in floating], [current[key] for key in floating], 1 - decay
+            )
             for key in current.keys() - set(floating):
                 averaged[key].copy_(current[key])
 
@@ -138,7 +154,9 @@ class Run:
             "step": self.position,
             "networks": {name: network.state_dict() for name, network in self.objective.networks.items()},
             "averaged": {name: network.state_dict() for name, network in self.averaged.items()},
-            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.objective.optimisers.items()},
+            "optimisers": {
+                name: optimiser.state_dict() for name, optimiser in self.objective.optimisers.items()
+            },
             "objective": self.objective.state(),
             "scaler": self.scaler.state_dict(),
             "sampler": self.sampler.state(),
@@ -171,7 +189,10 @@ class Run:
         except RuntimeError:
             known = set()
         if not known:
-            raise ConfigError("The weights to start from are of another network.", "Give a checkpoint with the same network section.")
+            raise ConfigError(
+                "The weights to start from are of another network.",
+                "Give a checkpoint with the same network section.",
+            )
 
     @torch.no_grad()
     def write_sample(self, path: Path, pair: Pair) -> None:
@@ -182,17 +203,29 @@ class Run:
         cv2.imwrite(str(path), np.ascontiguousarray((grid[..., ::-1] * 255).astype(np.uint8)))
 
 
-def train(run: Run, output: Path, minutes: float | None, save_minutes: float, sample_steps: int, part_mib: int) -> None:
+def train(
+    run: Run, output: Path, minutes: float | None, save_minutes: float, sample_steps: int, part_mib: int
+) -> None:
     """Trains to the end of the configuration or of the time there is."""
     started = saved = time.monotonic()
     first = run.rank == 0
     watched = None
-    bar = tqdm(total=run.config.steps, initial=run.position, unit="step", disable=not first, mininterval=5, dynamic_ncols=True)
+    bar = tqdm(
+        total=run.config.steps,
+        initial=run.position,
+        unit="step",
+        disable=not first,
+        mininterval=5,
+        dynamic_ncols=True,
+    )
     means: dict[str, float] = {}
     while run.position < run.config.steps and (minutes is None or time.monotonic() - started < minutes * 60):
         for name, value in run.advance().items():
             if not math.isfinite(value):
-                raise ConfigError(f"The loss term {name} is {value} at step {run.position}.", "Lower the learning rate or use float32.")
+                raise ConfigError(
+                    f"The loss term {name} is {value} at step {run.position}.",
+                    "Lower the learning rate or use float32.",
+                )
             means[name] = value if name not in means else 0.98 * means[name] + 0.02 * value
         bar.update()
         if not first:
@@ -200,7 +233,16 @@ def train(run: Run, output: Path, minutes: float | None, save_minutes: float, sa
         if run.position % 100 == 0:
             bar.set_postfix_str(" ".join(f"{name} {value:.4f}" for name, value in means.items()))
             with (output / "log.csv").open("a") as log:
-                log.write(",".join([str(run.position), f"{time.monotonic() - started:.0f}", *[f"{v:.5f}" for v in means.values()]]) + "\n")
+                log.write(
+                    ",".join(
+                        [
+                            str(run.position),
+                            f"{time.monotonic() - started:.0f}",
+                            *[f"{v:.5f}" for v in means.values()],
+                        ]
+                    )
+                    + "\n"
+                )
         if run.position % sample_steps == 0:
             # Always the same pairs, so that the grids can be compared; the run's own random state is not touched.
             watched = watched or _watched_pair(run)
@@ -218,23 +260,43 @@ def _watched_pair(run: Run) -> Pair:
     source, driving, clip = sampler.draw(8)
     random = torch.Generator(device=run.device).manual_seed(7)
     size = run.config.stages[-1].size
-    return augment(gather(run.store, source, driving, clip, size), size, run.config.augment, random, (source == driving).to(run.device))
+    return augment(
+        gather(run.store, source, driving, clip, size),
+        size,
+        run.config.augment,
+        random,
+        (source == driving).to(run.device),
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.train", description="Train a motion model.")
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar_app.training.train", description="Train a motion model."
+    )
     parser.add_argument("config", type=Path, help="a YAML file such as avatar_app/training/configs/lite.yaml")
     parser.add_argument("--data", type=Path, required=True, help="the data set's folder")
-    parser.add_argument("--output", type=Path, default=Path("runs/latest"), help="folder for checkpoints, samples and the log")
-    parser.add_argument("--features", type=Path, help="feature network of the perceptual loss (VGG-19 of torchvision, or a distilled one)")
-    parser.add_argument("--landmarks", type=Path, help="landmark network of the landmark loss (landmarks.pt of a training.faces run)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/latest"), help="folder for checkpoints, samples and the log"
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        help="feature network of the perceptual loss (VGG-19 of torchvision, or a distilled one)",
+    )
+    parser.add_argument(
+        "--landmarks",
+        type=Path,
+        help="landmark network of the landmark loss (landmarks.pt of a training.faces run)",
+    )
     parser.add_argument("--cache", type=Path, help="keep decoded frames in this folder for the next run")
     parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
     parser.add_argument("--start", type=Path, help="begin a new run with the weights of this checkpoint")
     parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--sample-steps", type=int, default=1000)
-    parser.add_argument("--part-mib", type=int, default=0, help="write checkpoints in parts of at most this many MiB")
+    parser.add_argument(
+        "--part-mib", type=int, default=0, help="write checkpoints in parts of at most this many MiB"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser
 
@@ -244,12 +306,23 @@ def main(arguments: list[str] | None = None) -> int:
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     try:
         config = read_config(options.config)
-        device = torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if options.device == "cuda" else options.device)
+        device = torch.device(
+            f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if options.device == "cuda" else options.device
+        )
         if world > 1:
             torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         torch.manual_seed(config.seed)
-        store = load_store(options.data, "train", config.data.size, config.data.stride, options.cache, config.data.stills).to(device)
-        run = Run(config, open_objective(config, options.features, device, options.landmarks), store, device, rank, world)
+        store = load_store(
+            options.data, "train", config.data.size, config.data.stride, options.cache, config.data.stills
+        ).to(device)
+        run = Run(
+            config,
+            open_objective(config, options.features, device, options.landmarks),
+            store,
+            device,
+            rank,
+            world,
+        )
         options.output.mkdir(parents=True, exist_ok=True)
         if options.start:
             run.start_from(load_checkpoint(options.start))
@@ -257,7 +330,9 @@ def main(arguments: list[str] | None = None) -> int:
             run.load_state(load_checkpoint(options.resume))
         if rank == 0:
             shutil.copy(options.config, options.output / "config.yaml")
-        train(run, options.output, options.minutes, options.save_minutes, options.sample_steps, options.part_mib)
+        train(
+            run, options.output, options.minutes, options.save_minutes, options.sample_steps, options.part_mib
+        )
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -141,7 +141,12 @@ class Watched:
         self.pool: set[int] = set()
         photo = sorted(shipped_avatars().glob("*.jpg"))[0]
         controls = Controls(source=url, avatar=photo, output="virtual-camera", size=SIZE)
-        self.session = Session(controls, open_engine=self._open_engine, open_detector=self._open_detector, open_sink=self._open_sink)
+        self.session = Session(
+            controls,
+            open_engine=self._open_engine,
+            open_detector=self._open_detector,
+            open_sink=self._open_sink,
+        )
 
     def _open_engine(self, model: str, device: str) -> Engine:
         before = threads()
@@ -151,7 +156,9 @@ class Watched:
 
     def _open_detector(self) -> FaceDetector:
         detector = FaceDetector.open()
-        detector._finder, detector._landmarks = (TimedNetwork(n, self.faces) for n in (detector._finder, detector._landmarks))
+        detector._finder, detector._landmarks = (
+            TimedNetwork(n, self.faces) for n in (detector._finder, detector._landmarks)
+        )
         return detector
 
     def _open_sink(self, kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
@@ -173,7 +180,10 @@ def processor_seconds(of: Iterable[int]) -> dict[int, float]:
 
 def process_seconds(process: int) -> float:
     """What all threads of another process have spent."""
-    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{process}/task").glob("*/schedstat")) / 1e9
+    return (
+        sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{process}/task").glob("*/schedstat"))
+        / 1e9
+    )
 
 
 def call(url: str, seconds: float) -> dict[str, Any]:
@@ -183,7 +193,11 @@ def call(url: str, seconds: float) -> dict[str, Any]:
     try:
         until = time.monotonic() + 60
         while session.status().shows != "avatar" and time.monotonic() < until:
-            if session.status().face and session.status().reason == "uncalibrated" and session.status().calibrating is None:
+            if (
+                session.status().face
+                and session.status().reason == "uncalibrated"
+                and session.status().calibrating is None
+            ):
                 session.recalibrate()
             time.sleep(0.2)
         time.sleep(WINDOW + 1)
@@ -201,7 +215,10 @@ def call(url: str, seconds: float) -> dict[str, Any]:
     names = {thread.native_id: thread.name for thread in threading.enumerate()} | _stage_names(session)
     spent = {thread: 100 * (after[thread] - before.get(thread, 0.0)) / lasted for thread in after}
     engine, faces = percentiles(watched.engine.wall), percentiles(watched.faces.wall)
-    latency = {"p50": float(np.median([w.latency_p50 for w in windows])), "p95": float(np.median([w.latency_p95 for w in windows]))}
+    latency = {
+        "p50": float(np.median([w.latency_p50 for w in windows])),
+        "p95": float(np.median([w.latency_p95 for w in windows])),
+    }
     return {
         "camera": status.camera,
         "seconds": round(lasted, 1),
@@ -210,7 +227,9 @@ def call(url: str, seconds: float) -> dict[str, Any]:
         "engine_ms": engine,
         "faces_ms": faces,
         "around_engine_ms": {share: round(latency[share] - engine[share], 2) for share in latency},
-        "around_networks_ms": {share: round(latency[share] - engine[share] - faces[share], 2) for share in latency},
+        "around_networks_ms": {
+            share: round(latency[share] - engine[share] - faces[share], 2) for share in latency
+        },
         "processor_percent": _shares(spent, watched, names, lasted),
     }
 
@@ -219,7 +238,9 @@ def _stage_names(session: Session) -> dict[int | None, str]:
     return {stage._thread.native_id: stage.name for stage in session._stages}
 
 
-def _shares(spent: dict[int, float], watched: Watched, names: dict[int | None, str], seconds: float) -> dict[str, float]:
+def _shares(
+    spent: dict[int, float], watched: Watched, names: dict[int | None, str], seconds: float
+) -> dict[str, float]:
     """Percent of one core, by who spent it."""
     shares: dict[str, float] = {"engine": 0.0, "faces": 100 * watched.faces.processor / seconds}
     for thread, percent in spent.items():
@@ -229,7 +250,9 @@ def _shares(spent: dict[int, float], watched: Watched, names: dict[int | None, s
     shares["engine"] += calls + helped
     shares["animation"] -= calls + shares["faces"]
     shares["libraries"] -= helped
-    shares["app around engine and faces"] = sum(share for name, share in shares.items() if name not in ("engine", "faces"))
+    shares["app around engine and faces"] = sum(
+        share for name, share in shares.items() if name not in ("engine", "faces")
+    )
     return {name: round(share, 2) for name, share in shares.items() if share >= 0.05}
 
 
@@ -240,7 +263,10 @@ def start(url: str, count: int) -> dict[str, Any]:
         later = [_one_start(url, Path(folder), 1.0) for _ in range(count)]
     return {
         "first_with_calibration_s": round(first["seconds"], 2),
-        "seconds": {f"p{share}": round(float(np.percentile([one["seconds"] for one in later], share)), 2) for share in (50, 95)},
+        "seconds": {
+            f"p{share}": round(float(np.percentile([one["seconds"] for one in later], share)), 2)
+            for share in (50, 95)
+        },
         "processor_seconds": round(float(np.median([one["processor"] for one in later])), 2),
         "memory_mb": {"resident": first["resident_mb"], "highest": first["highest_mb"]},
         "torch_loaded": first["torch"],
@@ -249,7 +275,15 @@ def start(url: str, count: int) -> dict[str, Any]:
 
 def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
     """Seconds from the program's start to its first avatar; then memory, after so many seconds."""
-    words = [sys.executable, "run.py", "live", "--source", url, "--avatar", str(sorted(shipped_avatars().glob("*.jpg"))[0])]
+    words = [
+        sys.executable,
+        "run.py",
+        "live",
+        "--source",
+        url,
+        "--avatar",
+        str(sorted(shipped_avatars().glob("*.jpg"))[0]),
+    ]
     words += ["--output", "none", "--device", "cpu"]  # calibrates once where no pose is remembered
     socket = folder / "avatar-app" / "control.socket"
     began = time.monotonic()
@@ -263,14 +297,22 @@ def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
         seconds = time.monotonic() - began
         processor = process_seconds(program.pid)
         time.sleep(stay)
-        facts = dict(line.split(":", 1) for line in Path(f"/proc/{program.pid}/status").read_text().splitlines())
+        facts = dict(
+            line.split(":", 1) for line in Path(f"/proc/{program.pid}/status").read_text().splitlines()
+        )
         maps = Path(f"/proc/{program.pid}/maps").read_text()
         send_command("quit", path=socket)
         program.wait(20)
     finally:
         program.kill()
     resident, highest = (round(int(facts[name].split()[0]) / 1000, 1) for name in ("VmRSS", "VmHWM"))
-    return {"seconds": seconds, "processor": processor, "resident_mb": resident, "highest_mb": highest, "torch": "libtorch" in maps}
+    return {
+        "seconds": seconds,
+        "processor": processor,
+        "resident_mb": resident,
+        "highest_mb": highest,
+        "torch": "libtorch" in maps,
+    }
 
 
 @contextmanager
@@ -287,7 +329,9 @@ def webcam(clip: Path, width: int) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clip", type=Path)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--starts", type=int, default=10)

@@ -89,7 +89,9 @@ def clip_report(detector: FaceDetector, data: Path, row: dict[str, str]) -> tupl
         "frames": len(points),
         "missed": int((usable & missed).sum()),
         "error_percent": round(float(error[good].mean() * 100), 3),
-        "groups": {name: round(float(error[good][:, list(part)].mean() * 100), 3) for name, part in GROUPS.items()},
+        "groups": {
+            name: round(float(error[good][:, list(part)].mean() * 100), 3) for name, part in GROUPS.items()
+        },
         "depth_percent": round(float((np.abs(depth) / height[:, None])[good].mean() * 100), 3),
         "lid_error_percent": round(float(np.abs(lid - lid_truth)[good].mean() * 100), 3),
         "lid_r": correlation(lid[good], lid_truth[good]),
@@ -134,7 +136,10 @@ def scenes(data: Path, negatives: list[Image], count: int) -> Iterator[tuple[str
         share = (1 / 4, 1 / 7, 1 / 10, 1 / 12, 1 / 14)[index % 5]
         canvas = np.full((480, 640, 3), random.integers(0, 256, 3).astype(np.uint8), np.uint8)
         if negatives:
-            canvas = np.asarray(cv2.resize(negatives[index % len(negatives)], (640, 480), interpolation=cv2.INTER_AREA), np.uint8)
+            canvas = np.asarray(
+                cv2.resize(negatives[index % len(negatives)], (640, 480), interpolation=cv2.INTER_AREA),
+                np.uint8,
+            )
         width = np.ptp(points[chosen][:, 0])
         scale = share * 640 / width
         roll = np.radians(30) * random.choice([-1, 0, 1])
@@ -142,13 +147,19 @@ def scenes(data: Path, negatives: list[Image], count: int) -> Iterator[tuple[str
         small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         middle = points[chosen][:, :2].mean(0)
         reach = 0.9 * heights(points[chosen]) * scale
-        place = random.uniform([reach, reach], [640 - reach, 480 - reach]) if 2 * reach < 470 else np.array([320.0, 240.0])
+        place = (
+            random.uniform([reach, reach], [640 - reach, 480 - reach])
+            if 2 * reach < 470
+            else np.array([320.0, 240.0])
+        )
         matrix = np.concatenate([turn / scale, (place - turn @ middle)[:, None]], 1)
         cv2.warpAffine(small, matrix, (640, 480), dst=canvas, borderMode=cv2.BORDER_TRANSPARENT)
         yield f"1/{round(1 / share)}", canvas, points[chosen][:, :2] @ turn.T + matrix[:, 2]
 
 
-def scene_report(detector: FaceDetector, data: Path, negatives: list[Image], count: int) -> tuple[dict[str, Any], list[Image]]:
+def scene_report(
+    detector: FaceDetector, data: Path, negatives: list[Image], count: int
+) -> tuple[dict[str, Any], list[Image]]:
     tally: dict[str, list[int]] = {}
     false, shown = 0, []
     for share, canvas, truth in scenes(data, negatives, count):
@@ -161,7 +172,10 @@ def scene_report(detector: FaceDetector, data: Path, negatives: list[Image], cou
         false += sum(not each for each in right)
         if not any(right) or not all(right):
             shown.append(drawn(canvas, *(face.points for face in found[:2]), side=480))
-    return {"found": {share: f"{hit}/{total}" for share, (hit, total) in sorted(tally.items())}, "false": false}, shown
+    return {
+        "found": {share: f"{hit}/{total}" for share, (hit, total) in sorted(tally.items())},
+        "false": false,
+    }, shown
 
 
 def presence_report(detector: FaceDetector, data: Path, negatives: list[Image]) -> dict[str, Any]:
@@ -179,13 +193,17 @@ def presence_report(detector: FaceDetector, data: Path, negatives: list[Image]) 
             faces.append(detector.read(frame, [off])[0].score)
             angle = random.uniform(0, 2 * np.pi)
             far = 0.8 * region.side
-            away = Region(region.x + np.cos(angle) * far, region.y + np.sin(angle) * far, region.side * 0.7, 0.0)
+            away = Region(
+                region.x + np.cos(angle) * far, region.y + np.sin(angle) * far, region.side * 0.7, 0.0
+            )
             others.append(detector.read(frame, [away])[0].score)
     for picture in negatives:
         for _ in range(8):
             side = random.uniform(60, 400)
             place = random.uniform([0, 0], [picture.shape[1], picture.shape[0]])
-            others.append(detector.read(picture, [Region(float(place[0]), float(place[1]), side, 0.0)])[0].score)
+            others.append(
+                detector.read(picture, [Region(float(place[0]), float(place[1]), side, 0.0)])[0].score
+            )
     high, low = np.array(faces), np.array(others)
     ranks = np.concatenate([high, low]).argsort().argsort()[: len(high)] + 1
     area = (ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(high) * len(low))
@@ -241,7 +259,12 @@ def _frames(path: Path) -> Iterator[Image]:
 
 def _turned(frame: Image) -> Image:
     side = max(frame.shape[:2]) * 1.2
-    return cut(frame, Region(frame.shape[1] / 2, frame.shape[0] / 2, side, np.radians(-30)), int(min(side, 1000)), cv2.BORDER_CONSTANT)
+    return cut(
+        frame,
+        Region(frame.shape[1] / 2, frame.shape[0] / 2, side, np.radians(-30)),
+        int(min(side, 1000)),
+        cv2.BORDER_CONSTANT,
+    )
 
 
 def _quarter(frame: Image) -> Image:
@@ -251,7 +274,10 @@ def _quarter(frame: Image) -> Image:
 def grid(pictures: list[Image], columns: int) -> Image:
     side = max(picture.shape[1] for picture in pictures)
     tall = max(picture.shape[0] for picture in pictures)
-    padded = [cv2.copyMakeBorder(p, 0, tall - p.shape[0], 0, side - p.shape[1], cv2.BORDER_CONSTANT) for p in pictures]
+    padded = [
+        cv2.copyMakeBorder(p, 0, tall - p.shape[0], 0, side - p.shape[1], cv2.BORDER_CONSTANT)
+        for p in pictures
+    ]
     while len(padded) % columns:
         padded.append(np.zeros_like(padded[0]))
     return np.vstack([np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)])
@@ -260,7 +286,9 @@ def grid(pictures: list[Image], columns: int) -> Image:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
-    parser.add_argument("--bundle", type=Path, default=Path(__file__).resolve().parents[2] / "models" / "faces")
+    parser.add_argument(
+        "--bundle", type=Path, default=Path(__file__).resolve().parents[2] / "models" / "faces"
+    )
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--negatives", type=Path)
     parser.add_argument("--json", type=Path)
@@ -288,7 +316,9 @@ def main() -> None:
         for key in next(iter(clips.values()))
         if key != "groups"
     }
-    report["groups"] = {name: round(float(np.mean([c["groups"][name] for c in clips.values()])), 3) for name in GROUPS}
+    report["groups"] = {
+        name: round(float(np.mean([c["groups"][name] for c in clips.values()])), 3) for name in GROUPS
+    }
     report["stills"] = {"count": len(stills), "missed": sum(s["missed"] for s in stills)}
     for key in ("error_percent", "lid_error_percent", "lip_error_percent"):
         report["stills"][key] = round(float(np.mean([s[key] for s in stills if s["missed"] == 0])), 3)

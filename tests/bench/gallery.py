@@ -79,8 +79,15 @@ def turned(engine: Engine, crop: Crop) -> Image:
     for turn in TURNS:
         rotation = rotation_of(yaw + turn, pitch, roll) @ faces.T
         pose = RigidMotion(1.0, rotation, photo[STABLE].mean(0), np.zeros(3)).apply(photo)
-        pictures.append(engine.render(avatar, transfer(KeyPoints(pose[:, :2].astype(np.float32), depth=pose[:, 2].astype(np.float32)))))
-    return np.hstack([cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures])
+        pictures.append(
+            engine.render(
+                avatar,
+                transfer(KeyPoints(pose[:, :2].astype(np.float32), depth=pose[:, 2].astype(np.float32))),
+            )
+        )
+    return np.hstack(
+        [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures]
+    )
 
 
 def save(path: Path, picture: Image) -> None:
@@ -89,7 +96,9 @@ def save(path: Path, picture: Image) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--model", default="lite")
     parser.add_argument("--output", type=Path, default=Path("docs/gallery"))
@@ -98,7 +107,9 @@ def main() -> int:
     engine, detector = open_model(options.model, "cpu"), FaceDetector.open()
     for number, path in enumerate(options.clips, 1):
         with_none = track_driver(engine, detector, read_clip(path), "auto", Stopwatch(), silent)
-        smooth = smooth_track(with_none.poses, [float(moment) for moment in with_none.times], STRENGTHS["light"])
+        smooth = smooth_track(
+            with_none.poses, [float(moment) for moment in with_none.times], STRENGTHS["light"]
+        )
         poses = [pose for pose in smooth if pose is not None]
         moments = spread_out(poses, MOMENTS)
         # Every other photo, the rest with the next driver: twelve strips of three drivers.
@@ -109,9 +120,15 @@ def main() -> int:
             above = [draw_driver(poses[index].value) for index in moments]
             below = [engine.render(avatar, transfer(poses[index])) for index in moments]
             own = cv2.resize(crop.image, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_CUBIC)
-            rows = [np.hstack(above), np.hstack([cv2.resize(x, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for x in below])]
+            rows = [
+                np.hstack(above),
+                np.hstack([cv2.resize(x, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for x in below]),
+            ]
             save(options.output / f"driver-{number}-{photo.stem}.jpg", np.hstack([own, np.vstack(rows)]))
-    crops = [portrait_crop(read_portrait(photo), detector, "auto", engine.size, []) for photo in sorted(shipped_avatars().glob("*.jpg"))]
+    crops = [
+        portrait_crop(read_portrait(photo), detector, "auto", engine.size, [])
+        for photo in sorted(shipped_avatars().glob("*.jpg"))
+    ]
     save(options.output / "turns.jpg", np.vstack([turned(engine, crop) for crop in crops]))
     return 0
 

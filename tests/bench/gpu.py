@@ -35,7 +35,14 @@ from avatar_app.bundles.original import read_yaml
 from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
 from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray
-from avatar_app.engines.torch_weights import load_graphs, quickened, quickest, trial_image, trial_points, trial_tensors
+from avatar_app.engines.torch_weights import (
+    load_graphs,
+    quickened,
+    quickest,
+    trial_image,
+    trial_points,
+    trial_tensors,
+)
 from avatar_app.evaluation.benchmark.arithmetic import Peak, Work, count_graphs, synchronise
 from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.networks.fomm.config import FommConfig
@@ -112,7 +119,9 @@ def compiled(graphs: MotionGraphs, kind: torch.dtype, **options: Any) -> MotionG
         module: Any = torch.compile(traced(graph, tensors).module, dynamic=False, **options)
         return dataclasses.replace(graph, module=module)
 
-    return dataclasses.replace(quick, detect=one(quick.detect) if quick.detect else None, render=one(quick.render))
+    return dataclasses.replace(
+        quick, detect=one(quick.detect) if quick.detect else None, render=one(quick.render)
+    )
 
 
 def by_tensorrt(graphs: MotionGraphs, kind: torch.dtype) -> MotionGraphs:
@@ -127,10 +136,14 @@ def app(subject: Subject, place: Callable[[], Place]) -> Row:
     def start() -> Callable[[int], AnyArray]:
         graphs = quickest(subject.graphs)
         player = open_player(graphs, place)
-        weights = next(value for value in graphs.model.parameters() if value.ndim == 4 and min(value.shape) > 1)
+        weights = next(
+            value for value in graphs.model.parameters() if value.ndim == 4 and min(value.shape) > 1
+        )
         layout = "innermost" if weights.is_contiguous(memory_format=torch.channels_last) else "outermost"
         folded = "as they are" if graphs is subject.graphs else f"channels {layout}"
-        row.form = f"{weights.dtype}, {folded}, {player.place.records if player.recorded else 'not recorded'}".removeprefix("torch.")
+        row.form = f"{weights.dtype}, {folded}, {player.place.records if player.recorded else 'not recorded'}".removeprefix(
+            "torch."
+        )
         return subject.played(player)
 
     row = Row(subject.name, "app", start)
@@ -160,10 +173,18 @@ def rows(subject: Subject, device: torch.device) -> list[Row]:
         found.append(row(f"{word} folded, channels last", folded))
         if card:
             found.append(row(f"{word} folded, channels last, graph", folded, record=True))
-            found.append(row(f"{word} folded, channels first, graph", partial(folded, layout=torch.contiguous_format), record=True))
+            found.append(
+                row(
+                    f"{word} folded, channels first, graph",
+                    partial(folded, layout=torch.contiguous_format),
+                    record=True,
+                )
+            )
             tuned = partial(compiled, kind=kind, mode="max-autotune-no-cudagraphs")
             found.append(row(f"{word} torch.compile", tuned, last=True))
-            found.append(row(f"{word} torch.compile, graph", tuned, partial(Compiled, device), record=True, last=True))
+            found.append(
+                row(f"{word} torch.compile, graph", tuned, partial(Compiled, device), record=True, last=True)
+            )
     if card:
         trt = row(f"{word} TensorRT", partial(by_tensorrt, kind=kind), last=True)
         trt.problem = "" if importlib.util.find_spec("torch_tensorrt") else "torch_tensorrt is not installed"
@@ -186,7 +207,9 @@ def profile(subjects: list[Subject], device: torch.device) -> str:
         activities.append(torch.profiler.ProfilerActivity.CUDA)
     parts = []
     for each in subjects:
-        make = each.opened(quickest, partial(Card, device) if device.type == "cuda" else Processor, record=False)
+        make = each.opened(
+            quickest, partial(Card, device) if device.type == "cuda" else Processor, record=False
+        )
         make(0)
         with torch.profiler.profile(activities=activities) as watched:
             for index in range(10):
@@ -197,7 +220,12 @@ def profile(subjects: list[Subject], device: torch.device) -> str:
 
 
 def run(
-    device: str, frames: int, only: list[str], size: int, config: FommConfig | None = None, profiled: Path | None = None
+    device: str,
+    frames: int,
+    only: list[str],
+    size: int,
+    config: FommConfig | None = None,
+    profiled: Path | None = None,
 ) -> dict[str, Any]:
     """Args: config: of the model with random weights, in place of vox-adv; profiled: a file for where the time goes."""
     where = torch.device(device)
@@ -206,11 +234,24 @@ def run(
         model = build(config)
         save_file(model.state_dict(), weights := Path(folder) / "weights.safetensors")
         subjects = [subject("vox-adv", fomm_graphs(model, config, size), where)]
-        bundles = [read_bundle(path.parent) for path in sorted((PACKAGE.parent / "models").glob("*/bundle.json"))]
-        subjects += [subject(each.name, load_graphs(each, torch.device("cpu")), where) for each in bundles if each.kind != "faces"]
-        all_rows = [original(config, subjects[0], device, weights), *(row for each in subjects for row in rows(each, where))]
+        bundles = [
+            read_bundle(path.parent) for path in sorted((PACKAGE.parent / "models").glob("*/bundle.json"))
+        ]
+        subjects += [
+            subject(each.name, load_graphs(each, torch.device("cpu")), where)
+            for each in bundles
+            if each.kind != "faces"
+        ]
+        all_rows = [
+            original(config, subjects[0], device, weights),
+            *(row for each in subjects for row in rows(each, where)),
+        ]
         always = ("original", "float32", "app")
-        chosen = [row for row in all_rows if row.name in always or not only or any(word in row.name for word in only)]
+        chosen = [
+            row
+            for row in all_rows
+            if row.name in always or not only or any(word in row.name for word in only)
+        ]
         measure(chosen, frames, peak := Peak(device))
         synchronise(device)
         if profiled:
@@ -219,12 +260,18 @@ def run(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cuda:0", help="cuda:N, or cpu to try the program")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", type=int, default=256, help="of the vox-adv architecture's pictures")
     parser.add_argument(
-        "--only", nargs="*", default=[], metavar="WORD", help="rows whose name has one of these, beside original, float32 and app"
+        "--only",
+        nargs="*",
+        default=[],
+        metavar="WORD",
+        help="rows whose name has one of these, beside original, float32 and app",
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--profile", type=Path, help="write to this file which operations the time goes to")

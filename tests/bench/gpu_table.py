@@ -72,7 +72,9 @@ def measure(all_rows: list[Row], frames: int, peak: Peak) -> None:
             if row.make is None:
                 continue
             try:
-                take_turn(row, WARM_UP if turn == 0 and frames > WARM_UP else 1, -(-frames // TURNS), keep=turn == 0)
+                take_turn(
+                    row, WARM_UP if turn == 0 and frames > WARM_UP else 1, -(-frames // TURNS), keep=turn == 0
+                )
             except Exception as error:
                 give_up(row, error)
 
@@ -104,8 +106,12 @@ def psnr(row: Row, first: Row) -> float:
     return round(10 * float(np.log10(255**2 / max(error, 1e-4))), 1)
 
 
-def report(works: Mapping[str, Work], all_rows: list[Row], peak: Peak, device: torch.device) -> dict[str, Any]:
-    yardstick = next((float(np.median(row.taken)) for row in all_rows if row.name == "original" and row.taken), None)
+def report(
+    works: Mapping[str, Work], all_rows: list[Row], peak: Peak, device: torch.device
+) -> dict[str, Any]:
+    yardstick = next(
+        (float(np.median(row.taken)) for row in all_rows if row.name == "original" and row.taken), None
+    )
     lines = []
     for row in all_rows:
         line: dict[str, Any] = {"model": row.model, "row": row.name}
@@ -113,11 +119,23 @@ def report(works: Mapping[str, Work], all_rows: list[Row], peak: Peak, device: t
             lines.append(line | {"problem": row.problem})
             continue
         middle, slow = (float(np.percentile(row.taken, share)) for share in (50, 95))
-        first = next((other for other in all_rows if other.model == row.model and other.name == "float32" and other.taken), row)
+        first = next(
+            (
+                other
+                for other in all_rows
+                if other.model == row.model and other.name == "float32" and other.taken
+            ),
+            row,
+        )
         lines.append(
             line
             | ({"form": row.form} if row.form else {})
-            | {"ms_p50": round(middle, 3), "ms_p95": round(slow, 3), "frames": len(row.taken), "opening_s": round(row.opening, 2)}
+            | {
+                "ms_p50": round(middle, 3),
+                "ms_p95": round(slow, 3),
+                "frames": len(row.taken),
+                "opening_s": round(row.opening, 2),
+            }
             | {"times_original": round(yardstick / middle, 2) if yardstick else None}
             | {"times_floor": round(middle / peak.floor(works[row.model]), 1), "psnr_db": psnr(row, first)}
             | {"cpu_ms": round(row.worked / len(row.taken), 3)}
@@ -130,8 +148,15 @@ def report(works: Mapping[str, Work], all_rows: list[Row], peak: Peak, device: t
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version() if card else None,  # type: ignore[no-untyped-call]
         "threads": torch.get_num_threads(),
-        "peak": {"precision": peak.precision, "tflops": round(peak.flops / 1e12, 2), "gb_s": round(peak.bytes / 1e9, 1)},
-        "work": {name: {"gflop": round(work.flop / 1e9, 2), "mvalues": round(work.values / 1e6, 2)} for name, work in works.items()},
+        "peak": {
+            "precision": peak.precision,
+            "tflops": round(peak.flops / 1e12, 2),
+            "gb_s": round(peak.bytes / 1e9, 1),
+        },
+        "work": {
+            name: {"gflop": round(work.flop / 1e9, 2), "mvalues": round(work.values / 1e6, 2)}
+            for name, work in works.items()
+        },
         "rows": lines,
         "targets": verdicts(lines) if card else [],
     }
@@ -148,22 +173,40 @@ def verdicts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
             met = value is not None and (value >= wanted if name == "times_original" else value <= wanted)
             found.append({"model": line["model"], "what": name, "wanted": wanted, "found": value, "met": met})
         others = [other for other in lines if other["model"] == line["model"] and "ms_p50" in other]
-        compilers = [other["ms_p50"] for other in others if "compile" in other["row"] or "TensorRT" in other["row"]]
+        compilers = [
+            other["ms_p50"] for other in others if "compile" in other["row"] or "TensorRT" in other["row"]
+        ]
         if compilers:
             gain = round(line["ms_p50"] / min(compilers), 2)
-            found.append({"model": line["model"], "what": "compiler_gain", "wanted": WORTHWHILE, "found": gain, "met": gain >= WORTHWHILE})
+            found.append(
+                {
+                    "model": line["model"],
+                    "what": "compiler_gain",
+                    "wanted": WORTHWHILE,
+                    "found": gain,
+                    "met": gain >= WORTHWHILE,
+                }
+            )
     return found
 
 
 def show(figures: dict[str, Any]) -> str:
-    lines = [f"{figures['device']}, PyTorch {figures['torch']}, {figures['peak']['tflops']} Tflop/s, {figures['peak']['gb_s']} GB/s"]
+    lines = [
+        f"{figures['device']}, PyTorch {figures['torch']}, {figures['peak']['tflops']} Tflop/s, {figures['peak']['gb_s']} GB/s"
+    ]
     heads = ("ms_p50", "ms_p95", "times_original", "times_floor", "psnr_db", "cpu_ms", "opening_s")
     lines.append(f"{'':52}" + "".join(f"{head:>16}" for head in heads))
     for row in figures["rows"]:
-        cells = "".join(f"{'-':>16}" if row[head] is None else f"{row[head]:16.3f}" for head in heads) if "ms_p50" in row else ""
+        cells = (
+            "".join(f"{'-':>16}" if row[head] is None else f"{row[head]:16.3f}" for head in heads)
+            if "ms_p50" in row
+            else ""
+        )
         remark = row.get("problem") or row.get("form", "")
         lines.append(f"{row['model'] + ': ' + row['row']:52}{cells}   {remark}".rstrip())
     for target in figures["targets"]:
         word = "yes" if target["met"] else "no"
-        lines.append(f"{target['model'] + ': ' + target['what']:52}{target['found'] or 0:16.3f}, wanted {target['wanted']}: {word}")
+        lines.append(
+            f"{target['model'] + ': ' + target['what']:52}{target['found'] or 0:16.3f}, wanted {target['wanted']}: {word}"
+        )
     return "\n".join(lines) + "\n"

@@ -73,7 +73,13 @@ def running(session: Session, seconds: float, every: float = 1.0) -> list[dict[s
         status = session.status()
         s = status.statistics
         rows.append(
-            {"camera_fps": s.camera_fps, "avatar_fps": s.avatar_fps, "p50": s.latency_p50, "p95": s.latency_p95, "animate_ms": s.animate_ms}
+            {
+                "camera_fps": s.camera_fps,
+                "avatar_fps": s.avatar_fps,
+                "p50": s.latency_p50,
+                "p95": s.latency_p95,
+                "animate_ms": s.animate_ms,
+            }
             | {"shows": status.shows, "cpu_s": round(sum(os.times()[:2]), 2)}
             | resources()
         )
@@ -87,10 +93,17 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return round(float(np.median([row[name] for row in rows])), 2)
 
     half = rows[len(rows) // 2 :]
-    slope = float(np.polyfit(np.arange(len(half)), [row["memory_mb"] for row in half], 1)[0]) * 60 if len(half) > 2 else 0.0
+    slope = (
+        float(np.polyfit(np.arange(len(half)), [row["memory_mb"] for row in half], 1)[0]) * 60
+        if len(half) > 2
+        else 0.0
+    )
     return {
         "seconds": len(rows),
-        **{name: median(name) for name in ("camera_fps", "avatar_fps", "p50", "p95", "animate_ms", "memory_mb")},
+        **{
+            name: median(name)
+            for name in ("camera_fps", "avatar_fps", "p50", "p95", "animate_ms", "memory_mb")
+        },
         "p95_worst": max(row["p95"] for row in rows),
         "memory_first_mb": rows[0]["memory_mb"],
         "memory_last_mb": rows[-1]["memory_mb"],
@@ -102,11 +115,15 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def controls(camera: MjpegCamera) -> Controls:
-    return Controls(source=camera.url, avatar=next(iter(sorted(shipped_avatars().glob("*.jpg")))), output="none")
+    return Controls(
+        source=camera.url, avatar=next(iter(sorted(shipped_avatars().glob("*.jpg")))), output="none"
+    )
 
 
 def speed(camera: MjpegCamera, seconds: float, slow: bool) -> dict[str, Any]:
-    session = Session(controls(camera), open_engine=lambda m, d: SlowEngine(open_model(m, d)) if slow else open_model(m, d))
+    session = Session(
+        controls(camera), open_engine=lambda m, d: SlowEngine(open_model(m, d)) if slow else open_model(m, d)
+    )
     session.start()
     try:
         rows = running(session, seconds)
@@ -145,7 +162,9 @@ def cycles(camera: MjpegCamera, count: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["speed", "slow", "soak", "cycles"])
     parser.add_argument("clip", type=Path)
     parser.add_argument("--seconds", type=float, default=30)

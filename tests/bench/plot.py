@@ -36,7 +36,10 @@ def write_chart(path: Path, title: str, x_label: str, y_label: str, lines: list[
     most_y = rows * step
 
     def place(x: float, y: float) -> tuple[float, float]:
-        right, down = LEFT + x / most_x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y / most_y * (HEIGHT - TOP - BOTTOM)
+        right, down = (
+            LEFT + x / most_x * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - y / most_y * (HEIGHT - TOP - BOTTOM),
+        )
         return round(right, 1), round(down, 1)
 
     parts = [
@@ -59,7 +62,9 @@ def write_chart(path: Path, title: str, x_label: str, y_label: str, lines: list[
 
 def _curve(line: Line, places: list[tuple[float, float]], legend: float) -> list[str]:
     colour = COLOURS[line.colour % len(COLOURS)]
-    style = f'fill="none" stroke="{colour}" stroke-width="2"' + (' stroke-dasharray="5 4"' if line.dashed else "")
+    style = f'fill="none" stroke="{colour}" stroke-width="2"' + (
+        ' stroke-dasharray="5 4"' if line.dashed else ""
+    )
     joined = " ".join(f"{x},{y}" for x, y in places)
     parts = [f'<polyline points="{joined}" {style}/>']
     for (x, y), note in zip(places, line.notes or ("",) * len(places), strict=True):

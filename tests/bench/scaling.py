@@ -27,7 +27,12 @@ from avatar_app.engines.open import cores, open_engine
 from avatar_app.evaluation.benchmark.arithmetic import card, count_graphs, synchronise
 from avatar_app.evaluation.benchmark.report import cpu_name
 from avatar_app.evaluation.benchmark.runs import REFERENCE_CONFIG, reference_config, torch_device, use_threads
-from avatar_app.networks.anchored.generator import DEFAULT_ANCHORS, LANDMARKS, AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.generator import (
+    DEFAULT_ANCHORS,
+    LANDMARKS,
+    AnchoredConfig,
+    AnchoredGenerator,
+)
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
 from avatar_app.onnx_export.export import write_motion_files
@@ -70,7 +75,9 @@ class Models:
             graphs, config = _original(points, size) if model == "vox-adv" else _anchored(points, size)
             folder = self._folder / f"{model}-{points}-{size}"
             kind = "fomm" if model == "vox-adv" else "anchored"
-            bundle = write_bundle(folder, kind=kind, size=size, config=config, licence="MIT", fill=_filler(graphs))
+            bundle = write_bundle(
+                folder, kind=kind, size=size, config=config, licence="MIT", fill=_filler(graphs)
+            )
             work = count_graphs(graphs)
             self._made[key] = bundle, (work["detect"].flop + work["render"].flop) / 1e9
         return self._made[key]
@@ -87,14 +94,18 @@ def _original(points: int, size: int) -> tuple[MotionGraphs, dict[str, Any]]:
 
 def _anchored(points: int, size: int) -> tuple[MotionGraphs, dict[str, Any]]:
     every = DEFAULT_ANCHORS if points <= len(DEFAULT_ANCHORS) else tuple(range(LANDMARKS))
-    config = AnchoredConfig(size=size, anchors=tuple(every[len(every) * place // points] for place in range(points)))
+    config = AnchoredConfig(
+        size=size, anchors=tuple(every[len(every) * place // points] for place in range(points))
+    )
     return anchored_graphs(AnchoredGenerator(config), size), asdict(config)
 
 
 def _variants(question: str, names: list[str], models: Models, threads: list[int]) -> Iterator[Variant]:
     for name in names:
         if question == "points":
-            yield from (Variant(name, count, cores(), *models.get(name, count, 256)) for count in POINTS[name])
+            yield from (
+                Variant(name, count, cores(), *models.get(name, count, 256)) for count in POINTS[name]
+            )
         elif question == "size":
             yield from (Variant(name, size, cores(), *models.get(name, USUAL[name], size)) for size in SIZES)
         else:
@@ -128,7 +139,14 @@ def _frames(engine: Engine, count: int, stopwatch: Stopwatch, device: str) -> No
 
 def facts(variants: list[Variant]) -> list[dict[str, Any]]:
     return [
-        {"model": v.model, "x": v.x, "threads": v.threads, "gflop": round(v.gflop, 3), **v.stopwatch.summary()["step"]} for v in variants
+        {
+            "model": v.model,
+            "x": v.x,
+            "threads": v.threads,
+            "gflop": round(v.gflop, 3),
+            **v.stopwatch.summary()["step"],
+        }
+        for v in variants
     ]
 
 
@@ -144,12 +162,20 @@ def chart(question: str, rows: list[dict[str, Any]], path: Path) -> None:
         notes = tuple(f"{row['p50']:.{1 if row['p50'] < 100 else 0}f} ms" for row in own)
         lines.append(Line(NAMES[model], x, [row["p50"] / own[0]["p50"] for row in own], colour, notes))
         if question != "threads":
-            lines.append(Line("its arithmetic", x, [row["gflop"] / own[0]["gflop"] for row in own], colour, dashed=True))
-    write_chart(path, f"Time of a frame against {label.partition(',')[0]}", label, "relative to the first", lines)
+            lines.append(
+                Line(
+                    "its arithmetic", x, [row["gflop"] / own[0]["gflop"] for row in own], colour, dashed=True
+                )
+            )
+    write_chart(
+        path, f"Time of a frame against {label.partition(',')[0]}", label, "relative to the first", lines
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--frames", type=int, default=40, help="of each variant")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", choices=["points", "size", "threads"])
@@ -164,11 +190,16 @@ def main() -> int:
     options.output.mkdir(parents=True, exist_ok=True)  # now, and not after minutes of measuring
     where = torch_device(options.device)
     names = options.models.split(",")
-    report: dict[str, Any] = {"hardware": {"cpu": cpu_name(), "cores": cores(), "card": card(where)}, "frames": options.frames}
+    report: dict[str, Any] = {
+        "hardware": {"cpu": cpu_name(), "cores": cores(), "card": card(where)},
+        "frames": options.frames,
+    }
     with tempfile.TemporaryDirectory(prefix="scaling-") as folder:
         models = Models(Path(folder))
         for question in ("points", "size", "threads") if options.only is None else (options.only,):
-            variants = list(_variants(question, names, models, [int(count) for count in options.threads.split(",")]))
+            variants = list(
+                _variants(question, names, models, [int(count) for count in options.threads.split(",")])
+            )
             measure(variants, options.frames, options.device)
             report[question] = facts(variants)
             chart(question, report[question], options.output / f"scaling-{question}.svg")

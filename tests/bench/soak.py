@@ -53,7 +53,14 @@ def watch(camera: MjpegCamera, minutes: float, every: float) -> list[dict[str, A
                 status = control("status", environment)
                 figures = status.get("statistics", {})
                 try:
-                    rows.append({"at": round(time.monotonic() - began), "shows": status["shows"], **figures, **resources(app.pid)})
+                    rows.append(
+                        {
+                            "at": round(time.monotonic() - began),
+                            "shows": status["shows"],
+                            **figures,
+                            **resources(app.pid),
+                        }
+                    )
                 except (KeyError, OSError):  # it was ended from outside
                     break
         finally:
@@ -69,19 +76,27 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     quarter = max(1, len(settled) // 4)
 
     def pair(name: str) -> list[float]:
-        return [round(float(np.median([row[name] for row in part])), 1) for part in (settled[:quarter], settled[-quarter:])]
+        return [
+            round(float(np.median([row[name] for row in part])), 1)
+            for part in (settled[:quarter], settled[-quarter:])
+        ]
 
     return {
         "minutes": round(rows[-1]["at"] / 60, 1),
         "memory_mb_per_minute": round(float(slope), 3),
-        **{name: pair(name) for name in ("memory_mb", "threads", "files", "avatar_fps", "latency_p50", "latency_p95")},
+        **{
+            name: pair(name)
+            for name in ("memory_mb", "threads", "files", "avatar_fps", "latency_p50", "latency_p95")
+        },
         "sent": rows[-1]["sent"],
         "shows": sorted({str(row["shows"]) for row in rows}),
     }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clip", type=Path)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--every", type=float, default=10)

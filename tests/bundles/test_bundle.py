@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from avatar_app.bundles import bundle as bundles
-from avatar_app.bundles.bundle import Bundle, import_checkpoint, list_bundles, open_bundle, read_bundle, write_bundle
+from avatar_app.bundles.bundle import (
+    Bundle,
+    import_checkpoint,
+    list_bundles,
+    open_bundle,
+    read_bundle,
+    write_bundle,
+)
 from avatar_app.errors import AvatarError, BundleError, ConfigError
 from tests.support.originals import write_original
 
@@ -44,7 +51,13 @@ def describe(folder: Path, **changes: Any) -> None:
 def test_what_was_written_is_read(places: tuple[Path, Path]) -> None:
     write(places[1] / "mine")
     bundle = open_bundle("mine")
-    assert (bundle.name, bundle.kind, bundle.size, bundle.config, bundle.licence) == ("mine", "fomm", 64, {"a": 1}, "MIT")
+    assert (bundle.name, bundle.kind, bundle.size, bundle.config, bundle.licence) == (
+        "mine",
+        "fomm",
+        64,
+        {"a": 1},
+        "MIT",
+    )
     assert bundle.file("weights.safetensors").read_bytes() == b"1"
     assert open_bundle(places[1] / "mine") == open_bundle(f"{places[1]}{os.sep}mine") == bundle
     with pytest.raises(BundleError, match=r"has no encode\.onnx"):
@@ -198,8 +211,12 @@ def test_another_file_is_refused(places: tuple[Path, Path], tmp_path: Path, cont
         import_checkpoint(checkpoint, configuration, "mine")
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"generator": {}}, {"generator": {}, "kp_detector": 3}, {"state_dict": {}}])
-def test_another_networks_checkpoint_is_refused(places: tuple[Path, Path], tmp_path: Path, content: Any) -> None:
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"generator": {}}, {"generator": {}, "kp_detector": 3}, {"state_dict": {}}]
+)
+def test_another_networks_checkpoint_is_refused(
+    places: tuple[Path, Path], tmp_path: Path, content: Any
+) -> None:
     checkpoint, configuration = write_original(tmp_path)
     torch.save(content, checkpoint)
     with pytest.raises(BundleError, match=r"First Order Motion Model|lacks the weight"):
@@ -211,7 +228,9 @@ def test_a_configuration_of_another_checkpoint_is_told(places: tuple[Path, Path]
     configuration.write_text(configuration.read_text().replace("num_kp: 4", "num_kp: 5"))
     with pytest.raises(BundleError, match="has the shape"):
         import_checkpoint(checkpoint, configuration, "mine")
-    configuration.write_text(configuration.read_text().replace("num_bottleneck_blocks: 1", "num_bottleneck_blocks: 2"))
+    configuration.write_text(
+        configuration.read_text().replace("num_bottleneck_blocks: 1", "num_bottleneck_blocks: 2")
+    )
     with pytest.raises(BundleError, match=r"lacks the weight bottleneck\.r1"):
         import_checkpoint(checkpoint, configuration, "mine")
 

@@ -41,7 +41,9 @@ def test_an_address_that_a_camera_sends_us_to_may_be_a_path_alone() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 @pytest.mark.parametrize("secret", ["s3/cret", "s3?cret", "s3#cret", "s3[cret"])
-def test_a_password_that_makes_an_address_unclear_is_not_said_but_how_to_write_it(scheme: str, secret: str) -> None:
+def test_a_password_that_makes_an_address_unclear_is_not_said_but_how_to_write_it(
+    scheme: str, secret: str
+) -> None:
     with pytest.raises(CameraError) as caught:
         open_source(f"{scheme}://me:{secret}@127.0.0.1:1/video")
     said = str(caught.value)
@@ -56,7 +58,9 @@ def test_a_stream_is_named_without_secrets() -> None:
         assert "s3cret" not in str(caught.value)
 
 
-def test_an_address_without_its_beginning_is_no_camera_and_not_said_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_its_beginning_is_no_camera_and_not_said_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("avatar_app.cameras.opening.list_cameras", list)
     with pytest.raises(CameraError, match="There is no camera") as caught:
         open_source("me:s3cret@cam/video")

@@ -201,26 +201,42 @@ def huge_picture() -> bytes:
         pytest.param(sends(), "no picture", id="silent"),
         pytest.param(sends(HEADER), "no picture", id="header only"),
         pytest.param(sends(HEADER, part(JPEG)[:1000]), "no picture", id="stops within a picture"),
-        pytest.param(sends(HEADER, part(JPEG)[:1000], stay=False), "ended the connection", id="dies within a picture"),
+        pytest.param(
+            sends(HEADER, part(JPEG)[:1000], stay=False), "ended the connection", id="dies within a picture"
+        ),
         pytest.param(sends(stay=False), "reached", id="hangs up"),
         pytest.param(sends(b"hello\r\n\r\n", stay=False), "is no webcam", id="no HTTP"),
         pytest.param(floods(b"", b"x" * 65536), "is no webcam", id="endless status line"),
         pytest.param(floods(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"), "is no webcam", id="endless header"),
         pytest.param(floods(HEADER, bytes(65536)), "no picture", id="endless nothing"),
         pytest.param(floods(HEADER + part(JPEG)[:1000], b"\x00" * 65536), "no picture", id="endless picture"),
-        pytest.param(floods(HEADER, part(b"\xff\xd8\xff\xda\x00\x08" + bytes(50) + b"\xff\xd9")), "damaged", id="damaged pictures"),
+        pytest.param(
+            floods(HEADER, part(b"\xff\xd8\xff\xda\x00\x08" + bytes(50) + b"\xff\xd9")),
+            "damaged",
+            id="damaged pictures",
+        ),
         pytest.param(floods(HEADER, part(huge_picture())), "no picture", id="absurd size"),
         pytest.param(sends(b"HTTP/1.1 404 Not Found\r\n\r\n"), "nothing at this path", id="404"),
         pytest.param(sends(b"HTTP/1.1 401 Unauthorized\r\n\r\n"), "user name", id="401"),
         pytest.param(sends(b"HTTP/1.1 500 Oh\r\n\r\n"), "status 500", id="500"),
         pytest.param(
-            sends(b"HTTP/1.1 302 Found\r\nLocation: http://a:b@elsewhere/video\r\n\r\n"), "us to http://elsewhere/video", id="302"
+            sends(b"HTTP/1.1 302 Found\r\nLocation: http://a:b@elsewhere/video\r\n\r\n"),
+            "us to http://elsewhere/video",
+            id="302",
         ),
-        pytest.param(sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>"), "text/html", id="page"),
-        pytest.param(sends(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG), "image/jpeg", id="one picture"),
+        pytest.param(
+            sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>"), "text/html", id="page"
+        ),
+        pytest.param(
+            sends(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG),
+            "image/jpeg",
+            id="one picture",
+        ),
     ],
 )
-def test_lying_server_cannot_hold_us_up(impatient: None, answer: Callable[[socket.socket], None], said: str) -> None:
+def test_lying_server_cannot_hold_us_up(
+    impatient: None, answer: Callable[[socket.socket], None], said: str
+) -> None:
     with Server(answer) as server:
         assert said in error_of(lambda: open_source(server.url))
 
@@ -234,7 +250,9 @@ def test_endless_picture_takes_bounded_memory() -> None:
     assert cutter.add(part(JPEG)) == JPEG
 
 
-@pytest.mark.parametrize("length", [b"", b"Content-Length: 5\r\n", b"Content-Length: 99999999\r\n", b"Content-Length: x\r\n"])
+@pytest.mark.parametrize(
+    "length", [b"", b"Content-Length: 5\r\n", b"Content-Length: 99999999\r\n", b"Content-Length: x\r\n"]
+)
 def test_wrong_lengths_and_boundaries_do_not_matter(length: bytes) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(HEADER)
@@ -258,7 +276,9 @@ def test_chunked_stream() -> None:
 @pytest.mark.parametrize("step", [1, 7, 100, 100_000])
 def test_pictures_are_cut_out_whatever_the_pieces(step: int) -> None:
     small = encode(picture(16, 16))
-    thumbnail = b"\xff\xd8\xff\xe1" + (len(small) + 2).to_bytes(2) + small + small[2:]  # has an end within its header
+    thumbnail = (
+        b"\xff\xd8\xff\xe1" + (len(small) + 2).to_bytes(2) + small + small[2:]
+    )  # has an end within its header
     stream = b"junk\xff" + part(small) + part(small)[:-300] + part(thumbnail) + b"\xff\xd8\xff" + part(small)
     cutter = JpegCutter()
     found = [cutter.add(stream[place : place + step]) for place in range(0, len(stream), step)]
@@ -272,7 +292,11 @@ def test_pictures_whose_segments_have_filling_before_them_are_cut_out(step: int)
     filled = small[:2] + b"\xff" * 500 + small[2:]
     stream = b"\xff\xd8\xff\xff" + filled + part(filled)
     cutter = JpegCutter()
-    whole = [jpeg for jpeg in (cutter.add(stream[place : place + step]) for place in range(0, len(stream), step)) if jpeg]
+    whole = [
+        jpeg
+        for jpeg in (cutter.add(stream[place : place + step]) for place in range(0, len(stream), step))
+        if jpeg
+    ]
     assert whole == ([filled, filled] if step < len(filled) else [filled])
     image = MjpegFeed("http://127.0.0.1/").decode(filled)
     assert image is not None and image.shape == (16, 16, 3)
@@ -337,7 +361,10 @@ def test_rtsp_server_that_is_none(impatient: None, monkeypatch: pytest.MonkeyPat
 def write_clip(path: Path, numbers: range, fps: int, times: list[float] | None = None) -> Path:
     with ClipWriter(path, Fraction(fps), (320, 240)) as writer:
         for place, number in enumerate(numbers):
-            writer.write(marked(number), Fraction(times[place]).limit_denominator(1000) if times else Fraction(place, fps))
+            writer.write(
+                marked(number),
+                Fraction(times[place]).limit_denominator(1000) if times else Fraction(place, fps),
+            )
     return path
 
 
@@ -502,11 +529,16 @@ def test_linux_list_has_cameras_alone(tmp_path: Path) -> None:
     ]
     assert found[0].backend == cv2.CAP_V4L2
     assert found[0].path == str(devices / "video2")
-    assert [camera.name for camera in camera_list._with_unique_names(found)][:2] == ["HD Webcam C920", "HD Webcam C920 (2)"]
+    assert [camera.name for camera in camera_list._with_unique_names(found)][:2] == [
+        "HD Webcam C920",
+        "HD Webcam C920 (2)",
+    ]
 
 
 def test_camera_is_found_by_number_name_and_part() -> None:
-    cameras = [CameraInfo(name, index, 200) for index, name in [(0, "Front"), (2, "Front Left"), (4, "USB Camera")]]
+    cameras = [
+        CameraInfo(name, index, 200) for index, name in [(0, "Front"), (2, "Front Left"), (4, "USB Camera")]
+    ]
     assert find_camera("", cameras).index == 0
     assert find_camera("2", cameras).index == 2
     assert find_camera("Front", cameras).index == 0
@@ -524,7 +556,9 @@ def test_device_without_permission_or_gone(tmp_path: Path) -> None:
     locked = tmp_path / "video1"
     locked.touch(0)
     if not os.access(locked, os.R_OK):  # the administrator may read everything
-        assert "group" in error_of(lambda: camera_device.require_device(CameraInfo("Webcam", 1, cv2.CAP_V4L2, str(locked))))
+        assert "group" in error_of(
+            lambda: camera_device.require_device(CameraInfo("Webcam", 1, cv2.CAP_V4L2, str(locked)))
+        )
 
 
 def test_device_that_cannot_be_opened_names_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,7 +578,12 @@ def test_program_that_has_a_device_open_is_named(tmp_path: Path) -> None:
     path.touch()
     assert camera_list.user_of(str(path)) == ""
     assert camera_list.users_of(str(path)) == []
-    with path.open() as file, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file.fileno(), pass_fds=[file.fileno()]) as other:
+    with (
+        path.open() as file,
+        subprocess.Popen(
+            ["cat"], stdin=subprocess.PIPE, stdout=file.fileno(), pass_fds=[file.fileno()]
+        ) as other,
+    ):
         assert camera_list.user_of(str(path)) == "cat"
         assert camera_list.users_of(str(path)) == sorted({"cat", Path("/proc/self/comm").read_text().strip()})
         other.communicate(b"")

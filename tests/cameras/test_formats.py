@@ -35,7 +35,11 @@ def test_the_largest_size_of_each() -> None:
 
 def test_a_driver_whose_list_never_ends() -> None:
     def endless(request: int, shape: struct.Struct, values: tuple[object, ...]) -> tuple[object, ...]:
-        return (0, 1, 0, b"", 0x47504A4D, 0) if request == ENUM_FORMATS else (0, 0x47504A4D, 1, 640, 480, 0, 0, 0, 0)
+        return (
+            (0, 1, 0, b"", 0x47504A4D, 0)
+            if request == ENUM_FORMATS
+            else (0, 0x47504A4D, 1, 640, 480, 0, 0, 0, 0)
+        )
 
     assert set(read_formats(endless)) == {"MJPG up to 640 x 480"}
 

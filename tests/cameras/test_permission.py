@@ -13,7 +13,14 @@ import pytest
 from avatar_app.cameras import permission as camera_permission
 from avatar_app.cameras.device import DeviceFeed
 from avatar_app.cameras.listing import CameraInfo
-from avatar_app.cameras.permission import DENIED, GIVEN, NOT_ASKED, RESTRICTED, ask_for_camera, require_camera_permission
+from avatar_app.cameras.permission import (
+    DENIED,
+    GIVEN,
+    NOT_ASKED,
+    RESTRICTED,
+    ask_for_camera,
+    require_camera_permission,
+)
 from avatar_app.errors import CameraError
 
 
@@ -31,7 +38,9 @@ class Mac:
         assert media == "vide"
         return self.status
 
-    def requestAccessForMediaType_completionHandler_(self, media: str, answered: Callable[[bool], None]) -> None:
+    def requestAccessForMediaType_completionHandler_(
+        self, media: str, answered: Callable[[bool], None]
+    ) -> None:
         assert media == "vide"
         self.asked.append(answered)
 
@@ -78,7 +87,9 @@ def test_opening_asks_where_nobody_has(mac: Mac) -> None:
     assert "Privacy & Security, Camera" in caught.value.hint
 
 
-@pytest.mark.parametrize(("status", "says"), [(DENIED, "macOS does not let"), (RESTRICTED, "rules of this Mac")])
+@pytest.mark.parametrize(
+    ("status", "says"), [(DENIED, "macOS does not let"), (RESTRICTED, "rules of this Mac")]
+)
 def test_a_refusal_is_said_and_not_asked_again(mac: Mac, status: int, says: str) -> None:
     mac.status = status
     ask_for_camera("")

@@ -23,7 +23,9 @@ from tests.support.media import clip_facts, make_clip
 MODELS = model_folders()[0]
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
 
-has_lite = pytest.mark.skipif(not (MODELS / "lite").is_dir() or not (MODELS / "faces").is_dir(), reason="needs the default model")
+has_lite = pytest.mark.skipif(
+    not (MODELS / "lite").is_dir() or not (MODELS / "faces").is_dir(), reason="needs the default model"
+)
 
 
 @pytest.fixture
@@ -65,9 +67,25 @@ def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
 
 
 @pytest.mark.usefixtures("stand_ins")
-def test_video_and_report(photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_video_and_report(
+    photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output, report = tmp_path / "out.mp4", tmp_path / "report.json"
-    assert run(photo, clip, output, "--json", str(report), "--side-by-side", "--size", "100", "--absolute", "--no-adapt-scale") == 0
+    assert (
+        run(
+            photo,
+            clip,
+            output,
+            "--json",
+            str(report),
+            "--side-by-side",
+            "--size",
+            "100",
+            "--absolute",
+            "--no-adapt-scale",
+        )
+        == 0
+    )
     assert clip_facts(output)["times"] == clip_facts(clip)["times"]
     assert clip_facts(output)["size"] == (200, 100)
     facts = json.loads(report.read_text())
@@ -79,7 +97,10 @@ def test_video_and_report(photo: Path, clip: Path, tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.usefixtures("stand_ins")
-@pytest.mark.parametrize("options", ["--find-best-frame", "--best-frame 3", "--relative --adapt-scale", "--crop none", "--smoothing off"])
+@pytest.mark.parametrize(
+    "options",
+    ["--find-best-frame", "--best-frame 3", "--relative --adapt-scale", "--crop none", "--smoothing off"],
+)
 def test_options_are_accepted(photo: Path, clip: Path, tmp_path: Path, options: str) -> None:
     assert run(photo, clip, tmp_path / "out.mp4", *options.split()) == 0
 
@@ -93,14 +114,18 @@ def test_sound_is_kept(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("stand_ins")
-def test_notes_go_to_stderr(photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_go_to_stderr(
+    photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(photo, clip, tmp_path / "out.mp4", "--audio") == 0
     assert capsys.readouterr().err == "note: the clip has no sound to copy\n"
 
 
 @pytest.mark.usefixtures("stand_ins")
 @pytest.mark.parametrize("wrong", ["photo", "clip"])
-def test_no_face(photo: Path, clip: Path, tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_face(
+    photo: Path, clip: Path, tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     if wrong == "photo":
         cv2.imwrite(str(photo), draw_ground(200, 200))
     else:
@@ -135,7 +160,13 @@ def test_no_face(photo: Path, clip: Path, tmp_path: Path, wrong: str, capsys: py
     ],
 )
 def test_wrong_file(
-    photo: Path, clip: Path, option: str, value: str, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    photo: Path,
+    clip: Path,
+    option: str,
+    value: str,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tmp_path = photo.parent
     (tmp_path / "text.txt").write_text("hello " * 100)
@@ -157,14 +188,18 @@ def test_wrong_file(
         ("--threads two", "'two' is not a whole number from 1 to 256"),
     ],
 )
-def test_wrong_number(photo: Path, clip: Path, words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_number(
+    photo: Path, clip: Path, words: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         run(photo, clip, photo.parent / "out.mp4", *words.split())
     assert f"{words.split()[0]}: {says}. See:" in capsys.readouterr().err
 
 
 @has_lite
-def test_cuda_that_is_not_there(photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cuda_that_is_not_there(
+    photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import torch
 
     if torch.cuda.is_available():
@@ -195,13 +230,17 @@ def test_the_processor_path_needs_no_torch() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_demo_without_its_files_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_without_its_files_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(demo, "assets_folder", lambda: tmp_path)
     assert "demo's files are missing" in refused(capsys, main(["demo"]))
 
 
 @pytest.mark.usefixtures("stand_ins")
-def test_demo_animates_what_it_came_with(photo: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_animates_what_it_came_with(
+    photo: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "assets" / "avatars").mkdir(parents=True)
     photo.rename(tmp_path / "assets" / "avatars" / "one.png")
     clip.rename(tmp_path / "assets" / "driving.mp4")

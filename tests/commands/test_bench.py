@@ -31,8 +31,32 @@ def bench(folder: Path, bundle: Path, *more: str) -> dict[str, Any]:
     with ClipWriter(folder / "clip.mp4", Fraction(25), (64, 64)) as writer:
         for index in range(3):
             writer.write(face_crop(index).image, Fraction(index, 25))
-    files = ["--avatar", str(folder / "photo.png"), "--driving", str(folder / "clip.mp4"), "--json", str(folder / "report.json")]
-    assert main(["bench", "--model", str(bundle), "--device", "cpu", "--frames", "5", "--output", "none", *files, *more]) == 0
+    files = [
+        "--avatar",
+        str(folder / "photo.png"),
+        "--driving",
+        str(folder / "clip.mp4"),
+        "--json",
+        str(folder / "report.json"),
+    ]
+    assert (
+        main(
+            [
+                "bench",
+                "--model",
+                str(bundle),
+                "--device",
+                "cpu",
+                "--frames",
+                "5",
+                "--output",
+                "none",
+                *files,
+                *more,
+            ]
+        )
+        == 0
+    )
     report: dict[str, Any] = json.loads((folder / "report.json").read_text())
     return report
 
@@ -45,9 +69,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_report_has_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = bench(tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1,2,all", "--reference-frames", "3")
+    report = bench(
+        tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1,2,all", "--reference-frames", "3"
+    )
     assert list(report) == [
-        *("hardware", "versions", "model", "engine", "camera", "output", "frames", "warm_up", "work", "reference", "runs"),
+        *(
+            "hardware",
+            "versions",
+            "model",
+            "engine",
+            "camera",
+            "output",
+            "frames",
+            "warm_up",
+            "work",
+            "reference",
+            "runs",
+        ),
     ]
     assert report["model"] == {"name": "tiny", "kind": "fomm", "size": 64, "faces": 1}
     assert report["output"] == {"size": "1280x720", "sink": "none"}
@@ -64,19 +102,32 @@ def test_the_report_has_what_it_promises(tmp_path: Path, capsys: pytest.CaptureF
     assert "frames a second" in said
 
 
-def test_a_model_of_another_family_is_held_against_the_full_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_another_family_is_held_against_the_full_original(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, configuration = write_original(tmp_path)
     monkeypatch.setattr(runs, "REFERENCE_CONFIG", configuration)
     cv2.imwrite(str(tmp_path / "clip.png"), face_crop(0).image)
     report = bench(
-        tmp_path, write_fomm(tmp_path / "tiny").folder, "--threads", "1", "--reference-frames", "0", "--size", "128", "--device", "torch"
+        tmp_path,
+        write_fomm(tmp_path / "tiny").folder,
+        "--threads",
+        "1",
+        "--reference-frames",
+        "0",
+        "--size",
+        "128",
+        "--device",
+        "torch",
     )
     assert report["model"]["size"] == 128
     assert "PyTorch" in report["engine"]
     assert "speedup" not in report["runs"][0]
     bundle = write_anchored(tmp_path / "anchored")
     reference = runs.open_reference(bundle, "cpu", face_crop(0).image)
-    assert reference.model.state_dict().keys() == Reference(TINY, face_crop(0).image).model.state_dict().keys()
+    assert (
+        reference.model.state_dict().keys() == Reference(TINY, face_crop(0).image).model.state_dict().keys()
+    )
 
 
 def test_the_original_makes_the_picture_that_the_engine_makes(tmp_path: Path) -> None:
@@ -123,7 +174,9 @@ def test_nonsense_is_refused(words: list[str], said: str, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("option", ["--avatar", "--driving"])
-def test_figures_do_not_replace_what_was_given(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_do_not_replace_what_was_given(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), face_crop(0).image)
     before = photo.read_bytes()

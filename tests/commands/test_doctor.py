@@ -42,7 +42,10 @@ def test_a_call_would_not_work(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     pretend(monkeypatch, GOOD, BAD)
     assert cli.main(["doctor"]) == 1
     printed = capsys.readouterr().out
-    assert "problem  Speed           3 frames a second.\n         what to do      Close other programs.\n" in printed
+    assert (
+        "problem  Speed           3 frames a second.\n         what to do      Close other programs.\n"
+        in printed
+    )
     assert "\033" not in printed
 
 
@@ -60,7 +63,9 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     }
 
 
-def test_json_can_be_written_in_any_encoding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_can_be_written_in_any_encoding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pretend(monkeypatch, Check("Cameras", "ok", "Caméra 😀."))
     assert cli.main(["doctor", "--json"]) == 0
     printed = capsys.readouterr().out

@@ -51,7 +51,19 @@ def write_embedding(path: Path) -> None:
 
 def evaluate(bundle: Path, data: Path, *more: str) -> Any:
     report = data / "report.json"
-    line = ["evaluate", str(bundle), "--data", str(data), "--device", "cpu", "--threads", "1", "--json", str(report), *more]
+    line = [
+        "evaluate",
+        str(bundle),
+        "--data",
+        str(data),
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+        "--json",
+        str(report),
+        *more,
+    ]
     assert main(line) == 0
     return json.loads(report.read_text())
 
@@ -63,7 +75,9 @@ def test_clips_of_faces_with_a_model_of_landmarks(tmp_path: Path, capsys: pytest
     add_frames(data / "test" / "nobody#1", [face_crop(index).image for index in range(2)])
     (data / "pairs.csv").write_text("source,driving\nanna#1,anna#1\n")
     write_embedding(data / "colour.onnx")
-    report = evaluate(bundle.folder, data, "--embedding", str(data / "colour.onnx"), "--pairs", str(data / "pairs.csv"))
+    report = evaluate(
+        bundle.folder, data, "--embedding", str(data / "colour.onnx"), "--pairs", str(data / "pairs.csv")
+    )
     anna, nobody = report["clips"]
     assert (anna["identity"], anna["source_frame"], anna["frames"]) == ("anna", 1, 2)
     assert (nobody["frames"], nobody["note"]) == (0, "no two frames with a face")
@@ -74,7 +88,17 @@ def test_clips_of_faces_with_a_model_of_landmarks(tmp_path: Path, capsys: pytest
     assert anna["figures"]["akd"]["still"] == pytest.approx(0.06 * 256, rel=0.15)
     assert anna["figures"]["mkr"]["still"] == 0
     assert 0 <= anna["figures"]["aed"]["still"] < 0.5
-    assert report["pairs"][0]["figures"].keys() == {"yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows", "found", "aed"}
+    assert report["pairs"][0]["figures"].keys() == {
+        "yaw",
+        "pitch",
+        "roll",
+        "mouth",
+        "lids",
+        "gaze",
+        "brows",
+        "found",
+        "aed",
+    }
     printed = capsys.readouterr().out
     assert "left out: no two frames with a face" in printed
     assert "akd" in printed
@@ -123,7 +147,9 @@ def pretend_package(monkeypatch: pytest.MonkeyPatch, aligner: type) -> None:
     monkeypatch.setitem(sys.modules, "face_alignment", package)
 
 
-def test_judge_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_judge_from_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pretend_package(monkeypatch, FaceAlignment)
     bundle = write_anchored(tmp_path / "tiny")
     add_frames(tmp_path / "data" / "test" / "anna#1", faces_that_move(3))
@@ -138,10 +164,15 @@ def test_judge_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
 
 
 @pytest.mark.parametrize(
-    ("package", "words"), [(Unreachable, "cannot be had: no route to host. Connect"), (None, "face-alignment is not installed")]
+    ("package", "words"),
+    [(Unreachable, "cannot be had: no route to host. Connect"), (None, "face-alignment is not installed")],
 )
 def test_judge_that_cannot_be_had(
-    package: type | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    package: type | None,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if package:
         pretend_package(monkeypatch, package)
@@ -149,7 +180,16 @@ def test_judge_that_cannot_be_had(
         monkeypatch.setitem(sys.modules, "face_alignment", None)
     bundle = write_fomm(tmp_path / "tiny")
     add_frames(tmp_path / "test" / "a", [face_crop(0).image])
-    line = ["evaluate", str(bundle.folder), "--data", str(tmp_path), "--json", str(tmp_path / "report.json"), "--device", "cpu"]
+    line = [
+        "evaluate",
+        str(bundle.folder),
+        "--data",
+        str(tmp_path),
+        "--json",
+        str(tmp_path / "report.json"),
+        "--device",
+        "cpu",
+    ]
     assert main([*line, "--judge", "face-alignment"]) == 2
     error = capsys.readouterr().err
     assert words in error
@@ -179,7 +219,11 @@ def test_too_few_frames_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_wrong_input_takes_one_line(
-    more: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    more: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     add_frames(Path("test/a"), [face_crop(0).image])

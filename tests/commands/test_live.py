@@ -42,7 +42,9 @@ class Runs:
         self.sessions.append(parts(*arguments))
         return self.sessions[-1]
 
-    def run(self, *words: str, until: Callable[[], object] | None = None, end: Callable[[], object] | None = None) -> int:
+    def run(
+        self, *words: str, until: Callable[[], object] | None = None, end: Callable[[], object] | None = None
+    ) -> int:
         """The exit code; once ``until`` holds, ``end`` is called. It ends in any case, so that a failure is no hanging."""
 
         def watch() -> None:
@@ -56,7 +58,18 @@ class Runs:
             words += ("--seconds", str(PATIENCE + 5))
             watcher.start()
         try:
-            return cli.main(["live", "--avatar", str(self._photo), "--size", "640x480", "--json", str(self.report), *words])
+            return cli.main(
+                [
+                    "live",
+                    "--avatar",
+                    str(self._photo),
+                    "--size",
+                    "640x480",
+                    "--json",
+                    str(self.report),
+                    *words,
+                ]
+            )
         finally:
             if until:
                 watcher.join()
@@ -109,7 +122,15 @@ def test_without_any_avatar_it_fails_and_says_why(
 
 
 def test_a_card_that_was_asked_for_is_no_failure(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
-    assert runs.run("--calibrate-after", "-1", until=lambda: runs.sessions[-1].status().reason == "uncalibrated", end=leave) == 0
+    assert (
+        runs.run(
+            "--calibrate-after",
+            "-1",
+            until=lambda: runs.sessions[-1].status().reason == "uncalibrated",
+            end=leave,
+        )
+        == 0
+    )
     assert "No avatar" not in capsys.readouterr().err
 
 
@@ -118,11 +139,16 @@ def test_a_remembered_pose_is_used_unless_a_time_to_calibrate_was_named(runs: Ru
     assert runs.sessions[-1].controls.calibrations == 1
     assert runs.run(until=lambda: runs.sessions[-1].status().avatars > 20, end=leave) == 0
     assert runs.sessions[-1].controls.calibrations == 0
-    assert runs.run("--calibrate-after", "0.3", until=lambda: runs.sessions[-1].controls.calibrations, end=leave) == 0
+    assert (
+        runs.run("--calibrate-after", "0.3", until=lambda: runs.sessions[-1].controls.calibrations, end=leave)
+        == 0
+    )
     assert runs.sessions[-1].controls.calibrations == 1
 
 
-@pytest.mark.parametrize("source", ["rtsp://me:s3cret@127.0.0.1:1/live", "http://127.0.0.1:1/user=me&password=s3cret"])
+@pytest.mark.parametrize(
+    "source", ["rtsp://me:s3cret@127.0.0.1:1/live", "http://127.0.0.1:1/user=me&password=s3cret"]
+)
 def test_no_password_is_written_or_said(runs: Runs, source: str, capsys: pytest.CaptureFixture[str]) -> None:
     runs.bench.plugged = False
     assert runs.run("--source", source, "--seconds", "0.5") == 1
@@ -130,7 +156,9 @@ def test_no_password_is_written_or_said(runs: Runs, source: str, capsys: pytest.
     assert "s3cret" not in "".join(capsys.readouterr()) + runs.report.read_text()
 
 
-def test_a_name_that_no_file_can_have_is_an_error_in_one_line(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_no_file_can_have_is_an_error_in_one_line(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["live", "--avatar", "x" * 5000]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

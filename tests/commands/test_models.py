@@ -52,16 +52,35 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path
         pose = transfer_relative(found["source"], found["initial"], found["driving"])
         assert pose.jacobian is not None
         arrays |= {"relative_kp_value": pose.value[None], "relative_kp_jacobian": pose.jacobian[None]}
-        source = KeyPointTensors(*(torch.from_numpy(arrays[f"kp_source_{part}"]) for part in ("value", "jacobian")))
+        source = KeyPointTensors(
+            *(torch.from_numpy(arrays[f"kp_source_{part}"]) for part in ("value", "jacobian"))
+        )
         moved = KeyPointTensors(torch.from_numpy(pose.value)[None], torch.from_numpy(pose.jacobian)[None])
         arrays["relative_prediction"] = model.generator(pictures[:1], source, moved).prediction.numpy()
     np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     return checkpoint, configuration, folder / "arrays.npz"
 
 
-def test_import_list_verify(own: Path, recorded: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_list_verify(
+    own: Path, recorded: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     checkpoint, configuration, _ = recorded
-    assert main(["models", "import", str(checkpoint), "--config", str(configuration), "--name", "mine", "--licence", "CC0"]) == 0
+    assert (
+        main(
+            [
+                "models",
+                "import",
+                str(checkpoint),
+                "--config",
+                str(configuration),
+                "--name",
+                "mine",
+                "--licence",
+                "CC0",
+            ]
+        )
+        == 0
+    )
     assert main(["models", "list"]) == 0
     output = capsys.readouterr().out
     assert "mine  fomm  64" in output
@@ -79,10 +98,15 @@ def test_a_broken_description_is_noted_in_the_list(own: Path, capsys: pytest.Cap
     assert "it is not JSON" in capsys.readouterr().err
 
 
-def test_a_bad_checkpoint_is_one_line_and_leaves_nothing(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_checkpoint_is_one_line_and_leaves_nothing(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, configuration = write_original(tmp_path)
     (tmp_path / "bad").write_bytes(b"bad")
-    assert main(["models", "import", str(tmp_path / "bad"), "--config", str(configuration), "--name", "mine"]) == 2
+    assert (
+        main(["models", "import", str(tmp_path / "bad"), "--config", str(configuration), "--name", "mine"])
+        == 2
+    )
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -90,10 +114,15 @@ def test_a_bad_checkpoint_is_one_line_and_leaves_nothing(own: Path, tmp_path: Pa
 
 
 def test_fetch_imports_what_was_put_there_by_hand(
-    own: Path, recorded: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own: Path,
+    recorded: tuple[Path, Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     checkpoint, configuration, _ = recorded
-    known = fetching.Download("http://127.0.0.1:9/weights/tiny.pth.tar", fetching.md5(checkpoint), str(configuration), "CC0")
+    known = fetching.Download(
+        "http://127.0.0.1:9/weights/tiny.pth.tar", fetching.md5(checkpoint), str(configuration), "CC0"
+    )
     monkeypatch.setitem(fetching.KNOWN, "vox-adv", known)
     downloads = own.parent / "downloads"
     downloads.mkdir(parents=True)
@@ -105,7 +134,9 @@ def test_fetch_imports_what_was_put_there_by_hand(
     assert "there already" in capsys.readouterr().out
 
 
-def test_parity_agrees_and_finds_the_convention(recorded: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_parity_agrees_and_finds_the_convention(
+    recorded: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["models", "parity", str(recorded[0]), "--config", str(recorded[1]), "--arrays", str(recorded[2])]
     assert main(words) == 0
     output = capsys.readouterr().out
@@ -116,11 +147,25 @@ def test_parity_agrees_and_finds_the_convention(recorded: tuple[Path, Path, Path
     assert "differs" in capsys.readouterr().out
 
 
-def test_parity_sees_a_changed_value(recorded: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["models", "parity", str(recorded[0]), "--config", str(recorded[1]), "--arrays", str(tmp_path / "changed.npz")]
+def test_parity_sees_a_changed_value(
+    recorded: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "models",
+        "parity",
+        str(recorded[0]),
+        "--config",
+        str(recorded[1]),
+        "--arrays",
+        str(tmp_path / "changed.npz"),
+    ]
     with np.load(recorded[2]) as stored:
         arrays = dict(stored)
-    for name, change in (("kp_driving_value", 2e-5), ("relative_kp_value", 2e-5), ("relative_prediction", np.nan)):
+    for name, change in (
+        ("kp_driving_value", 2e-5),
+        ("relative_kp_value", 2e-5),
+        ("relative_prediction", np.nan),
+    ):
         changed = arrays | {name: arrays[name] + np.float32(change)}
         np.savez(tmp_path / "changed.npz", **changed)
         assert main(words) == 1
@@ -129,15 +174,22 @@ def test_parity_sees_a_changed_value(recorded: tuple[Path, Path, Path], tmp_path
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "no array file"), (b"", "empty"), (b"PK\x03\x04junk", "damaged"), (b"x" * 99, "damaged")]
+    ("content", "words"),
+    [(None, "no array file"), (b"", "empty"), (b"PK\x03\x04junk", "damaged"), (b"x" * 99, "damaged")],
 )
 def test_parity_refuses_what_are_no_arrays(
-    recorded: tuple[Path, Path, Path], tmp_path: Path, content: bytes | None, words: str, capsys: pytest.CaptureFixture[str]
+    recorded: tuple[Path, Path, Path],
+    tmp_path: Path,
+    content: bytes | None,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "arrays.npz"
     if content is not None:
         path.write_bytes(content)
-    assert main(["models", "parity", str(recorded[0]), "--config", str(recorded[1]), "--arrays", str(path)]) == 2
+    assert (
+        main(["models", "parity", str(recorded[0]), "--config", str(recorded[1]), "--arrays", str(path)]) == 2
+    )
     assert words in capsys.readouterr().err
 
 
@@ -146,7 +198,9 @@ def test_parity_refuses_arrays_of_another_shape_or_none(
 ) -> None:
     path = tmp_path / "arrays.npz"
     words = ["models", "parity", str(recorded[0]), "--config", str(recorded[1]), "--arrays", str(path)]
-    np.savez(path, source=np.zeros((1, 1, SIDE, SIDE), np.float32), kp_source_value=np.zeros((1, 4, 2), np.float32))
+    np.savez(
+        path, source=np.zeros((1, 1, SIDE, SIDE), np.float32), kp_source_value=np.zeros((1, 4, 2), np.float32)
+    )
     assert main(words) == 2
     assert "do not fit" in capsys.readouterr().err
     np.savez(path, other=np.zeros(3))
@@ -155,7 +209,11 @@ def test_parity_refuses_arrays_of_another_shape_or_none(
 
 
 def test_arguments_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["models"], ["models", "fetch", "nothing"], ["models", "parity", "a", "--align-corners", "maybe"]):
+    for words in (
+        ["models"],
+        ["models", "fetch", "nothing"],
+        ["models", "parity", "a", "--align-corners", "maybe"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main(words)
         assert caught.value.code == 2

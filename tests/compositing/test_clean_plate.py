@@ -59,7 +59,9 @@ def test_a_moved_head_takes_no_rim_of_the_old_background_along() -> None:
     photo = mixed(plain(DARK), plain(BRIGHT), share)
     layers = separate(photo, share, plain(BRIGHT), FACE)
     other = np.full_like(photo, DARK)
-    before, after = (mixed(colours, other, share)[:CHIN].astype(int).max() for colours in (photo, layers.colours))
+    before, after = (
+        mixed(colours, other, share)[:CHIN].astype(int).max() for colours in (photo, layers.colours)
+    )
     assert before > DARK + 30
     assert after < DARK + 12
 
@@ -68,7 +70,10 @@ def test_the_gap_has_the_grain_of_the_wall() -> None:
     share = share_of_person()
     photo = mixed(plain(DARK), grainy(BRIGHT), share)
     background = separate(photo, share, plain(BRIGHT), FACE).background
-    wall, gap = (background[rows, columns].std() for rows, columns in ((slice(0, 40), slice(0, 40)), (slice(100, 150), slice(110, 150))))
+    wall, gap = (
+        background[rows, columns].std()
+        for rows, columns in ((slice(0, 40), slice(0, 40)), (slice(100, 150), slice(110, 150)))
+    )
     assert 0.6 * wall < gap < 1.2 * wall
 
 
@@ -83,7 +88,9 @@ def test_the_edges_of_things_are_not_repeated() -> None:
 
 def test_leaves_go_on_behind_the_head() -> None:
     share = share_of_person()
-    leaves = cv2.resize(np.random.default_rng(3).integers(0, 256, (SIDE // 4, SIDE // 4, 3), dtype=np.uint8), (SIDE, SIDE))
+    leaves = cv2.resize(
+        np.random.default_rng(3).integers(0, 256, (SIDE // 4, SIDE // 4, 3), dtype=np.uint8), (SIDE, SIDE)
+    )
     photo = mixed(plain(DARK), leaves, share)
     smooth = cv2.GaussianBlur(leaves, (0, 0), 30)
     background = separate(photo, share, np.asarray(smooth, np.uint8), FACE).background.astype(float)
@@ -141,7 +148,12 @@ def test_the_smallest_photos_too() -> None:
     for side in (8, 32, 63):
         small = np.full((side, side), 255, np.uint8)
         small[:, : side // 2] = 0
-        assert separate(np.zeros((side, side, 3), np.uint8), small, np.zeros((side, side, 3), np.uint8), FACE).person.shape == small.shape
+        assert (
+            separate(
+                np.zeros((side, side, 3), np.uint8), small, np.zeros((side, side, 3), np.uint8), FACE
+            ).person.shape
+            == small.shape
+        )
 
 
 @pytest.mark.parametrize("down", [0.48, 0.5, 3.0, -3.0, np.nan])
@@ -165,7 +177,9 @@ def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_up
     keep = np.full((SIDE, SIDE), 255, np.uint8)
 
     def moved(down: int, right: int) -> Bytes:
-        return np.asarray(compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32), FACE))
+        return np.asarray(
+            compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32), FACE)
+        )
 
     low = moved(150, 0)
     assert low[:150].min() > BRIGHT - 20  # the head is 58 pixels below the photo's top edge
@@ -178,9 +192,18 @@ def test_the_pytorch_engine_takes_a_photo_apart_in_the_same_way() -> None:
     photo = mixed(plain(DARK), grainy(BRIGHT), share)
     layers = separate(photo, share, plain(BRIGHT), FACE)
     given = {"image": photo, "person": share[..., None], "background": plain(BRIGHT)}
-    features = {f"features_{name}": torch.from_numpy(picture).permute(2, 0, 1)[None] / 255 for name, picture in given.items()}
-    found = with_layers(features | {"features_half": torch.zeros(1), "features_teeth": torch.zeros(1, 4, 1, 1)}, photo, FACE)
-    for name, expected in (("image", layers.colours), ("background", layers.background), ("person", layers.person[..., None])):
+    features = {
+        f"features_{name}": torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+        for name, picture in given.items()
+    }
+    found = with_layers(
+        features | {"features_half": torch.zeros(1), "features_teeth": torch.zeros(1, 4, 1, 1)}, photo, FACE
+    )
+    for name, expected in (
+        ("image", layers.colours),
+        ("background", layers.background),
+        ("person", layers.person[..., None]),
+    ):
         picture = (found[f"features_{name}"] * 255).round()[0].permute(1, 2, 0).numpy()
         assert np.array_equal(picture, expected)
     assert "features_half" in found

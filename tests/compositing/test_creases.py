@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from avatar_app.compositing import creases
-from avatar_app.compositing.creases import NONE, Creases, creases_of, mean_creases, show_creases, smile_of, smiles_more, thin_plate
+from avatar_app.compositing.creases import (
+    NONE,
+    Creases,
+    creases_of,
+    mean_creases,
+    show_creases,
+    smile_of,
+    smiles_more,
+    thin_plate,
+)
 from avatar_app.landmarks import MEAN_FACE
 from avatar_app.motion.head import RigidMotion, rotation_of
 from avatar_app.motion.smile import LIPS, MOVES
@@ -66,7 +75,12 @@ def test_a_smile_is_read_in_the_picture() -> None:
 def test_turns_of_the_head_are_no_smiles(yaw: float, pitch: float, roll: float) -> None:
     face = np.zeros((88, 3))
     face[list(MEAN_FACE)] = list(MEAN_FACE.values())
-    face[list(creases.MARKS[:4])] = (-0.5, 1.13, -0.16), (0.5, 1.13, -0.16), (0.0, 1.02, -0.55), (0.0, 1.37, -0.46)
+    face[list(creases.MARKS[:4])] = (
+        (-0.5, 1.13, -0.16),
+        (0.5, 1.13, -0.16),
+        (0.0, 1.02, -0.55),
+        (0.0, 1.37, -0.46),
+    )
     moved = RigidMotion(0.7, rotation_of(yaw, pitch, roll), np.zeros(3), np.array([0.2, -0.1, 0])).apply(face)
     seen, ahead = (points[:, :2].astype(np.float32) for points in (moved, face))
     assert abs(smiles_more(creases_of(ahead, SIDE), seen)) < 0.03
@@ -95,7 +109,9 @@ def test_folds_go_where_the_photo_goes() -> None:
     picture, shift = skin(), 20
     moved = places()
     moved[0] -= shift
-    show_creases(picture, creases_of(STILL, SIDE), moved, SMILE + np.array([shift * 2 / (SIDE - 1), 0], np.float32))
+    show_creases(
+        picture, creases_of(STILL, SIDE), moved, SMILE + np.array([shift * 2 / (SIDE - 1), 0], np.float32)
+    )
     assert np.abs(picture[:, shift:].astype(int) - lit(SMILE)[:, :-shift]).max() <= 1
 
 
@@ -132,9 +148,14 @@ def test_pytorch_lights_alike() -> None:
     for pose in (SMILE, smiling(-0.3)):
         picture = photo.copy()
         show_creases(picture, laid, places(), pose)
-        layer, image = torch.from_numpy(laid.layer)[None, None] / 255, torch.from_numpy(photo).permute(2, 0, 1)[None] / 255
+        layer, image = (
+            torch.from_numpy(laid.layer)[None, None] / 255,
+            torch.from_numpy(photo).permute(2, 0, 1)[None] / 255,
+        )
         at = torch.from_numpy(places() * (2 / (SIDE - 1)) - 1)[None]
-        found = twin.show_creases(image, layer, at, torch.from_numpy(STILL)[None], torch.from_numpy(pose)[None])
+        found = twin.show_creases(
+            image, layer, at, torch.from_numpy(STILL)[None], torch.from_numpy(pose)[None]
+        )
         assert np.abs(found[0].permute(1, 2, 0).numpy() * 255 - picture).max() <= 1.01
 
 

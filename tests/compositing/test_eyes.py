@@ -118,7 +118,9 @@ def test_an_iris_that_networks_leave_where_it_was_is_not_seen_through_a_shut_lid
     x, y = places()
     bump = np.zeros_like(x)
     for index in (68, 73):  # they pull up what lies in the middle of the lid
-        bump += 0.05 * np.exp(-(((x - STILL[index, 0]) / 0.03) ** 2) - ((y - STILL[index, 1] + 0.02) / 0.02) ** 2)
+        bump += 0.05 * np.exp(
+            -(((x - STILL[index, 0]) / 0.03) ** 2) - ((y - STILL[index, 1] + 0.02) / 0.02) ** 2
+        )
     whole = ((np.stack([x, y + bump]) + 1) * ((SIDE - 1) / 2)).astype(np.float32)
     assert move_skin(whole, np.zeros((SIDE, SIDE), np.uint8), eyes_of(PHOTO, STILL), shut)
     columns, rows = whole.round().astype(int)
@@ -194,7 +196,9 @@ def test_landmarks_of_no_face_change_nothing(nothing: float) -> None:
     assert not share.any()
 
 
-@pytest.mark.parametrize("pose", [STILL + 0.9, STILL * 4, STILL * 0.02, STILL[:, ::-1].copy(), STILL * (-1, 1)])
+@pytest.mark.parametrize(
+    "pose", [STILL + 0.9, STILL * 4, STILL * 0.02, STILL[:, ::-1].copy(), STILL * (-1, 1)]
+)
 def test_faces_at_the_edge_too_large_too_small_lying_and_mirrored_give_some_picture(pose: Floats) -> None:
     picture = shown(PHOTO, STILL, pose.astype(np.float32))
     assert picture.shape == PHOTO.shape
@@ -202,7 +206,13 @@ def test_faces_at_the_edge_too_large_too_small_lying_and_mirrored_give_some_pict
 
 @pytest.mark.parametrize(
     "pose",
-    [STILL, looking(STILL, 0.03, 0.01), face(0.03), face(0.0), STILL @ np.array([[0.9, 0.3], [-0.2, 1.1]], np.float32) + np.float32(0.05)],
+    [
+        STILL,
+        looking(STILL, 0.03, 0.01),
+        face(0.03),
+        face(0.0),
+        STILL @ np.array([[0.9, 0.3], [-0.2, 1.1]], np.float32) + np.float32(0.05),
+    ],
 )
 def test_pytorch_shows_the_same(pose: Floats) -> None:
     taken = eyes_of(PHOTO, STILL)

@@ -40,7 +40,9 @@ def between_lips(points: Floats, margin: float = 0.0, reach: float = 1.0) -> Mas
     """(SIDE, SIDE), of the mouth's width as far as ``reach``."""
     gap = opening(points)
     u, v = gap.place(*places())
-    return np.asarray((abs(u) < reach) & (v > gap.upper.below(u) + margin) & (v < gap.lower.below(u) - margin))
+    return np.asarray(
+        (abs(u) < reach) & (v > gap.upper.below(u) + margin) & (v < gap.lower.below(u) - margin)
+    )
 
 
 def skin() -> Bytes:
@@ -59,7 +61,9 @@ def as_batch(picture: Bytes) -> torch.Tensor:
 
 def teeth_of(photo: Bytes, still: Floats) -> Teeth:
     image, points = as_batch(photo), torch.from_numpy(still)[None]
-    layer, cavity = (to_bytes(part(image, points))[0].numpy() for part in (teeth.teeth_layer, teeth.cavity_colour))
+    layer, cavity = (
+        to_bytes(part(image, points))[0].numpy() for part in (teeth.teeth_layer, teeth.cavity_colour)
+    )
     return mouth.teeth_of(np.ascontiguousarray(layer), cavity[0, 0].astype(np.float32), still)
 
 
@@ -80,7 +84,11 @@ def test_at_rest_nothing_changes(still: Floats) -> None:
 
 
 def test_own_teeth_stay_and_it_is_dark_below_them() -> None:
-    picture, inside, (x, y) = shown(photo_with_teeth(), SMILING, WIDE), between_lips(WIDE, 0.02, 0.6), places()
+    picture, inside, (x, y) = (
+        shown(photo_with_teeth(), SMILING, WIDE),
+        between_lips(WIDE, 0.02, 0.6),
+        places(),
+    )
     own = between_lips(SMILING, 0.02, 0.6) & inside & (abs(x) < 0.04)
     assert is_tooth(picture)[own].mean() > 0.9
     lower = inside & (y > 0.27 + 0.1)
@@ -97,7 +105,9 @@ def test_a_photo_with_closed_lips_gets_drawn_teeth_as_light_as_its_skin() -> Non
         rows = np.s_[int((0.27 - 0.04 + 1) * 128) : int((0.27 + 0.02 + 1) * 128), 118:138]
         found.append(float(np.percentile(picture[rows].min(2), 90)))
         assert found[-1] > photo[0, 0].min() + 20
-    assert found[0] > 1.2 * found[1]  # of 65 people the lightest by skin have teeth 1.4 times as light as the darkest
+    assert (
+        found[0] > 1.2 * found[1]
+    )  # of 65 people the lightest by skin have teeth 1.4 times as light as the darkest
 
 
 def test_a_black_and_white_photo_stays_so() -> None:
@@ -135,7 +145,10 @@ def test_teeth_of_a_nodding_head_stay_behind_its_lips() -> None:
         still, pose = np.zeros((2, 88, 2), np.float32)
         still[list(MEAN_FACE)] = seen(np.array([*MEAN_FACE.values()]), 0, 0)
         pose[list(MEAN_FACE)] = seen(np.array([*MEAN_FACE.values()]), pitch, yaw)
-        misses = [np.linalg.norm(way(still, pose) @ [*seen(lips, pitch, yaw), 1] - seen(lips, 0, 0)) for way in (jaw_map, skull_map)]
+        misses = [
+            np.linalg.norm(way(still, pose) @ [*seen(lips, pitch, yaw), 1] - seen(lips, 0, 0))
+            for way in (jaw_map, skull_map)
+        ]
         assert misses[0] < 0.005
         assert misses[1] > 0.01
 
@@ -191,14 +204,26 @@ def test_mouths_beyond_the_picture_or_nowhere_do_no_harm(away: float) -> None:
 @pytest.mark.parametrize("still", [SMILING, landmarks(0.02), CLOSED], ids=["own", "both", "drawn"])
 def test_a_batch_on_any_device_gives_the_same_pictures(still: Floats) -> None:
     few = np.random.default_rng(0).integers(0, 256, (SIDE // 16, SIDE // 16, 3))
-    photo = np.asarray(np.kron(few, np.ones((16, 16, 1))), np.uint8)  # coarse, so that rounded places matter little
+    photo = np.asarray(
+        np.kron(few, np.ones((16, 16, 1))), np.uint8
+    )  # coarse, so that rounded places matter little
     turn = np.array([[0.95, -0.2], [0.2, 0.95]], np.float32)
-    poses = [smile(0.1, 0.03), smile(0.2, 0.06), smile(0.2, -0.04), WIDE, landmarks(0.12), landmarks(0.0), still]
+    poses = [
+        smile(0.1, 0.03),
+        smile(0.2, 0.06),
+        smile(0.2, -0.04),
+        WIDE,
+        landmarks(0.12),
+        landmarks(0.0),
+        still,
+    ]
     poses += [WIDE @ turn.T + np.float32(0.1), np.float32(1.2) * SMILING]
     image, source = as_batch(photo), torch.from_numpy(still)[None]
     layer, cavity = teeth.teeth_layer(image, source), teeth.cavity_colour(image, source)
     for pose in poses:
         found = teeth.show_teeth(as_batch(skin()), layer, cavity, source, torch.from_numpy(pose)[None])
-        difference = np.abs((found[0].permute(1, 2, 0).numpy() * 255).round() - shown(photo, still, pose).astype(int))
+        difference = np.abs(
+            (found[0].permute(1, 2, 0).numpy() * 255).round() - shown(photo, still, pose).astype(int)
+        )
         assert difference.mean() < 0.1
         assert np.percentile(difference[between_lips(pose)], 90) <= 8 if between_lips(pose).any() else True

@@ -39,7 +39,11 @@ class App:
             raise AvatarError("There is no other avatar.", "Add one.")
         if command == "previous":
             raise ZeroDivisionError
-        return {"message": "All is well.", "shows": "avatar", "where": Path("x")} if command == "status" else f"Done: {command}."
+        return (
+            {"message": "All is well.", "shows": "avatar", "where": Path("x")}
+            if command == "status"
+            else f"Done: {command}."
+        )
 
 
 @pytest.fixture
@@ -97,12 +101,21 @@ def test_commands_arrive(app: App, path: Path, command: str) -> None:
 
 @pytest.mark.usefixtures("way", "server")
 def test_answers_carry_more_than_words(path: Path) -> None:
-    assert send_command("status", path=path) == {"ok": True, "message": "All is well.", "shows": "avatar", "where": "x"}
+    assert send_command("status", path=path) == {
+        "ok": True,
+        "message": "All is well.",
+        "shows": "avatar",
+        "where": "x",
+    }
 
 
 @pytest.mark.usefixtures("server")
 def test_what_the_app_refuses_is_said(path: Path) -> None:
-    assert send_command("next", path=path) == {"ok": False, "message": "There is no other avatar.", "hint": "Add one."}
+    assert send_command("next", path=path) == {
+        "ok": False,
+        "message": "There is no other avatar.",
+        "hint": "Add one.",
+    }
 
 
 @pytest.mark.usefixtures("server")
@@ -202,7 +215,9 @@ def test_another_user_is_not_answered(app: App, path: Path, monkeypatch: pytest.
     assert app.told == []
 
 
-@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED") or os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(
+    not hasattr(socket, "SO_PEERCRED") or os.getuid() != 0, reason="only root can become another user"
+)
 def test_another_user_is_not_answered_for_real(app: App) -> None:
     program = (
         "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); other = socket.socket(socket.AF_UNIX); "
@@ -215,10 +230,14 @@ def test_another_user_is_not_answered_for_real(app: App) -> None:
         try:
             for opened in (Path(folder), path.parent, path):  # as if the permissions had been lost
                 opened.chmod(0o777)
-            done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+            )
         finally:
             server.close()
-    assert done.stdout in ("connected\n", "connected\nb''\n"), done.stderr  # hung up on before, or after, it spoke
+    assert done.stdout in ("connected\n", "connected\nb''\n"), (
+        done.stderr
+    )  # hung up on before, or after, it spoke
     assert app.told == []
 
 
@@ -281,7 +300,11 @@ def test_what_a_crashed_instance_left_is_replaced(app: App, path: Path) -> None:
         "ControlServer(str, Path(sys.argv[1])).start(); print('ready', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+        [sys.executable, "-c", program, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
     ) as other:
         assert other.stdout
         assert other.stdout.readline() == "ready\n"
@@ -340,8 +363,12 @@ def _link(folder: Path) -> None:
     folder.symlink_to(folder.parent / "elsewhere")
 
 
-@pytest.mark.parametrize(("spoil", "says"), [(_link, "not yours alone"), (Path.touch, "cannot be made|not yours alone")])
-def test_a_folder_that_cannot_be_trusted(app: App, path: Path, spoil: Callable[[Path], None], says: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "says"), [(_link, "not yours alone"), (Path.touch, "cannot be made|not yours alone")]
+)
+def test_a_folder_that_cannot_be_trusted(
+    app: App, path: Path, spoil: Callable[[Path], None], says: str
+) -> None:
     spoil(path.parent)
     with pytest.raises(AvatarError, match=says):
         ControlServer(app.handle, path).start()

@@ -70,7 +70,12 @@ def outputs(monkeypatch: pytest.MonkeyPatch, cameras: list[VirtualCamera], pipew
     monkeypatch.setattr(doctor, "require_pipewire", require_pipewire)
 
 
-def card(monkeypatch: pytest.MonkeyPatch, found: Card | None, problem: str | None = None, version: str = "2.13.0+cpu") -> None:
+def card(
+    monkeypatch: pytest.MonkeyPatch,
+    found: Card | None,
+    problem: str | None = None,
+    version: str = "2.13.0+cpu",
+) -> None:
     monkeypatch.setattr(graphics_card, "find_card", lambda: found)
     monkeypatch.setattr(doctor, "cuda_problem", lambda: problem)
     monkeypatch.setattr(metadata, "version", lambda name: version)
@@ -83,9 +88,21 @@ def states(found: list[Check]) -> dict[str, str]:
 @pytest.mark.usefixtures("good")
 def test_a_good_computer() -> None:
     found = doctor.run_checks()
-    names = ["Python", "Graphics card", "Models", "Cameras", "Virtual camera", "PipeWire", "Running app", "Hotkeys", "Speed"]
+    names = [
+        "Python",
+        "Graphics card",
+        "Models",
+        "Cameras",
+        "Virtual camera",
+        "PipeWire",
+        "Running app",
+        "Hotkeys",
+        "Speed",
+    ]
     assert [check.name for check in found] == names
-    assert states([check for check in found if check.needed]) == dict.fromkeys(["Virtual camera", "PipeWire", "Speed"], "ok")
+    assert states([check for check in found if check.needed]) == dict.fromkeys(
+        ["Virtual camera", "PipeWire", "Speed"], "ok"
+    )
     assert would_work(found)
     assert all(check.todo for check in found if check.state == "problem")
 
@@ -119,7 +136,9 @@ def test_quick_measures_nothing(good: pytest.MonkeyPatch) -> None:
     assert would_work(found)
 
 
-def test_a_check_that_fails_does_not_silence_the_others(good: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_check_that_fails_does_not_silence_the_others(
+    good: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail() -> list[CameraInfo]:
         raise ImportError("libGL.so.1: cannot open shared object file")
 
@@ -138,7 +157,14 @@ def test_a_check_that_fails_does_not_silence_the_others(good: pytest.MonkeyPatch
     [
         (None, "no driver", "2.13.0+cpu", "ok", "No NVIDIA card", ""),
         (RTX, None, "2.13.0+cu130", "ok", "RTX 3060 (driver 580.65), PyTorch 2.13.0+cu130", ""),
-        (RTX, "this PyTorch is built for the processor alone", "2.13.0+cpu", "problem", "is not used: this PyTorch", "torch==2.13.0+cu130"),
+        (
+            RTX,
+            "this PyTorch is built for the processor alone",
+            "2.13.0+cpu",
+            "problem",
+            "is not used: this PyTorch",
+            "torch==2.13.0+cu130",
+        ),
         (RTX, "finds no usable device", "2.13.0+cu130", "problem", "no usable device", "Restart"),
         (GTX, None, "2.13.0", "problem", "built for newer cards", "torch==2.13.0+cu126"),
         (GTX, None, "2.13.0+cu126", "ok", "GTX 1080", ""),
@@ -146,7 +172,13 @@ def test_a_check_that_fails_does_not_silence_the_others(good: pytest.MonkeyPatch
     ],
 )
 def test_graphics_card(
-    monkeypatch: pytest.MonkeyPatch, found: Card | None, problem: str | None, version: str, state: str, says: str, todo: str
+    monkeypatch: pytest.MonkeyPatch,
+    found: Card | None,
+    problem: str | None,
+    version: str,
+    state: str,
+    says: str,
+    todo: str,
 ) -> None:
     card(monkeypatch, found, problem, version)
     check = doctor.check_graphics()
@@ -168,7 +200,9 @@ def test_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "video0").touch()
     open_one = dataclasses.replace(WEBCAM, path=str(tmp_path / "video0"))
     closed_one = CameraInfo("Other", 2, cv2.CAP_V4L2, str(tmp_path / "video2"))
-    monkeypatch.setattr(doctor, "camera_formats", lambda path: ["YUYV up to 1280 x 720", "A", "B", "MJPG up to 1920 x 1080"])
+    monkeypatch.setattr(
+        doctor, "camera_formats", lambda path: ["YUYV up to 1280 x 720", "A", "B", "MJPG up to 1920 x 1080"]
+    )
     monkeypatch.setattr(doctor, "user_of", lambda path: "")
 
     def check(*cameras: CameraInfo) -> Check:
@@ -181,7 +215,9 @@ def test_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         refused = check(open_one)
         assert (refused.state, refused.needed) == ("problem", True)
         assert "macOS does not let this program use the camera" in refused.found
-    assert check(open_one) == Check("Cameras", "ok", "USB Camera (MJPG up to 1920 x 1080, YUYV up to 1280 x 720, A, 1 more).")
+    assert check(open_one) == Check(
+        "Cameras", "ok", "USB Camera (MJPG up to 1920 x 1080, YUYV up to 1280 x 720, A, 1 more)."
+    )
     assert (check(closed_one).state, check(closed_one).todo) == ("problem", doctor.JOIN_VIDEO)
     assert check(open_one, closed_one).state == "note"
     monkeypatch.setattr(doctor, "user_of", lambda path: "zoom")
@@ -201,7 +237,11 @@ def test_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_one_way_out_is_enough(
-    monkeypatch: pytest.MonkeyPatch, cameras: list[VirtualCamera], pipewire: str, expected: tuple[str, str], works: bool
+    monkeypatch: pytest.MonkeyPatch,
+    cameras: list[VirtualCamera],
+    pipewire: str,
+    expected: tuple[str, str],
+    works: bool,
 ) -> None:
     outputs(monkeypatch, cameras, pipewire)
     virtual, wire = doctor.check_outputs()
@@ -224,7 +264,11 @@ def test_elsewhere_there_is_no_pipewire(monkeypatch: pytest.MonkeyPatch, platfor
     (missing,) = doctor.check_outputs()
     assert (missing.state, missing.needed) == ("problem", True)
     assert "OBS" in missing.todo
-    monkeypatch.setattr(doctor, "list_virtual_cameras", lambda: [VirtualCamera("OBS Virtual Camera", "OBS Virtual Camera", None, True)])
+    monkeypatch.setattr(
+        doctor,
+        "list_virtual_cameras",
+        lambda: [VirtualCamera("OBS Virtual Camera", "OBS Virtual Camera", None, True)],
+    )
     (there,) = doctor.check_outputs()
     assert there == Check("Virtual camera", "ok", "OBS Virtual Camera.", needed=True)
 
@@ -308,7 +352,12 @@ def test_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_as_text_it_fits_a_terminal_and_commands_stay_whole() -> None:
     command = "sudo modprobe v4l2loopback exclusive_caps=1 card_label='Avatar Camera' and-more-and-more"
     text = as_text(
-        Check("Virtual camera", "problem", "There is no virtual camera on this computer at all.", f"Run `{command}`, then retry.")
+        Check(
+            "Virtual camera",
+            "problem",
+            "There is no virtual camera on this computer at all.",
+            f"Run `{command}`, then retry.",
+        )
     )
     lines = text.split("\n")
     assert lines[0] == "problem  Virtual camera  There is no virtual camera on this computer at all."
@@ -322,5 +371,11 @@ def test_the_whole_chain_is_measured_for_real() -> None:
         "import sys; sys.modules['torch'] = None; from avatar_app.pipeline import speed; speed.FRAMES, speed.WARM_UP = 3, 1; "
         "found = speed.measure_speed('lite', 'cpu'); print(found.engine, found.fps > 0.2)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert (done.stdout, done.returncode) == ("lite, ONNX Runtime, CPU True\n", 0), done.stderr

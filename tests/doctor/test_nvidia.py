@@ -25,7 +25,10 @@ def test_no_card(answer: str) -> None:
     assert read_card(answer) is None
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError(), subprocess.TimeoutExpired("nvidia-smi", 10), subprocess.CalledProcessError(9, "x")])
+@pytest.mark.parametrize(
+    "error",
+    [FileNotFoundError(), subprocess.TimeoutExpired("nvidia-smi", 10), subprocess.CalledProcessError(9, "x")],
+)
 def test_a_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -50,18 +53,30 @@ def test_a_card_without_its_driver(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("driver", "capability", "build"),
-    [("580.65", 8.6, "cu130"), ("581.0", 12.0, "cu130"), ("560.35", 8.9, "cu126"), ("580.65", 6.1, "cu126"), ("535.1", 0.0, "cu126")],
+    [
+        ("580.65", 8.6, "cu130"),
+        ("581.0", 12.0, "cu130"),
+        ("560.35", 8.9, "cu126"),
+        ("580.65", 6.1, "cu126"),
+        ("535.1", 0.0, "cu126"),
+    ],
 )
-def test_the_command_that_mends_it(driver: str, capability: float, build: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_that_mends_it(
+    driver: str, capability: float, build: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.executable", str(Path.cwd() / ".venv" / "bin" / "python"))
     assert advice(Card("Card", driver, capability), "2.13.0+cpu") == (
         f"Run `.venv/bin/python -m pip install torch=={graphics_card.TORCH}+{build} --index-url https://download.pytorch.org/whl/{build}`."
     )
 
 
-@pytest.mark.parametrize(("driver", "capability", "needed"), [("470.2", 8.6, 525), ("570.1", 12.0, 580), ("470.2", 6.1, 525)])
+@pytest.mark.parametrize(
+    ("driver", "capability", "needed"), [("470.2", 8.6, 525), ("570.1", 12.0, 580), ("470.2", 6.1, 525)]
+)
 def test_an_old_driver_comes_first(driver: str, capability: float, needed: int) -> None:
-    assert advice(Card("Card", driver, capability), "2.13.0+cpu").startswith(f"Update the NVIDIA driver to version {needed} or newer, then")
+    assert advice(Card("Card", driver, capability), "2.13.0+cpu").startswith(
+        f"Update the NVIDIA driver to version {needed} or newer, then"
+    )
 
 
 def test_what_no_command_mends() -> None:

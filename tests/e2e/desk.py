@@ -42,7 +42,9 @@ class Desk:
         reading, writing = os.pipe()
         screen = f"{self._size[0]}x{self._size[1]}x24"
         words = ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"]
-        self._processes.append(subprocess.Popen(words, pass_fds=[writing], stderr=subprocess.DEVNULL, text=True))
+        self._processes.append(
+            subprocess.Popen(words, pass_fds=[writing], stderr=subprocess.DEVNULL, text=True)
+        )
         os.close(writing)
         ready, _, _ = select.select([reading], [], [], 20)
         assert ready, "Xvfb did not start"
@@ -52,8 +54,12 @@ class Desk:
         # Socket files need a short path; with one that is too long, the app would meet others of this user elsewhere.
         self._runtime = tempfile.TemporaryDirectory(prefix="desk-")
         homes["XDG_RUNTIME_DIR"] = self._runtime.name
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "WAYLAND_"))}
-        self.environment = inherited | homes | {"DISPLAY": f":{display}", "LANG": "en_US.UTF-8"} | self._environment
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("QT_", "WAYLAND_"))
+        }
+        self.environment = (
+            inherited | homes | {"DISPLAY": f":{display}", "LANG": "en_US.UTF-8"} | self._environment
+        )
         self.start("openbox")
         return self
 
@@ -83,7 +89,15 @@ class Desk:
         return process
 
     def run(self, *words: str) -> str:
-        done = subprocess.run(words, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
         return done.stdout
 
     def press(self, *keys: str) -> None:

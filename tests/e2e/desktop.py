@@ -14,7 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PROGRAMS = ("dbus-daemon", "dbus-send", "Xvfb", "pipewire", "wireplumber", "pw-dump", "gst-launch-1.0", "gst-inspect-1.0")
+PROGRAMS = (
+    "dbus-daemon",
+    "dbus-send",
+    "Xvfb",
+    "pipewire",
+    "wireplumber",
+    "pw-dump",
+    "gst-launch-1.0",
+    "gst-inspect-1.0",
+)
 PORTALS = ("xdg-desktop-portal", "xdg-desktop-portal-gtk")
 PLACES = ("/usr/libexec", "/usr/lib", "/usr/lib/xdg-desktop-portal")
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +32,17 @@ PATIENCE = 40.0
 ENDING = 10.0
 """Seconds that a program has for leaving by itself."""
 
-FOREIGN = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DBUS_", "PIPEWIRE_", "XDG_", "PULSE_", "AT_SPI_", "SESSION_MANAGER")
+FOREIGN = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "WAYLAND_SOCKET",
+    "DBUS_",
+    "PIPEWIRE_",
+    "XDG_",
+    "PULSE_",
+    "AT_SPI_",
+    "SESSION_MANAGER",
+)
 
 QUIET = {
     "main.lua.d/60-test.lua": "for _, each in pairs { alsa_monitor or {}, v4l2_monitor or {}, libcamera_monitor or {} } do "
@@ -39,7 +58,10 @@ def missing_programs() -> list[str]:
     """What a session needs and this system does not have."""
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     missing += [portal for portal in PORTALS if not any((Path(place) / portal).exists() for place in PLACES)]
-    if not missing and subprocess.run(["gst-inspect-1.0", "pipewiresink"], capture_output=True, check=False).returncode:
+    if (
+        not missing
+        and subprocess.run(["gst-inspect-1.0", "pipewiresink"], capture_output=True, check=False).returncode
+    ):
         missing.append("pipewiresink")
     return missing
 
@@ -58,7 +80,11 @@ class Desktop:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         for name in ("RUNTIME_DIR", "STATE_HOME", "CONFIG_HOME", "DATA_HOME", "CACHE_HOME"):
             self.environment[f"XDG_{name}"] = str(self.folder)
-        self.environment |= {"HOME": str(self.folder), "TMPDIR": str(self.folder), "XDG_CURRENT_DESKTOP": "GNOME"}
+        self.environment |= {
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "XDG_CURRENT_DESKTOP": "GNOME",
+        }
         self.environment |= {"NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}  # what calls need not start
         self.left = 0
         self._programs: list[subprocess.Popen[bytes]] = []
@@ -71,14 +97,23 @@ class Desktop:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def start(self, *command: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         """Start a program in the project's folder; what it says goes to ``log`` under its name. Files of ``keep`` stay open for it."""
         with self.log(command[0]).open("ab") as log:
             program = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=keep, process_group=0
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=keep,
+                process_group=0,
             )
         self._programs.append(program)
         return program
@@ -123,7 +158,9 @@ class Desktop:
 
     def _said(self) -> str:
         """The last words of all programs."""
-        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in self.folder.glob("*.log"))
+        return "\n".join(
+            f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in self.folder.glob("*.log")
+        )
 
     def _running(self) -> list[int]:
         """All processes, zombies apart, that were given this session's folder, other than those of the test."""
@@ -141,7 +178,9 @@ class Desktop:
             settings = self.folder / "wireplumber" / name
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text(text + "\n")
-        self.environment["DISPLAY"] = self._start_display()  # D-Bus hands its own environment on to the portals
+        self.environment["DISPLAY"] = (
+            self._start_display()
+        )  # D-Bus hands its own environment on to the portals
         bus = f"unix:path={self.folder}/bus"
         self.start("dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={bus}")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = bus
@@ -153,7 +192,15 @@ class Desktop:
         # Without this the portal would ask the user whether the browser may use cameras.
         words = ["string:devices", "boolean:true", "string:camera", "string:", "array:string:yes"]
         path = "/" + PERMISSIONS.replace(".", "/")
-        self._ask("dbus-send", "--session", "--print-reply", f"--dest={PERMISSIONS}", path, f"{PERMISSIONS}.SetPermission", *words)
+        self._ask(
+            "dbus-send",
+            "--session",
+            "--print-reply",
+            f"--dest={PERMISSIONS}",
+            path,
+            f"{PERMISSIONS}.SetPermission",
+            *words,
+        )
 
     def _start_display(self) -> str:
         """The portals for GTK end at once without a display."""
@@ -166,4 +213,6 @@ class Desktop:
 
     def _ask(self, *command: str) -> bytes:
         """What a program answers that ends by itself."""
-        return subprocess.run(command, env=self.environment, capture_output=True, timeout=PATIENCE, check=False).stdout
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, timeout=PATIENCE, check=False
+        ).stdout

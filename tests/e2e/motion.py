@@ -37,7 +37,21 @@ SOON = 0.3
 CLEAR = 0.5
 """Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring error."""
 
-ACROSS = ((17, 26), (19, 24), (21, 22), (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (31, 35), (48, 54), (49, 53), (59, 55))
+ACROSS = (
+    (17, 26),
+    (19, 24),
+    (21, 22),
+    (36, 45),
+    (37, 44),
+    (38, 43),
+    (39, 42),
+    (40, 47),
+    (41, 46),
+    (31, 35),
+    (48, 54),
+    (49, 53),
+    (59, 55),
+)
 """Landmarks that lie across from each other: the eyes alone, forty pixels apart, would be told with too large an error."""
 
 OLDEST = 1.3
@@ -85,7 +99,9 @@ class Driver:
 def sweeps(count: int) -> Series:
     """Degrees by which the head is tilted, in place of the clip's own tilt, for so many frames; 0 at first."""
     turns = np.cumsum(np.random.default_rng(5).integers(SHORTEST, LONGEST, count // SHORTEST + 1))
-    return np.asarray(np.interp(np.arange(count), [0, *turns], [0.0, *(TILT * (-1.0) ** np.arange(len(turns)))]))
+    return np.asarray(
+        np.interp(np.arange(count), [0, *turns], [0.0, *(TILT * (-1.0) ** np.arange(len(turns)))])
+    )
 
 
 def turn(frame: Image, degrees: float) -> Image:
@@ -94,11 +110,22 @@ def turn(frame: Image, degrees: float) -> Image:
     Marks in the corners would be cut off where a canvas of another shape is filled, and where the face is cut out.
     """
     width, height = FRAME
-    matrix = cv2.getRotationMatrix2D((frame.shape[1] / 2, frame.shape[0] / 2), -degrees, height / frame.shape[0])
+    matrix = cv2.getRotationMatrix2D(
+        (frame.shape[1] / 2, frame.shape[0] / 2), -degrees, height / frame.shape[0]
+    )
     matrix[:, 2] += (width - frame.shape[1]) / 2, (height - frame.shape[0]) / 2
     turned = np.asarray(cv2.warpAffine(frame, matrix, FRAME, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     head = np.zeros((height, width), np.uint8)
-    cv2.ellipse(head, (width // 2, round(height * 0.48)), (round(height * 0.29), round(height * 0.44)), 0, 0, 360, 1, cv2.FILLED)
+    cv2.ellipse(
+        head,
+        (width // 2, round(height * 0.48)),
+        (round(height * 0.29), round(height * 0.44)),
+        0,
+        0,
+        360,
+        1,
+        cv2.FILLED,
+    )
     turned[head == 0] = PATTERN
     return turned
 

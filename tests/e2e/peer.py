@@ -59,7 +59,9 @@ class Call:
 
         self._folder = folder
         self._connection = RTCPeerConnection()
-        self._connection.add_listener("track", lambda track: self._tasks.append(asyncio.ensure_future(self._watch(track))))
+        self._connection.add_listener(
+            "track", lambda track: self._tasks.append(asyncio.ensure_future(self._watch(track)))
+        )
         self._tasks: list[asyncio.Future[None]] = []
 
     async def answer(self, offer: dict[str, str]) -> dict[str, str]:
@@ -72,7 +74,10 @@ class Call:
 
     async def _watch(self, track: Any) -> None:
         width, height = SIZE
-        with (self._folder / "pictures").open("wb") as pictures, (self._folder / "arrivals").open("w") as arrivals:
+        with (
+            (self._folder / "pictures").open("wb") as pictures,
+            (self._folder / "arrivals").open("w") as arrivals,
+        ):
             while True:
                 frame = await track.recv()
                 now = time.monotonic()
@@ -95,7 +100,9 @@ def main() -> int:
         def do_POST(self) -> None:
             said = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path == "/offer":
-                answer = asyncio.run_coroutine_threadsafe(call.answer(json.loads(said)), loop).result(CONNECTING)
+                answer = asyncio.run_coroutine_threadsafe(call.answer(json.loads(said)), loop).result(
+                    CONNECTING
+                )
                 self._reply(json.dumps(answer).encode(), "application/json")
             else:
                 (folder / "page").write_bytes(said)

@@ -26,7 +26,9 @@ def control(command: str, environment: Mapping[str, str]) -> dict[str, Any]:
         timeout=PATIENCE,
         check=False,
     )
-    answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"ok": False, "shows": "", "reason": "", "notices": []}
+    answer: dict[str, Any] = (
+        json.loads(done.stdout) if done.stdout else {"ok": False, "shows": "", "reason": "", "notices": []}
+    )
     return answer
 
 
@@ -36,7 +38,9 @@ class Program:
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
         self.environment = dict(environment)
         command = [sys.executable, "run.py", "live", *arguments]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True
+        )
 
     def control(self, command: str) -> dict[str, Any]:
         return control(command, self.environment)

@@ -44,7 +44,9 @@ def as_webcam(frame: Image) -> Image:
     side = (width - height) // 2
     wide = cv2.copyMakeBorder(square, 0, 0, side, width - height - side, cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(wide, (0, 0), 24)
-    inside = np.interp(np.arange(width), [side, side + SEAM, side + height - SEAM, side + height], [0, 1, 1, 0])[None, :, None]
+    inside = np.interp(
+        np.arange(width), [side, side + SEAM, side + height - SEAM, side + height], [0, 1, 1, 0]
+    )[None, :, None]
     return np.asarray(wide * inside + soft * (1 - inside), np.uint8)
 
 

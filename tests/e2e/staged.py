@@ -39,7 +39,9 @@ def found() -> device_lists.Found:
     """What this computer has, and the two cameras."""
     outlet = device_lists.Outlet(VIRTUAL_CAMERA, VIRTUAL_CAMERA)
     real = device_lists.look()
-    return dataclasses.replace(real, cameras=(CAMERA,), virtual_cameras=(outlet,), virtual_problem="", pipewire_problem="")
+    return dataclasses.replace(
+        real, cameras=(CAMERA,), virtual_cameras=(outlet,), virtual_problem="", pipewire_problem=""
+    )
 
 
 def make_session(address: str, controls: Controls) -> Live:

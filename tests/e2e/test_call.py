@@ -99,7 +99,9 @@ class Peer:
     def pictures(self) -> npt.NDArray[np.uint8]:
         """(N, height, width, 3), in the order in which they came."""
         count, (width, height) = len(self.arrivals()), peer.SIZE
-        return np.fromfile(self._folder / "pictures", np.uint8, count * width * height * 3).reshape(-1, height, width, 3)
+        return np.fromfile(self._folder / "pictures", np.uint8, count * width * height * 3).reshape(
+            -1, height, width, 3
+        )
 
     def _read(self, name: str) -> str:
         path = self._folder / name
@@ -158,7 +160,9 @@ def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
     write_report({"page": page, "app": status["statistics"], **facts}, pictures)
     echo = facts["echo"]
     assert facts["faces"] >= FEWEST
-    least = 0.8 if facts["distinct_fps"] > 15 else 0.4  # where the app is starved the delay is not one; by chance it is 0.3 at most
+    least = (
+        0.8 if facts["distinct_fps"] > 15 else 0.4
+    )  # where the app is starved the delay is not one; by chance it is 0.3 at most
     assert echo["correlation"] > least and 0.2 < echo["gain"] < 1.3, "the avatar does what the driver does"
     assert echo["zigzags"] <= max(1, echo["judged"] // 100), "an older picture came after a newer one"
 
@@ -207,7 +211,9 @@ def shown(driver: Driver) -> Iterator[None]:
         camera.close()
 
 
-def watch(driver: Driver, detector: FaceDetector, arrivals: Series, pictures: npt.NDArray[np.uint8], moves: int) -> dict[str, Any]:
+def watch(
+    driver: Driver, detector: FaceDetector, arrivals: Series, pictures: npt.NDArray[np.uint8], moves: int
+) -> dict[str, Any]:
     """What the peer saw while the driver made so many moves."""
     began, ended = driver.times[0], driver.times[moves - 1]
     moving = (arrivals[:, 0] > began) & (arrivals[:, 0] < ended)
@@ -227,7 +233,11 @@ def watch(driver: Driver, detector: FaceDetector, arrivals: Series, pictures: np
         "received_size": arrivals[-1, 2:].astype(int).tolist(),
         "distinct": len(new),
         "distinct_fps": len(new) / seconds,
-        "distinct_gap_ms": {"p50": float(np.median(gaps)), "p95": float(np.percentile(gaps, 95)), "max": float(gaps.max())},
+        "distinct_gap_ms": {
+            "p50": float(np.median(gaps)),
+            "p95": float(np.percentile(gaps, 95)),
+            "max": float(gaps.max()),
+        },
         "faces": int(seen.sum()),
         "echo": dataclasses.asdict(echo),
         "age_ms": echo.delay * 1000,
@@ -243,5 +253,7 @@ def write_report(facts: dict[str, Any], pictures: npt.NDArray[np.uint8], ending:
         path = Path(name).with_stem(Path(name).stem + ending)
         path.write_text(json.dumps(facts, indent=2) + "\n")
         shown = pictures[: len(pictures) // 36 * 36 : 6]
-        rows = [np.concatenate(list(shown[start : start + 6]), axis=1) for start in range(0, len(shown) - 5, 6)]
+        rows = [
+            np.concatenate(list(shown[start : start + 6]), axis=1) for start in range(0, len(shown) - 5, 6)
+        ]
         cv2.imwrite(str(path.with_suffix(".png")), np.concatenate(rows)[..., ::-1])

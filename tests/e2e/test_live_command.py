@@ -27,7 +27,18 @@ def home(folder: Path) -> dict[str, str]:
 def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
     film, report = tmp_path / "call.mp4", tmp_path / "report.json"
     anna = shipped_avatars() / "anna.jpg"
-    words = ["--source", webcam.url, "--avatar", str(anna), "--output", str(film), "--json", str(report), "--calibrate-after", "-1"]
+    words = [
+        "--source",
+        webcam.url,
+        "--avatar",
+        str(anna),
+        "--output",
+        str(film),
+        "--json",
+        str(report),
+        "--calibrate-after",
+        "-1",
+    ]
     program = Program(home(tmp_path), *words)
     try:
         program.wait_until("card", "uncalibrated")
@@ -65,10 +76,14 @@ def check_film(film: Path) -> None:
     pictures = list(read_clip(film).frames())
     assert not any(has_pattern(picture) for picture in pictures)
     detector = FaceDetector.open()
-    sharp = [picture for picture in pictures[:: max(1, len(pictures) // 40)] if detector.find(picture, levels=1)]
+    sharp = [
+        picture for picture in pictures[:: max(1, len(pictures) // 40)] if detector.find(picture, levels=1)
+    ]
     assert len(sharp) >= 5, "avatars were recorded"
     assert len({picture[::8, ::8].tobytes() for picture in sharp}) >= 5, "and they moved"
-    assert any(np.abs(picture.astype(int) - pictures[0].astype(int)).mean() < 8 for picture in pictures[1:]), "cards were recorded"
+    assert any(
+        np.abs(picture.astype(int) - pictures[0].astype(int)).mean() < 8 for picture in pictures[1:]
+    ), "cards were recorded"
 
 
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
@@ -79,7 +94,10 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
         (["--avatar", anna, "--fps", "900"], "900 is not a whole number from 5 to 60"),
         (["--avatar", anna, "--seconds", "nan"], "is not a number of seconds"),
         (["--avatar", anna, "--output", str(film)], "There is a file"),
-        (["--avatar", anna, "--output", str(tmp_path / "a.mp4"), "--json", str(tmp_path / "a.mp4")], "Two outputs"),
+        (
+            ["--avatar", anna, "--output", str(tmp_path / "a.mp4"), "--json", str(tmp_path / "a.mp4")],
+            "Two outputs",
+        ),
         (["--avatar", anna, "--output", str(tmp_path / "no" / "film.mp4")], "folder"),
         (["--avatar", anna, "--model", "none-such"], "none-such"),
     ):

@@ -49,7 +49,11 @@ def test_other_motion() -> None:
 def test_repeats_are_not_new() -> None:
     pictures = np.random.default_rng(3).integers(0, 255, (3, 20, 30, 3)).astype(np.uint8)
     compressed_again = np.clip(pictures[1].astype(int) + 1, 0, 255).astype(np.uint8)
-    assert new_pictures(np.stack([pictures[0], pictures[1], compressed_again, pictures[2], pictures[2]])) == [0, 1, 3]
+    assert new_pictures(np.stack([pictures[0], pictures[1], compressed_again, pictures[2], pictures[2]])) == [
+        0,
+        1,
+        3,
+    ]
 
 
 def test_driver_moves_when_told_and_is_recognised_wherever_it_leaks() -> None:
@@ -64,6 +68,8 @@ def test_driver_moves_when_told_and_is_recognised_wherever_it_leaks() -> None:
     for frame in [*still, *moving[::5]]:
         assert has_pattern(frame)
         for size in SIZES:
-            assert has_pattern(Canvas(size, "blur").compose_wide(Frame(frame, 0.0, 0)).rgb()), "the camera itself, as a canvas shows it"
+            assert has_pattern(Canvas(size, "blur").compose_wide(Frame(frame, 0.0, 0)).rgb()), (
+                "the camera itself, as a canvas shows it"
+            )
         [face] = detector.find(frame, levels=1)
         assert has_pattern(crop_picture(frame, square_box(face), 256)), "the crop that a model may get"

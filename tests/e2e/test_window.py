@@ -82,13 +82,17 @@ def test_a_call_with_another_window_in_front(webcam: MjpegCamera, tmp_path: Path
         # A second start brings the first window to the front and ends.
         second = desk.start(sys.executable, "run.py")
         assert second.wait(60) == 0
-        desk.until(lambda: "Avatar" in desk.run("xdotool", "getactivewindow", "getwindowname"), "the window in front")
+        desk.until(
+            lambda: "Avatar" in desk.run("xdotool", "getactivewindow", "getwindowname"), "the window in front"
+        )
         stop(app)
 
 
 @needs_desk
 @pytest.mark.parametrize(("settings", "scale"), [({"language": "ru"}, "1"), ({"theme": "dark"}, "2")])
-def test_other_language_theme_and_scale(webcam: MjpegCamera, tmp_path: Path, settings: dict[str, str], scale: str) -> None:
+def test_other_language_theme_and_scale(
+    webcam: MjpegCamera, tmp_path: Path, settings: dict[str, str], scale: str
+) -> None:
     pictures = Path(PICTURES or tmp_path / "pictures")
     settle(tmp_path, source=webcam.url, avatar="zola.jpg", **settings)
     with Desk(tmp_path, (1440 * int(scale), 900 * int(scale)), QT_SCALE_FACTOR=scale) as desk:

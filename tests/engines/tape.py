@@ -57,7 +57,9 @@ class OnePhotoTape(Tape):
     def record(self, compute: Computation) -> Computation:
         step: Any = getattr(compute, "__self__")  # noqa: B009
         assert isinstance(step, Step)
-        step._tensors = {name: tensor.clone() if "features" in name else tensor for name, tensor in step._tensors.items()}
+        step._tensors = {
+            name: tensor.clone() if "features" in name else tensor for name, tensor in step._tensors.items()
+        }
         return super().record(compute)
 
 

@@ -26,7 +26,10 @@ FULL = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capaci
             torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with"),
             "has failed: CUDA error: unspecified launch failure.",
         ),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "has failed: cuDNN error: CUDNN_STATUS_EXECUTION_FAILED."),
+        (
+            RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+            "has failed: cuDNN error: CUDNN_STATUS_EXECUTION_FAILED.",
+        ),
     ],
 )
 def test_faults_of_a_card_are_one_sentence(error: Exception, words: str) -> None:
@@ -54,7 +57,11 @@ def test_every_verb_of_an_engine_says_it(tmp_path: Path, monkeypatch: pytest.Mon
         raise torch.OutOfMemoryError(FULL)
 
     monkeypatch.setattr(Step, "__call__", fail)
-    for verb in (lambda: engine.detect(crop), lambda: engine.encode(crop), lambda: engine.render(avatar, points)):
+    for verb in (
+        lambda: engine.detect(crop),
+        lambda: engine.encode(crop),
+        lambda: engine.render(avatar, points),
+    ):
         with pytest.raises(DeviceError, match="The memory of cuda:0"):
             verb()
     engine.close()
@@ -67,7 +74,9 @@ def test_a_card_that_fails_while_opening(tmp_path: Path, monkeypatch: pytest.Mon
         raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable")
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_arch_list", list)  # else a PyTorch that is built for cards asks for the card
+    monkeypatch.setattr(
+        torch.cuda, "get_arch_list", list
+    )  # else a PyTorch that is built for cards asks for the card
     monkeypatch.setattr(torch_engine, "load_graphs", fail)
     with pytest.raises(DeviceError, match="busy or unavailable"):
         open_cuda(bundle, 0)

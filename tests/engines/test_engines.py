@@ -40,7 +40,9 @@ def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
     assert pictures[0].flags.c_contiguous
     assert np.abs(points[0] - points[1]).max() < 1e-5
     difference = np.abs(pictures[0].astype(int) - pictures[1])
-    if bundle.kind == "anchored":  # composed of bytes, from places rounded to a 32nd of a pixel, of a photo that is all edges
+    if (
+        bundle.kind == "anchored"
+    ):  # composed of bytes, from places rounded to a 32nd of a pixel, of a photo that is all edges
         assert difference.mean() < 1
         assert np.percentile(difference, 99) <= 12
     else:
@@ -58,14 +60,18 @@ def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
     poses = {"source": avatar.key_points, "driving": pose}
     named = {f"{whose}_value": torch.from_numpy(points.value)[None] for whose, points in poses.items()}
     named |= {
-        f"{whose}_jacobian": torch.from_numpy(points.jacobian)[None] for whose, points in poses.items() if points.jacobian is not None
+        f"{whose}_jacobian": torch.from_numpy(points.jacobian)[None]
+        for whose, points in poses.items()
+        if points.jacobian is not None
     }
     named |= {"image": torch.from_numpy(face_crop(0).image)[None], "points": named["source_value"]}
     with torch.inference_mode():
         named |= dict(zip(graphs.encode.outputs, run(graphs.encode, named), strict=True))
         expected = graphs.render.module.picture(*(named[name] for name in graphs.render.inputs)).numpy()  # type: ignore[operator]
     fed = {name: value.numpy() for name, value in avatar.features.items()}
-    found = run_until_sigmoid(bundle.file("render.onnx"), tmp_path, fed | {name: value.numpy() for name, value in named.items()})
+    found = run_until_sigmoid(
+        bundle.file("render.onnx"), tmp_path, fed | {name: value.numpy() for name, value in named.items()}
+    )
     assert np.abs(found - expected).max() < 1e-3
 
 
@@ -76,7 +82,9 @@ def run_until_sigmoid(path: Path, scratch: Path, inputs: dict[str, np.ndarray]) 
     model.graph.output.append(onnx.helper.make_tensor_value_info(clip.input[0], onnx.TensorProto.FLOAT, None))
     onnx.save(model, str(scratch / "render.onnx"))
     session = onnxruntime.InferenceSession(str(scratch / "render.onnx"), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run([clip.input[0]], {value.name: inputs[value.name] for value in session.get_inputs()})[0])
+    return np.asarray(
+        session.run([clip.input[0]], {value.name: inputs[value.name] for value in session.get_inputs()})[0]
+    )
 
 
 def test_features_are_computed_once(bundle: Bundle) -> None:
@@ -119,7 +127,9 @@ def test_half_precision_is_used_where_pictures_stay_the_same(tmp_path: Path) -> 
     bundle = write_fomm(tmp_path / "tiny")
     half, full = TorchEngine(bundle, CPU, quick=True), TorchEngine(bundle, CPU)
     assert "float16" in half.name
-    pictures = [engine.render(engine.encode(face_crop(0)), engine.detect(face_crop(1))) for engine in (half, full)]
+    pictures = [
+        engine.render(engine.encode(face_crop(0)), engine.detect(face_crop(1))) for engine in (half, full)
+    ]
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 1.3  # 5e-3 of the range
 
 
@@ -148,4 +158,7 @@ def test_key_points_of_any_memory_layout_are_taken(bundle: Bundle) -> None:
 
 def test_graphs_are_fed_by_name(bundle: Bundle) -> None:
     graphs = load_graphs(bundle, CPU)
-    assert run(graphs.encode, {"image": torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8), "points": torch.rand(1, 88, 2)})
+    assert run(
+        graphs.encode,
+        {"image": torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8), "points": torch.rand(1, 88, 2)},
+    )

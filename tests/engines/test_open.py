@@ -34,7 +34,9 @@ def test_auto_is_onnx_without_a_graphics_card(bundle: Bundle, monkeypatch: pytes
     assert "ONNX Runtime" in open_engine(bundle).name
 
 
-def test_auto_falls_back_where_the_graphics_card_fails(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_falls_back_where_the_graphics_card_fails(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(bundle: Bundle, number: int) -> None:
         raise EngineError("full")
 
@@ -44,7 +46,8 @@ def test_auto_falls_back_where_the_graphics_card_fails(bundle: Bundle, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("version", "driver", "words"), [("2.13.0+cpu", True, "built for the processor alone"), ("2.13.0", False, "no NVIDIA driver")]
+    ("version", "driver", "words"),
+    [("2.13.0+cpu", True, "built for the processor alone"), ("2.13.0", False, "no NVIDIA driver")],
 )
 def test_cuda_asked_for_but_absent_says_why(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, version: str, driver: bool, words: str
@@ -82,4 +85,6 @@ def test_onnx_runs_without_loading_torch(bundle: Bundle) -> None:
         "import sys; from pathlib import Path; from avatar_app.bundles.bundle import open_bundle; from avatar_app.engines.open import open_engine; "
         "open_engine(open_bundle(Path(sys.argv[1])), 'cpu'); sys.exit('torch' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program, str(bundle.folder)], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run(
+        [sys.executable, "-c", program, str(bundle.folder)], check=True, cwd=Path(__file__).parents[2]
+    )

@@ -97,7 +97,10 @@ def test_a_profile_names_operations() -> None:
 
 
 def test_rows_of_a_card_have_names_of_their_own() -> None:
-    names = [row.name for row in rows(subject("tiny", FAMILIES["fomm"](), torch.device("cpu")), torch.device("cuda", 0))]
+    names = [
+        row.name
+        for row in rows(subject("tiny", FAMILIES["fomm"](), torch.device("cpu")), torch.device("cuda", 0))
+    ]
     assert len(set(names)) == len(names) == 14
     assert [name for name in names if "compile" in name or "TensorRT" in name] == [
         "float32 torch.compile",

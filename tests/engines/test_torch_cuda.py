@@ -14,7 +14,14 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine, open_cpu, open_cuda
 from avatar_app.engines.torch_place import Card, Processor
 from avatar_app.engines.torch_player import Player, difference, open_player
-from avatar_app.engines.torch_weights import all_have_tensor_cores, load_graphs, quickened, quickest, trial_image, trial_points
+from avatar_app.engines.torch_weights import (
+    all_have_tensor_cores,
+    load_graphs,
+    quickened,
+    quickest,
+    trial_image,
+    trial_points,
+)
 from avatar_app.types import Image
 from tests.engines.tiny_graphs import FAMILIES
 from tests.support.bundles import KINDS, face_crop, write_fomm, write_kind
@@ -32,7 +39,10 @@ def pictures(engine: TorchEngine) -> list[Image]:
     """Two avatars in turn, in three poses."""
     avatars = [engine.encode(face_crop(seed)) for seed in (0, 1)]
     poses = [engine.detect(face_crop(seed)) for seed in (2, 3, 4)]
-    return [engine.render(avatars[avatar], poses[pose]) for avatar, pose in ((0, 0), (1, 0), (1, 1), (0, 2), (0, 0))]
+    return [
+        engine.render(avatars[avatar], poses[pose])
+        for avatar, pose in ((0, 0), (1, 0), (1, 1), (0, 2), (0, 0))
+    ]
 
 
 def test_each_bundle_is_recorded(bundle: Bundle) -> None:
@@ -144,7 +154,9 @@ def test_changing_avatars_a_hundred_times_takes_no_memory(bundle: Bundle) -> Non
     engine.close()
 
 
-def test_opening_many_times_takes_no_more_memory_and_no_more_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_many_times_takes_no_more_memory_and_no_more_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Card, "_idle", {})
     bundle = write_kind("anchored", tmp_path / "tiny")
     reserved = []
@@ -164,7 +176,9 @@ def test_a_recording_that_fails_leaves_the_card_usable(monkeypatch: pytest.Monke
     graphs.model.to(CARD)
     waits: Any = graphs.render.module
     forward = waits.forward
-    monkeypatch.setattr(waits, "forward", lambda *tensors: forward(*tensors) * int(tensors[-1].isfinite().all().item()))
+    monkeypatch.setattr(
+        waits, "forward", lambda *tensors: forward(*tensors) * int(tensors[-1].isfinite().all().item())
+    )
     player = open_player(graphs, lambda: Card(CARD))
     assert not player.recorded
     assert CARD in Card._refused

@@ -36,7 +36,9 @@ INNERMOST, OUTERMOST = torch.channels_last, torch.contiguous_format
         (None, True, Form(HALF, INNERMOST), 2),
     ],
 )
-def test_forms_of_each_generation(card: tuple[int, int] | None, can_halve: bool, first: Form, count: int) -> None:
+def test_forms_of_each_generation(
+    card: tuple[int, int] | None, can_halve: bool, first: Form, count: int
+) -> None:
     found = forms(card, can_halve)
     assert found[0] == first
     assert len(found) == count
@@ -44,15 +46,26 @@ def test_forms_of_each_generation(card: tuple[int, int] | None, can_halve: bool,
 
 @pytest.mark.parametrize(
     ("seconds", "kind", "layout"),
-    [((1.0, 0.9, 3.0), HALF, INNERMOST), ((10.0, 1.0, 2.0), HALF, OUTERMOST), ((10.0, 3.0, 2.0), SINGLE, OUTERMOST)],
+    [
+        ((1.0, 0.9, 3.0), HALF, INNERMOST),
+        ((10.0, 1.0, 2.0), HALF, OUTERMOST),
+        ((10.0, 3.0, 2.0), SINGLE, OUTERMOST),
+    ],
 )
 def test_where_tensor_cores_are_uncertain_a_trial_decides(
-    monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], kind: torch.dtype, layout: torch.memory_format
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: tuple[float, ...],
+    kind: torch.dtype,
+    layout: torch.memory_format,
 ) -> None:
     turns = iter(seconds)
     monkeypatch.setattr(torch_weights, "capability", lambda graphs: (7, 5))
     monkeypatch.setattr(torch_weights, "trial_seconds", lambda graphs: next(turns))
-    weights = [value for value in quickest(FAMILIES["fomm"]()).model.parameters() if value.ndim == 4 and min(value.shape) > 1]
+    weights = [
+        value
+        for value in quickest(FAMILIES["fomm"]()).model.parameters()
+        if value.ndim == 4 and min(value.shape) > 1
+    ]
     assert weights[0].dtype == kind
     assert all(weight.is_contiguous(memory_format=layout) for weight in weights)
 
@@ -80,7 +93,10 @@ def test_channels_stay_outermost_through_all_convolutions(family: str) -> None:
 def picture(graphs: MotionGraphs) -> np.ndarray:
     player = Player(graphs, Processor())
     image, driving = (trial_image(graphs.size, seed).numpy()[0] for seed in (1, 2))
-    points = [player.detect(each) if player.detects else [trial_points(graphs.points, 1).numpy()[0]] for each in (image, driving)]
+    points = [
+        player.detect(each) if player.detects else [trial_points(graphs.points, 1).numpy()[0]]
+        for each in (image, driving)
+    ]
     return player.render(player.encode(image, *points[0]), *points[1]).astype(float)
 
 
@@ -123,11 +139,16 @@ def test_a_card_of_another_generation_is_said(tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_memory_that_libraries_miss_is_memory(said: str) -> None:
-    with pytest.raises(DeviceError, match="The memory of cuda:1 is too small"), card_faults(torch.device("cuda", 1), "lite"):
+    with (
+        pytest.raises(DeviceError, match="The memory of cuda:1 is too small"),
+        card_faults(torch.device("cuda", 1), "lite"),
+    ):
         raise RuntimeError(said)
 
 
-def test_a_model_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_does_not_fit_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though the error is still in hand, as it is while a notice is made of it."""
     brought: list[weakref.ref[Tensor]] = []
     emptied: list[int] = []
@@ -140,8 +161,12 @@ def test_a_model_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeyp
             raise RuntimeError("capture has failed") from error
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_arch_list", list)  # else a PyTorch that is built for cards asks for the card
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(sum(value() is not None for value in brought)))
+    monkeypatch.setattr(
+        torch.cuda, "get_arch_list", list
+    )  # else a PyTorch that is built for cards asks for the card
+    monkeypatch.setattr(
+        torch.cuda, "empty_cache", lambda: emptied.append(sum(value() is not None for value in brought))
+    )
     monkeypatch.setattr(torch_engine, "load_graphs", lambda bundle, device: FAMILIES["fomm"]())
     monkeypatch.setattr(torch_engine, "quickest", fill)
     with pytest.raises(DeviceError) as caught:

@@ -47,11 +47,17 @@ def test_engines_agree(tmp_path: Path, matte: bool, detail: int) -> None:
         licence="MIT",
         fill=lambda new: write_motion_files(graphs, new, False),
     )
-    engines: list[Engine] = [OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU), TorchEngine(bundle, CPU, quick=True)]
+    engines: list[Engine] = [
+        OnnxEngine(bundle, threads=1),
+        TorchEngine(bundle, CPU),
+        TorchEngine(bundle, CPU, quick=True),
+    ]
     avatars = [engine.encode(enlarged(face_crop(0))) for engine in engines]
     for seed in (1, 2):
         pose = engines[0].detect(enlarged(face_crop(seed)))
-        onnx, plain, folded = (engine.render(avatar, pose) for engine, avatar in zip(engines, avatars, strict=True))
+        onnx, plain, folded = (
+            engine.render(avatar, pose) for engine, avatar in zip(engines, avatars, strict=True)
+        )
         assert plain.shape == (SIZE, SIZE, 3)
         assert plain.std() > 1
         assert psnr(onnx, plain) > 38  # bytes at each step, of a photo that is all edges

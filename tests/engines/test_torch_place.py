@@ -54,11 +54,16 @@ def test_a_card_plays_what_the_networks_do(cuda: PretendedCuda, graphs: MotionGr
     player, plain = open_player(graphs, open_card), Player(graphs, Processor())
     assert player.recorded
     images = [trial_image(graphs.size, seed).numpy()[0] for seed in (3, 4)]
-    poses = [plain.detect(image) if plain.detects else [trial_points(graphs.points, seed).numpy()[0]] for seed, image in enumerate(images)]
+    poses = [
+        plain.detect(image) if plain.detects else [trial_points(graphs.points, seed).numpy()[0]]
+        for seed, image in enumerate(images)
+    ]
     photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
         played, right = (each.render(photos[photo], *poses[pose]).astype(int) for each in (player, plain))
-        assert abs(played - right).max() <= 1  # the layout of the memory decides in which order sums are taken
+        assert (
+            abs(played - right).max() <= 1
+        )  # the layout of the memory decides in which order sums are taken
     player.close()
     assert all(graph.reset_done for graph in cuda.graphs)
 
@@ -131,7 +136,9 @@ def test_a_sound_card_frees_all(cuda: PretendedCuda) -> None:
     assert cuda.emptied == 1
 
 
-def test_a_card_that_dies_while_an_engine_opens_is_left_alone(cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_that_dies_while_an_engine_opens_is_left_alone(
+    cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed: list[Card] = []
     right = Card.close
 
@@ -152,11 +159,17 @@ def test_a_card_that_dies_while_an_engine_opens_is_left_alone(cuda: PretendedCud
     assert cuda.emptied == 0
 
 
-def test_memory_is_emptied_after_everything_is_dropped(cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_emptied_after_everything_is_dropped(
+    cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
     player = Player(FAMILIES["anchored"](), open_card(), record=True)
-    watched = [weakref.ref(value) for value in player._features.values()] + [weakref.ref(player._render._graph.module)]
+    watched = [weakref.ref(value) for value in player._features.values()] + [
+        weakref.ref(player._render._graph.module)
+    ]
     alive: list[int] = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(sum(watch() is not None for watch in watched)))
+    monkeypatch.setattr(
+        torch.cuda, "empty_cache", lambda: alive.append(sum(watch() is not None for watch in watched))
+    )
     player.close()
     assert alive == [0]
 
@@ -168,7 +181,9 @@ def test_memory_is_not_emptied_while_another_records(cuda: PretendedCuda) -> Non
     assert cuda.emptied == 0
 
 
-def test_a_first_frame_overwrites_nothing_that_is_on_its_way(cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_frame_overwrites_nothing_that_is_on_its_way(
+    cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A step that is not recorded waits for what its making has sent."""
     order: list[str] = []
     card = open_card()
@@ -191,4 +206,6 @@ def test_points_of_any_type_are_taken(graphs: MotionGraphs) -> None:
     image = trial_image(graphs.size, 1).numpy()[0]
     pose = player.detect(image) if player.detects else [trial_points(graphs.points, 1).numpy()[0]]
     wide = [np.asfortranarray(part.astype(np.float64)) for part in pose]
-    assert np.array_equal(player.render(player.encode(image, *wide), *wide), player.render(player.encode(image, *pose), *pose))
+    assert np.array_equal(
+        player.render(player.encode(image, *wide), *wide), player.render(player.encode(image, *pose), *pose)
+    )

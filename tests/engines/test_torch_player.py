@@ -78,11 +78,15 @@ def test_a_recording_plays_what_the_networks_do(graphs: MotionGraphs) -> None:
     assert player.recorded
     assert tapes[0].closed and not tapes[1].closed
     before = tapes[1].replays
-    photos = [(plain.encode(image, *pose), pose) for image, pose in (material(plain, seed) for seed in (3, 4))]
+    photos = [
+        (plain.encode(image, *pose), pose) for image, pose in (material(plain, seed) for seed in (3, 4))
+    ]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
         features, points = photos[photo][0], photos[pose][1]
         # The tape's operations are smaller, so that a value may round otherwise.
-        assert np.abs(player.render(features, *points).astype(int) - plain.render(features, *points)).max() <= 1
+        assert (
+            np.abs(player.render(features, *points).astype(int) - plain.render(features, *points)).max() <= 1
+        )
     assert tapes[1].replays == before + 4
     player.close()
     assert tapes[1].closed
@@ -110,7 +114,9 @@ def test_features_are_copied_once_for_each_change_of_the_avatar(graphs: MotionGr
         (WrongPointsTape, "its key points are others"),
     ],
 )
-def test_a_wrong_recording_is_left(bundle: Bundle, caplog: pytest.LogCaptureFixture, tape: type[Tape], words: str) -> None:
+def test_a_wrong_recording_is_left(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture, tape: type[Tape], words: str
+) -> None:
     tapes: list[Tape] = []
 
     def open_tape() -> Tape:
@@ -124,13 +130,17 @@ def test_a_wrong_recording_is_left(bundle: Bundle, caplog: pytest.LogCaptureFixt
     assert "explanations" not in caplog.text
     assert [tape.closed for tape in tapes] == [False, True]
     plain = TorchEngine(bundle, CPU, quick=True)
-    first, second = (each.render(each.encode(face_crop(0)), each.detect(face_crop(1))) for each in (engine, plain))
+    first, second = (
+        each.render(each.encode(face_crop(0)), each.detect(face_crop(1))) for each in (engine, plain)
+    )
     assert np.array_equal(first, second)
     engine.close()
     assert tapes[0].closed
 
 
-def test_a_card_that_the_recording_has_broken_is_not_used(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_that_the_recording_has_broken_is_not_used(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Broken(NoTape):
         def record(self, compute: Computation) -> Computation:
             monkeypatch.setattr(Step, "__call__", self.fail)
@@ -143,7 +153,9 @@ def test_a_card_that_the_recording_has_broken_is_not_used(bundle: Bundle, monkey
         TorchEngine(bundle, CPU, quick=True, open_place=Broken)
 
 
-def test_names_say_what_is_used(bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_say_what_is_used(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert TorchEngine(bundle, CPU).name == "tiny, PyTorch float32, CPU"
     assert TorchEngine(bundle, CPU, quick=True, open_place=Tape).name == "tiny, PyTorch float16, tape, CPU"
     monkeypatch.setattr("avatar_app.engines.torch_weights.WORST_CHANGE", 1e-12)
@@ -156,7 +168,9 @@ class NothingCrosses(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises where a tensor of the processor meets one of the device; the device is torch's pretended one."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        tensors = [item for item in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(item, Tensor)]
+        tensors = [
+            item for item in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(item, Tensor)
+        ]
         crossing = [tensor for tensor in tensors if tensor.device.type == "cpu" and tensor.ndim > 0]
         if crossing:
             raise AssertionError(f"{func} reads {crossing[0].shape} from the processor")
@@ -173,7 +187,10 @@ def test_a_frame_takes_nothing_from_the_processor(graphs: MotionGraphs, name: st
     player = Player(graphs, Processor())
     image, pose = material(player, 1)
     tensors = {"image": torch.from_numpy(image)[None]} | player.encode(image, *pose)
-    tensors |= {f"driving_{part}": torch.from_numpy(array)[None] for part, array in zip(("value", "jacobian"), pose, strict=False)}
+    tensors |= {
+        f"driving_{part}": torch.from_numpy(array)[None]
+        for part, array in zip(("value", "jacobian"), pose, strict=False)
+    }
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
     graphs.model.to(device)
     with torch.inference_mode(), FixedConstants():

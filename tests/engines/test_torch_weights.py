@@ -26,7 +26,10 @@ def graphs(request: pytest.FixtureRequest) -> MotionGraphs:
 def picture(graphs: MotionGraphs) -> np.ndarray:
     player = Player(graphs, Processor())
     image, driving = (trial_image(graphs.size, seed).numpy()[0] for seed in (1, 2))
-    points = [player.detect(each) if player.detects else [trial_points(graphs.points, 1).numpy()[0]] for each in (image, driving)]
+    points = [
+        player.detect(each) if player.detects else [trial_points(graphs.points, 1).numpy()[0]]
+        for each in (image, driving)
+    ]
     return player.render(player.encode(image, *points[0]), *points[1]).astype(float)
 
 
@@ -40,7 +43,9 @@ def test_folded_networks_make_the_same_picture(graphs: MotionGraphs) -> None:
 def test_every_normalisation_after_a_convolution_is_folded(graphs: MotionGraphs) -> None:
     fold_norms(graphs.model)
     left = [name for name, part in graphs.model.named_modules() if isinstance(part, nn.BatchNorm2d)]
-    allowed = [f"{name}.norm1" for name, part in graphs.model.named_modules() if isinstance(part, ResidualBlock)]
+    allowed = [
+        f"{name}.norm1" for name, part in graphs.model.named_modules() if isinstance(part, ResidualBlock)
+    ]
     assert left == allowed
 
 
@@ -56,7 +61,9 @@ def test_only_networks_that_keep_positions_exact_are_halved(graphs: MotionGraphs
     assert kind == (torch.float16 if graphs.can_halve else torch.float32)
 
 
-def test_a_precision_that_cannot_be_computed_is_left(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_precision_that_cannot_be_computed_is_left(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     right = quickened
 
     def no_half(graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format) -> MotionGraphs:

@@ -32,7 +32,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._calls = calls
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
             with self:
@@ -127,7 +129,9 @@ class PretendedCuda:
                 if self.unrecordable:
                     raise RuntimeError(self.unrecordable)
         except RuntimeError as error:
-            raise torch.AcceleratorError("CUDA error: operation failed due to a previous error during capture") from error
+            raise torch.AcceleratorError(
+                "CUDA error: operation failed due to a previous error during capture"
+            ) from error
 
     def empty_cache(self) -> None:
         self.check()

@@ -32,7 +32,11 @@ def arrays(align_corners: bool) -> dict[str, np.ndarray]:
 def test_every_recorded_output_is_reproduced(original: Original, align_corners: bool) -> None:
     recorded = arrays(align_corners)
     differences = network_differences(original, recorded, align_corners)
-    outputs = {name for name in recorded if not name.startswith(MODES) or "_kp_" not in name} - {"source", "initial", "driving"}
+    outputs = {name for name in recorded if not name.startswith(MODES) or "_kp_" not in name} - {
+        "source",
+        "initial",
+        "driving",
+    }
     assert differences.keys() == outputs
     assert max(differences.values()) < 1e-5
 
@@ -46,12 +50,19 @@ def test_the_whole_chain_from_pictures_alone(original: Original) -> None:
     recorded = arrays(True)
     model = build_fomm(original.config, original)
     with torch.inference_mode():
-        points = {name: model.kp_detector(torch.from_numpy(recorded[name])) for name in ("source", "initial", "driving")}
-        portrait, neutral, driving = (KeyPoints(p.value[0].numpy(), p.jacobian[0].numpy()) for p in points.values())
+        points = {
+            name: model.kp_detector(torch.from_numpy(recorded[name]))
+            for name in ("source", "initial", "driving")
+        }
+        portrait, neutral, driving = (
+            KeyPoints(p.value[0].numpy(), p.jacobian[0].numpy()) for p in points.values()
+        )
         features = model.generator.encode(torch.from_numpy(recorded["source"]))
         for mode, pose in poses_of_modes(portrait, neutral, driving).items():
             assert pose.jacobian is not None
-            tensors = KeyPointTensors(torch.from_numpy(pose.value)[None], torch.from_numpy(pose.jacobian)[None])
+            tensors = KeyPointTensors(
+                torch.from_numpy(pose.value)[None], torch.from_numpy(pose.jacobian)[None]
+            )
             picture = model.generator.decode(features, points["source"], tensors).numpy()
             assert np.abs(pose.value - recorded[f"{mode}_kp_value"]).max() < 1e-5
             assert np.abs(pose.jacobian - recorded[f"{mode}_kp_jacobian"]).max() < 1e-5

@@ -11,8 +11,24 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import BundleError
-from avatar_app.faces.crop import CLOSEST, LARGEST_SHIFT, Region, cut, photo_box, region_of, to_picture, to_region
-from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, crop_picture, square_box
+from avatar_app.faces.crop import (
+    CLOSEST,
+    LARGEST_SHIFT,
+    Region,
+    cut,
+    photo_box,
+    region_of,
+    to_picture,
+    to_region,
+)
+from avatar_app.faces.detector import (
+    BoxSmoother,
+    FaceDetector,
+    FaceTracker,
+    crop_face,
+    crop_picture,
+    square_box,
+)
 from avatar_app.types import Array, Box, Face, Image
 from tests.support.heads import make_head
 
@@ -20,9 +36,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 BUNDLE = ROOT / "models" / "faces"
 
-needs_bundle = pytest.mark.skipif(not (BUNDLE / "finder.onnx").is_file(), reason="the bundle models/faces is not there")
-needs_clips = pytest.mark.skipif(not (SHARED / "clips").is_dir(), reason="no test clips beside the repository")
-needs_labels = pytest.mark.skipif(not (SHARED / "facedata").is_dir(), reason="no labelled faces beside the repository")
+needs_bundle = pytest.mark.skipif(
+    not (BUNDLE / "finder.onnx").is_file(), reason="the bundle models/faces is not there"
+)
+needs_clips = pytest.mark.skipif(
+    not (SHARED / "clips").is_dir(), reason="no test clips beside the repository"
+)
+needs_labels = pytest.mark.skipif(
+    not (SHARED / "facedata").is_dir(), reason="no labelled faces beside the repository"
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +119,9 @@ def test_landmarks_of_a_crop_lie_where_the_picture_shows_them(size: int) -> None
     points = head_at(401, 303, 120)
     picture = np.zeros((600, 800, 3), np.uint8)
     mark = 30  # the tip of the nose
-    cv2.circle(picture, (round(float(points[mark, 0])), round(float(points[mark, 1]))), 9, (255, 255, 255), -1)
+    cv2.circle(
+        picture, (round(float(points[mark, 0])), round(float(points[mark, 1]))), 9, (255, 255, 255), -1
+    )
     points[mark, :2] = np.round(points[mark, :2])
     face = Face(points, 1.0)
     crop = crop_face(picture, face, square_box(face), size)
@@ -130,7 +154,9 @@ def test_box_stays_while_the_head_moves_a_little() -> None:
     smoother = BoxSmoother()
     first = smoother.follow(Box(100, 100, 200), 0.0)
     for step in range(50):
-        box = smoother.follow(Box(100 + 15 * np.sin(step / 3), 100 + 10 * np.cos(step / 5), 200 + 10 * np.sin(step)), 0.04)
+        box = smoother.follow(
+            Box(100 + 15 * np.sin(step / 3), 100 + 10 * np.cos(step / 5), 200 + 10 * np.sin(step)), 0.04
+        )
     assert box == first
 
 
@@ -173,14 +199,23 @@ def no_faces() -> dict[str, Image]:
     ramp = np.linspace(0, 255, 300).astype(np.uint8)
     lines = np.full((400, 500, 3), 255, np.uint8)
     for row in range(12):
-        cv2.putText(lines, "the quick brown fox", (10, 30 + 30 * row), cv2.FONT_HERSHEY_SIMPLEX, 1, (0, 0, 0), 2)
+        cv2.putText(
+            lines, "the quick brown fox", (10, 30 + 30 * row), cv2.FONT_HERSHEY_SIMPLEX, 1, (0, 0, 0), 2
+        )
     return {
         "black": np.zeros((480, 640, 3), np.uint8),
         "noise": random.integers(0, 256, (360, 480, 3), dtype=np.uint8),
         "ramp": np.broadcast_to(ramp[None, :, None], (200, 300, 3)).copy(),
         "text": lines,
-        "checks": np.kron(np.indices((20, 30)).sum(0) % 2, np.ones((20, 20)))[..., None].repeat(3, 2).astype(np.uint8) * 255,
-        "clouds": np.asarray(cv2.resize(random.integers(0, 256, (9, 12, 3), dtype=np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)),
+        "checks": np.kron(np.indices((20, 30)).sum(0) % 2, np.ones((20, 20)))[..., None]
+        .repeat(3, 2)
+        .astype(np.uint8)
+        * 255,
+        "clouds": np.asarray(
+            cv2.resize(
+                random.integers(0, 256, (9, 12, 3), dtype=np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC
+            )
+        ),
         "one pixel": np.full((1, 1, 3), 120, np.uint8),
         "strip": np.full((3, 2000, 3), 120, np.uint8),
     }
@@ -199,7 +234,9 @@ def test_no_face_where_there_is_none(detector: FaceDetector, name: str) -> None:
 def test_landmarks_of_unseen_people(detector: FaceDetector) -> None:
     errors, gaps, truths = [], [], []
     with (SHARED / "facedata" / "manifest.csv").open(newline="") as lines:
-        stems = [row["stem"] for row in csv.DictReader(lines) if row["split"] == "val" and row["type"] == "still"]
+        stems = [
+            row["stem"] for row in csv.DictReader(lines) if row["split"] == "val" and row["type"] == "still"
+        ]
     for stem in stems:
         with np.load(SHARED / "facedata" / "labels" / f"{stem}.npz") as arrays:
             truth = (arrays["points"][0].astype(np.float32) / 65535 * 1.5 - 0.25) * 320 - 0.5
@@ -244,7 +281,10 @@ def test_tracker_loses_the_face_and_finds_it_again(detector: FaceDetector) -> No
 @needs_clips
 def test_largest_of_two_faces_comes_first(detector: FaceDetector) -> None:
     photo = read_picture(SHARED / "clips" / "source_a.jpg")
-    large, small = (np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8) for side in (400, 200))
+    large, small = (
+        np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+        for side in (400, 200)
+    )
     scene = np.full((420, 800, 3), 128, np.uint8)
     scene[10:210, 20:220] = small
     scene[10:410, 350:750] = large
@@ -256,7 +296,10 @@ def test_largest_of_two_faces_comes_first(detector: FaceDetector) -> None:
 @needs_bundle
 @needs_clips
 def test_landmarks_turn_with_the_picture(detector: FaceDetector) -> None:
-    photo = np.asarray(cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA), np.uint8)
+    photo = np.asarray(
+        cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA),
+        np.uint8,
+    )
     upright = detector.find(photo)[0].points
     matrix = cv2.getRotationMatrix2D((255.5, 255.5), 30, 0.8)
     turned = np.asarray(cv2.warpAffine(photo, matrix, (512, 512)), np.uint8)
@@ -270,5 +313,8 @@ def test_landmarks_turn_with_the_picture(detector: FaceDetector) -> None:
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_lying_face_is_not_misread(detector: FaceDetector, turns: int) -> None:
     """Landmarks are right up to about 60 degrees of roll; beyond, no face is better than a wrong one."""
-    photo = np.asarray(cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA), np.uint8)
+    photo = np.asarray(
+        cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA),
+        np.uint8,
+    )
     assert detector.find(np.ascontiguousarray(np.rot90(photo, turns))) == []

@@ -39,7 +39,10 @@ def test_a_square_chooses_the_face_nearest_to_it() -> None:
     portrait = find_portrait(PHOTO, Group(), box)
     assert portrait.box is box
     assert square_box(portrait.face).center_x < 400
-    assert portrait.notes[1] == "The face in the photo is small (its crop is 60 pixels a side); the picture will be soft."
+    assert (
+        portrait.notes[1]
+        == "The face in the photo is small (its crop is 60 pixels a side); the picture will be soft."
+    )
     assert len(replace(portrait, box=Box(200, 180, 160), faces=1).notes) == 0
 
 

@@ -71,7 +71,10 @@ def _memory(name: str) -> int:
     facts = Path("/proc/self/status")
     if not facts.exists():
         return 0
-    return next((int(line.split()[1]) for line in facts.read_text().splitlines() if line.startswith(name)), 0) >> 10
+    return (
+        next((int(line.split()[1]) for line in facts.read_text().splitlines() if line.startswith(name)), 0)
+        >> 10
+    )
 
 
 def _forget_peak() -> None:

@@ -14,7 +14,8 @@ NOT_TEXT = ["\x00", "\ud800", "../..", "/dev/zero", "\u202e", "a" * 5000, "\n\x1
 TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(NOT_TEXT)
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 1e308, -0.0, 2**63, 2**31])
 VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4)
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
 )
 """What JSON can say, and NaN and infinity, which Python's reader takes too."""
 
@@ -83,5 +84,11 @@ def as_json(value: Any) -> bytes:
 
 def _places(content: Any) -> list[tuple[Any, Any]]:
     """Every container of a document with each of its keys."""
-    keys: list[Any] = list(content) if isinstance(content, dict) else list(range(len(content))) if isinstance(content, list) else []
+    keys: list[Any] = (
+        list(content)
+        if isinstance(content, dict)
+        else list(range(len(content)))
+        if isinstance(content, list)
+        else []
+    )
     return [(content, key) for key in keys] + [place for key in keys for place in _places(content[key])]

@@ -44,12 +44,16 @@ def test_damaged_checkpoints(original: tuple[Path, Path], tmp_path: Path, data: 
 
 @fuzz(5)
 @given(data=st.data())
-def test_damaged_pickles_within_a_checkpoint(original: tuple[Path, Path], tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_pickles_within_a_checkpoint(
+    original: tuple[Path, Path], tmp_path: Path, data: st.DataObject
+) -> None:
     path = tmp_path / "damaged.pth.tar"
     with zipfile.ZipFile(original[0]) as old, zipfile.ZipFile(path, "w") as new:
         for entry in old.infolist():
             content = old.read(entry)
-            new.writestr(entry, data.draw(damaged(content)) if entry.filename.endswith("data.pkl") else content)
+            new.writestr(
+                entry, data.draw(damaged(content)) if entry.filename.endswith("data.pkl") else content
+            )
     attempt(path, original[1])
 
 
@@ -89,9 +93,14 @@ def test_nothing_is_run(original: tuple[Path, Path], tmp_path: Path, call: str, 
 def compressed(folder: Path, original: Path) -> Path:
     """A zip whose entries are packed: zeros take no room in it."""
     path = folder / "bomb.pth.tar"
-    with zipfile.ZipFile(original) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+    with (
+        zipfile.ZipFile(original) as old,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+    ):
         for entry in old.infolist():
-            new.writestr(entry.filename, bytes(64 << 20) if entry.filename.endswith("data.pkl") else old.read(entry))
+            new.writestr(
+                entry.filename, bytes(64 << 20) if entry.filename.endswith("data.pkl") else old.read(entry)
+            )
     return path
 
 
@@ -124,7 +133,9 @@ def test_odd_weights(original: tuple[Path, Path], tmp_path: Path, kind: str) -> 
 def test_a_size_that_only_the_file_believes_in(original: tuple[Path, Path], tmp_path: Path) -> None:
     """The plain format says how much to reserve before anything is read."""
     file = BytesIO()
-    torch.save({"generator": {"a": torch.zeros(3)}, "kp_detector": {}}, file, _use_new_zipfile_serialization=False)
+    torch.save(
+        {"generator": {"a": torch.zeros(3)}, "kp_detector": {}}, file, _use_new_zipfile_serialization=False
+    )
     data = file.getvalue()
     path = tmp_path / "lies.pth.tar"
     for size in (1 << 31, 1 << 40, 1 << 62, (1 << 64) - 1):
@@ -132,8 +143,13 @@ def test_a_size_that_only_the_file_believes_in(original: tuple[Path, Path], tmp_
         attempt(path, original[1])
 
 
-@pytest.mark.parametrize(("key", "value"), [("num_kp", 10**8), ("block_expansion", 10**7), ("num_blocks", 10**6), ("max_features", 10**9)])
-def test_a_configuration_that_asks_for_giant_networks(original: tuple[Path, Path], tmp_path: Path, key: str, value: int) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("num_kp", 10**8), ("block_expansion", 10**7), ("num_blocks", 10**6), ("max_features", 10**9)],
+)
+def test_a_configuration_that_asks_for_giant_networks(
+    original: tuple[Path, Path], tmp_path: Path, key: str, value: int
+) -> None:
     lines = [
         f"{line.split(key)[0]}{key}: {value}" if line.strip().startswith(f"{key}:") else line
         for line in original[1].read_text().splitlines()

@@ -37,7 +37,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     for name, (codec, pixels, sound) in KINDS.items():
         turned = 90 if name == "clip.mp4" else 0
         with suppress(av.codec.codec.UnknownCodecError):
-            clip = make_clip(folder / name, 4, size=(64, 48), codec=codec, pixels=pixels, turned=turned, sound=sound, seconds=0.2)
+            clip = make_clip(
+                folder / name,
+                4,
+                size=(64, 48),
+                codec=codec,
+                pixels=pixels,
+                turned=turned,
+                sound=sound,
+                seconds=0.2,
+            )
             made.append(clip.read_bytes())
     assert len(made) >= 4
     return made
@@ -71,7 +80,9 @@ def test_damaged_clips(whole: list[bytes], tmp_path: Path, data: st.DataObject) 
 
 @fuzz(60)
 @given(
-    box=st.sampled_from([b"stts", b"tkhd", b"mvhd", b"mdhd", b"stsd", b"pasp", b"avcC", b"stsz", b"elst", b"ctts"]),
+    box=st.sampled_from(
+        [b"stts", b"tkhd", b"mvhd", b"mdhd", b"stsd", b"pasp", b"avcC", b"stsz", b"elst", b"ctts"]
+    ),
     at=st.integers(4, 104),
     number=st.sampled_from(HARD_NUMBERS),
 )

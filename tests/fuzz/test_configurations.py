@@ -41,9 +41,14 @@ HARD = [
     b"!!python/object/apply:os.system ['touch ran']",
     (LAUGHS + "\nstages: *a59").encode(),
     (LAUGHS + "\nstages: [*a59]").encode(),
-    (LAUGHS + "\nmodel_params: {common_params: *a59, generator_params: *a59, kp_detector_params: *a59}").encode(),
+    (
+        LAUGHS + "\nmodel_params: {common_params: *a59, generator_params: *a59, kp_detector_params: *a59}"
+    ).encode(),
     (LAUGHS + "\nobjective: *a59\nstages: [{size: *a59, batch: 1, steps: 1, learning_rate: 1}]").encode(),
-    (LAUGHS + "\nobjective: anchored\nprecision: *a59\nstages: [{size: 1, batch: 1, steps: 1, learning_rate: 1}]").encode(),
+    (
+        LAUGHS
+        + "\nobjective: anchored\nprecision: *a59\nstages: [{size: 1, batch: 1, steps: 1, learning_rate: 1}]"
+    ).encode(),
 ]
 
 
@@ -72,7 +77,11 @@ def test_changed_files(tmp_path: Path, data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from(CONFIGS)).read_bytes()
     kind = data.draw(st.integers(0, 1))
     path = tmp_path / "run.yaml"
-    path.write_bytes(data.draw(damaged(whole)) if kind else data.draw(changed(json.loads(json.dumps(yaml.safe_load(whole))))))
+    path.write_bytes(
+        data.draw(damaged(whole))
+        if kind
+        else data.draw(changed(json.loads(json.dumps(yaml.safe_load(whole)))))
+    )
     attempt(path)
 
 

@@ -38,7 +38,10 @@ BUNDLE = {
     "files": {"weights.safetensors": {"sha256": HASH, "bytes": 3}},
 }
 SIDECAR = {"name": "Photo", "box": [50.0, 40.0, 60.0], "origin": "photo.jpg", "picture": HASH}
-INDEX = {"keys": {"photo.png": 1}, "bundled": {"given.png": {"name": "Given", "box": [50.0, 40.0, 60.0], "hidden": False}}}
+INDEX = {
+    "keys": {"photo.png": 1},
+    "bundled": {"given.png": {"name": "Given", "box": [50.0, 40.0, 60.0], "hidden": False}},
+}
 
 
 def any_file(document: object) -> st.SearchStrategy[bytes]:
@@ -128,7 +131,12 @@ def test_library(shipped: Path, tmp_path: Path, sidecar: bytes, index: bytes) ->
 
 
 @fuzz(60)
-@given(text=TEXTS | TEXTS.map("/".__add__) | TEXTS.map("http://127.0.0.1:1/".__add__) | TEXTS.map("rtsp://".__add__))
+@given(
+    text=TEXTS
+    | TEXTS.map("/".__add__)
+    | TEXTS.map("http://127.0.0.1:1/".__add__)
+    | TEXTS.map("rtsp://".__add__)
+)
 @example(text="http://[")
 @example(text="http://\ud800/")
 @example(text="http://" + "a" * 70 + "/")

@@ -95,7 +95,9 @@ BOMBS = {
     "one long row": png(20_000_000, 1, 1),
     "very wide": png(1_000_000, 70, 70, colour=0),
     "text of a gigabyte": png(100, 100, 100, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(200 << 20), 1))),
-    "profile of a gigabyte": png(100, 100, 100, chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(200 << 20), 1))),
+    "profile of a gigabyte": png(
+        100, 100, 100, chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(200 << 20), 1))
+    ),
 }
 
 

@@ -33,7 +33,8 @@ STREAM = b"".join(part(JPEG) for _ in range(3))
 
 @fuzz(20)
 @given(
-    stream=damaged(STREAM) | damaged(part(PROGRESSIVE) + STREAM) | st.binary(max_size=300), steps=st.lists(st.integers(1, 2000), max_size=8)
+    stream=damaged(STREAM) | damaged(part(PROGRESSIVE) + STREAM) | st.binary(max_size=300),
+    steps=st.lists(st.integers(1, 2000), max_size=8),
 )
 @example(stream=b"\xff\xd8\xff" * 300_000, steps=[])
 @example(stream=b"\xff\xd8\xff\xc0\x00\x00" * 150_000, steps=[])
@@ -72,7 +73,10 @@ def test_a_picture_of_endless_passes() -> None:
 
 
 @fuzz(15)
-@given(answer=damaged(HEADER + STREAM) | damaged(HEADER.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n") + STREAM))
+@given(
+    answer=damaged(HEADER + STREAM)
+    | damaged(HEADER.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n") + STREAM)
+)
 @example(answer=HEADER.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n") + b"f" * 4000)
 @example(answer=HEADER.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n") + STREAM)
 @example(answer=HEADER.replace(b"\r\n\r\n", b"\r\nContent-Length: -5\r\n\r\n") + STREAM)
@@ -121,7 +125,9 @@ def speak(path: Path, pieces: list[bytes]) -> bytes:
 @fuzz(20)
 @given(
     pieces=st.lists(
-        st.binary(max_size=LONGEST_LINE) | st.sampled_from([b"pause", b"status\n", b" ", b"\n", b"avatar ", *NASTY]), max_size=5
+        st.binary(max_size=LONGEST_LINE)
+        | st.sampled_from([b"pause", b"status\n", b" ", b"\n", b"avatar ", *NASTY]),
+        max_size=5,
     )
 )
 def test_anything_said_to_the_app(path: Path, pieces: list[bytes]) -> None:
@@ -174,7 +180,13 @@ def test_anything_the_app_might_answer(tmp_path_factory: pytest.TempPathFactory,
 
 
 @pytest.mark.parametrize(
-    "text", ['{"port": 1e999, "token": ""}', '{"port": 99999999, "token": "x"}', '{"port": -1, "token": 5}', "[" * 99_999]
+    "text",
+    [
+        '{"port": 1e999, "token": ""}',
+        '{"port": 99999999, "token": "x"}',
+        '{"port": -1, "token": 5}',
+        "[" * 99_999,
+    ],
 )
 def test_an_address_file_that_lies(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows, where port and token are in a file."""

@@ -42,7 +42,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_what_cv2_sets_for_qt_is_cleared_and_the_users_own_is_not() -> None:
-    environment = {"QT_QPA_PLATFORM_PLUGIN_PATH": "/x/site-packages/cv2/qt/plugins", "QT_QPA_FONTDIR": "/usr/share/fonts"}
+    environment = {
+        "QT_QPA_PLATFORM_PLUGIN_PATH": "/x/site-packages/cv2/qt/plugins",
+        "QT_QPA_FONTDIR": "/usr/share/fonts",
+    }
     clear_qt_variables(environment)
     assert environment == {"QT_QPA_FONTDIR": "/usr/share/fonts"}
     clear_qt_variables(environment)
@@ -59,7 +62,9 @@ def test_qt_starts_after_cv2() -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[str], str]], list[str]]]:
+def running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[str], str]], list[str]]]:
     """Starts an instance that answers as it is told; returns the commands that it got."""
     monkeypatch.setattr(control, "default_path", lambda: tmp_path / "control.socket")
     servers: list[ControlServer] = []
@@ -91,7 +96,9 @@ def test_a_second_start_raises_the_first_window_and_hands_over_the_avatar(runnin
     assert asked == ["raise", "raise", "avatar Marco"]
 
 
-def test_options_that_a_running_window_cannot_take_are_refused(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_a_running_window_cannot_take_are_refused(
+    running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = running(lambda command: "")
     assert main(["--source", "clip.mp4", "--avatar", "Marco", "--output", "none"]) == 2
     said = capsys.readouterr().err
@@ -101,9 +108,15 @@ def test_options_that_a_running_window_cannot_take_are_refused(running: Running,
 
 
 @pytest.mark.parametrize("words", [[], ["--avatar", "Marco"]])
-def test_no_window_opens_beside_live(running: Running, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]) -> None:
+def test_no_window_opens_beside_live(
+    running: Running, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
+) -> None:
     """Answered by what ``live`` really says."""
-    asked = running(lambda command: str(_obey(command, cast("Session", StandIn()), make_library(tmp_path), threading.Event())))
+    asked = running(
+        lambda command: str(
+            _obey(command, cast("Session", StandIn()), make_library(tmp_path), threading.Event())
+        )
+    )
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "without a window" in said
@@ -111,7 +124,9 @@ def test_no_window_opens_beside_live(running: Running, capsys: pytest.CaptureFix
     assert asked == ["raise"]
 
 
-def test_a_refused_avatar_and_an_app_that_hangs_are_said(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_avatar_and_an_app_that_hangs_are_said(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer(command: str) -> str:
         if command != "raise":
             raise AvatarError("There is no photo Nobody in the gallery.", "It has: Anna.")
@@ -146,7 +161,9 @@ def test_another_process_controls_the_window(qtbot: QtBot, tmp_path: Path) -> No
         assert opened.live.controls.avatar is not None
         assert opened.live.controls.avatar.stem == "marco"
         send_command("next", path=path)
-        qtbot.waitUntil(lambda: opened.live.controls.avatar is not None and opened.live.controls.avatar.stem == "zola")
+        qtbot.waitUntil(
+            lambda: opened.live.controls.avatar is not None and opened.live.controls.avatar.stem == "zola"
+        )
         assert "shows avatar" in send_command("status", path=path)["message"]
         wrong = send_command("avatar Nobody", path=path)
         assert not wrong["ok"]
@@ -160,7 +177,9 @@ def test_another_process_controls_the_window(qtbot: QtBot, tmp_path: Path) -> No
         remote.close()
 
 
-def test_changed_hotkeys_are_listened_to_at_once(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_hotkeys_are_listened_to_at_once(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[object] = []
 
     class Listening:
@@ -188,7 +207,9 @@ def test_changed_hotkeys_are_listened_to_at_once(qtbot: QtBot, tmp_path: Path, m
     assert said == [DEFAULT_HOTKEYS, "closed", {**DEFAULT_HOTKEYS, "pause": "Ctrl+Alt+F5"}, "closed"]
 
 
-def test_what_the_desktop_never_allows_is_told_once(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_desktop_never_allows_is_told_once(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     opened = open_window(qtbot, tmp_path)
@@ -198,9 +219,9 @@ def test_what_the_desktop_never_allows_is_told_once(qtbot: QtBot, tmp_path: Path
         with qtbot.waitSignal(remotes[-1]._refused):
             remotes[-1].start_hotkeys()
         remotes[-1].close()
-        assert [banner.notice.message[:23] for banner in opened.window.notices.banners.values()] == ["Wayland has no hotkeys "] * (
-            1 - start
-        )
+        assert [banner.notice.message[:23] for banner in opened.window.notices.banners.values()] == [
+            "Wayland has no hotkeys "
+        ] * (1 - start)
         opened.window.notices.untell("hotkeys")
     monkeypatch.delenv("WAYLAND_DISPLAY")
     with qtbot.waitSignal(remotes[-1]._refused):
@@ -263,7 +284,9 @@ def test_a_session_that_comes_after_the_end_is_not_started() -> None:
 
 
 def options(**given: str) -> argparse.Namespace:
-    return argparse.Namespace(**{"source": None, "avatar": None, "model": None, "device": None, "output": None, **given})
+    return argparse.Namespace(
+        **{"source": None, "avatar": None, "model": None, "device": None, "output": None, **given}
+    )
 
 
 def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
@@ -278,7 +301,9 @@ def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> Non
     assert controls.source == "Old Cam"
     assert controls.avatar is not None
     assert controls.avatar.stem == "zola"
-    controls, entry, notice = first_controls(options(avatar=str(tmp_path / "app" / "anna.png")), preferences, library)
+    controls, entry, notice = first_controls(
+        options(avatar=str(tmp_path / "app" / "anna.png")), preferences, library
+    )
     assert entry == library.find("anna.png")
     assert controls.avatar == tmp_path / "app" / "anna.png"
     controls, entry, notice = first_controls(options(avatar="nobody"), preferences, library)
@@ -287,7 +312,9 @@ def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> Non
     assert controls.avatar is not None
 
 
-def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
     """One whose name a photo of the gallery has too."""
     mine = tmp_path / "mine" / "marco.png"
     mine.parent.mkdir()
@@ -309,7 +336,9 @@ def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(qtbot:
     assert str(mine) in notice.message
     assert entry == library.entries()[0]
     assert controls.avatar == entry.path
-    assert first_controls(options(), Preferences(Settings()), library)[1:] == (None, None), "who never had one chooses first"
+    assert first_controls(options(), Preferences(Settings()), library)[1:] == (None, None), (
+        "who never had one chooses first"
+    )
 
 
 def test_a_bug_is_logged_with_its_stack_and_told_once(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
@@ -319,7 +348,11 @@ def test_a_bug_is_logged_with_its_stack_and_told_once(qtbot: QtBot, caplog: pyte
             raise ZeroDivisionError("a slider at 0")
         except ZeroDivisionError as error:
             bugs.heed(type(error), error, error.__traceback__)
-    boxes = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMessageBox) and widget.objectName() == "bug"]
+    boxes = [
+        widget
+        for widget in QApplication.topLevelWidgets()
+        if isinstance(widget, QMessageBox) and widget.objectName() == "bug"
+    ]
     assert len(boxes) == 1
     assert "a slider at 0" in boxes[0].informativeText()
     assert caplog.text.count("test_a_bug_is_logged") >= 3
@@ -350,18 +383,36 @@ def test_the_first_start_takes_the_way_out_that_works() -> None:
 
 def test_two_starts_in_the_same_moment_leave_one_window(tmp_path: Path) -> None:
     places = {
-        name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
+        name: str(tmp_path)
+        for name in (
+            "HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_CACHE_HOME",
+            "XDG_DATA_HOME",
+            "XDG_STATE_HOME",
+            "XDG_RUNTIME_DIR",
+        )
     }
     environment = {**os.environ, **places, "QT_QPA_PLATFORM": "offscreen"}
     command = [sys.executable, "run.py"]
-    both = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     try:
         until = time.monotonic() + 60
         while all(one.poll() is None for one in both) and time.monotonic() < until:
             time.sleep(0.05)
         gone = [one for one in both if one.poll() is not None]
         assert [one.returncode for one in gone] == [0], [one.stderr.read() for one in gone if one.stderr]
-        done = subprocess.run([*command, "control", "quit"], cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "control", "quit"],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         assert [one.wait(20) for one in both] == [0, 0]
     finally:

@@ -76,7 +76,13 @@ def test_choices_change_the_controls(opened: Opened) -> None:
 def test_the_panel_follows_controls_that_others_change(opened: Opened) -> None:
     panel = opened.window.panel
     opened.live.change(
-        source="http://10.0.0.2/video", zoom=1.5, mirror_input=True, output="virtual-camera", background="#123456", fps=24, model="gone"
+        source="http://10.0.0.2/video",
+        zoom=1.5,
+        mirror_input=True,
+        output="virtual-camera",
+        background="#123456",
+        fps=24,
+        model="gone",
     )
     opened.window.refresh()
     assert panel.source.choice.currentData() == "http://10.0.0.2/video"

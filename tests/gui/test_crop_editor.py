@@ -25,7 +25,9 @@ from tests.support.heads import make_head
 
 PHOTO: Image = np.full((600, 800, 3), 120, np.uint8)
 ANNA = shipped_avatars() / "anna.jpg"
-needs_faces = pytest.mark.skipif(not (model_folders()[0] / "faces" / "finder.onnx").is_file(), reason="the face networks are not there")
+needs_faces = pytest.mark.skipif(
+    not (model_folders()[0] / "faces" / "finder.onnx").is_file(), reason="the face networks are not there"
+)
 
 
 def face_at(x: float, y: float, half: float = 130) -> Face:
@@ -97,7 +99,9 @@ def test_no_face_and_no_networks_are_said(opened: Callable[..., CropEditor], qtb
     assert broken.result() == QDialog.DialogCode.Accepted
 
 
-def test_several_faces_can_be_stepped_through_and_clicked(opened: Callable[..., CropEditor], qtbot: QtBot) -> None:
+def test_several_faces_can_be_stepped_through_and_clicked(
+    opened: Callable[..., CropEditor], qtbot: QtBot
+) -> None:
     left, right = face_at(220, 300, 125), face_at(600, 300, 110)
     editor = opened(Finds(left, right))
     qtbot.waitUntil(lambda: "2 faces" in said(editor))

@@ -78,9 +78,13 @@ def test_copy_and_check_again(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> 
     qtbot.waitUntil(lambda: "frames" not in texts(dialog))
 
 
-def test_russian_but_copied_in_english(qtbot: QtBot, qapp: QCoreApplication, open_dialog: list[DoctorDialog]) -> None:
+def test_russian_but_copied_in_english(
+    qtbot: QtBot, qapp: QCoreApplication, open_dialog: list[DoctorDialog]
+) -> None:
     todo = "Run `sudo usermod -aG video $USER`, then log out and in again."
-    check = Check("Cameras", "problem", "USB Camera. You may not use USB Camera (/dev/video0).", todo, needed=True)
+    check = Check(
+        "Cameras", "problem", "USB Camera. You may not use USB Camera (/dev/video0).", todo, needed=True
+    )
     install(qapp, "ru")
     try:
         dialog = DoctorDialog(look=lambda: iter([check]))

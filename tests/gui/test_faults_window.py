@@ -58,16 +58,23 @@ def test_a_full_disk_keeps_the_settings_of_before(qtbot: QtBot, tmp_path: Path) 
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
-def test_a_slow_disk_holds_up_the_window_alone(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_holds_up_the_window_alone(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = Bench()
 
     def save_slowly(settings: Settings, path: Path) -> None:
         sent, frames = bench.sent, bench.frames
-        wait_for(lambda: bench.sent > sent + 20 and bench.frames > frames + 20, "the call, while the window waits for its disk")
+        wait_for(
+            lambda: bench.sent > sent + 20 and bench.frames > frames + 20,
+            "the call, while the window waits for its disk",
+        )
         save_settings(settings, path)
 
     monkeypatch.setattr("avatar_app.gui.preferences.save_settings", save_slowly)
-    with bench.session(Controls(avatar=write_photo(tmp_path), fps=60, size=(640, 480), model="drawing")) as session:
+    with bench.session(
+        Controls(avatar=write_photo(tmp_path), fps=60, size=(640, 480), model="drawing")
+    ) as session:
         window, preferences, _ = show_window(qtbot, tmp_path, session)
         preferences.change(fps=50)
         preferences.save()
@@ -89,7 +96,11 @@ def test_the_processor_takes_over_and_the_user_may_try_the_card_again(qtbot: QtB
     live = StandIn()
     opened = open_window(qtbot, tmp_path, live=live)
     notice = Notice(
-        "engine", "warning", "The graphics card cuda:0 has failed: lost.", "The processor is used, which is slower.", ENGINE_ACTIONS
+        "engine",
+        "warning",
+        "The graphics card cuda:0 has failed: lost.",
+        "The processor is used, which is slower.",
+        ENGINE_ACTIONS,
     )
     live.report(notices=(notice,))
     opened.window.refresh()

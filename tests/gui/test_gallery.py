@@ -82,7 +82,9 @@ def shown(gallery: Gallery) -> list[str]:
 
 def click(qtbot: QtBot, gallery: Gallery, row: int) -> None:
     view = gallery._view
-    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(gallery._model.index(row)).center())
+    QTest.mouseClick(
+        view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(gallery._model.index(row)).center()
+    )
 
 
 def drop(gallery: Gallery, mime: QMimeData) -> None:
@@ -145,7 +147,9 @@ def test_rename_in_place(gallery: Gallery, heard: Heard, qtbot: QtBot, library: 
     assert not heard.problems
 
 
-def test_dropped_file_is_added_and_chosen(gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path) -> None:
+def test_dropped_file_is_added_and_chosen(
+    gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path
+) -> None:
     with qtbot.waitSignal(gallery.chosen):
         drop(gallery, files(save(tmp_path / "in" / "friend.png", picture(9))))
     assert heard.chosen == ["Friend"]
@@ -162,7 +166,9 @@ def test_dropped_folder_adds_its_photos(gallery: Gallery, heard: Heard, qtbot: Q
     assert heard.chosen == [] and heard.problems == []
 
 
-def test_unusable_files_are_named_and_the_others_added(gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path) -> None:
+def test_unusable_files_are_named_and_the_others_added(
+    gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path
+) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_text("no photo")
     good = save(tmp_path / "good.png", picture(9))
@@ -188,7 +194,9 @@ def test_photo_without_a_face_is_added_with_a_word(
     assert shown(gallery)[-1] == "Wall"
 
 
-def test_paste_a_picture_a_file_and_a_path(gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path) -> None:
+def test_paste_a_picture_a_file_and_a_path(
+    gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path
+) -> None:
     clipboard = QGuiApplication.clipboard()
     clipboard.setImage(to_qimage(picture(30)))
     with qtbot.waitSignal(gallery.chosen):
@@ -258,7 +266,9 @@ def test_removing_ones_own_photo_asks_first(gallery: Gallery, library: Library, 
     gallery.ask_remove(mine)
     box = next(widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMessageBox))
     assert mine.path.is_file()
-    button = next(button for button in box.buttons() if isinstance(button, QPushButton) and button.text() == "Remove")
+    button = next(
+        button for button in box.buttons() if isinstance(button, QPushButton) and button.text() == "Remove"
+    )
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert not mine.path.is_file()
     assert "Mine" not in shown(gallery)
@@ -270,7 +280,9 @@ def test_removed_photos_of_the_app_come_back_by_the_menu(gallery: Gallery, libra
     for entry in library.entries():
         gallery.remove(entry)
     assert shown(gallery) == [] and not gallery.next() and not gallery.random()
-    back = next(action for action in gallery.menu(None).actions() if action.text() == "Bring back the app's photos")
+    back = next(
+        action for action in gallery.menu(None).actions() if action.text() == "Bring back the app's photos"
+    )
     back.trigger()
     assert shown(gallery) == ["Anna", "Marco", "Zola"]
 
@@ -278,12 +290,23 @@ def test_removed_photos_of_the_app_come_back_by_the_menu(gallery: Gallery, libra
 def test_menu_of_a_photo(gallery: Gallery, library: Library, heard: Heard) -> None:
     menu = gallery.menu(library.entries()[1])
     texts = [action.text() for action in menu.actions() if action.text()]
-    assert texts == ["Use", "Rename", "Crop...", "Remove", "Show in folder", "Add photos...", "Paste", "Reload"]
+    assert texts == [
+        "Use",
+        "Rename",
+        "Crop...",
+        "Remove",
+        "Show in folder",
+        "Add photos...",
+        "Paste",
+        "Reload",
+    ]
     menu.actions()[0].trigger()
     assert heard.chosen == ["Marco"]
 
 
-def test_new_crop_of_the_chosen_photo_is_told(gallery: Gallery, heard: Heard, library: Library, qtbot: QtBot) -> None:
+def test_new_crop_of_the_chosen_photo_is_told(
+    gallery: Gallery, heard: Heard, library: Library, qtbot: QtBot
+) -> None:
     library.set_box(library.entries()[0], Box(40, 40, 70))
     gallery.reload()
     gallery.select("anna.png")
@@ -297,7 +320,9 @@ def test_new_crop_of_the_chosen_photo_is_told(gallery: Gallery, heard: Heard, li
     assert library.entries()[0].box == Box(30, 30, 55)
 
 
-def test_thumbnails_are_made_in_another_thread(library: Library, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thumbnails_are_made_in_another_thread(
+    library: Library, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = threading.Event()
     threads: list[threading.Thread] = []
     make: Callable[[Entry, int], Image] = library.thumbnail
@@ -344,7 +369,9 @@ def test_closing_while_photos_are_read_is_clean(library: Library, qtbot: QtBot, 
     del widget
     with qtbot.waitSignal(QApplication.instance().destroyed, timeout=50, raising=False):  # type: ignore[union-attr]
         pass
-    qtbot.waitUntil(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("photos")])
+    qtbot.waitUntil(
+        lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("photos")]
+    )
 
 
 def test_the_chosen_one_is_marked(gallery: Gallery, qtbot: QtBot) -> None:

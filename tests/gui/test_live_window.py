@@ -47,7 +47,9 @@ class Call:
 @pytest.fixture
 def call(qtbot: QtBot, tmp_path: Path) -> Iterator[Call]:
     bench = Bench()
-    controls = Controls(avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing")
+    controls = Controls(
+        avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing"
+    )
     with bench.session(controls) as session:
         window, _, _ = show_window(qtbot, tmp_path, session)
         call = Call(qtbot, bench, window, session)

@@ -79,14 +79,18 @@ SCREEN_KEYS = [
 
 
 @pytest.mark.parametrize(("key", "name", "value"), SCREEN_KEYS)
-def test_keys_change_what_this_screen_shows_and_nothing_else(opened: Opened, key: str, name: str, value: object) -> None:
+def test_keys_change_what_this_screen_shows_and_nothing_else(
+    opened: Opened, key: str, name: str, value: object
+) -> None:
     before = opened.live.controls
     press(opened.window, key)
     assert getattr(opened.preferences.now, name) == value
     assert opened.live.controls == before
 
 
-@pytest.mark.parametrize(("keys", "photo"), [("1", "anna"), ("3", "zola"), ("2 D", "zola"), ("2 A", "anna"), ("1 A", "zola")])
+@pytest.mark.parametrize(
+    ("keys", "photo"), [("1", "anna"), ("3", "zola"), ("2 D", "zola"), ("2 A", "anna"), ("1 A", "zola")]
+)
 def test_keys_choose_avatars(opened: Opened, keys: str, photo: str) -> None:
     for key in keys.split():
         press(opened.window, key)
@@ -166,7 +170,9 @@ CLICKS: dict[str, Callable[[MainWindow], object]] = {
 @pytest.mark.usefixtures("_focused_keys")
 @pytest.mark.parametrize("what", CLICKS)
 def test_space_pauses_after_a_click_anywhere(opened: Opened, what: str) -> None:
-    opened.live.report(notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),))
+    opened.live.report(
+        notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),)
+    )
     opened.window.refresh()
     CLICKS[what](opened.window)
     before = dataclasses.replace(opened.live.controls, paused=True)
@@ -177,14 +183,20 @@ def test_space_pauses_after_a_click_anywhere(opened: Opened, what: str) -> None:
 
 @pytest.mark.usefixtures("_focused_keys")
 def test_space_presses_what_was_reached_with_tab(opened: Opened) -> None:
-    window, button, switch = opened.window, opened.window.buttons["show-panel"], opened.window.panel.switches["label"]
+    window, button, switch = (
+        opened.window,
+        opened.window.buttons["show-panel"],
+        opened.window.panel.switches["label"],
+    )
     shown = window.side.isVisible()
     reached: list[QWidget | None] = []
     window.gallery.setFocus()
     while len(reached) < 60 and switch not in reached:
         QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
         reached.append(QApplication.focusWidget())
-    assert {window.calibration.calibrate, window.panel.size_choice, button, switch} <= set(reached), "no mouse is needed"
+    assert {window.calibration.calibrate, window.panel.size_choice, button, switch} <= set(reached), (
+        "no mouse is needed"
+    )
     press_space(window)
     assert opened.live.controls.label
     button.setFocus(Qt.FocusReason.TabFocusReason)
@@ -194,7 +206,9 @@ def test_space_presses_what_was_reached_with_tab(opened: Opened) -> None:
 
 
 @pytest.mark.usefixtures("_focused_keys")
-def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(opened: Opened, qtbot: QtBot) -> None:
+def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(
+    opened: Opened, qtbot: QtBot
+) -> None:
     gallery = opened.window.gallery
     gallery._edit(opened.window.library.entries()[0])
     qtbot.waitUntil(lambda: isinstance(QApplication.focusWidget(), QLineEdit))
@@ -228,7 +242,9 @@ def a_photo(path: Path, seed: int) -> Path:
 
 
 @pytest.mark.parametrize("where", ["output", "camera", "calibration", "panel", "line", "gallery"])
-def test_a_photo_can_be_dropped_anywhere_in_the_window(opened: Opened, qtbot: QtBot, tmp_path: Path, where: str) -> None:
+def test_a_photo_can_be_dropped_anywhere_in_the_window(
+    opened: Opened, qtbot: QtBot, tmp_path: Path, where: str
+) -> None:
     photo = a_photo(tmp_path / "friend.png", 7)
     with qtbot.waitSignal(opened.window.gallery.chosen):
         assert drop_on(getattr(opened.window, where), a_file(photo))
@@ -237,7 +253,9 @@ def test_a_photo_can_be_dropped_anywhere_in_the_window(opened: Opened, qtbot: Qt
 
 
 @pytest.mark.parametrize("kind", ["text", "a file that is no picture", "a page"])
-def test_what_is_no_picture_is_said_when_it_is_dropped(opened: Opened, qtbot: QtBot, tmp_path: Path, kind: str) -> None:
+def test_what_is_no_picture_is_said_when_it_is_dropped(
+    opened: Opened, qtbot: QtBot, tmp_path: Path, kind: str
+) -> None:
     mime = QMimeData()
     if kind == "text":
         mime.setText("hello")
@@ -253,9 +271,13 @@ def test_what_is_no_picture_is_said_when_it_is_dropped(opened: Opened, qtbot: Qt
 
 
 @pytest.mark.parametrize("focused", ["gallery", "calibration", "window"])
-def test_a_photo_can_be_pasted_wherever_the_focus_is(opened: Opened, qtbot: QtBot, tmp_path: Path, focused: str) -> None:
+def test_a_photo_can_be_pasted_wherever_the_focus_is(
+    opened: Opened, qtbot: QtBot, tmp_path: Path, focused: str
+) -> None:
     window = opened.window
-    {"gallery": window.gallery, "calibration": window.calibration.calibrate, "window": window}[focused].setFocus()
+    {"gallery": window.gallery, "calibration": window.calibration.calibrate, "window": window}[
+        focused
+    ].setFocus()
     QGuiApplication.clipboard().setImage(QImage(str(a_photo(tmp_path / "copied.png", 8))))
     with qtbot.waitSignal(window.gallery.chosen):
         QTest.keySequence(QApplication.focusWidget() or window, QKeySequence(QKeySequence.StandardKey.Paste))
@@ -288,7 +310,9 @@ def test_the_real_face_is_shown_only_after_a_yes(opened: Opened, qtbot: QtBot) -
     wait_for_end(opened.window, qtbot)
 
     press(opened.window, "0")
-    yes = next(button for button in question(opened.window).findChildren(QPushButton) if "face" in button.text())
+    yes = next(
+        button for button in question(opened.window).findChildren(QPushButton) if "face" in button.text()
+    )
     yes.click()
     passed.append(opened.live.controls.pass_through)
     wait_for_end(opened.window, qtbot)
@@ -381,7 +405,9 @@ def test_the_hint_names_what_fits_worst(opened: Opened) -> None:
     assert opened.window.pair.camera.badge.text() == "No face"
 
 
-def test_recording_names_a_file_and_stops(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recording_names_a_file_and_stops(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(window_actions, "home_of", lambda _: tmp_path)
     press(opened.window, "Shift+R")
     path = opened.live.controls.recording
@@ -392,7 +418,9 @@ def test_recording_names_a_file_and_stops(opened: Opened, tmp_path: Path, monkey
     assert opened.live.controls.recording is None
 
 
-def test_snapshots_are_named_apart_and_a_failure_is_told(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshots_are_named_apart_and_a_failure_is_told(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(window_actions, "home_of", lambda _: tmp_path)
     press(opened.window, "Ctrl+S")
     opened.live.snapshots[0].touch()
@@ -458,13 +486,17 @@ class Windows(QObject):
         return False
 
 
-def test_no_part_of_the_window_is_a_window_for_a_moment(qtbot: QtBot, tmp_path: Path, qapp: QApplication) -> None:
+def test_no_part_of_the_window_is_a_window_for_a_moment(
+    qtbot: QtBot, tmp_path: Path, qapp: QApplication
+) -> None:
     """It would flicker, and a banner would take the keys away."""
     windows = Windows()
     qapp.installEventFilter(windows)
     opened = open_window(qtbot, tmp_path)
     qtbot.waitUntil(opened.window.isActiveWindow)
-    opened.live.report(notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),))
+    opened.live.report(
+        notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),)
+    )
     opened.window.refresh()
     opened.window.toggle_panel()
     opened.window.reveal("model")

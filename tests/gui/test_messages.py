@@ -106,7 +106,10 @@ def test_english_stays_as_it_is() -> None:
     [
         ("Connect it again.", "Подключите её снова."),
         ("The camera HD Cam (2): x.y was unplugged.", "Камеру HD Cam (2): x.y отключили."),
-        ("There are 3 faces in /a b/c.jpg; one of them was taken.", "На фото /a b/c.jpg лиц: 3; взято одно из них."),  # noqa: RUF001
+        (
+            "There are 3 faces in /a b/c.jpg; one of them was taken.",
+            "На фото /a b/c.jpg лиц: 3; взято одно из них.",
+        ),  # noqa: RUF001
         ("There is no photo /a/b.jpg.", "Нет фото /a/b.jpg."),
         ("There is no virtual camera on this computer.", "На этом компьютере нет виртуальной камеры."),  # noqa: RUF001
         ("Nobody has ever said this.", "Nobody has ever said this."),
@@ -157,7 +160,12 @@ def texts_of(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else ANY for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in described and node not in parts:
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node not in described
+            and node not in parts
+        ):
             yield node.value
 
 
@@ -165,14 +173,25 @@ def test_every_listed_sentence_is_said_somewhere() -> None:
     patterns = set(said())
     known = re.compile("|".join(patterns | {rf"{pattern}\." for pattern in patterns}))
     changed_by_the_library = {"The picture is damaged or cut short: {0}.", "The picture is empty (0 bytes)."}
-    changed_by_the_library |= {"What was pasted is not a picture that can be read.", "The picture has only {0} pixels."}
-    assert not {str(message) for message in MESSAGES if not known.fullmatch(str(message))} - changed_by_the_library - JOINED
+    changed_by_the_library |= {
+        "What was pasted is not a picture that can be read.",
+        "The picture has only {0} pixels.",
+    }
+    assert (
+        not {str(message) for message in MESSAGES if not known.fullmatch(str(message))}
+        - changed_by_the_library
+        - JOINED
+    )
 
 
 @pytest.mark.usefixtures("russian")
 @pytest.mark.parametrize("module", CHECKS)
 def test_every_sentence_of_checks_and_hotkeys_is_known(module: str) -> None:
-    texts = [AT_THE_END.sub("X1. ", text).replace(ANY, "X1").strip() for text in texts_of(PACKAGE / module) if text.endswith(".")]
+    texts = [
+        AT_THE_END.sub("X1. ", text).replace(ANY, "X1").strip()
+        for text in texts_of(PACKAGE / module)
+        if text.endswith(".")
+    ]
     assert texts
     for text in texts:
         shown = in_user_language(text)

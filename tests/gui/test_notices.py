@@ -12,7 +12,9 @@ from avatar_app.gui.panels.notices import MOST, NoticeBar
 from avatar_app.session.controls import Notice
 from tests.gui.windows import Opened, open_window
 
-UNPLUGGED = Notice("camera", "error", "The camera was unplugged.", "Connect it again.", ("retry", "choose-camera"))
+UNPLUGGED = Notice(
+    "camera", "error", "The camera was unplugged.", "Connect it again.", ("retry", "choose-camera")
+)
 NO_FACE = Notice("face", "warning", "The camera does not see a face.", "Sit before the camera.")
 
 
@@ -102,7 +104,10 @@ def test_buttons_in_the_window_do_what_they_say(opened: Opened, qtbot: QtBot) ->
     assert not opened.live.controls.paused
 
 
-@pytest.mark.parametrize(("action", "section"), [("choose-camera", "camera"), ("choose-output", "output"), ("choose-model", "model")])
+@pytest.mark.parametrize(
+    ("action", "section"),
+    [("choose-camera", "camera"), ("choose-output", "output"), ("choose-model", "model")],
+)
 def test_buttons_lead_to_the_setting(opened: Opened, action: str, section: str) -> None:
     opened.window.side.hide()
     opened.window.panel.sections[section].heading.setChecked(False)

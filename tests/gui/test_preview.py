@@ -30,7 +30,9 @@ def test_a_picture_is_copied(qtbot: QtBot) -> None:
     assert colour_at(view, 160, 90).green() in (199, 200, 201), "but for the rounding of planes"
 
 
-@pytest.mark.parametrize(("width", "height", "expected"), [(1280, 720, QRect(0, 60, 320, 180)), (100, 200, QRect(85, 0, 150, 300))])
+@pytest.mark.parametrize(
+    ("width", "height", "expected"), [(1280, 720, QRect(0, 60, 320, 180)), (100, 200, QRect(85, 0, 150, 300))]
+)
 def test_pictures_keep_their_proportions(width: int, height: int, expected: QRect) -> None:
     assert fit(width, height, QRect(0, 0, 320, 300)) == expected
 
@@ -50,13 +52,18 @@ def test_colours_stay_what_they_are() -> None:
 
 
 def pixels(image: QImage) -> Image:
-    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., :3].copy()
+    return (
+        np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., :3].copy()
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (300, 169), (161, 90), (161, 91), (1000, 563)])
 def test_what_is_sent_is_drawn_as_its_rgb_would_be(width: int, height: int) -> None:
     sent = outgoing(picture(640, 360, 90))
-    drawn, expected = pixels(sent_to_screen(sent, width, height)), pixels(to_screen(sent.rgb(), width, height))
+    drawn, expected = (
+        pixels(sent_to_screen(sent, width, height)),
+        pixels(to_screen(sent.rgb(), width, height)),
+    )
     difference = np.abs(drawn.astype(int) - expected)
     assert difference.mean() < 2, "colours are of two by two pixels, and odd sides are cut off from even ones"
     assert difference.max() <= 12

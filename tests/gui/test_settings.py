@@ -14,7 +14,15 @@ import pytest
 
 from avatar_app import paths
 from avatar_app.errors import OutputError
-from avatar_app.gui.settings import CONTROLS, Settings, from_controls, load_settings, remembered_avatar, save_settings, to_controls
+from avatar_app.gui.settings import (
+    CONTROLS,
+    Settings,
+    from_controls,
+    load_settings,
+    remembered_avatar,
+    save_settings,
+    to_controls,
+)
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
 from avatar_app.types import Box
@@ -120,7 +128,9 @@ def test_what_a_newer_version_wrote_survives(path: Path) -> None:
     assert (written["version"], written["fps"], written["hats"]) == (7, 25, {"red": [1, 2]})
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b"null", b'{"fps": 30', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe\x00", b"[]", b"null", b'{"fps": 30', b"[" * 100_000]
+)
 def test_corrupt_file_is_kept_aside(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
@@ -159,7 +169,12 @@ def test_controls_and_back(tmp_path: Path) -> None:
     library = photos(tmp_path, "anna.jpg", "mei.jpg")
     avatar = replace(library.entries()[0], box=Box(1, 2, 3))
     controls = to_controls(CHANGED, avatar)
-    assert (controls.avatar, controls.avatar_box, controls.head, controls.size) == (avatar.path, avatar.box, 0.5, (640, 480))
+    assert (controls.avatar, controls.avatar_box, controls.head, controls.size) == (
+        avatar.path,
+        avatar.box,
+        0.5,
+        (640, 480),
+    )
     assert to_controls(CHANGED).avatar is None
     assert from_controls(CHANGED, controls, library) == CHANGED
     chosen = replace(controls, fps=15, avatar=library.entries()[1].path)
@@ -214,7 +229,10 @@ while True:
 def test_a_killed_program_leaves_whole_settings(path: Path) -> None:
     """Also two at once: whoever writes last is kept, whole."""
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) for _ in range(2)
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+        for _ in range(2)
     ]
     try:
         for writer in writers:

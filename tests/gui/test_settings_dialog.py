@@ -16,7 +16,11 @@ from avatar_app.gui.dialogs.settings import SettingsDialog
 from avatar_app.gui.settings import Settings
 
 BEFORE = Settings(
-    theme="dark", language="ru", fps=25, keys={"calibrate": "Y", "of-a-newer-version": "N"}, hotkeys={"pause": "", "later": "Ctrl+Alt+L"}
+    theme="dark",
+    language="ru",
+    fps=25,
+    keys={"calibrate": "Y", "of-a-newer-version": "N"},
+    hotkeys={"pause": "", "later": "Ctrl+Alt+L"},
 )
 
 
@@ -43,7 +47,9 @@ def test_language_theme_and_switches(qtbot: QtBot) -> None:
     dialog.tray.setChecked(False)
     QTest.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
     assert dialog.result() == QDialog.DialogCode.Accepted
-    assert dialog.settings() == replace(Settings(), language="ru", theme="light", global_hotkeys=False, tray=False)
+    assert dialog.settings() == replace(
+        Settings(), language="ru", theme="light", global_hotkeys=False, tray=False
+    )
 
 
 def test_a_key_is_pressed_cleared_and_reset(qtbot: QtBot) -> None:
@@ -73,7 +79,9 @@ def test_same_key_twice_is_named_and_not_saved(qtbot: QtBot) -> None:
     assert dialog.keys_problem.text() == "" and dialog.save.isEnabled()
 
 
-@pytest.mark.parametrize(("key", "says"), [("X", "cannot be a hotkey"), ("Ctrl+Alt+P", "both"), ("Ctrl+Ö", "cannot be a hotkey")])
+@pytest.mark.parametrize(
+    ("key", "says"), [("X", "cannot be a hotkey"), ("Ctrl+Alt+P", "both"), ("Ctrl+Ö", "cannot be a hotkey")]
+)
 def test_hotkeys_that_cannot_be_are_named(qtbot: QtBot, key: str, says: str) -> None:
     dialog = make(qtbot, Settings())
     dialog.tabs.setCurrentIndex(2)
@@ -93,7 +101,9 @@ def test_hotkeys_on_macos_are_stored_as_they_are_labelled(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("wayland", ["wayland-0", ""])
-def test_what_the_desktop_never_allows_stands_where_hotkeys_are_set(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, wayland: str) -> None:
+def test_what_the_desktop_never_allows_stands_where_hotkeys_are_set(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, wayland: str
+) -> None:
     monkeypatch.setattr("avatar_app.hotkeys.listener.sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)

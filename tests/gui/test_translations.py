@@ -34,7 +34,11 @@ def _texts(node: ast.AST, name: str) -> Iterator[Key]:
         name = node.name
     if isinstance(node, ast.Call):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant) and isinstance(argument.value, str)]
+        texts = [
+            argument.value
+            for argument in node.args
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        ]
         if called == "tr" and texts:
             yield name, texts[0]
         elif called in ("translate", "QT_TRANSLATE_NOOP") and len(texts) >= 2:
@@ -54,7 +58,9 @@ def translated(language: str) -> dict[Key, list[str]]:
         for message in context.findall("message"):
             translation = message.find("translation")
             assert translation is not None
-            forms = [form.text or "" for form in translation.findall("numerusform")] or [translation.text or ""]
+            forms = [form.text or "" for form in translation.findall("numerusform")] or [
+                translation.text or ""
+            ]
             if translation.get("type") is None and all(forms):
                 found[context.findtext("name", ""), message.findtext("source", "")] = forms
     return found
@@ -113,7 +119,11 @@ def test_install_switches_back_and_forth(qapp: QCoreApplication, qtbot: QtBot) -
     assert QCoreApplication.translate("GalleryModel", "Add photo") == "Добавить фото"
     counted = "%n faces were found. Click another one, or press the button again."
     plurals = [QCoreApplication.translate("CropEditor", counted, "", number) for number in (2, 5, 21)]
-    assert [plural.split(".")[0] for plural in plurals] == ["Найдено 2 лица", "Найдено 5 лиц", "Найдено 21 лицо"]
+    assert [plural.split(".")[0] for plural in plurals] == [
+        "Найдено 2 лица",
+        "Найдено 5 лиц",
+        "Найдено 21 лицо",
+    ]
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
     qtbot.addWidget(buttons)
     assert "Отмена" in buttons.buttons()[0].text().replace("&", "")

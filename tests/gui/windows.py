@@ -61,7 +61,13 @@ def drop_on(widget: QWidget, mime: QMimeData) -> bool:
     return enter.isAccepted()
 
 
-def open_window(qtbot: QtBot, folder: Path, settings: Settings | None = None, live: StandIn | None = None, found: Found = FOUND) -> Opened:
+def open_window(
+    qtbot: QtBot,
+    folder: Path,
+    settings: Settings | None = None,
+    live: StandIn | None = None,
+    found: Found = FOUND,
+) -> Opened:
     """A shown window that has the focus, around a session that pretends."""
     live = live or StandIn()
     window, preferences, devices = show_window(qtbot, folder, live, settings, found)

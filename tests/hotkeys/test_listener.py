@@ -70,7 +70,14 @@ class Desk:
         self._typed = typed
 
     def do(self, *words: str) -> str:
-        done = subprocess.run(words, env={**os.environ, "DISPLAY": self.display}, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(
+            words,
+            env={**os.environ, "DISPLAY": self.display},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
         return done.stdout.strip()
 
     def press(self, keys: str) -> None:
@@ -83,7 +90,16 @@ class Desk:
         """Wait for a window and give it the focus; a window manager that has just begun may refuse that at first."""
         for attempt in range(50):
             try:
-                self.do("xdotool", "search", "--sync", "--onlyvisible", "--name", f"^{title}$", "windowactivate", "--sync")
+                self.do(
+                    "xdotool",
+                    "search",
+                    "--sync",
+                    "--onlyvisible",
+                    "--name",
+                    f"^{title}$",
+                    "windowactivate",
+                    "--sync",
+                )
                 if self.in_front() == title:
                     return
             except subprocess.CalledProcessError:
@@ -107,7 +123,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with start_display() as (server, display):
         environment = {**os.environ, "DISPLAY": display}
         call = f"xterm -T call -e sh -c 'while read line; do echo $line > {pipe}; done'"
-        with subprocess.Popen(["openbox", "--startup", call], env=environment, stderr=subprocess.DEVNULL) as manager:
+        with subprocess.Popen(
+            ["openbox", "--startup", call], env=environment, stderr=subprocess.DEVNULL
+        ) as manager:
             desk = Desk(display, typed)
             desk.bring("call")
             yield desk
@@ -159,7 +177,9 @@ def on_display(monkeypatch: pytest.MonkeyPatch, display: str) -> None:
 @needs_display
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("lock", ["", "Caps_Lock", "Num_Lock"])
-def test_they_work_while_another_window_has_the_focus(desk: Desk, pressed: queue.Queue[str], lock: str) -> None:
+def test_they_work_while_another_window_has_the_focus(
+    desk: Desk, pressed: queue.Queue[str], lock: str
+) -> None:
     assert desk.in_front() == "call"
     if lock:
         desk.press(lock)
@@ -194,7 +214,9 @@ def test_a_key_taken_by_another_program(desk: Desk, pressed: queue.Queue[str]) -
     problems = second.start()
     assert len(problems) == 2
     assert "Ctrl+Alt+X (recalibrate) is taken by another program" in problems[0]
-    assert "Ctrl+Alt+Right (next) is taken by another program" in problems[1]  # the window manager changes desktops with it
+    assert (
+        "Ctrl+Alt+Right (next) is taken by another program" in problems[1]
+    )  # the window manager changes desktops with it
     desk.press("ctrl+alt+x")
     assert pressed.get(timeout=20) == "recalibrate"
     desk.press("ctrl+alt+o")
@@ -233,7 +255,9 @@ def test_another_keyboard_layout(desk: Desk, pressed: queue.Queue[str], layout: 
 
 
 @needs_display
-def test_a_fault_in_the_app_does_not_end_them(desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_in_the_app_does_not_end_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     on_display(monkeypatch, desk.display)
     outlive_a_fault(lambda: desk.press("ctrl+alt+p"), caplog)
 
@@ -254,7 +278,9 @@ def test_close_from_within(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_display
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")  # python-xlib's own
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)  # python-xlib's own
 def test_a_display_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     with start_display() as (server, display):
         on_display(monkeypatch, display)
@@ -309,7 +335,9 @@ def test_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 def test_wrong_bindings_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
-    keys = Hotkeys({"pause": "Ctrl+Alt+P", "next": "Ctrl+Banana", "previous": "alt+ctrl+p", "recalibrate": ""}, print)
+    keys = Hotkeys(
+        {"pause": "Ctrl+Alt+P", "next": "Ctrl+Banana", "previous": "alt+ctrl+p", "recalibrate": ""}, print
+    )
     wrong, twice, _no_display = keys.start()
     keys.close()
     assert "'Banana'" in wrong

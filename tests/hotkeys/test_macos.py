@@ -42,7 +42,9 @@ class Mac:
         assert threading.current_thread() is threading.main_thread()
         return 77
 
-    def InstallEventHandler(self, target: int, handler: Any, count: int, kinds: Any, data: None, made: Any) -> int:
+    def InstallEventHandler(
+        self, target: int, handler: Any, count: int, kinds: Any, data: None, made: Any
+    ) -> int:
         assert threading.current_thread() is threading.main_thread()
         assert (target, self._handler) == (77, None)
         assert [(kind.kind, kind.number) for kind in kinds] == [(KEYBOARD, DOWN), (KEYBOARD, UP)]
@@ -58,7 +60,9 @@ class Mac:
         self._handler = None
         return 0
 
-    def RegisterEventHotKey(self, key: int, modifiers: int, hotkey: Any, target: int, options: int, made: Any) -> int:
+    def RegisterEventHotKey(
+        self, key: int, modifiers: int, hotkey: Any, target: int, options: int, made: Any
+    ) -> int:
         assert threading.current_thread() is threading.main_thread()
         assert (target, options) == (77, 0)
         error = TAKEN if (modifiers, key) in self.taken else self.refused
@@ -76,7 +80,9 @@ class Mac:
         assert event == 9
         return self._event[2]
 
-    def GetEventParameter(self, event: int, name: int, kind: int, got: None, size: int, needed: None, value: Any) -> int:
+    def GetEventParameter(
+        self, event: int, name: int, kind: int, got: None, size: int, needed: None, value: Any
+    ) -> int:
         assert (event, name, kind, size) == (9, DIRECT_OBJECT, HOTKEY_ID, 8)
         pointed(value).signature, pointed(value).number = self._event[:2]
         return 0
@@ -128,8 +134,18 @@ def test_they_are_asked_for_in_the_main_thread_and_told(mac: Mac, pressed: queue
     keys = Hotkeys({**DEFAULT_HOTKEYS, "show": "Shift+Meta+F5"}, pressed.put)
     assert mac.run(keys.start) == []
     asked = sorted(combination for _, *combination in mac.held.values())
-    assert asked == [[0x100 | 0x200, 0x60], [CTRL_ALT, 0x07], [CTRL_ALT, 0x23], [CTRL_ALT, 0x74], [CTRL_ALT, 0x79]]
-    for modifiers, key, action in ((CTRL_ALT, 0x07, "recalibrate"), (CTRL_ALT, 0x79, "next"), (0x300, 0x60, "show")):
+    assert asked == [
+        [0x100 | 0x200, 0x60],
+        [CTRL_ALT, 0x07],
+        [CTRL_ALT, 0x23],
+        [CTRL_ALT, 0x74],
+        [CTRL_ALT, 0x79],
+    ]
+    for modifiers, key, action in (
+        (CTRL_ALT, 0x07, "recalibrate"),
+        (CTRL_ALT, 0x79, "next"),
+        (0x300, 0x60, "show"),
+    ):
         mac.press(modifiers, key)
         assert pressed.get_nowait() == action
     mac.run(keys.close)
@@ -157,13 +173,23 @@ def test_a_key_that_is_held_counts_once(mac: Mac, pressed: queue.Queue[str]) -> 
 def test_every_key_has_a_code() -> None:
     assert set(KEYS) == {*CHARACTERS, *NAMED_KEYS}
     assert len(set(KEYS.values())) == len(KEYS)
-    assert [KEYS[name] for name in ("A", "Z", "M", "0", "9", "F1", "F20")] == [0x00, 0x06, 0x2E, 0x1D, 0x19, 0x7A, 0x5A]
+    assert [KEYS[name] for name in ("A", "Z", "M", "0", "9", "F1", "F20")] == [
+        0x00,
+        0x06,
+        0x2E,
+        0x1D,
+        0x19,
+        0x7A,
+        0x5A,
+    ]
 
 
 def test_a_taken_one_is_said_as_on_other_systems(mac: Mac, pressed: queue.Queue[str]) -> None:
     mac.taken = {(CTRL_ALT, 0x07)}
     keys = Hotkeys({"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+P"}, pressed.put)
-    assert keys.start() == ["The hotkey Ctrl+Alt+X (recalibrate) is taken by another program; choose another in the settings."]
+    assert keys.start() == [
+        "The hotkey Ctrl+Alt+X (recalibrate) is taken by another program; choose another in the settings."
+    ]
     mac.press(CTRL_ALT, 0x23)
     assert pressed.get_nowait() == "pause"
     keys.close()

@@ -60,7 +60,9 @@ class Windows:
         if self.broken:
             self.error = 5
             return -1
-        pointed(message).message, pointed(message).wParam = self.messages[self.GetCurrentThreadId()].get(timeout=20)
+        pointed(message).message, pointed(message).wParam = self.messages[self.GetCurrentThreadId()].get(
+            timeout=20
+        )
         return int(pointed(message).message != WM_QUIT)
 
     def PostThreadMessageW(self, thread: int, message: int, first: int, second: int) -> int:
@@ -74,7 +76,9 @@ class Windows:
     def MapVirtualKeyExW(self, key: int, kind: int, layout: int) -> int:
         return key + 1
 
-    def ToUnicodeEx(self, key: int, scan: int, held: Any, typed: Any, room: int, flags: int, layout: int) -> int:
+    def ToUnicodeEx(
+        self, key: int, scan: int, held: Any, typed: Any, room: int, flags: int, layout: int
+    ) -> int:
         assert (scan, flags) == (key + 1, 4)
         assert [place for place, state in enumerate(held) if state] == [0x11, 0x12, 0xA2, 0xA5]
         character = self.characters.get(key, "") if layout == 0x04150415 else ""
@@ -91,7 +95,10 @@ class Windows:
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     made = Windows()
-    libraries: dict[str, Callable[[], Library]] = {"user32": lambda: Library(made), "kernel32": lambda: Library(made)}
+    libraries: dict[str, Callable[[], Library]] = {
+        "user32": lambda: Library(made),
+        "kernel32": lambda: Library(made),
+    }
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(ctypes, "WinDLL", lambda name, use_last_error: libraries[name](), raising=False)
     monkeypatch.setattr(ctypes, "get_last_error", lambda: made.error, raising=False)
@@ -107,8 +114,19 @@ def test_they_are_asked_for_by_key_and_told(windows: Windows, pressed: queue.Que
     keys = Hotkeys({**DEFAULT_HOTKEYS, "show": "Shift+Meta+F5"}, pressed.put)
     assert keys.start() == []
     asked = sorted(combination for _, *combination in windows.held.values())
-    assert asked == [[CTRL_ALT, 0x21], [CTRL_ALT, 0x22], [CTRL_ALT, ord("P")], [CTRL_ALT, ord("X")], [0x4 | 0x8 | 0x4000, 0x74]]
-    for modifiers, key, action in ((3, ord("X"), "recalibrate"), (3, 0x22, "next"), (12, 0x74, "show"), (3, ord("P"), "pause")):
+    assert asked == [
+        [CTRL_ALT, 0x21],
+        [CTRL_ALT, 0x22],
+        [CTRL_ALT, ord("P")],
+        [CTRL_ALT, ord("X")],
+        [0x4 | 0x8 | 0x4000, 0x74],
+    ]
+    for modifiers, key, action in (
+        (3, ord("X"), "recalibrate"),
+        (3, 0x22, "next"),
+        (12, 0x74, "show"),
+        (3, ord("P"), "pause"),
+    ):
         windows.press(modifiers, key)
         assert pressed.get(timeout=20) == action
     keys.close()
@@ -125,7 +143,9 @@ def test_every_key_has_a_code() -> None:
 def test_a_taken_one_is_said_as_on_other_systems(windows: Windows, pressed: queue.Queue[str]) -> None:
     windows.taken = {(CTRL_ALT, ord("X"))}
     keys = Hotkeys({"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+P"}, pressed.put)
-    assert keys.start() == ["The hotkey Ctrl+Alt+X (recalibrate) is taken by another program; choose another in the settings."]
+    assert keys.start() == [
+        "The hotkey Ctrl+Alt+X (recalibrate) is taken by another program; choose another in the settings."
+    ]
     windows.press(3, ord("P"))
     assert pressed.get(timeout=20) == "pause"
     keys.close()
@@ -145,7 +165,10 @@ def test_a_letter_that_people_type_with_alt_gr_is_left_to_them(windows: Windows,
     keys = Hotkeys({"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+Shift+X", "next": "Ctrl+Alt+Q"}, print)
     (problem,) = keys.start()
     assert "Ctrl+Alt+X (recalibrate) types a character on this keyboard; choose another" in problem
-    assert sorted(combination for _, *combination in windows.held.values()) == [[CTRL_ALT, ord("Q")], [CTRL_ALT | 4, ord("X")]]
+    assert sorted(combination for _, *combination in windows.held.values()) == [
+        [CTRL_ALT, ord("Q")],
+        [CTRL_ALT | 4, ord("X")],
+    ]
     keys.close()
 
 

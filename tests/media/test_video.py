@@ -46,7 +46,12 @@ def test_turned_clip_is_shown_upright(tmp_path: Path, turned: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codec", "pixels"),
-    [("a.webm", "libvpx-vp9", "yuv420p"), ("a.avi", "mpeg4", "yuv420p"), ("a.gif", "gif", "rgb8"), ("a.mkv", "libx264", "yuv444p")],
+    [
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.gif", "gif", "rgb8"),
+        ("a.mkv", "libx264", "yuv444p"),
+    ],
 )
 def test_other_kinds_of_clip(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
     clip = read_clip(make_clip(tmp_path / name, 4, codec=codec, pixels=pixels))
@@ -105,7 +110,12 @@ def test_odd_size_is_padded_to_even(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codec", "kept"),
-    [("a.mp4", "aac", "aac"), ("a.mp4", "libmp3lame", "mp3float"), ("a.webm", "libopus", "aac"), ("a.mkv", "pcm_s16le", "aac")],
+    [
+        ("a.mp4", "aac", "aac"),
+        ("a.mp4", "libmp3lame", "mp3float"),
+        ("a.webm", "libopus", "aac"),
+        ("a.mkv", "pcm_s16le", "aac"),
+    ],
 )
 def test_sound_is_copied_or_made_aac(tmp_path: Path, name: str, codec: str, kept: str) -> None:
     video = {"codec": "libvpx-vp9"} if name.endswith("webm") else {}
@@ -197,7 +207,9 @@ def test_failure_leaves_nothing_and_keeps_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [output]
 
 
-@pytest.mark.parametrize("name", ["no-folder/out.mp4", "plain-file/out.mp4", "folder.mp4", "out.avi", "out", "/proc/out.mp4"])
+@pytest.mark.parametrize(
+    "name", ["no-folder/out.mp4", "plain-file/out.mp4", "folder.mp4", "out.avi", "out", "/proc/out.mp4"]
+)
 def test_impossible_output(tmp_path: Path, name: str) -> None:
     (tmp_path / "plain-file").touch()
     (tmp_path / "folder.mp4").mkdir()

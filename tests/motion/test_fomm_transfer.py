@@ -26,7 +26,11 @@ def test_absolute_is_the_driver() -> None:
 
 
 def test_relative_adds_what_the_driver_moved() -> None:
-    portrait, neutral, driving = points(SQUARE * 0.5, 30), points(SQUARE, 5), points(SQUARE + np.array([0.1, -0.2]), 25)
+    portrait, neutral, driving = (
+        points(SQUARE * 0.5, 30),
+        points(SQUARE, 5),
+        points(SQUARE + np.array([0.1, -0.2]), 25),
+    )
     pose = transfer_relative(portrait, neutral, driving)
     np.testing.assert_allclose(pose.value, SQUARE * 0.5 + [0.1, -0.2], atol=1e-6)
     # Turned by 20 degrees since the neutral pose, from the portrait's 30.

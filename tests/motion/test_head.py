@@ -11,7 +11,17 @@ import pytest
 
 from avatar_app.motion import head
 from avatar_app.motion import mouth as jaw
-from avatar_app.motion.head import Exaggeration, HeadTransfer, Limits, Points, RigidMotion, angles, compress, fit_rigid, rotation_of
+from avatar_app.motion.head import (
+    Exaggeration,
+    HeadTransfer,
+    Limits,
+    Points,
+    RigidMotion,
+    angles,
+    compress,
+    fit_rigid,
+    rotation_of,
+)
 from avatar_app.motion.silhouette import OUTER, Outline
 from tests.support.heads import lid_gap, lip_gap, make_head, open_mouth
 
@@ -21,13 +31,20 @@ WIDE = Limits(yaw=170, pitch=85, roll=170, shift=10, scale=10)
 
 
 def moved(
-    face: Points, yaw: float = 0, pitch: float = 0, roll: float = 0, scale: float = 1, shift: tuple[float, float, float] = (0, 0, 0)
+    face: Points,
+    yaw: float = 0,
+    pitch: float = 0,
+    roll: float = 0,
+    scale: float = 1,
+    shift: tuple[float, float, float] = (0, 0, 0),
 ) -> Points:
     center = face[head.STABLE].mean(0)
     return RigidMotion(scale, rotation_of(yaw, pitch, roll), center, np.array(shift, float)).apply(face)
 
 
-@pytest.mark.parametrize(("yaw", "pitch", "roll"), list(itertools.product((-40, 0, 25), (-20, 0, 30), (-35, 0, 15))))
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "roll"), list(itertools.product((-40, 0, 25), (-20, 0, 30), (-35, 0, 15)))
+)
 def test_angles_are_found_whatever_the_face_does(yaw: float, pitch: float, roll: float) -> None:
     rest = make_head()
     motion = fit_rigid(rest, moved(open_mouth(rest, 0.2), yaw, pitch, roll, 1.2, (0.1, -0.2, 0.05)))
@@ -56,7 +73,9 @@ def test_own_motion_is_reproduced() -> None:
     pose = HeadTransfer(rest, rest)(driver)
     inner = np.setdiff1d(np.arange(88), OUTER)
     np.testing.assert_allclose(pose[inner], driver[inner], atol=1e-6)
-    np.testing.assert_allclose(pose[OUTER], driver[OUTER], atol=0.005)  # the sides as far as the photo shows them
+    np.testing.assert_allclose(
+        pose[OUTER], driver[OUTER], atol=0.005
+    )  # the sides as far as the photo shows them
 
 
 def test_head_turn_and_mouth_reach_a_turned_photo_of_another_size() -> None:
@@ -70,7 +89,9 @@ def test_head_turn_and_mouth_reach_a_turned_photo_of_another_size() -> None:
 
 def test_size_is_not_adapted_on_request() -> None:
     photo = moved(make_head(mouth=0.02), scale=0.5)
-    wide = HeadTransfer(photo, make_head(mouth=0.02), adapt_scale=False)(open_mouth(make_head(mouth=0.02), 0.15))
+    wide = HeadTransfer(photo, make_head(mouth=0.02), adapt_scale=False)(
+        open_mouth(make_head(mouth=0.02), 0.15)
+    )
     assert lip_gap(wide) - lip_gap(photo) == pytest.approx(0.15, rel=0.1)
 
 
@@ -95,7 +116,9 @@ def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int
     photo, before = make_head(), np.array([25.0, -8.0, 5.0])
     after = before.copy()
     after[axis] += angle
-    rest, driver = (moved(make_head(), yaw=yaw, pitch=pitch, roll=roll) for yaw, pitch, roll in (before, after))
+    rest, driver = (
+        moved(make_head(), yaw=yaw, pitch=pitch, roll=roll) for yaw, pitch, roll in (before, after)
+    )
     change = angles(fit_rigid(photo, HeadTransfer(photo, rest)(driver)).rotation)
     expected = np.zeros(3)
     expected[axis] = angle
@@ -126,7 +149,10 @@ def test_a_photo_that_looks_aside_turns_less(monkeypatch: pytest.MonkeyPatch) ->
     farthest = []
     for aside in (0, 20, -20, 80):
         photo = moved(rest, yaw=aside)
-        turns = [angles(fit_rigid(photo, HeadTransfer(photo, rest)(moved(rest, yaw=yaw))).rotation)[0] for yaw in (-80, 80, 5)]
+        turns = [
+            angles(fit_rigid(photo, HeadTransfer(photo, rest)(moved(rest, yaw=yaw))).rotation)[0]
+            for yaw in (-80, 80, 5)
+        ]
         assert turns[2] == pytest.approx(5, abs=0.2)
         assert turns[1] == pytest.approx(-turns[0], rel=0.1)
         farthest.append(turns[1])
@@ -168,7 +194,12 @@ def test_a_turn_comes_smoothly_and_from_nothing() -> None:
     outline = Outline(rest)
     for yaw in (-4, 0, 4):
         assert not outline.correction(moved(rest, yaw=yaw)).any()
-    turns = np.stack([(face + outline.correction(face))[OUTER, 0] for face in (moved(rest, yaw=yaw) for yaw in np.linspace(0, 45, 91))])
+    turns = np.stack(
+        [
+            (face + outline.correction(face))[OUTER, 0]
+            for face in (moved(rest, yaw=yaw) for yaw in np.linspace(0, 45, 91))
+        ]
+    )
     assert np.abs(np.diff(turns, axis=0)).max() < 0.012
     assert np.abs(np.diff(turns, 2, axis=0)).max() < 0.001
 
@@ -194,7 +225,8 @@ def test_a_photo_that_cuts_its_hair_hardly_comes_down_but_moves_elsewhere() -> N
     for photo, farthest in ((whole, 0.3), (cut, head.LEAST_DOWN)):
         transfer = HeadTransfer(photo, whole)
         down, up, aside = (
-            fit_rigid(photo, transfer(moved(whole, shift=shift))).shift for shift in ((0.0, 0.3, 0.0), (0.0, -0.2, 0.0), (0.2, 0.0, 0.0))
+            fit_rigid(photo, transfer(moved(whole, shift=shift))).shift
+            for shift in ((0.0, 0.3, 0.0), (0.0, -0.2, 0.0), (0.2, 0.0, 0.0))
         )
         assert 0.6 * farthest < down[1] <= farthest + 1e-6
         assert up[1] == pytest.approx(-0.2, abs=1e-3)
@@ -211,7 +243,9 @@ def test_compress_is_exact_in_the_middle_and_grows() -> None:
 @pytest.mark.skipif(not FACEDATA.is_dir(), reason="needs the labelled clips")
 def test_angles_follow_the_labels_of_real_clips() -> None:
     with (FACEDATA / "manifest.csv").open() as file:
-        stems = [row["stem"] for row in csv.DictReader(file) if row["split"] == "val" and row["type"] != "still"]
+        stems = [
+            row["stem"] for row in csv.DictReader(file) if row["split"] == "val" and row["type"] != "still"
+        ]
     assert stems
     for stem in stems:
         labels = np.load(FACEDATA / "labels" / f"{stem}.npz")
@@ -227,12 +261,17 @@ def test_angles_follow_the_labels_of_real_clips() -> None:
 
 def test_exaggeration_closes_lids_sooner_and_opens_the_mouth_wider() -> None:
     photo, neutral = make_head(lids=0.1), make_head(lids=0.1)
-    plain, strong = HeadTransfer(photo, neutral), HeadTransfer(photo, neutral, exaggeration=Exaggeration(lids=1.5, lips=1.4))
+    plain, strong = (
+        HeadTransfer(photo, neutral),
+        HeadTransfer(photo, neutral, exaggeration=Exaggeration(lids=1.5, lips=1.4)),
+    )
     assert lid_gap(strong(make_head(lids=0.06))) < lid_gap(plain(make_head(lids=0.06)))
     assert lid_gap(strong(make_head(lids=0.1))) == pytest.approx(lid_gap(plain(make_head(lids=0.1))))
     assert 0 < lid_gap(strong(make_head(lids=0.0))) <= lid_gap(plain(make_head(lids=0.0)))
     assert lip_gap(strong(make_head(mouth=0.2))) > lip_gap(plain(make_head(mouth=0.2)))
-    assert lip_gap(strong(make_head(mouth=0.0))) == pytest.approx(lip_gap(plain(make_head(mouth=0.0))), abs=1e-6)
+    assert lip_gap(strong(make_head(mouth=0.0))) == pytest.approx(
+        lip_gap(plain(make_head(mouth=0.0))), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("at_rest", [0.0, 0.04, 0.08])
@@ -297,7 +336,9 @@ def test_both_eyes_look_where_the_mean_of_the_drivers_looks() -> None:
     photo, driver = make_head(), make_head()
     driver[68:73, 0] += 0.02
     driver[73:78, 0] += 0.01
-    plain, strong = (HeadTransfer(photo, make_head(), exaggeration=Exaggeration(gaze=gain))(driver) for gain in (1.0, 1.2))
+    plain, strong = (
+        HeadTransfer(photo, make_head(), exaggeration=Exaggeration(gaze=gain))(driver) for gain in (1.0, 1.2)
+    )
     assert plain[68:78, 0] - photo[68:78, 0] == pytest.approx(0.015, abs=0.002)
     assert strong[68:78, 0] - photo[68:78, 0] == pytest.approx(0.018, abs=0.002)
 

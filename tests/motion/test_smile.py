@@ -28,7 +28,9 @@ def test_a_smile_that_is_put_on_is_read(by: float) -> None:
 def test_a_smile_is_the_same_from_everywhere() -> None:
     face = smiling(0.6)
     for yaw, pitch, roll, scale in ((20, 0, 0, 1), (0, 15, 0, 0.4), (-15, -10, 25, 2)):
-        moved = RigidMotion(scale, rotation_of(yaw, pitch, roll), np.zeros(3), np.array([0.2, -0.1, 0])).apply(face)
+        moved = RigidMotion(
+            scale, rotation_of(yaw, pitch, roll), np.zeros(3), np.array([0.2, -0.1, 0])
+        ).apply(face)
         assert seen(moved) == pytest.approx(seen(face), abs=1e-6)
         assert seen(with_less_smile(moved, facing(moved), 0.6)) == pytest.approx(seen(make_head()), abs=0.02)
 

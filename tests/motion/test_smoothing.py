@@ -13,7 +13,10 @@ TIMES = [index / 30 for index in range(60)]
 
 def still(noise: float) -> list[KeyPoints | None]:
     random = np.random.default_rng(0)
-    return [KeyPoints(random.normal(0.2, noise, (5, 2)).astype(np.float32), depth=np.zeros(5, np.float32)) for _ in TIMES]
+    return [
+        KeyPoints(random.normal(0.2, noise, (5, 2)).astype(np.float32), depth=np.zeros(5, np.float32))
+        for _ in TIMES
+    ]
 
 
 def values(track: list[KeyPoints | None]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

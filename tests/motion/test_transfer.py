@@ -40,13 +40,18 @@ def test_absolute_takes_the_drivers_pose_but_the_photos_size_and_place() -> None
 
 def test_other_key_points_follow_the_papers_rules() -> None:
     portrait, rest, driver = unsupervised(0.1), unsupervised(), unsupervised(0.2)
-    np.testing.assert_allclose(motion_transfer(portrait, rest)(driver).value, unsupervised(0.3).value, atol=1e-6)
+    np.testing.assert_allclose(
+        motion_transfer(portrait, rest)(driver).value, unsupervised(0.3).value, atol=1e-6
+    )
     assert motion_transfer(portrait, rest, relative=False)(driver) is driver
 
 
 def test_best_frame_is_the_most_alike_whatever_its_place_and_size() -> None:
     photo = landmarks(moved(make_head(mouth=0.05), yaw=10))
-    frames = [landmarks(moved(make_head(mouth=0.05), yaw=yaw, scale=0.6, shift=(0.2, 0.1, 0))) for yaw in (-20, 0, 9, 25)]
+    frames = [
+        landmarks(moved(make_head(mouth=0.05), yaw=yaw, scale=0.6, shift=(0.2, 0.1, 0)))
+        for yaw in (-20, 0, 9, 25)
+    ]
     assert best_frame(photo, [None, *frames, None]) == 3
     assert pose_distance(photo, photo) == 0
     with pytest.raises(ValueError, match="empty"):

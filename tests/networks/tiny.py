@@ -6,21 +6,31 @@ from dataclasses import replace
 
 import torch
 
-from avatar_app.networks.fomm.config import DenseMotionConfig, DiscriminatorConfig, FommConfig, GeneratorConfig, KeyPointConfig
+from avatar_app.networks.fomm.config import (
+    DenseMotionConfig,
+    DiscriminatorConfig,
+    FommConfig,
+    GeneratorConfig,
+    KeyPointConfig,
+)
 from avatar_app.networks.fomm.model import Fomm
 
 TINY = FommConfig(
     num_kp=4,
     num_channels=3,
     estimate_jacobian=True,
-    kp_detector_params=KeyPointConfig(block_expansion=4, num_blocks=2, max_features=16, temperature=0.1, scale_factor=0.25),
+    kp_detector_params=KeyPointConfig(
+        block_expansion=4, num_blocks=2, max_features=16, temperature=0.1, scale_factor=0.25
+    ),
     generator_params=GeneratorConfig(
         block_expansion=4,
         max_features=16,
         num_down_blocks=2,
         num_bottleneck_blocks=1,
         estimate_occlusion_map=True,
-        dense_motion_params=DenseMotionConfig(block_expansion=4, num_blocks=2, max_features=16, scale_factor=0.25),
+        dense_motion_params=DenseMotionConfig(
+            block_expansion=4, num_blocks=2, max_features=16, scale_factor=0.25
+        ),
     ),
     discriminator_params=DiscriminatorConfig(block_expansion=4, max_features=16, num_blocks=3),
 )

@@ -54,10 +54,16 @@ def poses(points: Tensor) -> list[Tensor]:
 @torch.inference_mode()
 def test_pictures_are_those_of_the_trained_network() -> None:
     model, (image, points) = generator(), photo()
-    named = {f"features_{name}": feature for name, feature in AnchoredEncode(model)(image, points)._asdict().items()}
+    named = {
+        f"features_{name}": feature
+        for name, feature in AnchoredEncode(model)(image, points)._asdict().items()
+    }
     features = with_layers(named, image[0].numpy(), points[0].numpy()).values()
     photo_features = PhotoEncoder(model)(image, points)
-    made = {name: layer.numpy() for name, layer in zip(PHOTO_LAYERS, photo_features[-len(PHOTO_LAYERS) :], strict=True)}
+    made = {
+        name: layer.numpy()
+        for name, layer in zip(PHOTO_LAYERS, photo_features[-len(PHOTO_LAYERS) :], strict=True)
+    }
     photo_features = photo_features[: -len(PHOTO_LAYERS)]
     layers = PhotoLayers.of(image[0].numpy(), points[0].numpy(), made)
     whole, fast = AnchoredRender(model), PhotoRenderer(model)
@@ -108,7 +114,9 @@ def test_where_rows_meet_the_highest_value_counts() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.499 / 255, 0.501 / 255, 1.0])
 def test_bytes_are_rounded(value: float) -> None:
-    assert interleave_bytes(torch.full((3, 2, 2, 1, 1), value)).tolist() == [[[[round(value * 255)] * 3] * 2] * 2]
+    assert interleave_bytes(torch.full((3, 2, 2, 1, 1), value)).tolist() == [
+        [[[round(value * 255)] * 3] * 2] * 2
+    ]
 
 
 def test_pictures_are_woven() -> None:

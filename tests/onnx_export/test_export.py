@@ -52,7 +52,9 @@ class Siblings(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second, self.full, self.wide = (nn.Conv2d(20, *form) for form in ((11, 3), (2, 3), (16, 3), (3, 5)))
+        self.first, self.second, self.full, self.wide = (
+            nn.Conv2d(20, *form) for form in ((11, 3), (2, 3), (16, 3), (3, 5))
+        )
 
     def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
         return self.first(maps), self.second(maps), self.full(maps), self.wide(maps)
@@ -71,7 +73,14 @@ class Grouped(nn.Module):
 
 def export(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> onnx.ModelProto:
     with pytest.warns(DeprecationWarning):
-        torch.onnx.export(module.eval(), tuple(inputs.values()), str(path), opset_version=OPSET, dynamo=False, input_names=list(inputs))
+        torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            str(path),
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=list(inputs),
+        )
     tune(path)
     return onnx.load(str(path))
 
@@ -85,7 +94,11 @@ def compute(path: Path, inputs: dict[str, Tensor]) -> list[np.ndarray]:
 def flow_beyond_the_edges() -> Tensor:
     """Every pixel centre, edge and corner, places between and far outside."""
     line = torch.cat(
-        [torch.linspace(-1, 1, SIDE), torch.tensor([-3.0, -1.05, -1 - 1 / SIDE, 1 + 1 / SIDE, 1.05, 1e9]), torch.rand(9) * 2.6 - 1.3]
+        [
+            torch.linspace(-1, 1, SIDE),
+            torch.tensor([-3.0, -1.05, -1 - 1 / SIDE, 1 + 1 / SIDE, 1.05, 1e9]),
+            torch.rand(9) * 2.6 - 1.3,
+        ]
     )
     down, across = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([across, down], -1)[None]
@@ -106,25 +119,35 @@ def test_a_flow_that_is_no_number_does_not_crash(tmp_path: Path) -> None:
     inputs = {"picture": torch.rand(1, 16, SIDE, SIDE), "flow": torch.full((1, 5, 5, 2), torch.nan)}
     export(Warp("zeros", True), inputs, tmp_path / "warp.onnx")
     for flow in (torch.nan, torch.inf, -torch.inf):
-        assert compute(tmp_path / "warp.onnx", inputs | {"flow": torch.full((1, 5, 5, 2), flow)})[0].shape == (1, 16, 5, 5)
+        assert compute(tmp_path / "warp.onnx", inputs | {"flow": torch.full((1, 5, 5, 2), flow)})[
+            0
+        ].shape == (1, 16, 5, 5)
 
 
 def test_patches_smaller_than_their_picture_are_left_alone(tmp_path: Path) -> None:
     inputs = {"picture": torch.rand(1, 3, SIDE, SIDE), "flow": torch.rand(1, 5, SIDE, 2)}
     model = export(Warp("zeros", True), inputs, tmp_path / "warp.onnx")
     assert "GridSample" in {node.op_type for node in model.graph.node}
-    np.testing.assert_allclose(compute(tmp_path / "warp.onnx", inputs)[0], Warp("zeros", True)(*inputs.values()).numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        compute(tmp_path / "warp.onnx", inputs)[0], Warp("zeros", True)(*inputs.values()).numpy(), atol=1e-5
+    )
 
 
 def test_a_warp_is_dimmed_in_the_same_step(tmp_path: Path) -> None:
     """Although the shares are known only after the warp, and are read elsewhere too."""
     torch.manual_seed(0)
     module = Dimmed()
-    inputs = {"picture": torch.rand(1, 5, SIDE, SIDE), "flow": flow_beyond_the_edges(), "share": torch.rand(1, 1, 27, 27)}
+    inputs = {
+        "picture": torch.rand(1, 5, SIDE, SIDE),
+        "flow": flow_beyond_the_edges(),
+        "share": torch.rand(1, 1, 27, 27),
+    }
     model = export(module, inputs, tmp_path / "dimmed.onnx")
     kinds = [node.op_type for node in model.graph.node]
     assert kinds.index("Exp") < kinds.index("DeformConv")
-    for found, expected in zip(compute(tmp_path / "dimmed.onnx", inputs), module(*inputs.values()), strict=True):
+    for found, expected in zip(
+        compute(tmp_path / "dimmed.onnx", inputs), module(*inputs.values()), strict=True
+    ):
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
@@ -136,7 +159,9 @@ def test_odd_convolutions_and_softmax_keep_their_results(tmp_path: Path) -> None
     assert "Softmax" not in kinds
     assert kinds.count("Pad") == 1
     with torch.inference_mode():
-        for found, expected in zip(compute(tmp_path / "odd.onnx", inputs), module(*inputs.values()), strict=True):
+        for found, expected in zip(
+            compute(tmp_path / "odd.onnx", inputs), module(*inputs.values()), strict=True
+        ):
             np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
@@ -150,7 +175,9 @@ def test_convolutions_that_share_a_block_are_computed_at_once(tmp_path: Path) ->
     read = {name for node in model.graph.node for name in node.input}
     assert {constant.name for constant in model.graph.initializer} <= read
     with torch.inference_mode():
-        for found, expected in zip(compute(tmp_path / "siblings.onnx", inputs), module(*inputs.values()), strict=True):
+        for found, expected in zip(
+            compute(tmp_path / "siblings.onnx", inputs), module(*inputs.values()), strict=True
+        ):
             np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
@@ -159,5 +186,7 @@ def test_grouped_convolutions_are_left_apart(tmp_path: Path) -> None:
     module, inputs = Grouped(), {"maps": torch.randn(1, 20, SIDE, SIDE)}
     export(module, inputs, tmp_path / "grouped.onnx")
     with torch.inference_mode():
-        for found, expected in zip(compute(tmp_path / "grouped.onnx", inputs), module(*inputs.values()), strict=True):
+        for found, expected in zip(
+            compute(tmp_path / "grouped.onnx", inputs), module(*inputs.values()), strict=True
+        ):
             np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)

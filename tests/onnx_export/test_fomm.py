@@ -69,14 +69,18 @@ def test_four_pixels_at_once_are_the_same_pixels(side: int) -> None:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize(("config", "size", "tiled"), [(TINY, 64, True), (TINY, 96, True), (FINER, 48, False)])
+@pytest.mark.parametrize(
+    ("config", "size", "tiled"), [(TINY, 64, True), (TINY, 96, True), (FINER, 48, False)]
+)
 def test_exported_networks_make_the_same_pictures(config: FommConfig, size: int, tiled: bool) -> None:
     """Also where the features are no whole number of tiles."""
     graphs = fomm_graphs(build(config), config, size)
     quick = for_processors(graphs)
     assert (TiledDecoder in kinds(quick.model)) == tiled
     assert {UpBlock, QuadConvolution} & kinds(quick.model) == {QuadConvolution}
-    assert {UpBlock, QuadConvolution} & kinds(graphs.model) == {UpBlock}, "the networks themselves must stay as they are"
+    assert {UpBlock, QuadConvolution} & kinds(graphs.model) == {UpBlock}, (
+        "the networks themselves must stay as they are"
+    )
     expected, found = picture(graphs), picture(quick)
     assert expected.std() > 0.02, "a grey picture would show nothing"
     assert (found - expected).abs().max() < 1e-4

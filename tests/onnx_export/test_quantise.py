@@ -36,8 +36,12 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]
         assert other.landmarks is not None
         pose = torch.from_numpy(other.landmarks[None, :, :2])
         with torch.inference_mode():
-            features = encode.module(torch.from_numpy(crop.image)[None], torch.from_numpy(crop.landmarks[None, :, :2]))
-            painted, alpha, places = (layer.numpy() for layer in render.module(*features[: -len(PHOTO_LAYERS)], pose))
+            features = encode.module(
+                torch.from_numpy(crop.image)[None], torch.from_numpy(crop.landmarks[None, :, :2])
+            )
+            painted, alpha, places = (
+                layer.numpy() for layer in render.module(*features[: -len(PHOTO_LAYERS)], pose)
+            )
         feed = {name: value.numpy() for name, value in zip(encode.outputs, features, strict=True)}
         layers = PhotoLayers.of(crop.image, crop.landmarks[:, :2], feed)
         picture = compose(layers, painted[0], alpha[0, ..., 0], places, pose[0].numpy())
@@ -58,12 +62,18 @@ def test_pictures_stay_and_bytes_flow_between_convolutions(
     float_convolutions = [node.name for node in graph.node if node.op_type == "Conv"]
     assert all(any(part in name for part in EXACT) for name in float_convolutions)
     makers = {name: node for node in graph.node for name in node.output}
-    moved = [makers[node.input[0]] for node in graph.node if node.op_type == "QLinearConv" and makers[node.input[0]].op_type == "Concat"]
+    moved = [
+        makers[node.input[0]]
+        for node in graph.node
+        if node.op_type == "QLinearConv" and makers[node.input[0]].op_type == "Concat"
+    ]
     assert len(moved) == 6  # stem, two merges of the motion, bottleneck, two merges of the picture
     assert path.stat().st_size < exact[0].stat().st_size
 
 
-def test_where_too_much_is_lost_the_file_stays(exact: tuple[Path, list[Sample]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_too_much_is_lost_the_file_stays(
+    exact: tuple[Path, list[Sample]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(quantising, "LARGEST_WEIGHT", 1)
     path = tmp_path / "render.onnx"
     path.write_bytes(exact[0].read_bytes())

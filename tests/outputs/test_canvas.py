@@ -119,8 +119,12 @@ def test_picture_background_covers_the_canvas(tmp_path: Path) -> None:
     assert left[0, 0, 1] == pytest.approx(255 / 8, abs=3)
 
 
-@pytest.mark.parametrize("background", ["#12345", "#gg0000", "#", "#1234567", "no-such.png", "", ".", "text.png"])
-def test_background_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: str) -> None:
+@pytest.mark.parametrize(
+    "background", ["#12345", "#gg0000", "#", "#1234567", "no-such.png", "", ".", "text.png"]
+)
+def test_background_that_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(OutputError) as caught:
@@ -158,9 +162,14 @@ def test_wide_picture_is_cut_to_the_canvas() -> None:
 
 def test_wide_picture_is_mirrored() -> None:
     frame = Frame(picture(1280, 720), 0.0, 0)
-    wide, mirrored = (split(Canvas((640, 480), "blur", mirror=mirror).compose_wide(frame).planes) for mirror in (False, True))
+    wide, mirrored = (
+        split(Canvas((640, 480), "blur", mirror=mirror).compose_wide(frame).planes)
+        for mirror in (False, True)
+    )
     assert (mirrored[0] == wide[0][:, ::-1]).all()
-    for before, after in zip(wide[1:], mirrored[1:], strict=True):  # of the one or the other of two neighbours
+    for before, after in zip(
+        wide[1:], mirrored[1:], strict=True
+    ):  # of the one or the other of two neighbours
         assert np.abs(after.astype(int) - before[:, ::-1]).max() <= 1
 
 

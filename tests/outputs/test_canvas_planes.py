@@ -30,7 +30,11 @@ def in_rgb(image: Image, size: tuple[int, int], background: str, mirror: bool, l
     """What ``Canvas`` did before it knew planes, in floats, (height, width, 3)."""
     width, height = size
     image = image[:, ::-1] if mirror else image
-    behind = blurred_extension(np.ascontiguousarray(image), size) if background == "blur" else read_background(background, size)
+    behind = (
+        blurred_extension(np.ascontiguousarray(image), size)
+        if background == "blur"
+        else read_background(background, size)
+    )
     canvas = behind.astype(float)
     left = (width - height) // 4 * 2
     square = cv2.resize(image, (height, height), interpolation=cv2.INTER_CUBIC)
@@ -54,7 +58,10 @@ def face(side: int) -> Image:
 
 def differences(first: Outgoing, second: Image) -> list[npt.NDArray[np.int_]]:
     """Of luma, U and V, in levels."""
-    return [np.abs(one.astype(int) - two) for one, two in zip(split(first.planes), split(to_planes(second)), strict=True)]
+    return [
+        np.abs(one.astype(int) - two)
+        for one, two in zip(split(first.planes), split(to_planes(second)), strict=True)
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +74,9 @@ def wall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("side", [256, 512])
 @pytest.mark.parametrize("turned_and_labelled", [False, True])
-def test_planes_look_like_rgb_converted(size: tuple[int, int], background: str, side: int, turned_and_labelled: bool) -> None:
+def test_planes_look_like_rgb_converted(
+    size: tuple[int, int], background: str, side: int, turned_and_labelled: bool
+) -> None:
     canvas = Canvas(size, background, turned_and_labelled, turned_and_labelled)
     for image, most in ((picture(side, side, 90), 2), (face(side), 255)):
         expected = in_rgb(image, size, background, turned_and_labelled, turned_and_labelled)
@@ -98,8 +107,12 @@ def test_colours_at_edges_of_small_pictures_stay_where_they_are() -> None:
     """With chromas of half the side, red stripes of two pixels on grey would lose half of their colour."""
     stripes = np.full((256, 256, 3), 120, np.uint8)
     stripes[:, 1::4] = stripes[:, 2::4] = (220, 60, 60)
-    red = split(Canvas((1280, 720), "#000000").compose(Picture(stripes, 0.0)).planes)[2][180, 200:300].astype(int)
-    expected = split(to_planes(in_rgb(stripes, (1280, 720), "#000000", False, False)))[2][180, 200:300].astype(int)
+    red = split(Canvas((1280, 720), "#000000").compose(Picture(stripes, 0.0)).planes)[2][180, 200:300].astype(
+        int
+    )
+    expected = split(to_planes(in_rgb(stripes, (1280, 720), "#000000", False, False)))[2][
+        180, 200:300
+    ].astype(int)
     assert np.ptp(red) > 0.9 * np.ptp(expected)
 
 
@@ -110,11 +123,21 @@ def test_bands_are_the_whole(side: int) -> None:
 
 
 def test_planes_are_split_without_a_copy() -> None:
-    for width, height in ((640, 480), (62, 46), (2, 2)):  # of 46 rows half are odd: V begins in the middle of a row
+    for width, height in (
+        (640, 480),
+        (62, 46),
+        (2, 2),
+    ):  # of 46 rows half are odd: V begins in the middle of a row
         planes = np.arange(width * height * 3 // 2).astype(np.uint8).reshape(-1, width)
         luma, first, second = split(planes)
-        assert (luma.shape, first.shape, second.shape) == ((height, width), (height // 2, width // 2), (height // 2, width // 2))
-        assert np.array_equal(np.concatenate([plane.reshape(-1) for plane in (luma, first, second)]), planes.reshape(-1))
+        assert (luma.shape, first.shape, second.shape) == (
+            (height, width),
+            (height // 2, width // 2),
+            (height // 2, width // 2),
+        )
+        assert np.array_equal(
+            np.concatenate([plane.reshape(-1) for plane in (luma, first, second)]), planes.reshape(-1)
+        )
         assert all(np.shares_memory(plane, planes) for plane in (luma, first, second))
 
 

@@ -25,7 +25,10 @@ from tests.support.media import outgoing
 
 PROGRAMS = ("gst-launch-1.0", "gst-inspect-1.0", "pipewire", "wireplumber", "dbus-run-session", "pw-dump")
 missing = [program for program in PROGRAMS if not shutil.which(program)]
-if not missing and subprocess.run(["gst-inspect-1.0", "pipewiresink"], capture_output=True, check=False).returncode:
+if (
+    not missing
+    and subprocess.run(["gst-inspect-1.0", "pipewiresink"], capture_output=True, check=False).returncode
+):
     missing.append("pipewiresink")
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
@@ -41,7 +44,13 @@ def pipewire(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes
         monkeypatch.setenv(f"XDG_{name}", str(folder))
     for name in ("PIPEWIRE_REMOTE", "PIPEWIRE_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
-    command = ["dbus-run-session", "--", "sh", "-c", "pipewire & until pw-dump; do :; done >/dev/null 2>&1; wireplumber & wait"]
+    command = [
+        "dbus-run-session",
+        "--",
+        "sh",
+        "-c",
+        "pipewire & until pw-dump; do :; done >/dev/null 2>&1; wireplumber & wait",
+    ]
     with (folder / "log").open("wb") as log:
         session = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -95,7 +104,9 @@ def read_number(picture: Image) -> int:
 def start_reader(path: Path, count: int) -> subprocess.Popen[bytes]:
     shape = f"video/x-raw,format=YUY2,width={WIDTH},height={HEIGHT}"
     source = ["pipewiresrc", "target-object=avatar-camera", f"num-buffers={count}"]
-    return subprocess.Popen(["gst-launch-1.0", "-q", *source, "!", shape, "!", "filesink", f"location={path}"])
+    return subprocess.Popen(
+        ["gst-launch-1.0", "-q", *source, "!", shape, "!", "filesink", f"location={path}"]
+    )
 
 
 def send_paced(camera: PipeWireCamera, number: int, beside: subprocess.Popen[bytes]) -> bool:
@@ -136,7 +147,9 @@ def test_reader_sees_every_picture_in_order(pipewire: subprocess.Popen[bytes], t
     again.close()
 
 
-def test_jam_drops_pictures_then_is_reported(pipewire: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jam_drops_pictures_then_is_reported(
+    pipewire: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipewire_camera, "STUCK_SECONDS", 0.5)
     camera = PipeWireCamera((WIDTH, HEIGHT), FPS)
     camera.send(numbered(0))
@@ -190,7 +203,9 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.mark.parametrize("state", ["free", "jammed"])
-def test_camera_leaves_with_a_killed_program(pipewire: subprocess.Popen[bytes], tmp_path: Path, state: str) -> None:
+def test_camera_leaves_with_a_killed_program(
+    pipewire: subprocess.Popen[bytes], tmp_path: Path, state: str
+) -> None:
     if state == "jammed" and not shutil.which("setpriv"):
         pytest.skip("not installed: setpriv")
     root = Path(__file__).parents[2]

@@ -83,7 +83,9 @@ os.kill(os.getpid(), 9)
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_killed_program_leaves_a_playable_file(tmp_path: Path, name: str) -> None:
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], cwd=root, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path / name], cwd=root, check=False, capture_output=True, text=True
+    )
     assert done.returncode == -9, done.stderr
     images = list(read_clip(tmp_path / name).frames())
     assert 100 - 26 <= len(images) <= 100

@@ -127,7 +127,9 @@ def test_cameras_are_listed_without_the_real_ones(computer: Path) -> None:
 
 
 def test_capabilities_say_whether_a_camera_is_exclusive() -> None:
-    both, screen, camera, stranded = (Answer("v4l2 loopback", bits) for bits in (0x85208003, 0x85208002, 0x85208001, 0x85208000))
+    both, screen, camera, stranded = (
+        Answer("v4l2 loopback", bits) for bits in (0x85208003, 0x85208002, 0x85208001, 0x85208000)
+    )
     assert [each.is_exclusive(True) for each in (both, screen, camera, stranded)] == [None, True, True, True]
     assert both.is_exclusive(False) is False
 
@@ -145,16 +147,23 @@ def test_camera_that_is_taken_is_passed_over(computer: Path, monkeypatch: pytest
 
 
 @linux
-def test_camera_that_a_killed_writer_left_is_released(computer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_camera_that_a_killed_writer_left_is_released(
+    computer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     left = add_camera(computer, 3, "First")
     answers = {left: Answer("v4l2 loopback", 0)}
     monkeypatch.setattr(loopback, "ask", answers.get)
-    monkeypatch.setattr(loopback, "end_stream", lambda path: answers.update({path: Answer("v4l2 loopback", OUTPUT)}))
+    monkeypatch.setattr(
+        loopback, "end_stream", lambda path: answers.update({path: Answer("v4l2 loopback", OUTPUT)})
+    )
     assert free_virtual_camera("").path == str(left)
 
 
 def test_kernel_structures_have_the_sizes_in_their_calls() -> None:
-    for call, structure in ((loopback.QUERY_CAPABILITIES, loopback.CAPABILITIES), (loopback.GET_FORMAT, loopback.FORMAT)):
+    for call, structure in (
+        (loopback.QUERY_CAPABILITIES, loopback.CAPABILITIES),
+        (loopback.GET_FORMAT, loopback.FORMAT),
+    ):
         assert call >> 16 & 0x3FFF == structure.size
 
 
@@ -181,7 +190,9 @@ def test_no_virtual_camera(computer: Path, monkeypatch: pytest.MonkeyPatch, stat
     release = computer / "modules" / platform.release()
     release.mkdir(parents=True)
     if state != "nothing":
-        (release / "modules.dep").write_text("updates/dkms/v4l2loopback.ko.zst: kernel/drivers/media/videodev.ko\n")
+        (release / "modules.dep").write_text(
+            "updates/dkms/v4l2loopback.ko.zst: kernel/drivers/media/videodev.ko\n"
+        )
     if state == "loaded":
         (computer / "loaded").mkdir()
     with pytest.raises(OutputError, match="no virtual camera") as caught:
@@ -200,7 +211,9 @@ def test_wrong_camera_is_answered_with_the_right_ones(computer: Path) -> None:
 @linux
 def test_camera_that_may_not_be_written_to(computer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = add_camera(computer, 3, "Avatar Camera")
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # tests may run as root, who may write anywhere
+    monkeypatch.setattr(
+        "os.access", lambda path, mode: False
+    )  # tests may run as root, who may write anywhere
     with pytest.raises(OutputError, match="may not write") as caught:
         open_sink("virtual-camera", "Avatar Camera", (640, 480), 30)
     assert str(device) in caught.value.message
@@ -223,7 +236,11 @@ def test_library_refuses_what_is_no_camera(computer: Path, device: str) -> None:
     ("system", "said", "hint"),
     [
         ("linux", "'v4l2loopback' backend: Device /dev/video20 is already in use.", "fuser /dev/video20"),
-        ("linux", "'v4l2loopback' backend: Device /dev/video20 could not be opened: Device or resource busy", "fuser /dev/video20"),
+        (
+            "linux",
+            "'v4l2loopback' backend: Device /dev/video20 could not be opened: Device or resource busy",
+            "fuser /dev/video20",
+        ),
         ("linux", "'v4l2loopback' backend: something else", "modprobe -r"),
         ("win32", "'obs' backend: OBS is missing\n'unitycapture' backend: Unity is missing", "OBS Studio"),
         ("darwin", "'obs' backend: not found", "OBS Studio 30"),
@@ -242,10 +259,15 @@ def test_refusals_are_explained(system: str, said: str, hint: str) -> None:
         ({"ID": "debian"}, "`sudo apt install a`"),
         ({"ID": "fedora"}, "`sudo dnf install b`"),
         ({"ID": "manjaro", "ID_LIKE": "arch"}, "`sudo pacman -S c`"),
-        ({"ID": "other"}, "`sudo apt install a` (Debian, Ubuntu), `sudo dnf install b` (Fedora), `sudo pacman -S c` (Arch)"),
+        (
+            {"ID": "other"},
+            "`sudo apt install a` (Debian, Ubuntu), `sudo dnf install b` (Fedora), `sudo pacman -S c` (Arch)",
+        ),
     ],
 )
-def test_install_command_of_the_distribution(monkeypatch: pytest.MonkeyPatch, release: dict[str, str], says: str) -> None:
+def test_install_command_of_the_distribution(
+    monkeypatch: pytest.MonkeyPatch, release: dict[str, str], says: str
+) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
     assert packages.install_command("a", "b", "c") == says
 

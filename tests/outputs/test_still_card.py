@@ -30,7 +30,9 @@ def test_card_is_calm_and_has_its_line(size: tuple[int, int]) -> None:
     assert abs(written.min() + written.max() - width) < width * 0.02, "in the middle"
 
 
-@pytest.mark.parametrize("reason", ["fault", "stale", "no-camera", "no-avatar", "uncalibrated", "", "anything"])
+@pytest.mark.parametrize(
+    "reason", ["fault", "stale", "no-camera", "no-avatar", "uncalibrated", "", "anything"]
+)
 def test_the_other_side_cannot_tell_why(reason: str) -> None:
     assert (still_card((640, 480), reason) == still_card((640, 480), "paused")).all()
 

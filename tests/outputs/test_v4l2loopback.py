@@ -76,10 +76,18 @@ def open_and_send(size: tuple[int, int]) -> Sink:
 
 def python(code: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
-    return subprocess.Popen([sys.executable, "-c", code, DEVICE], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, DEVICE],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
-def send_until(done: Callable[[], bool], sink: Sink, size: tuple[int, int], beside: subprocess.Popen[str]) -> None:
+def send_until(
+    done: Callable[[], bool], sink: Sink, size: tuple[int, int], beside: subprocess.Popen[str]
+) -> None:
     for _ in range(900):
         sink.send(picture(size))
         if done():

@@ -90,7 +90,18 @@ def test_same_picture_with_a_box_changes_the_box(library: Library) -> None:
 
 
 def test_file_names_are_unique_whatever_the_name(library: Library) -> None:
-    added = ["Anna", "anna", "ANNA", "???", "", "con", "../../etc/passwd", "Женя", "x" * 300, "tab\tand\nline"]
+    added = [
+        "Anna",
+        "anna",
+        "ANNA",
+        "???",
+        "",
+        "con",
+        "../../etc/passwd",
+        "Женя",
+        "x" * 300,
+        "tab\tand\nline",
+    ]
     entries = [library.add(picture(seed, 130), name) for seed, name in enumerate(added)]
     files = [entry.path.name.casefold() for entry in entries]
     assert len(set(files) | {"anna.png"}) == len(added) + 1
@@ -112,7 +123,10 @@ def test_pasted_bytes(library: Library, tmp_path: Path) -> None:
     assert len(library.entries()) == 3
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((100, 100), np.uint8), np.zeros((100, 100, 3), np.float32), np.zeros((30, 90, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros((100, 100), np.uint8), np.zeros((100, 100, 3), np.float32), np.zeros((30, 90, 3), np.uint8)],
+)
 def test_unusable_picture_is_refused(library: Library, wrong: Image) -> None:
     with pytest.raises(PortraitError) as caught:
         library.add(wrong)
@@ -177,7 +191,17 @@ def test_hidden_photos_come_back(library: Library) -> None:
 def test_natural_order_and_lasting_keys(library: Library) -> None:
     for seed, name in enumerate([f"Photo {number}" for number in (10, 2, 1, 33, 3, 20, 21, 22, 23, 4)]):
         library.add(picture(seed, 140), name)
-    assert names(library)[:9] == ["Anna", "Marco", "Photo 10", "Photo 2", "Photo 1", "Photo 33", "Photo 3", "Photo 20", "Photo 21"]
+    assert names(library)[:9] == [
+        "Anna",
+        "Marco",
+        "Photo 10",
+        "Photo 2",
+        "Photo 1",
+        "Photo 33",
+        "Photo 3",
+        "Photo 20",
+        "Photo 21",
+    ]
     assert names(library)[9:] == ["Photo 4", "Photo 22", "Photo 23"]
     keys = {entry.name: entry.key for entry in library.entries()}
     library.remove(library.entries()[3])
@@ -203,10 +227,26 @@ def test_search(library: Library) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\x00", b"[1, 2]", b'"x"', b"{", b'{"name": 7, "box": [1, 2]}', b'{"name": "", "box": ["a", 0, 1]}', b'{"box": [NaN, 0, 1]}']
-    + [b'{"box": [0, 0, 1' + b"0" * 400 + b"]}", b'{"box": [0, 0, 0]}', b'{"picture": 3, "name": null}', b"[" * 100_000],
+    [
+        b"",
+        b"\xff\x00",
+        b"[1, 2]",
+        b'"x"',
+        b"{",
+        b'{"name": 7, "box": [1, 2]}',
+        b'{"name": "", "box": ["a", 0, 1]}',
+        b'{"box": [NaN, 0, 1]}',
+    ]
+    + [
+        b'{"box": [0, 0, 1' + b"0" * 400 + b"]}",
+        b'{"box": [0, 0, 0]}',
+        b'{"picture": 3, "name": null}',
+        b"[" * 100_000,
+    ],
 )
-def test_damaged_sidecar_or_index_hides_nothing(library: Library, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_sidecar_or_index_hides_nothing(
+    library: Library, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.CRITICAL)
     entry = library.add(picture(7), "Mine", BOX)
     entry.path.with_name(entry.path.name + ".json").write_bytes(content)

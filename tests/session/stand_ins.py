@@ -39,7 +39,9 @@ class DiscDetector(FaceDetector):
         return [Face(points.astype(np.float32), 1.0)]
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        return [face for _ in regions for face in self.find(image) or [Face(np.zeros((88, 3), np.float32), 0.0)]]
+        return [
+            face for _ in regions for face in self.find(image) or [Face(np.zeros((88, 3), np.float32), 0.0)]
+        ]
 
 
 class DrawingEngine:

@@ -22,7 +22,9 @@ PHOTO = draw_face(300, 300, 150, 150, 60)
 
 def write(path: Path, images: Sequence[Image], times: Iterable[Fraction] | None = None) -> Clip:
     with ClipWriter(path, Fraction(25), (images[0].shape[1], images[0].shape[0])) as writer:
-        for image, time in zip(images, times or [Fraction(index, 25) for index in range(len(images))], strict=True):
+        for image, time in zip(
+            images, times or [Fraction(index, 25) for index in range(len(images))], strict=True
+        ):
             writer.write(image, time)
     return read_clip(path)
 
@@ -70,13 +72,17 @@ def test_neutral_frame_by_number(tmp_path: Path) -> None:
     images = walk(6)
     images[2] = draw_ground()
     clip, engine = write(tmp_path / "clip.mp4", images), DrawingEngine()
-    report = animate_clip(engine, DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(neutral=3, smoothing="off"))
+    report = animate_clip(
+        engine, DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(neutral=3, smoothing="off")
+    )
     assert report.neutral == 3
     across = [pose.value[30, 0] for pose in engine.poses]
     assert across[0] < 0.0 < across[5] or abs(across[3]) < 0.02
     for frame, says in ((6, "has no frame 6"), (2, "No face was found in frame 2")):
         with pytest.raises(ClipError, match=says):
-            animate_clip(DrawingEngine(), DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(neutral=frame))
+            animate_clip(
+                DrawingEngine(), DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(neutral=frame)
+            )
 
 
 def test_one_frame_size_and_driver_beside_it(tmp_path: Path) -> None:
@@ -91,13 +97,21 @@ def test_one_frame_size_and_driver_beside_it(tmp_path: Path) -> None:
 
 
 def test_driver_who_walks_away_stays_in_the_picture(tmp_path: Path) -> None:
-    clip, engine = write(tmp_path / "clip.mp4", [draw_face(400, 120, x=60 + 2 * index) for index in range(120)]), DrawingEngine()
+    clip, engine = (
+        write(tmp_path / "clip.mp4", [draw_face(400, 120, x=60 + 2 * index) for index in range(120)]),
+        DrawingEngine(),
+    )
     animate_clip(engine, DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(side_by_side=True))
     assert max(abs(pose.value[30, 0]) for pose in engine.poses) <= Limits().shift + 1e-3
-    assert all((image[:, :64].min(2) > 200).sum() > 500 for image in read_clip(tmp_path / "out.mp4").frames())  # the crop beside it follows
+    assert all(
+        (image[:, :64].min(2) > 200).sum() > 500 for image in read_clip(tmp_path / "out.mp4").frames()
+    )  # the crop beside it follows
 
 
-@pytest.mark.parametrize(("crop", "detector"), [("center", DiscDetector()), ("none", DiscDetector()), ("center", None), ("none", None)])
+@pytest.mark.parametrize(
+    ("crop", "detector"),
+    [("center", DiscDetector()), ("none", DiscDetector()), ("center", None), ("none", None)],
+)
 def test_fixed_crops(tmp_path: Path, crop: str, detector: DiscDetector | None) -> None:
     clip = write(tmp_path / "clip.mp4", walk(3))
     report = animate_clip(DrawingEngine(), detector, PHOTO, clip, tmp_path / "out.mp4", Wishes(crop=crop))
@@ -106,13 +120,17 @@ def test_fixed_crops(tmp_path: Path, crop: str, detector: DiscDetector | None) -
 
 def test_sound_that_is_not_there_is_mentioned(tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", walk(1))
-    report = animate_clip(DrawingEngine(), DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(sound=True))
+    report = animate_clip(
+        DrawingEngine(), DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", Wishes(sound=True)
+    )
     assert report.notes == ["the clip has no sound to copy"]
 
 
 def test_small_face_in_the_photo_is_mentioned(tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", walk(1))
-    report = animate_clip(DrawingEngine(), DiscDetector(), draw_face(radius=15), clip, tmp_path / "out.mp4", Wishes())
+    report = animate_clip(
+        DrawingEngine(), DiscDetector(), draw_face(radius=15), clip, tmp_path / "out.mp4", Wishes()
+    )
     assert "face in the photo is small" in report.notes[0]
 
 

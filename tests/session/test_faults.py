@@ -38,7 +38,16 @@ from avatar_app.session.statistics import Meter
 from avatar_app.types import Avatar, Crop, Frame, Image, KeyPoints, Picture
 from tests.media.test_video import disk_with
 from tests.outputs.test_recorder import playable_pictures
-from tests.session.live import PATTERN, Bench, FaultyEngine, KeepingSink, MarkedCamera, shows, wait_for, write_photo
+from tests.session.live import (
+    PATTERN,
+    Bench,
+    FaultyEngine,
+    KeepingSink,
+    MarkedCamera,
+    shows,
+    wait_for,
+    write_photo,
+)
 from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face
 from tests.support.mjpeg import HEADER, MjpegCamera, Server, encode, part
 
@@ -53,11 +62,15 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture
 def controls(tmp_path: Path) -> Controls:
-    return Controls(avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing")
+    return Controls(
+        avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing"
+    )
 
 
 @contextmanager
-def running(bench: Bench, controls: Controls, neutrals: NeutralStore | None = None, **parts: Any) -> Iterator[Session]:
+def running(
+    bench: Bench, controls: Controls, neutrals: NeutralStore | None = None, **parts: Any
+) -> Iterator[Session]:
     """A session of the bench's parts, of which some may be others."""
     usual: dict[str, Any] = {
         "open_source": lambda text: MarkedCamera(bench),
@@ -88,7 +101,9 @@ def notice(session: Session, about: str) -> Notice | None:
 
 def told(session: Session, about: str, words: str) -> Notice:
     """Wait for a notice with these words; it must also say what to do."""
-    wait_for(lambda: (found := notice(session, about)) is not None and words in found.message, f"{about}: {words}")
+    wait_for(
+        lambda: (found := notice(session, about)) is not None and words in found.message, f"{about}: {words}"
+    )
     found = notice(session, about)
     assert found is not None and found.hint
     return found
@@ -142,10 +157,14 @@ def moving_face(number: int) -> Image:
 
 def test_camera_of_five_frames_a_second(bench: Bench, controls: Controls) -> None:
     with MjpegCamera(moving_face, fps=5) as camera:
-        with running(bench, Controls(**as_fields(controls) | {"source": camera.url}), open_source=open_source) as session:
+        with running(
+            bench, Controls(**as_fields(controls) | {"source": camera.url}), open_source=open_source
+        ) as session:
             calibrated(session)
             sent = camera.sent
-            assert shown_until(session, lambda: camera.sent > sent + 8) == {"avatar"}, "the card and the avatar must not take turns"
+            assert shown_until(session, lambda: camera.sent > sent + 8) == {"avatar"}, (
+                "the card and the avatar must not take turns"
+            )
             assert not session.status().notices
 
 
@@ -153,7 +172,9 @@ def as_fields(controls: Controls) -> dict[str, Any]:
     return {name: getattr(controls, name) for name in Controls.__slots__}
 
 
-def test_camera_that_sends_damaged_pictures(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_camera_that_sends_damaged_pictures(
+    bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("avatar_app.cameras.live.SILENCE", 0.3)
     whole = threading.Event()
     whole.set()
@@ -167,7 +188,9 @@ def test_camera_that_sends_damaged_pictures(bench: Bench, controls: Controls, mo
             connection.sendall(part(picture if whole.is_set() else picture[:20] + b"\0" * 200 + b"\xff\xd9"))
 
     with Server(send) as server:
-        with running(bench, Controls(**as_fields(controls) | {"source": server.url}), open_source=open_source) as session:
+        with running(
+            bench, Controls(**as_fields(controls) | {"source": server.url}), open_source=open_source
+        ) as session:
             calibrated(session)
             whole.clear()
             wait_for(shows(session, "card", "no-camera"))
@@ -178,7 +201,9 @@ def test_camera_that_sends_damaged_pictures(bench: Bench, controls: Controls, mo
             not_told(session, "camera")
 
 
-def test_camera_that_is_stuck_on_one_picture(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_camera_that_is_stuck_on_one_picture(
+    bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("avatar_app.session.camera_stage.FROZEN", 0.2)
     stuck = threading.Event()
 
@@ -208,12 +233,16 @@ def test_other_sizes_of_frame_while_running(bench: Bench, controls: Controls) ->
     class Resizing(MarkedCamera):
         def read(self) -> Image:
             image = super().read()
-            return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8)
+            return np.asarray(
+                cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST), np.uint8
+            )
 
     with running(bench, controls, open_source=lambda text: Resizing(bench)) as session:
         calibrated(session)
         for scale in (4, 1, 24, 2):
-            size = (120 * scale, 160 * scale, 3) if scale < 24 else (1440, 1920, 3)  # larger ones than needed are reduced
+            size = (
+                (120 * scale, 160 * scale, 3) if scale < 24 else (1440, 1920, 3)
+            )  # larger ones than needed are reduced
             wait_for(functools.partial(sees_face, session, size))
             goes_on(bench, 5)
             assert session.status().shows == "avatar"
@@ -221,7 +250,13 @@ def test_other_sizes_of_frame_while_running(bench: Bench, controls: Controls) ->
 
 
 @pytest.mark.parametrize(
-    ("size", "becomes"), [((720, 1280), (720, 1280)), ((2160, 3840), (1080, 1920)), ((4320, 7680), (1440, 2560)), ((1, 9000), (1, 9000))]
+    ("size", "becomes"),
+    [
+        ((720, 1280), (720, 1280)),
+        ((2160, 3840), (1080, 1920)),
+        ((4320, 7680), (1440, 2560)),
+        ((1, 9000), (1, 9000)),
+    ],
 )
 def test_frames_of_4k_cost_no_more_than_they_must(size: tuple[int, int], becomes: tuple[int, int]) -> None:
     image = np.full((*size, 3), 60, np.uint8)
@@ -268,7 +303,11 @@ class Stepped:
         self.time += after
         self.frames.put(Frame(image, self.time, 0))
         self.stage.step()
-        return self.engine.poses[-1] if self.engine.poses else self.engine.detect(Crop(np.zeros((64, 64, 3), np.uint8)))
+        return (
+            self.engine.poses[-1]
+            if self.engine.poses
+            else self.engine.detect(Crop(np.zeros((64, 64, 3), np.uint8)))
+        )
 
 
 def test_the_computer_sleeps(controls: Controls) -> None:
@@ -292,7 +331,9 @@ def test_a_frame_of_another_size_gives_the_same_pose(controls: Controls, follow:
     assert np.abs(after.value - before.value).max() < 0.06
 
 
-def test_the_clock_of_the_system_jumps(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_of_the_system_jumps(
+    bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = time.time
     with running(bench, controls) as session:
         calibrated(session)
@@ -306,7 +347,9 @@ def test_the_clock_of_the_system_jumps(bench: Bench, controls: Controls, monkeyp
 # The engine.
 
 
-def test_engine_absent_comes_by_itself(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_absent_comes_by_itself(
+    bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cast, "AGAIN", 0.1)
     bench.load_fault = "drawing"
     with running(bench, controls) as session:
@@ -317,14 +360,24 @@ def test_engine_absent_comes_by_itself(bench: Bench, controls: Controls, monkeyp
         not_told(session, "engine")
 
 
-def output_without_thread(meter: Meter, pictures: Slot[Picture], notices: Notices, controls: Controls | None = None) -> OutputStage:
+def output_without_thread(
+    meter: Meter, pictures: Slot[Picture], notices: Notices, controls: Controls | None = None
+) -> OutputStage:
     return OutputStage(
-        lambda *_: KeepingSink(Bench()), lambda: controls or Controls(), pictures, Slot(), Slot(), lambda: "", meter, notices
+        lambda *_: KeepingSink(Bench()),
+        lambda: controls or Controls(),
+        pictures,
+        Slot(),
+        Slot(),
+        lambda: "",
+        meter,
+        notices,
     )
 
 
 @pytest.mark.parametrize(
-    ("making", "age", "shown"), [(0.05, 0.9, True), (0.05, 1.2, False), (0.8, 1.7, True), (0.8, 2.2, False), (9.0, 3.5, False)]
+    ("making", "age", "shown"),
+    [(0.05, 0.9, True), (0.05, 1.2, False), (0.8, 1.7, True), (0.8, 2.2, False), (9.0, 3.5, False)],
 )
 def test_pictures_of_a_slow_engine_may_be_older(making: float, age: float, shown: bool) -> None:
     meter, pictures = Meter(), Slot[Picture]()
@@ -423,7 +476,9 @@ def test_photo_that_comes_back_is_taken(bench: Bench, controls: Controls) -> Non
         not_told(session, "avatar")
 
 
-def test_photo_that_changes_while_it_is_read_is_read_again(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photo_that_changes_while_it_is_read_is_read_again(
+    bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert controls.avatar is not None
     data = controls.avatar.read_bytes()
     controls.avatar.write_bytes(data[:100])
@@ -441,7 +496,9 @@ def test_photo_that_changes_while_it_is_read_is_read_again(bench: Bench, control
         not_told(session, "avatar")
 
 
-def test_photo_that_the_engine_cannot_take_leaves_the_last_one(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+def test_photo_that_the_engine_cannot_take_leaves_the_last_one(
+    bench: Bench, controls: Controls, tmp_path: Path
+) -> None:
     class Picky(FaultyEngine):
         def encode(self, crop: Crop) -> Avatar:
             if picky.is_set():
@@ -475,7 +532,10 @@ class Card:
 
     def require_memory(self) -> None:
         if self.full:
-            raise DeviceError("The memory of cuda:0 is too small or taken for the model lite.", "Close other programs that use it.")
+            raise DeviceError(
+                "The memory of cuda:0 is too small or taken for the model lite.",
+                "Close other programs that use it.",
+            )
 
 
 class OnCard(FaultyEngine):
@@ -523,7 +583,9 @@ def test_graphics_card_too_full_for_the_photo(bench: Bench, controls: Controls) 
 
 def test_graphics_card_asked_for_by_name_is_tried_again(bench: Bench, controls: Controls) -> None:
     card = Card(bench)
-    with running(bench, Controls(**as_fields(controls) | {"device": "cuda"}), open_engine=card.open_engine) as session:
+    with running(
+        bench, Controls(**as_fields(controls) | {"device": "cuda"}), open_engine=card.open_engine
+    ) as session:
         calibrated(session)
         card.full = True
         assert told(session, "engine", "memory of cuda:0").level == "error"
@@ -538,7 +600,9 @@ def test_graphics_card_asked_for_by_name_is_tried_again(bench: Bench, controls: 
 # The output.
 
 
-def test_output_absent_at_the_start(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_absent_at_the_start(
+    bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(output_stage, "SINK_PATIENCE", 0.1)
     bench.output_there = False
     with running(bench, controls) as session:
@@ -649,12 +713,16 @@ def test_bundle_on_a_slow_disk(bench: Bench, controls: Controls) -> None:
 # What is written to the disk.
 
 
-def test_recording_on_a_full_disk(bench: Bench, controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recording_on_a_full_disk(
+    bench: Bench, controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noise = np.random.default_rng(0)
     write, film = Recorder.write, tmp_path / "call.mp4"
 
     def write_noise(recorder: Recorder, picture: Outgoing, seconds: float) -> None:
-        write(recorder, Outgoing(noise.integers(0, 255, picture.planes.shape, np.uint8), 0.0), seconds)  # fills the disk sooner
+        write(
+            recorder, Outgoing(noise.integers(0, 255, picture.planes.shape, np.uint8), 0.0), seconds
+        )  # fills the disk sooner
 
     monkeypatch.setattr(Recorder, "write", write_noise)
     with running(bench, Controls(**as_fields(controls) | {"fps": 10})) as session:
@@ -675,7 +743,9 @@ def test_recording_on_a_full_disk(bench: Bench, controls: Controls, tmp_path: Pa
 
 
 def test_recording_to_a_folder_that_is_not_there(bench: Bench, controls: Controls, tmp_path: Path) -> None:
-    with running(bench, Controls(**as_fields(controls) | {"recording": tmp_path / "stick" / "call.mp4"})) as session:
+    with running(
+        bench, Controls(**as_fields(controls) | {"recording": tmp_path / "stick" / "call.mp4"})
+    ) as session:
         calibrated(session)
         told(session, "recording", "There is no folder")
         assert session.status().recording is None
@@ -683,7 +753,9 @@ def test_recording_to_a_folder_that_is_not_there(bench: Bench, controls: Control
         not_told(session, "recording")
 
 
-def test_slow_disk_costs_the_recording_alone(bench: Bench, controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_disk_costs_the_recording_alone(
+    bench: Bench, controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, film = Recorder.write, tmp_path / "call.mp4"
 
     def write_slowly(recorder: Recorder, picture: Outgoing, seconds: float) -> None:
@@ -763,7 +835,12 @@ def test_one_damaged_neutral_pose_does_not_cost_the_others(tmp_path: Path) -> No
     path = tmp_path / "poses.json"
     path.write_text(json.dumps({"good": entry(), "torn": entry(1e20), "cut": {"value": [[1]]}, "odd": 3}))
     store = NeutralStore(path)
-    assert [store.get(key) is not None for key in ("good", "torn", "cut", "odd")] == [True, False, False, False]
+    assert [store.get(key) is not None for key in ("good", "torn", "cut", "odd")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_two_instances_keep_each_others_neutral_poses(tmp_path: Path) -> None:
@@ -774,7 +851,9 @@ def test_two_instances_keep_each_others_neutral_poses(tmp_path: Path) -> None:
     assert third.get("one") is not None and third.get("two") is not None
 
 
-def test_neutral_pose_that_cannot_be_kept_works_all_the_same(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+def test_neutral_pose_that_cannot_be_kept_works_all_the_same(
+    bench: Bench, controls: Controls, tmp_path: Path
+) -> None:
     store = NeutralStore(tmp_path / "poses.json")
     store.put("other", POSE)
     kept = (tmp_path / "poses.json").read_bytes()

@@ -69,7 +69,9 @@ def read_frame_number(crop: Image) -> int | None:
     """The camera's frames are square with the mark on top; the crop shows them with a margin."""
     rows = np.flatnonzero((np.abs(crop.astype(int) - np.array(PATTERN)) < 60).all(2).any(1))
     columns = np.flatnonzero((np.abs(crop.astype(int) - np.array(PATTERN)) < 60).all(2).any(0))
-    return read_mark(crop[rows[0] - (rows[-1] - rows[0]) :, columns[0] : columns[-1] + 1]) if len(rows) else None
+    return (
+        read_mark(crop[rows[0] - (rows[-1] - rows[0]) :, columns[0] : columns[-1] + 1]) if len(rows) else None
+    )
 
 
 class NumberSink:
@@ -106,7 +108,13 @@ def test_pictures_are_distinct_and_in_order_however_slow_the_engine(tmp_path: Pa
     sink = NumberSink()
     with MjpegCamera(draw_frame, fps=30) as camera:
         session = Session(
-            Controls(source=camera.url, avatar=write_photo(tmp_path), output="virtual-camera", size=(640, 480), smoothing="off"),
+            Controls(
+                source=camera.url,
+                avatar=write_photo(tmp_path),
+                output="virtual-camera",
+                size=(640, 480),
+                smoothing="off",
+            ),
             open_source=open_source,
             open_engine=lambda model, device: RepeatingEngine(seconds),
             open_detector=WholeDetector,

@@ -48,7 +48,9 @@ def is_glibc() -> bool:
 def test_threads_allocate_from_one_heap() -> None:
     def heaps(how: str) -> int:
         command = [sys.executable, "-c", CODE, how]
-        told = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True)
+        told = subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True
+        )
         return told.stdout.count("<heap nr=")
 
     assert heaps("shared") == 1

@@ -26,7 +26,16 @@ from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
 from avatar_app.session.statistics import Meter
 from avatar_app.types import Avatar, Box, Crop, Frame, Image, KeyPoints, Picture
-from tests.session.live import PATTERN, Bench, FaultyEngine, KeepingSink, has_pattern, shows, wait_for, write_photo
+from tests.session.live import (
+    PATTERN,
+    Bench,
+    FaultyEngine,
+    KeepingSink,
+    has_pattern,
+    shows,
+    wait_for,
+    write_photo,
+)
 from tests.session.stand_ins import draw_face
 
 
@@ -37,7 +46,9 @@ def bench() -> Bench:
 
 @pytest.fixture
 def controls(tmp_path: Path) -> Controls:
-    return Controls(avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing")
+    return Controls(
+        avatar=write_photo(tmp_path), output="virtual-camera", fps=60, size=(640, 480), model="drawing"
+    )
 
 
 def test_the_pattern_would_be_noticed() -> None:
@@ -59,7 +70,9 @@ def test_nothing_but_the_card_leaves_before_the_calibration(bench: Bench, contro
         card = bench.newest
         session.change(paused=False)
         wait_for(shows(session, "avatar"))
-        wait_for(lambda: card is not None and bench.newest is not None and not np.array_equal(bench.newest, card))
+        wait_for(
+            lambda: card is not None and bench.newest is not None and not np.array_equal(bench.newest, card)
+        )
     assert bench.sent > 4
     assert bench.leaks == 0
 
@@ -94,7 +107,9 @@ def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
         if route == "pause":
             session.change(paused=True)
             wait_for(shows(session, "card", "paused"))
-            session.change(pass_through=True)  # confirmed during a pause: the card stays, and what comes after it is the avatar
+            session.change(
+                pass_through=True
+            )  # confirmed during a pause: the card stays, and what comes after it is the avatar
         changes: dict[str, dict[str, Any]] = {
             "pause": {"paused": False},
             "other": {"avatar": write_photo(tmp_path, "other.png", 55), "avatar_box": None},
@@ -113,7 +128,12 @@ def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
 
 def test_one_change_cannot_both_choose_and_show_the_face(controls: Controls) -> None:
     assert changed(controls, pass_through=True).pass_through
-    choices: list[dict[str, Any]] = [{"paused": True}, {"paused": False}, {"avatar": controls.avatar}, {"avatar_box": None}]
+    choices: list[dict[str, Any]] = [
+        {"paused": True},
+        {"paused": False},
+        {"avatar": controls.avatar},
+        {"avatar_box": None},
+    ]
     for also in choices:
         assert not changed(controls, pass_through=True, **also).pass_through
     passing = changed(controls, pass_through=True)
@@ -123,7 +143,16 @@ def test_one_change_cannot_both_choose_and_show_the_face(controls: Controls) -> 
 def test_a_pause_during_the_wait_for_a_frame_hides_that_frame(controls: Controls) -> None:
     wanted = [changed(controls, pass_through=True)]
     frames = Slot[Frame]()
-    stage = OutputStage(lambda *_: KeepingSink(kept), lambda: wanted[-1], Slot(), frames, Slot(), lambda: "", Meter(), Notices())
+    stage = OutputStage(
+        lambda *_: KeepingSink(kept),
+        lambda: wanted[-1],
+        Slot(),
+        frames,
+        Slot(),
+        lambda: "",
+        Meter(),
+        Notices(),
+    )
     kept = Bench()
     marked = draw_face()
     marked[:20, :40] = PATTERN
@@ -246,7 +275,9 @@ def test_a_lost_output_neither_stops_the_preview_nor_ages_it(bench: Bench, contr
         assert all(n.about != "output" for n in session.status().notices)
 
 
-def test_avatars_change_while_running_and_keep_the_calibration(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+def test_avatars_change_while_running_and_keep_the_calibration(
+    bench: Bench, controls: Controls, tmp_path: Path
+) -> None:
     with bench.session(controls) as session:
         wait_for(lambda: session.status().face)
         session.recalibrate()
@@ -300,7 +331,9 @@ def test_seeking_takes_better_moments(bench: Bench, controls: Controls) -> None:
         wait_for(shows(session, "avatar"))
 
 
-def test_a_recording_and_a_snapshot_show_what_was_sent(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+def test_a_recording_and_a_snapshot_show_what_was_sent(
+    bench: Bench, controls: Controls, tmp_path: Path
+) -> None:
     film, still = tmp_path / "call.mp4", tmp_path / "still.png"
     with bench.session(controls) as session:
         with pytest.raises(OutputError, match="no folder"):
@@ -355,14 +388,23 @@ def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
     found = again.get("lite|photo")
     assert found is not None and np.array_equal(found.value, pose.value) and found.jacobian is None
     assert again.get("lite|other") is None
-    for text in ("nonsense", "[]", '{"a": {"value": [[1, 2]], "jacobian": null, "depth": [1, 2]}}', '{"a": 3}'):
+    for text in (
+        "nonsense",
+        "[]",
+        '{"a": {"value": [[1, 2]], "jacobian": null, "depth": [1, 2]}}',
+        '{"a": 3}',
+    ):
         (tmp_path / "poses.json").write_text(text)
         assert NeutralStore(tmp_path / "poses.json").get("a") is None
 
 
 def test_a_frame_is_no_picture() -> None:
     """What an output accepts is another type than what a camera gives; mypy holds the border, this its names."""
-    assert not issubclass(Frame, Picture) and not issubclass(Frame, Outgoing) and not issubclass(Picture, Outgoing)
+    assert (
+        not issubclass(Frame, Picture)
+        and not issubclass(Frame, Outgoing)
+        and not issubclass(Picture, Outgoing)
+    )
     takers = (Sink.send, VirtualCameraSink.send, PipeWireCamera.send, NoSink.send, Recorder.write)
     assert all(get_type_hints(taker)["picture"] is Outgoing for taker in takers)
     assert get_type_hints(Canvas.compose) == {"picture": Picture, "return": Outgoing}
@@ -372,7 +414,16 @@ def test_a_frame_is_no_picture() -> None:
 def test_a_picture_that_is_repeated_is_composed_once(controls: Controls) -> None:
     pictures, sent = Slot[Picture](), Slot[Outgoing]()
     wanted = [dataclasses.replace(controls, fps=60)]
-    stage = OutputStage(lambda *_: KeepingSink(Bench()), lambda: wanted[-1], pictures, Slot(), sent, lambda: "", Meter(), Notices())
+    stage = OutputStage(
+        lambda *_: KeepingSink(Bench()),
+        lambda: wanted[-1],
+        pictures,
+        Slot(),
+        sent,
+        lambda: "",
+        Meter(),
+        Notices(),
+    )
     stage.open()
     pictures.put(Picture(draw_face(160, 160), time.monotonic(), "anna"))
     stage.step()
@@ -381,7 +432,9 @@ def test_a_picture_that_is_repeated_is_composed_once(controls: Controls) -> None
     assert first is not None and stage.shown is first and sent.take(0) is first
     wanted.append(changed(wanted[-1], label=True))
     stage.step()
-    assert stage.shown is not None and not np.array_equal(stage.shown.planes, first.planes), "another look is composed at once"
+    assert stage.shown is not None and not np.array_equal(stage.shown.planes, first.planes), (
+        "another look is composed at once"
+    )
     wanted.append(changed(wanted[-1], paused=True))
     stage.step()
     card = stage.shown
@@ -394,7 +447,16 @@ def test_passing_through_sends_each_frame_once_as_new(controls: Controls) -> Non
     """A frame goes out when it comes, and what is sent again counts as a repeat."""
     pictures, frames, meter = Slot[Picture](), Slot[Frame](), Meter()
     wanted = dataclasses.replace(controls, pass_through=True, fps=30)
-    stage = OutputStage(lambda *_: KeepingSink(Bench()), lambda: wanted, pictures, frames, Slot(), lambda: "", meter, Notices())
+    stage = OutputStage(
+        lambda *_: KeepingSink(Bench()),
+        lambda: wanted,
+        pictures,
+        frames,
+        Slot(),
+        lambda: "",
+        meter,
+        Notices(),
+    )
     stage.open()
     for index in range(3):
         frames.put(Frame(draw_face(), time.monotonic(), index))

@@ -17,14 +17,21 @@ from avatar_app.types import Crop
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 from tests.support.heads import make_head
 
-ANCHORED = AnchoredConfig(size=SIDE, channels=(4, 8, 8), blocks=1, motion_channels=(4, 8, 8), photo_channels=4)
+ANCHORED = AnchoredConfig(
+    size=SIDE, channels=(4, 8, 8), blocks=1, motion_channels=(4, 8, 8), photo_channels=4
+)
 
 
 def write_fomm(folder: Path, config: FommConfig = TINY) -> Bundle:
     """A model of the original family."""
     graphs = fomm_graphs(build(config), config, SIDE)
     return write_bundle(
-        folder, kind="fomm", size=SIDE, config=config.to_dict(), licence="MIT", fill=lambda new: write_motion_files(graphs, new)
+        folder,
+        kind="fomm",
+        size=SIDE,
+        config=config.to_dict(),
+        licence="MIT",
+        fill=lambda new: write_motion_files(graphs, new),
     )
 
 
@@ -34,7 +41,12 @@ def write_anchored(folder: Path, half: bool = True) -> Bundle:
     graphs = anchored_graphs(AnchoredGenerator(ANCHORED), SIDE)
     config = asdict(ANCHORED)
     return write_bundle(
-        folder, kind="anchored", size=SIDE, config=config, licence="MIT", fill=lambda new: write_motion_files(graphs, new, half)
+        folder,
+        kind="anchored",
+        size=SIDE,
+        config=config,
+        licence="MIT",
+        fill=lambda new: write_motion_files(graphs, new, half),
     )
 
 

@@ -8,7 +8,9 @@ from avatar_app.motion.head import LIDS, OUTER_LIPS, Points
 from avatar_app.motion.mouth import LIPS
 
 
-def _arc(count: int, center: tuple[float, float], radius: tuple[float, float], start: float, stop: float) -> Points:
+def _arc(
+    count: int, center: tuple[float, float], radius: tuple[float, float], start: float, stop: float
+) -> Points:
     angle = np.radians(np.linspace(start, stop, count))
     return np.stack([center[0] + radius[0] * np.cos(angle), center[1] + radius[1] * np.sin(angle)], 1)
 
@@ -42,7 +44,11 @@ def make_head(mouth: float = 0.01, lids: float = 0.1) -> Points:
             [left],
             _ring(4, left, (0.03, 0.03)),
             [(0, -0.5), (0, -0.35)],
-            [(side * x, y) for x, y in ((0.15, -0.48), (0.27, -0.41), (0.36, -0.3), (0.41, -0.15)) for side in (-1, 1)],
+            [
+                (side * x, y)
+                for x, y in ((0.15, -0.48), (0.27, -0.41), (0.36, -0.3), (0.41, -0.15))
+                for side in (-1, 1)
+            ],
         ]
     )
     depth = 0.9 * np.hypot(flat[:, 0], flat[:, 1] * 0.6)

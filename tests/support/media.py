@@ -75,7 +75,9 @@ def _add_tone(container: av.container.OutputContainer, stream: av.AudioStream, s
     frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
     context = stream.codec_context
-    resampler = av.AudioResampler(format=context.format, layout="mono", rate=48_000, frame_size=context.frame_size or None)
+    resampler = av.AudioResampler(
+        format=context.format, layout="mono", rate=48_000, frame_size=context.frame_size or None
+    )
     for piece in [*resampler.resample(frame), *resampler.resample(None)]:
         container.mux(stream.encode(piece))
     container.mux(stream.encode(None))
@@ -94,5 +96,7 @@ def clip_facts(path: Path) -> dict[str, object]:
             "codec": stream.codec_context.name,
             "pixels": stream.codec_context.pix_fmt,
             "sound": sounds[0].codec_context.name if sounds else None,
-            "sound_seconds": round(float((sounds[0].duration or 0) * (sounds[0].time_base or 0)), 2) if sounds else 0.0,
+            "sound_seconds": round(float((sounds[0].duration or 0) * (sounds[0].time_base or 0)), 2)
+            if sounds
+            else 0.0,
         }

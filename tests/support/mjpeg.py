@@ -16,7 +16,9 @@ import numpy as np
 from avatar_app.types import Image
 
 BLOCKS = 16
-HEADER = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+HEADER = (
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+)
 
 
 def mark(image: Image, number: int) -> Image:
@@ -83,7 +85,9 @@ class Server:
         self.listen()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stopped.set()
         self.hang_up()
 
@@ -157,7 +161,9 @@ class MjpegCamera(Server):
         self._clock.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stopped.set()
         self._running.set()
         self._clock.join()

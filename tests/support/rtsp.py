@@ -55,14 +55,17 @@ class RtspCamera(Server):
             if playing and not self.silent.is_set():
                 number = int((time.monotonic() - self._begin) * self._fps)
                 self.sent_number = number
-                sequence = send_picture(connection, self._frames(number), sequence, round(number * 90_000 / self._fps))
+                sequence = send_picture(
+                    connection, self._frames(number), sequence, round(number * 90_000 / self._fps)
+                )
 
     def _reply(self, connection: socket.socket, request: bytes) -> bool:
         """Answers one request; returns whether it was the one to play."""
         verb = request.split(b" ", 1)[0]
         found = re.search(rb"CSeq: *(\d+)", request, re.IGNORECASE)
         more = {
-            b"DESCRIBE": b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s" % (len(DESCRIPTION), DESCRIPTION),
+            b"DESCRIBE": b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s"
+            % (len(DESCRIPTION), DESCRIPTION),
             b"SETUP": b"Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n\r\n",
             b"OPTIONS": b"Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n\r\n",
         }.get(verb, b"Session: 1\r\n\r\n")
@@ -73,7 +76,9 @@ class RtspCamera(Server):
 def send_picture(connection: socket.socket, image: Image, sequence: int, stamp: int) -> int:
     """Send one picture in as many packets as it takes; returns the next packet's number."""
     height, width = image.shape[:2]
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )
     assert done
     jpeg = data.tobytes()
     start = jpeg.index(b"\xff\xda")

@@ -26,12 +26,16 @@ def read_clip(path: Path, width: int = 0) -> list[Image]:
         if not done:
             return frames + frames[-2:0:-1]
         if width:
-            frame = cv2.resize(frame, (width, round(frame.shape[0] * width / frame.shape[1])), interpolation=cv2.INTER_AREA)
+            frame = cv2.resize(
+                frame, (width, round(frame.shape[0] * width / frame.shape[1])), interpolation=cv2.INTER_AREA
+            )
         frames.append(np.ascontiguousarray(frame[..., ::-1], np.uint8))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clip", type=Path)
     parser.add_argument("--fps", type=float, default=30)
     parser.add_argument("--width", type=int, default=0, help="reduce the clip to it; 0: as it is")

@@ -41,7 +41,10 @@ def write(folder: Path, people: int, smiles: tuple[float, ...]) -> None:
                     row, column = np.mgrid[:SIDE, :SIDE]
                     light -= 0.3 * smile * np.exp(-((row - y) ** 2 + (column - x) ** 2) / 60)
                 stem = f"p{person}_{smile}"
-                cv2.imwrite(str(folder / "stills" / f"{stem}.jpg"), (light[..., None] * (110, 140 + 10 * person, 190)).astype(np.uint8))
+                cv2.imwrite(
+                    str(folder / "stills" / f"{stem}.jpg"),
+                    (light[..., None] * (110, 140 + 10 * person, 190)).astype(np.uint8),
+                )
                 place = np.round(((points + 0.5) / SIDE + 0.25) / 1.5 * 65535).astype(np.uint16)[None]
                 np.savez(folder / "labels" / f"{stem}.npz", points=place, ok=np.array([True]))
                 table.writerow((stem, "still", f"p{person}", "train", "real", ""))
@@ -71,6 +74,8 @@ def test_people_of_whom_nothing_can_be_told(
     assert not (tmp_path / "map.npz").exists()
 
 
-def test_a_missing_folder_is_told_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_folder_is_told_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--data", str(tmp_path), "--output", str(tmp_path / "none" / "map.npz")]) == 2
     assert "no folder" in capsys.readouterr().err

@@ -19,7 +19,13 @@ from avatar_app.types import Crop
 from tests.networks.tiny import SIDE
 from tests.support.bundles import face_crop
 
-NETWORK = {"size": SIDE, "channels": [4, 8, 8], "blocks": 1, "motion_channels": [4, 8, 8], "photo_channels": 4}
+NETWORK = {
+    "size": SIDE,
+    "channels": [4, 8, 8],
+    "blocks": 1,
+    "motion_channels": [4, 8, 8],
+    "photo_channels": 4,
+}
 
 
 @pytest.fixture
@@ -27,15 +33,28 @@ def run(tmp_path: Path) -> Path:
     """A folder with a checkpoint, its configuration, and a matte."""
     torch.manual_seed(0)
     generator, matte = AnchoredGenerator(AnchoredConfig.from_dict(NETWORK)), PersonMatte()
-    save_checkpoint(tmp_path / "checkpoint.pt", {"networks": {}, "averaged": {"generator": generator.state_dict()}})
+    save_checkpoint(
+        tmp_path / "checkpoint.pt", {"networks": {}, "averaged": {"generator": generator.state_dict()}}
+    )
     save_checkpoint(tmp_path / "matte.pt", {"networks": {"matte": matte.state_dict()}})
     stages = [{"size": SIDE, "batch": 1, "steps": 1, "learning_rate": 1e-3}]
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"objective": "anchored", "network": NETWORK, "stages": stages}))
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump({"objective": "anchored", "network": NETWORK, "stages": stages})
+    )
     return tmp_path
 
 
 def export(run: Path, *more: str) -> int:
-    return main([str(run / "checkpoint.pt"), "--config", str(run / "config.yaml"), "--output", str(run / "model"), *more])
+    return main(
+        [
+            str(run / "checkpoint.pt"),
+            "--config",
+            str(run / "config.yaml"),
+            "--output",
+            str(run / "model"),
+            *more,
+        ]
+    )
 
 
 def test_bundle_with_a_matte_makes_pictures_of_twice_the_side(run: Path) -> None:

@@ -20,13 +20,58 @@ from avatar_app.training.faces.__main__ import main
 from avatar_app.training.faces.config import FacesConfig, PartConfig, read_config
 from avatar_app.training.faces.data import FaceSet, open_faces
 from avatar_app.training.faces.export import export
-from avatar_app.training.faces.loop import Others, finder_batch, landmark_batch, new_network, step_losses, train_part
+from avatar_app.training.faces.loop import (
+    Others,
+    finder_batch,
+    landmark_batch,
+    new_network,
+    step_losses,
+    train_part,
+)
 from avatar_app.training.faces.losses import finder_loss, finder_targets, landmark_loss
 from avatar_app.training.faces.samples import Sampler
 from tests.support.heads import make_head
 
-FLIP = list(range(16, -1, -1)) + list(range(26, 16, -1)) + [27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41]
-FLIP += [40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65, 73, 76, 75, 74, 77, 68, 71, 70, 69, 72, 78, 79]
+FLIP = (
+    list(range(16, -1, -1))
+    + list(range(26, 16, -1))
+    + [27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41]
+)
+FLIP += [
+    40,
+    54,
+    53,
+    52,
+    51,
+    50,
+    49,
+    48,
+    59,
+    58,
+    57,
+    56,
+    55,
+    64,
+    63,
+    62,
+    61,
+    60,
+    67,
+    66,
+    65,
+    73,
+    76,
+    75,
+    74,
+    77,
+    68,
+    71,
+    70,
+    69,
+    72,
+    78,
+    79,
+]
 FLIP += [81, 80, 83, 82, 85, 84, 87, 86]
 
 
@@ -121,7 +166,9 @@ def test_landmark_loss_minds_openings_and_ignores_absent_faces() -> None:
 
 
 def test_finder_targets_mark_the_face() -> None:
-    target, weight = finder_targets(torch.tensor([[100.0, 60.0, 48.0, 0.3]]), torch.tensor([[20.0, 150.0, 30.0, 0.0]]), 24)
+    target, weight = finder_targets(
+        torch.tensor([[100.0, 60.0, 48.0, 0.3]]), torch.tensor([[20.0, 150.0, 30.0, 0.0]]), 24
+    )
     row, column = 7, 12
     assert target[0, row, column] == 1
     assert (column + 0.5 + float(target[1, row, column])) * 8 - 0.5 == pytest.approx(100)
@@ -167,7 +214,14 @@ def test_training_resumes_and_exports(faces: FaceSet, tmp_path: Path) -> None:
     config = FacesConfig(workers=0, landmarks=settings, finder=settings)
     for part in ("landmarks", "finder"):
         train_part(part, config, faces, Others(), tmp_path / "run")
-    again = train_part("finder", replace(config, finder=replace(settings, minutes=1e-6)), faces, Others(), tmp_path / "run", resume=True)
+    again = train_part(
+        "finder",
+        replace(config, finder=replace(settings, minutes=1e-6)),
+        faces,
+        Others(),
+        tmp_path / "run",
+        resume=True,
+    )
     assert torch.load(again, weights_only=True)["step"] == 2
     export(tmp_path / "run", tmp_path / "faces")
     description = json.loads((tmp_path / "faces" / "bundle.json").read_text())
@@ -184,9 +238,13 @@ def check_same_numbers(folder: Path) -> None:
     finder.load_state_dict(torch.load(folder / "run" / "finder.pt", weights_only=True)["average"])
     with torch.inference_mode():
         points, found = landmarks.eval()(tensor).points.numpy(), finder.eval()(tensor).numpy()
-    session = onnxruntime.InferenceSession(folder / "faces" / "landmarks.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        folder / "faces" / "landmarks.onnx", providers=["CPUExecutionProvider"]
+    )
     assert np.abs(session.run(["points"], {"crop": pictures})[0] - points).max() < 5e-3
-    session = onnxruntime.InferenceSession(folder / "faces" / "finder.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        folder / "faces" / "finder.onnx", providers=["CPUExecutionProvider"]
+    )
     assert np.abs(session.run(["map"], {"picture": pictures})[0][:, 1:] - found[:, 1:]).max() < 2e-2
 
 
@@ -201,7 +259,9 @@ def write_data(folder: Path) -> None:
     for name in ("labels", "stills", "video"):
         (folder / name).mkdir(parents=True)
     (folder / "points.json").write_text(json.dumps({"flip": FLIP}))
-    clip = cv2.VideoWriter(str(folder / "video" / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (320, 320))
+    clip = cv2.VideoWriter(
+        str(folder / "video" / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (320, 320)
+    )
     labels = []
     for _ in range(3):
         picture, points = drawn_face(random)
@@ -242,7 +302,12 @@ def test_data_is_decoded_once(tmp_path: Path) -> None:
 
 def test_licences_can_be_left_out(tmp_path: Path) -> None:
     write_data(tmp_path / "data")
-    assert len(open_faces(tmp_path / "data", tmp_path / "cache", stride=1, skip_licences=("none stated",)).points) == 2
+    assert (
+        len(
+            open_faces(tmp_path / "data", tmp_path / "cache", stride=1, skip_licences=("none stated",)).points
+        )
+        == 2
+    )
 
 
 def test_configuration_is_strict(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_app.training.metrics import BEST_PSNR, correlation, embedding_distance, l1, landmark_distance, psnr, ssim
+from avatar_app.training.metrics import (
+    BEST_PSNR,
+    correlation,
+    embedding_distance,
+    l1,
+    landmark_distance,
+    psnr,
+    ssim,
+)
 from avatar_app.types import Image
 
 

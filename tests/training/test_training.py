@@ -35,7 +35,9 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state: dict[str, Tensor] = {}
     for index in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28):
         inputs = 3 if index == 0 else 4
-        state[f"features.{index}.weight"] = torch.randn((4, inputs, 3, 3), generator=random) * (2 / (9 * inputs)) ** 0.5
+        state[f"features.{index}.weight"] = (
+            torch.randn((4, inputs, 3, 3), generator=random) * (2 / (9 * inputs)) ** 0.5
+        )
         state[f"features.{index}.bias"] = torch.zeros(4)
     path = tmp_path_factory.mktemp("features") / "vgg.pth"
     torch.save(state, path)
@@ -73,7 +75,16 @@ def labelled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stored = np.round((points[None] + 0.25) / 1.5 * 65535).astype(np.uint16)
         cv2.imwrite(str(folder / "stills" / f"s{index}.jpg"), picture)
         np.savez(folder / "labels" / f"s{index}.npz", points=stored, ok=np.array([True]))
-        rows.append({"stem": f"s{index}", "type": "still", "split": "train", "identity": str(index // 2), "kind": "real", "fill_rect": ""})
+        rows.append(
+            {
+                "stem": f"s{index}",
+                "type": "still",
+                "split": "train",
+                "identity": str(index // 2),
+                "kind": "real",
+                "fill_rect": "",
+            }
+        )
     with (folder / "manifest.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -87,20 +98,40 @@ def original_document() -> dict[str, Any]:
             "frame_shape": [SIDE, SIDE, 3],
             "id_sampling": True,
             "clips": 3,
-            "augmentation_params": {"flip_param": {"horizontal_flip": True, "time_flip": True}, "jitter_param": {"hue": 0.1}},
+            "augmentation_params": {
+                "flip_param": {"horizontal_flip": True, "time_flip": True},
+                "jitter_param": {"hue": 0.1},
+            },
         },
         "model_params": {
             "common_params": {"num_kp": 3, "num_channels": 3, "estimate_jacobian": True},
-            "kp_detector_params": {"temperature": 0.1, "block_expansion": 8, "max_features": 16, "scale_factor": 0.5, "num_blocks": 2},
+            "kp_detector_params": {
+                "temperature": 0.1,
+                "block_expansion": 8,
+                "max_features": 16,
+                "scale_factor": 0.5,
+                "num_blocks": 2,
+            },
             "generator_params": {
                 "block_expansion": 8,
                 "max_features": 16,
                 "num_down_blocks": 2,
                 "num_bottleneck_blocks": 1,
                 "estimate_occlusion_map": True,
-                "dense_motion_params": {"block_expansion": 8, "max_features": 16, "num_blocks": 2, "scale_factor": 0.25},
+                "dense_motion_params": {
+                    "block_expansion": 8,
+                    "max_features": 16,
+                    "num_blocks": 2,
+                    "scale_factor": 0.25,
+                },
             },
-            "discriminator_params": {"scales": [1], "block_expansion": 8, "max_features": 16, "num_blocks": 2, "use_kp": True},
+            "discriminator_params": {
+                "scales": [1],
+                "block_expansion": 8,
+                "max_features": 16,
+                "num_blocks": 2,
+                "use_kp": True,
+            },
         },
         "train_params": {
             "num_epochs": 10,
@@ -127,7 +158,13 @@ def original_document() -> dict[str, Any]:
 def anchored_document() -> dict[str, Any]:
     return {
         "objective": "anchored",
-        "network": {"size": SIDE, "channels": [8, 8, 16], "blocks": 1, "motion_channels": [8, 8, 8], "photo_channels": 4},
+        "network": {
+            "size": SIDE,
+            "channels": [8, 8, 16],
+            "blocks": 1,
+            "motion_channels": [8, 8, 8],
+            "photo_channels": 4,
+        },
         "data": {"size": SIDE},
         "stages": [{"size": SIDE, "batch": 2, "steps": 6, "learning_rate": 1e-3}],
         "warmup": 2,
@@ -160,7 +197,9 @@ def test_original_configuration_becomes_a_run(tmp_path: Path) -> None:
     assert config.data.by_identity
 
 
-@pytest.mark.parametrize("name", ["bair", "fashion", "mgif", "nemo", "taichi", "taichi-adv", "vox", "vox-adv"])
+@pytest.mark.parametrize(
+    "name", ["bair", "fashion", "mgif", "nemo", "taichi", "taichi-adv", "vox", "vox-adv"]
+)
 def test_every_original_configuration_is_read(name: str) -> None:
     folder = Path(__file__).parents[2] / "avatar_app" / "training" / "configs"
     assert read_config(folder / f"{name}.yaml").objective == "fomm"
@@ -185,7 +224,14 @@ def test_each_loss_of_the_original_model_falls(tmp_path: Path, original_data: Pa
         history.append({name: float(term) for name, term in run.objective.step(pair, run.scaler).items()})
         run.objective.apply(run.scaler)
     assert set(history[0]) == {
-        *("perceptual", "generator_gan", "feature_matching", "equivariance_value", "equivariance_jacobian", "discriminator_gan")
+        *(
+            "perceptual",
+            "generator_gan",
+            "feature_matching",
+            "equivariance_value",
+            "equivariance_jacobian",
+            "discriminator_gan",
+        )
     }
     early = {name: np.mean([terms[name] for terms in history[:5]]) for name in history[0]}
     late = {name: np.mean([terms[name] for terms in history[-5:]]) for name in history[0]}
@@ -202,7 +248,16 @@ def test_each_loss_of_the_anchored_model_falls(tmp_path: Path, labelled_data: Pa
                 group["lr"] = 3e-3 if name == "generator" else 1e-4
         history.append({name: float(term) for name, term in run.objective.step(pair, run.scaler).items()})
         run.objective.apply(run.scaler)
-    assert set(history[0]) == {"l1", "perceptual", "warped", "offset", "painted", "adversarial", "matching", "mistakes"}
+    assert set(history[0]) == {
+        "l1",
+        "perceptual",
+        "warped",
+        "offset",
+        "painted",
+        "adversarial",
+        "matching",
+        "mistakes",
+    }
     # The offset starts at nothing and pays for the others; the critics and whom they judge work against each other.
     expected = ("l1", "perceptual", "warped", "painted", "matching")
     assert [name for name in expected if not history[-1][name] < 0.9 * history[0][name]] == []
@@ -216,12 +271,16 @@ def test_small_gradients_are_not_lost_in_float16(tmp_path: Path, labelled_data: 
         document = anchored_document() | {"losses": tiny, "precision": "float16" if half else "float32"}
         run = open_run(read_config(write(tmp_path, document)), labelled_data, features)
         assert run.scaler.is_enabled() == half
-        run.scaler = torch.amp.GradScaler("cpu", init_scale=4096.0, enabled=half)  # the scale to which it comes by itself
+        run.scaler = torch.amp.GradScaler(
+            "cpu", init_scale=4096.0, enabled=half
+        )  # the scale to which it comes by itself
         pair = run.next_pair(SIDE, 4)
         with torch.autocast("cpu", torch.float16, enabled=half):
             run.objective.step(pair, run.scaler)
         run.scaler.unscale_(run.objective.optimisers["generator"])
-        gradients = [value.grad for value in run.objective.networks["generator"].parameters() if value.grad is not None]
+        gradients = [
+            value.grad for value in run.objective.networks["generator"].parameters() if value.grad is not None
+        ]
         found.append(torch.cat([gradient.flatten() for gradient in gradients]))
     assert (found[1] - found[0]).norm() < 0.5 * found[0].norm()
 
@@ -239,7 +298,10 @@ def test_critics_learn_to_tell_made_from_real(labelled_data: Path) -> None:
         torch.autograd.backward(critics.mistakes(made, real, points))
         optimiser.step()
     with torch.no_grad():
-        (doubt, distance), (doubt_of_real, none) = critics.persuasion(made, real, points), critics.persuasion(real, real, points)
+        (doubt, distance), (doubt_of_real, none) = (
+            critics.persuasion(made, real, points),
+            critics.persuasion(real, real, points),
+        )
     assert float(doubt) > float(doubt_of_real) + 0.5
     assert float(distance) > float(none) == 0
 
@@ -247,15 +309,25 @@ def test_critics_learn_to_tell_made_from_real(labelled_data: Path) -> None:
 def test_wide_open_mouths_get_their_share(labelled_data: Path) -> None:
     store = load_store(labelled_data, "train", SIDE, 1)
     assert store.points is not None
-    gap = (store.points[:, 62] - store.points[:, 66]).norm(dim=1) / (store.points[:, 27] - store.points[:, 8]).norm(dim=1)
+    gap = (store.points[:, 62] - store.points[:, 66]).norm(dim=1) / (
+        store.points[:, 27] - store.points[:, 8]
+    ).norm(dim=1)
     wide = {int(frame) for frame in (gap > WIDE).nonzero()}
     assert 0 < len(wide) < len(gap)
     source, driving, clip = PairSampler(store, 0, DataConfig(wide=1.0)).draw(60)
     assert {int(frame) for frame in driving} == wide
     assert any(int(a) != int(b) for a, b in zip(source, driving, strict=True))
-    people = [store.identities[next(i for i, frames in enumerate(store.clips) if int(frame) in frames)] for frame in source]
+    people = [
+        store.identities[next(i for i, frames in enumerate(store.clips) if int(frame) in frames)]
+        for frame in source
+    ]
     assert people == [store.identities[int(index)] for index in clip]
-    share = torch.stack([torch.isin(PairSampler(store, seed, DataConfig()).draw(60)[1], driving).float().mean() for seed in range(3)])
+    share = torch.stack(
+        [
+            torch.isin(PairSampler(store, seed, DataConfig()).draw(60)[1], driving).float().mean()
+            for seed in range(3)
+        ]
+    )
     assert share.mean() < 0.9
 
 
@@ -286,7 +358,11 @@ def test_share_scales_the_learning_rate(tmp_path: Path, original_data: Path, fea
 def test_resuming_gives_the_numbers_of_not_stopping(
     kind: str, tmp_path: Path, original_data: Path, labelled_data: Path, features: Path
 ) -> None:
-    documents = {"fomm": original_document(), "anchored": anchored_document(), "adversarial": adversarial_document()}
+    documents = {
+        "fomm": original_document(),
+        "anchored": anchored_document(),
+        "adversarial": adversarial_document(),
+    }
     data = original_data if kind == "fomm" else labelled_data
     config = read_config(write(tmp_path, documents[kind]))
     whole = open_run(config, data, features)
@@ -311,7 +387,15 @@ def test_command_writes_checkpoint_and_samples(tmp_path: Path, original_data: Pa
     document = original_document()
     document["train_params"].update(num_epochs=1, num_repeats=2, epoch_milestones=[])
     output = tmp_path / "out"
-    arguments = [str(write(tmp_path, document)), "--data", str(original_data), "--features", str(features), "--output", str(output)]
+    arguments = [
+        str(write(tmp_path, document)),
+        "--data",
+        str(original_data),
+        "--features",
+        str(features),
+        "--output",
+        str(output),
+    ]
     assert main([*arguments, "--device", "cpu", "--sample-steps", "2"]) == 0
     assert load_checkpoint(output / "checkpoint.pt")["step"] == 2
     sample = cv2.imread(str(output / "samples" / "0000002.png"))

@@ -18,7 +18,16 @@ from avatar_app.onnx_export.export import example_points
 from avatar_app.types import Image
 
 aten = torch.ops.aten
-HEAVY = (aten.convolution, aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.grid_sampler_2d, aten.gather, aten.index)
+HEAVY = (
+    aten.convolution,
+    aten.mm,
+    aten.addmm,
+    aten.bmm,
+    aten.baddbmm,
+    aten.grid_sampler_2d,
+    aten.gather,
+    aten.index,
+)
 """What cannot be fused into its neighbours: each has to read what it is given and to write what it makes."""
 
 SIDE = {"cpu": 1536, "cuda": 8192}
@@ -45,7 +54,9 @@ class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.values = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket in HEAVY:
             self.values += sum(tensor.numel() for tensor in (*args, result) if isinstance(tensor, Tensor))
@@ -63,13 +74,24 @@ def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
     """The work of ``encode``, ``detect`` (nothing where there is no detector) and ``render``; the weights may be any."""
     value, jacobian = example_points(graphs.points)
     tensors = {"image": torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8), "points": value}
-    tensors |= {"source_value": value, "driving_value": value, "source_jacobian": jacobian, "driving_jacobian": jacobian}
+    tensors |= {
+        "source_value": value,
+        "driving_value": value,
+        "source_jacobian": jacobian,
+        "driving_jacobian": jacobian,
+    }
 
     def work(graph: Graph) -> Work:
         return count(lambda: graph.module(*(tensors[name] for name in graph.inputs)))
 
     with torch.no_grad():
-        tensors |= dict(zip(graphs.encode.outputs, graphs.encode.module(*(tensors[name] for name in graphs.encode.inputs)), strict=True))
+        tensors |= dict(
+            zip(
+                graphs.encode.outputs,
+                graphs.encode.module(*(tensors[name] for name in graphs.encode.inputs)),
+                strict=True,
+            )
+        )
     return {
         "encode": work(graphs.encode),
         "detect": work(graphs.detect) if graphs.detect else Work(0, 0),
@@ -100,8 +122,13 @@ class Peak:
     def measure(self) -> None:
         """Once more; the best counts."""
         side = len(self._matrix)
-        self.flops = max(self.flops, 2 * side**3 / self._seconds(lambda: torch.mm(self._matrix, self._matrix, out=self._product)))
-        self.bytes = max(self.bytes, 2 * 4 * self._from.numel() / self._seconds(lambda: self._to.copy_(self._from)))
+        self.flops = max(
+            self.flops,
+            2 * side**3 / self._seconds(lambda: torch.mm(self._matrix, self._matrix, out=self._product)),
+        )
+        self.bytes = max(
+            self.bytes, 2 * 4 * self._from.numel() / self._seconds(lambda: self._to.copy_(self._from))
+        )
 
     def floor(self, work: Work) -> float:
         """Milliseconds below which a device with these peaks cannot do that work."""
@@ -156,4 +183,8 @@ def _memory(count: int, device: str) -> Tensor:
 
 def card(device: str) -> str:
     """The graphics card's name and its CUDA version, or an empty text."""
-    return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}" if device.startswith("cuda") else ""
+    return (
+        f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+        if device.startswith("cuda")
+        else ""
+    )

@@ -58,7 +58,9 @@ class Chain:
         self.engine = engine
         detector = FaceDetector.open()
         needs_face = needs_face or bool(detector.find(photo))
-        self.crop = portrait_crop(photo, detector if needs_face else None, "auto" if needs_face else "center", engine.size, [])
+        self.crop = portrait_crop(
+            photo, detector if needs_face else None, "auto" if needs_face else "center", engine.size, []
+        )
         self._avatar = engine.encode(self.crop)
         self._driver = Driver(detector)
         self._sink = sink
@@ -80,7 +82,9 @@ class Chain:
             frame = Frame(reduced(image), self._count / 30, self._count)
         with stopwatch.time("crop"):
             look = self._driver.look(frame, Controls(), self.engine.size, self.engine.reads_pictures)
-            crop = look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self.engine.size))
+            crop = (
+                look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self.engine.size))
+            )
         with stopwatch.time("detect"):
             points = self.engine.detect(crop)
             self._synchronise()
@@ -124,7 +128,11 @@ def _jpeg(image: Image, size: tuple[int, int]) -> bytes:
     width, height = round(columns * scale), round(rows * scale)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     large = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-    whole = cv2.copyMakeBorder(large, top, size[1] - height - top, left, size[0] - width - left, cv2.BORDER_REFLECT)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(whole, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    whole = cv2.copyMakeBorder(
+        large, top, size[1] - height - top, left, size[0] - width - left, cv2.BORDER_REFLECT
+    )
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(whole, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )
     assert done
     return data.tobytes()

@@ -22,7 +22,9 @@ class Reference:
         weights: a safetensors file of a bundle, or None for random ones.
     """
 
-    def __init__(self, config: FommConfig, photo: Image, device: str = "cpu", weights: Path | None = None) -> None:
+    def __init__(
+        self, config: FommConfig, photo: Image, device: str = "cpu", weights: Path | None = None
+    ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.model = Fomm(config).eval()
@@ -41,8 +43,13 @@ class Reference:
         Bytes in, bytes out, so the device has finished when it returns.
         """
         # What engines switch on for themselves does not count here: these are PyTorch's own defaults.
-        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True):
-            prediction = self.model.generator(self._photo, self._points, self.model.kp_detector(self._upload(driver))).prediction
+        with (
+            torch.no_grad(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True),
+        ):
+            prediction = self.model.generator(
+                self._photo, self._points, self.model.kp_detector(self._upload(driver))
+            ).prediction
             picture: Image = (prediction[0].cpu().clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0).numpy()
             return picture
 

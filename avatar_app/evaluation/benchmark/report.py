@@ -27,7 +27,9 @@ ORIGINAL = (
 )
 
 
-def make_report(bundle: Bundle, device: str, plan: Plan, settings: list[Setting], sink: str) -> dict[str, Any]:
+def make_report(
+    bundle: Bundle, device: str, plan: Plan, settings: list[Setting], sink: str
+) -> dict[str, Any]:
     """All figures.
 
     Args:
@@ -47,15 +49,22 @@ def make_report(bundle: Bundle, device: str, plan: Plan, settings: list[Setting]
             "card": card(where),
             "system": f"{platform.system()} {platform.machine()}",
         },
-        "versions": {"avatar-app": __version__, "python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        "versions": {"avatar-app": __version__, "python": platform.python_version()}
+        | {name: metadata.version(name) for name in PACKAGES},
         "model": {"name": bundle.name, "kind": bundle.kind, "size": bundle.size, "faces": 1},
         "engine": settings[0].chain.engine.name,
         "camera": f"MJPEG {CAMERA_SIZE[0]}x{CAMERA_SIZE[1]}",
         "output": {"size": f"{CALL_SIZE[0]}x{CALL_SIZE[1]}", "sink": sink},
         "frames": plan.frames,
         "warm_up": WARM_UP,
-        "work": {name: {"gflop": round(part.flop / 1e9, 4), "mvalues": round(part.values / 1e6, 3)} for name, part in work.items()},
-        "reference": {"what": ORIGINAL.format(SAME if bundle.kind == "fomm" else FULL), "frames": plan.reference_frames},
+        "work": {
+            name: {"gflop": round(part.flop / 1e9, 4), "mvalues": round(part.values / 1e6, 3)}
+            for name, part in work.items()
+        },
+        "reference": {
+            "what": ORIGINAL.format(SAME if bundle.kind == "fomm" else FULL),
+            "frames": plan.reference_frames,
+        },
         "runs": [_run(setting, work, bool(plan.reference_frames)) for setting in settings],
     }
 

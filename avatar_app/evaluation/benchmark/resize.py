@@ -20,7 +20,9 @@ def resized(bundle: Bundle, size: int, folder: Path) -> Bundle:
         BundleError: this size is impossible.
     """
     if size % UNIT or not UNIT <= size <= LARGEST:
-        raise BundleError(f"No model works with pictures of {size} pixels.", f"Choose a multiple of {UNIT} up to {LARGEST}.")
+        raise BundleError(
+            f"No model works with pictures of {size} pixels.", f"Choose a multiple of {UNIT} up to {LARGEST}."
+        )
     from avatar_app.onnx_export.resize import write_resized
 
     config = dict(bundle.config) | ({"size": size} if bundle.kind == "anchored" else {})

@@ -58,7 +58,9 @@ class Plan:
     reference_frames: int
 
 
-def measure(bundle: Bundle, device: str, threads: list[int], plan: Plan, sink: Sink, tick: Callable[[int], object]) -> list[Setting]:
+def measure(
+    bundle: Bundle, device: str, threads: list[int], plan: Plan, sink: Sink, tick: Callable[[int], object]
+) -> list[Setting]:
     """Measure every number of threads, and the original beside each.
 
     Args:
@@ -73,9 +75,13 @@ def measure(bundle: Bundle, device: str, threads: list[int], plan: Plan, sink: S
             engine = open_engine(bundle, device, count)
             side = engine.size * engine.size * 3
             copies = Copies(where, side if engine.reads_pictures else 0, side)
-            chain = Chain(engine, plan.photo, bundle.kind == "anchored", sink, partial(synchronise, where), copies.both)
+            chain = Chain(
+                engine, plan.photo, bundle.kind == "anchored", sink, partial(synchronise, where), copies.both
+            )
             settings.append(Setting(count, chain, Peak(where)))
-        reference = open_reference(bundle, where, settings[0].chain.crop.image) if plan.reference_frames else None
+        reference = (
+            open_reference(bundle, where, settings[0].chain.crop.image) if plan.reference_frames else None
+        )
         _take_turns(settings, plan, reference, tick)
     finally:
         for setting in settings:
@@ -83,7 +89,9 @@ def measure(bundle: Bundle, device: str, threads: list[int], plan: Plan, sink: S
     return settings
 
 
-def _take_turns(settings: list[Setting], plan: Plan, reference: Reference | None, tick: Callable[[int], object]) -> None:
+def _take_turns(
+    settings: list[Setting], plan: Plan, reference: Reference | None, tick: Callable[[int], object]
+) -> None:
     turns = -(-plan.frames // TURN)
     places = {setting.threads: 0 for setting in settings}
 
@@ -102,7 +110,12 @@ def _take_turns(settings: list[Setting], plan: Plan, reference: Reference | None
             frames(setting, share, setting.stopwatch)
             tick(share)
             if reference is not None:
-                _reference_frames(reference, setting, _share(plan.reference_frames, turns, turn), REFERENCE_WARM_UP if turn == 0 else 0)
+                _reference_frames(
+                    reference,
+                    setting,
+                    _share(plan.reference_frames, turns, turn),
+                    REFERENCE_WARM_UP if turn == 0 else 0,
+                )
 
 
 def _reference_frames(reference: Reference, setting: Setting, count: int, warm_up: int) -> None:
@@ -124,9 +137,13 @@ REFERENCE_SIDE = 256
 def open_reference(bundle: Bundle, device: str, photo: Image) -> Reference:
     """The original: with the bundle's own networks and weights if it is of that family, else of full size with random weights."""
     if bundle.kind != "fomm" and photo.shape[0] != REFERENCE_SIDE:
-        photo = cv2.resize(photo, (REFERENCE_SIDE, REFERENCE_SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
+        photo = cv2.resize(photo, (REFERENCE_SIDE, REFERENCE_SIDE), interpolation=cv2.INTER_AREA).astype(
+            np.uint8
+        )
     if bundle.kind == "fomm":
-        return Reference(FommConfig.from_dict(bundle.config), photo, device, bundle.file("weights.safetensors"))
+        return Reference(
+            FommConfig.from_dict(bundle.config), photo, device, bundle.file("weights.safetensors")
+        )
     return Reference(reference_config(REFERENCE_CONFIG), photo, device)
 
 

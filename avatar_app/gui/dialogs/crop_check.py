@@ -20,20 +20,33 @@ def face_height(face: Face) -> float:
 
 def nearest(faces: list[Face], box: Box) -> Face | None:
     """The face that a square is about: the one nearest to its middle."""
-    return min(faces, key=lambda face: float(np.linalg.norm(_middle(face) - (box.center_x, box.center_y))), default=None)
+    return min(
+        faces,
+        key=lambda face: float(np.linalg.norm(_middle(face) - (box.center_x, box.center_y))),
+        default=None,
+    )
 
 
 TEXTS = {
-    "none": QT_TRANSLATE_NOOP("CropCheck", "No face was found. Move the square so that the face fills half of its height."),
+    "none": QT_TRANSLATE_NOOP(
+        "CropCheck", "No face was found. Move the square so that the face fills half of its height."
+    ),
     "elsewhere": QT_TRANSLATE_NOOP("CropCheck", "There is no face in the square."),
     "cut": QT_TRANSLATE_NOOP("CropCheck", "The square cuts off a part of the face."),
-    "cut by photo": QT_TRANSLATE_NOOP("CropCheck", "The photo cuts off a part of the face. Use another one if you can."),
+    "cut by photo": QT_TRANSLATE_NOOP(
+        "CropCheck", "The photo cuts off a part of the face. Use another one if you can."
+    ),
     "few pixels": QT_TRANSLATE_NOOP(
-        "CropCheck", "The face is only {pixels} pixels high, so the avatar will be blurred. Use a larger photo if you can."
+        "CropCheck",
+        "The face is only {pixels} pixels high, so the avatar will be blurred. Use a larger photo if you can.",
     ),
     "small": QT_TRANSLATE_NOOP("CropCheck", "The face is small in the square. Make the square smaller."),
-    "large": QT_TRANSLATE_NOOP("CropCheck", "The face fills the square. Make it larger: hair and shoulders need room."),
-    "several": QT_TRANSLATE_NOOP("CropCheck", "There is more than one face in the square. The avatar will be the largest."),
+    "large": QT_TRANSLATE_NOOP(
+        "CropCheck", "The face fills the square. Make it larger: hair and shoulders need room."
+    ),
+    "several": QT_TRANSLATE_NOOP(
+        "CropCheck", "There is more than one face in the square. The avatar will be the largest."
+    ),
 }
 
 
@@ -43,7 +56,9 @@ def crop_warning(faces: list[Face], box: Box, image: Image) -> str:
     if not fault:
         return ""
     face = nearest(faces, box)
-    return QCoreApplication.translate("CropCheck", str(TEXTS[fault])).replace("{pixels}", str(round(face_height(face))) if face else "")
+    return QCoreApplication.translate("CropCheck", str(TEXTS[fault])).replace(
+        "{pixels}", str(round(face_height(face))) if face else ""
+    )
 
 
 def crop_fault(faces: list[Face], box: Box, image: Image) -> str:

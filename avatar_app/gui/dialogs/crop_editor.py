@@ -7,7 +7,15 @@ from typing import Protocol
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPixmap
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from avatar_app.errors import AvatarError
 from avatar_app.faces.crop import crop_picture, photo_box
@@ -39,7 +47,9 @@ class CropEditor(QDialog):
         faces: finds the faces, in the background.
     """
 
-    def __init__(self, image: Image, box: Box | None, faces: FindsFaces, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, image: Image, box: Box | None, faces: FindsFaces, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._image = image
         self._faces: list[Face] | None = None
@@ -130,7 +140,9 @@ class CropEditor(QDialog):
             self._about.setText(self.tr("Looking for the face..."))
             return
         warning = crop_warning(self._faces, self.box(), self._image)
-        several = self.tr("%n faces were found. Click another one, or press the button again.", "", len(self._faces))
+        several = self.tr(
+            "%n faces were found. Click another one, or press the button again.", "", len(self._faces)
+        )
         good = several if len(self._faces) > 1 else self.tr("The face fits well.")
         self._about.setText(f"⚠ {warning}" if warning else f"✓ {good}")
         restyle(self._about, role="problem" if warning else "")
@@ -141,7 +153,11 @@ class CropEditor(QDialog):
         self._fit.setText(self.tr("&Fit to face"))
         self._preview.setAccessibleName(self.tr("Preview of the crop"))
         self._view.setAccessibleName(self.tr("Photo with the square"))
-        self._help.setText(self.tr("Drag the square or its corners. Arrow keys move it, + and - resize it, with Shift finely."))
+        self._help.setText(
+            self.tr(
+                "Drag the square or its corners. Arrow keys move it, + and - resize it, with Shift finely."
+            )
+        )
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.LanguageChange:

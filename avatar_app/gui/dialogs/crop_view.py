@@ -6,7 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPixmap, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QPixmap,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from avatar_app.faces.crop import photo_box, square_box
@@ -69,7 +80,9 @@ class CropView(QWidget):
         """What has to be seen: the photo and the square, in pixels of the photo. While the mouse drags, it stays as it is."""
         width, height = self._size
         box = self._box
-        square = QRectF(box.center_x + 0.5 - box.size / 2, box.center_y + 0.5 - box.size / 2, box.size, box.size)
+        square = QRectF(
+            box.center_x + 0.5 - box.size / 2, box.center_y + 0.5 - box.size / 2, box.size, box.size
+        )
         margin = AROUND * max(width, height)
         return QRectF(0, 0, width, height).united(square).adjusted(-margin, -margin, margin, margin)
 
@@ -121,7 +134,13 @@ class CropView(QWidget):
         shift = (place - self._held) / scale
         self._held = place
         if self._grip is None:
-            self.set_box(replace(self._box, center_x=self._box.center_x + shift.x(), center_y=self._box.center_y + shift.y()))
+            self.set_box(
+                replace(
+                    self._box,
+                    center_x=self._box.center_x + shift.x(),
+                    center_y=self._box.center_y + shift.y(),
+                )
+            )
         else:
             self._resize(place)
 
@@ -151,18 +170,29 @@ class CropView(QWidget):
         elif self.square().contains(place):
             self.setCursor(Qt.CursorShape.SizeAllCursor)
         else:
-            self.setCursor(Qt.CursorShape.PointingHandCursor if self._face_at(place) else Qt.CursorShape.ArrowCursor)
+            self.setCursor(
+                Qt.CursorShape.PointingHandCursor if self._face_at(place) else Qt.CursorShape.ArrowCursor
+            )
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.set_box(replace(self._box, size=self._box.size * 0.999 ** event.angleDelta().y()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = 1.0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else max(1.0, self._box.size * 0.03)
+        step = (
+            1.0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else max(1.0, self._box.size * 0.03)
+        )
         box, key = self._box, event.key()
-        shifts = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
+        shifts = {
+            Qt.Key.Key_Left: (-1, 0),
+            Qt.Key.Key_Right: (1, 0),
+            Qt.Key.Key_Up: (0, -1),
+            Qt.Key.Key_Down: (0, 1),
+        }
         if key in shifts:
             across, down = shifts[Qt.Key(key)]
-            self.set_box(replace(box, center_x=box.center_x + across * step, center_y=box.center_y + down * step))
+            self.set_box(
+                replace(box, center_x=box.center_x + across * step, center_y=box.center_y + down * step)
+            )
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
             self.set_box(replace(box, size=box.size + 2 * step))
         elif key == Qt.Key.Key_Minus:

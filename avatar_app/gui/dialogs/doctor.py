@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
@@ -35,7 +45,14 @@ class DoctorDialog(QDialog):
         look: the checks; None: the real ones.
     """
 
-    def __init__(self, parent: QWidget | None = None, *, model: str = "lite", device: str = "auto", look: Look | None = None) -> None:
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        model: str = "lite",
+        device: str = "auto",
+        look: Look | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Check this computer"))
@@ -134,7 +151,9 @@ class DoctorDialog(QDialog):
         from avatar_app.doctor.checks import would_work
 
         works = would_work(self.found)
-        self.summary.setText(self.tr("A call would work.") if works else self.tr("A call would not work yet."))
+        self.summary.setText(
+            self.tr("A call would work.") if works else self.tr("A call would not work yet.")
+        )
         self.again.setEnabled(True)
         self.copy.setEnabled(True)
 
@@ -165,5 +184,7 @@ def _with_commands(text: str) -> QLabel:
 
 def _selectable(text: QLabel) -> QLabel:
     """Commands are there to be copied."""
-    text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
+    text.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
     return text

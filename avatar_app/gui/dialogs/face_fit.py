@@ -27,7 +27,9 @@ class FaceFit:
         """All faces, largest first. Raises AvatarError where the networks cannot be opened."""
         with self._lock:
             if self._detector is None:
-                from avatar_app.faces.detector import FaceDetector  # with ONNX Runtime, which the first paint must not wait for
+                from avatar_app.faces.detector import (
+                    FaceDetector,  # with ONNX Runtime, which the first paint must not wait for
+                )
 
                 self._detector = FaceDetector.open()
             return self._detector.find(image)

@@ -28,7 +28,9 @@ class KeysDialog(QDialog):
         chosen: ``settings.keys``. hotkeys: ``settings.hotkeys``.
     """
 
-    def __init__(self, chosen: Mapping[str, str], hotkeys: Mapping[str, str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, chosen: Mapping[str, str], hotkeys: Mapping[str, str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Keys"))
@@ -56,7 +58,11 @@ class KeysDialog(QDialog):
             for place, text in enumerate(texts):
                 self.table.setItem(number, place, QTableWidgetItem(text))
         note = label(
-            self.tr("They can be changed in Preferences. Keys that work everywhere need a desktop that allows them."), "muted", wrap=True
+            self.tr(
+                "They can be changed in Preferences. Keys that work everywhere need a desktop that allows them."
+            ),
+            "muted",
+            wrap=True,
         )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

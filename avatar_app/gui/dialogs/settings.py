@@ -59,14 +59,21 @@ class SettingsDialog(QDialog):
         self.tray = QCheckBox(self.tr("Icon in the tray, with pause and calibrate"))
         self.listen = QCheckBox(self.tr("Listen to these keys while another window has the focus"))
         self.restart = label(self.tr("This takes effect when the app is started again."), "muted", wrap=True)
-        self.keys = KeyRows({name: action_text(name) for name in ACTIONS}, {name: a.keys for name, a in ACTIONS.items()}, settings.keys)
+        self.keys = KeyRows(
+            {name: action_text(name) for name in ACTIONS},
+            {name: a.keys for name, a in ACTIONS.items()},
+            settings.keys,
+        )
         self.hotkeys = KeyRows(
             {name: _say("Hotkeys", str(text)) for name, text in EVERYWHERE.items()},
             {name: (key,) for name, key in DEFAULT_HOTKEYS.items()},
             settings.hotkeys,
             everywhere=True,
         )
-        self.keys_problem, self.hotkeys_problem = label("", "problem", wrap=True), label("", "problem", wrap=True)
+        self.keys_problem, self.hotkeys_problem = (
+            label("", "problem", wrap=True),
+            label("", "problem", wrap=True),
+        )
         self._fill()
         tabs = QTabWidget()
         tabs.setStyleSheet(TABS)
@@ -109,7 +116,8 @@ class SettingsDialog(QDialog):
         same = clashes(self.keys.chosen)
         lines = [
             self.tr("{key} is the key of more than one action: {actions}.").format(
-                key=_shown(key), actions=", ".join(self.tr("“{name}”").format(name=action_text(name)) for name in names)
+                key=_shown(key),
+                actions=", ".join(self.tr("“{name}”").format(name=action_text(name)) for name in names),
             )
             for key, names in same.items()
         ]
@@ -126,7 +134,11 @@ class SettingsDialog(QDialog):
 
     def _wrong_hotkeys(self) -> tuple[set[str], list[str]]:
         """Hotkeys that cannot be, and why."""
-        keys = {name: key for name, key in {**DEFAULT_HOTKEYS, **self.hotkeys.chosen}.items() if key and name in EVERYWHERE}
+        keys = {
+            name: key
+            for name, key in {**DEFAULT_HOTKEYS, **self.hotkeys.chosen}.items()
+            if key and name in EVERYWHERE
+        }
         wrong: set[str] = set()
         lines = []
         read: dict[str, str] = {}
@@ -134,7 +146,9 @@ class SettingsDialog(QDialog):
             try:
                 combination = str(parse(key))
             except ConfigError:
-                text = self.tr("{key} cannot be a hotkey. Use a letter, a digit or a named key together with Ctrl, Alt or Meta.")
+                text = self.tr(
+                    "{key} cannot be a hotkey. Use a letter, a digit or a named key together with Ctrl, Alt or Meta."
+                )
                 lines.append(text.format(key=_shown(key)))
                 wrong.add(name)
                 continue
@@ -149,7 +163,11 @@ class SettingsDialog(QDialog):
     def _fill(self) -> None:
         for text, value in ((self.tr("As the system"), ""), ("English", "en"), ("Русский", "ru")):
             self.language.add(text, value)
-        for text, value in ((self.tr("As the system"), "system"), (self.tr("Light"), "light"), (self.tr("Dark"), "dark")):
+        for text, value in (
+            (self.tr("As the system"), "system"),
+            (self.tr("Light"), "light"),
+            (self.tr("Dark"), "dark"),
+        ):
             self.theme.add(text, value)
         self.language.show_value(self._settings.language)
         self.theme.show_value(self._settings.theme)
@@ -174,7 +192,11 @@ class SettingsDialog(QDialog):
         return page
 
     def _keys(self) -> QWidget:
-        note = label(self.tr("Click a field and press the new key. These keys work while this window has the focus."), "muted", wrap=True)
+        note = label(
+            self.tr("Click a field and press the new key. These keys work while this window has the focus."),
+            "muted",
+            wrap=True,
+        )
         return _page(note, self.keys, self.keys_problem, self.tr("All keys as they were at first"))
 
     def _hotkeys(self) -> QWidget:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QMimeData, QObject, QRectF, Qt, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
 from PySide6.QtWidgets import QWidget
 
 from avatar_app.errors import AvatarError, PortraitError
@@ -37,7 +47,11 @@ def local_files(mime: QMimeData) -> list[Path]:
         return files
     lines = [line.strip().strip("\"'") for line in mime.text().splitlines()[:100] if line.strip()]
     paths = [Path(QUrl(line).toLocalFile() if line.startswith("file:") else line) for line in lines]
-    return paths if paths and all(len(str(path)) < 1000 and path.is_absolute() and is_there(path) for path in paths) else []
+    return (
+        paths
+        if paths and all(len(str(path)) < 1000 and path.is_absolute() and is_there(path) for path in paths)
+        else []
+    )
 
 
 def add_all(works: Sequence[Callable[[], Entry]], find_box: Callable[[Image], Box | None]) -> Added:
@@ -61,7 +75,9 @@ def add_image(library: Library, image: QImage, name: str) -> Entry:
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if image.isNull() or not image.save(buffer, "PNG", 80):  # type: ignore[call-overload]
-        raise PortraitError("The picture in the clipboard cannot be read.", "Save it as a file, then add the file.")
+        raise PortraitError(
+            "The picture in the clipboard cannot be read.", "Save it as a file, then add the file."
+        )
     return library.add_bytes(bytes(data.data()), name)
 
 
@@ -118,7 +134,10 @@ class DropCover(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         palette = QGuiApplication.palette()
-        ground, accent = QColor(palette.color(QPalette.ColorRole.Window)), palette.color(QPalette.ColorRole.Highlight)
+        ground, accent = (
+            QColor(palette.color(QPalette.ColorRole.Window)),
+            palette.color(QPalette.ColorRole.Highlight),
+        )
         ground.setAlpha(228)
         painter.fillRect(self.rect(), ground)
         frame = QRectF(self.rect()).adjusted(6, 6, -6, -6)
@@ -128,4 +147,6 @@ class DropCover(QWidget):
         font.setBold(True)
         painter.setFont(font)
         painter.setPen(palette.color(QPalette.ColorRole.WindowText))
-        painter.drawText(frame, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.tr("Drop photos to add them"))
+        painter.drawText(
+            frame, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.tr("Drop photos to add them")
+        )

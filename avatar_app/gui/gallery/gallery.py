@@ -85,7 +85,9 @@ class Gallery(QWidget):
     def select(self, path: Path | str) -> bool:
         """Choose a photo by its path or, as a text, by its file name; false where the library does not have it."""
         entry = self._library.find(Path(path).name)
-        return self._choose(entry if isinstance(path, str) or (entry is not None and entry.path == path) else None)
+        return self._choose(
+            entry if isinstance(path, str) or (entry is not None and entry.path == path) else None
+        )
 
     def choose_number(self, number: int) -> bool:
         """Choose the photo with a number key; false where no photo has it."""
@@ -101,7 +103,11 @@ class Gallery(QWidget):
 
     def random(self) -> bool:
         """Choose any other photo."""
-        others = [entry for entry in self._library.entries() if self._current is None or entry.path != self._current.path]
+        others = [
+            entry
+            for entry in self._library.entries()
+            if self._current is None or entry.path != self._current.path
+        ]
         return self._choose(random.choice(others) if others else None)
 
     def reload(self) -> None:
@@ -116,7 +122,11 @@ class Gallery(QWidget):
     def paste(self) -> None:
         """Add the picture or the picture files in the clipboard."""
         hint = self.tr("Copy a picture or a picture file, then paste it here.")
-        self._intake.take(QGuiApplication.clipboard().mimeData() or QMimeData(), self.tr("There is no picture in the clipboard."), hint)
+        self._intake.take(
+            QGuiApplication.clipboard().mimeData() or QMimeData(),
+            self.tr("There is no picture in the clipboard."),
+            hint,
+        )
 
     def take_drops_on(self, widget: QWidget) -> None:
         """Photos may be dropped anywhere on ``widget``, which this is a part of."""
@@ -124,7 +134,9 @@ class Gallery(QWidget):
         self._drops = DropZone(widget, self._take_dropped)
 
     def _take_dropped(self, mime: QMimeData) -> None:
-        self._intake.take(mime, self.tr("What was dropped is no picture."), self.tr("Drop photos, or a folder with some."))
+        self._intake.take(
+            mime, self.tr("What was dropped is no picture."), self.tr("Drop photos, or a folder with some.")
+        )
 
     def open_files(self) -> None:
         """Let the user choose photos to add."""
@@ -138,7 +150,9 @@ class Gallery(QWidget):
 
     def crop(self, entry: Entry) -> None:
         """Open the crop editor for a photo."""
-        self._reading.run(partial(read_portrait, entry.path), lambda image: self._open_editor(entry, image), self._failed)
+        self._reading.run(
+            partial(read_portrait, entry.path), lambda image: self._open_editor(entry, image), self._failed
+        )
 
     def _open_editor(self, entry: Entry, image: Image) -> None:
         editor = CropEditor(image, entry.box, self._face_fit, self)
@@ -162,7 +176,9 @@ class Gallery(QWidget):
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle(self.tr("Remove photo"))
         box.setText(self.tr("Remove {name} from the list?").format(name=entry.name))
-        box.setInformativeText(self.tr("The copy that was made when you added it is deleted. The photo you added it from stays."))
+        box.setInformativeText(
+            self.tr("The copy that was made when you added it is deleted. The photo you added it from stays.")
+        )
         yes = box.addButton(self.tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -193,7 +209,9 @@ class Gallery(QWidget):
         if entry is None:
             return False
         self._current = entry
-        if self._model.entries != self._library.search(self._search.text()):  # another window may have added photos
+        if self._model.entries != self._library.search(
+            self._search.text()
+        ):  # another window may have added photos
             self._refresh()
         self._model.mark(entry.path)
         index = self._model.index_of(entry.path)
@@ -204,10 +222,16 @@ class Gallery(QWidget):
 
     def _step(self, by: int) -> bool:
         entries = self._library.entries()
-        places = [number for number, entry in enumerate(entries) if self._current and entry.path == self._current.path]
+        places = [
+            number
+            for number, entry in enumerate(entries)
+            if self._current and entry.path == self._current.path
+        ]
         if not entries:
             return False
-        return self._choose(entries[(places[0] + by) % len(entries)] if places else entries[0 if by > 0 else -1])
+        return self._choose(
+            entries[(places[0] + by) % len(entries)] if places else entries[0 if by > 0 else -1]
+        )
 
     def _use(self, index: QModelIndex) -> None:
         entry = self._model.entry_at(index)
@@ -258,7 +282,10 @@ class Gallery(QWidget):
             menu.addAction(self.tr("Rename"), QKeySequence("F2"), lambda: self._edit(entry))
             menu.addAction(self.tr("Crop..."), lambda: self.crop(entry))
             menu.addAction(self.tr("Remove"), QKeySequence("Del"), lambda: self.ask_remove(entry))
-            menu.addAction(self.tr("Show in folder"), lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(entry.path.parent))))
+            menu.addAction(
+                self.tr("Show in folder"),
+                lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(entry.path.parent))),
+            )
             menu.addSeparator()
         menu.addAction(self.tr("Add photos..."), self.open_files)
         menu.addAction(self.tr("Paste"), QKeySequence(QKeySequence.StandardKey.Paste), self.paste)
@@ -269,16 +296,31 @@ class Gallery(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         by_keyboard = event.reason() == QContextMenuEvent.Reason.Keyboard
-        index = self._view.currentIndex() if by_keyboard else self._view.indexAt(self._view.viewport().mapFromGlobal(event.globalPos()))
-        place = self._view.viewport().mapToGlobal(self._view.visualRect(index).center()) if by_keyboard else event.globalPos()
+        index = (
+            self._view.currentIndex()
+            if by_keyboard
+            else self._view.indexAt(self._view.viewport().mapFromGlobal(event.globalPos()))
+        )
+        place = (
+            self._view.viewport().mapToGlobal(self._view.visualRect(index).center())
+            if by_keyboard
+            else event.globalPos()
+        )
         menu = self.menu(self._model.entry_at(index))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(place)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The keys of the grid."""
-        editing = self._view.state() == GalleryView.State.EditingState  # the end of a name reaches the view too
-        if watched is self._view and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and not editing:
+        editing = (
+            self._view.state() == GalleryView.State.EditingState
+        )  # the end of a name reaches the view too
+        if (
+            watched is self._view
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and not editing
+        ):
             return self._key(event)
         return super().eventFilter(watched, event)
 

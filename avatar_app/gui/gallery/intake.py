@@ -77,7 +77,9 @@ class Intake(QObject):
             self.problem.emit(message, in_user_language(errors[0].hint))
         elif not added.face:
             message = self.tr("No face was found in {name}.").format(name=entries[-1].name)
-            self.problem.emit(message, self.tr("Use a photo that shows the face from the front, or crop this one by hand."))
+            self.problem.emit(
+                message, self.tr("Use a photo that shows the face from the front, or crop this one by hand.")
+            )
 
     def _failed(self, error: AvatarError) -> None:
         self.problem.emit(in_user_language(error.message), in_user_language(error.hint))

@@ -84,7 +84,11 @@ class GalleryModel(QAbstractListModel):
             return self._thumbnail(entry)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(entry)
-        return {ENTRY: entry, CHOSEN: entry.path == self._chosen, Qt.ItemDataRole.AccessibleTextRole: entry.name}.get(role)
+        return {
+            ENTRY: entry,
+            CHOSEN: entry.path == self._chosen,
+            Qt.ItemDataRole.AccessibleTextRole: entry.name,
+        }.get(role)
 
     def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:
         entry = self.entry_at(index)
@@ -112,16 +116,24 @@ class GalleryModel(QAbstractListModel):
         found = self._thumbnails.get(entry)
         if isinstance(found, AvatarError):
             return f"{in_user_language(found.message)} {in_user_language(found.hint)}"
-        return self.tr("{name} (key {key})").format(name=entry.name, key=entry.key) if entry.key else entry.name
+        return (
+            self.tr("{name} (key {key})").format(name=entry.name, key=entry.key) if entry.key else entry.name
+        )
 
     def _thumbnail(self, entry: Entry) -> QPixmap | AvatarError | None:
         """The small picture, why there is none, or None while it is being made."""
         if entry not in self._thumbnails:
             self._thumbnails[entry] = None
-            self._background.run(partial(self._library.thumbnail, entry, SIDE), partial(self._made, entry), partial(self._made, entry))
+            self._background.run(
+                partial(self._library.thumbnail, entry, SIDE),
+                partial(self._made, entry),
+                partial(self._made, entry),
+            )
         return self._thumbnails[entry]
 
     def _made(self, entry: Entry, picture: Image | AvatarError) -> None:
-        self._thumbnails[entry] = picture if isinstance(picture, AvatarError) else QPixmap.fromImage(to_qimage(picture))
+        self._thumbnails[entry] = (
+            picture if isinstance(picture, AvatarError) else QPixmap.fromImage(to_qimage(picture))
+        )
         index = self.index_of(entry.path)
         self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])

@@ -65,7 +65,12 @@ class GalleryTile(QStyledItemDelegate):
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         rect = option.rect
         height = editor.sizeHint().height()
-        editor.setGeometry(rect.left(), min(round(photo_square(rect).bottom()) + 2, rect.bottom() - height + 1), rect.width(), height)
+        editor.setGeometry(
+            rect.left(),
+            min(round(photo_square(rect).bottom()) + 2, rect.bottom() - height + 1),
+            rect.width(),
+            height,
+        )
 
 
 def photo_square(rect: QRect) -> QRectF:
@@ -142,10 +147,14 @@ def _check(painter: QPainter, square: QRectF, palette: QPalette) -> None:
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)
-    painter.drawPolyline([middle + QPointF(-4.5, 0.3), middle + QPointF(-1.3, 3.6), middle + QPointF(4.8, -3.6)])
+    painter.drawPolyline(
+        [middle + QPointF(-4.5, 0.3), middle + QPointF(-1.3, 3.6), middle + QPointF(4.8, -3.6)]
+    )
 
 
-def _name(painter: QPainter, rect: QRect, square: QRectF, text: str, palette: QPalette, chosen: bool, is_photo: bool) -> None:
+def _name(
+    painter: QPainter, rect: QRect, square: QRectF, text: str, palette: QPalette, chosen: bool, is_photo: bool
+) -> None:
     font = QFont(painter.font())
     font.setBold(chosen)
     painter.setFont(font)

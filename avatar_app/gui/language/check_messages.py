@@ -31,7 +31,9 @@ CHECK_MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "PyTorch {0} is built for older cards."),
     QT_TRANSLATE_NOOP("Messages", "this PyTorch ({0}) is built for the processor alone."),
     QT_TRANSLATE_NOOP("Messages", "this PyTorch ({0}) is built without CUDA."),
-    QT_TRANSLATE_NOOP("Messages", "PyTorch {0} finds no usable device; the driver may be too old for CUDA {1}."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "PyTorch {0} finds no usable device; the driver may be too old for CUDA {1}."
+    ),
     QT_TRANSLATE_NOOP("Messages", "no NVIDIA driver was found."),
     QT_TRANSLATE_NOOP("Messages", "Graphics cards are numbered from cuda:0."),
     QT_TRANSLATE_NOOP("Messages", "Run {0}."),
@@ -49,15 +51,23 @@ CHECK_MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "{0}, {1} more); {2}."),
     QT_TRANSLATE_NOOP("Messages", "{0}; {1}."),
     QT_TRANSLATE_NOOP("Messages", "The library pyvirtualcam is not installed."),
-    QT_TRANSLATE_NOOP("Messages", "Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback && {0}`."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback && {0}`."
+    ),
     QT_TRANSLATE_NOOP("Messages", "{0}, open in {1}."),
     QT_TRANSLATE_NOOP("Messages", "A camera can be published; browsers and Flatpak programs see it."),
     QT_TRANSLATE_NOOP("Messages", "Try again."),
     QT_TRANSLATE_NOOP("Messages", "It is not running now."),
     QT_TRANSLATE_NOOP("Messages", "It is running; the camera, the speed and the hotkeys are shared with it."),
-    QT_TRANSLATE_NOOP("Messages", "It is running; the camera, the speed and the hotkeys are shared with it. shows avatar"),
-    QT_TRANSLATE_NOOP("Messages", "It is running; the camera, the speed and the hotkeys are shared with it. shows self"),
-    QT_TRANSLATE_NOOP("Messages", "It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}"),
+    QT_TRANSLATE_NOOP(
+        "Messages", "It is running; the camera, the speed and the hotkeys are shared with it. shows avatar"
+    ),
+    QT_TRANSLATE_NOOP(
+        "Messages", "It is running; the camera, the speed and the hotkeys are shared with it. shows self"
+    ),
+    QT_TRANSLATE_NOOP(
+        "Messages", "It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}"
+    ),
     QT_TRANSLATE_NOOP("Messages", "starting."),
     QT_TRANSLATE_NOOP("Messages", "no-avatar."),
     QT_TRANSLATE_NOOP("Messages", "no-camera."),
@@ -97,7 +107,9 @@ CHECK_MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Wayland has no hotkeys for programs like this."),
     QT_TRANSLATE_NOOP("Messages", "There is no display for hotkeys (DISPLAY is not set)."),
     QT_TRANSLATE_NOOP("Messages", "The display {0} does not answer, so there are no hotkeys."),
-    QT_TRANSLATE_NOOP("Messages", "In a Wayland session hotkeys work only while an X11 window has the focus."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "In a Wayland session hotkeys work only while an X11 window has the focus."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The display ended the hotkeys ({0})."),
     QT_TRANSLATE_NOOP("Messages", "The display {0} cannot be opened, so there are no hotkeys."),
     QT_TRANSLATE_NOOP("Messages", "Bind keys of your desktop to `python run.py control recalibrate`."),

@@ -43,15 +43,22 @@ def _value(text: str) -> str:
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     """The sentences as patterns, those with most fixed words first: others may be general enough to fit too."""
-    templates = sorted((str(message) for message in MESSAGES), key=lambda template: -len(VALUE.sub("", template)))
-    return [(re.compile("(.+?)".join(map(re.escape, VALUE.split(template)[::2])), re.DOTALL), template) for template in templates]
+    templates = sorted(
+        (str(message) for message in MESSAGES), key=lambda template: -len(VALUE.sub("", template))
+    )
+    return [
+        (re.compile("(.+?)".join(map(re.escape, VALUE.split(template)[::2])), re.DOTALL), template)
+        for template in templates
+    ]
 
 
 MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Run `models list` to see all models; import or fetch this one again."),
     QT_TRANSLATE_NOOP("Messages", "There is no model called {0}."),
     QT_TRANSLATE_NOOP("Messages", "Known models: {0}."),
-    QT_TRANSLATE_NOOP("Messages", "The model in {0} has the format version {1}, but this app reads version {2}."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "The model in {0} has the format version {1}, but this app reads version {2}."
+    ),
     QT_TRANSLATE_NOOP("Messages", "Update the app, or import the model again."),
     QT_TRANSLATE_NOOP("Messages", "The model {0} has no {1}."),
     QT_TRANSLATE_NOOP("Messages", "Import it again, so that all files are made."),
@@ -63,7 +70,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "No face was found in the picture."),
     QT_TRANSLATE_NOOP("Messages", "This model needs one: use a picture of one face, seen from the front."),
     QT_TRANSLATE_NOOP("Messages", "ONNX Runtime {0} cannot open {1}."),
-    QT_TRANSLATE_NOOP("Messages", "Install the version of onnxruntime in requirements.txt, or import the model again."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Install the version of onnxruntime in requirements.txt, or import the model again."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The model {0} finds faces and cannot animate a photo."),
     QT_TRANSLATE_NOOP("Messages", "Choose another one of `models list`."),
     QT_TRANSLATE_NOOP("Messages", "There is no device {0}."),
@@ -119,7 +128,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "No face was found in {0}."),
     QT_TRANSLATE_NOOP("Messages", "Use a photo of one face, seen from the front and well lit."),
     QT_TRANSLATE_NOOP("Messages", "There are {0} faces in {1}; one of them was taken."),
-    QT_TRANSLATE_NOOP("Messages", "The face in {0} is small (its crop is {1} pixels a side); the picture will be soft."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "The face in {0} is small (its crop is {1} pixels a side); the picture will be soft."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The photo cannot be used: {0}: {1}."),
     QT_TRANSLATE_NOOP("Messages", "The model cannot be used: {0}: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Choose another one."),
@@ -132,7 +143,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The calibration cannot be kept on disk: {0}."),
     QT_TRANSLATE_NOOP("Messages", "It works until the app ends. Free some space and calibrate again."),
     QT_TRANSLATE_NOOP("Messages", "The model needs {0} seconds for a picture on this computer."),
-    QT_TRANSLATE_NOOP("Messages", "Close other programs, or choose a quicker model, or a graphics card if there is one."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Close other programs, or choose a quicker model, or a graphics card if there is one."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The model has given no picture for {0} seconds."),
     QT_TRANSLATE_NOOP("Messages", "If none comes, start the app again and choose another model."),
     QT_TRANSLATE_NOOP("Messages", "The camera does not see a face."),
@@ -155,10 +168,19 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Close other programs that use it, or unplug it and connect it again."),
     QT_TRANSLATE_NOOP("Messages", "The camera {0} cannot be reached: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Check that it is on, its address and the network."),
-    QT_TRANSLATE_NOOP("Messages", "Close other programs that use it, and allow this one to use cameras in the system's privacy settings."),
+    QT_TRANSLATE_NOOP(
+        "Messages",
+        "Close other programs that use it, and allow this one to use cameras in the system's privacy settings.",
+    ),
     QT_TRANSLATE_NOOP("Messages", "The camera {0} cannot be opened."),
-    QT_TRANSLATE_NOOP("Messages", "Check the path of the address, the user and the password, as in rtsp://user:password@host/path."),
-    QT_TRANSLATE_NOOP("Messages", 'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.'),
+    QT_TRANSLATE_NOOP(
+        "Messages",
+        "Check the path of the address, the user and the password, as in rtsp://user:password@host/path.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Messages",
+        'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.',
+    ),
     QT_TRANSLATE_NOOP("Messages", "The camera {0} was unplugged."),
     QT_TRANSLATE_NOOP("Messages", "macOS asks whether this program may use the camera."),
     QT_TRANSLATE_NOOP("Messages", "Allow it; the camera then opens by itself."),
@@ -185,7 +207,10 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The picture {0} cannot be read: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Check that it is still there."),
     QT_TRANSLATE_NOOP("Messages", "The folder {0} cannot be read: {1}."),
-    QT_TRANSLATE_NOOP("Messages", "Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg."),
+    QT_TRANSLATE_NOOP(
+        "Messages",
+        "Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg.",
+    ),
     QT_TRANSLATE_NOOP("Messages", "Write them into the address, as in http://user:password@host/video."),
     QT_TRANSLATE_NOOP("Messages", "Check the user name and the password in the address."),
     QT_TRANSLATE_NOOP("Messages", "Close other programs that watch it, or try again later."),
@@ -202,16 +227,21 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Write it as #rrggbb, such as #203040."),
     QT_TRANSLATE_NOOP("Messages", 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'),
     QT_TRANSLATE_NOOP(
-        "Messages", "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture."
+        "Messages",
+        "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.",
     ),
     QT_TRANSLATE_NOOP(
         "Messages",
         "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.",
     ),
-    QT_TRANSLATE_NOOP("Messages", "A call still shows the virtual camera {0} at {1} x {2}, not at {3} x {4}."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "A call still shows the virtual camera {0} at {1} x {2}, not at {3} x {4}."
+    ),
     QT_TRANSLATE_NOOP("Messages", "Turn the camera off in the call and on again, or choose that size."),
     QT_TRANSLATE_NOOP("Messages", "The virtual camera {0} cannot be opened: {1}."),
-    QT_TRANSLATE_NOOP("Messages", "Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The virtual camera {0} is gone."),
     QT_TRANSLATE_NOOP("Messages", "Load the kernel module again, or choose another output."),
     QT_TRANSLATE_NOOP("Messages", "The library pyvirtualcam cannot be loaded: {0}."),
@@ -232,7 +262,10 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Run {0}, then `{1}`. The output PipeWire needs no kernel module."),
     QT_TRANSLATE_NOOP("Messages", "Another program sends to the virtual camera {0} ({1})."),
     QT_TRANSLATE_NOOP("Messages", "Run `sudo usermod -aG video $USER`, then log out and in again."),
-    QT_TRANSLATE_NOOP("Messages", "The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback && {0}`."),
+    QT_TRANSLATE_NOOP(
+        "Messages",
+        "The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback && {0}`.",
+    ),
     QT_TRANSLATE_NOOP("Messages", "There is no virtual camera on this computer."),
     QT_TRANSLATE_NOOP("Messages", "There is no virtual camera {0}."),
     QT_TRANSLATE_NOOP("Messages", "Choose one of these: {0}."),
@@ -245,7 +278,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The app cannot be controlled: {0}."),
     QT_TRANSLATE_NOOP("Messages", "Check the folder {0}."),
     QT_TRANSLATE_NOOP("Messages", "The settings {0} are damaged; the defaults are used."),
-    QT_TRANSLATE_NOOP("Messages", "The settings {0} were damaged; they are kept as {1}, and the defaults are used."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "The settings {0} were damaged; they are kept as {1}, and the defaults are used."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The setting {0} in {1} is not known; it is ignored."),
     QT_TRANSLATE_NOOP("Messages", "The settings {0} cannot be written: {1}."),
     QT_TRANSLATE_NOOP("Messages", "The settings {0} cannot be read: {1}; the defaults are used."),
@@ -255,7 +290,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Name one clip file in it."),
     QT_TRANSLATE_NOOP("Messages", "The clip {0} cannot be read: {1}."),
     QT_TRANSLATE_NOOP("Messages", "The clip {0} is empty (0 bytes)."),
-    QT_TRANSLATE_NOOP("Messages", "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
+    ),
     QT_TRANSLATE_NOOP("Messages", "{0} is a picture, not a clip."),
     QT_TRANSLATE_NOOP("Messages", "The clip {0} cannot be read as a video: it is text."),
     QT_TRANSLATE_NOOP("Messages", "The clip {0} has no video in it, only {1}."),
@@ -282,7 +319,9 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Use that address."),
     QT_TRANSLATE_NOOP("Messages", "PyTorch no longer supports this card; the processor is used."),
     QT_TRANSLATE_NOOP("Messages", "Update the NVIDIA driver to version {0} or newer, then run {1}."),
-    QT_TRANSLATE_NOOP("Messages", "Restart the computer; if that does not help, install the NVIDIA driver again."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Restart the computer; if that does not help, install the NVIDIA driver again."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The folder {0} is not yours alone."),
     QT_TRANSLATE_NOOP("Messages", "Remove it; without it the app cannot be controlled."),
     QT_TRANSLATE_NOOP("Messages", "The folder {0} cannot be made: {1}."),

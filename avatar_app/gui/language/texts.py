@@ -8,7 +8,9 @@ REASONS = {
     "starting": QT_TRANSLATE_NOOP("Reasons", "Still card: getting ready"),
     "no-avatar": QT_TRANSLATE_NOOP("Reasons", "Still card: choose a photo on the left"),
     "no-camera": QT_TRANSLATE_NOOP("Reasons", "Still card: the camera gives no picture"),
-    "uncalibrated": QT_TRANSLATE_NOOP("Reasons", "Still card: look like the photo, then press %1 to calibrate"),
+    "uncalibrated": QT_TRANSLATE_NOOP(
+        "Reasons", "Still card: look like the photo, then press %1 to calibrate"
+    ),
     "paused": QT_TRANSLATE_NOOP("Reasons", "Still card: paused, press %2 to go on"),
     "fault": QT_TRANSLATE_NOOP("Reasons", "Still card: something failed, see above"),
     "stale": QT_TRANSLATE_NOOP("Reasons", "Still card: waiting for a new picture"),
@@ -43,13 +45,17 @@ OUTPUT_NAMES = {
 }
 
 HINTS = {
-    "no-face": QT_TRANSLATE_NOOP("Hints", "No face is seen. Sit before the camera with light from the front."),
+    "no-face": QT_TRANSLATE_NOOP(
+        "Hints", "No face is seen. Sit before the camera with light from the front."
+    ),
     "no-avatar": QT_TRANSLATE_NOOP("Hints", "Choose a photo first."),
     "loading": QT_TRANSLATE_NOOP("Hints", "Getting ready..."),
     "paused": QT_TRANSLATE_NOOP("Hints", "Paused: go on to compare your pose with the photo's."),
     "head": QT_TRANSLATE_NOOP("Hints", "Turn and tilt your head like the photo."),
     "expression": QT_TRANSLATE_NOOP("Hints", "Match the photo's mouth and eyes."),
-    "position": QT_TRANSLATE_NOOP("Hints", "Bring your face to the middle, about half as high as the picture."),
+    "position": QT_TRANSLATE_NOOP(
+        "Hints", "Bring your face to the middle, about half as high as the picture."
+    ),
     "live": QT_TRANSLATE_NOOP("Hints", "If the avatar looks wrong, look like the photo and calibrate again."),
     "good": QT_TRANSLATE_NOOP("Hints", "That fits well."),
     "ready": QT_TRANSLATE_NOOP("Hints", "That fits well: calibrate now."),

@@ -37,7 +37,10 @@ def install(application: QCoreApplication, language: str = "") -> str:
     if used == "en":
         return used
     # Qt's own texts, such as those of dialogs' buttons, come with Qt.
-    for folder, name in ((Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)), "qtbase"), (FOLDER, OURS)):
+    for folder, name in (
+        (Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)), "qtbase"),
+        (FOLDER, OURS),
+    ):
         translator = QTranslator(application)
         if translator.load(f"{name}_{used}", str(folder)):
             application.installTranslator(translator)

@@ -53,7 +53,9 @@ class CalibrationPanel(QFrame):
         self.calibrate.setIconSize(QSize(20, 20))
         self.find_best = QPushButton(self.tr("Find best moment"))
         self.find_best.setCheckable(True)
-        self.find_best.setToolTip(self.tr("Watches you and calibrates by itself whenever you look more like the photo than before."))
+        self.find_best.setToolTip(
+            self.tr("Watches you and calibrates by itself whenever you look more like the photo than before.")
+        )
         self.ghost = QPushButton(self.tr("Photo overlay"))
         self.ghost.setCheckable(True)
         for button in (self.find_best, self.ghost):
@@ -79,7 +81,11 @@ class CalibrationPanel(QFrame):
             "position": self.tr("Position"),
         }
         self._build()
-        for name, button in (("calibrate", self.calibrate), ("find-best", self.find_best), ("ghost", self.ghost)):
+        for name, button in (
+            ("calibrate", self.calibrate),
+            ("find-best", self.find_best),
+            ("ghost", self.ghost),
+        ):
             button.clicked.connect(lambda _=False, name=name: self.asked.emit(name))
         self.draw_icons()
         self.show_status(Status())

@@ -83,7 +83,9 @@ class SourceChooser(QWidget):
             value, _ = QFileDialog.getOpenFileName(self, self.tr("A video instead of the camera"))
         elif value == f"{ELSEWHERE} address":
             value, done = QInputDialog.getText(
-                self, self.tr("Camera in the network"), self.tr("Address, such as http://192.168.1.20:8080/video:")
+                self,
+                self.tr("Camera in the network"),
+                self.tr("Address, such as http://192.168.1.20:8080/video:"),
             )
             value = value.strip() if done else ""
         elif value is None:
@@ -169,7 +171,11 @@ class BackgroundChooser(QWidget):
         background = self._live.controls.background
         self.choice.clear()
         self.choice.add(self.tr("Blurred picture"), "blur")
-        for text, colour in ((self.tr("Dark grey"), "#202830"), (self.tr("Light grey"), "#d8dce2"), (self.tr("Green"), "#00b140")):
+        for text, colour in (
+            (self.tr("Dark grey"), "#202830"),
+            (self.tr("Light grey"), "#d8dce2"),
+            (self.tr("Green"), "#00b140"),
+        ):
             self.choice.add(text, colour)
         if self.choice.row_of(background) < 0:
             self.choice.add(background if background.startswith("#") else Path(background).name, background)
@@ -185,7 +191,10 @@ class BackgroundChooser(QWidget):
             value = colour.name() if colour.isValid() else ""
         elif value == f"{ELSEWHERE} picture":
             value, _ = QFileDialog.getOpenFileName(
-                self, self.tr("Picture for the background"), "", self.tr("Pictures (*.jpg *.jpeg *.png *.webp *.bmp)")
+                self,
+                self.tr("Picture for the background"),
+                "",
+                self.tr("Pictures (*.jpg *.jpeg *.png *.webp *.bmp)"),
             )
         if value:
             self._live.change(background=value)

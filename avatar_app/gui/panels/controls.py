@@ -20,19 +20,27 @@ RATES = (15, 20, 25, 30, 60)
 class ControlsPanel(QScrollArea):
     """All sections under each other. ``show_controls`` brings them up to date; ``preferences`` has what concerns this screen alone."""
 
-    def __init__(self, live: Live, devices: DeviceLists, preferences: Preferences, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, live: Live, devices: DeviceLists, preferences: Preferences, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._live, self._preferences, self._devices = live, preferences, devices
         self._shown: Controls | None = None
         self.source = SourceChooser(live, devices)
         self.output = OutputChooser(live, devices)
         self.background = BackgroundChooser(live)
-        self.size_choice = self._choice(self.tr("Size"), "size", [(f"{width} x {height}", (width, height)) for width, height in SIZES])
-        self.fps = self._choice(self.tr("Rate"), "fps", [(self.tr("{0} a second").format(rate), rate) for rate in RATES])
+        self.size_choice = self._choice(
+            self.tr("Size"), "size", [(f"{width} x {height}", (width, height)) for width, height in SIZES]
+        )
+        self.fps = self._choice(
+            self.tr("Rate"), "fps", [(self.tr("{0} a second").format(rate), rate) for rate in RATES]
+        )
         self.model = self._choice(self.tr("Model"), "model", [])
         self.device = self._choice(self.tr("Computed by"), "device", [])
         smoothings = {"off": self.tr("Off"), "light": self.tr("Light"), "strong": self.tr("Strong")}
-        self.smoothing = self._choice(self.tr("Smoothing"), "smoothing", [(smoothings.get(name, name), name) for name in STRENGTHS])
+        self.smoothing = self._choice(
+            self.tr("Smoothing"), "smoothing", [(smoothings.get(name, name), name) for name in STRENGTHS]
+        )
         self.sliders = {
             "head": Slider(self.tr("Head"), 0, 1.5, 1),
             "expression": Slider(self.tr("Expression"), 0, 1.5, 1),
@@ -49,9 +57,15 @@ class ControlsPanel(QScrollArea):
             "mirror_output": self._switch("mirror_output", self.tr("Mirror what the call gets")),
             "label": self._switch("label", self.tr('Write "AI avatar" on the picture')),
             "follow": self._switch("follow", self.tr("Follow my face")),
-            "relative": self._switch("relative", self.tr("Relative motion"), self.tr("Off: the avatar takes over your pose as it is.")),
+            "relative": self._switch(
+                "relative",
+                self.tr("Relative motion"),
+                self.tr("Off: the avatar takes over your pose as it is."),
+            ),
             "adapt_scale": self._switch(
-                "adapt_scale", self.tr("Adapt to the photo's size"), self.tr("Scales your motion to the size of the photo's face.")
+                "adapt_scale",
+                self.tr("Adapt to the photo's size"),
+                self.tr("Scales your motion to the size of the photo's face."),
             ),
         }
         self.mirror_preview = Switch(self.tr("Mirror my preview"))
@@ -81,20 +95,40 @@ class ControlsPanel(QScrollArea):
         output = Section(self.tr("Output"))
         output.add(self.output, self._named(self.size_choice), self._named(self.fps))
         picture = Section(self.tr("Picture"))
-        picture.add(self._named(self.background.choice, self.background), self.switches["mirror_output"], self.switches["label"])
+        picture.add(
+            self._named(self.background.choice, self.background),
+            self.switches["mirror_output"],
+            self.switches["label"],
+        )
         motion = Section(self.tr("Motion"))
-        motion.add(self.sliders["head"], self.sliders["expression"], self.sliders["gaze"], self._named(self.smoothing))
+        motion.add(
+            self.sliders["head"],
+            self.sliders["expression"],
+            self.sliders["gaze"],
+            self._named(self.smoothing),
+        )
         motion.add(self.switches["relative"], self.switches["adapt_scale"])
         view = Section(self.tr("Framing"), is_open=False)
-        view.add(self.switches["follow"], self.sliders["zoom"], self.sliders["pan_x"], self.sliders["pan_y"], reset)
+        view.add(
+            self.switches["follow"], self.sliders["zoom"], self.sliders["pan_x"], self.sliders["pan_y"], reset
+        )
         model = Section(self.tr("Model"), is_open=False)
         model.add(self._named(self.model), self._named(self.device), self.model_note)
-        self.sections = {"camera": camera, "output": output, "picture": picture, "motion": motion, "view": view, "model": model}
+        self.sections = {
+            "camera": camera,
+            "output": output,
+            "picture": picture,
+            "motion": motion,
+            "view": view,
+            "model": model,
+        }
         for section in self.sections.values():
             column.addWidget(section)
         column.addStretch(1)
         self.setWidget(inside)
-        self.setMinimumWidth(inside.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() + 2)
+        self.setMinimumWidth(
+            inside.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width() + 2
+        )
 
     def reveal(self, section: str) -> None:
         """Open a section and put the focus on its first choice."""
@@ -120,7 +154,10 @@ class ControlsPanel(QScrollArea):
             choice.show_value(value)
         if before is None or controls.source != before.source:
             self.source.show_now()
-        if before is None or (controls.output, controls.output_device) != (before.output, before.output_device):
+        if before is None or (controls.output, controls.output_device) != (
+            before.output,
+            before.output_device,
+        ):
             self.output.show_now()
         if before is None or controls.background != before.background:
             self.background.show_now()

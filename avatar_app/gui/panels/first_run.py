@@ -29,7 +29,14 @@ class FirstRun(QDialog):
 
     chosen = Signal(Path)
 
-    def __init__(self, live: Live, library: Library, preferences: Preferences, devices: DeviceLists, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        live: Live,
+        library: Library,
+        preferences: Preferences,
+        devices: DeviceLists,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._live, self._preferences = live, preferences
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -45,8 +52,14 @@ class FirstRun(QDialog):
         self.calibration.set_room(self.width(), self.calibration.height())
         self.views = (CameraView(), CameraView())
         self.pages = QStackedWidget()
-        self._steps = [label(text) for text in (self.tr("1  Camera"), self.tr("2  Avatar"), self.tr("3  Calibrate"))]
-        self.back, self.forward, self.skip = QPushButton(self.tr("Back")), QPushButton(), QPushButton(self.tr("Skip"))
+        self._steps = [
+            label(text) for text in (self.tr("1  Camera"), self.tr("2  Avatar"), self.tr("3  Calibrate"))
+        ]
+        self.back, self.forward, self.skip = (
+            QPushButton(self.tr("Back")),
+            QPushButton(),
+            QPushButton(self.tr("Skip")),
+        )
         self._build()
         self.gallery.chosen.connect(self._chosen)
         self.gallery.problem.connect(self._tell)
@@ -59,7 +72,9 @@ class FirstRun(QDialog):
         for name in ("calibrate", "find-best", "ghost"):
             for key in action_keys(name, preferences.now.keys):
                 QShortcut(key, self, lambda name=name: self._asked(name))
-        self.calibration.set_keys(*(key_text(name, preferences.now.keys) for name in ("calibrate", "find-best", "ghost")))
+        self.calibration.set_keys(
+            *(key_text(name, preferences.now.keys) for name in ("calibrate", "find-best", "ghost"))
+        )
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(self.poll)
         self._timer.start()
@@ -99,7 +114,9 @@ class FirstRun(QDialog):
         self.pages.addWidget(
             self._page(
                 self.tr("Look like the photo, then calibrate"),
-                self.tr("Bring head, mouth and eyes into the photo's pose, as well as you can. From then on the avatar moves as you do."),
+                self.tr(
+                    "Bring head, mouth and eyes into the photo's pose, as well as you can. From then on the avatar moves as you do."
+                ),
                 self.views[1],
                 self.calibration,
             )
@@ -170,10 +187,16 @@ class FirstRun(QDialog):
         """Show the newest picture of the camera and how the pose fits."""
         status, now, step = self._live.status(), self._preferences.now, self.pages.currentIndex()
         view = self.views[0 if step == 0 else 1]
-        view.shown = Shown(box=True, ghost=now.ghost_opacity if now.show_ghost and step == 2 else 0.0, mirrored=now.mirror_preview)
+        view.shown = Shown(
+            box=True,
+            ghost=now.ghost_opacity if now.show_ghost and step == 2 else 0.0,
+            mirrored=now.mirror_preview,
+        )
         trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
         view.set_text(
-            f"{in_user_language(trouble.message)} {in_user_language(trouble.hint)}" if trouble else self.tr("Waiting for the camera...")
+            f"{in_user_language(trouble.message)} {in_user_language(trouble.hint)}"
+            if trouble
+            else self.tr("Waiting for the camera...")
         )
         view.show_portrait(self._live.portrait())
         view.show_seen(self._live.seen())

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.language.texts import notice_action
@@ -126,7 +135,9 @@ class NoticeBar(QWidget):
 
     def _rebuild(self) -> None:
         order = {"error": 0, "warning": 1, "info": 2}
-        all_notices = [notice for notice in (*self._own.values(), *self._pipeline) if notice not in self._hidden]
+        all_notices = [
+            notice for notice in (*self._own.values(), *self._pipeline) if notice not in self._hidden
+        ]
         shown = sorted(all_notices, key=lambda notice: order[notice.level])[: self._most]
         wanted = {self._key(notice): notice for notice in shown}
         for key in [key for key, banner in self.banners.items() if wanted.get(key) != banner.notice]:

@@ -26,7 +26,9 @@ LINES = (
 def draw_text(painter: QPainter, place: QRectF, text: str, colour: QColor) -> None:
     """A sentence in the middle."""
     painter.setPen(colour)
-    painter.drawText(place.adjusted(16, 8, -16, -8), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
+    painter.drawText(
+        place.adjusted(16, 8, -16, -8), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text
+    )
 
 
 def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
@@ -50,7 +52,9 @@ def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
         corners.lineTo(corner + QPointF(x * reach, 0))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for colour, width in ((QColor(0, 0, 0, 110), 4.0), (QColor(255, 255, 255, 230), 2.0)):
-        painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+        painter.setPen(
+            QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+        )
         painter.drawPath(corners)
 
 
@@ -86,7 +90,12 @@ def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor
     """Make the corners of a picture round by painting what is outside of them: much quicker than clipping the whole picture."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
-    for corner, x, y in ((place.topLeft(), 1, 1), (place.topRight(), -1, 1), (place.bottomRight(), -1, -1), (place.bottomLeft(), 1, -1)):
+    for corner, x, y in (
+        (place.topLeft(), 1, 1),
+        (place.topRight(), -1, 1),
+        (place.bottomRight(), -1, -1),
+        (place.bottomLeft(), 1, -1),
+    ):
         square = QRectF(corner, corner + QPointF(x * radius, y * radius)).normalized()
         outside, disc = QPainterPath(), QPainterPath()
         outside.addRect(square)
@@ -102,8 +111,12 @@ def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) ->
             statistics.avatar_fps, statistics.animate_ms
         ),
         QCoreApplication.translate("Statistics", "sent {0:.0f} fps").format(statistics.output_fps),
-        QCoreApplication.translate("Statistics", "age {0:.0f} ms, 95 %: {1:.0f} ms").format(statistics.latency_p50, statistics.latency_p95),
-        QCoreApplication.translate("Statistics", "dropped {0}, repeated {1}").format(statistics.dropped, statistics.repeated),
+        QCoreApplication.translate("Statistics", "age {0:.0f} ms, 95 %: {1:.0f} ms").format(
+            statistics.latency_p50, statistics.latency_p95
+        ),
+        QCoreApplication.translate("Statistics", "dropped {0}, repeated {1}").format(
+            statistics.dropped, statistics.repeated
+        ),
     ]
     font = QFont(painter.font())
     font.setPointSizeF(max(7.0, font.pointSizeF() * 0.88))
@@ -115,7 +128,11 @@ def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) ->
     painter.setBrush(QColor(0, 0, 0, 165))
     painter.drawRoundedRect(ground, 6, 6)
     painter.setPen(QColor(240, 244, 250))
-    painter.drawText(ground.adjusted(10, 6, -6, -6), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, "\n".join(lines))
+    painter.drawText(
+        ground.adjusted(10, 6, -6, -6),
+        Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop,
+        "\n".join(lines),
+    )
 
 
 def draw_flash(painter: QPainter, place: QRectF, strength: float) -> None:

@@ -23,7 +23,10 @@ def fit(width: int, height: int, place: QRect) -> QRect:
     scale = min(place.width() / max(width, 1), place.height() / max(height, 1))
     size = QSize(max(1, round(width * scale)), max(1, round(height * scale)))
     return QRect(
-        place.x() + (place.width() - size.width()) // 2, place.y() + (place.height() - size.height()) // 2, size.width(), size.height()
+        place.x() + (place.width() - size.width()) // 2,
+        place.y() + (place.height() - size.height()) // 2,
+        size.width(),
+        size.height(),
     )
 
 
@@ -49,7 +52,9 @@ def sent_to_screen(picture: Outgoing, width: int, height: int) -> QImage:
     for plane, place in zip(split(picture.planes), split(small), strict=True):
         place[:] = _scaled(plane, place.shape[1], place.shape[0])
     drawn = QImage(wide, high, QImage.Format.Format_RGB32)
-    cv2.cvtColor(small, cv2.COLOR_YUV2BGRA_I420, dst=np.frombuffer(drawn.bits(), np.uint8).reshape(high, wide, 4))
+    cv2.cvtColor(
+        small, cv2.COLOR_YUV2BGRA_I420, dst=np.frombuffer(drawn.bits(), np.uint8).reshape(high, wide, 4)
+    )
     return drawn if (wide, high) == (width, height) else drawn.copy(0, 0, width, height)
 
 
@@ -171,8 +176,14 @@ class CameraView(PictureView):
 
     def show_seen(self, seen: Seen | None) -> None:
         """Show this frame, if it is another one; its pixels are copied."""
-        unchanged = seen is self._seen or (seen is not None and self._seen is not None and seen.frame is self._seen.frame)
-        if unchanged and self.shown.mirrored == self._mirrored and (seen is None or self._seen is None or seen.points is self._seen.points):
+        unchanged = seen is self._seen or (
+            seen is not None and self._seen is not None and seen.frame is self._seen.frame
+        )
+        if (
+            unchanged
+            and self.shown.mirrored == self._mirrored
+            and (seen is None or self._seen is None or seen.points is self._seen.points)
+        ):
             return
         self._seen, self._mirrored = seen, self.shown.mirrored
         self.set_picture(seen.frame.image if seen else None, self._mirrored)
@@ -189,7 +200,11 @@ class CameraView(PictureView):
         assert self._portrait is not None
         pixels = max(1, round(side * self.devicePixelRatioF()))
         # The box breathes with the face; a ghost that is a few pixels off is not worth making a new one.
-        if self._ghost is None or abs(self._ghost.width() - pixels) > 0.03 * pixels or self._ghost_mirrored != self._mirrored:
+        if (
+            self._ghost is None
+            or abs(self._ghost.width() - pixels) > 0.03 * pixels
+            or self._ghost_mirrored != self._mirrored
+        ):
             self._ghost_mirrored = self._mirrored
             self._ghost = to_screen(self._portrait, pixels, pixels, self._mirrored)
         return self._ghost
@@ -202,7 +217,12 @@ class CameraView(PictureView):
         if seen.box is not None:
             center = width - 1 - seen.box.center_x if self._mirrored else seen.box.center_x
             side = seen.box.size * scale
-            square = QRectF(place.x() + center * scale - side / 2, place.y() + seen.box.center_y * scale - side / 2, side, side)
+            square = QRectF(
+                place.x() + center * scale - side / 2,
+                place.y() + seen.box.center_y * scale - side / 2,
+                side,
+                side,
+            )
         else:
             side = place.height() * 0.9
             square = QRectF(place.center().x() - side / 2, place.center().y() - side / 2, side, side)

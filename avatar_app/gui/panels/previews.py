@@ -104,7 +104,11 @@ class PreviewPair(QWidget):
         under = max(1.0, min(width / max(first, second), (height - 2 * over - GAP) / 2))
         if beside >= under:
             widths = round(first * beside), round(second * beside)
-            left, top, tall = (width - sum(widths) - GAP) // 2, max(0, (height - round(beside) - over) // 2), round(beside) + over
+            left, top, tall = (
+                (width - sum(widths) - GAP) // 2,
+                max(0, (height - round(beside) - over) // 2),
+                round(beside) + over,
+            )
             self.camera.setGeometry(left, top, widths[0], tall)
             self.output.setGeometry(left + widths[0] + GAP, top, widths[1], tall)
             return
@@ -119,7 +123,9 @@ class Stage(QWidget):
 
     SPACE = 10
 
-    def __init__(self, pair: PreviewPair, bar: QWidget, calibration: CalibrationPanel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, pair: PreviewPair, bar: QWidget, calibration: CalibrationPanel, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._pair, self._bar, self._calibration = pair, bar, calibration
         for piece in (pair, bar, calibration):
@@ -130,9 +136,17 @@ class Stage(QWidget):
         return QSize(760, 640)
 
     def minimumSizeHint(self) -> QSize:
-        wide = max(self._pair.minimumSizeHint().width(), self._bar.minimumSizeHint().width(), self._calibration.least_width())
+        wide = max(
+            self._pair.minimumSizeHint().width(),
+            self._bar.minimumSizeHint().width(),
+            self._calibration.least_width(),
+        )
         return QSize(
-            wide, self._pair.minimumSizeHint().height() + self._bar.sizeHint().height() + self._calibration.least() + 2 * self.SPACE
+            wide,
+            self._pair.minimumSizeHint().height()
+            + self._bar.sizeHint().height()
+            + self._calibration.least()
+            + 2 * self.SPACE,
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -20,7 +20,9 @@ class StatusLine(QStatusBar):
         self.activity = label("", "muted")
         self.engine = label("", "muted")
         self.figures = label("", "muted")
-        self.figures.setToolTip(self.tr("New avatar pictures a second, and how old a picture is when the call gets it"))
+        self.figures.setToolTip(
+            self.tr("New avatar pictures a second, and how old a picture is when the call gets it")
+        )
         self.addWidget(self.activity, 1)
         self.addPermanentWidget(self.engine)
         self.addPermanentWidget(self.figures)
@@ -39,6 +41,10 @@ class StatusLine(QStatusBar):
             self.activity.setText("")
         self.engine.setText(f"{status.engine}   " if status.engine else "")
         if status.shows == "avatar" and figures.avatar_fps:
-            self.figures.setText(self.tr("{0:.0f} pictures a second, {1:.0f} ms old").format(figures.avatar_fps, figures.latency_p50))
+            self.figures.setText(
+                self.tr("{0:.0f} pictures a second, {1:.0f} ms old").format(
+                    figures.avatar_fps, figures.latency_p50
+                )
+            )
         else:
             self.figures.setText("")

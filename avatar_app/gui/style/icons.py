@@ -81,7 +81,9 @@ def app_icon() -> QIcon:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor("#2f63e0"))
         painter.drawRoundedRect(QRectF(0, 0, side, side), side * 0.22, side * 0.22)
-        painter.drawPixmap(round(side * 0.14), round(side * 0.14), pixmap("face", "#ffffff", round(side * 0.72)))
+        painter.drawPixmap(
+            round(side * 0.14), round(side * 0.14), pixmap("face", "#ffffff", round(side * 0.72))
+        )
         painter.end()
         made.addPixmap(drawn)
     return made

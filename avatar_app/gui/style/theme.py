@@ -182,7 +182,9 @@ def current(widget: QWidget) -> Theme:
 def apply_theme(application: QApplication, choice: str) -> Theme:
     """Dress the whole application; ``choice`` is a value of ``settings.THEMES``."""
     theme = DARK if is_dark(choice) else LIGHT
-    if not application.property("dressed"):  # with a style sheet, Qt no longer tells the name of the style under it
+    if not application.property(
+        "dressed"
+    ):  # with a style sheet, Qt no longer tells the name of the style under it
         application.setStyle("Fusion")
         application.setProperty("dressed", True)
     sheet = SHEET.format(**asdict(theme))

@@ -114,7 +114,12 @@ class Choice(QComboBox):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         theme, x, y = current(self), self.width() - 16.0, self.height() / 2
         painter.setPen(
-            QPen(QColor(theme.muted if self.isEnabled() else theme.faint), 1.6, c=Qt.PenCapStyle.RoundCap, j=Qt.PenJoinStyle.RoundJoin)
+            QPen(
+                QColor(theme.muted if self.isEnabled() else theme.faint),
+                1.6,
+                c=Qt.PenCapStyle.RoundCap,
+                j=Qt.PenJoinStyle.RoundJoin,
+            )
         )
         painter.drawPolyline([QPointF(x - 4, y - 2), QPointF(x, y + 2), QPointF(x + 4, y - 2)])
 
@@ -175,7 +180,9 @@ class Switch(QCheckBox):
         painter.setBrush(QColor(theme.accent if on else theme.field))
         painter.drawRoundedRect(track, self.HEIGHT / 2, self.HEIGHT / 2)
         side = self.HEIGHT - 7
-        knob = QRectF(track.right() - side - 4 if on else track.left() + 4, track.center().y() - side / 2, side, side)
+        knob = QRectF(
+            track.right() - side - 4 if on else track.left() + 4, track.center().y() - side / 2, side, side
+        )
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.on_accent if on else theme.muted))
         painter.drawEllipse(knob)
@@ -189,7 +196,15 @@ class Slider(QWidget):
 
     moved = Signal(float)
 
-    def __init__(self, name: str, low: float, high: float, default: float, style: str = "{:.0%}", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        low: float,
+        high: float,
+        default: float,
+        style: str = "{:.0%}",
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._style = style
         self.slider = _PlainSlider(Qt.Orientation.Horizontal)

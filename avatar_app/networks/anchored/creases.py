@@ -21,7 +21,9 @@ def no_creases(image: Tensor) -> Tensor:
 
 def smile_of(points: Tensor) -> Tensor:
     """(B, 1, 1, 1), as `avatar_app.compositing.creases.smile_of`."""
-    fit, depths, weights = (torch.tensor(part, device=points.device, dtype=points.dtype) for part in (CAMERA, DEPTHS, WEIGHTS))
+    fit, depths, weights = (
+        torch.tensor(part, device=points.device, dtype=points.dtype) for part in (CAMERA, DEPTHS, WEIGHTS)
+    )
     camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ fit
     sums = (points[:, MARKS] - depths[:, None] * camera[:, None, :, 2]).transpose(1, 2) @ weights
     a, b, c, d = camera[:, 0, 0], camera[:, 0, 1], camera[:, 1, 0], camera[:, 1, 1]
@@ -38,6 +40,12 @@ def show_creases(picture: Tensor, layer: Tensor, places: Tensor, still: Tensor, 
         still, pose: (B, P, 2), of photos and poses.
     """
     more = (smile_of(pose) - smile_of(still)).clamp(LEAST, MOST)
-    laid = F.grid_sample(layer, places.permute(0, 2, 3, 1).to(layer.dtype), mode="bilinear", padding_mode="border", align_corners=True)
+    laid = F.grid_sample(
+        layer,
+        places.permute(0, 2, 3, 1).to(layer.dtype),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=True,
+    )
     light: Tensor = picture * torch.exp(more * (DEEPER * STEP) * (255 * laid - NONE))
     return light.clamp(0, 1)

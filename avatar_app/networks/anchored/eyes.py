@@ -11,7 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avatar_app.compositing.eye_geometry import MARKS, Pose, Seen, Still, how_open, looked_at, misses_of, pose_of, seen, shade, still_of
+from avatar_app.compositing.eye_geometry import (
+    MARKS,
+    Pose,
+    Seen,
+    Still,
+    how_open,
+    looked_at,
+    misses_of,
+    pose_of,
+    seen,
+    shade,
+    still_of,
+)
 from avatar_app.compositing.eyes import EDGE, IRIS_REACH, IRIS_SIDE, WHITE_SHAPE, WHITE_U, WHITE_V
 from avatar_app.networks.anchored.teeth import skull_map
 from avatar_app.networks.grid import coordinate_grid
@@ -43,7 +55,9 @@ def no_eyeballs(image: Tensor) -> tuple[Tensor, Tensor]:
     return image.new_zeros(*shape, *WHITE_SHAPE), image.new_zeros(*shape, IRIS_SIDE, IRIS_SIDE)
 
 
-def move_skin(places: Tensor, share: Tensor, known: Tensor, still_points: Tensor, points: Tensor) -> tuple[Tensor, Tensor, View]:
+def move_skin(
+    places: Tensor, share: Tensor, known: Tensor, still_points: Tensor, points: Tensor
+) -> tuple[Tensor, Tensor, View]:
     """With moved lids and brows: places (B, 2, S, S) in the photo from which pixels are moved, share (B, 1, S, S) of the moved photo.
 
     Args:
@@ -69,7 +83,9 @@ def _view(places: Tensor, still_points: Tensor, points: Tensor) -> View:
     rows = [(row[:, 0, None, None, None], row[:, 1, None, None, None]) for row in linear.unbind(1)]
     at = marks(points)
     pose = pose_of(*at, (rows[0], rows[1]), still)
-    came = _sample(places, *(line.reshape(len(places), 1, 2, -1) for line in looked_at(torch, pose, *at)))[..., None, :]
+    came = _sample(places, *(line.reshape(len(places), 1, 2, -1) for line in looked_at(torch, pose, *at)))[
+        ..., None, :
+    ]
     x, y = coordinate_grid(side, side, points.device).unbind(-1)
     shown = how_open(still.eye)
     misses = misses_of(still, pose, came[:, 0], came[:, 1])
@@ -100,7 +116,9 @@ def _eyeball(white: Tensor, iris: Tensor, what: View, eye: int, parts: Seen) -> 
     ball = _sample(white, parts.u / WHITE_U, parts.v / WHITE_V)
     reach = IRIS_REACH * what.still.eye.radius[:, eye : eye + 1]
     look = (number[:, eye : eye + 1] for number in (what.pose.eye.look_u, what.pose.eye.look_v))
-    found = _sample(iris, *((place - middle) / reach for place, middle in zip((parts.u, parts.v), look, strict=True)))
+    found = _sample(
+        iris, *((place - middle) / reach for place, middle in zip((parts.u, parts.v), look, strict=True))
+    )
     ball = ball + found[:, 3:] * (found[:, :3] - ball)
     lit: Tensor = ball * shade(parts.under, parts.over)
     return lit
@@ -109,4 +127,6 @@ def _eyeball(white: Tensor, iris: Tensor, what: View, eye: int, parts: Seen) -> 
 def _sample(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Of (B, C, h, w) at x, y (B, 1, n, m) in [-1, 1] of it."""
     places = torch.cat([x, y], 1).permute(0, 2, 3, 1)
-    return F.grid_sample(picture.to(places.dtype), places, mode="bilinear", padding_mode="border", align_corners=True)
+    return F.grid_sample(
+        picture.to(places.dtype), places, mode="bilinear", padding_mode="border", align_corners=True
+    )

@@ -110,7 +110,9 @@ class AnchoredConfig:
         if unknown:
             message = f"Unknown key in the network configuration: {', '.join(unknown)}."
             raise ConfigError(message, f"Known keys: {', '.join(sorted(known))}.")
-        checked: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        checked: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         return cls(**checked)
 
 
@@ -211,7 +213,9 @@ def resize(x: Tensor, size: int) -> Tensor:
 
 def enlarge(x: Tensor, times: int) -> Tensor:
     """Larger pictures, each pixel's middle where it was."""
-    return x if times == 1 else F.interpolate(x, scale_factor=float(times), mode="bilinear", align_corners=False)
+    return (
+        x if times == 1 else F.interpolate(x, scale_factor=float(times), mode="bilinear", align_corners=False)
+    )
 
 
 def blur(x: Tensor) -> Tensor:
@@ -235,7 +239,9 @@ def warp(x: Tensor, flow: Tensor, beyond: str = "border") -> Tensor:
     """
     if flow.shape[-1] != x.shape[-1]:
         flow = resize(flow, x.shape[-1])
-    moved: Tensor = F.grid_sample(x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode=beyond, align_corners=True)
+    moved: Tensor = F.grid_sample(
+        x, flow.permute(0, 2, 3, 1), mode="bilinear", padding_mode=beyond, align_corners=True
+    )
     return moved
 
 
@@ -302,7 +308,9 @@ class DenseMotion(nn.Module):
         jacobians = estimate_jacobians(source, driving)
         offsets = source - (jacobians @ driving[..., None])[..., 0]
         moved = torch.cat([jacobians.flatten(2), offsets], 2)
-        still = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0], device=moved.device, dtype=moved.dtype).expand_as(moved[:, :1])
+        still = torch.tensor(
+            [1.0, 0.0, 0.0, 1.0, 0.0, 0.0], device=moved.device, dtype=moved.dtype
+        ).expand_as(moved[:, :1])
         return torch.cat([still, moved], 1)
 
     def forward(self, features: Features, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -316,7 +324,15 @@ class DenseMotion(nn.Module):
         sketch = draw_sketch(points, size)
         still = coordinate_grid(size, size, points.device).permute(2, 0, 1)
         seen = torch.cat(
-            [features.motion, warp(features.motion, coarse), draw_sketch(features.points, size), sketch, coarse - still, weights[:, :1]], 1
+            [
+                features.motion,
+                warp(features.motion, coarse),
+                draw_sketch(features.points, size),
+                sketch,
+                coarse - still,
+                weights[:, :1],
+            ],
+            1,
         )
         x0 = self.stem(seen)
         x1 = self.down1(x0)
@@ -353,7 +369,9 @@ def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
     grid = coordinate_grid(flow.shape[-1], flow.shape[-1], flow.device).permute(2, 0, 1)[None]
     farthest = FARTHEST * (still - points)
     low, high = farthest.amin(1).clamp_max(0), farthest.amax(1).clamp_min(0)
-    limited: Tensor = grid + torch.maximum(torch.minimum(flow - grid, high[..., None, None]), low[..., None, None])
+    limited: Tensor = grid + torch.maximum(
+        torch.minimum(flow - grid, high[..., None, None]), low[..., None, None]
+    )
     return limited
 
 
@@ -439,7 +457,9 @@ def beyond_face(points: Tensor, side: int) -> Tensor:
     Args:
         points: (B, P, 2), of the pose.
     """
-    beyond: Tensor = ((face_distance(points, side) - FACE_ENDS[0]) / (FACE_ENDS[1] - FACE_ENDS[0])).clamp(0, 1)
+    beyond: Tensor = ((face_distance(points, side) - FACE_ENDS[0]) / (FACE_ENDS[1] - FACE_ENDS[0])).clamp(
+        0, 1
+    )
     return beyond
 
 
@@ -483,7 +503,8 @@ class AnchoredGenerator(nn.Module):
         self.encode_motion = conv(quarter, config.photo_channels, 1)
         self.dense_motion = DenseMotion(config)
         self.bottleneck = nn.Sequential(
-            conv(eighth + config.motion_channels[0], eighth), *[ResidualBlock(eighth) for _ in range(config.blocks)]
+            conv(eighth + config.motion_channels[0], eighth),
+            *[ResidualBlock(eighth) for _ in range(config.blocks)],
         )
         self.up_quarter = conv(eighth, quarter)
         self.merge_quarter = conv(2 * quarter + groups, quarter)

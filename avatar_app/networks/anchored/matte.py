@@ -39,7 +39,9 @@ class PersonMatte(nn.Module):
         super().__init__()
         self.stem = conv(6, widths[0])
         pairs = list(itertools.pairwise(widths))
-        self.down = nn.ModuleList([nn.Sequential(conv(fine, coarse, stride=2), conv(coarse, coarse)) for fine, coarse in pairs])
+        self.down = nn.ModuleList(
+            [nn.Sequential(conv(fine, coarse, stride=2), conv(coarse, coarse)) for fine, coarse in pairs]
+        )
         self.mid = nn.Sequential(conv(widths[-1], widths[-1]), conv(widths[-1], widths[-1]))
         self.up = nn.ModuleList([conv(coarse + fine, fine) for fine, coarse in reversed(pairs)])
         self.coarse = nn.Conv2d(widths[0], 1, 3, padding=1)
@@ -67,7 +69,10 @@ def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
     up = (top - chin) / height
     right = torch.stack([-up[:, 1], up[:, 0]], 1)
     from_chin = coordinate_grid(side, side, points.device).permute(2, 0, 1)[None] - chin[:, :, None, None]
-    beside, above = ((from_chin * axis[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None] for axis in (right, up))
+    beside, above = (
+        (from_chin * axis[:, :, None, None]).sum(1, keepdim=True) / height[:, :, None, None]
+        for axis in (right, up)
+    )
     return beside.abs(), above
 
 
@@ -97,7 +102,10 @@ def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: floa
     grey_mean, share_mean = mean(grey), mean(share)
     slope = (mean(grey * share) - grey_mean * share_mean) / (mean(grey * grey) - grey_mean**2 + slack)
     offset = share_mean - slope * grey_mean
-    slope, offset = (F.interpolate(mean(x), size=image.shape[-2:], mode="bilinear", align_corners=False) for x in (slope, offset))
+    slope, offset = (
+        F.interpolate(mean(x), size=image.shape[-2:], mode="bilinear", align_corners=False)
+        for x in (slope, offset)
+    )
     return (slope * image.mean(1, keepdim=True) + offset).clamp(0, 1)
 
 
@@ -109,7 +117,9 @@ def background(image: Tensor, person: Tensor) -> Tensor:
     """
     margin = image.shape[-1] // 64
     covered = F.max_pool2d((person > 0.1).to(image.dtype), 2 * margin + 1, 1, margin)
-    known = (1 - F.avg_pool2d(covered, margin // 2 * 2 + 1, 1, margin // 2, count_include_pad=False)) * (1 - covered)
+    known = (1 - F.avg_pool2d(covered, margin // 2 * 2 + 1, 1, margin // 2, count_include_pad=False)) * (
+        1 - covered
+    )
     sums, weights = [image * known], [known]
     while sums[-1].shape[-2] > 4:
         kernel, stride, padding = ALONG_ROWS if sums[-1].shape[-1] > 1 else ALONG_COLUMNS

@@ -73,7 +73,9 @@ class View(NamedTuple):
 
 def view(points: Tensor) -> View:
     """The scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks (least squares)."""
-    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ torch.tensor(CAMERA, device=points.device, dtype=points.dtype)
+    camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ torch.tensor(
+        CAMERA, device=points.device, dtype=points.dtype
+    )
     middle = torch.tensor([*MIDDLE, 1.0], device=points.device, dtype=points.dtype)
     return View(camera[:, :, :3], (camera * middle).sum(2))
 
@@ -131,13 +133,24 @@ class Turn(NamedTuple):
         towards = swing.transpose(1, 2) / _length(swing).clamp_min(1e-6) / half
         deep = RIM * DEPTH * towards.square().sum(1, keepdim=True).sqrt()
         towards = towards * (RIM * DEPTH / deep.clamp_min(1e-6))
-        axes = torch.cat([torch.stack([-towards[:, 1], towards[:, 0]], 1), towards], 2)  # columns: across, along
+        axes = torch.cat(
+            [torch.stack([-towards[:, 1], towards[:, 0]], 1), towards], 2
+        )  # columns: across, along
         stretch = torch.cat([torch.ones_like(sine), (cosine.square() + (deep * sine).square()).sqrt()], 1)
-        plane = upright.transpose(1, 2) @ in_plane(pose.rows @ photo.rows.transpose(1, 2)).transpose(1, 2) / pose.scale()
+        plane = (
+            upright.transpose(1, 2)
+            @ in_plane(pose.rows @ photo.rows.transpose(1, 2)).transpose(1, 2)
+            / pose.scale()
+        )
         into = (axes.transpose(1, 2) / half.transpose(1, 2)) @ plane / stretch
         back = photo.scale() * upright @ (half * axes)
         to_disc = torch.cat([into, -into @ pose.middle[:, :, None]], 2)
-        return cls(to_disc, torch.cat([back, photo.middle[:, :, None]], 2), sine, torch.atan(deep * sine / cosine).clamp_max(FARTHEST))
+        return cls(
+            to_disc,
+            torch.cat([back, photo.middle[:, :, None]], 2),
+            sine,
+            torch.atan(deep * sine / cosine).clamp_max(FARTHEST),
+        )
 
     def shown(self, places: Tensor) -> Tensor:
         """(B, 2, N) where the photo has what the round head shows at places (B, 2, N) of the pose."""
@@ -151,7 +164,9 @@ class Turn(NamedTuple):
         return _affine(self.from_disc, torch.cat([across, along], 1))
 
 
-def turned_skull(flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, distance: Tensor, above: Tensor) -> Tensor:
+def turned_skull(
+    flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, distance: Tensor, above: Tensor
+) -> Tensor:
     """The flow (B, 2, s, s) with the upper head moved as a round one, as far as it turns at all.
 
     Args:

@@ -172,7 +172,9 @@ def _drawn(photo: Tensor, points: Tensor, here: Opening, u: Tensor, v: Tensor) -
         light = light + within * (_tooth_light(tooth, along, across, end - tooth.shorter - v) - 1)
         begin += tooth.width
     cover = ((end - shorter - v) / (EDGE / here.half) + 0.5).clamp(0, 1)
-    return torch.cat([(_tooth_colour(photo, points) * (light * form)[:, None]).clamp(0, 1), cover[:, None]], 1)
+    return torch.cat(
+        [(_tooth_colour(photo, points) * (light * form)[:, None]).clamp(0, 1), cover[:, None]], 1
+    )
 
 
 def _tooth_light(tooth: Tooth, along: Tensor, across: Tensor, above: Tensor) -> Tensor:
@@ -206,14 +208,17 @@ def cavity_colour(photo: Tensor, points: Tensor) -> Tensor:
     lip, nose = _sample(photo, ((outer + inner) / 2)[:, None, None]), _skin(photo, points)
     colourful = ((nose.amax(1, keepdim=True) - nose.amin(1, keepdim=True)) / COLOURFUL).clamp(0, 1)
     grey = sum(mouth.DARKNESS) / 3
-    return torch.cat([lip[:, i : i + 1] * (grey + colourful * (left - grey)) for i, left in enumerate(mouth.DARKNESS)], 1)
+    return torch.cat(
+        [lip[:, i : i + 1] * (grey + colourful * (left - grey)) for i, left in enumerate(mouth.DARKNESS)], 1
+    )
 
 
 def skull_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     """The linear part (B, 2, 2) and the offset (B, 2, 1) of where the upper half of the face comes from: pose -> photo."""
     base_here, base_there = (points[:, mouth.NOSE_BASE].mean(1, keepdim=True) for points in (pose, still))
     here, there = (
-        torch.cat([points[:, part] for part in mouth.RIGID], 1) - base for points, base in ((pose, base_here), (still, base_there))
+        torch.cat([points[:, part] for part in mouth.RIGID], 1) - base
+        for points, base in ((pose, base_here), (still, base_there))
     )
     own = here.transpose(1, 2) @ here
     a, b, d = own[:, 0, 0] + 1e-6, own[:, 0, 1], own[:, 1, 1] + 1e-6
@@ -232,7 +237,10 @@ def jaw_map(still: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
         for points, camera in ((pose, here), (still, there))
     )
     a, b, c, d = here[:, 0, 0], here[:, 0, 1], here[:, 1, 0], here[:, 1, 1]
-    inverse = torch.stack([d, -b, -c, a], 1).reshape(-1, 2, 2) / (a * d - b * c).clamp_min(mouth.FLAT)[:, None, None]
+    inverse = (
+        torch.stack([d, -b, -c, a], 1).reshape(-1, 2, 2)
+        / (a * d - b * c).clamp_min(mouth.FLAT)[:, None, None]
+    )
     linear = there[:, :, :2] @ inverse
     return linear, base_there - linear @ base_here
 
@@ -249,22 +257,47 @@ def show_teeth(picture: Tensor, layer: Tensor, cavity: Tensor, still: Tensor, po
     grid = coordinate_grid(side, side, picture.device)
     x, y = grid[None, ..., 0], grid[None, ..., 1]
     here, there, (linear, offset) = opening(pose), opening(still), jaw_map(still, pose)
-    scale = (linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()[:, None, None]
-    moved = [scale * a - b for a, b in ((here.half, there.half), (here.upper.bow, there.upper.bow), (here.lower.bow, there.lower.bow))]
+    scale = (
+        (linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()[:, None, None]
+    )
+    moved = [
+        scale * a - b
+        for a, b in (
+            (here.half, there.half),
+            (here.upper.bow, there.upper.bow),
+            (here.lower.bow, there.lower.bow),
+        )
+    ]
     amount = ((moved[0].abs() + moved[1].abs() + moved[2].abs()) / EDGE - 0.5).clamp(0, 1)
-    dark = ((moved[2] - moved[1]) / mouth.WIDE).clamp(0, 1) * (mouth.DARK[0] + shows_teeth(still) * (mouth.DARK[1] - mouth.DARK[0]))
+    dark = ((moved[2] - moved[1]) / mouth.WIDE).clamp(0, 1) * (
+        mouth.DARK[0] + shows_teeth(still) * (mouth.DARK[1] - mouth.DARK[0])
+    )
     u, v = here.place(x, y)
     under, over = v - here.upper.below(u), here.lower.below(u) - v
     inside = amount * (u.abs() < 1) * (under / EDGE).clamp(0, 1) * (over / (1.5 * EDGE)).clamp(0, 1)
 
     smile = (1 - shows_teeth(still)) * _smile(still, moved[0])
-    down = mouth.DROP * smile * there.half * torch.stack([-there.along[:, 1], there.along[:, 0]], 1)[:, :, None]
+    down = (
+        mouth.DROP * smile * there.half * torch.stack([-there.along[:, 1], there.along[:, 0]], 1)[:, :, None]
+    )
     offset = offset - down
-    places = torch.stack([linear[:, i, 0, None, None] * x + linear[:, i, 1, None, None] * y + offset[:, i, :, None] for i in (0, 1)], -1)
+    places = torch.stack(
+        [
+            linear[:, i, 0, None, None] * x + linear[:, i, 1, None, None] * y + offset[:, i, :, None]
+            for i in (0, 1)
+        ],
+        -1,
+    )
     teeth = _sample(layer, places)
-    shade = 1 - mouth.LIP_SHADOW * (1 - (under / mouth.SHADE).clamp(0, 1)) - mouth.CORNER_SHADOW * u.clamp(-1, 1) ** 4
+    shade = (
+        1
+        - mouth.LIP_SHADOW * (1 - (under / mouth.SHADE).clamp(0, 1))
+        - mouth.CORNER_SHADOW * u.clamp(-1, 1) ** 4
+    )
     deep = 1 - (over / here.height().clamp_min(1e-3)).clamp(0, 1)
-    filling = picture + dark[:, None] * (cavity * (mouth.DEPTH[0] + mouth.DEPTH[1] * deep * deep)[:, None] - picture)
+    filling = picture + dark[:, None] * (
+        cavity * (mouth.DEPTH[0] + mouth.DEPTH[1] * deep * deep)[:, None] - picture
+    )
     filling = filling + teeth[:, 3:] * (teeth[:, :3] * shade[:, None] - filling)
     return picture + inside[:, None] * (filling - picture)
 

@@ -117,8 +117,16 @@ class FommConfig:
         sections = {"kp_detector_params", "generator_params", "discriminator_params"}
         _refuse_unknown(model, sections | {"common_params"}, "model_params")
         common = _mapping(model.get("common_params"), "model_params.common_params")
-        _refuse_unknown(common, {"num_kp", "num_channels", "estimate_jacobian", "align_corners"}, "model_params.common_params")
-        return _possible(parse(cls, {**common, **{name: model[name] for name in sections if name in model}}, "model_params"))
+        _refuse_unknown(
+            common,
+            {"num_kp", "num_channels", "estimate_jacobian", "align_corners"},
+            "model_params.common_params",
+        )
+        return _possible(
+            parse(
+                cls, {**common, **{name: model[name] for name in sections if name in model}}, "model_params"
+            )
+        )
 
 
 def parse(kind: type[T], values: Any, where: str) -> T:
@@ -142,12 +150,20 @@ def parse(kind: type[T], values: Any, where: str) -> T:
 
 def _possible(config: FommConfig) -> FommConfig:
     """The configuration itself; raises ConfigError where its networks would be giants."""
-    for part in (config, config.kp_detector_params, config.generator_params, config.generator_params.dense_motion_params):
+    for part in (
+        config,
+        config.kp_detector_params,
+        config.generator_params,
+        config.generator_params.dense_motion_params,
+    ):
         for item in fields(part):
             value = getattr(part, item.name)
             limit = MOST_BLOCKS if item.name.endswith("_blocks") else MOST_FEATURES
             if isinstance(value, int) and not 0 <= value <= limit:
-                raise ConfigError(f"The configuration key {item.name} is {value}, but at most {limit} are possible.", COMPARE)
+                raise ConfigError(
+                    f"The configuration key {item.name} is {value}, but at most {limit} are possible.",
+                    COMPARE,
+                )
     return config
 
 
@@ -178,4 +194,7 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
 def _refuse_unknown(values: Mapping[str, Any], known: set[str], where: str) -> None:
     for name in values:
         if name not in known:
-            raise ConfigError(f"The configuration has an unknown key {where}.{name}.", f"Known here: {', '.join(sorted(known))}.")
+            raise ConfigError(
+                f"The configuration has an unknown key {where}.{name}.",
+                f"Known here: {', '.join(sorted(known))}.",
+            )

@@ -84,7 +84,11 @@ class DenseMotion(nn.Module):
         self.mask = nn.Conv2d(self.hourglass.features, config.num_kp + 1, 7, padding=3)
         occludes = config.generator_params.estimate_occlusion_map
         self.occlusion = nn.Conv2d(self.hourglass.features, 1, 7, padding=3) if occludes else None
-        self.down = AntiAliasDownscale(config.num_channels, part.scale_factor) if part.scale_factor != 1 else nn.Identity()
+        self.down = (
+            AntiAliasDownscale(config.num_channels, part.scale_factor)
+            if part.scale_factor != 1
+            else nn.Identity()
+        )
 
     def thumbnail(self, photo: Tensor) -> Tensor:
         """The photo at this network's scale; depends on the photo alone, so it is made once."""
@@ -98,7 +102,9 @@ class DenseMotion(nn.Module):
         # All K + 1 flows are stacked into one tall picture: one 4-D sampling instead of K + 1 copies of the photo.
         tall = warp(thumbnail, flows.reshape(batch, -1, width, 2), self.align_corners)
         warped = tall.view(batch, channels, -1, height, width).transpose(1, 2)
-        features = self.hourglass(torch.cat([self._heat_maps(source, driving, thumbnail), warped], dim=2).flatten(1, 2))
+        features = self.hourglass(
+            torch.cat([self._heat_maps(source, driving, thumbnail), warped], dim=2).flatten(1, 2)
+        )
         mask = torch.softmax(self.mask(features).float(), dim=1)
         occlusion = None if self.occlusion is None else torch.sigmoid(self.occlusion(features))
         return Motion(dense_flow(mask, flows), occlusion, mask, warped)
@@ -106,6 +112,8 @@ class DenseMotion(nn.Module):
     def _heat_maps(self, source: KeyPointTensors, driving: KeyPointTensors, thumbnail: Tensor) -> Tensor:
         """(B, K + 1, 1, h, w): where each key point comes from and goes to (equation 6); nothing for the background."""
         height, width = thumbnail.shape[2:]
-        there, here = (gaussian_heat_maps(points.value, height, width, self.variance) for points in (driving, source))
+        there, here = (
+            gaussian_heat_maps(points.value, height, width, self.variance) for points in (driving, source)
+        )
         heat = there - here
         return torch.cat([torch.zeros_like(heat[:, :1]), heat], dim=1).unsqueeze(2).to(thumbnail.dtype)

@@ -50,7 +50,9 @@ class PatchDiscriminator(nn.Module):
         channels = widths(part.block_expansion, part.max_features, part.num_blocks)
         channels[0] = config.num_channels + (config.num_kp if part.use_kp else 0)
         self.down_blocks = nn.ModuleList(
-            PatchBlock(channels[i], channels[i + 1], first=i == 0, last=i == part.num_blocks - 1, spectral=part.sn)
+            PatchBlock(
+                channels[i], channels[i + 1], first=i == 0, last=i == part.num_blocks - 1, spectral=part.sn
+            )
             for i in range(part.num_blocks)
         )
         self.conv = _convolution(channels[-1], 1, 1, part.sn)
@@ -77,7 +79,9 @@ class Discriminator(nn.Module):
         self.discs = nn.ModuleDict({_key(scale): PatchDiscriminator(config) for scale in part.scales})
         self.downs = nn.ModuleDict(
             {
-                _key(scale): nn.Identity() if scale == 1 else AntiAliasDownscale(config.num_channels, scale, saved=False)
+                _key(scale): nn.Identity()
+                if scale == 1
+                else AntiAliasDownscale(config.num_channels, scale, saved=False)
                 for scale in part.scales
             }
         )

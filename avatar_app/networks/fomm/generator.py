@@ -64,7 +64,9 @@ class Generator(nn.Module):
             maps = block(maps)
         return SourceFeatures(maps, self.dense_motion_network.thumbnail(photo))
 
-    def decode(self, source: SourceFeatures, kp_source: KeyPointTensors, kp_driving: KeyPointTensors) -> Tensor:
+    def decode(
+        self, source: SourceFeatures, kp_source: KeyPointTensors, kp_driving: KeyPointTensors
+    ) -> Tensor:
         """The photo in the driving pose, (B, C, H, W) in [0, 1]."""
         return self.paint(source, self.dense_motion_network(source.thumbnail, kp_source, kp_driving))
 

@@ -27,7 +27,9 @@ class KeyPointDetector(nn.Module):
         super().__init__()
         part = config.kp_detector_params
         self.temperature = part.temperature
-        self.predictor = Hourglass(config.num_channels, part.block_expansion, part.max_features, part.num_blocks)
+        self.predictor = Hourglass(
+            config.num_channels, part.block_expansion, part.max_features, part.num_blocks
+        )
         self.kp = nn.Conv2d(self.predictor.features, config.num_kp, 7, padding=part.pad)
         self.jacobian: nn.Conv2d | None = None
         if config.estimate_jacobian:
@@ -37,14 +39,20 @@ class KeyPointDetector(nn.Module):
             nn.init.zeros_(self.jacobian.weight)
             with torch.no_grad():
                 self.jacobian.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 1.0] * maps))  # type: ignore[union-attr]
-        self.down = AntiAliasDownscale(config.num_channels, part.scale_factor) if part.scale_factor != 1 else nn.Identity()
+        self.down = (
+            AntiAliasDownscale(config.num_channels, part.scale_factor)
+            if part.scale_factor != 1
+            else nn.Identity()
+        )
 
     def forward(self, picture: Tensor) -> KeyPointTensors:
         """Args: picture: (B, C, H, W) in [0, 1]."""
         features = self.predictor(self.down(picture))
         logits = self.kp(features).float()
         batch, count, height, width = logits.shape
-        heat = functional.softmax(logits.flatten(2) / self.temperature, dim=2).view(batch, count, height, width)
+        heat = functional.softmax(logits.flatten(2) / self.temperature, dim=2).view(
+            batch, count, height, width
+        )
         grid = coordinate_grid(height, width, picture.device)
         value = (heat[..., None] * grid).sum(dim=(2, 3))
         if self.jacobian is None:

@@ -20,16 +20,32 @@ from avatar_app.training.faces.samples import read_backgrounds
 
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.faces", description="Train the face networks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar_app.training.faces", description="Train the face networks."
+    )
     parser.add_argument("config", type=Path, help="YAML file, see avatar_app/training/configs/faces.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, video, stills and labels")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with manifest.csv, video, stills and labels"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoints")
-    parser.add_argument("--cache", type=Path, help="folder for the decoded frames (some gigabytes; default: OUTPUT/cache)")
-    parser.add_argument("--backgrounds", type=Path, help="folder of pictures without faces, instead of the configuration's")
-    parser.add_argument("--mistakes", type=Path, help="folder of pictures once taken for faces, see avatar_app.training.faces.mine")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for the decoded frames (some gigabytes; default: OUTPUT/cache)"
+    )
+    parser.add_argument(
+        "--backgrounds", type=Path, help="folder of pictures without faces, instead of the configuration's"
+    )
+    parser.add_argument(
+        "--mistakes",
+        type=Path,
+        help="folder of pictures once taken for faces, see avatar_app.training.faces.mine",
+    )
     parser.add_argument("--only", choices=["landmarks", "finder"], help="train one of the two")
-    parser.add_argument("--minutes", type=float, help="wall time for each network, instead of the configuration's")
-    parser.add_argument("--workers", type=int, help="processes that make samples, instead of the configuration's")
+    parser.add_argument(
+        "--minutes", type=float, help="wall time for each network, instead of the configuration's"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="processes that make samples, instead of the configuration's"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in OUTPUT")
     return parser.parse_args(words)
 
@@ -42,7 +58,9 @@ def main(words: list[str] | None = None) -> int:
         config = read_config(arguments.config)
         if arguments.workers is not None:
             config = replace(config, workers=arguments.workers)
-        folder = arguments.backgrounds or (arguments.config.parent / config.backgrounds if config.backgrounds else None)
+        folder = arguments.backgrounds or (
+            arguments.config.parent / config.backgrounds if config.backgrounds else None
+        )
         cache = arguments.cache or arguments.output / "cache"
         faces = open_faces(arguments.data, cache, "train", config.stride, config.skip_licences)
         others = Others(read_backgrounds(folder), read_backgrounds(arguments.mistakes))

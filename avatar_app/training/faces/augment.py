@@ -40,7 +40,9 @@ def relit(picture: Picture, random: Random) -> Picture:
     tint = 3 if chance(random, 0.3) else 1
     light = np.exp(random.normal(0, 0.35, (coarse, coarse, tint))).astype(np.float32)
     method = cv2.INTER_NEAREST if coarse == 2 and chance(random, 0.1) else cv2.INTER_CUBIC
-    field = cv2.resize(np.broadcast_to(light, (coarse, coarse, 3)).copy(), (width, height), interpolation=method)
+    field = cv2.resize(
+        np.broadcast_to(light, (coarse, coarse, 3)).copy(), (width, height), interpolation=method
+    )
     return np.asarray(cv2.multiply(picture, field, dtype=cv2.CV_8U), np.uint8)
 
 
@@ -60,7 +62,9 @@ def coarsened(picture: Picture, random: Random) -> Picture:
     """As if the face were small in the camera's picture."""
     height, width = picture.shape[:2]
     scale = random.uniform(0.18, 0.7)
-    small = cv2.resize(picture, (max(8, int(width * scale)), max(8, int(height * scale))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        picture, (max(8, int(width * scale)), max(8, int(height * scale))), interpolation=cv2.INTER_AREA
+    )
     method = cv2.INTER_LINEAR if chance(random, 0.7) else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(small, (width, height), interpolation=method), np.uint8)
 
@@ -72,7 +76,9 @@ def noisy(picture: Picture, random: Random) -> Picture:
     channels = 3 if chance(random, 0.6) else 1
     grain = np.empty((height // blob, width // blob, channels), np.int16)
     cv2.randn(grain, np.zeros(channels), np.full(channels, random.uniform(2, 16)))
-    noise = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)).reshape(height, width, -1)
+    noise = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)).reshape(
+        height, width, -1
+    )
     return np.asarray(np.clip(picture + noise, 0, 255), np.uint8)
 
 
@@ -131,10 +137,29 @@ def _drawing(random: Random, side: int) -> Picture:
         thick = int(random.integers(1, 4))
         if lettering:
             word = "".join(chr(code) for code in random.integers(48, 123, int(random.integers(2, 16))))
-            cv2.putText(out, word, (x - side // 3, y), int(random.integers(0, 8)), random.uniform(0.3, 1.6), colour, thick, cv2.LINE_AA)
+            cv2.putText(
+                out,
+                word,
+                (x - side // 3, y),
+                int(random.integers(0, 8)),
+                random.uniform(0.3, 1.6),
+                colour,
+                thick,
+                cv2.LINE_AA,
+            )
         elif chance(random, 0.6):
             axes = (int(random.integers(1, side // 4)), int(random.integers(1, side // 4)))
-            cv2.ellipse(out, (x, y), axes, random.uniform(0, 180), 0, 360, colour, -1 if chance(random, 0.5) else thick, cv2.LINE_AA)
+            cv2.ellipse(
+                out,
+                (x, y),
+                axes,
+                random.uniform(0, 180),
+                0,
+                360,
+                colour,
+                -1 if chance(random, 0.5) else thick,
+                cv2.LINE_AA,
+            )
         else:
             end = (int(random.integers(0, side)), int(random.integers(0, side)))
             cv2.line(out, (x, y), end, colour, thick * 2, cv2.LINE_AA)
@@ -158,15 +183,23 @@ def with_glasses(picture: Picture, points: npt.NDArray[np.float32], random: Rand
     for eye in (right, left):
         centre = eye + drop
         if boxy:
-            corners = cv2.boxPoints((tuple(map(float, centre)), (half[0] * 2, half[1] * 1.8), angle)).astype(np.int32)
+            corners = cv2.boxPoints((tuple(map(float, centre)), (half[0] * 2, half[1] * 1.8), angle)).astype(
+                np.int32
+            )
             cv2.polylines(out, [corners], True, colour, thick, cv2.LINE_AA)
         else:
             place = (round(float(centre[0])), round(float(centre[1])))
-            cv2.ellipse(out, place, (round(half[0]), round(half[1])), angle, 0, 360, colour, thick, cv2.LINE_AA)
+            cv2.ellipse(
+                out, place, (round(half[0]), round(half[1])), angle, 0, 360, colour, thick, cv2.LINE_AA
+            )
     if chance(random, 0.4):
         start = right + drop + random.normal(0, 0.2, 2) * span
         cv2.line(
-            out, tuple(map(round, start.tolist())), tuple(map(round, (start + random.normal(0, 0.3, 2) * span).tolist())), (255,) * 3, thick
+            out,
+            tuple(map(round, start.tolist())),
+            tuple(map(round, (start + random.normal(0, 0.3, 2) * span).tolist())),
+            (255,) * 3,
+            thick,
         )
         return np.asarray(cv2.addWeighted(out, 0.8, picture, 0.2, 0), np.uint8)
     return out
@@ -182,7 +215,9 @@ def occluded(picture: Picture, filling: Picture, random: Random) -> Picture:
         if chance(random, 0.6):
             cv2.ellipse(mask, centre, axes, random.uniform(0, 180), 0, 360, 255, -1)
         else:
-            corners = cv2.boxPoints((tuple(map(float, centre)), (axes[0] * 2.0, axes[1] * 2.0), random.uniform(0, 180))).astype(np.int32)
+            corners = cv2.boxPoints(
+                (tuple(map(float, centre)), (axes[0] * 2.0, axes[1] * 2.0), random.uniform(0, 180))
+            ).astype(np.int32)
             cv2.fillConvexPoly(mask, corners, 255)
     out = picture.copy()
     np.copyto(out, filling, where=mask[..., None] > 0)

@@ -81,4 +81,6 @@ def read_config(path: Path) -> FacesConfig:
         values["skip_licences"] = tuple(values.get("skip_licences", ()))
         return FacesConfig(**values)
     except (yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"{path} cannot be understood: {error}.", "See avatar_app/training/configs/faces.yaml.") from error
+        raise ConfigError(
+            f"{path} cannot be understood: {error}.", "See avatar_app/training/configs/faces.yaml."
+        ) from error

@@ -17,7 +17,13 @@ from avatar_app.errors import ConfigError
 
 SIDE = 320
 BLINK_LEFT, BLINK_RIGHT, JAW_OPEN = 9, 10, 25
-GROUP_SHARE = {"video-real": 0.38, "video-ai": 0.22, "video-render": 0.10, "still-real": 0.18, "still-ai": 0.12}
+GROUP_SHARE = {
+    "video-real": 0.38,
+    "video-ai": 0.22,
+    "video-render": 0.10,
+    "still-real": 0.18,
+    "still-ai": 0.12,
+}
 """How often a sample comes from each kind of source; renders of one 3-D head model follow one camera path, so they get least."""
 
 
@@ -51,7 +57,9 @@ class _Row:
     points: npt.NDArray[np.float32]
 
 
-def read_points(labels: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+def read_points(
+    labels: Path,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
     """Landmarks (T, 88, 3) in pixels of a 320-pixel frame, the usable frames (T,) and the blend shapes (T, 52) of one label file."""
     with np.load(labels) as arrays:
         position = arrays["points"].astype(np.float32) / 65535 * 1.5 - 0.25
@@ -116,7 +124,9 @@ def _rgb(frame: Any) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(frame[..., ::-1], np.uint8)
 
 
-def balanced(kinds: list[str], identities: list[str], weights: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+def balanced(
+    kinds: list[str], identities: list[str], weights: list[npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
     """Probability of each frame: kinds by their share, people of a kind equally, a person's frames by weight."""
     people: dict[str, set[str]] = {}
     total: dict[tuple[str, str], float] = {}
@@ -136,7 +146,9 @@ def build_cache(data: Path, cache: Path, split: str, stride: int, skip_licences:
     rows = read_rows(data, split, stride, skip_licences)
     total = sum(len(row.picked) for row in rows)
     cache.mkdir(parents=True, exist_ok=True)
-    frames = np.lib.format.open_memmap(cache / "frames.part.npy", mode="w+", dtype=np.uint8, shape=(total, SIDE, SIDE, 3))
+    frames = np.lib.format.open_memmap(
+        cache / "frames.part.npy", mode="w+", dtype=np.uint8, shape=(total, SIDE, SIDE, 3)
+    )
     place = 0
     for row in rows:
         wanted = set(row.picked.tolist())
@@ -147,7 +159,9 @@ def build_cache(data: Path, cache: Path, split: str, stride: int, skip_licences:
         if place > total:
             break
     if place != total:
-        raise ConfigError(f"{total} labelled frames, but {place} could be decoded.", "Fetch the data set again.")
+        raise ConfigError(
+            f"{total} labelled frames, but {place} could be decoded.", "Fetch the data set again."
+        )
     frames.flush()
     names = sorted({row.identity for row in rows})
     flip = json.loads((data / "points.json").read_text())["flip"]
@@ -155,13 +169,17 @@ def build_cache(data: Path, cache: Path, split: str, stride: int, skip_licences:
         cache / "faces.npz",
         points=np.concatenate([row.points for row in rows]),
         identity=np.concatenate([np.full(len(row.picked), names.index(row.identity)) for row in rows]),
-        probability=balanced([row.kind for row in rows], [row.identity for row in rows], [row.weight for row in rows]),
+        probability=balanced(
+            [row.kind for row in rows], [row.identity for row in rows], [row.weight for row in rows]
+        ),
         flip=np.array(flip),
     )
     (cache / "frames.part.npy").rename(cache / "frames.npy")
 
 
-def open_faces(data: Path, cache: Path, split: str = "train", stride: int = 6, skip_licences: tuple[str, ...] = ()) -> FaceSet:
+def open_faces(
+    data: Path, cache: Path, split: str = "train", stride: int = 6, skip_licences: tuple[str, ...] = ()
+) -> FaceSet:
     """The faces of one split, decoded at the first call (some gigabytes) and mapped from disk afterwards."""
     if not (cache / "frames.npy").is_file():
         build_cache(data, cache, split, stride, skip_licences)

@@ -20,7 +20,14 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from avatar_app.errors import AvatarError, BundleError
-from avatar_app.networks.faces import FINDER_SIDE, FINDER_STRIDE, LANDMARK_SIDE, POINTS, FaceFinder, LandmarkNet
+from avatar_app.networks.faces import (
+    FINDER_SIDE,
+    FINDER_STRIDE,
+    LANDMARK_SIDE,
+    POINTS,
+    FaceFinder,
+    LandmarkNet,
+)
 
 OPSET = 17
 
@@ -56,7 +63,9 @@ def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
         BundleError: no such checkpoint.
     """
     if not checkpoint.is_file():
-        raise BundleError(f"No checkpoint at {checkpoint}.", "Train first: python -m avatar_app.training.faces.")
+        raise BundleError(
+            f"No checkpoint at {checkpoint}.", "Train first: python -m avatar_app.training.faces."
+        )
     saved: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     network.load_state_dict(saved["average"])
     network.eval()
@@ -107,11 +116,24 @@ def export(run: Path, output: Path) -> None:
     """Write ``finder.onnx``, ``landmarks.onnx`` and ``bundle.json``; CARD.md is written by hand."""
     output.mkdir(parents=True, exist_ok=True)
     landmarks, finder = LandmarkNet(), FaceFinder()
-    trained = {"landmarks": load_average(landmarks, run / "landmarks.pt"), "finder": load_average(finder, run / "finder.pt")}
-    write_onnx(LandmarkGraph(landmarks).eval(), output / "landmarks.onnx", "crop", ["points", "presence"], LANDMARK_SIDE)
+    trained = {
+        "landmarks": load_average(landmarks, run / "landmarks.pt"),
+        "finder": load_average(finder, run / "finder.pt"),
+    }
+    write_onnx(
+        LandmarkGraph(landmarks).eval(),
+        output / "landmarks.onnx",
+        "crop",
+        ["points", "presence"],
+        LANDMARK_SIDE,
+    )
     write_onnx(FinderGraph(finder).eval(), output / "finder.onnx", "picture", ["map"], FINDER_SIDE)
     write_description(
-        output, {part: {"steps": saved["step"], "minutes": round(saved["seconds"] / 60, 1)} for part, saved in trained.items()}
+        output,
+        {
+            part: {"steps": saved["step"], "minutes": round(saved["seconds"] / 60, 1)}
+            for part, saved in trained.items()
+        },
     )
 
 
@@ -142,7 +164,9 @@ def write_description(folder: Path, training: dict[str, Any]) -> None:
 
 def main(words: list[str] | None = None) -> int:
     """Run from the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.faces.export", description="Make the bundle of the face networks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar_app.training.faces.export", description="Make the bundle of the face networks."
+    )
     parser.add_argument("run", type=Path, help="folder with landmarks.pt and finder.pt")
     parser.add_argument("--output", type=Path, required=True, help="the bundle's folder")
     arguments = parser.parse_args(words)

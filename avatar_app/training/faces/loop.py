@@ -62,7 +62,10 @@ def finder_batch(sampler: Sampler, count: int) -> Batch:
     """Pictures (B, 192, 192, 3) uint8, target maps (B, 6, 24, 24), weights (B, 24, 24)."""
     scenes = [sampler.scene(FINDER_SIDE) for _ in range(count)]
     cells = FINDER_SIDE // FINDER_STRIDE
-    targets = [finder_targets(torch.from_numpy(scene.faces), torch.from_numpy(scene.ignored), cells) for scene in scenes]
+    targets = [
+        finder_targets(torch.from_numpy(scene.faces), torch.from_numpy(scene.ignored), cells)
+        for scene in scenes
+    ]
     return (
         torch.from_numpy(np.stack([scene.picture for scene in scenes])),
         torch.stack([target for target, _ in targets]),
@@ -115,7 +118,12 @@ class Average:
 
 def rate_at(progress: float, step: int, config: PartConfig) -> float:
     """Warm-up by steps, then cosine to zero over the time given (``progress`` 0..1)."""
-    return config.rate * min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return (
+        config.rate
+        * min(1.0, (step + 1) / config.warmup)
+        * 0.5
+        * (1 + math.cos(math.pi * min(1.0, progress)))
+    )
 
 
 def train_part(
@@ -140,7 +148,9 @@ def train_part(
     torch.manual_seed(config.seed)
     network = new_network(part, faces).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(network.parameters(), settings.rate, betas=(0.9, 0.99), weight_decay=settings.decay)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), settings.rate, betas=(0.9, 0.99), weight_decay=settings.decay
+    )
     average = Average(network, settings.average)
     path, step, used = output / f"{part}.pt", 0, 0.0
     if resume and path.is_file():
@@ -149,12 +159,21 @@ def train_part(
         optimiser.load_state_dict(saved["optimiser"])
         average.state, step, used = saved["average"], saved["step"], saved["seconds"]
     stream = Batches(part, faces, others, settings.batch, config.seed + step)
-    loader = DataLoader(stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None)
+    loader = DataLoader(
+        stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
+    )
     output.mkdir(parents=True, exist_ok=True)
 
     def save() -> None:
-        state = {"network": network.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
-        torch.save({**state, "step": step, "seconds": used, "part": part, "config": asdict(config)}, path.with_suffix(".part"))
+        state = {
+            "network": network.state_dict(),
+            "average": average.state,
+            "optimiser": optimiser.state_dict(),
+        }
+        torch.save(
+            {**state, "step": step, "seconds": used, "part": part, "config": asdict(config)},
+            path.with_suffix(".part"),
+        )
         path.with_suffix(".part").replace(path)
 
     start = time.monotonic() - used
@@ -177,7 +196,9 @@ def train_part(
         if now - told > 10:
             told = now
             terms = "  ".join(f"{name} {value:.5f}" for name, value in shown.items())
-            report(f"{part} {used / 60:5.1f}/{seconds / 60:.1f} min  step {step}  {step * settings.batch / used:.0f}/s  {terms}")
+            report(
+                f"{part} {used / 60:5.1f}/{seconds / 60:.1f} min  step {step}  {step * settings.batch / used:.0f}/s  {terms}"
+            )
         if now - saved_at > config.save_every:
             saved_at = now
             save()

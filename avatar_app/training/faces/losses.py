@@ -10,7 +10,20 @@ from avatar_app.networks.faces import FINDER_STRIDE, Landmarks
 
 LID_GAPS = ((37, 41), (38, 40), (43, 47), (44, 46))
 LIP_GAPS = ((61, 67), (62, 66), (63, 65), (50, 58), (51, 57), (52, 56))
-SPANS = ((48, 54), (60, 64), (36, 39), (42, 45), (19, 37), (24, 44), (17, 36), (26, 45), (21, 39), (22, 42), (33, 51), (8, 57))
+SPANS = (
+    (48, 54),
+    (60, 64),
+    (36, 39),
+    (42, 45),
+    (19, 37),
+    (24, 44),
+    (17, 36),
+    (26, 45),
+    (21, 39),
+    (22, 42),
+    (33, 51),
+    (8, 57),
+)
 """Further distances that an expression changes: mouth width, eye width, brow to lid, nose to lip, lip to chin."""
 
 
@@ -46,7 +59,10 @@ def landmark_loss(out: Landmarks, points: Tensor, present: Tensor, beta: float =
     count = present.sum().clamp_min(1)
 
     def gap(error: Tensor) -> Tensor:
-        return functional.smooth_l1_loss(error * shown, torch.zeros_like(error), beta=beta, reduction="sum") / count
+        return (
+            functional.smooth_l1_loss(error * shown, torch.zeros_like(error), beta=beta, reduction="sum")
+            / count
+        )
 
     fine = (out.points[..., :2] - points[..., :2]) * weight
     coarse = (out.coarse[..., :2] - points[..., :2]) * weight

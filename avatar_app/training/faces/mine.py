@@ -38,7 +38,9 @@ def pictures(sampler: Sampler, count: int) -> Iterator[Picture]:
             picture = augment.texture(sampler.backgrounds, random, 384)
         else:
             frame, points = sampler.draw()
-            picture = np.asarray(cv2.resize(painted_out(frame, points, random, whole=True), (384, 384)), np.uint8)
+            picture = np.asarray(
+                cv2.resize(painted_out(frame, points, random, whole=True), (384, 384)), np.uint8
+            )
         picture = np.rot90(picture, int(random.integers(4)))
         yield augment.recoloured(np.ascontiguousarray(picture), random)
 
@@ -63,7 +65,10 @@ class Searcher:
         for row, column in zip(*np.nonzero(peak), strict=True):
             _, x, y, size, cosine, sine = found[:, row, column]
             side = 1.4 * FINDER_STRIDE * 2.0 ** float(np.clip(size, -1, 6)) * scale
-            place = ((column + 0.5 + x) * FINDER_STRIDE * scale - 0.5, (row + 0.5 + y) * FINDER_STRIDE * scale - 0.5)
+            place = (
+                (column + 0.5 + x) * FINDER_STRIDE * scale - 0.5,
+                (row + 0.5 + y) * FINDER_STRIDE * scale - 0.5,
+            )
             out.append(Region(float(place[0]), float(place[1]), side, float(np.arctan2(sine, cosine))))
         return out
 
@@ -92,20 +97,31 @@ def mine(searcher: Searcher, sampler: Sampler, count: int, output: Path) -> int:
             place, score = searcher.settled(picture, region)
             if score > 0.15:
                 around = Region(place.x, place.y, place.side * ROOM, place.roll)
-                cv2.imwrite(str(output / f"{kept:05d}.jpg"), cut(picture, around, KEPT_SIDE)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
+                cv2.imwrite(
+                    str(output / f"{kept:05d}.jpg"),
+                    cut(picture, around, KEPT_SIDE)[..., ::-1],
+                    [cv2.IMWRITE_JPEG_QUALITY, 93],
+                )
                 kept += 1
     return kept - start
 
 
 def main(words: list[str] | None = None) -> int:
     """Run from the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.faces.mine", description="Collect false faces.")
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar_app.training.faces.mine", description="Collect false faces."
+    )
     parser.add_argument("config", type=Path)
     parser.add_argument("run", type=Path, help="folder with landmarks.pt and finder.pt")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--backgrounds", type=Path)
-    parser.add_argument("--output", type=Path, required=True, help="folder for the mistakes, to give as --mistakes when training goes on")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        help="folder for the mistakes, to give as --mistakes when training goes on",
+    )
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=100)
     arguments = parser.parse_args(words)

@@ -70,7 +70,9 @@ class Sampler:
         mistakes: square pictures of what was taken for a face and is none, with room around it.
     """
 
-    def __init__(self, faces: FaceSet, backgrounds: Sequence[Picture], seed: int, mistakes: Sequence[Picture] = ()) -> None:
+    def __init__(
+        self, faces: FaceSet, backgrounds: Sequence[Picture], seed: int, mistakes: Sequence[Picture] = ()
+    ) -> None:
         self.faces = faces
         self.backgrounds = backgrounds
         self.mistakes = mistakes
@@ -126,7 +128,10 @@ class Sampler:
         if kind < 0.52:
             # Lying or upside down: the points would be wrong, so better none.
             return cut(
-                frame, replace(_disturbed(region, random), roll=region.roll + random.uniform(1.2, 2 * np.pi - 1.2)), side, self._border()
+                frame,
+                replace(_disturbed(region, random), roll=region.roll + random.uniform(1.2, 2 * np.pi - 1.2)),
+                side,
+                self._border(),
             )
         if kind < 0.75:
             angle, far = random.uniform(0, 2 * np.pi), random.uniform(0.45, 0.95) * region.side
@@ -140,7 +145,14 @@ class Sampler:
         if kind < 0.87:
             point = points[int(random.integers(len(points)))]
             return cut(
-                frame, Region(float(point[0]), float(point[1]), region.side * random.uniform(0.12, 0.35), random.normal(0, 0.5)), side
+                frame,
+                Region(
+                    float(point[0]),
+                    float(point[1]),
+                    region.side * random.uniform(0.12, 0.35),
+                    random.normal(0, 0.5),
+                ),
+                side,
             )
         return cut(painted_out(frame, points, random), _disturbed(region, random), side)
 
@@ -184,7 +196,10 @@ class Sampler:
             frame = painted_out(frame, points, random)
         span = region.side * np.exp(random.uniform(np.log(0.72), np.log(2.6)))
         view = Region(
-            region.x + random.normal(0, 0.22) * span, region.y + random.normal(0, 0.16) * span, float(span), float(random.normal(0, 0.3))
+            region.x + random.normal(0, 0.22) * span,
+            region.y + random.normal(0, 0.16) * span,
+            float(span),
+            float(random.normal(0, 0.3)),
         )
         canvas = cut(frame, view, side, self._border())
         return canvas, [] if painted else [_place(points, view, side)]
@@ -224,14 +239,19 @@ class Sampler:
             small, frame_scale = frame, 1.0
         mask = self._person_mask(points * frame_scale, small.shape[:2])
         warped = cv2.warpAffine(small, matrix, (side, side), flags=cv2.INTER_LINEAR)
-        cover = cv2.warpAffine(mask, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
+        cover = (
+            cv2.warpAffine(mask, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)[..., None]
+            / 255
+        )
         canvas[:] = (warped * cover + canvas * (1 - cover)).astype(np.uint8)
         for other in list(places):
             column, row = int(np.clip(other[0], 0, side - 1)), int(np.clip(other[1], 0, side - 1))
             if cover[row, column, 0] > 0.5:
                 places.remove(other)
         if not blank:
-            turned = np.concatenate([points[:, :2] @ turn.T + matrix[:, 2], points[:, 2:] * scale], 1).astype(np.float32)
+            turned = np.concatenate([points[:, :2] @ turn.T + matrix[:, 2], points[:, 2:] * scale], 1).astype(
+                np.float32
+            )
             if scale < 0.5:
                 turned[:, :2] = (points[:, :2] * frame_scale) @ matrix[:, :2].T + matrix[:, 2]
             places.append(_place(turned, None, side))
@@ -242,9 +262,14 @@ class Sampler:
         for _ in range(int(random.integers(1, 4))):
             span = int(np.exp(random.uniform(np.log(20), np.log(0.7 * side))))
             x, y = (int(value) for value in random.integers(0, side - span + 1, 2))
-            if all(np.hypot(x + span / 2 - place[0], y + span / 2 - place[1]) > 0.75 * (span + place[2]) for place in places):
+            if all(
+                np.hypot(x + span / 2 - place[0], y + span / 2 - place[1]) > 0.75 * (span + place[2])
+                for place in places
+            ):
                 picture = self.mistakes[int(random.integers(len(self.mistakes)))]
-                canvas[y : y + span, x : x + span] = cv2.resize(picture, (span, span), interpolation=cv2.INTER_AREA)
+                canvas[y : y + span, x : x + span] = cv2.resize(
+                    picture, (span, span), interpolation=cv2.INTER_AREA
+                )
 
     def _person_mask(self, points: Float, shape: tuple[int, int]) -> Picture:
         """The whole frame, or the head with soft edges, so that straight edges tell nothing about faces."""
@@ -286,7 +311,9 @@ def _disturbed(region: Region, random: Random) -> Region:
     )
 
 
-def _stretched(frame: Picture, points: Float, region: Region, stretch: float, side: int, border: int) -> tuple[Picture, Float]:
+def _stretched(
+    frame: Picture, points: Float, region: Region, stretch: float, side: int, border: int
+) -> tuple[Picture, Float]:
     """The region of a frame that is first made wider by ``stretch``, and the landmarks in it."""
     middle = region.x
     axes = region.axes()
@@ -294,7 +321,9 @@ def _stretched(frame: Picture, points: Float, region: Region, stretch: float, si
     matrix = axes.T @ pixel
     matrix[0] /= stretch
     matrix[:, 2] += (middle, region.y)
-    picture = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+    picture = cv2.warpAffine(
+        frame, matrix, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+    )
     wider = points.copy()
     wider[:, 0] = middle + (points[:, 0] - middle) * stretch
     return np.asarray(picture, np.uint8), to_region(wider, region)

@@ -17,8 +17,26 @@ Points = npt.NDArray[np.float64]
 BRIDGE, RIGHT_EAR, LEFT_EAR, NOSE_TIP = 27, 0, 16, 30
 
 # Outlines in the head's own frame: face widths to the side of the chin, face heights above it.
-NECK_AND_SHOULDERS = ((-0.35, 0.1), (0.35, 0.1), (0.55, -0.25), (1.25, -0.45), (1.6, -3.0), (-1.6, -3.0), (-1.25, -0.45), (-0.55, -0.25))
-NECK_AND_CHEST = ((-0.22, 0.0), (0.22, 0.0), (0.3, -0.3), (0.5, -0.6), (0.6, -3.0), (-0.6, -3.0), (-0.5, -0.6), (-0.3, -0.3))
+NECK_AND_SHOULDERS = (
+    (-0.35, 0.1),
+    (0.35, 0.1),
+    (0.55, -0.25),
+    (1.25, -0.45),
+    (1.6, -3.0),
+    (-1.6, -3.0),
+    (-1.25, -0.45),
+    (-0.55, -0.25),
+)
+NECK_AND_CHEST = (
+    (-0.22, 0.0),
+    (0.22, 0.0),
+    (0.3, -0.3),
+    (0.5, -0.6),
+    (0.6, -3.0),
+    (-0.6, -3.0),
+    (-0.5, -0.6),
+    (-0.3, -0.3),
+)
 
 BESIDE, ABOVE = 1.15, 1.75
 """Above the chin nothing so far to the side, and nowhere anything so high, is part of the person."""
@@ -38,7 +56,10 @@ class HeadFrame:
         self.right = np.array([-self.up[1], self.up[0]])
 
     def polygon(self, outline: tuple[tuple[float, float], ...]) -> npt.NDArray[np.int32]:
-        corners = [self.chin + across * self.width * self.right + along * self.height * self.up for across, along in outline]
+        corners = [
+            self.chin + across * self.width * self.right + along * self.height * self.up
+            for across, along in outline
+        ]
         return np.round(corners).astype(np.int32)
 
     def place(self, side: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -54,7 +75,10 @@ def guess(points: Points, side: int) -> Mask:
     mask = np.full((side, side), cv2.GC_PR_BGD, np.uint8)
     middle = points[[BRIDGE, CHIN]].mean(0) + 0.12 * frame.height * frame.up
     tilt = float(np.degrees(np.arctan2(frame.right[1], frame.right[0])))
-    center, axes = (round(middle[0]), round(middle[1])), (round(0.72 * frame.width), round(0.78 * frame.height))
+    center, axes = (
+        (round(middle[0]), round(middle[1])),
+        (round(0.72 * frame.width), round(0.78 * frame.height)),
+    )
     cv2.ellipse(mask, center, axes, tilt, 0, 360, int(cv2.GC_PR_FGD), -1)
     cv2.fillPoly(mask, [frame.polygon(NECK_AND_SHOULDERS)], int(cv2.GC_PR_FGD))
     face = np.zeros_like(mask)
@@ -72,7 +96,9 @@ def person(picture: npt.NDArray[np.uint8], points: Points) -> Mask:
     """(S, S) 1 where the person is in a BGR picture (S, S, 3) with landmarks (88, 2) in pixels; in one piece and without small holes."""
     side = len(picture)
     mask = guess(points, side)
-    cv2.grabCut(picture, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(
+        picture, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK
+    )
     found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     whole = without_holes(one_piece(found, points[NOSE_TIP]))
     return np.asarray(cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
@@ -90,6 +116,13 @@ def without_holes(mask: Mask, largest: float = 0.01) -> Mask:
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(1 - mask)
     side = len(mask)
     for label, (x, y, width, height, area) in enumerate(boxes):
-        if label and area < largest * side * side and x > 0 and y > 0 and x + width < side and y + height < side:
+        if (
+            label
+            and area < largest * side * side
+            and x > 0
+            and y > 0
+            and x + width < side
+            and y + height < side
+        ):
             mask = np.where(labels == label, 1, mask).astype(np.uint8)
     return mask

@@ -33,7 +33,16 @@ from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.anchored.matte import CHIN, SIDE, TOP, PersonMatte
 from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.data import IMAGE_SUFFIXES, UNREADABLE, ClipEntry, list_clips, read_arrays, read_frames, read_labels, to_grid
+from avatar_app.training.data import (
+    IMAGE_SUFFIXES,
+    UNREADABLE,
+    ClipEntry,
+    list_clips,
+    read_arrays,
+    read_frames,
+    read_labels,
+    to_grid,
+)
 from avatar_app.training.matte.labels import LEFT_EAR, RIGHT_EAR, person
 
 STORED = 160
@@ -98,7 +107,9 @@ def label(entries: list[ClipEntry]) -> People:
             outside = frame[cv2.dilate(mask, np.ones((7, 7), np.uint8)) == 0]
             plain.append(len(outside) > 500 and float(outside.std(0).max()) / 255 < PLAIN)
             pictures.append(cv2.resize(frame, (STORED, STORED), interpolation=cv2.INTER_AREA))
-            persons.append(cv2.resize(mask.astype(np.float32), (STORED, STORED), interpolation=cv2.INTER_AREA))
+            persons.append(
+                cv2.resize(mask.astype(np.float32), (STORED, STORED), interpolation=cv2.INTER_AREA)
+            )
             points.append(to_grid(place.astype(np.float32), LABELLED))
             groups.append(entry.identity)
     return _people(pictures, persons, points, plain, groups)
@@ -111,7 +122,9 @@ def taught(entries: list[ClipEntry], folder: Path) -> People:
         try:
             numbers, masks = read_arrays(folder / f"{entry.path.stem}.npz", "frames", "masks")
         except UNREADABLE as problem:
-            raise ConfigError(f"There is no mask of {entry.path.stem}: {problem}.", "Run matte_teacher.py on this data set.") from None
+            raise ConfigError(
+                f"There is no mask of {entry.path.stem}: {problem}.", "Run matte_teacher.py on this data set."
+            ) from None
         stride = int(numbers[1]) if len(numbers) > 1 else 1
         for frame, usable, place, mask in zip(*_every(entry, stride), masks, strict=False):
             if not usable:
@@ -125,13 +138,23 @@ def taught(entries: list[ClipEntry], folder: Path) -> People:
     return replace(_people(pictures, persons, points, sure, groups), as_is=1.0)
 
 
-def _people(pictures: list[Any], persons: list[Any], points: list[Any], clean: list[bool], groups: list[str]) -> People:
+def _people(
+    pictures: list[Any], persons: list[Any], points: list[Any], clean: list[bool], groups: list[str]
+) -> People:
     if not pictures:
-        raise ConfigError("No frame shows a face from the front.", "Use a data set with labels of people who look at the camera.")
+        raise ConfigError(
+            "No frame shows a face from the front.",
+            "Use a data set with labels of people who look at the camera.",
+        )
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     share = (1 / np.sqrt(size[group])).astype(np.float64)
-    stacked, masks = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(persons))[:, None]
-    return People(stacked, masks, torch.ones_like(masks), torch.from_numpy(np.stack(points)), np.array(clean), share)
+    stacked, masks = (
+        torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
+        torch.from_numpy(np.stack(persons))[:, None],
+    )
+    return People(
+        stacked, masks, torch.ones_like(masks), torch.from_numpy(np.stack(points)), np.array(clean), share
+    )
 
 
 @torch.no_grad()
@@ -142,7 +165,9 @@ def looked_at_again(people: People, network: PersonMatte) -> People:
         picture = F.interpolate(people.pictures[index : index + 1].float() / 255, SIDE, mode="area")
         points = people.points[index : index + 1]
         mirrored = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
-        seen = torch.sigmoid(network(picture, points)) + torch.sigmoid(network(picture.flip(3), mirrored)).flip(3)
+        seen = torch.sigmoid(network(picture, points)) + torch.sigmoid(
+            network(picture.flip(3), mirrored)
+        ).flip(3)
         found = F.interpolate(seen, STORED, mode="bilinear") > 1
         labelled = people.persons[index : index + 1] > 0.5
         clean.append(bool((found & labelled).sum() > AGREED * (found | labelled).sum()))
@@ -156,12 +181,16 @@ def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArr
     """Some frames with their landmarks as fractions of the side."""
     stride = max(1, len(read_labels(entry)[1]) // FRAMES)
     for frame, usable, place in zip(*_every(entry, stride), strict=False):
-        width, height = (float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (TOP, CHIN)))
+        width, height = (
+            float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (TOP, CHIN))
+        )
         if usable and width > NARROWEST * height:
             yield frame, place.astype(np.float64)
 
 
-def _every(entry: ClipEntry, stride: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+def _every(
+    entry: ClipEntry, stride: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
     """Every so many frames, whether each can be used, and their landmarks as fractions of the side."""
     points, good = read_labels(entry)
     return read_frames(entry.path, LABELLED, stride), good[::stride], points[::stride]
@@ -178,11 +207,24 @@ class Scenes:
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and the weight of each pixel's label."""
         cut = batch // 2 + 1 if self.people.clean.any() else 0
-        chosen = torch.from_numpy(np.concatenate([self._choose(cut, self.people.clean), self._choose(batch - cut)]))
+        chosen = torch.from_numpy(
+            np.concatenate([self._choose(cut, self.people.clean), self._choose(batch - cut)])
+        )
         placed = Deformation(batch, CHANGES, self.torch_random)
-        both = torch.cat([self.people.pictures[chosen].float() / 255, self.people.persons[chosen], self.people.trust[chosen]], 1)
+        both = torch.cat(
+            [
+                self.people.pictures[chosen].float() / 255,
+                self.people.persons[chosen],
+                self.people.trust[chosen],
+            ],
+            1,
+        )
         warped = placed.warp(both, SIDE)
-        pictures, persons, weight = warped[:, :3], warped[:, 3:4].contiguous(), self.people.as_is * warped[:, 4:]
+        pictures, persons, weight = (
+            warped[:, :3],
+            warped[:, 3:4].contiguous(),
+            self.people.as_is * warped[:, 4:],
+        )
         weight[:cut] = 1  # what is seen of someone cut out is what the label says, right or wrong
         points = placed.inverse(self.people.points[chosen])
         parts = [
@@ -192,9 +234,15 @@ class Scenes:
         ]
         pictures = torch.cat(parts)
         for row in range(cut):
-            dressed = self._dressed(pictures[row], float(points[row, CHIN, 1])) if self.random.random() < 0.6 else pictures[row]
+            dressed = (
+                self._dressed(pictures[row], float(points[row, CHIN, 1]))
+                if self.random.random() < 0.6
+                else pictures[row]
+            )
             # A pixel less than was found: its outline has the old background in it.
-            persons[row] = F.avg_pool2d(1 - F.max_pool2d(1 - persons[row : row + 1], 3, 1, 1), 3, 1, 1, count_include_pad=False)[0]
+            persons[row] = F.avg_pool2d(
+                1 - F.max_pool2d(1 - persons[row : row + 1], 3, 1, 1), 3, 1, 1, count_include_pad=False
+            )[0]
             pictures[row] = torch.lerp(self._background(), dressed, persons[row])
         noise = torch.randn(pictures.shape, generator=self.torch_random) * self.random.uniform(0, 0.03)
         return self._mirrored((pictures + noise).clamp(0, 1), persons, points, weight)
@@ -225,13 +273,20 @@ class Scenes:
         side = int(self.random.uniform(0.25, 1) * min(height, width))
         top, left = self.random.integers(height - side + 1), self.random.integers(width - side + 1)
         part = (
-            cv2.resize(picture[top : top + side, left : left + side], (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+            cv2.resize(
+                picture[top : top + side, left : left + side], (SIDE, SIDE), interpolation=cv2.INTER_AREA
+            ).astype(np.float32)
+            / 255
         )
         if self.random.random() < 0.4:
             part = cv2.GaussianBlur(part, (0, 0), self.random.uniform(0.5, 4)).astype(np.float32)
-        return torch.from_numpy(np.ascontiguousarray(part[:, ::-1] if self.random.random() < 0.5 else part)).permute(2, 0, 1)
+        return torch.from_numpy(
+            np.ascontiguousarray(part[:, ::-1] if self.random.random() < 0.5 else part)
+        ).permute(2, 0, 1)
 
-    def _mirrored(self, pictures: Tensor, persons: Tensor, points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _mirrored(
+        self, pictures: Tensor, persons: Tensor, points: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         chosen = torch.rand(len(pictures), generator=self.torch_random) < 0.5
         flipped = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
         here = chosen[:, None, None, None]
@@ -243,19 +298,25 @@ class Scenes:
 def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
     """Cross entropy and Dice, both weighted pixel by pixel; a person overlooked counts more than one imagined."""
     share = torch.sigmoid(logits)
-    entropy = F.binary_cross_entropy_with_logits(logits, persons, weight, pos_weight=torch.full((1,), MISSED), reduction="mean")
+    entropy = F.binary_cross_entropy_with_logits(
+        logits, persons, weight, pos_weight=torch.full((1,), MISSED), reduction="mean"
+    )
     both, either = ((weight * x).sum((1, 2, 3)) for x in (share * persons, share + persons))
     dice = weight.mean((1, 2, 3)) * (1 - (2 * both + 1) / (either + 1))
     return entropy + 0.5 * dice.mean()
 
 
-def train(network: PersonMatte, scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3) -> PersonMatte:
+def train(
+    network: PersonMatte, scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3
+) -> PersonMatte:
     """Trains, and writes the averaged weights to ``output``/matte.pt now and then and at the end."""
     averaged = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
     bar = tqdm(range(steps), desc="matte", mininterval=5)
     for step in bar:
-        optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimiser.param_groups[0]["lr"] = (
+            rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        )
         pictures, persons, points, weight = scenes.draw(batch)
         value = loss(network(pictures, points), persons, weight)
         optimiser.zero_grad(set_to_none=True)
@@ -265,7 +326,9 @@ def train(network: PersonMatte, scenes: Scenes, output: Path, steps: int, batch:
         _average(averaged, network, min(0.998, (1 + step) / (10 + step)))
         bar.set_postfix_str(f"loss {value.item():.3f}")
         if step % 300 == 299 or step == steps - 1:
-            save_checkpoint(output / "matte.pt", {"step": step + 1, "networks": {"matte": averaged.state_dict()}})
+            save_checkpoint(
+                output / "matte.pt", {"step": step + 1, "networks": {"matte": averaged.state_dict()}}
+            )
     return averaged
 
 
@@ -282,14 +345,24 @@ def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
     """RGB pictures of a folder; raises ConfigError if there is none."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files]
-    found = [cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8) for picture in pictures if picture is not None]
+    found = [
+        cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8)
+        for picture in pictures
+        if picture is not None
+    ]
     if not found:
-        raise ConfigError(f"There is no picture in {folder}.", "Give a folder of landscapes, rooms and patterns without people.")
+        raise ConfigError(
+            f"There is no picture in {folder}.",
+            "Give a folder of landscapes, rooms and patterns without people.",
+        )
     return found
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m avatar_app.training.matte.loop", description="Train the network that finds the person.")
+    parser = argparse.ArgumentParser(
+        prog="python -m avatar_app.training.matte.loop",
+        description="Train the network that finds the person.",
+    )
     parser.add_argument("--data", type=Path, required=True, help="data set with landmarks")
     parser.add_argument("--backgrounds", type=Path, required=True, help="folder of pictures without people")
     parser.add_argument("--output", type=Path, default=Path("runs/matte"))
@@ -307,7 +380,14 @@ def main(arguments: list[str] | None = None) -> int:
             network.load_state_dict(load_checkpoint(options.start)["networks"]["matte"])
             people = people if options.masks else looked_at_again(people, network.eval())
         scenes = Scenes(people, read_backgrounds(options.backgrounds), options.seed)
-        train(network.train(), scenes, options.output, options.steps, options.batch, 1e-3 if options.start else 2e-3)
+        train(
+            network.train(),
+            scenes,
+            options.output,
+            options.steps,
+            options.batch,
+            1e-3 if options.start else 2e-3,
+        )
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

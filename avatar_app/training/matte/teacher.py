@@ -39,18 +39,31 @@ def frames_of(path: Path, count: int) -> Iterator[tuple[int, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.csv, video/ and stills/")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with manifest.csv, video/ and stills/"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for the masks")
     options = parser.parse_args(arguments)
     try:
         teach(options.data, options.output)
     except ImportError as problem:
-        print(f"The teacher cannot be loaded: {problem}. Install mediapipe==0.10.14 in an environment of its own.", file=sys.stderr)
+        print(
+            f"The teacher cannot be loaded: {problem}. Install mediapipe==0.10.14 in an environment of its own.",
+            file=sys.stderr,
+        )
     except KeyError as problem:
-        print(f"The table of {options.data} has no column {problem}. Give a data set as for training.", file=sys.stderr)
+        print(
+            f"The table of {options.data} has no column {problem}. Give a data set as for training.",
+            file=sys.stderr,
+        )
     except (OSError, ValueError) as problem:
-        print(f"The masks cannot be made: {problem}. Give a data set as for training, and a folder for the masks.", file=sys.stderr)
+        print(
+            f"The masks cannot be made: {problem}. Give a data set as for training, and a folder for the masks.",
+            file=sys.stderr,
+        )
     else:
         return 0
     return 2
@@ -65,15 +78,21 @@ def teach(data: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with SelfieSegmentation(model_selection=0) as teacher:
         for row in rows:
-            path = data / (f"video/{row['stem']}.mp4" if row["type"] == "video" else f"stills/{row['stem']}.jpg")
+            path = data / (
+                f"video/{row['stem']}.mp4" if row["type"] == "video" else f"stills/{row['stem']}.jpg"
+            )
             numbers, masks = [], []
             for number, picture in frames_of(path, int(row["frames"])):
-                share = cv2.resize(teacher.process(picture).segmentation_mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+                share = cv2.resize(
+                    teacher.process(picture).segmentation_mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA
+                )
                 numbers.append(number)
                 masks.append((share * 255).round().clip(0, 255).astype(np.uint8))
             if not masks:
                 raise OSError(f"no frame can be read from {path}")
-            np.savez_compressed(output / f"{row['stem']}.npz", frames=np.array(numbers), masks=np.array(masks))
+            np.savez_compressed(
+                output / f"{row['stem']}.npz", frames=np.array(numbers), masks=np.array(masks)
+            )
 
 
 if __name__ == "__main__":

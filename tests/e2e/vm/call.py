@@ -32,7 +32,9 @@ class Call:
         self._process = subprocess.Popen(self._command, cwd=ROOT, env=environment)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.leave()
 
     def leave(self) -> None:

@@ -72,7 +72,9 @@ class Feeder:
 
     def __init__(self, device: str, frames: Sequence[Image], size: tuple[int, int] = (320, 240)) -> None:
         self._device = device
-        self._frames = [np.ascontiguousarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)) for frame in frames]
+        self._frames = [
+            np.ascontiguousarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)) for frame in frames
+        ]
         self._size = size
         self._silent = threading.Event()
         self._ended = threading.Event()
@@ -86,7 +88,9 @@ class Feeder:
             raise AssertionError(f"{self._device} never took {self._size}")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.unplug()
 
     def unplug(self) -> None:

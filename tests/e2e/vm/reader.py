@@ -20,7 +20,10 @@ SMALL = (160, 90)
 
 def main(device: str, folder: Path) -> None:
     camera = cv2.VideoCapture()
-    with (folder / "arrivals").open("a", buffering=1) as arrivals, (folder / "pictures").open("ab", buffering=0) as pictures:
+    with (
+        (folder / "arrivals").open("a", buffering=1) as arrivals,
+        (folder / "pictures").open("ab", buffering=0) as pictures,
+    ):
         while True:
             done, frame = camera.read() if camera.isOpened() else (False, None)
             if not done or frame is None:
@@ -32,7 +35,12 @@ def main(device: str, folder: Path) -> None:
             number = read_mark(image[:, (width - height) // 2 : (width + height) // 2])
             middle = image[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8].mean((0, 1))
             pictures.write(cv2.resize(image, SMALL, interpolation=cv2.INTER_AREA).tobytes())
-            arrivals.write(" ".join(map(str, (width, height, -1 if number is None else number, *middle.round().astype(int)))) + "\n")
+            arrivals.write(
+                " ".join(
+                    map(str, (width, height, -1 if number is None else number, *middle.round().astype(int)))
+                )
+                + "\n"
+            )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ class App:
     """A process of the app."""
 
     def __init__(self, *words: str) -> None:
-        self.process = subprocess.Popen([sys.executable, *words], cwd=ROOT, env=os.environ, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [sys.executable, *words], cwd=ROOT, env=os.environ, stderr=subprocess.PIPE, text=True
+        )
 
     def status(self) -> dict[str, Any]:
         try:
@@ -67,7 +69,16 @@ class App:
 
 
 def words(source: str, *more: str) -> list[str]:
-    places = ["--source", source, "--avatar", ANNA, "--output", "virtual-camera", "--device-name", "AvatarCam"]
+    places = [
+        "--source",
+        source,
+        "--avatar",
+        ANNA,
+        "--output",
+        "virtual-camera",
+        "--device-name",
+        "AvatarCam",
+    ]
     return ["live", *places, "--size", "640x480", "--fps", "5", *more]
 
 

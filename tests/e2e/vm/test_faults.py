@@ -19,7 +19,16 @@ from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from avatar_app.types import Image
 from tests.e2e.vm.call import Call
-from tests.e2e.vm.devices import AVATAR_CAM, FACE_CAM, NO_MACHINE, VIVID, Feeder, Vivid, load_loopback, unload_loopback
+from tests.e2e.vm.devices import (
+    AVATAR_CAM,
+    FACE_CAM,
+    NO_MACHINE,
+    VIVID,
+    Feeder,
+    Vivid,
+    load_loopback,
+    unload_loopback,
+)
 from tests.e2e.vm.stand_ins import NumberingEngine, SteadyDetector
 from tests.session.live import has_pattern, write_photo
 
@@ -60,7 +69,15 @@ class Bench:
 
     def __init__(self, photo: Path, source: str, output_device: str = AVATAR_CAM) -> None:
         self.leaks = 0
-        controls = Controls(source, photo, model="numbering", output="virtual-camera", output_device=output_device, size=(640, 480), fps=5)
+        controls = Controls(
+            source,
+            photo,
+            model="numbering",
+            output="virtual-camera",
+            output_device=output_device,
+            size=(640, 480),
+            fps=5,
+        )
         self.session = Session(
             controls,
             open_engine=lambda model, device: NumberingEngine(),
@@ -69,7 +86,14 @@ class Bench:
         )
 
     def notice(self, about: str) -> str:
-        return next((f"{n.message} {n.hint}" for n in self.session.status().notices if n.about == about and n.level == "error"), "")
+        return next(
+            (
+                f"{n.message} {n.hint}"
+                for n in self.session.status().notices
+                if n.about == about and n.level == "error"
+            ),
+            "",
+        )
 
     def wait_for(self, condition: Callable[[], object], what: str) -> None:
         until = time.monotonic() + PATIENCE

@@ -31,7 +31,9 @@ def points(roll: float = 0.0) -> torch.Tensor:
 def test_place_in_the_head_frame_turns_with_the_head() -> None:
     upright, turned = face_frame(points(), 65), face_frame(points(90), 65)
     np.testing.assert_allclose(turned.numpy(), torch.rot90(upright, -1, (2, 3)).numpy(), atol=1e-4)
-    assert upright[0, 1, 0, 32] > upright[0, 1, 32, 32] > upright[0, 1, 64, 32]  # higher over the chin further up
+    assert (
+        upright[0, 1, 0, 32] > upright[0, 1, 32, 32] > upright[0, 1, 64, 32]
+    )  # higher over the chin further up
 
 
 def test_background_is_the_photo_where_nobody_is_and_smooth_behind_the_person() -> None:
@@ -59,7 +61,9 @@ def test_row_that_a_person_covers_is_filled_from_above() -> None:
     photo = torch.full((1, 3, 128, 128), 0.7)
     person = torch.zeros(1, 1, 128, 128)
     person[:, :, 90:] = 1
-    assert (background(torch.where(person > 0, torch.zeros_like(photo), photo), person) - 0.7).abs().max() < 0.02
+    assert (
+        background(torch.where(person > 0, torch.zeros_like(photo), photo), person) - 0.7
+    ).abs().max() < 0.02
 
 
 def test_person_all_over_the_picture_leaves_something_finite() -> None:
@@ -85,7 +89,9 @@ def test_share_is_of_the_photo_s_size() -> None:
 
 def test_background_stands_still_whatever_the_pose() -> None:
     torch.manual_seed(0)
-    config = AnchoredConfig(size=64, channels=(4, 8, 8), blocks=1, motion_channels=(8, 8, 8), photo_channels=4, matte=True)
+    config = AnchoredConfig(
+        size=64, channels=(4, 8, 8), blocks=1, motion_channels=(8, 8, 8), photo_channels=4, matte=True
+    )
     generator = AnchoredGenerator(config).eval()
     photo, still = torch.rand(1, 3, 64, 64), points() * 0.6
     with torch.inference_mode():
@@ -139,7 +145,9 @@ def test_hair_goes_with_the_head_instead_of_being_pulled() -> None:
 
 def test_inside_of_a_mouth_that_the_photo_shows_closed_is_painted() -> None:
     places = coordinate_grid(129, 129).permute(2, 0, 1).flatten(1)
-    closed, open_ = (torch.from_numpy(make_head(mouth=gap)[None, :, :2].astype(np.float32)) for gap in (0.005, 0.12))
+    closed, open_ = (
+        torch.from_numpy(make_head(mouth=gap)[None, :, :2].astype(np.float32)) for gap in (0.005, 0.12)
+    )
     inside = opened_mouth(closed, open_, places).reshape(129, 129)
     middle = open_[0, 60:68].mean(0)
     column, row = ((middle + 1) * 64).round().int().tolist()
@@ -176,7 +184,9 @@ def test_long_hair_beside_the_face_is_not_torn_and_short_hair_is_left_alone() ->
 
 def test_model_without_matte_has_none_of_its_weights() -> None:
     small = {"size": 64, "channels": [4, 8, 8], "motion_channels": [8, 8, 8], "photo_channels": 4}
-    plain, knowing = (AnchoredGenerator(AnchoredConfig.from_dict(small | extra)) for extra in ({}, {"matte": True}))
+    plain, knowing = (
+        AnchoredGenerator(AnchoredConfig.from_dict(small | extra)) for extra in ({}, {"matte": True})
+    )
     assert {name for name in knowing.state_dict() if name not in plain.state_dict()} == {
         f"matte.{name}" for name in PersonMatte().state_dict()
     }

@@ -35,14 +35,24 @@ def test_options_differ_where_the_originals_do() -> None:
     read = {name: FommConfig.from_original(document(name)) for name in ORIGINALS}
     assert {name for name in ORIGINALS if read[name].kp_detector_params.single_jacobian_map} == {"mgif"}
     assert {name for name in ORIGINALS if read[name].discriminator_params.use_kp} == {"vox-adv", "taichi-adv"}
-    assert {name for name in ORIGINALS if read[name].discriminator_params.sn} == {"vox", "nemo", "bair", "mgif"}
+    assert {name for name in ORIGINALS if read[name].discriminator_params.sn} == {
+        "vox",
+        "nemo",
+        "bair",
+        "mgif",
+    }
 
 
 def test_the_full_size_has_as_many_weights_as_the_published_checkpoint() -> None:
     with torch.device("meta"):
         model = Fomm(FommConfig.from_original(document("vox-adv")))
-    millions = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in model.named_children()}
-    assert millions == {"generator": pytest.approx(45.6, abs=0.05), "kp_detector": pytest.approx(14.2, abs=0.05)}
+    millions = {
+        name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in model.named_children()
+    }
+    assert millions == {
+        "generator": pytest.approx(45.6, abs=0.05),
+        "kp_detector": pytest.approx(14.2, abs=0.05),
+    }
 
 
 def test_a_wrong_key_is_named() -> None:

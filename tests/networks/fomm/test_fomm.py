@@ -66,7 +66,9 @@ def test_downscaling_keeps_the_brightness_and_every_fourth_pixel_of_the_blur() -
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_detector_finds_points_with_frames(shared: bool) -> None:
-    config = replace(TINY, kp_detector_params=replace(TINY.kp_detector_params, single_jacobian_map=shared, pad=3))
+    config = replace(
+        TINY, kp_detector_params=replace(TINY.kp_detector_params, single_jacobian_map=shared, pad=3)
+    )
     model = build(config)
     assert model.kp_detector.jacobian is not None
     assert model.kp_detector.jacobian.out_channels == (4 if shared else 16)
@@ -123,7 +125,11 @@ def test_the_discriminator_judges_every_scale() -> None:
     assert [len(judgement.features) for judgement in judgements] == [3, 3]
     assert judgements[0].prediction.shape[2] > judgements[1].prediction.shape[2]
     keys = network.state_dict().keys()
-    assert {"discs.1.down_blocks.0.conv.weight_orig", "discs.0-5.conv.weight_orig", "discs.1.down_blocks.1.norm.weight"} <= keys
+    assert {
+        "discs.1.down_blocks.0.conv.weight_orig",
+        "discs.0-5.conv.weight_orig",
+        "discs.1.down_blocks.1.norm.weight",
+    } <= keys
     assert not any(key.startswith("downs.") for key in keys)
     with pytest.raises(ValueError, match="key points"):
         network(pictures(2))
@@ -131,4 +137,6 @@ def test_the_discriminator_judges_every_scale() -> None:
 
 def test_the_discriminator_can_do_without_key_points() -> None:
     network = Discriminator(TINY)
-    assert torch.equal(network(pictures())[0].prediction, network(pictures(), torch.zeros(1, 4, 2))[0].prediction)
+    assert torch.equal(
+        network(pictures())[0].prediction, network(pictures(), torch.zeros(1, 4, 2))[0].prediction
+    )

@@ -31,8 +31,19 @@ def portrait(seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], n
     chin, top = points[8], points[78]
     mask = np.zeros((SIDE, SIDE), np.uint8)
     middle, width = (chin + top) / 2, points[16, 0] - points[0, 0]
-    cv2.ellipse(mask, (round(middle[0]), round(middle[1])), (round(0.6 * width), round(0.65 * (chin - top)[1])), 0, 0, 360, 1, -1)
-    cv2.rectangle(mask, (round(chin[0] - 0.9 * width), round(chin[1] + 8)), (round(chin[0] + 0.9 * width), SIDE), 1, -1)
+    cv2.ellipse(
+        mask,
+        (round(middle[0]), round(middle[1])),
+        (round(0.6 * width), round(0.65 * (chin - top)[1])),
+        0,
+        0,
+        360,
+        1,
+        -1,
+    )
+    cv2.rectangle(
+        mask, (round(chin[0] - 0.9 * width), round(chin[1] + 8)), (round(chin[0] + 0.9 * width), SIDE), 1, -1
+    )
     wall, skin = random.integers(150, 250, 3), random.integers(20, 110, 3)
     picture = np.where(mask[..., None] > 0, skin, wall) + random.normal(0, 4, (SIDE, SIDE, 3))
     return np.clip(picture, 0, 255).astype(np.uint8), mask, points
@@ -74,13 +85,31 @@ def data(tmp_path: Path) -> Path:
             table.writerow(dict(zip(columns, (stem, "still", stem, "train", "real", ""), strict=True)))
     random = np.random.default_rng(0)
     for index in range(2):
-        cv2.imwrite(str(folder / "walls" / f"{index}.png"), random.integers(0, 255, (90, 120, 3), dtype=np.uint8))
+        cv2.imwrite(
+            str(folder / "walls" / f"{index}.png"), random.integers(0, 255, (90, 120, 3), dtype=np.uint8)
+        )
     return folder
 
 
 def test_command_writes_weights_that_fit(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
-    assert main(["--data", str(data), "--backgrounds", str(data / "walls"), "--output", str(output), "--steps", "2", "--batch", "2"]) == 0
+    assert (
+        main(
+            [
+                "--data",
+                str(data),
+                "--backgrounds",
+                str(data / "walls"),
+                "--output",
+                str(output),
+                "--steps",
+                "2",
+                "--batch",
+                "2",
+            ]
+        )
+        == 0
+    )
     network = PersonMatte()
     network.load_state_dict(load_checkpoint(output / "matte.pt")["networks"]["matte"])
     assert all(torch.isfinite(value.float()).all() for value in network.state_dict().values())
@@ -117,12 +146,21 @@ def test_second_run_starts_from_the_first(data: Path, tmp_path: Path) -> None:
     assert main([*words, "--output", str(first)]) == 0
     assert main([*words, "--output", str(second), "--start", str(first / "matte.pt")]) == 0
     one, other = (load_checkpoint(folder / "matte.pt")["networks"]["matte"] for folder in (first, second))
-    assert all((one[name].float() - other[name].float()).abs().max() < 0.1 for name in one if name.endswith("weight"))
+    assert all(
+        (one[name].float() - other[name].float()).abs().max() < 0.1 for name in one if name.endswith("weight")
+    )
 
 
-def test_folder_without_backgrounds_is_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_without_backgrounds_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty").mkdir()
-    assert main(["--data", str(data), "--backgrounds", str(tmp_path / "empty"), "--output", str(tmp_path / "run")]) == 2
+    assert (
+        main(
+            ["--data", str(data), "--backgrounds", str(tmp_path / "empty"), "--output", str(tmp_path / "run")]
+        )
+        == 2
+    )
     assert "no picture" in capsys.readouterr().err
 
 
@@ -149,12 +187,26 @@ def test_a_second_run_learns_from_a_teacher(data: Path, masks: Path, tmp_path: P
     common = ["--data", str(data), "--backgrounds", str(data / "walls"), "--steps", "2", "--batch", "2"]
     assert main([*common, "--output", str(tmp_path / "first")]) == 0
     start = tmp_path / "first" / "matte.pt"
-    assert main([*common, "--output", str(tmp_path / "second"), "--start", str(start), "--masks", str(masks)]) == 0
+    assert (
+        main([*common, "--output", str(tmp_path / "second"), "--start", str(start), "--masks", str(masks)])
+        == 0
+    )
     assert (tmp_path / "second" / "matte.pt").exists()
 
 
-def test_masks_that_are_missing_are_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--data", str(data), "--backgrounds", str(data / "walls"), "--output", str(tmp_path / "run"), "--masks", str(tmp_path)]
+def test_masks_that_are_missing_are_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        "--data",
+        str(data),
+        "--backgrounds",
+        str(data / "walls"),
+        "--output",
+        str(tmp_path / "run"),
+        "--masks",
+        str(tmp_path),
+    ]
     assert main(options) == 2
     assert "no mask of p0" in capsys.readouterr().err
 
@@ -169,7 +221,9 @@ def test_the_teacher_reads_frames_that_are_spread_over_a_clip(tmp_path: Path) ->
     assert all(abs(float(picture.mean()) - 10 * number) < 4 for number, picture in found)
 
 
-def test_a_teacher_is_asked_for_what_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_teacher_is_asked_for_what_is_no_data_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--data", str(tmp_path), "--output", str(tmp_path / "masks")]
     assert ask_teacher(words) == 2
     assert "manifest.csv" in capsys.readouterr().err
