@@ -4,8 +4,8 @@ Skin that is only moved keeps the light that it had in the photo, so that a seri
 was measured on many people, as the ratio of a smiling face to a serious one (expression ratio images: Liu, Shan and Zhang 2001). That map
 is laid over each photo once, moved as the photo is, and counts as far as the pose smiles more than the photo; less, and folds fade.
 
-`avatar_app.networks.anchored.creases` does the same for PyTorch, `avatar_app.training.creases` makes the map. S is the picture's side, P landmarks
-are (P, 2) in [-1, 1], x first.
+`avatar_app.networks.anchored.creases` does the same for PyTorch, `avatar_app.training.creases` makes the map.
+S is the picture's side, P landmarks are (P, 2) in [-1, 1], x first.
 """
 
 from __future__ import annotations

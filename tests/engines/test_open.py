@@ -82,7 +82,8 @@ def test_nonsense_is_refused(bundle: Bundle) -> None:
 
 def test_onnx_runs_without_loading_torch(bundle: Bundle) -> None:
     program = (
-        "import sys; from pathlib import Path; from avatar_app.bundles.bundle import open_bundle; from avatar_app.engines.open import open_engine; "
+        "import sys; from pathlib import Path; from avatar_app.bundles.bundle import open_bundle; "
+        "from avatar_app.engines.open import open_engine; "
         "open_engine(open_bundle(Path(sys.argv[1])), 'cpu'); sys.exit('torch' in sys.modules)"
     )
     subprocess.run(

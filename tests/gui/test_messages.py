@@ -108,8 +108,8 @@ def test_english_stays_as_it_is() -> None:
         ("The camera HD Cam (2): x.y was unplugged.", "Камеру HD Cam (2): x.y отключили."),
         (
             "There are 3 faces in /a b/c.jpg; one of them was taken.",
-            "На фото /a b/c.jpg лиц: 3; взято одно из них.",
-        ),  # noqa: RUF001
+            "На фото /a b/c.jpg лиц: 3; взято одно из них.",  # noqa: RUF001
+        ),
         ("There is no photo /a/b.jpg.", "Нет фото /a/b.jpg."),
         ("There is no virtual camera on this computer.", "На этом компьютере нет виртуальной камеры."),  # noqa: RUF001
         ("Nobody has ever said this.", "Nobody has ever said this."),

@@ -128,7 +128,7 @@ class Features(NamedTuple):
         skull: (B, 2) of `skull_size`.
         teeth: (B, 4, H, W) of `teeth_layer`, all 0 without a matte, as the mouth then is the networks' own.
         cavity: (B, 3, 1, 1) of `cavity_colour`.
-        white, iris: (B, 2, 4, h, w) of `eyes.no_eyeballs`; what takes eyes apart is no network and comes later (`avatar_app.compositing.eyes`).
+        white, iris: (B, 2, 4, h, w) of `eyes.no_eyeballs`; `avatar_app.compositing.eyes` makes the real ones later.
         creases: (B, 1, H, W) of `creases.no_creases`; the map is laid over the photo later, too (`avatar_app.compositing.creases`).
     """
 

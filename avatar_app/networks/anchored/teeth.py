@@ -2,7 +2,8 @@
 
 Moved as the lips are, teeth would be stretched and squeezed with every word, and a mouth that opens has none if the photo's is closed.
 So each photo gets a layer of teeth, once: its own where it shows them, drawn ones where it does not. In a pose they are moved as the upper
-half of the face is, and seen between the lips; below them it is dark. `avatar_app.compositing.teeth` does the second half in bytes, for processors.
+half of the face is, and seen between the lips; below them it is dark.
+`avatar_app.compositing.teeth` does the second half in bytes, for processors.
 
 Shapes: B batch, S the picture's side, P landmarks (B, P, 2) in [-1, 1], x first; single numbers are (B, 1, 1).
 """

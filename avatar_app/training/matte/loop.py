@@ -2,7 +2,8 @@ r"""Trains the network that tells person from background in a photo.
 
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-2 --start runs/matte/matte.pt
-    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-3 --start runs/matte-2/matte.pt --masks MASKS
+    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-3 \
+        --start runs/matte-2/matte.pt --masks MASKS
 
 Half of each batch are people who were cut out well, put before another background, their clothes recoloured; the other half are
 pictures as they are. Labels are made by GrabCut (`matte_labels`), or better by a teacher (`matte_teacher`). The first run cuts out people
