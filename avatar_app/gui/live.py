@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Live(Protocol):
-    """What the window uses of ``pipeline.session.Session``. Nothing here waits, except ``stop``."""
+    """What the window uses of ``session.session.Session``. Nothing here waits, except ``stop``."""
 
     @property
     def controls(self) -> Controls: ...

@@ -26,14 +26,14 @@ ANY = "\0"
 AT_THE_END = re.compile(f"{ANY} (?=[A-Z])")
 """A value that ends a sentence or is one."""
 CHECKS = (
-    "doctor.py",
-    "graphics_card.py",
+    "doctor/checks.py",
+    "doctor/nvidia.py",
     "outputs/virtual_cameras.py",
-    "hotkeys.py",
-    "hotkeys_x11.py",
-    "hotkeys_windows.py",
-    "hotkeys_macos.py",
-    "key_combination.py",
+    "hotkeys/listener.py",
+    "hotkeys/x11.py",
+    "hotkeys/windows.py",
+    "hotkeys/macos.py",
+    "hotkeys/combination.py",
 )
 JOINED = {
     "Install Python {0} or newer.",
