@@ -1,8 +1,8 @@
 """How much a face smiles, whoever's it is, and what a smile does to lips. Pure numpy.
 
-Who meets a camera smiles. A neutral pose caught then would leave the smile out: the avatar's lips would part as the driver's do, but
-its corners would stay down. So the driver's neutral pose gives up what it smiles more than the photo; that much counts as expression.
-The other way round nothing is done: a photo that smiles keeps its smile.
+A smile is passed on as it is, not as a change since the neutral pose: the neutral pose is first made to smile as the photo does.
+So a driver caught smiling at calibration still makes a serious photo smile, a smiling photo turns serious with a serious driver,
+and a driver who smiles does not add a second smile to the photo's own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ corners lie above the middle of the upper and of the lower lip, and how far belo
 made of it agrees by a correlation of 0.91; mean error 0.11."""
 
 DOUBT = 0.1, 0.3
-"""Where a driver seems to smile more than the photo, so much may be a mistake, and so much is none."""
+"""A difference of smiles up to the first may be an error of the regression and is ignored; from the second on it counts in full."""
 
 LIPS = slice(48, 68)
 
@@ -67,10 +67,10 @@ def smile_of(face: Points, faces: Points) -> float:
     return float(BASE + WIDTH * width + ABOVE * above + BELOW * below + FROM_NOSE * corners)
 
 
-def believed(smiles: float) -> float:
-    """How much more a driver smiles than the photo, if it seems to be so much."""
+def believed(difference: float) -> float:
+    """Return the part of a difference of smiles, -1 to 1, that is beyond the regression's error."""
     least, most = DOUBT
-    return max(smiles, 0.0) * min(max((smiles - least) / (most - least), 0.0), 1.0)
+    return difference * min(max((abs(difference) - least) / (most - least), 0.0), 1.0)
 
 
 def with_less_smile(face: Points, faces: Points, by: float) -> Points:
