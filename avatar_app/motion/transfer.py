@@ -51,11 +51,11 @@ def motion_transfer(
         head = HeadTransfer(
             photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN
         )
-        return lambda driving: _as_key_points(head(in_space(driving)))
+        return lambda driving: as_key_points(head(in_space(driving)))
     # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
     fit = fit_rigid(rest, photo)
     head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=AS_SEEN)
-    return lambda driving: _as_key_points(
+    return lambda driving: as_key_points(
         head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift)
     )
 
@@ -67,7 +67,8 @@ def in_space(key_points: KeyPoints) -> Points:
     return np.concatenate([key_points.value, key_points.depth[:, None]], axis=1).astype(np.float64)
 
 
-def _as_key_points(points: Points) -> KeyPoints:
+def as_key_points(points: Points) -> KeyPoints:
+    """Points (K, 3) as key points with depth."""
     return KeyPoints(value=points[:, :2].astype(np.float32), depth=points[:, 2].astype(np.float32))
 
 

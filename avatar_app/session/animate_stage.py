@@ -17,6 +17,7 @@ from avatar_app.motion.calibration import Calibration, NeutralStore
 from avatar_app.motion.head import Strength
 from avatar_app.motion.hold import Hold
 from avatar_app.motion.match import match, turn_between
+from avatar_app.motion.settling import Settling
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.session.active_avatar import Cast
@@ -73,6 +74,7 @@ class AnimateStage(Stage):
         self._calibrations = controls().calibrations
         self._calibration: Calibration | None = None
         self._neutral: KeyPoints | None = None
+        self._settling: Settling | None = None
         self._session_neutrals: dict[str, KeyPoints] = {}
         self._best = 0.0
         self._seeking = False
@@ -191,7 +193,8 @@ class AnimateStage(Stage):
             else self._session_neutrals.get(self._cast.model)
         )
         self._neutral = neutral if neutral is not None and _alike(neutral, like) else None
-        self._transfer, self._filter, self._best = None, None, 0.0
+        self._transfer = self._filter = self._settling = None
+        self._best = 0.0
         self._hold = Hold(like)
         if self._neutral is None:
             self._pictures.clear()
@@ -230,7 +233,10 @@ class AnimateStage(Stage):
         self._calibrate(points, controls)
         if self._neutral is None:
             return None
-        return self._transfer_for(avatar.key_points, self._neutral, controls)(points)
+        if self._settling is None:
+            self._settling = Settling(self._neutral)
+        neutral = self._settling.step(points, frame.captured_at)
+        return self._transfer_for(avatar.key_points, neutral, controls)(points)
 
     def _smooth(self, points: KeyPoints, moment: float, controls: Controls) -> KeyPoints:
         if self._filter is None or self._filter[0] != controls.smoothing:
@@ -250,6 +256,7 @@ class AnimateStage(Stage):
 
     def _take_neutral(self, neutral: KeyPoints) -> None:
         self._neutral = self._session_neutrals[self._cast.model] = neutral
+        self._settling = None
         self._notices.withdraw(self._unkept)
         try:
             self._neutrals.put(self._key(), neutral)
