@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QStandardPaths
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import QObject, QStandardPaths, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from avatar_app.errors import AvatarError
+from avatar_app.gui.gallery.gallery import Gallery
+from avatar_app.gui.live import Live
+from avatar_app.gui.preferences import Preferences
 from avatar_app.session.controls import Notice
-
-if TYPE_CHECKING:
-    from avatar_app.gui.main_window import MainWindow
 
 ZOOM, ZOOM_FINE = 0.1, 0.02
 PAN, PAN_FINE = 0.05, 0.01
@@ -48,41 +47,48 @@ def new_file(folder: Path, ending: str) -> Path:
 
 
 class WindowActions(QObject):
-    """Does what a key, a menu line or a button asks for. It changes controls and settings; what they show follows by itself."""
+    """Do what a key, a menu line or a button asks for. It changes controls and settings; what they show follows by itself.
 
-    def __init__(self, window: MainWindow) -> None:
+    Args:
+        window: parent of the questions that are asked.
+        others: name -> what only the window itself can do.
+
+    ``done`` is emitted after each action, ``said`` with what was just done, ``failed`` with a ``Notice``.
+    """
+
+    done = Signal()
+    said = Signal(str)
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        window: QWidget,
+        live: Live,
+        preferences: Preferences,
+        gallery: Gallery,
+        others: Mapping[str, Callable[[], object]],
+    ) -> None:
         super().__init__(window)
-        self._window = window
-        self._live, self._preferences = window.live, window.preferences
+        self._window, self._live, self._preferences, self._gallery = window, live, preferences, gallery
         self._plain: dict[str, Callable[[], object]] = {
-            "calibrate": self._live.recalibrate,
-            "find-best": lambda: self._live.change(seeking=not self._live.controls.seeking),
-            "pause": lambda: self._live.change(paused=not self._live.controls.paused),
-            "resume": lambda: self._live.change(paused=False),
+            "calibrate": live.recalibrate,
+            "find-best": lambda: live.change(seeking=not live.controls.seeking),
+            "pause": lambda: live.change(paused=not live.controls.paused),
+            "resume": lambda: live.change(paused=False),
             "pass-through": self._pass_through,
-            "previous-avatar": window.gallery.previous,
-            "next-avatar": window.gallery.next,
-            "random-avatar": window.gallery.random,
-            "reload-avatars": window.gallery.reload,
-            "add-photo": window.gallery.open_files,
-            "paste-photo": window.gallery.paste,
+            "previous-avatar": gallery.previous,
+            "next-avatar": gallery.next,
+            "random-avatar": gallery.random,
+            "reload-avatars": gallery.reload,
+            "add-photo": gallery.open_files,
+            "paste-photo": gallery.paste,
             "ghost-less": lambda: self._ghost(-GHOST),
             "ghost-more": lambda: self._ghost(GHOST),
-            "mirror-output": lambda: self._live.change(mirror_output=not self._live.controls.mirror_output),
-            "reset-view": lambda: self._live.change(zoom=1.0, pan_x=0.0, pan_y=0.0),
+            "mirror-output": lambda: live.change(mirror_output=not live.controls.mirror_output),
+            "reset-view": lambda: live.change(zoom=1.0, pan_x=0.0, pan_y=0.0),
             "record": self._record,
             "snapshot": self._snapshot,
-            "show-panel": window.toggle_panel,
-            "preferences": window.open_preferences,
-            "guide": window.open_guide,
-            "keys": window.open_keys,
-            "doctor": window.open_doctor,
-            "show": window.come_forward,
-            "quit": window.quit,
-            "choose-camera": lambda: window.reveal("camera"),
-            "choose-output": lambda: window.reveal("output"),
-            "choose-model": lambda: window.reveal("model"),
-            "choose-avatar": window.focus_gallery,
+            **others,
         }
 
     def do(self, name: str) -> None:
@@ -93,12 +99,12 @@ class WindowActions(QObject):
         elif name in FLAGS:
             self._preferences.change(**{FLAGS[name]: not getattr(self._preferences.now, FLAGS[name])})
         elif kind == "avatar":
-            self._window.gallery.choose_number(int(rest))
+            self._gallery.choose_number(int(rest))
         elif kind == "zoom":
             self._zoom(rest)
         elif kind == "pan":
             self._pan(rest)
-        self._window.refresh()
+        self.done.emit()
 
     def heed_notice(self, about: str, action: str) -> None:
         """A button of a banner."""
@@ -151,13 +157,13 @@ class WindowActions(QObject):
         if yes and self._live.controls.paused:
             self._live.change(paused=False)  # a pause would keep the face hidden
         self._live.change(pass_through=yes)
-        self._window.refresh()
+        self.done.emit()
 
     def _record(self) -> None:
         if self._live.controls.recording is not None:
             path = self._live.controls.recording
             self._live.change(recording=None)
-            self._window.say(self.tr("Saved {0}").format(path))
+            self.said.emit(self.tr("Saved {0}").format(path))
             return
         self._live.change(recording=new_file(home_of(QStandardPaths.StandardLocation.MoviesLocation), ".mp4"))
 
@@ -166,6 +172,6 @@ class WindowActions(QObject):
         try:
             self._live.snapshot(path)
         except AvatarError as error:
-            self._window.notices.tell(Notice("snapshot", "warning", error.message, error.hint))
+            self.failed.emit(Notice("snapshot", "warning", error.message, error.hint))
             return
-        self._window.say(self.tr("Saved {0}").format(path))
+        self.said.emit(self.tr("Saved {0}").format(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent
@@ -94,7 +95,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.line)
         self.buttons: dict[str, QPushButton] = {}
         self._build()
-        self.actions_ = WindowActions(self)
+        self.actions_ = WindowActions(self, live, preferences, self.gallery, self._own_actions())
         self.shortcuts = Shortcuts(self, self.actions_.do, preferences.now.keys)
         self.menus: list[QMenu] = []
         self._build_menus()
@@ -175,7 +176,25 @@ class MainWindow(QMainWindow):
                 else:
                     menu.addSeparator()
 
+    def _own_actions(self) -> dict[str, Callable[[], object]]:
+        return {
+            "show-panel": self.toggle_panel,
+            "preferences": self.open_preferences,
+            "guide": self.open_guide,
+            "keys": self.open_keys,
+            "doctor": self.open_doctor,
+            "show": self.come_forward,
+            "quit": self.quit,
+            "choose-camera": lambda: self.reveal("camera"),
+            "choose-output": lambda: self.reveal("output"),
+            "choose-model": lambda: self.reveal("model"),
+            "choose-avatar": self.focus_gallery,
+        }
+
     def _connect(self) -> None:
+        self.actions_.done.connect(self.refresh)
+        self.actions_.said.connect(self.line.say)
+        self.actions_.failed.connect(self.notices.tell)
         self.gallery.chosen.connect(self._use)
         self.gallery.take_drops_on(self)
         self.gallery.problem.connect(
@@ -329,10 +348,6 @@ class MainWindow(QMainWindow):
             self.notices.untell("settings")
 
     # What actions ask of the window.
-
-    def say(self, text: str) -> None:
-        """Tell of something that was just done."""
-        self.line.say(text)
 
     def toggle_panel(self) -> None:
         self.side.setVisible(self.side.isHidden())

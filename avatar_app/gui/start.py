@@ -15,11 +15,12 @@ from PySide6.QtWidgets import QApplication
 
 from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.errors import AvatarError
-from avatar_app.gui.app import OPTIONS, BugDialog, hand_over
+from avatar_app.gui.bug_dialog import BugDialog
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.one_instance import OPTIONS, hand_over
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls

@@ -22,11 +22,13 @@ from avatar_app.commands.live import _obey
 from avatar_app.control import server as control
 from avatar_app.control.server import ControlServer, send_command
 from avatar_app.errors import AvatarError
-from avatar_app.gui import app
+from avatar_app.gui import one_instance
 from avatar_app.gui import remote as remote_module
-from avatar_app.gui.app import BugDialog, clear_qt_variables, hand_over, require_screen
+from avatar_app.gui.app import clear_qt_variables, require_screen
+from avatar_app.gui.bug_dialog import BugDialog
 from avatar_app.gui.device_lists import Found, Outlet
 from avatar_app.gui.live import LateSession
+from avatar_app.gui.one_instance import hand_over
 from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
@@ -139,7 +141,7 @@ def test_a_refused_avatar_and_an_app_that_hangs_are_said(
     def hang(command: str) -> None:
         raise AvatarError("The app did not answer within 2 seconds.", "Try again.")
 
-    monkeypatch.setattr(app, "send_command", hang)
+    monkeypatch.setattr(one_instance, "send_command", hang)
     with pytest.raises(AvatarError, match="did not answer"):
         hand_over(options())
 
