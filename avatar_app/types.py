@@ -52,6 +52,22 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Framing:
+    """How the user frames their face.
+
+    Attributes:
+        follow: the crop follows the face; else it stays where it was first placed.
+        zoom: enlarges the crop's content, 0.5..2.
+        pan_x, pan_y: move the crop, in crop sides.
+    """
+
+    follow: bool = True
+    zoom: float = 1.0
+    pan_x: float = 0.0
+    pan_y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Crop:
     """A square face picture as the networks were trained on.
 

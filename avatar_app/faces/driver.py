@@ -8,8 +8,7 @@ import numpy as np
 
 from avatar_app.faces.crop import crop_landmarks
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
-from avatar_app.session.controls import Controls
-from avatar_app.types import Box, Crop, Face, Frame
+from avatar_app.types import Box, Crop, Face, Frame, Framing
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
@@ -39,7 +38,7 @@ class Driver:
         self._time = 0.0
         self._shape: tuple[int, ...] = ()
 
-    def look(self, frame: Frame, controls: Controls, size: int, pictured: bool) -> Look | None:
+    def look(self, frame: Frame, framing: Framing, size: int, pictured: bool) -> Look | None:
         """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one."""
         if (
             frame.image.shape != self._shape
@@ -50,11 +49,11 @@ class Driver:
         face = self._tracker.track(frame.image)
         if face is None:
             return None
-        if controls.follow or self._box is None:
+        if framing.follow or self._box is None:
             gap = min(1.0, max(0.0, frame.captured_at - self._time))
             self._box = self._smoother.follow(square_box(face), gap)
         self._time = frame.captured_at
-        box = framed(self._box, controls)
+        box = framed(self._box, framing)
         crop = (
             crop_face(frame.image, face, box, size)
             if pictured
@@ -68,10 +67,10 @@ class Driver:
         self._box = None
 
 
-def framed(box: Box, controls: Controls) -> Box:
+def framed(box: Box, framing: Framing) -> Box:
     """The box with the user's zoom and pan."""
     return Box(
-        box.center_x + controls.pan_x * box.size,
-        box.center_y + controls.pan_y * box.size,
-        box.size / min(2.0, max(0.5, controls.zoom)),
+        box.center_x + framing.pan_x * box.size,
+        box.center_y + framing.pan_y * box.size,
+        box.size / min(2.0, max(0.5, framing.zoom)),
     )

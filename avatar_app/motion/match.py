@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from avatar_app.motion.head import Points, angles, fit_rigid, lid_gaps
 from avatar_app.motion.mouth import lip_gaps
-from avatar_app.session.controls import Match
 from avatar_app.types import Array, Box, Image
 
 HEAD = 12.0
@@ -14,6 +15,16 @@ HEAD = 12.0
 
 EXPRESSION = 0.1
 """Difference of openings at which the expression's score has fallen to 0.6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How well the user's pose fits the photo's, each 0..1 where 1 is alike."""
+
+    score: float
+    head: float
+    expression: float
+    position: float
 
 
 def turn_between(portrait: Array, driver: Array) -> tuple[float, float, float]:

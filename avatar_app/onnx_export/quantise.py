@@ -9,7 +9,7 @@ meet it take up the difference.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,9 @@ import numpy.typing as npt
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import ConfigError
 from avatar_app.onnx_export.sampling import known_shapes
-from avatar_app.training.metrics import psnr
-from avatar_app.types import Image
+from avatar_app.onnx_runtime import open_session
 
 EXACT = ("mask", "fine", "paint")
 """Parts of the names of convolutions that stay as they are: anchors' shares, flow and blending."""
@@ -32,7 +30,7 @@ MOVERS = ("Transpose", "Reshape", "Slice", "Unsqueeze", "Squeeze")
 """Operations that move values and leave them as they are."""
 
 LOSS = 1.0
-"""dB of PSNR against the truth that may be lost."""
+"""dB of quality that may be lost."""
 
 LARGEST_WEIGHT = 63
 """Seven bits: processors without VNNI add two products in sixteen bits, which overflow with eight."""
@@ -43,18 +41,22 @@ HEADROOM = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Inputs of the render graph, among others that it does not ask for; the photo; and the picture (S, S, 3) that they should give."""
+    """One call of the graph.
+
+    Attributes:
+        feed: the graph's inputs by name; others are ignored.
+        quality: how close to the truth the graph's outputs are, in order; dB, higher is better.
+    """
 
     feed: dict[str, Any]
-    layers: PhotoLayers
-    truth: Image
+    quality: Callable[[Sequence[Any]], float]
 
 
 def quantise(path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
     """Rewrite a render graph in place; half of the samples set the scales, the other half judge.
 
     Returns:
-        PSNR against the truth in dB: exact, and with eight bits.
+        Mean quality in dB: exact, and with eight bits.
 
     Raises:
         ConfigError: more than ``LOSS`` would be lost; the file is as it was.
@@ -264,15 +266,13 @@ class _Rewriter:
 
 
 def _ranges(model: ModelProto, names: Sequence[str], samples: Sequence[Sample]) -> dict[str, _Range]:
-    import onnxruntime
-
     watched = ModelProto.FromString(model.SerializeToString())
     inputs = {value.name for value in model.graph.input}
     inner = [name for name in names if name not in inputs]
     watched.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inner
     )
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = open_session(watched.SerializeToString(), threads=0)
     found: dict[str, _Range] = {}
     for sample in samples:
         values = dict(zip(inner, session.run(inner, _asked(session, sample)), strict=True)) | sample.feed
@@ -284,15 +284,8 @@ def _ranges(model: ModelProto, names: Sequence[str], samples: Sequence[Sample]) 
 
 
 def _quality(path: Path, samples: Sequence[Sample]) -> float:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return float(np.mean([psnr(_picture(session, sample), sample.truth) for sample in samples]))
-
-
-def _picture(session: Any, sample: Sample) -> Image:
-    painted, alpha, places = session.run(["painted", "alpha", "places"], _asked(session, sample))
-    return compose(sample.layers, painted[0], alpha[0, ..., 0], places, sample.feed["driving_value"][0])
+    session = open_session(path, threads=0)
+    return float(np.mean([sample.quality(session.run(None, _asked(session, sample))) for sample in samples]))
 
 
 def _asked(session: Any, sample: Sample) -> dict[str, Any]:

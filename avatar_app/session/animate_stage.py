@@ -16,12 +16,12 @@ from avatar_app.files import reason
 from avatar_app.motion.calibration import Calibration, NeutralStore
 from avatar_app.motion.head import Strength
 from avatar_app.motion.hold import Hold
-from avatar_app.motion.match import match, turn_between
+from avatar_app.motion.match import Match, match, turn_between
 from avatar_app.motion.settling import Settling
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.session.active_avatar import Cast
-from avatar_app.session.controls import Controls, Match, Notice, Seen
+from avatar_app.session.controls import Controls, Notice, Seen
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
@@ -154,7 +154,10 @@ class AnimateStage(Stage):
         self._frame_at = began
         engine = self._cast.engine
         look = self._driver.look(
-            frame, controls, engine.size if engine else 256, engine is not None and engine.reads_pictures
+            frame,
+            controls.framing,
+            engine.size if engine else 256,
+            engine is not None and engine.reads_pictures,
         )
         self.seen = Seen(frame, look.face.points[:, :2], look.box) if look else Seen(frame)
         self._tell_of_face(look is not None, frame.captured_at)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from avatar_app.types import Array, Box, Frame
+from avatar_app.motion.match import Match
+from avatar_app.types import Array, Box, Frame, Framing
 
 OUTPUTS = ("none", "virtual-camera", "pipewire")
 SIZES = ((640, 480), (1280, 720))
@@ -80,6 +81,11 @@ class Controls:
     fps: int = 30
     recording: Path | None = None
 
+    @property
+    def framing(self) -> Framing:
+        """Where the crop is taken from the camera's picture."""
+        return Framing(self.follow, self.zoom, self.pan_x, self.pan_y)
+
 
 HIDING = frozenset({"paused", "avatar", "avatar_box"})
 """Fields by which the user asks for the card or an avatar, whatever is shown now."""
@@ -112,16 +118,6 @@ class Notice:
     message: str
     hint: str = ""
     actions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """How well the user's pose fits the photo's, each 0..1 where 1 is alike."""
-
-    score: float
-    head: float
-    expression: float
-    position: float
 
 
 @dataclass(frozen=True, slots=True)

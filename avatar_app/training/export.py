@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from avatar_app.bundles.bundle import Bundle, open_bundle, write_bundle
-from avatar_app.compositing.compositor import PhotoLayers
+from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
@@ -33,7 +36,9 @@ from avatar_app.onnx_export.quantise import Sample, quantise
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig, read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
+from avatar_app.training.metrics import psnr
 from avatar_app.training.train import gather
+from avatar_app.types import Array, Image
 
 CALIBRATION = 64
 """Pairs of frames that set and judge the scales of eight-bit convolutions."""
@@ -121,8 +126,16 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
         layers = PhotoLayers.of(
             photo.numpy(), pair.source_points[index].numpy(), {name: feed.pop(name) for name in PHOTO_LAYERS}
         )
-        samples.append(Sample(feed, layers, truth.numpy()))
+        samples.append(
+            Sample(feed, partial(picture_quality, layers, feed["driving_value"][0], truth.numpy()))
+        )
     return samples
+
+
+def picture_quality(layers: PhotoLayers, driving: Array, truth: Image, outputs: Sequence[Any]) -> float:
+    """PSNR in dB of the picture that a render graph's outputs make."""
+    painted, alpha, places = outputs
+    return psnr(compose(layers, painted[0], alpha[0, ..., 0], places, driving), truth)
 
 
 def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]]:

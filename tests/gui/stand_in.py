@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from avatar_app.errors import OutputError
+from avatar_app.motion.match import Match
 from avatar_app.outputs.i420 import Outgoing, to_planes
-from avatar_app.session.controls import Controls, Match, Seen, Statistics, Status, changed
+from avatar_app.session.controls import Controls, Seen, Statistics, Status, changed
 from avatar_app.types import Array, Box, Frame, Image
 
 CAMERA_SIZE = (640, 480)

@@ -23,7 +23,8 @@ from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.settings import Settings, load_settings
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
-from avatar_app.session.controls import Controls, Match, Notice
+from avatar_app.motion.match import Match
+from avatar_app.session.controls import Controls, Notice
 from avatar_app.types import Box
 from tests.gui.stand_in import LIVE, StandIn, plain
 from tests.gui.windows import Opened, drop_on, open_window

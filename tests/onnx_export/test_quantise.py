@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from avatar_app.onnx_export import quantise as quantising
 from avatar_app.onnx_export.anchored import PHOTO_LAYERS
 from avatar_app.onnx_export.export import for_processors, write_onnx
 from avatar_app.onnx_export.quantise import EXACT, Sample, quantise
+from avatar_app.training.export import picture_quality
 from tests.networks.tiny import SIDE
 from tests.support.bundles import ANCHORED, face_crop
 
@@ -45,7 +47,8 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]
         feed = {name: value.numpy() for name, value in zip(encode.outputs, features, strict=True)}
         layers = PhotoLayers.of(crop.image, crop.landmarks[:, :2], feed)
         picture = compose(layers, painted[0], alpha[0, ..., 0], places, pose[0].numpy())
-        samples.append(Sample(feed | {"driving_value": pose.numpy()}, layers, picture))
+        quality = partial(picture_quality, layers, pose[0].numpy(), picture)
+        samples.append(Sample(feed | {"driving_value": pose.numpy()}, quality))
     return folder / "render.onnx", samples
 
 

@@ -19,10 +19,9 @@ from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import Sink
 from avatar_app.session.camera_stage import reduced
 from avatar_app.session.clip import fixed_box, portrait_crop
-from avatar_app.session.controls import Controls
 from avatar_app.session.slot import Slot
 from avatar_app.session.stopwatch import Stopwatch
-from avatar_app.types import Crop, Frame, Image, KeyPoints, Picture
+from avatar_app.types import Crop, Frame, Framing, Image, KeyPoints, Picture
 
 CAMERA_SIZE = (1280, 720)
 """What the app asks a camera for."""
@@ -81,7 +80,7 @@ class Chain:
             assert image is not None
             frame = Frame(reduced(image), self._count / 30, self._count)
         with stopwatch.time("crop"):
-            look = self._driver.look(frame, Controls(), self.engine.size, self.engine.reads_pictures)
+            look = self._driver.look(frame, Framing(), self.engine.size, self.engine.reads_pictures)
             crop = (
                 look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self.engine.size))
             )
