@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "animate the photo that comes with the app, into demo.mp4",
     "animate": "animate any photo with the face in any clip",
     "models": "list, check, import, fetch and compare models",
+    "serve": "render for apps on other computers: key points come, pictures go",
     "bench": "measure the speed of a model on this computer",
     "evaluate": "measure how well a model rebuilds the clips of a data set",
 }

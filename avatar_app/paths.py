@@ -49,3 +49,8 @@ def user_settings() -> Path:
 def user_neutrals() -> Path:
     """The file of the remembered neutral poses. It need not exist yet."""
     return platformdirs.user_data_path("avatar-app", appauthor=False) / "neutral-poses.json"
+
+
+def server_folder() -> Path:
+    """Where `serve` keeps its token and certificate. It need not exist yet."""
+    return platformdirs.user_data_path("avatar-app", appauthor=False) / "serve"

@@ -19,8 +19,9 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     """Open a bundle.
 
     Args:
-        device: ``auto`` takes CUDA where it works, else the processor; ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch``
-            is PyTorch on it; ``cuda`` or ``cuda:N`` is PyTorch on a graphics card.
+        device: ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch`` is PyTorch on it; ``cuda`` or ``cuda:N``
+            is PyTorch on a graphics card; ``auto`` takes CUDA where it works, else the processor; a pairing line
+            (``avatar://...``) renders on another computer.
         threads: CPU threads; None is one for each core.
 
     Raises:
@@ -34,6 +35,10 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
         )
     if threads is not None and threads < 1:
         raise EngineError(f"{threads} threads cannot compute anything.", "Give a number from 1.")
+    if device.startswith("avatar://"):
+        from avatar_app.engines.remote_engine import open_remote
+
+        return open_remote(bundle, device)
     family, _, number = device.partition(":")
     if family == "cuda" and (number.isdecimal() or device == "cuda"):
         return _open_cuda(bundle, int(number or 0))

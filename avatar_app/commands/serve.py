@@ -1,0 +1,127 @@
+"""``serve``: render for apps on other computers, which send key points and get pictures."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import socket
+from pathlib import Path
+
+from avatar_app.bundles.bundle import open_bundle
+from avatar_app.commands.numbers import whole_number
+from avatar_app.engines.open import open_engine
+from avatar_app.errors import EngineError, OutputError
+from avatar_app.paths import server_folder
+from avatar_app.remote.messages import LARGEST_PHOTO
+from avatar_app.remote.pairing import (
+    PORT,
+    Pairing,
+    certificate_files,
+    certificate_pin,
+    is_loopback,
+    read_token,
+)
+
+NEEDED = ("uvicorn", "starlette", "websockets", "msgspec", "cryptography")
+ANY = ("0.0.0.0", "::", "")
+QUEUE = 8
+"""Messages of one client that wait at most; more wait in its own computer."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default="lite", metavar="BUNDLE", help="what to render with (default: lite)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    what = (
+        "address to listen on; 0.0.0.0 for every network of this computer (default: 127.0.0.1, this computer)"
+    )
+    parser.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help=what)
+    parser.add_argument(
+        "--port", type=whole_number(1, 65535), default=PORT, metavar="N", help=f"(default: {PORT})"
+    )
+    parser.add_argument(
+        "--sessions", type=whole_number(1, 256), default=4, metavar="N", help="people at a time (default: 4)"
+    )
+    parser.add_argument(
+        "--idle",
+        type=whole_number(1, 86400),
+        default=600,
+        metavar="SECONDS",
+        help="send a client away that asks for nothing so long (default: 600)",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="HOST",
+        help="name or address that others reach this computer by, for the pairing line",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineError(
+            f"Serving needs packages that are not installed: {', '.join(missing)}.",
+            "pip install 'avatar-app[serve]'",
+        )
+    import uvicorn
+
+    from avatar_app.remote.link import digest_of
+    from avatar_app.remote.server import Server, ServerConfig
+
+    bundle = open_bundle(arguments.model)
+    folder = server_folder()
+    token = read_token(folder)
+    config = ServerConfig(bundle.name, digest_of(bundle.hashes), token, arguments.sessions, arguments.idle)
+    server = Server(config, lambda: open_engine(bundle, arguments.device))
+    local = is_loopback(arguments.listen)
+    certificate, key = (None, None) if local else certificate_files(folder)
+    options = uvicorn.Config(
+        server.app,
+        host=arguments.listen,
+        port=arguments.port,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        ws_max_size=LARGEST_PHOTO + 65536,
+        ws_max_queue=QUEUE,
+        ws_per_message_deflate=False,
+        server_header=False,
+        lifespan="on",
+        log_config=None,
+        timeout_graceful_shutdown=int(config.farewell) + 1,
+    )
+    _require_free(arguments.listen, arguments.port)
+    print(_pairing(arguments, token, certificate).line, flush=True)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn.Server(options).run()
+    return 0
+
+
+def _pairing(arguments: argparse.Namespace, token: str, certificate: Path | None) -> Pairing:
+    host = arguments.name or (own_address() if arguments.listen in ANY else arguments.listen)
+    return Pairing(host, arguments.port, token, certificate_pin(certificate) if certificate else "")
+
+
+def own_address() -> str:
+    """The address by which this computer's network knows it. Nothing is sent: a datagram socket only looks up the way."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return socket.gethostname()
+        return str(probe.getsockname()[0])
+
+
+def _require_free(address: str, port: int) -> None:
+    """Raises OutputError where nothing can listen; uvicorn would only write it to its log."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as problem:
+            raise OutputError(
+                f"Nothing can listen on {address} port {port}: {problem.strerror}.",
+                "Choose another --port, or an address of this computer.",
+            ) from None

@@ -1,0 +1,87 @@
+"""The engine of a server: one thread opens, uses and closes it, and serves all sessions in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+from avatar_app.types import Avatar, Crop, Image, KeyPoints
+
+T = TypeVar("T")
+SMOOTH = 0.1
+"""Weight of the newest measurement in the mean time for a picture."""
+
+
+class Renderer(Protocol):
+    """What a server needs of an engine; see ``avatar_app.engines.Engine``."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reads_pictures(self) -> bool: ...
+
+    def encode(self, crop: Crop) -> Avatar: ...
+
+    def render(self, avatar: Avatar, pose: KeyPoints) -> Image: ...
+
+    def close(self) -> None: ...
+
+
+class Host:
+    """Owns an engine. A session has at most one job here, so sessions take turns.
+
+    Args:
+        open_engine: called in the engine's thread.
+    """
+
+    def __init__(self, open_engine: Callable[[], Renderer]) -> None:
+        self._open = open_engine
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._encoders = ThreadPoolExecutor(2, thread_name_prefix="pictures")
+        self._engine: Renderer | None = None
+        self.milliseconds = 0.0
+
+    @property
+    def engine(self) -> Renderer:
+        """Its name, size and kind may be read from any thread."""
+        if self._engine is None:
+            raise RuntimeError("the engine is not open")
+        return self._engine
+
+    async def open(self) -> None:
+        self._engine = await self._run(self._open)
+
+    async def encode(self, crop: Crop) -> Avatar:
+        return await self._run(self.engine.encode, crop)
+
+    async def render(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, float]:
+        """The picture, and the milliseconds that it took."""
+        return await self._run(self._timed, avatar, pose)
+
+    async def convert(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run what takes milliseconds but needs no engine."""
+        return await asyncio.get_running_loop().run_in_executor(self._encoders, function, *arguments)
+
+    async def close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await self._run(engine.close)
+        self._thread.shutdown()
+        self._encoders.shutdown()
+
+    def _timed(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, float]:
+        began = time.perf_counter()
+        picture = self.engine.render(avatar, pose)
+        milliseconds = (time.perf_counter() - began) * 1000
+        self.milliseconds += (milliseconds - self.milliseconds) * (SMOOTH if self.milliseconds else 1.0)
+        return picture, milliseconds
+
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

@@ -1,0 +1,118 @@
+"""Messages survive the way, and nothing that the protocol does not allow gets through."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatar_app.remote.messages import (
+    Hello,
+    MalformedMessage,
+    Message,
+    Photo,
+    PictureMessage,
+    Ping,
+    Pose,
+    pack,
+    packed_points,
+    png_header,
+    unpack,
+    unpacked_points,
+)
+from avatar_app.types import KeyPoints
+
+POINTS = KeyPoints(
+    np.linspace(-1, 1, 176, dtype=np.float32).reshape(88, 2),
+    np.tile(np.eye(2, dtype=np.float32), (88, 1, 1)),
+    np.linspace(0, 1, 88, dtype=np.float32),
+)
+MESSAGES: tuple[Message, ...] = (
+    Hello("1", "lite", "d", ["jpeg"], 30),
+    Photo(1, b"png", b"1234"),
+    Pose(3, 4, 1, packed_points(POINTS)),
+    PictureMessage(3, 4, 0.1, 2.5, True, b"jpeg"),
+    Ping(),
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_message_survives_the_way(message: Message) -> None:
+    assert unpack(pack(message)) == message
+
+
+def test_key_points_survive_the_way() -> None:
+    back = unpacked_points(packed_points(POINTS))
+    for item in dataclasses.fields(KeyPoints):
+        ours, theirs = getattr(POINTS, item.name), getattr(back, item.name)
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_pose_is_about_a_kilobyte() -> None:
+    landmarks = KeyPoints(POINTS.value, depth=POINTS.depth)
+    assert len(pack(Pose(1, 2, 3, packed_points(landmarks)))) < 1200
+
+
+def test_unknown_kinds_and_fields_are_ignored() -> None:
+    assert unpack(bytes([200]) + msgspec.msgpack.encode({"new": 1})) is None
+    later = pack(Ping())[:1] + msgspec.msgpack.encode({"new": 1})
+    assert unpack(later) == Ping()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.binary(max_size=400))
+def test_no_bytes_are_more_than_malformed(data: bytes) -> None:
+    try:
+        message = unpack(data)
+        if isinstance(message, Pose):
+            unpacked_points(message.points)
+    except MalformedMessage:
+        pass
+
+
+@settings(max_examples=300, deadline=None)
+@given(place=st.integers(0, 10_000), value=st.integers(0, 255), which=st.integers(0, len(MESSAGES) - 1))
+def test_no_damage_is_more_than_malformed(place: int, value: int, which: int) -> None:
+    data = bytearray(pack(MESSAGES[which]))
+    data[place % len(data)] = value
+    try:
+        message = unpack(bytes(data))
+        if isinstance(message, Pose):
+            points = unpacked_points(message.points)
+            assert np.isfinite(points.value).all()
+    except MalformedMessage:
+        pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"123", np.full(8, np.nan, "<f4").tobytes(), np.full(8, 1e9, "<f4").tobytes(), b"\0" * 100_000],
+)
+def test_odd_key_points_are_refused(value: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        unpacked_points({"value": value})
+
+
+def test_key_points_of_different_counts_are_refused() -> None:
+    parts = packed_points(POINTS) | {"depth": b"\0" * 40}
+    with pytest.raises(MalformedMessage):
+        unpacked_points(parts)
+
+
+def test_large_messages_are_refused_unless_they_are_photos() -> None:
+    large = b"\0" * (2 << 20)
+    with pytest.raises(MalformedMessage):
+        unpack(pack(PictureMessage(1, 1, 0, 0, True, large)))
+    assert unpack(pack(Photo(1, large))) is not None
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a" + b"\0" * 40])
+def test_what_is_no_png_has_no_size(data: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        png_header(data)

@@ -1,0 +1,265 @@
+"""A client and a server over the loopback: pictures come back, faults are said, both recover."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from avatar_app.engines.remote_engine import RemoteEngine
+from avatar_app.errors import ConfigError, DeviceError, EngineError
+from avatar_app.remote.messages import PROTOCOL, Hello, Pose, Problem, Welcome, pack, unpack
+from avatar_app.remote.pairing import Pairing, parse_pairing, pin_of, read_token
+from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from tests.remote.serving import SIZE, TOKEN, Painted, free_port, serving, until
+from tests.support.heads import make_head
+
+
+def crop(brightness: int = 90) -> Crop:
+    return Crop(np.full((SIZE, SIZE, 3), brightness, np.uint8), make_head().astype(np.float32))
+
+
+def pose(x: float, avatar: Avatar) -> KeyPoints:
+    value = avatar.key_points.value.copy()
+    value[0, 0] = x
+    return KeyPoints(value, depth=avatar.key_points.depth)
+
+
+def client(pairing: Pairing, *codecs: str) -> RemoteEngine:
+    bundle: Any = SimpleNamespace(name="lite", hashes={}, file=None)
+    return RemoteEngine(bundle, pairing, list(codecs or ("jpeg",)))
+
+
+@pytest.fixture
+def pairing() -> Iterator[Pairing]:
+    with serving() as made:
+        yield made
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+def test_pictures_are_of_the_pose_and_the_photo(pairing: Pairing, codec: str) -> None:
+    engine = client(pairing, codec)
+    try:
+        avatar = engine.encode(crop(90))
+        np.testing.assert_allclose(avatar.key_points.value, make_head()[:, :2], atol=1e-6)
+        for x in (-0.5, 0.0, 0.5):
+            picture = engine.render(avatar, pose(x, avatar))
+            assert picture.shape == (SIZE, SIZE, 3)
+            assert picture[8, 8].mean() == pytest.approx((x + 1) * 127.5, abs=6)
+            assert picture[-8, 8].mean() == pytest.approx(90, abs=6)
+        assert engine.traffic.fps > 0
+    finally:
+        engine.close()
+
+
+def test_tls_with_its_own_certificate(tmp_path: Path) -> None:
+    with serving(folder=tmp_path) as pairing:
+        engine = client(parse_pairing(pairing.line))
+        try:
+            avatar = engine.encode(crop())
+            assert engine.render(avatar, pose(0, avatar)).shape == (SIZE, SIZE, 3)
+        finally:
+            engine.close()
+        assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+
+
+def test_another_certificate_is_refused_before_the_token_is_sent(tmp_path: Path) -> None:
+    with serving(folder=tmp_path) as pairing:
+        with pytest.raises(EngineError, match="certificate is another one"):
+            client(replace(pairing, pin=pin_of(b"another")))
+
+
+def test_a_wrong_token_is_refused(pairing: Pairing) -> None:
+    with pytest.raises(EngineError, match="does not accept the token"):
+        client(replace(pairing, token="x" * 43))
+
+
+def test_guessing_is_slow(pairing: Pairing) -> None:
+    """After five wrong tokens not even the right one is looked at for a while."""
+    url = f"ws://{pairing.address}/session"
+    for token in [*["x" * 43] * 5, TOKEN]:
+        with pytest.raises(InvalidStatus) as refusal:
+            connect(
+                url,
+                additional_headers={"Authorization": f"Bearer {token}"},
+                subprotocols=[Subprotocol(PROTOCOL)],
+                proxy=None,
+            )
+        assert refusal.value.response.status_code == 401
+
+
+def test_nobody_there_is_said() -> None:
+    began = time.monotonic()
+    with pytest.raises(EngineError, match="cannot be reached"):
+        client(Pairing("127.0.0.1", free_port(), TOKEN))
+    assert time.monotonic() - began < 20
+
+
+def test_another_model_is_refused(pairing: Pairing) -> None:
+    bundle: Any = SimpleNamespace(name="vox-adv", hashes={}, file=None)
+    with pytest.raises(EngineError, match="runs the model lite, not vox-adv"):
+        RemoteEngine(bundle, pairing, ["jpeg"])
+
+
+def test_a_full_server_says_so() -> None:
+    with serving(sessions=1) as pairing:
+        first = client(pairing)
+        try:
+            with pytest.raises(EngineError, match="as many people as it can"):
+                client(pairing)
+            first.encode(crop())
+        finally:
+            first.close()
+
+
+def test_two_people_see_their_own_avatars(pairing: Pairing) -> None:
+    engines = [client(pairing), client(pairing)]
+    try:
+        avatars = [engine.encode(crop(light)) for engine, light in zip(engines, (40, 200), strict=True)]
+        for _ in range(5):
+            for engine, avatar, light in zip(engines, avatars, (40, 200), strict=True):
+                assert engine.render(avatar, pose(0, avatar))[-8, 8].mean() == pytest.approx(light, abs=6)
+    finally:
+        for engine in engines:
+            engine.close()
+
+
+def test_only_the_newest_pose_is_rendered_and_few_are_on_the_way() -> None:
+    slow = Painted(0.05)
+    with serving(slow) as pairing:
+        engine = client(pairing)
+        shown: list[tuple[Image, float]] = []
+        try:
+            avatar = engine.encode(crop())
+            for frame in range(200):
+                engine.stream(
+                    avatar, pose(frame / 200, avatar), float(frame), lambda *seen: shown.append(seen)
+                )
+                time.sleep(0.002)
+            until(lambda: engine._link.waiting == 0)
+        finally:
+            engine.close()
+    moments = [moment for _, moment in shown]
+    assert moments == sorted(moments)
+    assert 3 <= len(shown) <= slow.rendered < 60
+    for picture, moment in shown:
+        assert picture[8, 8].mean() == pytest.approx((moment / 200 + 1) * 127.5, abs=6)
+
+
+def test_a_server_that_comes_back_is_used_again() -> None:
+    port = free_port()
+    with serving(port=port) as pairing:
+        engine = client(pairing)
+        avatar = engine.encode(crop(120))
+        engine.render(avatar, pose(0, avatar))
+    try:
+        until(lambda: not engine.connected)
+        with pytest.raises(DeviceError):
+            engine.render(avatar, pose(0, avatar))
+        with serving(port=port):
+            until(lambda: engine.connected)
+            picture = engine.render(avatar, pose(0.2, avatar))
+            assert picture[-8, 8].mean() == pytest.approx(120, abs=6)
+    finally:
+        engine.close()
+
+
+def test_garbage_ends_one_session_in_words_and_no_other(pairing: Pairing) -> None:
+    engine = client(pairing)
+    try:
+        avatar = engine.encode(crop())
+        for garbage in (
+            b"",
+            b"\x00",
+            b"\xff" * 50,
+            pack(Pose(1, 1, 1, {"value": b"123"})),
+            pack(Hello("", "lite"))[:5],
+        ):
+            assert answers(pairing, garbage), garbage
+        assert engine.render(avatar, pose(0, avatar)).shape == (SIZE, SIZE, 3)
+    finally:
+        engine.close()
+
+
+def answers(pairing: Pairing, garbage: bytes) -> bool:
+    """Whether a server lives after this message of a client that knows the token."""
+    headers = {"Authorization": f"Bearer {pairing.token}"}
+    with connect(
+        f"ws://{pairing.address}/session",
+        additional_headers=headers,
+        subprotocols=[Subprotocol(PROTOCOL)],
+        proxy=None,
+    ) as socket:
+        socket.send(garbage)
+        if garbage[:1] == b"\xff":
+            return True
+        kinds = []
+        with suppress(ConnectionClosed):
+            while True:
+                kinds.append(type(unpack(socket.recv(timeout=20))))
+    return Problem in kinds and Welcome not in kinds
+
+
+def test_a_photo_of_another_size_is_refused(pairing: Pairing) -> None:
+    engine = client(pairing)
+    try:
+        with pytest.raises((EngineError, DeviceError)):
+            engine.encode(Crop(np.zeros((SIZE * 2, SIZE, 3), np.uint8), make_head().astype(np.float32)))
+    finally:
+        engine.close()
+
+
+def test_closing_while_nobody_answers_does_not_hang() -> None:
+    with serving(Painted(1.0)) as pairing:
+        engine = client(pairing)
+        avatar = engine.encode(crop())
+        engine.stream(avatar, pose(0, avatar), 0.0, lambda *seen: None)
+        began = time.monotonic()
+        engine.close()
+        assert time.monotonic() - began < 8
+    assert not [thread for thread in threading.enumerate() if thread.name == "remote engine"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "avatar://",
+        "avatar://host",
+        "http://h#token=abc",
+        "avatar://192.0.2.7:80#token=secret",
+        "avatar://h:x#token=secret",
+    ],
+)
+def test_wrong_pairing_lines_are_refused_without_their_secret(line: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        parse_pairing(line)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_pairing_line_is_read_back() -> None:
+    for made in (
+        Pairing("192.0.2.7", 7447, TOKEN, "pin"),
+        Pairing("::1", 1, TOKEN),
+        Pairing("host.example", 5, TOKEN),
+    ):
+        assert parse_pairing(f"  {made.line}\n") == made
+        assert TOKEN not in repr(made)
+
+
+def test_the_token_is_kept_for_this_user_only(tmp_path: Path) -> None:
+    token = read_token(tmp_path / "serve")
+    assert read_token(tmp_path / "serve") == token
+    assert len(token) >= 43
+    assert (tmp_path / "serve" / "token").stat().st_mode & 0o077 == 0
