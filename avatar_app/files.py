@@ -1,18 +1,22 @@
-"""Files that the user names: said clearly when they cannot be read or written; and small files from anybody, read within bounds."""
+"""Read and write files: paths checked with clear errors, small files read within bounds, new ones written whole."""
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from avatar_app.errors import AvatarError, OutputError
+from avatar_app.errors import AvatarError, ConfigError, OutputError
 
 LARGEST = 16 << 20
 """Bytes in a settings file, a description and the like; real ones have thousands."""
+
+LONGEST_YAML = 1 << 15
+"""Bytes; real configurations have two thousand, and reading takes time that grows faster than the text."""
 
 DEEPEST, MOST = 50, 500_000
 """Levels of lists and objects in JSON or YAML, and how many of them; real files have three or four levels."""
@@ -71,6 +75,37 @@ def require_modest(value: Any) -> None:
             raise ValueError("it is nested too deeply")
         inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         waiting += [(one, level + 1) for one in inner if isinstance(one, dict | list)]
+
+
+def read_yaml(path: Path) -> Any:
+    """Parsed YAML; raises ConfigError naming the file."""
+    try:
+        return parse_yaml(read_small(path))
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "it is not YAML text"
+        raise ConfigError(
+            f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint."
+        ) from None
+
+
+def parse_yaml(data: bytes) -> Any:
+    """A YAML value. Raises ValueError where it is none, is far too long, or stands for far more than it says."""
+    import yaml
+
+    if len(data) > LONGEST_YAML:
+        raise ValueError(f"it has more than {LONGEST_YAML >> 10} kB")
+    try:
+        value = yaml.safe_load(data.decode("utf-8"))
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        OverflowError,
+        TypeError,
+        AttributeError,
+    ) as error:  # impossible dates fail in many ways
+        raise ValueError(str(error)) from None
+    require_modest(value)
+    return value
 
 
 def is_there(path: str | Path) -> bool:
@@ -143,6 +178,28 @@ def write_json(path: Path, facts: dict[str, Any]) -> None:
             f"The report {path} cannot be written: {reason(problem)}.",
             "Free some space or name another folder.",
         ) from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` at once: whoever reads it sees the old content or the new one, never a part.
+
+    The folder is made if need be.
+
+    Raises:
+        OSError: no permission, no space; then nothing has changed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def reason(problem: Exception) -> str:

@@ -9,13 +9,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import BundleError
 from avatar_app.files import is_there, parse_json, read_small, reason, require_ordinary
-from avatar_app.paths import model_folders, user_models
+from avatar_app.paths import model_folders
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
@@ -224,48 +224,6 @@ def sha256(path: Path) -> str:
     require_ordinary(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def import_checkpoint(
-    checkpoint: Path,
-    configuration: Path,
-    name: str,
-    *,
-    licence: str = "unknown",
-    align_corners: bool | None = None,
-) -> Bundle:
-    """Make a bundle in the user's models folder from an original ``.pth.tar`` and its YAML.
-
-    Args:
-        align_corners: how warps read positions; None takes what the YAML states, else True (see `FommConfig`).
-
-    Raises:
-        BundleError: no checkpoint, damaged, unsafe, not fitting the configuration, or the name is taken or impossible.
-        ConfigError: the configuration is wrong.
-    """
-    folder = user_models() / require_name(name)
-    if folder.exists():
-        raise BundleError(
-            f"There is a model called {name} already, in {folder}.",
-            "Choose another name, or delete that folder.",
-        )
-    from avatar_app.bundles.original import build_fomm, read_original
-    from avatar_app.networks.graphs import fomm_graphs
-    from avatar_app.onnx_export.export import write_motion_files
-
-    original = read_original(checkpoint, configuration)
-    config = (
-        original.config if align_corners is None else replace(original.config, align_corners=align_corners)
-    )
-    graphs = fomm_graphs(build_fomm(config, original), config, original.size)
-    return write_bundle(
-        folder,
-        kind="fomm",
-        size=original.size,
-        config=config.to_dict(),
-        licence=licence,
-        fill=lambda target: write_motion_files(graphs, target),
-    )
 
 
 def require_name(name: str) -> str:

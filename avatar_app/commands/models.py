@@ -11,7 +11,6 @@ from tqdm import tqdm
 from avatar_app.bundles.bundle import (
     Bundle,
     bundle_folders,
-    import_checkpoint,
     list_bundles,
     open_bundle,
     read_bundle,
@@ -112,6 +111,8 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    from avatar_app.onnx_export.import_checkpoint import import_checkpoint
+
     bundle = import_checkpoint(
         arguments.checkpoint,
         arguments.config,
@@ -137,6 +138,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         fetch(download, target, show)
+    from avatar_app.onnx_export.import_checkpoint import import_checkpoint
+
     bundle = import_checkpoint(
         target, PACKAGE / "training" / "configs" / download.configuration, name, licence=download.licence
     )

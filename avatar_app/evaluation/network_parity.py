@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from avatar_app.bundles.original import Original, build_fomm
 from avatar_app.errors import BundleError
 from avatar_app.networks.fomm.dense_motion import dense_flow, sparse_flows
 from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.networks.fomm.model import Fomm
+from avatar_app.networks.fomm.original import Original, build_fomm
 from avatar_app.networks.grid import resize_flow, warp
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]

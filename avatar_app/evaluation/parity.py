@@ -51,8 +51,8 @@ def compare(
     arrays = read_arrays(arrays_path)
     if align_corners is None and "align_corners" in arrays:
         align_corners = bool(arrays["align_corners"])
-    from avatar_app.bundles.original import read_original
     from avatar_app.evaluation.network_parity import network_differences
+    from avatar_app.networks.fomm.original import read_original
 
     original = read_original(checkpoint, configuration)
     motion = motion_differences(arrays)

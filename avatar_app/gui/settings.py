@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from avatar_app.atomic import write_whole
 from avatar_app.errors import OutputError
-from avatar_app.files import parse_json, read_small, reason
+from avatar_app.files import parse_json, read_small, reason, write_whole
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import OUTPUTS, SIZES, Controls

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from avatar_app.atomic import write_whole
-from avatar_app.files import parse_json, read_small
+from avatar_app.files import parse_json, read_small, write_whole
 from avatar_app.types import Array, KeyPoints
 
 FRAMES = 12

@@ -20,10 +20,9 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from avatar_app.atomic import write_whole
 from avatar_app.errors import PortraitError
 from avatar_app.faces.crop import crop_picture
-from avatar_app.files import reason
+from avatar_app.files import reason, write_whole
 from avatar_app.media.photo import LONGEST, SHORTEST, read_portrait
 from avatar_app.paths import shipped_avatars, user_avatars
 from avatar_app.photos.photo_files import (

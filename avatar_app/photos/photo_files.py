@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avatar_app.atomic import write_whole
 from avatar_app.errors import PortraitError
-from avatar_app.files import parse_json, read_small, reason
+from avatar_app.files import parse_json, read_small, reason, write_whole
 from avatar_app.types import Box
 
 log = logging.getLogger(__name__)

@@ -14,14 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from avatar_app.atomic import write_whole
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.cameras.opening import Source, open_source
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import OutputError
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.files import reason, require_writable
+from avatar_app.files import reason, require_writable, write_whole
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import open_sink

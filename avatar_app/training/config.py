@@ -1,14 +1,11 @@
-"""One YAML file a training run: strict, so that a misspelt key stops the run before it costs hours."""
+"""What a training run is made of; strict, so that a misspelt key stops the run before it costs hours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from avatar_app.bundles.original import parse_yaml
 from avatar_app.errors import ConfigError
-from avatar_app.files import read_small
 from avatar_app.networks.fomm.config import LARGEST
 from avatar_app.training.augment import AugmentConfig
 
@@ -136,22 +133,3 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
             "Look at the files in avatar_app/training/configs.",
         )
     return value
-
-
-def read_config(path: Path) -> RunConfig:
-    """Reads this project's layout or the original one (which has ``model_params``); raises ConfigError, naming the file and the key."""
-    try:
-        values = parse_yaml(read_small(path))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error}.",
-            "Give one of avatar_app/training/configs/*.yaml or a copy of one.",
-        ) from error
-    if isinstance(values, dict) and "model_params" in values:
-        from avatar_app.training.originals import read_original
-
-        return read_original(values, path.name)
-    if not isinstance(values, dict) or not isinstance(values.get("stages"), list) or not values["stages"]:
-        raise ConfigError(f"{path} has no stages.", "Look at the files in avatar_app/training/configs.")
-    values["stages"] = tuple(build(Stage, stage, f"stages[{i}]") for i, stage in enumerate(values["stages"]))
-    return build(RunConfig, values, path.name)

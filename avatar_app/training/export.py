@@ -34,7 +34,8 @@ from avatar_app.onnx_export.anchored import PHOTO_LAYERS
 from avatar_app.onnx_export.export import WEIGHTS, for_processors, write_motion_files
 from avatar_app.onnx_export.quantise import Sample, quantise
 from avatar_app.training.checkpoint import load_checkpoint
-from avatar_app.training.config import RunConfig, read_config
+from avatar_app.training.config import RunConfig
+from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
 from avatar_app.training.metrics import psnr
 from avatar_app.training.train import gather

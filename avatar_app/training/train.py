@@ -29,7 +29,8 @@ from tqdm import tqdm
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.training.augment import Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.config import RunConfig, read_config
+from avatar_app.training.config import RunConfig
+from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
 
 

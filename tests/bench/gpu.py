@@ -31,7 +31,6 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from avatar_app.bundles.bundle import read_bundle
-from avatar_app.bundles.original import read_yaml
 from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
 from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray
@@ -45,6 +44,7 @@ from avatar_app.engines.torch_weights import (
 )
 from avatar_app.evaluation.benchmark.arithmetic import Peak, Work, count_graphs, synchronise
 from avatar_app.evaluation.benchmark.original import Reference
+from avatar_app.files import read_yaml
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import Graph, MotionGraphs, fomm_graphs
 from avatar_app.paths import PACKAGE

@@ -13,13 +13,14 @@ import torch
 from avatar_app.bundles import bundle as bundles
 from avatar_app.bundles.bundle import (
     Bundle,
-    import_checkpoint,
     list_bundles,
     open_bundle,
     read_bundle,
     write_bundle,
 )
 from avatar_app.errors import AvatarError, BundleError, ConfigError
+from avatar_app.onnx_export import import_checkpoint as importing
+from avatar_app.onnx_export.import_checkpoint import import_checkpoint
 from tests.support.originals import write_original
 
 
@@ -28,7 +29,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     """The shipped and the user's models folders."""
     shipped, own = tmp_path / "shipped", tmp_path / "own"
     monkeypatch.setattr(bundles, "model_folders", lambda: (shipped, own))
-    monkeypatch.setattr(bundles, "user_models", lambda: own)
+    monkeypatch.setattr(importing, "user_models", lambda: own)
     return shipped, own
 
 

@@ -10,11 +10,12 @@ import torch
 
 from avatar_app.bundles import bundle as bundles
 from avatar_app.bundles import fetch as fetching
-from avatar_app.bundles.original import build_fomm, read_original
 from avatar_app.cli import main
 from avatar_app.commands import models
 from avatar_app.motion.fomm_transfer import transfer_relative
 from avatar_app.networks.fomm.keypoints import KeyPointTensors
+from avatar_app.networks.fomm.original import build_fomm, read_original
+from avatar_app.onnx_export import import_checkpoint as importing
 from avatar_app.types import KeyPoints
 from tests.networks.tiny import SIDE
 from tests.support.originals import write_original
@@ -24,7 +25,7 @@ from tests.support.originals import write_original
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for the user's models, the only one there is."""
     own = tmp_path / "data" / "models"
-    for module in (bundles, models):
+    for module in (importing, models):
         monkeypatch.setattr(module, "user_models", lambda: own)
     monkeypatch.setattr(bundles, "model_folders", lambda: (own,))
     return own

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app.bundles.original import Original, build_fomm, read_original
 from avatar_app.evaluation.network_parity import MODES, network_differences
 from avatar_app.evaluation.parity import poses_of_modes
 from avatar_app.networks.fomm.keypoints import KeyPointTensors
+from avatar_app.networks.fomm.original import Original, build_fomm, read_original
 from avatar_app.types import KeyPoints
 
 FOLDER = Path(__file__).parents[3] / "shared" / "parity"

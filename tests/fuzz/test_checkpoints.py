@@ -16,8 +16,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avatar_app.bundles.original import build_fomm, read_original
 from avatar_app.errors import BundleError, ConfigError
+from avatar_app.networks.fomm.original import build_fomm, read_original
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import damaged
 from tests.support.originals import write_original

@@ -12,10 +12,11 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from avatar_app.bundles.original import read_yaml
 from avatar_app.errors import BundleError, ConfigError
+from avatar_app.files import read_yaml
 from avatar_app.networks.fomm.config import FommConfig
-from avatar_app.training.config import RunConfig, read_config
+from avatar_app.training.config import RunConfig
+from avatar_app.training.config_files import read_config
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import NASTY, VALUES, as_json, changed, damaged
 from tests.networks.tiny import TINY

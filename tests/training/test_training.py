@@ -17,7 +17,8 @@ from avatar_app.errors import ConfigError
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import AugmentConfig, Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.config import DataConfig, RunConfig, read_config
+from avatar_app.training.config import DataConfig, RunConfig
+from avatar_app.training.config_files import read_config
 from avatar_app.training.data import WIDE, PairSampler, load_store
 from avatar_app.training.equivariance import Deformation
 from avatar_app.training.fomm import FommObjective

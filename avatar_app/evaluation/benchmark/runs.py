@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.bundles.original import read_yaml
 from avatar_app.engines.open import open_engine
 from avatar_app.evaluation.benchmark.arithmetic import Copies, Peak, set_threads, synchronise
 from avatar_app.evaluation.benchmark.chain import Chain
 from avatar_app.evaluation.benchmark.original import Reference
+from avatar_app.files import read_yaml
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.outputs.sinks import Sink
 from avatar_app.paths import PACKAGE

@@ -12,18 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 
-from avatar_app.errors import BundleError, ConfigError
-from avatar_app.files import read_small, reason, require_modest, require_ordinary
+from avatar_app.errors import BundleError
+from avatar_app.files import read_yaml, reason, require_ordinary
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
 
 WEIGHTS = Mapping[str, Tensor]
-LONGEST_YAML = 1 << 15
-"""Bytes; real configurations have two thousand, and reading takes time that grows faster than the text."""
-
 AGAIN = "Check that it is the right file, and download it again if it may be damaged."
 
 
@@ -94,35 +90,6 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
         if value.shape != expected[key].shape:
             shapes = f"{tuple(value.shape)}, but the configuration asks for {tuple(expected[key].shape)}"
             raise BundleError(f"The weight {key} of the checkpoint's {name} has the shape {shapes}.", hint)
-
-
-def read_yaml(path: Path) -> Any:
-    """Parsed YAML; raises ConfigError naming the file."""
-    try:
-        return parse_yaml(read_small(path))
-    except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else "it is not YAML text"
-        raise ConfigError(
-            f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint."
-        ) from None
-
-
-def parse_yaml(data: bytes) -> Any:
-    """A YAML value. Raises ValueError where it is none, is far too long, or stands for far more than it says."""
-    if len(data) > LONGEST_YAML:
-        raise ValueError(f"it has more than {LONGEST_YAML >> 10} kB")
-    try:
-        value = yaml.safe_load(data.decode("utf-8"))
-    except (
-        yaml.YAMLError,
-        RecursionError,
-        OverflowError,
-        TypeError,
-        AttributeError,
-    ) as error:  # impossible dates fail in many ways
-        raise ValueError(str(error)) from None
-    require_modest(value)
-    return value
 
 
 def _read_weights(path: Path) -> Mapping[str, Any]:

@@ -1,0 +1,27 @@
+"""Read the YAML file of a training run, in this project's layout or in the original one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from avatar_app.errors import ConfigError
+from avatar_app.files import parse_yaml, read_small
+from avatar_app.training.config import RunConfig, Stage, build
+from avatar_app.training.originals import read_original
+
+
+def read_config(path: Path) -> RunConfig:
+    """Reads this project's layout or the original one (which has ``model_params``); raises ConfigError, naming the file and the key."""
+    try:
+        values = parse_yaml(read_small(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}.",
+            "Give one of avatar_app/training/configs/*.yaml or a copy of one.",
+        ) from error
+    if isinstance(values, dict) and "model_params" in values:
+        return read_original(values, path.name)
+    if not isinstance(values, dict) or not isinstance(values.get("stages"), list) or not values["stages"]:
+        raise ConfigError(f"{path} has no stages.", "Look at the files in avatar_app/training/configs.")
+    values["stages"] = tuple(build(Stage, stage, f"stages[{i}]") for i, stage in enumerate(values["stages"]))
+    return build(RunConfig, values, path.name)
