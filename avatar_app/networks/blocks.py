@@ -16,9 +16,9 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequ
 class SameBlock(nn.Module):
     """Convolution, normalisation, ReLU; keeps the size."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, groups: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups)
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -78,12 +78,16 @@ class HourglassEncoder(nn.Module):
 
 
 class HourglassDecoder(nn.Module):
-    """Climbs back up, joining the encoder's maps of each scale."""
+    """Climbs back up, joining the encoder's maps of each scale.
 
-    def __init__(self, channels: list[int]) -> None:
+    Args:
+        extra: channels that the caller has added to the maps of every scale.
+    """
+
+    def __init__(self, channels: list[int], extra: int = 0) -> None:
         super().__init__()
         depth = len(channels) - 1
-        joined = [channels[level] * (1 if level == depth else 2) for level in range(depth, 0, -1)]
+        joined = [channels[level] * (1 if level == depth else 2) + extra for level in range(depth, 0, -1)]
         self.up_blocks = nn.ModuleList(
             UpBlock(before, after) for before, after in zip(joined, channels[-2::-1], strict=True)
         )

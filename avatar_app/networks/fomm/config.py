@@ -7,7 +7,7 @@ option must not silently become its default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
@@ -150,12 +150,20 @@ def parse(kind: type[T], values: Any, where: str) -> T:
 
 def _possible(config: FommConfig) -> FommConfig:
     """The configuration itself; raises ConfigError where its networks would be giants."""
-    for part in (
-        config,
-        config.kp_detector_params,
-        config.generator_params,
-        config.generator_params.dense_motion_params,
-    ):
+    require_buildable(
+        (
+            config,
+            config.kp_detector_params,
+            config.generator_params,
+            config.generator_params.dense_motion_params,
+        )
+    )
+    return config
+
+
+def require_buildable(parts: Iterable[Any]) -> None:
+    """Raise ConfigError where a number of these dataclasses would make a network of impossible size."""
+    for part in parts:
         for item in fields(part):
             value = getattr(part, item.name)
             limit = MOST_BLOCKS if item.name.endswith("_blocks") else MOST_FEATURES
@@ -164,7 +172,6 @@ def _possible(config: FommConfig) -> FommConfig:
                     f"The configuration key {item.name} is {value}, but at most {limit} are possible.",
                     COMPARE,
                 )
-    return config
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
@@ -179,9 +186,13 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return int(value)
     if hint is float and number:
         return float(value)
+    if hint is str and isinstance(value, str):
+        return value
     if hint == tuple[float, ...] and isinstance(value, list | tuple):
         return tuple(_value(float, part, where) for part in value)
-    wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(hint, "a list of numbers")
+    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}.get(
+        hint, "a list of numbers"
+    )
     raise ConfigError(f"The configuration key {where} is {value!r}, but it must be {wanted}.")
 
 

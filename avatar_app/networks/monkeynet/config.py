@@ -1,0 +1,176 @@
+"""Configuration of Monkey-Net's networks: frozen values, strictly parsed from the original YAML layout or from a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from avatar_app.errors import ConfigError
+from avatar_app.networks.fomm.config import parse, require_buildable
+
+PARTS = ("kp_detector_params", "generator_params", "discriminator_params")
+COMMON = ("num_kp", "num_channels", "kp_variance")
+HEAT_MAPS = ("gaussian", "difference")
+RESIZING = ("nearest", "trilinear")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingConfig:
+    """Movement embedding: key points drawn as maps.
+
+    Attributes:
+        heatmap_type: ``gaussian`` draws the driving key points, ``difference`` driving minus source.
+        norm_const: what a heat map is divided by; 0 stands for its own sum (``sum`` in the original files).
+    """
+
+    use_heatmap: bool = True
+    use_difference: bool = False
+    use_deformed_source_image: bool = False
+    heatmap_type: str = "gaussian"
+    norm_const: float = 0.0
+    scale_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPointConfig:
+    """Key-point detector. ``clip_variance`` is the least singular value of a covariance; 0 leaves it as it is."""
+
+    block_expansion: int
+    num_blocks: int
+    max_features: int
+    temperature: float
+    scale_factor: float = 1.0
+    clip_variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DenseMotionConfig:
+    """Dense-motion network."""
+
+    block_expansion: int
+    num_blocks: int
+    max_features: int
+    mask_embedding_params: EmbeddingConfig
+    num_group_blocks: int = 0
+    scale_factor: float = 1.0
+    use_mask: bool = True
+    use_correction: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """Generator. ``interpolation_mode`` is how flow and embedding come to the size of each skip connection."""
+
+    block_expansion: int
+    max_features: int
+    num_blocks: int
+    num_refinement_blocks: int
+    dense_motion_params: DenseMotionConfig
+    kp_embedding_params: EmbeddingConfig
+    interpolation_mode: str = "nearest"
+
+
+@dataclass(frozen=True, slots=True)
+class DiscriminatorConfig:
+    """Discriminator, for training alone."""
+
+    block_expansion: int = 32
+    max_features: int = 256
+    num_blocks: int = 4
+    kp_embedding_params: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class MonkeyNetConfig:
+    """All networks of one model."""
+
+    num_kp: int
+    kp_detector_params: KeyPointConfig
+    generator_params: GeneratorConfig
+    discriminator_params: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    num_channels: int = 3
+    kp_variance: str = "matrix"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> MonkeyNetConfig:
+        """Raises ConfigError on an unknown, missing or mistyped key."""
+        return _supported(parse(cls, values, "config"))
+
+    @classmethod
+    def from_original(cls, document: Any) -> MonkeyNetConfig:
+        """Read the ``model_params`` of an original YAML document.
+
+        Raises:
+            ConfigError: unknown, missing or mistyped key, or an option that this app does not run.
+        """
+        model = document.get("model_params") if isinstance(document, Mapping) else None
+        if not isinstance(model, Mapping) or not isinstance(model.get("common_params"), Mapping):
+            raise ConfigError("The configuration lacks the section model_params.common_params.", COMPARE)
+        sections = {name: _with_number(model[name]) for name in PARTS if name in model}
+        unknown = sorted(str(name) for name in set(model) - {*PARTS, "common_params"})
+        if unknown:
+            raise ConfigError(f"The configuration has an unknown key model_params.{unknown[0]}.", COMPARE)
+        return _supported(parse(cls, {**model["common_params"], **sections}, "model_params"))
+
+
+COMPARE = "Compare it with avatar_app/training/configs/monkeynet-vox.yaml."
+
+
+def is_monkeynet(document: Any) -> bool:
+    """Whether a YAML document in the original layout describes Monkey-Net, not the First Order Motion Model."""
+    model = document.get("model_params") if isinstance(document, Mapping) else None
+    generator = model.get("generator_params") if isinstance(model, Mapping) else None
+    return isinstance(generator, Mapping) and (
+        "num_refinement_blocks" in generator or "kp_embedding_params" in generator
+    )
+
+
+def _with_number(value: Any) -> Any:
+    """The section with ``norm_const: sum`` as a number."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: 0.0 if key == "norm_const" and part == "sum" else _with_number(part)
+        for key, part in value.items()
+    }
+
+
+def _supported(config: MonkeyNetConfig) -> MonkeyNetConfig:
+    """The configuration itself; raises ConfigError for networks that are giants or not in this app."""
+    generator = config.generator_params
+    motion = generator.dense_motion_params
+    require_buildable((config, config.kp_detector_params, generator, motion, config.discriminator_params))
+    embeddings = (
+        motion.mask_embedding_params,
+        generator.kp_embedding_params,
+        config.discriminator_params.kp_embedding_params,
+    )
+    chosen = [
+        ("kp_variance", config.kp_variance, ("matrix",)),
+        ("interpolation_mode", generator.interpolation_mode, RESIZING),
+    ]
+    chosen += [("heatmap_type", embedding.heatmap_type, HEAT_MAPS) for embedding in embeddings]
+    for name, value, known in chosen:
+        if value not in known:
+            raise ConfigError(
+                f"The configuration key {name} is {value!r}.", f"This app runs {' and '.join(known)}."
+            )
+    scales = [
+        config.kp_detector_params.scale_factor,
+        motion.scale_factor,
+        *(embedding.scale_factor for embedding in embeddings),
+    ]
+    if any(not 1 / 64 <= scale <= 1 or (1 / scale) % 1 for scale in scales):
+        raise ConfigError(
+            f"A scale_factor of the configuration is {min(scales)}.", "Give 1 divided by a whole number."
+        )
+    if not motion.use_mask:
+        raise ConfigError(
+            "The configuration switches use_mask off.", "This app runs Monkey-Net with masks alone."
+        )
+    return config
