@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,39 @@ class KeyPoints:
         value: (K, 2) positions.
         jacobian: (K, 2, 2) local affine frames (FOMM section 3.1), or None where the network estimates them itself.
         depth: (K,) in the unit of ``value``, smaller is nearer, or None for key points without depth.
+        variance: (K, 2, 2) covariances of the heat maps (Monkey-Net), or None.
+        code: (C,) what X2Face reads off a picture; ``value`` is then empty, and motion is always absolute.
     """
 
     value: Array
     jacobian: Array | None = None
     depth: Array | None = None
+    variance: Array | None = None
+    code: Array | None = None
+
+    @property
+    def parts(self) -> dict[str, Array]:
+        """The arrays that are there, by name."""
+        named = ((item.name, getattr(self, item.name)) for item in fields(self))
+        return {name: array for name, array in named if array is not None}
+
+
+NO_POINTS: Array = np.zeros((0, 2), np.float32)
+"""The ``value`` of key points that are a code alone."""
+
+
+def key_points(parts: Mapping[str, Array]) -> KeyPoints:
+    """Key points from their arrays by name."""
+    return KeyPoints(**{"value": NO_POINTS, **parts})
+
+
+def combine_key_points(function: Callable[..., Any], *points: KeyPoints) -> KeyPoints:
+    """Key points of which each part is the function of that part of all given ones; parts that one of them lacks are left out."""
+    named = [each.parts for each in points]
+    shared = [name for name in named[0] if all(name in parts for parts in named)]
+    return key_points(
+        {name: np.asarray(function(*(parts[name] for parts in named)), np.float32) for name in shared}
+    )
 
 
 @dataclass(frozen=True, slots=True)

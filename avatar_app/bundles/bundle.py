@@ -20,7 +20,7 @@ from avatar_app.paths import model_folders
 FORMAT = 1
 DESCRIPTION = "bundle.json"
 CARD = "CARD.md"
-KINDS = ("fomm", "anchored", "faces")
+KINDS = ("fomm", "anchored", "monkeynet", "x2face", "faces")
 REPAIR = "Run `models list` to see all models; import or fetch this one again."
 
 
@@ -29,7 +29,7 @@ class Bundle:
     """A model on disk.
 
     Attributes:
-        kind: ``fomm``, ``anchored`` or ``faces``.
+        kind: one of ``KINDS``.
         size: side of the pictures it takes and makes, in pixels.
         config: configuration of the networks, as their ``from_dict`` reads it.
         licence: of the weights.

@@ -39,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--json", type=Path, metavar="REPORT", help="write frames, speed and time per stage to this file"
     )
+    files.add_argument(
+        "--more-photos",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PHOTO",
+        help="X2Face: further photos of the same person",
+    )
     add_model_arguments(parser)
     motion = parser.add_argument_group("motion")
     way = motion.add_mutually_exclusive_group()
@@ -73,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     motion.add_argument(
         "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
+    )
+    motion.add_argument(
+        "--adapt-variance",
+        action="store_true",
+        help="Monkey-Net: change the photo's covariances as the driver's change (default: take the driver's)",
     )
     picture = parser.add_argument_group("picture and sound")
     picture.add_argument(
@@ -116,12 +129,13 @@ def run(arguments: argparse.Namespace) -> int:
     photo = read_portrait(arguments.avatar)
     clip = read_clip(arguments.driving)
     _require_output(arguments)
+    wishes = _wishes(arguments)
     bundle = open_bundle(arguments.model)
     engine = open_engine(bundle, arguments.device, arguments.threads)
     try:
         # A model of key points without landmarks animates anything, if the crop does not depend on a face.
         faces = FaceDetector.open() if bundle.kind == "anchored" or arguments.crop == "auto" else None
-        report = animate_clip(engine, faces, photo, clip, arguments.output, _wishes(arguments), _progress_bar)
+        report = animate_clip(engine, faces, photo, clip, arguments.output, wishes, _progress_bar)
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
         size = arguments.size or engine.size
@@ -153,6 +167,8 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         side_by_side=arguments.side_by_side,
         sound=arguments.audio,
         smoothing=arguments.smoothing,
+        more_photos=tuple(read_portrait(path) for path in arguments.more_photos),
+        adapt_variance=arguments.adapt_variance,
     )
 
 
@@ -160,7 +176,9 @@ def _require_output(arguments: argparse.Namespace) -> None:
     require_clip_output(arguments.output)
     if arguments.json:
         require_writable(arguments.json)
-    require_apart((arguments.output, arguments.json), (arguments.avatar, arguments.driving))
+    require_apart(
+        (arguments.output, arguments.json), (arguments.avatar, arguments.driving, *arguments.more_photos)
+    )
 
 
 def _write_report(

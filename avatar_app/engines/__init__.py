@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
+from avatar_app.errors import EngineError
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 
@@ -36,3 +38,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back memory; the engine cannot be used afterwards."""
+
+
+@runtime_checkable
+class JoinsPhotos(Protocol):
+    """An engine that can make one avatar of several photos of a person, if its model can (X2Face)."""
+
+    def join(self, avatars: Sequence[Avatar]) -> Avatar:
+        """One avatar of several photos. Raises EngineError for models that take one photo."""
+
+
+def require_joinable(kind: str, name: str) -> None:
+    """Raise EngineError where a model of this kind takes one photo."""
+    if kind != "x2face":
+        raise EngineError(f"The model {name} takes one photo.", "Give one, or use an X2Face model.")

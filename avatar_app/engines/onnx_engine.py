@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import onnxruntime as ort
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import PhotoLayers, compose
+from avatar_app.engines import require_joinable
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.onnx_runtime import open_session
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Avatar, Crop, Image, KeyPoints, key_points
 
 LAYERS = "layers"
 """Where an avatar's features hold what its pictures are composed of."""
@@ -22,6 +24,7 @@ class OnnxEngine:
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
         self.size = bundle.size
+        self._kind = bundle.kind
         self.name = f"{bundle.name}, ONNX Runtime, CPU"
         self._encode = open_session(bundle.file("encode.onnx"), threads)
         self._render = open_session(bundle.file("render.onnx"), threads)
@@ -35,8 +38,9 @@ class OnnxEngine:
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
             return landmark_points(crop)
-        value, *jacobian = self._detect.run(None, {"image": crop.image[None]})
-        return KeyPoints(value[0], jacobian[0][0] if jacobian else None)
+        names = [item.name for item in self._detect.get_outputs()]
+        found = self._detect.run(names, {"image": crop.image[None]})
+        return key_points({name: part[0] for name, part in zip(names, found, strict=True)})
 
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
@@ -54,6 +58,16 @@ class OnnxEngine:
             made = {name: features[name].numpy() for name in ("person", "background", "teeth", "cavity")}
             kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), points.value, made)
         return Avatar(points, kept)
+
+    def join(self, avatars: Sequence[Avatar]) -> Avatar:
+        """One avatar of several photos. Raises EngineError for models that take one photo."""
+        require_joinable(self._kind, self.name)
+        features = [avatar.features for avatar in avatars]
+        total = {
+            name: ort.OrtValue.ortvalue_from_numpy(sum(one[name].numpy() for one in features))
+            for name in features[0]
+        }
+        return Avatar(avatars[0].key_points, total)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         inputs = {name: value for name, value in avatar.features.items() if name != LAYERS} | self._tensors(
@@ -73,9 +87,8 @@ class OnnxEngine:
 
     def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Any]:
         """Key points under the names of the render graph, as far as it asks for them."""
-        arrays = {f"{whose}_value": points.value, f"{whose}_jacobian": points.jacobian}
         return {
-            name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array[None], np.float32))
-            for name, array in arrays.items()
-            if name in self._render_inputs and array is not None
+            f"{whose}_{part}": ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array[None], np.float32))
+            for part, array in points.parts.items()
+            if f"{whose}_{part}" in self._render_inputs
         }

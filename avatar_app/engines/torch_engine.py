@@ -7,7 +7,7 @@ the start and left where it fails or changes the picture; the engine's name says
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,13 +20,14 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.clean_plate import separate
 from avatar_app.compositing.creases import creases_of
 from avatar_app.compositing.eyes import eyes_of
+from avatar_app.engines import require_joinable
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
 from avatar_app.engines.torch_player import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.graphs import to_bytes
-from avatar_app.types import Array, Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Array, Avatar, Crop, Image, KeyPoints, key_points
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
 """What CUDA and its libraries say, of which PyTorch makes no error of its own."""
@@ -44,7 +45,7 @@ class TorchEngine:
     ) -> None:
         """Args: quick: change the networks' form and precision, if the pictures stay the same."""
         self.size = bundle.size
-        self._model, self._device = bundle.name, device
+        self._model, self._kind, self._device = bundle.name, bundle.kind, device
         graphs = load_graphs(bundle, device)
         if quick:
             graphs = quickest(graphs)
@@ -64,23 +65,32 @@ class TorchEngine:
         if not self._player.detects:
             return landmark_points(crop)
         with card_faults(self._device, self._model):
-            return KeyPoints(*self._player.detect(crop.image))
+            return key_points(dict(zip(self._player.parts, self._player.detect(crop.image), strict=True)))
 
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
             return Avatar(
                 points,
-                with_layers(self._player.encode(crop.image, *_arrays(points)), crop.image, points.value),
+                with_layers(self._player.encode(crop.image, *self._arrays(points)), crop.image, points.value),
             )
+
+    def join(self, avatars: Sequence[Avatar]) -> Avatar:
+        """One avatar of several photos. Raises EngineError for models that take one photo."""
+        require_joinable(self._kind, self._model)
+        with card_faults(self._device, self._model):
+            return Avatar(avatars[0].key_points, self._player.join([avatar.features for avatar in avatars]))
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with card_faults(self._device, self._model):
-            picture: Image = self._player.render(avatar.features, *_arrays(pose))
+            picture: Image = self._player.render(avatar.features, *self._arrays(pose))
             return picture
 
     def close(self) -> None:
         self._player.close()
+
+    def _arrays(self, points: KeyPoints) -> list[Array]:
+        return [points.parts[name] for name in self._player.parts]
 
 
 def with_layers(features: Features, photo: Image, points: Array) -> Features:
@@ -110,10 +120,6 @@ def with_layers(features: Features, photo: Image, points: Array) -> Features:
 def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
     """(..., S, S, C) of bytes' range as (1, ..., C, S, S) in [0, 1], of the type and on the device of ``like``."""
     return (torch.from_numpy(picture).to(like.device).movedim(-1, -3)[None] / 255).to(like.dtype)
-
-
-def _arrays(points: KeyPoints) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    return [array for array in (points.value, points.jacobian) if array is not None]
 
 
 def cuda_problem() -> str | None:

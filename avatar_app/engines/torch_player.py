@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -98,6 +98,7 @@ class Player:
     Attributes:
         recorded: whether frames are replayed from a recording.
         points: how many key points a pose has.
+        parts: the names of a pose's arrays, in the order in which calls take and give them.
         detects: whether `detect` can be called.
     """
 
@@ -105,6 +106,7 @@ class Player:
         """Raises RuntimeError: a recording, or the place itself, has failed."""
         self.place, self.recorded = place, record and bool(place.records)
         self.size, self.points, self.detects = graphs.size, graphs.points, graphs.detect is not None
+        self.parts = ("value",) if graphs.detect is None else graphs.detect.outputs
         self._encode: Graph = graphs.encode
         self._shown: object = None
         image, value = trial_image(graphs.size), trial_points(graphs.points)
@@ -127,7 +129,7 @@ class Player:
 
     @torch.inference_mode()
     def detect(self, image: AnyArray) -> list[AnyArray]:
-        """Key points' values (K, 2), and Jacobians (K, 2, 2) if the model has them, of a uint8 picture."""
+        """The key points of a uint8 picture, as `parts` names them."""
         assert self._detect is not None
         with self.place.working():
             return self._detect(image)
@@ -142,13 +144,25 @@ class Player:
         with self.place.working():
             arrays = (np.asarray(array, np.float32) for array in points)
             poses = {
-                f"source_{part}": self._upload(array)
-                for part, array in zip(("value", "jacobian"), arrays, strict=False)
+                f"source_{part}": self._upload(array) for part, array in zip(self.parts, arrays, strict=False)
             }
-            inputs = {"image": self._upload(image), "points": poses["source_value"]}
+            inputs = {"image": self._upload(image)} | (
+                {"points": poses["source_value"]} if "source_value" in poses else {}
+            )
             features = dict(zip(self._encode.outputs, run(self._encode, inputs), strict=True))
             self.place.wait()
         return features | poses
+
+    @torch.inference_mode()
+    def join(self, photos: Sequence[Features]) -> Features:
+        """The features of several photos of one person, added up."""
+        with self.place.working():
+            total = {
+                name: torch.stack([features[name] for features in photos]).sum(0)
+                for name in self._encode.outputs
+            }
+            self.place.wait()
+        return photos[0] | total
 
     @torch.inference_mode()
     def render(self, features: Features, *points: AnyArray) -> AnyArray:

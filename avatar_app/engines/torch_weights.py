@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.errors import BundleError
 from avatar_app.networks.blocks import ResidualBlock, SameBlock
-from avatar_app.networks.graphs import AnchoredRender, FommRender, Graph, MotionGraphs, build_graphs
+from avatar_app.networks.graphs import Graph, MotionGraphs, Render, build_graphs
 
 log = logging.getLogger(__name__)
 
@@ -193,12 +193,13 @@ def trial_tensors(graphs: MotionGraphs) -> dict[str, Tensor]:
     tensors |= dict(zip(graphs.encode.outputs, run(graphs.encode, tensors), strict=True))
     tensors |= {f"source_{name}": value for name, value in found.items()}
     tensors |= {f"driving_{name}": value for name, value in found.items()}
-    tensors["driving_value"] = found["value"] + 0.05
+    placed = next(iter(found))  # where they are, or the code that stands for it
+    tensors[f"driving_{placed}"] = found[placed] + 0.05
     return tensors
 
 
 def _trial_picture(graphs: MotionGraphs) -> Tensor:
     """What the graphs make of the trial's noise, before rounding."""
     tensors = trial_tensors(graphs)
-    assert isinstance(graphs.render.module, FommRender | AnchoredRender)
+    assert isinstance(graphs.render.module, Render)
     return graphs.render.module.picture(*(tensors[name] for name in graphs.render.inputs)).float()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.files import parse_json, read_small, write_whole
-from avatar_app.types import Array, KeyPoints
+from avatar_app.types import NO_POINTS, KeyPoints, combine_key_points, key_points
 
 FRAMES = 12
 """Frames that a neutral pose is the median of: 0.4 s of a usual camera."""
@@ -46,17 +46,11 @@ class Calibration:
 
 def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
     """The median of each number over the half of the poses nearest to the median of all: a blink or a jerk among them does not count."""
-    middle = np.median([pose.value for pose in poses], axis=0)
-    distance = [float(np.square(pose.value - middle).sum()) for pose in poses]
+    places = [pose.value if pose.code is None else pose.code for pose in poses]
+    middle = np.median(places, axis=0)
+    distance = [float(np.square(place - middle).sum()) for place in places]
     kept = [poses[index] for index in np.argsort(distance)[: max(1, (len(poses) + 1) // 2)]]
-
-    def median(parts: Sequence[Array | None]) -> Array | None:
-        present = [part for part in parts if part is not None]
-        return np.median(present, axis=0).astype(np.float32) if len(present) == len(parts) else None
-
-    value = median([pose.value for pose in kept])
-    assert value is not None
-    return KeyPoints(value, median([pose.jacobian for pose in kept]), median([pose.depth for pose in kept]))
+    return combine_key_points(lambda *parts: np.median(parts, axis=0), *kept)
 
 
 class NeutralStore:
@@ -92,40 +86,32 @@ def _read(path: Path) -> dict[str, KeyPoints]:
         return {}
     poses = {}
     for key, entry in entries.items() if isinstance(entries, dict) else ():
-        with suppress(ValueError, TypeError, KeyError, OverflowError), np.errstate(over="ignore"):
+        with (
+            suppress(ValueError, TypeError, KeyError, OverflowError, AttributeError),
+            np.errstate(over="ignore"),
+        ):
             poses[key] = _decoded(entry)
     return poses
 
 
 def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
     """Raises ValueError and its like for what cannot be a pose: with numbers that are merely odd, the avatar would be torn apart."""
-    value = np.array(entry["value"], np.float32)
-    jacobian, depth = (
-        None if entry[name] is None else np.array(entry[name], np.float32) for name in ("jacobian", "depth")
-    )
-    count = len(value)
-    fits = (
-        value.shape == (count, 2)
-        and (jacobian is None or jacobian.shape == (count, 2, 2))
-        and (depth is None or depth.shape == (count,))
-        and all(
-            part is None or (np.isfinite(part).all() and np.abs(part).max(initial=0) < LARGEST)
-            for part in (value, jacobian, depth)
-        )
-    )
-    if not fits:
-        raise ValueError("not a pose")
-    return KeyPoints(value, jacobian, depth)
+    parts = {name: np.array(part, np.float32) for name, part in entry.items() if part is not None}
+    if not parts["value"].size:
+        parts["value"] = NO_POINTS
+    pose, count = key_points(parts), len(parts["value"])
+    shapes = {"value": (count, 2), "jacobian": (count, 2, 2), "depth": (count,), "variance": (count, 2, 2)}
+    for name, part in pose.parts.items():
+        # A code has no unit: its numbers may be of any size.
+        sound = np.isfinite(part).all() and (name == "code" or np.abs(part).max(initial=0) < LARGEST)
+        if not sound or part.shape != shapes.get(name, (part.size,)):
+            raise ValueError("not a pose")
+    return pose
 
 
 def _write(path: Path, poses: dict[str, KeyPoints]) -> None:
-    def listed(part: Array | None) -> list[float] | None:
-        return None if part is None else np.round(part.astype(float), 5).tolist()
-
-    text = json.dumps(
-        {
-            key: {"value": listed(pose.value), "jacobian": listed(pose.jacobian), "depth": listed(pose.depth)}
-            for key, pose in poses.items()
-        }
-    )
-    write_whole(path, text.encode())
+    entries = {
+        key: {name: np.round(part.astype(float), 5).tolist() for name, part in pose.parts.items()}
+        for key, pose in poses.items()
+    }
+    write_whole(path, json.dumps(entries).encode())

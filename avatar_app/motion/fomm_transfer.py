@@ -42,6 +42,7 @@ def transfer_relative(
     *,
     adapt_scale: bool = False,
     relative_jacobian: bool = True,
+    adapt_variance: bool = False,
 ) -> KeyPoints:
     """The portrait's key points, moved as the driver's have moved since the neutral pose (section 3.4).
 
@@ -51,6 +52,7 @@ def transfer_relative(
         neutral: the driver in the portrait's pose.
         adapt_scale: s is `movement_scale` instead of 1.
         relative_jacobian: False keeps the driver's Jacobians as they are.
+        adapt_variance: change the portrait's covariances as the driver's have changed; False takes the driver's (Monkey-Net).
     """
     scale = movement_scale(portrait, neutral) if adapt_scale else 1.0
     value = (portrait.value + scale * (driving.value - neutral.value)).astype(np.float32)
@@ -62,7 +64,22 @@ def transfer_relative(
         and portrait.jacobian is not None
     ):
         jacobian = (jacobian @ np.linalg.inv(neutral.jacobian) @ portrait.jacobian).astype(np.float32)
-    return KeyPoints(value=value, jacobian=jacobian)
+    variance = driving.variance
+    if (
+        adapt_variance
+        and variance is not None
+        and neutral.variance is not None
+        and portrait.variance is not None
+    ):
+        variance = nearest_covariance(variance @ np.linalg.inv(neutral.variance) @ portrait.variance)
+    return KeyPoints(value=value, jacobian=jacobian, variance=variance)
+
+
+def nearest_covariance(matrices: Array) -> Array:
+    """Matrices (K, 2, 2) made symmetric, and their eigenvalues positive: what Monkey-Net's ``adapt_variance`` ends with."""
+    values, vectors = np.linalg.eigh((matrices + matrices.transpose(0, 2, 1)) / 2)
+    values = np.where(values <= 0, 1e-6, values)
+    return np.asarray((vectors * values[:, None]) @ vectors.transpose(0, 2, 1), np.float32)
 
 
 STRETCH = 1.6
@@ -84,7 +101,7 @@ def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, express
         jacobian = (
             (left * np.clip(stretch, 1 / STRETCH, STRETCH)[:, None]) @ right @ neutral.jacobian
         ).astype(np.float32)
-    return KeyPoints(value.astype(np.float32), jacobian, driving.depth)
+    return KeyPoints(value.astype(np.float32), jacobian, driving.depth, driving.variance)
 
 
 def _similar(still: Array, moved: Array) -> Array:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from avatar_app.types import Array, KeyPoints
+from avatar_app.types import KeyPoints, combine_key_points, key_points
 
 HOLD = 0.5
 """Seconds that the last pose is kept: a hand before the face, a quick turn."""
@@ -59,11 +57,5 @@ def blend(rest: KeyPoints, pose: KeyPoints, share: float) -> KeyPoints:
     if share >= 1:
         return pose
 
-    def mixed(first: Array | None, second: Array | None) -> Array | None:
-        if first is None or second is None:
-            return second
-        return np.asarray(first + share * (second - first), np.float32)
-
-    value = mixed(rest.value, pose.value)
-    assert value is not None
-    return KeyPoints(value, mixed(rest.jacobian, pose.jacobian), mixed(rest.depth, pose.depth))
+    mixed = combine_key_points(lambda first, second: first + share * (second - first), rest, pose)
+    return key_points({**pose.parts, **mixed.parts})

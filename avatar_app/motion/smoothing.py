@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.types import KeyPoints
+from avatar_app.types import KeyPoints, key_points
 
 Values = npt.NDArray[np.float64]
 
@@ -110,16 +110,13 @@ def _stretches(track: Sequence[KeyPoints | None]) -> list[tuple[int, int]]:
 
 
 def _flat(points: KeyPoints) -> Values:
-    parts = [part.ravel() for part in (points.value, points.jacobian, points.depth) if part is not None]
-    return np.concatenate(parts).astype(np.float64)
+    return np.concatenate([part.ravel() for part in points.parts.values()]).astype(np.float64)
 
 
 def _unflat(values: Values, like: KeyPoints) -> KeyPoints:
     values32 = values.astype(np.float32)
-    parts, at = [], 0
-    for part in (like.value, like.jacobian, like.depth):
-        parts.append(None if part is None else values32[at : at + part.size].reshape(part.shape))
-        at += 0 if part is None else part.size
-    value, jacobian, depth = parts
-    assert value is not None
-    return KeyPoints(value, jacobian, depth)
+    parts, at = {}, 0
+    for name, part in like.parts.items():
+        parts[name] = values32[at : at + part.size].reshape(part.shape)
+        at += part.size
+    return key_points(parts)

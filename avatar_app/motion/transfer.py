@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -22,10 +23,12 @@ def motion_transfer(
     adapt_scale: bool = True,
     limits: Limits | None = None,
     strength: Strength | None = None,
+    adapt_variance: bool = False,
 ) -> Transfer:
     """How this driver moves this portrait.
 
     Key points with depth are face landmarks and are moved as a head (see ``head``); others by the First Order Motion Model's rules.
+    A code (X2Face) has no relative motion: the driver's is taken as it is.
 
     Args:
         neutral: the driver in a pose like the portrait's.
@@ -33,19 +36,18 @@ def motion_transfer(
         adapt_scale: enlarge or reduce motion by the ratio of the two faces' sizes.
         limits: how far a head may turn and shift; ignored for key points without depth.
         strength: how much of the motion is passed on; ignored for absolute motion of key points without depth.
+        adapt_variance: let the portrait's covariances follow the change of the driver's (Monkey-Net), instead of taking the driver's.
     """
     if portrait.depth is None:
-        if not relative:
+        if not relative or portrait.code is not None:
             return transfer_absolute
-        if strength is None:
-            return lambda driving: transfer_relative(portrait, neutral, driving, adapt_scale=adapt_scale)
-        part = strength
-        return lambda driving: transfer_relative(
-            portrait,
-            neutral,
-            weakened_points(neutral, driving, part.head, part.expression),
-            adapt_scale=adapt_scale,
+        follow = partial(
+            transfer_relative, portrait, neutral, adapt_scale=adapt_scale, adapt_variance=adapt_variance
         )
+        if strength is None:
+            return follow
+        part = strength
+        return lambda driving: follow(weakened_points(neutral, driving, part.head, part.expression))
     photo, rest = in_space(portrait), in_space(neutral)
     if relative:
         head = HeadTransfer(
@@ -74,6 +76,8 @@ def as_key_points(points: Points) -> KeyPoints:
 
 def pose_distance(first: KeyPoints, second: KeyPoints) -> float:
     """How unlike two faces are in pose and expression, free of place and size; 0 is alike."""
+    if first.code is not None and second.code is not None:
+        return float(np.square(first.code - second.code).sum())
     return float(np.square(_normalised(first) - _normalised(second)).sum())
 
 

@@ -5,8 +5,8 @@
     render   features, key points  ->  picture
 
 Pictures are uint8 (1, S, S, 3), so that nothing larger is copied between an engine and its caller. Tensors are known by their
-names: an engine feeds ``image``, ``points`` (the photo's), the features as ``encode`` named them, and ``source_value``,
-``source_jacobian``, ``driving_value``, ``driving_jacobian``, whichever of these a graph lists.
+names: an engine feeds ``image``, ``points`` (the photo's), the features as ``encode`` named them, and the parts of the photo's and the
+driver's key points (``source_value``, ``driving_jacobian``, ``driving_code`` and so on), whichever of these a graph lists.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.generator import Generator, SourceFeatures
 from avatar_app.networks.fomm.keypoints import KeyPointDetector, KeyPointTensors
 from avatar_app.networks.fomm.model import Fomm
+from avatar_app.networks.monkeynet.config import MonkeyNetConfig
+from avatar_app.networks.monkeynet.generator import Generator as MonkeyGenerator
+from avatar_app.networks.monkeynet.keypoints import KeyPointDetector as MonkeyDetector
+from avatar_app.networks.monkeynet.keypoints import PointTensors
+from avatar_app.networks.monkeynet.model import MonkeyNet
+from avatar_app.networks.x2face.model import Embedded, X2Face, X2FaceConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class MotionGraphs:
 
     Attributes:
         model: holds all weights, under the names of the bundle's safetensors file.
-        points: how many key points it takes or finds.
+        points: how many key points it takes or finds; of X2Face the numbers of its code.
         can_halve: whether the networks keep positions in float32 by themselves when their weights are float16.
     """
 
@@ -66,6 +72,12 @@ def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraph
         return fomm_graphs(Fomm(own), own, size)
     if kind == "anchored":
         return anchored_graphs(AnchoredGenerator(AnchoredConfig.from_dict(dict(config))), size)
+    if kind == "monkeynet":
+        monkeynet = MonkeyNetConfig.from_dict(config)
+        return monkeynet_graphs(MonkeyNet(monkeynet), monkeynet, size)
+    if kind == "x2face":
+        x2face = X2FaceConfig.from_dict(config)
+        return x2face_graphs(X2Face(x2face), x2face)
     raise BundleError(
         f"A bundle of the kind {kind!r} cannot animate a photo.",
         "Choose one that `models list` shows as a motion model.",
@@ -102,6 +114,35 @@ def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
     )
 
 
+def monkeynet_graphs(model: MonkeyNet, config: MonkeyNetConfig, size: int) -> MotionGraphs:
+    """Graphs of Monkey-Net; the photo's features are the picture and its maps at each halving."""
+    features = tuple(f"features_{index}" for index in range(config.generator_params.num_blocks + 1))
+    poses = tuple(f"{whose}_{part}" for whose in ("source", "driving") for part in PointTensors._fields)
+    return MotionGraphs(
+        model=model.eval(),
+        size=size,
+        points=config.num_kp,
+        can_halve=True,
+        encode=Graph(MonkeyEncode(model.generator), ("image",), features),
+        detect=Graph(MonkeyDetect(model.kp_detector), ("image",), PointTensors._fields),
+        render=Graph(MonkeyRender(model.generator), (*features, *poses), ("picture",)),
+    )
+
+
+def x2face_graphs(model: X2Face, config: X2FaceConfig) -> MotionGraphs:
+    """Graphs of X2Face; the features of several photos of one person add up to those of all."""
+    features = tuple(f"features_{name}" for name in Embedded._fields)
+    return MotionGraphs(
+        model=model.eval(),
+        size=config.size,
+        points=config.code,
+        can_halve=True,
+        encode=Graph(X2FaceEncode(model), ("image",), features),
+        detect=Graph(X2FaceDetect(model), ("image",), ("code",)),
+        render=Graph(X2FaceRender(model), (*features, "driving_code"), ("picture",)),
+    )
+
+
 def from_bytes(image: Tensor, network: nn.Module) -> Tensor:
     """uint8 (B, H, W, 3) -> (B, 3, H, W) in [0, 1], in the precision of the network's weights."""
     return image.permute(0, 3, 1, 2).to(next(network.parameters()).dtype) / 255
@@ -131,22 +172,26 @@ class FommDetect(nn.Module):
         return (points.value,) if points.jacobian is None else (points.value, points.jacobian)
 
 
-class FommRender(nn.Module):
+class Render(nn.Module):
+    """A photo's features and key points -> a picture."""
+
+    def picture(self, *tensors: Tensor) -> Tensor:
+        """Before rounding: (B, 3, H, W) in [0, 1]."""
+        raise NotImplementedError
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        return to_bytes(self.picture(*tensors))
+
+
+class FommRender(Render):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
-    def picture(self, features: Tensor, thumbnail: Tensor, *poses: Tensor) -> Tensor:
-        """Before rounding: (B, 3, H, W) in [0, 1]."""
+    def picture(self, *tensors: Tensor) -> Tensor:
+        features, poses = SourceFeatures(*tensors[:2]), tensors[2:]
         half = len(poses) // 2
-        return self.generator.decode(
-            SourceFeatures(features, thumbnail),
-            KeyPointTensors(*poses[:half]),
-            KeyPointTensors(*poses[half:]),
-        )
-
-    def forward(self, features: Tensor, thumbnail: Tensor, *poses: Tensor) -> Tensor:
-        return to_bytes(self.picture(features, thumbnail, *poses))
+        return self.generator.decode(features, KeyPointTensors(*poses[:half]), KeyPointTensors(*poses[half:]))
 
 
 class AnchoredEncode(nn.Module):
@@ -158,14 +203,68 @@ class AnchoredEncode(nn.Module):
         return self.generator.encode(from_bytes(image, self.generator), points)
 
 
-class AnchoredRender(nn.Module):
+class AnchoredRender(Render):
     def __init__(self, generator: AnchoredGenerator) -> None:
         super().__init__()
         self.generator = generator
 
     def picture(self, *tensors: Tensor) -> Tensor:
-        """Before rounding: (B, 3, H, W) in [0, 1]."""
         return self.generator.decode(Features(*tensors[:-1]), tensors[-1]).image
 
-    def forward(self, *tensors: Tensor) -> Tensor:
-        return to_bytes(self.picture(*tensors))
+
+class MonkeyEncode(nn.Module):
+    def __init__(self, generator: MonkeyGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.generator.encode(from_bytes(image, self.generator)))
+
+
+class MonkeyDetect(nn.Module):
+    def __init__(self, detector: MonkeyDetector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, image: Tensor) -> PointTensors:
+        points: PointTensors = self.detector(from_bytes(image, self.detector))
+        return points
+
+
+class MonkeyRender(Render):
+    def __init__(self, generator: MonkeyGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def picture(self, *tensors: Tensor) -> Tensor:
+        return self.generator.decode(
+            list(tensors[:-4]), PointTensors(*tensors[-4:-2]), PointTensors(*tensors[-2:])
+        )
+
+
+class X2FaceEncode(nn.Module):
+    def __init__(self, model: X2Face) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Embedded:
+        return self.model.embed(from_bytes(image, self.model))
+
+
+class X2FaceDetect(nn.Module):
+    def __init__(self, model: X2Face) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.model.read(from_bytes(image, self.model)).float()
+
+
+class X2FaceRender(Render):
+    def __init__(self, model: X2Face) -> None:
+        super().__init__()
+        self.model = model
+
+    def picture(self, *tensors: Tensor) -> Tensor:
+        code = tensors[-1].to(next(self.model.parameters()).dtype)
+        return self.model.show(Embedded(*tensors[:-1]), code)

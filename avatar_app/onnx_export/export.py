@@ -14,7 +14,17 @@ from torch import Tensor, nn
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.blocks import UpBlock
 from avatar_app.networks.fomm.model import Fomm
-from avatar_app.networks.graphs import FommDetect, FommEncode, FommRender, Graph, MotionGraphs
+from avatar_app.networks.graphs import (
+    FommDetect,
+    FommEncode,
+    FommRender,
+    Graph,
+    MonkeyDetect,
+    MonkeyEncode,
+    MonkeyRender,
+    MotionGraphs,
+)
+from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.onnx_export.anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
 from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
 from avatar_app.onnx_export.tuning import tune
@@ -28,14 +38,7 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
     """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in float32."""
     graphs = for_processors(graphs)
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
-    value, jacobian = example_points(graphs.points)
-    tensors: dict[str, Tensor] = {
-        "image": image,
-        "points": value,
-        "source_value": value,
-        "driving_value": value,
-    }
-    tensors |= {"source_jacobian": jacobian, "driving_jacobian": jacobian}
+    tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
     with torch.inference_mode():
         outputs = graphs.encode.module(*(tensors[name] for name in graphs.encode.inputs))
     tensors |= dict(zip(graphs.encode.outputs, (output.clone() for output in outputs), strict=True))
@@ -49,6 +52,8 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
     """The same graphs in the order of sums that ONNX Runtime computes fastest; ``encode`` may hand ``render`` more than before."""
     if isinstance(graphs.model, Fomm):
         return _with_fewer_multiplications(graphs, graphs.model)
+    if isinstance(graphs.model, MonkeyNet):
+        return _with_phases(graphs, graphs.model)
     if not isinstance(graphs.model, AnchoredGenerator):
         return graphs
     features = tuple(f"features_{name}" for name in PhotoFeatures._fields)
@@ -69,10 +74,7 @@ def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGrap
         tiled = TiledDecoder(generator.bottleneck, generator.up_blocks)
         generator.bottleneck, generator.up_blocks = nn.Sequential(tiled), nn.ModuleList()
     generator.add_module("final", QuadConvolution(generator.final))
-    for layer in list(quick.modules()):
-        for name, block in list(layer.named_children()):
-            if isinstance(block, UpBlock):
-                setattr(layer, name, PhaseConvolution([block.conv, block.norm]))
+    _replace_up_blocks(quick)
     encode, render = (
         replace(graphs.encode, module=FommEncode(quick.generator)),
         replace(graphs.render, module=FommRender(quick.generator)),
@@ -81,12 +83,47 @@ def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGrap
     return replace(graphs, model=quick, encode=encode, detect=detect, render=render)
 
 
+def _with_phases(graphs: MotionGraphs, model: MonkeyNet) -> MotionGraphs:
+    """Monkey-Net with `PhaseConvolution`s where pixels are doubled first."""
+    quick = copy.deepcopy(model)
+    _replace_up_blocks(quick)
+    return replace(
+        graphs,
+        model=quick,
+        encode=replace(graphs.encode, module=MonkeyEncode(quick.generator)),
+        detect=None
+        if graphs.detect is None
+        else replace(graphs.detect, module=MonkeyDetect(quick.kp_detector)),
+        render=replace(graphs.render, module=MonkeyRender(quick.generator)),
+    )
+
+
+def _replace_up_blocks(model: nn.Module) -> None:
+    for layer in list(model.modules()):
+        for name, block in list(layer.named_children()):
+            if isinstance(block, UpBlock):
+                setattr(layer, name, PhaseConvolution([block.conv, block.norm]))
+
+
 def example_points(count: int) -> tuple[Tensor, Tensor]:
     """Values and Jacobians of points on a spiral: no two alike, so that nothing divides by zero."""
     step = torch.arange(count, dtype=torch.float32)
     radius = 0.2 + 0.5 * step / count
     value = torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)
     return value[None], torch.eye(2).repeat(1, count, 1, 1)
+
+
+def example_poses(count: int) -> dict[str, Tensor]:
+    """Every part of the photo's and the driver's key points that a graph may take, by name."""
+    value, jacobian = example_points(count)
+    parts = {
+        "value": value,
+        "jacobian": jacobian,
+        "variance": 0.01 * jacobian,
+        "code": value.flatten(1)[:, :count],
+    }
+    named = {f"{whose}_{name}": part for whose in ("source", "driving") for name, part in parts.items()}
+    return {"points": value, **named}
 
 
 def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path) -> None:

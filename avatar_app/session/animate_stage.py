@@ -199,8 +199,16 @@ class AnimateStage(Stage):
         self._transfer = self._filter = self._settling = None
         self._best = 0.0
         self._hold = Hold(like)
+        self._tell_of_motion(like)
         if self._neutral is None:
             self._pictures.clear()
+
+    def _tell_of_motion(self, like: KeyPoints) -> None:
+        self._notices.clear("motion")
+        if like.code is not None:
+            message = "X2Face has no relative motion."
+            hint = "Your pose is shown as it is: sit as in the photo."
+            self._notices.put(Notice("motion", "info", message, hint, ("choose-model",)))
 
     def _heed_requests(self, controls: Controls) -> None:
         if controls.calibrations != self._calibrations:
@@ -333,8 +341,5 @@ class AnimateStage(Stage):
 
 def _alike(first: KeyPoints, second: KeyPoints) -> bool:
     """Whether two sets of key points are of one kind."""
-    same_parts = all(
-        (a is None) == (b is None)
-        for a, b in ((first.jacobian, second.jacobian), (first.depth, second.depth))
-    )
-    return same_parts and first.value.shape == second.value.shape
+    one, other = ({name: part.shape for name, part in points.parts.items()} for points in (first, second))
+    return one == other

@@ -10,7 +10,7 @@ the neutral pose is chosen, the motion smoothed without lag, and the pictures ar
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import repeat
@@ -20,8 +20,8 @@ from typing import Protocol, TypeVar
 import cv2
 import numpy as np
 
-from avatar_app.engines import Engine
-from avatar_app.errors import ClipError
+from avatar_app.engines import Engine, JoinsPhotos
+from avatar_app.errors import ClipError, EngineError
 from avatar_app.faces.detector import (
     BoxSmoother,
     FaceDetector,
@@ -66,6 +66,8 @@ class Wishes:
         size: side of the result in pixels, None for the model's own.
         side_by_side: show the driver's crop to the left of the result.
         sound: copy the clip's sound.
+        more_photos: further photos of the same person, for models that take several (X2Face).
+        adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the driver's (Monkey-Net).
         smoothing: a key of ``smooth.STRENGTHS``.
     """
 
@@ -77,6 +79,8 @@ class Wishes:
     side_by_side: bool = False
     sound: bool = False
     smoothing: str = "light"
+    more_photos: tuple[Image, ...] = ()
+    adapt_variance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,18 @@ def animate_clip(
         output, clip.fps, (size * (1 + wishes.side_by_side), size), clip if wishes.sound else None
     ) as writer:
         with stopwatch.time("encode"):
-            avatar = engine.encode(crop)
+            avatar = joined(
+                engine,
+                [
+                    crop,
+                    *(
+                        portrait_crop(more, detector, wishes.crop, engine.size, notes)
+                        for more in wishes.more_photos
+                    ),
+                ],
+            )
+        if wishes.relative and avatar.key_points.code is not None:
+            notes.append("X2Face has no relative motion; the driver's pose is shown as it is")
         track = track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
         neutral = choose_neutral(avatar.key_points, track, wishes.neutral, clip)
         held = track.poses.count(None)
@@ -160,6 +175,16 @@ def animate_clip(
             with stopwatch.time("write"):
                 writer.write(shown, moment)
     return Report(len(track.times), held, neutral, time.perf_counter() - begin, stopwatch.summary(), notes)
+
+
+def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
+    """One avatar of one or several photos. Raises EngineError where the model takes one alone."""
+    avatars = [engine.encode(crop) for crop in crops]
+    if len(avatars) == 1:
+        return avatars[0]
+    if not isinstance(engine, JoinsPhotos):
+        raise EngineError(f"{engine.name} takes one photo.", "Give one, or use an X2Face model.")
+    return engine.join(avatars)
 
 
 def portrait_crop(
@@ -251,7 +276,11 @@ def render(
     at_rest = poses[neutral]
     assert at_rest is not None
     transfer = motion_transfer(
-        avatar.key_points, at_rest, relative=wishes.relative, adapt_scale=wishes.adapt_scale
+        avatar.key_points,
+        at_rest,
+        relative=wishes.relative,
+        adapt_scale=wishes.adapt_scale,
+        adapt_variance=wishes.adapt_variance,
     )
     last = next(pose for pose in poses if pose is not None)
     for pose in poses:

@@ -107,7 +107,8 @@ class Notice:
     """Something the user should know. It stays until its cause is gone.
 
     Attributes:
-        about: ``camera``, ``avatar``, ``engine``, ``face``, ``output``, ``recording`` or ``settings``; there is one notice for each.
+        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording`` or ``settings``;
+            there is one notice for each.
         message, hint: as in ``errors.AvatarError``.
         actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``, ``choose-output``,
             ``choose-model``, ``calibrate``, ``resume``, ``doctor``.

@@ -15,7 +15,7 @@ from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_weights import load_graphs, run
 from avatar_app.errors import BundleError, EngineError, PortraitError
-from avatar_app.types import Crop, KeyPoints
+from avatar_app.types import Crop, key_points
 from tests.networks.tiny import SIDE, without_jacobian
 from tests.support.bundles import KINDS, face_crop, write_anchored, write_fomm, write_kind
 
@@ -33,12 +33,13 @@ def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
         avatar = engine.encode(face_crop(0))
         driving = engine.detect(face_crop(1))
         pictures.append(engine.render(avatar, driving))
-        points.append(driving.value)
+        points.append(driving.parts)
         engine.close()
     assert pictures[0].shape == (SIDE, SIDE, 3)
     assert pictures[0].dtype == np.uint8
     assert pictures[0].flags.c_contiguous
-    assert np.abs(points[0] - points[1]).max() < 1e-5
+    for name, part in points[0].items():
+        assert np.abs(part - points[1][name]).max(initial=0) < 1e-5
     difference = np.abs(pictures[0].astype(int) - pictures[1])
     if (
         bundle.kind == "anchored"
@@ -58,11 +59,10 @@ def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
     engine = OnnxEngine(bundle, threads=1)
     avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))
     poses = {"source": avatar.key_points, "driving": pose}
-    named = {f"{whose}_value": torch.from_numpy(points.value)[None] for whose, points in poses.items()}
-    named |= {
-        f"{whose}_jacobian": torch.from_numpy(points.jacobian)[None]
+    named = {
+        f"{whose}_{part}": torch.from_numpy(array)[None]
         for whose, points in poses.items()
-        if points.jacobian is not None
+        for part, array in points.parts.items()
     }
     named |= {"image": torch.from_numpy(face_crop(0).image)[None], "points": named["source_value"]}
     with torch.inference_mode():
@@ -95,6 +95,30 @@ def test_features_are_computed_once(bundle: Bundle) -> None:
     first = engine.render(avatar, here)
     assert not np.array_equal(engine.render(avatar, there), first)
     assert np.array_equal(engine.render(avatar, here), first)
+
+
+def test_several_photos_make_one_avatar(tmp_path: Path) -> None:
+    """X2Face alone: the confident parts of each photo."""
+    bundle = write_kind("x2face", tmp_path / "tiny")
+    shown = []
+    for engine in (OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU)):
+        avatars = [engine.encode(face_crop(seed)) for seed in (0, 1)]
+        pose = engine.detect(face_crop(2))
+        pictures = [
+            engine.render(avatar, pose).astype(int)
+            for avatar in (*avatars, engine.join(avatars), engine.join(avatars[::-1]))
+        ]
+        assert np.abs(pictures[2] - pictures[3]).max() <= 1
+        assert min(np.abs(pictures[2] - pictures[one]).mean() for one in (0, 1)) > 1
+        shown.append(pictures[2])
+    assert np.abs(shown[0] - shown[1]).max() <= 1
+
+
+def test_other_models_take_one_photo(tmp_path: Path) -> None:
+    bundle = write_fomm(tmp_path / "tiny")
+    for engine in (OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU)):
+        with pytest.raises(EngineError, match="takes one photo"):
+            engine.join([engine.encode(face_crop(0))] * 2)
 
 
 def test_anchored_models_need_landmarks(tmp_path: Path) -> None:
@@ -152,7 +176,9 @@ def test_half_precision_is_left_where_it_overflows(tmp_path: Path) -> None:
 def test_key_points_of_any_memory_layout_are_taken(bundle: Bundle) -> None:
     engine = OnnxEngine(bundle, threads=1)
     avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))
-    turned = KeyPoints(np.asfortranarray(pose.value.astype(np.float64)), pose.jacobian, pose.depth)
+    turned = key_points(
+        {name: np.asfortranarray(part.astype(np.float64)) for name, part in pose.parts.items()}
+    )
     assert np.array_equal(engine.render(avatar, turned), engine.render(avatar, pose))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,16 @@ import torch
 from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
-from avatar_app.networks.graphs import anchored_graphs, fomm_graphs
+from avatar_app.networks.graphs import (
+    MotionGraphs,
+    anchored_graphs,
+    fomm_graphs,
+    monkeynet_graphs,
+    x2face_graphs,
+)
 from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.types import Crop
+from tests.networks.baselines import TINY_MONKEYNET, TINY_X2FACE, build_monkeynet, build_x2face
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 from tests.support.heads import make_head
 
@@ -50,6 +58,18 @@ def write_anchored(folder: Path, half: bool = True) -> Bundle:
     )
 
 
+def write_graphs(folder: Path, kind: str, graphs: MotionGraphs, config: dict[str, Any]) -> Bundle:
+    """A bundle of any motion model."""
+    return write_bundle(
+        folder,
+        kind=kind,
+        size=SIDE,
+        config=config,
+        licence="MIT",
+        fill=lambda new: write_motion_files(graphs, new),
+    )
+
+
 def face_crop(seed: int = 0) -> Crop:
     """Coarse noise with the landmarks of a head somewhere in it."""
     random = np.random.default_rng(seed)
@@ -58,7 +78,7 @@ def face_crop(seed: int = 0) -> Crop:
     return Crop(image, landmarks.astype(np.float32))
 
 
-KINDS = ("fomm", "zero order", "anchored")
+KINDS = ("fomm", "zero order", "anchored", "monkeynet", "x2face")
 """What `write_kind` can write."""
 
 
@@ -66,4 +86,9 @@ def write_kind(kind: str, folder: Path) -> Bundle:
     """A tiny bundle of one of the ``KINDS``."""
     if kind == "anchored":
         return write_anchored(folder)
+    if kind == "monkeynet":
+        graphs, config = monkeynet_graphs(build_monkeynet(), TINY_MONKEYNET, SIDE), TINY_MONKEYNET.to_dict()
+        return write_graphs(folder, kind, graphs, config)
+    if kind == "x2face":
+        return write_graphs(folder, kind, x2face_graphs(build_x2face(), TINY_X2FACE), TINY_X2FACE.to_dict())
     return write_fomm(folder, without_jacobian()) if kind == "zero order" else write_fomm(folder)

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.networks.graphs import Graph, MotionGraphs
-from avatar_app.onnx_export.export import example_points
+from avatar_app.onnx_export.export import example_poses
 from avatar_app.types import Image
 
 aten = torch.ops.aten
@@ -72,14 +72,8 @@ def count(call: Callable[[], object]) -> Work:
 
 def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
     """The work of ``encode``, ``detect`` (nothing where there is no detector) and ``render``; the weights may be any."""
-    value, jacobian = example_points(graphs.points)
-    tensors = {"image": torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8), "points": value}
-    tensors |= {
-        "source_value": value,
-        "driving_value": value,
-        "source_jacobian": jacobian,
-        "driving_jacobian": jacobian,
-    }
+    image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
+    tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
 
     def work(graph: Graph) -> Work:
         return count(lambda: graph.module(*(tensors[name] for name in graph.inputs)))

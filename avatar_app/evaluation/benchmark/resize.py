@@ -19,6 +19,11 @@ def resized(bundle: Bundle, size: int, folder: Path) -> Bundle:
     Raises:
         BundleError: this size is impossible.
     """
+    if bundle.kind == "x2face" and size != bundle.size:
+        raise BundleError(
+            f"The model {bundle.name} works with pictures of {bundle.size} pixels alone.",
+            "X2Face halves a picture down to one pixel: measure it without --size.",
+        )
     if size % UNIT or not UNIT <= size <= LARGEST:
         raise BundleError(
             f"No model works with pictures of {size} pixels.", f"Choose a multiple of {UNIT} up to {LARGEST}."

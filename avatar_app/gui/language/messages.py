@@ -149,6 +149,8 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The model has given no picture for {0} seconds."),
     QT_TRANSLATE_NOOP("Messages", "If none comes, start the app again and choose another model."),
     QT_TRANSLATE_NOOP("Messages", "The camera does not see a face."),
+    QT_TRANSLATE_NOOP("Messages", "X2Face has no relative motion."),
+    QT_TRANSLATE_NOOP("Messages", "Your pose is shown as it is: sit as in the photo."),
     QT_TRANSLATE_NOOP("Messages", "Sit before the camera, with light from the front."),
     QT_TRANSLATE_NOOP("Messages", "There is no picture to keep yet."),
     QT_TRANSLATE_NOOP("Messages", "Wait until the output shows one."),

@@ -1293,6 +1293,14 @@
             <translation>Камера не видит лица.</translation>
         </message>
         <message>
+            <source>X2Face has no relative motion.</source>
+            <translation>У X2Face нет относительного движения.</translation>
+        </message>
+        <message>
+            <source>Your pose is shown as it is: sit as in the photo.</source>
+            <translation>Ваша поза передаётся как есть: сядьте так же, как на фото.</translation>
+        </message>
+        <message>
             <source>Sit before the camera, with light from the front.</source>
             <translation>Сядьте перед камерой так, чтобы свет падал спереди.</translation>
         </message>
