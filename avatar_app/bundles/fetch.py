@@ -39,17 +39,25 @@ class Download:
     Attributes:
         md5: of the whole file, as its publisher states it; it tells a damaged file, not a forged one.
         configuration: name of the YAML in ``training/configs`` that describes its networks.
+        mirrors: addresses that are tried one after the other where ``url`` does not give the file.
     """
 
     url: str
     md5: str
     configuration: str
     licence: str
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called on disk."""
+        return self.url.rpartition("/")[2]
 
 
 KNOWN = {
     "vox-adv": Download(
         url="https://openavatarify.s3-avatarify.com/weights/vox-adv-cpk.pth.tar",
+        mirrors=("https://openavatarify.s3.amazonaws.com/weights/vox-adv-cpk.pth.tar",),
         md5="8a45a24037871c045fbb8a6a8aa95ebc",
         configuration="vox-adv.yaml",
         licence="published by the authors of the First Order Motion Model; see their project",
@@ -57,11 +65,19 @@ KNOWN = {
 }
 
 
-def fetch(download: Download, target: Path, progress: Progress = lambda done, total: None) -> Path:
+def fetch(
+    download: Download,
+    target: Path,
+    progress: Progress = lambda done, total: None,
+    note: Callable[[str], None] = lambda sentence: None,
+) -> Path:
     """Make sure that the file is at ``target``, complete and right. One that was put there by hand is taken if its hash is right.
 
+    Args:
+        note: called with one sentence for each address that does not give the file.
+
     Raises:
-        BundleError: it cannot be downloaded or written, or is not the file that was expected.
+        BundleError: no address gives the file, it cannot be written, or what is at ``target`` is another file.
     """
     if target.exists():
         if md5(target) != download.md5:
@@ -71,27 +87,39 @@ def fetch(download: Download, target: Path, progress: Progress = lambda done, to
             )
         return target
     partial = target.with_name(target.name + ".part")
-    by_hand = f"If the link is dead, get the file elsewhere, put it at {target}, and run this again."
+    problem = ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        resumed = partial.exists()
-        _download(download.url, partial, progress)
-        if resumed and md5(partial) != download.md5:
-            partial.unlink()  # the part that was there may have been of another file: once more from the beginning
-            _download(download.url, partial, progress)
-        if md5(partial) != download.md5:
-            partial.unlink()
-            raise BundleError(
-                f"What {download.url} sends is not the file expected: its MD5 is not {download.md5}.", by_hand
-            )
-        partial.replace(target)
-    except NETWORK_ERRORS as error:
-        raise BundleError(f"{download.url} could not be fetched: {_why(error)}.", by_hand) from None
+        for address in (download.url, *download.mirrors):
+            problem = _fetched(address, download.md5, partial, progress)
+            if not problem:
+                partial.replace(target)
+                return target
+            note(problem)
     except OSError as error:
         raise BundleError(
             f"The download cannot be written to {target.parent}: {reason(error)}.", "Free some space."
         ) from None
-    return target
+    hint = f"Get the file elsewhere, put it at {target}, and run this again."
+    raise BundleError(
+        problem, f"No other address is known. {hint}" if download.mirrors else f"If the link is dead: {hint}"
+    )
+
+
+def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> str:
+    """Download to ``partial``; why that was in vain, as a sentence, or an empty text. Raises OSError of the disk alone."""
+    try:
+        resumed = partial.exists()
+        _download(address, partial, progress)
+        if resumed and md5(partial) != expected:
+            partial.unlink()  # the part that was there may have been of another file: once more from the beginning
+            _download(address, partial, progress)
+    except NETWORK_ERRORS as error:
+        return f"{address} could not be fetched: {_why(error)}."
+    if md5(partial) != expected:
+        partial.unlink()
+        return f"What {address} sends is not the file expected: its MD5 is not {expected}."
+    return ""
 
 
 def _download(url: str, partial: Path, progress: Progress) -> None:

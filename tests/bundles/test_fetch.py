@@ -122,6 +122,29 @@ def test_a_dead_link_says_where_to_put_the_file(server: Server, tmp_path: Path) 
     assert f"put it at {tmp_path / 'model'}" in caught.value.hint
 
 
+def test_the_next_address_is_tried(server: Server, tmp_path: Path) -> None:
+    """A dead link and a wrong file cost one sentence each; what came of the file before is kept."""
+    good = download(server)
+    first = f"http://127.0.0.1:{server.server_port}/gone"
+    notes: list[str] = []
+    several = Download(first, good.md5, "x.yaml", "MIT", (good.url,))
+    (tmp_path / "model.part").write_bytes(CONTENT[:1000])
+    fetch(several, tmp_path / "model", note=notes.append)
+    assert (tmp_path / "model").read_bytes() == CONTENT
+    assert server.asked == ["bytes=1000-", "bytes=1000-"]
+    assert len(notes) == 1
+    assert "404" in notes[0]
+
+
+def test_when_all_addresses_are_dead_the_last_is_told(server: Server, tmp_path: Path) -> None:
+    notes: list[str] = []
+    dead = [f"http://127.0.0.1:{server.server_port}/gone/{name}" for name in "ab"]
+    with pytest.raises(BundleError, match="No other address is known") as caught:
+        fetch(Download(dead[0], "0", "x.yaml", "MIT", (dead[1],)), tmp_path / "model", note=notes.append)
+    assert f"put it at {tmp_path / 'model'}" in caught.value.hint
+    assert len(notes) == 2
+
+
 def test_a_dead_port_too(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

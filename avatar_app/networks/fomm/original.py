@@ -45,13 +45,13 @@ def read_original(checkpoint: Path, configuration: Path) -> Original:
         ConfigError: the configuration cannot be read or has a wrong key.
     """
     document = read_yaml(configuration)
-    content = _read_weights(checkpoint)
-    parts = {name: _state_dict(content, name, checkpoint) for name in ("generator", "kp_detector")}
-    return Original(
-        config=FommConfig.from_original(document),
-        size=_picture_size(document),
-        **parts,
-    )
+    return original_of(read_weights(checkpoint), document, checkpoint)
+
+
+def original_of(content: Mapping[str, Any], document: Any, path: Path) -> Original:
+    """The same from what the two files hold."""
+    parts = {name: state_dict_of(content, name, path) for name in ("generator", "kp_detector")}
+    return Original(config=FommConfig.from_original(document), size=picture_size(document), **parts)
 
 
 def build_fomm(config: FommConfig, original: Original) -> Fomm:
@@ -92,7 +92,8 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
             raise BundleError(f"The weight {key} of the checkpoint's {name} has the shape {shapes}.", hint)
 
 
-def _read_weights(path: Path) -> Mapping[str, Any]:
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint holds, read without running anything. Raises BundleError."""
     try:
         require_ordinary(path)
         if _unfolds(path):
@@ -117,7 +118,7 @@ def _read_weights(path: Path) -> Mapping[str, Any]:
         raise BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN) from None
     if not isinstance(content, Mapping):
         raise BundleError(
-            f"{path} is a PyTorch file, but not a checkpoint of a First Order Motion Model.", AGAIN
+            f"{path} is a PyTorch file, but not a checkpoint of a model that this app knows.", AGAIN
         )
     return content
 
@@ -139,17 +140,20 @@ def _is_plain(value: object) -> bool:
     )
 
 
-def _state_dict(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
+def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
+    """The weights of one network of a checkpoint. Raises BundleError where there are none."""
     weights = content.get(name)
     if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
         raise BundleError(
-            f"{path} has no {name}, so it is not a checkpoint of a First Order Motion Model.", AGAIN
+            f"{path} has no weights under the name {name}, so it is not a checkpoint that this app can read.",
+            AGAIN,
         )
     # Checkpoints saved from a network spread over several GPUs carry this word before every name.
     return {str(key).removeprefix("module."): value for key, value in weights.items()}
 
 
-def _picture_size(document: Mapping[str, Any]) -> int:
+def picture_size(document: Mapping[str, Any]) -> int:
+    """Side of the pictures that a configuration names, in pixels; 256 where it names none."""
     data = document.get("dataset_params") or {}
     shape = data.get("frame_shape") or data.get("image_shape") if isinstance(data, Mapping) else None
     if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] > 0:

@@ -1,0 +1,152 @@
+"""Checkpoints of original projects: which family a file belongs to, and its networks ready to be exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from avatar_app.errors import BundleError, ConfigError
+from avatar_app.files import read_yaml
+from avatar_app.networks.fomm.original import (
+    build_fomm,
+    load_weights,
+    original_of,
+    picture_size,
+    read_weights,
+    require_fit,
+    state_dict_of,
+)
+from avatar_app.networks.graphs import MotionGraphs, fomm_graphs, monkeynet_graphs, x2face_graphs
+from avatar_app.networks.monkeynet.config import MonkeyNetConfig, is_monkeynet
+from avatar_app.networks.monkeynet.model import MonkeyNet, without_time
+from avatar_app.networks.x2face.model import ORIGINAL, X2Face, X2FaceConfig, config_of, from_original
+
+NAMES = {"fomm": "First Order Motion Model", "monkeynet": "Monkey-Net", "x2face": "X2Face"}
+
+FOREIGN = {
+    "MRAA (motion representations for articulated animation)": ("region_predictor",),
+    "TPSMM (thin-plate spline motion model)": ("inpainting_network",),
+    "face-vid2vid": ("he_estimator",),
+    "LivePortrait": (
+        "retarget_",
+        "fc_kp.",
+        "G_middle_0.",
+        "resblocks_3d.",
+        "dense_motion_network.",
+        "detector.",
+    ),
+}
+"""Models that this app does not run, and how names in their files begin."""
+
+RUNS = "This app runs checkpoints of the First Order Motion Model, Monkey-Net and X2Face."
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An original checkpoint as a bundle is made of it: ``kind`` and ``config`` are the bundle's."""
+
+    kind: str
+    config: Mapping[str, Any]
+    graphs: MotionGraphs
+
+
+def open_original(checkpoint: Path, configuration: Path | None, align_corners: bool | None = None) -> Opened:
+    """Read a checkpoint of any family that this app runs.
+
+    Args:
+        configuration: the YAML it was trained with; X2Face has none.
+        align_corners: how a First Order Motion Model's warps read positions; None takes what the YAML says, else True.
+
+    Raises:
+        BundleError: not a checkpoint, damaged, unsafe, of another family, or it does not fit the configuration.
+        ConfigError: the configuration is wrong or missing.
+    """
+    return open_content(read_weights(checkpoint), checkpoint, configuration, align_corners)
+
+
+def open_content(
+    content: Mapping[str, Any],
+    checkpoint: Path,
+    configuration: Path | None,
+    align_corners: bool | None = None,
+) -> Opened:
+    """The same from what the checkpoint holds."""
+    family = family_of(content, checkpoint)
+    if family != "fomm" and align_corners is False:
+        raise ConfigError(
+            f"{NAMES[family]} reads positions as pixel centres alone.", "Leave --align-corners out."
+        )
+    if family == "x2face":
+        return _x2face(content, checkpoint)
+    if configuration is None:
+        raise ConfigError(
+            f"A checkpoint of {NAMES[family]} needs its configuration.", "Give it with --config YAML."
+        )
+    document = read_yaml(configuration)
+    described = "monkeynet" if is_monkeynet(document) else "fomm"
+    if described != family:
+        message = f"{configuration} describes a {NAMES[described]}, but {checkpoint} is a checkpoint of {NAMES[family]}."
+        raise ConfigError(message, "Give the configuration that this checkpoint was trained with.")
+    if family == "monkeynet":
+        return _monkeynet(content, document, checkpoint)
+    original = original_of(content, document, checkpoint)
+    config = (
+        original.config if align_corners is None else replace(original.config, align_corners=align_corners)
+    )
+    return Opened("fomm", config.to_dict(), fomm_graphs(build_fomm(config, original), config, original.size))
+
+
+def family_of(content: Mapping[str, Any], path: Path) -> str:
+    """A key of ``NAMES``. Raises BundleError for anything else, with its name where that is known."""
+    weights = content.get("state_dict")
+    if isinstance(weights, Mapping) and any(str(name).startswith(tuple(ORIGINAL)) for name in weights):
+        return "x2face"
+    for name, signs in FOREIGN.items():
+        if any(str(key).startswith(signs) for key in content):
+            raise BundleError(f"{path} is a checkpoint of {name}; this app does not run it yet.", RUNS)
+    generator = content.get("generator")
+    if isinstance(generator, Mapping) and any("dense_motion_module." in str(name) for name in generator):
+        return "monkeynet"
+    if isinstance(generator, Mapping) and "kp_detector" in content:
+        return "fomm"
+    raise BundleError(f"{path} is a PyTorch file, but not a checkpoint of a model that this app knows.", RUNS)
+
+
+def _monkeynet(content: Mapping[str, Any], document: Any, path: Path) -> Opened:
+    config = MonkeyNetConfig.from_original(document)
+    size = picture_size(document)
+    halvings = config.generator_params.num_blocks
+    if size % 2**halvings:
+        raise ConfigError(
+            f"The pictures of the configuration have {size} pixels.", f"Give a multiple of {2**halvings}."
+        )
+    with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
+        plan = MonkeyNet(config)
+    weights = {
+        name: without_time(dict(state_dict_of(content, name, path))) for name in ("generator", "kp_detector")
+    }
+    for name, part in weights.items():
+        require_fit(plan.get_submodule(name), part, name)
+    model = MonkeyNet(config)
+    for name, part in weights.items():
+        load_weights(model.get_submodule(name), part, name)
+    return Opened("monkeynet", config.to_dict(), monkeynet_graphs(model, config, size))
+
+
+def _x2face(content: Mapping[str, Any], path: Path) -> Opened:
+    weights: dict[str, Tensor] = from_original(state_dict_of(content, "state_dict", path))
+    try:
+        config = X2FaceConfig.from_dict(config_of(weights).to_dict())
+        with torch.device("meta"):
+            require_fit(X2Face(config), weights, "networks")
+    except (KeyError, ValueError, IndexError, OverflowError, ConfigError) as error:
+        hint = "It must hold the embedding and the driving network, each of one size throughout."
+        raise BundleError(f"The weights of {path} do not make up an X2Face.", hint) from error
+    model = X2Face(config)
+    load_weights(model, weights, "networks")
+    return Opened("x2face", config.to_dict(), x2face_graphs(model, config))
