@@ -29,7 +29,7 @@ from avatar_app.evaluation.reconstruction import (
 )
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_folder, require_writable, write_json
-from avatar_app.training.data import IMAGE_SUFFIXES, list_clips
+from avatar_app.training.data import list_clips
 
 JUDGES = {"own": "our own network, 88 landmarks", "face-alignment": "face-alignment, 68 landmarks"}
 """Whose landmarks akd and mkr can go by, and how the report calls them."""
@@ -74,9 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_writable(arguments.json)
     require_apart([arguments.json], [arguments.pairs, arguments.embedding, arguments.data / "manifest.csv"])
     require_folder(arguments.data, "data set", ConfigError)
-    entries = [
-        e for e in list_clips(arguments.data, arguments.split) if e.path.suffix.lower() not in IMAGE_SUFFIXES
-    ]  # what moves
+    entries = [e for e in list_clips(arguments.data, arguments.split) if not e.still]  # what moves
     pairs = read_pairs(arguments.pairs, entries) if arguments.pairs else []
     embedding = Embedding(arguments.embedding) if arguments.embedding else None
     engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)

@@ -37,8 +37,9 @@ class AugmentConfig:
         shift: largest shift, in [-1, 1] units.
         deform: typical size of the smooth deformation, in [-1, 1] units.
         colour: brightness, contrast and saturation changes (1 = up to double).
-        flip: mirror half of the pairs.
+        flip: mirror some of the pairs.
         hue: largest turn of the colour circle (0.5 = to the opposite colour).
+        flip_share: how many of them.
         point_noise: standard deviation of the noise on driving landmarks, in [-1, 1] units.
     """
 
@@ -51,6 +52,7 @@ class AugmentConfig:
     flip: bool = True
     point_noise: float = 0.004
     hue: float = 0.0
+    flip_share: float = 0.5
 
 
 @dataclass(slots=True)
@@ -202,7 +204,9 @@ def augment(
         driving[:, 3:],
     )
     if config.flip:
-        changed = mirror(changed, torch.rand(batch, generator=random, device=random.device) < 0.5)
+        changed = mirror(
+            changed, torch.rand(batch, generator=random, device=random.device) < config.flip_share
+        )
     if changed.driving_points is not None and config.point_noise:
         shape = changed.driving_points.shape
         amount = torch.rand((batch, 1, 1), generator=random, device=random.device) * config.point_noise

@@ -42,6 +42,7 @@ class DataConfig:
         candidates: driving frames to choose the most different expression from.
         by_identity: whether a person is drawn first and then one of that person's clips; else every clip counts the same.
         wide: share of pairs whose driving mouth is wide open; such frames are rare, and painting them is hardest.
+        in_order: whether the source is always the earlier frame of a pair.
     """
 
     size: int = 256
@@ -51,6 +52,7 @@ class DataConfig:
     candidates: int = 4
     by_identity: bool = True
     wide: float = 0.0
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class RunConfig:
     """A whole run.
 
     Attributes:
-        objective: ``anchored`` or ``fomm``.
+        objective: ``anchored``, ``fomm``, ``monkeynet`` or ``x2face``.
         network: configuration of the network, as in a bundle.
         losses: weight of each loss term of the objective.
         precision: ``float32``, ``bfloat16`` or ``float16`` (autocast).

@@ -1,7 +1,8 @@
 """Training clips, decoded once and held in memory as uint8.
 
 Two folder layouts are read: a data set with dense face labels (``manifest.csv``, ``video/``, ``stills/``, ``labels/``), and the
-original one (``train/`` and ``test/`` with video files or folders of frames, names starting with the identity).
+original one (``train/`` and ``test/`` with video files, folders of frames, or strips: square frames side by side in one picture; names
+start with the identity). docs/datasets.md shows the published data sets in it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ class ClipEntry:
         kind: ``real`` or ``ai`` (or empty); batches are balanced over kinds.
         labels: an .npz with ``points`` and ``ok``, or None.
         hidden: x0, y0, x1, y1 as fractions of the picture that losses must ignore, or None.
+        still: whether it is a single picture.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class ClipEntry:
     kind: str = ""
     labels: Path | None = None
     hidden: tuple[float, float, float, float] | None = None
+    still: bool = False
 
 
 def list_clips(folder: Path, split: str) -> list[ClipEntry]:
@@ -82,14 +86,15 @@ def _labelled(folder: Path, split: str) -> Iterator[ClipEntry]:
             )
             box = [float(value) for value in row["fill_rect"].split()]
             hidden = (box[0], box[1], box[2], box[3]) if len(box) == 4 else None
-            yield ClipEntry(path, row["identity"], row["kind"], folder / "labels" / f"{stem}.npz", hidden)
+            labels = folder / "labels" / f"{stem}.npz"
+            yield ClipEntry(path, row["identity"], row["kind"], labels, hidden, row["type"] != "video")
 
 
 def _original(folder: Path, split: str) -> Iterator[ClipEntry]:
     names = {"val": ("test", "val"), "test": ("test", "val")}.get(split, (split,))
     for name in names:
         for path in sorted((folder / name).glob("*")):
-            if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+            if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
                 yield ClipEntry(path, path.stem.split("#")[0])
 
 
@@ -105,15 +110,16 @@ def read_frames(path: Path, size: int, stride: int = 1) -> npt.NDArray[np.uint8]
 
 def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        files = (
-            sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-            if path.is_dir()
-            else [path]
-        )
+        files = [path]
+        if path.is_dir():
+            files = sorted(
+                (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=_in_counting_order
+            )
         for file in files:
             image = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if image is not None:
-                yield image.astype(np.uint8)
+                picture = image.astype(np.uint8)
+                yield from [picture] if path.is_dir() else _unrolled(picture)
         return
     capture = cv2.VideoCapture(str(path))
     while True:
@@ -122,6 +128,18 @@ def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
             break
         yield frame.astype(np.uint8)
     capture.release()
+
+
+def _in_counting_order(path: Path) -> list[tuple[int, str]]:
+    """By which 2.png comes before 10.png."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.stem)]
+
+
+def _unrolled(image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+    """The frames of a strip, in which square pictures lie side by side; any other picture is one frame."""
+    height, width = image.shape[:2]
+    count = width // height if width % height == 0 else 1
+    return np.split(image, max(1, count), axis=1)
 
 
 def _fit(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
@@ -192,11 +210,7 @@ def load_store(
 
     Frames that the labels mark as not ok are left out, and clips with no usable frame with them.
     """
-    entries = [
-        entry
-        for entry in list_clips(folder, split)
-        if stills or entry.path.suffix.lower() not in IMAGE_SUFFIXES
-    ]
+    entries = [entry for entry in list_clips(folder, split) if stills or not entry.still]
     key = hashlib.sha256(
         json.dumps([str(folder.resolve()), [str(e.path) for e in entries], size, stride]).encode()
     ).hexdigest()[:16]
@@ -306,6 +320,8 @@ class PairSampler:
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """Indices (batch,) of source frames, of driving frames, and of their clips."""
         pairs = [self._draw_one() for _ in range(batch)]
+        if self.config.in_order:
+            pairs = [(min(source, driving), max(source, driving), clip) for source, driving, clip in pairs]
         source, driving, clip = (torch.tensor(values) for values in zip(*pairs, strict=True))
         return source, driving, clip
 

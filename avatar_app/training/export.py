@@ -29,7 +29,17 @@ from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
-from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs, to_bytes
+from avatar_app.networks.graphs import (
+    MotionGraphs,
+    anchored_graphs,
+    fomm_graphs,
+    monkeynet_graphs,
+    to_bytes,
+    x2face_graphs,
+)
+from avatar_app.networks.monkeynet.config import MonkeyNetConfig
+from avatar_app.networks.monkeynet.model import MonkeyNet
+from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
 from avatar_app.onnx_export.anchored import PHOTO_LAYERS
 from avatar_app.onnx_export.export import WEIGHTS, for_processors, write_motion_files
 from avatar_app.onnx_export.quantise import Sample, quantise
@@ -169,6 +179,24 @@ def _graphs(
         generator.load_state_dict(networks["generator"])
         size = sizes.size * sizes.detail
         return anchored_graphs(generator, size), size, asdict(sizes)
+    size = config.stages[-1].size
+    if config.objective == "monkeynet":
+        monkeynet = MonkeyNetConfig.from_dict(config.network)
+        monkey = MonkeyNet(monkeynet)
+        monkey.generator.load_state_dict(networks["generator"])
+        monkey.kp_detector.load_state_dict(networks["kp_detector"])
+        return monkeynet_graphs(monkey, monkeynet, size), size, monkeynet.to_dict()
+    if config.objective == "x2face":
+        x2face = X2FaceConfig.from_dict(config.network)
+        model = X2Face(x2face)
+        model.load_state_dict(networks["x2face"])
+        return x2face_graphs(model, x2face), size, x2face.to_dict()
+    return _fomm_graphs(config, networks)
+
+
+def _fomm_graphs(
+    config: RunConfig, networks: dict[str, dict[str, object]]
+) -> tuple[MotionGraphs, int, dict[str, object]]:
     original = FommConfig.from_original({"model_params": config.network})
     model = Fomm(original)
     model.generator.load_state_dict(networks["generator"])

@@ -144,18 +144,13 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
         # Paths are given on the command line here.
         given = {key: value for key, value in given.items() if key not in ("root_dir", "pairs_list")}
     data = parse(DatasetParams, given, "dataset_params")
-    if len(data.frame_shape) != 3 or data.frame_shape[0] != data.frame_shape[1] or data.frame_shape[0] % 32:
-        raise ConfigError(
-            f"dataset_params.frame_shape is {list(data.frame_shape)}.",
-            "Give a square, such as [256, 256, 3].",
-        )
-    size = int(data.frame_shape[0])
+    size = side_of(data.frame_shape, "frame_shape")
     return RunConfig(
         objective="fomm",
-        stages=_stages(train, size, data.clips),
+        stages=stages_of(train, size, data.clips),
         network=dict(document["model_params"]),
         data=DataConfig(size=size, stride=data.stride, stills=False, by_identity=data.id_sampling),
-        augment=_augment(data.augmentation_params),
+        augment=augmentation_of(data.augmentation_params),
         losses=asdict(
             FommLosses(
                 loss_weights=train.loss_weights,
@@ -169,7 +164,15 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
     )
 
 
-def _stages(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
+def side_of(shape: tuple[float, ...], name: str) -> int:
+    """Side of square pictures, in pixels. Raises ConfigError."""
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] % 32:
+        raise ConfigError(f"dataset_params.{name} is {list(shape)}.", "Give a square, such as [256, 256, 3].")
+    return int(shape[0])
+
+
+def stages_of(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
+    """One stage for each stretch between milestones. Raises ConfigError."""
     for name in ("num_epochs", "num_repeats", "batch_size", "lr_generator"):
         if getattr(train, name) <= 0:
             raise ConfigError(f"train_params.{name} is {getattr(train, name)}.", "Give a number above 0.")
@@ -190,7 +193,8 @@ def _stages(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def _augment(given: AugmentationParams) -> AugmentConfig:
+def augmentation_of(given: AugmentationParams, flip_share: float = 0.5) -> AugmentConfig:
+    """The same changes in our terms; time flips are left to whoever draws the frames."""
     jitter = given.jitter_param
     ratio = max([*given.resize_param.ratio, 1.0])
     degrees = max((abs(angle) for angle in given.rotation_param.degrees), default=0.0)
@@ -204,4 +208,5 @@ def _augment(given: AugmentationParams) -> AugmentConfig:
         flip=given.flip_param.horizontal_flip,
         point_noise=0.0,
         hue=jitter.hue,
+        flip_share=flip_share,
     )

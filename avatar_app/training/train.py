@@ -29,7 +29,7 @@ from tqdm import tqdm
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.training.augment import Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.config import RunConfig
+from avatar_app.training.config import RunConfig, Stage
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
 
@@ -58,7 +58,15 @@ def open_objective(
         from avatar_app.training.fomm import FommObjective
 
         return FommObjective(config, features, device)
-    raise ConfigError(f"Unknown objective {config.objective!r}.", "Use anchored or fomm.")
+    if config.objective == "monkeynet":
+        from avatar_app.training.monkeynet import MonkeyNetObjective
+
+        return MonkeyNetObjective(config, device)
+    if config.objective == "x2face":
+        from avatar_app.training.x2face import X2FaceObjective
+
+        return X2FaceObjective(config, device)
+    raise ConfigError(f"Unknown objective {config.objective!r}.", "Use anchored, fomm, monkeynet or x2face.")
 
 
 def gather(store: FrameStore, source: Tensor, driving: Tensor, clip: Tensor, size: int) -> Pair:
@@ -103,9 +111,18 @@ class Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.position = 0
 
+    @property
+    def finished(self) -> bool:
+        """Whether the configuration's steps are done."""
+        return self.position >= self.config.steps
+
+    def at(self) -> tuple[Stage, float]:
+        """The stage of the next step and how far into it that is, 0..1."""
+        return self.config.at(self.position)
+
     def advance(self) -> dict[str, float]:
         """One optimiser step; returns each loss term."""
-        stage, share = self.config.at(self.position)
+        stage, share = self.at()
         pair = self.next_pair(stage.size, stage.batch)
         rate = stage.learning_rate_end + (stage.learning_rate - stage.learning_rate_end) * 0.5 * (
             1 + math.cos(math.pi * share)
@@ -220,7 +237,7 @@ def train(
         dynamic_ncols=True,
     )
     means: dict[str, float] = {}
-    while run.position < run.config.steps and (minutes is None or time.monotonic() - started < minutes * 60):
+    while not run.finished and (minutes is None or time.monotonic() - started < minutes * 60):
         for name, value in run.advance().items():
             if not math.isfinite(value):
                 raise ConfigError(

@@ -1,0 +1,128 @@
+"""Training step of Monkey-Net: reconstruction through a discriminator's eyes (section 3.5 of the paper); no labels, no perceptual loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from avatar_app.errors import ConfigError
+from avatar_app.networks.fomm.config import parse
+from avatar_app.networks.monkeynet.config import MonkeyNetConfig
+from avatar_app.networks.monkeynet.generator import Generated, Generator
+from avatar_app.networks.monkeynet.keypoints import KeyPointDetector, PointTensors
+from avatar_app.networks.monkeynet.model import Discriminator
+from avatar_app.training.augment import Pair
+from avatar_app.training.config import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class MonkeyNetLosses:
+    """Weights.
+
+    Attributes:
+        reconstruction: of L1 of the picture, then of the maps of each block of the discriminator.
+        reconstruction_deformed: of L1 of the warped source alone.
+        detach_kp_generator, detach_kp_discriminator: whether key points are shown to the discriminator only, not trained through
+            it, in the generator's and in its own losses.
+    """
+
+    reconstruction: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0, 1.0)
+    reconstruction_deformed: float = 0.0
+    generator_gan: float = 1.0
+    discriminator_gan: float = 1.0
+    detach_kp_generator: bool = False
+    detach_kp_discriminator: bool = True
+
+
+class MonkeyNetObjective:
+    """Generator, key-point detector and discriminator, each with its own Adam."""
+
+    def __init__(self, config: RunConfig, device: torch.device) -> None:
+        self.network = MonkeyNetConfig.from_dict(config.network)
+        self.weights = parse(MonkeyNetLosses, config.losses, "losses")
+        if not any(self.weights.reconstruction):
+            raise ConfigError(
+                "Every weight of losses.reconstruction is 0.", "Look at avatar_app/training/configs."
+            )
+        self.generator = Generator(self.network).to(device)
+        self.detector = KeyPointDetector(self.network).to(device)
+        self.discriminator = Discriminator(self.network).to(device)
+        self.networks: dict[str, nn.Module] = {
+            "generator": self.generator,
+            "kp_detector": self.detector,
+            "discriminator": self.discriminator,
+        }
+        self.optimisers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(network.parameters(), 2e-4, betas=(0.5, 0.999))
+            for name, network in self.networks.items()
+        }
+
+    def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
+        """Gradients of all networks, from one forward pass of the generator."""
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        source, driving = self.detector(pair.source), self.detector(pair.driving)
+        generated: Generated = self.generator(pair.source, source, driving)
+        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        picture, deformed = (
+            torch.lerp(pair.driving, made.to(pair.driving.dtype), pair.weight) for made in generated[:2]
+        )
+        terms = self._generator_terms(picture, deformed, pair.driving, (driving, source))
+        torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
+        # The generator's losses went through the discriminator and left gradients there that are not its own.
+        self.optimisers["discriminator"].zero_grad(set_to_none=True)
+        shown = _shown((driving, source), self.weights.detach_kp_discriminator)
+        terms["discriminator_gan"] = self._discriminator_loss(picture.detach(), pair.driving, shown)
+        torch.autograd.backward(scaler.scale(terms["discriminator_gan"]))
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _generator_terms(
+        self, picture: Tensor, deformed: Tensor, target: Tensor, points: tuple[PointTensors, PointTensors]
+    ) -> dict[str, Tensor]:
+        shown = _shown(points, self.weights.detach_kp_generator)
+        made: list[Tensor] = self.discriminator(picture, *shown)
+        real: list[Tensor] = self.discriminator(target, *shown)
+        parts = [
+            weight * (ours.float() - theirs.float()).abs().mean()
+            for weight, ours, theirs in zip(self.weights.reconstruction, made[:-1], real[:-1], strict=True)
+        ]
+        terms = {"reconstruction": torch.stack(parts).sum()}
+        if self.weights.reconstruction_deformed:
+            terms["deformed"] = self.weights.reconstruction_deformed * (deformed - target).abs().mean()
+        if self.weights.generator_gan:
+            terms["generator_gan"] = self.weights.generator_gan * (1 - made[-1].float()).square().mean()
+        return terms
+
+    def _discriminator_loss(
+        self, made: Tensor, real: Tensor, shown: tuple[PointTensors, PointTensors]
+    ) -> Tensor:
+        """Least squares: real patches to 1, made ones to 0."""
+        truth, fake = (self.discriminator(picture, *shown)[-1].float() for picture in (real, made))
+        loss: Tensor = (1 - truth).square().mean() + fake.square().mean()
+        return self.weights.discriminator_gan * loss
+
+    def apply(self, scaler: torch.amp.GradScaler) -> None:
+        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        for optimiser in self.optimisers.values():
+            scaler.step(optimiser)
+
+    def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
+        """(B, 3, S, 4 S): source, driving, output, warped source."""
+        detector = networks["kp_detector"]
+        made: Generated = networks["generator"](pair.source, detector(pair.source), detector(pair.driving))
+        return torch.cat([pair.source, pair.driving, made.prediction.float(), made.deformed.float()], 3)
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Nothing is kept but networks and optimisers."""
+
+
+def _shown(points: tuple[PointTensors, PointTensors], detached: bool) -> tuple[PointTensors, PointTensors]:
+    if not detached:
+        return points
+    first, second = (PointTensors(*(part.detach() for part in each)) for each in points)
+    return first, second

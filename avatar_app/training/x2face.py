@@ -1,0 +1,92 @@
+"""Training step of X2Face: one frame, driven by another of the same clip, must become that other one (stage 1 of the paper).
+
+The released script descends by SGD with momentum, which is slow; Adam can be chosen instead. The paper's second stage, with losses of a
+face-recognition network, is not in the released code and not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from avatar_app.errors import ConfigError
+from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
+from avatar_app.training.augment import Pair
+from avatar_app.training.config import RunConfig, build
+
+
+@dataclass(frozen=True, slots=True)
+class X2FaceLosses:
+    """``optimiser`` is ``adam``, or ``sgd`` with a momentum of 0.9 as in the released script."""
+
+    optimiser: str = "adam"
+
+
+class X2FaceObjective:
+    """Both networks and one optimiser."""
+
+    def __init__(self, config: RunConfig, device: torch.device) -> None:
+        sizes = X2FaceConfig.from_dict(config.network)
+        settings = build(X2FaceLosses, config.losses, "losses")
+        self._check(config, sizes, settings)
+        self.model = X2Face(sizes).to(device)
+        self.model.apply(_begin)
+        self.networks: dict[str, nn.Module] = {"x2face": self.model}
+        weights = self.model.parameters()
+        adam = settings.optimiser == "adam"
+        optimiser = torch.optim.Adam(weights, 2e-4) if adam else torch.optim.SGD(weights, 1e-3, momentum=0.9)
+        self.optimisers: dict[str, torch.optim.Optimizer] = {"x2face": optimiser}
+
+    def _check(self, config: RunConfig, sizes: X2FaceConfig, settings: X2FaceLosses) -> None:
+        if settings.optimiser not in ("adam", "sgd"):
+            raise ConfigError(f"losses.optimiser is {settings.optimiser!r}.", "Give adam or sgd.")
+        for stage in config.stages:
+            if stage.size != sizes.size:
+                hint = "X2Face halves a picture down to one pixel, so it has one size."
+                raise ConfigError(
+                    f"A stage has pictures of {stage.size} pixels, and the network {sizes.size}.", hint
+                )
+            if stage.batch < 2:
+                raise ConfigError(
+                    "A stage of X2Face has a batch of 1.",
+                    "Give 2 or more: its normalisation compares pictures.",
+                )
+
+    def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
+        """Gradients from one forward pass."""
+        self.optimisers["x2face"].zero_grad(set_to_none=True)
+        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        picture = torch.lerp(
+            pair.driving, self.model(pair.source, pair.driving).to(pair.driving.dtype), pair.weight
+        )
+        loss = (picture - pair.driving).abs().mean()
+        torch.autograd.backward(scaler.scale(loss))
+        return {"l1": loss.detach()}
+
+    def apply(self, scaler: torch.amp.GradScaler) -> None:
+        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        scaler.step(self.optimisers["x2face"])
+
+    def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
+        """(B, 3, S, 4 S): source, driving, output, embedded face."""
+        model = networks["x2face"]
+        assert isinstance(model, X2Face)
+        embedded = model.embed(pair.source)
+        made = model.show(embedded, model.read(pair.driving))
+        return torch.cat([pair.source, pair.driving, made.float(), embedded.face.float()], 3)
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Nothing is kept but network and optimiser."""
+
+
+def _begin(layer: nn.Module) -> None:
+    """The released initial weights: Xavier for convolutions, scales of 0.02 to 1 for normalisation."""
+    if isinstance(layer, nn.Conv2d):
+        nn.init.xavier_normal_(layer.weight)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.uniform_(layer.weight, 0.02, 1.0)
