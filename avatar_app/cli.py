@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": "render for apps on other computers: key points come, pictures go",
     "bench": "measure the speed of a model on this computer",
     "evaluate": "measure how well a model rebuilds the clips of a data set",
+    "compare": "train X2Face, Monkey-Net, FOMM and our model alike, and put them side by side",
 }
 """Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and ``run(arguments) -> int``."""
 

@@ -1,0 +1,129 @@
+"""``compare``: X2Face, Monkey-Net, the First Order Motion Model and our model, trained and judged alike.
+
+    python run.py compare --data DIR --minutes 45
+
+Trains each method for so many minutes on the training split, evaluates all on the held-out one, and writes a page with tables and a
+contact sheet. A method that was trained on the same terms before is not trained again, so a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from avatar_app.commands.evaluate import JUDGES
+from avatar_app.commands.numbers import whole_number
+from avatar_app.errors import ConfigError
+from avatar_app.evaluation.comparison.recipes import METHODS, SIZES, Terms
+from avatar_app.files import require_folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set as for training")
+    parser.add_argument(
+        "--minutes", type=_minutes, default=45.0, metavar="N", help="of computing a method (default: 45)"
+    )
+    parser.add_argument(
+        "--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="default: all"
+    )
+    parser.add_argument(
+        "--size", type=int, choices=SIZES, default=128, help="side of the pictures, pixels (default: 128)"
+    )
+    what = "share of the published methods' channels (default: 0.25 on processors, 1 on graphics cards)"
+    parser.add_argument("--width", type=_share, metavar="SHARE", help=what)
+    parser.add_argument(
+        "--batch", type=whole_number(2), default=8, metavar="N", help="pairs a step (default: 8)"
+    )
+    parser.add_argument(
+        "--stride", type=whole_number(1), default=3, metavar="N", help="use every N-th frame (default: 3)"
+    )
+    what = "feature network of the perceptual losses (default: the one in DIR/perceptual)"
+    parser.add_argument("--features", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--split", default="val", help="the held-out part (default: val)")
+    parser.add_argument(
+        "--limit", type=whole_number(2), metavar="N", help="judge N frames of each clip (default: all)"
+    )
+    parser.add_argument(
+        "--judge",
+        choices=list(JUDGES),
+        default="own",
+        help="whose landmarks AKD and MKR go by (default: own)",
+    )
+    parser.add_argument(
+        "--embedding", type=Path, metavar="ONNX", help="network from a face to a vector, for AED"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("runs/compare"),
+        metavar="DIR",
+        help="checkpoints and models (default: runs/compare)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("docs/benchmarks"),
+        metavar="DIR",
+        help="page, figures and contact sheet (default: docs/benchmarks)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    require_folder(arguments.data, "data set", ConfigError)
+    require_folder(arguments.output, "output", ConfigError)
+    from avatar_app.evaluation.comparison.whole import Comparison, Judging
+
+    device = _device(arguments.device)
+    width = arguments.width or (1.0 if device.startswith("cuda") else 0.25)
+    terms = Terms(arguments.size, width, arguments.batch, arguments.minutes, arguments.stride)
+    judging = Judging(arguments.split, arguments.limit, arguments.judge, arguments.embedding)
+    comparison = Comparison(arguments.data, terms, judging, device, arguments.features, arguments.work)
+    page = comparison.run(arguments.methods, arguments.output, _command(arguments))
+    print(f"{page}: the tables; beside it comparison.jpg and comparison.json")
+    return 0
+
+
+def _device(wanted: str) -> str:
+    from avatar_app.engines.open import cuda_problem
+
+    if wanted == "auto":
+        return "cuda" if cuda_problem() is None else "cpu"
+    problem = cuda_problem() if wanted.startswith("cuda") else None
+    if problem is not None or not wanted.startswith(("cpu", "cuda")):
+        raise ConfigError(
+            f"The device {wanted!r} cannot be used{f': {problem}' if problem else ''}.",
+            "Give auto, cpu, cuda or cuda:N.",
+        )
+    return wanted
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The command that was given, without paths of this computer."""
+    words = [
+        "python run.py compare --data DIR",
+        f"--minutes {arguments.minutes:g} --size {arguments.size} --batch {arguments.batch}",
+    ]
+    words += [f"--stride {arguments.stride}", f"--judge {arguments.judge}"]
+    words += [
+        f"--{name} {getattr(arguments, name)}" for name in ("width", "limit") if getattr(arguments, name)
+    ]
+    return " ".join(words)
+
+
+def _minutes(text: str) -> float:
+    return _number(text, 0.01, 10_000, "minutes")
+
+
+def _share(text: str) -> float:
+    return _number(text, 0.05, 1, "a share from 0.05 to 1")
+
+
+def _number(text: str, least: float, most: float, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}") from None
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
+    return number

@@ -1,0 +1,152 @@
+"""The trained methods on clips that none of them saw: figures, sizes, and one picture in which they stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from avatar_app.bundles.bundle import Bundle
+from avatar_app.engines import Engine
+from avatar_app.evaluation.benchmark.arithmetic import count_graphs
+from avatar_app.evaluation.outside_judge import OutsideJudge
+from avatar_app.evaluation.reconstruction import Embedding, Evaluator, means
+from avatar_app.faces.crop import crop_face, crop_picture
+from avatar_app.faces.detector import FaceDetector, FaceTracker
+from avatar_app.motion.transfer import motion_transfer
+from avatar_app.networks.graphs import build_graphs
+from avatar_app.session.clip import fixed_box, resized
+from avatar_app.training.data import ClipEntry, read_frames
+from avatar_app.types import Crop, Image
+
+SHEET_SIDE, LABEL = 144, 22
+"""Pixels of a picture on the contact sheet, and of the line of names above it."""
+
+ROWS = 6
+LATE = 0.7
+"""How far into a clip the frame is that drives a row of the sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of what runs when a photo is animated.
+
+    Attributes:
+        parameters: of all networks but a discriminator.
+        frame_macs, photo_macs: multiplications of one frame, and once for a photo.
+    """
+
+    parameters: int
+    frame_macs: int
+    photo_macs: int
+
+
+class Progress(Protocol):
+    """Passes items on while it shows how far things are."""
+
+    def __call__(self, items: Iterable[Any], title: str) -> Iterable[Any]: ...
+
+
+def size_of(bundle: Bundle) -> Size:
+    """Counted on the networks in PyTorch, whatever an engine makes of them."""
+    graphs = build_graphs(bundle.kind, bundle.config, bundle.size)
+    work = count_graphs(graphs)
+    parameters = sum(weights.numel() for weights in graphs.model.parameters())
+    return Size(parameters, (work["detect"].flop + work["render"].flop) // 2, work["encode"].flop // 2)
+
+
+def judge_method(
+    engine: Engine,
+    entries: Sequence[ClipEntry],
+    limit: int | None,
+    embedding: Embedding | None,
+    judge: OutsideJudge | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Every clip rebuilt from its first usable frame: the mean of every figure for model, warp and still photo, and all clips."""
+    evaluator = Evaluator(engine, FaceDetector.open(), embedding, limit, judge)
+    clips = [evaluator.reconstruct(entry) for entry in progress(entries, engine.name)]
+    return {"frames": sum(clip["frames"] for clip in clips), "mean": means(clips), "clips": clips}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the sheet: a photo, the driver's pose like the photo's, and the driver's frame, all square."""
+
+    photo: Image
+    neutral: Image
+    driver: Image
+
+
+def choose_rows(entries: Sequence[ClipEntry], size: int, count: int = ROWS) -> list[Row]:
+    """Half of the rows drive a photo by its own clip, half by the next clip's. AI-made people are preferred: they may be shown."""
+    shown = [entry for entry in entries if entry.kind == "ai"] or list(entries)
+    clips = [read_frames(entry.path, size) for entry in shown[: max(1, count // 2)]]
+    pairs = [
+        (clip, driver)
+        for index, clip in enumerate(clips)
+        for driver in (clip, clips[(index + 1) % len(clips)])
+    ]
+    rows = [Row(clip[0], driver[0], driver[int(LATE * (len(driver) - 1))]) for clip, driver in pairs]
+    detector = FaceDetector.open()
+    seen = [
+        row
+        for row in rows
+        if all(FaceTracker(detector).track(image) for image in (row.photo, row.neutral, row.driver))
+    ]
+    return seen or rows
+
+
+def draw_sheet(rows: Sequence[Row], engines: Mapping[str, Engine]) -> Image:
+    """Photo, driver, then a column for each engine, by its title: relative motion, absolute where there is none."""
+    columns = [[row.photo for row in rows], [row.driver for row in rows]]
+    columns += [_column(rows, engine) for engine in engines.values()]
+    names = ["photo", "driver", *engines]
+    return np.hstack(
+        [
+            _labelled(name, [resized(picture, SHEET_SIDE) for picture in column])
+            for name, column in zip(names, columns, strict=True)
+        ]
+    )
+
+
+def _column(rows: Sequence[Row], engine: Engine) -> list[Image]:
+    detector = FaceDetector.open()
+    pictures = []
+    for row in rows:
+        avatar = engine.encode(_crop(row.photo, engine.size, detector))
+        transfer = motion_transfer(
+            avatar.key_points, engine.detect(_crop(row.neutral, engine.size, detector))
+        )
+        pictures.append(
+            engine.render(avatar, transfer(engine.detect(_crop(row.driver, engine.size, detector))))
+        )
+    return pictures
+
+
+def _crop(image: Image, size: int, detector: FaceDetector) -> Crop:
+    """The whole picture, with the face's landmarks where there is one."""
+    box = fixed_box(image, "none")
+    face = FaceTracker(detector).track(image)
+    return crop_face(image, face, box, size) if face else Crop(crop_picture(image, box, size))
+
+
+def _labelled(name: str, pictures: Sequence[Image]) -> Image:
+    line = np.full((LABEL, SHEET_SIDE, 3), 255, np.uint8)
+    scale = min(
+        0.42, 0.42 * (SHEET_SIDE - 8) / max(1, cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0])
+    )
+    cv2.putText(line, name, (4, LABEL - 7), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([line, *pictures])
+
+
+def write_sheet(path: Path, sheet: Image) -> None:
+    """As JPEG. Raises OSError."""
+    done, data = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    if not done:
+        raise OSError(f"the picture {path} cannot be encoded")
+    path.write_bytes(data.tobytes())

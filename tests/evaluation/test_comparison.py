@@ -1,0 +1,130 @@
+"""The comparison from its command to its page, tiny: trained for a second, judged on one clip."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from avatar_app.cli import main
+from avatar_app.errors import ConfigError
+from avatar_app.evaluation.comparison.page import page
+from avatar_app.evaluation.comparison.recipes import METHODS, SIZES, Terms, recipe
+from avatar_app.training.train import open_objective
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disc that moves, without labels."""
+    folder = tmp_path_factory.mktemp("clips")
+    for split, count in (("train", 2), ("test", 2)):
+        for clip in range(count):
+            path = folder / split / f"id{clip}#clip"
+            path.mkdir(parents=True)
+            for frame in range(5):
+                picture = np.full((SIDE, SIDE, 3), 40 + 40 * clip, np.uint8)
+                cv2.circle(picture, (16 + 5 * frame, 40 - 2 * frame), 12, (40, 200, 90 + 80 * clip), -1)
+                cv2.imwrite(str(path / f"{frame}.png"), picture)
+    return folder
+
+
+def words(data: Path, folder: Path, *more: str) -> list[str]:
+    (folder / "out").mkdir(exist_ok=True)
+    sizes = [
+        "--minutes",
+        "0.01",
+        "--size",
+        "64",
+        "--width",
+        "0.05",
+        "--batch",
+        "2",
+        "--stride",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    places = ["--data", str(data), "--work", str(folder / "work"), "--output", str(folder / "out")]
+    return ["compare", *places, *sizes, *more]
+
+
+def test_from_the_command_to_the_page(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = ["--methods", "x2face", "monkeynet", "--limit", "3"]
+    assert main(words(data, tmp_path, *methods)) == 0
+    report = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [row["name"] for row in report["rows"]] == ["x2face", "monkeynet", "warp", "still"]
+    assert all(row["figures"]["l1"] > 0 for row in report["rows"] if row["name"] != "warp")
+    assert all(row["steps"] > 0 and row["size"]["frame_macs"] > 0 for row in report["rows"][:2])
+    text = (tmp_path / "out" / "comparison.md").read_text()
+    assert "| Monkey-Net |" in text
+    assert str(data) not in text
+    sheet = cv2.imread(str(tmp_path / "out" / "comparison.jpg"))
+    assert sheet is not None
+    assert sheet.shape[1] == 4 * 144
+
+    before = (tmp_path / "work" / "x2face" / "bundle" / "bundle.json").stat().st_mtime_ns
+    assert main(words(data, tmp_path, *methods)) == 0
+    assert (tmp_path / "work" / "x2face" / "bundle" / "bundle.json").stat().st_mtime_ns == before, (
+        "trained again"
+    )
+
+
+def test_methods_that_need_a_feature_network_say_so(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(data, tmp_path)) == 2
+    error = capsys.readouterr().err
+    assert "First Order Motion Model and ours (anchored) needs a feature network" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", SIZES)
+def test_every_method_can_be_built_at_every_size(method: str, size: int) -> None:
+    """Wider is larger; the published width is the published network."""
+    counts = []
+    for width in (0.25, 1.0):
+        config = recipe(method, Terms(size=size, width=width))
+        assert (config.objective, config.stages[0].size, config.stages[0].batch) == (method, size, 8)
+        if method in ("fomm", "anchored"):
+            continue  # their objectives need a feature network
+        with torch.device("meta"):
+            networks = open_objective(config, None, torch.device("meta")).networks
+        counts.append(
+            sum(
+                weights.numel()
+                for weights in networks["x2face" if method == "x2face" else "generator"].parameters()
+            )
+        )
+    assert counts == sorted(set(counts))
+    if size == 256 and counts:
+        assert counts[1] == {"x2face": 64_771_840, "monkeynet": 80_629_691}[method]
+
+
+def test_other_sizes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="100 pixels"):
+        recipe("fomm", Terms(size=100))
+
+
+def test_the_page_says_what_is_missing() -> None:
+    figures = {"l1": 0.05, "akd": None, "mkr": None, "aed": None, "psnr": 20.0, "ssim": 0.5}
+    report = {
+        "terms": {"minutes": 4.0, "size": 64, "batch": 8, "width": 0.25},
+        "hardware": "two threads",
+        "command": "compare",
+        "judge": "our landmarks",
+        "embedding": False,
+        "notes": ["A note."],
+        "rows": [{"title": "One", "figures": figures}],
+        **dict.fromkeys(("train_clips", "train_frames", "clips", "frames"), 1),
+    }
+    text = page(report, "sheet.jpg")
+    assert "| One | 0.0500 | - | - | - | 20.00 | 0.500 |" in text
+    assert "- A note." in text
+    assert "AED needs an identity network" in text
