@@ -49,6 +49,12 @@ def key_points(parts: Mapping[str, Array]) -> KeyPoints:
     return KeyPoints(**{"value": NO_POINTS, **parts})
 
 
+def shape_of_part(name: str, count: int, size: int) -> tuple[int, ...]:
+    """The shape that a part of ``count`` key points must have; of a code, which is free, that of its ``size`` numbers."""
+    shapes = {"value": (count, 2), "jacobian": (count, 2, 2), "depth": (count,), "variance": (count, 2, 2)}
+    return shapes.get(name, (size,))
+
+
 def combine_key_points(function: Callable[..., Any], *points: KeyPoints) -> KeyPoints:
     """Key points of which each part is the function of that part of all given ones; parts that one of them lacks are left out."""
     named = [each.parts for each in points]

@@ -1,9 +1,11 @@
-"""Key points of the anchored family: the face landmarks that come with the crop."""
+"""Key points of a crop: its landmarks, or what a model's own detector finds."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from avatar_app.errors import PortraitError
-from avatar_app.types import Crop, KeyPoints
+from avatar_app.types import Crop, Image, KeyPoints, key_points
 
 
 def landmark_points(crop: Crop) -> KeyPoints:
@@ -14,3 +16,10 @@ def landmark_points(crop: Crop) -> KeyPoints:
             "This model needs one: use a picture of one face, seen from the front.",
         )
     return KeyPoints(value=crop.landmarks[:, :2], depth=crop.landmarks[:, 2])
+
+
+def detected(session: Any, image: Image) -> KeyPoints:
+    """Run a bundle's ``detect.onnx``, an open session, on a picture (S, S, 3)."""
+    names = [item.name for item in session.get_outputs()]
+    found = session.run(names, {"image": image[None]})
+    return key_points({name: part[0] for name, part in zip(names, found, strict=True)})

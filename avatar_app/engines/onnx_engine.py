@@ -11,9 +11,9 @@ import onnxruntime as ort
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines import require_joinable
-from avatar_app.engines.landmarks import landmark_points
+from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.onnx_runtime import open_session
-from avatar_app.types import Avatar, Crop, Image, KeyPoints, key_points
+from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 LAYERS = "layers"
 """Where an avatar's features hold what its pictures are composed of."""
@@ -38,9 +38,7 @@ class OnnxEngine:
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
             return landmark_points(crop)
-        names = [item.name for item in self._detect.get_outputs()]
-        found = self._detect.run(names, {"image": crop.image[None]})
-        return key_points({name: part[0] for name, part in zip(names, found, strict=True)})
+        return detected(self._detect, crop.image)
 
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)

@@ -18,7 +18,7 @@ import numpy as np
 
 from avatar_app import __version__
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.engines.landmarks import landmark_points
+from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.errors import BundleError, DeviceError, PortraitError
 from avatar_app.onnx_runtime import open_session
 from avatar_app.remote.link import Arrived, Link, digest_of
@@ -113,8 +113,7 @@ class RemoteEngine:
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
             return landmark_points(crop)
-        value, *jacobian = self._detect.run(None, {"image": crop.image[None]})
-        return KeyPoints(value[0], jacobian[0][0] if jacobian else None)
+        return detected(self._detect, crop.image)
 
     def encode(self, crop: Crop) -> Avatar:
         made, png = cv2.imencode(".png", cv2.cvtColor(crop.image, cv2.COLOR_RGB2BGR))

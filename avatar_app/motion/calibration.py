@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.files import parse_json, read_small, write_whole
-from avatar_app.types import NO_POINTS, KeyPoints, combine_key_points, key_points
+from avatar_app.types import NO_POINTS, KeyPoints, combine_key_points, key_points, shape_of_part
 
 FRAMES = 12
 """Frames that a neutral pose is the median of: 0.4 s of a usual camera."""
@@ -100,11 +100,10 @@ def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
     if not parts["value"].size:
         parts["value"] = NO_POINTS
     pose, count = key_points(parts), len(parts["value"])
-    shapes = {"value": (count, 2), "jacobian": (count, 2, 2), "depth": (count,), "variance": (count, 2, 2)}
     for name, part in pose.parts.items():
         # A code has no unit: its numbers may be of any size.
         sound = np.isfinite(part).all() and (name == "code" or np.abs(part).max(initial=0) < LARGEST)
-        if not sound or part.shape != shapes.get(name, (part.size,)):
+        if not sound or part.shape != shape_of_part(name, count, part.size):
             raise ValueError("not a pose")
     return pose
 

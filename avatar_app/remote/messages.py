@@ -9,6 +9,7 @@ both: ping, error, going away
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -17,7 +18,7 @@ from typing import Any, get_args
 import msgspec
 import numpy as np
 
-from avatar_app.types import KeyPoints
+from avatar_app.types import KeyPoints, key_points, shape_of_part
 
 PROTOCOL = "avatar-remote.1"
 LARGEST_MESSAGE, LARGEST_PHOTO = 1 << 20, 8 << 20
@@ -25,6 +26,9 @@ LARGEST_MESSAGE, LARGEST_PHOTO = 1 << 20, 8 << 20
 
 MOST_POINTS, FARTHEST = 512, 10.0
 """Key points a pose may have, and the largest coordinate."""
+
+LARGEST_CODE = 1e6
+"""Largest number of a code, which has no unit."""
 
 
 class MalformedMessage(Exception):
@@ -168,26 +172,30 @@ def packed_points(points: KeyPoints) -> dict[str, bytes]:
 def unpacked_points(data: Mapping[str, bytes]) -> KeyPoints:
     """The inverse of ``packed_points``. Raises MalformedMessage for what cannot be a pose."""
     known = {item.name for item in fields(KeyPoints)}
-    arrays = {name: unpacked_floats(part) for name, part in data.items() if name in known}
-    value = arrays.pop("value", np.zeros(0, np.float32))
-    count = len(value) // 2
-    if not 0 < count <= MOST_POINTS or len(value) != 2 * count:
+    limits = {"code": LARGEST_CODE}
+    arrays = {
+        name: unpacked_floats(part, limits.get(name, FARTHEST))
+        for name, part in data.items()
+        if name in known
+    }
+    count, code = len(arrays.get("value", ())) // 2, len(arrays.get("code", ()))
+    if not 0 < count + code <= MOST_POINTS:
         raise MalformedMessage("not a list of key points")
-    shaped: dict[str, Any] = {"value": value.reshape(count, 2)}
+    shaped = {}
     for name, array in arrays.items():
-        expected = {"jacobian": 4 * count, "depth": count}.get(name, min(len(array), MOST_POINTS))
-        if len(array) != expected:
+        shape = shape_of_part(name, count, len(array))
+        if len(array) != math.prod(shape):
             raise MalformedMessage(f"{name} of {len(array)} numbers for {count} key points")
-        shaped[name] = array.reshape(count, 2, 2) if name == "jacobian" else array
-    return KeyPoints(**shaped)
+        shaped[name] = array.reshape(shape)
+    return key_points(shaped)
 
 
-def unpacked_floats(data: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
+def unpacked_floats(data: bytes, largest: float = FARTHEST) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Bytes as float32. Raises MalformedMessage unless all of them are finite and small."""
     if len(data) % 4 or len(data) > 64 * MOST_POINTS:
         raise MalformedMessage(f"{len(data)} bytes are not a list of numbers")
     floats = np.frombuffer(data, "<f4").astype(np.float32)
-    if not (np.isfinite(floats).all() and np.abs(floats).max(initial=0) < FARTHEST):
+    if not (np.isfinite(floats).all() and np.abs(floats).max(initial=0) < largest):
         raise MalformedMessage("a number that no face has")
     return floats
 

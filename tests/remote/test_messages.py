@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import numpy as np
 import pytest
@@ -24,7 +22,7 @@ from avatar_app.remote.messages import (
     unpack,
     unpacked_points,
 )
-from avatar_app.types import KeyPoints
+from avatar_app.types import KeyPoints, key_points
 
 POINTS = KeyPoints(
     np.linspace(-1, 1, 176, dtype=np.float32).reshape(88, 2),
@@ -45,13 +43,17 @@ def test_a_message_survives_the_way(message: Message) -> None:
     assert unpack(pack(message)) == message
 
 
-def test_key_points_survive_the_way() -> None:
-    back = unpacked_points(packed_points(POINTS))
-    for item in dataclasses.fields(KeyPoints):
-        ours, theirs = getattr(POINTS, item.name), getattr(back, item.name)
-        assert (ours is None) == (theirs is None)
-        if ours is not None:
-            np.testing.assert_array_equal(ours, theirs)
+CODE = key_points({"code": np.linspace(-50, 50, 128, dtype=np.float32)})
+SPREAD = KeyPoints(POINTS.value[:10], variance=np.full((10, 2, 2), 0.01, np.float32))
+
+
+@pytest.mark.parametrize("points", [POINTS, CODE, SPREAD])
+def test_key_points_survive_the_way(points: KeyPoints) -> None:
+    """Of every model: a part that did not would stop the other computer."""
+    back = unpacked_points(packed_points(points))
+    assert back.parts.keys() == points.parts.keys()
+    for name, part in points.parts.items():
+        np.testing.assert_array_equal(part, back.parts[name])
 
 
 def test_a_pose_is_about_a_kilobyte() -> None:
