@@ -43,6 +43,9 @@ FOREIGN = {
 }
 """Models that this app does not run, and how names in their files begin."""
 
+UNNAMED, LARGEST = 64, 2048
+"""Sides of Monkey-Net's pictures: where the configuration names none, and at most."""
+
 RUNS = "This app runs checkpoints of the First Order Motion Model, Monkey-Net and X2Face."
 
 
@@ -119,11 +122,12 @@ def family_of(content: Mapping[str, Any], path: Path) -> str:
 
 def _monkeynet(content: Mapping[str, Any], document: Any, path: Path) -> Opened:
     config = MonkeyNetConfig.from_original(document)
-    size = picture_size(document)
+    size = picture_size(document, UNNAMED)
     halvings = config.generator_params.num_blocks
-    if size % 2**halvings:
+    if size % 2**halvings or size > LARGEST:
         raise ConfigError(
-            f"The pictures of the configuration have {size} pixels.", f"Give a multiple of {2**halvings}."
+            f"The pictures of the configuration have {size} pixels.",
+            f"Give a multiple of {2**halvings} up to {LARGEST}.",
         )
     with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
         plan = MonkeyNet(config)

@@ -112,6 +112,11 @@ class Run:
         self.position = 0
 
     @property
+    def total(self) -> int | None:
+        """How many steps there will be, where that is known."""
+        return self.config.steps
+
+    @property
     def finished(self) -> bool:
         """Whether the configuration's steps are done."""
         return self.position >= self.config.steps
@@ -229,7 +234,7 @@ def train(
     first = run.rank == 0
     watched = None
     bar = tqdm(
-        total=run.config.steps,
+        total=run.total,
         initial=run.position,
         unit="step",
         disable=not first,

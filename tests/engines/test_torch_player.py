@@ -189,7 +189,7 @@ def test_a_frame_takes_nothing_from_the_processor(graphs: MotionGraphs, name: st
     tensors = {"image": torch.from_numpy(image)[None]} | player.encode(image, *pose)
     tensors |= {
         f"driving_{part}": torch.from_numpy(array)[None]
-        for part, array in zip(("value", "jacobian"), pose, strict=False)
+        for part, array in zip(player.parts, pose, strict=True)
     }
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
     graphs.model.to(device)

@@ -8,7 +8,14 @@ from dataclasses import replace
 import torch
 
 from avatar_app.networks.anchored.generator import AnchoredGenerator
-from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
+from avatar_app.networks.graphs import (
+    MotionGraphs,
+    anchored_graphs,
+    fomm_graphs,
+    monkeynet_graphs,
+    x2face_graphs,
+)
+from tests.networks.baselines import TINY_MONKEYNET, TINY_X2FACE, build_monkeynet, build_x2face
 from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 from tests.support.bundles import ANCHORED
 
@@ -32,5 +39,7 @@ FAMILIES: dict[str, Callable[[], MotionGraphs]] = {
     "fomm": lambda: fomm_graphs(build(TINY), TINY, SIDE),
     "zero order": lambda: fomm_graphs(build(without_jacobian()), without_jacobian(), SIDE),
     "anchored": lambda: anchored_graphs(anchored_model(), SIDE),
+    "monkeynet": lambda: monkeynet_graphs(build_monkeynet(), TINY_MONKEYNET, SIDE),
+    "x2face": lambda: x2face_graphs(build_x2face(), TINY_X2FACE),
     "matte and detail": lambda: anchored_graphs(anchored_model(matte=True, detail=2), 2 * SIDE),
 }

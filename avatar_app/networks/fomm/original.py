@@ -152,10 +152,10 @@ def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
     return {str(key).removeprefix("module."): value for key, value in weights.items()}
 
 
-def picture_size(document: Mapping[str, Any]) -> int:
-    """Side of the pictures that a configuration names, in pixels; 256 where it names none."""
+def picture_size(document: Mapping[str, Any], usual: int = 256) -> int:
+    """Side of the pictures that a configuration names, in pixels; ``usual`` where it names none."""
     data = document.get("dataset_params") or {}
     shape = data.get("frame_shape") or data.get("image_shape") if isinstance(data, Mapping) else None
     if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] > 0:
         return shape[0]
-    return 256
+    return usual
