@@ -20,7 +20,7 @@ from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.evaluation.benchmark.resize import resized
 from avatar_app.media.video import ClipWriter
 from tests.networks.tiny import TINY
-from tests.support.bundles import face_crop, write_anchored, write_fomm
+from tests.support.bundles import face_crop, write_anchored, write_fomm, write_kind
 from tests.support.originals import write_original
 
 STAGES = ["decode", "crop", "detect", "transfer", "render", "hand over", "copy", "compose", "send"]
@@ -183,3 +183,17 @@ def test_figures_do_not_replace_what_was_given(
     assert main(["bench", option, str(photo), "--json", str(photo)]) == 2
     assert "is also an input" in capsys.readouterr().err
     assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["monkeynet", "x2face"])
+def test_the_compared_methods_are_measured_too(kind: str, tmp_path: Path) -> None:
+    report = bench(
+        tmp_path, write_kind(kind, tmp_path / "tiny").folder, "--threads", "1", "--reference-frames", "0"
+    )
+    assert report["model"]["kind"] == kind
+    assert report["runs"][0]["chain"]["p50"] > 0
+
+
+def test_x2face_has_one_size(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="64 pixels alone"):
+        resized(write_kind("x2face", tmp_path / "tiny"), 128, tmp_path / "large")
