@@ -1,8 +1,74 @@
-"""The mean of many faces, as the landmark network sees them: it tells which way a head looks, and where the rest of it is."""
+"""The 88 face landmarks: their names, groups and pairs, and the mean face.
+
+Landmarks 0 to 67 lie as in the 68-point scheme of 300-W (Sagonas et al. 2013); then come five for each iris (its centre
+first, then its rim) and ten on the forehead and the upper oval. "Right" and "left" are the person's own: their right eye
+is on the left of a picture that is not mirrored. No other file of the package names a landmark by its number.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
+COUNT = 88
+
+JAW = slice(0, 17)
+"""The lower oval, from the right ear over the chin to the left ear."""
+
+RIGHT_BROW, LEFT_BROW, BROWS = slice(17, 22), slice(22, 27), slice(17, 27)
+NOSE_BRIDGE, NOSTRILS, NOSE = slice(27, 31), slice(31, 36), slice(27, 36)
+RIGHT_EYE, LEFT_EYE, EYES = slice(36, 42), slice(42, 48), slice(36, 48)
+"""The lids, each eye from the corner on the picture's left over the upper lid and back along the lower one."""
+
+OUTER_LIPS, INNER_LIPS, LIPS = slice(48, 60), slice(60, 68), slice(48, 68)
+RIGHT_IRIS, LEFT_IRIS, IRISES = slice(68, 73), slice(73, 78), slice(68, 78)
+UPPER_OVAL = slice(78, 88)
+"""Forehead, temples and the oval above the ears."""
+
+RIGHT_EAR, CHIN, LEFT_EAR = 0, 8, 16
+RIGHT_BROW_OUTER, RIGHT_BROW_MIDDLE, RIGHT_BROW_INNER = 17, 19, 21
+LEFT_BROW_INNER, LEFT_BROW_MIDDLE, LEFT_BROW_OUTER = 22, 24, 26
+NOSE_TOP, NOSE_SECOND, NOSE_TIP, NOSE_BASE = 27, 28, 30, 33
+RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER = 36, 39, 42, 45
+RIGHT_LID, LEFT_LID = 37, 44
+"""The points of the upper lids next to the outer corners."""
+
+MOUTH_RIGHT, MOUTH_LEFT, UPPER_LIP, LOWER_LIP = 48, 54, 51, 57
+"""Corners of the mouth; middles of the outer lips."""
+
+INNER_MOUTH_RIGHT, INNER_MOUTH_LEFT = 60, 64
+RIGHT_PUPIL, LEFT_PUPIL = 68, 73
+FOREHEAD = 78
+"""The middle of the forehead, at the hair."""
+
+LID_PAIRS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
+"""Upper and lower lid: two pairs of the right eye, two of the left."""
+
+LIP_PAIRS = np.array([[61, 67], [62, 66], [63, 65]])
+"""Inner upper and lower lip."""
+
+OUTER_LIP_PAIRS = np.array([[50, 58], [51, 57], [52, 56]])
+"""Outer upper and lower lip, beside ``LIP_PAIRS``."""
+
+EYE_CORNERS = np.array([[36, 39], [42, 45]])
+"""Both corners of each eye, from left to right in the picture."""
+
+RIGHT_SIDE, LEFT_SIDE = (0, 1, 2, 3, 4, 5, 84, 86), (16, 15, 14, 13, 12, 11, 85, 87)
+"""Either side of the head, from the ear to the jaw and up to the temple."""
+
+STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
+"""Nose, eye corners, forehead and upper oval, upper ends of the jaw: no lips, lids, brows or chin."""
+
+MIRRORED = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *(35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+    *(73, 76, 75, 74, 77, 68, 71, 70, 69, 72),
+    *(78, 79, 81, 80, 83, 82, 85, 84, 87, 86),
+)
+"""For each landmark, which one lies there in a mirrored picture: ``mirrored[k] = points[MIRRORED[k]]``, x negated."""
 
 MEAN_FACE = {
     **{27: (0.0, -0.11, -0.46), 28: (0.0, 0.15, -0.63), 29: (0.0, 0.38, -0.84), 30: (0.0, 0.65, -0.84)},
@@ -33,3 +99,10 @@ MEAN_FACE = {
 
 CAMERA = np.linalg.pinv([(*place, 1.0) for place in MEAN_FACE.values()]).T.tolist()
 """(landmarks, 4): positions (2, landmarks) times it are the affine camera that takes the mean face nearest to them (least squares)."""
+
+
+def indices(*parts: slice | int) -> tuple[int, ...]:
+    """List the numbers of some groups and single landmarks, in the given order."""
+    return tuple(
+        index for part in parts for index in (range(COUNT)[part] if isinstance(part, slice) else (part,))
+    )

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.landmarks import CHIN
 from avatar_app.types import Image
 
 Plane = npt.NDArray[np.uint8]
@@ -25,9 +26,6 @@ PERSON = 25
 
 HALF = 127
 """Shares of person up to this are more background than person."""
-
-CHIN = 8
-"""The landmark below which what is under a person is that person too."""
 
 GRAIN = 8.0
 """How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not repeated."""

@@ -17,8 +17,21 @@ from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.faces.crop import cut, region_of
 from avatar_app.faces.detector import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
+from avatar_app.landmarks import (
+    BROWS,
+    CHIN,
+    EYE_CORNERS,
+    EYES,
+    FOREHEAD,
+    LEFT_PUPIL,
+    LIP_PAIRS,
+    LIPS,
+    NOSE_BASE,
+    NOSE_TOP,
+    RIGHT_PUPIL,
+    indices,
+)
 from avatar_app.motion.head import Points, angles, facing, fit_rigid, lid_gaps
-from avatar_app.motion.mouth import LIPS
 from avatar_app.motion.transfer import motion_transfer
 from avatar_app.onnx_runtime import open_session
 from avatar_app.session.clip import fixed_box
@@ -41,7 +54,7 @@ FIGURES = {
 WAYS = ("model", "warp", "still")
 """What every figure is given for: the model, the photo warped piece by piece with the landmarks, the photo standing still."""
 
-MOUTH, EYES = tuple(range(48, 68)), (*range(17, 27), *range(36, 48))
+MOUTH, EYES_AND_BROWS = indices(LIPS), indices(BROWS, EYES)
 
 SIGNALS = dict.fromkeys(("yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows"), "r")
 """Correlations of the output's motion with the driver's."""
@@ -238,7 +251,7 @@ class Evaluator:
             "akd": apart,
             "mkr": only_one,
             "mouth_l1": _part_l1(picture.image, truth.image, truth.face, MOUTH),
-            "eyes_l1": _part_l1(picture.image, truth.image, truth.face, EYES),
+            "eyes_l1": _part_l1(picture.image, truth.image, truth.face, EYES_AND_BROWS),
             "aed": self._identity(picture.image, picture.face, truth.image, truth.face),
         }
 
@@ -287,14 +300,14 @@ def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
 def expression(points: Points) -> tuple[float, float, float, float]:
     """Of landmarks (88, 2): gap of the lips and height of the brows above the eyes in face heights; gap of the lids and place of the
     irises, to the right of the eyes' middles, in widths of an eye."""
-    height = np.linalg.norm(points[78] - points[8])
-    corners = points[[36, 39, 42, 45]].reshape(2, 2, 2)
+    height = np.linalg.norm(points[FOREHEAD] - points[CHIN])
+    corners = points[EYE_CORNERS]
     along = corners[:, 1] - corners[:, 0]
     width = np.linalg.norm(along, axis=1)
-    looks = ((points[[68, 73]] - corners.mean(1)) * along).sum(1) / width**2
-    up = points[27] - points[33]
-    brows = (points[17:27].mean(0) - corners.mean((0, 1))) @ up / np.linalg.norm(up)
-    gap = np.linalg.norm(points[LIPS[:, 0]] - points[LIPS[:, 1]], axis=1).mean()
+    looks = ((points[[RIGHT_PUPIL, LEFT_PUPIL]] - corners.mean(1)) * along).sum(1) / width**2
+    up = points[NOSE_TOP] - points[NOSE_BASE]
+    brows = (points[BROWS].mean(0) - corners.mean((0, 1))) @ up / np.linalg.norm(up)
+    gap = np.linalg.norm(points[LIP_PAIRS[:, 0]] - points[LIP_PAIRS[:, 1]], axis=1).mean()
     return float(gap / height), float(lid_gaps(points).mean()), float(looks.mean()), float(brows / height)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.landmarks import CHIN, FOREHEAD, LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from avatar_app.types import Array, Box, Crop, Face, Image
 
 REGION_SCALE = 1.4
@@ -38,7 +39,7 @@ class Region:
 def region_of(points: Array) -> Region:
     """The upright square around 88 landmarks (88, 2 or 3) in pixels."""
     flat = points[:, :2].astype(np.float64)
-    across = flat[45] - flat[36]
+    across = flat[LEFT_EYE_OUTER] - flat[RIGHT_EYE_OUTER]
     roll = float(np.arctan2(across[1], across[0]))
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     upright = flat @ turn.T
@@ -121,7 +122,7 @@ FACE_MIDDLE = 0.515
 def square_box(face: Face) -> Box:
     """The square crop around a face, framed like the training data's."""
     low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
-    height = float(np.linalg.norm(face.points[78, :2] - face.points[8, :2]))
+    height = float(np.linalg.norm(face.points[FOREHEAD, :2] - face.points[CHIN, :2]))
     # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal) keeps the box from shrinking.
     size = max(height, float(high[0] - low[0]) / 0.95) / FACE_SHARE
     middle = (low + high) / 2

@@ -23,6 +23,7 @@ from avatar_app.faces.crop import (
     square_box,
     to_picture,
 )
+from avatar_app.landmarks import CHIN, FOREHEAD
 from avatar_app.onnx_runtime import open_session
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
@@ -228,7 +229,7 @@ def _peaks(found: Array) -> list[tuple[float, Region]]:
 
 
 def _height(points: Array) -> float:
-    return float(np.linalg.norm(points[78, :2] - points[8, :2]))
+    return float(np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]))
 
 
 def _distinct(faces: list[Face]) -> list[Face]:

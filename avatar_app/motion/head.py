@@ -16,33 +16,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.landmarks import MEAN_FACE
-from avatar_app.motion.mouth import LIPS, lip_gaps, with_mouth_of
-from avatar_app.motion.silhouette import CHIN, TOP, Outline
+from avatar_app.landmarks import (
+    CHIN,
+    COUNT,
+    EYE_CORNERS,
+    FOREHEAD,
+    IRISES,
+    LID_PAIRS,
+    LIP_PAIRS,
+    LIPS,
+    MEAN_FACE,
+    MOUTH_LEFT,
+    MOUTH_RIGHT,
+    OUTER_LIP_PAIRS,
+    STABLE,
+)
+from avatar_app.motion.mouth import lip_gaps, with_mouth_of
+from avatar_app.motion.silhouette import Outline
 from avatar_app.motion.smile import believed, smile_of, with_less_smile
 
 Points = npt.NDArray[np.float64]
 
-STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
-"""Nose, eye corners, forehead and upper oval, upper ends of the jaw: no lips, lids, brows or chin."""
-
-_STRAIGHT = np.zeros((88, 3))
+_STRAIGHT = np.zeros((COUNT, 3))
 _STRAIGHT[list(MEAN_FACE)] = list(MEAN_FACE.values())
 
-LIDS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
-"""Upper and lower lid points that face each other: two of the right eye, two of the left."""
-
-EYE_CORNERS = np.array([[36, 39], [36, 39], [42, 45], [42, 45]])
-"""The corners of the eye that each of ``LIDS`` belongs to."""
-
-OUTER_LIPS = np.array([[50, 58], [51, 57], [52, 56]])
-"""The outer lip points that move with each of ``LIPS``."""
-
-MOUTH_CORNERS = np.array([48, 54])
-
-LIPS_ALL = np.arange(48, 68)
-
-IRISES = np.arange(68, 78)
+CORNERS = np.repeat(EYE_CORNERS, 2, axis=0)
+"""The corners of the eye that each of ``LID_PAIRS`` belongs to."""
 
 CLOSED_EYE = 0.05
 """Gap between the lids over the eye's width at which the landmarks of a closed eye rest; open eyes have about 0.3."""
@@ -200,7 +199,7 @@ def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
 
 def way_down(photo: Points) -> float:
     """How far a photo (88, 3) may come down. Hair that its upper edge cuts has no end to show."""
-    room = (photo[TOP, 1] + 1) / max(float(np.linalg.norm(photo[TOP] - photo[CHIN])), 1e-6)
+    room = (photo[FOREHEAD, 1] + 1) / max(float(np.linalg.norm(photo[FOREHEAD] - photo[CHIN])), 1e-6)
     least, enough = HAIR
     return LEAST_DOWN + (Limits().down - LEAST_DOWN) * float(
         np.clip((room - least) / (enough - least), 0.0, 1.0)
@@ -262,8 +261,8 @@ class HeadTransfer:
         motion = fit_rigid(self._neutral, driver)
         at_rest = motion.undo(driver)
         expression = (at_rest - self._neutral) @ self._between.T * self._size
-        lips = expression[LIPS_ALL]
-        expression[LIPS_ALL] = lips.mean(0) + self._exaggeration.lips * (lips - lips.mean(0))
+        lips = expression[LIPS]
+        expression[LIPS] = lips.mean(0) + self._exaggeration.lips * (lips - lips.mean(0))
         looks = self._strength.gaze * self._exaggeration.gaze * expression[IRISES].mean(0)
         face = self._photo + self._strength.expression * expression
         face[IRISES] = (
@@ -283,9 +282,9 @@ class HeadTransfer:
 
 
 def lid_gaps(face: Points) -> Points:
-    """(4,) distances between the ``LIDS`` over the width of their eye."""
-    gap = np.linalg.norm(face[LIDS[:, 0]] - face[LIDS[:, 1]], axis=-1)
-    width = np.linalg.norm(face[EYE_CORNERS[:, 0]] - face[EYE_CORNERS[:, 1]], axis=-1)
+    """(4,) distances between the ``LID_PAIRS`` over the width of their eye."""
+    gap = np.linalg.norm(face[LID_PAIRS[:, 0]] - face[LID_PAIRS[:, 1]], axis=-1)
+    width = np.linalg.norm(face[CORNERS[:, 0]] - face[CORNERS[:, 1]], axis=-1)
     return np.asarray(gap / np.maximum(width, 1e-6))
 
 
@@ -319,10 +318,10 @@ def exaggerated(opening: Points, gain: float) -> Points:
 
 def open_lids(face: Points, photo: Points, opening: Points) -> Points:
     """The face with its upper lids where they belong: the photo's own gap times ``opening``, so that shut eyes shut whoever's they are."""
-    upper, lower = LIDS.T
+    upper, lower = LID_PAIRS.T
     direction = photo[upper] - photo[lower]
     direction /= np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
-    width = np.linalg.norm(photo[EYE_CORNERS[:, 0]] - photo[EYE_CORNERS[:, 1]], axis=-1)
+    width = np.linalg.norm(photo[CORNERS[:, 0]] - photo[CORNERS[:, 1]], axis=-1)
     own = lid_gaps(photo)
     gap = np.where(
         own > CLOSED_EYE, CLOSED_EYE + (own - CLOSED_EYE) * opening, own
@@ -339,13 +338,13 @@ def lip_closure(driver: Points) -> float:
 
 def close_lips(face: Points, closure: float) -> Points:
     """The face with its lips brought together by the share ``closure``, and never through each other."""
-    up = face[EYE_CORNERS].mean((0, 1)) - face[MOUTH_CORNERS].mean(0)
+    up = face[CORNERS].mean((0, 1)) - face[[MOUTH_RIGHT, MOUTH_LEFT]].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
-    between = face[LIPS[:, 0]] - face[LIPS[:, 1]]
+    between = face[LIP_PAIRS[:, 0]] - face[LIP_PAIRS[:, 1]]
     crossed = np.minimum(between @ up, 0.0)[:, None] * up
     change = ((between - crossed) * (1.0 - closure) - between) / 2
     face = face.copy()
-    for lips in (LIPS, OUTER_LIPS):
+    for lips in (LIP_PAIRS, OUTER_LIP_PAIRS):
         face[lips[:, 0]] += change
         face[lips[:, 1]] -= change
     return face

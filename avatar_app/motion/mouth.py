@@ -10,14 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.landmarks import JAW, LIP_PAIRS, LIPS, NOSE_BASE, NOSE_TOP, indices
+
 Points = npt.NDArray[np.float64]
 
-LIPS = np.array([[61, 67], [62, 66], [63, 65]])
-"""Inner upper and lower lip points that face each other."""
-
-NOSE_TOP, NOSE_BASE = 27, 33
-
-MOVED = np.array([*range(0, 17), *range(48, 68)])
+MOVED = np.array(indices(JAW, LIPS))
 """Jaw line, outer and inner lips."""
 
 # Right, down and away from the camera, in gaps between the lips: regression of each landmark's place in the head's own frame on the gap,
@@ -73,7 +70,9 @@ def nose_length(face: Points) -> float:
 
 def lip_gaps(face: Points) -> Points:
     """(3,) gaps between the inner lips of (88, 3) landmarks over the length of the nose: 0 closed, about 0.5 wide open."""
-    return np.asarray(np.linalg.norm(face[LIPS[:, 0]] - face[LIPS[:, 1]], axis=-1)) / nose_length(face)
+    return np.asarray(np.linalg.norm(face[LIP_PAIRS[:, 0]] - face[LIP_PAIRS[:, 1]], axis=-1)) / nose_length(
+        face
+    )
 
 
 def with_mouth_of(face: Points, other: Points) -> Points:

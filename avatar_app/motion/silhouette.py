@@ -13,19 +13,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.landmarks import (
+    CHIN,
+    FOREHEAD,
+    LEFT_EYE_OUTER,
+    LEFT_SIDE,
+    MOUTH_LEFT,
+    MOUTH_RIGHT,
+    RIGHT_EYE_OUTER,
+    RIGHT_SIDE,
+)
+
 Points = npt.NDArray[np.float64]
 
-RIGHT, LEFT = (0, 1, 2, 3, 4, 5, 84, 86), (16, 15, 14, 13, 12, 11, 85, 87)
-"""Landmarks of either side of the head, from the ear to the jaw and up to the temple."""
-
-OUTER = np.array([*RIGHT, *LEFT])
-EYE, MOUTH = np.repeat([36, 45], len(RIGHT)), np.repeat([48, 54], len(RIGHT))
+OUTER = np.array([*RIGHT_SIDE, *LEFT_SIDE])
+EYE = np.repeat([RIGHT_EYE_OUTER, LEFT_EYE_OUTER], len(RIGHT_SIDE))
+MOUTH = np.repeat([MOUTH_RIGHT, MOUTH_LEFT], len(RIGHT_SIDE))
 """The corners of eye and mouth of their side: the line between them stays in sight."""
 
-AWAY = np.repeat([-1.0, 1.0], len(RIGHT))
+AWAY = np.repeat([-1.0, 1.0], len(RIGHT_SIDE))
 """To the right of the picture or to its left."""
-
-CHIN, TOP = 8, 78
 
 CLOSER, CLOSEST = 0.5, 0.08
 """Of its distance from that line in the photo, a landmark keeps what a turn leaves of it down to the first share; from there on it goes
@@ -68,7 +75,7 @@ class Outline:
 def _distances(face: Points) -> tuple[Points, Points, float]:
     """How far the ``OUTER`` landmarks are from the line between eye and mouth, across the face, (16,); that direction (2,); its height."""
     points = face[:, :2]
-    up = points[TOP] - points[CHIN]
+    up = points[FOREHEAD] - points[CHIN]
     height = max(float(np.hypot(*up)), 1e-6)
     across = np.array([-up[1], up[0]]) / height
     level = points @ up

@@ -10,12 +10,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.motion.mouth import NOSE_BASE, nose_length
+from avatar_app.landmarks import LIPS, LOWER_LIP, MOUTH_LEFT, MOUTH_RIGHT, NOSE_BASE, UPPER_LIP
+from avatar_app.motion.mouth import nose_length
 
 Points = npt.NDArray[np.float64]
-
-RIGHT, LEFT, UPPER, LOWER = 48, 54, 51, 57
-"""Corners of the mouth, and the middles of the outer lips."""
 
 WIDTH, ABOVE, BELOW, FROM_NOSE, BASE = 0.78, 1.16, 1.2, -1.4, -0.14
 """Linear regression of smiles, 0 to 1 as an independent network tells them, over 97 clips and 344 photos: the mouth's width, how far its
@@ -24,8 +22,6 @@ made of it agrees by a correlation of 0.91; mean error 0.11."""
 
 DOUBT = 0.1, 0.3
 """A difference of smiles up to the first may be an error of the regression and is ignored; from the second on it counts in full."""
-
-LIPS = slice(48, 68)
 
 # Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on smiles, beside that on the gap
 # between the lips, within clips and between photos of the same person; made symmetrical.
@@ -61,9 +57,9 @@ def smile_of(face: Points, faces: Points) -> float:
         faces: the rotation to it from a face that looks straight ahead.
     """
     straight = (face - face[NOSE_BASE]) @ faces / nose_length(face)
-    corners = (straight[RIGHT, 1] + straight[LEFT, 1]) / 2
-    width = float(np.linalg.norm(straight[LEFT] - straight[RIGHT]))
-    above, below = straight[UPPER, 1] - corners, straight[LOWER, 1] - corners
+    corners = (straight[MOUTH_RIGHT, 1] + straight[MOUTH_LEFT, 1]) / 2
+    width = float(np.linalg.norm(straight[MOUTH_LEFT] - straight[MOUTH_RIGHT]))
+    above, below = straight[UPPER_LIP, 1] - corners, straight[LOWER_LIP, 1] - corners
     return float(BASE + WIDTH * width + ABOVE * above + BELOW * below + FROM_NOSE * corners)
 
 

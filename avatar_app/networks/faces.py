@@ -9,15 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-POINTS = 88
+from avatar_app import landmarks
+from avatar_app.landmarks import COUNT, indices
+
 LANDMARK_SIDE = 192
 FINDER_SIDE = 192
 FINDER_STRIDE = 8
 
-EYE_RIGHT = (*range(36, 42), *range(68, 73), *range(17, 22))
-EYE_LEFT = (45, 44, 43, 42, 47, 46, 73, 76, 75, 74, 77, 26, 25, 24, 23, 22)
+EYE_RIGHT = indices(landmarks.RIGHT_EYE, landmarks.RIGHT_IRIS, landmarks.RIGHT_BROW)
+EYE_LEFT = tuple(landmarks.MIRRORED[index] for index in EYE_RIGHT)
 """The left eye's points in the order of the mirrored right eye's, so that one network reads both."""
-MOUTH = tuple(range(48, 68))
+MOUTH = indices(landmarks.LIPS)
 
 
 class Normalised(nn.Sequential):
@@ -123,16 +125,16 @@ class LandmarkNet(nn.Module):
         config = config or LandmarkConfig()
         self.config = config
         self.face = Regressor(
-            LANDMARK_SIDE // 2, config.widths, config.blocks, 32, config.hidden, POINTS * 3 + 1
+            LANDMARK_SIDE // 2, config.widths, config.blocks, 32, config.hidden, COUNT * 3 + 1
         )
         patch = (config.patch_widths, config.patch_blocks, 24, config.hidden // 2)
         self.eye = Regressor(config.eye_side, *patch, outputs=len(EYE_RIGHT) * 2)
         self.mouth = Regressor(config.mouth_side, *patch, outputs=len(MOUTH) * 2)
         self.register_buffer("eye_grid", _grid(config.eye_side), persistent=False)
         self.register_buffer("mouth_grid", _grid(config.mouth_side), persistent=False)
-        self.register_buffer("mean", torch.zeros(POINTS, 3))
+        self.register_buffer("mean", torch.zeros(COUNT, 3))
         refined = (*EYE_RIGHT, *EYE_LEFT, *MOUTH)
-        untouched = [point for point in range(POINTS) if point not in refined]
+        untouched = [point for point in range(COUNT) if point not in refined]
         self.register_buffer("untouched", torch.tensor(untouched), persistent=False)
         self.register_buffer("place", torch.tensor([*refined, *untouched]).argsort(), persistent=False)
 
@@ -145,14 +147,14 @@ class LandmarkNet(nn.Module):
         """
         centred = crop * 2 - 1
         out = self.face(functional.avg_pool2d(centred, 2))
-        coarse = self.mean + out[:, :-1].reshape(-1, POINTS, 3)
+        coarse = self.mean + out[:, :-1].reshape(-1, COUNT, 3)
         points = self._refined(centred, coarse, jitter)
         return Landmarks(points, out[:, -1], coarse)
 
     def _refined(self, picture: Tensor, coarse: Tensor, jitter: float) -> Tensor:
         flat = coarse[..., :2].detach()
-        right_eye, left_eye = flat[:, 36:42].mean(1), flat[:, 42:48].mean(1)
-        lips = flat[:, 48:60].mean(1)
+        right_eye, left_eye = flat[:, landmarks.RIGHT_EYE].mean(1), flat[:, landmarks.LEFT_EYE].mean(1)
+        lips = flat[:, landmarks.OUTER_LIPS].mean(1)
         # Half-axes of an upright patch. The longer of "between the eyes" and "eyes to mouth" is steady when the head turns.
         across = left_eye - right_eye
         down = lips - (right_eye + left_eye) / 2

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avatar_app.landmarks import LEFT_EYE, LIPS, RIGHT_EYE, indices
 from avatar_app.networks.fomm.discriminator import Judgement
 from avatar_app.training.losses import cut
 
-PLACES = {"mouth": (tuple(range(48, 68)),), "eyes": (tuple(range(36, 42)), tuple(range(42, 48)))}
+PLACES = {"mouth": (indices(LIPS),), "eyes": (indices(RIGHT_EYE), indices(LEFT_EYE))}
 """Landmarks in whose middle each critic's cut-outs lie."""
 
 SIDE = 64

@@ -10,14 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
+from avatar_app.landmarks import EYES, LEFT_PUPIL, LIPS, RIGHT_PUPIL, indices
 from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator, Rendered
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build
 from avatar_app.training.landmarks import LandmarkReader, landmark_distance
 from avatar_app.training.losses import (
-    EYES,
-    MOUTH,
     FeatureNetwork,
     cut,
     face_weight,
@@ -27,6 +26,8 @@ from avatar_app.training.losses import (
 
 CRITIC_RATE = 2.5
 """How much faster critics learn than the generator."""
+
+LIDS_AND_PUPILS = indices(EYES, RIGHT_PUPIL, LEFT_PUPIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,9 @@ class AnchoredObjective:
     def _detail(self, pictures: list[Tensor], target: Tensor, points: Tensor) -> Tensor:
         """Perceptual distance of a cut-out around eyes or mouth, mean over the pictures."""
         at_mouth = torch.rand(len(points), generator=self.random).to(points.device) < 0.5
-        center = torch.where(at_mouth[:, None], points[:, list(MOUTH)].mean(1), points[:, list(EYES)].mean(1))
+        center = torch.where(
+            at_mouth[:, None], points[:, LIPS].mean(1), points[:, list(LIDS_AND_PUPILS)].mean(1)
+        )
         side = 96
         with torch.no_grad():
             goals = self.features(cut(target, center, side))[:4]

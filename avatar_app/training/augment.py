@@ -13,17 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Landmark order after mirroring: new[k] = old[FLIP[k]], x -> -x.
-FLIP = (
-    *range(16, -1, -1),
-    *range(26, 16, -1),
-    *range(27, 31),
-    *(35, 34, 33, 32, 31),
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
-    *(73, 76, 75, 74, 77, 68, 71, 70, 69, 72),
-    *(78, 79, 81, 80, 83, 82, 85, 84, 87, 86),
-)
+from avatar_app.landmarks import MIRRORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +141,7 @@ def mirror(pair: Pair, chosen: Tensor) -> Pair:
     def points(p: Tensor | None) -> Tensor | None:
         if p is None:
             return None
-        flipped = p[:, list(FLIP)] * torch.tensor([-1.0, 1.0], device=p.device)
+        flipped = p[:, list(MIRRORED)] * torch.tensor([-1.0, 1.0], device=p.device)
         return torch.where(chosen[:, None, None], flipped, p)
 
     return Pair(

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from avatar_app.compositing.creases import NONE, STEP, smile_of
 from avatar_app.compositing.teeth import STABLE, TO_CAMERA
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.training.augment import FLIP
+from avatar_app.landmarks import MIRRORED
 from avatar_app.training.data import IMAGE_SUFFIXES, ClipEntry, list_clips, read_frames, read_labels
 from avatar_app.training.piecewise import barycentric
 
@@ -99,7 +99,7 @@ def mean_face(faces: list[Floats]) -> MeanFace:
     """Of landmarks (88, 2) of faces that look ahead."""
     centred = [face - face.mean(0) for face in faces]
     total = np.mean([face / np.sqrt((face**2).sum(1).mean()) for face in centred], 0)
-    total = (total + total[list(FLIP)] * [-1, 1]) / 2
+    total = (total + total[list(MIRRORED)] * [-1, 1]) / 2
     low, high = total.min(0), total.max(0)
     size = float((high - low).max()) * 1.06
     return MeanFace((((total - (low + high) / 2) / size + 0.5) * (SIDE - 1)).astype(np.float32))

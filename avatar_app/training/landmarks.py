@@ -12,28 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avatar_app import landmarks as marks
 from avatar_app.errors import ConfigError
 from avatar_app.faces.crop import REGION_SCALE
-from avatar_app.networks.faces import LANDMARK_SIDE, MOUTH, LandmarkNet
+from avatar_app.networks.faces import LANDMARK_SIDE, LandmarkNet
 
 # What moves with the expression; the rest of the face follows the head and is well served by the other losses.
-BROWS = tuple(range(17, 27))
-LIDS = tuple(range(36, 48))
-IRISES = (68, 73)
+EXPRESSIVE = marks.indices(marks.BROWS, marks.EYES, marks.RIGHT_PUPIL, marks.LEFT_PUPIL, marks.LIPS)
 
 # Openings, as pairs of landmarks: lids, lips inside and outside, mouth corners, brow to eye.
 GAPS = (
-    (37, 41),
-    (38, 40),
-    (43, 47),
-    (44, 46),
-    (61, 67),
-    (62, 66),
-    (63, 65),
-    (51, 57),
-    (48, 54),
-    (19, 37),
-    (24, 44),
+    *marks.LID_PAIRS.tolist(),
+    *marks.LIP_PAIRS.tolist(),
+    (marks.UPPER_LIP, marks.LOWER_LIP),
+    (marks.MOUTH_RIGHT, marks.MOUTH_LEFT),
+    (marks.RIGHT_BROW_MIDDLE, marks.RIGHT_LID),
+    (marks.LEFT_BROW_MIDDLE, marks.LEFT_LID),
 )
 
 
@@ -73,7 +67,7 @@ class LandmarkReader(nn.Module):
 
 def region(points: Tensor) -> tuple[Tensor, Tensor]:
     """Centre (B, 2) and half axes (B, 2, 2), one axis a row, of the upright square around each face."""
-    across = points[:, 45] - points[:, 36]
+    across = points[:, marks.LEFT_EYE_OUTER] - points[:, marks.RIGHT_EYE_OUTER]
     axis = across / across.norm(dim=1, keepdim=True).clamp_min(1e-6)
     axes = torch.stack([axis, torch.stack([-axis[:, 1], axis[:, 0]], 1)], 1)
     upright = points @ axes.transpose(1, 2)
@@ -85,7 +79,7 @@ def region(points: Tensor) -> tuple[Tensor, Tensor]:
 
 def landmark_distance(shown: Tensor, wanted: Tensor) -> Tensor:
     """Mean distance of expression landmarks plus mean difference of openings, both (B, 88, 2)."""
-    chosen = [*BROWS, *LIDS, *IRISES, *MOUTH]
+    chosen = list(EXPRESSIVE)
     position = (shown[:, chosen] - wanted[:, chosen]).abs().mean()
     first, second = zip(*GAPS, strict=True)
     opening = [(x[:, list(first)] - x[:, list(second)]) for x in (shown, wanted)]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
+from avatar_app.landmarks import BROWS, EYES, LEFT_PUPIL, LIPS, RIGHT_PUPIL, indices
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -55,7 +56,7 @@ class FeatureNetwork(nn.Module):
                     for i in range(1, count + 1)
                 ],
             ]
-        names = [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)]
+        names = [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)]  # not landmarks
         if f"{names[0]}.weight" not in weights:
             raise ConfigError(
                 "The feature network has neither torchvision's nor the distilled VGG-19's layers.",
@@ -106,16 +107,14 @@ def pyramid_perceptual(
 
 
 # Brows; lids and irises; inner and outer lips: small on the picture, large for whoever looks at it.
-BROWS = tuple(range(17, 27))
-EYES = (*range(36, 48), 68, 73)
-MOUTH = tuple(range(48, 68))
+EXPRESSIVE = indices(BROWS, EYES, RIGHT_PUPIL, LEFT_PUPIL, LIPS)
 
 
 def face_weight(points: Tensor, size: int, gain: float) -> Tensor:
     """(B, 1, size, size) weight of each pixel: 1 in general, up to 1 + gain around brows, eyes and mouth."""
     cells = size // 4
     line = torch.linspace(-1, 1, cells, device=points.device)
-    chosen = points[:, [*BROWS, *EYES, *MOUTH]]
+    chosen = points[:, list(EXPRESSIVE)]
     across = torch.exp(-0.5 * ((line - chosen[..., 0:1]) / 0.06) ** 2)
     down = torch.exp(-0.5 * ((line - chosen[..., 1:2]) / 0.06) ** 2)
     near = (down[..., :, None] * across[..., None, :]).amax(1, keepdim=True)

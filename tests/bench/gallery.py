@@ -17,9 +17,10 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.landmarks import STABLE
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.video import read_clip
-from avatar_app.motion.head import STABLE, RigidMotion, angles, facing, rotation_of
+from avatar_app.motion.head import RigidMotion, angles, facing, rotation_of
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import in_space, motion_transfer
 from avatar_app.paths import shipped_avatars

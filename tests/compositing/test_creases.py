@@ -18,9 +18,9 @@ from avatar_app.compositing.creases import (
     smiles_more,
     thin_plate,
 )
-from avatar_app.landmarks import MEAN_FACE
+from avatar_app.landmarks import LIPS, MEAN_FACE
 from avatar_app.motion.head import RigidMotion, rotation_of
-from avatar_app.motion.smile import LIPS, MOVES
+from avatar_app.motion.smile import MOVES
 from avatar_app.networks.anchored import creases as twin
 
 SIDE = 256

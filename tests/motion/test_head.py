@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avatar_app import landmarks
 from avatar_app.motion import head
 from avatar_app.motion import mouth as jaw
 from avatar_app.motion.head import (
@@ -38,7 +39,7 @@ def moved(
     scale: float = 1,
     shift: tuple[float, float, float] = (0, 0, 0),
 ) -> Points:
-    center = face[head.STABLE].mean(0)
+    center = face[landmarks.STABLE].mean(0)
     return RigidMotion(scale, rotation_of(yaw, pitch, roll), center, np.array(shift, float)).apply(face)
 
 
@@ -101,7 +102,7 @@ def test_closed_stays_closed() -> None:
     assert lip_gap(shut) < 0.003
     assert lid_gap(shut) < 1.5 * 0.2 * head.CLOSED_EYE
     crossing = HeadTransfer(make_head(mouth=0.01), make_head(mouth=0.15))(make_head(mouth=0.02))
-    assert (crossing[jaw.LIPS[:, 1], 1] >= crossing[jaw.LIPS[:, 0], 1] - 1e-3).all()
+    assert (crossing[landmarks.LIP_PAIRS[:, 1], 1] >= crossing[landmarks.LIP_PAIRS[:, 0], 1] - 1e-3).all()
 
 
 def test_lids_close_by_the_same_share() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from avatar_app.landmarks import STABLE
 from avatar_app.motion import head
 from avatar_app.motion.transfer import best_frame, in_space, motion_transfer, pose_distance
 from avatar_app.types import KeyPoints
@@ -35,7 +36,7 @@ def test_absolute_takes_the_drivers_pose_but_the_photos_size_and_place() -> None
     motion = head.fit_rigid(make_head(), pose)
     assert head.angles(motion.rotation)[0] == pytest.approx(-5, abs=0.5)
     assert motion.scale == pytest.approx(0.7, rel=0.02)
-    np.testing.assert_allclose(pose[head.STABLE].mean(0)[:2], photo[head.STABLE].mean(0)[:2], atol=0.03)
+    np.testing.assert_allclose(pose[STABLE].mean(0)[:2], photo[STABLE].mean(0)[:2], atol=0.03)
 
 
 def test_other_key_points_follow_the_papers_rules() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_app.motion.head import LIDS, OUTER_LIPS, Points
-from avatar_app.motion.mouth import LIPS
+from avatar_app.landmarks import LID_PAIRS, LIP_PAIRS, OUTER_LIP_PAIRS
+from avatar_app.motion.head import Points
 
 
 def _arc(
@@ -58,16 +58,16 @@ def make_head(mouth: float = 0.01, lids: float = 0.1) -> Points:
 
 def lip_gap(face: Points) -> float:
     """Mean height between the inner lips."""
-    return float((face[LIPS[:, 1], 1] - face[LIPS[:, 0], 1]).mean())
+    return float((face[LIP_PAIRS[:, 1], 1] - face[LIP_PAIRS[:, 0], 1]).mean())
 
 
 def lid_gap(face: Points) -> float:
     """Mean distance of the lids."""
-    return float(np.linalg.norm(face[LIDS[:, 0]] - face[LIDS[:, 1]], axis=-1).mean())
+    return float(np.linalg.norm(face[LID_PAIRS[:, 0]] - face[LID_PAIRS[:, 1]], axis=-1).mean())
 
 
 def open_mouth(face: Points, by: float) -> Points:
     """Lower lip and chin drop."""
     face = face.copy()
-    face[[*LIPS[:, 1], *OUTER_LIPS[:, 1], 7, 8, 9], 1] += by
+    face[[*LIP_PAIRS[:, 1], *OUTER_LIP_PAIRS[:, 1], 7, 8, 9], 1] += by
     return face

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from avatar_app.compositing.creases import NONE, mean_creases
-from avatar_app.motion.smile import LIPS, MOVES
+from avatar_app.landmarks import LIPS
+from avatar_app.motion.smile import MOVES
 from avatar_app.training.creases import main
 
 SIDE = 320

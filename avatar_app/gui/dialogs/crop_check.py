@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from avatar_app.landmarks import CHIN, FOREHEAD
 from avatar_app.types import Array, Box, Face, Image
 
 SMALL = 100
@@ -15,7 +16,7 @@ SHARES = (0.33, 0.68)
 
 def face_height(face: Face) -> float:
     """From the top of the forehead to the chin, pixels."""
-    return float(np.linalg.norm(face.points[78, :2] - face.points[8, :2]))
+    return float(np.linalg.norm(face.points[FOREHEAD, :2] - face.points[CHIN, :2]))
 
 
 def nearest(faces: list[Face], box: Box) -> Face | None:

@@ -7,20 +7,17 @@ import numpy.typing as npt
 from PySide6.QtCore import QCoreApplication, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPolygonF
 
+from avatar_app import landmarks
 from avatar_app.session.controls import Statistics
 
-LINES = (
-    (0, 17, False),
-    (17, 22, False),
-    (22, 27, False),
-    (27, 31, False),
-    (31, 36, False),
-    (36, 42, True),
-    (42, 48, True),
-    (48, 60, True),
-    (60, 68, True),
+OPEN_LINES = (
+    landmarks.JAW,
+    landmarks.RIGHT_BROW,
+    landmarks.LEFT_BROW,
+    landmarks.NOSE_BRIDGE,
+    landmarks.NOSTRILS,
 )
-"""First landmark, the one after the last, whether the line is closed: jaw, brows, nose, eyes, lips."""
+CLOSED_LINES = (landmarks.RIGHT_EYE, landmarks.LEFT_EYE, landmarks.OUTER_LIPS, landmarks.INNER_LIPS)
 
 
 def draw_text(painter: QPainter, place: QRectF, text: str, colour: QColor) -> None:
@@ -63,12 +60,10 @@ def draw_points(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
     spots = [QPointF(float(x), float(y)) for x, y in points]
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(90, 220, 255, 170), 1.2))
-    for first, end, closed in LINES:
-        line = QPolygonF(spots[first:end])
-        if closed:
-            painter.drawPolygon(line)
-        else:
-            painter.drawPolyline(line)
+    for line in OPEN_LINES:
+        painter.drawPolyline(QPolygonF(spots[line]))
+    for line in CLOSED_LINES:
+        painter.drawPolygon(QPolygonF(spots[line]))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(140, 240, 255, 230))
     for spot in spots:

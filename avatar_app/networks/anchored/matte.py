@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avatar_app import landmarks
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 
@@ -22,7 +23,7 @@ SIDE = 128
 
 WIDTHS = (16, 32, 48, 64, 96)
 
-CHIN, TOP = 8, 78
+CHIN, TOP = landmarks.CHIN, landmarks.FOREHEAD
 
 SURE = 0.55, 0.25
 """Shares of person are stretched about the first by the second (half width): so they agree best with a teacher's on people never seen."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from avatar_app.landmarks import CAMERA, MEAN_FACE
+from avatar_app.landmarks import CAMERA, CHIN, FOREHEAD, LEFT_EAR, MEAN_FACE, RIGHT_EAR, UPPER_OVAL, indices
 from avatar_app.networks.grid import coordinate_grid
 
 MIDDLE = (0.0, -0.35, 1.1)
@@ -34,7 +34,7 @@ FARTHEST = 0.45
 WIDTHS, HEIGHTS = (1.15, 2.0), (1.3, 2.4)
 """Least and most of half a head with its hair, and of its height above the middle."""
 
-OUTLINE = (0, 16, *range(78, 88))
+OUTLINE = indices(RIGHT_EAR, LEFT_EAR, UPPER_OVAL)
 """Landmarks at which the motion of the face begins."""
 
 NEAR, FAINT = 0.16, 0.5
@@ -181,7 +181,7 @@ def turned_skull(
     turn = Turn.between(view(points), view(still), skull)
     sources = turn.shown(pixels).reshape(len(points), 2, side, side)
     line = torch.linspace(-1, 1, side, device=flow.device, dtype=flow.dtype)
-    reach = NEAR * _length(points[:, 78] - points[:, 8])[:, None].clamp_min(1e-3)
+    reach = NEAR * _length(points[:, FOREHEAD] - points[:, CHIN])[:, None].clamp_min(1e-3)
     bells = torch.exp((-0.5 * ((line - outline[..., None]) / reach[..., None]) ** 2).clamp_min(FAINTEST))
     across, down = bells[:, 0], bells[:, 1]
     missing = torch.cat([wanted - turn.shown(outline), torch.ones_like(outline[:, :1])], 1)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.landmarks import LEFT_EYE, NOSE_SECOND, NOSE_TOP, RIGHT_EYE
+
 Picture = npt.NDArray[np.uint8]
 Random = np.random.Generator
 
@@ -119,7 +121,7 @@ def texture(backgrounds: Sequence[Picture], random: Random, side: int) -> Pictur
 
 def _mottled(random: Random, side: int) -> Picture:
     """Patches of colour, from one to 40 across."""
-    grain = int(random.choice([1, 2, 3, 5, 9, 17, 40]))
+    grain = int(random.choice([1, 2, 3, 5, 9, 17, 40]))  # not landmarks
     field = random.uniform(0, 255, (grain, grain, 3)).astype(np.float32)
     if chance(random, 0.5):
         field = field.mean() + (field - field.mean()) * random.uniform(0.05, 0.6)
@@ -168,13 +170,13 @@ def _drawing(random: Random, side: int) -> Picture:
 
 def with_glasses(picture: Picture, points: npt.NDArray[np.float32], random: Random) -> Picture:
     """Drawn spectacles, for few people in the data wear them. ``points`` in pixels of the picture."""
-    right, left = points[36:42, :2].mean(0), points[42:48, :2].mean(0)
+    right, left = points[RIGHT_EYE, :2].mean(0), points[LEFT_EYE, :2].mean(0)
     span = float(np.linalg.norm(left - right))
     angle = float(np.degrees(np.arctan2(left[1] - right[1], left[0] - right[0])))
     if span < 8:
         return picture
     half = (span * random.uniform(0.33, 0.46), span * random.uniform(0.24, 0.4))
-    drop = points[28, :2] - points[27, :2]
+    drop = points[NOSE_SECOND, :2] - points[NOSE_TOP, :2]
     drop = drop / max(float(np.linalg.norm(drop)), 1e-3) * span * random.uniform(-0.02, 0.1)
     colour = tuple(float(value) for value in random.integers(0, 256, 3) * random.choice([0.15, 0.5, 1.0]))
     thick = max(1, round(span * random.uniform(0.015, 0.08)))

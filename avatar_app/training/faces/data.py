@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import ConfigError
+from avatar_app.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 
 SIDE = 320
-BLINK_LEFT, BLINK_RIGHT, JAW_OPEN = 9, 10, 25
+BLINK_LEFT, BLINK_RIGHT, JAW_OPEN = 9, 10, 25  # not landmarks
 GROUP_SHARE = {
     "video-real": 0.38,
     "video-ai": 0.22,
@@ -73,7 +74,7 @@ def _pick(row: dict[str, str], labels: Path, stride: int) -> _Row:
     points, usable, blend = read_points(labels)
     blink = blend[:, [BLINK_LEFT, BLINK_RIGHT]].mean(1) > 0.35
     jaw = blend[:, JAW_OPEN] > 0.22
-    eyes = points[:, 45] - points[:, 36]
+    eyes = points[:, LEFT_EYE_OUTER] - points[:, RIGHT_EYE_OUTER]
     turned = np.abs(eyes[:, 2]) > 0.26 * np.abs(eyes[:, 0])
     index = np.arange(len(points))
     keep = usable & ((index % stride == 0) | ((blink | jaw | turned) & (index % 2 == 0)))

@@ -20,11 +20,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from avatar_app.errors import AvatarError, BundleError
+from avatar_app.landmarks import COUNT
 from avatar_app.networks.faces import (
     FINDER_SIDE,
     FINDER_STRIDE,
     LANDMARK_SIDE,
-    POINTS,
     FaceFinder,
     LandmarkNet,
 )
@@ -144,7 +144,7 @@ def write_description(folder: Path, training: dict[str, Any]) -> None:
         data = path.read_bytes()
         files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     config = {
-        "points": POINTS,
+        "points": COUNT,
         "landmark_side": LANDMARK_SIDE,
         "finder_side": FINDER_SIDE,
         "finder_stride": FINDER_STRIDE,

@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avatar_app import landmarks as marks
 from avatar_app.networks.faces import FINDER_STRIDE, Landmarks
 
-LID_GAPS = ((37, 41), (38, 40), (43, 47), (44, 46))
-LIP_GAPS = ((61, 67), (62, 66), (63, 65), (50, 58), (51, 57), (52, 56))
-SPANS = (
-    (48, 54),
-    (60, 64),
-    (36, 39),
-    (42, 45),
-    (19, 37),
-    (24, 44),
-    (17, 36),
-    (26, 45),
-    (21, 39),
-    (22, 42),
-    (33, 51),
-    (8, 57),
+GAPS = np.concatenate([marks.LID_PAIRS, marks.LIP_PAIRS, marks.OUTER_LIP_PAIRS])
+SPANS = np.array(
+    [
+        (marks.MOUTH_RIGHT, marks.MOUTH_LEFT),
+        (marks.INNER_MOUTH_RIGHT, marks.INNER_MOUTH_LEFT),
+        (marks.RIGHT_EYE_OUTER, marks.RIGHT_EYE_INNER),
+        (marks.LEFT_EYE_INNER, marks.LEFT_EYE_OUTER),
+        (marks.RIGHT_BROW_MIDDLE, marks.RIGHT_LID),
+        (marks.LEFT_BROW_MIDDLE, marks.LEFT_LID),
+        (marks.RIGHT_BROW_OUTER, marks.RIGHT_EYE_OUTER),
+        (marks.LEFT_BROW_OUTER, marks.LEFT_EYE_OUTER),
+        (marks.RIGHT_BROW_INNER, marks.RIGHT_EYE_INNER),
+        (marks.LEFT_BROW_INNER, marks.LEFT_EYE_INNER),
+        (marks.NOSE_BASE, marks.UPPER_LIP),
+        (marks.CHIN, marks.LOWER_LIP),
+    ]
 )
 """Further distances that an expression changes: mouth width, eye width, brow to lid, nose to lip, lip to chin."""
 
 
 def point_weights() -> Tensor:
     """(88,) how much each landmark counts: lids, irises and inner lips most, the jaw's outline (which slides) least."""
-    weight = torch.ones(88)
-    weight[0:17] = 0.5
-    weight[17:27] = 1.2
-    weight[36:48] = 2.5
-    weight[48:60] = 1.6
-    weight[60:68] = 2.5
-    weight[68:78] = 1.5
-    weight[78:88] = 0.5
+    weight = torch.ones(marks.COUNT)
+    weight[marks.JAW] = 0.5
+    weight[marks.BROWS] = 1.2
+    weight[marks.EYES] = 2.5
+    weight[marks.OUTER_LIPS] = 1.6
+    weight[marks.INNER_LIPS] = 2.5
+    weight[marks.IRISES] = 1.5
+    weight[marks.UPPER_OVAL] = 0.5
     return weight / weight.mean()
 
 
-def _distance(points: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
-    first, second = torch.tensor(pairs, device=points.device).unbind(1)
+def _distance(points: Tensor, pairs: npt.NDArray[np.int64]) -> Tensor:
+    first, second = torch.from_numpy(pairs).to(points.device).unbind(1)
     return points[:, second, :2] - points[:, first, :2]
 
 
@@ -67,14 +71,13 @@ def landmark_loss(out: Landmarks, points: Tensor, present: Tensor, beta: float =
     fine = (out.points[..., :2] - points[..., :2]) * weight
     coarse = (out.coarse[..., :2] - points[..., :2]) * weight
     depth = (out.points[..., 2:] - points[..., 2:]) * weight
-    openings = LID_GAPS + LIP_GAPS
-    opening = _distance(out.points, openings) - _distance(points, openings)
+    opening = _distance(out.points, GAPS) - _distance(points, GAPS)
     span = _distance(out.points, SPANS) - _distance(points, SPANS)
     return {
         "points": gap(fine) / 176,
         "coarse": gap(coarse) / 176,
         "depth": 0.25 * gap(depth) / 88,
-        "openings": 1.5 * gap(opening) / (2 * len(openings)),
+        "GAPS": 1.5 * gap(opening) / (2 * len(GAPS)),
         "spans": 0.5 * gap(span) / (2 * len(SPANS)),
         "presence": 0.02 * functional.binary_cross_entropy_with_logits(out.presence, present),
     }

@@ -9,12 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.networks.anchored.matte import CHIN, TOP
+from avatar_app.landmarks import CHIN, FOREHEAD, LEFT_EAR, NOSE_TIP, NOSE_TOP, RIGHT_EAR
 
 Mask = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
-
-BRIDGE, RIGHT_EAR, LEFT_EAR, NOSE_TIP = 27, 0, 16, 30
 
 # Outlines in the head's own frame: face widths to the side of the chin, face heights above it.
 NECK_AND_SHOULDERS = (
@@ -49,9 +47,9 @@ class HeadFrame:
 
     def __init__(self, points: Points) -> None:
         self.chin = points[CHIN]
-        self.height = max(float(np.linalg.norm(points[TOP] - points[CHIN])), 1.0)
+        self.height = max(float(np.linalg.norm(points[FOREHEAD] - points[CHIN])), 1.0)
         self.width = max(float(np.linalg.norm(points[LEFT_EAR] - points[RIGHT_EAR])), 1.0)
-        up = points[BRIDGE] - points[CHIN]
+        up = points[NOSE_TOP] - points[CHIN]
         self.up = up / max(float(np.linalg.norm(up)), 1e-6)
         self.right = np.array([-self.up[1], self.up[0]])
 
@@ -73,7 +71,7 @@ def guess(points: Points, side: int) -> Mask:
     """What GrabCut starts from: what is surely or probably the person in a picture of ``side`` pixels."""
     frame = HeadFrame(points)
     mask = np.full((side, side), cv2.GC_PR_BGD, np.uint8)
-    middle = points[[BRIDGE, CHIN]].mean(0) + 0.12 * frame.height * frame.up
+    middle = points[[NOSE_TOP, CHIN]].mean(0) + 0.12 * frame.height * frame.up
     tilt = float(np.degrees(np.arctan2(frame.right[1], frame.right[0])))
     center, axes = (
         (round(middle[0]), round(middle[1])),
@@ -97,7 +95,13 @@ def person(picture: npt.NDArray[np.uint8], points: Points) -> Mask:
     side = len(picture)
     mask = guess(points, side)
     cv2.grabCut(
-        picture, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK
+        picture,
+        mask,
+        (0, 0, 1, 1),
+        np.zeros((1, 65)),  # not landmarks: what GrabCut keeps
+        np.zeros((1, 65)),  # not landmarks: what GrabCut keeps
+        ROUNDS,
+        cv2.GC_INIT_WITH_MASK,
     )
     found = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     whole = without_holes(one_piece(found, points[NOSE_TIP]))

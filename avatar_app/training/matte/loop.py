@@ -31,8 +31,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from avatar_app.errors import AvatarError, ConfigError
-from avatar_app.networks.anchored.matte import CHIN, SIDE, TOP, PersonMatte
-from avatar_app.training.augment import FLIP, AugmentConfig, Deformation, recolour
+from avatar_app.landmarks import CHIN, FOREHEAD, LEFT_EAR, MIRRORED, RIGHT_EAR
+from avatar_app.networks.anchored.matte import SIDE, PersonMatte
+from avatar_app.training.augment import AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.data import (
     IMAGE_SUFFIXES,
@@ -44,7 +45,7 @@ from avatar_app.training.data import (
     read_labels,
     to_grid,
 )
-from avatar_app.training.matte.labels import LEFT_EAR, RIGHT_EAR, person
+from avatar_app.training.matte.labels import person
 
 STORED = 160
 """Side of the pictures in memory; what is cut of them has `SIDE` pixels."""
@@ -165,7 +166,7 @@ def looked_at_again(people: People, network: PersonMatte) -> People:
     for index in range(len(people.pictures)):
         picture = F.interpolate(people.pictures[index : index + 1].float() / 255, SIDE, mode="area")
         points = people.points[index : index + 1]
-        mirrored = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
+        mirrored = points[:, list(MIRRORED)] * torch.tensor([-1.0, 1.0])
         seen = torch.sigmoid(network(picture, points)) + torch.sigmoid(
             network(picture.flip(3), mirrored)
         ).flip(3)
@@ -183,7 +184,7 @@ def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArr
     stride = max(1, len(read_labels(entry)[1]) // FRAMES)
     for frame, usable, place in zip(*_every(entry, stride), strict=False):
         width, height = (
-            float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (TOP, CHIN))
+            float(np.linalg.norm(place[a] - place[b])) for a, b in ((RIGHT_EAR, LEFT_EAR), (FOREHEAD, CHIN))
         )
         if usable and width > NARROWEST * height:
             yield frame, place.astype(np.float64)
@@ -289,7 +290,7 @@ class Scenes:
         self, pictures: Tensor, persons: Tensor, points: Tensor, weight: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         chosen = torch.rand(len(pictures), generator=self.torch_random) < 0.5
-        flipped = points[:, list(FLIP)] * torch.tensor([-1.0, 1.0])
+        flipped = points[:, list(MIRRORED)] * torch.tensor([-1.0, 1.0])
         here = chosen[:, None, None, None]
         points = torch.where(chosen[:, None, None], flipped, points)
         pictures, persons, weight = (torch.where(here, x.flip(3), x) for x in (pictures, persons, weight))
