@@ -85,7 +85,28 @@ def x2face_document() -> dict[str, Any]:
     }
 
 
-DOCUMENTS = {"monkeynet": monkeynet_document, "x2face": x2face_document}
+def fomm_document() -> dict[str, Any]:
+    """Without a perceptual loss, which would need a feature network."""
+    part = {"block_expansion": 8, "max_features": 16}
+    weights = {"feature_matching": [10, 10], "equivariance_value": 10, "equivariance_jacobian": 10}
+    return {
+        "dataset_params": {"frame_shape": [SIDE, SIDE, 3], "clips": 2},
+        "model_params": {
+            "common_params": {"num_kp": 3, "num_channels": 3, "estimate_jacobian": True},
+            "kp_detector_params": {**part, "temperature": 0.1, "scale_factor": 0.5, "num_blocks": 2},
+            "generator_params": {
+                **part,
+                "num_down_blocks": 2,
+                "num_bottleneck_blocks": 1,
+                "dense_motion_params": {**part, "num_blocks": 2, "scale_factor": 0.25},
+            },
+            "discriminator_params": {**part, "scales": [1], "num_blocks": 2},
+        },
+        "train_params": {"num_epochs": 2, "num_repeats": 2, "batch_size": 2, "loss_weights": weights},
+    }
+
+
+DOCUMENTS = {"monkeynet": monkeynet_document, "x2face": x2face_document, "fomm": fomm_document}
 
 
 def write(folder: Path, document: dict[str, Any]) -> Path:
@@ -101,7 +122,7 @@ def open_run(path: Path, data: Path) -> Run:
     return Run(config, open_objective(config, None, torch.device("cpu")), store, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", DOCUMENTS)
 def test_from_training_to_figures(family: str, data: Path, tmp_path: Path) -> None:
     run, bundle = tmp_path / "run", tmp_path / "models" / "mine"
     configuration = write(tmp_path, DOCUMENTS[family]())
@@ -124,7 +145,7 @@ def test_from_training_to_figures(family: str, data: Path, tmp_path: Path) -> No
     photo, clip, video = tmp_path / "photo.png", make_clip(tmp_path / "clip.mp4", 3), tmp_path / "out.mp4"
     cv2.imwrite(str(photo), np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8))
     words = ["animate", "--avatar", str(photo), "--driving", str(clip), "--output", str(video)]
-    more = ["--more-photos", str(photo)] if family == "x2face" else ["--adapt-variance"]
+    more = {"x2face": ["--more-photos", str(photo)], "monkeynet": ["--adapt-variance"]}.get(family, [])
     assert (
         main([*words, "--model", str(bundle), "--device", "cpu", "--threads", "1", "--crop", "none", *more])
         == 0
