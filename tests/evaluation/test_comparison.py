@@ -107,6 +107,13 @@ def test_every_method_can_be_built_at_every_size(method: str, size: int) -> None
         assert counts[1] == {"x2face": 64_771_840, "monkeynet": 80_629_691}[method]
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_perceptual_loss_is_never_shown_less_than_it_can_see(size: int) -> None:
+    scales = recipe("fomm", Terms(size=size)).losses["scales"]
+    assert scales[0] == 1
+    assert min(scales) * size == 32
+
+
 def test_other_sizes_are_refused() -> None:
     with pytest.raises(ConfigError, match="100 pixels"):
         recipe("fomm", Terms(size=100))

@@ -32,6 +32,9 @@ CONFIGS = PACKAGE / "training" / "configs"
 DETECTED = 64
 """Side at which Monkey-Net and the First Order Motion Model look for key points in pictures of faces."""
 
+SMALLEST = 32
+"""Least side of a picture that the feature network can be shown."""
+
 NARROWEST = 8
 ENDLESS = 10**9
 """Steps of a run that stops by the clock."""
@@ -97,7 +100,9 @@ def _monkeynet(terms: Terms) -> RunConfig:
 
 def _fomm(terms: Terms) -> RunConfig:
     config = read_config(CONFIGS / "vox.yaml")
-    return replace(config, network=_scaled(config.network, terms))
+    # The pyramid of the perceptual loss ends where its network has pixels left, as it does for 256 pixels.
+    scales = tuple(scale for scale in config.losses["scales"] if scale * terms.size >= SMALLEST)
+    return replace(config, network=_scaled(config.network, terms), losses={**config.losses, "scales": scales})
 
 
 def _anchored(terms: Terms) -> RunConfig:
