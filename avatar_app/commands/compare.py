@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--embedding", type=Path, metavar="ONNX", help="network from a face to a vector, for AED"
     )
+    what = (
+        "whom the contact sheet shows: clips of the data set, or photos and clip of the app (default: data)"
+    )
+    parser.add_argument("--sheet", choices=["data", "app"], default="data", help=what)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(
         "--work",
@@ -77,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     device = _device(arguments.device)
     width = arguments.width or (1.0 if device.startswith("cuda") else 0.25)
     terms = Terms(arguments.size, width, arguments.batch, arguments.minutes, arguments.stride)
-    judging = Judging(arguments.split, arguments.limit, arguments.judge, arguments.embedding)
+    wanted = (arguments.split, arguments.limit, arguments.judge, arguments.embedding, arguments.sheet)
+    judging = Judging(*wanted)
     comparison = Comparison(arguments.data, terms, judging, device, arguments.features, arguments.work)
     page = comparison.run(arguments.methods, arguments.output, _command(arguments))
     print(f"{page}: the tables; beside it comparison.jpg and comparison.json")
@@ -104,7 +109,7 @@ def _command(arguments: argparse.Namespace) -> str:
         "python run.py compare --data DIR",
         f"--minutes {arguments.minutes:g} --size {arguments.size} --batch {arguments.batch}",
     ]
-    words += [f"--stride {arguments.stride}", f"--judge {arguments.judge}"]
+    words += [f"--stride {arguments.stride} --judge {arguments.judge} --sheet {arguments.sheet}"]
     words += [
         f"--{name} {getattr(arguments, name)}" for name in ("width", "limit") if getattr(arguments, name)
     ]

@@ -12,13 +12,18 @@ import numpy as np
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
+from avatar_app.errors import ClipError
 from avatar_app.evaluation.benchmark.arithmetic import count_graphs
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.evaluation.reconstruction import Embedding, Evaluator, means
-from avatar_app.faces.crop import crop_face, crop_picture
+from avatar_app.faces.crop import crop_face, crop_picture, square_box
 from avatar_app.faces.detector import FaceDetector, FaceTracker
+from avatar_app.faces.portrait import find_portrait
+from avatar_app.media.photo import read_portrait
+from avatar_app.media.video import read_clip
 from avatar_app.motion.transfer import motion_transfer
 from avatar_app.networks.graphs import build_graphs
+from avatar_app.paths import assets_folder
 from avatar_app.session.clip import fixed_box, resized
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.types import Crop, Image
@@ -26,7 +31,7 @@ from avatar_app.types import Crop, Image
 SHEET_SIDE, LABEL = 144, 22
 """Pixels of a picture on the contact sheet, and of the line of names above it."""
 
-ROWS = 6
+ROWS, ROW_SIDE = 6, 256
 LATE = 0.7
 """How far into a clip the frame is that drives a row of the sheet."""
 
@@ -99,6 +104,26 @@ def choose_rows(entries: Sequence[ClipEntry], size: int, count: int = ROWS) -> l
         if all(FaceTracker(detector).track(image) for image in (row.photo, row.neutral, row.driver))
     ]
     return seen or rows
+
+
+def rows_of_app(count: int = ROWS) -> list[Row]:
+    """The photos that come with the app, each driven by another moment of its clip: a sheet of them may be published.
+
+    Raises:
+        PortraitError: no face in one of the photos.
+        ClipError: no face at the clip's beginning.
+    """
+    assets, detector = assets_folder(), FaceDetector.open()
+    photos = sorted((assets / "avatars").glob("*.jpg"))[:count]
+    frames = list(read_clip(assets / "driving.mp4").frames())
+    face = FaceTracker(detector).track(frames[0])
+    if face is None:
+        raise ClipError("No face was found in the clip that comes with the app.", "Install the app again.")
+    box = square_box(face)  # one square for all frames, in which the head moves
+    moments = np.linspace(0, len(frames) - 1, count + 1).round().astype(int)[1:]
+    neutral, *drivers = (crop_picture(frames[at], box, ROW_SIDE) for at in (0, *moments))
+    shown = (find_portrait(read_portrait(path), detector).crop(ROW_SIDE).image for path in photos)
+    return [Row(photo, neutral, driver) for photo, driver in zip(shown, drivers, strict=False)]
 
 
 def draw_sheet(rows: Sequence[Row], engines: Mapping[str, Engine]) -> Image:

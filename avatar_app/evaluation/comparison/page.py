@@ -90,8 +90,8 @@ NOTES: Sequence[str] = (
     "X2Face has the first stage of its training alone, with Adam in place of the released script's slow SGD.",
 )
 
-SHEET = """Half of the rows drive a photo by its own clip, the others by somebody else's. All but X2Face are given the driver's
-motion relative to the first frame; X2Face has no relative motion and shows the driver's pose as it is.
+SHEET = """All but X2Face are given the driver's motion relative to the clip's first frame; X2Face has no relative motion and
+shows the driver's pose as it is.
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from avatar_app.evaluation.comparison.contest import (
     choose_rows,
     draw_sheet,
     judge_method,
+    rows_of_app,
     size_of,
     write_sheet,
 )
@@ -35,12 +35,20 @@ BASES = {"warp": "photo warped with landmarks", "still": "photo standing still"}
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How methods are judged: ``limit`` frames of each clip of ``split``, by the landmarks of ``judge``, identity by ``embedding``."""
+    """How methods are judged.
+
+    Attributes:
+        limit: so many frames of each clip of ``split``; None takes all.
+        judge: whose landmarks count, a key of ``commands.evaluate.JUDGES``.
+        embedding: ONNX file of an identity network.
+        sheet: whether the contact sheet shows people of the ``data`` or photos of the ``app``.
+    """
 
     split: str
     limit: int | None
     judge: str
     embedding: Path | None
+    sheet: str = "data"
 
 
 class Comparison:
@@ -131,10 +139,11 @@ class Comparison:
     def _hardware(self) -> str:
         if self._device.type == "cuda":
             return torch.cuda.get_device_name(self._device)
-        return f"{torch.get_num_threads()} threads of a processor ({os.cpu_count()} cores)"
+        return f"a processor (threads used: {torch.get_num_threads()})"
 
     def _write(self, report: dict[str, Any], trained: dict[str, Trained], output: Path) -> Path:
-        rows = choose_rows(self._entries, self._terms.size)
+        own = self._judging.sheet == "app"
+        rows = rows_of_app() if own else choose_rows(self._entries, self._terms.size)
         engines = {METHODS[name]: open_engine(one.bundle, "cpu") for name, one in trained.items()}
         try:
             sheet = draw_sheet(rows, engines)
