@@ -60,14 +60,17 @@ class Capabilities:
 
 
 def list_cameras() -> list[CameraInfo]:
-    """The cameras of this computer, those that other programs feed left out. Never raises."""
+    """The cameras of this computer. Never raises: a file or an address may be the source."""
     try:
-        found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
-    except (
-        Exception
-    ):  # a list that fails must not stop the start of the app: a file or an address may be the source
+        return look_for_cameras()
+    except Exception:
         log.exception("the cameras could not be listed")
         return []
+
+
+def look_for_cameras() -> list[CameraInfo]:
+    """The cameras of this computer. May raise whatever the libraries of the system raise."""
+    found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
     return list(_with_unique_names(found))
 
 

@@ -24,7 +24,7 @@ from avatar_app.motion.calibration import NeutralStore
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
-from avatar_app.session.controls import OUTPUTS, Controls, Status
+from avatar_app.session.controls import OUTPUTS, ROTATIONS, Controls, Status
 from avatar_app.session.session import Session
 
 DONE = {
@@ -51,6 +51,9 @@ WHY = {
 
 CALIBRATE_AFTER = 1.0
 """Seconds, where the user does not say."""
+
+AGAIN_AFTER = 2.0
+"""Seconds after which the pose is taken again if it was given up: it was that of a poster."""
 
 SIZES = {"640x480": (640, 480), "1280x720": (1280, 720)}
 
@@ -115,6 +118,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
     )
     picture = parser.add_argument_group("picture")
+    picture.add_argument(
+        "--rotate",
+        type=int,
+        choices=ROTATIONS,
+        default=0,
+        help="turn the camera's picture clockwise, in degrees (default: 0)",
+    )
     picture.add_argument(
         "--size", choices=list(SIZES), default="1280x720", help="of what the call gets (default: 1280x720)"
     )
@@ -191,6 +201,7 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         avatar=find_avatar(arguments.avatar, library),
         model=arguments.model,
         device=arguments.device,
+        rotation=arguments.rotate,
         relative=arguments.relative,
         adapt_scale=arguments.adapt_scale,
         smoothing=arguments.smoothing,
@@ -252,19 +263,22 @@ def _watch(
     calibrate_after: float | None,
     tally: Tally,
 ) -> None:
-    """Waits for the end; calibrates once, by itself only where no pose is remembered, and always where the user has said when."""
+    """Waits for the end; calibrates by itself where there is no pose, and once where the user has said when."""
     began = time.monotonic()
     due = CALIBRATE_AFTER if calibrate_after is None else calibrate_after
-    calibrated = due < 0
+    asked_at: float | None = None
     while not stopped.wait(0.2):
         now = time.monotonic() - began
         if lasting is not None and now >= lasting:
             break
         status = session.status()
-        needed = status.reason == "uncalibrated" or (calibrate_after is not None and status.calibrated)
-        if not calibrated and now >= due and status.face and needed:
+        idle = asked_at is None or (status.calibrating is None and now - asked_at > AGAIN_AFTER)
+        needed = status.reason == "uncalibrated" or (
+            calibrate_after is not None and status.calibrated and asked_at is None
+        )
+        if 0 <= due <= now and status.face and needed and idle:
             session.recalibrate()
-            calibrated = True
+            asked_at = now
         tally.add(status)
 
 

@@ -26,8 +26,8 @@ from avatar_app.doctor.speed import measure_speed
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
-from avatar_app.outputs.sinks import ABROAD, VirtualCamera, list_virtual_cameras, require_pipewire
-from avatar_app.outputs.virtual_cameras import LOAD, require_virtual_camera
+from avatar_app.outputs.sinks import VirtualCamera, list_virtual_cameras, require_pipewire
+from avatar_app.outputs.virtual_cameras import ABROAD, LOAD, require_virtual_camera
 
 log = logging.getLogger(__name__)
 

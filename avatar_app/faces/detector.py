@@ -159,10 +159,19 @@ class FaceTracker:
 
         The landmarks are of this frame alone: nothing is smoothed and nothing lags.
         """
+        face = self.follow(image)
+        if face is None and (found := self._detector.find(image, levels=2)):
+            face = self.begin(found[0])
+        return face
+
+    def begin(self, face: Face) -> Face:
+        """Follow this face of the last frame from now on."""
+        self._region = region_of(face.points)
+        return face
+
+    def follow(self, image: Image) -> Face | None:
+        """The followed face in the next frame (H, W, 3); None if it is lost, or none is followed. Never looks elsewhere."""
         followed = None if self._region is None else self._follow(image, self._region)
-        if followed is None:
-            found = self._detector.find(image, levels=2)
-            followed = (found[0], region_of(found[0].points)) if found else None
         self._region = None if followed is None else _steady(self._region, followed[1])
         return followed and followed[0]
 

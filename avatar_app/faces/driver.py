@@ -1,4 +1,4 @@
-"""Reads the user's face off camera frames: where it is, the square around it, its landmarks there."""
+"""Reads the driver's face off camera frames: where it is, the square around it, its landmarks there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avatar_app.faces.choice import FaceChoice
 from avatar_app.faces.crop import crop_landmarks
-from avatar_app.faces.detector import BoxSmoother, FaceDetector, FaceTracker, crop_face, square_box
+from avatar_app.faces.detector import BoxSmoother, FaceDetector, crop_face, square_box
 from avatar_app.types import Box, Crop, Face, Frame, Framing
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
@@ -21,34 +22,44 @@ class Look:
         face: in pixels of the frame.
         box: the square that the crop shows.
         crop: the face as the engine takes it.
+        another: another face is followed than in the look before.
     """
 
     face: Face
     box: Box
     crop: Crop
+    another: bool = False
 
 
 class Driver:
-    """Follows the user's face. Belongs to one thread."""
+    """Follows the driver's face. Belongs to one thread.
+
+    Attributes:
+        faces: all faces that are seen, and which of them is followed.
+    """
 
     def __init__(self, detector: FaceDetector) -> None:
-        self._tracker = FaceTracker(detector)
+        self.faces = FaceChoice(detector)
+        self._changes = 0
         self._smoother = BoxSmoother()
         self._box: Box | None = None
         self._time = 0.0
         self._shape: tuple[int, ...] = ()
 
     def look(self, frame: Frame, framing: Framing, size: int, pictured: bool) -> Look | None:
-        """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one."""
+        """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one, or with a poster."""
         if (
             frame.image.shape != self._shape
         ):  # another camera, or another size of the same: positions of before mean nothing in it
             self._shape = frame.image.shape
-            self._tracker.reset()
+            self.faces.reset()
             self.center()
-        face = self._tracker.track(frame.image)
-        if face is None:
+        face = self.faces.track(frame.image, frame.captured_at)
+        if face is None or self.faces.picture:
             return None
+        another, self._changes = self.faces.changes != self._changes, self.faces.changes
+        if another:
+            self.center()
         if framing.follow or self._box is None:
             gap = min(1.0, max(0.0, frame.captured_at - self._time))
             self._box = self._smoother.follow(square_box(face), gap)
@@ -59,7 +70,7 @@ class Driver:
             if pictured
             else Crop(NO_PICTURE, crop_landmarks(face, box, size))
         )
-        return Look(face, box, crop)
+        return Look(face, box, crop, another)
 
     def center(self) -> None:
         """Place the square anew around the next face: before a calibration, or after another camera was chosen."""

@@ -88,6 +88,7 @@ class WindowActions(QObject):
             "reset-view": lambda: live.change(zoom=1.0, pan_x=0.0, pan_y=0.0),
             "record": self._record,
             "snapshot": self._snapshot,
+            "turn-camera": live.turn_camera,
             **others,
         }
 

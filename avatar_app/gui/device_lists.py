@@ -6,12 +6,17 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
 from avatar_app.errors import AvatarError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FAILED = "This could not be looked for on this computer.\nThe log has the details."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Found:
     """What there is on this computer.
 
     Attributes:
-        cameras: names.
+        cameras: names; ``camera_problem`` says why they could not be listed.
         virtual_cameras: the devices; ``virtual_problem`` says why there are none.
         pipewire_problem: why there can be no PipeWire camera; empty if there can.
         models: names; those that cannot be used say why.
@@ -41,6 +46,7 @@ class Found:
     """
 
     cameras: tuple[str, ...] = ()
+    camera_problem: str = ""
     virtual_cameras: tuple[Outlet, ...] = ()
     virtual_problem: str = ""
     pipewire_problem: str = ""
@@ -49,19 +55,46 @@ class Found:
 
 
 def look() -> Found:
-    """Look at everything. Slow; belongs into another thread than the window's."""
-    from avatar_app.cameras.listing import list_cameras
-    from avatar_app.engines.open import cuda_problem
-
-    outlets, virtual_problem = _virtual_cameras()
+    """Look at everything; each list fails alone and says why. Slow; belongs into another thread than the window's."""
+    cameras, camera_problem = _attempt(_cameras, lambda said: ((), said))
+    outlets, virtual_problem = _attempt(_virtual_cameras, lambda said: ((), said))
     return Found(
-        cameras=tuple(camera.name for camera in list_cameras()),
+        cameras=cameras,
+        camera_problem=camera_problem,
         virtual_cameras=outlets,
         virtual_problem=virtual_problem,
-        pipewire_problem=_pipewire_problem(),
-        models=_models(),
-        cuda_problem=cuda_problem(),
+        pipewire_problem=_attempt(_pipewire_problem, str),
+        models=_attempt(_models, lambda said: (Outlet("lite", "lite", said),)),
+        cuda_problem=_attempt(_cuda_problem, str),
     )
+
+
+def nothing_found() -> Found:
+    """What is known where nothing could be looked at: that nothing can be used."""
+    return Found((), FAILED, (), FAILED, FAILED, (), FAILED)
+
+
+def _attempt(work: Callable[[], T], failed: Callable[[str], T]) -> T:
+    """The result of ``work``; where it fails in an unexpected way, what ``failed`` makes of the sentence that says so."""
+    try:
+        return work()
+    except AvatarError as error:
+        return failed(_said(error))
+    except Exception as problem:
+        log.exception("a list of devices failed: %s", problem)
+        return failed(FAILED)
+
+
+def _cameras() -> tuple[tuple[str, ...], str]:
+    from avatar_app.cameras.listing import look_for_cameras
+
+    return tuple(camera.name for camera in look_for_cameras()), ""
+
+
+def _cuda_problem() -> str | None:
+    from avatar_app.engines.open import cuda_problem
+
+    return cuda_problem()
 
 
 def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
@@ -143,7 +176,7 @@ class DeviceLists(QObject):
             found = self._look()
         except Exception:
             log.exception("the devices could not be listed")
-            found = Found()
+            found = nothing_found()
         try:
             self._arrived.emit(found)
         except RuntimeError:  # the window is gone

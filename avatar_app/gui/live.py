@@ -27,6 +27,10 @@ class Live(Protocol):
 
     def recalibrate(self) -> None: ...
 
+    def follow_face(self, x: float, y: float) -> None: ...
+
+    def turn_camera(self) -> None: ...
+
     def retry(self, about: str) -> None: ...
 
     def status(self) -> Status: ...
@@ -93,6 +97,14 @@ class LateSession:
     def recalibrate(self) -> None:
         if self._live:
             self._live.recalibrate()
+
+    def follow_face(self, x: float, y: float) -> None:
+        if self._live:
+            self._live.follow_face(x, y)
+
+    def turn_camera(self) -> None:
+        if self._live:
+            self._live.turn_camera()
 
     def retry(self, about: str) -> None:
         if self._live:

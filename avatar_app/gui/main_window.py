@@ -107,7 +107,11 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _build(self) -> None:
-        camera = PreviewFrame(self.camera, self.tr("You"), self.tr("Your camera, on this screen alone"))
+        camera = PreviewFrame(
+            self.camera,
+            self.tr("You"),
+            self.tr("Your camera, on this screen alone. Click on a face to follow it."),
+        )
         output = PreviewFrame(self.output, self.tr("What the call gets"), self.tr("Exactly what is sent"))
         self.pair = PreviewPair(camera, output)
         stage = Stage(self.pair, self._button_bar(), self.calibration)
@@ -201,6 +205,7 @@ class MainWindow(QMainWindow):
             lambda message, hint: self.notices.tell(Notice("gallery", "warning", message, hint))
         )
         self.calibration.asked.connect(self.actions_.do)
+        self.camera.face_asked.connect(self.live.follow_face)
         self.notices.acted.connect(self.actions_.heed_notice)
         self.preferences.changed.connect(self.apply_preferences)
         self.preferences.problem.connect(self._tell_of_settings)

@@ -17,7 +17,7 @@ from avatar_app.errors import OutputError
 from avatar_app.files import parse_json, read_small, reason, write_whole
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.photos.library import Entry, Library
-from avatar_app.session.controls import OUTPUTS, SIZES, Controls
+from avatar_app.session.controls import OUTPUTS, ROTATIONS, SIZES, Controls
 
 VERSION = 1
 LANGUAGES = ("", "en", "ru")
@@ -36,6 +36,7 @@ CONTROLS = (
     "zoom",
     "pan_x",
     "pan_y",
+    "rotation",
     "mirror_input",
     "mirror_output",
     "background",
@@ -100,6 +101,12 @@ def _size(value: Any) -> tuple[int, int]:
     return (value[0], value[1])
 
 
+def _rotation(value: Any) -> int:
+    if isinstance(value, bool) or value not in ROTATIONS:
+        raise ValueError("one of " + ", ".join(map(str, ROTATIONS)))
+    return int(value)
+
+
 def _background(value: Any) -> str:
     if (
         not isinstance(value, str)
@@ -154,6 +161,7 @@ class Settings:
     zoom: float = 1.0
     pan_x: float = 0.0
     pan_y: float = 0.0
+    rotation: int = 0
     mirror_input: bool = False
     mirror_output: bool = False
     mirror_preview: bool = True
@@ -180,6 +188,7 @@ CHECKS: dict[str, Check] = {
     "size": _size,
     "fps": _whole(1, 120),
     "background": _background,
+    "rotation": _rotation,
     "head": _number(0, 1.5),
     "expression": _number(0, 1.5),
     "gaze": _number(0, 1.5),

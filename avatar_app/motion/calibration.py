@@ -69,13 +69,18 @@ class NeutralStore:
         with self._lock:
             return self._poses.get(key)
 
-    def put(self, key: str, pose: KeyPoints) -> None:
-        """Raises OSError where it cannot be kept on disk; it is known until the app ends all the same."""
+    def put(self, key: str, pose: KeyPoints | None) -> None:
+        """Remember a pose, or forget it (None).
+
+        Raises OSError where it cannot be kept on disk; it is known until the app ends all the same.
+        """
         with self._lock:
-            self._poses[key] = pose
+            # Another instance may have added some since this one began.
+            others = {} if self._path is None else _read(self._path)
+            self._poses = {name: known for name, known in (others | self._poses).items() if name != key}
+            if pose is not None:
+                self._poses[key] = pose
             if self._path is not None:
-                # Another instance may have added some since this one began.
-                self._poses = _read(self._path) | self._poses
                 _write(self._path, self._poses)
 
 

@@ -13,15 +13,14 @@ from avatar_app.errors import OutputError
 from avatar_app.outputs import v4l2loopback as loopback
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.pipewire import PipeWireCamera, require_pipewire
-from avatar_app.outputs.virtual_cameras import VirtualCamera, free_virtual_camera, list_virtual_cameras
+from avatar_app.outputs.virtual_cameras import (
+    ABROAD,
+    VirtualCamera,
+    free_virtual_camera,
+    list_virtual_cameras,
+)
 
 __all__ = ["Sink", "VirtualCamera", "list_virtual_cameras", "open_sink", "require_pipewire"]
-
-ABROAD = {
-    "win32": "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.",
-    "darwin": "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.",
-}
-"""How to get a virtual camera elsewhere than on Linux."""
 
 
 class Sink(Protocol):

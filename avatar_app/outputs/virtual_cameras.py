@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,13 @@ WINDOWS_FILTERS = {
     "Unity Video Capture": "{5C2CD55C-92AD-4999-8666-912BD3E70010}",
 }
 """Class identifiers under which the two camera drivers register themselves."""
+
+
+ABROAD = {
+    "win32": "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.",
+    "darwin": "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.",
+}
+"""How to get a virtual camera elsewhere than on Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def list_virtual_cameras() -> list[VirtualCamera]:
 
 
 def require_virtual_camera(device: str) -> VirtualCamera:
-    """The virtual camera with this path or name; the first for an empty ``device``. Linux only.
+    """The virtual camera with this path or name; the first for an empty ``device``.
 
     Raises:
         OutputError: there is none, or this user may not write to it.
@@ -102,11 +110,12 @@ def _usable(device: str) -> list[VirtualCamera]:
 
 
 def _how_to_get_one() -> str:
-    release = os.uname().release
+    if sys.platform in ABROAD:
+        return ABROAD[sys.platform]
     if LOADED.exists():
         return f"The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback && {LOAD}`."
     try:
-        installed = "/v4l2loopback.ko" in (MODULES / release / "modules.dep").read_text()
+        installed = "/v4l2loopback.ko" in (MODULES / platform.release() / "modules.dep").read_text()
     except OSError:
         installed = False
     if installed:

@@ -12,7 +12,6 @@ from avatar_app.engines import Engine
 from avatar_app.errors import DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.driver import Driver, Look
-from avatar_app.files import reason
 from avatar_app.motion.calibration import Calibration, NeutralStore
 from avatar_app.motion.head import Strength
 from avatar_app.motion.hold import Hold
@@ -22,6 +21,8 @@ from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.session.active_avatar import Cast
 from avatar_app.session.controls import Controls, Notice, Seen
+from avatar_app.session.face_watch import FaceWatch, Turn
+from avatar_app.session.neutral_keeper import NeutralKeeper
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
@@ -29,9 +30,6 @@ from avatar_app.types import Frame, Image, KeyPoints, Picture
 
 FAR_YAW, FAR_PITCH = 55.0, 45.0
 """Degrees from the photo's pose beyond which landmarks cannot be trusted: the avatar holds as if no face were there."""
-
-FACELESS = 2.0
-"""Seconds without a face after which the user is told."""
 
 BLIND = 1.0
 """Seconds without a frame after which what was seen in the last one no longer counts."""
@@ -68,21 +66,19 @@ class AnimateStage(Stage):
         self._controls = controls
         self._frames = frames
         self._pictures = pictures
-        self._neutrals = neutrals
+        self._neutrals = NeutralKeeper(neutrals, notices)
         self._meter = meter
         self._cast = Cast(open_engine, open_detector, notices)
-        self._calibrations = controls().calibrations
+        self._calibrations, self._picks = controls().calibrations, controls().picks
         self._calibration: Calibration | None = None
-        self._neutral: KeyPoints | None = None
-        self._settling: Settling | None = None
-        self._session_neutrals: dict[str, KeyPoints] = {}
+        self._settling: tuple[KeyPoints, Settling] | None = None
         self._best = 0.0
         self._seeking = False
         self._retry = False
         self._slow: Notice | None = None
         self.seen: Seen | None = None
         self.match: Match | None = None
-        self._unkept: Notice | None = None
+        self.turn: Turn = 0
         self.found = 0
 
     # What others may read.
@@ -98,7 +94,7 @@ class AnimateStage(Stage):
 
     @property
     def calibrated(self) -> bool:
-        return self._neutral is not None and self._cast.avatar is not None
+        return self._neutrals.pose is not None and self._cast.avatar is not None
 
     @property
     def has_avatar(self) -> bool:
@@ -123,12 +119,14 @@ class AnimateStage(Stage):
     # The thread.
 
     def open(self) -> None:
-        self._driver = Driver(self._open_detector())
+        detector, now = self._open_detector(), time.monotonic()
+        self._driver = Driver(detector)
+        self._watch = FaceWatch(detector, self._driver.faces, self._notices, now)
         self._filter: tuple[str, KeyPointFilter] | None = None
         self._transfer: tuple[object, Transfer] | None = None
         self._hold: Hold | None = None
         self._matched_at = self._timed_at = 0.0
-        self._seen_at = self._frame_at = time.monotonic()
+        self._frame_at = now
 
     def close(self) -> None:
         self._cast.close()
@@ -150,7 +148,7 @@ class AnimateStage(Stage):
                 self._forget_frame()
             return
         if began - self._frame_at > BLIND:
-            self._seen_at = began  # so long nobody could be seen: the patience with who comes back begins now
+            self._watch.begin(began)
         self._frame_at = began
         engine = self._cast.engine
         look = self._driver.look(
@@ -159,10 +157,16 @@ class AnimateStage(Stage):
             engine.size if engine else 256,
             engine is not None and engine.reads_pictures,
         )
-        self.seen = Seen(frame, look.face.points[:, :2], look.box) if look else Seen(frame)
-        self._tell_of_face(look is not None, frame.captured_at)
+        faces = self._driver.faces
+        others = tuple(face.points[:, :2] for face in faces.others)
+        self.seen = (
+            Seen(frame, look.face.points[:, :2], look.box, others) if look else Seen(frame, others=others)
+        )
+        self._watch.add(frame, look is not None)
+        self.turn = self._watch.turn
+        self._neutrals.settle(faces.proven, faces.picture)
         pose = self._pose(look, frame, controls)
-        if self._cast.avatar is None or self._neutral is None or controls.paused or self._hold is None:
+        if self._cast.avatar is None or self._neutrals.pose is None or controls.paused or self._hold is None:
             return
         shown = self._hold.follow(pose, frame.captured_at) if pose else self._hold.wait(frame.captured_at)
         if engine is not None and shown is not None:
@@ -186,21 +190,15 @@ class AnimateStage(Stage):
             super()._report(error)
 
     def _begin_avatar(self, controls: Controls) -> None:
-        """A new avatar or engine is on stage: its own neutral pose, else the last one of this session, which fits nearly as well."""
+        """A new avatar or engine is ready."""
         assert self._cast.avatar is not None
         like = self._cast.avatar.key_points
-        remembered = self._neutrals.get(self._key())
-        neutral = (
-            remembered
-            if remembered is not None and _alike(remembered, like)
-            else self._session_neutrals.get(self._cast.model)
-        )
-        self._neutral = neutral if neutral is not None and _alike(neutral, like) else None
+        self._neutrals.begin(self._cast.model, self._key(), like)
         self._transfer = self._filter = self._settling = None
         self._best = 0.0
         self._hold = Hold(like)
         self._tell_of_motion(like)
-        if self._neutral is None:
+        if self._neutrals.pose is None:
             self._pictures.clear()
 
     def _tell_of_motion(self, like: KeyPoints) -> None:
@@ -214,8 +212,12 @@ class AnimateStage(Stage):
         if controls.calibrations != self._calibrations:
             self._calibrations = controls.calibrations
             self._driver.center()
+            self._driver.faces.choose_again()
             self._filter = None
             self._calibration = Calibration(time.monotonic())
+        if controls.picks != self._picks:
+            self._picks = controls.picks
+            self._driver.faces.choose_at(*controls.picked)
         if controls.seeking and not self._seeking:
             self._best = 0.0
         self._seeking = controls.seeking
@@ -223,6 +225,8 @@ class AnimateStage(Stage):
     def _pose(self, look: Look | None, frame: Frame, controls: Controls) -> KeyPoints | None:
         """The pose to render, or None where there is no usable one."""
         avatar, engine, own = self._cast.avatar, self._cast.engine, self._cast.crop
+        if look is not None and look.another:
+            self._filter = self._settling = None
         if (
             look is None
             or look.crop.landmarks is None
@@ -242,11 +246,11 @@ class AnimateStage(Stage):
             return None
         points = self._smooth(engine.detect(look.crop), frame.captured_at, controls)
         self._calibrate(points, controls)
-        if self._neutral is None:
+        if self._neutrals.pose is None:
             return None
-        if self._settling is None:
-            self._settling = Settling(self._neutral)
-        neutral = self._settling.step(points, frame.captured_at)
+        if self._settling is None or self._settling[0] is not self._neutrals.pose:
+            self._settling = self._neutrals.pose, Settling(self._neutrals.pose)
+        neutral = self._settling[1].step(points, frame.captured_at)
         return self._transfer_for(avatar.key_points, neutral, controls)(points)
 
     def _smooth(self, points: KeyPoints, moment: float, controls: Controls) -> KeyPoints:
@@ -259,27 +263,11 @@ class AnimateStage(Stage):
             neutral = self._calibration.add(points, time.monotonic())
             if neutral is not None:
                 self._calibration = None
-                self._take_neutral(neutral)
+                self._neutrals.take(neutral, self._driver.faces.proven)
         elif controls.seeking and self.match is not None and self.match.score > self._best + BETTER:
             self._best = self.match.score
             self.found += 1
-            self._take_neutral(points)
-
-    def _take_neutral(self, neutral: KeyPoints) -> None:
-        self._neutral = self._session_neutrals[self._cast.model] = neutral
-        self._settling = None
-        self._notices.withdraw(self._unkept)
-        try:
-            self._neutrals.put(self._key(), neutral)
-        except OSError as problem:
-            message = f"The calibration cannot be kept on disk: {reason(problem)}."
-            self._unkept = Notice(
-                "settings",
-                "warning",
-                message,
-                "It works until the app ends. Free some space and calibrate again.",
-            )
-            self._notices.put(self._unkept)
+            self._neutrals.take(points, self._driver.faces.proven)
 
     def _key(self) -> str:
         """By which a neutral pose is remembered: it is the driver's, and fits every crop of the photo."""
@@ -306,20 +294,6 @@ class AnimateStage(Stage):
             self._transfer = (key, transfer)
         return self._transfer[1]
 
-    def _tell_of_face(self, present: bool, now: float) -> None:
-        if present:
-            self._seen_at = now
-            self._notices.clear("face")
-        elif now - self._seen_at > FACELESS and self._notices.about("face") is None:
-            self._notices.put(
-                Notice(
-                    "face",
-                    "warning",
-                    "The camera does not see a face.",
-                    "Sit before the camera, with light from the front.",
-                )
-            )
-
     def _tell_of_speed(self) -> None:
         if time.monotonic() - self._timed_at < TIMED:
             return
@@ -337,9 +311,3 @@ class AnimateStage(Stage):
             self._notices.put(self._slow)
         elif seconds < QUICK:
             self._notices.withdraw(self._slow)
-
-
-def _alike(first: KeyPoints, second: KeyPoints) -> bool:
-    """Whether two sets of key points are of one kind."""
-    one, other = ({name: part.shape for name, part in points.parts.items()} for points in (first, second))
-    return one == other

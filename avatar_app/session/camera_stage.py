@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.cameras.opening import Source
+from avatar_app.cameras.rotation import turned
 from avatar_app.errors import CameraError
 from avatar_app.session.controls import Controls
 from avatar_app.session.slot import Slot
@@ -62,7 +63,7 @@ class CameraStage(Stage):
         now = self._source.arrived
         if self._source.live:
             self._require_motion(image, now)
-        image = reduced(image)
+        image = turned(reduced(image), controls.rotation)
         if controls.mirror_input:
             image = np.asarray(cv2.flip(image, 1), np.uint8)
         if not self.description:

@@ -22,14 +22,8 @@ import numpy as np
 
 from avatar_app.engines import Engine, JoinsPhotos
 from avatar_app.errors import ClipError, EngineError
-from avatar_app.faces.detector import (
-    BoxSmoother,
-    FaceDetector,
-    FaceTracker,
-    crop_face,
-    crop_picture,
-    square_box,
-)
+from avatar_app.faces.choice import FaceChoice
+from avatar_app.faces.detector import BoxSmoother, FaceDetector, crop_face, crop_picture, square_box
 from avatar_app.faces.portrait import find_portrait
 from avatar_app.media.video import Clip, ClipWriter
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
@@ -216,14 +210,14 @@ def track_driver(
     progress: Progress,
 ) -> Track:
     """Find the driver's key points in every frame. Raises ClipError if there is no face in any."""
-    tracker = FaceTracker(detector) if detector else None
+    faces = FaceChoice(detector) if detector else None
     smoother = BoxSmoother()
     track = Track([], [], [])
     for image, moment in progress(
         stopwatch.each("read", clip.timed_frames()), "tracking", clip.frame_count or None
     ):
         with stopwatch.time("track"):
-            face = tracker.track(image) if tracker else None
+            face = faces.track(image, float(moment)) if faces else None
             if crop != "auto" or not (face or track.boxes):
                 box = fixed_box(image, crop)
             elif face:
@@ -232,7 +226,7 @@ def track_driver(
                 )
         track.times.append(moment)
         track.boxes.append(box)
-        if tracker and not face:
+        if faces and not face:
             track.poses.append(None)
             continue
         with stopwatch.time("detect"):

@@ -17,6 +17,8 @@ OUTPUTS = ("none", "virtual-camera", "pipewire")
 SIZES = ((640, 480), (1280, 720))
 """Width and height of what the call gets."""
 
+ROTATIONS = (0, 90, 180, 270)
+
 Level = Literal["info", "warning", "error"]
 Shows = Literal["card", "avatar", "self"]
 
@@ -31,7 +33,10 @@ class Controls:
         avatar_box: the square of the photo to use, in its pixels after upright decoding; None: fitted to the face.
         model: a bundle's name.
         device: as for ``engines.open.open_engine``.
+        rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned before anything else.
         calibrations: how many times the user has asked to calibrate.
+        picks, picked: how many times the user has pointed at a face, and where the last time, in shares of the picture's width and
+            height; that face is followed until it is gone.
         seeking: look for the moment most like the photo and calibrate there, again and again while true.
         relative: motion since the neutral pose; False: the pose as it is.
         adapt_scale: scale motion by the ratio of the faces' sizes.
@@ -39,7 +44,7 @@ class Controls:
         smoothing: a key of ``smooth.STRENGTHS``.
         follow: the crop follows the face; else it stays where the last calibration put it.
         zoom: enlarges the crop's content, 0.5..2; pan_x, pan_y move it, in crop sides.
-        mirror_input: mirror what the camera sees before anything else.
+        mirror_input: mirror what the camera sees, after turning it.
         mirror_output: mirror what the call gets.
         paused: show the still card.
         pass_through: show the camera itself: only after the user has confirmed it. It is never remembered, and see ``changed``.
@@ -57,7 +62,10 @@ class Controls:
     avatar_box: Box | None = None
     model: str = "lite"
     device: str = "auto"
+    rotation: int = 0
     calibrations: int = 0
+    picks: int = 0
+    picked: tuple[float, float] = (0.5, 0.5)
     seeking: bool = False
     relative: bool = True
     adapt_scale: bool = True
@@ -111,7 +119,7 @@ class Notice:
             there is one notice for each.
         message, hint: as in ``errors.AvatarError``.
         actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``, ``choose-output``,
-            ``choose-model``, ``calibrate``, ``resume``, ``doctor``.
+            ``choose-model``, ``calibrate``, ``resume``, ``doctor``, ``turn-camera``.
     """
 
     about: str
@@ -128,11 +136,13 @@ class Seen:
     Attributes:
         points: (88, 2) landmarks in pixels of the frame, or None where no face was found.
         box: the square that is looked at, in pixels of the frame, or None before the first face.
+        others: landmarks of the faces that are not followed, as of the last look at the whole frame.
     """
 
     frame: Frame
     points: Array | None = None
     box: Box | None = None
+    others: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

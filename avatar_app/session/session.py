@@ -118,6 +118,18 @@ class Session:
         with self._lock:
             self._controls = changed(self._controls, calibrations=self._controls.calibrations + 1)
 
+    def follow_face(self, x: float, y: float) -> None:
+        """Follow the face nearest to this point of ``seen()``, in shares of its width and height."""
+        with self._lock:
+            self._controls = changed(self._controls, picks=self._controls.picks + 1, picked=(x, y))
+
+    def turn_camera(self) -> None:
+        """Turn the camera's picture as the notice about a lying face offers."""
+        with self._lock:
+            self._controls = changed(
+                self._controls, rotation=(self._controls.rotation + self._animate.turn) % 360
+            )
+
     def retry(self, about: str) -> None:
         """Try again at once what a notice is about, instead of in a few seconds."""
         if about == "camera":
@@ -156,7 +168,7 @@ class Session:
             return None
         # A slow engine must not make the preview slow: the newest frame, with what was last found if that is recent.
         if seen is not None and frame.captured_at - seen.frame.captured_at < 0.5:
-            return Seen(frame, seen.points, seen.box)
+            return Seen(frame, seen.points, seen.box, seen.others)
         return Seen(frame)
 
     def shown(self) -> Outgoing | None:

@@ -17,6 +17,7 @@ from avatar_app.commands import live
 from avatar_app.control import server as control
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Controls
+from avatar_app.session.face_watch import STILL_FACE
 from avatar_app.session.session import Session
 from tests.session.live import PATIENCE, Bench, KeepingSink, MarkedCamera, wait_for, write_photo
 from tests.session.stand_ins import DiscDetector
@@ -168,3 +169,24 @@ def test_commands_take_the_real_face_away(command: str, tmp_path: Path) -> None:
     session = Session(Controls(pass_through=True))
     live._obey(command, session, Library(tmp_path), threading.Event())
     assert not session.controls.pass_through
+
+
+def test_the_pose_of_a_poster_is_taken_again_from_a_person(runs: Runs) -> None:
+    runs.bench.still = True
+
+    def given_up() -> bool:
+        return any(notice == STILL_FACE for notice in runs.sessions[-1].status().notices)
+
+    def person_comes() -> None:
+        runs.bench.still = False
+        wait_for(lambda: runs.sessions[-1].controls.calibrations == 2)
+        wait_for(lambda: runs.sessions[-1].status().shows == "avatar")
+        leave()
+
+    assert runs.run(until=given_up, end=person_comes) == 0
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_the_camera_can_be_turned(runs: Runs, degrees: int) -> None:
+    runs.run("--rotate", str(degrees), "--seconds", "0.1")
+    assert runs.sessions[-1].controls.rotation == degrees

@@ -64,6 +64,12 @@ class StandIn:
     def recalibrate(self) -> None:
         self.change(calibrations=self._controls.calibrations + 1)
 
+    def follow_face(self, x: float, y: float) -> None:
+        self.change(picks=self._controls.picks + 1, picked=(x, y))
+
+    def turn_camera(self) -> None:
+        self.change(rotation=(self._controls.rotation + 90) % 360)
+
     def retry(self, about: str) -> None:
         self.retried.append(about)
 

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui.device_lists import DeviceLists, Found, Outlet
+from avatar_app.gui.device_lists import DeviceLists, Found, Outlet, nothing_found
 from avatar_app.gui.style.widgets import Choice
 from avatar_app.session.controls import Controls
 from tests.gui.stand_in import StandIn
@@ -49,6 +49,7 @@ def test_choices_change_the_controls(opened: Opened) -> None:
     pick(panel.output.device, "/dev/video9")
     pick(panel.size_choice, (640, 480))
     pick(panel.fps, 25)
+    pick(panel.rotation, 90)
     pick(panel.model, "vox")
     pick(panel.device, "cpu")
     pick(panel.smoothing, "strong")
@@ -62,6 +63,7 @@ def test_choices_change_the_controls(opened: Opened) -> None:
         output_device="/dev/video9",
         size=(640, 480),
         fps=25,
+        rotation=90,
         model="vox",
         device="cpu",
         smoothing="strong",
@@ -128,7 +130,7 @@ def test_a_list_that_fails_is_an_empty_one(qtbot: QtBot, caplog: pytest.LogCaptu
     devices = DeviceLists(broken)
     with qtbot.waitSignal(devices.changed):
         devices.refresh()
-    assert devices.found == Found()
+    assert devices.found == nothing_found()
     assert "could not be listed" in caplog.text
 
 

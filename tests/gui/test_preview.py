@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QImage
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.panels.preview import CameraView, OutputView, PictureView, fit, sent_to_screen, to_screen
@@ -136,3 +137,33 @@ def test_switching_the_mirror_shows_at_once(qtbot: QtBot) -> None:
     view.shown.mirrored = False
     view.show_seen(seen)
     assert colour_at(view, 100, 200).red() == 255
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_a_click_names_the_point_of_the_frame(qtbot: QtBot, mirrored: bool) -> None:
+    view = CameraView()
+    qtbot.addWidget(view)
+    view.resize(640, 560)  # a strip of 40 pixels above and below the picture
+    view.shown.mirrored = mirrored
+    asked: list[tuple[float, float]] = []
+    view.face_asked.connect(lambda x, y: asked.append((x, y)))
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 160))  # no picture yet
+    view.show_seen(Seen(frame_with_dot(100, 200)))
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 160))
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 20))  # beside the picture
+    assert asked == [(pytest.approx(0.25 if mirrored else 0.75), pytest.approx(0.25))]
+
+
+def test_other_faces_are_marked(qtbot: QtBot) -> None:
+    view = CameraView()
+    qtbot.addWidget(view)
+    view.resize(640, 480)
+    view.shown.mirrored = False
+    frame = Frame(plain(640, 480, (40, 40, 40)), 0.0, 1)
+    view.show_seen(Seen(frame, None, Box(100, 100, 50)))
+    assert view.cursor().shape() == Qt.CursorShape.ArrowCursor
+    before = view.grab().toImage()
+    other = np.array([(400, 300), (500, 420)], np.float32)
+    view.show_seen(Seen(Frame(frame.image, 0.1, 2), None, Box(100, 100, 50), (other,)))
+    assert view.grab().toImage() != before
+    assert view.cursor().shape() == Qt.CursorShape.PointingHandCursor

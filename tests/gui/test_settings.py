@@ -33,6 +33,7 @@ CHANGED = Settings(
     output="virtual-camera",
     size=(640, 480),
     fps=25,
+    rotation=270,
     head=0.5,
     smoothing="strong",
     background="#203040",
@@ -201,6 +202,7 @@ def test_what_must_not_be_remembered_is_not(tmp_path: Path) -> None:
     controls = Controls(paused=True, pass_through=True, calibrations=4, seeking=True, recording=Path("x.mp4"))
     assert from_controls(Settings(), controls, photos(tmp_path)) == Settings()
     left_out = {"avatar", "avatar_box", "paused", "pass_through", "calibrations", "seeking", "recording"}
+    left_out |= {"picks", "picked"}
     assert {entry.name for entry in fields(Controls)} == {*CONTROLS} | left_out
 
 

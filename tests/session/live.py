@@ -54,7 +54,9 @@ class MarkedCamera:
         if self._closed.wait(0.01) or not self._bench.plugged:
             raise CameraError("The camera was unplugged.", "Plug it in again.")
         self._count += 1
-        shift = 6 * np.sin(self._count / 10)
+        shift = (
+            0 if self._bench.still else 10 * np.sin(self._count / 10)
+        )  # a face that never moves would count as a picture
         image = draw_face(x=80 + shift, radius=24) if self._bench.face else draw_ground()
         image[:20, :40] = image[-20:, -40:] = PATTERN
         image[60, self._count % 160] ^= 1  # a sensor's noise
@@ -111,7 +113,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.plugged = self.output_there = self.face = True
-        self.engine_fault: bool = False
+        self.engine_fault = self.still = False
         self.load_fault = ""
         self.engine_name = "drawing"
         self.frames = self.opened = self.sinks = self.engines = self.leaks = self.sent = 0

@@ -36,6 +36,7 @@ NOTICE_ACTIONS = {
     "calibrate": QT_TRANSLATE_NOOP("Notices", "Calibrate"),
     "resume": QT_TRANSLATE_NOOP("Notices", "Go on"),
     "doctor": QT_TRANSLATE_NOOP("Notices", "Check this computer"),
+    "turn-camera": QT_TRANSLATE_NOOP("Notices", "Turn the picture"),
 }
 
 OUTPUT_NAMES = {

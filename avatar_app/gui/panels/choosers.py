@@ -68,6 +68,8 @@ class SourceChooser(QWidget):
         self.refresh.setEnabled(not self._devices.busy)
         if found is None:
             self.note.setText(self.tr("Looking for cameras..."))
+        elif found.camera_problem:
+            self.note.setText(plain(found.camera_problem))
         elif not found.cameras:
             self.note.setText(self.tr("No camera was found. Connect one and look again, or use a file."))
         self.note.setVisible(found is None or not found.cameras)

@@ -12,7 +12,7 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.widgets import Choice, Section, Slider, Switch, label, row
 from avatar_app.motion.smoothing import STRENGTHS
-from avatar_app.session.controls import SIZES, Controls
+from avatar_app.session.controls import ROTATIONS, SIZES, Controls
 
 RATES = (15, 20, 25, 30, 60)
 
@@ -32,6 +32,11 @@ class ControlsPanel(QScrollArea):
         self.size_choice = self._choice(
             self.tr("Size"), "size", [(f"{width} x {height}", (width, height)) for width, height in SIZES]
         )
+        turned = self.tr("{0}° clockwise")
+        turns: list[tuple[str, object]] = [
+            (turned.format(angle) if angle else self.tr("As it is"), angle) for angle in ROTATIONS
+        ]
+        self.rotation = self._choice(self.tr("Turn"), "rotation", turns)
         self.fps = self._choice(
             self.tr("Rate"), "fps", [(self.tr("{0} a second").format(rate), rate) for rate in RATES]
         )
@@ -91,7 +96,9 @@ class ControlsPanel(QScrollArea):
         reset.setText(self.tr("Reset"))
         reset.clicked.connect(lambda: self._live.change(zoom=1.0, pan_x=0.0, pan_y=0.0))
         camera = Section(self.tr("Camera"))
-        camera.add(self.source, self.switches["mirror_input"], self.mirror_preview)
+        camera.add(
+            self.source, self._named(self.rotation), self.switches["mirror_input"], self.mirror_preview
+        )
         output = Section(self.tr("Output"))
         output.add(self.output, self._named(self.size_choice), self._named(self.fps))
         picture = Section(self.tr("Picture"))
@@ -147,7 +154,12 @@ class ControlsPanel(QScrollArea):
             switch.setChecked(getattr(controls, name))
         for name, slider in self.sliders.items():
             slider.show_value(getattr(controls, name))
-        for name, choice in (("size", self.size_choice), ("fps", self.fps), ("smoothing", self.smoothing)):
+        for name, choice in (
+            ("size", self.size_choice),
+            ("fps", self.fps),
+            ("rotation", self.rotation),
+            ("smoothing", self.smoothing),
+        ):
             value = getattr(controls, name)
             if choice.row_of(value) < 0:
                 choice.add(str(value), value)

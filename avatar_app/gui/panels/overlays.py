@@ -55,6 +55,14 @@ def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
         painter.drawPath(corners)
 
 
+def draw_other(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
+    """A dotted oval around a face that is not followed: landmarks (N, 2) in the painter's unit."""
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(255, 255, 255, 170), 1.5, Qt.PenStyle.DotLine))
+    painter.drawEllipse(QRectF(float(left), float(top), float(right - left), float(bottom - top)))
+
+
 def draw_points(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
     """Landmarks, (88, 2) in the painter's unit, with the lines of the face."""
     spots = [QPointF(float(x), float(y)) for x, y in points]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from avatar_app.gui.panels import overlays
 from avatar_app.gui.style.theme import current
 from avatar_app.outputs.i420 import Outgoing, Plane, split
 from avatar_app.session.controls import Seen, Statistics
-from avatar_app.types import Image
+from avatar_app.types import Array, Image
 
 ROUND = 8.0
 
@@ -161,7 +161,12 @@ class Shown:
 
 
 class CameraView(PictureView):
-    """The camera with landmarks, the square that is looked at, and the photo as a ghost in it. Never part of what is sent."""
+    """The camera with landmarks, the square that is looked at, and the photo as a ghost in it. Never part of what is sent.
+
+    ``face_asked`` carries the point of the picture that was clicked on, in shares of the frame's width and height.
+    """
+
+    face_asked = Signal(float, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -186,7 +191,22 @@ class CameraView(PictureView):
         ):
             return
         self._seen, self._mirrored = seen, self.shown.mirrored
+        self.setCursor(
+            Qt.CursorShape.PointingHandCursor if seen and seen.others else Qt.CursorShape.ArrowCursor
+        )
         self.set_picture(seen.frame.image if seen else None, self._mirrored)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        place, point = self.place(), event.position()
+        if (
+            self._seen is None
+            or event.button() != Qt.MouseButton.LeftButton
+            or not place.contains(point.toPoint())
+        ):
+            super().mousePressEvent(event)
+            return
+        x, y = (point.x() - place.x()) / place.width(), (point.y() - place.y()) / place.height()
+        self.face_asked.emit(1 - x if self._mirrored else x, y)
 
     def show_portrait(self, portrait: Image | None) -> None:
         """Take this photo as the ghost."""
@@ -230,15 +250,22 @@ class CameraView(PictureView):
             overlays.draw_ghost(painter, square, self._ghost_for(square.width()), self.shown.ghost)
         if self.shown.box:
             overlays.draw_box(painter, square, seen.box is not None)
+            for points in seen.others:
+                overlays.draw_other(painter, self._on_screen(points, place))
         if self.shown.landmarks and seen.points is not None:
-            points = seen.points.copy()
-            if self._mirrored:
-                points[:, 0] = width - 1 - points[:, 0]
-            overlays.draw_points(painter, points * scale + [place.x(), place.y()])
+            overlays.draw_points(painter, self._on_screen(seen.points, place))
         if self.shown.statistics:
             overlays.draw_statistics(painter, place, self.statistics)
         if self.flash > 0:
             overlays.draw_flash(painter, place, self.flash)
+
+    def _on_screen(self, points: Array, place: QRectF) -> Array:
+        """Landmarks (N, 2) in pixels of the frame, where they are painted."""
+        width = self.source_size[0]
+        points = points.copy()
+        if self._mirrored:
+            points[:, 0] = width - 1 - points[:, 0]
+        return np.asarray(points * (place.width() / width) + [place.x(), place.y()], np.float32)
 
 
 class OutputView(PictureView):

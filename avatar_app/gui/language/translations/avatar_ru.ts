@@ -351,6 +351,18 @@
             <translation>Масштаб</translation>
         </message>
         <message>
+            <source>{0}° clockwise</source>
+            <translation>на {0}° по часовой стрелке</translation>
+        </message>
+        <message>
+            <source>As it is</source>
+            <translation>Не поворачивать</translation>
+        </message>
+        <message>
+            <source>Turn</source>
+            <translation>Поворот</translation>
+        </message>
+        <message>
             <source>Left and right</source>
             <translation>Влево и вправо</translation>
         </message>
@@ -886,8 +898,8 @@
             <translation>Вы</translation>
         </message>
         <message>
-            <source>Your camera, on this screen alone</source>
-            <translation>Ваша камера, только на этом экране</translation>
+            <source>Your camera, on this screen alone. Click on a face to follow it.</source>
+            <translation>Ваша камера, видна только на этом экране. Щёлкните по лицу, чтобы следить за ним.</translation>
         </message>
         <message>
             <source>What the call gets</source>
@@ -1575,6 +1587,26 @@
         <message>
             <source>The first avatar was taken; choose any other.</source>
             <translation>Взят первый аватар; можно выбрать любой другой.</translation>
+        </message>
+        <message>
+            <source>The only face in view does not move, so it is taken for a picture.</source>
+            <translation>Единственное лицо в кадре не движется: похоже, это изображение.</translation>
+        </message>
+        <message>
+            <source>Sit before the camera. If it is you, move your head a little.</source>
+            <translation>Сядьте перед камерой. Если это вы, немного подвигайте головой.</translation>
+        </message>
+        <message>
+            <source>The camera&apos;s picture is turned: a face lies in it.</source>
+            <translation>Изображение камеры повёрнуто: лицо в кадре лежит на боку или вверх ногами.</translation>
+        </message>
+        <message>
+            <source>Turn the camera, or its picture: under Camera in the window, or with `live --rotate {0}`.</source>
+            <translation>Поверните камеру или её изображение: в окне в разделе «Камера» или командой `live --rotate {0}`.</translation>
+        </message>
+        <message>
+            <source>This could not be looked for on this computer.</source>
+            <translation>Поискать это на этом компьютере не удалось.</translation>
         </message>
         <message>
             <source>Write it as #rrggbb, such as #203040.</source>
@@ -2338,6 +2370,10 @@
         <message>
             <source>Check this computer</source>
             <translation>Проверить компьютер</translation>
+        </message>
+        <message>
+            <source>Turn the picture</source>
+            <translation>Повернуть изображение</translation>
         </message>
     </context>
     <context>

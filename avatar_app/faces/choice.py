@@ -1,0 +1,226 @@
+"""Choose whose face drives the avatar, among all that the camera sees, and follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.faces.detector import FaceDetector, FaceTracker
+from avatar_app.faces.liveness import Liveness, face_height
+from avatar_app.types import Face, Image
+
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at the whole picture while a face is followed; each costs about 13 ms of one thread."""
+
+BETTER, BETTER_AFRESH = 1.5, 1.15
+"""How many times the score of the followed face another one needs: in two looks one after the other, and in one look when the choice
+is made afresh."""
+
+STILL, LONG_STILL = 5.0, 20.0
+"""Seconds without motion after which a face is a picture: one that never has moved, and one that has. People who stare blink every
+few seconds."""
+
+PICTURE = 0.2
+"""Factor on the score of a face that has not moved for so long."""
+
+FAR_OFF = 0.4
+"""What a face at the edge of the picture loses of its score."""
+
+SMALLER = 0.6
+"""A new face of less than this share of the driver's height is somebody in the background."""
+
+ABSENCE = 1.0
+"""Seconds without the driver after which somebody in the background may take over, if that face moves."""
+
+FORGOTTEN = 10.0
+"""Seconds after which a face that is not seen any more is forgotten."""
+
+
+@dataclass(slots=True, eq=False)
+class Other:
+    """A face that is seen but not followed."""
+
+    face: Face
+    liveness: Liveness
+    since: float
+    seen_at: float
+    wins: int = 0
+
+
+class FaceChoice:
+    """Follow one face through a video; look at all of them about once a second, and choose anew if another fits better.
+
+    Larger, more central and moving faces are preferred, and the one that was followed so far. Not thread-safe.
+
+    Attributes:
+        picture: the followed face has not moved for seconds: a poster or a photo on the wall.
+        proven: the followed face has moved since it was chosen.
+        changes: how often another face was chosen.
+    """
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+        self._tracker = FaceTracker(detector)
+        self.changes = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all faces, as after another camera was chosen."""
+        self._tracker.reset()
+        self._liveness: Liveness | None = None
+        self._last: Face | None = None
+        self._seen_at = self._looked_at = self._due = -np.inf
+        self._others: list[Other] = []
+        self._wanted: tuple[float, float] | None = None
+        self._afresh = self._pinned = self._followed = self.picture = False
+
+    @property
+    def proven(self) -> bool:
+        return self._liveness is not None and self._liveness.moved
+
+    @property
+    def only_pictures(self) -> bool:
+        """Faces are seen, but none that moves."""
+        return self.picture or (not self._followed and bool(self.others))
+
+    @property
+    def others(self) -> list[Face]:
+        """The faces that were seen in the last look but are not followed."""
+        return [other.face for other in self._others if other.seen_at == self._looked_at]
+
+    def choose_again(self) -> None:
+        """Look at all faces in the next frame and take the best, with little favour for the one followed so far."""
+        self._due, self._afresh = -np.inf, not self._pinned
+
+    def choose_at(self, x: float, y: float) -> None:
+        """Follow the face nearest to a point, in shares of the picture's width and height, until it is gone."""
+        self._wanted, self._due = (x, y), -np.inf
+
+    def track(self, image: Image, now: float) -> Face | None:
+        """The driver's face in the next frame, (H, W, 3), taken at ``now`` in seconds. None: no face that may drive."""
+        face = self._tracker.follow(image)
+        if face is not None and self._last is not None and not _alike(face, self._last):
+            self._tracker.reset()  # it slid from a driver who leaves to somebody behind
+            face = None
+        if face is not None:
+            self._note(face, now)
+        if face is None or now >= self._due:
+            face = self._look(image, face, now)
+        self._followed = face is not None
+        self.picture = face is not None and _is_picture(self._liveness)
+        return face
+
+    def _note(self, face: Face, now: float) -> None:
+        assert self._liveness is not None
+        self._liveness.add(face.points, now)
+        self._last, self._seen_at = face, now
+
+    def _look(self, image: Image, followed: Face | None, now: float) -> Face | None:
+        """Look at the whole picture, and choose."""
+        found = self._detector.find(image, levels=2 if followed is None or self.picture else 1)
+        self._looked_at, self._due = now, now + LOOK_AGAIN
+        self._take_others([face for face in found if followed is None or not _same(face, followed)], now)
+        wanted, self._wanted = self._wanted, None
+        afresh, self._afresh = self._afresh, False
+        size = (image.shape[1], image.shape[0])
+        if wanted is not None:
+            return self._pin(followed, np.array(wanted) * size, now)
+        if followed is None:
+            self._pinned = False
+            fit = [other for other in self._others if other.seen_at == now and self._may_drive(other, now)]
+            best = max(fit, key=lambda other: _score(other.face, other.liveness, size), default=None)
+        else:
+            best = self._challenger(followed, afresh, size, now)
+        return followed if best is None else self._follow(best, now)
+
+    def _take_others(self, found: list[Face], now: float) -> None:
+        """Bring the list of other faces up to date."""
+        for face in found:
+            same = next((other for other in self._others if _same(face, other.face)), None)
+            if same is None:
+                self._others.append(Other(face, Liveness(face.points, now), now, now))
+            else:
+                same.face, same.seen_at = face, now
+                same.liveness.add(face.points, now)
+        self._others = [other for other in self._others if now - other.seen_at < FORGOTTEN]
+
+    def _pin(self, followed: Face | None, point: npt.NDArray[np.float64], now: float) -> Face | None:
+        """The face that the user has pointed at; the followed one where it is the nearest."""
+        here = [other for other in self._others if other.seen_at == now]
+        nearest = min(here, key=lambda other: _distance(other.face, point), default=None)
+        if nearest is None or (
+            followed is not None and _distance(followed, point) <= _distance(nearest.face, point)
+        ):
+            self._pinned = followed is not None
+            return followed
+        face = self._follow(nearest, now)
+        self._pinned = True
+        return face
+
+    def _may_drive(self, other: Other, now: float) -> bool:
+        """Whether a face may take over where the driver is not seen: at once only if it may be the driver's."""
+        beside = other.since <= self._seen_at  # it was there together with the driver
+        if self._last is None or not (
+            beside or face_height(other.face.points) < SMALLER * face_height(self._last.points)
+        ):
+            return True
+        lively = other.liveness.moved and other.liveness.still < STILL
+        return lively and now - self._seen_at >= ABSENCE
+
+    def _challenger(self, followed: Face, afresh: bool, size: tuple[int, int], now: float) -> Other | None:
+        """Another face that has been better than the followed one for two looks; for one if the choice is made afresh."""
+        needed = _score(followed, self._liveness, size) * (BETTER_AFRESH if afresh else BETTER)
+        better = []
+        for other in self._others:
+            score = _score(other.face, other.liveness, size)
+            wins = other.seen_at == now and not self._pinned and score > needed
+            other.wins = other.wins + 1 if wins else 0
+            if other.wins >= (1 if afresh or self.picture else 2):
+                better.append((score, other))
+        return max(better, key=lambda pair: pair[0])[1] if better else None
+
+    def _follow(self, other: Other, now: float) -> Face:
+        """Follow this face from now on; one that was followed until this moment becomes one of the others."""
+        last, liveness = self._last, self._liveness
+        same = last is not None and _same(last, other.face)
+        if last is not None and liveness is not None and not same:
+            self.changes += 1
+            if self._seen_at == now:
+                self._others.append(Other(last, liveness, now, now))
+        self._others.remove(other)
+        self._pinned = False
+        back = same and now - self._seen_at < ABSENCE  # such as from behind a hand
+        self._last, self._seen_at, self._liveness = other.face, now, liveness if back else other.liveness
+        return self._tracker.begin(other.face)
+
+
+def _score(face: Face, liveness: Liveness | None, size: tuple[int, int]) -> float:
+    """How well a face fits as the driver: its height, less at the picture's edge, much less for a picture."""
+    half = np.array(size) / 2
+    middle = face.points[:, :2].mean(0)
+    away = min(1.0, float(np.max(np.abs(middle - half) / half)))
+    return face_height(face.points) * (1 - FAR_OFF * away) * (PICTURE if _is_picture(liveness) else 1.0)
+
+
+def _is_picture(liveness: Liveness | None) -> bool:
+    return liveness is not None and liveness.still > (LONG_STILL if liveness.moved else STILL)
+
+
+def _same(one: Face, other: Face) -> bool:
+    """Whether two faces of about the same moment are one."""
+    return _distance(one, other.points[:, :2].mean(0)) < 0.5 * max(
+        face_height(one.points), face_height(other.points)
+    )
+
+
+def _alike(one: Face, other: Face) -> bool:
+    """Whether two faces are about as large as each other."""
+    first, second = face_height(one.points), face_height(other.points)
+    return min(first, second) >= SMALLER * max(first, second)
+
+
+def _distance(face: Face, point: npt.NDArray[np.floating]) -> float:
+    """From the middle of a face to a point, in pixels."""
+    return float(np.linalg.norm(face.points[:, :2].mean(0) - point))

@@ -1,0 +1,83 @@
+"""The neutral pose in use: remembered from last time, taken by a calibration, given up if it is a poster's."""
+
+from __future__ import annotations
+
+from avatar_app.files import reason
+from avatar_app.motion.calibration import NeutralStore
+from avatar_app.session.controls import Notice
+from avatar_app.session.stage import Notices
+from avatar_app.types import KeyPoints
+
+
+class NeutralKeeper:
+    """Holds the driver's neutral pose for the current model and photo. Belongs to one thread.
+
+    A pose that was taken from a face which has never moved may be that of a poster: it is given up when the face turns out to be one.
+
+    Attributes:
+        pose: the neutral pose, None before the first calibration.
+    """
+
+    def __init__(self, store: NeutralStore, notices: Notices) -> None:
+        self.pose: KeyPoints | None = None
+        self._store = store
+        self._notices = notices
+        self._session: dict[str, KeyPoints] = {}
+        self._model = self._key = ""
+        self._unkept: Notice | None = None
+        self._unproven = False
+        self._before: tuple[KeyPoints | None, KeyPoints | None] = (None, None)
+
+    def begin(self, model: str, key: str, like: KeyPoints) -> None:
+        """A new avatar or engine: its own pose of last time, else the last one of this session, which fits nearly as well.
+
+        Args:
+            key: by which the pose is remembered, for each model and photo.
+            like: key points of the photo; poses of another kind do not count.
+        """
+        self._model, self._key, self._unproven = model, key, False
+        remembered = self._store.get(key)
+        pose = remembered if remembered is not None and _alike(remembered, like) else self._session.get(model)
+        self.pose = pose if pose is not None and _alike(pose, like) else None
+
+    def take(self, pose: KeyPoints, proven: bool) -> None:
+        """Use this pose from now on.
+
+        Args:
+            proven: the face that it was taken from has moved, so it is no picture.
+        """
+        if not self._unproven:
+            self._before = self.pose, self._store.get(self._key)
+        self._unproven = not proven
+        self.pose = self._session[self._model] = pose
+        self._keep(pose)
+
+    def settle(self, proven: bool, picture: bool) -> None:
+        """Learn that the face which the pose was taken from has moved, or is a picture: then the pose of before is used again."""
+        if not self._unproven or not (proven or picture):
+            return
+        self._unproven = False
+        if proven:
+            return
+        self.pose, kept = self._before
+        self._session.pop(self._model, None)
+        if self.pose is not None:
+            self._session[self._model] = self.pose
+        self._keep(kept)
+
+    def _keep(self, pose: KeyPoints | None) -> None:
+        """Have the pose remembered for the next time; None: none."""
+        self._notices.withdraw(self._unkept)
+        try:
+            self._store.put(self._key, pose)
+        except OSError as problem:
+            message = f"The calibration cannot be kept on disk: {reason(problem)}."
+            hint = "It works until the app ends. Free some space and calibrate again."
+            self._unkept = Notice("settings", "warning", message, hint)
+            self._notices.put(self._unkept)
+
+
+def _alike(first: KeyPoints, second: KeyPoints) -> bool:
+    """Whether two sets of key points are of one kind."""
+    one, other = ({name: part.shape for name, part in points.parts.items()} for points in (first, second))
+    return one == other
