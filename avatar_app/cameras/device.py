@@ -128,17 +128,27 @@ class DeviceFeed:
 
 
 class StreamFeed:
-    """A network stream of any kind that FFmpeg knows, such as RTSP."""
+    """A network stream of any kind that FFmpeg knows, such as RTSP.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        paced: it comes faster than it is to be seen, as films and lists of their pieces (HLS) do: each picture waits for its own time,
+            and a film begins again at its end.
+    """
+
+    def __init__(self, url: str, paced: bool = False) -> None:
         self.title = address_title(url)
         self._url = url
         self._capture = cv2.VideoCapture()
+        self._pace = Pace() if paced else None
+        self._stopping = threading.Event()
 
     def open(self) -> None:
         prepare_opencv()
         threads_in_opencv().add(threading.current_thread())
         self._require_answer()
+        self._connect()
+
+    def _connect(self) -> None:
         waits = {cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: OPENING, cv2.CAP_PROP_READ_TIMEOUT_MSEC: SILENCE}
         settings = [value for wait, seconds in waits.items() for value in (wait, round(seconds * 1000))]
         if not self._capture.open(self._url, cv2.CAP_FFMPEG, settings):
@@ -147,6 +157,12 @@ class StreamFeed:
 
     def grab(self) -> cv2.typing.MatLike | None:
         grabbed, picture = self._capture.read()
+        if not grabbed and self._pace is not None and self._pace.pictures and not self._stopping.is_set():
+            self._pace = Pace()
+            self._connect()  # a film begins again
+            grabbed, picture = self._capture.read()
+        if grabbed and self._pace is not None:
+            self._stopping.wait(self._pace.wait(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
         if not grabbed:
             raise CameraError(
                 f"The camera {self.title} has stopped sending.", "Check that it is on and in reach."
@@ -158,6 +174,7 @@ class StreamFeed:
 
     def interrupt(self) -> None:
         """FFmpeg cannot be woken; it gives up by itself after ``SILENCE`` seconds."""
+        self._stopping.set()
 
     def release(self) -> None:
         self._capture.release()
@@ -172,6 +189,27 @@ class StreamFeed:
             socket.create_connection((parts.hostname, port), SILENCE).close()
         except (OSError, ValueError) as problem:
             raise unreachable(self.title, problem) from None
+
+
+class Pace:
+    """When the pictures of a stream are due that comes faster than it is to be seen."""
+
+    LONGEST = 1.0
+    """Seconds; a longer step between two pictures, or one back, is a cut: the next picture is due at once."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self._begin = self._last = 0.0
+
+    def wait(self, moment: float) -> float:
+        """Seconds until the next picture is due, whose own time is ``moment``, in seconds."""
+        now = time.monotonic()
+        is_cut = self.pictures == 0 or not 0 <= moment - self._last <= self.LONGEST
+        if is_cut or now > self._begin + moment + self.LONGEST:
+            self._begin = now - moment
+        self.pictures += 1
+        self._last = moment
+        return max(0.0, self._begin + moment - now)
 
 
 @cache

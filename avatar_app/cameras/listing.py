@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 
 from avatar_app.cameras.address import source_title
+from avatar_app.cameras.formats import camera_formats
 from avatar_app.errors import CameraError
 
 log = logging.getLogger(__name__)
@@ -27,8 +29,20 @@ NEEDS_SETTING_UP = 0x2000_0000
 """V4L2_CAP_IO_MC: a raw sensor that gives pictures only after a pipeline of devices was connected; laptops have dozens of them."""
 
 LOOPBACK = "v4l2 loopback"
-VIRTUAL = ("OBS Virtual Camera", "Unity Video Capture")
-"""What the avatar may be sent to on Windows and macOS: as a source it would show the avatar to itself."""
+OUTPUTS = 0x0000_0002
+"""V4L2_CAP_VIDEO_OUTPUT: of a v4l2loopback device with exclusive_caps, that nobody feeds it."""
+OWN_NAME = "Avatar Camera"
+"""What the README has people call the device that the avatar is sent to."""
+VIRTUAL = ("OBS Virtual Camera", "Unity Video Capture", "OBS-Camera")
+"""Cameras of Windows and macOS that programs feed: OBS, or this one."""
+
+INFRARED = re.compile(r"\b(?:ir|infrared|depth|tof)\b|windows hello", re.IGNORECASE)
+COLOURLESS = {"GREY", "Y8", "Y8I", "Y10", "Y12", "Y12I", "Y16", "Z16", "INVZ", "INZI", "CNF4"}
+"""V4L2 pixel formats of infrared and depth cameras."""
+
+Kind = Literal["camera", "virtual", "infrared"]
+ORDER: tuple[Kind, ...] = ("camera", "virtual", "infrared")
+"""An infrared or depth camera, which many laptops have for logging in, is the last that anybody wants to be seen with."""
 
 NOT_OPENED = {errno.EACCES, errno.EPERM, errno.EBUSY}
 
@@ -42,12 +56,14 @@ class CameraInfo:
         index: OpenCV's number of it, which only ``backend`` understands.
         backend: an OpenCV constant CAP_*.
         path: such as /dev/video0 on Linux, else empty.
+        kind: ``virtual``: fed by a program; ``infrared``: gives no colours.
     """
 
     name: str
     index: int
     backend: int
     path: str = ""
+    kind: Kind = "camera"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,7 @@ def list_cameras() -> list[CameraInfo]:
 def look_for_cameras() -> list[CameraInfo]:
     """The cameras of this computer. May raise whatever the libraries of the system raise."""
     found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
-    return list(_with_unique_names(found))
+    return list(_with_unique_names(sorted(found, key=lambda camera: ORDER.index(camera.kind))))
 
 
 def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
@@ -86,7 +102,15 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
             "Connect one, or name a video file, a folder of pictures or an address.",
         )
     if not text:
-        return cameras[0]
+        own = [
+            camera for camera in cameras if camera.kind != "virtual"
+        ]  # another may show what this program sends
+        if not own:
+            raise CameraError(
+                "No camera is connected.",
+                f"Connect one, or choose what other programs feed: {names(cameras)}.",
+            )
+        return own[0]
     if text.isdecimal():
         fitting = [camera for camera in cameras if camera.index == int(text)][:1]
     else:
@@ -131,8 +155,9 @@ def linux_cameras(
     devices: Path = Path("/dev"),
     sysfs: Path = Path("/sys/class/video4linux"),
     query: Callable[[Path], Capabilities | None] = query_device,
+    formats: Callable[[str], list[str]] = camera_formats,
 ) -> list[CameraInfo]:
-    """The V4L2 devices that are cameras: no metadata, no output, no codecs, no loopback."""
+    """The V4L2 devices that are cameras: no metadata, no output, no codecs, no loopback that nobody else feeds."""
     found = []
     for path in devices.glob("video[0-9]*"):
         with suppress(OSError, ValueError):  # unplugged while we look, or no number: not a camera
@@ -140,17 +165,38 @@ def linux_cameras(
             if capabilities is None:
                 name, usable = _line(sysfs / path.name / "name"), _looks_usable(sysfs / path.name)
             else:
-                name, usable = (
-                    capabilities.card,
-                    capabilities.driver != LOOPBACK and _captures(capabilities.flags),
-                )
+                name, usable = capabilities.card, _is_camera(path, capabilities)
             if usable:
-                found.append(CameraInfo(_tidy(name or path.name), index, cv2.CAP_V4L2, str(path)))
+                name = _tidy(name or path.name)
+                virtual = capabilities is not None and capabilities.driver == LOOPBACK
+                kind: Kind = (
+                    "virtual"
+                    if virtual
+                    else kind_of(name, [] if capabilities is None else formats(str(path)))
+                )
+                found.append(CameraInfo(name, index, cv2.CAP_V4L2, str(path), kind))
     return sorted(found, key=lambda camera: camera.index)
 
 
-def _captures(flags: int) -> bool:
-    return bool(flags & CAPTURES) and not flags & NEEDS_SETTING_UP
+def kind_of(name: str, formats: list[str]) -> Kind:
+    """What a camera is by its name and, where they are known, its pixel formats, such as ``GREY up to 640 x 360``."""
+    colourless = bool(formats) and all(text.split(" ")[0] in COLOURLESS for text in formats)
+    return "infrared" if colourless or INFRARED.search(name) else "camera"
+
+
+def _is_camera(path: Path, device: Capabilities) -> bool:
+    if not device.flags & CAPTURES or device.flags & NEEDS_SETTING_UP:
+        return False
+    return device.driver != LOOPBACK or _is_fed_by_others(path, device)
+
+
+def _is_fed_by_others(path: Path, device: Capabilities) -> bool:
+    """Whether a loopback device shows what another program sends, such as OBS, a phone's or a camera's software."""
+    users = {process for process, _ in _holders(str(path))}
+    if device.card == OWN_NAME or os.getpid() in users:
+        return False
+    # With exclusive capabilities it is a camera only while it is fed. Else somebody has it open: most likely who feeds it.
+    return bool(users) if device.flags & OUTPUTS else True
 
 
 def _looks_usable(entry: Path) -> bool:
@@ -182,10 +228,27 @@ def _enumerated_cameras() -> list[CameraInfo]:
 
     backends = (cv2.CAP_DSHOW, cv2.CAP_MSMF) if platform.system() == "Windows" else (cv2.CAP_AVFOUNDATION,)
     found: list[CameraInfo] = []
+    faults: list[Exception] = []
     for backend in backends:
-        known = {camera.name for camera in found}.union(VIRTUAL)
-        listed = [CameraInfo(camera.name, camera.index, backend) for camera in enumerate_cameras(backend)]
-        found += [camera for camera in listed if camera.name not in known]
+        try:
+            listed = list(enumerate_cameras(backend))
+        except Exception as problem:  # the other backend may know them
+            log.exception("the cameras of backend %d could not be listed", backend)
+            faults.append(problem)
+            continue
+        known = {camera.name for camera in found}
+        found += [
+            CameraInfo(
+                camera.name,
+                camera.index,
+                backend,
+                kind="virtual" if camera.name in VIRTUAL else kind_of(camera.name, []),
+            )
+            for camera in listed
+            if camera.name not in known
+        ]
+    if faults and not found:
+        raise faults[0]
     return found
 
 

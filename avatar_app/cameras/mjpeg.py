@@ -5,12 +5,11 @@ It is read here instead of by FFmpeg, which can neither say what the camera answ
 
 from __future__ import annotations
 
-import base64
 import http.client
 import re
 import socket
 from contextlib import suppress
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from avatar_app.cameras.address import address_title
 from avatar_app.cameras.device import prepare_opencv, unreachable
 from avatar_app.cameras.live import SILENCE, silent
+from avatar_app.cameras.login import login_header
 from avatar_app.errors import CameraError
 from avatar_app.types import Image
 
@@ -62,11 +62,14 @@ class MjpegFeed:
             parts = urlsplit(self._url)
             if not parts.hostname:
                 raise ValueError("the address has no host")
-            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-            self._connection = kind(parts.hostname, parts.port, timeout=SILENCE)
-            self._connection.connect()
-            self._socket = self._connection.sock
-            self._response = self._ask(self._connection, parts)
+            response = self._ask(parts)
+            if response.status == 401:
+                challenges = response.headers.get_all("WWW-Authenticate", [])
+                login = login_header(parts, _target(parts), challenges)
+                if login is not None:
+                    response.close()
+                    response = self._ask(parts, login)
+            self._response = response
         except (OSError, ValueError) as problem:
             raise unreachable(self.title, problem) from None
         except http.client.HTTPException:
@@ -110,16 +113,28 @@ class MjpegFeed:
             if part:
                 part.close()
 
-    def _ask(self, connection: http.client.HTTPConnection, parts: SplitResult) -> http.client.HTTPResponse:
-        connection.request("GET", _target(parts), headers=_headers(parts))
+    def _ask(self, parts: SplitResult, login: str | None = None) -> http.client.HTTPResponse:
+        """Connect and ask for the stream; the password is sent only to a camera that wants it."""
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = kind(parts.hostname or "", parts.port, timeout=SILENCE)
+        self._connection.connect()
+        self._socket = self._connection.sock
+        headers = {"Accept": "multipart/x-mixed-replace, */*", "Connection": "close"}
+        self._connection.request(
+            "GET", _target(parts), headers=headers | ({"Authorization": login} if login else {})
+        )
         try:
-            return connection.getresponse()
+            return self._connection.getresponse()
         except TimeoutError:
             raise silent(self.title, SILENCE) from None
 
     def _require_stream(self, response: http.client.HTTPResponse) -> None:
         kind = response.headers.get_content_type()
-        if response.status in ANSWERS:
+        if response.status == 401 and urlsplit(self._url).username is not None:
+            said, hint = "does not accept the user name or the password", "Check both in the address."
+        elif response.status in ANSWERS:
             said, hint = ANSWERS[response.status]
         elif 300 <= response.status < 400:
             elsewhere = address_title(response.headers.get("Location", "?"))[:200]
@@ -225,11 +240,3 @@ class JpegCutter:
 
 def _target(parts: SplitResult) -> str:
     return quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe="/?%:@!$&'()*+,;=~[]")
-
-
-def _headers(parts: SplitResult) -> dict[str, str]:
-    headers = {"Accept": "multipart/x-mixed-replace, */*", "Connection": "close"}
-    if parts.username is not None:
-        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
-    return headers

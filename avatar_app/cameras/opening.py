@@ -6,11 +6,12 @@ import platform
 import re
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import cv2
 
 from avatar_app.cameras import device as camera_device
-from avatar_app.cameras.address import address_title, fault_of, is_address
+from avatar_app.cameras.address import address_title, fault_of, is_address, source_title
 from avatar_app.cameras.device import DeviceFeed, StreamFeed, unreachable
 from avatar_app.cameras.files import ClipSource, FolderSource
 from avatar_app.cameras.listing import CameraInfo, find_camera, list_cameras
@@ -22,6 +23,14 @@ from avatar_app.types import Image
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
 
 ADDRESSES = ("http", "https", "rtsp", "rtsps")
+
+FILMS = (".m3u8", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ts", ".flv")
+"""Endings of addresses that FFmpeg reads: films, and lists of their pieces (HLS). All others are taken for a webcam."""
+
+BARE_ADDRESS = re.compile(
+    r"(?:[^/@\s]*@)?(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[[0-9a-fA-F:]+\](?::\d+)?|[A-Za-z][\w-]*(?:\.[\w-]+)*:\d+)(?:[/?].*)?"
+)
+"""An address of which the beginning is missing: a number of four parts or a name with a port, and what may follow."""
 
 DEVICE_PATIENCE = 10.0 if platform.system() == "Windows" else 4.0
 """Seconds until a camera's first picture; some need that long to wake up."""
@@ -72,6 +81,9 @@ def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -
     path = Path(text)
     if text and not text.isdecimal() and _exists(path) and all(camera.name != text for camera in cameras):
         return _open_path(path, fps)
+    if BARE_ADDRESS.fullmatch(text) and all(text != camera.name for camera in cameras):
+        hint = "Write http:// before it, or rtsp:// for a camera of that kind."
+        raise CameraError(f"{source_title(text)} is an address without its beginning.", hint)
     return LiveSource(DeviceFeed(find_camera(text, cameras), size, fps), DEVICE_PATIENCE)
 
 
@@ -94,6 +106,8 @@ def _open_address(url: str) -> Source:
     scheme = url.partition(":")[0].lower()
     if scheme in ADDRESSES and (fault := fault_of(url)):
         raise unreachable(address_title(url), ValueError(fault))
+    if scheme in ("http", "https") and Path(urlsplit(url).path).suffix.lower() in FILMS:
+        return LiveSource(StreamFeed(url, paced=True), camera_device.OPENING + SILENCE)
     if scheme in ("http", "https"):
         return LiveSource(
             MjpegFeed(url), SILENCE + 0.3

@@ -205,7 +205,9 @@ def check_cameras() -> Check:
     found = "; ".join(_described(camera) for camera in cameras) + "."
     if closed:
         return Check("Cameras", "note", f"{found} You may not use {closed[0].name}.", JOIN_VIDEO)
-    users = {camera.name: user_of(camera.path) for camera in cameras if camera.path}
+    users = {
+        camera.name: user_of(camera.path) for camera in cameras if camera.path and camera.kind != "virtual"
+    }
     busy = [f"{name} is in use by {user}" for name, user in users.items() if user]
     if busy:
         return Check(

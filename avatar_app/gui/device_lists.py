@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FAILED = "This could not be looked for on this computer.\nThe log has the details."
+FAILED = "\n".join(("This could not be looked for on this computer.", "The log has the details."))
 
 
 @dataclass(frozen=True, slots=True)

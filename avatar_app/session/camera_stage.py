@@ -26,7 +26,11 @@ LARGE = 2560 * 1440
 
 
 class CameraStage(Stage):
-    """Reads frames and stamps them the moment they arrive."""
+    """Reads frames and stamps them the moment they arrive.
+
+    Args:
+        sent_to: the name of the open output, such as ``Avatar Camera (/dev/video9)``; empty while none is open.
+    """
 
     def __init__(
         self,
@@ -35,11 +39,13 @@ class CameraStage(Stage):
         frames: Slot[Frame],
         meter: Meter,
         notices: Notices,
+        sent_to: Callable[[], str] = str,
     ) -> None:
         super().__init__("camera", "camera", notices, ("retry", "choose-camera"))
         self._open_source = open_source
         self._controls = controls
         self._frames = frames
+        self._sent_to = sent_to
         self._meter = meter
         self._source: Source | None = None
         self._wanted = ""
@@ -59,6 +65,9 @@ class CameraStage(Stage):
         if controls.source != self._wanted:
             self._notices.clear("camera")
             raise Again
+        if self._source.live and is_same_device(self._source.name, self._sent_to()):
+            message = f"The camera {self._source.name.partition(',')[0]} shows what this app sends."
+            raise CameraError(message, "Choose another camera, or another output.")
         image = self._source.read()
         now = self._source.arrived
         if self._source.live:
@@ -104,6 +113,12 @@ class CameraStage(Stage):
                 f"The camera has sent one and the same picture for {FROZEN:.0f} seconds.",
                 "Open its shutter, or unplug it and plug it in again.",
             )
+
+
+def is_same_device(source: str, output: str) -> bool:
+    """Whether a source, such as ``OBS Virtual Camera, 1280 x 720``, is the device of an output: the avatar would drive itself."""
+    name, _, path = output.rstrip(")").partition(" (")
+    return bool(output) and source.partition(",")[0] in (name, path)
 
 
 def reduced(image: Image) -> Image:

@@ -73,7 +73,14 @@ class Session:
             return self._controls
 
         neutrals = neutrals or NeutralStore()
-        self._camera = CameraStage(open_source, wanted, self._frames, self._meter, self._notices)
+        self._camera = CameraStage(
+            open_source,
+            wanted,
+            self._frames,
+            self._meter,
+            self._notices,
+            lambda: self._output.description,
+        )
         self._animate = AnimateStage(
             open_engine,
             open_detector,

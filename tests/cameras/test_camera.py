@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import http.server
 import os
+import platform
+import re
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -21,7 +30,7 @@ from avatar_app.cameras import listing as camera_list
 from avatar_app.cameras import live as camera_live
 from avatar_app.cameras import mjpeg as camera_http
 from avatar_app.cameras.device import DeviceFeed, StreamFeed, to_rgb
-from avatar_app.cameras.listing import CameraInfo, Capabilities, find_camera, linux_cameras
+from avatar_app.cameras.listing import CameraInfo, Capabilities, find_camera, kind_of, linux_cameras
 from avatar_app.cameras.live import LiveSource
 from avatar_app.cameras.mjpeg import JpegCutter, MjpegFeed
 from avatar_app.cameras.opening import Source, list_cameras, open_source
@@ -306,7 +315,7 @@ def test_password_goes_to_the_camera_alone() -> None:
     with MjpegCamera(marked) as camera:
         with opened(camera.url.replace("http://", "http://me:s%40fe@") + "?token=hidden") as source:
             assert b"GET /video?token=hidden " in camera.request
-            assert base64.b64encode(b"me:s@fe") in camera.request
+            assert b"Authorization" not in camera.request, "only to a camera that asks"
             assert "s%40fe" not in source.name
             assert "hidden" not in source.name
         camera.unplug()
@@ -315,6 +324,111 @@ def test_password_goes_to_the_camera_alone() -> None:
             said = error_of(lambda url=url: open_source(url))  # type: ignore[misc]
             assert "fe@" not in said
             assert "hidden" not in said
+
+
+class LoginCamera(Server):
+    """Asks for a log-in, and sends pictures to those whose header is right."""
+
+    def __init__(self, challenge: bytes, right: Callable[[bytes], bool]) -> None:
+        super().__init__(self._login)
+        self._challenge, self._right = challenge, right
+
+    def _login(self, connection: socket.socket) -> None:
+        given = re.search(rb"Authorization: (.*)\r\n", self.request)
+        if not given or not self._right(given[1]):
+            head = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
+            connection.sendall(head + self._challenge + b"\r\n")
+            return
+        connection.sendall(HEADER)
+        for number in range(1000):
+            connection.sendall(part(encode(marked(number))))
+
+
+def digest_is_right(header: bytes, password: str = "pw") -> bool:
+    """By RFC 7616, worked out here again."""
+    facts = dict(re.findall(r'(\w+)="?([^",]+)"?', header.decode().removeprefix("Digest ")))
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    who = md5(f"user:{facts['realm']}:{password}")
+    what = md5(f"GET:{facts['uri']}")
+    middle = f"{facts['nonce']}:{facts['nc']}:{facts['cnonce']}:auth" if "qop" in facts else facts["nonce"]
+    return header.startswith(b"Digest ") and facts["response"] == md5(f"{who}:{middle}:{what}")
+
+
+LOGINS: dict[str, tuple[bytes, Callable[[bytes], bool]]] = {
+    "digest": (b'WWW-Authenticate: Digest realm="cam", nonce="abc", qop="auth"\r\n', digest_is_right),
+    "digest of old": (b'WWW-Authenticate: Digest realm="cam", nonce="abc"\r\n', digest_is_right),
+    "both": (
+        b'WWW-Authenticate: Basic realm="cam"\r\n'
+        b'WWW-Authenticate: Digest realm="cam", nonce="x", algorithm=MD5, qop="auth"\r\n',
+        digest_is_right,
+    ),
+    "basic": (
+        b'WWW-Authenticate: Basic realm="cam"\r\n',
+        lambda header: header == b"Basic " + base64.b64encode(b"user:pw"),
+    ),
+    "nothing said": (b"", lambda header: header == b"Basic " + base64.b64encode(b"user:pw")),
+}
+
+
+@pytest.mark.parametrize("kind", LOGINS)
+def test_log_in(kind: str) -> None:
+    with LoginCamera(*LOGINS[kind]) as server:
+        with opened(server.url.replace("http://", "http://user:pw@") + "?a=1") as source:
+            number_of(source.read())
+        said = error_of(lambda: open_source(server.url.replace("http://", "http://user:no@")))
+        assert "does not accept the user name or the password" in said and ":no@" not in said
+        assert "asks for a user name" in error_of(lambda: open_source(server.url))
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".m3u8"])
+def test_films_and_lists_of_their_pieces_are_read(tmp_path: Path, ending: str) -> None:
+    write_film(tmp_path / f"film{ending}", [marked(number) for number in range(10)])
+    handler = partial(QuietFiles, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with opened(f"http://127.0.0.1:{server.server_port}/film{ending}") as source:
+                numbers = [number_of(source.read()) for _ in range(25)]
+        finally:
+            server.shutdown()
+            thread.join()
+    assert set(numbers) <= set(range(10))
+    assert any(after < before for before, after in pairwise(numbers)), "it begins again at its end"
+
+
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def write_film(path: Path, pictures: list[Image]) -> None:
+    options = {"movflags": "faststart"} if path.suffix == ".mp4" else {"hls_list_size": "0", "hls_time": "1"}
+    with av.open(str(path), "w", options=options) as film:
+        stream = film.add_stream("h264", rate=25, options={"tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for image in pictures:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        film.mux(stream.encode())
+
+
+@pytest.mark.parametrize(
+    ("moments", "waits"),
+    [
+        ([0, 0.04, 0.08], [0, 0.04, 0.08]),
+        ([5, 5.5, 0], [0, 0.5, 0]),  # a cut back
+        ([0, 0.5, 90], [0, 0.5, 0]),  # a gap
+    ],
+)
+def test_a_film_is_seen_at_its_own_pace(
+    moments: list[float], waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avatar_app.cameras.device.time.monotonic", lambda: 100.0)
+    pace = camera_device.Pace()
+    assert [pace.wait(moment) for moment in moments] == pytest.approx(waits)
 
 
 def test_stream_that_ffmpeg_reads(impatient: None) -> None:
@@ -458,6 +572,13 @@ def test_folder_with_a_damaged_picture(tmp_path: Path) -> None:
         ("no/such/clip.mp4", "no/such/clip.mp4"),
         ("x" * 5000, "There is no camera"),
         ("a\0b", "There is no camera"),
+        ("192.168.0.23:4747", "Write http:// before it"),
+        ("192.168.0.23", "Write http:// before it"),
+        ("192.168.0.23:8080/video", "Write http:// before it"),
+        ("phone.local:8080/video", "Write http:// before it"),
+        ("[fe80::1]:8080/video", "Write http:// before it"),
+        ("me:s3cret@192.168.0.23:8080/video", "Write http:// before it"),
+        ("12:30", "There is no camera"),
         ("ftp://host/clip.mp4", "ftp://"),
         ("file:///etc/passwd", "file://"),
         ("http://", "no host"),
@@ -472,6 +593,7 @@ def test_wrong_text(text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(CameraError) as caught:
         open_source(text)
     assert said in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.mp4", b""), ("a.mp4", b"no video"), ("a.jpg", JPEG)])
@@ -520,7 +642,7 @@ def test_linux_list_has_cameras_alone(tmp_path: Path) -> None:
             raise OSError("gone")
         return nodes[number]
 
-    found = linux_cameras(devices, sysfs, query)
+    found = linux_cameras(devices, sysfs, query, lambda path: ["MJPG up to 1280 x 720"])
     assert [(camera.index, camera.name) for camera in found] == [
         (2, "HD Webcam C920"),
         (7, "HD Webcam C920"),
@@ -533,6 +655,117 @@ def test_linux_list_has_cameras_alone(tmp_path: Path) -> None:
         "HD Webcam C920",
         "HD Webcam C920 (2)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "formats", "kind"),
+    [
+        ("Integrated Webcam", ["MJPG up to 1280 x 720", "YUYV"], "camera"),
+        ("Integrated IR Camera", ["YUYV"], "infrared"),
+        ("HP IR Camera", [], "infrared"),
+        ("Intel(R) RealSense(TM) Depth Camera 435", [], "infrared"),
+        ("Integrated Webcam", ["GREY up to 640 x 360"], "infrared"),
+        ("Chicony", ["Z16", "Y8I up to 640 x 480"], "infrared"),
+        ("AIR Camera", ["GREY", "YUYV"], "camera"),
+        ("Mirage", [], "camera"),
+    ],
+)
+def test_infrared_and_depth_cameras_are_known(name: str, formats: list[str], kind: str) -> None:
+    assert kind_of(name, formats) == kind
+
+
+def test_infrared_comes_last_and_fed_devices_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {
+        0: ("uvcvideo", "IR Camera", 1),
+        2: ("v4l2 loopback", "DSLR", 1),
+        4: ("uvcvideo", "HD Camera", 1),
+    }
+    for number in nodes:
+        (tmp_path / f"video{number}").touch()
+    found = linux_cameras(
+        tmp_path, tmp_path, lambda path: Capabilities(*nodes[int(path.name[5:])]), lambda path: ["YUYV"]
+    )
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(camera_list, "linux_cameras", lambda: found)
+    assert [(camera.name, camera.kind) for camera in list_cameras()] == [
+        ("HD Camera", "camera"),
+        ("DSLR", "virtual"),
+        ("IR Camera", "infrared"),
+    ]
+    assert find_camera("", list_cameras()).name == "HD Camera"
+    assert find_camera("dslr", list_cameras()).name == "DSLR"
+
+
+CAPTURE, BOTH, OUTPUT = 0x1, 0x3, 0x2
+
+
+@pytest.mark.parametrize(
+    ("card", "flags", "users", "listed"),
+    [
+        ("DSLR", CAPTURE, [], True),  # exclusive, fed by somebody whose processes we may not see
+        ("DSLR", CAPTURE, [1], True),
+        ("DSLR", OUTPUT, [], False),  # nobody feeds it
+        ("OBS Camera", BOTH, [1], True),  # not exclusive, open in another program
+        ("OBS Camera", BOTH, [], False),
+        ("OBS Camera", BOTH, [1, os.getpid()], False),  # we send to it
+        ("DSLR", CAPTURE, [os.getpid()], False),
+        ("Avatar Camera", CAPTURE, [1], False),  # ours by name
+    ],
+)
+def test_a_loopback_device_that_another_program_feeds_is_a_camera(
+    card: str, flags: int, users: list[int], listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "video7").touch()
+    monkeypatch.setattr(camera_list, "_holders", lambda path: [(user, "program") for user in users])
+    found = linux_cameras(
+        tmp_path, tmp_path, lambda path: Capabilities("v4l2 loopback", card, flags), lambda path: []
+    )
+    assert bool(found) == listed
+    assert all(camera.kind == "virtual" for camera in found)
+
+
+def test_a_camera_that_a_program_feeds_is_never_taken_unasked() -> None:
+    fed = CameraInfo("OBS Virtual Camera", 0, cv2.CAP_DSHOW, kind="virtual")
+    assert "OBS Virtual Camera" in error_of(lambda: find_camera("", [fed]))
+    assert find_camera("OBS", [fed]) is fed
+
+
+def test_the_two_names_of_our_own_camera_agree() -> None:
+    from avatar_app.outputs.virtual_cameras import NAME
+
+    assert camera_list.OWN_NAME == NAME
+
+
+@dataclass(frozen=True)
+class Enumerated:
+    name: str
+    index: int
+
+
+@pytest.mark.parametrize("broken", [cv2.CAP_DSHOW, cv2.CAP_MSMF])
+def test_a_backend_of_windows_fails_alone(broken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def enumerate_cameras(backend: int) -> list[Enumerated]:
+        if backend == broken:
+            raise OSError("no such interface")
+        return [Enumerated("OBS Virtual Camera", 0), Enumerated("Webcam IR", 1), Enumerated("Webcam", 2)]
+
+    module = SimpleNamespace(enumerate_cameras=enumerate_cameras)
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", module)
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    assert [camera.name for camera in list_cameras()] == ["Webcam", "OBS Virtual Camera", "Webcam IR"]
+
+
+def test_cameras_that_cannot_be_listed_are_said_to_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(backend: int) -> list[Enumerated]:
+        raise OSError("no such interface")
+
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", SimpleNamespace(enumerate_cameras=broken))
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    assert list_cameras() == []
+    with pytest.raises(OSError):
+        camera_list.look_for_cameras()
 
 
 def test_camera_is_found_by_number_name_and_part() -> None:

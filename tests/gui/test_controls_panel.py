@@ -9,7 +9,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from avatar_app.gui import device_lists
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet, nothing_found
+from avatar_app.gui.start import first_output
 from avatar_app.gui.style.widgets import Choice
 from avatar_app.session.controls import Controls
 from tests.gui.stand_in import StandIn
@@ -132,6 +134,41 @@ def test_a_list_that_fails_is_an_empty_one(qtbot: QtBot, caplog: pytest.LogCaptu
         devices.refresh()
     assert devices.found == nothing_found()
     assert "could not be listed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "broken", ["_cameras", "_virtual_cameras", "_pipewire_problem", "_models", "_cuda_problem"]
+)
+def test_each_list_fails_alone_and_says_so(
+    broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = {
+        "_cameras": (("Webcam",), ""),
+        "_virtual_cameras": ((Outlet("v", "v"),), ""),
+        "_pipewire_problem": "",
+        "_models": (Outlet("lite", "lite"),),
+        "_cuda_problem": None,
+    }
+
+    def fail() -> object:
+        raise AttributeError("module 'os' has no attribute 'uname'")
+
+    for name, result in whole.items():
+        monkeypatch.setattr(device_lists, name, fail if name == broken else lambda result=result: result)
+    found = device_lists.look()
+    problems = {
+        "_cameras": found.camera_problem,
+        "_virtual_cameras": found.virtual_problem,
+        "_pipewire_problem": found.pipewire_problem,
+        "_models": found.models[0].problem,
+        "_cuda_problem": found.cuda_problem or "",
+    }
+    assert {name for name, problem in problems.items() if problem} == {broken}
+    assert "uname" in caplog.text
+
+
+def test_what_could_not_be_looked_for_is_never_the_first_choice() -> None:
+    assert first_output(nothing_found()) == "none"
 
 
 def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:

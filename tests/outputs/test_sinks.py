@@ -200,6 +200,18 @@ def test_no_virtual_camera(computer: Path, monkeypatch: pytest.MonkeyPatch, stat
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(("system", "said"), [("win32", "OBS Studio"), ("darwin", "OBS Studio 30")])
+def test_without_a_virtual_camera_other_systems_are_told_what_to_install(
+    system: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avatar_app.outputs.virtual_cameras.sys.platform", system)
+    monkeypatch.setattr("avatar_app.outputs.virtual_cameras.list_virtual_cameras", list)
+    monkeypatch.delattr("os.uname")  # Windows has none
+    with pytest.raises(OutputError, match="no virtual camera") as caught:
+        require_virtual_camera("")
+    assert said in caught.value.hint
+
+
 @linux
 def test_wrong_camera_is_answered_with_the_right_ones(computer: Path) -> None:
     device = add_camera(computer, 3, "Avatar Camera")

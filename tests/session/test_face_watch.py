@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from avatar_app.cameras.rotation import turned
+from avatar_app.errors import CameraError
 from avatar_app.faces.choice import STILL, FaceChoice
 from avatar_app.faces.crop import Region
 from avatar_app.faces.detector import FaceDetector
@@ -129,6 +130,36 @@ def test_real_cameras_that_lie(name: str, degrees: set[int]) -> None:
 
 def pose(value: float) -> KeyPoints:
     return KeyPoints(np.full((10, 2), value, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "same"),
+    [
+        ("OBS Virtual Camera, 1280 x 720", "OBS Virtual Camera", True),
+        ("Avatar Camera, 1280 x 720", "Avatar Camera (/dev/video9)", True),
+        ("/dev/video9, 1280 x 720", "Avatar Camera (/dev/video9)", True),
+        ("Webcam, 1280 x 720", "Avatar Camera (/dev/video9)", False),
+        ("Webcam, 1280 x 720", "", False),
+        ("OBS Virtual Camera, 1280 x 720", "none", False),
+    ],
+)
+def test_the_avatar_never_drives_itself(source: str, output: str, same: bool) -> None:
+    class Live:
+        name, live, arrived = source, True, 0.0
+
+        def read(self) -> Image:
+            return draw_face()
+
+        def close(self) -> None:
+            pass
+
+    stage = CameraStage(lambda text: Live(), Controls, Slot(), Meter(), Notices(), lambda: output)
+    stage.open()
+    if same:
+        with pytest.raises(CameraError, match="shows what this app sends"):
+            stage.step()
+    else:
+        stage.step()
 
 
 def stored(store: NeutralStore) -> float | None:

@@ -1609,6 +1609,26 @@
             <translation>Поискать это на этом компьютере не удалось.</translation>
         </message>
         <message>
+            <source>Connect one, or choose what other programs feed: {0}.</source>
+            <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
+        </message>
+        <message>
+            <source>{0} is an address without its beginning.</source>
+            <translation>{0} — адрес без начала.</translation>
+        </message>
+        <message>
+            <source>Write http:// before it, or rtsp:// for a camera of that kind.</source>
+            <translation>Допишите перед ним http://, а для камеры RTSP — rtsp://.</translation>
+        </message>
+        <message>
+            <source>The camera {0} shows what this app sends.</source>
+            <translation>Камера {0} показывает то, что отправляет это приложение.</translation>
+        </message>
+        <message>
+            <source>Choose another camera, or another output.</source>
+            <translation>Выберите другую камеру или другой вывод.</translation>
+        </message>
+        <message>
             <source>Write it as #rrggbb, such as #203040.</source>
             <translation>Запишите его как #rrggbb, например #203040.</translation>
         </message>
@@ -1883,6 +1903,14 @@
         <message>
             <source>The camera {0} asks for a user name and a password.</source>
             <translation>Камера {0} требует имя и пароль.</translation>
+        </message>
+        <message>
+            <source>The camera {0} does not accept the user name or the password.</source>
+            <translation>Камера {0} не принимает имя пользователя или пароль.</translation>
+        </message>
+        <message>
+            <source>Check both in the address.</source>
+            <translation>Проверьте их в адресе.</translation>
         </message>
         <message>
             <source>The camera {0} refuses the access.</source>
