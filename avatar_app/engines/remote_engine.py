@@ -98,6 +98,11 @@ class RemoteEngine:
         return self._link.connected
 
     @property
+    def received_bytes(self) -> int:
+        """Since it was opened."""
+        return self._link.received_bytes
+
+    @property
     def traffic(self) -> Traffic:
         """What the network does, over the last second."""
         now = time.monotonic()

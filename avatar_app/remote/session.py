@@ -76,6 +76,7 @@ class Session:
         self._avatars: OrderedDict[int, Avatar] = OrderedDict()
         self._pose: tuple[Pose, float] | None = None
         self._posed = asyncio.Event()
+        self._photos: asyncio.Queue[Photo] = asyncio.Queue(MOST_AVATARS)
         self._heard = self._busy = time.monotonic()
         self._key = False
 
@@ -88,6 +89,7 @@ class Session:
             return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read())
+            tasks.create_task(self._take_photos())
             tasks.create_task(self._paint(hello))
             tasks.create_task(self._beat())
 
@@ -120,14 +122,20 @@ class Session:
         while True:
             message = await self._next()
             if isinstance(message, Photo):
-                await self._take_photo(message)
+                await self._photos.put(message)
             elif isinstance(message, Pose):
                 await self._take_pose(message)
             elif isinstance(message, KeyFrame):
                 self._key = True
 
+    async def _take_photos(self) -> None:
+        """A photo takes seconds on a busy computer; its client is heard meanwhile."""
+        while True:
+            photo = await self._photos.get()
+            self._busy = time.monotonic()
+            await self._take_photo(photo)
+
     async def _take_photo(self, photo: Photo) -> None:
-        self._busy = time.monotonic()
         try:
             crop = await self._host.convert(read_photo, photo, self._host.engine.size)
             avatar = await self._host.encode(crop)

@@ -26,11 +26,14 @@ class Painted:
 
     size, name, reads_pictures = SIZE, "stand-in", False
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds, self.rendered = seconds, 0
+    def __init__(self, seconds: float = 0.0, encoding: float = 0.0) -> None:
+        self.seconds, self.encoding = seconds, encoding
+        self.rendered = self.encoded = 0
 
     def encode(self, crop: Crop) -> Avatar:
         assert crop.landmarks is not None
+        time.sleep(self.encoding)
+        self.encoded += 1
         points = KeyPoints(crop.landmarks[:, :2].copy(), depth=crop.landmarks[:, 2].copy())
         return Avatar(points, crop.image.mean(axis=(0, 1)))
 

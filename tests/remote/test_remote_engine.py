@@ -211,6 +211,18 @@ def answers(pairing: Pairing, garbage: bytes) -> bool:
     return Problem in kinds and Welcome not in kinds
 
 
+def test_a_photo_may_take_longer_than_a_client_may_be_silent() -> None:
+    slow = Painted(encoding=4.0)
+    with serving(slow) as pairing:
+        engine = client(pairing)
+        try:
+            avatar = engine.encode(crop())
+            assert engine.render(avatar, pose(0, avatar)).shape == (SIZE, SIZE, 3)
+        finally:
+            engine.close()
+    assert slow.encoded == 1
+
+
 def test_a_photo_of_another_size_is_refused(pairing: Pairing) -> None:
     engine = client(pairing)
     try:
