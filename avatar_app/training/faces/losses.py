@@ -77,7 +77,7 @@ def landmark_loss(out: Landmarks, points: Tensor, present: Tensor, beta: float =
         "points": gap(fine) / 176,
         "coarse": gap(coarse) / 176,
         "depth": 0.25 * gap(depth) / 88,
-        "GAPS": 1.5 * gap(opening) / (2 * len(GAPS)),
+        "openings": 1.5 * gap(opening) / (2 * len(GAPS)),
         "spans": 0.5 * gap(span) / (2 * len(SPANS)),
         "presence": 0.02 * functional.binary_cross_entropy_with_logits(out.presence, present),
     }
