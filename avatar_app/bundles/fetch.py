@@ -71,7 +71,9 @@ def fetch(
     progress: Progress = lambda done, total: None,
     note: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
-    """Make sure that the file is at ``target``, complete and right. One that was put there by hand is taken if its hash is right.
+    """Make sure that the right file is at ``target``.
+
+    A file that was put there by hand is taken if its hash is right.
 
     Args:
         note: called with one sentence for each address that does not give the file.
@@ -107,7 +109,14 @@ def fetch(
 
 
 def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> str:
-    """Download to ``partial``; why that was in vain, as a sentence, or an empty text. Raises OSError of the disk alone."""
+    """Download to ``partial``.
+
+    Returns:
+        why that failed, as a sentence, or an empty text.
+
+    Raises:
+        OSError: of the disk.
+    """
     try:
         resumed = partial.exists()
         _download(address, partial, progress)

@@ -2,8 +2,9 @@
 
     python run.py compare --data DIR --minutes 45
 
-Trains each method for so many minutes on the training split, evaluates all on the held-out one, and writes a page with tables and a
-contact sheet. A method that was trained on the same terms before is not trained again, so a run that was stopped goes on.
+Each method is trained for N minutes on the training split. All are evaluated on the held-out split. The result is a
+page with tables and a contact sheet. A method that was trained on the same terms before is not trained again: start
+the command again after an interruption.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, choices=SIZES, default=128, help="side of the pictures, pixels (default: 128)"
     )
-    what = "share of the published methods' channels (default: 0.25 on processors, 1 on graphics cards)"
-    parser.add_argument("--width", type=_share, metavar="SHARE", help=what)
+    what = "channels of the published methods, 1 for all of them (default: 0.25 on processors, 1 on graphics cards)"
+    parser.add_argument("--width", type=_width, metavar="FACTOR", help=what)
     parser.add_argument(
         "--batch", type=whole_number(2), default=8, metavar="N", help="pairs a step (default: 8)"
     )
@@ -52,9 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--embedding", type=Path, metavar="ONNX", help="network from a face to a vector, for AED"
     )
-    what = (
-        "whom the contact sheet shows: clips of the data set, or photos and clip of the app (default: data)"
-    )
+    what = "the contact sheet shows clips of the data set, or photos and clip of the app (default: data)"
     parser.add_argument("--sheet", choices=["data", "app"], default="data", help=what)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(
@@ -120,8 +119,8 @@ def _minutes(text: str) -> float:
     return _number(text, 0.01, 10_000, "minutes")
 
 
-def _share(text: str) -> float:
-    return _number(text, 0.05, 1, "a share from 0.05 to 1")
+def _width(text: str) -> float:
+    return _number(text, 0.05, 1, "a number from 0.05 to 1")
 
 
 def _number(text: str, least: float, most: float, what: str) -> float:

@@ -1,4 +1,7 @@
-"""Do Monkey-Net and X2Face compute what the original implementations computed? Each stage gets its recorded input where there is one."""
+"""Compare Monkey-Net and X2Face with recorded outputs of their originals.
+
+Each stage gets its recorded input where there is one.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +49,15 @@ class _Compared:
 
 @torch.inference_mode()
 def differences(model: nn.Module, arrays: Arrays) -> tuple[dict[str, float], frozenset[str]]:
-    """Largest difference of each recorded output that is present, and which of them went through several stages.
+    """Measure the largest difference of each recorded output.
+
+    Returns:
+        the differences by name, and the names of what went through several stages.
 
     Args:
-        arrays: pictures named as in ``PICTURES``, (3, S, S) in [0, 1]; of Monkey-Net ``kp_source_mean``, ``kp_source_var`` and so on,
-            ``relative_deformation`` (h, w, 2 or 3), ``relative_prediction``, ``relative_deformed``, ``absolute_prediction``; of X2Face
+        arrays: pictures named as in ``PICTURES``, (3, S, S) in [0, 1]; of Monkey-Net ``kp_source_mean``,
+            ``kp_source_var`` and so on, ``relative_deformation`` (h, w, 2 or 3), ``relative_prediction``,
+            ``relative_deformed``, ``absolute_prediction``; of X2Face
             ``embedded_one``, ``result_one``, ``result_two``, ``driving_flow_before_second_tanh``.
 
     Raises:

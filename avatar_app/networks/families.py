@@ -63,10 +63,10 @@ def open_original(checkpoint: Path, configuration: Path | None, align_corners: b
 
     Args:
         configuration: the YAML it was trained with; X2Face has none.
-        align_corners: how a First Order Motion Model's warps read positions; None takes what the YAML says, else True.
+        align_corners: how FOMM's warps read positions; None takes what the YAML says, else True.
 
     Raises:
-        BundleError: not a checkpoint, damaged, unsafe, of another family, or it does not fit the configuration.
+        BundleError: not a checkpoint, damaged, unsafe, of another family, or not fitting the configuration.
         ConfigError: the configuration is wrong or missing.
     """
     return open_content(read_weights(checkpoint), checkpoint, configuration, align_corners)

@@ -22,7 +22,7 @@ def import_checkpoint(
     """Make a bundle in the user's models folder from an original checkpoint.
 
     Args:
-        configuration: the YAML it was trained with; None for X2Face, whose sizes its weights tell.
+        configuration: the YAML it was trained with; None for X2Face, whose weights show its sizes.
         align_corners: how warps read positions; None takes what the YAML states, else True (see `FommConfig`).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Training step of Monkey-Net: reconstruction through a discriminator's eyes (section 3.5 of the paper); no labels, no perceptual loss."""
+"""Training step of Monkey-Net: reconstruction in a discriminator's features (section 3.5)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class MonkeyNetLosses:
     Attributes:
         reconstruction: of L1 of the picture, then of the maps of each block of the discriminator.
         reconstruction_deformed: of L1 of the warped source alone.
-        detach_kp_generator, detach_kp_discriminator: whether key points are shown to the discriminator only, not trained through
-            it, in the generator's and in its own losses.
+        detach_kp_generator: key points are not trained through the discriminator in the generator's losses.
+        detach_kp_discriminator: nor in the discriminator's own.
     """
 
     reconstruction: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0, 1.0)

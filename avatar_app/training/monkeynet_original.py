@@ -1,7 +1,8 @@
 """Reads a training configuration of Monkey-Net in its project's layout.
 
-As in `originals`, an epoch is ``clips`` (1000 without that key of ``dataset_params``) over the batch. Each pair is two random frames of a
-clip, sorted in time; half of the pairs are then turned round where time flips are on, and half of the others mirrored.
+As in `originals`, an epoch has ``clips`` / batch steps (1000 clips without that key of ``dataset_params``). A pair is two
+random frames of a clip, sorted in time. Time flips, where they are on, turn half of the pairs round; half of the others
+are mirrored.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ IGNORED = {"log_params"}
 
 @dataclass(frozen=True, slots=True)
 class MonkeyNetWeights:
-    """``loss_weights``; ``reconstruction`` has one for the picture and one for each block of the discriminator."""
+    """``loss_weights``; ``reconstruction``: of the picture, then of each block of the discriminator."""
 
     reconstruction: tuple[float, ...]
     reconstruction_deformed: float = 0.0

@@ -1,7 +1,7 @@
-"""Training step of X2Face: one frame, driven by another of the same clip, must become that other one (stage 1 of the paper).
+"""Training step of X2Face: one frame, driven by another of its clip, must become the other.
 
-The released script descends by SGD with momentum, which is slow; Adam can be chosen instead. The paper's second stage, with losses of a
-face-recognition network, is not in the released code and not here.
+This is stage 1 of the paper, and all that the released script does. That script descends by SGD with momentum, which is
+slow; Adam can be chosen instead. Stage 2 needs a face-recognition network and is not here.
 """
 
 from __future__ import annotations

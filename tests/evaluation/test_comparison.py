@@ -84,6 +84,15 @@ def test_methods_that_need_a_feature_network_say_so(
     assert error.count("\n") == 1
 
 
+def test_our_model_alone_needs_landmarks(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = tmp_path / "features.pth"
+    features.touch()
+    assert main(words(data, tmp_path, "--methods", "anchored", "--features", str(features))) == 2
+    assert "needs face landmarks" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", SIZES)
 def test_every_method_can_be_built_at_every_size(method: str, size: int) -> None:

@@ -153,8 +153,8 @@ def count(network: torch.nn.Module) -> int:
 
 
 @torch.inference_mode()
-def test_time_goes_by_the_covariance(recorded: Recorded) -> None:
-    """The pose's covariance is heeded: else no difference between adapting it and not could show."""
+def test_the_covariance_counts(recorded: Recorded) -> None:
+    """The pose's covariance changes the picture."""
     generator, photo, source, pose = (
         recorded.generator,
         recorded.pictures["source"],

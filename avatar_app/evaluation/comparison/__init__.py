@@ -1,1 +1,1 @@
-"""X2Face, Monkey-Net, First Order Motion Model and our own model: trained and judged on the same data for the same time."""
+"""X2Face, Monkey-Net, FOMM and our model, trained and judged on the same data."""

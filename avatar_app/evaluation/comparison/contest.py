@@ -1,4 +1,4 @@
-"""The trained methods on clips that none of them saw: figures, sizes, and one picture in which they stand side by side."""
+"""Judge the trained methods on held-out clips: figures, sizes and a contact sheet."""
 
 from __future__ import annotations
 
@@ -72,7 +72,11 @@ def judge_method(
     judge: OutsideJudge | None,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Every clip rebuilt from its first usable frame: the mean of every figure for model, warp and still photo, and all clips."""
+    """Rebuild every clip from its first usable frame.
+
+    Returns:
+        the number of ``frames``, the ``mean`` of each figure for each of `reconstruction.WAYS`, and all ``clips``.
+    """
     evaluator = Evaluator(engine, FaceDetector.open(), embedding, limit, judge)
     clips = [evaluator.reconstruct(entry) for entry in progress(entries, engine.name)]
     return {"frames": sum(clip["frames"] for clip in clips), "mean": means(clips), "clips": clips}
@@ -80,7 +84,7 @@ def judge_method(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the sheet: a photo, the driver's pose like the photo's, and the driver's frame, all square."""
+    """One row of the sheet: photo, driver at rest, driver's frame; all square."""
 
     photo: Image
     neutral: Image
@@ -88,7 +92,10 @@ class Row:
 
 
 def choose_rows(entries: Sequence[ClipEntry], size: int, count: int = ROWS) -> list[Row]:
-    """Half of the rows drive a photo by its own clip, half by the next clip's. AI-made people are preferred: they may be shown."""
+    """Take rows from held-out clips: half by their own driver, half by another.
+
+    Clips of AI-made people are preferred.
+    """
     shown = [entry for entry in entries if entry.kind == "ai"] or list(entries)
     clips = [read_frames(entry.path, size) for entry in shown[: max(1, count // 2)]]
     pairs = [
@@ -107,7 +114,7 @@ def choose_rows(entries: Sequence[ClipEntry], size: int, count: int = ROWS) -> l
 
 
 def rows_of_app(count: int = ROWS) -> list[Row]:
-    """The photos that come with the app, each driven by another moment of its clip: a sheet of them may be published.
+    """Take rows from the app's own photos and clip, which may be published.
 
     Raises:
         PortraitError: no face in one of the photos.
@@ -127,7 +134,7 @@ def rows_of_app(count: int = ROWS) -> list[Row]:
 
 
 def draw_sheet(rows: Sequence[Row], engines: Mapping[str, Engine]) -> Image:
-    """Photo, driver, then a column for each engine, by its title: relative motion, absolute where there is none."""
+    """Draw photo, driver and one column for each engine, by its title."""
     columns = [[row.photo for row in rows], [row.driver for row in rows]]
     columns += [_column(rows, engine) for engine in engines.values()]
     names = ["photo", "driver", *engines]

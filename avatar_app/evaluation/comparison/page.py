@@ -1,4 +1,4 @@
-"""The comparison as a page for people: our table, the published one, the contact sheet, and what they can show."""
+"""Write the comparison as a page: tables, contact sheet, and what they can show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PUBLISHED = """| | VoxCeleb L1 | AKD | AED | UvA-Nemo L1 | AKD | AED | BAIR L1 |
 |---|---|---|---|---|---|---|---|---|---|---|---|
 | X2Face | 0.078 | 7.687 | 0.405 | 0.031 | 3.539 | 0.221 | 0.065 | 0.080 | 17.654 | 0.109 | 0.272 |
 | Monkey-Net | 0.049 | 1.878 | 0.199 | 0.018 | 1.285 | 0.077 | 0.034 | 0.077 | 10.798 | 0.059 | 0.228 |
-| First Order Motion Model | 0.043 | 1.294 | 0.140 | 0.016 | 1.119 | 0.048 | 0.027 | 0.063 | 6.862 | 0.036 | 0.179 |"""
+| FOMM | 0.043 | 1.294 | 0.140 | 0.016 | 1.119 | 0.048 | 0.027 | 0.063 | 6.862 | 0.036 | 0.179 |"""
 
 
 def page(report: Mapping[str, Any], sheet: str) -> str:
@@ -38,10 +38,10 @@ def _head(report: Mapping[str, Any]) -> str:
     terms = report["terms"]
     return f"""# X2Face, Monkey-Net, First Order Motion Model and our model, on the same data
 
-Each method was trained from scratch for {terms["minutes"]:g} minutes of computing on {report["hardware"]}, on the same
-{report["train_clips"]} clips ({report["train_frames"]} frames of {terms["size"]} pixels, {terms["batch"]} pairs a step). Then it had to
-rebuild {report["clips"]} clips of people whom it had never seen, each from its first frame ({report["frames"]} frames). The three
-published architectures have {terms["width"]:g} of their channels; ours has its own size. Made by
+Each method was trained from scratch for {terms["minutes"]:g} minutes of computing on {report["hardware"]}.
+All used the same {report["train_clips"]} clips: {report["train_frames"]} frames of {terms["size"]} pixels, {terms["batch"]} pairs a step.
+Then each rebuilt {report["clips"]} held-out clips of other people from their first frames ({report["frames"]} frames).
+The three published architectures have {terms["width"]:g} times their channels; ours has its own size. Command:
 
 ```
 {report["command"]}
@@ -71,7 +71,8 @@ def _sizes(report: Mapping[str, Any]) -> str:
     for row in report["rows"]:
         size = row.get("size")
         if size:
-            counts = f"{size['parameters'] / 1e6:.2f} M | {size['frame_macs'] / 1e9:.2f} | {size['photo_macs'] / 1e9:.2f}"
+            macs = " | ".join(f"{size[name] / 1e9:.2f}" for name in ("frame_macs", "photo_macs"))
+            counts = f"{size['parameters'] / 1e6:.2f} M | {macs}"
             lines.append(f"| {row['title']} | {counts} | {row['steps']} |")
     return "\n".join([*lines, ""])
 
@@ -81,13 +82,15 @@ def _notes(report: Mapping[str, Any]) -> str:
 
 
 NOTES: Sequence[str] = (
-    "The still photo and the photo warped piece by piece with the driver's landmarks need no training: a method that is not better than "
-    "they are has learned nothing that its pictures show.",
-    "So short a training, so narrow networks and so few people say how fast each method learns, not how good it becomes. The published "
-    "figures took days on several GPUs and tens of thousands of clips; the two tables cannot be compared number by number.",
-    "The methods do not start alike: our model is given face landmarks, which its detector learned from other data, and the First Order "
-    "Motion Model and ours have a perceptual loss by a network that was trained on ImageNet. Monkey-Net and X2Face have neither.",
-    "X2Face has the first stage of its training alone, with Adam in place of the released script's slow SGD.",
+    "The photo without motion and the photo warped with the driver's landmarks need no training. A method that is not "
+    "better than they are shows nothing that it has learned.",
+    "Such a short training, such narrow networks and so few people show how fast each method learns, not how good it "
+    "becomes. The published figures took days on several GPUs and tens of thousands of clips: do not compare the two "
+    "tables number by number.",
+    "The methods do not start alike. Our model is given face landmarks, which its detector learned from other data. The "
+    "First Order Motion Model and ours have a perceptual loss, by a network that was trained on ImageNet. Monkey-Net and "
+    "X2Face have neither.",
+    "X2Face has the first stage of its training alone, with Adam in place of the released script's SGD.",
 )
 
 SHEET = """All but X2Face are given the driver's motion relative to the clip's first frame; X2Face has no relative motion and

@@ -1,4 +1,4 @@
-"""How each method of the comparison is trained: its own architecture, losses and learning rate, at one size and width."""
+"""How each method is trained: its own architecture and losses, one size and width."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Terms:
 
     Attributes:
         size: side of the pictures, one of ``SIZES``.
-        width: share of the published methods' channels.
+        width: factor for the published methods' channels.
         batch: pairs a step.
         minutes: of training.
         stride: every how many frames of a clip one is used.

@@ -1,4 +1,4 @@
-"""One method trained for its minutes, and made a bundle; one that was trained on the same terms before is taken."""
+"""Train one method for its minutes and export it, unless that was done before."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ class TimedRun(Run):
 
 
 def computing_clock(device: torch.device) -> Callable[[], float]:
-    """On processors the cores' own time, a thread's share: other programs beside it then favour no method."""
+    """Read the time that counts: on processors the threads' mean CPU time.
+
+    Other programs on the same cores then favour no method.
+    """
     if device.type != "cpu":
         return time.monotonic
     threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""The whole comparison: every method trained, judged, and put on one page."""
+"""Run the whole comparison: train every method, judge it, write the page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError, OutputError
 from avatar_app.evaluation.comparison.contest import (
@@ -30,7 +31,7 @@ from avatar_app.files import reason, write_json
 from avatar_app.training.data import FrameStore, list_clips, load_store
 
 NAME = "comparison"
-BASES = {"warp": "photo warped with landmarks", "still": "photo standing still"}
+BASES = {"warp": "photo warped with landmarks", "still": "photo without motion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Judging:
     """How methods are judged.
 
     Attributes:
-        limit: so many frames of each clip of ``split``; None takes all.
+        limit: frames of each clip of ``split``; None takes all.
         judge: whose landmarks count, a key of ``commands.evaluate.JUDGES``.
         embedding: ONNX file of an identity network.
         sheet: whether the contact sheet shows people of the ``data`` or photos of the ``app``.
@@ -87,7 +88,12 @@ class Comparison:
     def _possible(self, methods: Sequence[str], store: FrameStore) -> list[str]:
         if store.points is None and "anchored" in methods:
             self._notes.append("Our model is left out: it needs face landmarks, which this data set has not.")
-        return [name for name in methods if name != "anchored" or store.points is not None]
+        possible = [name for name in methods if name != "anchored" or store.points is not None]
+        if not possible:
+            raise ConfigError(
+                "Our model needs face landmarks, which this data set has not.", "Choose another method."
+            )
+        return possible
 
     def _train(self, name: str, store: FrameStore) -> Trained:
         features = self._features if name in NEEDS_FEATURES else None
@@ -98,43 +104,42 @@ class Comparison:
     def _report(self, trained: dict[str, Trained], store: FrameStore) -> dict[str, Any]:
         judge = OutsideJudge(self._device.type) if self._judging.judge != "own" else None
         embedding = Embedding(self._judging.embedding) if self._judging.embedding else None
-        rows: list[dict[str, Any]] = []
-        judged: dict[str, Any] = {}
-        for name, one in trained.items():
-            engine = open_engine(one.bundle, "cpu")
-            try:
-                judged = judge_method(engine, self._entries, self._judging.limit, embedding, judge, _bar)
-            finally:
-                engine.close()
-            if not judged["frames"]:
-                raise ConfigError(
-                    f"No clip of {self._data} could be rebuilt.", "Give clips with at least two frames."
-                )
-            figures = {figure: ways["model"] for figure, ways in judged["mean"].items()}
-            facts = {"steps": one.steps, "seconds": one.seconds, "size": asdict(size_of(one.bundle))}
-            rows.append(
-                {"name": name, "title": METHODS[name], "figures": figures, **facts, "clips": judged["clips"]}
-            )
-        for way, title in BASES.items():
-            rows.append(
-                {
-                    "name": way,
-                    "title": title,
-                    "figures": {name: ways[way] for name, ways in judged["mean"].items()},
-                }
-            )
+        judged = {name: self._judge(one.bundle, embedding, judge) for name, one in trained.items()}
+        rows = [self._row(name, one, judged[name]) for name, one in trained.items()]
+        last = list(judged.values())[-1]
+        for way, title in BASES.items():  # the same for every method, whose pictures they do not show
+            figures = {name: ways[way] for name, ways in last["mean"].items()}
+            rows.append({"name": way, "title": title, "figures": figures})
         return {
             "terms": asdict(self._terms),
             "hardware": self._hardware(),
             "train_clips": len(store.clips),
             "train_frames": sum(len(clip) for clip in store.clips),
             "clips": len(self._entries),
-            "frames": judged["frames"],
+            "frames": last["frames"],
             "judge": "the network of face-alignment" if judge else "this project's own landmarks",
             "embedding": embedding is not None,
             "notes": self._notes,
             "rows": rows,
         }
+
+    def _judge(
+        self, bundle: Bundle, embedding: Embedding | None, judge: OutsideJudge | None
+    ) -> dict[str, Any]:
+        engine = open_engine(bundle, "cpu")
+        try:
+            judged = judge_method(engine, self._entries, self._judging.limit, embedding, judge, _bar)
+        finally:
+            engine.close()
+        if not judged["frames"]:
+            message = f"No clip of {self._data} could be rebuilt."
+            raise ConfigError(message, "Give clips with at least two frames.")
+        return judged
+
+    def _row(self, name: str, one: Trained, judged: dict[str, Any]) -> dict[str, Any]:
+        figures = {figure: ways["model"] for figure, ways in judged["mean"].items()}
+        facts = {"steps": one.steps, "seconds": one.seconds, "size": asdict(size_of(one.bundle))}
+        return {"name": name, "title": METHODS[name], "figures": figures, **facts, "clips": judged["clips"]}
 
     def _hardware(self) -> str:
         if self._device.type == "cuda":

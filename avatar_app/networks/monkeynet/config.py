@@ -1,4 +1,4 @@
-"""Configuration of Monkey-Net's networks: frozen values, strictly parsed from the original YAML layout or from a bundle."""
+"""Configuration of Monkey-Net's networks, strictly parsed from an original YAML or a bundle."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ class EmbeddingConfig:
 
 @dataclass(frozen=True, slots=True)
 class KeyPointConfig:
-    """Key-point detector. ``clip_variance`` is the least singular value of a covariance; 0 leaves it as it is."""
+    """Key-point detector.
+
+    Attributes:
+        clip_variance: least singular value of a covariance; 0 leaves it as it is.
+    """
 
     block_expansion: int
     num_blocks: int
@@ -60,7 +64,11 @@ class DenseMotionConfig:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """Generator. ``interpolation_mode`` is how flow and embedding come to the size of each skip connection."""
+    """Generator.
+
+    Attributes:
+        interpolation_mode: of flow and embedding, to the size of each skip connection.
+    """
 
     block_expansion: int
     max_features: int
@@ -122,7 +130,7 @@ COMPARE = "Compare it with avatar_app/training/configs/monkeynet-vox.yaml."
 
 
 def is_monkeynet(document: Any) -> bool:
-    """Whether a YAML document in the original layout describes Monkey-Net, not the First Order Motion Model."""
+    """Whether an original YAML document describes Monkey-Net, and not FOMM."""
     model = document.get("model_params") if isinstance(document, Mapping) else None
     generator = model.get("generator_params") if isinstance(model, Mapping) else None
     return isinstance(generator, Mapping) and (

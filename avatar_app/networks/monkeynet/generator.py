@@ -1,4 +1,4 @@
-"""Monkey-Net's generator: every skip connection of a U-Net warped by the dense motion (sections 3.3 and 3.4)."""
+"""Monkey-Net's generator: a U-Net whose skip connections are warped (sections 3.3, 3.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from avatar_app.networks.monkeynet.movement import embed_movement, embedding_cha
 
 
 class DenseMotion(nn.Module):
-    """For every pixel a mixture of the key points' translations, plus a correction. Works on the small source picture."""
+    """Mix the key points' translations for every pixel, and add a correction."""
 
     def __init__(self, config: MonkeyNetConfig) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class DenseMotion(nn.Module):
         self._favour_background()
 
     def _favour_background(self) -> None:
-        """Begin with a picture that stands still: the first mask is the background's."""
+        """Begin without motion: the first mask is the background's."""
         last = self.hourglass.decoder.get_submodule("conv")
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         nn.init.zeros_(last.weight)
@@ -61,7 +61,13 @@ class DenseMotion(nn.Module):
 
 
 class Generated(NamedTuple):
-    """What one pass makes: ``prediction`` (B, C, H, W) in [0, 1], ``deformed`` the source warped, ``flow`` (B, h, w, 2)."""
+    """What one pass makes.
+
+    Attributes:
+        prediction: (B, C, H, W) in [0, 1].
+        deformed: the source warped, (B, C, H, W).
+        flow: (B, h, w, 2), absolute positions.
+    """
 
     prediction: Tensor
     deformed: Tensor

@@ -1,4 +1,4 @@
-"""Monkey-Net's key-point detector: the mean and the covariance of each heat map (section 3.2 of the paper)."""
+"""Monkey-Net's key-point detector: mean and covariance of each heat map (section 3.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig
 
 HEAT_FLOOR = 1e-7
-"""Added to every cell of a heat map after the softmax, which is not normalised again; it shifts the means slightly."""
+"""Added to every cell of a heat map, which is not normalised again: it shifts the means slightly."""
 
 
 class PointTensors(NamedTuple):

@@ -1,4 +1,4 @@
-"""Monkey-Net's networks under the names that original checkpoints use; their singleton time axis is left out."""
+"""Monkey-Net's networks, under the names of original checkpoints, without their time axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from avatar_app.networks.monkeynet.movement import embed_movement, embedding_cha
 
 
 class MonkeyNet(nn.Module):
-    """Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with that word."""
+    """Generator and detector.
+
+    Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, prefixed with these words.
+    """
 
     def __init__(self, config: MonkeyNetConfig) -> None:
         super().__init__()
@@ -40,7 +43,11 @@ class Discriminator(nn.Module):
         self.conv = nn.Conv2d(channels[-1], 1, 1)
 
     def forward(self, picture: Tensor, driving: PointTensors, source: PointTensors) -> list[Tensor]:
-        """Of pictures (B, C, H, W): the input, the maps of every block, and the score (B, 1, h, w), near 1 for real patches."""
+        """Judge pictures (B, C, H, W).
+
+        Returns:
+            the picture, the maps of every block, and the score (B, 1, h, w), near 1 for real patches.
+        """
         drawn = embed_movement(self.embedding, picture, source, driving)
         maps = [torch.cat([picture, drawn], dim=1)]
         for block in self.down_blocks:

@@ -26,10 +26,10 @@ def embed_movement(
 
     Args:
         small: the source picture at the embedding's scale, (B, C, h, w).
-        background: put a zeroth key point before the others, which stands still.
+        background: put a key point without motion before the others.
 
     Returns:
-        (B, K * n, h, w), or (B, (K + 1) * n, h, w) with a background; the n maps of a key point lie side by side.
+        (B, K * n, h, w), with a background (B, (K + 1) * n, h, w); a key point's n maps lie side by side.
     """
     height, width = small.shape[2:]
     maps: list[Tensor] = []
@@ -71,7 +71,7 @@ def _heat_maps(
 
 
 def _bells(points: PointTensors, size: tuple[int, int], norm: float) -> Tensor:
-    """A bell with each key point's covariance, not normalised but divided by ``norm`` (0: by its own sum): (B, K, h, w)."""
+    """A bell for each key point's covariance, divided by ``norm`` (0: by its sum): (B, K, h, w)."""
     offset = coordinate_grid(*size, points.value.device) - points.value.float()[:, :, None, None]
     inverse = inverse_covariance(points.variance.float())[:, :, None, None]
     x, y = offset[..., 0], offset[..., 1]

@@ -1,1 +1,1 @@
-"""X2Face (Wiles et al., ECCV 2018): an unwrapped face, warped by a code that a driving network reads off one picture."""
+"""X2Face (Wiles et al., ECCV 2018): an embedded face, warped by a code read off the driver."""

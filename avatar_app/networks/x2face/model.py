@@ -1,6 +1,6 @@
 """X2Face's two U-Nets (section 3 of the paper): photos -> one embedded face; driving picture -> code -> flow.
 
-Positions are absolute and the driving flow depends on the driver alone: there are no key points of the photo, and no relative motion.
+The driving flow depends on the driver alone: the photo has no key points, and there is no relative motion.
 """
 
 from __future__ import annotations
@@ -108,7 +108,12 @@ class Level(nn.Module):
 
 
 class Embedded(NamedTuple):
-    """Photos as they are added up: ``weighted`` (B, 3, S, S) is the face times its ``confidence`` (B, 1, S, S)."""
+    """Photos as they are added up.
+
+    Attributes:
+        weighted: (B, 3, S, S), the face times its confidence.
+        confidence: (B, 1, S, S).
+    """
 
     weighted: Tensor
     confidence: Tensor
@@ -120,7 +125,7 @@ class Embedded(NamedTuple):
 
 
 class X2Face(nn.Module):
-    """``embedding`` and ``driving``; `original_names` tells what checkpoints call their weights."""
+    """``embedding`` and ``driving``; `from_original` renames the weights of checkpoints."""
 
     def __init__(self, config: X2FaceConfig) -> None:
         super().__init__()
@@ -139,7 +144,7 @@ class X2Face(nn.Module):
         return self.driving.code(driver).flatten(1)
 
     def flow(self, code: Tensor) -> Tensor:
-        """How far each pixel is fetched from, (B, 2, S, S) in [-0.76, 0.76]: the original takes the tangent twice."""
+        """Offset of each pixel, (B, 2, S, S) in [-0.76, 0.76]: the original takes tanh twice."""
         return torch.tanh(torch.tanh(self.driving.climb(code[..., None, None]).float()))
 
     def show(self, embedded: Embedded, code: Tensor) -> Tensor:
@@ -170,7 +175,11 @@ def from_original(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(weights: Mapping[str, Tensor]) -> X2FaceConfig:
-    """The sizes that weights under our names were made for. Raises KeyError where they are not of these networks."""
+    """Read the sizes off weights under our names.
+
+    Raises:
+        KeyError, ValueError, IndexError: they are not of these networks.
+    """
     depth = 1 + max(name.count("submodule.") for name in weights if name.startswith("driving."))
     bottom = "submodule." * (depth - 1) + "down.1.weight"
     return X2FaceConfig(
