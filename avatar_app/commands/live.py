@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.cameras.address import source_title
+from avatar_app.cameras.address import is_address, source_title
 from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.commands.numbers import seconds, whole_number
@@ -43,6 +43,7 @@ WHY = {
     "paused": "it was paused",
     "fault": "something failed",
     "stale": "its pictures came too late",
+    "no-face": "no face was seen",
     "unseen": "no face was seen to take the neutral pose of",
     "uncalibrated": "no neutral pose was taken",
     "no-output": "the output did not take it",
@@ -177,7 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, report)
     rates = status.statistics
     print(
-        f"{rates.sent} pictures in {at - began:.1f} s; at the end {rates.avatar_fps:.1f} new ones a second, "
+        f"{rates.sent} picture{'s' * (rates.sent != 1)} in {at - began:.1f} s; at the end {rates.avatar_fps:.1f} new ones a second, "
         f"{rates.latency_p50:.0f} ms old (95 %: {rates.latency_p95:.0f} ms)"
     )
     problem = _without_avatar(arguments, status, session.controls)
@@ -189,6 +190,10 @@ def run(arguments: argparse.Namespace) -> int:
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     """Raises AvatarError for what cannot be."""
     output, recording = arguments.output, None
+    if is_address(output):
+        raise OutputError(
+            "The output cannot be an address.", "Stream the virtual camera with OBS, or name a video file."
+        )
     if output not in OUTPUTS:
         recording, output = Path(output), "none"
         require_clip_output(recording)
@@ -289,8 +294,11 @@ def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Con
     )
     if status.avatars or (by_hand and status.reason == "uncalibrated"):
         return ""
+    faults = {notice.about for notice in status.notices}
     why = status.reason if status.shows == "card" else "no-output"
-    if not status.output and status.reason != "no-camera":
+    if "camera" in faults:
+        why = "no-camera"
+    elif "output" in faults:
         why = "no-output"
     elif why == "uncalibrated" and not status.face:
         why = "unseen"

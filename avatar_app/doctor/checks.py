@@ -327,7 +327,7 @@ def check_speed(model: str, device: str, quick: bool) -> Check:
         speed = measure_speed(model, device)
     except AvatarError as error:
         return Check("Speed", "problem", error.message, error.hint, needed=True)
-    found = f"{speed.fps:.0f} frames a second with {speed.engine}."
+    found = f"{speed.fps:.0f} fps with {speed.engine}."
     if speed.fps >= SLOW:
         return Check("Speed", "ok", found, needed=True)
     todo = (

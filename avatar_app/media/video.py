@@ -136,6 +136,11 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
     if kind == "image2" or kind.endswith("_pipe"):
         if _shows_picture(container):
             raise ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
+        if _is_animated_webp(path):
+            raise ClipError(
+                f"{path} is an animated WebP picture, which cannot be read as a clip.",
+                "Convert it to MP4 or GIF.",
+            )
         raise ClipError(
             f"The clip {path} cannot be read as a video: it has the ending of a picture, but is none.", HINT
         )
@@ -156,6 +161,14 @@ def _shows_picture(container: av.container.InputContainer) -> bool:
     """Whether something is drawn: a file's ending alone may have made it a picture."""
     with suppress(av.FFmpegError):
         return any(True for _ in container.decode(video=0))
+    return False
+
+
+def _is_animated_webp(path: Path) -> bool:
+    """By the flag in the header of the extended format; FFmpeg reads only WebP pictures that stand still."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(21)
+        return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21] and head[20] & 2)
     return False
 
 

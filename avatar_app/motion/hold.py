@@ -28,6 +28,11 @@ class Hold:
         self._time: float | None = None
         self._lost_at: float | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """A usable pose has come."""
+        return self._time is not None
+
     def follow(self, pose: KeyPoints, now: float) -> KeyPoints:
         """The pose to render for a frame with a usable pose."""
         gap = 0.0 if self._time is None else max(0.0, now - self._time)

@@ -97,6 +97,16 @@ class AnimateStage(Stage):
         return self._neutrals.pose is not None and self._cast.avatar is not None
 
     @property
+    def waits_for_face(self) -> bool:
+        """There is a neutral pose, but no face has been seen since the avatar was chosen."""
+        return (
+            self._hold is not None
+            and not self._hold.has_begun
+            and self.match is None
+            and self.seen is not None
+        )
+
+    @property
     def has_avatar(self) -> bool:
         return self._cast.avatar is not None
 

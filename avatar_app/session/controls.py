@@ -177,8 +177,8 @@ class Status:
 
     Attributes:
         shows: what the output shows.
-        reason: why it shows the card: ``starting``, ``no-avatar``, ``no-camera``, ``uncalibrated``, ``paused``, ``fault``, ``stale``;
-            empty otherwise.
+        reason: why it shows the card: ``starting``, ``no-avatar``, ``no-camera``, ``uncalibrated``, ``no-face``, ``paused``,
+            ``fault``, ``stale``; empty otherwise.
         camera, engine, output: what is open, for people; empty while it is not.
         loading: what is being loaded, for people; empty when nothing is.
         calibrated: there is a neutral pose for this avatar and model.

@@ -222,4 +222,6 @@ class Session:
             return "fault" if self._notices.about("engine") or self._notices.about("avatar") else "starting"
         if self._notices.about("camera") is not None:
             return "no-camera"
-        return "" if animate.calibrated else "uncalibrated"
+        if not animate.calibrated:
+            return "uncalibrated"
+        return "no-face" if animate.waits_for_face else ""

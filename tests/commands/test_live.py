@@ -122,6 +122,28 @@ def test_without_any_avatar_it_fails_and_says_why(
     assert runs.reported["avatars"] == 0
 
 
+def test_a_remembered_pose_without_a_face_is_told_so(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runs.run(until=lambda: runs.sessions[-1].status().avatars, end=leave) == 0
+    runs.bench.face = False
+    assert runs.run(until=lambda: runs.sessions[-1].status().reason == "no-face", end=leave) == 1
+    assert "No avatar was sent: no face was seen." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["none", "virtual-camera"])
+def test_a_wrong_camera_is_the_reason_whatever_else_is_not_ready(
+    runs: Runs, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.bench.plugged = False
+    assert runs.run("--output", output, "--seconds", "0.3") == 1
+    assert "No avatar was sent: the camera gave no picture." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["rtmp://host/app/key", "http://host/x.mp4", "srt://host:9000"])
+def test_an_address_is_no_output(runs: Runs, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runs.run("--output", address) == 2
+    assert "The output cannot be an address" in capsys.readouterr().err
+
+
 def test_a_card_that_was_asked_for_is_no_failure(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         runs.run(

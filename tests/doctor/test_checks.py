@@ -308,7 +308,7 @@ def test_speed(monkeypatch: pytest.MonkeyPatch, fps: float, state: str) -> None:
     monkeypatch.setattr(doctor, "measure_speed", lambda model, device: Speed("lite, CPU", fps))
     check = doctor.check_speed("lite", "auto", False)
     assert check.state == state
-    assert f"{fps:.0f} frames a second with lite, CPU" in check.found
+    assert f"{fps:.0f} fps with lite, CPU" in check.found
 
 
 def test_an_engine_that_cannot_be_opened() -> None:

@@ -178,6 +178,17 @@ def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path
     assert not panel.model.is_enabled("lite")
 
 
+@pytest.mark.parametrize("source", ["http://10.0.0.2/video", "clip.mp4"])
+def test_nothing_is_said_of_cameras_where_another_source_is_chosen(
+    source: str, qtbot: QtBot, tmp_path: Path
+) -> None:
+    opened = open_window(qtbot, tmp_path, found=Found())
+    assert not opened.window.panel.source.note.isHidden()
+    opened.live.change(source=source)
+    opened.window.refresh()
+    assert opened.window.panel.source.note.isHidden()
+
+
 def test_the_password_of_a_camera_is_not_on_the_screen(opened: Opened) -> None:
     opened.live.change(source="rtsp://me:s3cret@10.0.0.2/live")
     opened.window.refresh()

@@ -381,3 +381,23 @@ def test_the_chosen_one_is_marked(gallery: Gallery, qtbot: QtBot) -> None:
     after: QImage = gallery.grab().toImage()
     rect = gallery._view.visualRect(gallery._model.index(2))
     assert before.copy(rect) != after.copy(rect)
+
+
+def test_a_picture_pasted_while_searching_becomes_a_photo(
+    gallery: Gallery, library: Library, tmp_path: Path, qtbot: QtBot
+) -> None:
+    for number in range(MANY):
+        library.add(picture(40 + number), f"Friend {number}")
+    gallery.reload()
+    search = gallery._search
+    QGuiApplication.clipboard().setText("friend 3")
+    QTest.keyClick(search, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert search.text() == "friend 3"
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(save(tmp_path / "new.png", picture(11))))])
+    mime.setText(str(tmp_path / "new.png"))  # as file managers offer it
+    QGuiApplication.clipboard().setMimeData(mime)
+    with qtbot.waitSignal(gallery.chosen):
+        QTest.keyClick(search, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert "New" in [entry.name for entry in library.entries()]
+    assert search.text() == ""

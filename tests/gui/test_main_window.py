@@ -393,6 +393,15 @@ def test_a_better_moment_flashes(opened: Opened) -> None:
     assert opened.window.camera.flash == 0
 
 
+def test_without_a_camera_nobody_is_told_to_sit_before_it(opened: Opened) -> None:
+    opened.live.report(match=None, face=False)
+    opened.window.refresh()
+    assert "Sit before the camera" in opened.window.calibration.hint.text()
+    opened.live.report(camera="")
+    opened.window.refresh()
+    assert "camera gives no picture" in opened.window.calibration.hint.text()
+
+
 def test_the_hint_names_what_fits_worst(opened: Opened) -> None:
     opened.live.report(calibrated=False, match=Match(0.5, 0.9, 0.3, 0.9))
     opened.window.refresh()

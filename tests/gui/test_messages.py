@@ -81,7 +81,7 @@ FOUND = [
     "The hotkey Ctrl+Alt+X (recalibrate) is taken by another program; choose another in the settings (3 more).",
     "Ctrl+Alt+X, Ctrl+Alt+P are free.",
     "Wayland has no hotkeys for programs like this. Bind keys of your desktop to `python run.py control recalibrate`.",
-    "31 frames a second with lite, PyTorch.",
+    "31 fps with lite, PyTorch.",
     "The hotkey Ctrl+Alt+X (recalibrate) types a character on this keyboard; choose another in the settings.",
     "The hotkey Ctrl+Alt+P (pause) is refused by the system (error 87); choose another in the settings.",
     "The system gives no hotkeys: no answer. Bind keys of your desktop to `python run.py control recalibrate`.",

@@ -116,3 +116,13 @@ def test_buttons_lead_to_the_setting(opened: Opened, action: str, section: str) 
     focused = opened.window.focusWidget()
     assert focused is not None
     assert opened.window.panel.sections[section].isAncestorOf(focused)
+
+
+def test_a_photo_without_a_face_has_one_banner(bar: NoticeBar) -> None:
+    bar.tell(Notice("gallery", "warning", "No face was found in cat.", "Crop it by hand."))
+    bar.show_notices((UNPLUGGED,))
+    assert set(bar.banners) == {"own gallery", "camera"}
+    bar.show_notices((Notice("avatar", "error", "No face was found in cat.jpg."),))
+    assert set(bar.banners) == {"avatar"}
+    bar.show_notices(())
+    assert not bar.banners, "it goes with its cause"

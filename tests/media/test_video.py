@@ -164,6 +164,12 @@ def damaged(tmp_path: Path, kind: str) -> Path:
 
         path = tmp_path / "clip.png"
         cv2.imwrite(str(path), picture())
+    elif kind == "animated webp":
+        import PIL.Image
+
+        path = tmp_path / "clip.webp"
+        steps = [PIL.Image.fromarray(picture(shade=shade)) for shade in (20, 90)]
+        steps[0].save(path, save_all=True, append_images=steps[1:])
     elif kind == "text named as a picture":
         path = tmp_path / "clip.jpg"
         path.write_text("this is no picture\n" * 50)
@@ -183,6 +189,7 @@ def damaged(tmp_path: Path, kind: str) -> Path:
         ("cut short, index kept", "is cut short"),
         ("sound only", "no video in it, only sound"),
         ("picture", "is a picture"),
+        ("animated webp", "an animated WebP picture"),
         ("text named as a picture", "the ending of a picture, but is none"),
         ("no frame", "no "),
     ],

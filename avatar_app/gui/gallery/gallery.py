@@ -61,6 +61,7 @@ class Gallery(QWidget):
         self._search = QLineEdit(self)
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._model.show)
+        self._search.installEventFilter(self)
         self._view = GalleryView(self)
         self._view.setModel(self._model)
         self._view.setItemDelegate(GalleryTile(self._view))
@@ -311,7 +312,13 @@ class Gallery(QWidget):
         menu.popup(place)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The keys of the grid."""
+        """The keys of the grid; and a picture that is pasted while the search field has the focus is no text."""
+        if (
+            watched is self._search
+            and isinstance(event, QKeyEvent)
+            and event.matches(QKeySequence.StandardKey.Paste)
+        ):
+            return self._paste_picture(event)
         editing = (
             self._view.state() == GalleryView.State.EditingState
         )  # the end of a name reaches the view too
@@ -323,6 +330,16 @@ class Gallery(QWidget):
         ):
             return self._key(event)
         return super().eventFilter(watched, event)
+
+    def _paste_picture(self, event: QKeyEvent) -> bool:
+        """Add what is in the clipboard if it is pictures; whether it was."""
+        mime = QGuiApplication.clipboard().mimeData()
+        if mime is None or not (mime.hasImage() or mime.hasUrls()):
+            return False
+        event.accept()
+        if event.type() == QEvent.Type.KeyPress:
+            self.paste()
+        return True
 
     def _key(self, event: QKeyEvent) -> bool:
         index = self._view.currentIndex()

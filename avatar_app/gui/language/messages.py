@@ -309,6 +309,8 @@ MESSAGES = (
         "Messages", "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
     ),
     QT_TRANSLATE_NOOP("Messages", "{0} is a picture, not a clip."),
+    QT_TRANSLATE_NOOP("Messages", "{0} is an animated WebP picture, which cannot be read as a clip."),
+    QT_TRANSLATE_NOOP("Messages", "Convert it to MP4 or GIF."),
     QT_TRANSLATE_NOOP("Messages", "The clip {0} cannot be read as a video: it is text."),
     QT_TRANSLATE_NOOP("Messages", "The clip {0} has no video in it, only {1}."),
     QT_TRANSLATE_NOOP("Messages", "Choose a file with moving pictures."),

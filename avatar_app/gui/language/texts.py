@@ -13,6 +13,7 @@ REASONS = {
     ),
     "paused": QT_TRANSLATE_NOOP("Reasons", "Still card: paused, press %2 to go on"),
     "fault": QT_TRANSLATE_NOOP("Reasons", "Still card: something failed, see above"),
+    "no-face": QT_TRANSLATE_NOOP("Reasons", "Still card: the camera sees no face yet"),
     "stale": QT_TRANSLATE_NOOP("Reasons", "Still card: waiting for a new picture"),
 }
 """``Status.reason`` -> the line under the output. %1 is the key to calibrate, %2 the one to pause."""
@@ -24,6 +25,7 @@ SHORT_REASONS = {
     "uncalibrated": QT_TRANSLATE_NOOP("Reasons", "Not calibrated"),
     "paused": QT_TRANSLATE_NOOP("Reasons", "Paused"),
     "fault": QT_TRANSLATE_NOOP("Reasons", "Fault"),
+    "no-face": QT_TRANSLATE_NOOP("Reasons", "No face"),
     "stale": QT_TRANSLATE_NOOP("Reasons", "Waiting"),
 }
 
@@ -48,6 +50,9 @@ OUTPUT_NAMES = {
 HINTS = {
     "no-face": QT_TRANSLATE_NOOP(
         "Hints", "No face is seen. Sit before the camera with light from the front."
+    ),
+    "no-camera": QT_TRANSLATE_NOOP(
+        "Hints", "The camera gives no picture. Connect it, or choose another one."
     ),
     "no-avatar": QT_TRANSLATE_NOOP("Hints", "Choose a photo first."),
     "loading": QT_TRANSLATE_NOOP("Hints", "Getting ready..."),

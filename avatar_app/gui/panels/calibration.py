@@ -28,7 +28,8 @@ def hint_for(status: Status, seeking: bool = False) -> str:
     if status.calibrating is not None:
         return "hold"
     if status.match is None:
-        return "paused" if status.reason == "paused" else "no-face"
+        unseen = "no-face" if status.camera else "no-camera"
+        return "paused" if status.reason == "paused" else unseen
     worst = min(PARTS, key=lambda part: getattr(status.match, part))
     fits = getattr(status.match, worst) >= Meter.ENOUGH
     if status.calibrated and not seeking:

@@ -72,7 +72,7 @@ class SourceChooser(QWidget):
             self.note.setText(plain(found.camera_problem))
         elif not found.cameras:
             self.note.setText(self.tr("No camera was found. Connect one and look again, or use a file."))
-        self.note.setVisible(found is None or not found.cameras)
+        self.note.setVisible(not source and (found is None or not found.cameras))
 
     def _look_again(self) -> None:
         self._devices.refresh()

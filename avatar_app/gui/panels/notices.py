@@ -108,6 +108,10 @@ class NoticeBar(QWidget):
         if notices != self._pipeline:
             self._pipeline = notices
             self._hidden &= set(notices)  # the same trouble later is news again
+            if any(notice.about == "avatar" for notice in notices):
+                self._own.pop(
+                    "gallery", None
+                )  # that photo, told by who tried to use it, and gone with its cause
             self._rebuild()
 
     def set_room(self, height: int) -> None:

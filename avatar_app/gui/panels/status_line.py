@@ -42,9 +42,7 @@ class StatusLine(QStatusBar):
         self.engine.setText(f"{status.engine}   " if status.engine else "")
         if status.shows == "avatar" and figures.avatar_fps:
             self.figures.setText(
-                self.tr("{0:.0f} pictures a second, {1:.0f} ms old").format(
-                    figures.avatar_fps, figures.latency_p50
-                )
+                self.tr("{0:.0f} fps, {1:.0f} ms old").format(figures.avatar_fps, figures.latency_p50)
             )
         else:
             self.figures.setText("")

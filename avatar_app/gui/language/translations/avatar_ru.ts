@@ -739,6 +739,10 @@
             <translation>Лица не видно. Сядьте перед камерой так, чтобы свет падал спереди.</translation>
         </message>
         <message>
+            <source>The camera gives no picture. Connect it, or choose another one.</source>
+            <translation>Камера не даёт изображения. Подключите её или выберите другую.</translation>
+        </message>
+        <message>
             <source>Choose a photo first.</source>
             <translation>Сначала выберите фото.</translation>
         </message>
@@ -1841,6 +1845,14 @@
             <translation>{0} — это изображение, а не видео.</translation>
         </message>
         <message>
+            <source>{0} is an animated WebP picture, which cannot be read as a clip.</source>
+            <translation>{0} — анимированная картинка WebP, как видео она не читается.</translation>
+        </message>
+        <message>
+            <source>Convert it to MP4 or GIF.</source>
+            <translation>Преобразуйте её в MP4 или GIF.</translation>
+        </message>
+        <message>
             <source>The clip {0} cannot be read as a video: it is text.</source>
             <translation>Файл {0} не читается как видео: это текст.</translation>
         </message>
@@ -2197,6 +2209,10 @@
             <translation>не откалибровано.</translation>
         </message>
         <message>
+            <source>no-face.</source>
+            <translation>нет лица.</translation>
+        </message>
+        <message>
             <source>paused.</source>
             <translation>пауза.</translation>
         </message>
@@ -2237,7 +2253,7 @@
             <translation>Не измерялась.</translation>
         </message>
         <message>
-            <source>{0} frames a second with {1}.</source>
+            <source>{0} fps with {1}.</source>
             <translation>{0} кадр/с, {1}.</translation>
         </message>
         <message>
@@ -2472,6 +2488,10 @@
             <translation>Заставка: произошёл сбой, подробности выше</translation>
         </message>
         <message>
+            <source>Still card: the camera sees no face yet</source>
+            <translation>Заставка: камера пока не видит лица</translation>
+        </message>
+        <message>
             <source>Still card: waiting for a new picture</source>
             <translation>Заставка: ожидание нового кадра</translation>
         </message>
@@ -2498,6 +2518,10 @@
         <message>
             <source>Fault</source>
             <translation>Сбой</translation>
+        </message>
+        <message>
+            <source>No face</source>
+            <translation>Лица не видно</translation>
         </message>
         <message>
             <source>Waiting</source>
@@ -2672,8 +2696,8 @@
             <translation>Запись в {0}</translation>
         </message>
         <message>
-            <source>{0:.0f} pictures a second, {1:.0f} ms old</source>
-            <translation>{0:.0f} кадров в секунду, возраст {1:.0f} мс</translation>
+            <source>{0:.0f} fps, {1:.0f} ms old</source>
+            <translation>{0:.0f} кадр/с, задержка {1:.0f} мс</translation>
         </message>
     </context>
     <context>
