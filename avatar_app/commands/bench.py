@@ -14,7 +14,7 @@ from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
-from avatar_app.engines.open import cores, cuda_problem
+from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import OutputError
 from avatar_app.evaluation.benchmark.chain import CALL_SIZE, camera_pictures
 from avatar_app.evaluation.benchmark.report import make_report
@@ -25,6 +25,7 @@ from avatar_app.media.photo import read_portrait
 from avatar_app.media.video import read_clip
 from avatar_app.outputs.sinks import Sink, open_sink
 from avatar_app.paths import assets_folder
+from avatar_app.processor import cores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from avatar_app.errors import PortraitError
+from avatar_app.onnx_runtime import OnnxSession
 from avatar_app.types import Crop, Image, KeyPoints, key_points
 
 
@@ -18,8 +17,7 @@ def landmark_points(crop: Crop) -> KeyPoints:
     return KeyPoints(value=crop.landmarks[:, :2], depth=crop.landmarks[:, 2])
 
 
-def detected(session: Any, image: Image) -> KeyPoints:
+def detected(session: OnnxSession, image: Image) -> KeyPoints:
     """Run a bundle's ``detect.onnx``, an open session, on a picture (S, S, 3)."""
-    names = [item.name for item in session.get_outputs()]
-    found = session.run(names, {"image": image[None]})
-    return key_points({name: part[0] for name, part in zip(names, found, strict=True)})
+    found = session.run(None, {"image": image[None]})
+    return key_points({name: part[0] for name, part in zip(session.outputs, found, strict=True)})

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines import require_joinable
 from avatar_app.engines.landmarks import detected, landmark_points
-from avatar_app.onnx_runtime import open_session
+from avatar_app.onnx_runtime import OnnxValue, open_session
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 LAYERS = "layers"
@@ -32,8 +31,8 @@ class OnnxEngine:
             open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
         )
         self.reads_pictures = self._detect is not None
-        self._render_inputs = {item.name for item in self._render.get_inputs()}
-        self._composes = "places" in {item.name for item in self._render.get_outputs()}
+        self._render_inputs = self._render.inputs.keys()
+        self._composes = "places" in self._render.outputs
 
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
@@ -43,12 +42,8 @@ class OnnxEngine:
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         inputs: dict[str, Any] = {"image": crop.image[None], "points": points.value[None]}
-        wanted = {
-            item.name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(inputs[item.name]))
-            for item in self._encode.get_inputs()
-        }
-        names = [item.name for item in self._encode.get_outputs()]
-        features = dict(zip(names, self._encode.run_with_ort_values(names, wanted), strict=True))
+        wanted = {name: OnnxValue.of(inputs[name]) for name in self._encode.inputs}
+        features = dict(zip(self._encode.outputs, self._encode.run_values(None, wanted), strict=True))
         # The portrait's own points are fixed too, so they are handed over once.
         fixed = features | self._tensors("source", points)
         kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
@@ -61,10 +56,7 @@ class OnnxEngine:
         """One avatar of several photos. Raises EngineError for models that take one photo."""
         require_joinable(self._kind, self.name)
         features = [avatar.features for avatar in avatars]
-        total = {
-            name: ort.OrtValue.ortvalue_from_numpy(sum(one[name].numpy() for one in features))
-            for name in features[0]
-        }
+        total = {name: OnnxValue.of(sum(one[name].numpy() for one in features)) for name in features[0]}
         return Avatar(avatars[0].key_points, total)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
@@ -72,11 +64,10 @@ class OnnxEngine:
             "driving", pose
         )
         if not self._composes:
-            picture: Image = self._render.run_with_ort_values(["picture"], inputs)[0].numpy()[0]
+            picture: Image = self._render.run_values(["picture"], inputs)[0].numpy()[0]
             return picture
         painted, alpha, places = (
-            value.numpy()
-            for value in self._render.run_with_ort_values(["painted", "alpha", "places"], inputs)
+            value.numpy() for value in self._render.run_values(["painted", "alpha", "places"], inputs)
         )
         return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places, pose.value)
 
@@ -86,7 +77,7 @@ class OnnxEngine:
     def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Any]:
         """Key points under the names of the render graph, as far as it asks for them."""
         return {
-            f"{whose}_{part}": ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array[None], np.float32))
+            f"{whose}_{part}": OnnxValue.of(array[None].astype(np.float32, copy=False))
             for part, array in points.parts.items()
             if f"{whose}_{part}" in self._render_inputs
         }

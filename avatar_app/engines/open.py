@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
+from avatar_app.processor import cores
 
 DEVICES = ("auto", "cpu", "cuda", "onnx", "torch")
 
@@ -54,11 +55,6 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     from avatar_app.engines.onnx_engine import OnnxEngine
 
     return OnnxEngine(bundle, threads or cores())
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cuda_problem() -> str | None:

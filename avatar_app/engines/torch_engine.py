@@ -27,6 +27,7 @@ from avatar_app.engines.torch_player import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.graphs import to_bytes
+from avatar_app.processor import cores
 from avatar_app.types import Array, Avatar, Crop, Image, KeyPoints, key_points
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
@@ -179,8 +180,7 @@ def forget(error: BaseException) -> None:
 
 def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
     """PyTorch on the processor."""
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or min(torch.get_num_threads(), cores()))
     return TorchEngine(bundle, torch.device("cpu"))
 
 

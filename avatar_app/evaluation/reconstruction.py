@@ -78,16 +78,16 @@ class Embedding:
             raise EngineError(
                 f"The embedding network {path} cannot be opened.", "Give the ONNX file of one."
             ) from None
-        inputs = self._session.get_inputs()
-        shape = list(inputs[0].shape)
-        self._name, self._bytes = inputs[0].name, inputs[0].type == "tensor(uint8)"
+        inputs = self._session.inputs
+        self._name, port = next(iter(inputs.items()))
+        shape, self._bytes = port.shape, port.kind == "tensor(uint8)"
         if len(inputs) != 1 or len(shape) != 4 or shape[3 if self._bytes else 1] != 3:
             raise EngineError(
                 f"The network {path} does not take one RGB picture.",
                 "It must take (N, 3, H, W) float32 or (N, H, W, 3) uint8.",
             )
         side = shape[1 if self._bytes else 2]
-        self._side = side if isinstance(side, int) else 112
+        self._side = side or 112
 
     def vector(self, image: Image, face: Face) -> Array:
         picture = cut(image, region_of(face.points), self._side)

@@ -21,7 +21,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from avatar_app.errors import ConfigError
 from avatar_app.onnx_export.sampling import known_shapes
-from avatar_app.onnx_runtime import open_session
+from avatar_app.onnx_runtime import OnnxSession, open_session
 
 EXACT = ("mask", "fine", "paint")
 """Parts of the names of convolutions that stay as they are: anchors' shares, flow and blending."""
@@ -288,5 +288,5 @@ def _quality(path: Path, samples: Sequence[Sample]) -> float:
     return float(np.mean([sample.quality(session.run(None, _asked(session, sample))) for sample in samples]))
 
 
-def _asked(session: Any, sample: Sample) -> dict[str, Any]:
-    return {value.name: sample.feed[value.name] for value in session.get_inputs()}
+def _asked(session: OnnxSession, sample: Sample) -> dict[str, Any]:
+    return {name: sample.feed[name] for name in session.inputs}

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from avatar_app.cli import main
-from avatar_app.engines.open import cores, open_engine
+from avatar_app.engines.open import open_engine
 from avatar_app.errors import BundleError
 from avatar_app.evaluation.benchmark import runs
 from avatar_app.evaluation.benchmark.arithmetic import count
 from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.evaluation.benchmark.resize import resized
 from avatar_app.media.video import ClipWriter
+from avatar_app.processor import cores
 from tests.networks.tiny import TINY
 from tests.support.bundles import face_crop, write_anchored, write_fomm, write_kind
 from tests.support.originals import write_original

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -15,6 +14,7 @@ from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_weights import load_graphs, run
 from avatar_app.errors import BundleError, EngineError, PortraitError
+from avatar_app.onnx_runtime import open_session
 from avatar_app.types import Crop, key_points
 from tests.networks.tiny import SIDE, without_jacobian
 from tests.support.bundles import KINDS, face_crop, write_anchored, write_fomm, write_kind
@@ -81,10 +81,8 @@ def run_until_sigmoid(path: Path, scratch: Path, inputs: dict[str, np.ndarray]) 
     clip = [node for node in model.graph.node if node.op_type == "Clip"][-1]
     model.graph.output.append(onnx.helper.make_tensor_value_info(clip.input[0], onnx.TensorProto.FLOAT, None))
     onnx.save(model, str(scratch / "render.onnx"))
-    session = onnxruntime.InferenceSession(str(scratch / "render.onnx"), providers=["CPUExecutionProvider"])
-    return np.asarray(
-        session.run([clip.input[0]], {value.name: inputs[value.name] for value in session.get_inputs()})[0]
-    )
+    session = open_session(scratch / "render.onnx")
+    return np.asarray(session.run([clip.input[0]], {name: inputs[name] for name in session.inputs})[0])
 
 
 def test_features_are_computed_once(bundle: Bundle) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from avatar_app.onnx_export.export import OPSET
 from avatar_app.onnx_export.tuning import tune
+from avatar_app.onnx_runtime import open_session
 
 SIDE = 12
 
@@ -86,7 +86,7 @@ def export(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> onnx.Mod
 
 
 def compute(path: Path, inputs: dict[str, Tensor]) -> list[np.ndarray]:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
     outputs: list[Any] = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     return outputs
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import pytest
 import torch
 
 from avatar_app.errors import BundleError, ConfigError
 from avatar_app.networks.faces import FaceFinder, LandmarkConfig, LandmarkNet, Landmarks
+from avatar_app.onnx_runtime import open_session
 from avatar_app.training.faces.__main__ import main
 from avatar_app.training.faces.config import FacesConfig, PartConfig, read_config
 from avatar_app.training.faces.data import FaceSet, open_faces
@@ -238,13 +238,9 @@ def check_same_numbers(folder: Path) -> None:
     finder.load_state_dict(torch.load(folder / "run" / "finder.pt", weights_only=True)["average"])
     with torch.inference_mode():
         points, found = landmarks.eval()(tensor).points.numpy(), finder.eval()(tensor).numpy()
-    session = onnxruntime.InferenceSession(
-        folder / "faces" / "landmarks.onnx", providers=["CPUExecutionProvider"]
-    )
+    session = open_session(folder / "faces" / "landmarks.onnx")
     assert np.abs(session.run(["points"], {"crop": pictures})[0] - points).max() < 5e-3
-    session = onnxruntime.InferenceSession(
-        folder / "faces" / "finder.onnx", providers=["CPUExecutionProvider"]
-    )
+    session = open_session(folder / "faces" / "finder.onnx")
     assert np.abs(session.run(["map"], {"picture": pictures})[0][:, 1:] - found[:, 1:]).max() < 2e-2
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from avatar_app import __version__
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.engines.open import cores
 from avatar_app.evaluation.benchmark.arithmetic import Work, card, count_graphs, count_reference
 from avatar_app.evaluation.benchmark.chain import ANIMATION, CALL_SIZE, CAMERA_SIZE, STAGES, STEP
 from avatar_app.evaluation.benchmark.runs import WARM_UP, Plan, Setting, open_reference, torch_device
 from avatar_app.networks.graphs import build_graphs
+from avatar_app.processor import cores
 from avatar_app.session.stopwatch import percentiles
 
 PACKAGES = ("torch", "onnxruntime", "numpy", "opencv-python")
