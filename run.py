@@ -1,8 +1,6 @@
 """Start the app from a checkout: ``python run.py animate --help``."""
 
-import sys
-
-from avatar_app.cli import main
+from avatar_app.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

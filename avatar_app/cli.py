@@ -6,15 +6,21 @@ import argparse
 import errno
 import importlib
 import io
+import logging
 import os
-import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import NoReturn
 
 from avatar_app import __version__
+from avatar_app.ending import ENDING, Ended, leave
 from avatar_app.errors import AvatarError
+from avatar_app.files import reason
+from avatar_app.logs import log_to_file
+from avatar_app.paths import user_log
 from avatar_app.session.memory import share_heap
 
 COMMANDS = {
@@ -32,9 +38,20 @@ COMMANDS = {
 }
 """Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and ``run(arguments) -> int``."""
 
+BUG = 1
 USER_ERROR = 2
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
+
+HINTS = {
+    errno.ENOSPC: "Free some space, then try again.",
+    errno.EMFILE: "Close other programs, or allow more open files (ulimit -n).",
+    errno.EACCES: "Check the permissions.",
+    errno.ENOENT: "Check that the current folder and the files that you name are still there.",
+}
+"""What to do about an error of the system that no part has explained."""
+
+log = logging.getLogger(__name__)
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,42 +82,93 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the arguments after the program's name; None reads the process's own.
+        argv: the arguments after the program's name; None reads the process's own, and ends the process with the command.
 
     Returns:
-        The exit code: 0 done, 1 the command's own "no", 2 an error the user can put right, 130 interrupted.
+        The exit code: 0 done, 1 the command's own "no", 2 an error the user can put right, 128 + the number of a signal.
     """
-    _print_anything()
-    if argv is None:
-        argv = sys.argv[1:]
-        # A polite kill should clean up like Ctrl-C does.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return program() if argv is None else run(argv)
+
+
+def program() -> NoReturn:
+    """The whole life of the process, from its arguments to its exit code."""
+    try:
+        ENDING.listen()
         share_heap()
+        log_to_file(user_log())
+        code = run_program(sys.argv[1:])
+        ENDING.begin()
+    except Ended as ended:
+        code = ended.code
+    leave(ENDING.code or code)
+
+
+def run_program(argv: Sequence[str]) -> int:
+    """``run``, with every way out as an exit code, that of a bug included."""
+    try:
+        return run(argv)
+    except SystemExit as leaving:  # argparse has printed help or an error
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except Ended:
+        raise
+    except BaseException:
+        if ENDING.code is None:  # else a library has made something else of the end
+            traceback.print_exc()
+        return BUG
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command in this process; errors become one line. Raises what is a bug, and SystemExit for ``--help``."""
+    _print_anything()
     # Without a command the app itself opens; its options may stand alone.
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["window", *argv]
-    parser, command = build_parser(argv[0])
     try:
+        parser, command = build_parser(argv[0])
         arguments = parser.parse_args(argv)
         assert command is not None  # any other word has made the parser stop
         code: int = command.run(arguments)
         if sys.stdout:
-            sys.stdout.flush()  # so that a closed pipe shows here and not while Python shuts down
+            sys.stdout.flush()  # so that a closed pipe or a full disk shows here and not while Python shuts down
         return code
-    except AvatarError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        return getattr(interruption, "code", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has gone. Nothing more can be said to them, not even while Python flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return OUTPUT_CLOSED
-    except OSError as problem:
-        if problem.errno != errno.ENAMETOOLONG:
-            raise
-        print(f"error: The name {problem.filename} is too long. Name another file.", file=sys.stderr)
+    except (AvatarError, OSError, MemoryError, RuntimeError, ImportError) as problem:
+        if ENDING.code is None:
+            _say(f"error: {in_words(problem)}")
         return USER_ERROR
+
+
+def in_words(problem: Exception) -> str:
+    """One sentence on what happened and one on what to do. All but errors meant for the user go to the log with their stack."""
+    if isinstance(problem, AvatarError):
+        return str(problem)
+    log.error("%s", type(problem).__name__, exc_info=problem)
+    details = f"The log has the details: {user_log()}"
+    if isinstance(problem, MemoryError):
+        return "The memory that this program may use is full. Close other programs, or give it more."
+    if isinstance(problem, OSError):
+        if problem.errno == errno.ENAMETOOLONG:
+            return f"The name {problem.filename} is too long. Name another file."
+        about = f" with {problem.filename}" if problem.filename else ""
+        return f"The system reports a problem{about}: {reason(problem)}. {HINTS.get(problem.errno or 0, details)}"
+    text = f"{type(problem).__name__}: {problem}".splitlines()[0].rstrip(": .")
+    return f"The command stopped because of a fault: {text}. {details}"
+
+
+def _say(text: str) -> None:
+    """Print to stderr, where there is one that can be written to."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_anything() -> None:

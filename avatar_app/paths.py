@@ -46,6 +46,11 @@ def user_settings() -> Path:
     return platformdirs.user_config_path("avatar-app", appauthor=False) / "settings.json"
 
 
+def user_log() -> Path:
+    """The log file, beside the settings. It need not exist."""
+    return user_settings().with_name("avatar-app.log")
+
+
 def user_neutrals() -> Path:
     """The file of the remembered neutral poses. It need not exist yet."""
     return platformdirs.user_data_path("avatar-app", appauthor=False) / "neutral-poses.json"

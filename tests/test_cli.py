@@ -175,14 +175,16 @@ def test_a_program_without_a_console_ends_well() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+)
 def test_stopped_from_outside(stop: signal.Signals) -> None:
     with start("print('ready', flush=True); import time; time.sleep(60)") as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         process.send_signal(stop)
         assert process.communicate() == ("", "")
-    assert process.returncode == 130
+    assert process.returncode == 128 + stop
 
 
 def test_reader_that_goes_away_is_no_error() -> None:

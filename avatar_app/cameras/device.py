@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import platform
 import socket
 import threading
 import time
-import weakref
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,10 +33,6 @@ source's thread takes each at once."""
 OPENING = 5.0
 """Seconds that a stream may take to open: many cameras send a picture that stands on its own only every few seconds."""
 
-LEAVING = 3.0
-"""Seconds that the end of the program waits for threads that are still in OpenCV. Python would end them in the middle of its C++ code,
-which aborts the program."""
-
 
 class DeviceFeed:
     """A camera.
@@ -58,7 +51,6 @@ class DeviceFeed:
     def open(self) -> None:
         require_camera_permission()
         prepare_opencv()
-        threads_in_opencv().add(threading.current_thread())
         if self._camera.path:
             require_device(self._camera)
         for index, backend in self._ways():
@@ -144,7 +136,6 @@ class StreamFeed:
 
     def open(self) -> None:
         prepare_opencv()
-        threads_in_opencv().add(threading.current_thread())
         self._require_answer()
         self._connect()
 
@@ -210,20 +201,6 @@ class Pace:
         self.pictures += 1
         self._last = moment
         return max(0.0, self._begin + moment - now)
-
-
-@cache
-def threads_in_opencv() -> weakref.WeakSet[threading.Thread]:
-    """The threads that have opened something here; the end of the program waits for those that run, ``LEAVING`` seconds at most."""
-    threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-
-    def wait() -> None:
-        until = time.monotonic() + LEAVING
-        for thread in threads - {threading.current_thread()}:
-            thread.join(max(0.0, until - time.monotonic()))
-
-    atexit.register(wait)
-    return threads
 
 
 def to_rgb(picture: cv2.typing.MatLike) -> Image | None:

@@ -17,6 +17,7 @@ from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.commands.numbers import seconds, whole_number
 from avatar_app.control.server import ControlServer
+from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.media.video import require_clip_output
@@ -61,8 +62,9 @@ SIZES = {"640x480": (640, 480), "1280x720": (1280, 720)}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "Exit code, however it ends: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and never asked "
-        "for; 1 if no avatar ever was sent, or if a part did not stop; 2 for an error in what was asked."
+        "Exit code: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and never asked for; "
+        "1 if no avatar ever was sent, or if a part did not stop; 2 for an error in what was asked; 130, 143 or 129 if SIGINT "
+        "(Ctrl-C), SIGTERM or SIGHUP ended it, after everything was closed."
     )
     files = parser.add_argument_group("from, what and where to")
     files.add_argument(
@@ -159,20 +161,20 @@ def run(arguments: argparse.Namespace) -> int:
     server = ControlServer(lambda command: _obey(command, session, library, stopped))
     tally = Tally()
     began = time.monotonic()
-    ask_for_camera(session.controls.source)
-    session.start()
+    server.start()  # first: where another instance runs, camera and output are its own
     try:
-        server.start()
+        ask_for_camera(session.controls.source)
+        session.start()
         _watch(session, stopped, arguments.seconds, arguments.calibrate_after, tally)
     except KeyboardInterrupt:
-        pass  # an end like any other
+        pass  # tidied up like after any other end
     finally:
         status = session.status()
-        tally.add(status)
         server.close()
         at = time.monotonic()
         stuck = session.stop()
         stopping = time.monotonic() - at
+    tally.add(status)
     report = _report(arguments, status, tally, at - began, stopping, stuck)
     if arguments.json:
         write_json(arguments.json, report)
@@ -182,7 +184,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{rates.latency_p50:.0f} ms old (95 %: {rates.latency_p95:.0f} ms)"
     )
     problem = _without_avatar(arguments, status, session.controls)
-    if problem:
+    if problem and ENDING.code is None:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if problem or stuck else 0
 

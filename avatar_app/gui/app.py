@@ -8,6 +8,7 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError
 from avatar_app.gui.one_instance import hand_over
 
@@ -39,6 +40,7 @@ def run_window(arguments: argparse.Namespace) -> int:
     if hand_over(arguments):
         return 0
     require_screen()
+    ENDING.call_instead(ENDING.end_now)  # an exception would come out of Qt's own code; nothing is open yet
     import cv2  # noqa: F401  # here, so that what it does to the environment is undone before Qt looks at it
 
     clear_qt_variables()

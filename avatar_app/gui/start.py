@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
-import signal
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer
@@ -14,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from avatar_app.cameras.permission import ask_for_camera
+from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError
 from avatar_app.gui.bug_dialog import BugDialog
 from avatar_app.gui.device_lists import DeviceLists, Found
@@ -27,7 +26,8 @@ from avatar_app.gui.settings import load_settings, photo_elsewhere, remembered_a
 from avatar_app.gui.shortcuts import FocusedKeys
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.gui.tray import Tray
-from avatar_app.paths import user_neutrals, user_settings
+from avatar_app.logs import log_to_file
+from avatar_app.paths import user_log, user_neutrals, user_settings
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Controls, Notice
 
@@ -51,7 +51,7 @@ class Started(QObject):
         super().__init__()
         self._application, self._arguments = application, arguments
         self.refused: AvatarError | None = None
-        log_to_file(user_settings().parent / "avatar-app.log")
+        log_to_file(user_log())
         self._bugs = BugDialog()
         self._bugs.install()
         self._keys = FocusedKeys(self)
@@ -90,8 +90,7 @@ class Started(QObject):
             self.window.refreshed.connect(self._show_tray)
             self.tray.icon.show()
         # Python sees a signal only when it runs: a timer gives it the chance.
-        signal.signal(signal.SIGINT, lambda *_: self.window.quit())
-        signal.signal(signal.SIGTERM, lambda *_: self.window.quit())
+        ENDING.call_instead(self.window.quit)
         self._awake = QTimer(self, interval=INTERRUPT_MS)
         self._awake.timeout.connect(lambda: None)
         self._awake.start()
@@ -197,14 +196,3 @@ def _no_photo(text: str) -> Notice:
         f"There is no photo {text}, neither as a file nor in the gallery.",
         "Choose one on the left.",
     )
-
-
-def log_to_file(path: Path) -> None:
-    """Keep the log beside the settings, a few hundred kilobytes of it. Without a place for it the app works all the same."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=300_000, backupCount=1, encoding="utf-8")
-    except OSError:
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger("avatar_app").addHandler(handler)

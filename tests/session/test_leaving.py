@@ -12,6 +12,7 @@ import threading
 from avatar_app.errors import CameraError
 from avatar_app.cameras import device as camera_device
 from avatar_app.cameras.live import LiveSource
+from avatar_app.ending import leave
 
 camera_device.OPENING = 0.5
 silent = socket.create_server(("127.0.0.1", 0))
@@ -25,6 +26,7 @@ try:
     LiveSource(camera_device.StreamFeed(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/camera"), 0.05)
 except CameraError as error:
     print(error.message)
+leave(0)
 """
 
 

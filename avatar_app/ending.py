@@ -1,0 +1,195 @@
+"""The end of the program, on every way out: signals, threads that still run, and the exit itself.
+
+Python's own end stops daemon threads in the middle of native code and then runs the destructors of native libraries; either can abort
+the process. So the program leaves without it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+SIGNALS = tuple(
+    signal.Signals(getattr(signal, name))
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+"""All end the program alike: what is open is closed, nothing half-done stays, and the exit code is 128 + the number."""
+
+LEAVING = 1.0
+"""Seconds that the end waits for threads; those in a camera's driver or loading a model may take longer and are left behind."""
+
+TWICE = 1.5
+"""Seconds that tidying up has after the first signal before a second one ends the program at once. Closing a terminal sends two."""
+
+IMPORTING = 5.0
+"""Seconds that a signal waits for an import, in the middle of which an exception would reach native code."""
+
+WATCHER = "signals"
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asks for the end. Raised in the main thread, between any two steps of Python."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = exit_code(number)
+
+
+class Ending:
+    """What the signals of this process do. ``ENDING`` is the only one."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._instead: Callable[[], object] | None = None
+        self._raised = False
+        self._waiting = False
+        self._over = False
+        self._own = 0
+
+    @property
+    def code(self) -> int | None:
+        """The exit code of the signal that came first; None if none has come."""
+        return None if self.received is None else exit_code(self.received)
+
+    def listen(self) -> None:
+        """Take over the signals; call it in the main thread. Those that the parent has set to be ignored stay ignored."""
+        heard, self._bell = socket.socketpair()
+        self._bell.setblocking(False)
+        signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(heard,), name=WATCHER, daemon=True).start()
+        sys.unraisablehook = self._unraisable
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:
+                signal.signal(number, self._handle)
+
+    def call_instead(self, function: Callable[[], object]) -> None:
+        """Call ``function`` in the main thread instead of raising ``Ended``: for an event loop, which exceptions do not pass."""
+        self._instead = function
+        if self.received is not None:
+            function()
+
+    def end_now(self) -> NoReturn:
+        """End the process with the signal's exit code; for times when nothing is open that would have to be closed."""
+        end_process(self.code or 1)
+
+    def begin(self) -> None:
+        """Raise nothing any more: the end has begun."""
+        self._over = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        """In the main thread, at the next step of Python."""
+        self.received = self.received or number
+        if self._raised or self._over:
+            return
+        if self._instead is not None:
+            self._raised = True
+            self._instead()
+        elif _importing(frame):
+            self._waiting = True  # the watcher asks again
+        else:
+            self._raised, self._waiting = True, False
+            raise Ended(self.received)
+
+    def _watch(self, heard: socket.socket) -> None:
+        """In a thread of its own, since the main one may be in native code that never comes back."""
+        first: float | None = None
+        while True:
+            heard.settimeout(None if first is None or self._raised or self._over else 0.05)
+            try:
+                number = heard.recv(1)[0]
+            except TimeoutError:
+                if self._waiting:
+                    if first is not None and time.monotonic() > first + IMPORTING:
+                        self.end_now()
+                    self._ask_again()
+                continue
+            if number not in SIGNALS:
+                continue
+            if self._own:
+                self._own -= 1
+            elif first is None:
+                first = time.monotonic()
+                self.received = self.received or number
+            else:
+                time.sleep(max(0.0, first + TWICE - time.monotonic()))
+                self.end_now()
+
+    def _ask_again(self) -> None:
+        if self.received is not None:
+            self._own += 1
+            _thread.interrupt_main(self.received)
+
+    def _unraisable(self, problem: Any) -> None:
+        """An exception in a destructor is dropped by Python; a wish to end must not be."""
+        if isinstance(problem.exc_value, Ended):
+            self._raised, self._waiting = False, True
+            self._bell.send(b"\0")  # the watcher asks again, a moment after this
+        else:
+            sys.__unraisablehook__(problem)
+
+
+ENDING = Ending()
+
+
+def exit_code(number: int) -> int:
+    """As a shell names it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
+    return 128 + number
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def background_threads() -> list[threading.Thread]:
+    """All threads of Python but this one, the main one and the watcher of signals, whoever started them."""
+    others = (threading.current_thread(), threading.main_thread())
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in others and thread.name != WATCHER and not isinstance(thread, threading._DummyThread)
+    ]
+
+
+def wait_for_threads(seconds: float = LEAVING) -> list[str]:
+    """Give the background threads so long to end; returns the names of those that did not."""
+    until = time.monotonic() + seconds
+    for thread in background_threads():
+        thread.join(max(0.0, until - time.monotonic()))
+    return [thread.name for thread in background_threads()]
+
+
+def leave(code: int) -> NoReturn:
+    """End the program: wait a moment for the background threads, write out what is buffered, run no destructor."""
+    ENDING.begin()
+    wait_for_threads()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or there is none
+            stream.flush()
+    logging.shutdown()
+    end_process(code)
+
+
+def end_process(code: int) -> NoReturn:
+    """End at once, with no thread and no library asked."""
+    if sys.platform == "win32":
+        import ctypes
+
+        # ``os._exit`` would have every library unloaded, with the threads that hold their locks already gone.
+        kernel = ctypes.windll.kernel32
+        kernel.TerminateProcess(kernel.GetCurrentProcess(), code)
+    os._exit(code)

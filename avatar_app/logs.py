@@ -1,0 +1,43 @@
+"""The log file: a few hundred kilobytes beside the settings, for this user alone."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from contextlib import suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+SIZE = 300_000
+"""Bytes after which the log begins anew; one older file is kept."""
+
+
+class PrivateLog(RotatingFileHandler):
+    """Makes its file when there is first something to write; where that is impossible, the app works all the same."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=SIZE, backupCount=1, encoding="utf-8", delay=True)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+    def _open(self) -> io.TextIOWrapper:
+        path = Path(self.baseFilename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # It names photos, cameras and folders. A log of an older version may be readable for everybody.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with suppress(OSError, AttributeError):
+            os.fchmod(descriptor, 0o600)
+        return io.TextIOWrapper(io.FileIO(descriptor, "ab"), encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
+        """A full disk must not become a traceback on stderr for every line."""
+
+
+def log_to_file(path: Path) -> None:
+    """Keep what ``avatar_app`` logs at ``path``."""
+    logger = logging.getLogger("avatar_app")
+    if not any(
+        isinstance(handler, PrivateLog) and handler.baseFilename == str(path.absolute())
+        for handler in logger.handlers
+    ):
+        logger.addHandler(PrivateLog(path))
