@@ -128,7 +128,7 @@ class Ending:
     def _ask_again(self) -> None:
         if self.received is not None:
             self._own += 1
-            _thread.interrupt_main(self.received)
+            _thread.interrupt_main(signal.Signals(self.received))
 
     def _unraisable(self, problem: Any) -> None:
         """An exception in a destructor is dropped by Python; a wish to end must not be."""
