@@ -49,7 +49,18 @@ def default_path() -> Path:
             path = Path(folder) / "avatar-app" / "control.socket"
             if len(os.fsencode(path)) <= LONGEST_PATH:
                 return path
+    home = platformdirs.user_data_path("avatar-app", appauthor=False) / "control.socket"
+    if len(os.fsencode(home)) <= LONGEST_PATH and can_hold(home.parent):
+        return home
+    # The last resort: everybody can make a folder of this name there.
     return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / "control.socket"
+
+
+def can_hold(folder: Path) -> bool:
+    """Whether the folder is this user's, or can be made inside one that is."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return is_own_folder(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def is_own_folder(folder: Path) -> bool:
@@ -75,7 +86,8 @@ def make_private(folder: Path) -> None:
         ) from None
     if not own:
         raise AvatarError(
-            f"The folder {folder} is not yours alone.", "Remove it; without it the app cannot be controlled."
+            f"The folder {folder} is not yours alone.",
+            "Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled.",
         )
 
 

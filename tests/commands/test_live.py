@@ -102,6 +102,24 @@ def test_after_ctrl_c_the_report_still_says_what_happened(runs: Runs) -> None:
     assert runs.reported["avatars"] > 20
 
 
+def test_a_second_one_leaves_camera_and_output_alone(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[Session] = []
+    monkeypatch.setattr(Session, "start", started.append)
+    first = control.ControlServer(lambda command: command, tmp_path / "run" / "control.socket")
+    first.start()
+    try:
+        assert runs.run("--seconds", "1") == 2
+    finally:
+        first.close()
+    assert started == []
+    assert (
+        capsys.readouterr().err
+        == "error: The app is running already. Use the one that runs, or end it first.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [

@@ -9,12 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import platformdirs
 import pytest
 
 from avatar_app.control import address as control_address
@@ -383,5 +385,33 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
     assert len(os.fsencode(control.default_path())) <= control_address.LONGEST_PATH
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
-    assert str(os.getuid()) in str(control.default_path())
+
+
+def test_without_a_runtime_folder_it_is_in_a_place_that_nobody_else_can_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Everybody can make a folder in /tmp, and then only they can remove it."""
+    own = control_address.is_own_folder
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(
+        control_address, "is_own_folder", lambda folder: "/run/" not in str(folder) and own(folder)
+    )
+    with TemporaryDirectory() as home:  # a short path: sockets have no long ones
+        folder = Path(home) / ".local" / "avatar-app"
+        monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: folder)
+        assert control.default_path() == folder / "control.socket"
+        server = ControlServer(lambda command: command)
+        server.start()
+        server.close()
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_that_cannot_hold_it_leaves_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(control_address, "can_hold", lambda folder: False)
+    monkeypatch.setattr(control_address, "is_own_folder", lambda folder: False)
+    assert (
+        control.default_path() == Path(tempfile.gettempdir()) / f"avatar-app-{os.getuid()}" / "control.socket"
+    )

@@ -342,7 +342,9 @@ MESSAGES = (
         "Messages", "Restart the computer; if that does not help, install the NVIDIA driver again."
     ),
     QT_TRANSLATE_NOOP("Messages", "The folder {0} is not yours alone."),
-    QT_TRANSLATE_NOOP("Messages", "Remove it; without it the app cannot be controlled."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The folder {0} cannot be made: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Without it the app cannot be controlled."),
     QT_TRANSLATE_NOOP("Messages", "The app is running already."),

@@ -1969,8 +1969,8 @@
             <translation>Папка {0} доступна не только вам.</translation>
         </message>
         <message>
-            <source>Remove it; without it the app cannot be controlled.</source>
-            <translation>Удалите её: иначе программой нельзя управлять извне.</translation>
+            <source>Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled.</source>
+            <translation>Укажите в XDG_RUNTIME_DIR папку, которая принадлежит вам: без неё программой нельзя управлять извне.</translation>
         </message>
         <message>
             <source>The folder {0} cannot be made: {1}.</source>
