@@ -21,7 +21,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.files import reason
 from avatar_app.logs import log_to_file
 from avatar_app.paths import user_log
-from avatar_app.session.memory import share_heap
+from avatar_app.session.memory import require_memory, share_heap
 
 COMMANDS = {
     "window": "the app itself: choose a photo, calibrate, join a call (also without any command)",
@@ -38,6 +38,9 @@ COMMANDS = {
 }
 """Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and ``run(arguments) -> int``."""
 
+LIGHT = ("control", "models")
+"""Commands that load none of the large libraries at once."""
+
 BUG = 1
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -50,6 +53,9 @@ HINTS = {
     errno.ENOENT: "Check that the current folder and the files that you name are still there.",
 }
 """What to do about an error of the system that no part has explained."""
+
+NO_MEMORY = ("failed to map segment", "annot allocate memory", "bad_alloc")
+"""What full memory is called in the messages of errors that are not a MemoryError."""
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +130,8 @@ def run(argv: Sequence[str]) -> int:
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["window", *argv]
     try:
+        if argv[0] not in LIGHT:
+            require_memory()
         parser, command = build_parser(argv[0])
         arguments = parser.parse_args(argv)
         assert command is not None  # any other word has made the parser stop
@@ -149,7 +157,7 @@ def in_words(problem: Exception) -> str:
         return str(problem)
     log.error("%s", type(problem).__name__, exc_info=problem)
     details = f"The log has the details: {user_log()}"
-    if isinstance(problem, MemoryError):
+    if isinstance(problem, MemoryError) or any(words in str(problem) for words in NO_MEMORY):
         return "The memory that this program may use is full. Close other programs, or give it more."
     if isinstance(problem, OSError):
         if problem.errno == errno.ENAMETOOLONG:

@@ -116,6 +116,13 @@ def is_there(path: str | Path) -> bool:
         return False
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with ``~`` replaced; unchanged where it names a user whom this computer does not know."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
     """Raise ``error`` unless ``path`` is a folder; ``what`` is the word for it, such as "data set"."""
     if not is_there(path):

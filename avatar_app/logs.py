@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import stat
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -25,8 +26,9 @@ class PrivateLog(RotatingFileHandler):
         path.parent.mkdir(parents=True, exist_ok=True)
         # It names photos, cameras and folders. A log of an older version may be readable for everybody.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with suppress(OSError, AttributeError):
-            os.fchmod(descriptor, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with suppress(OSError, AttributeError):
+                os.fchmod(descriptor, 0o600)
         return io.TextIOWrapper(io.FileIO(descriptor, "ab"), encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:  # logging's name

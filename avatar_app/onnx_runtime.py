@@ -28,6 +28,8 @@ NOWHERE = os.devnull + "/no-external-data"
 
 REINSTALL = "Install the version of onnxruntime in requirements.txt, or import the model again."
 
+NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
+
 Array = npt.NDArray[Any]
 
 
@@ -108,8 +110,10 @@ class OnnxSession:
             raise self._failed(error) from error
         return [OnnxValue(value) for value in outputs]
 
-    def _failed(self, error: Exception) -> EngineError:
+    def _failed(self, error: Exception) -> EngineError | MemoryError:
         # Its messages are long and name places in its own source; the log keeps them as the cause.
+        if any(words in str(error) for words in NO_MEMORY):
+            return MemoryError(f"for {self._title}")
         return EngineError(
             f"The model file {self._title} fails when it is computed.", "Import or fetch this model again."
         )

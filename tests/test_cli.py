@@ -132,6 +132,82 @@ def test_name_that_is_too_long_anywhere_takes_one_line(
     assert printed.err.count("\n") == 1
 
 
+class Odd(OSError):
+    """An error of the system with nothing in it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/disk/film.mp4"),
+            "with /disk/film.mp4: no space left on device",
+        ),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "current folder"),
+        (OSError(errno.EMFILE, "Too many open files"), "too many open files"),
+        (Odd(), "odd"),
+        (MemoryError(), "memory"),
+        (ImportError("libx265.so: failed to map segment from shared object"), "memory"),
+        (ImportError("No module named 'av'"), "No module named 'av'"),
+        (
+            RuntimeError("Could not determine home directory.\nand a page more"),
+            "Could not determine home directory",
+        ),
+        (RecursionError("maximum recursion depth exceeded"), "recursion"),
+    ],
+)
+def test_what_no_part_explains_takes_one_line_and_goes_to_the_log(
+    error: Exception,
+    said: str,
+    stand_in: StandIn,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stand_in(error)
+    assert main(["demo"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert said in printed.err
+    assert caplog.records[-1].exc_info is not None
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="removes the current folder, fills a device, limits memory"
+)
+@pytest.mark.parametrize(
+    "shell",
+    [
+        "mkdir gone && cd gone && rmdir ../gone && {app} animate --avatar {photo} --driving {clip} --output x.mp4",
+        "{app} models list >/dev/full",
+        "ulimit -v 500000 && {app} animate --avatar {photo} --driving {clip} --output x.mp4",
+        "{app} models verify '~nobody-of-this-name/model'",
+    ],
+    ids=["folder-gone", "full", "memory", "unknown-user"],
+)
+def test_rude_surroundings_take_one_line(shell: str, tmp_path: Path) -> None:
+    assets = ROOT / "assets"
+    line = shell.format(
+        app=f"{sys.executable} {ROOT / 'run.py'}",
+        photo=assets / "avatars" / "anna.jpg",
+        clip=assets / "driving.mp4",
+    )
+    environment = {**os.environ, "HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+    for log in tmp_path.rglob("*.log"):
+        assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell that closes streams")
+def test_closed_streams_are_no_error(tmp_path: Path) -> None:
+    line = f"{sys.executable} {ROOT / 'run.py'} models list <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False).returncode == 0
+
+
 def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
     stand_in(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):

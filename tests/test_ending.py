@@ -162,9 +162,11 @@ def test_no_end_aborts_or_leaves_anything(tmp_path: Path) -> None:
     assert problems == []
 
 
-def run(code: str) -> subprocess.Popen[str]:
+BEGIN = "import os, signal, sys, threading, time\nfrom avatar_app.ending import ENDING, Ended, leave\n"
+
+
+def run(code: str, begin: str = BEGIN + "ENDING.listen()\n") -> subprocess.Popen[str]:
     """A program that ends as the app does."""
-    begin = "import os, signal, sys, threading, time\nfrom avatar_app.ending import ENDING, Ended, leave\nENDING.listen()\n"
     return subprocess.Popen(
         [sys.executable, "-c", begin + code],
         cwd=ROOT,
@@ -271,7 +273,7 @@ ENDING.listen()
 os.kill(os.getpid(), signal.SIGHUP)
 leave(7)
 """
-    with run(code) as program:
+    with run(code, BEGIN) as program:
         assert program.communicate(timeout=30) == ("", "")
     assert program.returncode == 7
 

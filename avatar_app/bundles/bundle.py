@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import BundleError
-from avatar_app.files import is_there, parse_json, read_small, reason, require_ordinary
+from avatar_app.files import expanded, is_there, parse_json, read_small, reason, require_ordinary
 from avatar_app.paths import model_folders
 
 FORMAT = 1
@@ -87,7 +87,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, Path) or any(
         separator in name for separator in (os.sep, os.altsep) if separator
     ):
-        folder = Path(name_or_path).expanduser()
+        folder = expanded(name_or_path)
         if not is_there(folder / DESCRIPTION):
             raise BundleError(
                 f"There is no model in the folder {folder}: it has no {DESCRIPTION}.", "Check the path."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from avatar_app.errors import OutputError, PortraitError
+from avatar_app.files import expanded
 from avatar_app.media.photo import read_portrait
 from avatar_app.types import Image
 
@@ -27,7 +27,7 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
         canvas[:] = [int(background[start : start + 2], 16) for start in (1, 3, 5)]
         return canvas
     try:
-        return cover(read_portrait(Path(background).expanduser()), size)
+        return cover(read_portrait(expanded(background)), size)
     except PortraitError as problem:
         message = f"The background cannot be used: {problem.message.rstrip('.')}."
         raise OutputError(

@@ -189,6 +189,8 @@ class Cast:
     def _reject(self, about: str, error: Exception | None, actions: tuple[str, ...]) -> None:
         if isinstance(error, AvatarError):
             message, hint = error.message, error.hint
+        elif isinstance(error, MemoryError):
+            message, hint = "The computer's memory is full.", "Close other programs, then try again."
         else:
             log.error("the %s cannot be used", about, exc_info=error)
             what = "model" if about == "engine" else "photo"

@@ -6,8 +6,28 @@ import ctypes
 import sys
 from contextlib import suppress
 
+from avatar_app.errors import AvatarError
+
 M_ARENA_MAX = -8
 """As in malloc.h."""
+
+
+NEEDED = 1 << 30
+"""Bytes of address space below which the libraries cannot even be loaded; one of them crashes then instead of saying so."""
+
+
+def require_memory() -> None:
+    """Raise AvatarError where this process is limited (``ulimit -v``) to less than ``NEEDED``."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < NEEDED:
+        raise AvatarError(
+            f"This program may use {limit >> 20} MB of memory and needs more than {NEEDED >> 20} MB.",
+            "Start it without that limit (ulimit -v).",
+        )
 
 
 def share_heap() -> None:

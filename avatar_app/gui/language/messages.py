@@ -139,6 +139,8 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The {0} stopped: {1}."),
     QT_TRANSLATE_NOOP("Messages", "It is tried again; the log has the details."),
     QT_TRANSLATE_NOOP("Messages", "The {0} stopped: the computer's memory is full."),
+    QT_TRANSLATE_NOOP("Messages", "The computer's memory is full."),
+    QT_TRANSLATE_NOOP("Messages", "Close other programs, then try again."),
     QT_TRANSLATE_NOOP("Messages", "Close other programs; it is tried again."),
     QT_TRANSLATE_NOOP("Messages", "The calibration cannot be kept on disk: {0}."),
     QT_TRANSLATE_NOOP("Messages", "It works until the app ends. Free some space and calibrate again."),

@@ -1277,6 +1277,14 @@
             <translation>Остановился этап {0}: память компьютера заполнена.</translation>
         </message>
         <message>
+            <source>The computer&apos;s memory is full.</source>
+            <translation>Память компьютера заполнена.</translation>
+        </message>
+        <message>
+            <source>Close other programs, then try again.</source>
+            <translation>Закройте другие программы и попробуйте снова.</translation>
+        </message>
+        <message>
             <source>Close other programs; it is tried again.</source>
             <translation>Закройте другие программы; попытка повторится сама.</translation>
         </message>
