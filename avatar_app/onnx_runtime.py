@@ -68,7 +68,7 @@ class OnnxSession:
 
     Args:
         model: the file's content. Weights in other files are refused.
-        title: the file's name, for errors.
+        title: the file's name, for errors; an attribute as well.
         threads: processor threads within one operation; 0: one for each core.
 
     Raises:
@@ -83,7 +83,7 @@ class OnnxSession:
         # Waiting threads are quick to start again, but once an operation is done they would take the cores from camera and output.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
-        self._title = title
+        self.title = title
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # each of its errors is a class of its own, without a common base
@@ -113,9 +113,9 @@ class OnnxSession:
     def _failed(self, error: Exception) -> EngineError | MemoryError:
         # Its messages are long and name places in its own source; the log keeps them as the cause.
         if any(words in str(error) for words in NO_MEMORY):
-            return MemoryError(f"for {self._title}")
+            return MemoryError(f"for {self.title}")
         return EngineError(
-            f"The model file {self._title} fails when it is computed.", "Import or fetch this model again."
+            f"The model file {self.title} fails when it is computed.", "Import or fetch this model again."
         )
 
 

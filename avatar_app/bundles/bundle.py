@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ FORMAT = 1
 DESCRIPTION = "bundle.json"
 CARD = "CARD.md"
 KINDS = ("fomm", "anchored", "monkeynet", "x2face", "faces")
+SMALLEST, LARGEST = 16, 2048
+"""Side of a model's pictures, in pixels."""
 REPAIR = "Run `models list` to see all models; import or fetch this one again."
 
 
@@ -52,22 +54,37 @@ class Bundle:
             )
         return self.folder / name
 
+    def read(self, name: str) -> bytes:
+        """Content of one file: the very bytes whose hash was checked. Raises BundleError where it is missing or damaged."""
+        path = self.file(name)
+        with self._reading(path):
+            require_ordinary(path)
+            content = path.read_bytes()
+        self._require_hash(path, hashlib.sha256(content).hexdigest())
+        return content
+
     def verify(self) -> None:
         """Raise BundleError at the first file that is missing or is not what was written."""
-        for name, expected in self.hashes.items():
-            try:
-                found = sha256(self.folder / name)
-            except FileNotFoundError:
-                raise BundleError(
-                    f"The model {self.name} is incomplete: {self.folder / name} is missing.", REPAIR
-                ) from None
-            except OSError as error:
-                raise BundleError(
-                    f"The file {self.folder / name} cannot be read: {reason(error)}.", REPAIR
-                ) from None
-            if found != expected:
-                message = f"The file {self.folder / name} is damaged: its SHA-256 is {found[:12]}..., not {expected[:12]}...."
-                raise BundleError(message, REPAIR)
+        for name in self.hashes:
+            path = self.file(name)
+            with self._reading(path):
+                found = sha256(path)
+            self._require_hash(path, found)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise BundleError(f"The model {self.name} is incomplete: {path} is missing.", REPAIR) from None
+        except OSError as error:
+            raise BundleError(f"The file {path} cannot be read: {reason(error)}.", REPAIR) from None
+
+    def _require_hash(self, path: Path, found: str) -> None:
+        expected = self.hashes[path.name]
+        if found != expected:
+            message = f"The file {path} is damaged: its SHA-256 is {found[:12]}..., not {expected[:12]}...."
+            raise BundleError(message, REPAIR)
 
 
 def open_bundle(name_or_path: str | Path) -> Bundle:
@@ -149,7 +166,7 @@ def _parsed(folder: Path, content: Mapping[str, Any]) -> Bundle:
     kind, size, config = content["kind"], content["size"], content["config"]
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}")
-    if not isinstance(size, int) or not 0 < size <= 4096:
+    if type(size) is not int or not SMALLEST <= size <= LARGEST:  # True is an int as well
         raise ValueError(f"impossible size {size!r}")
     if not isinstance(config, dict):
         raise ValueError("config is no mapping")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,37 +11,61 @@ import numpy as np
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines import require_joinable
+from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports
 from avatar_app.engines.landmarks import detected, landmark_points
-from avatar_app.onnx_runtime import OnnxValue, open_session
+from avatar_app.onnx_runtime import OnnxSession, OnnxValue
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 LAYERS = "layers"
 """Where an avatar's features hold what its pictures are composed of."""
 
 
+COMPOSED = ("painted", "alpha", "places")
+"""What a graph makes whose picture is composed outside it."""
+
+PHOTO = ("person", "background", "teeth", "cavity")
+"""What its encoder makes for that."""
+
+
 class OnnxEngine:
     """Features of a photo stay in ONNX Runtime's memory; only bytes and key points cross."""
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
+        """Raises EngineError, BundleError: a file is damaged, or a graph is none of such a model."""
         self.size = bundle.size
-        self._kind = bundle.kind
+        self._kind, self._model = bundle.kind, bundle.name
         self.name = f"{bundle.name}, ONNX Runtime, CPU"
-        self._encode = open_session(bundle.file("encode.onnx"), threads)
-        self._render = open_session(bundle.file("render.onnx"), threads)
-        self._detect = (
-            open_session(bundle.file("detect.onnx"), threads) if "detect.onnx" in bundle.hashes else None
-        )
+        with model_faults(bundle.name):
+            self._encode = _open(bundle, "encode.onnx", threads)
+            self._render = _open(bundle, "render.onnx", threads)
+            self._detect = _open(bundle, "detect.onnx", threads) if "detect.onnx" in bundle.hashes else None
         self.reads_pictures = self._detect is not None
         self._render_inputs = self._render.inputs.keys()
         self._composes = "places" in self._render.outputs
+        self._require_graphs()
+
+    def _require_graphs(self) -> None:
+        parts = {field.name for field in dataclasses.fields(KeyPoints)}
+        poses = {f"{whose}_{part}" for whose in ("source", "driving") for part in parts}
+        layers = set(COMPOSED) if self._composes else {"picture"}
+        made = set(PHOTO) if self._composes else set()
+        require_ports(self._encode, self._model, {"image", "points"}, made, self.size)
+        require_ports(self._render, self._model, self._encode.outputs.keys() | poses, layers, self.size)
+        if self._detect is not None:
+            require_ports(self._detect, self._model, {"image"}, {"value"}, self.size)
 
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
             return landmark_points(crop)
-        return detected(self._detect, crop.image)
+        with model_faults(self._model):
+            return require_numbers(detected(self._detect, crop.image), self._model)
 
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
+        with model_faults(self._model):
+            return Avatar(points, self._features(crop, points))
+
+    def _features(self, crop: Crop, points: KeyPoints) -> dict[str, Any]:
         inputs: dict[str, Any] = {"image": crop.image[None], "points": points.value[None]}
         wanted = {name: OnnxValue.of(inputs[name]) for name in self._encode.inputs}
         features = dict(zip(self._encode.outputs, self._encode.run_values(None, wanted), strict=True))
@@ -48,9 +73,9 @@ class OnnxEngine:
         fixed = features | self._tensors("source", points)
         kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
         if self._composes:
-            made = {name: features[name].numpy() for name in ("person", "background", "teeth", "cavity")}
+            made = {name: features[name].numpy() for name in PHOTO}
             kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), points.value, made)
-        return Avatar(points, kept)
+        return kept
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
         """One avatar of several photos. Raises EngineError for models that take one photo."""
@@ -60,15 +85,15 @@ class OnnxEngine:
         return Avatar(avatars[0].key_points, total)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        inputs = {name: value for name, value in avatar.features.items() if name != LAYERS} | self._tensors(
-            "driving", pose
-        )
+        with model_faults(self._model):
+            return require_picture(self._picture(avatar, pose), self._model, self.size)
+
+    def _picture(self, avatar: Avatar, pose: KeyPoints) -> Any:
+        inputs = {name: value for name, value in avatar.features.items() if name != LAYERS}
+        inputs |= self._tensors("driving", pose)
         if not self._composes:
-            picture: Image = self._render.run_values(["picture"], inputs)[0].numpy()[0]
-            return picture
-        painted, alpha, places = (
-            value.numpy() for value in self._render.run_values(["painted", "alpha", "places"], inputs)
-        )
+            return self._render.run_values(["picture"], inputs)[0].numpy()[0]
+        painted, alpha, places = (value.numpy() for value in self._render.run_values(COMPOSED, inputs))
         return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places, pose.value)
 
     def close(self) -> None:
@@ -81,3 +106,7 @@ class OnnxEngine:
             for part, array in points.parts.items()
             if f"{whose}_{part}" in self._render_inputs
         }
+
+
+def _open(bundle: Bundle, name: str, threads: int) -> OnnxSession:
+    return OnnxSession(bundle.read(name), str(bundle.folder / name), threads)

@@ -21,6 +21,7 @@ from avatar_app.compositing.clean_plate import separate
 from avatar_app.compositing.creases import creases_of
 from avatar_app.compositing.eyes import eyes_of
 from avatar_app.engines import require_joinable
+from avatar_app.engines.faults import model_faults
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
 from avatar_app.engines.torch_player import Features, open_player
@@ -186,19 +187,25 @@ def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
 
 @contextmanager
 def card_faults(device: torch.device, model: str) -> Iterator[None]:
-    """Within it, what PyTorch raises because of a graphics card becomes a DeviceError; its own words fill a page."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or (
-            device.type == "cuda" and any(words in str(error) for words in NO_MEMORY)
-        ):
-            message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
-            raise DeviceError(message, "Close other programs that use it, or use --device cpu.") from error
-        if device.type != "cuda":
-            raise
-        said = str(error).partition("\n")[0].rstrip(".")
-        raise DeviceError(
-            f"The graphics card cuda:{device.index} has failed: {said}.",
-            "Restart the computer, or choose the processor (--device cpu).",
-        ) from error
+    """Turn what PyTorch raises because of a graphics card into a DeviceError, and all else into an EngineError.
+
+    PyTorch's own words about a card fill a page.
+    """
+    with model_faults(model):
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or (
+                device.type == "cuda" and any(words in str(error) for words in NO_MEMORY)
+            ):
+                message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
+                raise DeviceError(
+                    message, "Close other programs that use it, or use --device cpu."
+                ) from error
+            if device.type != "cuda":
+                raise
+            said = str(error).partition("\n")[0].rstrip(".")
+            raise DeviceError(
+                f"The graphics card cuda:{device.index} has failed: {said}.",
+                "Restart the computer, or choose the processor (--device cpu).",
+            ) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -46,7 +46,7 @@ def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
     """
     graphs = build_graphs(bundle.kind, bundle.config, bundle.size)
     try:
-        graphs.model.load_state_dict(load_file(bundle.file(WEIGHTS)))
+        graphs.model.load_state_dict(load(bundle.read(WEIGHTS)))
     except (RuntimeError, SafetensorError) as error:
         raise BundleError(
             f"The weights of the model {bundle.name} do not fit its description.", "Import it again."

@@ -10,7 +10,7 @@ import torch
 from avatar_app.engines import torch_engine
 from avatar_app.engines.torch_engine import card_faults, open_cpu, open_cuda
 from avatar_app.engines.torch_step import Step
-from avatar_app.errors import DeviceError
+from avatar_app.errors import DeviceError, EngineError
 from avatar_app.types import Array
 from tests.support.bundles import face_crop, write_fomm
 
@@ -39,11 +39,15 @@ def test_faults_of_a_card_are_one_sentence(error: Exception, words: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_faults_elsewhere_stay_what_they_are() -> None:
-    with pytest.raises(RuntimeError, match="size mismatch"), card_faults(torch.device("cpu"), "lite"):
-        raise RuntimeError("size mismatch")
-    with pytest.raises(ValueError, match="odd"), card_faults(CARD, "lite"):
-        raise ValueError("odd")
+@pytest.mark.parametrize(
+    ("device", "error"),
+    [(torch.device("cpu"), RuntimeError("size mismatch")), (CARD, ValueError("odd"))],
+)
+def test_faults_elsewhere_are_the_models(device: torch.device, error: Exception) -> None:
+    with pytest.raises(EngineError, match="lite cannot be computed") as caught, card_faults(device, "lite"):
+        raise error
+    assert not isinstance(caught.value, DeviceError)
+    assert caught.value.__cause__ is error
 
 
 def test_every_verb_of_an_engine_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,72 @@
+"""Whatever a library raises while a model is loaded or computed becomes one error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from avatar_app.errors import AvatarError, BundleError, EngineError
+from avatar_app.onnx_runtime import OnnxSession
+from avatar_app.types import Image, KeyPoints
+
+log = logging.getLogger(__name__)
+
+AGAIN = "Import or fetch it again, or choose another one."
+
+
+@contextmanager
+def model_faults(model: str) -> Iterator[None]:
+    """Raise EngineError in place of what NumPy, OpenCV, PyTorch or ONNX Runtime raise within it; a file may hold any graph."""
+    try:
+        yield
+    except (AvatarError, MemoryError):
+        raise
+    except Exception as error:
+        if "allocate memory" in str(error):  # PyTorch has no error of its own for a full memory
+            raise MemoryError(f"for the model {model}") from error
+        log.error("the model %s fails", model, exc_info=error)
+        raise EngineError(f"The model {model} cannot be computed.", AGAIN) from error
+
+
+def require_ports(session: OnnxSession, model: str, inputs: set[str], outputs: set[str], size: int) -> None:
+    """Raise BundleError where a graph takes something unknown, lacks an output, or takes pictures of another size.
+
+    Args:
+        inputs: all names that can be fed.
+        outputs: names that must be there.
+        size: side of pictures, in pixels.
+    """
+    unknown, missing = session.inputs.keys() - inputs, outputs - session.outputs.keys()
+    if unknown or missing:
+        what = f"asks for {min(unknown)}" if unknown else f"does not make {min(missing)}"
+        raise BundleError(f"The model {model} is damaged: {session.title} {what}.", AGAIN)
+    image = session.inputs.get("image")
+    if image is not None and (image.kind != "tensor(uint8)" or not _fits(image.shape, (1, size, size, 3))):
+        raise BundleError(
+            f"The model {model} is damaged: {session.title} takes no picture of {size} pixels.", AGAIN
+        )
+
+
+def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        found in (None, size) for found, size in zip(shape, wanted, strict=True)
+    )
+
+
+def require_numbers(points: KeyPoints, model: str) -> KeyPoints:
+    """The key points; raises EngineError where one of them is no number."""
+    if not all(np.isfinite(part).all() for part in points.parts.values()):
+        raise EngineError(f"The model {model} finds key points that are no numbers.", AGAIN)
+    return points
+
+
+def require_picture(picture: Any, model: str, size: int) -> Image:
+    """The picture; raises EngineError where it is none of ``size`` pixels."""
+    if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
+        raise EngineError(f"The model {model} makes no picture of {size} pixels.", AGAIN)
+    image: Image = picture
+    return image
