@@ -87,19 +87,42 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Framing:
-    """How the user frames their face.
+class Area:
+    """A rectangle of whole pixels, without its last column and row. It may reach beyond the picture."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of an array that begins at the rectangle's origin; none may be negative."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def moved(self, x: int, y: int) -> Area:
+        """The same rectangle ``x`` columns to the right and ``y`` rows down."""
+        return Area(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The photo around its square crop, at the crop's scale.
 
     Attributes:
-        follow: the crop follows the face; else it stays where it was first placed.
-        zoom: enlarges the crop's content, 0.5..2.
-        pan_x, pan_y: move the crop, in crop sides.
+        image: (h, w, 3); beyond the photo's edges its last pixels are repeated.
+        corner: column and row of the crop's first pixel in it.
+        photo: the part that the photo covers.
     """
 
-    follow: bool = True
-    zoom: float = 1.0
-    pan_x: float = 0.0
-    pan_y: float = 0.0
+    image: Image
+    corner: tuple[int, int]
+    photo: Area
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +132,70 @@ class Crop:
     Attributes:
         image: (S, S, 3).
         landmarks: (88, 3) in [-1, 1] of the crop (z in the same unit), or None if no face was found in it.
+        around: None where nobody needs it: for drivers, and for models without a matte.
     """
 
     image: Image
     landmarks: Array | None = None
+    around: Surroundings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An avatar at rest, taken apart: a canvas puts the person before the photo's own background or another one.
+
+    Attributes:
+        person: (h, w, 4), the person's colours and alpha. Colours go on beyond the outline.
+        background: (h, w, 3), the photo without the person, continued beyond the photo's edges.
+        corner: column and row of the square's first pixel in them.
+        side: of the square.
+        head: from the hair's top to the chin, rows of the square.
+        ends: rows of the square where the photo cuts the hair and the body; None where it does not.
+        photo: what the photo shows, in pixels of the square.
+    """
+
+    person: Image = field(repr=False)
+    background: Image = field(repr=False)
+    corner: tuple[int, int]
+    side: int
+    head: tuple[float, float]
+    ends: tuple[float | None, float | None] = (None, None)
+    photo: Area = Area(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A moved person, to be put before a background.
+
+    Attributes:
+        image: (h, w, 3) colours.
+        alpha: (h, w) bytes; None: an opaque square, of a model that does not tell person from background.
+        corner: column and row of its first pixel in the square; negative to the left of it and above.
+    """
+
+    image: Image
+    alpha: Image | None = None
+    corner: tuple[int, int] = (0, 0)
+
+    def on(self, scene: Scene | None, captured_at: float, avatar: str = "") -> Picture:
+        """The picture that shows it."""
+        return Picture(self.image, captured_at, avatar, self.alpha, self.corner, scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """Where the user wants the person in the frame.
+
+    Attributes:
+        zoom: enlarges the person, 0.5..2.
+        pan_x, pan_y: to the right and down, in widths and heights of the frame.
+        whole: show the whole photo; nothing is moved then.
+    """
+
+    zoom: float = 1.0
+    pan_x: float = 0.0
+    pan_y: float = 0.0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +205,12 @@ class Avatar:
     Attributes:
         key_points: the portrait's own key points.
         features: private to the engine that made it.
+        scene: None for a model that does not tell person from background.
     """
 
     key_points: KeyPoints
     features: Any = field(repr=False)
+    scene: Scene | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +227,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered avatar, (S, S, 3): what may leave, once it is on its canvas.
+    """A rendered avatar: what may leave, once it is on its canvas.
 
     Attributes:
+        image, alpha, corner: as in `Layer`.
         avatar: which one it shows.
+        scene: the avatar's own; None with an opaque square.
     """
 
     image: Image
     captured_at: float
     avatar: str = ""
+    alpha: Image | None = None
+    corner: tuple[int, int] = (0, 0)
+    scene: Scene | None = None

@@ -11,14 +11,17 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from avatar_app.bundles.bundle import Bundle, open_bundle
-from avatar_app.commands.numbers import MOST_THREADS, whole_number
+from avatar_app.commands.numbers import MOST_THREADS, decimal, frame_size, offset, whole_number
 from avatar_app.engines.open import open_engine
+from avatar_app.errors import OutputError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_writable, write_json
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.video import Clip, read_clip, require_clip_output
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.clip import CROPS, Report, Wishes, animate_clip
+from avatar_app.session.clip_frames import TRANSPARENT, Look
+from avatar_app.types import Framing
 
 DEFAULT_MODEL = "lite"
 
@@ -34,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--driving", type=Path, required=True, metavar="CLIP", help="the video whose motion it gets"
     )
     files.add_argument(
-        "--output", type=Path, required=True, metavar="VIDEO", help="the result: .mp4, .m4v, .mov or .mkv"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="VIDEO",
+        help="the result: .mp4, .m4v, .mov or .mkv; transparent: .webm, .mov or .png",
     )
     files.add_argument(
         "--json", type=Path, metavar="REPORT", help="write frames, speed and time per stage to this file"
@@ -96,9 +103,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     picture.add_argument(
         "--size",
-        type=whole_number(64, 2048),
+        type=frame_size(64, 2048),
         metavar="PIXELS",
-        help="side of the result (default: the model's own)",
+        help="side of the result, or WxH such as 1280x720 or 720x1280 (default: the model's own)",
+    )
+    picture.add_argument(
+        "--background",
+        metavar="B",
+        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, a picture, or transparent "
+        "(default: photo)",
+    )
+    picture.add_argument("--whole-photo", action="store_true", help="show all of the photo, in its own shape")
+    picture.add_argument(
+        "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
+    )
+    picture.add_argument(
+        "--offset",
+        type=offset,
+        default=(0.0, 0.0),
+        metavar="X,Y",
+        help="move the person right and down, in parts of the picture, such as 0.1,0 (default: 0,0)",
     )
     picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
     picture.add_argument("--audio", action="store_true", help="keep the clip's sound")
@@ -138,9 +162,9 @@ def run(arguments: argparse.Namespace) -> int:
         report = animate_clip(engine, faces, photo, clip, arguments.output, wishes, _progress_bar)
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
-        size = arguments.size or engine.size
+        width, height = report.size
         print(
-            f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {size} pixels, by {engine.name}"
+            f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {width}x{height}, by {engine.name}"
         )
         print(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
         if arguments.json:
@@ -163,7 +187,11 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         adapt_scale=arguments.adapt_scale,
         neutral=neutral,
         crop=arguments.crop,
-        size=arguments.size,
+        look=Look(
+            arguments.size,
+            arguments.background,
+            Framing(arguments.zoom, arguments.offset[0], arguments.offset[1], arguments.whole_photo),
+        ),
         side_by_side=arguments.side_by_side,
         sound=arguments.audio,
         smoothing=arguments.smoothing,
@@ -173,7 +201,9 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
 
 
 def _require_output(arguments: argparse.Namespace) -> None:
-    require_clip_output(arguments.output)
+    require_clip_output(arguments.output, arguments.background == TRANSPARENT)
+    if arguments.background == TRANSPARENT and arguments.side_by_side:
+        raise OutputError("A transparent result has no driver beside it.", "Leave out --side-by-side.")
     if arguments.json:
         require_writable(arguments.json)
     require_apart(

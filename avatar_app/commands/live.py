@@ -15,7 +15,7 @@ from avatar_app.bundles.bundle import open_bundle
 from avatar_app.cameras.address import is_address, source_title
 from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL
-from avatar_app.commands.numbers import seconds, whole_number
+from avatar_app.commands.numbers import decimal, offset, seconds, whole_number
 from avatar_app.control.server import ControlServer
 from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError, OutputError
@@ -26,6 +26,7 @@ from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import OUTPUTS, ROTATIONS, Controls, Status
+from avatar_app.session.controls import SIZES as CALL_SIZES
 from avatar_app.session.session import Session
 
 DONE = {
@@ -57,7 +58,7 @@ CALIBRATE_AFTER = 1.0
 AGAIN_AFTER = 2.0
 """Seconds after which the pose is taken again if it was given up: it was that of a poster."""
 
-SIZES = {"640x480": (640, 480), "1280x720": (1280, 720)}
+SIZES = {f"{width}x{height}": (width, height) for width, height in CALL_SIZES}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,9 +141,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     picture.add_argument(
         "--background",
-        default="blur",
+        default="photo",
         metavar="B",
-        help="blur, a colour such as #203040, or a picture (default: blur)",
+        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, or a picture (default: photo)",
+    )
+    picture.add_argument(
+        "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
+    )
+    picture.add_argument(
+        "--offset",
+        type=offset,
+        default=(0.0, 0.0),
+        metavar="X,Y",
+        help="move the person right and down, in parts of the picture, such as 0.1,0 (default: 0,0)",
     )
     picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
     picture.add_argument("--label", action="store_true", help='write "AI avatar" on the picture')
@@ -218,6 +229,9 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         size=SIZES[arguments.size],
         fps=arguments.fps,
         background=arguments.background,
+        zoom=arguments.zoom,
+        pan_x=arguments.offset[0],
+        pan_y=arguments.offset[1],
         mirror_output=arguments.mirror,
         label=arguments.label,
     )

@@ -35,3 +35,38 @@ def seconds(text: str) -> float:
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds")
     return number
+
+
+def decimal(least: float, most: float) -> Callable[[str], float]:
+    """What reads a number from ``least`` to ``most``."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
+def offset(text: str) -> tuple[float, float]:
+    """Two parts of the picture, from -1 to 1, such as ``0.1,-0.05``."""
+    read = decimal(-1, 1)
+    across, comma, down = text.partition(",")
+    if not comma:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not two numbers such as 0.1,-0.05")
+    return read(across), read(down)
+
+
+def frame_size(least: int, most: int) -> Callable[[str], tuple[int, int]]:
+    """What reads a side of a square in pixels, or ``WIDTHxHEIGHT``."""
+    side = whole_number(least, most)
+
+    def read(text: str) -> tuple[int, int]:
+        width, times, height = text.lower().partition("x")
+        return side(width), side(height if times else width)
+
+    return read

@@ -54,7 +54,7 @@ def separate(photo: Image, person: Plane, filled: Image, still: Floats) -> Layer
         filled: the photo with the person filled in smoothly.
         still: (P, 2), the photo's landmarks in [-1, 1].
     """
-    person = _without_holes(person, still)
+    person = whole_person(person, still)
     if (person > PERSON).all():
         return Layers(photo, person, filled)
     covered = _grown(person > PERSON, photo.shape[0] // 64)
@@ -64,7 +64,7 @@ def separate(photo: Image, person: Plane, filled: Image, still: Floats) -> Layer
     return Layers(_colours(photo, share, background), share, background)
 
 
-def _without_holes(person: Plane, still: Floats) -> Plane:
+def whole_person(person: Plane, still: Floats) -> Plane:
     """Nobody has holes, nor an end below the shoulders: dark clothes before a dark sofa are the person's."""
     side = len(person)
     whole = person.copy()

@@ -7,7 +7,7 @@ done by `networks.anchored.AnchoredGenerator.decode`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,11 +18,22 @@ from avatar_app.compositing.clean_plate import separate
 from avatar_app.compositing.creases import Creases, creases_of, show_creases
 from avatar_app.compositing.eyes import Eyes, eyes_of, move_skin, show_eyes
 from avatar_app.compositing.teeth import Teeth, show_teeth, teeth_of, wide
-from avatar_app.types import Image
+from avatar_app.types import Area, Image, Layer, Scene
 
 AnyArray = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
+
+SWAY, LIFT = 8, 2
+"""Outside of the square the motion at its edges fades out over this part of its side, beside it and above."""
+
+SHOULDERS = 4
+"""Shoulders begin to stand still so far inside of the square's sides."""
+
+CHIN = 8
+
+NECK = -0.05, 0.1
+"""Between these depths below the chin, in sides of the square, shoulders begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +41,39 @@ class PhotoLayers:
     """What a photo's pictures are put together from.
 
     Attributes:
-        cut_out: (S, S, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
+        cut_out: (h, w, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
             OpenCV needs half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
         teeth, eyes: what is seen between lips and between lids; None if that is the networks' own.
         creases: what smiles do to its light; None as well.
+        corner: column and row of the square's first pixel in ``cut_out``, which may be larger.
     """
 
     cut_out: Image
     background: Image
-    teeth: Teeth | None
-    eyes: Eyes | None
-    creases: Creases | None
+    teeth: Teeth | None = None
+    eyes: Eyes | None = None
+    creases: Creases | None = None
+    corner: tuple[int, int] = (0, 0)
+
+    @property
+    def side(self) -> int:
+        return len(self.background)
+
+    @property
+    def tells_person(self) -> bool:
+        """Whether anything in the square is not the person."""
+        return bool((self.square[..., 3] < 255).any())
+
+    @property
+    def square(self) -> Image:
+        """The part of ``cut_out`` in the square."""
+        x, y = self.corner
+        return self.cut_out[y : y + self.side, x : x + self.side]
+
+    def in_scene(self, scene: Scene) -> PhotoLayers:
+        """The same with the person of a whole scene, so that what comes from beyond the square is known."""
+        return replace(self, cut_out=scene.person, corner=scene.corner)
 
     @classmethod
     def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
@@ -60,7 +92,38 @@ class PhotoLayers:
 
 
 def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats) -> Image:
-    """The picture (S, S, 3). Beyond the photo's sides it is mirrored: hair that they cut goes on as hair and not as stripes.
+    """The picture (S, S, 3): `move_person` before the photo's own background."""
+    colours, share = move_person(layers, painted, alpha, places, pose)
+    composed: Image = _mixed(colours, layers.background, wide(share))
+    return composed
+
+
+def compose_layer(
+    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats, area: Area
+) -> Layer:
+    """`move_person` over an area that may reach beyond the square: there the motion at the square's edge fades out."""
+    calm_shoulders(places, (pose[CHIN, 1] + 1) * (layers.side - 1) / 2)
+    colours, share = move_person(layers, painted, alpha, places, pose)
+    side, (top, left) = layers.side, (area.top, area.left)
+    image, person = np.zeros((*area.shape, 3), np.uint8), np.zeros(area.shape, np.uint8)
+    inner = Area(max(0, left), max(0, top), min(side, area.right), min(side, area.bottom))
+    into = inner.moved(-left, -top).slices
+    image[into], person[into] = colours[inner.slices], share[inner.slices]
+    for strip in (
+        Area(left, max(0, top), 0, inner.bottom),
+        Area(side, max(0, top), area.right, inner.bottom),
+        Area(left, top, area.right, 0),
+    ):
+        if min(strip.shape) > 0:
+            into = strip.moved(-left, -top).slices
+            _continue(layers, places, share, strip, image[into], person[into])
+    return Layer(image, person, (left, top))
+
+
+def move_person(
+    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats
+) -> tuple[Image, Plane]:
+    """The person's colours (S, S, 3) and alpha (S, S) in the square.
 
     Args:
         painted: (s, s, 3), the network's own picture.
@@ -68,22 +131,83 @@ def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, p
         places: (2, S, S), column and row of the photo from which each pixel is moved; changed around the eyes.
         pose: (P, 2), landmarks.
     """
-    size = layers.background.shape[1::-1]
+    size = (layers.side, layers.side)
     share = cv2.resize(_soft(alpha), size)
     eyes = layers.eyes and move_skin(places, share, layers.eyes, pose)
-    below_top = np.maximum(places[1], 0)  # above the photo no head stands upside down
-    moved = cv2.remap(
-        layers.cut_out, places[0], below_top, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+    moved = _moved(layers, places[0], places[1])
     picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), wide(share))
     if layers.creases is not None:
         show_creases(picture, layers.creases, places, pose)
-    composed: Image = _mixed(picture, layers.background, wide(cv2.extractChannel(moved, 3)))
     if layers.teeth is not None:
-        show_teeth(composed, layers.teeth, pose)
+        show_teeth(picture, layers.teeth, pose)
     if eyes:
-        show_eyes(composed, layers.cut_out, eyes)
-    return composed
+        show_eyes(picture, layers.square, eyes)
+    return picture, np.asarray(cv2.extractChannel(moved, 3), np.uint8)
+
+
+def _moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Any:
+    """The cut-out at places of the square. Beyond a cut-out of the square alone it is mirrored: hair that the sides cut goes on as hair
+    and not as stripes, but above it no head stands upside down."""
+    x, y = layers.corner
+    if layers.corner == (0, 0):
+        rows = np.maximum(rows, 0)
+    else:
+        columns, rows = columns + np.float32(x), rows + np.float32(y)
+    return cv2.remap(layers.cut_out, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _continue(
+    layers: PhotoLayers, places: Floats, share: Plane, strip: Area, image: Image, person: Plane
+) -> None:
+    """Fill a strip outside of the square as far as there is anything of the person in it.
+
+    Args:
+        share: alpha in the square.
+        image, person: colours and alpha of the strip, all 0; changed.
+    """
+    side, (x, y) = layers.side, layers.corner
+    columns, rows = (np.arange(*ends) for ends in ((strip.left, strip.right), (strip.top, strip.bottom)))
+    edge_x, edge_y = columns.clip(0, side - 1), rows.clip(0, side - 1)
+    still = layers.cut_out[strip.moved(x, y).slices][..., 3]
+    above = strip.bottom <= 0
+    there = still.any(0) | (share[0, edge_x] > 0) if above else still.any(1) | (share[edge_y, edge_x[0]] > 0)
+    found = np.flatnonzero(there)
+    if not len(found):
+        return
+    some, every = slice(max(0, found[0] - 4), found[-1] + 5), slice(None)
+    part = (every, some) if above else (some, every)
+    columns, edge_x, rows, edge_y = columns[part[1]], edge_x[part[1]], rows[part[0]], edge_y[part[0]]
+    edge = np.ix_(edge_y, edge_x)
+    fade = np.outer(_fade(rows, side, LIFT), _fade(columns, side, SWAY))
+    from_x = columns[None] + fade * (places[0][edge] - edge_x[None])
+    from_y = rows[:, None] + fade * (places[1][edge] - edge_y[:, None])
+    moved = _moved(layers, from_x.astype(np.float32), from_y.astype(np.float32))
+    image[part], person[part] = moved[..., :3], moved[..., 3]
+
+
+def _fade(line: AnyArray, side: int, part: int) -> Floats:
+    """Share of the motion at the square's edge that is left at places outside."""
+    beyond = np.maximum(np.maximum(-line, line - (side - 1)), 0)
+    return np.asarray(np.clip(1 - beyond * (part / side), 0, 1), np.float32)
+
+
+def calm_shoulders(places: Floats, chin: float) -> None:
+    """Take from ``places`` (2, S, S) the motion of shoulders at the sides, for what a photo's crop cuts off stands still.
+
+    Args:
+        chin: its row.
+    """
+    side = places.shape[1]
+    few, first = side // SHOULDERS, max(0, int(chin + NECK[0] * side))
+    if first >= side:
+        return
+    rows = np.arange(first, side, dtype=np.float32)[:, None]
+    below = np.clip((rows - first) / ((NECK[1] - NECK[0]) * side), 0, 1)
+    still = below * np.linspace(1, 0, few, dtype=np.float32) ** 2
+    for columns, share in ((np.arange(few), still), (np.arange(side - few, side), still[:, ::-1])):
+        for place, here in zip(places, (columns[None], rows), strict=True):
+            part = place[first:, columns[0] : columns[-1] + 1]
+            part += share * (here - part)
 
 
 def _soft(picture: Any) -> Any:

@@ -18,7 +18,7 @@ from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.session.clip import portrait_crop
-from avatar_app.types import Avatar, Frame, Framing, Image
+from avatar_app.types import Avatar, Frame, Image
 
 WARM_UP = 8
 """Frames at the start that do not count."""
@@ -84,7 +84,7 @@ class _Chain:
 
     def step(self, image: Image, moment: float) -> None:
         look = self._driver.look(
-            Frame(image, moment, 0), Framing(), self._engine.size, self._engine.reads_pictures
+            Frame(image, moment, 0), True, self._engine.size, self._engine.reads_pictures
         )
         if look is None:
             raise EngineError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast, runtime_checkable
 
 from avatar_app.errors import EngineError
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
 
 class Engine(Protocol):
@@ -34,7 +34,7 @@ class Engine(Protocol):
         """Everything that depends on the photo alone; once per photo."""
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        """The avatar in a pose, (size, size, 3) RGB."""
+        """The avatar in a pose, (size, size, 3) RGB, before its photo's own background."""
 
     def close(self) -> None:
         """Give back memory; the engine cannot be used afterwards."""
@@ -52,3 +52,21 @@ def require_joinable(kind: str, name: str) -> None:
     """Raise EngineError where a model of this kind takes one photo."""
     if kind != "x2face":
         raise EngineError(f"The model {name} takes one photo.", "Give one, or use an X2Face model.")
+
+
+class LayerEngine(Engine, Protocol):
+    """An engine whose avatars have a scene."""
+
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
+        """The person alone in a pose, over an area of the square and around it."""
+
+
+def render_layer(engine: Engine, avatar: Avatar, pose: KeyPoints, area: Callable[[Scene], Area]) -> Layer:
+    """The avatar as a canvas takes it: the person alone, or an opaque square of a model that does not tell person from background.
+
+    Args:
+        area: which part of its scene is wanted.
+    """
+    if avatar.scene is None:
+        return Layer(engine.render(avatar, pose))
+    return cast(LayerEngine, engine).render_layer(avatar, pose, area(avatar.scene))

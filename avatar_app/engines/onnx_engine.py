@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.compositing.compositor import PhotoLayers, compose
+from avatar_app.compositing.clean_plate import Layers
+from avatar_app.compositing.compositor import PhotoLayers, compose, compose_layer
+from avatar_app.compositing.scene import Seen, build_scene, wider
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports
 from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.onnx_runtime import OnnxSession, OnnxValue
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Area, Array, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
 LAYERS = "layers"
 """Where an avatar's features hold what its pictures are composed of."""
@@ -63,7 +65,11 @@ class OnnxEngine:
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with model_faults(self._model):
-            return Avatar(points, self._features(crop, points))
+            features = self._features(crop, points)
+            scene = self._scene(crop, features[LAYERS]) if LAYERS in features else None
+            if scene is not None:
+                features[LAYERS] = features[LAYERS].in_scene(scene)
+            return Avatar(points, features, scene)
 
     def _features(self, crop: Crop, points: KeyPoints) -> dict[str, Any]:
         inputs: dict[str, Any] = {"image": crop.image[None], "points": points.value[None]}
@@ -84,17 +90,40 @@ class OnnxEngine:
         total = {name: OnnxValue.of(sum(one[name].numpy() for one in features)) for name in features[0]}
         return Avatar(avatars[0].key_points, total)
 
+    def _scene(self, crop: Crop, layers: PhotoLayers) -> Scene | None:
+        if crop.around is None or crop.landmarks is None or not layers.tells_person:
+            return None
+        wide, seen = wider(crop), None
+        if wide is not None and wide.crop.landmarks is not None:
+            inputs: dict[str, Any] = {
+                "image": wide.crop.image[None],
+                "points": wide.crop.landmarks[None, :, :2],
+            }
+            person, filled = self._encode.run(["person", "background"], inputs)
+            seen = Seen(person[0, ..., 0], filled[0])
+        own = Layers(layers.cut_out[..., :3], layers.cut_out[..., 3], layers.background)
+        return build_scene(crop, own, wide, seen)
+
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with model_faults(self._model):
             return require_picture(self._picture(avatar, pose), self._model, self.size)
 
     def _picture(self, avatar: Avatar, pose: KeyPoints) -> Any:
+        if not self._composes:
+            inputs = avatar.features | self._tensors("driving", pose)
+            return self._render.run_values(["picture"], inputs)[0].numpy()[0]
+        return compose(avatar.features[LAYERS], *self._moved(avatar, pose), pose.value)
+
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
+        with model_faults(self._model):
+            return compose_layer(avatar.features[LAYERS], *self._moved(avatar, pose), pose.value, area)
+
+    def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array]:
+        """What the network paints, the share of the moved photo, and from where it is moved."""
         inputs = {name: value for name, value in avatar.features.items() if name != LAYERS}
         inputs |= self._tensors("driving", pose)
-        if not self._composes:
-            return self._render.run_values(["picture"], inputs)[0].numpy()[0]
         painted, alpha, places = (value.numpy() for value in self._render.run_values(COMPOSED, inputs))
-        return compose(avatar.features[LAYERS], painted[0], alpha[0, ..., 0], places, pose.value)
+        return painted[0], alpha[0, ..., 0], places
 
     def close(self) -> None:
         del self._encode, self._detect, self._render

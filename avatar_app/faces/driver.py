@@ -9,7 +9,7 @@ import numpy as np
 from avatar_app.faces.choice import FaceChoice
 from avatar_app.faces.crop import crop_landmarks
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, crop_face, square_box
-from avatar_app.types import Box, Crop, Face, Frame, Framing
+from avatar_app.types import Box, Crop, Face, Frame
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
@@ -46,8 +46,12 @@ class Driver:
         self._time = 0.0
         self._shape: tuple[int, ...] = ()
 
-    def look(self, frame: Frame, framing: Framing, size: int, pictured: bool) -> Look | None:
-        """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one, or with a poster."""
+    def look(self, frame: Frame, follow: bool, size: int, pictured: bool) -> Look | None:
+        """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one, or with a poster.
+
+        Args:
+            follow: the square follows the face; else it stays where it was first placed.
+        """
         if (
             frame.image.shape != self._shape
         ):  # another camera, or another size of the same: positions of before mean nothing in it
@@ -60,11 +64,11 @@ class Driver:
         another, self._changes = self.faces.changes != self._changes, self.faces.changes
         if another:
             self.center()
-        if framing.follow or self._box is None:
+        if follow or self._box is None:
             gap = min(1.0, max(0.0, frame.captured_at - self._time))
             self._box = self._smoother.follow(square_box(face), gap)
         self._time = frame.captured_at
-        box = framed(self._box, framing)
+        box = self._box
         crop = (
             crop_face(frame.image, face, box, size)
             if pictured
@@ -76,12 +80,3 @@ class Driver:
         """Place the square anew around the next face: before a calibration, or after another camera was chosen."""
         self._smoother.reset()
         self._box = None
-
-
-def framed(box: Box, framing: Framing) -> Box:
-    """The box with the user's zoom and pan."""
-    return Box(
-        box.center_x + framing.pan_x * box.size,
-        box.center_y + framing.pan_y * box.size,
-        box.size / min(2.0, max(0.5, framing.zoom)),
-    )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from avatar_app.errors import PortraitError
+from avatar_app.faces.crop import Region, cut
 from avatar_app.faces.detector import FaceDetector, crop_face, photo_box, square_box
-from avatar_app.types import Box, Crop, Face, Image
+from avatar_app.types import Area, Box, Crop, Face, Image, Surroundings
 
 SMALL_FACE = 100
 """A portrait crop of fewer pixels a side gives a soft picture."""
+
+BESIDE, ABOVE = 0.75, 0.6
+"""How much of a photo beside, and above and below, the square is looked at, in sides of the square."""
+
+FARTHEST = 3.0
+"""The same of a photo of which all is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,44 @@ class Portrait:
             )
         return notes
 
-    def crop(self, size: int) -> Crop:
-        return crop_face(self.photo, self.face, self.box, size)
+    def crop(self, size: int, whole: bool = False) -> Crop:
+        """The face as an engine with pictures of ``size`` takes it; ``whole``: with all of the photo around it."""
+        around = surroundings(self.photo, self.box, size, FARTHEST if whole else 0.0)
+        return replace(crop_face(self.photo, self.face, self.box, size), around=around)
+
+
+def surroundings(photo: Image, box: Box, size: int, most: float = 0.0) -> Surroundings:
+    """The photo around a box whose crop has ``size`` pixels a side.
+
+    Args:
+        most: sides of the square up to which more of a large photo is taken.
+    """
+    (height, width), half = photo.shape[:2], box.size / 2
+    needed_x = max(box.center_x - half, width - box.center_x - half) / box.size
+    needed_y = max(box.center_y - half, height - box.center_y - half) / box.size
+    beside, above = (
+        round(max(least, min(most, needed)) * size / 2) * 2
+        for least, needed in ((BESIDE, needed_x), (ABOVE, needed_y))
+    )
+    whole = size + 2 * max(beside, above)
+    region = Region(box.center_x, box.center_y, box.size * whole / size, 0.0)
+    image = cut(photo, region, whole, cv2.BORDER_REPLICATE)
+    spare = (max(0, above - beside), max(0, beside - above))
+    image = np.ascontiguousarray(image[spare[1] : whole - spare[1], spare[0] : whole - spare[0]])
+    scale = size / box.size
+    left, top = (
+        beside - (box.center_x - box.size / 2 + 0.5) * scale,
+        above - (box.center_y - box.size / 2 + 0.5) * scale,
+    )
+    edges = [
+        math.ceil(left),
+        math.ceil(top),
+        math.floor(left + width * scale),
+        math.floor(top + height * scale),
+    ]
+    limits = (image.shape[1], image.shape[0]) * 2
+    inside = [min(limit, max(0, edge)) for edge, limit in zip(edges, limits, strict=True)]
+    return Surroundings(image, (beside, above), Area(*inside))
 
 
 def find_portrait(

@@ -113,7 +113,7 @@ def _background(value: Any) -> str:
         or not value
         or (value.startswith("#") and not re.fullmatch("#[0-9a-fA-F]{6}", value))
     ):
-        raise ValueError("blur, a colour such as #203040, or the path of a picture")
+        raise ValueError("photo, blur, a colour such as #203040, or the path of a picture")
     return value
 
 
@@ -149,7 +149,7 @@ class Settings:
     output_device: str = ""
     size: tuple[int, int] = (1280, 720)
     fps: int = 30
-    background: str = "blur"
+    background: str = "photo"
     label: bool = False
     relative: bool = True
     adapt_scale: bool = True

@@ -26,6 +26,13 @@ from avatar_app.types import Image
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Endings of the files that can be written, and FFmpeg's name of each container."""
 
+TRANSPARENT = {
+    ".webm": ("webm", "libvpx-vp9", "yuva420p", {"crf": "20", "b": "0", "cpu-used": "4", "row-mt": "1"}),
+    ".mov": ("mov", "prores_ks", "yuva444p10le", {"profile": "4444"}),
+    ".png": ("apng", "apng", "rgba", {}),
+}
+"""Endings of the files whose pictures may be transparent: container, codec, pixels and quality of each."""
+
 COPIED_SOUND = ("aac", "mp3", "ac3", "eac3", "alac")
 """Sound that all these containers take and common players play in them as it is; any other becomes AAC."""
 
@@ -215,21 +222,28 @@ def _upright(frame: av.VideoFrame, width: int, height: int) -> Image:
     return np.ascontiguousarray(np.rot90(image, turns))
 
 
-def require_clip_output(path: Path) -> None:
-    """Raise OutputError unless a clip can be written to ``path``."""
+def require_clip_output(path: Path, alpha: bool = False) -> None:
+    """Raise OutputError unless a clip, or one with transparent pictures, can be written to ``path``."""
     require_writable(path)
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if alpha and suffix in SUFFIXES and suffix not in TRANSPARENT:
+        message = f"The output {path} cannot be transparent."
+        raise OutputError(message, f"Use one of {' '.join(TRANSPARENT)}, or another background.")
+    endings = TRANSPARENT if alpha else SUFFIXES
+    if suffix not in endings:
         raise OutputError(
-            f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(SUFFIXES)}."
+            f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(endings)}."
         )
 
 
-def _set_pictures(stream: av.VideoStream, size: tuple[int, int]) -> None:
-    """What all pictures written here are: (width, height), the planes that every player knows, and how colours became those planes."""
+def _set_pictures(stream: av.VideoStream, size: tuple[int, int], pixels: str = "yuv420p") -> None:
+    """What all pictures written here are: (width, height), planes that every player knows, and how colours became those planes."""
     stream.width, stream.height = size
-    stream.pix_fmt = "yuv420p"
+    stream.pix_fmt = pixels
     context = stream.codec_context
     context.time_base = Fraction(1, TICKS)
+    if pixels == "rgba":
+        return
     context.colorspace, context.color_range = (
         Colorspace.ITU601,
         ColorRange.MPEG,
@@ -237,36 +251,49 @@ def _set_pictures(stream: av.VideoStream, size: tuple[int, int]) -> None:
 
 
 class ClipWriter:
-    """Writes an H.264 clip (yuv420p) that appears at ``path`` only when it is complete.
+    """Writes a clip, H.264 (yuv420p) unless it may be transparent, that appears at ``path`` only when it is complete.
 
     Until then it is a hidden file beside it, which is removed on any error and on Ctrl-C: the output is whole or absent, and a
     file that was there before is replaced only by a whole one. Use it as a context manager.
 
     Args:
-        path: ends in one of ``SUFFIXES``.
+        path: ends in one of ``SUFFIXES``, or of ``TRANSPARENT`` with ``alpha``.
         fps: average frames per second, which players show; the time stamps rule.
         size: (width, height) of the pictures; odd ones are padded by one row or column.
-        sound_from: a clip whose sound track is copied along, or None.
+        sound_from: a clip whose sound track is copied along, or None. An animated PNG has none.
+        alpha: pictures are (height, width, 4) and may be transparent.
 
     Raises:
         OutputError: the file cannot be written; also from every method when the disk is full.
     """
 
     def __init__(
-        self, path: str | Path, fps: Fraction, size: tuple[int, int], sound_from: Clip | None = None
+        self,
+        path: str | Path,
+        fps: Fraction,
+        size: tuple[int, int],
+        sound_from: Clip | None = None,
+        alpha: bool = False,
     ) -> None:
         self.path = Path(path)
-        require_clip_output(self.path)
+        require_clip_output(self.path, alpha)
+        self._pixels = "rgba" if alpha else "rgb24"
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         try:
             self._part.touch()  # shows at once whether the folder can be written; FFmpeg opens the file with the first picture
-            kind = SUFFIXES[self.path.suffix.lower()]
-            self._container = av.open(
-                f"file:{self._part}", "w", format=kind, options={"movflags": "faststart"}
+            suffix = self.path.suffix.lower()
+            kind, codec, pixels, quality = (
+                TRANSPARENT[suffix] if alpha else (SUFFIXES[suffix], "libx264", "yuv420p", QUALITY)
             )
-            self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
-            _set_pictures(self._stream, self._even)
+            options = {"plays": "0"} if kind == "apng" else {"movflags": "faststart"}
+            self._container = av.open(f"file:{self._part}", "w", format=kind, options=options)
+            stream = self._container.add_stream(codec, rate=fps, options=quality)
+            assert isinstance(stream, av.VideoStream)
+            self._stream = stream
+            _set_pictures(self._stream, self._even, pixels)
+            if kind == "apng":
+                sound_from = None
             self._sound = _Sound(sound_from, self._container) if sound_from and sound_from.has_sound else None
         except (av.FFmpegError, OSError) as problem:
             with suppress(OSError):
@@ -278,7 +305,7 @@ class ClipWriter:
         rows, columns = self._even[1] - image.shape[0], self._even[0] - image.shape[1]
         if rows or columns:
             image = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=self._pixels)
         frame.time_base = Fraction(1, TICKS)
         frame.pts = round(time * TICKS)
         try:
@@ -405,11 +432,13 @@ class _Sound:
         source = self._input.streams.audio[0]
         pictures = self._input.streams.video[0]
         offset = (pictures.start_time or 0) * (pictures.time_base or Fraction(0))
-        self._copied = source.codec_context.codec.canonical_name in COPIED_SOUND
+        webm = output.format.name == "webm"
+        self._copied = not webm and source.codec_context.codec.canonical_name in COPIED_SOUND
         if self._copied:
             self._stream = output.add_stream_from_template(source)
         else:
-            self._stream = output.add_stream("aac", rate=source.codec_context.sample_rate)
+            rate = 48_000 if webm else source.codec_context.sample_rate
+            self._stream = output.add_stream("libopus" if webm else "aac", rate=rate)
             self._stream.codec_context.layout = (
                 "mono" if source.codec_context.layout.nb_channels == 1 else "stereo"
             )

@@ -1,4 +1,4 @@
-"""The square avatar picture on a canvas of the shape that calls expect, put together in the planes that they take.
+"""The avatar on a canvas of the shape that calls expect, put together in the planes that they take.
 
 A picture is turned to planes at its own size and enlarged as planes: half as many values to enlarge as in RGB, and none to convert.
 """
@@ -11,12 +11,17 @@ import numpy.typing as npt
 
 from avatar_app.outputs.i420 import Outgoing, Plane, Planes, split, to_planes
 from avatar_app.outputs.label import Label
+from avatar_app.outputs.placement import AS_IT_COMES
 from avatar_app.outputs.sides import blurred_extension, cover, read_background
-from avatar_app.outputs.square import square_planes
-from avatar_app.types import Frame, Image, Picture
+from avatar_app.outputs.square import layer_planes
+from avatar_app.outputs.stage import Stage
+from avatar_app.types import Frame, Framing, Image, Layer, Picture, Scene
 
 FEATHER = 0.03
 """Share of the square's side over which each of its upright edges fades into the background."""
+
+OWN = ("photo", "blur")
+"""Backgrounds that come with the avatar."""
 
 Columns = npt.NDArray[np.uint16]
 
@@ -25,66 +30,101 @@ class Canvas:
     """Places pictures. One thread.
 
     Args:
-        size: (width, height) of the canvas, even, width >= height.
-        background: what is left and right of the square: ``blur`` for its own blurred extension, a colour as ``#rrggbb``, or the path of
-            a picture.
-        mirror: mirror what is shown, but not the label.
+        size: (width, height) of the canvas, even.
+        background: behind the person: ``photo`` for what the photo shows there, ``blur`` for the same blurred, a colour as ``#rrggbb``,
+            or the path of a picture. An opaque square has its own blurred extension beside it for both of the first.
+        mirror: mirror the person and the photo's background, but no other background and not the label.
         label: write "AI avatar" in the lower left corner.
+        framing: where the person stands.
 
     Raises:
         OutputError: the colour is malformed or the picture cannot be read.
     """
 
     def __init__(
-        self, size: tuple[int, int], background: str, mirror: bool = False, label: bool = False
+        self,
+        size: tuple[int, int],
+        background: str,
+        mirror: bool = False,
+        label: bool = False,
+        framing: Framing = AS_IT_COMES,
     ) -> None:
         width, height = size
-        if width < height or width % 2 or height % 2:
-            raise ValueError(f"a canvas is no higher than wide and of even sides, not {size}")
-        self._size = size
-        self._mirror = mirror
-        self._is_blur = background == "blur"
+        if width % 2 or height % 2:
+            raise ValueError(f"a canvas is of even sides, not {size}")
+        self._size, self._mirror, self._framing = size, mirror, framing
+        self._blurred = background == "blur"
+        self._given = None if background in OWN else read_background(background, size)
         self._label = Label(size) if label else None
+        self._stage: tuple[Scene, Stage] | None = None
         self._background: Planes | None = None
         self._layers: list[_Layer] = []
-        if not self._is_blur:
-            self._set_background(read_background(background, size))
 
     def reset(self) -> None:
-        """Another avatar comes: take a blurred background from its first picture."""
-        if self._is_blur:
-            self._background = None
+        """Another avatar comes: take the blurred sides of an opaque square from its first picture."""
+        self._background = None
 
     def compose(self, picture: Picture) -> Outgoing:
-        """The square picture, of any side, at full height in the middle of new planes."""
-        image = _mirrored(picture.image) if self._mirror else picture.image
-        background = self._background
-        if background is None:
-            background = self._set_background(blurred_extension(image, self._size))
-        # New, because the preview and a recording still look at the last ones. To copy it whole is quicker than its sides alone.
-        planes = background.copy()
-        for layer, plane, square in zip(self._layers, split(planes), square_planes(image), strict=True):
-            layer.put(square, plane)
+        """The picture on new planes, for the preview and a recording still look at the last ones."""
+        planes = (
+            self._square(picture.image) if picture.scene is None else self._person(picture, picture.scene)
+        )
         if self._label:
             self._label.draw(planes)
         return Outgoing(planes, picture.captured_at, picture.avatar)
+
+    def cut_out(self, picture: Picture) -> Image:
+        """The person alone, (height, width, 4). An opaque square has nothing around it."""
+        if picture.scene is not None:
+            return self._staged(picture.scene).cut_out(_layer(picture))
+        raise ValueError("an opaque square cannot be cut out")
 
     def compose_wide(self, frame: Frame) -> Outgoing:
         """New planes filled with a camera's frame of any shape, whose longer sides are cut. It is no avatar: no label."""
         filled = cover(frame.image, self._size)
         return Outgoing(to_planes(_mirrored(filled) if self._mirror else filled), frame.captured_at)
 
+    def _person(self, picture: Picture, scene: Scene) -> Planes:
+        return self._staged(scene).put(_layer(picture))
+
+    def _staged(self, scene: Scene) -> Stage:
+        if self._stage is None or self._stage[0] is not scene:
+            stage = Stage(scene, self._size, self._framing, self._given, self._blurred, self._mirror)
+            self._stage = (scene, stage)
+        return self._stage[1]
+
+    def _square(self, image: Image) -> Planes:
+        image = _framed(image, self._framing)
+        image = _mirrored(image) if self._mirror else image
+        background = self._background
+        if background is None:
+            given = self._given
+            background = self._set_background(
+                blurred_extension(image, self._size) if given is None else given
+            )
+        # To copy it whole is quicker than its sides alone.
+        planes = background.copy()
+        for layer, plane, square in zip(self._layers, split(planes), layer_planes(image), strict=True):
+            layer.put(square, plane)
+        return planes
+
     def _set_background(self, background: Image) -> Planes:
-        """The upright edges of the square fade into what is behind them."""
+        """The free edges of the square fade into what is behind them."""
         width, height = self._size
-        left = (
-            (width - height) // 4 * 2
-        )  # even, and so is ``fade``: the chromas begin and end where the luma does
-        fade = round(height * FEATHER / 2) * 2 if width > height else 0
+        side = min(width, height)
+        # Even, and so is ``fade``: the chromas begin and end where the luma does.
+        left, top = (width - side) // 4 * 2, (height - side) // 4 * 2
+        fade = round(side * FEATHER / 2) * 2 if width != height else 0
         weight = (np.arange(1, fade + 1) * 256 // (fade + 1)).astype(np.uint16)
         self._background = to_planes(background)
         self._layers = [
-            _Layer(plane, slice(left // step, (left + height) // step), weight[::step], weight[::-1][::step])
+            _Layer(
+                plane if width >= height else plane.T,
+                slice((left or top) // step, ((left or top) + side) // step),
+                weight[::step],
+                weight[::-1][::step],
+                upright=width >= height,
+            )
             for plane, step in zip(split(self._background), (1, 2, 2), strict=True)
         ]
         return self._background
@@ -97,11 +137,14 @@ class _Layer:
         background: the whole plane of it.
         columns: those of the square.
         rising, falling: share of the square in its first and in its last columns, 0..256.
+        upright: the square is as high as the canvas; else as wide, and rows and columns change places.
     """
 
-    def __init__(self, background: Plane, columns: slice, rising: Columns, falling: Columns) -> None:
+    def __init__(
+        self, background: Plane, columns: slice, rising: Columns, falling: Columns, upright: bool = True
+    ) -> None:
         behind, fade = background[:, columns], len(rising)
-        self._columns = columns
+        self._columns, self._upright = columns, upright
         self._edges = (
             [_Edge(slice(0, fade), rising, behind), _Edge(slice(-fade, None), falling, behind)]
             if fade
@@ -110,10 +153,10 @@ class _Layer:
 
     def put(self, square: Plane, plane: Plane) -> None:
         """Enlarge the same plane of a picture, and put it into that of a canvas."""
-        place = plane[:, self._columns]
+        place = plane[:, self._columns] if self._upright else plane[self._columns]
         cv2.resize(square, place.shape[::-1], dst=place, interpolation=cv2.INTER_CUBIC)
         for edge in self._edges:
-            edge.fade(place)
+            edge.fade(place if self._upright else place.T)
 
 
 class _Edge:
@@ -136,6 +179,23 @@ class _Edge:
         mixed += self._behind
         mixed >>= 8
         front[:] = mixed
+
+
+def _layer(picture: Picture) -> Layer:
+    return Layer(picture.image, picture.alpha, picture.corner)
+
+
+def _framed(image: Image, framing: Framing) -> Image:
+    """The part of an opaque square that a user who zooms in wants to see; there is nothing around it to zoom out to."""
+    if framing.zoom <= 1:
+        return image
+    side = len(image)
+    part = max(2, round(side / min(2.0, framing.zoom) / 2) * 2)
+    left, top = (
+        min(side - part, max(0, round((side - part) / 2 - pan * part)))
+        for pan in (framing.pan_x, framing.pan_y)
+    )
+    return np.ascontiguousarray(image[top : top + part, left : left + part])
 
 
 def _mirrored(image: Image) -> Image:

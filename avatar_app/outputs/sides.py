@@ -31,7 +31,7 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
     except PortraitError as problem:
         message = f"The background cannot be used: {problem.message.rstrip('.')}."
         raise OutputError(
-            message, 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'
+            message, 'Choose a JPEG or PNG file, a colour such as #203040, "photo" or "blur".'
         ) from None
 
 
@@ -51,8 +51,11 @@ def cover(image: Image, size: tuple[int, int]) -> Image:
 def blurred_extension(picture: Image, size: tuple[int, int]) -> Image:
     """The picture continued to both sides: its outermost parts mirrored, stretched, blurred, and darker the farther out.
 
-    All is done on a small copy; a blur needs no more pixels.
+    In an upright frame it goes on above and below. All is done on a small copy; a blur needs no more pixels.
     """
+    if size[1] > size[0]:
+        lying = blurred_extension(np.ascontiguousarray(picture.transpose(1, 0, 2)), (size[1], size[0]))
+        return np.ascontiguousarray(lying.transpose(1, 0, 2))
     height = 90
     width = round(height * size[0] / size[1])
     small = cv2.resize(picture, (height, height), interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""A model's square picture as planes of its own size, before they are enlarged."""
+"""A model's picture as planes of its own size, before they are enlarged."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ LUMA, CHROMA = (219 / 255, 16.0), (224 / 255, 128 - 128 * 224 / 255)
 """Scale and shift of values from 0..255 to the range that calls expect."""
 
 
-def square_planes(picture: Image) -> tuple[Plane, Plane, Plane]:
-    """Luma of every pixel, (side, side), then U and V of that size or half of it."""
-    side = len(picture)
-    return _by_bands(picture) if side > SMALL and side % 4 == 0 else _whole(picture)
+def layer_planes(picture: Image) -> tuple[Plane, Plane, Plane]:
+    """Luma of every pixel of (h, w, 3), then U and V of that size or half of it."""
+    height, width = picture.shape[:2]
+    return _by_bands(picture) if height > SMALL and height % 4 == 0 and width % 2 == 0 else _whole(picture)
 
 
 def _by_bands(picture: Image) -> tuple[Plane, Plane, Plane]:
-    """As ``to_planes`` has it, chromas of half the side."""
-    side = len(picture)
-    rows = max(rows for rows in range(4, side + 1, 4) if side % rows == 0 and rows * side < ALONE)
-    bands = np.empty(
-        (side // rows, rows * 3 // 2, side), np.uint8
-    )  # luma, U and V of some rows, then those of the next
-    for band, into in zip(picture.reshape(-1, rows, side, 3), bands, strict=True):
+    """As ``to_planes`` has it, chromas of half the size."""
+    height, width = picture.shape[:2]
+    rows = max(
+        (rows for rows in range(4, height + 1, 4) if height % rows == 0 and rows * width < ALONE), default=4
+    )
+    # Luma, U and V of some rows, then those of the next.
+    bands = np.empty((height // rows, rows * 3 // 2, width), np.uint8)
+    for band, into in zip(picture.reshape(-1, rows, width, 3), bands, strict=True):
         cv2.cvtColor(band, cv2.COLOR_RGB2YUV_I420, dst=into)
-    half = (side // 2, side // 2)
+    half = (height // 2, width // 2)
     return (
-        bands[:, :rows].reshape(side, side),
+        bands[:, :rows].reshape(height, width),
         bands[:, rows : rows * 5 // 4].reshape(half),
         bands[:, rows * 5 // 4 :].reshape(half),
     )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
-from avatar_app.engines import Engine
+from avatar_app.engines import Engine, render_layer
 from avatar_app.errors import DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.driver import Driver, Look
@@ -19,6 +20,7 @@ from avatar_app.motion.match import Match, match, turn_between
 from avatar_app.motion.settling import Settling
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
+from avatar_app.outputs.placement import moving_area
 from avatar_app.session.active_avatar import Cast
 from avatar_app.session.controls import Controls, Notice, Seen
 from avatar_app.session.face_watch import FaceWatch, Turn
@@ -163,7 +165,7 @@ class AnimateStage(Stage):
         engine = self._cast.engine
         look = self._driver.look(
             frame,
-            controls.framing,
+            controls.follow,
             engine.size if engine else 256,
             engine is not None and engine.reads_pictures,
         )
@@ -180,9 +182,12 @@ class AnimateStage(Stage):
             return
         shown = self._hold.follow(pose, frame.captured_at) if pose else self._hold.wait(frame.captured_at)
         if engine is not None and shown is not None:
-            picture = engine.render(self._cast.avatar, shown)
+            area = partial(
+                moving_area, size=controls.size, framing=controls.framing, mirror=controls.mirror_output
+            )
+            layer = render_layer(engine, self._cast.avatar, shown, area)
             self._meter.animated(time.monotonic() - began)
-            self._pictures.put(Picture(picture, frame.captured_at, self._name()))
+            self._pictures.put(layer.on(self._cast.avatar.scene, frame.captured_at, self._name()))
             self._tell_of_speed()
 
     def _forget_frame(self) -> None:

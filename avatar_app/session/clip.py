@@ -17,7 +17,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import cv2
 import numpy as np
 
 from avatar_app.engines import Engine, JoinsPhotos
@@ -28,11 +27,14 @@ from avatar_app.faces.portrait import find_portrait
 from avatar_app.media.video import Clip, ClipWriter
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
+from avatar_app.session.clip_frames import ClipFrames, Look
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
 
 CROPS = ("auto", "center", "none")
 """``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture padded to a square."""
+
+AS_THE_MODEL = Look()
 
 Item = TypeVar("Item")
 
@@ -57,8 +59,8 @@ class Wishes:
         adapt_scale: scale motion by the ratio of the faces' sizes.
         neutral: index of the driver's neutral frame, "first" for the first with a face, "best" for the most portrait-like.
         crop: one of ``CROPS``, for photo and clip.
-        size: side of the result in pixels, None for the model's own.
-        side_by_side: show the driver's crop to the left of the result.
+        look: size, background and framing of the result.
+        side_by_side: show the driver's crop to the left of the result, which is not transparent then.
         sound: copy the clip's sound.
         more_photos: further photos of the same person, for models that take several (X2Face).
         adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the driver's (Monkey-Net).
@@ -69,7 +71,7 @@ class Wishes:
     adapt_scale: bool = True
     neutral: int | str = "first"
     crop: str = "auto"
-    size: int | None = None
+    look: Look = AS_THE_MODEL
     side_by_side: bool = False
     sound: bool = False
     smoothing: str = "light"
@@ -98,6 +100,7 @@ class Report:
     """How it went.
 
     Attributes:
+        size: width and height of the pictures.
         held: frames without a face, in which the last pose was kept.
         neutral: index of the frame that was the neutral pose.
         seconds: from the photo to the finished file.
@@ -105,6 +108,7 @@ class Report:
     """
 
     frames: int
+    size: tuple[int, int]
     held: int
     neutral: int
     seconds: float
@@ -134,13 +138,13 @@ def animate_clip(
     begin = time.perf_counter()
     stopwatch = Stopwatch()
     notes: list[str] = []
-    crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes)
-    size = wishes.size or engine.size
+    look = wishes.look
+    crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes, look.framing.whole)
+    width, height = look.shape(engine.size, photo)
     if wishes.sound and not clip.has_sound:
         notes.append("the clip has no sound to copy")
-    with ClipWriter(
-        output, clip.fps, (size * (1 + wishes.side_by_side), size), clip if wishes.sound else None
-    ) as writer:
+    size = (width + height * wishes.side_by_side, height)
+    with ClipWriter(output, clip.fps, size, clip if wishes.sound else None, look.alpha) as writer:
         with stopwatch.time("encode"):
             avatar = joined(
                 engine,
@@ -154,21 +158,23 @@ def animate_clip(
             )
         if wishes.relative and avatar.key_points.code is not None:
             notes.append("X2Face has no relative motion; the driver's pose is shown as it is")
+        frames = ClipFrames(engine, avatar, photo, look)
         track = track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
         neutral = choose_neutral(avatar.key_points, track, wishes.neutral, clip)
         held = track.poses.count(None)
         if held:
             notes.append(f"no face in {held} of {len(track.poses)} frames; the last pose was held there")
         drivers = clip.frames() if wishes.side_by_side else repeat(None)
-        pictures = render(engine, avatar, track, neutral, wishes, stopwatch)
+        pictures = render(frames, avatar.key_points, track, neutral, wishes, stopwatch)
         steps = zip(pictures, track.times, track.boxes, drivers, strict=False)
         for picture, moment, box, driver in progress(steps, "rendering", len(track.times)):
-            shown = resized(picture, size)
+            shown = picture
             if driver is not None:
-                shown = np.hstack([crop_picture(driver, box, size), shown])
+                shown = np.hstack([crop_picture(driver, box, height), picture])
             with stopwatch.time("write"):
                 writer.write(shown, moment)
-    return Report(len(track.times), held, neutral, time.perf_counter() - begin, stopwatch.summary(), notes)
+    seconds = time.perf_counter() - begin
+    return Report(len(track.times), size, held, neutral, seconds, stopwatch.summary(), notes)
 
 
 def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
@@ -182,16 +188,20 @@ def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
 
 
 def portrait_crop(
-    photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str]
+    photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str], whole: bool = False
 ) -> Crop:
-    """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``."""
+    """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``.
+
+    Args:
+        whole: all of the photo around the crop is wanted.
+    """
     if detector is None:
         return Crop(crop_picture(photo, fixed_box(photo, crop), size))
     portrait = find_portrait(photo, detector)
     if crop != "auto":
         portrait = replace(portrait, box=fixed_box(photo, crop))
     notes += portrait.notes
-    return portrait.crop(size)
+    return portrait.crop(size, whole)
 
 
 def fixed_box(image: Image, crop: str) -> Box:
@@ -263,14 +273,14 @@ def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Cli
 
 
 def render(
-    engine: Engine, avatar: Avatar, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch
+    frames: ClipFrames, portrait: KeyPoints, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch
 ) -> Iterator[Image]:
     """One picture for every frame; where there is no face the last pose is held, and before the first face that first pose."""
     poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[wishes.smoothing])
     at_rest = poses[neutral]
     assert at_rest is not None
     transfer = motion_transfer(
-        avatar.key_points,
+        portrait,
         at_rest,
         relative=wishes.relative,
         adapt_scale=wishes.adapt_scale,
@@ -282,13 +292,5 @@ def render(
         with stopwatch.time("transfer"):
             moved = transfer(last)
         with stopwatch.time("render"):
-            picture = engine.render(avatar, moved)
+            picture = frames.render(moved)
         yield picture
-
-
-def resized(picture: Image, size: int) -> Image:
-    """The picture with this side."""
-    if picture.shape[0] == size:
-        return picture
-    way = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)

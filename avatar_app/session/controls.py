@@ -14,7 +14,7 @@ from avatar_app.motion.match import Match
 from avatar_app.types import Array, Box, Frame, Framing
 
 OUTPUTS = ("none", "virtual-camera", "pipewire")
-SIZES = ((640, 480), (1280, 720))
+SIZES = ((640, 480), (1280, 720), (1920, 1080))
 """Width and height of what the call gets."""
 
 ROTATIONS = (0, 90, 180, 270)
@@ -43,12 +43,13 @@ class Controls:
         head, expression, gaze: how strongly each is passed on, 0..1.5; 1 is as it is. Without gaze the avatar looks where its photo does.
         smoothing: a key of ``smooth.STRENGTHS``.
         follow: the crop follows the face; else it stays where the last calibration put it.
-        zoom: enlarges the crop's content, 0.5..2; pan_x, pan_y move it, in crop sides.
+        zoom, pan_x, pan_y: where the person stands in the frame, as in `types.Framing`.
         mirror_input: mirror what the camera sees, after turning it.
         mirror_output: mirror what the call gets.
         paused: show the still card.
         pass_through: show the camera itself: only after the user has confirmed it. It is never remembered, and see ``changed``.
-        background: ``blur``, a colour as ``#rrggbb``, or the path of a picture.
+        background: behind the person: ``photo`` for the photo's own, ``blur`` for that blurred, a colour as ``#rrggbb``, or the path of a
+            picture.
         label: write "AI avatar" on the picture.
         output: one of ``OUTPUTS``.
         output_device: which virtual camera; empty: the first.
@@ -81,7 +82,7 @@ class Controls:
     mirror_output: bool = False
     paused: bool = False
     pass_through: bool = False
-    background: str = "blur"
+    background: str = "photo"
     label: bool = False
     output: str = "none"
     output_device: str = ""
@@ -91,8 +92,8 @@ class Controls:
 
     @property
     def framing(self) -> Framing:
-        """Where the crop is taken from the camera's picture."""
-        return Framing(self.follow, self.zoom, self.pan_x, self.pan_y)
+        """Where the person stands in the frame."""
+        return Framing(self.zoom, self.pan_x, self.pan_y)
 
 
 HIDING = frozenset({"paused", "avatar", "avatar_box"})

@@ -247,18 +247,22 @@ class OutputStage(Stage):
         return self._composed[1]
 
     def _canvas_for(self, controls: Controls) -> Canvas:
-        look = (controls.size, controls.background, controls.mirror_output, controls.label)
+        look = (
+            controls.size,
+            controls.background,
+            controls.mirror_output,
+            controls.label,
+            controls.framing,
+        )
         if self._canvas is None or look != self._look:
             self._look, self._composed = look, None
             self._notices.withdraw(self._background_fault)
             try:
-                self._canvas = Canvas(
-                    controls.size, controls.background, controls.mirror_output, controls.label
-                )
+                self._canvas = Canvas(*look)
             except OutputError as error:
                 self._background_fault = Notice("settings", "warning", error.message, error.hint)
                 self._notices.put(self._background_fault)
-                self._canvas = Canvas(controls.size, "blur", controls.mirror_output, controls.label)
+                self._canvas = Canvas(look[0], "photo", *look[2:])
         return self._canvas
 
 

@@ -12,7 +12,7 @@ from avatar_app.errors import OutputError
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.i420 import split
 from avatar_app.session.controls import SIZES
-from avatar_app.types import Frame, Image, Picture
+from avatar_app.types import Frame, Framing, Image, Picture
 from tests.support.media import picture
 
 
@@ -178,7 +178,22 @@ def test_square_canvas_has_no_background() -> None:
     assert far(canvas, picture(480, 480)) < 1
 
 
-@pytest.mark.parametrize("size", [(480, 640), (641, 480), (640, 479)])
-def test_upright_or_odd_canvas_is_a_mistake(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="wide"):
+@pytest.mark.parametrize("size", [(641, 480), (640, 479)])
+def test_odd_canvas_is_a_mistake(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="even"):
         Canvas(size, "blur")
+
+
+def test_upright_canvas_is_a_lying_one_turned() -> None:
+    image = picture(256, 256)
+    lying = placed(Canvas((640, 480), "blur"), image)
+    turned = placed(Canvas((480, 640), "blur"), np.ascontiguousarray(image.transpose(1, 0, 2)))
+    assert far(turned.transpose(1, 0, 2), lying) < 1.5
+
+
+def test_zoom_and_pan_show_a_part_of_an_opaque_square() -> None:
+    image = picture(256, 256)
+    shown = placed(Canvas((480, 480), "blur", framing=Framing(2.0, 0.25, 0.0)), image)
+    assert far(shown, placed(Canvas((480, 480), "blur"), image[64:192, 32:160])) < 1
+    smaller = placed(Canvas((480, 480), "blur", framing=Framing(0.5)), image)
+    assert far(smaller, placed(Canvas((480, 480), "blur"), image)) == 0

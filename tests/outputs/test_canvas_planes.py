@@ -16,7 +16,7 @@ from avatar_app.outputs.canvas import FEATHER, Canvas
 from avatar_app.outputs.i420 import Outgoing, split, to_planes
 from avatar_app.outputs.label import draw_label
 from avatar_app.outputs.sides import blurred_extension, read_background
-from avatar_app.outputs.square import square_planes
+from avatar_app.outputs.square import layer_planes
 from avatar_app.paths import shipped_avatars
 from avatar_app.types import Image, Picture
 from tests.support.media import picture
@@ -118,7 +118,7 @@ def test_colours_at_edges_of_small_pictures_stay_where_they_are() -> None:
 
 @pytest.mark.parametrize("side", [260, 384, 512, 768])
 def test_bands_are_the_whole(side: int) -> None:
-    for band, whole in zip(square_planes(face(side)), split(to_planes(face(side))), strict=True):
+    for band, whole in zip(layer_planes(face(side)), split(to_planes(face(side))), strict=True):
         assert np.array_equal(band, whole)
 
 

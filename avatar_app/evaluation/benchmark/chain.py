@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 
 from avatar_app.cameras.mjpeg import MjpegFeed
-from avatar_app.engines import Engine
+from avatar_app.engines import Engine, render_layer
 from avatar_app.faces.detector import FaceDetector, crop_picture
 from avatar_app.faces.driver import Driver, Look
 from avatar_app.motion.hold import Hold
@@ -16,12 +17,13 @@ from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.placement import moving_area
 from avatar_app.outputs.sinks import Sink
 from avatar_app.session.camera_stage import reduced
 from avatar_app.session.clip import fixed_box, portrait_crop
 from avatar_app.session.slot import Slot
 from avatar_app.session.stopwatch import Stopwatch
-from avatar_app.types import Crop, Frame, Framing, Image, KeyPoints, Picture
+from avatar_app.types import Crop, Frame, Image, KeyPoints, Picture
 
 CAMERA_SIZE = (1280, 720)
 """What the app asks a camera for."""
@@ -68,7 +70,7 @@ class Chain:
         self._smooth = KeyPointFilter(STRENGTHS["light"])
         self._hold = Hold(self._avatar.key_points)
         self._transfer: Transfer | None = None
-        self._canvas = Canvas(CALL_SIZE, "blur")
+        self._canvas = Canvas(CALL_SIZE, "photo")
         self._slot: Slot[Picture] = Slot()
         self._count = 0
 
@@ -80,7 +82,7 @@ class Chain:
             assert image is not None
             frame = Frame(reduced(image), self._count / 30, self._count)
         with stopwatch.time("crop"):
-            look = self._driver.look(frame, Framing(), self.engine.size, self.engine.reads_pictures)
+            look = self._driver.look(frame, True, self.engine.size, self.engine.reads_pictures)
             crop = (
                 look.crop if look else Crop(crop_picture(image, fixed_box(image, "center"), self.engine.size))
             )
@@ -90,10 +92,10 @@ class Chain:
         with stopwatch.time("transfer"):
             pose = self._pose(points, look, frame)
         with stopwatch.time("render"):
-            picture = self.engine.render(self._avatar, pose)
+            layer = render_layer(self.engine, self._avatar, pose, partial(moving_area, size=CALL_SIZE))
             self._synchronise()
         with stopwatch.time("hand over"):
-            self._slot.put(Picture(picture, frame.captured_at))
+            self._slot.put(layer.on(self._avatar.scene, frame.captured_at))
             taken = self._slot.take(0)
             assert taken is not None
         with stopwatch.time("copy"):

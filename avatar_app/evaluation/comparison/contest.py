@@ -24,7 +24,8 @@ from avatar_app.media.video import read_clip
 from avatar_app.motion.transfer import motion_transfer
 from avatar_app.networks.graphs import build_graphs
 from avatar_app.paths import assets_folder
-from avatar_app.session.clip import fixed_box, resized
+from avatar_app.session.clip import fixed_box
+from avatar_app.session.clip_frames import resized
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.types import Crop, Image
 

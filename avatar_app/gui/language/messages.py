@@ -242,7 +242,7 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "The background cannot be used: {0}."),
     QT_TRANSLATE_NOOP("Messages", "The background {0} is no colour."),
     QT_TRANSLATE_NOOP("Messages", "Write it as #rrggbb, such as #203040."),
-    QT_TRANSLATE_NOOP("Messages", 'Choose a JPEG or PNG file, a colour such as #203040, or "blur".'),
+    QT_TRANSLATE_NOOP("Messages", 'Choose a JPEG or PNG file, a colour such as #203040, "photo" or "blur".'),
     QT_TRANSLATE_NOOP(
         "Messages",
         "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.",

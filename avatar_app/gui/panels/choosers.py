@@ -172,7 +172,8 @@ class BackgroundChooser(QWidget):
     def show_now(self) -> None:
         background = self._live.controls.background
         self.choice.clear()
-        self.choice.add(self.tr("Blurred picture"), "blur")
+        self.choice.add(self.tr("As in the photo"), "photo")
+        self.choice.add(self.tr("Blurred"), "blur")
         for text, colour in (
             (self.tr("Dark grey"), "#202830"),
             (self.tr("Light grey"), "#d8dce2"),

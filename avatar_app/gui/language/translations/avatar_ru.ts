@@ -171,8 +171,12 @@
             <translation>Фон</translation>
         </message>
         <message>
-            <source>Blurred picture</source>
-            <translation>Размытие</translation>
+            <source>As in the photo</source>
+            <translation>Как на фото</translation>
+        </message>
+        <message>
+            <source>Blurred</source>
+            <translation>Размытый</translation>
         </message>
         <message>
             <source>Dark grey</source>
@@ -1645,8 +1649,8 @@
             <translation>Запишите его как #rrggbb, например #203040.</translation>
         </message>
         <message>
-            <source>Choose a JPEG or PNG file, a colour such as #203040, or &quot;blur&quot;.</source>
-            <translation>Выберите файл JPEG или PNG, цвет, например #203040, или размытие.</translation>
+            <source>Choose a JPEG or PNG file, a colour such as #203040, &quot;photo&quot; or &quot;blur&quot;.</source>
+            <translation>Выберите файл JPEG или PNG, цвет, например #203040, фон с фото или размытие.</translation>
         </message>
         <message>
             <source>Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.</source>

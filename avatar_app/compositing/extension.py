@@ -1,0 +1,258 @@
+"""A person and a background continued beyond a photo's edges, made once per photo.
+
+Shoulders that the photo cuts slope on and end; a cut head closes like a dome. Their colours are those next to the edge, folded.
+The background is mirrored and the softer the farther out, with its grain, so that things in it do not come twice.
+
+Arrays are (h, w, ...) with the photo in `Area` ``photo``; ``side`` is that of the square crop, the unit of all lengths.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.types import Area, Image
+
+Plane = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+HALF = 127
+"""Above this alpha a pixel is the person's."""
+
+EDGE = 3
+"""Pixels at a photo's edge that are not looked at: frames, and what compression leaves."""
+
+FOLD = 0.05
+"""Colours beyond an edge are those of so wide a strip at it, to and fro."""
+
+SLOPE = 0.15, 2.5
+"""Least and largest fall of a shoulder at the photo's edge, over the way outwards."""
+
+ROUND = 2.2
+"""How soon a shoulder falls steeper: half its second derivative."""
+
+ROUNDER = 8.0
+"""More of it for each side by which the person's outline at the edge is above the chin: hair closes sooner than shoulders."""
+
+HIGH, LOW = 0.6, 0.25
+"""How a cut head closes: height of the dome over half its width, above and to the sides."""
+
+SOFT = 0.25
+"""Over this distance from an edge the mirrored background becomes soft."""
+
+SOFTNESS = 0.05
+"""Standard deviation of its blur."""
+
+GRAIN = 6
+"""Fine texture of so many levels goes on sharply."""
+
+REACH = 40
+"""So near to the person, as part of a side, the background may still be the person's."""
+
+INSIDE = 0.08
+"""A guess at a photo's edge is smoothed away over this distance inwards."""
+
+SMALLER = 4
+"""Backgrounds are smoothed on copies of so many times fewer rows and columns."""
+
+
+def extended_background(background: Image, person: Plane, photo: Area, side: int) -> Image:
+    """The background (h, w, 3) with everything outside of the photo continued.
+
+    Args:
+        person: (h, w) alpha. What it covers at the photo's edge is a guess, which is not mirrored but smoothed away.
+    """
+    height, width = background.shape[:2]
+    rows, columns = _mirrored(height, photo.top, photo.bottom), _mirrored(width, photo.left, photo.right)
+    whole = np.ascontiguousarray(background[rows][:, columns])
+    reach = side // REACH
+    covered = cv2.dilate(person, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    free = np.asarray(cv2.bitwise_not(cv2.blur(covered, (reach, reach))), np.float32)
+    known = np.asarray(free[rows][:, columns] / 255, np.float32)
+    outside = _outside(height, width, photo)
+    share = np.clip(outside / (SOFT * side), 0, 1)
+    share = share * share * (3 - 2 * share)
+    share = np.maximum(share, (1 - known) * np.clip(1 + outside / (INSIDE * side), 0, 1))
+    soft = _softened(whole, known, side)
+    return _with_grain(whole, soft, np.asarray(share, np.float32), known)
+
+
+def _with_grain(picture: Image, soft: Floats, share: Floats, known: Floats) -> Image:
+    """``soft`` by ``share``, with the fine texture of what is known of the picture."""
+    near = cv2.GaussianBlur(picture, (0, 0), 1.5)
+    grain = np.clip(picture.astype(np.int16) - near, -GRAIN, GRAIN)
+    mixed = cv2.blendLinear(picture, np.asarray(soft.clip(0, 255), np.uint8), 1 - share, share)
+    grained = mixed + grain * (share * known)[..., None]
+    return np.asarray(grained.round().clip(0, 255), np.uint8)
+
+
+def extended_person(person: Image, photo: Area, side: int, chin: float) -> Image:
+    """Colours and alpha (h, w, 4) with everything outside of the photo continued.
+
+    Args:
+        chin: row of the chin.
+    """
+    whole = person.copy()
+    _above(whole, photo)
+    _below(whole, photo, side)
+    _beside(whole, photo, side, chin)
+    flipped = np.ascontiguousarray(whole[:, ::-1])
+    width = whole.shape[1]
+    _beside(flipped, Area(width - photo.right, photo.top, width - photo.left, photo.bottom), side, chin)
+    return np.ascontiguousarray(flipped[:, ::-1])
+
+
+def _above(person: Image, photo: Area) -> None:
+    """A head that the photo's upper edge cuts closes like a dome over the cut."""
+    first = photo.top + EDGE
+    if photo.top > 0:
+        person[:first, :, 3] = 0
+        cut = np.flatnonzero(person[first, :, 3] > HALF)
+        if len(cut):
+            _close(person, first, int(cut[0]), int(cut[-1]) + 1, HIGH)
+
+
+def _close(person: Image, first: int, begin: int, end: int, height: float) -> None:
+    """Close what the row ``first`` cuts between two columns like a dome ``height`` times half as high as it is wide."""
+    middle, half = (begin + end - 1) / 2, max(2.0, (end - begin) / 2)
+    margin = 4
+    columns = slice(max(0, begin - margin), end + margin)
+    row, line = person[first, columns, 3].copy(), np.arange(person.shape[1], dtype=np.float32)[columns]
+    row[: max(0, begin - columns.start - margin)] = 0
+    rows = min(first, int(height * half))
+    for up in range(1, rows + 1):
+        narrower = np.sqrt(max(0.0025, 1 - (up / (height * half)) ** 2))
+        x = (middle + (line - middle) / narrower)[None].astype(np.float32)
+        y = np.full_like(x, first + min(up, 12))
+        inside = x - columns.start
+        share = cv2.remap(
+            row[None], inside, np.zeros_like(x), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        )
+        colours = cv2.remap(person, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        colours[:, 3] = share[0]
+        person[first - up, columns] = np.where(
+            share[0, :, None] > person[first - up, columns, 3:], colours, person[first - up, columns]
+        )
+
+
+def _below(person: Image, photo: Area, side: int) -> None:
+    """The body goes on below the photo."""
+    last = photo.bottom - EDGE
+    if photo.bottom < len(person):
+        rows = last - 1 - _folded(np.arange(1, len(person) - last + 1), FOLD * side)
+        person[last:] = person[rows]
+        person[last:, :, 3] = person[last - 1, :, 3]
+
+
+def _beside(person: Image, photo: Area, side: int, chin: float) -> None:
+    """The left edge: a shoulder that is cut there slopes on and ends, a head closes."""
+    first = photo.left + EDGE
+    if photo.left <= 0:
+        return
+    person[:, :first, 3] = 0
+    fold = max(2, round(FOLD * side))
+    outline = _outline(person[:, first : first + 2 * fold, 3], photo.bottom - 1 - EDGE)
+    if outline is not None:
+        _slope(person, first, outline, side, chin)
+    there = person[photo.top : photo.bottom, first, 3] > HALF
+    steps = np.flatnonzero(np.diff(np.concatenate(([0], there.astype(np.int8), [0])))) + photo.top
+    turned = person.transpose(1, 0, 2)
+    for begin, end in zip(steps[::2], steps[1::2], strict=True):
+        if end < photo.bottom - 2 * EDGE:
+            _close(turned, first, int(begin), int(end), LOW)
+
+
+def _slope(person: Image, first: int, outline: Floats, side: int, chin: float) -> None:
+    """Continue a shoulder to the left of the column ``first``; ``outline`` is its first row there and inwards."""
+    fold = len(outline) // 2
+    slope = float(np.clip((outline[0] - outline[fold]) / fold, *SLOPE))
+    bend = (ROUND + ROUNDER * max(0.0, (chin - outline[0]) / side)) / side
+    away = np.arange(1, first + 1, dtype=np.float32)
+    inside = _folded(away, fold)
+    fall = outline[0] + slope * away + bend * away**2
+    rows = np.arange(len(person), dtype=np.float32)[:, None]
+    y = (rows - (fall - outline[inside])[None]).astype(np.float32)
+    x = np.broadcast_to((inside + first).astype(np.float32), y.shape)
+    made = cv2.remap(person, np.ascontiguousarray(x), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # What is above the shoulder, an ear or hair, is not part of it.
+    made[..., 3] *= rows > fall[None] - 4
+    person[:, :first] = made[:, ::-1]
+
+
+def _outline(alpha: Plane, last: int) -> Floats | None:
+    """First row of what reaches down to the row ``last`` in each column, smooth; None if the first columns have nothing there."""
+    there = np.logical_and.accumulate(alpha[last::-1] > HALF, axis=0)
+    rows = (last + 1 - there.sum(0)).astype(np.float32)
+    if (rows[:2] > last - 4).any():
+        return None
+    return np.asarray(cv2.blur(rows[None], (7, 1), borderType=cv2.BORDER_REPLICATE)[0], np.float32)
+
+
+def _folded(away: npt.NDArray[Any], width: float) -> npt.NDArray[np.int64]:
+    """Distances to and fro between 0 and ``width``."""
+    whole = max(2, round(width))
+    along = np.asarray(away, np.int64) % (2 * whole)
+    return np.minimum(along, 2 * whole - along)
+
+
+def _mirrored(length: int, first: int, end: int) -> npt.NDArray[np.int64]:
+    """For each of ``length`` places the one between ``first`` and ``end`` that it shows."""
+    first, end = min(first + EDGE, length - 2), max(end - EDGE, 1)
+    return first + _folded(np.abs(np.arange(length) - first), end - 1 - first)
+
+
+def _outside(height: int, width: int, photo: Area) -> Floats:
+    """How far outside of the photo each pixel is; negative inside."""
+
+    def beyond(length: int, first: int, end: int) -> Floats:
+        line = np.arange(length, dtype=np.float32)
+        before = first + EDGE - line if first > 0 else np.full_like(line, -length)
+        after = line - (end - 1 - EDGE) if end < length else np.full_like(line, -length)
+        return np.maximum(before, after)
+
+    across, down = (
+        beyond(width, photo.left, photo.right)[None],
+        beyond(height, photo.top, photo.bottom)[:, None],
+    )
+    far = np.hypot(np.maximum(across, 0), np.maximum(down, 0))
+    return np.asarray(np.where(far > 0, far, np.maximum(across, down)), np.float32)
+
+
+def _softened(picture: Image, known: Floats, side: int) -> Floats:
+    """What is known, blurred and spread over what is not; on a small copy."""
+    height, width = known.shape
+    few = (max(1, width // SMALLER), max(1, height // SMALLER))
+    weights = cv2.resize(known, few, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, few, interpolation=cv2.INTER_AREA) * weights[..., None]
+    sums = _blurred(np.dstack((small, weights)), SOFTNESS * side / SMALLER)
+    spread = filled(np.asarray(sums[..., :3], np.float32), np.asarray(sums[..., 3], np.float32))
+    spread = _blurred(spread, SOFTNESS * side / SMALLER / 2)
+    return np.asarray(cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def filled(sums: Floats, weights: Floats) -> Floats:
+    """Means of what is known, near where there is something known and from far where not (push-pull).
+
+    Args:
+        sums: (h, w, 3), values times their weights.
+        weights: (h, w), 0 to 1.
+    """
+    height, width = weights.shape
+    mean = sums / np.maximum(weights, 1e-4)[..., None]
+    if min(height, width) <= 4:
+        total = float(weights.sum())
+        return np.asarray(np.broadcast_to(sums.sum((0, 1)) / max(total, 1e-4), sums.shape), np.float32)
+    half = (width // 2, height // 2)
+    fewer = [
+        np.asarray(cv2.resize(one, half, interpolation=cv2.INTER_AREA), np.float32) for one in (sums, weights)
+    ]
+    coarse = cv2.resize(filled(*fewer), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(coarse + np.minimum(1, 4 * weights)[..., None] * (mean - coarse), np.float32)
+
+
+def _blurred(values: Floats, radius: float) -> Floats:
+    blurred = cv2.GaussianBlur(values, (0, 0), max(0.5, radius), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)

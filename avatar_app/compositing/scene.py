@@ -1,0 +1,185 @@
+"""An avatar's scene: person and background of the whole photo, put together of what networks know of the square and of a wider one.
+
+The square's own matte is the finer one; the wider square, which the same network sees smaller, tells what the crop cut off.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.compositing.clean_plate import FAINT, Layers, whole_person
+from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
+from avatar_app.types import Area, Crop, Image, Scene, Surroundings
+
+Plane = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+WIDEST = 2.2
+"""Side of the wider square, in sides of the square: in a larger one faces are too small for the network."""
+
+SEAM = 16
+"""The square's own layers become those of the wider one over this part of its side."""
+
+SURE = 0.35, 0.85
+"""Below the first alpha a pixel has its neighbours' colours, above the second its own."""
+
+CHIN, FOREHEAD = 8, 78
+
+
+class Wide(NamedTuple):
+    """The wider square.
+
+    Attributes:
+        crop: (S, S) pixels, with landmarks.
+        area: where it is in the surroundings.
+    """
+
+    crop: Crop
+    area: Area
+
+
+class Seen(NamedTuple):
+    """What a network knows of a square: alpha (S, S), and the background (S, S, 3) with the person filled in smoothly."""
+
+    person: Plane
+    filled: Image
+
+
+def wider(crop: Crop) -> Wide | None:
+    """The square that shows what the crop cut off; None if that is next to nothing, or nobody knows."""
+    around, side = crop.around, len(crop.image)
+    if around is None or crop.landmarks is None:
+        return None
+    (x, y), photo = around.corner, around.photo
+    middle_x, middle_y = x + side // 2, y + side // 2
+    reach = max(middle_x - photo.left, photo.right - middle_x, middle_y - photo.top, photo.bottom - middle_y)
+    half = min(reach, round(WIDEST * side / 2), middle_x, middle_y)
+    if half <= side * 0.51:
+        return None
+    area = Area(middle_x - half, middle_y - half, middle_x + half, middle_y + half)
+    image = cv2.resize(around.image[area.slices], (side, side), interpolation=cv2.INTER_AREA)
+    landmarks = crop.landmarks * np.float32(side / (2 * half))
+    return Wide(Crop(np.asarray(image, np.uint8), landmarks), area)
+
+
+def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None) -> Scene:
+    """Put a scene together.
+
+    Args:
+        square: the crop's own layers.
+        seen: of ``wide``; None without one.
+    """
+    around, landmarks = crop.around, crop.landmarks
+    assert around is not None
+    assert landmarks is not None
+    side, (x, y), photo = len(crop.image), around.corner, around.photo
+    alpha, background = _of_photo(around, square, wide, seen)
+    colours = spread_colours(_own_colours(around.image[photo.slices], alpha, background), alpha)
+    chin = float((landmarks[CHIN, 1] + 1) * (side - 1) / 2)
+    middle = float((landmarks[CHIN, 0] + landmarks[FOREHEAD, 0] + 2) * (side - 1) / 4)
+    forehead = float((landmarks[FOREHEAD, 1] + 1) * (side - 1) / 2)
+    hair, ends = _ends(alpha, photo.top - y, round(middle + x - photo.left), side, forehead)
+    whole = np.zeros((*around.image.shape[:2], 4), np.uint8)
+    whole[photo.slices] = np.dstack((colours, alpha))
+    behind = np.zeros_like(around.image)
+    behind[photo.slices] = background
+    behind = extended_background(behind, np.ascontiguousarray(whole[..., 3]), photo, side)
+    person = extended_person(whole, photo, side, chin + y)
+    return Scene(person, behind, around.corner, side, (hair, chin), ends, photo.moved(-x, -y))
+
+
+def _of_photo(
+    around: Surroundings, square: Layers, wide: Wide | None, seen: Seen | None
+) -> tuple[Plane, Image]:
+    """Alpha and background of all that the photo shows."""
+    photo, side = around.photo, len(square.person)
+    alpha, background = np.zeros(photo.shape, np.uint8), around.image[photo.slices].copy()
+    if wide is not None and seen is not None:
+        assert wide.crop.landmarks is not None
+        size = (wide.area.shape[1], wide.area.shape[0])
+        whole = _resized(whole_person(seen.person, wide.crop.landmarks[:, :2]), size)
+        margin = side // 64
+        covered = cv2.dilate(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+        share = np.asarray(cv2.blur(covered, (margin, margin)), np.uint8)
+        (there, of), clean = _common(photo, wide.area), _resized(seen.filled, size)
+        alpha[there] = whole[of]
+        background[there] = _mixed(clean[of], background[there], share[of])
+    (there, of), inner = _common(photo, Area(0, 0, side, side).moved(*around.corner)), _inner(side, around)
+    alpha[there] = _mixed(square.person[of], alpha[there], inner[of])
+    background[there] = _mixed(square.background[of], background[there], inner[of])
+    return alpha, background
+
+
+def _common(first: Area, second: Area) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part that two areas have in common, in an array over the first and in one over the second."""
+    left, right = max(first.left, second.left), min(first.right, second.right)
+    top, bottom = max(first.top, second.top), min(first.bottom, second.bottom)
+    both = Area(left, top, max(left, right), max(top, bottom))
+    return both.moved(-first.left, -first.top).slices, both.moved(-second.left, -second.top).slices
+
+
+def _mixed(front: Image, back: Image, share: Plane) -> Image:
+    """``front`` where ``share`` is 255, ``back`` where it is 0."""
+    weight = np.ascontiguousarray(share).astype(np.float32) / 255
+    mixed = cv2.blendLinear(np.ascontiguousarray(front), np.ascontiguousarray(back), weight, 1 - weight)
+    return np.asarray(mixed, np.uint8)
+
+
+def _inner(side: int, around: Surroundings) -> Plane:
+    """(side, side): 255 in the square, less towards those of its sides beyond which the photo goes on."""
+    line = (np.arange(side, dtype=np.float32) + 0.5) * SEAM / side
+    (x, y), photo = around.corner, around.photo
+
+    def ramp(begins: bool, goes_on: bool) -> Floats:
+        rising = line if begins else np.full_like(line, 1)
+        falling = line[::-1] if goes_on else np.full_like(line, 1)
+        return np.clip(np.minimum(rising, falling), 0, 1)
+
+    across = ramp(photo.left < x, photo.right > x + side)
+    down = ramp(photo.top < y, photo.bottom > y + side)
+    return _bytes(255 * across[None] * down[:, None])
+
+
+def _ends(
+    alpha: Plane, top: int, middle: int, side: int, forehead: float
+) -> tuple[float, tuple[float | None, float | None]]:
+    """The hair's first row, and the rows where the photo cuts hair and body; rows of the square.
+
+    Args:
+        alpha: of the photo, whose first row is ``top``, and whose face is around the column ``middle``.
+    """
+    near = alpha[:, max(0, middle - side // 4) : middle + side // 4] > HALF
+    rows = np.flatnonzero(near.sum(1) > side // 32)
+    if not len(rows):
+        return forehead, (None, None)
+    cut, ends = rows[0] <= side // 100, rows[-1] >= len(near) - 1 - side // 100
+    hair = min(forehead, float(top + rows[0]))
+    return hair, (float(top) if cut else None, float(top + len(near)) if ends else None)
+
+
+def _own_colours(photo: Image, alpha: Plane, background: Image) -> Floats:
+    """What, mixed with the background, gives the photo again."""
+    share = (alpha / np.float32(255))[..., None]
+    behind = background.astype(np.float32)
+    return np.asarray((behind + (photo - behind) / np.maximum(share, FAINT)).clip(0, 255), np.float32)
+
+
+def spread_colours(colours: Floats, alpha: Plane) -> Image:
+    """The person's colours, continued beyond the outline, so that no old background shows before a new one."""
+    share = alpha.astype(np.float32) / 255
+    sure = (share > SURE[1]).astype(np.float32)
+    near = filled(colours * sure[..., None], sure)
+    own = np.clip((share - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)[..., None]
+    return _bytes(near + own * (colours - near))
+
+
+def _resized(picture: Image, size: tuple[int, int]) -> Image:
+    return np.asarray(cv2.resize(picture, size), np.uint8)
+
+
+def _bytes(values: Floats) -> Image:
+    return np.asarray(values.round().clip(0, 255), np.uint8)
