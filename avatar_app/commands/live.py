@@ -18,26 +18,18 @@ from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.commands.numbers import decimal, offset, seconds, whole_number
 from avatar_app.control.server import ControlServer
 from avatar_app.ending import ENDING
-from avatar_app.errors import AvatarError, OutputError
+from avatar_app.errors import OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.media.video import require_clip_output
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
+from avatar_app.photos.lookup import find_photo
+from avatar_app.session.commands import Commands
 from avatar_app.session.controls import OUTPUTS, ROTATIONS, Controls, Status
 from avatar_app.session.controls import SIZES as CALL_SIZES
 from avatar_app.session.session import Session
-
-DONE = {
-    "recalibrate": "taking the pose of this moment",
-    "pause": "the call sees the still card",
-    "resume": "the call sees the avatar again",
-    "next": "the next avatar",
-    "previous": "the previous avatar",
-    "quit": "ending",
-}
-"""What ``control`` says of a command that was carried out."""
 
 WHY = {
     "starting": "the model or the photo was still being loaded",
@@ -169,7 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_apart([controls.recording, arguments.json], [controls.avatar, *read])
     session = Session(controls, NeutralStore(user_neutrals()))
     stopped = threading.Event()
-    server = ControlServer(lambda command: _obey(command, session, library, stopped))
+    server = ControlServer(Commands(session, library, {"quit": lambda _: stopped.set()}))
     tally = Tally()
     began = time.monotonic()
     server.start()  # first: where another instance runs, camera and output are its own
@@ -216,7 +208,7 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
             )
     return Controls(
         source=arguments.source,
-        avatar=find_avatar(arguments.avatar, library),
+        avatar=find_photo(arguments.avatar, library).path,
         model=arguments.model,
         device=arguments.device,
         rotation=arguments.rotate,
@@ -234,20 +226,6 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         pan_y=arguments.offset[1],
         mirror_output=arguments.mirror,
         label=arguments.label,
-    )
-
-
-def find_avatar(text: str, library: Library) -> Path:
-    """A photo by its path, or by its name in the gallery."""
-    if is_there(text):
-        return Path(text)
-    entries = library.entries()
-    for entry in entries:
-        if entry.name.casefold() == text.casefold():
-            return entry.path
-    names = ", ".join(entry.name for entry in entries)
-    raise AvatarError(
-        f"There is no photo {text}, neither as a file nor in the gallery.", f"The gallery has: {names}."
     )
 
 
@@ -341,43 +319,3 @@ def _report(
         "stop_ms": round(stopping * 1000, 1),
         "stuck": stuck,
     }
-
-
-def _obey(command: str, session: Session, library: Library, stopped: threading.Event) -> dict[str, Any]:
-    """What another process of this user asks for."""
-    word, _, rest = command.partition(" ")
-    if word == "recalibrate":
-        session.recalibrate()
-    elif word in ("pause", "resume"):
-        session.change(paused=word == "pause")
-    elif word in ("next", "previous"):
-        session.change(
-            avatar=_neighbour(library, session.controls.avatar, 1 if word == "next" else -1), avatar_box=None
-        )
-    elif word == "avatar":
-        session.change(avatar=find_avatar(rest, library), avatar_box=None)
-    elif word == "quit":
-        stopped.set()
-    elif word == "status":
-        status = session.status()
-        facts = {
-            "shows": status.shows,
-            "reason": status.reason,
-            "calibrated": status.calibrated,
-            "camera": status.camera,
-        }
-        facts |= {
-            "statistics": dataclasses.asdict(status.statistics),
-            "notices": [notice.message for notice in status.notices],
-        }
-        return {"message": f"shows {status.shows} {status.reason}".strip(), **facts}
-    elif word == "raise":
-        raise AvatarError("The app runs without a window.", "Stop `live` first to use the window.")
-    return {"message": DONE.get(word, "done")}
-
-
-def _neighbour(library: Library, current: Path | None, step: int) -> Path | None:
-    paths = [entry.path for entry in library.entries()]
-    if not paths:
-        return current
-    return paths[(paths.index(current) + step) % len(paths)] if current in paths else paths[0]

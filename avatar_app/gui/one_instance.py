@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 
 from avatar_app.control.server import NotRunning, send_command
 from avatar_app.errors import AvatarError
+from avatar_app.files import is_there
 
 OPTIONS = ("source", "model", "device", "output")
 """Options of the command line that override the settings, besides the avatar."""
@@ -26,8 +28,10 @@ def hand_over(arguments: argparse.Namespace) -> bool:
     if left:
         message = f"The app is running already; its window came to the front, but does not take over {', '.join(left)}."
         raise AvatarError(message, "Choose it there, or end the app first.")
-    if getattr(arguments, "avatar", None) is not None:
-        _require(send_command(f"avatar {arguments.avatar}"))
+    avatar = getattr(arguments, "avatar", None)
+    if avatar is not None:
+        # The other process may run in another folder.
+        _require(send_command(f"avatar {Path(avatar).absolute() if is_there(avatar) else avatar}"))
     return True
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -14,6 +14,9 @@ from avatar_app.control.server import AlreadyRunning, ControlServer
 from avatar_app.errors import AvatarError
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
+from avatar_app.photos.library import Entry
+from avatar_app.photos.lookup import find_photo
+from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Notice
 
 log = logging.getLogger(__name__)
@@ -37,15 +40,18 @@ class Remote(QObject):
     """
 
     _asked = Signal(str)
-    _named = Signal(str)
+    _named = Signal(object)
     _refused = Signal(str)
 
     def __init__(self, window: MainWindow, path: Path | None = None) -> None:
         super().__init__(window)
         self._window = window
         self._asked.connect(self._do)
-        self._named.connect(window.gallery.select)
+        self._named.connect(self._use)
         self._refused.connect(self._tell_of_hotkeys)
+        # They run in the server's thread: the session may be used from there, the window may not.
+        in_window = {word: partial(self._ask, word) for word in ("next", "previous", "raise", "quit")}
+        self.answer = Commands(window.live, window.library, {**in_window, "avatar": self._name})
         self._server = ControlServer(self.answer, path)
         self._hotkeys: Hotkeys | None = None
         self._bindings: dict[str, str] = {}
@@ -94,41 +100,11 @@ class Remote(QObject):
             self._hotkeys.close()
         self._server.close()
 
-    def answer(self, command: str) -> dict[str, object]:
-        """Runs in the server's thread: the session may be used from there, the window may not."""
-        word, _, rest = command.partition(" ")
-        live = self._window.live
-        if word in ("pause", "resume"):
-            live.change(paused=word == "pause")
-        elif word == "recalibrate":
-            live.recalibrate()
-        elif word == "avatar":
-            entries = self._window.library.entries()
-            found = next((entry for entry in entries if entry.name.casefold() == rest.casefold()), None)
-            if found is None:
-                raise AvatarError(
-                    f"There is no photo {rest} in the gallery.",
-                    "It has: " + ", ".join(entry.name for entry in entries) + ".",
-                )
-            self._named.emit(found.path.name)
-        elif word == "status":
-            return self._status()
-        else:
-            self._asked.emit(word)
-        return {"message": word}
+    def _ask(self, word: str, _: str) -> None:
+        self._asked.emit(word)
 
-    def _status(self) -> dict[str, object]:
-        status = self._window.live.status()
-        return {
-            "message": f"shows {status.shows} {status.reason}".strip(),
-            "shows": status.shows,
-            "reason": status.reason,
-            "calibrated": status.calibrated,
-            "camera": status.camera,
-            "output": status.output,
-            "statistics": dataclasses.asdict(status.statistics),
-            "notices": [notice.message for notice in status.notices],
-        }
+    def _name(self, text: str) -> None:
+        self._named.emit(find_photo(text, self._window.library))
 
     def _tell_of_hotkeys(self, problem: str) -> None:
         """What will never work on this desktop is told once; from then on the doctor and the preferences say it."""
@@ -137,6 +113,11 @@ class Remote(QObject):
                 return
             self._window.preferences.change(limit_told=True)
         self._window.notices.tell(Notice("hotkeys", "info", problem))
+
+    def _use(self, entry: Entry) -> None:
+        """Choose a photo of the gallery, or use one from outside it."""
+        if not self._window.gallery.select(entry.path):
+            self._window.live.change(avatar=entry.path, avatar_box=entry.box)
 
     def _do(self, word: str) -> None:
         self._window.actions_.do(ACTIONS[word])

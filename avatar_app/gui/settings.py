@@ -17,6 +17,7 @@ from avatar_app.errors import OutputError
 from avatar_app.files import parse_json, read_small, reason, write_whole
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.photos.library import Entry, Library
+from avatar_app.photos.lookup import photo_elsewhere
 from avatar_app.session.controls import OUTPUTS, ROTATIONS, SIZES, Controls
 
 VERSION = 1
@@ -233,14 +234,6 @@ def remembered_avatar(settings: Settings, library: Library) -> Entry | None:
     """The photo of last time; None where there was none or it is gone."""
     path = Path(settings.avatar)
     return library.find(settings.avatar) or (photo_elsewhere(path) if path.is_absolute() else None)
-
-
-def photo_elsewhere(path: Path) -> Entry | None:
-    """A file outside the library as a photo; None where there is no such file."""
-    with suppress(OSError):  # in a folder that may not be read
-        if path.is_file():
-            return Entry(path, path.stem)
-    return None
 
 
 def load_settings(path: Path) -> tuple[Settings, list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
-from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -22,13 +21,14 @@ from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.one_instance import OPTIONS, hand_over
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
-from avatar_app.gui.settings import load_settings, photo_elsewhere, remembered_avatar, to_controls
+from avatar_app.gui.settings import load_settings, remembered_avatar, to_controls
 from avatar_app.gui.shortcuts import FocusedKeys
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.gui.tray import Tray
 from avatar_app.logs import log_to_file
 from avatar_app.paths import user_log, user_neutrals, user_settings
 from avatar_app.photos.library import Entry, Library
+from avatar_app.photos.lookup import find_photo
 from avatar_app.session.controls import Controls, Notice
 
 log = logging.getLogger(__name__)
@@ -174,25 +174,9 @@ def first_controls(
             "The first avatar was taken; choose any other.",
         )
     if named is not None:
-        wanted = find_photo(named, library)
-        entry, notice = (wanted, None) if wanted else (entry, _no_photo(named))
+        try:
+            entry, notice = find_photo(named, library), None
+        except AvatarError as error:
+            notice = Notice("option", "warning", error.message, "Choose one on the left.")
     given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name, None) is not None}
     return dataclasses.replace(to_controls(now, entry), **given), entry, notice
-
-
-def find_photo(text: str, library: Library) -> Entry | None:
-    """A photo of the library by its name, or any file."""
-    entries = library.entries()
-    path = Path(text).absolute()
-    by_name = (entry for entry in entries if entry.name.casefold() == text.casefold())
-    by_path = (entry for entry in entries if entry.path.resolve() == path.resolve())
-    return next(by_name, None) or next(by_path, None) or photo_elsewhere(path)
-
-
-def _no_photo(text: str) -> Notice:
-    return Notice(
-        "option",
-        "warning",
-        f"There is no photo {text}, neither as a file nor in the gallery.",
-        "Choose one on the left.",
-    )

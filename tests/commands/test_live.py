@@ -16,6 +16,7 @@ from avatar_app import cli
 from avatar_app.commands import live
 from avatar_app.control import server as control
 from avatar_app.photos.library import Library
+from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Controls
 from avatar_app.session.face_watch import STILL_FACE
 from avatar_app.session.session import Session
@@ -207,7 +208,7 @@ def test_a_name_that_no_file_can_have_is_an_error_in_one_line(
 @pytest.mark.parametrize("command", ["pause", "resume", "next", "previous", "avatar anna"])
 def test_commands_take_the_real_face_away(command: str, tmp_path: Path) -> None:
     session = Session(Controls(pass_through=True))
-    live._obey(command, session, Library(tmp_path), threading.Event())
+    Commands(session, Library(tmp_path), {})(command)
     assert not session.controls.pass_through
 
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import PIL.Image
 import pytest
@@ -18,7 +17,6 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from avatar_app.cli import main
-from avatar_app.commands.live import _obey
 from avatar_app.control import server as control
 from avatar_app.control.server import ControlServer, send_command
 from avatar_app.errors import AvatarError
@@ -35,8 +33,8 @@ from avatar_app.gui.remote import Remote
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.start import first_controls, first_output
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
+from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Controls
-from avatar_app.session.session import Session
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import make_library, open_window
 
@@ -114,11 +112,8 @@ def test_no_window_opens_beside_live(
     running: Running, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
 ) -> None:
     """Answered by what ``live`` really says."""
-    asked = running(
-        lambda command: str(
-            _obey(command, cast("Session", StandIn()), make_library(tmp_path), threading.Event())
-        )
-    )
+    commands = Commands(StandIn(), make_library(tmp_path), {})
+    asked = running(lambda command: str(commands(command)))
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "without a window" in said

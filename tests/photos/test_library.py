@@ -15,6 +15,7 @@ from avatar_app import paths
 from avatar_app.errors import PortraitError
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Library, middle_box
+from avatar_app.photos.lookup import find_photo
 from avatar_app.types import Box, Image
 
 BOX = Box(60.5, 50.0, 80.0)
@@ -328,3 +329,21 @@ def test_middle_box_is_inside() -> None:
         box = middle_box(np.zeros((height, width, 3), np.uint8))
         assert box.center_x - box.size / 2 >= -0.5 and box.center_x + box.size / 2 <= width - 0.5
         assert box.center_y - box.size / 2 >= -0.5 and box.center_y + box.size / 2 <= height - 0.5
+
+
+def test_a_photo_is_found_by_its_name_its_path_or_anywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    for path in (folder / "anna.png", tmp_path / "other.png"):
+        PIL.Image.new("RGB", (96, 96)).save(path)
+    library = Library(tmp_path / "user", folder)
+    assert (
+        find_photo("ANNA", library).path
+        == find_photo(str(folder / "anna.png"), library).path
+        == folder / "anna.png"
+    )
+    assert find_photo(str(tmp_path / "other.png"), library).path == tmp_path / "other.png"
+    for text in ("nobody", "", "x" * 5000):
+        with pytest.raises(PortraitError, match="neither as a file nor in the gallery") as raised:
+            find_photo(text, library)
+        assert "Anna" in raised.value.hint
