@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,19 @@ CALIBRATION = 64
 """Pairs of frames that set and judge the scales of eight-bit convolutions."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an anchored model gets besides its trained networks.
+
+    Attributes:
+        matte: weights that ``training.matte`` wrote, for a model that knows person from background.
+        detail: photo and result have so many times the side that the model was trained with.
+    """
+
+    matte: Path | None = None
+    detail: int = 1
+
+
 def export(
     checkpoint: Path,
     config_file: Path,
@@ -63,30 +76,29 @@ def export(
     licence: str,
     overwrite: bool = False,
     calibration: FrameStore | None = None,
-    matte: Path | None = None,
-    detail: int = 1,
+    extras: Extras | None = None,
 ) -> Bundle:
     """Write the bundle ``output``.
 
     Args:
         checkpoint: a training run's, or the folder of an anchored bundle, whose own description then counts.
-        matte: weights that ``training.matte`` wrote, for an anchored model that knows person from background.
-        detail: photo and result of an anchored model have so many times the side that it was trained with.
         calibration: frames of the training split, for eight-bit convolutions in the render graph of an anchored model; None keeps it exact.
+        extras: of an anchored model.
 
     Raises:
         ConfigError: the checkpoint does not fit the configuration.
         BundleError: the bundle exists, or cannot be written.
     """
-    config = read_config(config_file)
+    config, extras = read_config(config_file), extras or Extras()
     try:
         networks = _weights(checkpoint, config)
         if config.objective == "anchored" and not checkpoint.is_dir():
-            config.network["detail"] = detail
-        if matte is not None:
+            config.network["detail"] = extras.detail
+        if extras.matte is not None:
             config.network["matte"] = True
             networks["generator"] |= {
-                f"matte.{name}": value for name, value in load_checkpoint(matte)["networks"]["matte"].items()
+                f"matte.{name}": value
+                for name, value in load_checkpoint(extras.matte)["networks"]["matte"].items()
             }
         graphs, size, described = _graphs(config, networks)
     except (KeyError, RuntimeError) as error:
@@ -250,7 +262,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.licence,
             options.overwrite,
         )
-        bundle = export(*wanted, calibration=store, matte=options.matte, detail=options.detail)
+        bundle = export(*wanted, calibration=store, extras=Extras(options.matte, options.detail))
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -1,0 +1,88 @@
+"""Files, classes and functions stay small enough to be read in one go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from avatar_app.paths import PACKAGE
+
+FILE, CLASS, P90 = 400, 250, 20
+"""Most lines of a file and of a class; the 90th percentile of functions' lines."""
+
+ATTRIBUTES, PARAMETERS = 15, 8
+
+TOO_LARGE = {
+    "compositing/eye_geometry.py: lines",
+    "gui/gallery/gallery.py: Gallery lines",
+    "gui/main_window.py: lines",
+    "gui/main_window.py: MainWindow lines",
+    "gui/main_window.py: MainWindow attributes",
+    "gui/panels/controls.py: ControlsPanel attributes",
+    "media/video.py: lines",
+    "networks/anchored/generator.py: lines",
+    "session/active_avatar.py: Cast attributes",
+    "session/animate_stage.py: AnimateStage lines",
+    "session/animate_stage.py: AnimateStage attributes",
+    "session/output_stage.py: OutputStage attributes",
+}
+"""What is still beyond a limit."""
+
+
+def trees() -> Iterator[tuple[str, ast.Module, int]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(text), text.count("\n")
+
+
+def length(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def attributes(node: ast.ClassDef) -> set[str]:
+    """What methods assign to ``self``."""
+    return {
+        part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute)
+        and isinstance(part.ctx, ast.Store)
+        and isinstance(part.value, ast.Name)
+        and part.value.id == "self"
+    }
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many there are that a caller can give, ``self`` left out."""
+    arguments = node.args
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+def beyond() -> Iterator[str]:
+    for name, tree, lines in trees():
+        if lines > FILE:
+            yield f"{name}: lines"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                if length(node) > CLASS:
+                    yield f"{name}: {node.name} lines"
+                if len(attributes(node)) > ATTRIBUTES:
+                    yield f"{name}: {node.name} attributes"
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and parameters(node) > PARAMETERS:
+                yield f"{name}: {node.name} parameters"
+
+
+def test_files_classes_and_functions_stay_within_their_limits() -> None:
+    assert sorted(set(beyond()) - TOO_LARGE) == []
+
+
+def test_most_functions_fit_on_a_screen() -> None:
+    lengths = [
+        length(node)
+        for _, tree, _ in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert np.percentile(lengths, 90) <= P90
