@@ -8,6 +8,7 @@ is on the left of a picture that is not mirrored. No other file of the package n
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 COUNT = 88
 
@@ -106,3 +107,8 @@ def indices(*parts: slice | int) -> tuple[int, ...]:
     return tuple(
         index for part in parts for index in (range(COUNT)[part] if isinstance(part, slice) else (part,))
     )
+
+
+def face_height(points: npt.NDArray[np.floating]) -> float:
+    """Distance from the forehead to the chin of (88, 2 or 3) landmarks, in their unit; depth does not count."""
+    return float(np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]))

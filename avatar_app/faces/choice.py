@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.faces.detector import FaceDetector, FaceTracker
-from avatar_app.faces.liveness import Liveness, face_height
+from avatar_app.faces.liveness import Liveness
+from avatar_app.landmarks import face_height
 from avatar_app.types import Face, Image
 
 LOOK_AGAIN = 1.0

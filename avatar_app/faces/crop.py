@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.landmarks import CHIN, FOREHEAD, LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from avatar_app.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, face_height
 from avatar_app.types import Array, Box, Crop, Face, Image
 
 REGION_SCALE = 1.4
@@ -122,7 +122,7 @@ FACE_MIDDLE = 0.515
 def square_box(face: Face) -> Box:
     """The square crop around a face, framed like the training data's."""
     low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
-    height = float(np.linalg.norm(face.points[FOREHEAD, :2] - face.points[CHIN, :2]))
+    height = face_height(face.points)
     # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal) keeps the box from shrinking.
     size = max(height, float(high[0] - low[0]) / 0.95) / FACE_SHARE
     middle = (low + high) / 2

@@ -23,7 +23,7 @@ from avatar_app.faces.crop import (
     square_box,
     to_picture,
 )
-from avatar_app.landmarks import CHIN, FOREHEAD
+from avatar_app.landmarks import face_height
 from avatar_app.onnx_runtime import open_session
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
@@ -103,7 +103,7 @@ class FaceDetector:
                 break
             places = self._places(image, tiles)
             found = _distinct(found + self._settled(image, places))
-            if found and _height(found[0].points) > 0.14 * max(image.shape[:2]) / 2**level:
+            if found and face_height(found[0].points) > 0.14 * max(image.shape[:2]) / 2**level:
                 break
         return found
 
@@ -237,17 +237,13 @@ def _peaks(found: Array) -> list[tuple[float, Region]]:
     return out
 
 
-def _height(points: Array) -> float:
-    return float(np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]))
-
-
 def _distinct(faces: list[Face]) -> list[Face]:
     """Largest first, each face once."""
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -_height(face.points)):
+    for face in sorted(faces, key=lambda face: -face_height(face.points)):
         middle = face.points[:, :2].mean(0)
         if all(
-            np.linalg.norm(middle - other.points[:, :2].mean(0)) > 0.35 * _height(other.points)
+            np.linalg.norm(middle - other.points[:, :2].mean(0)) > 0.35 * face_height(other.points)
             for other in kept
         ):
             kept.append(face)

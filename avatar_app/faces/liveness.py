@@ -5,12 +5,23 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app import landmarks
+from avatar_app.landmarks import face_height
 from avatar_app.types import Array
 
 Points = npt.NDArray[np.float64]
 
-PARTS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 60), (60, 68), (68, 88))
-"""First landmark and the one after the last: jaw, brows, nose, eyes, lips outside and inside, forehead."""
+PARTS = (
+    *(
+        landmarks.JAW,
+        landmarks.RIGHT_BROW,
+        landmarks.LEFT_BROW,
+        landmarks.NOSE,
+        landmarks.RIGHT_EYE,
+        landmarks.LEFT_EYE,
+    ),
+    *(landmarks.OUTER_LIPS, landmarks.INNER_LIPS, slice(landmarks.IRISES.start, landmarks.UPPER_OVAL.stop)),
+)
 
 DEFORMED = 0.015
 """Mean shift of one part against the rest, in face heights, from which a face has moved. A blink gives 0.02 to 0.03, speech more."""
@@ -60,12 +71,7 @@ def has_moved(before: Points, after: Points) -> bool:
     start = np.column_stack([before, np.ones(len(before))])
     affine = np.linalg.lstsq(start, after, rcond=None)[0]
     rest = np.linalg.norm(start @ affine - after, axis=1) / height
-    return max(float(rest[first:end].mean()) for first, end in PARTS) > DEFORMED + DEFORMED_PIXELS / height
-
-
-def face_height(points: npt.NDArray[np.floating]) -> float:
-    """From the top of the forehead to the chin, in pixels."""
-    return float(np.linalg.norm(points[78, :2] - points[8, :2]))
+    return max(float(rest[part].mean()) for part in PARTS) > DEFORMED + DEFORMED_PIXELS / height
 
 
 def _flat(points: Array) -> Points:

@@ -9,7 +9,7 @@ import numpy as np
 from avatar_app.cameras.rotation import turned
 from avatar_app.faces.choice import FaceChoice
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.faces.liveness import face_height
+from avatar_app.landmarks import face_height
 from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
 from avatar_app.types import Frame, Image

@@ -9,7 +9,7 @@ import numpy as np
 
 from avatar_app.faces.crop import Region
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.faces.liveness import face_height
+from avatar_app.landmarks import face_height
 from avatar_app.types import Array, Face, Image
 from tests.support.heads import make_head
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from avatar_app.landmarks import CHIN, FOREHEAD
+from avatar_app.landmarks import face_height
 from avatar_app.types import Array, Box, Face, Image
 
 SMALL = 100
 """Faces of fewer pixels make a blurred avatar."""
 SHARES = (0.33, 0.68)
 """Height of a face over the side of the square: what the networks can take; 0.5 is best."""
-
-
-def face_height(face: Face) -> float:
-    """From the top of the forehead to the chin, pixels."""
-    return float(np.linalg.norm(face.points[FOREHEAD, :2] - face.points[CHIN, :2]))
 
 
 def nearest(faces: list[Face], box: Box) -> Face | None:
@@ -58,7 +53,7 @@ def crop_warning(faces: list[Face], box: Box, image: Image) -> str:
         return ""
     face = nearest(faces, box)
     return QCoreApplication.translate("CropCheck", str(TEXTS[fault])).replace(
-        "{pixels}", str(round(face_height(face))) if face else ""
+        "{pixels}", str(round(face_height(face.points))) if face else ""
     )
 
 
@@ -69,7 +64,7 @@ def crop_fault(faces: list[Face], box: Box, image: Image) -> str:
         return "none"
     away = np.abs(face.points[:, :2] - np.array([box.center_x, box.center_y], np.float32)).max(1)
     outside = float(np.mean(away > box.size / 2))
-    height = face_height(face)
+    height = face_height(face.points)
     faults = {
         "elsewhere": outside > 0.5,
         "cut": outside > 0,
