@@ -299,7 +299,7 @@ class PairSampler:
             share = np.minimum(sizes, 60) ** 0.5 if config.by_identity else np.ones(len(sizes))
             self.person_share[kind] = share / share.sum()
         table = None if store.points is None else _openings(store.points.cpu().numpy())
-        self.openings = None if table is None else table / np.nanstd(table, axis=0)
+        self.openings = None if table is None else table / np.maximum(np.nanstd(table, axis=0), 1e-6)
         self.wide = self._wide_mouths(table[:, 0]) if table is not None and config.wide else {}
 
     def _wide_mouths(self, lips: npt.NDArray[np.float32]) -> dict[str, dict[str, list[tuple[int, int]]]]:

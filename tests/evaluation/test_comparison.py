@@ -13,8 +13,10 @@ import torch
 from avatar_app.cli import main
 from avatar_app.errors import ConfigError
 from avatar_app.evaluation.comparison.page import page
-from avatar_app.evaluation.comparison.recipes import METHODS, SIZES, Terms, recipe
-from avatar_app.training.train import open_objective
+from avatar_app.evaluation.comparison.recipes import METHODS, NEEDS_FEATURES, SIZES, Terms, recipe
+from avatar_app.training.data import load_store
+from avatar_app.training.train import Run, open_objective
+from tests.support.training import write_features, write_labelled_clips
 
 SIDE = 64
 
@@ -121,6 +123,19 @@ def test_the_perceptual_loss_is_never_shown_less_than_it_can_see(size: int) -> N
     scales = recipe("fomm", Terms(size=size)).losses["scales"]
     assert scales[0] == 1
     assert min(scales) * size == 32
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_from_the_same_frames(method: str, tmp_path: Path) -> None:
+    """Small pictures too, with a feature network that cannot look at a single pixel."""
+    data = write_labelled_clips(tmp_path / "data", SIDE)
+    features = write_features(tmp_path / "vgg.pth", distilled=True) if method in NEEDS_FEATURES else None
+    config = recipe(method, Terms(size=SIDE, width=0.05, batch=2, stride=1))
+    store = load_store(data, "train", SIDE, 1, stills=False)
+    run = Run(config, open_objective(config, features, torch.device("cpu")), store, torch.device("cpu"))
+    terms = run.advance()
+    assert terms
+    assert np.isfinite(list(terms.values())).all()
 
 
 def test_other_sizes_are_refused() -> None:

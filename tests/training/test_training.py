@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from torch import Tensor
 
 from avatar_app.errors import ConfigError
 from avatar_app.training.adversarial import Critics
@@ -24,6 +23,7 @@ from avatar_app.training.equivariance import Deformation
 from avatar_app.training.fomm import FommObjective
 from avatar_app.training.train import Run, main, open_objective, train
 from tests.support.heads import make_head
+from tests.support.training import write_features
 
 SIDE = 64
 CPU = torch.device("cpu")
@@ -31,18 +31,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A feature network of torchvision's layout, four channels wide."""
-    random = torch.Generator().manual_seed(0)
-    state: dict[str, Tensor] = {}
-    for index in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28):
-        inputs = 3 if index == 0 else 4
-        state[f"features.{index}.weight"] = (
-            torch.randn((4, inputs, 3, 3), generator=random) * (2 / (9 * inputs)) ** 0.5
-        )
-        state[f"features.{index}.bias"] = torch.zeros(4)
-    path = tmp_path_factory.mktemp("features") / "vgg.pth"
-    torch.save(state, path)
-    return path
+    return write_features(tmp_path_factory.mktemp("features") / "vgg.pth")
 
 
 @pytest.fixture(scope="module")
