@@ -1,8 +1,10 @@
 # `make app`, `make demo` and `make test` set up all they need; once that is done they start at once.
 PYTHON ?= python3
 BIN := .venv/bin
+# requirements.lock: the same, with every package that comes along and the hashes of all.
+REQUIREMENTS ?= requirements.txt
 
-.PHONY: app demo test test-v4l2 lint clean
+.PHONY: app demo test test-v4l2 lint lock clean
 
 app: .venv/runtime-ready
 	$(BIN)/python run.py
@@ -24,6 +26,12 @@ lint: .venv/dev-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# requirements.lock anew, after requirements.txt has changed.
+lock: .venv/runtime-ready
+	@$(BIN)/pip install --quiet uv
+	@sed -i '/^# end of header/q' requirements.lock
+	@$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet requirements.txt >> requirements.lock
+
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo.mp4
 
@@ -31,7 +39,7 @@ clean:
 	@PYTHON="$(PYTHON)" .ci/system-libraries
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the Python packages into .venv (minutes and a few gigabytes the first time) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	@touch $@
 
 .venv/dev-ready: .venv/runtime-ready requirements-dev.txt

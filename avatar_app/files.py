@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -106,6 +107,21 @@ def parse_yaml(data: bytes) -> Any:
         raise ValueError(str(error)) from None
     require_modest(value)
     return value
+
+
+def find_program(name: str) -> str | None:
+    """Full path of a program of the search path, None where it is not installed.
+
+    Relative folders are left out, and on Windows the current one, which it would look in first: a folder of downloads must not
+    decide what is run.
+    """
+    endings = ("", ".exe") if sys.platform == "win32" else ("",)
+    for folder in map(Path, os.get_exec_path()):
+        for ending in endings:
+            program = folder / (name + ending)
+            if folder.is_absolute() and program.is_file() and os.access(program, os.X_OK):
+                return str(program)
+    return None
 
 
 def is_there(path: str | Path) -> bool:

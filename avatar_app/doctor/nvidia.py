@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from avatar_app.files import find_program
+
 TORCH = "2.13.0"
 """As in requirements.txt."""
 
@@ -40,7 +42,10 @@ class Card:
 
 def find_card() -> Card | None:
     """The first NVIDIA card that its driver knows, None without one."""
-    command = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+    program = find_program("nvidia-smi")
+    if program is None:
+        return None
+    command = [program, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from avatar_app.errors import OutputError
+from avatar_app.files import find_program
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.packages import install_command
 from avatar_app.outputs.virtual_cameras import NAME
@@ -176,15 +176,16 @@ def require_pipewire() -> None:
         "gstreamer1 gstreamer1-plugins-base pipewire-gstreamer",
         "gstreamer gst-plugins-base gst-plugin-pipewire",
     )
-    if not shutil.which(LAUNCH):
+    if not find_program(LAUNCH):
         raise OutputError(f"GStreamer's {LAUNCH} is not installed.", f"Run {install}.")
     probe = _connect()
     if not probe:
         raise OutputError("PipeWire does not run in this session.", START)
     probe.close()
-    for element in ELEMENTS if shutil.which(INSPECT) else ():
+    inspect = find_program(INSPECT)
+    for element in ELEMENTS if inspect else ():
         if subprocess.run(
-            [INSPECT, element], check=False, capture_output=True
+            [str(inspect), element], check=False, capture_output=True
         ).returncode:  # its --exists misses plug-ins before 1.0
             raise OutputError(f"GStreamer's {element} is not installed.", f"Run {install}.")
 
@@ -223,10 +224,11 @@ def _command(size: tuple[int, int], fps: int) -> list[str]:
         f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
     )
     # The end of the pictures ends GStreamer, but not in a jam; then the end of the thread that opened the camera must.
-    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    setpriv = find_program("setpriv")
+    guard = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
     return [
         *guard,
-        *(LAUNCH, "--no-fault", "fdsrc", "fd=0", "blocksize=65536", "!"),
+        *(find_program(LAUNCH) or LAUNCH, "--no-fault", "fdsrc", "fd=0", "blocksize=65536", "!"),
         *("rawvideoparse", "format=i420", "colorimetry=bt601", *shape, "!"),  # what OpenCV's conversion gives
         *(
             "videoconvert",

@@ -33,7 +33,13 @@ def test_a_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, error: E
     def fail(*_: object, **__: object) -> None:
         raise error
 
+    monkeypatch.setattr(graphics_card, "find_program", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(subprocess, "run", fail)
+    assert find_card() is None
+
+
+def test_a_computer_without_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert find_card() is None
 
 

@@ -1,0 +1,41 @@
+"""Which programs are run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from avatar_app.files import find_program
+
+NAME = "some-tool" + (".exe" if sys.platform == "win32" else "")
+
+
+def put(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    program = folder / NAME
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_program_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows looks there first, and a search path with a dot in it does so everywhere."""
+    put(tmp_path / "downloads")
+    monkeypatch.chdir(tmp_path / "downloads")
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "../downloads"]))
+    assert find_program("some-tool") is None
+    own = put(tmp_path / "bin")
+    monkeypatch.setenv("PATH", os.pathsep.join([".", str(tmp_path / "bin")]))
+    assert find_program("some-tool") == str(own)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of files")
+def test_only_what_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "bin").chmod(0o644)
+    (tmp_path / "bin" / "folder").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert find_program("some-tool") is None
+    assert find_program("folder") is None
