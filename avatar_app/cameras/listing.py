@@ -99,7 +99,7 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
     if not (text or cameras):
         raise CameraError(
             "No camera is connected.",
-            "Connect one, or name a video file, a folder of pictures or an address.",
+            "Connect one, or choose a video file, a folder of pictures or an address.",
         )
     if not text:
         own = [

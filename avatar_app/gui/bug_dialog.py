@@ -5,10 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
+from traceback import format_exception
 from types import TracebackType
 
 from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
+
+from avatar_app.gui.keeping import show_file
+from avatar_app.paths import user_log
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +45,19 @@ class BugDialog:
         self._box = box = QMessageBox(QApplication.activeWindow())
         box.setObjectName("bug")
         box.setIcon(QMessageBox.Icon.Critical)
-        box.setWindowTitle(QCoreApplication.translate("BugDialog", "Something went wrong"))
-        box.setText(
-            QCoreApplication.translate(
-                "BugDialog", "Something went wrong that should not have. The call goes on."
-            )
-        )
+        translate = QCoreApplication.translate
+        box.setWindowTitle(translate("BugDialog", "Something went wrong"))
+        box.setText(translate("BugDialog", "Something went wrong that should not have. The call goes on."))
         box.setInformativeText(f"{kind.__name__}: {error}")
+        report = "".join(format_exception(kind, error, traceback))
+        _offer(box, translate("BugDialog", "Copy"), lambda: QGuiApplication.clipboard().setText(report))
+        _offer(box, translate("BugDialog", "Open log"), lambda: show_file(user_log()))
+        box.addButton(QMessageBox.StandardButton.Close)
         box.open()
+
+
+def _offer(box: QMessageBox, text: str, act: Callable[[], object]) -> None:
+    """A button that does not close the box."""
+    button = box.addButton(text, QMessageBox.ButtonRole.ActionRole)
+    button.clicked.disconnect()
+    button.clicked.connect(act)

@@ -1,77 +1,42 @@
-"""The window: gallery, camera and output, calibration, controls; it polls the session and shows how things are."""
+"""The window: what others see, the gallery, the settings; and what actions ask of it."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
+from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QMainWindow
 
 from avatar_app.gui.actions import WindowActions
 from avatar_app.gui.device_lists import DeviceLists
+from avatar_app.gui.dialogs.leaving import Leaving
 from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery.gallery import Gallery
-from avatar_app.gui.language.messages import in_user_language
-from avatar_app.gui.language.texts import reason_text, short_reason
+from avatar_app.gui.headline import is_sent
 from avatar_app.gui.live import Live
-from avatar_app.gui.panels.calibration import CalibrationPanel
-from avatar_app.gui.panels.controls import ControlsPanel
+from avatar_app.gui.menus import Menus
+from avatar_app.gui.panels.background_menu import BackgroundMenu
 from avatar_app.gui.panels.notices import NoticeBar
-from avatar_app.gui.panels.preview import CameraView, OutputView, Shown
-from avatar_app.gui.panels.previews import PreviewFrame, PreviewPair, Stage
-from avatar_app.gui.panels.status_line import StatusLine
 from avatar_app.gui.preferences import Preferences
-from avatar_app.gui.settings import from_controls
-from avatar_app.gui.shortcuts import Shortcuts, focus_by_tab_alone, key_text
-from avatar_app.gui.style.icons import app_icon, icon
-from avatar_app.gui.style.theme import current
-from avatar_app.gui.style.widgets import card, label
+from avatar_app.gui.presenter import Presenter
+from avatar_app.gui.shortcuts import Shortcuts
+from avatar_app.gui.style.icons import app_icon
+from avatar_app.gui.window_dialogs import WindowDialogs
+from avatar_app.gui.window_place import WindowPlace
+from avatar_app.gui.window_view import WindowView
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Notice, Status
-
-PICTURE_MS, STATUS_MS = 16, 250
-FLASH_STEP = 0.05
-NARROW = 1120
-"""Below this width the settings panel starts hidden: pictures matter more."""
-STATE_VERSION = b"1"
-MENUS = {
-    "&Avatar": (
-        *("add-photo", "paste-photo", "reload-avatars", ""),
-        *("previous-avatar", "next-avatar", "random-avatar", "", "preferences", "quit"),
-    ),
-    "&Call": (
-        "calibrate",
-        "find-best",
-        "pause",
-        "",
-        "mirror-output",
-        "record",
-        "snapshot",
-        "",
-        "pass-through",
-    ),
-    "&View": (
-        "ghost",
-        "landmarks",
-        "help-box",
-        "statistics",
-        "mirror-preview",
-        "",
-        "reset-view",
-        "",
-        "show-panel",
-    ),
-    "&Help": ("guide", "keys", "doctor"),
-}
 
 
 class MainWindow(QMainWindow):
     """What people see. Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``.
 
     ``ended`` tells that the window is closed for good.
+
+    Attributes:
+        view: what is in it; another one after the language has changed.
     """
 
     ended = Signal()
@@ -81,286 +46,182 @@ class MainWindow(QMainWindow):
     def __init__(self, live: Live, library: Library, preferences: Preferences, devices: DeviceLists) -> None:
         super().__init__()
         self.live, self.library, self.preferences, self.devices = live, library, preferences, devices
-        self.status = Status()
-        self._flash = 0.0
-        self.setWindowTitle(self.tr("Avatar"))
         self.setWindowIcon(app_icon())
-        self.setMinimumSize(720, 520)
-        self.gallery = Gallery(library)
-        self.notices = NoticeBar()
-        self.camera, self.output = CameraView(), OutputView()
-        self.panel = ControlsPanel(live, devices, preferences)
-        self.calibration = CalibrationPanel()
-        self.line = StatusLine()
-        self.setStatusBar(self.line)
-        self.buttons: dict[str, QPushButton] = {}
-        self._build()
-        self.actions_ = WindowActions(self, live, preferences, self.gallery, self._own_actions())
+        self.dialogs = WindowDialogs(self, live, library, preferences, devices, self.select)
+        self.actions_ = WindowActions(self, live, preferences, lambda: self.gallery, self._own_actions())
         self.shortcuts = Shortcuts(self, self.actions_.do, preferences.now.keys)
-        self.menus: list[QMenu] = []
-        self._build_menus()
-        focus_by_tab_alone(self)
+        self.presenter = Presenter(self, live, library, preferences, self.shortcuts, lambda: self.view)
+        self.view = self._new_view()
+        self._place = WindowPlace(self, preferences)
+        self._leaving = Leaving(self, preferences)
         self._connect()
-        self._restore()
-        self.draw_icons()
+        self.view.open_drawer(self._place.restore())
         self.apply_preferences()
+        self.focus_gallery()
         self.refresh()
-
-    def _build(self) -> None:
-        camera = PreviewFrame(
-            self.camera,
-            self.tr("You"),
-            self.tr("Your camera, on this screen alone. Click on a face to follow it."),
-        )
-        output = PreviewFrame(self.output, self.tr("What the call gets"), self.tr("Exactly what is sent"))
-        self.pair = PreviewPair(camera, output)
-        stage = Stage(self.pair, self._button_bar(), self.calibration)
-        left = card()
-        left.setMinimumWidth(150)
-        inside = QVBoxLayout(left)
-        inside.setContentsMargins(8, 10, 8, 8)
-        self.gallery_title = label(self.tr("Avatars"), "heading")
-        inside.addWidget(self.gallery_title)
-        inside.addWidget(self.gallery, 1)
-        self.side = card()
-        around = QVBoxLayout(self.side)
-        around.setContentsMargins(2, 2, 2, 2)
-        around.addWidget(self.panel)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        for number, piece in enumerate((left, stage, self.side)):
-            self.splitter.addWidget(piece)
-            self.splitter.setCollapsible(number, False)
-            self.splitter.setStretchFactor(number, 1 if number == 1 else 0)
-        self.splitter.setHandleWidth(12)
-        self.splitter.setSizes([150, 800, 290])
-        central = QWidget()
-        outer = QVBoxLayout(central)
-        outer.setContentsMargins(12, 8, 12, 4)
-        outer.setSpacing(8)
-        outer.addWidget(self.notices)
-        outer.addWidget(self.splitter, 1)
-        self.setCentralWidget(central)
-
-    def _button_bar(self) -> QWidget:
-        whole = QWidget()
-        bar = QHBoxLayout(whole)
-        bar.setContentsMargins(0, 0, 0, 0)
-        bar.setSpacing(7)
-        bar.addWidget(self._button("pause", self.tr("Pause"), "pause", checkable=True))
-        bar.addWidget(self._button("record", self.tr("Record"), "record", checkable=True))
-        bar.addWidget(self._button("snapshot", self.tr("Snapshot"), "snapshot"))
-        bar.addStretch(1)
-        bar.addWidget(self._button("show-panel", self.tr("Settings"), "sliders", checkable=True))
-        return whole
-
-    def _button(self, action: str, text: str, sign: str, checkable: bool = False) -> QPushButton:
-        made = QPushButton(text)
-        made.setCheckable(checkable)
-        made.setProperty("sign", sign)
-        made.clicked.connect(lambda: self.actions_.do(action))
-        self.buttons[action] = made
-        return made
-
-    def _build_menus(self) -> None:
-        bar = self.menuBar()
-        bar.clear()
-        texts = {
-            "&Avatar": self.tr("&Avatar"),
-            "&Call": self.tr("&Call"),
-            "&View": self.tr("&View"),
-            "&Help": self.tr("&Help"),
-        }
-        self.menus = []
-        for title, names in MENUS.items():
-            menu = bar.addMenu(texts[title])
-            self.menus.append(menu)
-            for name in names:
-                if name:
-                    menu.addAction(self.shortcuts.actions[name])
-                else:
-                    menu.addSeparator()
+        self.presenter.start()
 
     def _own_actions(self) -> dict[str, Callable[[], object]]:
         return {
             "show-panel": self.toggle_panel,
-            "preferences": self.open_preferences,
-            "guide": self.open_guide,
-            "keys": self.open_keys,
-            "doctor": self.open_doctor,
+            "full-screen": self.toggle_full_screen,
+            "swap-views": self.swap_views,
+            "preferences": self.settings_asked.emit,
+            "guide": self.dialogs.open_guide,
+            "join": self.dialogs.open_join,
+            "keys": self.dialogs.open_keys,
+            "doctor": self.dialogs.open_doctor,
+            "about": self.dialogs.open_about,
             "show": self.come_forward,
-            "quit": self.quit,
+            "quit": self.close,
+            "choose-avatar": self.focus_gallery,
             "choose-camera": lambda: self.reveal("camera"),
             "choose-output": lambda: self.reveal("output"),
             "choose-model": lambda: self.reveal("model"),
-            "choose-avatar": self.focus_gallery,
         }
 
     def _connect(self) -> None:
         self.actions_.done.connect(self.refresh)
-        self.actions_.said.connect(self.line.say)
-        self.actions_.failed.connect(self.notices.tell)
-        self.gallery.chosen.connect(self._use)
-        self.gallery.take_drops_on(self)
-        self.gallery.problem.connect(
-            lambda message, hint: self.notices.tell(Notice("gallery", "warning", message, hint))
-        )
-        self.calibration.asked.connect(self.actions_.do)
-        self.camera.face_asked.connect(self.live.follow_face)
-        self.notices.acted.connect(self.actions_.heed_notice)
+        self.actions_.said.connect(self.say)
+        self.actions_.failed.connect(self.tell)
+        self.presenter.refreshed.connect(self.refreshed)
         self.preferences.changed.connect(self.apply_preferences)
         self.preferences.problem.connect(self._tell_of_settings)
-        self._pictures = QTimer(self, interval=PICTURE_MS)
-        self._pictures.timeout.connect(self.poll_pictures)
-        self._pictures.start()
-        self._statuses = QTimer(self, interval=STATUS_MS)
-        self._statuses.timeout.connect(self.refresh)
-        self._statuses.start()
 
-    # What is polled.
+    @property
+    def status(self) -> Status:
+        """How things were when they were shown last."""
+        return self.presenter.status
 
-    def poll_pictures(self) -> None:
-        """Show the newest pictures. Those that came while the window was busy are never seen."""
-        if not self.isVisible() or self.isMinimized():
-            return
-        self.camera.show_seen(self.live.seen())
-        self.output.show_picture(self.live.shown(), self.status.shows == "self")
-        self.pair.follow_pictures()
-        if self._flash > 0:
-            self._flash = max(0.0, self._flash - FLASH_STEP)
-            self.camera.flash = self._flash
-            self.camera.update()
+    @property
+    def gallery(self) -> Gallery:
+        return self.view.gallery
+
+    @property
+    def notices(self) -> NoticeBar:
+        return self.view.stage.notices
+
+    def _new_view(self) -> WindowView:
+        """Build everything in the language of now."""
+        self.shortcuts.rename()
+        self._menus = Menus(self, self.shortcuts, BackgroundMenu(self.live, self))
+        view = WindowView(self.live, self.library, self.preferences, self.devices, self._menus)
+        view.gallery.chosen.connect(self._use)
+        view.gallery.take_drops_on(view)
+        view.gallery.problem.connect(self._tell_of_gallery)
+        view.gallery.said.connect(self.say)
+        for part in (view.header, view.stage, view.tools):
+            part.asked.connect(self.actions_.do)
+        view.stage.notices.acted.connect(self.actions_.heed_notice)
+        view.stage.camera.face_asked.connect(self.live.follow_face)
+        mouse = view.stage.mouse
+        mouse.panned.connect(self.actions_.pan)
+        mouse.turned.connect(lambda steps: self.actions_.zoom(0.05 * steps))
+        mouse.swap.connect(view.stage.swap)
+        mouse.full_screen.connect(self.toggle_full_screen)
+        view.stage.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.stage.customContextMenuRequested.connect(self._open_stage_menu)
+        self.setCentralWidget(view)
+        self.setMinimumSize(view.minimumSizeHint())
+        return view
+
+    def _open_stage_menu(self, place: QPoint) -> None:
+        self._menus.stage.popup(self.view.stage.mapToGlobal(place))
+
+    def speak(self) -> None:
+        """Show everything in another language: that of the application now."""
+        before = self.view
+        is_open, entry = before.drawer_open, before.gallery.entry
+        before.gallery.stop()
+        self.view = self._new_view()
+        self.view.show()
+        before.deleteLater()
+        self.view.open_drawer(is_open)
+        self.view.set_full_screen(before.full_screen)
+        self.view.gallery.mark(entry)
+        self.apply_preferences()
+        self.refresh()
 
     def refresh(self) -> None:
         """Show how things are."""
-        status, controls = self.live.status(), self.live.controls
-        if status.found > self.status.found:
-            self._flash = 1.0
-        self.status = status
-        self.notices.show_notices(status.notices)
-        self.calibration.find_best.setChecked(controls.seeking)
-        self.calibration.show_status(status)
-        self.line.show_status(status)
-        self.panel.show_controls()
-        self.camera.statistics = status.statistics
-        portrait = self.live.portrait()
-        self.camera.show_portrait(portrait)
-        self.calibration.show_portrait(portrait)
-        self.shortcuts.check("pause", controls.paused)
-        self.shortcuts.check("find-best", controls.seeking)
-        self.shortcuts.check("mirror-output", controls.mirror_output)
-        self.shortcuts.check("record", controls.recording is not None)
-        self.shortcuts.check("show-panel", not self.side.isHidden())
-        self._show_buttons(controls.paused, controls.recording is not None)
-        self._describe(status)
-        self.preferences.put(from_controls(self.preferences.now, controls, self.library))
-        self.refreshed.emit()
+        self.presenter.refresh()
 
-    def _show_buttons(self, paused: bool, recording: bool) -> None:
-        keys = self.preferences.now.keys
-        texts = {
-            "pause": self.tr("Go on") if paused else self.tr("Pause"),
-            "record": self.tr("Stop recording") if recording else self.tr("Record"),
-        }
-        for name, on in (("pause", paused), ("record", recording), ("show-panel", not self.side.isHidden())):
-            self.buttons[name].setChecked(on)
-            if name in texts:
-                key = key_text(name, keys).split(", ", maxsplit=1)[0]
-                self.buttons[name].setText(f"{texts[name]}  ({key})" if key else texts[name])
-
-    def _describe(self, status: Status) -> None:
-        """Badges and lines of both pictures."""
-        keys = self.preferences.now.keys
-        camera, output = self.pair.camera, self.pair.output
-        camera.caption.setText(status.camera or self.tr("No camera is open"))
-        camera.badge.setVisible(bool(status.camera))
-        camera.badge.say(
-            self.tr("Face seen") if status.face else self.tr("No face"), "good" if status.face else "warning"
-        )
-        trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
-        self.camera.set_text(
-            in_user_language(trouble.message) if trouble else self.tr("Waiting for the camera...")
-        )
-        if status.shows == "self":
-            output.badge.say(self.tr("REAL FACE"), "bad")
-            output.caption.setText(
-                self.tr("Press {0} to hide your face again").format(key_text("pass-through", keys))
-            )
-        elif status.shows == "avatar":
-            output.badge.say(self.tr("Live"), "good")
-            output.caption.setText(
-                status.output
-                if status.output not in ("", "none")
-                else self.tr("Preview only: choose an output to send it")
-            )
-        else:
-            output.badge.say(short_reason(status.reason), "warning")
-            output.caption.setText(
-                reason_text(
-                    status.reason, key_text("calibrate", keys), key_text("pause", keys).split(", ")[0]
-                )
-            )
-        self.output.set_text(self.tr("Getting ready..."))
-
-    # What the user chose for this screen.
+    def poll_pictures(self) -> None:
+        """Show the newest pictures."""
+        self.presenter.poll_pictures()
 
     def apply_preferences(self) -> None:
         """Show what the settings say."""
-        now = self.preferences.now
-        self.camera.shown = Shown(
-            now.show_landmarks,
-            now.show_help_box,
-            now.ghost_opacity if now.show_ghost else 0.0,
-            now.show_statistics,
-            now.mirror_preview,
-        )
-        self.camera.update()
-        for name, on in (
-            ("landmarks", now.show_landmarks),
-            ("ghost", now.show_ghost),
-            ("help-box", now.show_help_box),
-            ("statistics", now.show_statistics),
-            ("mirror-preview", now.mirror_preview),
-        ):
-            self.shortcuts.check(name, on)
-        self.calibration.ghost.setChecked(now.show_ghost)
-        self.calibration.set_keys(*(key_text(name, now.keys) for name in ("calibrate", "find-best", "ghost")))
-        self.shortcuts.set_keys(now.keys)
-        for name in ("snapshot", "show-panel"):
-            self.buttons[name].setToolTip(key_text(name, now.keys))
-
-    def draw_icons(self) -> None:
-        """Draw them in the colours of the theme."""
-        for button in self.buttons.values():
-            button.setIcon(icon(button.property("sign")))
-        self.buttons["record"].setIcon(icon("record", current(self).bad))
-        self.panel.draw_icons()
-        self.calibration.draw_icons()
-        self.notices.draw_again()
+        self.presenter.show_keys()
+        self.presenter.show_overlays()
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "shortcuts"):
-            self.draw_icons()
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "view"):
+            self.view.draw_icons()
         super().changeEvent(event)
 
     def _use(self, entry: Entry) -> None:
         self.live.change(avatar=entry.path, avatar_box=entry.box)
         self.refresh()
 
+    def _tell_of_gallery(self, message: str, hint: str) -> None:
+        self.tell(Notice("gallery", "warning", message, hint))
+
     def _tell_of_settings(self, message: str, hint: str) -> None:
         if message:
-            self.notices.tell(Notice("settings", "warning", message, hint))
+            self.tell(Notice("settings", "warning", message, hint))
         else:
             self.notices.untell("settings")
 
     # What actions ask of the window.
 
+    def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
+        """Tell of something that was just done, with what can be done about it: label -> what it does."""
+        self.view.stage.toast.say(text, actions)
+
+    def tell(self, notice: Notice) -> None:
+        """Show a notice of the window's own."""
+        self.notices.tell(notice)
+
+    def swap_views(self) -> None:
+        self.view.stage.swap()
+
+    def choose(self, entry: Entry) -> None:
+        """Use this photo as the avatar."""
+        self.gallery.choose(entry)
+
+    def select(self, path: Path | str) -> None:
+        """Use the photo with this path or file name as the avatar."""
+        self.gallery.select(path)
+
     def toggle_panel(self) -> None:
-        self.side.setVisible(self.side.isHidden())
+        self.view.open_drawer(self.view.drawer.isHidden())
+
+    def toggle_full_screen(self) -> None:
+        """Only the picture on the whole screen, and back."""
+        on = not self.view.full_screen
+        self.view.set_full_screen(on)
+        self.setWindowState(
+            self.windowState() | Qt.WindowState.WindowFullScreen
+            if on
+            else self.windowState() & ~Qt.WindowState.WindowFullScreen
+        )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape leaves what lies over the picture, one after the other."""
+        if event.key() == Qt.Key.Key_Escape and self.view.full_screen:
+            self.toggle_full_screen()
+        elif event.key() == Qt.Key.Key_Escape and not self.view.drawer.isHidden() and self.view.is_narrow():
+            self.toggle_panel()
+        else:
+            super().keyPressEvent(event)
 
     def reveal(self, section: str) -> None:
         """Show a section of the settings panel."""
-        self.side.show()
-        self.panel.reveal(section)
+        if self.view.full_screen:
+            self.toggle_full_screen()
+        self.view.open_drawer(True)
+        self.view.panel.reveal(section)
 
     def focus_gallery(self) -> None:
         self.gallery.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -369,72 +230,19 @@ class MainWindow(QMainWindow):
         """Show the window above others, with the focus."""
         bring_to_front(self)
 
-    def open_preferences(self) -> None:
-        self.settings_asked.emit()
-
-    def open_guide(self) -> None:
-        from avatar_app.gui.panels.first_run import FirstRun
-
-        guide = FirstRun(self.live, self.library, self.preferences, self.devices, self)
-        guide.chosen.connect(self.gallery.select)
-        guide.open()
-
-    def open_keys(self) -> None:
-        from avatar_app.gui.dialogs.keys import KeysDialog
-
-        KeysDialog(self.preferences.now.keys, self.preferences.now.hotkeys, self).open()
-
-    def open_doctor(self) -> None:
-        from avatar_app.gui.dialogs.doctor import DoctorDialog
-
-        controls = self.live.controls
-        DoctorDialog(self, model=controls.model, device=controls.device).open()
-
     def quit(self) -> None:
+        """End the app without a question, as other programs and signals ask for it."""
+        self._leaving.sure = True
         self.close()
-
-    # From one start to the next.
-
-    def _restore(self) -> None:
-        now = self.preferences.now
-        self.resize(1280, 800)
-        geometry, state = _unpack(now.window_geometry), _unpack(now.window_state)
-        if geometry:
-            self.restoreGeometry(QByteArray(geometry))
-        if state[:1] == STATE_VERSION:
-            self.side.setHidden(state[1:2] == b"0")
-            self.splitter.restoreState(QByteArray(state[2:]))
-        else:
-            self.side.setHidden(self.width() < NARROW)
-
-    def _remember(self) -> None:
-        state = (
-            STATE_VERSION + (b"0" if self.side.isHidden() else b"1") + bytes(self.splitter.saveState().data())
-        )
-        self.preferences.change(
-            window_geometry=_pack(bytes(self.saveGeometry().data())), window_state=_pack(state)
-        )
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self.notices.set_room(event.size().height())
-        super().resizeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """The app ends with its window, with a tray too: nobody's camera stays on out of sight."""
-        self._remember()
-        self._pictures.stop()
-        self._statuses.stop()
+        live = self.status.shows != "card" and is_sent(self.status, self.live.controls)
+        if live and not self._leaving.may_go():
+            event.ignore()
+            return
+        self._place.remember(self.view.drawer_open)
+        self.presenter.stop()
         self.preferences.save()
         event.accept()
         self.ended.emit()
-
-
-def _pack(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _unpack(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return b""

@@ -27,7 +27,7 @@ def hand_over(arguments: argparse.Namespace) -> bool:
     left = [f"--{name}" for name in OPTIONS if getattr(arguments, name, None) is not None]
     if left:
         message = f"The app is running already; its window came to the front, but does not take over {', '.join(left)}."
-        raise AvatarError(message, "Choose it there, or end the app first.")
+        raise AvatarError(message, "Choose it there, or quit the app first.")
     avatar = getattr(arguments, "avatar", None)
     if avatar is not None:
         # The other process may run in another folder.

@@ -26,7 +26,6 @@ ACTIONS = {
     "next": "next-avatar",
     "previous": "previous-avatar",
     "raise": "show",
-    "quit": "quit",
     "pause": "pause",
 }
 """Command or hotkey -> action of the window."""
@@ -64,7 +63,7 @@ class Remote(QObject):
         except AlreadyRunning:
             return False
         except AvatarError as error:
-            self._window.notices.tell(Notice("control", "warning", error.message, error.hint))
+            self._window.tell(Notice("control", "warning", error.message, error.hint))
         self.start_hotkeys()
         return True
 
@@ -112,7 +111,7 @@ class Remote(QObject):
             if self._window.preferences.now.limit_told:
                 return
             self._window.preferences.change(limit_told=True)
-        self._window.notices.tell(Notice("hotkeys", "info", problem))
+        self._window.tell(Notice("hotkeys", "info", problem))
 
     def _use(self, entry: Entry) -> None:
         """Choose a photo of the gallery, or use one from outside it."""
@@ -120,4 +119,7 @@ class Remote(QObject):
             self._window.live.change(avatar=entry.path, avatar_box=entry.box)
 
     def _do(self, word: str) -> None:
-        self._window.actions_.do(ACTIONS[word])
+        if word == "quit":
+            self._window.quit()
+        else:
+            self._window.actions_.do(ACTIONS[word])

@@ -138,6 +138,8 @@ class Settings:
         mirror_preview: show the camera on this screen as a mirror does.
         show_landmarks, show_ghost, show_help_box, show_statistics: what is drawn over the previews on this screen.
         ghost_opacity: of the photo over the camera, 0..1.
+        save_folder: where recordings and photos go; empty: the user's folders for videos and pictures.
+        ask_before_quit: ask before the app ends while others see the avatar.
         window_geometry, window_state: as Qt packs them, base64.
         unknown: what was in the file under names that this version does not know.
     """
@@ -179,6 +181,8 @@ class Settings:
     limit_told: bool = False
     tray: bool = True
     first_run_done: bool = False
+    save_folder: str = ""
+    ask_before_quit: bool = True
     window_geometry: str = ""
     window_state: str = ""
     unknown: dict[str, Any] = field(default_factory=dict)

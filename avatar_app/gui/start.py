@@ -15,6 +15,7 @@ from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError
 from avatar_app.gui.bug_dialog import BugDialog
 from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.headline import headline
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.live import LateSession, Live
 from avatar_app.gui.main_window import MainWindow
@@ -34,6 +35,8 @@ from avatar_app.session.controls import Controls, Notice
 log = logging.getLogger(__name__)
 
 INTERRUPT_MS = 200
+DIRECT = Qt.ConnectionType.DirectConnection
+"""The desktop waits for the answer when a session ends."""
 
 
 def make_session(controls: Controls) -> Live:
@@ -58,7 +61,7 @@ class Started(QObject):
         application.installEventFilter(self._keys)
         settings, warnings = load_settings(user_settings())
         self.preferences = Preferences(settings, user_settings(), self)
-        self._theme = settings.theme
+        self._theme, self._language = settings.theme, settings.language
         apply_theme(application, settings.theme)
         install(application, settings.language)
         library = Library()
@@ -67,28 +70,27 @@ class Started(QObject):
         self.devices = DeviceLists(parent=self)
         self.window = MainWindow(self.live, library, self.preferences, self.devices)
         for text in warnings[:1]:
-            self.window.notices.tell(Notice("settings", "warning", text))
+            self.window.tell(Notice("settings", "warning", text))
         if notice is not None:
-            self.window.notices.tell(notice)
+            self.window.tell(notice)
         if entry is not None:
             self.window.gallery.select(entry.path)
         self.remote = Remote(self.window)
-        self.tray = Tray(self) if settings.tray and Tray.is_possible() else None
+        self.tray: Tray | None = None
         self._connect()
         # After the first paint: the window is there before anything heavy is imported.
         QTimer.singleShot(0, self._begin)
 
     def _connect(self) -> None:
         self.window.ended.connect(self._application.quit)
+        self._application.commitDataRequest.connect(lambda _: self.window.quit(), DIRECT)
         self.window.settings_asked.connect(self._open_settings)
         self.preferences.changed.connect(self._apply)
         if not self.preferences.now.first_run_done and self.live.controls.output == "none":
             self.devices.changed.connect(self._offer_output, Qt.ConnectionType.SingleShotConnection)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
-        if self.tray is not None:
-            self.tray.asked.connect(self.window.actions_.do)
-            self.window.refreshed.connect(self._show_tray)
-            self.tray.icon.show()
+        self.window.refreshed.connect(self._show_tray)
+        self._follow_tray()
         # Python sees a signal only when it runs: a timer gives it the chance.
         ENDING.call_instead(self.window.quit)
         self._awake = QTimer(self, interval=INTERRUPT_MS)
@@ -103,7 +105,7 @@ class Started(QObject):
         self.live.start()
         self.devices.refresh()
         if not self.preferences.now.first_run_done:
-            self.window.open_guide()
+            self.window.dialogs.open_guide()
 
     def _give_way(self) -> None:
         """Another instance was started in the same moment: two would fight for the camera."""
@@ -128,17 +130,36 @@ class Started(QObject):
 
     def _apply(self) -> None:
         self.remote.follow_settings()
+        self._follow_tray()
         now = self.preferences.now
         if now.theme != self._theme:
             self._theme = now.theme
             self._restyle()
+        if now.language != self._language:
+            self._language = now.language
+            install(self._application, now.language)
+            self.window.speak()
 
     def _restyle(self) -> None:
         apply_theme(self._application, self._theme)
 
+    def _follow_tray(self) -> None:
+        """Have an icon in the tray, or none, as the settings say."""
+        wanted = self.preferences.now.tray and Tray.is_possible()
+        if self.tray is not None and not wanted:
+            self.tray.close()
+            self.tray = None
+        elif self.tray is None and wanted:
+            self.tray = Tray(self)
+            self.tray.asked.connect(self.window.actions_.do)
+            self.tray.chosen.connect(self.window.choose)
+            self.tray.icon.show()
+
     def _show_tray(self) -> None:
         if self.tray is not None:
-            self.tray.show_status(self.window.status, self.live.controls.paused)
+            controls = self.live.controls
+            self.tray.show_status(headline(self.window.status, controls), controls.paused)
+            self.tray.list_avatars(self.window.library.entries(), self.window.gallery.entry)
 
     def close(self) -> None:
         """Stop everything; the session in the order of its data."""
@@ -177,6 +198,6 @@ def first_controls(
         try:
             entry, notice = find_photo(named, library), None
         except AvatarError as error:
-            notice = Notice("option", "warning", error.message, "Choose one on the left.")
+            notice = Notice("option", "warning", error.message, "Choose one in the gallery.")
     given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name, None) is not None}
     return dataclasses.replace(to_controls(now, entry), **given), entry, notice

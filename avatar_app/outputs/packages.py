@@ -1,4 +1,4 @@
-"""The command that installs a system package, for hints on Linux."""
+"""The commands that install a system package on Linux, for hints and for the setup."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def install_command(debian: str, fedora: str, arch: str) -> str:
             return f"`{commands[family]}`"
     named = {"Debian, Ubuntu": "debian", "Fedora": "fedora", "Arch": "arch"}
     return ", ".join(f"`{commands[family]}` ({name})" for name, family in named.items())
+
+
+def root_install(debian: str, fedora: str, arch: str) -> str:
+    """The command for a script of the administrator, which asks nothing; empty on another distribution."""
+    commands = {
+        "debian": f"apt-get install -y {debian}",
+        "fedora": f"dnf install -y {fedora}",
+        "arch": f"pacman -S --noconfirm {arch}",
+    }
+    return next((commands[family] for family in _families() if family in commands), "")
 
 
 def _families() -> list[str]:

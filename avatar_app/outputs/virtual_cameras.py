@@ -10,12 +10,13 @@ from pathlib import Path
 
 from avatar_app.errors import OutputError
 from avatar_app.outputs import v4l2loopback as loopback
-from avatar_app.outputs.packages import install_command
+from avatar_app.outputs.packages import install_command, root_install
 
 NAME = "Avatar Camera"
 """What calls list the camera as, where the app may choose it."""
 
-LOAD = f'sudo modprobe v4l2loopback exclusive_caps=1 card_label="{NAME}"'
+OPTIONS = f'exclusive_caps=1 card_label="{NAME}"'
+LOAD = f"sudo modprobe v4l2loopback {OPTIONS}"
 
 SYSFS = Path("/sys/class/video4linux")
 DEVICES = Path("/dev")
@@ -109,16 +110,41 @@ def _usable(device: str) -> list[VirtualCamera]:
     return writable
 
 
+def setup_script() -> str:
+    """Shell commands for the administrator that make a virtual camera now and at each start of the computer; empty: not known here."""
+    if not sys.platform.startswith("linux") or any(camera.writable for camera in list_virtual_cameras()):
+        return ""
+    lines = ["set -e"]
+    if not LOADED.exists() and not _is_installed():
+        install = root_install("v4l2loopback-dkms", "akmod-v4l2loopback", "v4l2loopback-dkms")
+        if not install:
+            return ""
+        lines.append(install)
+    return "\n".join(
+        [
+            *lines,
+            f"echo 'options v4l2loopback {OPTIONS}' > /etc/modprobe.d/avatar-app.conf",
+            "echo v4l2loopback > /etc/modules-load.d/avatar-app.conf",
+            "modprobe -r v4l2loopback 2>/dev/null || true",
+            f"modprobe v4l2loopback {OPTIONS}",
+        ]
+    )
+
+
+def _is_installed() -> bool:
+    """Whether the kernel that runs has the module."""
+    try:
+        return "/v4l2loopback.ko" in (MODULES / platform.release() / "modules.dep").read_text()
+    except OSError:
+        return False
+
+
 def _how_to_get_one() -> str:
     if sys.platform in ABROAD:
         return ABROAD[sys.platform]
     if LOADED.exists():
         return f"The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback && {LOAD}`."
-    try:
-        installed = "/v4l2loopback.ko" in (MODULES / platform.release() / "modules.dep").read_text()
-    except OSError:
-        installed = False
-    if installed:
+    if _is_installed():
         return f"Run `{LOAD}`."
     install = install_command("v4l2loopback-dkms", "akmod-v4l2loopback", "v4l2loopback-dkms")
     return f"Run {install}, then `{LOAD}`. The output PipeWire needs no kernel module."

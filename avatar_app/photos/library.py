@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,25 @@ from avatar_app.photos.photo_files import (
 )
 from avatar_app.types import Box, Image
 
-__all__ = ["Entry", "Library", "middle_box"]
+__all__ = ["Entry", "Library", "Removed", "middle_box"]
 
 INDEX = "index.json"
 KEYS = range(1, 10)
 QUALITY = 95
 KEPT = 400
 """At most so many thumbnails stay in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A photo that was removed, with what brings it back.
+
+    Attributes:
+        files: content of the photo and of the file beside it; empty for one that came with the app.
+    """
+
+    entry: Entry
+    files: tuple[tuple[Path, bytes], ...] = ()
 
 
 class Library:
@@ -83,7 +95,8 @@ class Library:
         self.reload()
 
     def entries(self) -> list[Entry]:
-        """All photos: those with keys in the order of the keys, then the others by name as people count (2 before 10)."""
+        """All photos in the user's order, the one added last first; before the first change those with keys in the order of the keys,
+        then the others by name as people count (2 before 10)."""
         return list(self._entries)
 
     def find(self, file_name: str) -> Entry | None:
@@ -114,7 +127,7 @@ class Library:
             found = sorted([*own, *(entry for entry in given if entry is not None)], key=natural)
             before = {entry.path.name: entry.key for entry in self._entries}
             keyed = _with_keys(found, {**before, **as_mapping(index.get("keys"))})
-            self._entries = tuple(sorted(keyed, key=lambda entry: entry.key or KEYS.stop))
+            self._entries = tuple(_ordered(keyed, index.get("order")))
             keys = {entry.path.name: entry.key for entry in keyed if entry.key is not None}
             if keys != index.get("keys") and self.folder.is_dir():
                 with suppress(OSError):  # they are given out alike next time
@@ -179,20 +192,41 @@ class Library:
             )
         return self._change(entry, box=as_list(box))
 
-    def remove(self, entry: Entry) -> None:
-        """Delete the copy of a photo, or hide one that came with the app. Raises PortraitError."""
+    def remove(self, entry: Entry) -> Removed:
+        """Delete the copy of a photo, or hide one that came with the app; ``restore`` brings it back. Raises PortraitError."""
         with self._lock:
             if entry.bundled:
                 self._change_bundled(entry.path.name, hidden=True)
-                return
+                return Removed(entry)
+            files = (entry.path, sidecar(entry.path))
             try:
-                entry.path.unlink(missing_ok=True)
-                sidecar(entry.path).unlink(missing_ok=True)
+                kept = tuple((path, path.read_bytes()) for path in files if path.is_file())
+                for path in files:
+                    path.unlink(missing_ok=True)
             except OSError as problem:
                 raise PortraitError(
                     f"The photo {entry.path} cannot be removed: {reason(problem)}.", "Check its permissions."
                 ) from None
             self.reload()
+            return Removed(entry, kept)
+
+    def restore(self, removed: Removed) -> None:
+        """Bring a removed photo back. Raises PortraitError."""
+        with self._lock:
+            if removed.entry.bundled:
+                self._change_bundled(removed.entry.path.name, hidden=None)
+                return
+            for path, content in removed.files:
+                write_photo_file(path, content)
+            self.reload()
+
+    def move(self, entry: Entry, before: Entry | None) -> None:
+        """Put a photo before another one, or at the end. Raises PortraitError."""
+        with self._lock:
+            names = [other.path.name for other in self._entries if other.path != entry.path]
+            place = names.index(before.path.name) if before and before.path.name in names else len(names)
+            names.insert(place, entry.path.name)
+            self._save_index({**self._index(), "order": names})
 
     def hidden(self) -> int:
         """How many photos of the app were removed."""
@@ -275,7 +309,9 @@ class Library:
                 sidecar(path).unlink()
             raise
         self.reload()
-        return self._current(Entry(path, values["name"]))
+        entry = self._current(Entry(path, values["name"]))
+        self.move(entry, self._entries[0])
+        return self._current(entry)
 
     def _with_picture(self, digest: str) -> Entry | None:
         """The photo, hidden or not, that was made from the same picture."""
@@ -306,6 +342,15 @@ def middle_box(image: Image) -> Box:
     height, width = image.shape[:2]
     side = min(height, width)
     return Box((width - 1) / 2, (side - 1) / 2 + 0.25 * (height - side), side)
+
+
+def _ordered(entries: list[Entry], stored: object) -> list[Entry]:
+    """In the stored order; those without a place in it come last, with their keys first."""
+    names = [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
+    places = {name: number for number, name in enumerate(names)}
+    return sorted(
+        entries, key=lambda entry: (places.get(entry.path.name, len(places)), entry.key or KEYS.stop)
+    )
 
 
 def _with_keys(entries: list[Entry], stored: Mapping[str, Any]) -> list[Entry]:

@@ -182,7 +182,8 @@ class Status:
             ``fault``, ``stale``; empty otherwise.
         camera, engine, output: what is open, for people; empty while it is not.
         loading: what is being loaded, for people; empty when nothing is.
-        calibrated: there is a neutral pose for this avatar and model.
+        calibrated: there is a neutral pose for this model, this avatar's own or another's.
+        borrowed: the neutral pose was taken with another avatar: it fits nearly as well, calibrating again makes it exact.
         face: a face is seen now.
         match: how the user's pose fits the photo's, None without a face or an avatar.
         calibrating: share of the good frames of a running calibration, None when none runs or no face is seen to calibrate with.
@@ -198,6 +199,7 @@ class Status:
     output: str = ""
     loading: str = ""
     calibrated: bool = False
+    borrowed: bool = False
     face: bool = False
     match: Match | None = None
     calibrating: float | None = None

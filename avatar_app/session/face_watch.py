@@ -24,13 +24,16 @@ TURN_EVERY = 2.0
 """Seconds between two looks at the turned picture, which cost about 40 ms of one thread."""
 
 NO_FACE = Notice(
-    "face", "warning", "The camera does not see a face.", "Sit before the camera, with light from the front."
+    "face",
+    "warning",
+    "The camera does not see a face.",
+    "Sit in front of the camera, with light from the front.",
 )
 STILL_FACE = Notice(
     "face",
     "warning",
     "The only face in view does not move, so it is taken for a picture.",
-    "Sit before the camera. If it is you, move your head a little.",
+    "Sit in front of the camera. If it is you, move your head a little.",
 )
 
 

@@ -72,7 +72,7 @@ class NeutralKeeper:
             self._store.put(self._key, pose)
         except OSError as problem:
             message = f"The calibration cannot be kept on disk: {reason(problem)}."
-            hint = "It works until the app ends. Free some space and calibrate again."
+            hint = "It works until you quit the app. Free some space and calibrate again."
             self._unkept = Notice("settings", "warning", message, hint)
             self._notices.put(self._unkept)
 

@@ -25,9 +25,9 @@ from avatar_app.gui import remote as remote_module
 from avatar_app.gui.app import clear_qt_variables, require_screen
 from avatar_app.gui.bug_dialog import BugDialog
 from avatar_app.gui.device_lists import Found, Outlet
+from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.live import LateSession
 from avatar_app.gui.one_instance import hand_over
-from avatar_app.gui.panels.first_run import FirstRun
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.settings import Settings
@@ -319,9 +319,9 @@ def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(
     library = make_library(tmp_path)
     controls, _, _ = first_controls(options(avatar=str(mine)), Preferences(Settings()), library)
     opened = open_window(qtbot, tmp_path, live=StandIn(controls))
-    opened.window.open_guide()
-    guide = opened.window.findChild(FirstRun)
-    assert isinstance(guide, FirstRun)
+    opened.window.dialogs.open_guide()
+    guide = opened.window.findChild(Guide)
+    assert isinstance(guide, Guide)
     guide.reject()
     opened.window.refresh()
     assert opened.live.controls.avatar == mine

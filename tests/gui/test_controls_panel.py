@@ -13,7 +13,7 @@ from avatar_app.gui import device_lists
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet, nothing_found
 from avatar_app.gui.start import first_output
 from avatar_app.gui.style.widgets import Choice
-from avatar_app.session.controls import Controls
+from avatar_app.session.controls import Controls, Status
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import FOUND, Opened, open_window
 
@@ -30,7 +30,7 @@ def pick(choice: Choice, value: object) -> None:
 
 
 def test_outputs_that_cannot_be_used_say_why(opened: Opened) -> None:
-    output = opened.window.panel.output
+    output = opened.window.view.panel.output
     assert output.choice.is_enabled("virtual-camera")
     assert not output.choice.is_enabled("pipewire")
     row = output.choice.row_of("pipewire")
@@ -41,20 +41,20 @@ def test_outputs_that_cannot_be_used_say_why(opened: Opened) -> None:
 
 def test_nothing_is_said_where_all_outputs_work(qtbot: QtBot, tmp_path: Path) -> None:
     opened = open_window(qtbot, tmp_path, found=Found(virtual_cameras=FOUND.virtual_cameras))
-    assert opened.window.panel.output.note.isHidden()
+    assert opened.window.view.panel.output.note.isHidden()
 
 
 def test_choices_change_the_controls(opened: Opened) -> None:
-    panel = opened.window.panel
+    panel = opened.window.view.panel
     pick(panel.source.choice, "Integrated Camera")
     pick(panel.output.choice, "virtual-camera")
     pick(panel.output.device, "/dev/video9")
-    pick(panel.size_choice, (640, 480))
-    pick(panel.fps, 25)
-    pick(panel.rotation, 90)
-    pick(panel.model, "vox")
-    pick(panel.device, "cpu")
-    pick(panel.smoothing, "strong")
+    pick(panel.choices["size"], (640, 480))
+    pick(panel.choices["fps"], 25)
+    pick(panel.choices["rotation"], 90)
+    pick(panel.model.choice, "vox")
+    pick(panel.model.device, "cpu")
+    pick(panel.choices["smoothing"], "strong")
     pick(panel.background.choice, "#00b140")
     panel.switches["label"].click()
     panel.switches["relative"].click()
@@ -78,7 +78,7 @@ def test_choices_change_the_controls(opened: Opened) -> None:
 
 
 def test_the_panel_follows_controls_that_others_change(opened: Opened) -> None:
-    panel = opened.window.panel
+    panel = opened.window.view.panel
     opened.live.change(
         source="http://10.0.0.2/video",
         zoom=1.5,
@@ -94,13 +94,13 @@ def test_the_panel_follows_controls_that_others_change(opened: Opened) -> None:
     assert panel.switches["mirror_input"].isChecked()
     assert not panel.output.device.isHidden()
     assert panel.background.choice.currentData() == "#123456"
-    assert panel.fps.currentData() == 24
-    assert panel.model.currentData() == "gone"
+    assert panel.choices["fps"].currentData() == 24
+    assert panel.model.choice.currentData() == "gone"
 
 
 def test_a_camera_that_is_not_there_now_stays_chosen(qtbot: QtBot, tmp_path: Path) -> None:
     opened = open_window(qtbot, tmp_path, live=StandIn(Controls(source="Unplugged Cam")))
-    assert opened.window.panel.source.choice.currentData() == "Unplugged Cam"
+    assert opened.window.view.panel.source.choice.currentData() == "Unplugged Cam"
     opened.devices.changed.emit()
     assert opened.live.controls.source == "Unplugged Cam"
 
@@ -172,26 +172,35 @@ def test_what_could_not_be_looked_for_is_never_the_first_choice() -> None:
 
 
 def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:
-    opened = open_window(qtbot, tmp_path, found=Found(models=(Outlet("lite", "lite", "damaged"),)))
-    panel = opened.window.panel
+    nothing = Found(models=(Outlet("lite", "lite", "damaged"),))
+    opened = open_window(qtbot, tmp_path, live=StandIn(status=Status()), found=nothing)
+    panel = opened.window.view.panel
     assert "No camera was found" in panel.source.note.text()
-    assert not panel.model.is_enabled("lite")
+    assert not panel.source.note.isHidden()
+    assert not panel.model.choice.is_enabled("lite")
+
+
+def test_nothing_is_missing_under_a_camera_that_works(qtbot: QtBot, tmp_path: Path) -> None:
+    """A network camera is in no list."""
+    live = StandIn(Controls(source="http://10.0.0.2/video"))
+    opened = open_window(qtbot, tmp_path, live=live, found=Found())
+    assert opened.window.view.panel.source.note.isHidden()
 
 
 @pytest.mark.parametrize("source", ["http://10.0.0.2/video", "clip.mp4"])
 def test_nothing_is_said_of_cameras_where_another_source_is_chosen(
     source: str, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    opened = open_window(qtbot, tmp_path, found=Found())
-    assert not opened.window.panel.source.note.isHidden()
+    opened = open_window(qtbot, tmp_path, live=StandIn(status=Status()), found=Found())
+    assert not opened.window.view.panel.source.note.isHidden()
     opened.live.change(source=source)
     opened.window.refresh()
-    assert opened.window.panel.source.note.isHidden()
+    assert opened.window.view.panel.source.note.isHidden()
 
 
 def test_the_password_of_a_camera_is_not_on_the_screen(opened: Opened) -> None:
     opened.live.change(source="rtsp://me:s3cret@10.0.0.2/live")
     opened.window.refresh()
-    choice = opened.window.panel.source.choice
+    choice = opened.window.view.panel.source.choice
     assert choice.currentText() == "rtsp://10.0.0.2/live"
     assert choice.currentData() == "rtsp://me:s3cret@10.0.0.2/live"

@@ -94,7 +94,7 @@ def test_russian_but_copied_in_english(
     finally:
         install(qapp, "en")
     shown = texts(dialog)
-    assert "Камеры" in shown and "USB Camera. Вам нельзя использовать USB Camera (/dev/video0)." in shown
+    assert "Камеры" in shown and "USB Camera. Нет прав на использование USB Camera (/dev/video0)." in shown
     assert "<code>sudo usermod -aG video $USER</code>" in shown
     assert not {"Cameras", "Run", "You", "again"} & set(shown.replace(".", " ").split())
     dialog.copy.click()

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from avatar_app.errors import PortraitError
@@ -153,7 +153,7 @@ def test_dropped_file_is_added_and_chosen(
     with qtbot.waitSignal(gallery.chosen):
         drop(gallery, files(save(tmp_path / "in" / "friend.png", picture(9))))
     assert heard.chosen == ["Friend"]
-    assert shown(gallery) == ["Anna", "Marco", "Zola", "Friend"]
+    assert shown(gallery) == ["Friend", "Anna", "Marco", "Zola"]
     assert not heard.problems
 
 
@@ -174,7 +174,7 @@ def test_unusable_files_are_named_and_the_others_added(
     good = save(tmp_path / "good.png", picture(9))
     with qtbot.waitSignal(gallery.problem):
         gallery.add_files([bad, tmp_path / "missing.jpg", good])
-    assert shown(gallery)[-1] == "Good"
+    assert shown(gallery)[0] == "Good"
     assert heard.problems[0][0].startswith("2 photos") and str(bad) in heard.problems[0][0]
     with qtbot.waitSignal(gallery.problem):
         gallery.add_files([bad])
@@ -191,7 +191,7 @@ def test_photo_without_a_face_is_added_with_a_word(
     with qtbot.waitSignal(gallery.problem):
         gallery.add_files([save(tmp_path / "wall.png", picture(9))])
     assert "No face" in heard.problems[0][0] and "Wall" in heard.problems[0][0]
-    assert shown(gallery)[-1] == "Wall"
+    assert shown(gallery)[0] == "Wall"
 
 
 def test_paste_a_picture_a_file_and_a_path(
@@ -241,7 +241,7 @@ def test_picture_of_a_web_page_is_not_fetched(gallery: Gallery, heard: Heard) ->
     drop(gallery, mime)
     assert "this computer" in heard.problems[0][0] and heard.problems[0][1]
     drop(gallery, QMimeData())
-    assert "no picture" in heard.problems[1][0]
+    assert "isn't a picture" in heard.problems[1][0]
 
 
 def test_search_appears_when_there_are_many(gallery: Gallery, library: Library, qtbot: QtBot) -> None:
@@ -260,28 +260,70 @@ def test_search_appears_when_there_are_many(gallery: Gallery, library: Library, 
     assert not gallery._search.isVisible() and len(shown(gallery)) == 3
 
 
-def test_removing_ones_own_photo_asks_first(gallery: Gallery, library: Library, qtbot: QtBot) -> None:
-    mine = library.add(picture(9), "Mine")
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_removed_photo_comes_back_with_undo(
+    gallery: Gallery, library: Library, heard: Heard, chosen: bool
+) -> None:
+    mine = library.rename(library.add(picture(9), "Mine", Box(40, 40, 50)), "My own")
     gallery.reload()
-    gallery.ask_remove(mine)
-    box = next(widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMessageBox))
-    assert mine.path.is_file()
-    button = next(
-        button for button in box.buttons() if isinstance(button, QPushButton) and button.text() == "Remove"
-    )
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert not mine.path.is_file()
-    assert "Mine" not in shown(gallery)
+    gallery.select(mine.path.name if chosen else "zola.png")
+    said: list[tuple[str, dict[str, Callable[[], object]]]] = []
+    gallery.said.connect(lambda text, actions: said.append((text, actions)))
+    gallery.remove(mine)
+    assert not mine.path.is_file() and "My own" not in shown(gallery)
+    assert heard.chosen[-1] == ("Anna" if chosen else "Zola"), "a neighbour takes its place"
+    assert said[0][0] == "Removed My own"
+    said[0][1]["Undo"]()
+    assert library.find(mine.path.name) == mine
+    assert shown(gallery)[0] == "My own"
+    assert heard.chosen[-1] == ("My own" if chosen else "Zola")
+    gallery.undo()  # there is nothing left to bring back
+    assert len(shown(gallery)) == 4
+
+
+def test_a_photo_of_the_app_comes_back_with_undo(gallery: Gallery, library: Library) -> None:
+    gallery.remove(library.entries()[1])
+    assert shown(gallery) == ["Anna", "Zola"]
+    gallery.undo()
+    assert shown(gallery) == ["Anna", "Marco", "Zola"]
+
+
+def test_photos_are_dragged_to_another_place(gallery: Gallery, library: Library) -> None:
+    view = gallery._view
+    places = [view.visualRect(gallery._model.index(row)).center() for row in range(3)]
+    left, viewport = Qt.MouseButton.LeftButton, view.viewport()
+    QTest.mousePress(viewport, left, pos=places[2])
+    QTest.mouseMove(viewport, places[1])
+    QTest.mouseMove(viewport, places[0] - QPoint(20, 0))
+    QTest.mouseRelease(viewport, left, pos=places[0] - QPoint(20, 0))
+    assert shown(gallery) == ["Zola", "Anna", "Marco"]
+    again = Library(library.folder, library.bundled)
+    assert [entry.name for entry in again.entries()] == ["Zola", "Anna", "Marco"], "it is remembered"
+
+
+def test_the_search_says_what_it_did_not_find_and_escape_ends_it(gallery: Gallery) -> None:
+    gallery.open_search()
+    assert gallery._search.isVisible()
+    QTest.keyClicks(gallery._search, "nobody")
+    assert shown(gallery) == []
+    assert "nobody" in gallery._view.text
+    QTest.keyClick(gallery._search, Qt.Key.Key_Escape)
+    assert not gallery._search.isVisible()
+    assert len(shown(gallery)) == 3 and gallery._view.text == ""
+    gallery.open_search()
+    QTest.keyClicks(gallery._search, "zol")
+    QTest.keyClick(gallery._search, Qt.Key.Key_Return)
+    assert gallery.entry is not None and gallery.entry.name == "Zola"
 
 
 def test_removed_photos_of_the_app_come_back_by_the_menu(gallery: Gallery, library: Library) -> None:
     texts = [action.text() for action in gallery.menu(None).actions()]
-    assert "Bring back the app's photos" not in texts
+    assert "Restore built-in photos" not in texts
     for entry in library.entries():
         gallery.remove(entry)
     assert shown(gallery) == [] and not gallery.next() and not gallery.random()
     back = next(
-        action for action in gallery.menu(None).actions() if action.text() == "Bring back the app's photos"
+        action for action in gallery.menu(None).actions() if action.text() == "Restore built-in photos"
     )
     back.trigger()
     assert shown(gallery) == ["Anna", "Marco", "Zola"]
@@ -295,9 +337,11 @@ def test_menu_of_a_photo(gallery: Gallery, library: Library, heard: Heard) -> No
         "Rename",
         "Crop...",
         "Remove",
+        "Move to the front",
         "Show in folder",
         "Add photos...",
         "Paste",
+        "Find",
         "Reload",
     ]
     menu.actions()[0].trigger()
@@ -310,7 +354,7 @@ def test_new_crop_of_the_chosen_photo_is_told(
     library.set_box(library.entries()[0], Box(40, 40, 70))
     gallery.reload()
     gallery.select("anna.png")
-    gallery.crop(library.entries()[0])
+    gallery.editing.crop(library.entries()[0])
     qtbot.waitUntil(lambda: gallery.findChild(CropEditor) is not None)
     editor = gallery.findChild(CropEditor)
     assert isinstance(editor, CropEditor)
@@ -356,7 +400,7 @@ def test_broken_photo_shows_why(gallery: Gallery, library: Library, heard: Heard
     gallery.grab()
     broken = library.find("broken.jpg")
     assert broken is not None
-    gallery.crop(broken)
+    gallery.editing.crop(broken)
     qtbot.waitUntil(lambda: bool(heard.problems))
 
 

@@ -16,17 +16,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui import actions as window_actions
-from avatar_app.gui.dialogs.face_fit import FaceFit
+from avatar_app.gui import keeping
 from avatar_app.gui.dialogs.keys import KeysDialog
+from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.main_window import MainWindow
-from avatar_app.gui.panels.first_run import FirstRun
+from avatar_app.gui.presenter import INSET_EVERY
 from avatar_app.gui.settings import Settings, load_settings
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.motion.match import Match
 from avatar_app.session.controls import Controls, Notice
-from avatar_app.types import Box
-from tests.gui.stand_in import LIVE, StandIn, plain
+from tests.gui.stand_in import StandIn, plain
 from tests.gui.windows import Opened, drop_on, open_window
 
 Open = Callable[..., Opened]
@@ -39,6 +38,12 @@ def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
 
 def press(window: MainWindow, key: str) -> None:
     QTest.keySequence(window, QKeySequence.fromString(key))
+
+
+def poll(window: MainWindow) -> None:
+    """Until the small picture is drawn too."""
+    for _ in range(INSET_EVERY):
+        window.poll_pictures()
 
 
 CONTROL_KEYS = [
@@ -147,7 +152,7 @@ def click_photo(window: MainWindow) -> None:
 
 def choose_a_size(window: MainWindow) -> None:
     """In the open list, as the mouse does."""
-    choice = window.panel.size_choice
+    choice = window.view.panel.choices["size"]
     click(choice)
     assert choice.view().isVisible()
     QTest.keyClick(choice.view(), Qt.Key.Key_Up)
@@ -158,11 +163,10 @@ def choose_a_size(window: MainWindow) -> None:
 CLICKS: dict[str, Callable[[MainWindow], object]] = {
     "nothing": lambda window: None,
     "photo": click_photo,
-    "button": lambda window: click(window.buttons["show-panel"]),
-    "calibrate": lambda window: click(window.calibration.calibrate),
-    "switch": lambda window: click(window.panel.switches["label"]),
-    "heading": lambda window: click(window.panel.sections["camera"].heading),
-    "slider": lambda window: click(window.panel.sliders["head"].slider),
+    "button": lambda window: click(window.view.header.settings),
+    "calibrate": lambda window: click(window.view.stage.calibration.calibrate),
+    "switch": lambda window: click(window.view.panel.switches["label"]),
+    "slider": lambda window: click(window.view.panel.sliders["head"].slider),
     "list": choose_a_size,
     "banner": lambda window: click(window.notices.banners["camera"].buttons["choose-camera"]),
 }
@@ -177,32 +181,34 @@ def test_space_pauses_after_a_click_anywhere(opened: Opened, what: str) -> None:
     opened.window.refresh()
     CLICKS[what](opened.window)
     before = dataclasses.replace(opened.live.controls, paused=True)
-    hidden = opened.window.side.isHidden()
+    hidden = opened.window.view.drawer.isHidden()
     press_space(opened.window)
-    assert (opened.live.controls, opened.window.side.isHidden()) == (before, hidden)
+    assert (opened.live.controls, opened.window.view.drawer.isHidden()) == (before, hidden)
 
 
 @pytest.mark.usefixtures("_focused_keys")
 def test_space_presses_what_was_reached_with_tab(opened: Opened) -> None:
     window, button, switch = (
         opened.window,
-        opened.window.buttons["show-panel"],
-        opened.window.panel.switches["label"],
+        opened.window.view.header.settings,
+        opened.window.view.panel.switches["label"],
     )
-    shown = window.side.isVisible()
+    window.view.open_drawer(True)
+    window.view.panel.setCurrentIndex(2)
+    shown = window.view.drawer.isVisible()
     reached: list[QWidget | None] = []
     window.gallery.setFocus()
-    while len(reached) < 60 and switch not in reached:
+    wanted = {window.view.stage.chip, window.view.panel.choices["size"], button, switch}
+    while len(reached) < 60 and not wanted <= set(reached):
         QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
         reached.append(QApplication.focusWidget())
-    assert {window.calibration.calibrate, window.panel.size_choice, button, switch} <= set(reached), (
-        "no mouse is needed"
-    )
+    assert wanted <= set(reached), "no mouse is needed"
+    switch.setFocus(Qt.FocusReason.TabFocusReason)
     press_space(window)
     assert opened.live.controls.label
     button.setFocus(Qt.FocusReason.TabFocusReason)
     press_space(window)
-    assert window.side.isVisible() != shown
+    assert window.view.drawer.isVisible() != shown
     assert not opened.live.controls.paused
 
 
@@ -211,7 +217,7 @@ def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(
     opened: Opened, qtbot: QtBot
 ) -> None:
     gallery = opened.window.gallery
-    gallery._edit(opened.window.library.entries()[0])
+    gallery.edit_name(opened.window.library.entries()[0])
     qtbot.waitUntil(lambda: isinstance(QApplication.focusWidget(), QLineEdit))
     editor = QApplication.focusWidget()
     assert isinstance(editor, QLineEdit)
@@ -219,8 +225,8 @@ def test_space_is_a_letter_where_one_types_and_no_key_of_the_window_in_dialogs(
     press_space(opened.window)
     assert editor.text() == "Mary "
     QTest.keyClick(editor, Qt.Key.Key_Return)
-    opened.window.open_guide()
-    guide = opened.window.findChild(FirstRun)
+    opened.window.dialogs.open_guide()
+    guide = opened.window.findChild(Guide)
     assert guide is not None
     qtbot.waitUntil(guide.isActiveWindow)
     press_space(opened.window)
@@ -242,13 +248,13 @@ def a_photo(path: Path, seed: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("where", ["output", "camera", "calibration", "panel", "line", "gallery"])
+@pytest.mark.parametrize("where", ["stage", "header", "tools", "drawer", "gallery"])
 def test_a_photo_can_be_dropped_anywhere_in_the_window(
     opened: Opened, qtbot: QtBot, tmp_path: Path, where: str
 ) -> None:
     photo = a_photo(tmp_path / "friend.png", 7)
     with qtbot.waitSignal(opened.window.gallery.chosen):
-        assert drop_on(getattr(opened.window, where), a_file(photo))
+        assert drop_on(getattr(opened.window.view, where), a_file(photo))
     assert opened.live.controls.avatar is not None
     assert opened.live.controls.avatar.stem == "friend"
 
@@ -265,7 +271,7 @@ def test_what_is_no_picture_is_said_when_it_is_dropped(
     else:
         (tmp_path / "notes.txt").write_text("milk")
         mime = a_file(tmp_path / "notes.txt")
-    assert drop_on(opened.window.output, mime)
+    assert drop_on(opened.window.view.stage.output, mime)
     qtbot.waitUntil(lambda: "own gallery" in opened.window.notices.banners)
     assert "picture" in opened.window.notices.banners["own gallery"].notice.message
     assert opened.live.controls.avatar is None
@@ -276,13 +282,13 @@ def test_a_photo_can_be_pasted_wherever_the_focus_is(
     opened: Opened, qtbot: QtBot, tmp_path: Path, focused: str
 ) -> None:
     window = opened.window
-    {"gallery": window.gallery, "calibration": window.calibration.calibrate, "window": window}[
+    {"gallery": window.gallery, "calibration": window.view.stage.calibration.calibrate, "window": window}[
         focused
     ].setFocus()
     QGuiApplication.clipboard().setImage(QImage(str(a_photo(tmp_path / "copied.png", 8))))
     with qtbot.waitSignal(window.gallery.chosen):
         QTest.keySequence(QApplication.focusWidget() or window, QKeySequence(QKeySequence.StandardKey.Paste))
-    assert [entry.name for entry in window.library.entries()] == ["Anna", "Marco", "Zola", "Pasted photo"]
+    assert [entry.name for entry in window.library.entries()] == ["Pasted photo", "Anna", "Marco", "Zola"]
 
 
 def question(window: MainWindow) -> QMessageBox:
@@ -324,7 +330,7 @@ def test_the_real_face_is_shown_only_after_a_yes(opened: Opened, qtbot: QtBot) -
 
 
 def test_a_red_banner_lies_over_the_real_face(opened: Opened) -> None:
-    view = opened.window.output
+    view = opened.window.view.stage.output
     opened.window.poll_pictures()
     place = view.place()
     spot = QPoint(place.x() + 20, place.y() + 12)
@@ -335,18 +341,37 @@ def test_a_red_banner_lies_over_the_real_face(opened: Opened) -> None:
     colour = view.grab().toImage().pixelColor(spot)
     assert colour.red() > 180
     assert colour.green() < 80
-    assert opened.window.pair.output.badge.text() == "REAL FACE"
-    assert "0" in opened.window.pair.output.caption.text()
+    assert (
+        "REAL FACE" in opened.window.view.header.state.text()
+        or "Real face" in opened.window.view.header.state.text()
+    )
+    click(opened.window.view.header.state)
+    assert not opened.live.controls.pass_through
 
 
-def test_the_line_under_the_card_says_what_to_press(opened: Opened) -> None:
-    opened.live.report(shows="card", reason="uncalibrated", calibrated=False)
-    opened.window.refresh()
-    assert "press X to calibrate" in opened.window.pair.output.caption.text()
-    opened.live.change(paused=True)
-    opened.window.refresh()
-    assert "press P" in opened.window.pair.output.caption.text()
-    assert opened.window.buttons["pause"].isChecked()
+def test_the_header_says_what_others_see(opened: Opened) -> None:
+    window, live = opened.window, opened.live
+    said = []
+    for changes, status in (
+        ({"output": "none"}, {}),
+        ({"output": "virtual-camera"}, {}),
+        ({"paused": True}, {}),
+        ({"paused": False}, {"shows": "card", "reason": "uncalibrated", "calibrated": False}),
+        ({}, {"shows": "avatar", "reason": "", "output": "", "calibrated": True}),
+    ):
+        live.change(**changes)
+        live.report(**status)
+        window.refresh()
+        said.append(window.view.header.state.accessibleName())
+        assert window.windowTitle() == f"{said[-1]} — Avatar"
+    assert said == [
+        "Preview only – set up",
+        "Live to Avatar Camera",
+        "Paused",
+        "Not calibrated",
+        "Preview only – set up",
+    ]
+    assert window.view.tools.buttons["pause"].text() == "Pause"
 
 
 def test_a_changed_key_works_and_is_shown(qtbot: QtBot, tmp_path: Path) -> None:
@@ -356,74 +381,80 @@ def test_a_changed_key_works_and_is_shown(qtbot: QtBot, tmp_path: Path) -> None:
     assert opened.live.controls == Controls()
     press(opened.window, "F5")
     assert opened.live.controls.calibrations == 1
-    assert "F5" in opened.window.calibration.calibrate.text()
+    assert "F5" in opened.window.view.stage.calibration.calibrate.text()
 
 
 def test_after_a_stall_the_newest_picture_is_shown(opened: Opened) -> None:
     for level in range(1, 61):  # what came during two seconds in which nobody polled
         opened.live.sent = plain(1280, 720, (level, level, level))
         opened.live.camera = plain(640, 480, (0, 0, level))
-    opened.window.poll_pictures()
-    image, camera = opened.window.output.image, opened.window.camera.image
+    poll(opened.window)
+    image, camera = opened.window.view.stage.output.image, opened.window.view.stage.camera.image
     assert image is not None
     assert camera is not None
     assert image.pixelColor(50, 50).red() in (59, 60, 61), "but for the rounding of planes"
     assert camera.pixelColor(50, 50).blue() == 60
 
 
-def test_the_output_is_shown_unmirrored_and_the_camera_as_a_mirror(opened: Opened) -> None:
+def test_both_pictures_are_shown_as_a_mirror_does_and_texts_are_not(opened: Opened) -> None:
     half = plain(640, 480, (0, 0, 0))
     half[:, :320] = 255
     opened.live.camera = opened.live.sent = half
-    opened.window.poll_pictures()
-    camera, output = opened.window.camera.image, opened.window.output.image
+    poll(opened.window)
+    camera, output = opened.window.view.stage.camera.image, opened.window.view.stage.output.image
     assert camera is not None
     assert output is not None
     assert camera.pixelColor(4, 4).red() == 0
-    assert output.pixelColor(4, 4).red() == 255
+    assert output.pixelColor(4, 4).red() == 0
+    opened.live.change(paused=True)
+    opened.window.refresh()
+    opened.window.poll_pictures()
+    card = opened.window.view.stage.output.image
+    assert card is not None
+    assert card.pixelColor(4, 4).red() == 255
 
 
 def test_a_better_moment_flashes(opened: Opened) -> None:
     opened.live.report(found=1)
     opened.window.refresh()
     opened.window.poll_pictures()
-    assert opened.window.camera.flash > 0.9
+    assert opened.window.view.stage.camera.flash > 0.9
     for _ in range(30):
         opened.window.poll_pictures()
-    assert opened.window.camera.flash == 0
+    assert opened.window.view.stage.camera.flash == 0
 
 
 def test_without_a_camera_nobody_is_told_to_sit_before_it(opened: Opened) -> None:
     opened.live.report(match=None, face=False)
     opened.window.refresh()
-    assert "Sit before the camera" in opened.window.calibration.hint.text()
+    assert "Sit in front of the camera" in opened.window.view.stage.calibration.hint.text()
     opened.live.report(camera="")
     opened.window.refresh()
-    assert "camera gives no picture" in opened.window.calibration.hint.text()
+    assert "camera gives no picture" in opened.window.view.stage.calibration.hint.text()
 
 
 def test_the_hint_names_what_fits_worst(opened: Opened) -> None:
     opened.live.report(calibrated=False, match=Match(0.5, 0.9, 0.3, 0.9))
     opened.window.refresh()
-    assert "mouth and eyes" in opened.window.calibration.hint.text()
+    assert "mouth and eyes" in opened.window.view.stage.calibration.hint.text()
     opened.live.report(match=Match(0.95, 0.9, 0.9, 1.0))
     opened.window.refresh()
-    assert "calibrate now" in opened.window.calibration.hint.text()
+    assert "calibrate now" in opened.window.view.stage.calibration.hint.text()
     opened.live.report(match=None, face=False)
     opened.window.refresh()
-    assert "No face" in opened.window.calibration.hint.text()
-    assert opened.window.pair.camera.badge.text() == "No face"
+    assert "No face" in opened.window.view.stage.calibration.hint.text()
+    assert "no face" in opened.window.view.stage.camera.caption
 
 
 def test_recording_names_a_file_and_stops(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_actions, "home_of", lambda _: tmp_path)
+    monkeypatch.setattr(keeping, "home_of", lambda _: tmp_path)
     press(opened.window, "Shift+R")
     path = opened.live.controls.recording
     assert path is not None
     assert (path.parent, path.suffix) == (tmp_path, ".mp4")
-    assert "Stop" in opened.window.buttons["record"].text()
+    assert "Stop" in opened.window.view.tools.buttons["record"].text()
     press(opened.window, "Shift+R")
     assert opened.live.controls.recording is None
 
@@ -431,7 +462,7 @@ def test_recording_names_a_file_and_stops(
 def test_snapshots_are_named_apart_and_a_failure_is_told(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_actions, "home_of", lambda _: tmp_path)
+    monkeypatch.setattr(keeping, "home_of", lambda _: tmp_path)
     press(opened.window, "Ctrl+S")
     opened.live.snapshots[0].touch()
     press(opened.window, "Ctrl+S")
@@ -444,7 +475,6 @@ def test_snapshots_are_named_apart_and_a_failure_is_told(
 def test_window_and_settings_are_remembered(qtbot: QtBot, tmp_path: Path) -> None:
     first = open_window(qtbot, tmp_path)
     first.window.resize(780, 690)
-    first.window.side.hide()
     press(first.window, "2")
     press(first.window, "T")
     first.window.close()
@@ -456,31 +486,13 @@ def test_window_and_settings_are_remembered(qtbot: QtBot, tmp_path: Path) -> Non
     second = MainWindow(live, first.window.library, type(first.preferences)(settings), first.devices)
     qtbot.addWidget(second)
     assert (second.width(), second.height()) == (780, 690)
-    assert second.side.isHidden()
+    assert second.view.drawer.isHidden()
 
 
 @pytest.mark.parametrize("text", ["", "not base64!", "AAAA"])
 def test_damaged_window_state_is_ignored(qtbot: QtBot, tmp_path: Path, text: str) -> None:
     opened = open_window(qtbot, tmp_path, Settings(window_geometry=text, window_state=text))
     assert opened.window.isVisible()
-
-
-@pytest.mark.parametrize("size", [(900, 600), (1280, 800), (2560, 1440)])
-def test_nothing_is_cut_off(opened: Opened, qtbot: QtBot, size: tuple[int, int]) -> None:
-    window = opened.window
-    window.resize(*size)
-    window.side.setHidden(size[0] < 1120)
-    window.refresh()
-    window.poll_pictures()
-    qtbot.waitUntil(lambda: window.pair.camera.view.place().height() > 140)
-    assert (window.width(), window.height()) == size
-    for frame in (window.pair.camera, window.pair.output):
-        assert frame.view.place().height() > 140
-        assert window.pair.rect().contains(frame.geometry())
-    viewport = window.panel.viewport().width()
-    inside = window.panel.widget()
-    assert inside is not None
-    assert window.side.isHidden() or inside.minimumSizeHint().width() <= viewport
 
 
 class Windows(QObject):
@@ -525,58 +537,8 @@ def test_the_app_ends_with_its_window(opened: Opened, qtbot: QtBot, way: str) ->
     assert not opened.window.isVisible()
 
 
-def test_the_guide_goes_through_three_steps_and_is_remembered(opened: Opened) -> None:
-    opened.live.status_now = LIVE
-    opened.window.open_guide()
-    guide = opened.window.findChild(FirstRun)
-    assert isinstance(guide, FirstRun)
-    assert not opened.preferences.now.first_run_done
-    guide.poll()
-    guide.forward.click()
-    guide.gallery.choose_number(3)
-    assert opened.live.controls.avatar is not None
-    assert opened.live.controls.avatar.stem == "zola"
-    guide.forward.click()
-    guide.poll()
-    guide.calibration.calibrate.click()
-    assert opened.live.controls.calibrations == 1
-    assert guide.forward.text() == "Done"
-    guide.forward.click()
-    assert opened.preferences.now.first_run_done
-
-
-def test_the_guide_takes_photos_anywhere_and_says_what_is_none(
-    opened: Opened, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(FaceFit, "box", lambda *_: Box(48, 48, 60))
-    opened.window.open_guide()
-    guide = opened.window.findChild(FirstRun)
-    assert isinstance(guide, FirstRun)
-    mime = QMimeData()
-    mime.setText("hello")
-    assert drop_on(guide.views[0], mime)
-    assert guide.pages.currentIndex() == 1
-    assert "no picture" in guide.problem.text()
-    with qtbot.waitSignal(guide.chosen):
-        assert drop_on(guide.forward, a_file(a_photo(tmp_path / "friend.png", 7)))
-    assert guide.problem.isHidden()
-    QGuiApplication.clipboard().setImage(QImage(str(a_photo(tmp_path / "copied.png", 8))))
-    with qtbot.waitSignal(guide.chosen):
-        QTest.keySequence(guide, QKeySequence(QKeySequence.StandardKey.Paste))
-    guide.reject()
-
-
-def test_the_guide_can_be_skipped(opened: Opened) -> None:
-    opened.window.open_guide()
-    guide = opened.window.findChild(FirstRun)
-    assert isinstance(guide, FirstRun)
-    guide.skip.click()
-    assert opened.preferences.now.first_run_done
-    assert opened.live.controls.calibrations == 0
-
-
 def test_help_lists_every_key(opened: Opened) -> None:
-    opened.window.open_keys()
+    opened.window.dialogs.open_keys()
     dialog = opened.window.findChild(KeysDialog)
     assert isinstance(dialog, KeysDialog)
     cells = [dialog.table.item(row, 1) for row in range(dialog.table.rowCount())]
@@ -590,7 +552,7 @@ def test_help_lists_every_key(opened: Opened) -> None:
 def test_pictures_are_not_copied_while_nobody_can_see_them(opened: Opened) -> None:
     opened.window.poll_pictures()
     opened.window.hide()
-    before = opened.window.output.image
+    before = opened.window.view.stage.output.image
     opened.live.sent = np.zeros((720, 1280, 3), np.uint8)
     opened.window.poll_pictures()
-    assert opened.window.output.image is before
+    assert opened.window.view.stage.output.image is before

@@ -15,7 +15,7 @@ from tests.gui.windows import Opened, open_window
 UNPLUGGED = Notice(
     "camera", "error", "The camera was unplugged.", "Connect it again.", ("retry", "choose-camera")
 )
-NO_FACE = Notice("face", "warning", "The camera does not see a face.", "Sit before the camera.")
+NO_FACE = Notice("face", "warning", "The camera does not see a face.", "Sit in front of the camera.")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_never_more_than_three_and_errors_first(bar: NoticeBar) -> None:
     assert len(bar.banners) == MOST
     assert "camera" in bar.banners
     assert "+2" in list(bar.banners.values())[-1].more.text()
-    bar.set_room(600)
+    bar.set_room(380)
     assert list(bar.banners) == ["camera"]
 
 
@@ -109,13 +109,13 @@ def test_buttons_in_the_window_do_what_they_say(opened: Opened, qtbot: QtBot) ->
     [("choose-camera", "camera"), ("choose-output", "output"), ("choose-model", "model")],
 )
 def test_buttons_lead_to_the_setting(opened: Opened, action: str, section: str) -> None:
-    opened.window.side.hide()
-    opened.window.panel.sections[section].heading.setChecked(False)
+    opened.window.view.drawer.hide()
+    opened.window.view.panel.setCurrentIndex(1)
     press(opened, action)
-    assert opened.window.side.isVisible()
+    assert opened.window.view.drawer.isVisible()
     focused = opened.window.focusWidget()
     assert focused is not None
-    assert opened.window.panel.sections[section].isAncestorOf(focused)
+    assert opened.window.view.panel.sections[section].isAncestorOf(focused)
 
 
 def test_a_photo_without_a_face_has_one_banner(bar: NoticeBar) -> None:

@@ -26,7 +26,7 @@ def test_a_picture_is_copied(qtbot: QtBot) -> None:
     view.resize(320, 180)
     image = plain(320, 180, (10, 200, 30))  # of the widget's own size, where scaling would not copy it anyway
     sent = outgoing(image)
-    view.show_picture(sent, passing=False)
+    view.show_picture(sent, "avatar")
     sent.planes[:] = 0
     assert colour_at(view, 160, 90).green() in (199, 200, 201), "but for the rounding of planes"
 

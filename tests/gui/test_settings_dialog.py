@@ -39,16 +39,22 @@ def test_nothing_touched_nothing_changed(qtbot: QtBot) -> None:
 
 def test_language_theme_and_switches(qtbot: QtBot) -> None:
     dialog = make(qtbot, Settings())
-    assert not dialog.restart.isVisible()
     dialog.language.setCurrentIndex(dialog.language.row_of("ru"))
-    assert dialog.restart.isVisible()
     dialog.theme.setCurrentIndex(dialog.theme.row_of("light"))
     dialog.listen.setChecked(False)
     dialog.tray.setChecked(False)
+    dialog.ask.setChecked(False)
+    dialog.folder.take("/tmp")
     QTest.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
     assert dialog.result() == QDialog.DialogCode.Accepted
     assert dialog.settings() == replace(
-        Settings(), language="ru", theme="light", global_hotkeys=False, tray=False
+        Settings(),
+        language="ru",
+        theme="light",
+        global_hotkeys=False,
+        tray=False,
+        ask_before_quit=False,
+        save_folder="/tmp",
     )
 
 
@@ -80,7 +86,8 @@ def test_same_key_twice_is_named_and_not_saved(qtbot: QtBot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "says"), [("X", "cannot be a hotkey"), ("Ctrl+Alt+P", "both"), ("Ctrl+Ö", "cannot be a hotkey")]
+    ("key", "says"),
+    [("X", "cannot be a global shortcut"), ("Ctrl+Alt+P", "both"), ("Ctrl+Ö", "cannot be a global shortcut")],
 )
 def test_hotkeys_that_cannot_be_are_named(qtbot: QtBot, key: str, says: str) -> None:
     dialog = make(qtbot, Settings())

@@ -81,7 +81,7 @@ def show_window(
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     apply_theme(application, "dark")
-    preferences = Preferences(settings, folder / "settings.json")
+    preferences = Preferences(settings or Settings(ask_before_quit=False), folder / "settings.json")
     devices = DeviceLists(lambda: found)
     devices.found = found
     window = MainWindow(live, make_library(folder), preferences, devices)

@@ -68,7 +68,7 @@ def test_added_photo_stays(library: Library, tmp_path: Path) -> None:
     entry = library.add(photo, box=BOX)
     assert (entry.name, entry.bundled, entry.box, entry.key) == ("My old friend", False, BOX, 3)
     photo.unlink()
-    assert again(library).entries()[-1] == entry
+    assert again(library).entries()[0] == entry
     assert np.abs(read_portrait(entry.path).astype(int) - picture(7)).mean() < 2
     origin = json.loads(entry.path.with_name(entry.path.name + ".json").read_text())["origin"]
     assert origin == "my_old-friend.png"
@@ -80,7 +80,7 @@ def test_same_picture_is_added_once(library: Library, tmp_path: Path) -> None:
     assert library.add(picture(7)) == first
     assert library.add(first.path) == first
     assert library.add(save(tmp_path / "copy of marco.png", picture(1))).name == "Marco"
-    assert names(library) == ["Anna", "Marco", "One"]
+    assert names(library) == ["One", "Anna", "Marco"]
     assert library.add(picture(8), "Aaron").key == 4, "the others keep their keys"
 
 
@@ -192,23 +192,28 @@ def test_hidden_photos_come_back(library: Library) -> None:
 def test_natural_order_and_lasting_keys(library: Library) -> None:
     for seed, name in enumerate([f"Photo {number}" for number in (10, 2, 1, 33, 3, 20, 21, 22, 23, 4)]):
         library.add(picture(seed, 140), name)
-    assert names(library)[:9] == [
-        "Anna",
-        "Marco",
-        "Photo 10",
-        "Photo 2",
-        "Photo 1",
-        "Photo 33",
-        "Photo 3",
-        "Photo 20",
-        "Photo 21",
-    ]
-    assert names(library)[9:] == ["Photo 4", "Photo 22", "Photo 23"]
+    added = [f"Photo {number}" for number in (4, 23, 22, 21, 20, 3, 33, 1, 2, 10)]
+    assert names(library) == [*added, "Anna", "Marco"], "the newest first"
     keys = {entry.name: entry.key for entry in library.entries()}
-    library.remove(library.entries()[3])
+    library.remove(next(entry for entry in library.entries() if entry.name == "Photo 2"))
     after = {entry.name: entry.key for entry in library.entries()}
     assert after == {**{name: key for name, key in keys.items() if name != "Photo 2"}, "Photo 4": 4}
-    assert [entry.key for entry in again(library).entries()] == [1, 2, 3, 4, 5, 6, 7, 8, 9, None, None]
+    assert sorted(entry.key or 10 for entry in again(library).entries()) == [*range(1, 10), 10, 10]
+
+
+def test_a_photo_is_moved_and_a_removed_one_comes_back(library: Library) -> None:
+    mine = library.add(picture(9), "Mine", BOX)
+    anna, marco = library.entries()[1:]
+    library.move(mine, None)
+    assert names(again(library)) == ["Anna", "Marco", "Mine"]
+    library.move(marco, anna)
+    assert names(library) == ["Marco", "Anna", "Mine"]
+    for entry in library.entries():
+        removed = library.remove(entry)
+        assert library.find(entry.path.name) is None
+        library.restore(removed)
+        assert again(library).entries() == library.entries()
+    assert names(library) == ["Marco", "Anna", "Mine"]
 
 
 def test_without_keys_the_order_is_natural(tmp_path: Path) -> None:

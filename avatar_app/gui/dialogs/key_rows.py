@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QGridLayout, QKeySequenceEdit, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QKeySequenceEdit, QLabel, QLineEdit, QPushButton, QWidget
 
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import label
@@ -83,7 +83,8 @@ class KeyRows(QWidget):
         edit.setMaximumSequenceLength(1)
         edit.setClearButtonEnabled(True)
         edit.setFixedWidth(150)
-        edit.setAccessibleName(text)
+        for part in (edit, *edit.findChildren(QLineEdit)):
+            part.setAccessibleName(text)
         words.setBuddy(edit)
         reset = QPushButton("↺")
         reset.setProperty("role", "plain")
@@ -125,7 +126,9 @@ class KeyRows(QWidget):
         keys = [read(key, self._everywhere).toString(TEXT) for key in self._defaults[name]]
         reset, edit = self.resets[name], self.edits[name]
         reset.setVisible(name in self.chosen)
-        reset.setToolTip(self.tr("Back to {key}").format(key=", ".join(keys) or self.tr("no key")))
+        back = self.tr("Back to {key}").format(key=", ".join(keys) or self.tr("no key"))
+        reset.setToolTip(back)
+        reset.setAccessibleName(back)
         reset.setAccessibleName(reset.toolTip())
         also = name not in self.chosen and keys[1:]
         edit.setToolTip(self.tr("Also: {keys}").format(keys=", ".join(keys[1:])) if also else "")

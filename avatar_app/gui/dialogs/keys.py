@@ -33,7 +33,7 @@ class KeysDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(self.tr("Keys"))
+        self.setWindowTitle(self.tr("Shortcuts"))
         self.resize(460, 560)
         everywhere = {
             "recalibrate": self.tr("Calibrate, from anywhere"),
@@ -45,6 +45,7 @@ class KeysDialog(QDialog):
         rows += [(action_text(name), key_text(name, chosen)) for name in ACTIONS]
         rows = [entry for entry in rows if entry[1]]
         self.table = QTableWidget(len(rows), 2)
+        self.table.setAccessibleName(self.tr("Shortcuts"))
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().hide()

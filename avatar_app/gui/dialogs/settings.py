@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app.errors import ConfigError
+from avatar_app.gui.dialogs.folder_field import FolderField
 from avatar_app.gui.dialogs.key_rows import KeyRows
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.settings import Settings
@@ -31,20 +32,11 @@ from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, desktop_limit, parse
 
 EVERYWHERE = {
     "recalibrate": QT_TRANSLATE_NOOP("Hotkeys", "Calibrate"),
-    "pause": QT_TRANSLATE_NOOP("Hotkeys", "Pause and go on"),
+    "pause": QT_TRANSLATE_NOOP("Hotkeys", "Pause and resume"),
     "next": QT_TRANSLATE_NOOP("Hotkeys", "Next avatar"),
     "previous": QT_TRANSLATE_NOOP("Hotkeys", "Previous avatar"),
 }
 """What the hotkeys do."""
-
-
-TABS = """
-QTabWidget::pane { border: 1px solid palette(mid); border-radius: 10px; background: palette(alternate-base); top: 6px; margin-bottom: 6px; }
-QTabBar::tab { padding: 7px 16px; margin-right: 4px; border: 1px solid transparent; border-radius: 7px; }
-QTabBar::tab:hover { background: palette(midlight); }
-QTabBar::tab:selected { background: palette(alternate-base); border-color: palette(mid); font-weight: 600; }
-QTabBar:focus::tab:selected, QTabBar::tab:selected:focus { border-color: palette(highlight); }
-"""
 
 
 class SettingsDialog(QDialog):
@@ -56,9 +48,10 @@ class SettingsDialog(QDialog):
         self.setWindowTitle(self.tr("Preferences"))
         self._settings = settings
         self.language, self.theme = Choice(self.tr("Language")), Choice(self.tr("Theme"))
-        self.tray = QCheckBox(self.tr("Icon in the tray, with pause and calibrate"))
-        self.listen = QCheckBox(self.tr("Listen to these keys while another window has the focus"))
-        self.restart = label(self.tr("This takes effect when the app is started again."), "muted", wrap=True)
+        self.tray = QCheckBox(self.tr("Icon in the system tray"))
+        self.listen = QCheckBox(self.tr("Use these keys also while another window is in front"))
+        self.ask = QCheckBox(self.tr("Ask before quitting while others see the avatar"))
+        self.folder = FolderField(settings.save_folder)
         self.keys = KeyRows(
             {name: action_text(name) for name in ACTIONS},
             {name: a.keys for name, a in ACTIONS.items()},
@@ -76,10 +69,11 @@ class SettingsDialog(QDialog):
         )
         self._fill()
         tabs = QTabWidget()
-        tabs.setStyleSheet(TABS)
+        tabs.setDocumentMode(True)
+        tabs.tabBar().setDrawBase(False)
         tabs.addTab(self._general(), self.tr("General"))
-        tabs.addTab(self._keys(), self.tr("Keys"))
-        tabs.addTab(self._hotkeys(), self.tr("Hotkeys"))
+        tabs.addTab(self._keys(), self.tr("Shortcuts"))
+        tabs.addTab(self._hotkeys(), self.tr("Global shortcuts"))
         self.tabs = tabs
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.save = self.buttons.addButton(self.tr("Save"), QDialogButtonBox.ButtonRole.AcceptRole)
@@ -94,9 +88,6 @@ class SettingsDialog(QDialog):
         for rows in (self.keys, self.hotkeys):
             rows.changed.connect(self.check)
         self.listen.toggled.connect(self.check)
-        for choice in (self.language, self.theme):
-            choice.currentIndexChanged.connect(self.check)
-        self.tray.toggled.connect(self.check)
         self.check()
 
     def settings(self) -> Settings:
@@ -106,6 +97,8 @@ class SettingsDialog(QDialog):
             language=self.language.currentData(),
             theme=self.theme.currentData(),
             tray=self.tray.isChecked(),
+            ask_before_quit=self.ask.isChecked(),
+            save_folder=self.folder.path,
             global_hotkeys=self.listen.isChecked(),
             keys={**_unknown(self._settings.keys, ACTIONS), **self.keys.chosen},
             hotkeys={**_unknown(self._settings.hotkeys, DEFAULT_HOTKEYS), **self.hotkeys.chosen},
@@ -126,11 +119,9 @@ class SettingsDialog(QDialog):
         wrong, lines = self._wrong_hotkeys()
         self.hotkeys.mark(wrong)
         _put(self.hotkeys_problem, lines)
-        now = self.settings()
-        self.restart.setVisible((now.language, now.tray) != (self._settings.language, self._settings.tray))
         self.save.setEnabled(not same and not wrong)
-        self.tabs.setTabText(1, self.tr("Keys") + (" ⚠" if same else ""))
-        self.tabs.setTabText(2, self.tr("Hotkeys") + (" ⚠" if wrong else ""))
+        self.tabs.setTabText(1, self.tr("Shortcuts") + (" ⚠" if same else ""))
+        self.tabs.setTabText(2, self.tr("Global shortcuts") + (" ⚠" if wrong else ""))
 
     def _wrong_hotkeys(self) -> tuple[set[str], list[str]]:
         """Hotkeys that cannot be, and why."""
@@ -147,24 +138,24 @@ class SettingsDialog(QDialog):
                 combination = str(parse(key))
             except ConfigError:
                 text = self.tr(
-                    "{key} cannot be a hotkey. Use a letter, a digit or a named key together with Ctrl, Alt or Meta."
+                    "{key} cannot be a global shortcut. Use a letter, a digit or a named key with Ctrl, Alt or Meta."
                 )
                 lines.append(text.format(key=_shown(key)))
                 wrong.add(name)
                 continue
             other = read.setdefault(combination, name)
             if other != name:
-                text = self.tr("{key} is the hotkey of both “{one}” and “{other}”.")
+                text = self.tr("{key} is the shortcut of both “{one}” and “{other}”.")
                 one, two = (_say("Hotkeys", str(EVERYWHERE[action])) for action in (other, name))
                 lines.append(text.format(key=_shown(key), one=one, other=two))
                 wrong |= {other, name}
         return wrong, lines
 
     def _fill(self) -> None:
-        for text, value in ((self.tr("As the system"), ""), ("English", "en"), ("Русский", "ru")):
+        for text, value in ((self.tr("Same as system"), ""), ("English", "en"), ("Русский", "ru")):
             self.language.add(text, value)
         for text, value in (
-            (self.tr("As the system"), "system"),
+            (self.tr("Same as system"), "system"),
             (self.tr("Light"), "light"),
             (self.tr("Dark"), "dark"),
         ):
@@ -172,6 +163,7 @@ class SettingsDialog(QDialog):
         self.language.show_value(self._settings.language)
         self.theme.show_value(self._settings.theme)
         self.tray.setChecked(self._settings.tray)
+        self.ask.setChecked(self._settings.ask_before_quit)
         self.listen.setChecked(self._settings.global_hotkeys)
 
     def _general(self) -> QWidget:
@@ -182,27 +174,27 @@ class SettingsDialog(QDialog):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for choice in (self.language, self.theme):
             choice.setMinimumWidth(240)
-        self.restart.setMinimumWidth(360)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.setHorizontalSpacing(16)
         form.addRow(self.tr("Language"), self.language)
         form.addRow(self.tr("Theme"), self.theme)
-        form.addRow("", self.tray)
-        form.addRow("", self.restart)
+        form.addRow(self.tr("Save to"), self.folder)
+        for switch in (self.tray, self.ask):
+            form.addRow("", switch)
         return page
 
     def _keys(self) -> QWidget:
         note = label(
-            self.tr("Click a field and press the new key. These keys work while this window has the focus."),
+            self.tr("Click a field and press the new key. These keys work while this window is in front."),
             "muted",
             wrap=True,
         )
-        return _page(note, self.keys, self.keys_problem, self.tr("All keys as they were at first"))
+        return _page(note, self.keys, self.keys_problem, self.tr("Reset all shortcuts"))
 
     def _hotkeys(self) -> QWidget:
         text = self.tr(
-            "Hotkeys work while the call has the focus. Where the desktop allows none, as under Wayland, "
-            "bind keys of the desktop to the command “control recalibrate” and its like."
+            "These keys work while the call is in front. Where the desktop allows none, "
+            "set keys in the desktop's own settings for commands such as “control recalibrate”."
         )
         top = QWidget()
         column = QVBoxLayout(top)
@@ -212,7 +204,7 @@ class SettingsDialog(QDialog):
         if desktop_limit():
             column.addWidget(label(in_user_language(desktop_limit()), "problem", wrap=True))
         column.addWidget(self.listen)
-        return _page(top, self.hotkeys, self.hotkeys_problem, self.tr("All hotkeys as they were at first"))
+        return _page(top, self.hotkeys, self.hotkeys_problem, self.tr("Reset all shortcuts"))
 
     def sizeHint(self) -> QSize:
         return QSize(560, 620)

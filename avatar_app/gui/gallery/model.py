@@ -28,10 +28,11 @@ class GalleryModel(QAbstractListModel):
 
     problem = Signal(str, str)
 
-    def __init__(self, library: Library, background: Background, parent: QObject | None = None) -> None:
+    def __init__(self, library: Library, parent: QObject) -> None:
         super().__init__(parent)
         self._library = library
-        self._background = background
+        self._background = Background(self)
+        self.stop = self._background.stop
         self._search = ""
         self._entries = library.entries()
         self._chosen: Path | None = None

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import (
+    QLocale,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPainterPath, QPalette, QPen, QPixmap
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -12,24 +22,39 @@ from avatar_app.photos.library import Entry
 
 Index = QModelIndex | QPersistentModelIndex
 
-PHOTO = 96
-ROUND = 14.0
-MARGIN = 8
-GAP = 6
+PHOTO = 68
+ROUND = 10.0
+MARGIN = 6
+GAP = 4
 """Between a photo and its name."""
 
 
 class GalleryTile(QStyledItemDelegate):
-    """Sizes are in the units of the view; colours are the palette's, so that every theme fits."""
+    """Sizes are in the units of the view; colours are the palette's, so that every theme fits.
+
+    Attributes:
+        photo: side of a photo.
+        margin: at each side of it.
+    """
+
+    margin = MARGIN
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.photo = PHOTO
+
+    def height_for(self, photo: int, line: int) -> int:
+        """Height of a tile with such a photo and a name of such a height."""
+        return photo + 2 * MARGIN + GAP + line
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(PHOTO + 2 * MARGIN, PHOTO + MARGIN + GAP + option.fontMetrics.height() + MARGIN)
+        return QSize(self.photo + 2 * MARGIN, self.height_for(self.photo, option.fontMetrics.height()))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         # The view's own palette may have a transparent background by the style sheet, of which no shades can be made.
         rect, palette, state = option.rect, QGuiApplication.palette(), option.state
         font = QFont(option.font)
-        square = photo_square(rect)
+        square = photo_square(rect, self.photo)
         painter.save()
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         entry = index.data(ENTRY)
@@ -43,7 +68,7 @@ class GalleryTile(QStyledItemDelegate):
         else:
             _plus(painter, square, palette, over)
         if chosen:
-            _ring(painter, square, palette.color(QPalette.ColorRole.Highlight), 3.5)
+            _ring(painter, square, palette.color(QPalette.ColorRole.Highlight), 2.5)
             _check(painter, square, palette)
         elif focused:
             _ring(painter, square, _mixed(palette, 0.75), 2.0)
@@ -67,15 +92,15 @@ class GalleryTile(QStyledItemDelegate):
         height = editor.sizeHint().height()
         editor.setGeometry(
             rect.left(),
-            min(round(photo_square(rect).bottom()) + 2, rect.bottom() - height + 1),
+            min(round(photo_square(rect, self.photo).bottom()) + 2, rect.bottom() - height + 1),
             rect.width(),
             height,
         )
 
 
-def photo_square(rect: QRect) -> QRectF:
+def photo_square(rect: QRect, side: int) -> QRectF:
     """Where the photo is within a tile."""
-    return QRectF(rect.center().x() + 0.5 - PHOTO / 2, rect.top() + MARGIN, PHOTO, PHOTO)
+    return QRectF(rect.center().x() + 0.5 - side / 2, rect.top() + MARGIN, side, side)
 
 
 def _mixed(palette: QPalette, share: float) -> QColor:
@@ -115,18 +140,18 @@ def _plus(painter: QPainter, square: QRectF, palette: QPalette, over: bool) -> N
     painter.setPen(pen)
     painter.drawPath(_outline(square, -1.5))
     painter.setPen(QPen(colour, 2.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-    middle, arm = square.center(), 11
+    middle, arm = square.center(), square.width() * 0.13
     painter.drawLine(middle - QPointF(arm, 0), middle + QPointF(arm, 0))
     painter.drawLine(middle - QPointF(0, arm), middle + QPointF(0, arm))
 
 
 def _badge(painter: QPainter, square: QRectF, text: str) -> None:
-    badge = QRectF(square.left() + 6, square.top() + 6, 20, 20)
+    badge = QRectF(square.left() + 4, square.top() + 4, 17, 17)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(0, 0, 0, 150))
-    painter.drawRoundedRect(badge, 6, 6)
+    painter.drawRoundedRect(badge, 5, 5)
     painter.setPen(QColor(255, 255, 255))
-    painter.setFont(_font(painter, 12, True))
+    painter.setFont(_font(painter, 11, True))
     painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, QLocale().toString(int(text)))
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
@@ -138,17 +163,17 @@ def _ring(painter: QPainter, square: QRectF, colour: QColor, width: float) -> No
 
 def _check(painter: QPainter, square: QRectF, palette: QPalette) -> None:
     """A tick in the corner: the choice must not be told by colour alone."""
-    middle = square.bottomRight() - QPointF(13, 13)
+    middle = square.bottomRight() - QPointF(9, 9)
     painter.setPen(QPen(palette.color(QPalette.ColorRole.Window), 2))
     painter.setBrush(palette.color(QPalette.ColorRole.Highlight))
-    painter.drawEllipse(middle, 11, 11)
+    painter.drawEllipse(middle, 8.5, 8.5)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    pen = QPen(palette.color(QPalette.ColorRole.HighlightedText), 2.4)
+    pen = QPen(palette.color(QPalette.ColorRole.HighlightedText), 2)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)
     painter.drawPolyline(
-        [middle + QPointF(-4.5, 0.3), middle + QPointF(-1.3, 3.6), middle + QPointF(4.8, -3.6)]
+        [middle + QPointF(-3.5, 0.2), middle + QPointF(-1.0, 2.7), middle + QPointF(3.7, -2.8)]
     )
 
 

@@ -2,9 +2,10 @@
 
 English is in the code; the others are in the folder ``translations``. After texts of the window have changed::
 
-    pyside6-lupdate -locations none -no-obsolete avatar_app/gui/*.py -ts avatar_app/gui/translations/avatar_ru.ts
+    cd avatar_app/gui
+    pyside6-lupdate -locations none -no-obsolete *.py */*.py -ts language/translations/avatar_ru.ts
     (translate what is unfinished, e.g. with pyside6-linguist)
-    pyside6-lrelease avatar_app/gui/translations/avatar_ru.ts
+    pyside6-lrelease language/translations/avatar_ru.ts
 """
 
 from __future__ import annotations

@@ -1,22 +1,22 @@
-"""Calibrating: one large button, how well the user's pose fits the photo's, and what to change."""
+"""Calibrating: the photo to imitate, how well the user's pose fits it, what to change, and a button that counts down."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from avatar_app.gui.language.texts import hint
 from avatar_app.gui.panels.preview import PictureView
 from avatar_app.gui.style.icons import icon
-from avatar_app.gui.style.theme import current
-from avatar_app.gui.style.widgets import Badge, Meter, label
+from avatar_app.gui.style.theme import current, restyle
+from avatar_app.gui.style.widgets import Meter, label
 from avatar_app.session.controls import Status
 from avatar_app.types import Image
 
 PARTS = ("head", "expression", "position")
-MARGIN, GAP = 14, 18
-SMALLEST_PHOTO, LARGEST_PHOTO = 110, 260
+PHOTO, PHOTO_COMPACT = 104, 64
+WIDTH = 430
 
 
 def hint_for(status: Status, seeking: bool = False) -> str:
@@ -37,11 +37,41 @@ def hint_for(status: Status, seeking: bool = False) -> str:
     return "ready" if fits else worst
 
 
+class Countdown(QTimer):
+    """Counts seconds down, for people who have to look away from the button; ``done`` at the end."""
+
+    SECONDS = 3
+    changed = Signal(int)
+    done = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, interval=1000)
+        self.left = 0
+        self.timeout.connect(self._tick)
+
+    def begin(self) -> None:
+        """From the beginning, also while it runs."""
+        self._show(self.SECONDS)
+        self.start()
+
+    def cancel(self) -> None:
+        self.stop()
+        self._show(0)
+
+    def _tick(self) -> None:
+        if self.left > 1:
+            self._show(self.left - 1)
+            return
+        self.cancel()
+        self.done.emit()
+
+    def _show(self, left: int) -> None:
+        self.left = left
+        self.changed.emit(left)
+
+
 class CalibrationPanel(QFrame):
     """Shows ``Status`` and asks for actions by their names in ``shortcuts.ACTIONS``."""
-
-    MOST = 2 * MARGIN + LARGEST_PHOTO
-    """Height from which more would only be empty, in pixels."""
 
     asked = Signal(str)
 
@@ -50,135 +80,142 @@ class CalibrationPanel(QFrame):
         self.setProperty("role", "card")
         self.calibrate = QPushButton(self.tr("Calibrate"))
         self.calibrate.setProperty("role", "primary")
-        self.calibrate.setMinimumHeight(44)
-        self.calibrate.setIconSize(QSize(20, 20))
         self.find_best = QPushButton(self.tr("Find best moment"))
-        self.find_best.setCheckable(True)
         self.find_best.setToolTip(
             self.tr("Watches you and calibrates by itself whenever you look more like the photo than before.")
         )
-        self.ghost = QPushButton(self.tr("Photo overlay"))
-        self.ghost.setCheckable(True)
+        self.ghost = QPushButton()
+        self.ghost.setToolTip(self.tr("Lays the photo over your camera picture, only on this screen."))
+        self.ghost.setAccessibleName(self.tr("Photo overlay"))
         for button in (self.find_best, self.ghost):
-            button.setMinimumHeight(44)
-        self.ghost.setToolTip(self.tr("Lays the photo over your camera picture, on this screen alone."))
+            button.setCheckable(True)
         self.photo = PictureView()
         self.photo.ground = QPalette.ColorRole.AlternateBase
-        self.photo.hide()
+        self.photo.setFixedSize(PHOTO, PHOTO)
         self.photo.setAccessibleName(self.tr("The pose to imitate"))
         self.photo.setToolTip(self.tr("The pose to imitate"))
-        self._portrait: Image | None = None
-        self.state = Badge()
-        self.progress = Meter(4, groove=False)
         self.hint = label("", "heading", wrap=True)
         self.hint.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.meters = {name: Meter(10 if name == "score" else 6) for name in ("score", *PARTS)}
-        self.values = {name: label("", "heading" if name == "score" else "muted") for name in self.meters}
+        self.meters = {name: Meter(8 if name == "score" else 5) for name in ("score", *PARTS)}
         self.found = label("", "muted")
-        self._texts = {
+        self.countdown = Countdown(self)
+        self._portrait: Image | None = None
+        self._lines: dict[str, QWidget] = {}
+        self._build()
+        self.calibrate.clicked.connect(self._press)
+        self.find_best.clicked.connect(lambda: self.asked.emit("find-best"))
+        self.ghost.clicked.connect(lambda: self.asked.emit("ghost"))
+        self.countdown.done.connect(lambda: self.asked.emit("calibrate"))
+        self.draw_icons()
+        self.show_status(Status())
+
+    def _build(self) -> None:
+        texts = {
             "score": self.tr("Match"),
             "head": self.tr("Head"),
             "expression": self.tr("Expression"),
             "position": self.tr("Position"),
         }
-        self._build()
-        for name, button in (
-            ("calibrate", self.calibrate),
-            ("find-best", self.find_best),
-            ("ghost", self.ghost),
-        ):
-            button.clicked.connect(lambda _=False, name=name: self.asked.emit(name))
-        self.draw_icons()
-        self.show_status(Status())
-
-    def _build(self) -> None:
-        top = QHBoxLayout()
-        top.addWidget(self.hint, 1)
-        top.addWidget(self.state, 0, Qt.AlignmentFlag.AlignTop)
-        bars = QGridLayout()
-        bars.setHorizontalSpacing(12)
-        bars.setVerticalSpacing(5)
-        bars.setColumnStretch(1, 1)
-        for number, (name, meter) in enumerate(self.meters.items()):
-            meter.setAccessibleName(self._texts[name])
-            self.values[name].setFixedWidth(self.fontMetrics().horizontalAdvance("100 %") + 4)
-            self.values[name].setAlignment(Qt.AlignmentFlag.AlignRight)
-            bars.addWidget(label(self._texts[name], "heading" if name == "score" else "muted"), number, 0)
-            bars.addWidget(meter, number, 1)
-            bars.addWidget(self.values[name], number, 2)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(7)
-        buttons.addWidget(self.calibrate, 2)
-        buttons.addWidget(self.find_best, 1)
-        buttons.addWidget(self.ghost, 1)
-        self._right = right = QVBoxLayout()
-        right.setSpacing(6)
-        right.addLayout(top)
-        right.addStretch(1)
-        right.addLayout(bars)
+        self._bars = QWidget()
+        column = QVBoxLayout(self._bars)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        width = max(self.fontMetrics().horizontalAdvance(text) for text in texts.values()) * 11 // 10
+        for name, meter in self.meters.items():
+            words = label(texts[name], "heading" if name == "score" else "muted")
+            words.setFixedWidth(width)
+            words.setBuddy(meter)
+            meter.setAccessibleName(texts[name])
+            self._lines[name] = QWidget()
+            line = QHBoxLayout(self._lines[name])
+            line.setContentsMargins(0, 0, 0, 0)
+            line.setSpacing(10)
+            line.addWidget(words)
+            line.addWidget(meter, 1)
+            column.addWidget(self._lines[name])
+        right = QVBoxLayout()
+        right.setSpacing(4)
+        right.addWidget(self.hint)
         right.addWidget(self.found)
         right.addStretch(1)
-        right.addWidget(self.progress)
-        right.addLayout(buttons)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        whole.setSpacing(GAP)
-        whole.addWidget(self.photo, 0, Qt.AlignmentFlag.AlignTop)
-        whole.addLayout(right, 1)
+        right.addWidget(self._bars)
+        top = QHBoxLayout()
+        top.setSpacing(14)
+        top.addWidget(self.photo, 0, Qt.AlignmentFlag.AlignTop)
+        top.addLayout(right, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        buttons.addWidget(self.calibrate, 1)
+        buttons.addWidget(self.find_best)
+        buttons.addWidget(self.ghost)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(12, 12, 12, 12)
+        whole.setSpacing(10)
+        whole.addLayout(top, 1)
+        whole.addLayout(buttons)
         self.found.hide()
 
-    def least(self) -> int:
-        """Height that it needs, in pixels."""
-        line = self.fontMetrics().lineSpacing()
-        return 2 * MARGIN + self.calibrate.minimumHeight() + 6 * (line + 5)
+    def sizeHint(self) -> QSize:
+        return QSize(max(WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
 
-    def least_width(self) -> int:
-        """Width that it needs beside the smallest photo, in pixels."""
-        return self._right.minimumSize().width() + 2 * MARGIN + GAP + SMALLEST_PHOTO
+    def set_compact(self, compact: bool) -> None:
+        """Show the whole match alone where there is little room."""
+        side = PHOTO_COMPACT if compact else PHOTO
+        if self.photo.width() != side:
+            self.photo.setFixedSize(side, side)
+            for part in PARTS:
+                self._lines[part].setVisible(not compact)
 
-    def set_room(self, width: int, height: int) -> None:
-        """Fit the photo into a panel of this size."""
-        room = min(height - 2 * MARGIN, width - self.least_width() + SMALLEST_PHOTO)
-        side = min(max(room, SMALLEST_PHOTO), LARGEST_PHOTO)
-        self.photo.setFixedSize(side, side)
+    def emphasise(self, on: bool) -> None:
+        """Whether calibrating is what is to be done now."""
+        restyle(self.calibrate, role="primary" if on else "")
+        self.draw_icons()
 
     def set_keys(self, calibrate: str, find_best: str, ghost: str) -> None:
         """Show the keys on the buttons."""
         for button, text, key in (
             (self.calibrate, self.tr("Calibrate"), calibrate),
             (self.find_best, self.tr("Find best"), find_best),
-            (self.ghost, self.tr("Overlay"), ghost),
+            (self.ghost, "", ghost),
         ):
-            button.setText(f"{text}  ({key})" if key else text)
+            button.setText(f"{text}  ({key})" if key and text else text or key)
 
     def draw_icons(self) -> None:
         """Draw them in the colours of the theme."""
-        theme = current(self)
-        self.calibrate.setIcon(icon("target", theme.on_accent))
+        primary = self.calibrate.property("role") == "primary"
+        self.calibrate.setIcon(icon("target", current(self).on_accent if primary else None))
         self.find_best.setIcon(icon("star"))
         self.ghost.setIcon(icon("ghost"))
+
+    def _press(self) -> None:
+        """A second press does not wait any longer."""
+        if self.countdown.left:
+            self.countdown.cancel()
+            self.asked.emit("calibrate")
+        else:
+            self.countdown.begin()
 
     def show_portrait(self, portrait: Image | None) -> None:
         """Show this photo as the pose to imitate."""
         if portrait is not self._portrait:
             self._portrait = portrait
             self.photo.set_picture(portrait)
-            self.photo.setVisible(portrait is not None)
+
+    def is_needed(self, status: Status) -> bool:
+        """Whether it helps now: not before there is an avatar, nor once it is calibrated."""
+        if status.reason in ("starting", "no-avatar") or status.shows == "self":
+            return False
+        busy = status.calibrating is not None or self.countdown.left > 0 or self.find_best.isChecked()
+        return busy or not status.calibrated
 
     def show_status(self, status: Status) -> None:
-        match = status.match
+        match = status.match if status.calibrating is None else None
         for name, meter in self.meters.items():
-            value = getattr(match, name) if match else None
-            meter.set_value(value)
-            self.values[name].setText("-" if value is None else f"{value:.0%}")
-        self.hint.setText(hint(hint_for(status, self.find_best.isChecked())))
-        self.progress.set_value(status.calibrating)
-        if status.calibrating is not None:
-            self.state.say(self.tr("Calibrating"), "info")
-        elif status.calibrated:
-            self.state.say(self.tr("Calibrated"), "good")
-        else:
-            self.state.say(self.tr("Not calibrated"), "warning")
+            meter.set_share(getattr(match, name) if match else None)
+        self._bars.setVisible(match is not None)
+        self.hint.setText(
+            hint("countdown") if self.countdown.left else hint(hint_for(status, self.find_best.isChecked()))
+        )
         self.calibrate.setEnabled(status.reason not in ("starting", "no-avatar"))
         self.found.setText(self.tr("Better moments found: {0}").format(status.found))
         self.found.setVisible(self.find_best.isChecked() and status.found > 0)

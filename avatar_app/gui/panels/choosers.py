@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QToolButton, QVBoxLayout, QWidget
 
 from avatar_app.cameras.address import source_title
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.language.texts import output_name
 from avatar_app.gui.live import Live
+from avatar_app.gui.panels.background_menu import CHOICES, ask_colour, ask_picture, background_name
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label, row
@@ -38,6 +38,7 @@ class SourceChooser(QWidget):
         super().__init__(parent)
         self._live, self._devices = live, devices
         self.choice = Choice(self.tr("Camera"))
+        self.choice.setToolTip(self.tr("The camera that watches your face."))
         self.refresh = small_button("refresh", self.tr("Look for cameras again"))
         self.note = label("", "muted", wrap=True)
         column = QVBoxLayout(self)
@@ -55,7 +56,7 @@ class SourceChooser(QWidget):
         found, source = self._devices.found, self._live.controls.source
         self.choice.blockSignals(True)
         self.choice.clear()
-        self.choice.add(self.tr("First camera"), "")
+        self.choice.add(self.tr("Default camera"), "")
         for name in found.cameras if found else ():
             self.choice.add(name, name)
         if source and self.choice.row_of(source) < 0:
@@ -70,9 +71,10 @@ class SourceChooser(QWidget):
             self.note.setText(self.tr("Looking for cameras..."))
         elif found.camera_problem:
             self.note.setText(plain(found.camera_problem))
-        elif not found.cameras:
+        else:
             self.note.setText(self.tr("No camera was found. Connect one and look again, or use a file."))
-        self.note.setVisible(not source and (found is None or not found.cameras))
+        works = bool(source) or bool(found and found.cameras) or bool(self._live.status().camera)
+        self.note.setVisible(not works)
 
     def _look_again(self) -> None:
         self._devices.refresh()
@@ -86,7 +88,7 @@ class SourceChooser(QWidget):
         elif value == f"{ELSEWHERE} address":
             value, done = QInputDialog.getText(
                 self,
-                self.tr("Camera in the network"),
+                self.tr("Network camera"),
                 self.tr("Address, such as http://192.168.1.20:8080/video:"),
             )
             value = value.strip() if done else ""
@@ -104,6 +106,7 @@ class OutputChooser(QWidget):
         super().__init__(parent)
         self._live, self._devices = live, devices
         self.choice = Choice(self.tr("Output"))
+        self.choice.setToolTip(self.tr("How other programs get the avatar."))
         self.refresh = small_button("refresh", self.tr("Look for virtual cameras again"))
         self.device = Choice(self.tr("Virtual camera"))
         self.note = label("", "problem", wrap=True)
@@ -129,7 +132,7 @@ class OutputChooser(QWidget):
             self.choice.add(output_name(output), output, problems.get(output, ""))
         self.choice.show_value(controls.output)
         self.device.clear()
-        self.device.add(self.tr("First virtual camera"), "")
+        self.device.add(self.tr("Default virtual camera"), "")
         for outlet in found.virtual_cameras:
             self.device.add(outlet.text, outlet.value, plain(outlet.problem))
         if self.device.row_of(controls.output_device) < 0:
@@ -157,12 +160,13 @@ class OutputChooser(QWidget):
 
 
 class BackgroundChooser(QWidget):
-    """What is behind the square picture."""
+    """What is behind the avatar."""
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._live = live
         self.choice = Choice(self.tr("Background"))
+        self.choice.setToolTip(self.tr("What is behind the avatar."))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.choice)
@@ -172,16 +176,8 @@ class BackgroundChooser(QWidget):
     def show_now(self) -> None:
         background = self._live.controls.background
         self.choice.clear()
-        self.choice.add(self.tr("As in the photo"), "photo")
-        self.choice.add(self.tr("Blurred"), "blur")
-        for text, colour in (
-            (self.tr("Dark grey"), "#202830"),
-            (self.tr("Light grey"), "#d8dce2"),
-            (self.tr("Green"), "#00b140"),
-        ):
-            self.choice.add(text, colour)
-        if self.choice.row_of(background) < 0:
-            self.choice.add(background if background.startswith("#") else Path(background).name, background)
+        for value in dict.fromkeys((*CHOICES, background)):
+            self.choice.add(background_name(value), value)
         self.choice.insertSeparator(self.choice.count())
         self.choice.add(self.tr("Another colour..."), f"{ELSEWHERE} colour")
         self.choice.add(self.tr("Picture..."), f"{ELSEWHERE} picture")
@@ -190,15 +186,9 @@ class BackgroundChooser(QWidget):
     def _chosen(self) -> None:
         value = self.choice.currentData()
         if value == f"{ELSEWHERE} colour":
-            colour = QColorDialog.getColor(QColor("#203040"), self, self.tr("Background"))
-            value = colour.name() if colour.isValid() else ""
+            value = ask_colour(self)
         elif value == f"{ELSEWHERE} picture":
-            value, _ = QFileDialog.getOpenFileName(
-                self,
-                self.tr("Picture for the background"),
-                "",
-                self.tr("Pictures (*.jpg *.jpeg *.png *.webp *.bmp)"),
-            )
+            value = ask_picture(self)
         if value:
             self._live.change(background=value)
         self.show_now()

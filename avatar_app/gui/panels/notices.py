@@ -24,8 +24,8 @@ from avatar_app.session.controls import Notice
 
 MOST = 3
 """Banners at once. More would push the pictures out of the window; the next one shows when one of them goes."""
-ROOMS = {640: 1, 740: 2}
-"""Height of the window -> banners at once below it."""
+ROOMS = {400: 1, 540: 2}
+"""Height of the stage -> banners at once below it."""
 
 
 class Banner(QFrame):
@@ -55,16 +55,24 @@ class Banner(QFrame):
         texts.setSpacing(1)
         texts.addWidget(message)
         texts.addWidget(hint)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(12, 7, 8, 7)
+        whole, line = QVBoxLayout(self), QHBoxLayout()
+        whole.setContentsMargins(12, 8, 8, 8)
+        whole.setSpacing(6)
+        whole.addLayout(line)
         line.setSpacing(10)
-        line.addWidget(sign)
+        line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         line.addLayout(texts, 1)
+        actions = QHBoxLayout()
+        actions.setContentsMargins(30, 0, 0, 0)
+        actions.setSpacing(6)
         for name in notice.actions:
             button = QPushButton(notice_action(name))
             button.clicked.connect(lambda _=False, name=name: self.acted.emit(notice.about, name))
             self.buttons[name] = button
-            line.addWidget(button)
+            actions.addWidget(button)
+        if notice.actions:
+            actions.addStretch(1)
+            whole.addLayout(actions)
         self.close_button = QToolButton()
         self.close_button.setIcon(icon("close"))
         self.close_button.setIconSize(QSize(12, 12))
@@ -72,10 +80,10 @@ class Banner(QFrame):
         self.close_button.setToolTip(self.tr("Hide"))
         self.close_button.setAccessibleName(self.tr("Hide"))
         self.close_button.clicked.connect(lambda: self.closed.emit(notice.about))
-        line.addWidget(self.close_button)
+        line.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.more = Badge()
         self.more.hide()
-        line.insertWidget(line.count() - 1, self.more)
+        line.insertWidget(line.count() - 1, self.more, 0, Qt.AlignmentFlag.AlignTop)
         self.setAccessibleName(f"{message.text()} {hint.text()}")
         restyle(self, banner=notice.level)
         focus_by_tab_alone(self)
@@ -90,6 +98,7 @@ class NoticeBar(QWidget):
     """At most ``MOST`` banners, errors first. ``acted`` carries what a notice is about and the action that was chosen."""
 
     acted = Signal(str, str)
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +124,7 @@ class NoticeBar(QWidget):
             self._rebuild()
 
     def set_room(self, height: int) -> None:
-        """Fewer banners in a window of less height, in pixels."""
+        """Fewer banners on a stage of less height, in pixels."""
         most = next((count for limit, count in ROOMS.items() if height < limit), MOST)
         if most != self._most:
             self._most = most
@@ -155,6 +164,12 @@ class NoticeBar(QWidget):
                 self._column.insertWidget(place, banner)
             self.banners[key].say_more(len(all_notices) - len(shown) if place == len(wanted) - 1 else 0)
         self.setVisible(bool(self.banners))
+        self.changed.emit()
+
+    def height_for(self, width: int) -> int:
+        """Height that all banners need at such a width, in pixels."""
+        heights = [banner.heightForWidth(width) for banner in self.banners.values()]
+        return sum(heights) + self._column.spacing() * max(0, len(heights) - 1)
 
     def _key(self, notice: Notice) -> str:
         return f"own {notice.about}" if self._own.get(notice.about) is notice else notice.about

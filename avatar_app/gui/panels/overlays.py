@@ -106,15 +106,55 @@ def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor
         painter.drawPath(outside.subtracted(disc))
 
 
+def draw_frame(painter: QPainter, place: QRectF, radius: float) -> None:
+    """A line around a picture that lies over another one; seen on dark and on bright pictures."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, width, inside in ((QColor(0, 0, 0, 90), 1.0, 0.5), (QColor(255, 255, 255, 210), 1.5, 1.5)):
+        painter.setPen(QPen(colour, width))
+        painter.drawRoundedRect(
+            place.adjusted(inside, inside, -inside, -inside), radius - inside, radius - inside
+        )
+
+
+def draw_caption(painter: QPainter, place: QRectF, text: str) -> None:
+    """The name of a picture in its upper left corner."""
+    if not text:
+        return
+    measure = painter.fontMetrics()
+    width = min(measure.horizontalAdvance(text) + 16.0, place.width() - 16)
+    ground = QRectF(place.x() + 8, place.y() + 8, width, measure.height() + 4)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(0, 0, 0, 150))
+    painter.drawRoundedRect(ground, 6, 6)
+    painter.setPen(QColor(255, 255, 255))
+    shown = measure.elidedText(text, Qt.TextElideMode.ElideRight, round(width - 12))
+    painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, shown)
+
+
+def draw_number(painter: QPainter, place: QRectF, number: int) -> None:
+    """A large number in the middle: seconds until something happens."""
+    side = min(place.width(), place.height()) * 0.42
+    disc = QRectF(place.center().x() - side / 2, place.center().y() - side / 2, side, side)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(0, 0, 0, 120))
+    painter.drawEllipse(disc)
+    font = QFont(painter.font())
+    font.setPixelSize(max(12, round(side * 0.6)))
+    font.setBold(True)
+    painter.setFont(font)
+    painter.setPen(QColor(255, 255, 255))
+    painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(number))
+
+
 def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) -> None:
-    """Rates and ages in the upper left corner."""
+    """Rates and latency in the upper left corner."""
     lines = [
         QCoreApplication.translate("Statistics", "camera {0:.0f} fps").format(statistics.camera_fps),
         QCoreApplication.translate("Statistics", "avatar {0:.0f} fps, {1:.0f} ms each").format(
             statistics.avatar_fps, statistics.animate_ms
         ),
         QCoreApplication.translate("Statistics", "sent {0:.0f} fps").format(statistics.output_fps),
-        QCoreApplication.translate("Statistics", "age {0:.0f} ms, 95 %: {1:.0f} ms").format(
+        QCoreApplication.translate("Statistics", "latency {0:.0f} ms, 95 %: {1:.0f} ms").format(
             statistics.latency_p50, statistics.latency_p95
         ),
         QCoreApplication.translate("Statistics", "dropped {0}, repeated {1}").format(

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QTransform,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from avatar_app.gui.panels import overlays
@@ -43,19 +53,21 @@ def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -
     return drawn
 
 
-def sent_to_screen(picture: Outgoing, width: int, height: int) -> QImage:
+def sent_to_screen(picture: Outgoing, width: int, height: int, mirrored: bool = False) -> QImage:
     """The same of what is sent: it is scaled as planes, so that only what is seen becomes RGB."""
     import cv2
 
     wide, high = width + width % 2, height + height % 2  # planes have even sides
     small = np.empty((high * 3 // 2, wide), np.uint8)
     for plane, place in zip(split(picture.planes), split(small), strict=True):
-        place[:] = _scaled(plane, place.shape[1], place.shape[0])
+        scaled = _scaled(plane, place.shape[1], place.shape[0])
+        place[:] = scaled[:, ::-1] if mirrored else scaled
     drawn = QImage(wide, high, QImage.Format.Format_RGB32)
     cv2.cvtColor(
         small, cv2.COLOR_YUV2BGRA_I420, dst=np.frombuffer(drawn.bits(), np.uint8).reshape(high, wide, 4)
     )
-    return drawn if (wide, high) == (width, height) else drawn.copy(0, 0, width, height)
+    left = wide - width if mirrored else 0
+    return drawn if (wide, high) == (width, height) else drawn.copy(left, 0, width, height)
 
 
 def _scaled(picture: Image | Plane, width: int, height: int) -> Image | Plane:
@@ -71,14 +83,19 @@ def _scaled(picture: Image | Plane, width: int, height: int) -> Image | Plane:
 
 
 class PictureView(QWidget):
-    """Paints one picture, as large as fits, and a text where there is none. Children draw over it."""
+    """Paints one picture, as large as fits, and a text where there is none. Subclasses draw over it.
+
+    Attributes:
+        floating: it lies over another picture: round corners let that one through, and ``caption`` names it.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(120, 90)
+        self.setMinimumSize(64, 36)
         self.ground = QPalette.ColorRole.Window
-        self.text = ""
+        self.text = self.caption = ""
+        self.floating = False
         self.image: QImage | None = None
         self._source: Image | Outgoing | None = None
         self._flipped = False
@@ -104,8 +121,13 @@ class PictureView(QWidget):
             self.text = text
             self.update()
 
+    def float_over(self, floating: bool, caption: str) -> None:
+        """Lie over another picture under this name, or fill the place alone."""
+        self.floating, self.caption = floating, caption
+        self.update()
+
     def set_picture(self, picture: Image | Outgoing | None, mirrored: bool = False) -> None:
-        """Show this picture, (H, W, 3), or what is sent, which is never mirrored here, from now on."""
+        """Show this picture, (H, W, 3), or what is sent, from now on."""
         if picture is None and self._source is None:
             return
         self._source, self._flipped = picture, mirrored
@@ -121,7 +143,7 @@ class PictureView(QWidget):
         place, ratio = self.place(), self.devicePixelRatioF()
         size = max(1, round(place.width() * ratio)), max(1, round(place.height() * ratio))
         if isinstance(self._source, Outgoing):
-            self.image = sent_to_screen(self._source, *size)
+            self.image = sent_to_screen(self._source, *size, self._flipped)
         else:
             self.image = to_screen(self._source, *size, self._flipped)
         self.image.setDevicePixelRatio(ratio)
@@ -137,8 +159,26 @@ class PictureView(QWidget):
             painter.setBrush(QColor(current(self).picture))
             painter.drawRoundedRect(place, ROUND, ROUND)
             overlays.draw_text(painter, place, self.text, QColor(current(self).muted))
-            return
-        painter.drawImage(place.topLeft(), self.image)
+        elif self.floating:
+            self._paint_floating(painter, place, self.image)
+        else:
+            self._paint_filling(painter, place, self.image)
+        if self.floating:
+            overlays.draw_frame(painter, place, ROUND)
+            overlays.draw_caption(painter, place, self.caption)
+
+    def _paint_floating(self, painter: QPainter, place: QRectF, image: QImage) -> None:
+        """Without clipping, whose edge is not smooth."""
+        brush = QBrush(image)
+        ratio = 1 / image.devicePixelRatio()
+        brush.setTransform(QTransform.fromTranslate(place.x(), place.y()).scale(ratio, ratio))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(brush)
+        painter.drawRoundedRect(place, ROUND, ROUND)
+        self.paint_over(painter, place)
+
+    def _paint_filling(self, painter: QPainter, place: QRectF, image: QImage) -> None:
+        painter.drawImage(place.topLeft(), image)
         painter.save()
         painter.setClipRect(place)
         self.paint_over(painter, place)
@@ -173,6 +213,7 @@ class CameraView(PictureView):
         self.shown = Shown()
         self.statistics = Statistics()
         self.flash = 0.0
+        self.countdown = 0
         self._seen: Seen | None = None
         self._mirrored = True
         self._portrait: Image | None = None
@@ -258,6 +299,8 @@ class CameraView(PictureView):
             overlays.draw_statistics(painter, place, self.statistics)
         if self.flash > 0:
             overlays.draw_flash(painter, place, self.flash)
+        if self.countdown:
+            overlays.draw_number(painter, place, self.countdown)
 
     def _on_screen(self, points: Array, place: QRectF) -> Array:
         """Landmarks (N, 2) in pixels of the frame, where they are painted."""
@@ -269,29 +312,41 @@ class CameraView(PictureView):
 
 
 class OutputView(PictureView):
-    """What the call gets, unchanged; a red banner lies over it here while that is the user's real face."""
+    """What others see; a red banner lies over it here while that is the user's real face.
+
+    Attributes:
+        mirrored: show it as a mirror does, like one's own picture in a call. Others see it the right way round, and texts stay readable
+            here: the still card is never mirrored.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.passing = False
+        self.mirrored = False
+        self._shows = ""
         self._picture: Outgoing | None = None
 
-    def show_picture(self, picture: Outgoing | None, passing: bool) -> None:
-        """Show this picture, if it is another one; its pixels are copied."""
-        if passing != self.passing:
-            self.passing = passing
+    def show_picture(self, picture: Outgoing | None, shows: str) -> None:
+        """Show this picture, if it is another one; its pixels are copied.
+
+        Args:
+            shows: as in ``Status``.
+        """
+        mirrored = self.mirrored and shows != "card"
+        if shows != self._shows:
+            self._shows = shows
             self.update()
-        if picture is not None and self._picture is not None and picture.planes is self._picture.planes:
+        same = picture is not None and self._picture is not None and picture.planes is self._picture.planes
+        if same and mirrored == self._flipped:
             return
         self._picture = picture
-        self.set_picture(picture)
+        self.set_picture(picture, mirrored)
 
     def paint_over(self, painter: QPainter, place: QRectF) -> None:
-        if self.passing:
-            banner = QRectF(place.x(), place.y(), place.width(), max(30.0, place.height() * 0.12))
-            painter.fillRect(banner, QColor(214, 32, 48, 235))
+        if self._shows == "self":
+            banner = QRectF(place.x(), place.y(), place.width(), max(26.0, place.height() * 0.08))
+            painter.fillRect(banner, QColor(196, 32, 44, 240))
             font = QFont(self.font())
             font.setBold(True)
             painter.setFont(font)
             painter.setPen(Qt.GlobalColor.white)
-            painter.drawText(banner, Qt.AlignmentFlag.AlignCenter, self.tr("The call sees your real face"))
+            painter.drawText(banner, Qt.AlignmentFlag.AlignCenter, self.tr("Others see your real face"))

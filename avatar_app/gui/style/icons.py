@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap, QPixmapCache
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -32,6 +32,13 @@ SHAPES = {
     "opened": '<path d="M5 9l7 7 7-7"/>',
     "face": '<circle cx="12" cy="12" r="9"/><path d="M8.5 9.5v1M15.5 9.5v1M8 14.5c2.3 2.6 5.7 2.6 8 0"/>',
     "window": '<rect x="3" y="5" width="18" height="14" rx="2"/><path d="M3 9h18"/>',
+    "menu": '<path d="M4 7h16M4 12h16M4 17h16"/>',
+    "picture": '<rect x="3" y="4.5" width="18" height="15" rx="2"/><circle cx="8.5" cy="9.5" r="1.6"/>'
+    '<path d="M3.5 17l5-4.5 4 3.5 3.5-3 4.5 4"/>',
+    "full": '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/>',
+    "swap": '<path d="M4 8h14M14 4l4 4-4 4M20 16H6M10 12l-4 4 4 4"/>',
+    "search": '<circle cx="10.5" cy="10.5" r="6.5"/><path d="M15.5 15.5L20.5 20.5"/>',
+    "copy": '<rect x="8" y="8" width="12" height="12" rx="2"/><path d="M16 8V4H4v12h4"/>',
     "quit": '<path d="M12 3v8M6.5 6.5a8 8 0 1 0 11 0"/>',
 }
 SVG = (
@@ -70,20 +77,30 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     return made
 
 
-def app_icon() -> QIcon:
-    """The app's own: a face in a rounded square."""
+DOTS = {"good": "#2fbf71", "warning": "#f0a92e", "bad": "#e23b3b"}
+"""Kind of a headline -> colour of the dot on the app's icon."""
+
+
+def app_icon(kind: str = "") -> QIcon:
+    """The app's own: a face in a rounded square, with a dot for what others see; ``kind`` as in ``headline.Headline``."""
     made = QIcon()
     for side in (*SIDES, 128, 256):
-        drawn = QPixmap(side, side)
-        drawn.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(drawn)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor("#2f63e0"))
-        painter.drawRoundedRect(QRectF(0, 0, side, side), side * 0.22, side * 0.22)
-        painter.drawPixmap(
-            round(side * 0.14), round(side * 0.14), pixmap("face", "#ffffff", round(side * 0.72))
-        )
-        painter.end()
-        made.addPixmap(drawn)
+        made.addPixmap(_app_pixmap(side, DOTS.get(kind)))
     return made
+
+
+def _app_pixmap(side: int, dot: str | None) -> QPixmap:
+    drawn = QPixmap(side, side)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor("#2f63e0"))
+    painter.drawRoundedRect(QRectF(0, 0, side, side), side * 0.22, side * 0.22)
+    painter.drawPixmap(round(side * 0.14), round(side * 0.14), pixmap("face", "#ffffff", round(side * 0.72)))
+    if dot is not None:
+        painter.setPen(QPen(QColor("#ffffff"), side * 0.05))
+        painter.setBrush(QColor(dot))
+        painter.drawEllipse(QRectF(side * 0.6, side * 0.6, side * 0.36, side * 0.36))
+    painter.end()
+    return drawn

@@ -14,7 +14,8 @@ class Theme:
     """Colours by what they are for.
 
     Attributes:
-        ground: behind everything; card: panels; field: inputs and buttons; hover: under the pointer; line: borders.
+        ground: behind everything; card: panels; field: inputs and buttons; hover: under the pointer; line: between parts;
+            edge: borders of what can be used, 3 times as bright or dark as what is beside it.
         picture: behind pictures that do not fill their place.
         accent: what matters now, on_accent: text on it.
         good, warning, bad: states; their *_ground are for banners and badges.
@@ -25,6 +26,7 @@ class Theme:
     field: str
     hover: str
     line: str
+    edge: str
     text: str
     muted: str
     faint: str
@@ -48,9 +50,10 @@ DARK = Theme(
     field="#262b34",
     hover="#303642",
     line="#2f3541",
+    edge="#6c7688",
     text="#e8ebf0",
     muted="#a2abba",
-    faint="#6d7686",
+    faint="#8d96a6",
     picture="#0d0f13",
     accent="#5b8cff",
     accent_hover="#749dff",
@@ -70,14 +73,15 @@ LIGHT = Theme(
     field="#f3f5f8",
     hover="#e6eaf0",
     line="#d9dee6",
+    edge="#848d9d",
     text="#1a1f29",
     muted="#566072",
-    faint="#8791a2",
+    faint="#666f80",
     picture="#dfe3ea",
     accent="#2f63e0",
     accent_hover="#2452c4",
     on_accent="#ffffff",
-    good="#14804a",
+    good="#0f7141",
     good_ground="#dcf4e7",
     warning="#8f5b00",
     warning_ground="#fdf0d3",
@@ -100,29 +104,53 @@ QLabel[role="problem"] {{ color: {warning}; }}
 QFrame[role="card"] {{ background: {card}; border: 1px solid {line}; border-radius: 10px; }}
 QScrollArea, QScrollArea > QWidget > QWidget[role="scrolled"] {{ background: transparent; border: none; }}
 
-QPushButton, QToolButton {{ background: {field}; border: 1px solid {line}; border-radius: 7px; padding: 6px 12px; }}
+QPushButton, QToolButton {{ background: {field}; border: 1px solid {edge}; border-radius: 7px; padding: 6px 12px; }}
 QToolButton {{ padding: 6px; }}
 QPushButton:hover, QToolButton:hover {{ background: {hover}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {line}; }}
-QPushButton:focus, QToolButton:focus {{ border: 1px solid {accent}; }}
+QPushButton:focus, QToolButton:focus {{ border: 2px solid {accent}; padding: 5px 11px; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {faint}; }}
 QPushButton:checked, QToolButton:checked {{ background: {info_ground}; border-color: {accent}; color: {info}; }}
+QPushButton:checked:focus, QToolButton:checked:focus {{ border: 2px solid {text}; }}
 QPushButton[role="primary"] {{ background: {accent}; color: {on_accent}; border: 1px solid {accent}; font-weight: 600; padding: 8px 16px; }}
 QPushButton[role="primary"]:hover {{ background: {accent_hover}; }}
 QPushButton[role="primary"]:focus {{ border: 2px solid {text}; padding: 7px 15px; }}
 QPushButton[role="primary"]:disabled {{ background: {field}; color: {faint}; border-color: {line}; }}
 QPushButton[role="danger"]:checked, QPushButton[role="danger-now"] {{ background: {bad_ground}; color: {bad}; border-color: {bad}; }}
-QPushButton[role="section"] {{ background: transparent; border: 1px solid transparent; border-radius: 6px;
-    text-align: left; font-weight: 600; padding: 7px 6px; }}
-QPushButton[role="section"]:hover {{ background: {hover}; }}
-QPushButton[role="section"]:focus {{ border: 1px solid {accent}; }}
-QPushButton[role="section"]:checked {{ color: {text}; }}
 QToolButton[role="plain"], QPushButton[role="plain"] {{ background: transparent; border: 1px solid transparent; }}
 QToolButton[role="plain"]:hover, QPushButton[role="plain"]:hover {{ background: {hover}; }}
 QToolButton[role="plain"]:focus, QPushButton[role="plain"]:focus {{ border: 1px solid {accent}; }}
 
-QComboBox, QLineEdit, QSpinBox {{ background: {field}; border: 1px solid {line}; border-radius: 7px; padding: 5px 8px; min-height: 1.3em; }}
-QComboBox:hover, QLineEdit:hover, QSpinBox:hover {{ border-color: {faint}; }}
+QToolButton[role="plain"]:checked {{ background: {info_ground}; border: 1px solid {accent}; }}
+QToolButton[role="plain"]::menu-indicator, QToolButton[role="tool"]::menu-indicator {{ image: none; width: 0; }}
+QToolButton[role="tool"] {{ background: transparent; border: 1px solid transparent; border-radius: 8px; padding: 7px 12px; }}
+QToolButton[role="tool"]:hover {{ background: {hover}; }}
+QToolButton[role="tool"]:pressed {{ background: {line}; }}
+QToolButton[role="tool"]:focus {{ border: 2px solid {accent}; padding: 6px 11px; }}
+QPushButton[role="link"] {{ background: transparent; border: 1px solid transparent; padding: 4px 9px; font-weight: 600; color: {info}; }}
+QPushButton[role="link"]:hover {{ background: {hover}; }}
+QPushButton[role="link"]:focus {{ border: 2px solid {accent}; padding: 3px 8px; }}
+QPushButton[role="state"] {{ border: 1px solid transparent; border-radius: 12px; padding: 5px 14px; font-weight: 600; }}
+QPushButton[role="state"]:focus {{ border: 2px solid {text}; padding: 4px 13px; }}
+QPushButton[badge="good"] {{ background: {good_ground}; color: {good}; }}
+QPushButton[badge="info"] {{ background: {info_ground}; color: {info}; }}
+QPushButton[badge="warning"] {{ background: {warning_ground}; color: {warning}; }}
+QPushButton[badge="bad"] {{ background: {bad}; color: {card}; }}
+QPushButton[role="chip"] {{ background: rgba(10, 12, 16, 190); color: #ffffff; border: 1px solid rgba(255, 255, 255, 60);
+    border-radius: 11px; padding: 4px 12px; }}
+QPushButton[role="chip"]:hover {{ background: rgba(40, 44, 52, 220); }}
+QPushButton[role="chip"]:focus {{ border: 2px solid #ffffff; padding: 3px 11px; }}
+QLabel[role="recording"] {{ color: {bad}; font-weight: 700; padding: 0 6px; }}
+QFrame[role="toast"] {{ background: {card}; border: 1px solid {edge}; border-radius: 10px; }}
+QTabWidget[role="drawer"]::pane {{ border: none; }}
+QTabBar::tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; padding: 7px 10px; color: {muted}; }}
+QTabBar::tab:hover {{ color: {text}; }}
+QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; font-weight: 600; }}
+QTabBar:focus {{ outline: none; }}
+QTabBar::tab:focus {{ background: {hover}; }}
+
+QComboBox, QLineEdit, QSpinBox {{ background: {field}; border: 1px solid {edge}; border-radius: 7px; padding: 5px 8px; min-height: 1.3em; }}
+QComboBox:hover, QLineEdit:hover, QSpinBox:hover {{ border-color: {text}; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border: 1px solid {accent}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
 QComboBox QAbstractItemView {{ background: {card}; border: 1px solid {line}; selection-background-color: {accent};

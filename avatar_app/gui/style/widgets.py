@@ -10,15 +10,13 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLayout,
-    QPushButton,
+    QProgressBar,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
-from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import current, restyle
 
 
@@ -56,32 +54,41 @@ class Badge(QLabel):
         self.setFixedSize(measure.horizontalAdvance(text) + 20, measure.height() + 4)
 
 
-class Meter(QWidget):
-    """A horizontal bar from 0 to 1 that turns from amber to green where it is enough; empty for None."""
+class Meter(QProgressBar):
+    """A bar from 0 to 1 that turns from amber to green where it is enough; empty for None."""
 
     ENOUGH = 0.75
 
     def __init__(self, thickness: int = 8, groove: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._has_groove = groove
-        self.value: float | None = None
         self._thickness = thickness
+        self.setRange(0, 100)
+        self.setTextVisible(False)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(thickness + 6)
+        self.reset()
 
     def sizeHint(self) -> QSize:
         return QSize(120, self._thickness + 6)
 
-    def set_value(self, value: float | None) -> None:
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, self._thickness + 6)
+
+    @property
+    def share(self) -> float | None:
+        """What is shown."""
+        return None if self.value() < self.minimum() else self.value() / 100
+
+    def set_share(self, share: float | None) -> None:
         """0..1."""
-        shown = None if value is None else round(min(max(value, 0.0), 1.0), 2)
-        if shown != self.value:
-            self.value = shown
-            self.setAccessibleDescription("" if shown is None else f"{round(shown * 100)} %")
-            self.update()
+        if share is None:
+            self.reset()
+        else:
+            self.setValue(round(min(max(share, 0.0), 1.0) * 100))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme = current(self)
+        theme, share = current(self), self.share
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -89,10 +96,28 @@ class Meter(QWidget):
         painter.setBrush(QColor(theme.line))
         if self._has_groove:
             painter.drawRoundedRect(groove, self._thickness / 2, self._thickness / 2)
-        if self.value:
-            groove.setWidth(max(float(self._thickness), self.width() * self.value))
-            painter.setBrush(QColor(theme.good if self.value >= self.ENOUGH else theme.warning))
+        if share:
+            groove.setWidth(max(float(self._thickness), self.width() * share))
+            painter.setBrush(QColor(theme.good if share >= self.ENOUGH else theme.warning))
             painter.drawRoundedRect(groove, self._thickness / 2, self._thickness / 2)
+
+
+class ElidedLabel(QLabel):
+    """A line that gives way: what does not fit is cut with an ellipsis, and the whole text is its tooltip."""
+
+    def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        if role:
+            self.setProperty("role", role)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        self.setToolTip(self.text() if shown != self.text() else "")
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), self.alignment(), shown)
 
 
 class Choice(QComboBox):
@@ -213,8 +238,10 @@ class Slider(QWidget):
         self.slider.setSingleStep(1)
         self.slider.setAccessibleName(name)
         self._value = label("", "muted")
+        words = label(name)
+        words.setBuddy(self.slider)
         top = QHBoxLayout()
-        top.addWidget(label(name), 1)
+        top.addWidget(words, 1)
         top.addWidget(self._value)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -248,41 +275,19 @@ class _PlainSlider(QSlider):
 
 
 class Section(QWidget):
-    """A heading that opens and closes what is under it."""
+    """A heading and what belongs under it."""
 
-    def __init__(self, title: str, is_open: bool = True, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.heading = QPushButton(title)
-        self.heading.setProperty("role", "section")
-        self.heading.setCheckable(True)
-        self.heading.setChecked(is_open)
-        self.body = QWidget()
-        if not is_open:  # shown before it has a parent, it would be a window
-            self.body.hide()
-        self.column = QVBoxLayout(self.body)
-        self.column.setContentsMargins(8, 2, 8, 10)
-        self.column.setSpacing(9)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(self.heading)
-        outer.addWidget(self.body)
-        self.heading.toggled.connect(self._opened)
-        self.draw_icons()
+        self.setAccessibleName(title)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 6, 0, 10)
+        self.column.setSpacing(8)
+        self.column.addWidget(label(title, "heading"))
 
-    def add(self, *pieces: QWidget | QLayout) -> None:
+    def add(self, *pieces: QWidget) -> None:
         for piece in pieces:
-            if isinstance(piece, QWidget):
-                self.column.addWidget(piece)
-            else:
-                self.column.addLayout(piece)
-
-    def draw_icons(self) -> None:
-        self.heading.setIcon(icon("opened" if self.heading.isChecked() else "open"))
-
-    def _opened(self, is_open: bool) -> None:
-        self.body.setVisible(is_open)
-        self.draw_icons()
+            self.column.addWidget(piece)
 
 
 def row(*pieces: QWidget, stretch: int = 0) -> QHBoxLayout:

@@ -1,2769 +1,3123 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="ru" sourcelanguage="en">
-    <context>
-        <name>Actions</name>
-        <message>
-            <source>Calibrate</source>
-            <translation>Откалибровать</translation>
-        </message>
-        <message>
-            <source>Find the best moment</source>
-            <translation>Искать лучший момент</translation>
-        </message>
-        <message>
-            <source>Pause</source>
-            <translation>Пауза</translation>
-        </message>
-        <message>
-            <source>Show my real face...</source>
-            <translation>Показать моё настоящее лицо...</translation>
-        </message>
-        <message>
-            <source>Avatar %1</source>
-            <translation>Аватар %1</translation>
-        </message>
-        <message>
-            <source>Previous avatar</source>
-            <translation>Предыдущий аватар</translation>
-        </message>
-        <message>
-            <source>Next avatar</source>
-            <translation>Следующий аватар</translation>
-        </message>
-        <message>
-            <source>Random avatar</source>
-            <translation>Случайный аватар</translation>
-        </message>
-        <message>
-            <source>Reload the gallery</source>
-            <translation>Обновить галерею</translation>
-        </message>
-        <message>
-            <source>Show landmarks</source>
-            <translation>Показывать точки лица</translation>
-        </message>
-        <message>
-            <source>Show the photo over the camera</source>
-            <translation>Показывать фото поверх камеры</translation>
-        </message>
-        <message>
-            <source>Photo over the camera: fainter</source>
-            <translation>Фото поверх камеры: слабее</translation>
-        </message>
-        <message>
-            <source>Photo over the camera: stronger</source>
-            <translation>Фото поверх камеры: заметнее</translation>
-        </message>
-        <message>
-            <source>Show the frame around the face</source>
-            <translation>Показывать рамку вокруг лица</translation>
-        </message>
-        <message>
-            <source>Show statistics</source>
-            <translation>Показывать статистику</translation>
-        </message>
-        <message>
-            <source>Mirror my preview</source>
-            <translation>Отражать мою картинку на этом экране</translation>
-        </message>
-        <message>
-            <source>Mirror what the call gets</source>
-            <translation>Отражать то, что видят собеседники</translation>
-        </message>
-        <message>
-            <source>Zoom in</source>
-            <translation>Приблизить</translation>
-        </message>
-        <message>
-            <source>Zoom out</source>
-            <translation>Отдалить</translation>
-        </message>
-        <message>
-            <source>Zoom in a little</source>
-            <translation>Немного приблизить</translation>
-        </message>
-        <message>
-            <source>Zoom out a little</source>
-            <translation>Немного отдалить</translation>
-        </message>
-        <message>
-            <source>Move up</source>
-            <translation>Сдвинуть вверх</translation>
-        </message>
-        <message>
-            <source>Move left</source>
-            <translation>Сдвинуть влево</translation>
-        </message>
-        <message>
-            <source>Move down</source>
-            <translation>Сдвинуть вниз</translation>
-        </message>
-        <message>
-            <source>Move right</source>
-            <translation>Сдвинуть вправо</translation>
-        </message>
-        <message>
-            <source>Move up a little</source>
-            <translation>Немного сдвинуть вверх</translation>
-        </message>
-        <message>
-            <source>Move left a little</source>
-            <translation>Немного сдвинуть влево</translation>
-        </message>
-        <message>
-            <source>Move down a little</source>
-            <translation>Немного сдвинуть вниз</translation>
-        </message>
-        <message>
-            <source>Move right a little</source>
-            <translation>Немного сдвинуть вправо</translation>
-        </message>
-        <message>
-            <source>Reset zoom and position</source>
-            <translation>Сбросить масштаб и положение</translation>
-        </message>
-        <message>
-            <source>Record</source>
-            <translation>Записывать</translation>
-        </message>
-        <message>
-            <source>Save a picture</source>
-            <translation>Сохранить снимок</translation>
-        </message>
-        <message>
-            <source>Add a photo...</source>
-            <translation>Добавить фото...</translation>
-        </message>
-        <message>
-            <source>Paste a photo</source>
-            <translation>Вставить фото</translation>
-        </message>
-        <message>
-            <source>Show the settings panel</source>
-            <translation>Показывать панель настроек</translation>
-        </message>
-        <message>
-            <source>Preferences...</source>
-            <translation>Настройки...</translation>
-        </message>
-        <message>
-            <source>First steps...</source>
-            <translation>Первые шаги...</translation>
-        </message>
-        <message>
-            <source>Keys...</source>
-            <translation>Клавиши...</translation>
-        </message>
-        <message>
-            <source>Check this computer...</source>
-            <translation>Проверить этот компьютер...</translation>
-        </message>
-        <message>
-            <source>Quit</source>
-            <translation>Выйти</translation>
-        </message>
-    </context>
-    <context>
-        <name>BackgroundChooser</name>
-        <message>
-            <source>Background</source>
-            <translation>Фон</translation>
-        </message>
-        <message>
-            <source>As in the photo</source>
-            <translation>Как на фото</translation>
-        </message>
-        <message>
-            <source>Blurred</source>
-            <translation>Размытый</translation>
-        </message>
-        <message>
-            <source>Dark grey</source>
-            <translation>Тёмно-серый</translation>
-        </message>
-        <message>
-            <source>Light grey</source>
-            <translation>Светло-серый</translation>
-        </message>
-        <message>
-            <source>Green</source>
-            <translation>Зелёный</translation>
-        </message>
-        <message>
-            <source>Another colour...</source>
-            <translation>Другой цвет...</translation>
-        </message>
-        <message>
-            <source>Picture...</source>
-            <translation>Картинка...</translation>
-        </message>
-        <message>
-            <source>Picture for the background</source>
-            <translation>Картинка для фона</translation>
-        </message>
-        <message>
-            <source>Pictures (*.jpg *.jpeg *.png *.webp *.bmp)</source>
-            <translation>Изображения (*.jpg *.jpeg *.png *.webp *.bmp)</translation>
-        </message>
-    </context>
-    <context>
-        <name>Banner</name>
-        <message>
-            <source>Hide</source>
-            <translation>Скрыть</translation>
-        </message>
-        <message>
-            <source>+{0} more</source>
-            <translation>ещё {0}</translation>
-        </message>
-    </context>
-    <context>
-        <name>BugDialog</name>
-        <message>
-            <source>Something went wrong</source>
-            <translation>Что-то пошло не так</translation>
-        </message>
-        <message>
-            <source>Something went wrong that should not have. The call goes on.</source>
-            <translation>Произошла ошибка, которой не должно было быть. Звонок продолжается.</translation>
-        </message>
-    </context>
-    <context>
-        <name>CalibrationPanel</name>
-        <message>
-            <source>Calibrate</source>
-            <translation>Откалибровать</translation>
-        </message>
-        <message>
-            <source>Find best moment</source>
-            <translation>Искать лучший момент</translation>
-        </message>
-        <message>
-            <source>Watches you and calibrates by itself whenever you look more like the photo than before.</source>
-            <translation>Следит за вами и калибруется само, как только вы становитесь больше похожи на фото, чем раньше.</translation>
-        </message>
-        <message>
-            <source>Photo overlay</source>
-            <translation>Фото поверх камеры</translation>
-        </message>
-        <message>
-            <source>Lays the photo over your camera picture, on this screen alone.</source>
-            <translation>Накладывает фото на картинку с камеры, только на этом экране.</translation>
-        </message>
-        <message>
-            <source>The pose to imitate</source>
-            <translation>Поза, которую надо повторить</translation>
-        </message>
-        <message>
-            <source>Match</source>
-            <translation>Совпадение</translation>
-        </message>
-        <message>
-            <source>Head</source>
-            <translation>Голова</translation>
-        </message>
-        <message>
-            <source>Expression</source>
-            <translation>Мимика</translation>
-        </message>
-        <message>
-            <source>Position</source>
-            <translation>Положение</translation>
-        </message>
-        <message>
-            <source>Find best</source>
-            <translation>Искать</translation>
-        </message>
-        <message>
-            <source>Overlay</source>
-            <translation>Наложение</translation>
-        </message>
-        <message>
-            <source>Calibrating</source>
-            <translation>Калибровка</translation>
-        </message>
-        <message>
-            <source>Calibrated</source>
-            <translation>Откалибровано</translation>
-        </message>
-        <message>
-            <source>Not calibrated</source>
-            <translation>Не откалибровано</translation>
-        </message>
-        <message>
-            <source>Better moments found: {0}</source>
-            <translation>Найдено лучших моментов: {0}</translation>
-        </message>
-    </context>
-    <context>
-        <name>ControlsPanel</name>
-        <message>
-            <source>Size</source>
-            <translation>Размер</translation>
-        </message>
-        <message>
-            <source>Rate</source>
-            <translation>Частота кадров</translation>
-        </message>
-        <message>
-            <source>{0} a second</source>
-            <translation>{0} в секунду</translation>
-        </message>
-        <message>
-            <source>Model</source>
-            <translation>Модель</translation>
-        </message>
-        <message>
-            <source>Computed by</source>
-            <translation>Вычислять на</translation>
-        </message>
-        <message>
-            <source>Off</source>
-            <translation>Выключено</translation>
-        </message>
-        <message>
-            <source>Light</source>
-            <translation>Слабое</translation>
-        </message>
-        <message>
-            <source>Strong</source>
-            <translation>Сильное</translation>
-        </message>
-        <message>
-            <source>Smoothing</source>
-            <translation>Сглаживание</translation>
-        </message>
-        <message>
-            <source>Head</source>
-            <translation>Голова</translation>
-        </message>
-        <message>
-            <source>Expression</source>
-            <translation>Мимика</translation>
-        </message>
-        <message>
-            <source>Gaze</source>
-            <translation>Взгляд</translation>
-        </message>
-        <message>
-            <source>At 0 % the avatar always looks where its photo looks.</source>
-            <translation>При 0 % аватар всегда смотрит туда, куда смотрит фото.</translation>
-        </message>
-        <message>
-            <source>Zoom</source>
-            <translation>Масштаб</translation>
-        </message>
-        <message>
-            <source>{0}° clockwise</source>
-            <translation>на {0}° по часовой стрелке</translation>
-        </message>
-        <message>
-            <source>As it is</source>
-            <translation>Не поворачивать</translation>
-        </message>
-        <message>
-            <source>Turn</source>
-            <translation>Поворот</translation>
-        </message>
-        <message>
-            <source>Left and right</source>
-            <translation>Влево и вправо</translation>
-        </message>
-        <message>
-            <source>Up and down</source>
-            <translation>Вверх и вниз</translation>
-        </message>
-        <message>
-            <source>Mirror the camera</source>
-            <translation>Отражать камеру</translation>
-        </message>
-        <message>
-            <source>Mirror what the call gets</source>
-            <translation>Отражать то, что видят собеседники</translation>
-        </message>
-        <message>
-            <source>Write &quot;AI avatar&quot; on the picture</source>
-            <translation>Писать на картинке «AI avatar»</translation>
-        </message>
-        <message>
-            <source>Follow my face</source>
-            <translation>Следить за лицом</translation>
-        </message>
-        <message>
-            <source>Relative motion</source>
-            <translation>Относительные движения</translation>
-        </message>
-        <message>
-            <source>Off: the avatar takes over your pose as it is.</source>
-            <translation>Если выключено, аватар повторяет вашу позу как есть.</translation>
-        </message>
-        <message>
-            <source>Adapt to the photo&apos;s size</source>
-            <translation>Подстраиваться под размер фото</translation>
-        </message>
-        <message>
-            <source>Scales your motion to the size of the photo&apos;s face.</source>
-            <translation>Подгоняет ваши движения под размер лица на фото.</translation>
-        </message>
-        <message>
-            <source>Mirror my preview</source>
-            <translation>Отражать мою картинку на этом экране</translation>
-        </message>
-        <message>
-            <source>Reset</source>
-            <translation>Сбросить</translation>
-        </message>
-        <message>
-            <source>Camera</source>
-            <translation>Камера</translation>
-        </message>
-        <message>
-            <source>Output</source>
-            <translation>Вывод</translation>
-        </message>
-        <message>
-            <source>Picture</source>
-            <translation>Изображение</translation>
-        </message>
-        <message>
-            <source>Motion</source>
-            <translation>Движение</translation>
-        </message>
-        <message>
-            <source>Framing</source>
-            <translation>Кадр</translation>
-        </message>
-        <message>
-            <source>Best available</source>
-            <translation>Лучшее из доступного</translation>
-        </message>
-        <message>
-            <source>Processor</source>
-            <translation>Процессор</translation>
-        </message>
-        <message>
-            <source>Graphics card (CUDA)</source>
-            <translation>Видеокарта (CUDA)</translation>
-        </message>
-        <message>
-            <source>No graphics card: {0}.</source>
-            <translation>Видеокарта недоступна: {0}.</translation>
-        </message>
-    </context>
-    <context>
-        <name>CropCheck</name>
-        <message>
-            <source>No face was found. Move the square so that the face fills half of its height.</source>
-            <translation>Лицо не найдено. Поставьте квадрат так, чтобы лицо занимало половину его высоты.</translation>
-        </message>
-        <message>
-            <source>There is no face in the square.</source>
-            <translation>В квадрате нет лица.</translation>
-        </message>
-        <message>
-            <source>The square cuts off a part of the face.</source>
-            <translation>Квадрат обрезает часть лица.</translation>
-        </message>
-        <message>
-            <source>The photo cuts off a part of the face. Use another one if you can.</source>
-            <translation>Лицо на фото видно не целиком. Если можно, возьмите другое фото.</translation>
-        </message>
-        <message>
-            <source>The face is only {pixels} pixels high, so the avatar will be blurred. Use a larger photo if you can.</source>
-            <translation>Высота лица всего {pixels} пикс., поэтому аватар будет размытым. Если можно, возьмите фото крупнее.</translation>
-        </message>
-        <message>
-            <source>The face is small in the square. Make the square smaller.</source>
-            <translation>Лицо мало для такого квадрата. Уменьшите квадрат.</translation>
-        </message>
-        <message>
-            <source>The face fills the square. Make it larger: hair and shoulders need room.</source>
-            <translation>Лицо занимает весь квадрат. Увеличьте его: волосам и плечам нужно место.</translation>
-        </message>
-        <message>
-            <source>There is more than one face in the square. The avatar will be the largest.</source>
-            <translation>В квадрате несколько лиц. Аватаром станет самое крупное.</translation>
-        </message>
-    </context>
-    <context>
-        <name>CropEditor</name>
-        <message>
-            <source>Looking for the face...</source>
-            <translation>Поиск лица...</translation>
-        </message>
-        <message numerus="yes">
-            <source>%n faces were found. Click another one, or press the button again.</source>
-            <translation>
-                <numerusform>Найдено %n лицо. Щёлкните другое или нажмите кнопку ещё раз.</numerusform>
-                <numerusform>Найдено %n лица. Щёлкните другое или нажмите кнопку ещё раз.</numerusform>
-                <numerusform>Найдено %n лиц. Щёлкните другое или нажмите кнопку ещё раз.</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>The face fits well.</source>
-            <translation>Лицо расположено хорошо.</translation>
-        </message>
-        <message>
-            <source>Use this crop</source>
-            <translation>Использовать</translation>
-        </message>
-        <message>
-            <source>Crop photo</source>
-            <translation>Кадрирование фото</translation>
-        </message>
-        <message>
-            <source>&amp;Fit to face</source>
-            <translation>&amp;Подогнать по лицу</translation>
-        </message>
-        <message>
-            <source>Preview of the crop</source>
-            <translation>Предпросмотр кадра</translation>
-        </message>
-        <message>
-            <source>Photo with the square</source>
-            <translation>Фото с квадратом</translation>
-        </message>
-        <message>
-            <source>Drag the square or its corners. Arrow keys move it, + and - resize it, with Shift finely.</source>
-            <translation>Перетаскивайте квадрат или его углы. Стрелки двигают его, + и - меняют размер, с Shift — понемногу.</translation>
-        </message>
-    </context>
-    <context>
-        <name>DoctorDialog</name>
-        <message>
-            <source>Check this computer</source>
-            <translation>Проверка компьютера</translation>
-        </message>
-        <message>
-            <source>Copy as text</source>
-            <translation>Копировать как текст</translation>
-        </message>
-        <message>
-            <source>Check again</source>
-            <translation>Проверить снова</translation>
-        </message>
-        <message>
-            <source>Close</source>
-            <translation>Закрыть</translation>
-        </message>
-        <message>
-            <source>Looking at this computer...</source>
-            <translation>Идёт проверка...</translation>
-        </message>
-        <message>
-            <source>OK</source>
-            <translation>Хорошо</translation>
-        </message>
-        <message>
-            <source>Note</source>
-            <translation>Заметка</translation>
-        </message>
-        <message>
-            <source>Problem</source>
-            <translation>Проблема</translation>
-        </message>
-        <message>
-            <source>A call would work.</source>
-            <translation>Звонок получится.</translation>
-        </message>
-        <message>
-            <source>A call would not work yet.</source>
-            <translation>Звонок пока не получится.</translation>
-        </message>
-    </context>
-    <context>
-        <name>DropCover</name>
-        <message>
-            <source>Drop photos to add them</source>
-            <translation>Отпустите, чтобы добавить фото</translation>
-        </message>
-    </context>
-    <context>
-        <name>FirstRun</name>
-        <message>
-            <source>First steps</source>
-            <translation>Первые шаги</translation>
-        </message>
-        <message>
-            <source>1  Camera</source>
-            <translation>1  Камера</translation>
-        </message>
-        <message>
-            <source>2  Avatar</source>
-            <translation>2  Аватар</translation>
-        </message>
-        <message>
-            <source>3  Calibrate</source>
-            <translation>3  Калибровка</translation>
-        </message>
-        <message>
-            <source>Back</source>
-            <translation>Назад</translation>
-        </message>
-        <message>
-            <source>Skip</source>
-            <translation>Пропустить</translation>
-        </message>
-        <message>
-            <source>Choose your camera</source>
-            <translation>Выберите камеру</translation>
-        </message>
-        <message>
-            <source>Sit so that light falls on your face from the front. The camera&apos;s picture stays on this computer: calls only ever get the avatar.</source>
-            <translation>Сядьте так, чтобы свет падал на лицо спереди. Картинка с камеры не покидает этот компьютер: собеседники видят только аватар.</translation>
-        </message>
-        <message>
-            <source>Choose an avatar</source>
-            <translation>Выберите аватар</translation>
-        </message>
-        <message>
-            <source>Take one of these, or drop a photo of a face here: from the front, mouth closed, eyes open. Use only photos of people who agree to it.</source>
-            <translation>Возьмите один из этих или перетащите сюда фото лица: анфас, рот закрыт, глаза открыты. Используйте фото только тех людей, которые на это согласны.</translation>
-        </message>
-        <message>
-            <source>Look like the photo, then calibrate</source>
-            <translation>Примите позу с фото и откалибруйте</translation>
-        </message>
-        <message>
-            <source>Bring head, mouth and eyes into the photo&apos;s pose, as well as you can. From then on the avatar moves as you do.</source>
-            <translation>Повторите, насколько сможете, положение головы, рта и глаз на фото. После этого аватар будет двигаться вместе с вами.</translation>
-        </message>
-        <message>
-            <source>Done</source>
-            <translation>Готово</translation>
-        </message>
-        <message>
-            <source>Next</source>
-            <translation>Далее</translation>
-        </message>
-        <message>
-            <source>Waiting for the camera...</source>
-            <translation>Ожидание камеры...</translation>
-        </message>
-    </context>
-    <context>
-        <name>Gallery</name>
-        <message>
-            <source>There is no picture in the clipboard.</source>
-            <translation>В буфере обмена нет изображения.</translation>
-        </message>
-        <message>
-            <source>Photos</source>
-            <translation>Фотографии</translation>
-        </message>
-        <message>
-            <source>Crop {name}</source>
-            <translation>Кадрирование: {name}</translation>
-        </message>
-        <message>
-            <source>Copy a picture or a picture file, then paste it here.</source>
-            <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
-        </message>
-        <message>
-            <source>Drop photos, or a folder with some.</source>
-            <translation>Перетащите фотографии или папку с ними.</translation>
-        </message>
-        <message>
-            <source>Remove photo</source>
-            <translation>Удаление фото</translation>
-        </message>
-        <message>
-            <source>Remove {name} from the list?</source>
-            <translation>Удалить «{name}» из списка?</translation>
-        </message>
-        <message>
-            <source>The copy that was made when you added it is deleted. The photo you added it from stays.</source>
-            <translation>Будет удалена копия, сделанная при добавлении. Исходное фото останется на месте.</translation>
-        </message>
-        <message>
-            <source>Remove</source>
-            <translation>Удалить</translation>
-        </message>
-        <message>
-            <source>Use</source>
-            <translation>Использовать</translation>
-        </message>
-        <message>
-            <source>Rename</source>
-            <translation>Переименовать</translation>
-        </message>
-        <message>
-            <source>Crop...</source>
-            <translation>Кадрировать...</translation>
-        </message>
-        <message>
-            <source>Show in folder</source>
-            <translation>Показать в папке</translation>
-        </message>
-        <message>
-            <source>Add photos...</source>
-            <translation>Добавить фото...</translation>
-        </message>
-        <message>
-            <source>Paste</source>
-            <translation>Вставить</translation>
-        </message>
-        <message>
-            <source>Reload</source>
-            <translation>Обновить</translation>
-        </message>
-        <message>
-            <source>Bring back the app&apos;s photos</source>
-            <translation>Вернуть фото из программы</translation>
-        </message>
-        <message>
-            <source>What was dropped is no picture.</source>
-            <translation>То, что вы перетащили, не изображение.</translation>
-        </message>
-        <message>
-            <source>Search photos</source>
-            <translation>Поиск фото</translation>
-        </message>
-    </context>
-    <context>
-        <name>GalleryModel</name>
-        <message>
-            <source>Add photo</source>
-            <translation>Добавить фото</translation>
-        </message>
-        <message>
-            <source>Choose photos, drop them here, or paste one</source>
-            <translation>Выберите фото, перетащите их сюда или вставьте</translation>
-        </message>
-        <message>
-            <source>{name} (key {key})</source>
-            <translation>{name} (клавиша {key})</translation>
-        </message>
-    </context>
-    <context>
-        <name>Hints</name>
-        <message>
-            <source>No face is seen. Sit before the camera with light from the front.</source>
-            <translation>Лица не видно. Сядьте перед камерой так, чтобы свет падал спереди.</translation>
-        </message>
-        <message>
-            <source>The camera gives no picture. Connect it, or choose another one.</source>
-            <translation>Камера не даёт изображения. Подключите её или выберите другую.</translation>
-        </message>
-        <message>
-            <source>Choose a photo first.</source>
-            <translation>Сначала выберите фото.</translation>
-        </message>
-        <message>
-            <source>Getting ready...</source>
-            <translation>Подготовка...</translation>
-        </message>
-        <message>
-            <source>Paused: go on to compare your pose with the photo&apos;s.</source>
-            <translation>Пауза: продолжите, чтобы сравнить вашу позу с фото.</translation>
-        </message>
-        <message>
-            <source>Turn and tilt your head like the photo.</source>
-            <translation>Поверните и наклоните голову как на фото.</translation>
-        </message>
-        <message>
-            <source>Match the photo&apos;s mouth and eyes.</source>
-            <translation>Сделайте рот и глаза как на фото.</translation>
-        </message>
-        <message>
-            <source>Bring your face to the middle, about half as high as the picture.</source>
-            <translation>Поместите лицо в середину, примерно на половину высоты кадра.</translation>
-        </message>
-        <message>
-            <source>If the avatar looks wrong, look like the photo and calibrate again.</source>
-            <translation>Если аватар выглядит неправильно, примите позу с фото и откалибруйте снова.</translation>
-        </message>
-        <message>
-            <source>That fits well.</source>
-            <translation>Хорошо совпадает.</translation>
-        </message>
-        <message>
-            <source>That fits well: calibrate now.</source>
-            <translation>Хорошо совпадает: калибруйте.</translation>
-        </message>
-        <message>
-            <source>Hold still for a moment...</source>
-            <translation>Замрите на мгновение...</translation>
-        </message>
-    </context>
-    <context>
-        <name>Hotkeys</name>
-        <message>
-            <source>Calibrate</source>
-            <translation>Откалибровать</translation>
-        </message>
-        <message>
-            <source>Pause and go on</source>
-            <translation>Пауза и продолжение</translation>
-        </message>
-        <message>
-            <source>Next avatar</source>
-            <translation>Следующий аватар</translation>
-        </message>
-        <message>
-            <source>Previous avatar</source>
-            <translation>Предыдущий аватар</translation>
-        </message>
-    </context>
-    <context>
-        <name>Intake</name>
-        <message>
-            <source>Add photos</source>
-            <translation>Добавить фото</translation>
-        </message>
-        <message>
-            <source>Photos</source>
-            <translation>Фотографии</translation>
-        </message>
-        <message>
-            <source>All files</source>
-            <translation>Все файлы</translation>
-        </message>
-        <message>
-            <source>There are no photos in {folder}.</source>
-            <translation>В папке {folder} нет фотографий.</translation>
-        </message>
-        <message>
-            <source>Drop photos, or a folder with some.</source>
-            <translation>Перетащите фотографии или папку с ними.</translation>
-        </message>
-        <message>
-            <source>Pasted photo</source>
-            <translation>Вставленное фото</translation>
-        </message>
-        <message>
-            <source>Only pictures on this computer can be added.</source>
-            <translation>Добавить можно только изображения с этого компьютера.</translation>
-        </message>
-        <message>
-            <source>Save the picture first, then drop the file here.</source>
-            <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
-        </message>
-        <message>
-            <source>{count} photos could not be added. The first: {message}</source>
-            <translation>Не удалось добавить фото: {count}. Первое: {message}</translation>
-        </message>
-        <message>
-            <source>No face was found in {name}.</source>
-            <translation>На фото «{name}» лицо не найдено.</translation>
-        </message>
-        <message>
-            <source>Use a photo that shows the face from the front, or crop this one by hand.</source>
-            <translation>Возьмите фото анфас или кадрируйте это вручную.</translation>
-        </message>
-    </context>
-    <context>
-        <name>KeyRows</name>
-        <message>
-            <source>Back to {key}</source>
-            <translation>Вернуть {key}</translation>
-        </message>
-        <message>
-            <source>no key</source>
-            <translation>без клавиши</translation>
-        </message>
-        <message>
-            <source>Also: {keys}</source>
-            <translation>Также: {keys}</translation>
-        </message>
-    </context>
-    <context>
-        <name>KeysDialog</name>
-        <message>
-            <source>Keys</source>
-            <translation>Клавиши</translation>
-        </message>
-        <message>
-            <source>Calibrate, from anywhere</source>
-            <translation>Откалибровать, из любого окна</translation>
-        </message>
-        <message>
-            <source>Pause, from anywhere</source>
-            <translation>Пауза, из любого окна</translation>
-        </message>
-        <message>
-            <source>Next avatar, from anywhere</source>
-            <translation>Следующий аватар, из любого окна</translation>
-        </message>
-        <message>
-            <source>Previous avatar, from anywhere</source>
-            <translation>Предыдущий аватар, из любого окна</translation>
-        </message>
-        <message>
-            <source>They can be changed in Preferences. Keys that work everywhere need a desktop that allows them.</source>
-            <translation>Их можно поменять в настройках. Клавиши, которые работают везде, должна разрешать рабочая среда.</translation>
-        </message>
-    </context>
-    <context>
-        <name>MainWindow</name>
-        <message>
-            <source>Avatar</source>
-            <translation>Аватар</translation>
-        </message>
-        <message>
-            <source>You</source>
-            <translation>Вы</translation>
-        </message>
-        <message>
-            <source>Your camera, on this screen alone. Click on a face to follow it.</source>
-            <translation>Ваша камера, видна только на этом экране. Щёлкните по лицу, чтобы следить за ним.</translation>
-        </message>
-        <message>
-            <source>What the call gets</source>
-            <translation>Что видят собеседники</translation>
-        </message>
-        <message>
-            <source>Exactly what is sent</source>
-            <translation>Именно это и отправляется</translation>
-        </message>
-        <message>
-            <source>Avatars</source>
-            <translation>Аватары</translation>
-        </message>
-        <message>
-            <source>Pause</source>
-            <translation>Пауза</translation>
-        </message>
-        <message>
-            <source>Record</source>
-            <translation>Запись</translation>
-        </message>
-        <message>
-            <source>Snapshot</source>
-            <translation>Снимок</translation>
-        </message>
-        <message>
-            <source>Settings</source>
-            <translation>Настройки</translation>
-        </message>
-        <message>
-            <source>&amp;Avatar</source>
-            <translation>&amp;Аватар</translation>
-        </message>
-        <message>
-            <source>&amp;Call</source>
-            <translation>&amp;Звонок</translation>
-        </message>
-        <message>
-            <source>&amp;View</source>
-            <translation>&amp;Вид</translation>
-        </message>
-        <message>
-            <source>&amp;Help</source>
-            <translation>&amp;Справка</translation>
-        </message>
-        <message>
-            <source>Go on</source>
-            <translation>Продолжить</translation>
-        </message>
-        <message>
-            <source>Stop recording</source>
-            <translation>Остановить запись</translation>
-        </message>
-        <message>
-            <source>No camera is open</source>
-            <translation>Камера не открыта</translation>
-        </message>
-        <message>
-            <source>Face seen</source>
-            <translation>Лицо видно</translation>
-        </message>
-        <message>
-            <source>No face</source>
-            <translation>Лица не видно</translation>
-        </message>
-        <message>
-            <source>Waiting for the camera...</source>
-            <translation>Ожидание камеры...</translation>
-        </message>
-        <message>
-            <source>REAL FACE</source>
-            <translation>НАСТОЯЩЕЕ ЛИЦО</translation>
-        </message>
-        <message>
-            <source>Press {0} to hide your face again</source>
-            <translation>Нажмите {0}, чтобы снова скрыть лицо</translation>
-        </message>
-        <message>
-            <source>Live</source>
-            <translation>В эфире</translation>
-        </message>
-        <message>
-            <source>Preview only: choose an output to send it</source>
-            <translation>Только предпросмотр: чтобы отправлять, выберите вывод</translation>
-        </message>
-        <message>
-            <source>Getting ready...</source>
-            <translation>Подготовка...</translation>
-        </message>
-    </context>
-    <context>
-        <name>Messages</name>
-        <message>
-            <source>Run `models list` to see all models; import or fetch this one again.</source>
-            <translation>Выполните `models list`, чтобы увидеть все модели; импортируйте или скачайте эту заново.</translation>
-        </message>
-        <message>
-            <source>There is no model called {0}.</source>
-            <translation>Нет модели с именем {0}.</translation>
-        </message>
-        <message>
-            <source>Known models: {0}.</source>
-            <translation>Известные модели: {0}.</translation>
-        </message>
-        <message>
-            <source>The model in {0} has the format version {1}, but this app reads version {2}.</source>
-            <translation>Модель в {0} имеет формат версии {1}, а программа читает версию {2}.</translation>
-        </message>
-        <message>
-            <source>Update the app, or import the model again.</source>
-            <translation>Обновите программу или импортируйте модель заново.</translation>
-        </message>
-        <message>
-            <source>The model {0} has no {1}.</source>
-            <translation>В модели {0} нет файла {1}.</translation>
-        </message>
-        <message>
-            <source>Import it again, so that all files are made.</source>
-            <translation>Импортируйте её заново, чтобы создались все файлы.</translation>
-        </message>
-        <message>
-            <source>The file {0} is damaged: its SHA-256 is {1}..., not {2}....</source>
-            <translation>Файл {0} повреждён: его SHA-256 — {1}..., а не {2}....</translation>
-        </message>
-        <message>
-            <source>The description {0} cannot be read: {1}.</source>
-            <translation>Не удаётся прочитать описание {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The description {0} is damaged: it is not JSON.</source>
-            <translation>Описание {0} повреждено: это не JSON.</translation>
-        </message>
-        <message>
-            <source>The model {0} is incomplete: {1} is missing.</source>
-            <translation>Модель {0} неполна: нет файла {1}.</translation>
-        </message>
-        <message>
-            <source>The file {0} cannot be read: {1}.</source>
-            <translation>Не удаётся прочитать файл {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>No face was found in the picture.</source>
-            <translation>На изображении не найдено лицо.</translation>
-        </message>
-        <message>
-            <source>This model needs one: use a picture of one face, seen from the front.</source>
-            <translation>Этой модели нужно лицо: возьмите фото одного лица анфас.</translation>
-        </message>
-        <message>
-            <source>ONNX Runtime {0} cannot open {1}.</source>
-            <translation>ONNX Runtime {0} не может открыть {1}.</translation>
-        </message>
-        <message>
-            <source>Install the version of onnxruntime in requirements.txt, or import the model again.</source>
-            <translation>Установите версию onnxruntime из requirements.txt или импортируйте модель заново.</translation>
-        </message>
-        <message>
-            <source>The model {0} finds faces and cannot animate a photo.</source>
-            <translation>Модель {0} находит лица и не умеет оживлять фото.</translation>
-        </message>
-        <message>
-            <source>Choose another one of `models list`.</source>
-            <translation>Выберите другую из `models list`.</translation>
-        </message>
-        <message>
-            <source>There is no device {0}.</source>
-            <translation>Нет устройства {0}.</translation>
-        </message>
-        <message>
-            <source>Choose one of {0} or cuda:N.</source>
-            <translation>Выберите одно из: {0} или cuda:N.</translation>
-        </message>
-        <message>
-            <source>Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.</source>
-            <translation>Установите PyTorch для CUDA (как — написано на pytorch.org) или выберите процессор.</translation>
-        </message>
-        <message>
-            <source>Use --device cpu.</source>
-            <translation>Выберите процессор.</translation>
-        </message>
-        <message>
-            <source>CUDA cannot be used: {0}.</source>
-            <translation>CUDA использовать нельзя: {0}.</translation>
-        </message>
-        <message>
-            <source>There is no device cuda:{0}: {1} found.</source>
-            <translation>Нет устройства cuda:{0}: найдено {1}.</translation>
-        </message>
-        <message>
-            <source>The memory of cuda:{0} is too small or taken for the model {1}.</source>
-            <translation>Памяти cuda:{0} не хватает для модели {1}.</translation>
-        </message>
-        <message>
-            <source>The graphics card cuda:{0} has failed: {1}.</source>
-            <translation>Сбой видеокарты cuda:{0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Restart the computer, or choose the processor (--device cpu).</source>
-            <translation>Перезагрузите компьютер или выберите процессор (--device cpu).</translation>
-        </message>
-        <message>
-            <source>The processor is used, which is slower.</source>
-            <translation>Теперь считает процессор, это медленнее.</translation>
-        </message>
-        <message>
-            <source>Close other programs that use it, or use --device cpu.</source>
-            <translation>Закройте другие программы, которые её занимают, или выберите процессор.</translation>
-        </message>
-        <message>
-            <source>The weights of the model {0} do not fit its description.</source>
-            <translation>Веса модели {0} не соответствуют её описанию.</translation>
-        </message>
-        <message>
-            <source>Import it again.</source>
-            <translation>Импортируйте её заново.</translation>
-        </message>
-        <message>
-            <source>The face networks are incomplete: no {0} in {1}.</source>
-            <translation>Сети для поиска лиц неполны: нет {0} в {1}.</translation>
-        </message>
-        <message>
-            <source>Install the app again.</source>
-            <translation>Установите программу заново.</translation>
-        </message>
-        <message>
-            <source>Check the path and its spelling.</source>
-            <translation>Проверьте путь и его написание.</translation>
-        </message>
-        <message>
-            <source>Check its path and permissions.</source>
-            <translation>Проверьте путь и права доступа.</translation>
-        </message>
-        <message>
-            <source>The photo {0} has only {1} x {2} pixels.</source>
-            <translation>В фото {0} всего {1} x {2} пикселей.</translation>
-        </message>
-        <message>
-            <source>The picture has only {0} x {1} pixels.</source>
-            <translation>В изображении всего {0} x {1} пикселей.</translation>
-        </message>
-        <message>
-            <source>The picture has only {0} pixels.</source>
-            <translation>В изображении всего {0} пикселей.</translation>
-        </message>
-        <message>
-            <source>Use one in which the face alone is 150 pixels high or more.</source>
-            <translation>Возьмите такое, где одно только лицо занимает 150 пикселей в высоту или больше.</translation>
-        </message>
-        <message>
-            <source>{0} is not a picture that can be read.</source>
-            <translation>{0} — не изображение, которое можно прочитать.</translation>
-        </message>
-        <message>
-            <source>Use a JPEG, PNG or WebP file.</source>
-            <translation>Используйте файл JPEG, PNG или WebP.</translation>
-        </message>
-        <message>
-            <source>The photo {0} has far too many pixels.</source>
-            <translation>В фото {0} слишком много пикселей.</translation>
-        </message>
-        <message>
-            <source>Scale it down to 100 megapixels or less.</source>
-            <translation>Уменьшите его до 100 мегапикселей или меньше.</translation>
-        </message>
-        <message>
-            <source>The photo {0} is damaged or cut short: {1}.</source>
-            <translation>Фото {0} повреждено или обрывается: {1}.</translation>
-        </message>
-        <message>
-            <source>The picture is damaged or cut short: {0}.</source>
-            <translation>Изображение повреждено или обрывается: {0}.</translation>
-        </message>
-        <message>
-            <source>What was pasted is not a picture that can be read.</source>
-            <translation>То, что вставлено, — не изображение, которое можно прочитать.</translation>
-        </message>
-        <message>
-            <source>Copy or download it again.</source>
-            <translation>Скопируйте или скачайте его ещё раз.</translation>
-        </message>
-        <message>
-            <source>The photo {0} needs a name.</source>
-            <translation>Фото {0} нужно имя.</translation>
-        </message>
-        <message>
-            <source>Type at least one letter.</source>
-            <translation>Введите хотя бы одну букву.</translation>
-        </message>
-        <message>
-            <source>The photo {0} is no longer in the library.</source>
-            <translation>Фото {0} больше нет в галерее.</translation>
-        </message>
-        <message>
-            <source>Reload the list.</source>
-            <translation>Обновите список.</translation>
-        </message>
-        <message>
-            <source>The photo {0} cannot be removed: {1}.</source>
-            <translation>Не удаётся удалить фото {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Check its permissions.</source>
-            <translation>Проверьте права доступа.</translation>
-        </message>
-        <message>
-            <source>Free some space, or check the folder&apos;s permissions.</source>
-            <translation>Освободите место или проверьте права доступа к папке.</translation>
-        </message>
-        <message>
-            <source>The library cannot write {0}: {1}.</source>
-            <translation>Галерея не может записать {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The picture in the clipboard cannot be read.</source>
-            <translation>Не удаётся прочитать изображение из буфера обмена.</translation>
-        </message>
-        <message>
-            <source>Save it as a file, then add the file.</source>
-            <translation>Сохраните его в файл и добавьте файл.</translation>
-        </message>
-        <message>
-            <source>There is no photo {0} in the gallery.</source>
-            <translation>В галерее нет фото {0}.</translation>
-        </message>
-        <message>
-            <source>There is no photo {0}, neither as a file nor in the gallery.</source>
-            <translation>Фото {0} нет ни среди файлов, ни в галерее.</translation>
-        </message>
-        <message>
-            <source>Choose one on the left.</source>
-            <translation>Выберите фото слева.</translation>
-        </message>
-        <message>
-            <source>No face was found in {0}.</source>
-            <translation>На фото {0} не найдено лицо.</translation>
-        </message>
-        <message>
-            <source>Use a photo of one face, seen from the front and well lit.</source>
-            <translation>Возьмите хорошо освещённое фото одного лица анфас.</translation>
-        </message>
-        <message>
-            <source>There are {0} faces in {1}; one of them was taken.</source>
-            <translation>На фото {1} лиц: {0}; взято одно из них.</translation>
-        </message>
-        <message>
-            <source>The face in {0} is small (its crop is {1} pixels a side); the picture will be soft.</source>
-            <translation>Лицо на фото {0} мелкое (сторона кадра {1} пикс.), картинка будет нерезкой.</translation>
-        </message>
-        <message>
-            <source>Choose another one.</source>
-            <translation>Выберите другое.</translation>
-        </message>
-        <message>
-            <source>The session cannot start: {0}.</source>
-            <translation>Не удаётся запустить сеанс: {0}.</translation>
-        </message>
-        <message>
-            <source>The log has the details.</source>
-            <translation>Подробности в журнале.</translation>
-        </message>
-        <message>
-            <source>The {0} stopped: {1}.</source>
-            <translation>Остановился этап {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>It is tried again; the log has the details.</source>
-            <translation>Будет сделана новая попытка; подробности в журнале.</translation>
-        </message>
-        <message>
-            <source>The {0} stopped: the computer&apos;s memory is full.</source>
-            <translation>Остановился этап {0}: память компьютера заполнена.</translation>
-        </message>
-        <message>
-            <source>The computer&apos;s memory is full.</source>
-            <translation>Память компьютера заполнена.</translation>
-        </message>
-        <message>
-            <source>Close other programs, then try again.</source>
-            <translation>Закройте другие программы и попробуйте снова.</translation>
-        </message>
-        <message>
-            <source>Close other programs; it is tried again.</source>
-            <translation>Закройте другие программы; попытка повторится сама.</translation>
-        </message>
-        <message>
-            <source>The calibration cannot be kept on disk: {0}.</source>
-            <translation>Не удаётся сохранить калибровку на диск: {0}.</translation>
-        </message>
-        <message>
-            <source>It works until the app ends. Free some space and calibrate again.</source>
-            <translation>Она действует до закрытия программы. Освободите место и откалибруйте снова.</translation>
-        </message>
-        <message>
-            <source>The model needs {0} seconds for a picture on this computer.</source>
-            <translation>На этом компьютере модель тратит на кадр {0} с.</translation>
-        </message>
-        <message>
-            <source>Close other programs, or choose a quicker model, or a graphics card if there is one.</source>
-            <translation>Закройте другие программы или выберите модель побыстрее или видеокарту, если она есть.</translation>
-        </message>
-        <message>
-            <source>The model has given no picture for {0} seconds.</source>
-            <translation>Модель не даёт новых кадров уже {0} с.</translation>
-        </message>
-        <message>
-            <source>If none comes, start the app again and choose another model.</source>
-            <translation>Если кадров так и не будет, перезапустите программу и выберите другую модель.</translation>
-        </message>
-        <message>
-            <source>The camera does not see a face.</source>
-            <translation>Камера не видит лица.</translation>
-        </message>
-        <message>
-            <source>X2Face has no relative motion.</source>
-            <translation>У X2Face нет относительного движения.</translation>
-        </message>
-        <message>
-            <source>Your pose is shown as it is: sit as in the photo.</source>
-            <translation>Ваша поза передаётся как есть: сядьте так же, как на фото.</translation>
-        </message>
-        <message>
-            <source>Sit before the camera, with light from the front.</source>
-            <translation>Сядьте перед камерой так, чтобы свет падал спереди.</translation>
-        </message>
-        <message>
-            <source>There is no picture to keep yet.</source>
-            <translation>Сохранять пока нечего.</translation>
-        </message>
-        <message>
-            <source>Wait until the output shows one.</source>
-            <translation>Подождите, пока в выводе появится картинка.</translation>
-        </message>
-        <message>
-            <source>The picture {0} cannot be written: {1}.</source>
-            <translation>Не удаётся записать изображение {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Free some space or name another folder.</source>
-            <translation>Освободите место или укажите другую папку.</translation>
-        </message>
-        <message>
-            <source>No camera is connected.</source>
-            <translation>Ни одна камера не подключена.</translation>
-        </message>
-        <message>
-            <source>Connect one, or name a video file, a folder of pictures or an address.</source>
-            <translation>Подключите камеру или укажите видеофайл, папку с картинками или адрес.</translation>
-        </message>
-        <message>
-            <source>The cameras here: {0}.</source>
-            <translation>Доступные камеры: {0}.</translation>
-        </message>
-        <message>
-            <source>There is no photo {0}.</source>
-            <translation>Нет фото {0}.</translation>
-        </message>
-        <message>
-            <source>{0} is a folder, not a photo.</source>
-            <translation>{0} — это папка, а не фото.</translation>
-        </message>
-        <message>
-            <source>Name one photo file in it.</source>
-            <translation>Укажите одно фото в ней.</translation>
-        </message>
-        <message>
-            <source>The photo {0} cannot be read: {1}.</source>
-            <translation>Не удаётся прочитать фото {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The photo {0} is empty (0 bytes).</source>
-            <translation>Файл фото {0} пуст (0 байт).</translation>
-        </message>
-        <message>
-            <source>The picture is empty (0 bytes).</source>
-            <translation>Изображение пусто (0 байт).</translation>
-        </message>
-        <message>
-            <source>The photo cannot be used: {0}: {1}.</source>
-            <translation>Фото использовать не удаётся: {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The model cannot be used: {0}: {1}.</source>
-            <translation>Модель использовать не удаётся: {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>There is no camera &quot;{0}&quot;.</source>
-            <translation>Нет камеры «{0}».</translation>
-        </message>
-        <message>
-            <source>There is no camera, file or folder &quot;{0}&quot;.</source>
-            <translation>Нет камеры, файла или папки «{0}».</translation>
-        </message>
-        <message>
-            <source>&quot;{0}&quot; fits {1} cameras.</source>
-            <translation>«{0}» подходит к нескольким камерам: {1}.</translation>
-        </message>
-        <message>
-            <source>Write more of the name: {0}.</source>
-            <translation>Напишите имя полнее: {0}.</translation>
-        </message>
-        <message>
-            <source>{0} is neither a file nor a folder.</source>
-            <translation>{0} — не файл и не папка.</translation>
-        </message>
-        <message>
-            <source>Name a video file or a folder of pictures.</source>
-            <translation>Укажите видеофайл или папку с картинками.</translation>
-        </message>
-        <message>
-            <source>Addresses that begin with {0}:// are not known.</source>
-            <translation>Адреса, которые начинаются с {0}://, не поддерживаются.</translation>
-        </message>
-        <message>
-            <source>Use http, https, rtsp or rtsps.</source>
-            <translation>Используйте http, https, rtsp или rtsps.</translation>
-        </message>
-        <message>
-            <source>Close other programs that use it, or unplug it and connect it again.</source>
-            <translation>Закройте другие программы, которые её используют, или отключите её и подключите снова.</translation>
-        </message>
-        <message>
-            <source>The camera {0} cannot be reached: {1}.</source>
-            <translation>Камера {0} недоступна: {1}.</translation>
-        </message>
-        <message>
-            <source>Check that it is on, its address and the network.</source>
-            <translation>Проверьте, что она включена, её адрес и сеть.</translation>
-        </message>
-        <message>
-            <source>Close other programs that use it, and allow this one to use cameras in the system&apos;s privacy settings.</source>
-            <translation>Закройте другие программы, которые её используют, и разрешите доступ к камере в настройках конфиденциальности системы.</translation>
-        </message>
-        <message>
-            <source>The camera {0} cannot be opened.</source>
-            <translation>Не удаётся открыть камеру {0}.</translation>
-        </message>
-        <message>
-            <source>Check the path of the address, the user and the password, as in rtsp://user:password@host/path.</source>
-            <translation>Проверьте путь в адресе, имя и пароль, например rtsp://user:password@host/path.</translation>
-        </message>
-        <message>
-            <source>Add yourself to the group &quot;video&quot; with: sudo usermod -aG video $USER. Then log out and in again.</source>
-            <translation>Добавьте себя в группу «video»: sudo usermod -aG video $USER. Затем выйдите из системы и войдите снова.</translation>
-        </message>
-        <message>
-            <source>The camera {0} was unplugged.</source>
-            <translation>Камеру {0} отключили.</translation>
-        </message>
-        <message>
-            <source>macOS asks whether this program may use the camera.</source>
-            <translation>macOS спрашивает, можно ли этой программе пользоваться камерой.</translation>
-        </message>
-        <message>
-            <source>Allow it; the camera then opens by itself.</source>
-            <translation>Разрешите; камера затем откроется сама.</translation>
-        </message>
-        <message>
-            <source>macOS does not let this program use the camera.</source>
-            <translation>macOS не разрешает этой программе пользоваться камерой.</translation>
-        </message>
-        <message>
-            <source>Open System Settings, Privacy &amp; Security, Camera; switch on the program that you start this one from, such as Terminal; then start both again.</source>
-            <translation>Откройте «Системные настройки», «Конфиденциальность и безопасность», «Камера»; включите там программу, из которой вы запускаете эту, например «Терминал»; затем запустите обе снова.</translation>
-        </message>
-        <message>
-            <source>The rules of this Mac forbid cameras.</source>
-            <translation>Правила этого Mac запрещают камеры.</translation>
-        </message>
-        <message>
-            <source>Ask whoever manages it, or see Screen Time in System Settings.</source>
-            <translation>Спросите того, кто им управляет, или посмотрите «Экранное время» в «Системных настройках».</translation>
-        </message>
-        <message>
-            <source>Connect it again.</source>
-            <translation>Подключите её снова.</translation>
-        </message>
-        <message>
-            <source>The camera {0} is in use by {1}.</source>
-            <translation>Камеру {0} использует {1}.</translation>
-        </message>
-        <message>
-            <source>Close {0}, or choose another camera.</source>
-            <translation>Закройте {0} или выберите другую камеру.</translation>
-        </message>
-        <message>
-            <source>The camera {0} answers, but not with a video stream.</source>
-            <translation>Камера {0} отвечает, но не передаёт видео.</translation>
-        </message>
-        <message>
-            <source>The camera {0} has stopped sending.</source>
-            <translation>Камера {0} перестала передавать.</translation>
-        </message>
-        <message>
-            <source>Check that it is on and in reach.</source>
-            <translation>Проверьте, что она включена и доступна.</translation>
-        </message>
-        <message>
-            <source>You have no permission to use the camera {0} ({1}).</source>
-            <translation>У вас нет прав на камеру {0} ({1}).</translation>
-        </message>
-        <message>
-            <source>The camera {0} ({1}) cannot be opened: {2}.</source>
-            <translation>Не удаётся открыть камеру {0} ({1}): {2}.</translation>
-        </message>
-        <message>
-            <source>The picture {0} is damaged or of an unknown kind.</source>
-            <translation>Картинка {0} повреждена или неизвестного вида.</translation>
-        </message>
-        <message>
-            <source>Take it out of the folder, or save it again.</source>
-            <translation>Уберите её из папки или сохраните заново.</translation>
-        </message>
-        <message>
-            <source>The folder {0} has no pictures in it.</source>
-            <translation>В папке {0} нет картинок.</translation>
-        </message>
-        <message>
-            <source>Choose one with files that end in {0}.</source>
-            <translation>Выберите папку с файлами {0}.</translation>
-        </message>
-        <message>
-            <source>The picture {0} cannot be read: {1}.</source>
-            <translation>Не удаётся прочитать картинку {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Check that it is still there.</source>
-            <translation>Проверьте, что она на месте.</translation>
-        </message>
-        <message>
-            <source>The folder {0} cannot be read: {1}.</source>
-            <translation>Не удаётся прочитать папку {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg.</source>
-            <translation>Укажите адрес её видеопотока; часто он кончается на /video, /stream или /mjpg/video.mjpg.</translation>
-        </message>
-        <message>
-            <source>Write them into the address, as in http://user:password@host/video.</source>
-            <translation>Впишите их в адрес, например http://user:password@host/video.</translation>
-        </message>
-        <message>
-            <source>Check the user name and the password in the address.</source>
-            <translation>Проверьте имя и пароль в адресе.</translation>
-        </message>
-        <message>
-            <source>Close other programs that watch it, or try again later.</source>
-            <translation>Закройте другие программы, которые её смотрят, или попробуйте позже.</translation>
-        </message>
-        <message>
-            <source>What answers at {0} is no webcam.</source>
-            <translation>По адресу {0} отвечает не камера.</translation>
-        </message>
-        <message>
-            <source>The camera {0} has ended the connection.</source>
-            <translation>Камера {0} разорвала соединение.</translation>
-        </message>
-        <message>
-            <source>The camera {0} has sent no picture for {1} seconds.</source>
-            <translation>Камера {0} не передаёт картинку уже {1} с.</translation>
-        </message>
-        <message>
-            <source>Check that it is on, or connect it again.</source>
-            <translation>Проверьте, что она включена, или подключите её снова.</translation>
-        </message>
-        <message>
-            <source>The camera {0} sends damaged pictures.</source>
-            <translation>Камера {0} передаёт повреждённую картинку.</translation>
-        </message>
-        <message>
-            <source>Check its cable or its network.</source>
-            <translation>Проверьте кабель или сеть.</translation>
-        </message>
-        <message>
-            <source>The camera has sent one and the same picture for {0} seconds.</source>
-            <translation>Камера передаёт одну и ту же картинку уже {0} с.</translation>
-        </message>
-        <message>
-            <source>Open its shutter, or unplug it and plug it in again.</source>
-            <translation>Откройте шторку или отключите камеру и подключите снова.</translation>
-        </message>
-        <message>
-            <source>The background {0} is no colour.</source>
-            <translation>Фон {0} — не цвет.</translation>
-        </message>
-        <message>
-            <source>The background cannot be used: {0}.</source>
-            <translation>Этот фон использовать нельзя: {0}.</translation>
-        </message>
-        <message>
-            <source>The photo {0} of last time is gone.</source>
-            <translation>Фото {0}, которое было выбрано в прошлый раз, больше нет.</translation>
-        </message>
-        <message>
-            <source>The first avatar was taken; choose any other.</source>
-            <translation>Взят первый аватар; можно выбрать любой другой.</translation>
-        </message>
-        <message>
-            <source>The only face in view does not move, so it is taken for a picture.</source>
-            <translation>Единственное лицо в кадре не движется: похоже, это изображение.</translation>
-        </message>
-        <message>
-            <source>Sit before the camera. If it is you, move your head a little.</source>
-            <translation>Сядьте перед камерой. Если это вы, немного подвигайте головой.</translation>
-        </message>
-        <message>
-            <source>The camera&apos;s picture is turned: a face lies in it.</source>
-            <translation>Изображение камеры повёрнуто: лицо в кадре лежит на боку или вверх ногами.</translation>
-        </message>
-        <message>
-            <source>Turn the camera, or its picture: under Camera in the window, or with `live --rotate {0}`.</source>
-            <translation>Поверните камеру или её изображение: в окне в разделе «Камера» или командой `live --rotate {0}`.</translation>
-        </message>
-        <message>
-            <source>This could not be looked for on this computer.</source>
-            <translation>Поискать это на этом компьютере не удалось.</translation>
-        </message>
-        <message>
-            <source>Connect one, or choose what other programs feed: {0}.</source>
-            <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
-        </message>
-        <message>
-            <source>{0} is an address without its beginning.</source>
-            <translation>{0} — адрес без начала.</translation>
-        </message>
-        <message>
-            <source>Write http:// before it, or rtsp:// for a camera of that kind.</source>
-            <translation>Допишите перед ним http://, а для камеры RTSP — rtsp://.</translation>
-        </message>
-        <message>
-            <source>The camera {0} shows what this app sends.</source>
-            <translation>Камера {0} показывает то, что отправляет это приложение.</translation>
-        </message>
-        <message>
-            <source>Choose another camera, or another output.</source>
-            <translation>Выберите другую камеру или другой вывод.</translation>
-        </message>
-        <message>
-            <source>Write it as #rrggbb, such as #203040.</source>
-            <translation>Запишите его как #rrggbb, например #203040.</translation>
-        </message>
-        <message>
-            <source>Choose a JPEG or PNG file, a colour such as #203040, &quot;photo&quot; or &quot;blur&quot;.</source>
-            <translation>Выберите файл JPEG или PNG, цвет, например #203040, фон с фото или размытие.</translation>
-        </message>
-        <message>
-            <source>Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.</source>
-            <translation>Установите OBS Studio (https://obsproject.com) и один раз запустите её виртуальную камеру или установите Unity Capture.</translation>
-        </message>
-        <message>
-            <source>Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.</source>
-            <translation>Установите OBS Studio 30 или новее (https://obsproject.com), один раз запустите её виртуальную камеру и разрешите её в настройках системы.</translation>
-        </message>
-        <message>
-            <source>A call still shows the virtual camera {0} at {1} x {2}, not at {3} x {4}.</source>
-            <translation>Звонок всё ещё показывает виртуальную камеру {0} в размере {1} x {2}, а не {3} x {4}.</translation>
-        </message>
-        <message>
-            <source>Turn the camera off in the call and on again, or choose that size.</source>
-            <translation>Выключите и снова включите камеру в звонке или выберите тот же размер.</translation>
-        </message>
-        <message>
-            <source>The virtual camera {0} cannot be opened: {1}.</source>
-            <translation>Не удаётся открыть виртуальную камеру {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more.</source>
-            <translation>Выполните `sudo modprobe -r v4l2loopback`, загрузите модуль снова и повторите; подробнее скажет `doctor`.</translation>
-        </message>
-        <message>
-            <source>The virtual camera {0} is gone.</source>
-            <translation>Виртуальная камера {0} исчезла.</translation>
-        </message>
-        <message>
-            <source>Load the kernel module again, or choose another output.</source>
-            <translation>Загрузите модуль ядра снова или выберите другой вывод.</translation>
-        </message>
-        <message>
-            <source>The library pyvirtualcam cannot be loaded: {0}.</source>
-            <translation>Не удаётся загрузить библиотеку pyvirtualcam: {0}.</translation>
-        </message>
-        <message>
-            <source>Run `pip install pyvirtualcam`.</source>
-            <translation>Выполните `pip install pyvirtualcam`.</translation>
-        </message>
-        <message>
-            <source>The virtual camera {0} takes no pictures: {1}.</source>
-            <translation>Виртуальная камера {0} не принимает кадры: {1}.</translation>
-        </message>
-        <message>
-            <source>Open it again.</source>
-            <translation>Откройте её снова.</translation>
-        </message>
-        <message>
-            <source>Run `systemctl --user start pipewire wireplumber`.</source>
-            <translation>Выполните `systemctl --user start pipewire wireplumber`.</translation>
-        </message>
-        <message>
-            <source>The PipeWire camera has stopped.</source>
-            <translation>Камера PipeWire остановилась.</translation>
-        </message>
-        <message>
-            <source>PipeWire cameras exist on Linux alone.</source>
-            <translation>Камеры PipeWire есть только в Linux.</translation>
-        </message>
-        <message>
-            <source>Choose the output virtual-camera.</source>
-            <translation>Выберите вывод «Виртуальная камера».</translation>
-        </message>
-        <message>
-            <source>GStreamer&apos;s {0} is not installed.</source>
-            <translation>Не установлен {0} из GStreamer.</translation>
-        </message>
-        <message>
-            <source>PipeWire does not run in this session.</source>
-            <translation>PipeWire не запущен в этом сеансе.</translation>
-        </message>
-        <message>
-            <source>PipeWire has stopped.</source>
-            <translation>PipeWire остановился.</translation>
-        </message>
-        <message>
-            <source>The PipeWire camera has taken no picture for {0} seconds.</source>
-            <translation>Камера PipeWire не принимает кадры уже {0} с.</translation>
-        </message>
-        <message>
-            <source>A program that shows it may hang: choose the camera there again.</source>
-            <translation>Возможно, зависла программа, которая её показывает: выберите камеру в ней снова.</translation>
-        </message>
-        <message>
-            <source>GStreamer has not started within {0} seconds.</source>
-            <translation>GStreamer не запустился за {0} с.</translation>
-        </message>
-        <message>
-            <source>Close that program: `fuser {0}` names it. Or choose another output.</source>
-            <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другой вывод.</translation>
-        </message>
-        <message>
-            <source>Run {0}, then `{1}`. The output PipeWire needs no kernel module.</source>
-            <translation>Выполните {0}, затем `{1}`. Выводу PipeWire модуль ядра не нужен.</translation>
-        </message>
-        <message>
-            <source>Another program sends to the virtual camera {0} ({1}).</source>
-            <translation>В виртуальную камеру {0} ({1}) пишет другая программа.</translation>
-        </message>
-        <message>
-            <source>Run `sudo usermod -aG video $USER`, then log out and in again.</source>
-            <translation>Выполните `sudo usermod -aG video $USER`, затем выйдите из системы и войдите снова.</translation>
-        </message>
-        <message>
-            <source>The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
-            <translation>Модуль ядра загружен без устройства. Выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
-        </message>
-        <message>
-            <source>There is no virtual camera on this computer.</source>
-            <translation>На этом компьютере нет виртуальной камеры.</translation>
-        </message>
-        <message>
-            <source>There is no virtual camera {0}.</source>
-            <translation>Нет виртуальной камеры {0}.</translation>
-        </message>
-        <message>
-            <source>Choose one of these: {0}.</source>
-            <translation>Выберите одну из: {0}.</translation>
-        </message>
-        <message>
-            <source>You may not write to the virtual camera {0} ({1}).</source>
-            <translation>У вас нет прав на запись в виртуальную камеру {0} ({1}).</translation>
-        </message>
-        <message>
-            <source>The output {0} is a folder.</source>
-            <translation>Вывод {0} — это папка.</translation>
-        </message>
-        <message>
-            <source>There is no folder {0} for the output.</source>
-            <translation>Нет папки {0} для вывода.</translation>
-        </message>
-        <message>
-            <source>Create it first, or name another.</source>
-            <translation>Сначала создайте её или укажите другую.</translation>
-        </message>
-        <message>
-            <source>The folder {0} does not let you write the output {1}.</source>
-            <translation>В папку {0} нельзя записать {1}.</translation>
-        </message>
-        <message>
-            <source>Name a folder of yours.</source>
-            <translation>Укажите свою папку.</translation>
-        </message>
-        <message>
-            <source>The app cannot be controlled: {0}.</source>
-            <translation>Программой нельзя управлять извне: {0}.</translation>
-        </message>
-        <message>
-            <source>Check the folder {0}.</source>
-            <translation>Проверьте папку {0}.</translation>
-        </message>
-        <message>
-            <source>The settings {0} are damaged; the defaults are used.</source>
-            <translation>Настройки {0} повреждены; используются исходные.</translation>
-        </message>
-        <message>
-            <source>The settings {0} were damaged; they are kept as {1}, and the defaults are used.</source>
-            <translation>Настройки {0} были повреждены; они сохранены как {1}, используются исходные.</translation>
-        </message>
-        <message>
-            <source>The setting {0} in {1} is not known; it is ignored.</source>
-            <translation>Настройка {0} в {1} неизвестна и пропущена.</translation>
-        </message>
-        <message>
-            <source>The settings {0} cannot be written: {1}.</source>
-            <translation>Не удаётся записать настройки {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The settings {0} cannot be read: {1}; the defaults are used.</source>
-            <translation>Не удаётся прочитать настройки {0}: {1}; используются исходные.</translation>
-        </message>
-        <message>
-            <source>The setting {0} in {1} is {2}, but must be {3}; {4} is used.</source>
-            <translation>Настройка {0} в {1} равна {2}, а должна быть {3}; используется {4}.</translation>
-        </message>
-        <message>
-            <source>There is no clip {0}.</source>
-            <translation>Нет видео {0}.</translation>
-        </message>
-        <message>
-            <source>{0} is a folder, not a clip.</source>
-            <translation>{0} — это папка, а не видео.</translation>
-        </message>
-        <message>
-            <source>Name one clip file in it.</source>
-            <translation>Укажите один видеофайл в ней.</translation>
-        </message>
-        <message>
-            <source>The clip {0} cannot be read: {1}.</source>
-            <translation>Не удаётся прочитать видео {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The clip {0} is empty (0 bytes).</source>
-            <translation>Видеофайл {0} пуст (0 байт).</translation>
-        </message>
-        <message>
-            <source>It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.</source>
-            <translation>Нужно видео, например .mp4, .mov, .webm или .gif; скопируйте или преобразуйте его заново.</translation>
-        </message>
-        <message>
-            <source>{0} is a picture, not a clip.</source>
-            <translation>{0} — это изображение, а не видео.</translation>
-        </message>
-        <message>
-            <source>{0} is an animated WebP picture, which cannot be read as a clip.</source>
-            <translation>{0} — анимированная картинка WebP, как видео она не читается.</translation>
-        </message>
-        <message>
-            <source>Convert it to MP4 or GIF.</source>
-            <translation>Преобразуйте её в MP4 или GIF.</translation>
-        </message>
-        <message>
-            <source>The clip {0} cannot be read as a video: it is text.</source>
-            <translation>Файл {0} не читается как видео: это текст.</translation>
-        </message>
-        <message>
-            <source>The clip {0} has no video in it, only {1}.</source>
-            <translation>В файле {0} нет видео, только {1}.</translation>
-        </message>
-        <message>
-            <source>Choose a file with moving pictures.</source>
-            <translation>Выберите файл с видео.</translation>
-        </message>
-        <message>
-            <source>The clip {0} is cut short: {1} of at least {2} bytes are there.</source>
-            <translation>Видео {0} обрывается: есть {1} байт из {2}, не меньше.</translation>
-        </message>
-        <message>
-            <source>The clip {0} has no frame that can be decoded.</source>
-            <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
-        </message>
-        <message>
-            <source>Copy or convert it again.</source>
-            <translation>Скопируйте или преобразуйте его заново.</translation>
-        </message>
-        <message>
-            <source>The clip {0} is damaged after frame {1}: {2}.</source>
-            <translation>Видео {0} повреждено после кадра {1}: {2}.</translation>
-        </message>
-        <message>
-            <source>The clip {0} cannot be read as a video: {1}.</source>
-            <translation>Файл {0} не читается как видео: {1}.</translation>
-        </message>
-        <message>
-            <source>Copy it again, or cut it there.</source>
-            <translation>Скопируйте его заново или обрежьте в этом месте.</translation>
-        </message>
-        <message>
-            <source>The output {0} has an ending that cannot be written.</source>
-            <translation>У файла {0} расширение, в которое нельзя записать.</translation>
-        </message>
-        <message>
-            <source>Use one of {0}.</source>
-            <translation>Используйте одно из: {0}.</translation>
-        </message>
-        <message>
-            <source>The output {0} cannot be written: {1}.</source>
-            <translation>Не удаётся записать {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>The recording {0} cannot be written: {1}.</source>
-            <translation>Не удаётся записать видео {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>There is a file {0} already.</source>
-            <translation>Файл {0} уже есть.</translation>
-        </message>
-        <message>
-            <source>Name another one; nothing is overwritten.</source>
-            <translation>Укажите другой; ничего не перезаписывается.</translation>
-        </message>
-        <message>
-            <source>The camera {0} asks for a user name and a password.</source>
-            <translation>Камера {0} требует имя и пароль.</translation>
-        </message>
-        <message>
-            <source>The camera {0} does not accept the user name or the password.</source>
-            <translation>Камера {0} не принимает имя пользователя или пароль.</translation>
-        </message>
-        <message>
-            <source>Check both in the address.</source>
-            <translation>Проверьте их в адресе.</translation>
-        </message>
-        <message>
-            <source>The camera {0} refuses the access.</source>
-            <translation>Камера {0} не даёт доступа.</translation>
-        </message>
-        <message>
-            <source>The camera {0} has nothing at this path.</source>
-            <translation>У камеры {0} по этому пути ничего нет.</translation>
-        </message>
-        <message>
-            <source>The camera {0} is busy.</source>
-            <translation>Камера {0} занята.</translation>
-        </message>
-        <message>
-            <source>The camera {0} sends us to {1}.</source>
-            <translation>Камера {0} отсылает к {1}.</translation>
-        </message>
-        <message>
-            <source>The camera {0} answers with status {1}.</source>
-            <translation>Камера {0} отвечает с кодом {1}.</translation>
-        </message>
-        <message>
-            <source>The camera {0} sends {1} instead of a video stream.</source>
-            <translation>Камера {0} передаёт {1} вместо видеопотока.</translation>
-        </message>
-        <message>
-            <source>Use that address.</source>
-            <translation>Используйте этот адрес.</translation>
-        </message>
-        <message>
-            <source>PyTorch no longer supports this card; the processor is used.</source>
-            <translation>PyTorch больше не поддерживает эту видеокарту; используется процессор.</translation>
-        </message>
-        <message>
-            <source>Update the NVIDIA driver to version {0} or newer, then run {1}.</source>
-            <translation>Обновите драйвер NVIDIA до версии {0} или новее, затем выполните {1}.</translation>
-        </message>
-        <message>
-            <source>Restart the computer; if that does not help, install the NVIDIA driver again.</source>
-            <translation>Перезагрузите компьютер; если не поможет, установите драйвер NVIDIA заново.</translation>
-        </message>
-        <message>
-            <source>The folder {0} is not yours alone.</source>
-            <translation>Папка {0} доступна не только вам.</translation>
-        </message>
-        <message>
-            <source>Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled.</source>
-            <translation>Укажите в XDG_RUNTIME_DIR папку, которая принадлежит вам: без неё программой нельзя управлять извне.</translation>
-        </message>
-        <message>
-            <source>The folder {0} cannot be made: {1}.</source>
-            <translation>Не удаётся создать папку {0}: {1}.</translation>
-        </message>
-        <message>
-            <source>Without it the app cannot be controlled.</source>
-            <translation>Без неё программой нельзя управлять извне.</translation>
-        </message>
-        <message>
-            <source>The app is running already.</source>
-            <translation>Программа уже запущена.</translation>
-        </message>
-        <message>
-            <source>Use the one that runs, or end it first.</source>
-            <translation>Используйте запущенную программу или сначала закройте её.</translation>
-        </message>
-        <message>
-            <source>Graphics card</source>
-            <translation>Видеокарта</translation>
-        </message>
-        <message>
-            <source>Models</source>
-            <translation>Модели</translation>
-        </message>
-        <message>
-            <source>Cameras</source>
-            <translation>Камеры</translation>
-        </message>
-        <message>
-            <source>Virtual camera</source>
-            <translation>Виртуальная камера</translation>
-        </message>
-        <message>
-            <source>Running app</source>
-            <translation>Запущенная программа</translation>
-        </message>
-        <message>
-            <source>Hotkeys</source>
-            <translation>Горячие клавиши</translation>
-        </message>
-        <message>
-            <source>Speed</source>
-            <translation>Скорость</translation>
-        </message>
-        <message>
-            <source>It could not be checked: {0}.</source>
-            <translation>Проверить не удалось: {0}.</translation>
-        </message>
-        <message>
-            <source>Install the app again, with the versions in requirements.txt.</source>
-            <translation>Установите программу заново, с версиями из requirements.txt.</translation>
-        </message>
-        <message>
-            <source>Install Python {0} or newer.</source>
-            <translation>Установите Python {0} или новее.</translation>
-        </message>
-        <message>
-            <source>{0} on Linux {1}</source>
-            <translation>{0}, Linux, {1}</translation>
-        </message>
-        <message>
-            <source>{0} on Windows {1}</source>
-            <translation>{0}, Windows, {1}</translation>
-        </message>
-        <message>
-            <source>{0} on Darwin {1}</source>
-            <translation>{0}, macOS, {1}</translation>
-        </message>
-        <message>
-            <source>Install NVIDIA&apos;s driver, restart the computer and run `doctor` again.</source>
-            <translation>Установите драйвер NVIDIA, перезагрузите компьютер и снова запустите `doctor`.</translation>
-        </message>
-        <message>
-            <source>An NVIDIA card is there, but its driver is not.</source>
-            <translation>Видеокарта NVIDIA есть, а её драйвера нет.</translation>
-        </message>
-        <message>
-            <source>No NVIDIA card: the processor computes.</source>
-            <translation>Видеокарты NVIDIA нет: вычисляет процессор.</translation>
-        </message>
-        <message>
-            <source>PyTorch is not installed.</source>
-            <translation>PyTorch не установлен.</translation>
-        </message>
-        <message>
-            <source>{0} (driver {1}).</source>
-            <translation>{0} (драйвер {1}).</translation>
-        </message>
-        <message>
-            <source>{0} (driver {1}), {2}.</source>
-            <translation>{0} (драйвер {1}), {2}.</translation>
-        </message>
-        <message>
-            <source>{0} is not used: {1}.</source>
-            <translation>{0} не используется: {1}.</translation>
-        </message>
-        <message>
-            <source>PyTorch {0} is built for newer cards.</source>
-            <translation>PyTorch {0} собран для более новых видеокарт.</translation>
-        </message>
-        <message>
-            <source>PyTorch {0} is built for older cards.</source>
-            <translation>PyTorch {0} собран для более старых видеокарт.</translation>
-        </message>
-        <message>
-            <source>this PyTorch ({0}) is built for the processor alone.</source>
-            <translation>этот PyTorch ({0}) собран только для процессора.</translation>
-        </message>
-        <message>
-            <source>this PyTorch ({0}) is built without CUDA.</source>
-            <translation>этот PyTorch ({0}) собран без CUDA.</translation>
-        </message>
-        <message>
-            <source>PyTorch {0} finds no usable device; the driver may be too old for CUDA {1}.</source>
-            <translation>PyTorch {0} не находит подходящего устройства; возможно, драйвер слишком стар для CUDA {1}.</translation>
-        </message>
-        <message>
-            <source>no NVIDIA driver was found.</source>
-            <translation>драйвер NVIDIA не найден.</translation>
-        </message>
-        <message>
-            <source>Graphics cards are numbered from cuda:0.</source>
-            <translation>Видеокарты нумеруются с cuda:0.</translation>
-        </message>
-        <message>
-            <source>Run {0}.</source>
-            <translation>Выполните {0}.</translation>
-        </message>
-        <message>
-            <source>{0}: as published.</source>
-            <translation>{0}: соответствуют опубликованным.</translation>
-        </message>
-        <message>
-            <source>{0} ({1} files).</source>
-            <translation>{0} (файлов: {1}).</translation>
-        </message>
-        <message>
-            <source>{0} ({1} files), {2}.</source>
-            <translation>{0} (файлов: {1}), {2}.</translation>
-        </message>
-        <message>
-            <source>Connect one; see that no privacy switch is on.</source>
-            <translation>Подключите камеру; проверьте, не закрыта ли она шторкой и не выключена ли кнопкой.</translation>
-        </message>
-        <message>
-            <source>Allow this program the camera in System Settings, Privacy &amp; Security.</source>
-            <translation>Разрешите этой программе доступ к камере: «Системные настройки», «Конфиденциальность и безопасность».</translation>
-        </message>
-        <message>
-            <source>You may not use {0} ({1}).</source>
-            <translation>Вам нельзя использовать {0} ({1}).</translation>
-        </message>
-        <message>
-            <source>You may not use {0}.</source>
-            <translation>Вам нельзя использовать {0}.</translation>
-        </message>
-        <message>
-            <source>{0} is in use by {1}.</source>
-            <translation>{0} занята программой {1}.</translation>
-        </message>
-        <message>
-            <source>If that is another program, close the camera there.</source>
-            <translation>Если это другая программа, выключите камеру в ней.</translation>
-        </message>
-        <message>
-            <source>{0} up to {1} x {2}.</source>
-            <translation>{0} до {1} x {2}.</translation>
-        </message>
-        <message>
-            <source>{0}, {1} more).</source>
-            <translation>{0}, ещё {1}).</translation>
-        </message>
-        <message>
-            <source>{0}, {1} more); {2}.</source>
-            <translation>{0}, ещё {1}); {2}.</translation>
-        </message>
-        <message>
-            <source>{0}; {1}.</source>
-            <translation>{0}; {1}.</translation>
-        </message>
-        <message>
-            <source>The library pyvirtualcam is not installed.</source>
-            <translation>Библиотека pyvirtualcam не установлена.</translation>
-        </message>
-        <message>
-            <source>Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
-            <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
-        </message>
-        <message>
-            <source>{0}, open in {1}.</source>
-            <translation>{0}, открыта в {1}.</translation>
-        </message>
-        <message>
-            <source>A camera can be published; browsers and Flatpak programs see it.</source>
-            <translation>Камеру можно опубликовать; её видят браузеры и программы из Flatpak.</translation>
-        </message>
-        <message>
-            <source>Try again.</source>
-            <translation>Попробуйте ещё раз.</translation>
-        </message>
-        <message>
-            <source>It is not running now.</source>
-            <translation>Сейчас не запущена.</translation>
-        </message>
-        <message>
-            <source>It is running; the camera, the speed and the hotkeys are shared with it.</source>
-            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие.</translation>
-        </message>
-        <message>
-            <source>It is running; the camera, the speed and the hotkeys are shared with it. shows avatar</source>
-            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает аватар.</translation>
-        </message>
-        <message>
-            <source>It is running; the camera, the speed and the hotkeys are shared with it. shows self</source>
-            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает вас.</translation>
-        </message>
-        <message>
-            <source>It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}</source>
-            <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает заставку ({0}).</translation>
-        </message>
-        <message>
-            <source>starting.</source>
-            <translation>запускается.</translation>
-        </message>
-        <message>
-            <source>no-avatar.</source>
-            <translation>нет аватара.</translation>
-        </message>
-        <message>
-            <source>no-camera.</source>
-            <translation>нет камеры.</translation>
-        </message>
-        <message>
-            <source>uncalibrated.</source>
-            <translation>не откалибровано.</translation>
-        </message>
-        <message>
-            <source>no-face.</source>
-            <translation>нет лица.</translation>
-        </message>
-        <message>
-            <source>paused.</source>
-            <translation>пауза.</translation>
-        </message>
-        <message>
-            <source>fault.</source>
-            <translation>сбой.</translation>
-        </message>
-        <message>
-            <source>stale.</source>
-            <translation>ждёт новую картинку.</translation>
-        </message>
-        <message>
-            <source>The app did not answer within {0} seconds.</source>
-            <translation>Программа не ответила за {0} с.</translation>
-        </message>
-        <message>
-            <source>Try again; if that does not help, end it and start it anew.</source>
-            <translation>Попробуйте ещё раз; если не поможет, завершите её и запустите снова.</translation>
-        </message>
-        <message>
-            <source>The running app gave an answer that makes no sense.</source>
-            <translation>Запущенная программа дала непонятный ответ.</translation>
-        </message>
-        <message>
-            <source>It may be another version: end it and start it anew.</source>
-            <translation>Возможно, это другая версия: завершите её и запустите снова.</translation>
-        </message>
-        <message>
-            <source>The running app has them.</source>
-            <translation>Ими пользуется запущенная программа.</translation>
-        </message>
-        <message>
-            <source>{0} are free.</source>
-            <translation>{0} свободны.</translation>
-        </message>
-        <message>
-            <source>Not measured.</source>
-            <translation>Не измерялась.</translation>
-        </message>
-        <message>
-            <source>{0} fps with {1}.</source>
-            <translation>{0} кадр/с, {1}.</translation>
-        </message>
-        <message>
-            <source>Close other programs that compute.</source>
-            <translation>Закройте другие программы, которые нагружают процессор.</translation>
-        </message>
-        <message>
-            <source>Choose the model lite, or close other programs that compute.</source>
-            <translation>Выберите модель lite или закройте другие программы, которые нагружают процессор.</translation>
-        </message>
-        <message>
-            <source>No face was found in the clip that comes with the app.</source>
-            <translation>В ролике, который идёт с программой, не найдено лицо.</translation>
-        </message>
-        <message>
-            <source>Check the models: `models verify faces`.</source>
-            <translation>Проверьте модели: `models verify faces`.</translation>
-        </message>
-        <message>
-            <source>recalibrate.</source>
-            <translation>калибровка.</translation>
-        </message>
-        <message>
-            <source>pause.</source>
-            <translation>пауза.</translation>
-        </message>
-        <message>
-            <source>next.</source>
-            <translation>следующий аватар.</translation>
-        </message>
-        <message>
-            <source>previous.</source>
-            <translation>предыдущий аватар.</translation>
-        </message>
-        <message>
-            <source>The hotkey {0} has no key that is known as {1}.</source>
-            <translation>В горячей клавише {0} нет клавиши с именем {1}.</translation>
-        </message>
-        <message>
-            <source>The hotkey {0} is not some of {1} and then one key.</source>
-            <translation>Горячая клавиша {0} должна состоять из {1} и одной клавиши в конце.</translation>
-        </message>
-        <message>
-            <source>Write it like Ctrl+Alt+X or Ctrl+Shift+F5.</source>
-            <translation>Пишите так: Ctrl+Alt+X или Ctrl+Shift+F5.</translation>
-        </message>
-        <message>
-            <source>The hotkey {0} would be pressed in ordinary typing.</source>
-            <translation>Горячая клавиша {0} срабатывала бы при обычном наборе текста.</translation>
-        </message>
-        <message>
-            <source>Add Ctrl, Alt or Meta to it.</source>
-            <translation>Добавьте к ней Ctrl, Alt или Meta.</translation>
-        </message>
-        <message>
-            <source>The hotkey {0} is given to both {1} and {2}; it does the first.</source>
-            <translation>Горячая клавиша {0} назначена на два действия ({1} и {2}); работает первое.</translation>
-        </message>
-        <message>
-            <source>The hotkey {0} ({1}) {2}; choose another in the settings.</source>
-            <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках.</translation>
-        </message>
-        <message>
-            <source>The hotkey {0} ({1}) {2}; choose another in the settings ({3} more).</source>
-            <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках (и ещё {3}).</translation>
-        </message>
-        <message>
-            <source>is taken by another program.</source>
-            <translation>занята другой программой.</translation>
-        </message>
-        <message>
-            <source>needs a key that this keyboard does not have.</source>
-            <translation>требует клавиши, которой на этой клавиатуре нет.</translation>
-        </message>
-        <message>
-            <source>types a character on this keyboard.</source>
-            <translation>на этой клавиатуре печатает символ.</translation>
-        </message>
-        <message>
-            <source>is refused by the system (error {0}).</source>
-            <translation>отклонена системой (ошибка {0}).</translation>
-        </message>
-        <message>
-            <source>Wayland has no hotkeys for programs like this.</source>
-            <translation>В Wayland у таких программ нет горячих клавиш.</translation>
-        </message>
-        <message>
-            <source>There is no display for hotkeys (DISPLAY is not set).</source>
-            <translation>Нет дисплея для горячих клавиш (DISPLAY не задан).</translation>
-        </message>
-        <message>
-            <source>The display {0} does not answer, so there are no hotkeys.</source>
-            <translation>Дисплей {0} не отвечает, поэтому горячих клавиш нет.</translation>
-        </message>
-        <message>
-            <source>In a Wayland session hotkeys work only while an X11 window has the focus.</source>
-            <translation>В сеансе Wayland горячие клавиши работают, только когда активно окно X11.</translation>
-        </message>
-        <message>
-            <source>The display ended the hotkeys ({0}).</source>
-            <translation>Дисплей отключил горячие клавиши ({0}).</translation>
-        </message>
-        <message>
-            <source>The display {0} cannot be opened, so there are no hotkeys.</source>
-            <translation>Дисплей {0} не открывается, поэтому горячих клавиш нет.</translation>
-        </message>
-        <message>
-            <source>Bind keys of your desktop to `python run.py control recalibrate`.</source>
-            <translation>Назначьте в рабочей среде клавиши для команды `python run.py control recalibrate`.</translation>
-        </message>
-        <message>
-            <source>Hotkeys need python-xlib, which is not installed.</source>
-            <translation>Для горячих клавиш нужен python-xlib, а он не установлен.</translation>
-        </message>
-        <message>
-            <source>Install it with: pip install python-xlib.</source>
-            <translation>Установите его так: pip install python-xlib.</translation>
-        </message>
-        <message>
-            <source>The system gives no hotkeys: {0}.</source>
-            <translation>Система не даёт горячих клавиш: {0}.</translation>
-        </message>
-        <message>
-            <source>no answer.</source>
-            <translation>ответа нет.</translation>
-        </message>
-    </context>
-    <context>
-        <name>Notices</name>
-        <message>
-            <source>Try again</source>
-            <translation>Попробовать снова</translation>
-        </message>
-        <message>
-            <source>Choose a camera</source>
-            <translation>Выбрать камеру</translation>
-        </message>
-        <message>
-            <source>Choose a photo</source>
-            <translation>Выбрать фото</translation>
-        </message>
-        <message>
-            <source>Choose an output</source>
-            <translation>Выбрать вывод</translation>
-        </message>
-        <message>
-            <source>Choose a model</source>
-            <translation>Выбрать модель</translation>
-        </message>
-        <message>
-            <source>Calibrate</source>
-            <translation>Откалибровать</translation>
-        </message>
-        <message>
-            <source>Go on</source>
-            <translation>Продолжить</translation>
-        </message>
-        <message>
-            <source>Check this computer</source>
-            <translation>Проверить компьютер</translation>
-        </message>
-        <message>
-            <source>Turn the picture</source>
-            <translation>Повернуть изображение</translation>
-        </message>
-    </context>
-    <context>
-        <name>OutputChooser</name>
-        <message>
-            <source>Output</source>
-            <translation>Вывод</translation>
-        </message>
-        <message>
-            <source>Look for virtual cameras again</source>
-            <translation>Искать виртуальные камеры снова</translation>
-        </message>
-        <message>
-            <source>Virtual camera</source>
-            <translation>Виртуальная камера</translation>
-        </message>
-        <message>
-            <source>First virtual camera</source>
-            <translation>Первая виртуальная камера</translation>
-        </message>
-    </context>
-    <context>
-        <name>OutputView</name>
-        <message>
-            <source>The call sees your real face</source>
-            <translation>Собеседники видят ваше настоящее лицо</translation>
-        </message>
-    </context>
-    <context>
-        <name>Outputs</name>
-        <message>
-            <source>None (preview only)</source>
-            <translation>Нет (только предпросмотр)</translation>
-        </message>
-        <message>
-            <source>Virtual camera</source>
-            <translation>Виртуальная камера</translation>
-        </message>
-        <message>
-            <source>PipeWire camera</source>
-            <translation>Камера PipeWire</translation>
-        </message>
-    </context>
-    <context>
-        <name>Reasons</name>
-        <message>
-            <source>Still card: getting ready</source>
-            <translation>Заставка: подготовка</translation>
-        </message>
-        <message>
-            <source>Still card: choose a photo on the left</source>
-            <translation>Заставка: выберите фото слева</translation>
-        </message>
-        <message>
-            <source>Still card: the camera gives no picture</source>
-            <translation>Заставка: камера не даёт картинки</translation>
-        </message>
-        <message>
-            <source>Still card: look like the photo, then press %1 to calibrate</source>
-            <translation>Заставка: примите позу с фото и нажмите %1 для калибровки</translation>
-        </message>
-        <message>
-            <source>Still card: paused, press %2 to go on</source>
-            <translation>Заставка: пауза, нажмите %2, чтобы продолжить</translation>
-        </message>
-        <message>
-            <source>Still card: something failed, see above</source>
-            <translation>Заставка: произошёл сбой, подробности выше</translation>
-        </message>
-        <message>
-            <source>Still card: the camera sees no face yet</source>
-            <translation>Заставка: камера пока не видит лица</translation>
-        </message>
-        <message>
-            <source>Still card: waiting for a new picture</source>
-            <translation>Заставка: ожидание нового кадра</translation>
-        </message>
-        <message>
-            <source>Starting</source>
-            <translation>Запуск</translation>
-        </message>
-        <message>
-            <source>No avatar</source>
-            <translation>Нет аватара</translation>
-        </message>
-        <message>
-            <source>No camera</source>
-            <translation>Нет камеры</translation>
-        </message>
-        <message>
-            <source>Not calibrated</source>
-            <translation>Не откалиброван</translation>
-        </message>
-        <message>
-            <source>Paused</source>
-            <translation>Пауза</translation>
-        </message>
-        <message>
-            <source>Fault</source>
-            <translation>Сбой</translation>
-        </message>
-        <message>
-            <source>No face</source>
-            <translation>Лица не видно</translation>
-        </message>
-        <message>
-            <source>Waiting</source>
-            <translation>Ожидание</translation>
-        </message>
-    </context>
-    <context>
-        <name>SettingsDialog</name>
-        <message>
-            <source>Preferences</source>
-            <translation>Настройки</translation>
-        </message>
-        <message>
-            <source>Language</source>
-            <translation>Язык</translation>
-        </message>
-        <message>
-            <source>Theme</source>
-            <translation>Тема</translation>
-        </message>
-        <message>
-            <source>Icon in the tray, with pause and calibrate</source>
-            <translation>Значок в области уведомлений: пауза и калибровка</translation>
-        </message>
-        <message>
-            <source>Listen to these keys while another window has the focus</source>
-            <translation>Слушать эти клавиши, когда активно другое окно</translation>
-        </message>
-        <message>
-            <source>This takes effect when the app is started again.</source>
-            <translation>Изменение вступит в силу после перезапуска программы.</translation>
-        </message>
-        <message>
-            <source>General</source>
-            <translation>Общие</translation>
-        </message>
-        <message>
-            <source>Keys</source>
-            <translation>Клавиши</translation>
-        </message>
-        <message>
-            <source>Hotkeys</source>
-            <translation>Горячие клавиши</translation>
-        </message>
-        <message>
-            <source>Save</source>
-            <translation>Сохранить</translation>
-        </message>
-        <message>
-            <source>{key} is the key of more than one action: {actions}.</source>
-            <translation>Клавиша {key} назначена нескольким действиям: {actions}.</translation>
-        </message>
-        <message>
-            <source>“{name}”</source>
-            <translation>«{name}»</translation>
-        </message>
-        <message>
-            <source>{key} cannot be a hotkey. Use a letter, a digit or a named key together with Ctrl, Alt or Meta.</source>
-            <translation>{key} не может быть горячей клавишей. Нужна буква, цифра или именованная клавиша вместе с Ctrl, Alt или Meta.</translation>
-        </message>
-        <message>
-            <source>{key} is the hotkey of both “{one}” and “{other}”.</source>
-            <translation>Горячая клавиша {key} назначена и «{one}», и «{other}».</translation>
-        </message>
-        <message>
-            <source>As the system</source>
-            <translation>Как в системе</translation>
-        </message>
-        <message>
-            <source>Light</source>
-            <translation>Светлая</translation>
-        </message>
-        <message>
-            <source>Dark</source>
-            <translation>Тёмная</translation>
-        </message>
-        <message>
-            <source>Click a field and press the new key. These keys work while this window has the focus.</source>
-            <translation>Щёлкните поле и нажмите новую клавишу. Эти клавиши работают, пока активно окно программы.</translation>
-        </message>
-        <message>
-            <source>All keys as they were at first</source>
-            <translation>Вернуть все исходные клавиши</translation>
-        </message>
-        <message>
-            <source>Hotkeys work while the call has the focus. Where the desktop allows none, as under Wayland, bind keys of the desktop to the command “control recalibrate” and its like.</source>
-            <translation>Горячие клавиши работают, когда активно окно звонка. Если рабочая среда их не допускает, как в Wayland, назначьте в её настройках клавиши для команды «control recalibrate» и подобных.</translation>
-        </message>
-        <message>
-            <source>All hotkeys as they were at first</source>
-            <translation>Вернуть все исходные горячие клавиши</translation>
-        </message>
-    </context>
-    <context>
-        <name>SourceChooser</name>
-        <message>
-            <source>Camera</source>
-            <translation>Камера</translation>
-        </message>
-        <message>
-            <source>Look for cameras again</source>
-            <translation>Искать камеры снова</translation>
-        </message>
-        <message>
-            <source>First camera</source>
-            <translation>Первая камера</translation>
-        </message>
-        <message>
-            <source>Video file...</source>
-            <translation>Видеофайл...</translation>
-        </message>
-        <message>
-            <source>Address (URL)...</source>
-            <translation>Адрес (URL)...</translation>
-        </message>
-        <message>
-            <source>Looking for cameras...</source>
-            <translation>Поиск камер...</translation>
-        </message>
-        <message>
-            <source>No camera was found. Connect one and look again, or use a file.</source>
-            <translation>Камера не найдена. Подключите её и повторите поиск или используйте файл.</translation>
-        </message>
-        <message>
-            <source>A video instead of the camera</source>
-            <translation>Видео вместо камеры</translation>
-        </message>
-        <message>
-            <source>Camera in the network</source>
-            <translation>Сетевая камера</translation>
-        </message>
-        <message>
-            <source>Address, such as http://192.168.1.20:8080/video:</source>
-            <translation>Адрес, например http://192.168.1.20:8080/video:</translation>
-        </message>
-    </context>
-    <context>
-        <name>Statistics</name>
-        <message>
-            <source>camera {0:.0f} fps</source>
-            <translation>камера {0:.0f} кадр/с</translation>
-        </message>
-        <message>
-            <source>avatar {0:.0f} fps, {1:.0f} ms each</source>
-            <translation>аватар {0:.0f} кадр/с, по {1:.0f} мс</translation>
-        </message>
-        <message>
-            <source>sent {0:.0f} fps</source>
-            <translation>отправлено {0:.0f} кадр/с</translation>
-        </message>
-        <message>
-            <source>age {0:.0f} ms, 95 %: {1:.0f} ms</source>
-            <translation>возраст {0:.0f} мс, 95 %: {1:.0f} мс</translation>
-        </message>
-        <message>
-            <source>dropped {0}, repeated {1}</source>
-            <translation>пропущено {0}, повторено {1}</translation>
-        </message>
-    </context>
-    <context>
-        <name>StatusLine</name>
-        <message>
-            <source>New avatar pictures a second, and how old a picture is when the call gets it</source>
-            <translation>Новых кадров аватара в секунду и возраст кадра, когда его получают собеседники</translation>
-        </message>
-        <message>
-            <source>Loading: {0}</source>
-            <translation>Загрузка: {0}</translation>
-        </message>
-        <message>
-            <source>Recording to {0}</source>
-            <translation>Запись в {0}</translation>
-        </message>
-        <message>
-            <source>{0:.0f} fps, {1:.0f} ms old</source>
-            <translation>{0:.0f} кадр/с, задержка {1:.0f} мс</translation>
-        </message>
-    </context>
-    <context>
-        <name>Tray</name>
-        <message>
-            <source>Show the window</source>
-            <translation>Показать окно</translation>
-        </message>
-        <message>
-            <source>Pause</source>
-            <translation>Пауза</translation>
-        </message>
-        <message>
-            <source>Recalibrate</source>
-            <translation>Откалибровать заново</translation>
-        </message>
-        <message>
-            <source>Quit</source>
-            <translation>Выйти</translation>
-        </message>
-        <message>
-            <source>the call sees your avatar</source>
-            <translation>собеседники видят ваш аватар</translation>
-        </message>
-        <message>
-            <source>the call sees your real face</source>
-            <translation>собеседники видят ваше настоящее лицо</translation>
-        </message>
-        <message>
-            <source>the call sees the still card</source>
-            <translation>собеседники видят заставку</translation>
-        </message>
-    </context>
-    <context>
-        <name>WindowActions</name>
-        <message>
-            <source>Show my real face</source>
-            <translation>Показать моё лицо</translation>
-        </message>
-        <message>
-            <source>Show the call your real face?</source>
-            <translation>Показать собеседникам ваше настоящее лицо?</translation>
-        </message>
-        <message>
-            <source>The call then gets your camera&apos;s picture instead of the avatar, until you press the key again, pause, choose an avatar or end the app.</source>
-            <translation>Тогда собеседники увидят картинку с вашей камеры вместо аватара, пока вы снова не нажмёте клавишу, не поставите паузу, не выберете аватар или не закроете программу.</translation>
-        </message>
-        <message>
-            <source>Show my face</source>
-            <translation>Показать лицо</translation>
-        </message>
-        <message>
-            <source>Saved {0}</source>
-            <translation>Сохранено: {0}</translation>
-        </message>
-    </context>
+<context>
+    <name>AboutDialog</name>
+    <message>
+        <source>About Avatar</source>
+        <translation>О программе Avatar</translation>
+    </message>
+    <message>
+        <source>A photo, moved by your face, in any video call. Nothing leaves this computer except the picture that you send to a call.</source>
+        <translation>Фото, которое оживляет ваше лицо, в любом видеозвонке. С этого компьютера уходит только изображение, которое вы сами отправляете в звонок.</translation>
+    </message>
+    <message>
+        <source>Licences</source>
+        <translation>Лицензии</translation>
+    </message>
+    <message>
+        <source>Open the log</source>
+        <translation>Открыть журнал</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Закрыть</translation>
+    </message>
+    <message>
+        <source>Made with</source>
+        <translation>Использованы</translation>
+    </message>
+</context>
+<context>
+    <name>Actions</name>
+    <message>
+        <source>Calibrate</source>
+        <translation>Откалибровать</translation>
+    </message>
+    <message>
+        <source>Find the best moment</source>
+        <translation>Искать лучший момент</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Пауза</translation>
+    </message>
+    <message>
+        <source>Show my real face...</source>
+        <translation>Показать моё настоящее лицо...</translation>
+    </message>
+    <message>
+        <source>Avatar %1</source>
+        <translation>Аватар %1</translation>
+    </message>
+    <message>
+        <source>Previous avatar</source>
+        <translation>Предыдущий аватар</translation>
+    </message>
+    <message>
+        <source>Next avatar</source>
+        <translation>Следующий аватар</translation>
+    </message>
+    <message>
+        <source>Random avatar</source>
+        <translation>Случайный аватар</translation>
+    </message>
+    <message>
+        <source>Reload the gallery</source>
+        <translation>Обновить галерею</translation>
+    </message>
+    <message>
+        <source>Show landmarks</source>
+        <translation>Показывать точки лица</translation>
+    </message>
+    <message>
+        <source>Show the photo over the camera</source>
+        <translation>Показывать фото поверх камеры</translation>
+    </message>
+    <message>
+        <source>Photo over the camera: fainter</source>
+        <translation>Фото поверх камеры: слабее</translation>
+    </message>
+    <message>
+        <source>Photo over the camera: stronger</source>
+        <translation>Фото поверх камеры: сильнее</translation>
+    </message>
+    <message>
+        <source>Show the frame around the face</source>
+        <translation>Показывать рамку вокруг лица</translation>
+    </message>
+    <message>
+        <source>Show statistics</source>
+        <translation>Показывать статистику</translation>
+    </message>
+    <message>
+        <source>Mirror my preview</source>
+        <translation>Зеркалить предпросмотр</translation>
+    </message>
+    <message>
+        <source>Mirror what others see</source>
+        <translation>Зеркалить то, что видят другие</translation>
+    </message>
+    <message>
+        <source>Take a photo</source>
+        <translation>Сделать снимок</translation>
+    </message>
+    <message>
+        <source>Find a photo</source>
+        <translation>Найти фото</translation>
+    </message>
+    <message>
+        <source>Undo the removal of a photo</source>
+        <translation>Вернуть удалённое фото</translation>
+    </message>
+    <message>
+        <source>Full screen</source>
+        <translation>Во весь экран</translation>
+    </message>
+    <message>
+        <source>Swap the pictures</source>
+        <translation>Поменять изображения местами</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Настройки</translation>
+    </message>
+    <message>
+        <source>Shortcuts...</source>
+        <translation>Горячие клавиши...</translation>
+    </message>
+    <message>
+        <source>Zoom in</source>
+        <translation>Приблизить</translation>
+    </message>
+    <message>
+        <source>Zoom out</source>
+        <translation>Отдалить</translation>
+    </message>
+    <message>
+        <source>Zoom in a little</source>
+        <translation>Немного приблизить</translation>
+    </message>
+    <message>
+        <source>Zoom out a little</source>
+        <translation>Немного отдалить</translation>
+    </message>
+    <message>
+        <source>Move up</source>
+        <translation>Сдвинуть вверх</translation>
+    </message>
+    <message>
+        <source>Move left</source>
+        <translation>Сдвинуть влево</translation>
+    </message>
+    <message>
+        <source>Move down</source>
+        <translation>Сдвинуть вниз</translation>
+    </message>
+    <message>
+        <source>Move right</source>
+        <translation>Сдвинуть вправо</translation>
+    </message>
+    <message>
+        <source>Move up a little</source>
+        <translation>Немного сдвинуть вверх</translation>
+    </message>
+    <message>
+        <source>Move left a little</source>
+        <translation>Немного сдвинуть влево</translation>
+    </message>
+    <message>
+        <source>Move down a little</source>
+        <translation>Немного сдвинуть вниз</translation>
+    </message>
+    <message>
+        <source>Move right a little</source>
+        <translation>Немного сдвинуть вправо</translation>
+    </message>
+    <message>
+        <source>Reset zoom and position</source>
+        <translation>Сбросить масштаб и положение</translation>
+    </message>
+    <message>
+        <source>Record</source>
+        <translation>Запись</translation>
+    </message>
+    <message>
+        <source>Add a photo...</source>
+        <translation>Добавить фото...</translation>
+    </message>
+    <message>
+        <source>Paste a photo</source>
+        <translation>Вставить фото</translation>
+    </message>
+    <message>
+        <source>Preferences...</source>
+        <translation>Настройки...</translation>
+    </message>
+    <message>
+        <source>Join a call...</source>
+        <translation>Подключиться к звонку...</translation>
+    </message>
+    <message>
+        <source>First steps...</source>
+        <translation>Первые шаги...</translation>
+    </message>
+    <message>
+        <source>Check this computer...</source>
+        <translation>Проверить этот компьютер...</translation>
+    </message>
+    <message>
+        <source>About Avatar...</source>
+        <translation>О программе Avatar...</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>Выйти</translation>
+    </message>
+</context>
+<context>
+    <name>AvatarPage</name>
+    <message>
+        <source>Choose an avatar</source>
+        <translation>Выберите аватар</translation>
+    </message>
+    <message>
+        <source>Choose one, or drop a photo of a face here: from the front, mouth closed, eyes open. Only use photos of people who agree to it.</source>
+        <translation>Выберите аватар или перетащите сюда фото: лицо анфас, рот закрыт, глаза открыты. Используйте фото только тех, кто на это согласен.</translation>
+    </message>
+</context>
+<context>
+    <name>Background</name>
+    <message>
+        <source>As in the photo</source>
+        <translation>Как на фото</translation>
+    </message>
+    <message>
+        <source>Blurred</source>
+        <translation>Размытый</translation>
+    </message>
+    <message>
+        <source>Dark grey</source>
+        <translation>Тёмно-серый</translation>
+    </message>
+    <message>
+        <source>Light grey</source>
+        <translation>Светло-серый</translation>
+    </message>
+    <message>
+        <source>Green screen</source>
+        <translation>Зелёный экран</translation>
+    </message>
+    <message>
+        <source>Background</source>
+        <translation>Фон</translation>
+    </message>
+    <message>
+        <source>Picture for the background</source>
+        <translation>Картинка для фона</translation>
+    </message>
+    <message>
+        <source>Pictures (*.jpg *.jpeg *.png *.webp *.bmp)</source>
+        <translation>Изображения (*.jpg *.jpeg *.png *.webp *.bmp)</translation>
+    </message>
+</context>
+<context>
+    <name>BackgroundChooser</name>
+    <message>
+        <source>Background</source>
+        <translation>Фон</translation>
+    </message>
+    <message>
+        <source>What is behind the avatar.</source>
+        <translation>Что находится за аватаром.</translation>
+    </message>
+    <message>
+        <source>Another colour...</source>
+        <translation>Другой цвет...</translation>
+    </message>
+    <message>
+        <source>Picture...</source>
+        <translation>Картинка...</translation>
+    </message>
+</context>
+<context>
+    <name>BackgroundMenu</name>
+    <message>
+        <source>Background</source>
+        <translation>Фон</translation>
+    </message>
+    <message>
+        <source>Another colour...</source>
+        <translation>Другой цвет...</translation>
+    </message>
+    <message>
+        <source>Picture...</source>
+        <translation>Картинка...</translation>
+    </message>
+</context>
+<context>
+    <name>Banner</name>
+    <message>
+        <source>Hide</source>
+        <translation>Скрыть</translation>
+    </message>
+    <message>
+        <source>+{0} more</source>
+        <translation>ещё {0}</translation>
+    </message>
+</context>
+<context>
+    <name>BugDialog</name>
+    <message>
+        <source>Something went wrong</source>
+        <translation>Что-то пошло не так</translation>
+    </message>
+    <message>
+        <source>Something went wrong that should not have. The call goes on.</source>
+        <translation>Произошла ошибка, которой не должно быть. Звонок продолжается.</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Скопировать</translation>
+    </message>
+    <message>
+        <source>Open log</source>
+        <translation>Открыть журнал</translation>
+    </message>
+</context>
+<context>
+    <name>CalibratePage</name>
+    <message>
+        <source>Look like the photo, then calibrate</source>
+        <translation>Примите позу с фото и откалибруйте</translation>
+    </message>
+    <message>
+        <source>Hold your head, mouth and eyes like the photo, as well as you can. From then on the avatar moves as you do.</source>
+        <translation>Повторите положение головы, рта и глаз с фото как можно точнее. После этого аватар будет двигаться вместе с вами.</translation>
+    </message>
+    <message>
+        <source>Your camera</source>
+        <translation>Ваша камера</translation>
+    </message>
+    <message>
+        <source>What others see</source>
+        <translation>Что видят другие</translation>
+    </message>
+    <message>
+        <source>The avatar appears here</source>
+        <translation>Здесь появится аватар</translation>
+    </message>
+</context>
+<context>
+    <name>CalibrationPanel</name>
+    <message>
+        <source>Calibrate</source>
+        <translation>Откалибровать</translation>
+    </message>
+    <message>
+        <source>Find best moment</source>
+        <translation>Лучший момент</translation>
+    </message>
+    <message>
+        <source>Watches you and calibrates by itself whenever you look more like the photo than before.</source>
+        <translation>Следит за вами и калибрует сам, как только вы становитесь больше похожи на фото.</translation>
+    </message>
+    <message>
+        <source>Lays the photo over your camera picture, only on this screen.</source>
+        <translation>Накладывает фото на изображение с камеры, только на этом экране.</translation>
+    </message>
+    <message>
+        <source>Photo overlay</source>
+        <translation>Фото поверх камеры</translation>
+    </message>
+    <message>
+        <source>The pose to imitate</source>
+        <translation>Поза, которую надо повторить</translation>
+    </message>
+    <message>
+        <source>Match</source>
+        <translation>Совпадение</translation>
+    </message>
+    <message>
+        <source>Head</source>
+        <translation>Голова</translation>
+    </message>
+    <message>
+        <source>Expression</source>
+        <translation>Мимика</translation>
+    </message>
+    <message>
+        <source>Position</source>
+        <translation>Положение</translation>
+    </message>
+    <message>
+        <source>Find best</source>
+        <translation>Лучший момент</translation>
+    </message>
+    <message>
+        <source>Better moments found: {0}</source>
+        <translation>Найдено лучших моментов: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>CameraPage</name>
+    <message>
+        <source>Choose your camera</source>
+        <translation>Выберите камеру</translation>
+    </message>
+    <message>
+        <source>Sit so that light falls on your face from the front. The camera&apos;s picture stays on this computer: others only ever see the avatar.</source>
+        <translation>Сядьте так, чтобы свет падал на лицо спереди. Изображение с камеры остаётся на этом компьютере: другие видят только аватар.</translation>
+    </message>
+    <message>
+        <source>Your camera</source>
+        <translation>Ваша камера</translation>
+    </message>
+    <message>
+        <source>Waiting for the camera...</source>
+        <translation>Ожидание камеры...</translation>
+    </message>
+</context>
+<context>
+    <name>ControlsPanel</name>
+    <message>
+        <source>Size</source>
+        <translation>Размер</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Модель</translation>
+    </message>
+    <message>
+        <source>Off</source>
+        <translation>Выкл.</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>Слабое</translation>
+    </message>
+    <message>
+        <source>Strong</source>
+        <translation>Сильное</translation>
+    </message>
+    <message>
+        <source>Smoothing</source>
+        <translation>Сглаживание</translation>
+    </message>
+    <message>
+        <source>Head</source>
+        <translation>Голова</translation>
+    </message>
+    <message>
+        <source>Expression</source>
+        <translation>Мимика</translation>
+    </message>
+    <message>
+        <source>Gaze</source>
+        <translation>Взгляд</translation>
+    </message>
+    <message>
+        <source>At 0 % the avatar always looks where its photo looks.</source>
+        <translation>При 0 % аватар всегда смотрит туда, куда смотрит фото.</translation>
+    </message>
+    <message>
+        <source>Zoom</source>
+        <translation>Масштаб</translation>
+    </message>
+    <message>
+        <source>{0}° clockwise</source>
+        <translation>{0}° по часовой</translation>
+    </message>
+    <message>
+        <source>Mirror my previews</source>
+        <translation>Зеркалить предпросмотр</translation>
+    </message>
+    <message>
+        <source>You see yourself and the avatar as in a mirror. Others always see it the right way round.</source>
+        <translation>Вы видите себя и аватар как в зеркале. Другие всегда видят правильное изображение.</translation>
+    </message>
+    <message>
+        <source>{0} fps</source>
+        <translation>{0} кадр/с</translation>
+    </message>
+    <message>
+        <source>As it is</source>
+        <translation>Без поворота</translation>
+    </message>
+    <message>
+        <source>Turn</source>
+        <translation>Поворот</translation>
+    </message>
+    <message>
+        <source>For a camera that stands on its side.</source>
+        <translation>Для камеры, которая стоит на боку.</translation>
+    </message>
+    <message>
+        <source>Size of the picture that others get.</source>
+        <translation>Размер изображения, которое получают другие.</translation>
+    </message>
+    <message>
+        <source>Frame rate</source>
+        <translation>Частота кадров</translation>
+    </message>
+    <message>
+        <source>Pictures per second that others get.</source>
+        <translation>Сколько кадров в секунду получают другие.</translation>
+    </message>
+    <message>
+        <source>Takes the tremble out of your motion; strong smoothing lags a little.</source>
+        <translation>Убирает дрожание движений; сильное сглаживание немного запаздывает.</translation>
+    </message>
+    <message>
+        <source>How strongly your motion moves the avatar.</source>
+        <translation>Насколько сильно ваши движения передаются аватару.</translation>
+    </message>
+    <message>
+        <source>Left and right</source>
+        <translation>Влево и вправо</translation>
+    </message>
+    <message>
+        <source>Up and down</source>
+        <translation>Вверх и вниз</translation>
+    </message>
+    <message>
+        <source>You can also drag the picture and turn the wheel on it.</source>
+        <translation>Можно также перетаскивать изображение и крутить над ним колесо мыши.</translation>
+    </message>
+    <message>
+        <source>Mirror the camera</source>
+        <translation>Зеркалить камеру</translation>
+    </message>
+    <message>
+        <source>Strength</source>
+        <translation>Сила</translation>
+    </message>
+    <message>
+        <source>Transfer</source>
+        <translation>Передача движений</translation>
+    </message>
+    <message>
+        <source>Advanced</source>
+        <translation>Ещё</translation>
+    </message>
+    <message>
+        <source>Kinds of settings</source>
+        <translation>Разделы настроек</translation>
+    </message>
+    <message>
+        <source>Follow my face</source>
+        <translation>Следить за лицом</translation>
+    </message>
+    <message>
+        <source>Relative motion</source>
+        <translation>Относительные движения</translation>
+    </message>
+    <message>
+        <source>Off: the avatar takes over your pose as it is.</source>
+        <translation>Если выключено, аватар повторяет вашу позу как есть.</translation>
+    </message>
+    <message>
+        <source>Adapt to the photo&apos;s size</source>
+        <translation>Подстраиваться под размер фото</translation>
+    </message>
+    <message>
+        <source>Scales your motion to the size of the photo&apos;s face.</source>
+        <translation>Подгоняет ваши движения под размер лица на фото.</translation>
+    </message>
+    <message>
+        <source>Reset</source>
+        <translation>Сбросить</translation>
+    </message>
+    <message>
+        <source>Camera</source>
+        <translation>Камера</translation>
+    </message>
+    <message>
+        <source>Picture</source>
+        <translation>Изображение</translation>
+    </message>
+    <message>
+        <source>Motion</source>
+        <translation>Движение</translation>
+    </message>
+    <message>
+        <source>For cameras that deliver a mirrored picture.</source>
+        <translation>Для камер, которые отдают зеркальное изображение.</translation>
+    </message>
+    <message>
+        <source>Mirror what others see</source>
+        <translation>Зеркалить то, что видят другие</translation>
+    </message>
+    <message>
+        <source>Left and right change places.</source>
+        <translation>Право и лево меняются местами.</translation>
+    </message>
+    <message>
+        <source>Show “AI avatar”</source>
+        <translation>Надпись «AI avatar»</translation>
+    </message>
+    <message>
+        <source>Writes it into the picture, so that everybody knows.</source>
+        <translation>Пишет это на изображении, чтобы все знали.</translation>
+    </message>
+    <message>
+        <source>Off: sit where you calibrated.</source>
+        <translation>Если выключено, сидите там же, где калибровались.</translation>
+    </message>
+    <message>
+        <source>Puts the avatar back into the middle.</source>
+        <translation>Возвращает аватар в середину.</translation>
+    </message>
+    <message>
+        <source>Basics</source>
+        <translation>Основное</translation>
+    </message>
+    <message>
+        <source>Send to</source>
+        <translation>Куда отправлять</translation>
+    </message>
+    <message>
+        <source>Background</source>
+        <translation>Фон</translation>
+    </message>
+    <message>
+        <source>Framing</source>
+        <translation>Кадрирование</translation>
+    </message>
+</context>
+<context>
+    <name>CropCheck</name>
+    <message>
+        <source>No face was found. Move the square so that the face fills half of its height.</source>
+        <translation>Лицо не найдено. Поставьте квадрат так, чтобы лицо занимало половину его высоты.</translation>
+    </message>
+    <message>
+        <source>There is no face in the square.</source>
+        <translation>В квадрате нет лица.</translation>
+    </message>
+    <message>
+        <source>The square cuts off a part of the face.</source>
+        <translation>Квадрат обрезает часть лица.</translation>
+    </message>
+    <message>
+        <source>The photo cuts off a part of the face. Use another one if you can.</source>
+        <translation>Лицо на фото видно не целиком. Если можно, возьмите другое фото.</translation>
+    </message>
+    <message>
+        <source>The face is only {pixels} pixels high, so the avatar will be blurred. Use a larger photo if you can.</source>
+        <translation>Высота лица всего {pixels} пикс., поэтому аватар будет размытым. Если можно, возьмите фото крупнее.</translation>
+    </message>
+    <message>
+        <source>The face is small in the square. Make the square smaller.</source>
+        <translation>Лицо слишком мелкое для этого квадрата. Уменьшите квадрат.</translation>
+    </message>
+    <message>
+        <source>The face fills the square. Make it larger: hair and shoulders need room.</source>
+        <translation>Лицо занимает весь квадрат. Увеличьте его: волосам и плечам нужно место.</translation>
+    </message>
+    <message>
+        <source>There is more than one face in the square. The avatar will be the largest.</source>
+        <translation>В квадрате несколько лиц. Аватаром станет самое крупное.</translation>
+    </message>
+</context>
+<context>
+    <name>CropEditor</name>
+    <message>
+        <source>Looking for the face...</source>
+        <translation>Поиск лица...</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n faces were found. Click another one, or press the button again.</source>
+        <translation>
+            <numerusform>Найдено %n лицо. Щёлкните другое или нажмите кнопку ещё раз.</numerusform>
+            <numerusform>Найдено %n лица. Щёлкните другое или нажмите кнопку ещё раз.</numerusform>
+            <numerusform>Найдено %n лиц. Щёлкните другое или нажмите кнопку ещё раз.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The face fits well.</source>
+        <translation>Лицо расположено хорошо.</translation>
+    </message>
+    <message>
+        <source>Use this crop</source>
+        <translation>Использовать</translation>
+    </message>
+    <message>
+        <source>Crop photo</source>
+        <translation>Кадрирование фото</translation>
+    </message>
+    <message>
+        <source>&amp;Fit to face</source>
+        <translation>&amp;Подогнать по лицу</translation>
+    </message>
+    <message>
+        <source>Preview of the crop</source>
+        <translation>Предпросмотр кадра</translation>
+    </message>
+    <message>
+        <source>Photo with the square</source>
+        <translation>Фото с квадратом</translation>
+    </message>
+    <message>
+        <source>Drag the square or its corners. Arrow keys move it, + and - resize it, with Shift finely.</source>
+        <translation>Перетаскивайте квадрат или его углы. Стрелки двигают его, + и - меняют размер, с Shift — понемногу.</translation>
+    </message>
+</context>
+<context>
+    <name>DoctorDialog</name>
+    <message>
+        <source>Check this computer</source>
+        <translation>Проверка компьютера</translation>
+    </message>
+    <message>
+        <source>Copy as text</source>
+        <translation>Скопировать отчёт</translation>
+    </message>
+    <message>
+        <source>Check again</source>
+        <translation>Проверить снова</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Закрыть</translation>
+    </message>
+    <message>
+        <source>Looking at this computer...</source>
+        <translation>Идёт проверка...</translation>
+    </message>
+    <message>
+        <source>OK</source>
+        <translation>Хорошо</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>Замечание</translation>
+    </message>
+    <message>
+        <source>Problem</source>
+        <translation>Проблема</translation>
+    </message>
+    <message>
+        <source>A call would work.</source>
+        <translation>Всё готово к звонку.</translation>
+    </message>
+    <message>
+        <source>A call would not work yet.</source>
+        <translation>К звонку готово не всё.</translation>
+    </message>
+</context>
+<context>
+    <name>Drawer</name>
+    <message>
+        <source>Close settings</source>
+        <translation>Закрыть настройки</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Настройки</translation>
+    </message>
+</context>
+<context>
+    <name>DropCover</name>
+    <message>
+        <source>Drop photos to add them</source>
+        <translation>Отпустите, чтобы добавить фото</translation>
+    </message>
+</context>
+<context>
+    <name>Editing</name>
+    <message>
+        <source>Crop {name}</source>
+        <translation>Кадрирование: {name}</translation>
+    </message>
+</context>
+<context>
+    <name>FolderField</name>
+    <message>
+        <source>Change...</source>
+        <translation>Изменить...</translation>
+    </message>
+    <message>
+        <source>Reset</source>
+        <translation>Сбросить</translation>
+    </message>
+    <message>
+        <source>Videos and Pictures</source>
+        <translation>Видео и Изображения</translation>
+    </message>
+    <message>
+        <source>Folder for recordings and photos</source>
+        <translation>Папка для записей и снимков</translation>
+    </message>
+</context>
+<context>
+    <name>Gallery</name>
+    <message>
+        <source>No photo is called “{text}”</source>
+        <translation>Нет фото с названием «{text}»</translation>
+    </message>
+    <message>
+        <source>There is no picture in the clipboard.</source>
+        <translation>В буфере обмена нет изображения.</translation>
+    </message>
+    <message>
+        <source>That isn&apos;t a picture.</source>
+        <translation>Это не изображение.</translation>
+    </message>
+    <message>
+        <source>Drop photos, or a folder of photos.</source>
+        <translation>Перетащите фотографии или папку с ними.</translation>
+    </message>
+    <message>
+        <source>Removed {name}</source>
+        <translation>Удалено: {name}</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Вернуть</translation>
+    </message>
+    <message>
+        <source>Photos</source>
+        <translation>Фотографии</translation>
+    </message>
+    <message>
+        <source>Copy a picture or a picture file, then paste it here.</source>
+        <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Удалить</translation>
+    </message>
+    <message>
+        <source>Use</source>
+        <translation>Использовать</translation>
+    </message>
+    <message>
+        <source>Find</source>
+        <translation>Найти</translation>
+    </message>
+    <message>
+        <source>Restore built-in photos</source>
+        <translation>Вернуть встроенные фото</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <translation>Переименовать</translation>
+    </message>
+    <message>
+        <source>Crop...</source>
+        <translation>Кадрировать...</translation>
+    </message>
+    <message>
+        <source>Move to the front</source>
+        <translation>Переместить в начало</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>Показать в папке</translation>
+    </message>
+    <message>
+        <source>Add photos...</source>
+        <translation>Добавить фото...</translation>
+    </message>
+    <message>
+        <source>Paste</source>
+        <translation>Вставить</translation>
+    </message>
+    <message>
+        <source>Reload</source>
+        <translation>Обновить</translation>
+    </message>
+    <message>
+        <source>Search photos</source>
+        <translation>Поиск фото</translation>
+    </message>
+</context>
+<context>
+    <name>GalleryModel</name>
+    <message>
+        <source>Add photo</source>
+        <translation>Добавить фото</translation>
+    </message>
+    <message>
+        <source>Choose photos, drop them here, or paste one</source>
+        <translation>Выберите фото, перетащите их сюда или вставьте</translation>
+    </message>
+    <message>
+        <source>{name} (key {key})</source>
+        <translation>{name} (клавиша {key})</translation>
+    </message>
+</context>
+<context>
+    <name>Guide</name>
+    <message>
+        <source>First steps</source>
+        <translation>Первые шаги</translation>
+    </message>
+    <message>
+        <source>Camera</source>
+        <translation>Камера</translation>
+    </message>
+    <message>
+        <source>Avatar</source>
+        <translation>Аватар</translation>
+    </message>
+    <message>
+        <source>Calibrate</source>
+        <translation>Калибровка</translation>
+    </message>
+    <message>
+        <source>Join the call</source>
+        <translation>В звонок</translation>
+    </message>
+    <message>
+        <source>Back</source>
+        <translation>Назад</translation>
+    </message>
+    <message>
+        <source>Skip</source>
+        <translation>Пропустить</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>Готово</translation>
+    </message>
+    <message>
+        <source>Next</source>
+        <translation>Далее</translation>
+    </message>
+</context>
+<context>
+    <name>Header</name>
+    <message>
+        <source>New avatar pictures a second, and the time from the camera&apos;s frame to the sent picture.
+Press I for more.</source>
+        <translation>Новых кадров аватара в секунду и время от кадра камеры до отправки.
+Подробнее: клавиша I.</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Настройки</translation>
+    </message>
+    <message>
+        <source>Menu</source>
+        <translation>Меню</translation>
+    </message>
+    <message>
+        <source>Loading: {0}</source>
+        <translation>Загрузка: {0}</translation>
+    </message>
+    <message>
+        <source>{0:.0f} fps · {1:.0f} ms</source>
+        <translation>{0:.0f} кадр/с · {1:.0f} мс</translation>
+    </message>
+    <message>
+        <source>● REC {0}</source>
+        <translation>● ЗАПИСЬ {0}</translation>
+    </message>
+</context>
+<context>
+    <name>Headline</name>
+    <message>
+        <source>Getting ready...</source>
+        <translation>Подготовка...</translation>
+    </message>
+    <message>
+        <source>Choose an avatar</source>
+        <translation>Выберите аватар</translation>
+    </message>
+    <message>
+        <source>No camera picture</source>
+        <translation>Нет изображения с камеры</translation>
+    </message>
+    <message>
+        <source>Not calibrated</source>
+        <translation>Нет калибровки</translation>
+    </message>
+    <message>
+        <source>No face seen yet</source>
+        <translation>Лица пока не видно</translation>
+    </message>
+    <message>
+        <source>Something failed</source>
+        <translation>Что-то сломалось</translation>
+    </message>
+    <message>
+        <source>Waiting for a picture</source>
+        <translation>Ожидание кадра</translation>
+    </message>
+    <message>
+        <source>REAL FACE – Hide</source>
+        <translation>ВАШЕ ЛИЦО – Скрыть</translation>
+    </message>
+    <message>
+        <source>Real face, preview only – Hide</source>
+        <translation>Ваше лицо, только предпросмотр – Скрыть</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>Пауза</translation>
+    </message>
+    <message>
+        <source>Live to {0}</source>
+        <translation>В эфире: {0}</translation>
+    </message>
+    <message>
+        <source>Preview only – set up</source>
+        <translation>Только предпросмотр – настроить</translation>
+    </message>
+</context>
+<context>
+    <name>Hints</name>
+    <message>
+        <source>The camera gives no picture. Connect it, or choose another one.</source>
+        <translation>Камера не даёт изображения. Подключите её или выберите другую.</translation>
+    </message>
+    <message>
+        <source>Choose a photo first.</source>
+        <translation>Сначала выберите фото.</translation>
+    </message>
+    <message>
+        <source>Getting ready...</source>
+        <translation>Подготовка...</translation>
+    </message>
+    <message>
+        <source>Turn and tilt your head like the photo.</source>
+        <translation>Поверните и наклоните голову как на фото.</translation>
+    </message>
+    <message>
+        <source>No face is seen. Sit in front of the camera, with light from the front.</source>
+        <translation>Лица не видно. Сядьте перед камерой, чтобы свет падал спереди.</translation>
+    </message>
+    <message>
+        <source>Paused: resume to compare your pose with the photo&apos;s.</source>
+        <translation>Пауза: продолжите, чтобы сравнить позу с фото.</translation>
+    </message>
+    <message>
+        <source>Do what the photo&apos;s mouth and eyes do.</source>
+        <translation>Повторите выражение рта и глаз с фото.</translation>
+    </message>
+    <message>
+        <source>Bring your face to the middle, about half as high as the picture.</source>
+        <translation>Поместите лицо в середину, примерно на половину высоты кадра.</translation>
+    </message>
+    <message>
+        <source>If the avatar looks wrong, look like the photo and calibrate again.</source>
+        <translation>Если аватар выглядит неправильно, примите позу с фото и откалибруйте снова.</translation>
+    </message>
+    <message>
+        <source>That fits well.</source>
+        <translation>Хорошо совпадает.</translation>
+    </message>
+    <message>
+        <source>That fits well: calibrate now.</source>
+        <translation>Хорошо совпадает: калибруйте.</translation>
+    </message>
+    <message>
+        <source>Hold still for a moment...</source>
+        <translation>Замрите на мгновение...</translation>
+    </message>
+    <message>
+        <source>Look like the photo...</source>
+        <translation>Примите позу с фото...</translation>
+    </message>
+</context>
+<context>
+    <name>Hotkeys</name>
+    <message>
+        <source>Calibrate</source>
+        <translation>Откалибровать</translation>
+    </message>
+    <message>
+        <source>Pause and resume</source>
+        <translation>Пауза и продолжение</translation>
+    </message>
+    <message>
+        <source>Next avatar</source>
+        <translation>Следующий аватар</translation>
+    </message>
+    <message>
+        <source>Previous avatar</source>
+        <translation>Предыдущий аватар</translation>
+    </message>
+</context>
+<context>
+    <name>Intake</name>
+    <message>
+        <source>Add photos</source>
+        <translation>Добавить фото</translation>
+    </message>
+    <message>
+        <source>Photos</source>
+        <translation>Фотографии</translation>
+    </message>
+    <message>
+        <source>All files</source>
+        <translation>Все файлы</translation>
+    </message>
+    <message>
+        <source>There are no photos in {folder}.</source>
+        <translation>В папке {folder} нет фотографий.</translation>
+    </message>
+    <message>
+        <source>Drop photos, or a folder with some.</source>
+        <translation>Перетащите фотографии или папку с ними.</translation>
+    </message>
+    <message>
+        <source>Pasted photo</source>
+        <translation>Вставленное фото</translation>
+    </message>
+    <message>
+        <source>Only pictures on this computer can be added.</source>
+        <translation>Добавить можно только изображения с этого компьютера.</translation>
+    </message>
+    <message>
+        <source>Save the picture first, then drop the file here.</source>
+        <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
+    </message>
+    <message>
+        <source>{count} photos could not be added. The first: {message}</source>
+        <translation>Не удалось добавить фото: {count}. Первое: {message}</translation>
+    </message>
+    <message>
+        <source>No face was found in {name}.</source>
+        <translation>На фото «{name}» лицо не найдено.</translation>
+    </message>
+    <message>
+        <source>Use a photo that shows the face from the front, or crop this one by hand.</source>
+        <translation>Возьмите фото анфас или кадрируйте это вручную.</translation>
+    </message>
+</context>
+<context>
+    <name>JoinPage</name>
+    <message>
+        <source>Join the call</source>
+        <translation>Подключитесь к звонку</translation>
+    </message>
+    <message>
+        <source>Your call needs only one change: there, choose the avatar&apos;s camera instead of yours.</source>
+        <translation>В звонке нужно изменить только одно: выберите там камеру аватара вместо своей.</translation>
+    </message>
+    <message>
+        <source>Set up the virtual camera</source>
+        <translation>Настроить виртуальную камеру</translation>
+    </message>
+    <message>
+        <source>Copy the command</source>
+        <translation>Скопировать команду</translation>
+    </message>
+    <message>
+        <source>Where to choose it</source>
+        <translation>Где её выбрать</translation>
+    </message>
+    <message>
+        <source>The arrow beside “Stop Video”, then the camera</source>
+        <translation>Стрелка рядом с «Остановить видео», затем камера</translation>
+    </message>
+    <message>
+        <source>Before the call: the gear beside the camera. In it: More, Settings, Video</source>
+        <translation>До звонка: шестерёнка рядом с камерой. В звонке: Ещё, Параметры, Видео</translation>
+    </message>
+    <message>
+        <source>The three dots, Settings, Video, Camera</source>
+        <translation>Три точки, Настройки, Видео, Камера</translation>
+    </message>
+    <message>
+        <source>User Settings, Voice &amp; Video, Camera</source>
+        <translation>Настройки пользователя, Голос &amp; видео, Камера</translation>
+    </message>
+    <message>
+        <source>Sources, +, Video Capture Device, Device</source>
+        <translation>Источники, +, Устройство захвата видео, Устройство</translation>
+    </message>
+    <message>
+        <source>Ready: choose “{0}” as the camera in your call.</source>
+        <translation>Готово: выберите в звонке камеру «{0}».</translation>
+    </message>
+    <message>
+        <source>Looking for virtual cameras...</source>
+        <translation>Поиск виртуальных камер...</translation>
+    </message>
+    <message>
+        <source>Preview only: choose where the picture goes.</source>
+        <translation>Только предпросмотр: выберите, куда отправлять изображение.</translation>
+    </message>
+</context>
+<context>
+    <name>Keeping</name>
+    <message>
+        <source>Saved {0}</source>
+        <translation>Сохранено: {0}</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Открыть</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>Показать в папке</translation>
+    </message>
+</context>
+<context>
+    <name>KeyRows</name>
+    <message>
+        <source>Back to {key}</source>
+        <translation>Вернуть {key}</translation>
+    </message>
+    <message>
+        <source>no key</source>
+        <translation>без клавиши</translation>
+    </message>
+    <message>
+        <source>Also: {keys}</source>
+        <translation>Также: {keys}</translation>
+    </message>
+</context>
+<context>
+    <name>KeysDialog</name>
+    <message>
+        <source>Shortcuts</source>
+        <translation>Горячие клавиши</translation>
+    </message>
+    <message>
+        <source>Calibrate, from anywhere</source>
+        <translation>Откалибровать (из любого окна)</translation>
+    </message>
+    <message>
+        <source>Pause, from anywhere</source>
+        <translation>Пауза (из любого окна)</translation>
+    </message>
+    <message>
+        <source>Next avatar, from anywhere</source>
+        <translation>Следующий аватар (из любого окна)</translation>
+    </message>
+    <message>
+        <source>Previous avatar, from anywhere</source>
+        <translation>Предыдущий аватар (из любого окна)</translation>
+    </message>
+    <message>
+        <source>They can be changed in Preferences. Keys that work everywhere need a desktop that allows them.</source>
+        <translation>Их можно поменять в настройках. Клавиши, которые работают везде, должна разрешать рабочая среда.</translation>
+    </message>
+</context>
+<context>
+    <name>Leaving</name>
+    <message>
+        <source>Quit</source>
+        <translation>Выйти</translation>
+    </message>
+    <message>
+        <source>Quit while others see your avatar?</source>
+        <translation>Выйти, пока другие видят ваш аватар?</translation>
+    </message>
+    <message>
+        <source>The camera in the call goes black or freezes.</source>
+        <translation>Камера в звонке погаснет или замрёт.</translation>
+    </message>
+    <message>
+        <source>Do not ask again</source>
+        <translation>Больше не спрашивать</translation>
+    </message>
+</context>
+<context>
+    <name>Menus</name>
+    <message>
+        <source>&amp;Avatar</source>
+        <translation>&amp;Аватар</translation>
+    </message>
+    <message>
+        <source>&amp;Call</source>
+        <translation>&amp;Звонок</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>&amp;Вид</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>&amp;Справка</translation>
+    </message>
+</context>
+<context>
+    <name>Messages</name>
+    <message>
+        <source>Run `models list` to see all models; import or fetch this one again.</source>
+        <translation>Выполните `models list`, чтобы увидеть все модели; импортируйте или скачайте эту заново.</translation>
+    </message>
+    <message>
+        <source>There is no model called {0}.</source>
+        <translation>Нет модели с именем {0}.</translation>
+    </message>
+    <message>
+        <source>Known models: {0}.</source>
+        <translation>Известные модели: {0}.</translation>
+    </message>
+    <message>
+        <source>The model in {0} has the format version {1}, but this app reads version {2}.</source>
+        <translation>Модель в {0} имеет формат версии {1}, а программа читает версию {2}.</translation>
+    </message>
+    <message>
+        <source>Update the app, or import the model again.</source>
+        <translation>Обновите программу или импортируйте модель заново.</translation>
+    </message>
+    <message>
+        <source>The model {0} has no {1}.</source>
+        <translation>В модели {0} нет файла {1}.</translation>
+    </message>
+    <message>
+        <source>Import it again, so that all files are made.</source>
+        <translation>Импортируйте её заново, чтобы создались все файлы.</translation>
+    </message>
+    <message>
+        <source>The file {0} is damaged: its SHA-256 is {1}..., not {2}....</source>
+        <translation>Файл {0} повреждён: его SHA-256 — {1}..., а не {2}....</translation>
+    </message>
+    <message>
+        <source>The description {0} cannot be read: {1}.</source>
+        <translation>Не удаётся прочитать описание {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The description {0} is damaged: it is not JSON.</source>
+        <translation>Описание {0} повреждено: это не JSON.</translation>
+    </message>
+    <message>
+        <source>The model {0} is incomplete: {1} is missing.</source>
+        <translation>Модель {0} неполна: нет файла {1}.</translation>
+    </message>
+    <message>
+        <source>The file {0} cannot be read: {1}.</source>
+        <translation>Не удаётся прочитать файл {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>No face was found in the picture.</source>
+        <translation>На изображении не найдено лицо.</translation>
+    </message>
+    <message>
+        <source>This model needs one: use a picture of one face, seen from the front.</source>
+        <translation>Этой модели нужно лицо: возьмите фото одного лица анфас.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime {0} cannot open {1}.</source>
+        <translation>ONNX Runtime {0} не может открыть {1}.</translation>
+    </message>
+    <message>
+        <source>Install the version of onnxruntime in requirements.txt, or import the model again.</source>
+        <translation>Установите версию onnxruntime из requirements.txt или импортируйте модель заново.</translation>
+    </message>
+    <message>
+        <source>The model {0} finds faces and cannot animate a photo.</source>
+        <translation>Модель {0} находит лица и не умеет оживлять фото.</translation>
+    </message>
+    <message>
+        <source>Choose another one of `models list`.</source>
+        <translation>Выберите другую из `models list`.</translation>
+    </message>
+    <message>
+        <source>There is no device {0}.</source>
+        <translation>Нет устройства {0}.</translation>
+    </message>
+    <message>
+        <source>Choose one of {0} or cuda:N.</source>
+        <translation>Выберите одно из: {0} или cuda:N.</translation>
+    </message>
+    <message>
+        <source>Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.</source>
+        <translation>Установите PyTorch для CUDA (как — написано на pytorch.org) или выберите процессор.</translation>
+    </message>
+    <message>
+        <source>Use --device cpu.</source>
+        <translation>Выберите процессор.</translation>
+    </message>
+    <message>
+        <source>CUDA cannot be used: {0}.</source>
+        <translation>CUDA использовать нельзя: {0}.</translation>
+    </message>
+    <message>
+        <source>There is no device cuda:{0}: {1} found.</source>
+        <translation>Нет устройства cuda:{0}: найдено {1}.</translation>
+    </message>
+    <message>
+        <source>The memory of cuda:{0} is too small or taken for the model {1}.</source>
+        <translation>Памяти cuda:{0} не хватает для модели {1}.</translation>
+    </message>
+    <message>
+        <source>The graphics card cuda:{0} has failed: {1}.</source>
+        <translation>Сбой видеокарты cuda:{0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Restart the computer, or choose the processor (--device cpu).</source>
+        <translation>Перезагрузите компьютер или выберите процессор (--device cpu).</translation>
+    </message>
+    <message>
+        <source>The processor is used, which is slower.</source>
+        <translation>Теперь используется процессор, это медленнее.</translation>
+    </message>
+    <message>
+        <source>Close other programs that use it, or use --device cpu.</source>
+        <translation>Закройте другие программы, которые её занимают, или выберите процессор.</translation>
+    </message>
+    <message>
+        <source>The weights of the model {0} do not fit its description.</source>
+        <translation>Веса модели {0} не соответствуют её описанию.</translation>
+    </message>
+    <message>
+        <source>Import it again.</source>
+        <translation>Импортируйте её заново.</translation>
+    </message>
+    <message>
+        <source>The face networks are incomplete: no {0} in {1}.</source>
+        <translation>Сети для поиска лиц неполны: нет {0} в {1}.</translation>
+    </message>
+    <message>
+        <source>Install the app again.</source>
+        <translation>Установите программу заново.</translation>
+    </message>
+    <message>
+        <source>Check the path and its spelling.</source>
+        <translation>Проверьте путь и его написание.</translation>
+    </message>
+    <message>
+        <source>Check its path and permissions.</source>
+        <translation>Проверьте путь и права доступа.</translation>
+    </message>
+    <message>
+        <source>The photo {0} has only {1} x {2} pixels.</source>
+        <translation>В фото {0} всего {1} x {2} пикселей.</translation>
+    </message>
+    <message>
+        <source>The picture has only {0} x {1} pixels.</source>
+        <translation>В изображении всего {0} x {1} пикселей.</translation>
+    </message>
+    <message>
+        <source>The picture has only {0} pixels.</source>
+        <translation>В изображении всего {0} пикселей.</translation>
+    </message>
+    <message>
+        <source>Use one in which the face alone is 150 pixels high or more.</source>
+        <translation>Возьмите такое, где одно только лицо занимает 150 пикселей в высоту или больше.</translation>
+    </message>
+    <message>
+        <source>{0} is not a picture that can be read.</source>
+        <translation>{0} — не изображение, которое можно прочитать.</translation>
+    </message>
+    <message>
+        <source>Use a JPEG, PNG or WebP file.</source>
+        <translation>Используйте файл JPEG, PNG или WebP.</translation>
+    </message>
+    <message>
+        <source>The photo {0} has far too many pixels.</source>
+        <translation>В фото {0} слишком много пикселей.</translation>
+    </message>
+    <message>
+        <source>Scale it down to 100 megapixels or less.</source>
+        <translation>Уменьшите его до 100 мегапикселей или меньше.</translation>
+    </message>
+    <message>
+        <source>The photo {0} is damaged or cut short: {1}.</source>
+        <translation>Фото {0} повреждено или обрывается: {1}.</translation>
+    </message>
+    <message>
+        <source>The picture is damaged or cut short: {0}.</source>
+        <translation>Изображение повреждено или обрывается: {0}.</translation>
+    </message>
+    <message>
+        <source>What was pasted is not a picture that can be read.</source>
+        <translation>То, что вставлено, — не изображение, которое можно прочитать.</translation>
+    </message>
+    <message>
+        <source>Copy or download it again.</source>
+        <translation>Скопируйте или скачайте его ещё раз.</translation>
+    </message>
+    <message>
+        <source>The photo {0} needs a name.</source>
+        <translation>Укажите имя фото {0}.</translation>
+    </message>
+    <message>
+        <source>Type at least one letter.</source>
+        <translation>Введите хотя бы одну букву.</translation>
+    </message>
+    <message>
+        <source>The photo {0} is no longer in the library.</source>
+        <translation>Фото {0} больше нет в галерее.</translation>
+    </message>
+    <message>
+        <source>Reload the list.</source>
+        <translation>Обновите список.</translation>
+    </message>
+    <message>
+        <source>The photo {0} cannot be removed: {1}.</source>
+        <translation>Не удаётся удалить фото {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Check its permissions.</source>
+        <translation>Проверьте права доступа.</translation>
+    </message>
+    <message>
+        <source>Free some space, or check the folder&apos;s permissions.</source>
+        <translation>Освободите место или проверьте права доступа к папке.</translation>
+    </message>
+    <message>
+        <source>The library cannot write {0}: {1}.</source>
+        <translation>Галерея не может записать {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The picture in the clipboard cannot be read.</source>
+        <translation>Не удаётся прочитать изображение из буфера обмена.</translation>
+    </message>
+    <message>
+        <source>Save it as a file, then add the file.</source>
+        <translation>Сохраните его в файл и добавьте файл.</translation>
+    </message>
+    <message>
+        <source>There is no photo {0} in the gallery.</source>
+        <translation>В галерее нет фото {0}.</translation>
+    </message>
+    <message>
+        <source>There is no photo {0}, neither as a file nor in the gallery.</source>
+        <translation>Фото {0} нет ни среди файлов, ни в галерее.</translation>
+    </message>
+    <message>
+        <source>No face was found in {0}.</source>
+        <translation>На фото {0} не найдено лицо.</translation>
+    </message>
+    <message>
+        <source>Use a photo of one face, seen from the front and well lit.</source>
+        <translation>Возьмите хорошо освещённое фото одного лица анфас.</translation>
+    </message>
+    <message>
+        <source>There are {0} faces in {1}; one of them was taken.</source>
+        <translation>На фото {1} лиц: {0}; взято одно из них.</translation>
+    </message>
+    <message>
+        <source>The face in {0} is small (its crop is {1} pixels a side); the picture will be soft.</source>
+        <translation>Лицо на фото {0} мелкое (сторона кадра {1} пикс.), картинка будет нерезкой.</translation>
+    </message>
+    <message>
+        <source>Choose another one.</source>
+        <translation>Выберите другое.</translation>
+    </message>
+    <message>
+        <source>The session cannot start: {0}.</source>
+        <translation>Не удаётся запустить сеанс: {0}.</translation>
+    </message>
+    <message>
+        <source>The log has the details.</source>
+        <translation>Подробности в журнале.</translation>
+    </message>
+    <message>
+        <source>The {0} stopped: {1}.</source>
+        <translation>Остановился этап {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>It is tried again; the log has the details.</source>
+        <translation>Будет сделана новая попытка; подробности в журнале.</translation>
+    </message>
+    <message>
+        <source>The {0} stopped: the computer&apos;s memory is full.</source>
+        <translation>Остановился этап {0}: память компьютера заполнена.</translation>
+    </message>
+    <message>
+        <source>The computer&apos;s memory is full.</source>
+        <translation>Память компьютера заполнена.</translation>
+    </message>
+    <message>
+        <source>Close other programs, then try again.</source>
+        <translation>Закройте другие программы и попробуйте снова.</translation>
+    </message>
+    <message>
+        <source>Close other programs; it is tried again.</source>
+        <translation>Закройте другие программы; попытка повторится сама.</translation>
+    </message>
+    <message>
+        <source>The calibration cannot be kept on disk: {0}.</source>
+        <translation>Не удаётся сохранить калибровку на диск: {0}.</translation>
+    </message>
+    <message>
+        <source>The model needs {0} seconds for a picture on this computer.</source>
+        <translation>На этом компьютере модель тратит на кадр {0} с.</translation>
+    </message>
+    <message>
+        <source>Close other programs, or choose a quicker model, or a graphics card if there is one.</source>
+        <translation>Закройте другие программы или выберите модель побыстрее или видеокарту, если она есть.</translation>
+    </message>
+    <message>
+        <source>The model has given no picture for {0} seconds.</source>
+        <translation>Модель не даёт новых кадров уже {0} с.</translation>
+    </message>
+    <message>
+        <source>If none comes, start the app again and choose another model.</source>
+        <translation>Если кадров так и не будет, перезапустите программу и выберите другую модель.</translation>
+    </message>
+    <message>
+        <source>The camera does not see a face.</source>
+        <translation>Камера не видит лица.</translation>
+    </message>
+    <message>
+        <source>X2Face has no relative motion.</source>
+        <translation>У X2Face нет относительного движения.</translation>
+    </message>
+    <message>
+        <source>Your pose is shown as it is: sit as in the photo.</source>
+        <translation>Ваша поза передаётся как есть: сядьте так же, как на фото.</translation>
+    </message>
+    <message>
+        <source>There is no picture to keep yet.</source>
+        <translation>Сохранять пока нечего.</translation>
+    </message>
+    <message>
+        <source>Wait until the output shows one.</source>
+        <translation>Подождите, пока в выводе появится картинка.</translation>
+    </message>
+    <message>
+        <source>The picture {0} cannot be written: {1}.</source>
+        <translation>Не удаётся записать изображение {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Free some space or name another folder.</source>
+        <translation>Освободите место или укажите другую папку.</translation>
+    </message>
+    <message>
+        <source>No camera is connected.</source>
+        <translation>Ни одна камера не подключена.</translation>
+    </message>
+    <message>
+        <source>The cameras here: {0}.</source>
+        <translation>Доступные камеры: {0}.</translation>
+    </message>
+    <message>
+        <source>There is no photo {0}.</source>
+        <translation>Нет фото {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is a folder, not a photo.</source>
+        <translation>{0} — это папка, а не фото.</translation>
+    </message>
+    <message>
+        <source>Name one photo file in it.</source>
+        <translation>Укажите одно фото в ней.</translation>
+    </message>
+    <message>
+        <source>The photo {0} cannot be read: {1}.</source>
+        <translation>Не удаётся прочитать фото {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The photo {0} is empty (0 bytes).</source>
+        <translation>Файл фото {0} пуст (0 байт).</translation>
+    </message>
+    <message>
+        <source>The picture is empty (0 bytes).</source>
+        <translation>Изображение пусто (0 байт).</translation>
+    </message>
+    <message>
+        <source>Choose one in the gallery.</source>
+        <translation>Выберите фото в галерее.</translation>
+    </message>
+    <message>
+        <source>The photo cannot be used: {0}: {1}.</source>
+        <translation>Фото использовать не удаётся: {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The model cannot be used: {0}: {1}.</source>
+        <translation>Модель использовать не удаётся: {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>It works until you quit the app. Free some space and calibrate again.</source>
+        <translation>Она действует, пока вы не выйдете из программы. Освободите место и откалибруйте снова.</translation>
+    </message>
+    <message>
+        <source>Sit in front of the camera, with light from the front.</source>
+        <translation>Сядьте перед камерой, чтобы свет падал спереди.</translation>
+    </message>
+    <message>
+        <source>Sit in front of the camera. If it is you, move your head a little.</source>
+        <translation>Сядьте перед камерой. Если это вы, немного подвигайте головой.</translation>
+    </message>
+    <message>
+        <source>There is no camera &quot;{0}&quot;.</source>
+        <translation>Нет камеры «{0}».</translation>
+    </message>
+    <message>
+        <source>There is no camera, file or folder &quot;{0}&quot;.</source>
+        <translation>Нет камеры, файла или папки «{0}».</translation>
+    </message>
+    <message>
+        <source>&quot;{0}&quot; fits {1} cameras.</source>
+        <translation>«{0}» подходит к нескольким камерам: {1}.</translation>
+    </message>
+    <message>
+        <source>Write more of the name: {0}.</source>
+        <translation>Напишите имя полнее: {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is neither a file nor a folder.</source>
+        <translation>{0} — не файл и не папка.</translation>
+    </message>
+    <message>
+        <source>Name a video file or a folder of pictures.</source>
+        <translation>Укажите видеофайл или папку с картинками.</translation>
+    </message>
+    <message>
+        <source>Addresses that begin with {0}:// are not known.</source>
+        <translation>Адреса, которые начинаются с {0}://, не поддерживаются.</translation>
+    </message>
+    <message>
+        <source>Use http, https, rtsp or rtsps.</source>
+        <translation>Используйте http, https, rtsp или rtsps.</translation>
+    </message>
+    <message>
+        <source>Close other programs that use it, or unplug it and connect it again.</source>
+        <translation>Закройте другие программы, которые её используют, или отключите её и подключите снова.</translation>
+    </message>
+    <message>
+        <source>The camera {0} cannot be reached: {1}.</source>
+        <translation>Камера {0} недоступна: {1}.</translation>
+    </message>
+    <message>
+        <source>Check that it is on, its address and the network.</source>
+        <translation>Проверьте, что она включена, её адрес и сеть.</translation>
+    </message>
+    <message>
+        <source>Close other programs that use it, and allow this one to use cameras in the system&apos;s privacy settings.</source>
+        <translation>Закройте другие программы, которые её используют, и разрешите доступ к камере в настройках конфиденциальности системы.</translation>
+    </message>
+    <message>
+        <source>The camera {0} cannot be opened.</source>
+        <translation>Не удаётся открыть камеру {0}.</translation>
+    </message>
+    <message>
+        <source>Check the path of the address, the user and the password, as in rtsp://user:password@host/path.</source>
+        <translation>Проверьте путь в адресе, имя и пароль, например rtsp://user:password@host/path.</translation>
+    </message>
+    <message>
+        <source>Add yourself to the group &quot;video&quot; with: sudo usermod -aG video $USER. Then log out and in again.</source>
+        <translation>Добавьте себя в группу «video»: sudo usermod -aG video $USER. Затем выйдите из системы и войдите снова.</translation>
+    </message>
+    <message>
+        <source>The camera {0} was unplugged.</source>
+        <translation>Камеру {0} отключили.</translation>
+    </message>
+    <message>
+        <source>macOS asks whether this program may use the camera.</source>
+        <translation>macOS спрашивает, можно ли этой программе пользоваться камерой.</translation>
+    </message>
+    <message>
+        <source>Allow it; the camera then opens by itself.</source>
+        <translation>Разрешите; камера затем откроется сама.</translation>
+    </message>
+    <message>
+        <source>macOS does not let this program use the camera.</source>
+        <translation>macOS не разрешает этой программе пользоваться камерой.</translation>
+    </message>
+    <message>
+        <source>Open System Settings, Privacy &amp; Security, Camera; switch on the program that you start this one from, such as Terminal; then start both again.</source>
+        <translation>Откройте «Системные настройки», «Конфиденциальность и безопасность», «Камера»; включите там программу, из которой вы запускаете эту, например «Терминал»; затем запустите обе снова.</translation>
+    </message>
+    <message>
+        <source>The rules of this Mac forbid cameras.</source>
+        <translation>Правила этого Mac запрещают камеры.</translation>
+    </message>
+    <message>
+        <source>Ask whoever manages it, or see Screen Time in System Settings.</source>
+        <translation>Спросите того, кто им управляет, или посмотрите «Экранное время» в «Системных настройках».</translation>
+    </message>
+    <message>
+        <source>Connect it again.</source>
+        <translation>Подключите её снова.</translation>
+    </message>
+    <message>
+        <source>The camera {0} is in use by {1}.</source>
+        <translation>Камеру {0} использует {1}.</translation>
+    </message>
+    <message>
+        <source>Close {0}, or choose another camera.</source>
+        <translation>Закройте {0} или выберите другую камеру.</translation>
+    </message>
+    <message>
+        <source>The camera {0} answers, but not with a video stream.</source>
+        <translation>Камера {0} отвечает, но не передаёт видео.</translation>
+    </message>
+    <message>
+        <source>The camera {0} has stopped sending.</source>
+        <translation>Камера {0} перестала передавать.</translation>
+    </message>
+    <message>
+        <source>Check that it is on and in reach.</source>
+        <translation>Проверьте, что она включена и доступна.</translation>
+    </message>
+    <message>
+        <source>You have no permission to use the camera {0} ({1}).</source>
+        <translation>У вас нет прав на камеру {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>The camera {0} ({1}) cannot be opened: {2}.</source>
+        <translation>Не удаётся открыть камеру {0} ({1}): {2}.</translation>
+    </message>
+    <message>
+        <source>The picture {0} is damaged or of an unknown kind.</source>
+        <translation>Картинка {0} повреждена или неизвестного вида.</translation>
+    </message>
+    <message>
+        <source>Take it out of the folder, or save it again.</source>
+        <translation>Уберите её из папки или сохраните заново.</translation>
+    </message>
+    <message>
+        <source>The folder {0} has no pictures in it.</source>
+        <translation>В папке {0} нет картинок.</translation>
+    </message>
+    <message>
+        <source>Choose one with files that end in {0}.</source>
+        <translation>Выберите папку с файлами {0}.</translation>
+    </message>
+    <message>
+        <source>The picture {0} cannot be read: {1}.</source>
+        <translation>Не удаётся прочитать картинку {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Check that it is still there.</source>
+        <translation>Проверьте, что она на месте.</translation>
+    </message>
+    <message>
+        <source>The folder {0} cannot be read: {1}.</source>
+        <translation>Не удаётся прочитать папку {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg.</source>
+        <translation>Укажите адрес её видеопотока; часто он кончается на /video, /stream или /mjpg/video.mjpg.</translation>
+    </message>
+    <message>
+        <source>Write them into the address, as in http://user:password@host/video.</source>
+        <translation>Впишите их в адрес, например http://user:password@host/video.</translation>
+    </message>
+    <message>
+        <source>Check the user name and the password in the address.</source>
+        <translation>Проверьте имя и пароль в адресе.</translation>
+    </message>
+    <message>
+        <source>Close other programs that watch it, or try again later.</source>
+        <translation>Закройте другие программы, которые её смотрят, или попробуйте позже.</translation>
+    </message>
+    <message>
+        <source>What answers at {0} is no webcam.</source>
+        <translation>По адресу {0} отвечает не камера.</translation>
+    </message>
+    <message>
+        <source>The camera {0} has ended the connection.</source>
+        <translation>Камера {0} разорвала соединение.</translation>
+    </message>
+    <message>
+        <source>The camera {0} has sent no picture for {1} seconds.</source>
+        <translation>Камера {0} не передаёт картинку уже {1} с.</translation>
+    </message>
+    <message>
+        <source>Check that it is on, or connect it again.</source>
+        <translation>Проверьте, что она включена, или подключите её снова.</translation>
+    </message>
+    <message>
+        <source>The camera {0} sends damaged pictures.</source>
+        <translation>Камера {0} передаёт повреждённую картинку.</translation>
+    </message>
+    <message>
+        <source>Check its cable or its network.</source>
+        <translation>Проверьте кабель или сеть.</translation>
+    </message>
+    <message>
+        <source>The camera has sent one and the same picture for {0} seconds.</source>
+        <translation>Камера передаёт одну и ту же картинку уже {0} с.</translation>
+    </message>
+    <message>
+        <source>Open its shutter, or unplug it and plug it in again.</source>
+        <translation>Откройте шторку или отключите камеру и подключите снова.</translation>
+    </message>
+    <message>
+        <source>The background {0} is no colour.</source>
+        <translation>Фон {0} — не цвет.</translation>
+    </message>
+    <message>
+        <source>The background cannot be used: {0}.</source>
+        <translation>Этот фон использовать нельзя: {0}.</translation>
+    </message>
+    <message>
+        <source>The photo {0} of last time is gone.</source>
+        <translation>Фото {0}, которое было выбрано в прошлый раз, больше нет.</translation>
+    </message>
+    <message>
+        <source>The first avatar was taken; choose any other.</source>
+        <translation>Взят первый аватар; можно выбрать любой другой.</translation>
+    </message>
+    <message>
+        <source>The only face in view does not move, so it is taken for a picture.</source>
+        <translation>Единственное лицо в кадре не движется: похоже, это изображение.</translation>
+    </message>
+    <message>
+        <source>The camera&apos;s picture is turned: a face lies in it.</source>
+        <translation>Изображение камеры повёрнуто: лицо в кадре лежит на боку или вверх ногами.</translation>
+    </message>
+    <message>
+        <source>Turn the camera, or its picture: under Camera in the window, or with `live --rotate {0}`.</source>
+        <translation>Поверните камеру или её изображение: в окне в разделе «Камера» или командой `live --rotate {0}`.</translation>
+    </message>
+    <message>
+        <source>This could not be looked for on this computer.</source>
+        <translation>Поискать это на этом компьютере не удалось.</translation>
+    </message>
+    <message>
+        <source>Connect one, or choose a video file, a folder of pictures or an address.</source>
+        <translation>Подключите её или выберите видеофайл, папку с изображениями или адрес.</translation>
+    </message>
+    <message>
+        <source>Connect one, or choose what other programs feed: {0}.</source>
+        <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is an address without its beginning.</source>
+        <translation>{0} — адрес без начала.</translation>
+    </message>
+    <message>
+        <source>Write http:// before it, or rtsp:// for a camera of that kind.</source>
+        <translation>Допишите перед ним http://, а для камеры RTSP — rtsp://.</translation>
+    </message>
+    <message>
+        <source>The camera {0} shows what this app sends.</source>
+        <translation>Камера {0} показывает то, что отправляет это приложение.</translation>
+    </message>
+    <message>
+        <source>Choose another camera, or another output.</source>
+        <translation>Выберите другую камеру или другое место отправки.</translation>
+    </message>
+    <message>
+        <source>Write it as #rrggbb, such as #203040.</source>
+        <translation>Запишите его как #rrggbb, например #203040.</translation>
+    </message>
+    <message>
+        <source>Choose a JPEG or PNG file, a colour such as #203040, &quot;photo&quot; or &quot;blur&quot;.</source>
+        <translation>Выберите файл JPEG или PNG, цвет, например #203040, фон с фото или размытие.</translation>
+    </message>
+    <message>
+        <source>Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.</source>
+        <translation>Установите OBS Studio (https://obsproject.com) и один раз запустите её виртуальную камеру или установите Unity Capture.</translation>
+    </message>
+    <message>
+        <source>Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.</source>
+        <translation>Установите OBS Studio 30 или новее (https://obsproject.com), один раз запустите её виртуальную камеру и разрешите её в настройках системы.</translation>
+    </message>
+    <message>
+        <source>A call still shows the virtual camera {0} at {1} x {2}, not at {3} x {4}.</source>
+        <translation>Звонок всё ещё показывает виртуальную камеру {0} в размере {1} x {2}, а не {3} x {4}.</translation>
+    </message>
+    <message>
+        <source>Turn the camera off in the call and on again, or choose that size.</source>
+        <translation>Выключите и снова включите камеру в звонке или выберите тот же размер.</translation>
+    </message>
+    <message>
+        <source>The virtual camera {0} cannot be opened: {1}.</source>
+        <translation>Не удаётся открыть виртуальную камеру {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more.</source>
+        <translation>Выполните `sudo modprobe -r v4l2loopback`, загрузите модуль снова и повторите; подробнее скажет `doctor`.</translation>
+    </message>
+    <message>
+        <source>The virtual camera {0} is gone.</source>
+        <translation>Виртуальная камера {0} исчезла.</translation>
+    </message>
+    <message>
+        <source>Load the kernel module again, or choose another output.</source>
+        <translation>Загрузите модуль ядра снова или выберите другой вывод.</translation>
+    </message>
+    <message>
+        <source>The library pyvirtualcam cannot be loaded: {0}.</source>
+        <translation>Не удаётся загрузить библиотеку pyvirtualcam: {0}.</translation>
+    </message>
+    <message>
+        <source>Run `pip install pyvirtualcam`.</source>
+        <translation>Выполните `pip install pyvirtualcam`.</translation>
+    </message>
+    <message>
+        <source>The virtual camera {0} takes no pictures: {1}.</source>
+        <translation>Виртуальная камера {0} не принимает кадры: {1}.</translation>
+    </message>
+    <message>
+        <source>Open it again.</source>
+        <translation>Откройте её снова.</translation>
+    </message>
+    <message>
+        <source>Run `systemctl --user start pipewire wireplumber`.</source>
+        <translation>Выполните `systemctl --user start pipewire wireplumber`.</translation>
+    </message>
+    <message>
+        <source>The PipeWire camera has stopped.</source>
+        <translation>Камера PipeWire остановилась.</translation>
+    </message>
+    <message>
+        <source>PipeWire cameras exist on Linux alone.</source>
+        <translation>Камеры PipeWire есть только в Linux.</translation>
+    </message>
+    <message>
+        <source>Choose the output virtual-camera.</source>
+        <translation>Выберите вывод «Виртуальная камера».</translation>
+    </message>
+    <message>
+        <source>GStreamer&apos;s {0} is not installed.</source>
+        <translation>Не установлен {0} из GStreamer.</translation>
+    </message>
+    <message>
+        <source>PipeWire does not run in this session.</source>
+        <translation>PipeWire не запущен в этом сеансе.</translation>
+    </message>
+    <message>
+        <source>PipeWire has stopped.</source>
+        <translation>PipeWire остановился.</translation>
+    </message>
+    <message>
+        <source>The PipeWire camera has taken no picture for {0} seconds.</source>
+        <translation>Камера PipeWire не принимает кадры уже {0} с.</translation>
+    </message>
+    <message>
+        <source>A program that shows it may hang: choose the camera there again.</source>
+        <translation>Возможно, зависла программа, которая её показывает: выберите камеру в ней снова.</translation>
+    </message>
+    <message>
+        <source>GStreamer has not started within {0} seconds.</source>
+        <translation>GStreamer не запустился за {0} с.</translation>
+    </message>
+    <message>
+        <source>Close that program: `fuser {0}` names it. Or choose another output.</source>
+        <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другой вывод.</translation>
+    </message>
+    <message>
+        <source>Run {0}, then `{1}`. The output PipeWire needs no kernel module.</source>
+        <translation>Выполните {0}, затем `{1}`. Выводу PipeWire модуль ядра не нужен.</translation>
+    </message>
+    <message>
+        <source>Another program sends to the virtual camera {0} ({1}).</source>
+        <translation>В виртуальную камеру {0} ({1}) пишет другая программа.</translation>
+    </message>
+    <message>
+        <source>Run `sudo usermod -aG video $USER`, then log out and in again.</source>
+        <translation>Выполните `sudo usermod -aG video $USER`, затем выйдите из системы и войдите снова.</translation>
+    </message>
+    <message>
+        <source>The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
+        <translation>Модуль ядра загружен без устройства. Выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
+    </message>
+    <message>
+        <source>There is no virtual camera on this computer.</source>
+        <translation>На этом компьютере нет виртуальной камеры.</translation>
+    </message>
+    <message>
+        <source>There is no virtual camera {0}.</source>
+        <translation>Нет виртуальной камеры {0}.</translation>
+    </message>
+    <message>
+        <source>Choose one of these: {0}.</source>
+        <translation>Выберите одну из: {0}.</translation>
+    </message>
+    <message>
+        <source>You may not write to the virtual camera {0} ({1}).</source>
+        <translation>У вас нет прав на запись в виртуальную камеру {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>The setup was not allowed.</source>
+        <translation>Настройка не была разрешена.</translation>
+    </message>
+    <message>
+        <source>Try again, or copy the command and run it yourself.</source>
+        <translation>Попробуйте снова или скопируйте команду и выполните её сами.</translation>
+    </message>
+    <message>
+        <source>The virtual camera could not be set up: {0}.</source>
+        <translation>Не удалось настроить виртуальную камеру: {0}.</translation>
+    </message>
+    <message>
+        <source>Copy the command and run it in a terminal.</source>
+        <translation>Скопируйте команду и выполните её в терминале.</translation>
+    </message>
+    <message>
+        <source>The output {0} is a folder.</source>
+        <translation>Вывод {0} — это папка.</translation>
+    </message>
+    <message>
+        <source>There is no folder {0} for the output.</source>
+        <translation>Нет папки {0} для вывода.</translation>
+    </message>
+    <message>
+        <source>Create it first, or name another.</source>
+        <translation>Сначала создайте её или укажите другую.</translation>
+    </message>
+    <message>
+        <source>The folder {0} does not let you write the output {1}.</source>
+        <translation>В папку {0} нельзя записать {1}.</translation>
+    </message>
+    <message>
+        <source>Name a folder of yours.</source>
+        <translation>Укажите свою папку.</translation>
+    </message>
+    <message>
+        <source>The app cannot be controlled: {0}.</source>
+        <translation>Программой нельзя управлять извне: {0}.</translation>
+    </message>
+    <message>
+        <source>Check the folder {0}.</source>
+        <translation>Проверьте папку {0}.</translation>
+    </message>
+    <message>
+        <source>The settings {0} are damaged; the defaults are used.</source>
+        <translation>Настройки {0} повреждены; используются исходные.</translation>
+    </message>
+    <message>
+        <source>The settings {0} were damaged; they are kept as {1}, and the defaults are used.</source>
+        <translation>Настройки {0} были повреждены; они сохранены как {1}, используются исходные.</translation>
+    </message>
+    <message>
+        <source>The setting {0} in {1} is not known; it is ignored.</source>
+        <translation>Настройка {0} в {1} неизвестна и пропущена.</translation>
+    </message>
+    <message>
+        <source>The settings {0} cannot be written: {1}.</source>
+        <translation>Не удаётся записать настройки {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The settings {0} cannot be read: {1}; the defaults are used.</source>
+        <translation>Не удаётся прочитать настройки {0}: {1}; используются исходные.</translation>
+    </message>
+    <message>
+        <source>The setting {0} in {1} is {2}, but must be {3}; {4} is used.</source>
+        <translation>Настройка {0} в {1} равна {2}, а должна быть {3}; используется {4}.</translation>
+    </message>
+    <message>
+        <source>There is no clip {0}.</source>
+        <translation>Нет видео {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is a folder, not a clip.</source>
+        <translation>{0} — это папка, а не видео.</translation>
+    </message>
+    <message>
+        <source>Name one clip file in it.</source>
+        <translation>Укажите один видеофайл в ней.</translation>
+    </message>
+    <message>
+        <source>The clip {0} cannot be read: {1}.</source>
+        <translation>Не удаётся прочитать видео {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The clip {0} is empty (0 bytes).</source>
+        <translation>Видеофайл {0} пуст (0 байт).</translation>
+    </message>
+    <message>
+        <source>It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.</source>
+        <translation>Нужно видео, например .mp4, .mov, .webm или .gif; скопируйте или преобразуйте его заново.</translation>
+    </message>
+    <message>
+        <source>{0} is a picture, not a clip.</source>
+        <translation>{0} — это изображение, а не видео.</translation>
+    </message>
+    <message>
+        <source>{0} is an animated WebP picture, which cannot be read as a clip.</source>
+        <translation>{0} — анимированная картинка WebP, как видео она не читается.</translation>
+    </message>
+    <message>
+        <source>Convert it to MP4 or GIF.</source>
+        <translation>Преобразуйте её в MP4 или GIF.</translation>
+    </message>
+    <message>
+        <source>The clip {0} cannot be read as a video: it is text.</source>
+        <translation>Файл {0} не читается как видео: это текст.</translation>
+    </message>
+    <message>
+        <source>The clip {0} has no video in it, only {1}.</source>
+        <translation>В файле {0} нет видео, только {1}.</translation>
+    </message>
+    <message>
+        <source>Choose a file with moving pictures.</source>
+        <translation>Выберите файл с видео.</translation>
+    </message>
+    <message>
+        <source>The clip {0} is cut short: {1} of at least {2} bytes are there.</source>
+        <translation>Видео {0} обрывается: есть {1} байт из {2}, не меньше.</translation>
+    </message>
+    <message>
+        <source>The clip {0} has no frame that can be decoded.</source>
+        <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
+    </message>
+    <message>
+        <source>Copy or convert it again.</source>
+        <translation>Скопируйте или преобразуйте его заново.</translation>
+    </message>
+    <message>
+        <source>The clip {0} is damaged after frame {1}: {2}.</source>
+        <translation>Видео {0} повреждено после кадра {1}: {2}.</translation>
+    </message>
+    <message>
+        <source>The clip {0} cannot be read as a video: {1}.</source>
+        <translation>Файл {0} не читается как видео: {1}.</translation>
+    </message>
+    <message>
+        <source>Copy it again, or cut it there.</source>
+        <translation>Скопируйте его заново или обрежьте в этом месте.</translation>
+    </message>
+    <message>
+        <source>The output {0} has an ending that cannot be written.</source>
+        <translation>У файла {0} расширение, в которое нельзя записать.</translation>
+    </message>
+    <message>
+        <source>Use one of {0}.</source>
+        <translation>Используйте одно из: {0}.</translation>
+    </message>
+    <message>
+        <source>The output {0} cannot be written: {1}.</source>
+        <translation>Не удаётся записать {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The recording {0} cannot be written: {1}.</source>
+        <translation>Не удаётся записать видео {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>There is a file {0} already.</source>
+        <translation>Файл {0} уже есть.</translation>
+    </message>
+    <message>
+        <source>Name another one; nothing is overwritten.</source>
+        <translation>Укажите другой; ничего не перезаписывается.</translation>
+    </message>
+    <message>
+        <source>The camera {0} asks for a user name and a password.</source>
+        <translation>Камера {0} требует имя и пароль.</translation>
+    </message>
+    <message>
+        <source>The camera {0} does not accept the user name or the password.</source>
+        <translation>Камера {0} не принимает имя пользователя или пароль.</translation>
+    </message>
+    <message>
+        <source>Check both in the address.</source>
+        <translation>Проверьте их в адресе.</translation>
+    </message>
+    <message>
+        <source>The camera {0} refuses the access.</source>
+        <translation>Камера {0} не даёт доступа.</translation>
+    </message>
+    <message>
+        <source>The camera {0} has nothing at this path.</source>
+        <translation>У камеры {0} по этому пути ничего нет.</translation>
+    </message>
+    <message>
+        <source>The camera {0} is busy.</source>
+        <translation>Камера {0} занята.</translation>
+    </message>
+    <message>
+        <source>The camera {0} sends us to {1}.</source>
+        <translation>Камера {0} перенаправляет на {1}.</translation>
+    </message>
+    <message>
+        <source>The camera {0} answers with status {1}.</source>
+        <translation>Камера {0} отвечает с кодом {1}.</translation>
+    </message>
+    <message>
+        <source>The camera {0} sends {1} instead of a video stream.</source>
+        <translation>Камера {0} передаёт {1} вместо видеопотока.</translation>
+    </message>
+    <message>
+        <source>Use that address.</source>
+        <translation>Используйте этот адрес.</translation>
+    </message>
+    <message>
+        <source>PyTorch no longer supports this card; the processor is used.</source>
+        <translation>PyTorch больше не поддерживает эту видеокарту; используется процессор.</translation>
+    </message>
+    <message>
+        <source>Update the NVIDIA driver to version {0} or newer, then run {1}.</source>
+        <translation>Обновите драйвер NVIDIA до версии {0} или новее, затем выполните {1}.</translation>
+    </message>
+    <message>
+        <source>Restart the computer; if that does not help, install the NVIDIA driver again.</source>
+        <translation>Перезагрузите компьютер; если не поможет, установите драйвер NVIDIA заново.</translation>
+    </message>
+    <message>
+        <source>The folder {0} is not yours alone.</source>
+        <translation>Папка {0} доступна не только вам.</translation>
+    </message>
+    <message>
+        <source>Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled.</source>
+        <translation>Укажите в XDG_RUNTIME_DIR папку, которая принадлежит вам: без неё программой нельзя управлять извне.</translation>
+    </message>
+    <message>
+        <source>The folder {0} cannot be made: {1}.</source>
+        <translation>Не удаётся создать папку {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>Without it the app cannot be controlled.</source>
+        <translation>Без неё программой нельзя управлять извне.</translation>
+    </message>
+    <message>
+        <source>The app is running already.</source>
+        <translation>Программа уже запущена.</translation>
+    </message>
+    <message>
+        <source>Use the one that runs, or end it first.</source>
+        <translation>Используйте запущенную программу или сначала закройте её.</translation>
+    </message>
+    <message>
+        <source>Graphics card</source>
+        <translation>Видеокарта</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>Модели</translation>
+    </message>
+    <message>
+        <source>Cameras</source>
+        <translation>Камеры</translation>
+    </message>
+    <message>
+        <source>Virtual camera</source>
+        <translation>Виртуальная камера</translation>
+    </message>
+    <message>
+        <source>Running app</source>
+        <translation>Запущенная программа</translation>
+    </message>
+    <message>
+        <source>Hotkeys</source>
+        <translation>Горячие клавиши</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>Скорость</translation>
+    </message>
+    <message>
+        <source>It could not be checked: {0}.</source>
+        <translation>Проверить не удалось: {0}.</translation>
+    </message>
+    <message>
+        <source>Install the app again, with the versions in requirements.txt.</source>
+        <translation>Установите программу заново, с версиями из requirements.txt.</translation>
+    </message>
+    <message>
+        <source>Install Python {0} or newer.</source>
+        <translation>Установите Python {0} или новее.</translation>
+    </message>
+    <message>
+        <source>{0} on Linux {1}</source>
+        <translation>{0}, Linux, {1}</translation>
+    </message>
+    <message>
+        <source>{0} on Windows {1}</source>
+        <translation>{0}, Windows, {1}</translation>
+    </message>
+    <message>
+        <source>{0} on Darwin {1}</source>
+        <translation>{0}, macOS, {1}</translation>
+    </message>
+    <message>
+        <source>Install NVIDIA&apos;s driver, restart the computer and run `doctor` again.</source>
+        <translation>Установите драйвер NVIDIA, перезагрузите компьютер и снова запустите `doctor`.</translation>
+    </message>
+    <message>
+        <source>An NVIDIA card is there, but its driver is not.</source>
+        <translation>Видеокарта NVIDIA есть, а её драйвера нет.</translation>
+    </message>
+    <message>
+        <source>No NVIDIA card: the processor computes.</source>
+        <translation>Видеокарты NVIDIA нет: вычисляет процессор.</translation>
+    </message>
+    <message>
+        <source>PyTorch is not installed.</source>
+        <translation>PyTorch не установлен.</translation>
+    </message>
+    <message>
+        <source>{0} (driver {1}).</source>
+        <translation>{0} (драйвер {1}).</translation>
+    </message>
+    <message>
+        <source>{0} (driver {1}), {2}.</source>
+        <translation>{0} (драйвер {1}), {2}.</translation>
+    </message>
+    <message>
+        <source>{0} is not used: {1}.</source>
+        <translation>{0} не используется: {1}.</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} is built for newer cards.</source>
+        <translation>PyTorch {0} собран для более новых видеокарт.</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} is built for older cards.</source>
+        <translation>PyTorch {0} собран для более старых видеокарт.</translation>
+    </message>
+    <message>
+        <source>this PyTorch ({0}) is built for the processor alone.</source>
+        <translation>этот PyTorch ({0}) собран только для процессора.</translation>
+    </message>
+    <message>
+        <source>this PyTorch ({0}) is built without CUDA.</source>
+        <translation>этот PyTorch ({0}) собран без CUDA.</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} finds no usable device; the driver may be too old for CUDA {1}.</source>
+        <translation>PyTorch {0} не находит подходящего устройства; возможно, драйвер слишком стар для CUDA {1}.</translation>
+    </message>
+    <message>
+        <source>no NVIDIA driver was found.</source>
+        <translation>драйвер NVIDIA не найден.</translation>
+    </message>
+    <message>
+        <source>Graphics cards are numbered from cuda:0.</source>
+        <translation>Видеокарты нумеруются с cuda:0.</translation>
+    </message>
+    <message>
+        <source>Run {0}.</source>
+        <translation>Выполните {0}.</translation>
+    </message>
+    <message>
+        <source>{0}: as published.</source>
+        <translation>{0}: соответствуют опубликованным.</translation>
+    </message>
+    <message>
+        <source>{0} ({1} files).</source>
+        <translation>{0} (файлов: {1}).</translation>
+    </message>
+    <message>
+        <source>{0} ({1} files), {2}.</source>
+        <translation>{0} (файлов: {1}), {2}.</translation>
+    </message>
+    <message>
+        <source>Connect one; see that no privacy switch is on.</source>
+        <translation>Подключите камеру; проверьте, не закрыта ли она шторкой и не выключена ли кнопкой.</translation>
+    </message>
+    <message>
+        <source>Allow this program the camera in System Settings, Privacy &amp; Security.</source>
+        <translation>Разрешите этой программе доступ к камере: «Системные настройки», «Конфиденциальность и безопасность».</translation>
+    </message>
+    <message>
+        <source>You may not use {0} ({1}).</source>
+        <translation>Нет прав на использование {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>You may not use {0}.</source>
+        <translation>Нет прав на использование {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is in use by {1}.</source>
+        <translation>{0} занята программой {1}.</translation>
+    </message>
+    <message>
+        <source>If that is another program, close the camera there.</source>
+        <translation>Если это другая программа, выключите камеру в ней.</translation>
+    </message>
+    <message>
+        <source>{0} up to {1} x {2}.</source>
+        <translation>{0} до {1} x {2}.</translation>
+    </message>
+    <message>
+        <source>{0}, {1} more).</source>
+        <translation>{0}, ещё {1}).</translation>
+    </message>
+    <message>
+        <source>{0}, {1} more); {2}.</source>
+        <translation>{0}, ещё {1}); {2}.</translation>
+    </message>
+    <message>
+        <source>{0}; {1}.</source>
+        <translation>{0}; {1}.</translation>
+    </message>
+    <message>
+        <source>The library pyvirtualcam is not installed.</source>
+        <translation>Библиотека pyvirtualcam не установлена.</translation>
+    </message>
+    <message>
+        <source>Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
+        <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
+    </message>
+    <message>
+        <source>{0}, open in {1}.</source>
+        <translation>{0}, открыта в {1}.</translation>
+    </message>
+    <message>
+        <source>A camera can be published; browsers and Flatpak programs see it.</source>
+        <translation>Камеру можно опубликовать; её видят браузеры и программы из Flatpak.</translation>
+    </message>
+    <message>
+        <source>Try again.</source>
+        <translation>Попробуйте ещё раз.</translation>
+    </message>
+    <message>
+        <source>It is not running now.</source>
+        <translation>Сейчас не запущена.</translation>
+    </message>
+    <message>
+        <source>It is running; the camera, the speed and the hotkeys are shared with it.</source>
+        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие.</translation>
+    </message>
+    <message>
+        <source>It is running; the camera, the speed and the hotkeys are shared with it. shows avatar</source>
+        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает аватар.</translation>
+    </message>
+    <message>
+        <source>It is running; the camera, the speed and the hotkeys are shared with it. shows self</source>
+        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает вас.</translation>
+    </message>
+    <message>
+        <source>It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}</source>
+        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает заставку ({0}).</translation>
+    </message>
+    <message>
+        <source>starting.</source>
+        <translation>запускается.</translation>
+    </message>
+    <message>
+        <source>no-avatar.</source>
+        <translation>нет аватара.</translation>
+    </message>
+    <message>
+        <source>no-camera.</source>
+        <translation>нет камеры.</translation>
+    </message>
+    <message>
+        <source>uncalibrated.</source>
+        <translation>не откалибровано.</translation>
+    </message>
+    <message>
+        <source>no-face.</source>
+        <translation>нет лица.</translation>
+    </message>
+    <message>
+        <source>paused.</source>
+        <translation>пауза.</translation>
+    </message>
+    <message>
+        <source>fault.</source>
+        <translation>сбой.</translation>
+    </message>
+    <message>
+        <source>stale.</source>
+        <translation>ждёт новую картинку.</translation>
+    </message>
+    <message>
+        <source>The app did not answer within {0} seconds.</source>
+        <translation>Программа не ответила за {0} с.</translation>
+    </message>
+    <message>
+        <source>Try again; if that does not help, end it and start it anew.</source>
+        <translation>Попробуйте ещё раз; если не поможет, завершите её и запустите снова.</translation>
+    </message>
+    <message>
+        <source>The running app gave an answer that makes no sense.</source>
+        <translation>Запущенная программа дала непонятный ответ.</translation>
+    </message>
+    <message>
+        <source>It may be another version: end it and start it anew.</source>
+        <translation>Возможно, это другая версия: завершите её и запустите снова.</translation>
+    </message>
+    <message>
+        <source>The running app has them.</source>
+        <translation>Ими пользуется запущенная программа.</translation>
+    </message>
+    <message>
+        <source>{0} are free.</source>
+        <translation>{0} свободны.</translation>
+    </message>
+    <message>
+        <source>Not measured.</source>
+        <translation>Не измерялась.</translation>
+    </message>
+    <message>
+        <source>{0} fps with {1}.</source>
+        <translation>{0} кадр/с, {1}.</translation>
+    </message>
+    <message>
+        <source>Close other programs that compute.</source>
+        <translation>Закройте другие программы, которые нагружают процессор.</translation>
+    </message>
+    <message>
+        <source>Choose the model lite, or close other programs that compute.</source>
+        <translation>Выберите модель lite или закройте другие программы, которые нагружают процессор.</translation>
+    </message>
+    <message>
+        <source>No face was found in the clip that comes with the app.</source>
+        <translation>В ролике, который идёт с программой, не найдено лицо.</translation>
+    </message>
+    <message>
+        <source>Check the models: `models verify faces`.</source>
+        <translation>Проверьте модели: `models verify faces`.</translation>
+    </message>
+    <message>
+        <source>recalibrate.</source>
+        <translation>калибровка.</translation>
+    </message>
+    <message>
+        <source>pause.</source>
+        <translation>пауза.</translation>
+    </message>
+    <message>
+        <source>next.</source>
+        <translation>следующий аватар.</translation>
+    </message>
+    <message>
+        <source>previous.</source>
+        <translation>предыдущий аватар.</translation>
+    </message>
+    <message>
+        <source>The hotkey {0} has no key that is known as {1}.</source>
+        <translation>В горячей клавише {0} нет клавиши с именем {1}.</translation>
+    </message>
+    <message>
+        <source>The hotkey {0} is not some of {1} and then one key.</source>
+        <translation>Горячая клавиша {0} должна состоять из {1} и одной клавиши в конце.</translation>
+    </message>
+    <message>
+        <source>Write it like Ctrl+Alt+X or Ctrl+Shift+F5.</source>
+        <translation>Пишите так: Ctrl+Alt+X или Ctrl+Shift+F5.</translation>
+    </message>
+    <message>
+        <source>The hotkey {0} would be pressed in ordinary typing.</source>
+        <translation>Горячая клавиша {0} срабатывала бы при обычном наборе текста.</translation>
+    </message>
+    <message>
+        <source>Add Ctrl, Alt or Meta to it.</source>
+        <translation>Добавьте к ней Ctrl, Alt или Meta.</translation>
+    </message>
+    <message>
+        <source>The hotkey {0} is given to both {1} and {2}; it does the first.</source>
+        <translation>Горячая клавиша {0} назначена на два действия ({1} и {2}); работает первое.</translation>
+    </message>
+    <message>
+        <source>The hotkey {0} ({1}) {2}; choose another in the settings.</source>
+        <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках.</translation>
+    </message>
+    <message>
+        <source>The hotkey {0} ({1}) {2}; choose another in the settings ({3} more).</source>
+        <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках (и ещё {3}).</translation>
+    </message>
+    <message>
+        <source>is taken by another program.</source>
+        <translation>занята другой программой.</translation>
+    </message>
+    <message>
+        <source>needs a key that this keyboard does not have.</source>
+        <translation>требует клавиши, которой на этой клавиатуре нет.</translation>
+    </message>
+    <message>
+        <source>types a character on this keyboard.</source>
+        <translation>на этой клавиатуре печатает символ.</translation>
+    </message>
+    <message>
+        <source>is refused by the system (error {0}).</source>
+        <translation>отклонена системой (ошибка {0}).</translation>
+    </message>
+    <message>
+        <source>Wayland has no hotkeys for programs like this.</source>
+        <translation>В Wayland у таких программ нет горячих клавиш.</translation>
+    </message>
+    <message>
+        <source>There is no display for hotkeys (DISPLAY is not set).</source>
+        <translation>Нет дисплея для горячих клавиш (DISPLAY не задан).</translation>
+    </message>
+    <message>
+        <source>The display {0} does not answer, so there are no hotkeys.</source>
+        <translation>Дисплей {0} не отвечает, поэтому горячих клавиш нет.</translation>
+    </message>
+    <message>
+        <source>In a Wayland session hotkeys work only while an X11 window has the focus.</source>
+        <translation>В сеансе Wayland горячие клавиши работают, только когда активно окно X11.</translation>
+    </message>
+    <message>
+        <source>The display ended the hotkeys ({0}).</source>
+        <translation>Дисплей отключил горячие клавиши ({0}).</translation>
+    </message>
+    <message>
+        <source>The display {0} cannot be opened, so there are no hotkeys.</source>
+        <translation>Дисплей {0} не открывается, поэтому горячих клавиш нет.</translation>
+    </message>
+    <message>
+        <source>Bind keys of your desktop to `python run.py control recalibrate`.</source>
+        <translation>Назначьте в рабочей среде клавиши для команды `python run.py control recalibrate`.</translation>
+    </message>
+    <message>
+        <source>Hotkeys need python-xlib, which is not installed.</source>
+        <translation>Для горячих клавиш нужен python-xlib, а он не установлен.</translation>
+    </message>
+    <message>
+        <source>Install it with: pip install python-xlib.</source>
+        <translation>Установите его так: pip install python-xlib.</translation>
+    </message>
+    <message>
+        <source>The system gives no hotkeys: {0}.</source>
+        <translation>Система не даёт горячих клавиш: {0}.</translation>
+    </message>
+    <message>
+        <source>no answer.</source>
+        <translation>ответа нет.</translation>
+    </message>
+</context>
+<context>
+    <name>ModelChooser</name>
+    <message>
+        <source>Model</source>
+        <translation>Модель</translation>
+    </message>
+    <message>
+        <source>Larger models look better and need more of the computer.</source>
+        <translation>Большие модели выглядят лучше и сильнее нагружают компьютер.</translation>
+    </message>
+    <message>
+        <source>Run on</source>
+        <translation>Устройство</translation>
+    </message>
+    <message>
+        <source>Auto takes the graphics card where there is one that can be used.</source>
+        <translation>«Авто» выбирает видеокарту, если ею можно пользоваться.</translation>
+    </message>
+    <message>
+        <source>Auto</source>
+        <translation>Авто</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>Процессор</translation>
+    </message>
+    <message>
+        <source>Graphics card</source>
+        <translation>Видеокарта</translation>
+    </message>
+    <message>
+        <source>No graphics card: {0}.</source>
+        <translation>Видеокарта недоступна: {0}.</translation>
+    </message>
+</context>
+<context>
+    <name>Notices</name>
+    <message>
+        <source>Try again</source>
+        <translation>Попробовать снова</translation>
+    </message>
+    <message>
+        <source>Choose a camera</source>
+        <translation>Выбрать камеру</translation>
+    </message>
+    <message>
+        <source>Choose a photo</source>
+        <translation>Выбрать фото</translation>
+    </message>
+    <message>
+        <source>Choose an output</source>
+        <translation>Выбрать, куда отправлять</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>Выбрать модель</translation>
+    </message>
+    <message>
+        <source>Calibrate</source>
+        <translation>Откалибровать</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Продолжить</translation>
+    </message>
+    <message>
+        <source>Check this computer</source>
+        <translation>Проверить компьютер</translation>
+    </message>
+    <message>
+        <source>Turn the picture</source>
+        <translation>Повернуть изображение</translation>
+    </message>
+</context>
+<context>
+    <name>OutputChooser</name>
+    <message>
+        <source>Output</source>
+        <translation>Куда отправлять</translation>
+    </message>
+    <message>
+        <source>How other programs get the avatar.</source>
+        <translation>Как другие программы получают аватар.</translation>
+    </message>
+    <message>
+        <source>Look for virtual cameras again</source>
+        <translation>Обновить список виртуальных камер</translation>
+    </message>
+    <message>
+        <source>Virtual camera</source>
+        <translation>Виртуальная камера</translation>
+    </message>
+    <message>
+        <source>Default virtual camera</source>
+        <translation>Виртуальная камера по умолчанию</translation>
+    </message>
+</context>
+<context>
+    <name>OutputView</name>
+    <message>
+        <source>Others see your real face</source>
+        <translation>Другие видят ваше настоящее лицо</translation>
+    </message>
+</context>
+<context>
+    <name>Outputs</name>
+    <message>
+        <source>None (preview only)</source>
+        <translation>Нет (только предпросмотр)</translation>
+    </message>
+    <message>
+        <source>Virtual camera</source>
+        <translation>Виртуальная камера</translation>
+    </message>
+    <message>
+        <source>PipeWire camera</source>
+        <translation>Камера PipeWire</translation>
+    </message>
+</context>
+<context>
+    <name>Presenter</name>
+    <message>
+        <source>Waiting for the camera...</source>
+        <translation>Ожидание камеры...</translation>
+    </message>
+    <message>
+        <source>Getting ready...</source>
+        <translation>Подготовка...</translation>
+    </message>
+</context>
+<context>
+    <name>RealFace</name>
+    <message>
+        <source>Show my real face</source>
+        <translation>Показать моё лицо</translation>
+    </message>
+    <message>
+        <source>Show others your real face?</source>
+        <translation>Показать другим ваше настоящее лицо?</translation>
+    </message>
+    <message>
+        <source>Others then see your camera&apos;s picture instead of the avatar, until you press the key again, pause, choose an avatar or quit the app.</source>
+        <translation>Тогда другие увидят изображение с камеры вместо аватара, пока вы снова не нажмёте клавишу, не включите паузу, не выберете аватар или не выйдете из программы.</translation>
+    </message>
+    <message>
+        <source>Show my face</source>
+        <translation>Показать лицо</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsDialog</name>
+    <message>
+        <source>Preferences</source>
+        <translation>Настройки</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>Язык</translation>
+    </message>
+    <message>
+        <source>Theme</source>
+        <translation>Тема</translation>
+    </message>
+    <message>
+        <source>Icon in the system tray</source>
+        <translation>Значок в области уведомлений</translation>
+    </message>
+    <message>
+        <source>Use these keys also while another window is in front</source>
+        <translation>Реагировать на эти клавиши в других окнах</translation>
+    </message>
+    <message>
+        <source>Ask before quitting while others see the avatar</source>
+        <translation>Спрашивать перед выходом, пока другие видят аватар</translation>
+    </message>
+    <message>
+        <source>Shortcuts</source>
+        <translation>Горячие клавиши</translation>
+    </message>
+    <message>
+        <source>Global shortcuts</source>
+        <translation>Глобальные клавиши</translation>
+    </message>
+    <message>
+        <source>{key} cannot be a global shortcut. Use a letter, a digit or a named key with Ctrl, Alt or Meta.</source>
+        <translation>Клавиша {key} не может быть глобальной. Возьмите букву, цифру или именованную клавишу вместе с Ctrl, Alt или Meta.</translation>
+    </message>
+    <message>
+        <source>{key} is the shortcut of both “{one}” and “{other}”.</source>
+        <translation>Клавиша {key} назначена и «{one}», и «{other}».</translation>
+    </message>
+    <message>
+        <source>Same as system</source>
+        <translation>Как в системе</translation>
+    </message>
+    <message>
+        <source>Save to</source>
+        <translation>Сохранять в</translation>
+    </message>
+    <message>
+        <source>Click a field and press the new key. These keys work while this window is in front.</source>
+        <translation>Щёлкните поле и нажмите новую клавишу. Эти клавиши работают, пока окно на переднем плане.</translation>
+    </message>
+    <message>
+        <source>Reset all shortcuts</source>
+        <translation>Сбросить все клавиши</translation>
+    </message>
+    <message>
+        <source>These keys work while the call is in front. Where the desktop allows none, set keys in the desktop&apos;s own settings for commands such as “control recalibrate”.</source>
+        <translation>Эти клавиши работают, пока на переднем плане звонок. Если рабочая среда их не разрешает, назначьте в её настройках клавиши для команд вроде «control recalibrate».</translation>
+    </message>
+    <message>
+        <source>General</source>
+        <translation>Общие</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Сохранить</translation>
+    </message>
+    <message>
+        <source>{key} is the key of more than one action: {actions}.</source>
+        <translation>Клавиша {key} назначена нескольким действиям: {actions}.</translation>
+    </message>
+    <message>
+        <source>“{name}”</source>
+        <translation>«{name}»</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>Светлая</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>Тёмная</translation>
+    </message>
+</context>
+<context>
+    <name>SourceChooser</name>
+    <message>
+        <source>Camera</source>
+        <translation>Камера</translation>
+    </message>
+    <message>
+        <source>The camera that watches your face.</source>
+        <translation>Камера, которая следит за вашим лицом.</translation>
+    </message>
+    <message>
+        <source>Look for cameras again</source>
+        <translation>Обновить список камер</translation>
+    </message>
+    <message>
+        <source>Default camera</source>
+        <translation>Камера по умолчанию</translation>
+    </message>
+    <message>
+        <source>Video file...</source>
+        <translation>Видеофайл...</translation>
+    </message>
+    <message>
+        <source>Address (URL)...</source>
+        <translation>Адрес (URL)...</translation>
+    </message>
+    <message>
+        <source>Looking for cameras...</source>
+        <translation>Поиск камер...</translation>
+    </message>
+    <message>
+        <source>No camera was found. Connect one and look again, or use a file.</source>
+        <translation>Камера не найдена. Подключите её и повторите поиск или используйте файл.</translation>
+    </message>
+    <message>
+        <source>A video instead of the camera</source>
+        <translation>Видео вместо камеры</translation>
+    </message>
+    <message>
+        <source>Network camera</source>
+        <translation>Сетевая камера</translation>
+    </message>
+    <message>
+        <source>Address, such as http://192.168.1.20:8080/video:</source>
+        <translation>Адрес, например http://192.168.1.20:8080/video:</translation>
+    </message>
+</context>
+<context>
+    <name>Stage</name>
+    <message>
+        <source>What others see</source>
+        <translation>Что видят другие</translation>
+    </message>
+    <message>
+        <source>Your camera</source>
+        <translation>Ваша камера</translation>
+    </message>
+    <message>
+        <source>You</source>
+        <translation>Вы</translation>
+    </message>
+    <message>
+        <source>You · no face seen</source>
+        <translation>Вы · лица не видно</translation>
+    </message>
+    <message>
+        <source>Others see</source>
+        <translation>Видят другие</translation>
+    </message>
+    <message>
+        <source>Your camera, only on this screen</source>
+        <translation>Ваша камера, только на этом экране</translation>
+    </message>
+    <message>
+        <source>Click to swap the pictures, drag to move this one</source>
+        <translation>Щёлкните, чтобы поменять изображения местами; перетащите, чтобы подвинуть</translation>
+    </message>
+    <message>
+        <source>●  Calibrated with another photo · Refine</source>
+        <translation>●  Калибровка с другого фото · Уточнить</translation>
+    </message>
+    <message>
+        <source>●  Calibrated · Redo</source>
+        <translation>●  Откалибровано · Заново</translation>
+    </message>
+    <message>
+        <source>Look like the photo when the countdown ends</source>
+        <translation>К концу отсчёта примите позу с фото</translation>
+    </message>
+</context>
+<context>
+    <name>Statistics</name>
+    <message>
+        <source>camera {0:.0f} fps</source>
+        <translation>камера {0:.0f} кадр/с</translation>
+    </message>
+    <message>
+        <source>avatar {0:.0f} fps, {1:.0f} ms each</source>
+        <translation>аватар {0:.0f} кадр/с, по {1:.0f} мс</translation>
+    </message>
+    <message>
+        <source>sent {0:.0f} fps</source>
+        <translation>отправлено {0:.0f} кадр/с</translation>
+    </message>
+    <message>
+        <source>latency {0:.0f} ms, 95 %: {1:.0f} ms</source>
+        <translation>задержка {0:.0f} мс, 95 %: {1:.0f} мс</translation>
+    </message>
+    <message>
+        <source>dropped {0}, repeated {1}</source>
+        <translation>пропущено {0}, повторено {1}</translation>
+    </message>
+</context>
+<context>
+    <name>ToolBar</name>
+    <message>
+        <source>Resume</source>
+        <translation>Продолжить</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Пауза</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Стоп</translation>
+    </message>
+    <message>
+        <source>Record</source>
+        <translation>Запись</translation>
+    </message>
+    <message>
+        <source>Photo</source>
+        <translation>Снимок</translation>
+    </message>
+    <message>
+        <source>Background</source>
+        <translation>Фон</translation>
+    </message>
+    <message>
+        <source>Full screen</source>
+        <translation>Во весь экран</translation>
+    </message>
+    <message>
+        <source>Others see a still card during a pause</source>
+        <translation>Во время паузы другие видят заставку</translation>
+    </message>
+    <message>
+        <source>Record what others see</source>
+        <translation>Записать то, что видят другие</translation>
+    </message>
+    <message>
+        <source>Save what others see as a picture</source>
+        <translation>Сохранить то, что видят другие, как изображение</translation>
+    </message>
+    <message>
+        <source>What is behind the avatar</source>
+        <translation>Что находится за аватаром</translation>
+    </message>
+    <message>
+        <source>Only the picture, on the whole screen</source>
+        <translation>Только изображение, на весь экран</translation>
+    </message>
+</context>
+<context>
+    <name>Tray</name>
+    <message>
+        <source>Show the window</source>
+        <translation>Показать окно</translation>
+    </message>
+    <message>
+        <source>Next avatar</source>
+        <translation>Следующий аватар</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Пауза</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Продолжить</translation>
+    </message>
+    <message>
+        <source>Recalibrate</source>
+        <translation>Откалибровать заново</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>Выйти</translation>
+    </message>
+    <message>
+        <source>Avatar</source>
+        <translation>Аватар</translation>
+    </message>
+</context>
 </TS>

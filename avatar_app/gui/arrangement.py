@@ -1,0 +1,90 @@
+"""Where the parts of the window are: whatever makes the picture largest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRect, QSize
+
+EDGE, GAP = 12, 8
+DRAWER = 300
+SIDE = 236
+"""Width of the gallery beside the stage, with two columns."""
+
+BESIDE = 1150
+"""Width of the window from which the drawer is beside the stage instead of over it."""
+
+SIDE_FROM, SIDE_GAIN = 1500, 1.03
+"""The gallery goes beside the stage in a window of at least this width, and only if the picture gets this much wider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """Of the parts that are as high as they are, pixels."""
+
+    header: int
+    tools: int
+    strip: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Attributes:
+    side: the gallery is a column beside the stage.
+    over: the drawer lies over the stage.
+    """
+
+    header: QRect
+    stage: QRect
+    tools: QRect
+    gallery: QRect
+    drawer: QRect
+    side: bool
+    over: bool
+
+
+def arrange(size: QSize, heights: Heights, drawer: bool, proportion: float = 16 / 9) -> Arrangement:
+    """The arrangement with the largest picture.
+
+    Args:
+        size: of the window's content.
+        drawer: it is open.
+        proportion: width of the picture by its height.
+    """
+    strip = _arranged(size, heights, drawer, side=False)
+    if size.width() < SIDE_FROM:
+        return strip
+    side = _arranged(size, heights, drawer, side=True)
+    gain = picture_width(side.stage, proportion) / max(1.0, picture_width(strip.stage, proportion))
+    return side if gain >= SIDE_GAIN else strip
+
+
+def picture_width(place: QRect, proportion: float) -> float:
+    """How wide a picture is that fills a place."""
+    return min(place.width(), place.height() * proportion)
+
+
+def _arranged(size: QSize, heights: Heights, drawer: bool, side: bool) -> Arrangement:
+    wide, high = size.width(), size.height()
+    over = wide < BESIDE
+    top = GAP + heights.header + GAP
+    left = EDGE + (SIDE + GAP if side else 0)
+    right = wide - EDGE - (DRAWER + GAP if drawer and not over else 0)
+    bottom = high - GAP
+    below = bottom - (0 if side else heights.strip + GAP)
+    tools = QRect(left, below - heights.tools, right - left, heights.tools)
+    stage = QRect(left, top, right - left, tools.top() - GAP - top)
+    gallery = (
+        QRect(EDGE, top, SIDE, bottom - top)
+        if side
+        else QRect(EDGE, bottom - heights.strip, right - EDGE, heights.strip)
+    )
+    return Arrangement(
+        header=QRect(EDGE, GAP, wide - 2 * EDGE, heights.header),
+        stage=stage,
+        tools=tools,
+        gallery=gallery,
+        drawer=QRect(wide - EDGE - DRAWER, top, DRAWER, bottom - top),
+        side=side,
+        over=over,
+    )

@@ -1,0 +1,39 @@
+"""A folder to choose, with a way back to the usual one."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from avatar_app.gui.style.widgets import ElidedLabel
+
+
+class FolderField(QWidget):
+    """``path`` is empty for the system's folders for videos and pictures."""
+
+    def __init__(self, path: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.path = path
+        self._text = ElidedLabel("muted")
+        self.change = QPushButton(self.tr("Change..."))
+        self.reset = QPushButton(self.tr("Reset"))
+        for button in (self.change, self.reset):
+            button.setAutoDefault(False)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self._text, 1)
+        line.addWidget(self.change)
+        line.addWidget(self.reset)
+        self.change.clicked.connect(self._ask)
+        self.reset.clicked.connect(lambda: self.take(""))
+        self.take(path)
+
+    def take(self, path: str) -> None:
+        """Show this folder as the chosen one."""
+        self.path = path
+        self._text.setText(path or self.tr("Videos and Pictures"))
+        self.reset.setVisible(bool(path))
+
+    def _ask(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, self.tr("Folder for recordings and photos"), self.path)
+        if path:
+            self.take(path)

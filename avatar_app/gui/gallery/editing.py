@@ -1,0 +1,95 @@
+"""What changes a photo of the library: cropping, removing with a way back, restoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from avatar_app.errors import AvatarError
+from avatar_app.gui.background import Background
+from avatar_app.gui.dialogs.crop_editor import CropEditor
+from avatar_app.gui.dialogs.face_fit import FaceFit
+from avatar_app.gui.language.messages import in_user_language
+from avatar_app.media.photo import read_portrait
+from avatar_app.photos.library import Entry, Library, Removed
+from avatar_app.types import Box, Image
+
+
+class Undo(NamedTuple):
+    """A removal that can be taken back."""
+
+    removed: Removed
+    was_chosen: bool
+
+
+class Editing(QObject):
+    """``changed`` after each change of the library; ``recropped`` carries the entry with its new crop, ``restored`` one that came back."""
+
+    changed = Signal()
+    recropped = Signal(object)
+    restored = Signal(object, bool)
+    problem = Signal(str, str)
+
+    def __init__(self, library: Library, face_fit: FaceFit, window: QWidget) -> None:
+        super().__init__(window)
+        self._library, self._face_fit, self._window = library, face_fit, window
+        self._background = Background(self)
+        self._last: Undo | None = None
+        self.stop = self._background.stop
+
+    def crop(self, entry: Entry) -> None:
+        """Open the crop editor for a photo."""
+        self._background.run(
+            partial(read_portrait, entry.path), lambda image: self._open_editor(entry, image), self._failed
+        )
+
+    def _open_editor(self, entry: Entry, image: Image) -> None:
+        editor = CropEditor(image, entry.box, self._face_fit, self._window)
+        editor.setWindowTitle(self.tr("Crop {name}").format(name=entry.name))
+        editor.accepted.connect(lambda: self._set_box(entry, editor.box()))
+        editor.finished.connect(editor.deleteLater)
+        editor.open()
+
+    def _set_box(self, entry: Entry, box: Box) -> None:
+        if self.tried(partial(self._library.set_box, entry, box)):
+            self.recropped.emit(self._library.find(entry.path.name))
+
+    def remove(self, entry: Entry, was_chosen: bool) -> bool:
+        """Remove a photo at once; it can be brought back with ``undo``. False where that failed."""
+        try:
+            removed = self._library.remove(entry)
+        except AvatarError as error:
+            self._failed(error)
+            return False
+        self._last = Undo(removed, was_chosen)
+        self.changed.emit()
+        return True
+
+    def undo(self) -> None:
+        """Bring back the photo that was removed last."""
+        last, self._last = self._last, None
+        if last is not None and self.tried(partial(self._library.restore, last.removed)):
+            entry = self._library.find(last.removed.entry.path.name)
+            self.restored.emit(entry, last.was_chosen)
+
+    def restore_bundled(self) -> None:
+        """Show the app's own photos again."""
+        self.tried(self._library.restore_bundled)
+
+    def tried(self, change: Callable[[], object]) -> bool:
+        """Change the library; what fails is said."""
+        try:
+            change()
+        except AvatarError as error:
+            self._failed(error)
+            return False
+        finally:
+            self.changed.emit()
+        return True
+
+    def _failed(self, error: AvatarError) -> None:
+        self.problem.emit(in_user_language(error.message), in_user_language(error.hint))

@@ -1,0 +1,92 @@
+"""Recordings and photos of what others see: where they go, and what is said about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from avatar_app.errors import AvatarError
+from avatar_app.gui.live import Live
+from avatar_app.gui.preferences import Preferences
+from avatar_app.session.controls import Notice
+
+
+def home_of(kind: QStandardPaths.StandardLocation) -> Path:
+    """The user's folder for videos or pictures; their home where there is none."""
+    folder = Path(QStandardPaths.writableLocation(kind))
+    return folder if folder.is_dir() else Path.home()
+
+
+def new_file(folder: Path, ending: str) -> Path:
+    """A name with the time in it that no file has yet."""
+    name = time.strftime("Avatar %Y-%m-%d %H.%M.%S")
+    path = folder / f"{name}{ending}"
+    number = 2
+    while path.exists():
+        path = folder / f"{name} ({number}){ending}"
+        number += 1
+    return path
+
+
+class Keeping(QObject):
+    """Begins and ends recordings, takes photos.
+
+    Args:
+        say: told what was done, and what can be done about it: label -> what it does.
+        tell: told what did not work.
+    """
+
+    def __init__(
+        self,
+        parent: QObject,
+        live: Live,
+        preferences: Preferences,
+        say: Callable[[str, dict[str, Callable[[], object]]], object],
+        tell: Callable[[Notice], object],
+    ) -> None:
+        super().__init__(parent)
+        self._live, self._preferences, self._say, self._tell = live, preferences, say, tell
+
+    def toggle_recording(self) -> None:
+        """Begin a recording; end the one that runs."""
+        path = self._live.controls.recording
+        if path is None:
+            self._live.change(recording=new_file(self._folder(VIDEOS), ".mp4"))
+            return
+        self._live.change(recording=None)
+        self._say_saved(self._live.status().recording or path)
+
+    def take_photo(self) -> None:
+        path = new_file(self._folder(PICTURES), ".png")
+        try:
+            self._live.snapshot(path)
+        except AvatarError as error:
+            self._tell(Notice("snapshot", "warning", error.message, error.hint))
+            return
+        self._say_saved(path)
+
+    def _folder(self, kind: QStandardPaths.StandardLocation) -> Path:
+        chosen = self._preferences.now.save_folder
+        return Path(chosen) if chosen and Path(chosen).is_dir() else home_of(kind)
+
+    def _say_saved(self, path: Path) -> None:
+        self._say(
+            self.tr("Saved {0}").format(path.name),
+            {
+                self.tr("Open"): lambda: show_file(path),
+                self.tr("Show in folder"): lambda: show_file(path.parent),
+            },
+        )
+
+
+VIDEOS = QStandardPaths.StandardLocation.MoviesLocation
+PICTURES = QStandardPaths.StandardLocation.PicturesLocation
+
+
+def show_file(path: Path) -> None:
+    """Open a file or folder with the program that the desktop has for it."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

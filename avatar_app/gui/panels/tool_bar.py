@@ -1,0 +1,85 @@
+"""The buttons under the picture."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
+
+from avatar_app.gui.style.icons import icon
+from avatar_app.gui.style.theme import current
+
+SIGNS = {
+    "pause": "pause",
+    "record": "record",
+    "snapshot": "snapshot",
+    "background": "picture",
+    "full-screen": "full",
+}
+
+
+class ToolBar(QWidget):
+    """``asked`` carries the name of an action."""
+
+    asked = Signal(str)
+
+    def __init__(self, background: QMenu, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: dict[str, QToolButton] = {}
+        self._paused = self._recording = False
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(6)
+        for name in SIGNS:
+            if name == "full-screen":
+                line.addStretch(1)
+            line.addWidget(self._button(name))
+        self.buttons["background"].setMenu(background)
+        self.buttons["background"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.show_state(False, False)
+        self.draw_icons()
+
+    def _button(self, name: str) -> QToolButton:
+        made = QToolButton()
+        made.setProperty("role", "tool")
+        made.setIconSize(QSize(18, 18))
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        if name != "background":
+            made.clicked.connect(lambda: self.asked.emit(name))
+        self.buttons[name] = made
+        return made
+
+    def show_state(self, paused: bool, recording: bool) -> None:
+        """Say what a click on each button would do now."""
+        texts = {
+            "pause": self.tr("Resume") if paused else self.tr("Pause"),
+            "record": self.tr("Stop") if recording else self.tr("Record"),
+            "snapshot": self.tr("Photo"),
+            "background": self.tr("Background"),
+            "full-screen": self.tr("Full screen"),
+        }
+        for name, text in texts.items():
+            self.buttons[name].setText(text)
+        if (paused, recording) != (self._paused, self._recording):
+            self._paused, self._recording = paused, recording
+            self.draw_icons()
+
+    def show_keys(self, keys: dict[str, str]) -> None:
+        """Name the keys in the tooltips: action -> key."""
+        tips = {
+            "pause": self.tr("Others see a still card during a pause"),
+            "record": self.tr("Record what others see"),
+            "snapshot": self.tr("Save what others see as a picture"),
+            "background": self.tr("What is behind the avatar"),
+            "full-screen": self.tr("Only the picture, on the whole screen"),
+        }
+        for name, button in self.buttons.items():
+            key = keys.get(name, "")
+            button.setToolTip(f"{tips[name]} ({key})" if key else tips[name])
+
+    def draw_icons(self) -> None:
+        """Draw them in the colours of the theme."""
+        now = {"pause": "resume"} if self._paused else {}
+        if self._recording:
+            now["record"] = "stop"
+        for name, button in self.buttons.items():
+            button.setIcon(icon(now.get(name, SIGNS[name]), current(self).bad if name == "record" else None))

@@ -1,0 +1,161 @@
+"""Polls the session and shows in the window how things are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from avatar_app.gui.headline import headline
+from avatar_app.gui.language.messages import in_user_language
+from avatar_app.gui.live import Live
+from avatar_app.gui.panels.preview import Shown
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.settings import from_controls
+from avatar_app.gui.shortcuts import SWITCHES, Shortcuts, key_text
+from avatar_app.gui.window_view import WindowView
+from avatar_app.photos.library import Library
+from avatar_app.session.controls import Controls, Status
+
+PICTURE_MS, STATUS_MS = 16, 250
+FLASH_STEP = 0.05
+KEYED = ("pause", "record", "snapshot", "full-screen")
+"""Buttons of the tool bar that have a key."""
+INSET_EVERY = 3
+"""The small picture is drawn at every so many ticks: 20 times a second look smooth at its size."""
+
+
+class Presenter(QObject):
+    """Reads the session and the preferences, writes into the view of now.
+
+    Attributes:
+        status: how things were when they were shown last.
+    """
+
+    refreshed = Signal()
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        live: Live,
+        library: Library,
+        preferences: Preferences,
+        shortcuts: Shortcuts,
+        view: Callable[[], WindowView],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._live, self._library = window, live, library
+        self._preferences, self._shortcuts, self._view = preferences, shortcuts, view
+        self.status = Status()
+        self._flash = 0.0
+        self._ticks = 0
+        self._pictures = QTimer(self, interval=PICTURE_MS)
+        self._pictures.timeout.connect(self.poll_pictures)
+        self._statuses = QTimer(self, interval=STATUS_MS)
+        self._statuses.timeout.connect(self.refresh)
+
+    def start(self) -> None:
+        self._pictures.start()
+        self._statuses.start()
+
+    def stop(self) -> None:
+        self._pictures.stop()
+        self._statuses.stop()
+
+    def poll_pictures(self) -> None:
+        """Show the newest pictures. Those that came while the window was busy are never seen."""
+        if not self._window.isVisible() or self._window.isMinimized():
+            return
+        view = self._view()
+        stage, before = view.stage, view.stage.large.source_size
+        self._ticks += 1
+        small = self._ticks % INSET_EVERY == 0
+        if stage.large is stage.camera or small or stage.camera.image is None:
+            stage.camera.show_seen(self._live.seen())
+        if stage.large is stage.output or small or stage.output.image is None:
+            stage.output.show_picture(self._live.shown(), self.status.shows)
+        if stage.large.source_size != before:
+            view.arrange()
+        if self._flash > 0:
+            self._flash = max(0.0, self._flash - FLASH_STEP)
+            stage.camera.flash = self._flash
+            stage.camera.update()
+
+    def refresh(self) -> None:
+        """Show how things are."""
+        status, controls, view = self._live.status(), self._live.controls, self._view()
+        if status.found > self.status.found:
+            self._flash = 1.0
+        self.status = status
+        view.stage.notices.show_notices(status.notices)
+        view.stage.calibration.find_best.setChecked(controls.seeking)
+        view.stage.show_status(status)
+        view.header.show_status(status)
+        view.panel.show_controls()
+        portrait = self._live.portrait()
+        view.stage.camera.show_portrait(portrait)
+        view.stage.calibration.show_portrait(portrait)
+        view.tools.show_state(controls.paused, controls.recording is not None)
+        view.header.settings.setChecked(view.drawer_open)
+        self._check(controls)
+        self._say(status, controls)
+        self.show_overlays()
+        self._preferences.put(from_controls(self._preferences.now, controls, self._library))
+        self.refreshed.emit()
+
+    def _check(self, controls: Controls) -> None:
+        now, view = self._preferences.now, self._view()
+        states = {
+            "pause": controls.paused,
+            "find-best": controls.seeking,
+            "mirror-output": controls.mirror_output,
+            "record": controls.recording is not None,
+            "show-panel": view.drawer_open,
+            "full-screen": view.full_screen,
+            "landmarks": now.show_landmarks,
+            "ghost": now.show_ghost,
+            "help-box": now.show_help_box,
+            "statistics": now.show_statistics,
+            "mirror-preview": now.mirror_preview,
+        }
+        assert states.keys() == SWITCHES, "each switch shows a state"
+        for name, on in states.items():
+            self._shortcuts.check(name, on)
+
+    def _say(self, status: Status, controls: Controls) -> None:
+        """The headline, and what is said where there is no picture."""
+        view = self._view()
+        stage, now = view.stage, headline(status, controls)
+        view.header.show_headline(now)
+        self._window.setWindowTitle(f"{now.text} — Avatar")
+        trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
+        stage.camera.set_text(
+            in_user_language(trouble.message) if trouble else self.tr("Waiting for the camera...")
+        )
+        stage.output.set_text(self.tr("Getting ready..."))
+
+    def show_overlays(self) -> None:
+        """What is drawn over both pictures on this screen; the photo's ghost only as long as it helps."""
+        now, status, stage = self._preferences.now, self.status, self._view().stage
+        helps = stage.calibration.is_needed(status)
+        shown = Shown(
+            landmarks=now.show_landmarks,
+            box=now.show_help_box and helps,
+            ghost=now.ghost_opacity if now.show_ghost and helps else 0.0,
+            statistics=now.show_statistics,
+            mirrored=now.mirror_preview,
+        )
+        if shown != stage.camera.shown:
+            stage.camera.shown = shown
+            stage.camera.update()
+        stage.output.mirrored = now.mirror_preview
+        stage.calibration.ghost.setChecked(now.show_ghost)
+
+    def show_keys(self) -> None:
+        """Name the keys that the user has chosen."""
+        view, chosen = self._view(), self._preferences.now.keys
+        names = ("calibrate", "find-best", "ghost")
+        view.stage.calibration.set_keys(*(key_text(name, chosen) for name in names))
+        self._shortcuts.set_keys(chosen)
+        view.tools.show_keys({name: key_text(name, chosen).split(", ", maxsplit=1)[0] for name in KEYED})

@@ -1,0 +1,156 @@
+"""What is in the window: header, stage, buttons, gallery and the drawer with the settings."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from avatar_app.gui.arrangement import BESIDE, EDGE, GAP, Arrangement, Heights, arrange
+from avatar_app.gui.device_lists import DeviceLists
+from avatar_app.gui.gallery.gallery import Gallery
+from avatar_app.gui.live import Live
+from avatar_app.gui.menus import Menus
+from avatar_app.gui.panels.controls import ControlsPanel
+from avatar_app.gui.panels.header import Header
+from avatar_app.gui.panels.stage import Stage
+from avatar_app.gui.panels.tool_bar import ToolBar
+from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.shortcuts import focus_by_tab_alone
+from avatar_app.gui.style.icons import icon
+from avatar_app.gui.style.widgets import card, label
+from avatar_app.photos.library import Library
+
+
+class Drawer(QFrame):
+    """The settings panel with a title; ``closed`` when the user wants it away."""
+
+    closed = Signal()
+
+    def __init__(self, panel: ControlsPanel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.close_button = QToolButton()
+        self.close_button.setProperty("role", "plain")
+        self.close_button.setIconSize(QSize(12, 12))
+        self.close_button.setAccessibleName(self.tr("Close settings"))
+        self.close_button.setToolTip(self.tr("Close settings"))
+        self.close_button.clicked.connect(self.closed)
+        top = QHBoxLayout()
+        top.setContentsMargins(12, 4, 4, 0)
+        top.addWidget(label(self.tr("Settings"), "heading"), 1)
+        top.addWidget(self.close_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2, 2, 2, 2)
+        column.setSpacing(2)
+        column.addLayout(top)
+        column.addWidget(panel, 1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.closed.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def draw_icons(self) -> None:
+        self.close_button.setIcon(icon("close"))
+
+
+class WindowView(QWidget):
+    """Places its parts by ``arrangement.arrange``. It is built anew when the language changes."""
+
+    def __init__(
+        self, live: Live, library: Library, preferences: Preferences, devices: DeviceLists, menus: Menus
+    ) -> None:
+        super().__init__()
+        self.header = Header(menus.main)
+        self.stage = Stage()
+        self.tools = ToolBar(menus.background)
+        self.gallery = Gallery(library)
+        self.panel = ControlsPanel(live, devices, preferences)
+        self.drawer = Drawer(self.panel)
+        self.gallery_card = card()
+        inside = QVBoxLayout(self.gallery_card)
+        inside.setContentsMargins(6, 4, 6, 2)
+        inside.addWidget(self.gallery)
+        for piece in (self.header, self.stage, self.tools, self.gallery_card, self.drawer):
+            piece.setParent(self)
+        self.full_screen = self._drawer_open = False
+        self.drawer.closed.connect(lambda: self.open_drawer(False))
+        focus_by_tab_alone(self)
+        self.draw_icons()
+
+    def open_drawer(self, is_open: bool) -> None:
+        self._drawer_open = is_open
+        self.drawer.setVisible(is_open and not self.full_screen)
+        self.arrange()
+
+    @property
+    def drawer_open(self) -> bool:
+        """It is, or will be once the picture no longer fills the screen."""
+        return self._drawer_open
+
+    def set_full_screen(self, on: bool) -> None:
+        """Only the picture, or everything."""
+        self.full_screen = on
+        for piece in (self.header, self.tools, self.gallery_card):
+            piece.setHidden(on)
+        self.drawer.setVisible(self._drawer_open and not on)
+        self.arrange()
+
+    def minimumSizeHint(self) -> QSize:
+        parts = (self.header, self.stage, self.tools)
+        width = max(piece.minimumSizeHint().width() for piece in parts) + 2 * EDGE
+        heights = self._heights(True)
+        stage = self.stage.minimumSizeHint().height()
+        return QSize(width, heights.header + stage + heights.tools + heights.strip + 5 * GAP)
+
+    def sizeHint(self) -> QSize:
+        return QSize(1280, 800)
+
+    def _heights(self, low: bool) -> Heights:
+        return Heights(
+            max(self.header.sizeHint().height(), 34),
+            self.tools.sizeHint().height(),
+            self.gallery.strip_height(low) + 8,
+        )
+
+    def arrange(self) -> None:
+        if self.full_screen:
+            self.stage.setGeometry(self.rect())
+            return
+        low = self.height() < 700
+        width, height = self.stage.large.source_size
+        proportion = width / height if height else 16 / 9
+        found = arrange(self.size(), self._heights(low), not self.drawer.isHidden(), proportion)
+        self.gallery.fit(found.side, low)
+        self._place(found)
+
+    def _place(self, found: Arrangement) -> None:
+        for piece, place in (
+            (self.header, found.header),
+            (self.stage, found.stage),
+            (self.tools, found.tools),
+            (self.gallery_card, found.gallery),
+            (self.drawer, found.drawer),
+        ):
+            piece.setGeometry(place)
+        self.drawer.raise_()
+
+    def is_narrow(self) -> bool:
+        """Whether the drawer would cover a part of the stage."""
+        return self.width() < BESIDE
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.arrange()
+
+    def draw_icons(self) -> None:
+        """Draw them in the colours of the theme."""
+        for piece in (self.header, self.tools, self.drawer, self.panel, self.stage.calibration):
+            piece.draw_icons()
+        self.stage.notices.draw_again()
