@@ -1,0 +1,105 @@
+"""The app as a Windows program, under Wine, with Windows' own Python.
+
+Runs only where ``AVATAR_WINDOWS`` names a folder that ``tests.windows.prepare`` has made; ``AVATAR_WINE`` is the command that starts
+Wine 10 or newer, ``wine`` by default. There is no camera and no virtual camera: what a new computer is like.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = os.environ.get("AVATAR_WINDOWS", "")
+WINE = shlex.split(os.environ.get("AVATAR_WINE", "wine"))
+PATIENCE = 300
+
+pytestmark = pytest.mark.skipif(not FOLDER, reason="AVATAR_WINDOWS names no folder of tests.windows.prepare")
+
+
+def run_in_windows(code: str) -> subprocess.CompletedProcess[str]:
+    """What Windows' Python says and how it ends."""
+    python = Path(FOLDER).absolute() / "python" / "python.exe"
+    command = [*WINE, str(python), "-X", "utf8", "-c", code]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, check=False, errors="replace"
+    )
+
+
+def value_in_windows(code: str) -> Any:
+    """The value of ``found`` after this code, which must be of JSON."""
+    done = run_in_windows(f"{code}\nimport json\nprint('found', json.dumps(found))")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("found ")]
+    assert lines, done.stderr
+    return json.loads(lines[-1].removeprefix("found "))
+
+
+def app_in_windows(*words: str) -> subprocess.CompletedProcess[str]:
+    path = "Z:" + str(ROOT / "run.py").replace("/", "\\")
+    return run_in_windows(
+        f"import runpy, sys; sys.argv = ['run.py', *{list(words)!r}]; runpy.run_path({path!r}, run_name='__main__')"
+    )
+
+
+def test_it_is_windows() -> None:
+    found = value_in_windows("import os, platform; found = [platform.system(), hasattr(os, 'uname')]")
+    assert found == ["Windows", False]
+
+
+def test_every_list_of_devices_is_made() -> None:
+    found = value_in_windows(
+        "import dataclasses\n"
+        "from avatar_app.gui.device_lists import FAILED, look\n"
+        "from avatar_app.gui.start import first_output\n"
+        "seen = look()\n"
+        "found = [dataclasses.asdict(seen), FAILED, first_output(seen)]"
+    )
+    lists, failed, first = found
+    assert failed not in json.dumps(lists)
+    assert lists["camera_problem"] == "" and lists["cameras"] == []
+    assert "OBS Studio" in lists["virtual_problem"] and "Linux alone" in lists["pipewire_problem"]
+    assert [model["value"] for model in lists["models"]] == ["lite"] and not lists["models"][0]["problem"]
+    assert first == "none"
+
+
+def test_doctor_says_what_is_missing() -> None:
+    done = app_in_windows("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert "on Windows" in checks["Python"]["found"]
+    assert checks["Models"]["state"] == "ok"
+    assert "OBS Studio" in checks["Virtual camera"]["todo"]
+    assert "could not be checked" not in done.stdout and "Traceback" not in done.stderr
+
+
+def test_settings_and_photos_in_folders_of_any_name() -> None:
+    found = value_in_windows(
+        "import shutil, tempfile\n"
+        "from pathlib import Path\n"
+        "from avatar_app.gui.settings import Settings, load_settings, save_settings\n"
+        "from avatar_app.media.photo import read_portrait\n"
+        "from avatar_app.paths import model_folders\n"
+        "folder = Path(tempfile.mkdtemp()) / 'Привет 你好'\n"
+        "folder.mkdir()\n"
+        "save_settings(Settings(fps=25), folder / 'settings.json')\n"
+        "photo = shutil.copy(model_folders()[0].parent / 'assets' / 'avatars' / 'anna.jpg', folder / 'фото.jpg')\n"
+        "found = [load_settings(folder / 'settings.json')[0].fps, load_settings(folder / 'settings.json')[1], "
+        "read_portrait(photo).ndim]"
+    )
+    assert found == [25, [], 3]
+
+
+def test_commands_reach_the_running_app() -> None:
+    found = value_in_windows(
+        "from avatar_app.control.server import ControlServer, send_command\n"
+        "server = ControlServer(lambda command: {'message': command.upper()})\n"
+        "server.start()\n"
+        "found = send_command('status')\n"
+        "server.close()"
+    )
+    assert found["message"] == "STATUS"
