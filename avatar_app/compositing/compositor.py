@@ -24,8 +24,8 @@ AnyArray = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
-SWAY, LIFT = 8, 2
-"""Outside of the square the motion at its edges fades out over this part of its side, beside it and above."""
+SWAY, LIFT, DROP = 8, 2, 3
+"""Outside of the square the motion at its edges fades out over this part of its side, beside it, above and below."""
 
 SHOULDERS = 4
 """Shoulders begin to stand still so far inside of the square's sides."""
@@ -113,6 +113,7 @@ def compose_layer(
         Area(left, max(0, top), 0, inner.bottom),
         Area(side, max(0, top), area.right, inner.bottom),
         Area(left, top, area.right, 0),
+        Area(left, side, area.right, area.bottom),
     ):
         if min(strip.shape) > 0:
             into = strip.moved(-left, -top).slices
@@ -169,26 +170,30 @@ def _continue(
     columns, rows = (np.arange(*ends) for ends in ((strip.left, strip.right), (strip.top, strip.bottom)))
     edge_x, edge_y = columns.clip(0, side - 1), rows.clip(0, side - 1)
     still = layers.cut_out[strip.moved(x, y).slices][..., 3]
-    above = strip.bottom <= 0
-    there = still.any(0) | (share[0, edge_x] > 0) if above else still.any(1) | (share[edge_y, edge_x[0]] > 0)
+    lying = strip.bottom <= 0 or strip.top >= side
+    there = (
+        still.any(0) | (share[edge_y[0], edge_x] > 0)
+        if lying
+        else still.any(1) | (share[edge_y, edge_x[0]] > 0)
+    )
     found = np.flatnonzero(there)
     if not len(found):
         return
     some, every = slice(max(0, found[0] - 4), found[-1] + 5), slice(None)
-    part = (every, some) if above else (some, every)
+    part = (every, some) if lying else (some, every)
     columns, edge_x, rows, edge_y = columns[part[1]], edge_x[part[1]], rows[part[0]], edge_y[part[0]]
     edge = np.ix_(edge_y, edge_x)
-    fade = np.outer(_fade(rows, side, LIFT), _fade(columns, side, SWAY))
+    fade = np.outer(_fade(rows, side, LIFT, DROP), _fade(columns, side, SWAY, SWAY))
     from_x = columns[None] + fade * (places[0][edge] - edge_x[None])
     from_y = rows[:, None] + fade * (places[1][edge] - edge_y[:, None])
     moved = _moved(layers, from_x.astype(np.float32), from_y.astype(np.float32))
     image[part], person[part] = moved[..., :3], moved[..., 3]
 
 
-def _fade(line: AnyArray, side: int, part: int) -> Floats:
-    """Share of the motion at the square's edge that is left at places outside."""
-    beyond = np.maximum(np.maximum(-line, line - (side - 1)), 0)
-    return np.asarray(np.clip(1 - beyond * (part / side), 0, 1), np.float32)
+def _fade(line: AnyArray, side: int, before: int, after: int) -> Floats:
+    """Share of the motion at the square's edges that is left at places before and after it."""
+    beyond = np.maximum(np.maximum(-line * before, (line - (side - 1)) * after), 0)
+    return np.asarray(np.clip(1 - beyond / side, 0, 1), np.float32)
 
 
 def calm_shoulders(places: Floats, chin: float) -> None:

@@ -23,7 +23,7 @@ EYES = 0.25
 """Sides of the square from the chin up to the middle of the face."""
 
 SWAY, LIFT = 8, 3
-"""A head may leave the square by this part of its side, beside it and above; farther out the person stands still."""
+"""A person moves outside of the square by this part of its side, beside it, above and below; farther out nothing moves."""
 
 AS_IT_COMES = Framing()
 
@@ -94,5 +94,5 @@ def moving_area(
     left = max(-sway, math.floor(placement.left))
     right = min(side + sway, math.ceil(placement.left + placement.width))
     top = max(-lift, math.floor(placement.top))
-    bottom = min(side, math.ceil(placement.top + placement.height))
+    bottom = min(side + lift, math.ceil(placement.top + placement.height))
     return Area(left, top - (top - bottom) % 4, right + (right - left) % 2, bottom)

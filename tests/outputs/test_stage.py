@@ -39,12 +39,17 @@ def scene_of(shot: str) -> Scene:
 
 
 def moved(
-    shot: str, size: tuple[int, int], framing: Framing = AS_IT_COMES, right: float = 0.0, mirror: bool = False
+    shot: str,
+    size: tuple[int, int],
+    framing: Framing = AS_IT_COMES,
+    right: float = 0.0,
+    mirror: bool = False,
+    fixed: bool = True,
 ) -> Picture:
-    """The person moved to the right, by less and less towards the feet."""
+    """The person moved to the right; if ``fixed``, by less and less towards the feet."""
     scene = scene_of(shot)
     column, row = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
-    share = np.clip((SIDE - 1 - row) / (SIDE - scene.head[1]), 0, 1)
+    share = np.clip((SIDE - 1 - row) / (SIDE - scene.head[1]), 0, 1) if fixed else np.ones_like(row)
     places = np.stack([column - right * share, row])
     pose = SHOTS[shot].crop(SIDE).landmarks
     assert pose is not None
@@ -113,6 +118,19 @@ def test_head_is_never_cut_while_there_is_room(shot: str, size: tuple[int, int])
             if scene.ends[0] is None and frame.height > 1.1 * (chin - hair) + 0.05 * SIDE:
                 assert frame.top < hair
             assert frame.top + frame.height > chin - 0.25 * SIDE
+
+
+def test_body_goes_on_below_the_square_without_a_step() -> None:
+    size, framing = (480, 640), Framing(0.8)
+    picture = moved("tall", size, framing, 14.0, fixed=False)
+    alpha = Canvas(size, "photo", framing=framing).cut_out(picture)[..., 3]
+    scene = scene_of("tall")
+    frame = place(scene, size, framing)
+    last = round((SIDE - frame.top) / frame.height * size[1])
+    assert 0 < last < size[1] - 20
+    rows = alpha[last - 15 : last + 15] > 127
+    for side in (rows.argmax(1), rows[:, ::-1].argmax(1)):
+        assert np.abs(np.diff(side.astype(int))).max() <= 4
 
 
 def test_shoulders_slope_on_beyond_the_photo_and_end() -> None:
