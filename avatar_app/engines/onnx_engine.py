@@ -54,7 +54,8 @@ class OnnxEngine:
         require_ports(self._encode, self._model, {"image", "points"}, made, self.size)
         require_ports(self._render, self._model, self._encode.outputs.keys() | poses, layers, self.size)
         if self._detect is not None:
-            require_ports(self._detect, self._model, {"image"}, {"value"}, self.size)
+            found = "code" if self._kind == "x2face" else "value"
+            require_ports(self._detect, self._model, {"image"}, {found}, self.size)
 
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
