@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import logging
+import math
 import os
 import signal
 import socket
@@ -29,8 +30,11 @@ SIGNALS = tuple(
 LEAVING = 1.0
 """Seconds that the end waits for threads; those in a camera's driver or loading a model may take longer and are left behind."""
 
-TWICE = 1.5
-"""Seconds that tidying up has after the first signal before a second one ends the program at once. Closing a terminal sends two."""
+TWIN = 1.0
+"""Seconds within which a second signal counts as the first one's twin: closing a terminal sends two."""
+
+TIDYING = 5.0
+"""Seconds after the first signal that tidying up has where a twin came. Any later signal ends the program at once."""
 
 IMPORTING = 5.0
 """Seconds that a signal waits for an import, in the middle of which an exception would reach native code."""
@@ -104,15 +108,14 @@ class Ending:
     def _watch(self, heard: socket.socket) -> None:
         """In a thread of its own, since the main one may be in native code that never comes back."""
         first: float | None = None
+        latest = math.inf
         while True:
-            heard.settimeout(None if first is None or self._raised or self._over else 0.05)
+            settled = first is None or self._raised or self._over
+            heard.settimeout(None if settled and latest == math.inf else 0.05)
             try:
                 number = heard.recv(1)[0]
             except TimeoutError:
-                if self._waiting:
-                    if first is not None and time.monotonic() > first + IMPORTING:
-                        self.end_now()
-                    self._ask_again()
+                self._look_again(first or 0.0, latest)
                 continue
             if number not in SIGNALS:
                 continue
@@ -121,9 +124,17 @@ class Ending:
             elif first is None:
                 first = time.monotonic()
                 self.received = self.received or number
+            elif time.monotonic() < first + TWIN:
+                latest = first + TIDYING
             else:
-                time.sleep(max(0.0, first + TWICE - time.monotonic()))
                 self.end_now()
+
+    def _look_again(self, first: float, latest: float) -> None:
+        now = time.monotonic()
+        if now > latest or (self._waiting and now > first + IMPORTING):
+            self.end_now()
+        if self._waiting:
+            self._ask_again()
 
     def _ask_again(self) -> None:
         if self.received is not None:

@@ -208,6 +208,18 @@ def test_closed_streams_are_no_error(tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False).returncode == 0
 
 
+def test_what_parts_log_goes_to_the_log_and_not_to_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    said = "import logging; logging.getLogger('avatar_app.session.stage').error('camera failed', exc_info=OSError('x'))"
+    with start(f"{said}; return 0") as process:
+        assert process.communicate() == ("", "")
+    if sys.platform == "linux":
+        assert "camera failed" in (tmp_path / "avatar-app" / "avatar-app.log").read_text()
+
+
 def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
     stand_in(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):

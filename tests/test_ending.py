@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from avatar_app.control.server import send_command
-from avatar_app.ending import WATCHER, background_threads, wait_for_threads
+from avatar_app.ending import TWIN, WATCHER, background_threads, wait_for_threads
 from avatar_app.errors import AvatarError
 
 ROOT = Path(__file__).parents[1]
@@ -177,8 +177,8 @@ def run(code: str, begin: str = BEGIN + "ENDING.listen()\n") -> subprocess.Popen
 
 
 @needs_signals
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_second_signal_always_ends(name: str) -> None:
+@pytest.mark.parametrize(("name", "wait"), [("SIGINT", 0.1), ("SIGTERM", TWIN + 0.2), ("SIGHUP", TWIN + 0.2)])
+def test_a_second_signal_always_ends(name: str, wait: float) -> None:
     """Even where the main thread is in native code that never comes back, such as a model that computes without end."""
     endless = """
 import ctypes
@@ -194,7 +194,7 @@ except Ended:
         assert program.stdout.readline() == "ready\n"
         program.send_signal(getattr(signal, name))
         with suppress(subprocess.TimeoutExpired):
-            program.wait(0.5)
+            program.wait(wait)
         program.send_signal(getattr(signal, name))
         assert program.wait(30) == 128 + getattr(signal, name)
 
@@ -217,7 +217,8 @@ except Ended as ended:
         program.send_signal(signal.SIGHUP)
         program.send_signal(signal.SIGTERM)
         said, errors = program.communicate(timeout=30)
-    assert (program.returncode, said, errors) == (129, "tidy\n", "")
+    assert (said, errors) == ("tidy\n", "")
+    assert program.returncode in (129, 143)  # the system need not keep their order
 
 
 @needs_signals

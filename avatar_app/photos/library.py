@@ -165,16 +165,13 @@ class Library:
 
     def add_bytes(self, data: bytes, name: str | None = None) -> Entry:
         """Add a photo from the content of a picture file, as it comes from the clipboard. Raises PortraitError."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture"
-            path.write_bytes(data)
-            try:
-                image = read_portrait(path)
-            except PortraitError as error:
-                message = error.message.replace(f"The photo {path}", "The picture").replace(
-                    str(path), "What was pasted"
-                )
-                raise PortraitError(message, error.hint) from None
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                image = _pasted(Path(folder) / "picture", data)
+        except OSError as problem:
+            place = problem.filename or tempfile.tempdir
+            hint = "Free some space, or check the folder's permissions."
+            raise PortraitError(f"The library cannot write {place}: {reason(problem)}.", hint) from None
         return self.add(image, name)
 
     def rename(self, entry: Entry, name: str) -> Entry:
@@ -390,3 +387,15 @@ def _usable(image: Image) -> Image:
 
 def _digest(image: Image) -> str:
     return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
+
+
+def _pasted(path: Path, data: bytes) -> Image:
+    """The picture in ``data``, read by way of a file. Raises OSError, PortraitError."""
+    path.write_bytes(data)
+    try:
+        return read_portrait(path)
+    except PortraitError as error:
+        message = error.message.replace(f"The photo {path}", "The picture").replace(
+            str(path), "What was pasted"
+        )
+        raise PortraitError(message, error.hint) from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,25 @@ def test_file_names_are_unique_whatever_the_name(library: Library) -> None:
     assert entries[9].name == "tab and line"
     assert all(entry.name for entry in entries)
     assert again(library).entries() == library.entries()
+
+
+def test_a_full_temporary_folder_is_said(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = save(tmp_path / "some.png", picture(9)).read_bytes()
+    before = library.entries()
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(PortraitError, match="no space left on device"):
+            library.add_bytes(data)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(PortraitError, match=r"gone.*no such file"):
+        library.add_bytes(data)
+    assert library.entries() == before
 
 
 def test_pasted_bytes(library: Library, tmp_path: Path) -> None:
