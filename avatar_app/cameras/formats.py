@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-ENUM_FORMATS = 0xC0405602
-FORMAT = struct.Struct("=III32sII12x")
-"""VIDIOC_ENUM_FMT and struct v4l2_fmtdesc: index, type, flags, description, pixel format, bus code."""
+from avatar_app import v4l2
 
-ENUM_SIZES = 0xC02C564A
-SIZE = struct.Struct("=III6I8x")
-"""VIDIOC_ENUM_FRAMESIZES and struct v4l2_frmsizeenum: index, pixel format, type, then width and height, or the least width, the
-greatest, the step, and the same of the height."""
-
-CAPTURE, DISCRETE = 1, 1
 ENOUGH = 64
 """More entries than any camera has; a driver that never ends its list must not hold us."""
 
@@ -26,26 +17,18 @@ Ask = Callable[[int, struct.Struct, tuple[object, ...]], tuple[object, ...]]
 
 def camera_formats(path: str) -> list[str]:
     """Such as ``MJPG up to 1920 x 1080``; empty where the device does not tell."""
-    import fcntl
-
-    def ask(request: int, shape: struct.Struct, values: tuple[object, ...]) -> tuple[object, ...]:
-        return shape.unpack(fcntl.ioctl(device, request, shape.pack(*values)))
-
-    try:
-        device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    except OSError:
-        return []
-    try:
-        return list(read_formats(ask))
-    finally:
-        os.close(device)
+    with suppress(OSError), v4l2.opened(path) as device:
+        return list(read_formats(lambda request, shape, values: v4l2.ask(device, request, shape, *values)))
+    return []
 
 
 def read_formats(ask: Ask) -> Iterator[str]:
     """One line for each pixel format, with the largest size."""
     with suppress(OSError):
         for index in range(ENOUGH):
-            *_, code, _ = ask(ENUM_FORMATS, FORMAT, (index, CAPTURE, 0, b"", 0, 0))
+            *_, code, _ = ask(
+                v4l2.ENUM_FORMATS, v4l2.FORMAT_ENTRY, (index, v4l2.CAPTURE_STREAM, 0, b"", 0, 0)
+            )
             assert isinstance(code, int)
             name = struct.pack("=I", code & 0x7FFF_FFFF).decode("ascii", "replace").strip()
             sizes = list(_sizes(ask, code))
@@ -56,10 +39,10 @@ def _sizes(ask: Ask, code: int) -> Iterator[tuple[int, int, int]]:
     """Pixels, width and height of each size; of a range the largest."""
     with suppress(OSError):
         for index in range(ENOUGH):
-            _, _, kind, *numbers = ask(ENUM_SIZES, SIZE, (index, code, 0, *[0] * 6))
-            width, height = (numbers[0], numbers[1]) if kind == DISCRETE else (numbers[1], numbers[4])
+            _, _, kind, *numbers = ask(v4l2.ENUM_SIZES, v4l2.SIZE_ENTRY, (index, code, 0, *[0] * 6))
+            width, height = (numbers[0], numbers[1]) if kind == v4l2.DISCRETE else (numbers[1], numbers[4])
             assert isinstance(width, int)
             assert isinstance(height, int)
             yield width * height, width, height
-            if kind != DISCRETE:
+            if kind != v4l2.DISCRETE:
                 return

@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import re
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,18 +18,21 @@ import cv2
 from avatar_app.cameras.address import source_title
 from avatar_app.cameras.formats import camera_formats
 from avatar_app.errors import CameraError
+from avatar_app.v4l2 import (
+    CAPTURE,
+    CAPTURE_PLANES,
+    LOOPBACK,
+    MEDIA_CONTROLLER,
+    OUTPUT,
+    Capabilities,
+    opened,
+    query,
+)
 
 log = logging.getLogger(__name__)
 
-VIDIOC_QUERYCAP = 0x80685600
-CAPTURES = 0x0000_1001
-"""V4L2_CAP_VIDEO_CAPTURE or V4L2_CAP_VIDEO_CAPTURE_MPLANE."""
-NEEDS_SETTING_UP = 0x2000_0000
-"""V4L2_CAP_IO_MC: a raw sensor that gives pictures only after a pipeline of devices was connected; laptops have dozens of them."""
+CAPTURES = CAPTURE | CAPTURE_PLANES
 
-LOOPBACK = "v4l2 loopback"
-OUTPUTS = 0x0000_0002
-"""V4L2_CAP_VIDEO_OUTPUT: of a v4l2loopback device with exclusive_caps, that nobody feeds it."""
 OWN_NAME = "Avatar Camera"
 """What the README has people call the device that the avatar is sent to."""
 VIRTUAL = ("OBS Virtual Camera", "Unity Video Capture", "OBS-Camera")
@@ -64,15 +66,6 @@ class CameraInfo:
     backend: int
     path: str = ""
     kind: Kind = "camera"
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a V4L2 device says of itself; ``flags`` are those of this one node."""
-
-    driver: str
-    card: str
-    flags: int
 
 
 def list_cameras() -> list[CameraInfo]:
@@ -134,21 +127,13 @@ def names(cameras: Iterable[CameraInfo]) -> str:
 
 def query_device(path: Path) -> Capabilities | None:
     """Ask a V4L2 device what it is; None where it does not let us. Raises OSError if it is gone or no such device."""
-    import fcntl
-
-    answer = bytearray(104)
     try:
-        device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        with opened(path) as device:
+            return query(device)
     except OSError as problem:
         if problem.errno in NOT_OPENED:
             return None
         raise
-    try:
-        fcntl.ioctl(device, VIDIOC_QUERYCAP, answer)
-    finally:
-        os.close(device)
-    driver, card, _, _, capabilities, flags = struct.unpack_from("=16s32s32sIII", answer)
-    return Capabilities(_text(driver), _text(card), flags or capabilities)
 
 
 def linux_cameras(
@@ -185,7 +170,7 @@ def kind_of(name: str, formats: list[str]) -> Kind:
 
 
 def _is_camera(path: Path, device: Capabilities) -> bool:
-    if not device.flags & CAPTURES or device.flags & NEEDS_SETTING_UP:
+    if not device.flags & CAPTURES or device.flags & MEDIA_CONTROLLER:
         return False
     return device.driver != LOOPBACK or _is_fed_by_others(path, device)
 
@@ -196,7 +181,7 @@ def _is_fed_by_others(path: Path, device: Capabilities) -> bool:
     if device.card == OWN_NAME or os.getpid() in users:
         return False
     # With exclusive capabilities it is a camera only while it is fed. Else somebody has it open: most likely who feeds it.
-    return bool(users) if device.flags & OUTPUTS else True
+    return bool(users) if device.flags & OUTPUT else True
 
 
 def _looks_usable(entry: Path) -> bool:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import os
-import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-DRIVER = "v4l2 loopback"
-
-QUERY_CAPABILITIES = 0x80685600
-CAPABILITIES = struct.Struct("16s68xII12x")
-"""The kernel's VIDIOC_QUERYCAP and struct v4l2_capability: driver, capabilities, those of this device."""
-CAPTURE, OUTPUT = 0x1, 0x2
-
-START_STREAM, OUTPUT_STREAM = 0x40045612, 2
-"""The kernel's VIDIOC_STREAMON, and the kind of stream that a writer has."""
-
-GET_FORMAT = 0xC0D05604
-FORMAT = struct.Struct("I4xII4s188x")
-"""The kernel's VIDIOC_G_FMT and struct v4l2_format on 64 bits: kind of stream, width, height, pixel format."""
+from avatar_app import v4l2
+from avatar_app.v4l2 import CAPTURE, OUTPUT
 
 I420 = b"YU12"
 """The kernel's name of the pixel format that is written here."""
@@ -51,13 +38,9 @@ class Answer:
 
 def ask(path: Path) -> Answer | None:
     """What a device is; None if it may not be opened or is no video device."""
-    import fcntl
-
-    with suppress(OSError), _opened(path, os.O_RDONLY) as handle:
-        driver, _, capabilities = CAPABILITIES.unpack(
-            fcntl.ioctl(handle, QUERY_CAPABILITIES, bytes(CAPABILITIES.size))
-        )
-        return Answer(driver.split(b"\0")[0].decode(errors="replace"), capabilities)
+    with suppress(OSError), v4l2.opened(path, os.O_RDONLY) as handle:
+        found = v4l2.query(handle)
+        return Answer(found.driver, found.flags)
     return None
 
 
@@ -83,11 +66,9 @@ def end_stream(path: Path) -> None:
     after a writer that did not start a stream, such as pyvirtualcam, has closed it or was killed: the driver waits for the end
     of a stream. So one is started and ended here.
     """
-    import fcntl
-
     # Starting may be refused for want of a picture format, which does not matter, or because somebody streams.
-    with suppress(OSError), _opened(path, os.O_RDWR) as handle:
-        fcntl.ioctl(handle, START_STREAM, struct.pack("i", OUTPUT_STREAM))
+    with suppress(OSError), v4l2.opened(path) as handle:
+        v4l2.start_stream(handle, v4l2.OUTPUT_STREAM)
     # The driver works out anew what a device is only when it is asked, and until then takes no format from a program that does not ask.
     ask(path)
 
@@ -97,20 +78,9 @@ def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
 
     It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks like noise.
     """
-    import fcntl
-
-    with suppress(OSError), _opened(path, os.O_RDWR) as handle:
-        _, width, height, pixels = FORMAT.unpack(
-            fcntl.ioctl(handle, GET_FORMAT, FORMAT.pack(OUTPUT_STREAM, 0, 0, b""))
+    with suppress(OSError), v4l2.opened(path) as handle:
+        _, width, height, pixels = v4l2.ask(
+            handle, v4l2.GET_FORMAT, v4l2.FORMAT, v4l2.OUTPUT_STREAM, 0, 0, b""
         )
         return (width, height), pixels
     return None
-
-
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    handle = os.open(path, flags | os.O_NONBLOCK)
-    try:
-        yield handle
-    finally:
-        os.close(handle)

@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.errors import OutputError
 from avatar_app.outputs import v4l2loopback as loopback
 from avatar_app.outputs.packages import install_command, root_install
+from avatar_app.v4l2 import LOOPBACK
 
 NAME = "Avatar Camera"
 """What calls list the camera as, where the app may choose it."""
@@ -155,9 +156,7 @@ def _linux_camera(entry: Path) -> VirtualCamera | None:
     path = DEVICES / entry.name
     answer = loopback.ask(path)
     # A device that may not be opened is still known by where it hangs: on no bus.
-    is_loopback = (
-        answer.driver == loopback.DRIVER if answer else "/virtual/video4linux/" in str(entry.resolve())
-    )
+    is_loopback = answer.driver == LOOPBACK if answer else "/virtual/video4linux/" in str(entry.resolve())
     if not is_loopback:
         return None
     try:

@@ -30,13 +30,14 @@ from avatar_app.cameras import listing as camera_list
 from avatar_app.cameras import live as camera_live
 from avatar_app.cameras import mjpeg as camera_http
 from avatar_app.cameras.device import DeviceFeed, StreamFeed, to_rgb
-from avatar_app.cameras.listing import CameraInfo, Capabilities, find_camera, kind_of, linux_cameras
+from avatar_app.cameras.listing import CameraInfo, find_camera, kind_of, linux_cameras
 from avatar_app.cameras.live import LiveSource
 from avatar_app.cameras.mjpeg import JpegCutter, MjpegFeed
 from avatar_app.cameras.opening import Source, list_cameras, open_source
 from avatar_app.errors import CameraError
 from avatar_app.media.video import ClipWriter
 from avatar_app.types import Image
+from avatar_app.v4l2 import Capabilities
 from tests.support.media import make_clip, picture
 from tests.support.mjpeg import HEADER, MjpegCamera, Server, encode, mark, part, read_mark
 from tests.support.rtsp import RtspCamera

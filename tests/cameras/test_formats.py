@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from avatar_app.cameras.formats import DISCRETE, ENUM_FORMATS, FORMAT, SIZE, camera_formats, read_formats
+from avatar_app.cameras.formats import camera_formats, read_formats
+from avatar_app.v4l2 import DISCRETE, ENUM_FORMATS, FORMAT_ENTRY, SIZE_ENTRY
 
 FORMATS = [b"MJPG", b"YUYV", b"GREY"]
 SIZES = {
@@ -45,7 +46,7 @@ def test_a_driver_whose_list_never_ends() -> None:
 
 
 def test_the_structures_are_as_large_as_the_kernels() -> None:
-    assert (FORMAT.size, SIZE.size) == (64, 44)
+    assert (FORMAT_ENTRY.size, SIZE_ENTRY.size) == (64, 44)
 
 
 def test_what_is_no_camera_has_none(tmp_path: Path) -> None:

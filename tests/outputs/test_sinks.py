@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
+from avatar_app import v4l2
 from avatar_app.errors import OutputError
 from avatar_app.outputs import packages, virtual_cameras
 from avatar_app.outputs import pipewire as pipewire_camera
 from avatar_app.outputs import v4l2loopback as loopback
 from avatar_app.outputs.sinks import VirtualCameraSink, cannot_open, list_virtual_cameras, open_sink
-from avatar_app.outputs.v4l2loopback import CAPTURE, OUTPUT, Answer
+from avatar_app.outputs.v4l2loopback import Answer
 from avatar_app.outputs.virtual_cameras import VirtualCamera, free_virtual_camera, require_virtual_camera
 from avatar_app.types import Image
+from avatar_app.v4l2 import CAPTURE, OUTPUT
 from tests.support.media import outgoing, picture
 
 SIZE = (64, 48)
@@ -161,8 +163,10 @@ def test_camera_that_a_killed_writer_left_is_released(
 
 def test_kernel_structures_have_the_sizes_in_their_calls() -> None:
     for call, structure in (
-        (loopback.QUERY_CAPABILITIES, loopback.CAPABILITIES),
-        (loopback.GET_FORMAT, loopback.FORMAT),
+        (v4l2.QUERY_CAPABILITIES, v4l2.CAPABILITIES),
+        (v4l2.GET_FORMAT, v4l2.FORMAT),
+        (v4l2.ENUM_FORMATS, v4l2.FORMAT_ENTRY),
+        (v4l2.ENUM_SIZES, v4l2.SIZE_ENTRY),
     ):
         assert call >> 16 & 0x3FFF == structure.size
 

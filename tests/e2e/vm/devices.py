@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_app.outputs.v4l2loopback import OUTPUT_STREAM, end_stream
+from avatar_app.outputs.v4l2loopback import end_stream
 from avatar_app.types import Image
+from avatar_app.v4l2 import OUTPUT_STREAM
 
 NAMES = os.environ.get("AVATAR_TEST_V4L2", ",,").split(",")
 VIVID, FACE_CAM, AVATAR_CAM = NAMES
