@@ -32,6 +32,7 @@ from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.config import RunConfig, Stage
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
+from avatar_app.training.schedule import average_into, learning_rate
 
 
 class Objective(Protocol):
@@ -129,10 +130,13 @@ class Run:
         """One optimiser step; returns each loss term."""
         stage, share = self.at()
         pair = self.next_pair(stage.size, stage.batch)
-        rate = stage.learning_rate_end + (stage.learning_rate - stage.learning_rate_end) * 0.5 * (
-            1 + math.cos(math.pi * share)
+        rate = learning_rate(
+            share,
+            self.position,
+            stage.learning_rate,
+            stage.learning_rate_end,
+            warmup=self.config.warmup,
         )
-        rate *= min(1.0, (self.position + 1) / max(1, self.config.warmup))
         for optimiser in self.objective.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = rate * group.get("share", 1.0)
@@ -143,7 +147,8 @@ class Run:
             self._share_gradients()
         self.objective.apply(self.scaler)
         self.scaler.update()
-        self._average()
+        for name, network in self.objective.networks.items():
+            average_into(self.averaged[name].state_dict(), network, self.config.ema, self.position)
         self.position += 1
         return {name: float(value) for name, value in terms.items()}
 
@@ -159,18 +164,6 @@ class Run:
                 if parameter.grad is not None:
                     torch.distributed.all_reduce(parameter.grad)
                     parameter.grad /= self.world
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.ema, (1 + self.position) / (10 + self.position))
-        for name, network in self.objective.networks.items():
-            averaged, current = self.averaged[name].state_dict(), network.state_dict()
-            floating = [key for key, value in current.items() if value.dtype.is_floating_point]
-            torch._foreach_lerp_(
-                [averaged[key] for key in floating], [current[key] for key in floating], 1 - decay
-            )
-            for key in current.keys() - set(floating):
-                averaged[key].copy_(current[key])
 
     def state(self) -> dict[str, Any]:
         return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from avatar_app.training.faces.config import FacesConfig, PartConfig
 from avatar_app.training.faces.data import FaceSet
 from avatar_app.training.faces.losses import finder_loss, finder_targets, landmark_loss
 from avatar_app.training.faces.samples import Sampler
+from avatar_app.training.schedule import average_into, learning_rate
 
 Batch = tuple[Tensor, ...]
 Losses = dict[str, Tensor]
@@ -100,32 +100,6 @@ def step_losses(part: str, network: nn.Module, batch: Batch) -> Losses:
     return landmark_loss(network(pictures, jitter=0.06), batch[1], batch[2])
 
 
-class Average:
-    """Running average of a network's weights and statistics."""
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-    def update(self, network: nn.Module, step: int) -> None:
-        keep = min(self.decay, (1 + step) / (20 + step))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - keep)
-            else:
-                self.state[name].copy_(value)
-
-
-def rate_at(progress: float, step: int, config: PartConfig) -> float:
-    """Warm-up by steps, then cosine to zero over the time given (``progress`` 0..1)."""
-    return (
-        config.rate
-        * min(1.0, (step + 1) / config.warmup)
-        * 0.5
-        * (1 + math.cos(math.pi * min(1.0, progress)))
-    )
-
-
 def train_part(
     part: str,
     config: FacesConfig,
@@ -151,13 +125,13 @@ def train_part(
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.rate, betas=(0.9, 0.99), weight_decay=settings.decay
     )
-    average = Average(network, settings.average)
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     path, step, used = output / f"{part}.pt", 0, 0.0
     if resume and path.is_file():
         saved = torch.load(path, weights_only=True)
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
-        average.state, step, used = saved["average"], saved["step"], saved["seconds"]
+        average, step, used = saved["average"], saved["step"], saved["seconds"]
     stream = Batches(part, faces, others, settings.batch, config.seed + step)
     loader = DataLoader(
         stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
@@ -167,7 +141,7 @@ def train_part(
     def save() -> None:
         state = {
             "network": network.state_dict(),
-            "average": average.state,
+            "average": average,
             "optimiser": optimiser.state_dict(),
         }
         torch.save(
@@ -181,14 +155,16 @@ def train_part(
     shown: dict[str, float] = {}
     for batch in loader:
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(used / max(seconds, 1e-9), step, settings)
+            group["lr"] = learning_rate(
+                used / max(seconds, 1e-9), step, settings.rate, warmup=settings.warmup
+            )
         losses = step_losses(part, network, batch)
         optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         step += 1
-        average.update(network, step)
+        average_into(average, network, settings.average, step, slow=20)
         for name, value in losses.items():
             shown[name] = 0.98 * shown.get(name, float(value.detach())) + 0.02 * float(value.detach())
         now = time.monotonic()

@@ -46,6 +46,7 @@ from avatar_app.training.data import (
     to_grid,
 )
 from avatar_app.training.matte.labels import person
+from avatar_app.training.schedule import average_into, learning_rate
 
 STORED = 160
 """Side of the pictures in memory; what is cut of them has `SIDE` pixels."""
@@ -316,31 +317,20 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
     bar = tqdm(range(steps), desc="matte", mininterval=5)
     for step in bar:
-        optimiser.param_groups[0]["lr"] = (
-            rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        )
+        optimiser.param_groups[0]["lr"] = learning_rate(step / steps, step, rate, warmup=50)
         pictures, persons, points, weight = scenes.draw(batch)
         value = loss(network(pictures, points), persons, weight)
         optimiser.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        _average(averaged, network, min(0.998, (1 + step) / (10 + step)))
+        average_into(averaged.state_dict(), network, 0.998, step)
         bar.set_postfix_str(f"loss {value.item():.3f}")
         if step % 300 == 299 or step == steps - 1:
             save_checkpoint(
                 output / "matte.pt", {"step": step + 1, "networks": {"matte": averaged.state_dict()}}
             )
     return averaged
-
-
-@torch.no_grad()
-def _average(averaged: PersonMatte, network: PersonMatte, decay: float) -> None:
-    for mean, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
 
 
 def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
