@@ -54,6 +54,18 @@ def require_joinable(kind: str, name: str) -> None:
         raise EngineError(f"The model {name} takes one photo.", "Give one, or use an X2Face model.")
 
 
+Show = Callable[[Image, float], None]
+"""Takes a picture and the moment at which the frame of its pose was captured."""
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """An engine far away: several poses are on the way at a time, and pictures come when they come."""
+
+    def stream(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show) -> None:
+        """Send a pose. ``show`` is called in another thread. Raises DeviceError while nothing answers."""
+
+
 class LayerEngine(Engine, Protocol):
     """An engine whose avatars have a scene."""
 

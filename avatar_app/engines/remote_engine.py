@@ -10,7 +10,6 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +17,7 @@ import numpy as np
 
 from avatar_app import __version__
 from avatar_app.bundles.bundle import Bundle
+from avatar_app.engines import Show
 from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.errors import BundleError, DeviceError, PortraitError
 from avatar_app.onnx_runtime import open_session
@@ -37,12 +37,13 @@ from avatar_app.types import Avatar, Crop, Image, KeyPoints
 WELCOME, PHOTO, ANSWER = 10.0, 30.0, 3.0
 """Seconds that a server has for its welcome, for a photo and for a picture."""
 
+SILENT, SLOW = 0.5, 3.0
+"""Seconds without a picture, and round trips of the last one, after which a call goes on without the other computer."""
+
 WINDOW = 2
 """Poses on the way at a time: more would wait in the network's queues and grow old there."""
 
 NUMBERED = itertools.count(1)
-
-Show = Callable[[Image, float], None]
 
 
 def open_remote(bundle: Bundle, line: str) -> RemoteEngine:
@@ -77,6 +78,7 @@ class RemoteEngine:
         self._decoder = open_decoder("jpeg")
         self._codec = ""
         self._number = 0
+        self._answered_at, self._last_trip = time.monotonic(), 0.0
         hello = Hello(__version__, bundle.name, digest_of(bundle.hashes), codecs, fps)
         self._link = Link(pairing, hello, self._take)
         try:
@@ -135,20 +137,30 @@ class RemoteEngine:
         with self._pictures:
             self._pictures.wait_for(lambda: self._newest is not None and self._newest[0] >= number, ANSWER)
             if self._newest is None or self._newest[0] < number:
-                raise DeviceError(
-                    f"The other computer at {self._pairing.address} does not answer.",
-                    "See that `avatar-app serve` runs there.",
-                )
+                raise self._unanswered()
             return self._newest[1]
 
     def stream(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show) -> None:
-        """Send a pose, unless enough of them are on the way; ``show`` gets each picture when it comes, in another thread."""
-        if self._link.waiting < WINDOW:
+        """Send a pose, unless enough of them are on the way; ``show`` gets each picture when it comes, in another thread.
+
+        Raises DeviceError: the other computer has not answered for ``SILENT`` seconds.
+        """
+        now = time.monotonic()
+        if self._link.connected and self._link.waiting < WINDOW:
+            self._answered_at = now if self._link.waiting == 0 else self._answered_at
             self._send(avatar, pose, captured_at, show)
+        elif now - self._answered_at > max(SILENT, SLOW * self._last_trip):
+            raise self._unanswered()
 
     def close(self) -> None:
         self._link.close()
         self._decoder.close()
+
+    def _unanswered(self) -> DeviceError:
+        return DeviceError(
+            f"The other computer at {self._pairing.address} does not answer.",
+            "See that `avatar-app serve` runs there.",
+        )
 
     def _send(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show | None) -> int:
         with self._pictures:
@@ -169,6 +181,7 @@ class RemoteEngine:
             picture = self._decoder.decode(message.data)
         except MalformedMessage:
             return False
+        self._answered_at, self._last_trip = arrived.at, arrived.at - message.sent / 1e6
         self._trips.append((arrived.at, arrived.at - message.sent / 1e6, len(message.data)))
         with self._pictures:
             if self._newest is not None and self._newest[0] >= message.number:

@@ -18,6 +18,7 @@ from avatar_app.faces.portrait import Portrait, find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.photo_files import stamp
 from avatar_app.session.controls import Controls, Notice
+from avatar_app.session.fallback import Fallback, has_fallback
 from avatar_app.session.loader import Loader
 from avatar_app.session.stage import Notices
 from avatar_app.types import Avatar, Box, Crop
@@ -53,8 +54,7 @@ class Cast:
         self._portraits: Loader[Portrait] = Loader("photo loader")
         self._failed: dict[object, object] = {}
         """What did not load -> until when that stands (a model), or the file's stamp for which it does (a photo)."""
-        self._card_fault: Notice | None = None
-        """Why ``auto`` means the processor from now on."""
+        self._fallback = Fallback(notices)
         self._engine_key: tuple[str, str] | None = None
         self._portrait_key: object = None
         self._portrait_stamp: object = None
@@ -75,23 +75,15 @@ class Cast:
     def retry(self) -> None:
         """What failed may be tried again, the graphics card too."""
         self._failed.clear()
-        self._notices.withdraw(self._card_fault)
-        self._card_fault = None
+        self._fallback.forget()
 
-    def leave_card(self, error: DeviceError) -> None:
-        """The graphics card, which nobody asked for by name, has failed: use the processor until the user wants to try again."""
-        self._card_fault = Notice(
-            "engine", "warning", error.message, "The processor is used, which is slower.", ENGINE_ACTIONS
-        )
-        self._notices.put(self._card_fault)
+    def leave_device(self, error: DeviceError, device: str) -> bool:
+        """A device failed; returns whether the processor takes over."""
+        return self._fallback.fail(error, device)
 
     def adapt(self, controls: Controls) -> bool:
         """Begin, go on with or finish what the controls ask for; returns whether the avatar to render is a new one."""
-        if self._card_fault and controls.device != "auto":
-            self._notices.withdraw(self._card_fault)
-            self._card_fault = None
-        device = "cpu" if self._card_fault else controls.device
-        changed = self._adapt_engine((controls.model, device))
+        changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
         return self._adapt_portrait((controls.avatar, controls.avatar_box)) or changed
 
     def close(self) -> None:
@@ -106,15 +98,23 @@ class Cast:
     def _adapt_engine(self, wanted: tuple[str, str]) -> bool:
         if done := self._engines.poll(wanted):
             if done.value is None:
-                self._failed[wanted] = time.monotonic() + AGAIN
-                self._reject("engine", done.error, ENGINE_ACTIONS)
+                self._refuse_engine(wanted, done.error)
             else:
                 return self._take_engine(wanted, done.value)
         elif wanted != self._engine_key and not self._engines.busy and self._may_open(wanted):
             self._engines.begin(wanted, lambda: self._open_engine(*wanted))
         return False
 
+    def _refuse_engine(self, wanted: tuple[str, str], error: Exception | None) -> None:
+        if self._fallback.tries_again(wanted[1]):
+            self._fallback.wait()
+            return
+        self._failed[wanted] = time.monotonic() + AGAIN
+        self._reject("engine", error, ENGINE_ACTIONS)
+
     def _may_open(self, wanted: tuple[str, str]) -> bool:
+        if self._fallback.tries_again(wanted[1]):
+            return True
         until = self._failed.get(wanted)
         return not isinstance(until, float) or (self.engine is None and time.monotonic() >= until)
 
@@ -124,18 +124,12 @@ class Cast:
             avatar = engine.encode(crop) if crop else None
         except Exception as error:
             engine.close()
-            if isinstance(error, DeviceError) and key[1] == "auto":
-                self.leave_card(error)
-                return False
-            self._failed[key] = time.monotonic() + AGAIN
-            self._reject("engine", error, ENGINE_ACTIONS)
+            if not (isinstance(error, DeviceError) and self.leave_device(error, key[1])):
+                self._refuse_engine(key, error)
             return False
         old, self.engine, self._engine_key, self.model = self.engine, engine, key, key[0]
         self.avatar, self.crop = avatar, crop
-        if self._card_fault is None:
-            self._notices.clear("engine")
-        else:
-            self._notices.put(self._card_fault)
+        self._fallback.opened(key[1])
         if old is not None:
             old.close()
         return avatar is not None
@@ -172,7 +166,7 @@ class Cast:
                 if (
                     isinstance(error, DeviceError)
                     and self._engine_key is not None
-                    and self._engine_key[1] == "auto"
+                    and has_fallback(self._engine_key[1])
                 ):
                     raise  # the stage begins anew, on the processor
                 self._failed[key] = self._portrait_stamp

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from avatar_app.engines import Engine, render_layer
+from avatar_app.engines import Engine, StreamingEngine, render_layer
 from avatar_app.errors import DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.driver import Driver, Look
@@ -28,7 +28,7 @@ from avatar_app.session.neutral_keeper import NeutralKeeper
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
-from avatar_app.types import Frame, Image, KeyPoints, Picture
+from avatar_app.types import Avatar, Frame, Image, KeyPoints, Layer, Picture
 
 FAR_YAW, FAR_PITCH = 55.0, 45.0
 """Degrees from the photo's pose beyond which landmarks cannot be trusted: the avatar holds as if no face were there."""
@@ -182,6 +182,9 @@ class AnimateStage(Stage):
             return
         shown = self._hold.follow(pose, frame.captured_at) if pose else self._hold.wait(frame.captured_at)
         if engine is not None and shown is not None:
+            if isinstance(engine, StreamingEngine):
+                self._stream(engine, self._cast.avatar, shown, frame.captured_at)
+                return
             area = partial(
                 moving_area, size=controls.size, framing=controls.framing, mirror=controls.mirror_output
             )
@@ -189,6 +192,16 @@ class AnimateStage(Stage):
             self._meter.animated(time.monotonic() - began)
             self._pictures.put(layer.on(self._cast.avatar.scene, frame.captured_at, self._name()))
             self._tell_of_speed()
+
+    def _stream(self, engine: StreamingEngine, avatar: Avatar, pose: KeyPoints, captured_at: float) -> None:
+        """Send a pose; its picture goes to the slot when it comes, from another thread."""
+        name, sent = self._name(), time.monotonic()
+
+        def show(image: Image, moment: float) -> None:
+            self._meter.animated(time.monotonic() - sent)
+            self._pictures.put(Layer(image).on(None, moment, name))
+
+        engine.stream(avatar, pose, captured_at, show)
 
     def _forget_frame(self) -> None:
         """The camera gives nothing: neither is there a face nor is it the user's fault. A calibration waits, and begins anew."""
@@ -198,8 +211,7 @@ class AnimateStage(Stage):
             self._calibration = Calibration(time.monotonic())
 
     def _report(self, error: Exception) -> None:
-        if isinstance(error, DeviceError) and self._controls().device == "auto":
-            self._cast.leave_card(error)
+        if isinstance(error, DeviceError) and self._cast.leave_device(error, self._controls().device):
             self.hurry()
         else:
             super()._report(error)

@@ -1,0 +1,71 @@
+"""Which device computes when the one that was wanted has failed."""
+
+from __future__ import annotations
+
+import time
+
+from avatar_app.errors import DeviceError
+from avatar_app.session.controls import Notice
+from avatar_app.session.stage import Notices
+
+REMOTE = "avatar://"
+"""How the address of another computer begins."""
+
+RETURN = 15.0
+"""Seconds until another computer that failed is tried again."""
+
+ACTIONS = ("retry", "choose-model", "doctor")
+SLOWER = "The processor is used, which is slower."
+MEANWHILE = "This computer computes the avatar until the other one is back."
+
+
+class Fallback:
+    """Uses the processor in place of a graphics card that ``auto`` chose, or of another computer."""
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
+        self._fault: Notice | None = None
+        self._again_at = 0.0
+
+    def fail(self, error: DeviceError, device: str) -> bool:
+        """Note that the wanted device failed; returns whether the processor takes over."""
+        if not has_fallback(device):
+            return False
+        self._again_at = time.monotonic() + RETURN
+        hint = MEANWHILE if device.startswith(REMOTE) else SLOWER
+        self._fault = Notice("engine", "warning", error.message, hint, ACTIONS)
+        self._notices.put(self._fault)
+        return True
+
+    def device(self, wanted: str) -> str:
+        """The device to open now."""
+        if self._fault is not None and not has_fallback(wanted):
+            self.forget()
+        if self._fault is None or self.tries_again(wanted):
+            return wanted
+        return "cpu"
+
+    def tries_again(self, device: str) -> bool:
+        """Whether this is another computer that failed and whose time has come."""
+        return self._fault is not None and device.startswith(REMOTE) and time.monotonic() >= self._again_at
+
+    def opened(self, device: str) -> None:
+        """An engine is in use: its notices are over, unless it only stands in."""
+        if self._fault is not None and device == "cpu":
+            self._notices.put(self._fault)
+        else:
+            self._fault = None
+            self._notices.clear("engine")
+
+    def wait(self) -> None:
+        """It could not be opened again: later."""
+        self._again_at = time.monotonic() + RETURN
+
+    def forget(self) -> None:
+        """Try the wanted device again."""
+        self._notices.withdraw(self._fault)
+        self._fault = None
+
+
+def has_fallback(device: str) -> bool:
+    return device == "auto" or device.startswith(REMOTE)
