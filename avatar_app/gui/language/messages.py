@@ -85,6 +85,23 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "Close other programs that use it, or use --device cpu."),
     QT_TRANSLATE_NOOP("Messages", "The graphics card cuda:{0} has failed: {1}."),
     QT_TRANSLATE_NOOP("Messages", "Restart the computer, or choose the processor (--device cpu)."),
+    QT_TRANSLATE_NOOP("Messages", "The other computer at {0} does not answer."),
+    QT_TRANSLATE_NOOP("Messages", "See that `avatar-app serve` runs there."),
+    QT_TRANSLATE_NOOP("Messages", "The other computer at {0} cannot be reached: {1}."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "See that `avatar-app serve` runs there, and that nothing between blocks the port."
+    ),
+    QT_TRANSLATE_NOOP("Messages", "This computer computes the avatar until the other one is back."),
+    QT_TRANSLATE_NOOP("Messages", "The other computer does not accept the token."),
+    QT_TRANSLATE_NOOP("Messages", "Copy its pairing line again."),
+    QT_TRANSLATE_NOOP("Messages", "The other computer speaks another version of the protocol."),
+    QT_TRANSLATE_NOOP("Messages", "Install the same version of the app on both."),
+    QT_TRANSLATE_NOOP("Messages", "The other computer serves as many people as it can."),
+    QT_TRANSLATE_NOOP("Messages", "Try again later, or use another one."),
+    QT_TRANSLATE_NOOP("Messages", "This is not a pairing line."),
+    QT_TRANSLATE_NOOP(
+        "Messages", "Copy the whole line that `avatar-app serve` prints; it begins with avatar://."
+    ),
     QT_TRANSLATE_NOOP("Messages", "The processor is used, which is slower."),
     QT_TRANSLATE_NOOP("Messages", "The weights of the model {0} do not fit its description."),
     QT_TRANSLATE_NOOP("Messages", "Import it again."),

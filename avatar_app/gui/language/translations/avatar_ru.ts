@@ -1281,6 +1281,58 @@ Press I for more.</source>
 <context>
     <name>Messages</name>
     <message>
+        <source>The other computer at {0} does not answer.</source>
+        <translation>Другой компьютер ({0}) не отвечает.</translation>
+    </message>
+    <message>
+        <source>See that `avatar-app serve` runs there.</source>
+        <translation>Проверьте, что на нём запущено `avatar-app serve`.</translation>
+    </message>
+    <message>
+        <source>The other computer at {0} cannot be reached: {1}.</source>
+        <translation>Нет связи с другим компьютером ({0}): {1}.</translation>
+    </message>
+    <message>
+        <source>See that `avatar-app serve` runs there, and that nothing between blocks the port.</source>
+        <translation>Проверьте, что на нём запущено `avatar-app serve` и порт ничем не закрыт.</translation>
+    </message>
+    <message>
+        <source>This computer computes the avatar until the other one is back.</source>
+        <translation>Пока его нет, аватар считает этот компьютер.</translation>
+    </message>
+    <message>
+        <source>The other computer does not accept the token.</source>
+        <translation>Другой компьютер не принимает ключ доступа.</translation>
+    </message>
+    <message>
+        <source>Copy its pairing line again.</source>
+        <translation>Скопируйте его строку подключения ещё раз.</translation>
+    </message>
+    <message>
+        <source>The other computer speaks another version of the protocol.</source>
+        <translation>На другом компьютере другая версия протокола.</translation>
+    </message>
+    <message>
+        <source>Install the same version of the app on both.</source>
+        <translation>Установите на оба одну и ту же версию приложения.</translation>
+    </message>
+    <message>
+        <source>The other computer serves as many people as it can.</source>
+        <translation>Другой компьютер уже обслуживает всех, кого может.</translation>
+    </message>
+    <message>
+        <source>Try again later, or use another one.</source>
+        <translation>Попробуйте позже или выберите другой.</translation>
+    </message>
+    <message>
+        <source>This is not a pairing line.</source>
+        <translation>Это не строка подключения.</translation>
+    </message>
+    <message>
+        <source>Copy the whole line that `avatar-app serve` prints; it begins with avatar://.</source>
+        <translation>Скопируйте целиком строку, которую выводит `avatar-app serve`; она начинается с avatar://.</translation>
+    </message>
+    <message>
         <source>Run `models list` to see all models; import or fetch this one again.</source>
         <translation>Выполните `models list`, чтобы увидеть все модели; импортируйте или скачайте эту заново.</translation>
     </message>
