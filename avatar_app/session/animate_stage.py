@@ -22,7 +22,8 @@ from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.outputs.placement import moving_area
 from avatar_app.session.active_avatar import Cast
-from avatar_app.session.controls import Controls, Notice, Seen
+from avatar_app.session.controls import Controls, Seen
+from avatar_app.session.engine_watch import EngineWatch
 from avatar_app.session.face_watch import FaceWatch, Turn
 from avatar_app.session.neutral_keeper import NeutralKeeper
 from avatar_app.session.slot import Slot
@@ -35,12 +36,6 @@ FAR_YAW, FAR_PITCH = 55.0, 45.0
 
 BLIND = 1.0
 """Seconds without a frame after which what was seen in the last one no longer counts."""
-
-SLOW, QUICK = 0.5, 0.4
-"""Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
-
-TIMED = 0.5
-"""Seconds after which it is looked at anew how long pictures take."""
 
 MATCHED = 0.1
 """Seconds after which it is told anew how well the user's pose fits, unless every frame may be the best one."""
@@ -77,7 +72,7 @@ class AnimateStage(Stage):
         self._best = 0.0
         self._seeking = False
         self._retry = False
-        self._slow: Notice | None = None
+        self._engine_watch = EngineWatch(meter, notices)
         self.seen: Seen | None = None
         self.match: Match | None = None
         self.turn: Turn = 0
@@ -137,7 +132,7 @@ class AnimateStage(Stage):
         self._filter: tuple[str, KeyPointFilter] | None = None
         self._transfer: tuple[object, Transfer] | None = None
         self._hold: Hold | None = None
-        self._matched_at = self._timed_at = 0.0
+        self._matched_at = 0.0
         self._frame_at = now
 
     def close(self) -> None:
@@ -191,7 +186,7 @@ class AnimateStage(Stage):
             layer = render_layer(engine, self._cast.avatar, shown, area)
             self._meter.animated(time.monotonic() - began)
             self._pictures.put(layer.on(self._cast.avatar.scene, frame.captured_at, self._name()))
-            self._tell_of_speed()
+            self._engine_watch.add()
 
     def _stream(self, engine: StreamingEngine, avatar: Avatar, pose: KeyPoints, captured_at: float) -> None:
         """Send a pose; its picture goes to the slot when it comes, from another thread."""
@@ -224,16 +219,9 @@ class AnimateStage(Stage):
         self._transfer = self._filter = self._settling = None
         self._best = 0.0
         self._hold = Hold(like)
-        self._tell_of_motion(like)
+        self._engine_watch.begin(like)
         if self._neutrals.pose is None:
             self._pictures.clear()
-
-    def _tell_of_motion(self, like: KeyPoints) -> None:
-        self._notices.clear("motion")
-        if like.code is not None:
-            message = "X2Face has no relative motion."
-            hint = "Your pose is shown as it is: sit as in the photo."
-            self._notices.put(Notice("motion", "info", message, hint, ("choose-model",)))
 
     def _heed_requests(self, controls: Controls) -> None:
         if controls.calibrations != self._calibrations:
@@ -320,21 +308,3 @@ class AnimateStage(Stage):
             )
             self._transfer = (key, transfer)
         return self._transfer[1]
-
-    def _tell_of_speed(self) -> None:
-        if time.monotonic() - self._timed_at < TIMED:
-            return
-        self._timed_at = time.monotonic()
-        seconds = self._meter.making()
-        if seconds > SLOW and self._notices.about("engine") is None:
-            message = f"The model needs {seconds:.1f} seconds for a picture on this computer."
-            self._slow = Notice(
-                "engine",
-                "warning",
-                message,
-                "Close other programs, or choose a quicker model, or a graphics card if there is one.",
-                ("choose-model", "doctor"),
-            )
-            self._notices.put(self._slow)
-        elif seconds < QUICK:
-            self._notices.withdraw(self._slow)

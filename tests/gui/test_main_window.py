@@ -25,6 +25,7 @@ from avatar_app.gui.settings import Settings, load_settings
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.motion.match import Match
 from avatar_app.session.controls import Controls, Notice
+from avatar_app.session.face_watch import turned_face
 from tests.gui.stand_in import StandIn, plain
 from tests.gui.windows import Opened, drop_on, open_window
 
@@ -422,6 +423,15 @@ def test_a_better_moment_flashes(opened: Opened) -> None:
     for _ in range(30):
         opened.window.poll_pictures()
     assert opened.window.view.stage.camera.flash == 0
+
+
+def test_a_click_on_a_face_and_the_button_of_a_notice_reach_the_session(opened: Opened) -> None:
+    opened.window.view.stage.camera.face_asked.emit(0.25, 0.5)
+    assert (opened.live.controls.picks, opened.live.controls.picked) == (1, (0.25, 0.5))
+    opened.live.report(notices=(turned_face(90),))
+    opened.window.refresh()
+    opened.window.notices.banners["face"].buttons["turn-camera"].click()
+    assert opened.live.controls.rotation == 90
 
 
 def test_without_a_camera_nobody_is_told_to_sit_before_it(opened: Opened) -> None:

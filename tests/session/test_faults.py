@@ -389,8 +389,8 @@ def test_pictures_of_a_slow_engine_may_be_older(making: float, age: float, shown
 
 
 def test_a_slow_engine_is_told(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.session.animate_stage.SLOW", 0.05)
-    monkeypatch.setattr("avatar_app.session.animate_stage.QUICK", 0.04)
+    monkeypatch.setattr("avatar_app.session.engine_watch.SLOW", 0.05)
+    monkeypatch.setattr("avatar_app.session.engine_watch.QUICK", 0.04)
 
     class Slow(FaultyEngine):
         def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
@@ -401,8 +401,8 @@ def test_a_slow_engine_is_told(bench: Bench, controls: Controls, monkeypatch: py
         calibrated(session)
         told(session, "engine", "seconds for a picture on this computer")
         assert session.status().shows == "avatar"
-        monkeypatch.setattr("avatar_app.session.animate_stage.SLOW", 50)
-        monkeypatch.setattr("avatar_app.session.animate_stage.QUICK", 40)
+        monkeypatch.setattr("avatar_app.session.engine_watch.SLOW", 50)
+        monkeypatch.setattr("avatar_app.session.engine_watch.QUICK", 40)
         not_told(session, "engine")
 
 

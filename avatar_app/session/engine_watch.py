@@ -1,0 +1,47 @@
+"""Tell the user what the model in use cannot do here: it is slow, or it has no relative motion."""
+
+from __future__ import annotations
+
+import time
+
+from avatar_app.session.controls import Notice
+from avatar_app.session.stage import Notices
+from avatar_app.session.statistics import Meter
+from avatar_app.types import KeyPoints
+
+SLOW, QUICK = 0.5, 0.4
+"""Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
+
+TIMED = 0.5
+"""Seconds after which it is looked at anew how long pictures take."""
+
+
+class EngineWatch:
+    """Puts and withdraws the notices about the model. Belongs to one thread."""
+
+    def __init__(self, meter: Meter, notices: Notices) -> None:
+        self._meter, self._notices = meter, notices
+        self._timed_at = 0.0
+        self._slow: Notice | None = None
+
+    def begin(self, like: KeyPoints) -> None:
+        """A new avatar or engine is ready, whose key points are like these."""
+        self._notices.clear("motion")
+        if like.code is not None:
+            message = "X2Face has no relative motion."
+            hint = "Your pose is shown as it is: sit as in the photo."
+            self._notices.put(Notice("motion", "info", message, hint, ("choose-model",)))
+
+    def add(self) -> None:
+        """A picture was made."""
+        if time.monotonic() - self._timed_at < TIMED:
+            return
+        self._timed_at = time.monotonic()
+        seconds = self._meter.making()
+        if seconds > SLOW and self._notices.about("engine") is None:
+            message = f"The model needs {seconds:.1f} seconds for a picture on this computer."
+            hint = "Close other programs, or choose a quicker model, or a graphics card if there is one."
+            self._slow = Notice("engine", "warning", message, hint, ("choose-model", "doctor"))
+            self._notices.put(self._slow)
+        elif seconds < QUICK:
+            self._notices.withdraw(self._slow)
