@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from avatar_app import __version__
+from avatar_app.commands.printer import printable, say
 from avatar_app.ending import ENDING, Ended, leave
 from avatar_app.errors import AvatarError
 from avatar_app.files import reason
@@ -64,7 +65,7 @@ class Parser(argparse.ArgumentParser):
     """Says a wrong argument in one line, like every other error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_ERROR, f"error: {message}. See: {self.prog} --help\n")
+        self.exit(USER_ERROR, printable(f"error: {message}. See: {self.prog} --help\n"))
 
 
 def build_parser(chosen: str | None) -> tuple[Parser, ModuleType | None]:
@@ -171,7 +172,7 @@ def in_words(problem: Exception) -> str:
 def _say(text: str) -> None:
     """Print to stderr, where there is one that can be written to."""
     with suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        say(text, error=True)
 
 
 def _drop_output() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
-import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ LONGEST_YAML = 1 << 15
 
 DEEPEST, MOST = 50, 500_000
 """Levels of lists and objects in JSON or YAML, and how many of them; real files have three or four levels."""
+
+LEFT_OVER = 3600
+"""Seconds after its last change from which a half-written file is nobody's: its program was killed."""
 
 
 def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
@@ -95,8 +99,21 @@ def parse_yaml(data: bytes) -> Any:
 
     if len(data) > LONGEST_YAML:
         raise ValueError(f"it has more than {LONGEST_YAML >> 10} kB")
+
+    class PlainLoader(yaml.SafeLoader):
+        """YAML without references: a few lines that refer to each other, or merge each other, stand for billions."""
+
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it has references (*)")
+            return super().compose_node(parent, index)
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+                raise yaml.YAMLError("it has merge keys (<<)")
+
     try:
-        value = yaml.safe_load(data.decode("utf-8"))
+        value = yaml.load(data.decode("utf-8"), PlainLoader)
     except (
         yaml.YAMLError,
         RecursionError,
@@ -192,10 +209,22 @@ def same_file(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
+def keep_damaged(path: Path) -> None:
+    """Set a JSON file aside, as ``.bad``, that is about to be written anew although what it holds could not be read."""
+    try:
+        damaged = not isinstance(parse_json(read_small(path)), dict)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):
+        damaged = True
+    if damaged:
+        set_aside(path)
+
+
 def write_json(path: Path, facts: dict[str, Any]) -> None:
     """Write a report for people and programs. Raises OutputError."""
     try:
-        path.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_whole(path, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode(), 0o666)
     except OSError as problem:
         raise OutputError(
             f"The report {path} cannot be written: {reason(problem)}.",
@@ -203,25 +232,58 @@ def write_json(path: Path, facts: dict[str, Any]) -> None:
         ) from None
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def part_file(path: Path, mode: int = 0o666) -> Path:
+    """Make the empty hidden file beside ``path`` that becomes it once it is whole. Those that killed programs have left are removed.
+
+    Its name cannot be guessed, so nobody can put a link in its place.
+
+    Args:
+        mode: who may read and write it, as for ``os.open``.
+
+    Raises:
+        OSError: no such folder, no permission, no space.
+    """
+    begin = f".{path.name[:60]}."
+    for old in path.parent.iterdir():
+        if old.name.startswith(begin) and old.name.endswith(".part"):
+            with suppress(OSError):
+                if time.time() - old.lstat().st_mtime > LEFT_OVER:
+                    old.unlink()
+    part = path.with_name(f"{begin}{secrets.token_hex(8)}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    return part
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a damaged file, so that what it held is not lost when it is written anew; None where that is impossible."""
+    bad = path.with_name(path.name + ".bad")
+    with suppress(OSError):
+        return path.replace(bad)
+    return None
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put ``data`` at ``path`` at once: whoever reads it sees the old content or the new one, never a part.
 
     The folder is made if need be.
+
+    Args:
+        mode: who may read and write it, as for ``os.open``.
 
     Raises:
         OSError: no permission, no space; then nothing has changed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    part = part_file(path, mode)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        part.replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink()
+            part.unlink()
         raise
 
 

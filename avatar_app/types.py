@@ -132,11 +132,13 @@ class Crop:
     Attributes:
         image: (S, S, 3).
         landmarks: (88, 3) in [-1, 1] of the crop (z in the same unit), or None if no face was found in it.
+        others: the landmarks of other people's faces, in the same unit; they may lie outside the crop.
         around: None where nobody needs it: for drivers, and for models without a matte.
     """
 
     image: Image
     landmarks: Array | None = None
+    others: tuple[Array, ...] = ()
     around: Surroundings | None = None
 
 

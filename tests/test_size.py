@@ -21,7 +21,6 @@ TOO_LARGE = {
     "gui/main_window.py: MainWindow lines",
     "gui/main_window.py: MainWindow attributes",
     "gui/panels/controls.py: ControlsPanel attributes",
-    "media/video.py: lines",
     "networks/anchored/generator.py: lines",
     "session/active_avatar.py: Cast attributes",
     "session/animate_stage.py: AnimateStage lines",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -251,7 +252,8 @@ def require_name(name: str) -> str:
         and all(letter.isalnum() or letter in "-_." for letter in name)
         and name.isascii()
     )
-    if not good or len(name) > 64 or name.endswith("."):
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)  # by Windows
+    if not good or len(name) > 64 or name.endswith(".") or reserved:
         raise BundleError(
             f"A model cannot be called {name!r}.",
             "Use letters, digits, '-', '_' and '.', and begin with a letter or digit.",

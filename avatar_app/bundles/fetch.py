@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,12 +21,19 @@ CHUNK = 1 << 20
 PATIENCE = 30.0
 """Seconds without a byte after which a connection counts as dead."""
 
+LARGEST = 2 << 30
+"""Bytes; the largest known file has 716 MB."""
+
+SLOWEST, LOOKS = 2000, 60.0
+"""Bytes a second, over so many seconds, below which a connection counts as dead too: the file would take days."""
+
 NETWORK_ERRORS = (
     urllib.error.URLError,
     http.client.HTTPException,
     ConnectionError,
     TimeoutError,
     ssl.SSLError,
+    ValueError,  # an address to which the server sends us makes no sense
 )
 
 Progress = Callable[[int, int | None], None]
@@ -52,6 +60,13 @@ class Download:
     def file_name(self) -> str:
         """What the file is called on disk."""
         return self.url.rpartition("/")[2]
+
+
+class TooLarge(http.client.HTTPException):
+    """The server sends more than any known file has."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it sends more than {LARGEST / (1 << 30):.2g} GB")
 
 
 KNOWN = {
@@ -124,6 +139,8 @@ def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> 
             partial.unlink()  # the part that was there may have been of another file: once more from the beginning
             _download(address, partial, progress)
     except NETWORK_ERRORS as error:
+        if isinstance(error, TooLarge):
+            partial.unlink(missing_ok=True)
         return f"{address} could not be fetched: {_why(error)}."
     if md5(partial) != expected:
         partial.unlink()
@@ -146,11 +163,15 @@ def _download(url: str, partial: Path, progress: Progress) -> None:
         resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
         done = have if resumed else 0
         length = answer.headers.get("Content-Length")
-        total = done + int(length) if length and length.isdecimal() else None
+        total = done + int(length) if length and length.isdecimal() and len(length) < 20 else None
+        if total is not None and total > LARGEST:
+            raise TooLarge
         with partial.open("ab" if resumed else "wb") as file:
             for piece in _pieces(answer):
                 file.write(piece)
                 done += len(piece)
+                if done > LARGEST:
+                    raise TooLarge
                 progress(done, total)
     if total is not None and done < total:
         raise http.client.IncompleteRead(b"", total - done)
@@ -158,8 +179,15 @@ def _download(url: str, partial: Path, progress: Progress) -> None:
 
 def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
     # read1 gives what has come, so that a connection that breaks loses nothing and the bar moves on a slow line.
+    came, since = 0, time.monotonic()
     while piece := answer.read1(CHUNK):
         yield piece
+        came += len(piece)
+        passed = time.monotonic() - since
+        if passed > LOOKS:
+            if came < SLOWEST * passed:
+                raise TimeoutError("it sends far too slowly; what came is kept")
+            came, since = 0, time.monotonic()
 
 
 def md5(path: Path) -> str:

@@ -8,6 +8,17 @@ from urllib.parse import urlsplit
 SCHEME = re.compile(r"\w+://")
 HIDDEN = "..."
 
+HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?")
+
+PLAIN = re.compile(
+    r"(video|live|stream|mjpe?g|cam(era)?|media|main|sub|ch(annel)?|h26[45]|track|profile|axis-cgi|cgi-bin|onvif|feed|image|snapshot"
+    r"|play|index|login|unicast|multicast|av)?[\d_]*(\.[a-z\d]{2,5})?"
+)
+"""Parts of paths that are told: usual words and numbers. Any other may be a password."""
+
+SECRETIVE = re.compile(r"[?=;&%#\n\r]|:.*@|^//|^\w{2,}:/")
+"""Marks of an address, and of a secret in it, in what was written without ``http://`` or the like before it."""
+
 
 def is_address(text: str) -> bool:
     """Whether a source is an address and not a camera's name, a file or a folder."""
@@ -15,26 +26,46 @@ def is_address(text: str) -> bool:
 
 
 def source_title(text: str) -> str:
-    """What the user named as the source, without secrets: an address, also one that was written without its beginning, or other text
-    as it is."""
+    """Name what the user gave as the source, without secrets: an address, also one without its beginning, or other text as it is."""
     if is_address(text):
         return address_title(text)
-    return HIDDEN + text.rpartition("@")[2] if re.search(":.*@", text) else text
+    if not SECRETIVE.search(text):
+        return text
+    host = HOST.match(re.sub(r"^(\w{2,}:)?/+", "", text.rpartition("@")[2]))
+    return f"{host.group()}/{HIDDEN}" if host else HIDDEN
 
 
 def address_title(url: str) -> str:
-    """An address without user, password and whatever follows a question mark; cameras have secrets in their paths too, as in
-    ``/user=me&password=x``. Where a password's own ``/``, ``?``, ``#`` or ``@`` make it unclear where it ends, nothing of it is told."""
+    """Name an address by its host and what of its path is surely no secret.
+
+    Users and passwords stand before an ``@``, behind a ``?``, and in paths as in ``/user=me&password=x`` or ``/me/x/video``. Where
+    their own ``/``, ``?``, ``#`` or ``@`` make it unclear where they end, only the way of talking is told.
+    """
     scheme = url.partition(":")[0]
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # raises where it is no number, but the first half of a password
     except ValueError:
         return f"{scheme}://{HIDDEN}"
+    if not url.isprintable():  # ``urlsplit`` leaves line ends out, so that what follows one joins the host
+        return f"{scheme}://{HIDDEN}"
     if "@" in parts.path + parts.query + parts.fragment:
         return f"{scheme}://{HIDDEN}"
-    host, path = parts.netloc.rpartition("@")[2], re.sub("/[^/]*=.*", f"/{HIDDEN}", parts.path)
-    return (f"{parts.scheme}://{host}{path}" if parts.scheme else path) or HIDDEN
+    host = HOST.fullmatch(parts.netloc.rpartition("@")[2])
+    path = _plain_path(parts.path)
+    if not parts.scheme:
+        return path or HIDDEN
+    return f"{parts.scheme}://{host.group()}{path}" if host else f"{parts.scheme}://{HIDDEN}"
+
+
+def _plain_path(path: str) -> str:
+    """A path up to its first part that might be a secret."""
+    plain = ""
+    for part in path.split("/")[1:]:
+        if not PLAIN.fullmatch(part):
+            return f"{plain}/{HIDDEN}"
+        plain += f"/{part}"
+    return plain
 
 
 def fault_of(url: str) -> str:

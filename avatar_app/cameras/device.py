@@ -20,6 +20,7 @@ from avatar_app.cameras.live import SILENCE
 from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.errors import CameraError
 from avatar_app.files import reason
+from avatar_app.media.video import NetworkStream, Picture, rgb
 from avatar_app.types import Image
 
 MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
@@ -130,45 +131,56 @@ class StreamFeed:
     def __init__(self, url: str, paced: bool = False) -> None:
         self.title = address_title(url)
         self._url = url
-        self._capture = cv2.VideoCapture()
+        self._stream: NetworkStream | None = None
         self._pace = Pace() if paced else None
         self._stopping = threading.Event()
 
     def open(self) -> None:
-        prepare_opencv()
         self._require_answer()
         self._connect()
 
-    def _connect(self) -> None:
-        waits = {cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: OPENING, cv2.CAP_PROP_READ_TIMEOUT_MSEC: SILENCE}
-        settings = [value for wait, seconds in waits.items() for value in (wait, round(seconds * 1000))]
-        if not self._capture.open(self._url, cv2.CAP_FFMPEG, settings):
+    def _connect(self) -> NetworkStream:
+        self.release()
+        try:
+            self._stream = NetworkStream(self._url, OPENING, SILENCE)
+        except (OSError, ValueError):
             hint = "Check the path of the address, the user and the password, as in rtsp://user:password@host/path."
-            raise CameraError(f"The camera {self.title} answers, but not with a video stream.", hint)
-
-    def grab(self) -> cv2.typing.MatLike | None:
-        grabbed, picture = self._capture.read()
-        if not grabbed and self._pace is not None and self._pace.pictures and not self._stopping.is_set():
-            self._pace = Pace()
-            self._connect()  # a film begins again
-            grabbed, picture = self._capture.read()
-        if grabbed and self._pace is not None:
-            self._stopping.wait(self._pace.wait(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
-        if not grabbed:
             raise CameraError(
-                f"The camera {self.title} has stopped sending.", "Check that it is on and in reach."
-            )
+                f"The camera {self.title} answers, but not with a video stream.", hint
+            ) from None
+        return self._stream
+
+    def grab(self) -> Picture:
+        assert self._stream is not None
+        try:
+            picture = self._stream.read()
+        except (OSError, ValueError):
+            picture = self._again()
+        if self._pace is not None:
+            self._stopping.wait(self._pace.wait(picture.time or 0.0))
         return picture
 
-    def decode(self, raw: cv2.typing.MatLike) -> Image | None:
-        return to_rgb(raw)
+    def _again(self) -> Picture:
+        """The first picture of a film that begins again; what is no film has stopped sending."""
+        if self._pace is not None and self._pace.pictures and not self._stopping.is_set():
+            self._pace = Pace()
+            with suppress(OSError, ValueError):
+                return self._connect().read()
+        raise CameraError(
+            f"The camera {self.title} has stopped sending.", "Check that it is on and in reach."
+        )
+
+    def decode(self, raw: Picture) -> Image | None:
+        return rgb(raw)
 
     def interrupt(self) -> None:
         """FFmpeg cannot be woken; it gives up by itself after ``SILENCE`` seconds."""
         self._stopping.set()
 
     def release(self) -> None:
-        self._capture.release()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _require_answer(self) -> None:
         """Where nothing listens, FFmpeg could not say why."""

@@ -10,12 +10,9 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from avatar_app.errors import CameraError, ClipError
-from avatar_app.files import reason, require_ordinary
-from avatar_app.media.photo import is_modest
+from avatar_app.errors import CameraError, ClipError, PortraitError
+from avatar_app.files import reason
+from avatar_app.media.photo import read_frame
 from avatar_app.media.video import read_clip
 from avatar_app.types import Image
 
@@ -153,21 +150,9 @@ class FolderSource:
 def read_picture(path: Path) -> Image:
     """Raises CameraError if the picture is gone or damaged."""
     try:
-        require_ordinary(path)
-        # OpenCV cannot open all names on Windows itself.
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB) if is_modest(path) else None
-    except OSError as problem:
-        raise CameraError(
-            f"The picture {path} cannot be read: {reason(problem)}.", "Check that it is still there."
-        ) from None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise CameraError(
-            f"The picture {path} is damaged or of an unknown kind.",
-            "Take it out of the folder, or save it again.",
-        )
-    return np.asarray(image, np.uint8)
+        return read_frame(path)
+    except PortraitError as problem:
+        raise CameraError(problem.message, "Take it out of the folder, or save it again.") from None
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -12,12 +11,14 @@ from tqdm import tqdm
 
 from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.commands.numbers import MOST_THREADS, decimal, frame_size, offset, whole_number
+from avatar_app.commands.printer import say
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import OutputError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_writable, write_json
+from avatar_app.media.clip_writer import require_clip_output
 from avatar_app.media.photo import read_portrait
-from avatar_app.media.video import Clip, read_clip, require_clip_output
+from avatar_app.media.video import Clip, read_clip
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.clip import CROPS, Report, Wishes, animate_clip
 from avatar_app.session.clip_frames import TRANSPARENT, Look
@@ -32,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
     files.add_argument(
         "--avatar", type=Path, required=True, metavar="PHOTO", help="the photo to bring to life"
+    )
+    files.add_argument(
+        "--face",
+        type=whole_number(1, 99),
+        default=0,
+        metavar="N",
+        help="which face moves, from the left (default: the largest)",
     )
     files.add_argument(
         "--driving", type=Path, required=True, metavar="CLIP", help="the video whose motion it gets"
@@ -161,12 +169,12 @@ def run(arguments: argparse.Namespace) -> int:
         faces = FaceDetector.open() if bundle.kind == "anchored" or arguments.crop == "auto" else None
         report = animate_clip(engine, faces, photo, clip, arguments.output, wishes, _progress_bar)
         for note in report.notes:
-            print(f"note: {note}", file=sys.stderr)
+            say(f"note: {note}", error=True)
         width, height = report.size
-        print(
+        say(
             f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {width}x{height}, by {engine.name}"
         )
-        print(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
+        say(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
         if arguments.json:
             _write_report(arguments.json, arguments, bundle, engine.name, clip, report)
     finally:
@@ -197,6 +205,7 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         smoothing=arguments.smoothing,
         more_photos=tuple(read_portrait(path) for path in arguments.more_photos),
         adapt_variance=arguments.adapt_variance,
+        face=arguments.face,
     )
 
 

@@ -14,6 +14,7 @@ from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
+from avatar_app.commands.printer import say
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import OutputError
 from avatar_app.evaluation.benchmark.chain import CALL_SIZE, camera_pictures
@@ -121,10 +122,10 @@ def open_output(kind: str) -> tuple[Sink, str]:
 def show(report: dict[str, Any]) -> None:
     """A table with a column for each number of threads."""
     hardware, runs = report["hardware"], report["runs"]
-    print(f"{report['engine']}; {report['model']['size']} pixels, {report['frames']} frames")
-    print(", ".join(filter(None, [hardware["cpu"], f"{hardware['cores']} cores", hardware["card"]])))
-    print(f"camera {report['camera']}, output {report['output']['size']} to {report['output']['sink']}\n")
-    print(" " * 14 + "".join(f"{_plural(run['threads']):>14} p50      p95" for run in runs))
+    say(f"{report['engine']}; {report['model']['size']} pixels, {report['frames']} frames")
+    say(", ".join(filter(None, [hardware["cpu"], f"{hardware['cores']} cores", hardware["card"]])))
+    say(f"camera {report['camera']}, output {report['output']['size']} to {report['output']['sink']}\n")
+    say(" " * 14 + "".join(f"{_plural(run['threads']):>14} p50      p95" for run in runs))
     for stage in runs[0]["stages_ms"]:
         _row(stage, [run["stages_ms"][stage] for run in runs])
     _row("whole chain", [run["chain"] for run in runs])
@@ -132,24 +133,21 @@ def show(report: dict[str, Any]) -> None:
     _row("engine alone", [run["step"] for run in runs])
     if "reference" in runs[0]:
         _row("original", [run["reference"] for run in runs])
-    print()
+    say()
     for run in runs:
-        print(
-            f"{_plural(run['threads'])}: {run['chain']['fps']:.1f} frames a second one after the other; ",
-            end="",
-        )
-        print(
+        say(
+            f"{_plural(run['threads'])}: {run['chain']['fps']:.1f} frames a second one after the other; "
             f"the animation alone, as in a call, {run['animation']['fps']:.1f}; engine {run['floor']['times']:.1f} x the hardware's floor"
         )
         if "speedup" in run:
             faster = run["speedup"]
-            print(
+            say(
                 f"  the original takes {faster['step']:.1f} times as long as the engine, {faster['animation']:.1f} times the animation"
             )
 
 
 def _row(name: str, times: list[dict[str, float]]) -> None:
-    print(name.ljust(14) + "".join(f"{one['p50']:18.2f} {one['p95']:8.2f}" for one in times) + " ms")
+    say(name.ljust(14) + "".join(f"{one['p50']:18.2f} {one['p95']:8.2f}" for one in times) + " ms")
 
 
 def _plural(threads: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from avatar_app.commands.evaluate import JUDGES
 from avatar_app.commands.numbers import whole_number
+from avatar_app.commands.printer import say
 from avatar_app.errors import ConfigError
 from avatar_app.evaluation.comparison.recipes import METHODS, SIZES, Terms
 from avatar_app.files import require_folder
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whose landmarks AKD and MKR go by (default: own)",
     )
     parser.add_argument(
+        "--fetch-judge",
+        action="store_true",
+        help="fetch the judge's weights from the internet if they are not there",
+    )
+    parser.add_argument(
         "--embedding", type=Path, metavar="ONNX", help="network from a face to a vector, for AED"
     )
     what = "the contact sheet shows clips of the data set, or photos and clip of the app (default: data)"
@@ -81,10 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
     width = arguments.width or (1.0 if device.startswith("cuda") else 0.25)
     terms = Terms(arguments.size, width, arguments.batch, arguments.minutes, arguments.stride)
     wanted = (arguments.split, arguments.limit, arguments.judge, arguments.embedding, arguments.sheet)
-    judging = Judging(*wanted)
+    judging = Judging(*wanted, fetch_judge=arguments.fetch_judge)
     comparison = Comparison(arguments.data, terms, judging, device, arguments.features, arguments.work)
     page = comparison.run(arguments.methods, arguments.output, _command(arguments))
-    print(f"{page}: the tables; beside it comparison.jpg and comparison.json")
+    say(f"{page}: the tables; beside it comparison.jpg and comparison.json")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from avatar_app.commands.printer import say
 from avatar_app.control.server import COMMANDS, send_command
 from avatar_app.errors import AvatarError
 
@@ -22,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     name = getattr(arguments, "name", "")
     reply = send_command(f"{arguments.task} {name}".strip())
     if arguments.json:
-        print(json.dumps(reply, indent=2))
+        say(json.dumps(reply, indent=2))
     if not reply["ok"]:
         raise AvatarError(reply["message"], str(reply.get("hint", "")))
     if not arguments.json and reply["message"]:
-        print(reply["message"])
+        say(reply["message"])
     return 0

@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 
 from avatar_app.commands.animate import DEFAULT_MODEL
+from avatar_app.commands.printer import printable
 from avatar_app.doctor.checks import Check, as_text, checks, would_work
 
 COLOURS = {"ok": "32", "note": "33", "problem": "1;31"}
@@ -45,6 +46,6 @@ def in_colour() -> bool:
 
 
 def shown(check: Check, colour: bool) -> str:
-    text = as_text(check)
+    text = printable(as_text(check))
     state = len(check.state)
     return f"\033[{COLOURS[check.state]}m{text[:state]}\033[0m{text[state:]}" if colour else text

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
+from avatar_app.commands.printer import say
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
 from avatar_app.evaluation.outside_judge import OutsideJudge
@@ -53,11 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ONNX",
         help="network from an upright RGB face to a vector, for identity (AED)",
     )
-    what = (
-        "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is slow and fetches its weights at "
-        "first use (default: own)"
-    )
+    what = "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is slow (default: own)"
     parser.add_argument("--judge", choices=list(JUDGES), default="own", help=what)
+    parser.add_argument(
+        "--fetch-judge",
+        action="store_true",
+        help="fetch the judge's weights from the internet if they are not there",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(
         "--threads",
@@ -79,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     embedding = Embedding(arguments.embedding) if arguments.embedding else None
     engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)
     try:
-        judge = _outside_judge(arguments.device) if arguments.judge != "own" else None
+        judge = _outside_judge(arguments.device, arguments.fetch_judge) if arguments.judge != "own" else None
         evaluator = Evaluator(engine, FaceDetector.open(), embedding, arguments.limit, judge)
         clips = [
             evaluator.reconstruct(entry) for entry in tqdm(entries, desc="clips", unit="clip", disable=None)
@@ -114,23 +117,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _outside_judge(device: str) -> OutsideJudge:
+def _outside_judge(device: str, fetch: bool) -> OutsideJudge:
     """On the graphics card where the model was sent there by name; else on the processor."""
-    return OutsideJudge(device if device.startswith("cuda") else "cpu")
+    return OutsideJudge(device if device.startswith("cuda") else "cpu", fetch)
 
 
 def show(report: dict[str, Any]) -> None:
     """One line a clip, each figure for each of ``WAYS``."""
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
-    print(
+    say(
         f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still"
     )
-    print(f"akd and mkr by {report['judge']}")
-    print("clip".ljust(28) + "".join(name.rjust(26) for name in names))
+    say(f"akd and mkr by {report['judge']}")
+    say("clip".ljust(28) + "".join(name.rjust(26) for name in names))
     for row in rows:
         cells = [" / ".join(_number(row["figures"][name][way]) for way in WAYS) for name in names]
-        print(
+        say(
             row["clip"][:27].ljust(28)
             + (
                 "".join(cell.rjust(26) for cell in cells)
@@ -143,7 +146,7 @@ def show(report: dict[str, Any]) -> None:
         *([{"clip": "mean", "figures": report["pairs_mean"]}] if "pairs" in report else []),
     ]:
         cells = [f"{name} {_number(value)}" for name, value in row["figures"].items()]
-        print(row["clip"].ljust(28) + "  " + "  ".join(cells))
+        say(row["clip"].ljust(28) + "  " + "  ".join(cells))
 
 
 def _number(value: float | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from avatar_app.cameras.address import is_address, source_title
 from avatar_app.cameras.permission import ask_for_camera
 from avatar_app.commands.animate import DEFAULT_MODEL
 from avatar_app.commands.numbers import decimal, offset, seconds, whole_number
+from avatar_app.commands.printer import say
 from avatar_app.control.server import ControlServer
 from avatar_app.ending import ENDING
 from avatar_app.errors import OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
-from avatar_app.media.video import require_clip_output
+from avatar_app.media.clip_writer import require_clip_output
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
@@ -56,8 +56,8 @@ SIZES = {f"{width}x{height}": (width, height) for width, height in CALL_SIZES}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Exit code: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and never asked for; "
-        "1 if no avatar ever was sent, or if a part did not stop; 2 for an error in what was asked; 130, 143 or 129 if SIGINT "
-        "(Ctrl-C), SIGTERM or SIGHUP ended it, after everything was closed."
+        "1 if no avatar ever was sent, if a recording failed, or if a part did not stop; 2 for an error in what was asked; "
+        "130, 143 or 129 if SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, after everything was closed."
     )
     files = parser.add_argument_group("from, what and where to")
     files.add_argument(
@@ -68,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument(
         "--avatar", required=True, metavar="PHOTO", help="a photo, or the name of one in the gallery"
+    )
+    files.add_argument(
+        "--face",
+        type=whole_number(1, 99),
+        default=0,
+        metavar="N",
+        help="which face moves, from the left (default: the largest)",
     )
     files.add_argument(
         "--output",
@@ -176,20 +183,21 @@ def run(arguments: argparse.Namespace) -> int:
         server.close()
         at = time.monotonic()
         stuck = session.stop()
+        tally.add(session.status())  # a recording may fail when its file is finished
         stopping = time.monotonic() - at
     tally.add(status)
     report = _report(arguments, status, tally, at - began, stopping, stuck)
     if arguments.json:
         write_json(arguments.json, report)
     rates = status.statistics
-    print(
+    say(
         f"{rates.sent} picture{'s' * (rates.sent != 1)} in {at - began:.1f} s; at the end {rates.avatar_fps:.1f} new ones a second, "
         f"{rates.latency_p50:.0f} ms old (95 %: {rates.latency_p95:.0f} ms)"
     )
     problem = _without_avatar(arguments, status, session.controls)
     if problem and ENDING.code is None:
-        print(f"error: {problem}", file=sys.stderr)
-    return 1 if problem or stuck else 0
+        say(f"error: {problem}", error=True)
+    return 1 if problem or stuck or tally.recording_failed else 0
 
 
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
@@ -209,6 +217,7 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     return Controls(
         source=arguments.source,
         avatar=find_photo(arguments.avatar, library).path,
+        avatar_face=arguments.face,
         model=arguments.model,
         device=arguments.device,
         rotation=arguments.rotate,
@@ -237,11 +246,13 @@ class Tally:
         latency_p95: the worst there was, milliseconds.
         shows: what the output showed -> how often that was seen, five times a second.
         notices: each once, in the order in which they came.
+        recording_failed: something of what should have been recorded is missing.
     """
 
     latency_p95: float = 0.0
     shows: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    recording_failed: bool = False
 
     def add(self, status: Status) -> None:
         """Take one moment in; a notice that is new is said on stderr."""
@@ -249,10 +260,11 @@ class Tally:
         shown = f"{status.shows} {status.reason}".strip()
         self.shows[shown] = self.shows.get(shown, 0) + 1
         for notice in status.notices:
+            self.recording_failed |= notice.about == "recording" and notice.level == "error"
             text = f"{notice.message} {notice.hint}".strip()
             if text not in self.notices:
                 self.notices.append(text)
-                print(f"{notice.level}: {text}", file=sys.stderr, flush=True)
+                say(f"{notice.level}: {text}", error=True)
 
 
 def _watch(

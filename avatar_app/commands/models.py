@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,6 +15,7 @@ from avatar_app.bundles.bundle import (
     read_bundle,
 )
 from avatar_app.bundles.fetch import KNOWN, fetch
+from avatar_app.commands.printer import say
 from avatar_app.errors import BundleError
 from avatar_app.evaluation.parity import compare
 from avatar_app.paths import PACKAGE, user_models
@@ -84,16 +84,16 @@ def _list(arguments: argparse.Namespace) -> int:
     rows = [("name", "kind", "size", "MB", "licence", "folder"), *(_row(bundle) for bundle in bundles)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
+        say("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
     readable = {bundle.folder for bundle in bundles}
     for folder in bundle_folders():
         if folder not in readable and folder.name not in {bundle.name for bundle in bundles}:
             try:
                 read_bundle(folder)
             except BundleError as error:
-                print(f"note: {error.message}", file=sys.stderr)
+                say(f"note: {error.message}", error=True)
     for name in sorted(KNOWN.keys() - {bundle.name for bundle in bundles}):
-        print(f"{name} can be had with: models fetch {name}")
+        say(f"{name} can be had with: models fetch {name}")
     return 0
 
 
@@ -104,7 +104,7 @@ def _row(bundle: Bundle) -> tuple[str, ...]:
 
 def _verify(arguments: argparse.Namespace) -> int:
     bundle = open_bundle(arguments.name)
-    print(f"{bundle.name}: {len(bundle.hashes)} files, each as it was written")
+    say(f"{bundle.name}: {len(bundle.hashes)} files, each as it was written")
     return 0
 
 
@@ -118,14 +118,14 @@ def _import(arguments: argparse.Namespace) -> int:
         licence=arguments.licence,
         align_corners=arguments.align_corners,
     )
-    print(f"{bundle.name} is in {bundle.folder}; use it with: --model {bundle.name}")
+    say(f"{bundle.name} is in {bundle.folder}; use it with: --model {bundle.name}")
     return 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
     name: str = arguments.name
     if any(bundle.name == name for bundle in list_bundles()):
-        print(f"{name} is there already, in {open_bundle(name).folder}")
+        say(f"{name} is there already, in {open_bundle(name).folder}")
         return 0
     download = KNOWN[name]
     target = user_models().parent / "downloads" / download.file_name
@@ -135,13 +135,13 @@ def _fetch(arguments: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        fetch(download, target, show, lambda sentence: print(f"note: {sentence}", file=sys.stderr))
+        fetch(download, target, show, lambda sentence: say(f"note: {sentence}", error=True))
     from avatar_app.onnx_export.import_checkpoint import import_checkpoint
 
     bundle = import_checkpoint(
         target, PACKAGE / "training" / "configs" / download.configuration, name, licence=download.licence
     )
-    print(f"{name} is in {bundle.folder}; use it with: --model {name}")
+    say(f"{name} is in {bundle.folder}; use it with: --model {name}")
     return 0
 
 
@@ -149,14 +149,14 @@ def _parity(arguments: argparse.Namespace) -> int:
     comparison = compare(arguments.checkpoint, arguments.config, arguments.arrays, arguments.align_corners)
     width = max(len(name) for name in comparison.differences)
     for name, difference in comparison.differences.items():
-        print(
+        say(
             f"{name.ljust(width)}  {difference:.2e}{'' if difference <= comparison.limit(name) else '  differs'}"
         )
     worst = max(comparison.differences.values())
     limits = " or ".join(
         f"{limit:.0e}" for limit in sorted({comparison.limit(name) for name in comparison.differences})
     )
-    print(
+    say(
         f"largest difference {worst:.2e}, limit {limits}, align_corners {str(comparison.align_corners).lower()}"
     )
     return 0 if comparison.agrees else 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import whole_number
+from avatar_app.commands.printer import say
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError, OutputError
 from avatar_app.paths import server_folder
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         timeout_graceful_shutdown=int(config.farewell) + 1,
     )
     _require_free(arguments.listen, arguments.port)
-    print(_pairing(arguments, token, certificate).line, flush=True)
+    say(_pairing(arguments, token, certificate).line)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.Server(options).run()
     return 0

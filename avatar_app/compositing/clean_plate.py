@@ -9,13 +9,14 @@ S is the picture's side; pictures are (S, S, 3) bytes RGB, planes (S, S).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.landmarks import CHIN
+from avatar_app.landmarks import CHIN, face_height
 from avatar_app.types import Image
 
 Plane = npt.NDArray[np.uint8]
@@ -46,22 +47,56 @@ class Layers(NamedTuple):
     background: Image
 
 
-def separate(photo: Image, person: Plane, filled: Image, still: Floats) -> Layers:
+def separate(
+    photo: Image, person: Plane, filled: Image, still: Floats, others: Sequence[Floats] = ()
+) -> Layers:
     """A photo taken apart.
 
     Args:
         person: share of person as the network sees it, 0 to 255.
         filled: the photo with the person filled in smoothly.
         still: (P, 2), the photo's landmarks in [-1, 1].
+        others: (P, 2 or 3) each, those of other people, who stay whole in the background.
     """
+    own = None
+    if others:
+        own = own_area(still, others, len(photo))
+        person, filled = alone(photo, person, filled, own)
     person = whole_person(person, still)
+    if own is not None:
+        person = _bytes(np.asarray(person * own, np.float32))
     if (person > PERSON).all():
         return Layers(photo, person, filled)
     covered = _grown(person > PERSON, photo.shape[0] // 64)
     strands = _strands(photo.astype(np.float32), covered)
+    if own is not None:
+        strands = strands * own
     background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
     share = np.maximum(person, (255 * strands).astype(np.uint8))
     return Layers(_colours(photo, share, background), share, background)
+
+
+def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
+    """What of a square picture belongs to one of several people, 0 to 1 (S, S), with a soft edge: each has what is nearest to them.
+
+    Distances are to the line from the middle of the head straight down, in face heights: large people in front have more.
+    """
+    column, row = np.meshgrid(*2 * [np.linspace(-1, 1, side, dtype=np.float32)])
+
+    def away(points: Floats) -> Floats:
+        middle, tall = points[:, :2].mean(0), face_height(points)
+        return np.asarray(
+            np.hypot(column - middle[0], np.minimum(row - middle[1], 0)) / max(tall, 1e-3), np.float32
+        )
+
+    nearest = np.min([away(points) for points in others], 0)
+    return np.asarray(_smooth((away(still) < nearest).astype(np.float32), side / 128), np.float32)
+
+
+def alone(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
+    """A network's alpha and its photo without people, where other people stay in the photo: ``own`` is of `own_area`."""
+    kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
+    return _bytes(np.asarray(person * own, np.float32)), _bytes(np.asarray(kept, np.float32))
 
 
 def whole_person(person: Plane, still: Floats) -> Plane:

@@ -6,7 +6,7 @@ done by `networks.anchored.AnchoredGenerator.decode`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,12 +76,14 @@ class PhotoLayers:
         return replace(self, cut_out=scene.person, corner=scene.corner)
 
     @classmethod
-    def of(cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray]) -> PhotoLayers:
+    def of(
+        cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
+    ) -> PhotoLayers:
         """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
         person, filled, teeth, cavity = (
             layers[name][0] for name in ("person", "background", "teeth", "cavity")
         )
-        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still)
+        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still, others)
         cut_out = np.dstack((parts.colours, parts.person))
         if not teeth[..., 3].any():
             return cls(cut_out, parts.background, None, None, None)

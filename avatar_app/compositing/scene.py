@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.compositing.clean_plate import FAINT, Layers, whole_person
+from avatar_app.compositing.clean_plate import FAINT, Layers, alone, own_area, whole_person
 from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
 from avatar_app.types import Area, Crop, Image, Scene, Surroundings
 
@@ -63,7 +63,8 @@ def wider(crop: Crop) -> Wide | None:
     area = Area(middle_x - half, middle_y - half, middle_x + half, middle_y + half)
     image = cv2.resize(around.image[area.slices], (side, side), interpolation=cv2.INTER_AREA)
     landmarks = crop.landmarks * np.float32(side / (2 * half))
-    return Wide(Crop(np.asarray(image, np.uint8), landmarks), area)
+    others = tuple(other * np.float32(side / (2 * half)) for other in crop.others)
+    return Wide(Crop(np.asarray(image, np.uint8), landmarks, others), area)
 
 
 def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None) -> Scene:
@@ -101,11 +102,15 @@ def _of_photo(
     if wide is not None and seen is not None:
         assert wide.crop.landmarks is not None
         size = (wide.area.shape[1], wide.area.shape[0])
-        whole = _resized(whole_person(seen.person, wide.crop.landmarks[:, :2]), size)
+        person, behind = seen
+        if wide.crop.others:
+            own = own_area(wide.crop.landmarks, wide.crop.others, len(person))
+            person, behind = alone(wide.crop.image, person, behind, own)
+        whole = _resized(whole_person(person, wide.crop.landmarks[:, :2]), size)
         margin = side // 64
         covered = cv2.dilate(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
         share = np.asarray(cv2.blur(covered, (margin, margin)), np.uint8)
-        (there, of), clean = _common(photo, wide.area), _resized(seen.filled, size)
+        (there, of), clean = _common(photo, wide.area), _resized(behind, size)
         alpha[there] = whole[of]
         background[there] = _mixed(clean[of], background[there], share[of])
     (there, of), inner = _common(photo, Area(0, 0, side, side).moved(*around.corner)), _inner(side, around)

@@ -81,7 +81,7 @@ class OnnxEngine:
         kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
         if self._composes:
             made = {name: features[name].numpy() for name in PHOTO}
-            kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), points.value, made)
+            kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), points.value, made, crop.others)
         return kept
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:

@@ -74,7 +74,12 @@ class TorchEngine:
         with card_faults(self._device, self._model):
             return Avatar(
                 points,
-                with_layers(self._player.encode(crop.image, *self._arrays(points)), crop.image, points.value),
+                with_layers(
+                    self._player.encode(crop.image, *self._arrays(points)),
+                    crop.image,
+                    points.value,
+                    crop.others,
+                ),
             )
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
@@ -95,7 +100,7 @@ class TorchEngine:
         return [points.parts[name] for name in self._player.parts]
 
 
-def with_layers(features: Features, photo: Image, points: Array) -> Features:
+def with_layers(features: Features, photo: Image, points: Array, others: Sequence[Array] = ()) -> Features:
     """The features of a photo (S, S, 3) with landmarks (P, 2), taken apart as finely as `backdrop` and `eyes` do it, with the map of
     `creases`, if its person and background are known."""
     if "features_background" not in features:
@@ -103,7 +108,7 @@ def with_layers(features: Features, photo: Image, points: Array) -> Features:
     person, filled = (
         to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background")
     )
-    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled, points)
+    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled, points, others)
     fine: dict[str, npt.NDArray[Any]] = {
         "image": layers.colours,
         "person": layers.person[..., None],

@@ -38,7 +38,7 @@ def network_differences(original: Original, arrays: Arrays, align_corners: bool)
     found: dict[str, float] = {}
     try:
         _compare_all(found, arrays, model)
-    except RuntimeError as error:
+    except (RuntimeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
             "The arrays do not fit the configuration: their shapes differ.", "Use arrays recorded with it."
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -15,25 +16,53 @@ from avatar_app.types import Array, Image
 WAY_OUT = "Connect to the internet for the first use, or evaluate without --judge face-alignment."
 
 
+def weight_files() -> list[str]:
+    """What the package keeps in PyTorch's folder: its face finder's weights and its landmark network's."""
+    from face_alignment.api import models_urls
+    from face_alignment.detection.sfd.sfd_detector import models_urls as finder_urls
+
+    return [url.rpartition("/")[2] for url in (finder_urls["s3fd"], models_urls["2DFAN-4"])]
+
+
+def torch_home() -> str:
+    """The folder in which PyTorch and packages for it keep what they fetch."""
+    import torch
+
+    return torch.hub.get_dir()
+
+
 class OutsideJudge:
     """The package face-alignment, with whose network the First Order Motion Model's paper measures the average key-point distance.
 
-    It is slow, and is loaded only when it is made. Its weights are fetched by the package at first use.
+    It is slow, and is loaded only when it is made.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
+        fetch: let the package fetch its weights where they are not there yet.
 
     Raises:
         EngineError: the package is not installed, or its weights cannot be had.
     """
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", fetch: bool = False) -> None:
         try:
             import face_alignment
         except ImportError:
             raise EngineError(
                 "The package face-alignment is not installed.", "Install it with: pip install face-alignment"
             ) from None
+        missing = (
+            []
+            if fetch
+            else [
+                name for name in weight_files() if not (Path(torch_home()) / "checkpoints" / name).is_file()
+            ]
+        )
+        if missing:
+            raise EngineError(
+                f"The weights of face-alignment are not on this computer: {', '.join(missing)} (about 180 MB).",
+                "Add --fetch-judge to have the package fetch them from www.adrianbulat.com.",
+            )
         try:
             # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than it saves.
             self._aligner: Any = face_alignment.FaceAlignment(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from avatar_app.errors import BundleError
 from avatar_app.files import read_yaml, require_readable
 from avatar_app.motion.fomm_transfer import transfer_absolute, transfer_relative
 from avatar_app.types import Array, KeyPoints
+from avatar_app.untrusted import read_in_child
 
 LIMIT, LOOSE_LIMIT = 1e-5, 1e-4
 """Largest difference that float32 on a CPU explains: in one stage, and in what goes through several stages."""
@@ -60,7 +61,7 @@ def compare(
         ConfigError: the configuration cannot be read.
     """
     arrays = read_arrays(arrays_path)
-    if align_corners is None and "align_corners" in arrays:
+    if align_corners is None and "align_corners" in arrays and arrays["align_corners"].size == 1:
         align_corners = bool(arrays["align_corners"])
     from avatar_app.evaluation import baseline_parity
     from avatar_app.evaluation.network_parity import network_differences
@@ -75,6 +76,7 @@ def compare(
             raise BundleError(f"{arrays_path} holds no outputs to compare.", NAMES_HINT)
         return Comparison(differences, True, loose)
     original = original_of(content, read_yaml(configuration), checkpoint)
+    require_points(arrays)
     motion = motion_differences(arrays)
     conventions = (True, False) if align_corners is None else (align_corners,)
     comparisons = [
@@ -88,10 +90,17 @@ def compare(
 def read_arrays(path: Path) -> dict[str, Array]:
     """Arrays by name, as float32. Raises BundleError; nothing in the file is ever run."""
     require_readable(path, "array file", BundleError)
+    return read_in_child(write_arrays, path)
+
+
+def write_arrays(path: Path, target: Path) -> None:
+    """Read an .npz file and write its arrays as float32 for safetensors. Raises BundleError."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: np.asarray(stored[name], np.float32) for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile):
+            save_file({name: np.array(stored[name], np.float32, order="C") for name in stored.files}, target)
+    except MemoryError:
+        raise
+    except Exception:  # NumPy, zipfile, zlib and the tokeniser of headers raise nearly anything
         raise BundleError(
             f"{path} is not a file of arrays, or it is damaged.", "Give an .npz file made by numpy.savez."
         ) from None
@@ -105,6 +114,19 @@ def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) 
         "relative_adapt": transfer_relative(portrait, neutral, driving, adapt_scale=True),
         "relative_value_only": transfer_relative(portrait, neutral, driving, relative_jacobian=False),
     }
+
+
+def require_points(arrays: Arrays) -> None:
+    """Raise BundleError unless all key points are numbers of the shapes that key points have: SciPy crashes on others."""
+    value = arrays.get("kp_source_value", np.zeros((0, 10, 2), np.float32))
+    shape = value.shape[:2] if value.ndim == 3 else (0, 0)
+    for name, array in arrays.items():
+        tail = {"value": (2,), "jacobian": (2, 2)}.get(name.rpartition("_")[2])
+        if "kp_" not in name or tail is None:
+            continue
+        if array.shape != (*shape, *tail) or shape[1] < 3 or not np.isfinite(array).all():
+            message = f"The recorded key points {name} have the shape {array.shape}, or numbers that no key points have."
+            raise BundleError(message, "Use arrays recorded with this configuration.")
 
 
 def motion_differences(arrays: Arrays) -> dict[str, float]:

@@ -24,6 +24,7 @@ from avatar_app.faces.crop import (
     to_picture,
 )
 from avatar_app.landmarks import face_height
+from avatar_app.media.photo import turned
 from avatar_app.onnx_runtime import open_session
 from avatar_app.paths import model_folders
 from avatar_app.types import Array, Face, Image
@@ -48,6 +49,8 @@ PRESENT = 0.5
 """The landmark network's score from which a region shows a face."""
 LOST = 0.3
 """While following, a face may drop to this before it is searched for again."""
+LEANING = 60.0
+"""Degrees up to which a head leans; beyond, the picture lies on its side."""
 FEW = 8
 """At most so many candidates are looked at in one pass over a picture."""
 
@@ -106,6 +109,22 @@ class FaceDetector:
             if found and face_height(found[0].points) > 0.14 * max(image.shape[:2]) / 2**level:
                 break
         return found
+
+    def find_upright(self, image: Image, levels: int = 3) -> tuple[int, list[Face]]:
+        """All faces of a photo that may lie on its side or upside down.
+
+        Returns:
+            turn: quarters clockwise by which the photo has to be turned; 0 where it is upright or shows no face.
+            faces: as `find` has them, in pixels of the turned photo.
+        """
+        upright = self.find(image, levels)
+        if upright and _leans(upright[0]) <= LEANING:
+            return 0, upright
+        for turn in (1, 3, 2):
+            faces = self.find(turned(image, turn), levels)
+            if faces and _leans(faces[0]) <= LEANING:
+                return turn, faces
+        return 0, upright
 
     def _settled(self, image: Image, regions: list[Region]) -> list[Face]:
         """Candidates after up to three passes, each around the landmarks of the one before; those that are no faces are dropped."""
@@ -235,6 +254,11 @@ def _peaks(found: Array) -> list[tuple[float, Region]]:
         )
         out.append((float(score[row, column]), region))
     return out
+
+
+def _leans(face: Face) -> float:
+    """Degrees between a face and the picture's upright, 0..180."""
+    return float(abs(np.degrees(region_of(face.points).roll)))
 
 
 def _distinct(faces: list[Face]) -> list[Face]:

@@ -10,12 +10,27 @@ import cv2
 import numpy as np
 
 from avatar_app.errors import PortraitError
-from avatar_app.faces.crop import Region, cut
+from avatar_app.faces.crop import Region, crop_landmarks, cut
 from avatar_app.faces.detector import FaceDetector, crop_face, photo_box, square_box
+from avatar_app.faces.photo_check import photo_notes
+from avatar_app.media.photo import turned
 from avatar_app.types import Area, Box, Crop, Face, Image, Surroundings
 
-SMALL_FACE = 100
-"""A portrait crop of fewer pixels a side gives a soft picture."""
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user chose in a photo.
+
+    Attributes:
+        box: the square of the turned photo that is used; None: fitted to the face.
+        turn: quarters clockwise that bring the photo upright; None: found by trying the four.
+        face: which face, counted from the left, from 1; 0: the one nearest to the middle of ``box``, else the largest.
+    """
+
+    box: Box | None = None
+    turn: int | None = None
+    face: int = 0
+
 
 BESIDE, ABOVE = 0.75, 0.6
 """How much of a photo beside, and above and below, the square is looked at, in sides of the square."""
@@ -26,36 +41,41 @@ FARTHEST = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """A photo and the face in it that was chosen.
+    """An upright photo and the face in it that was chosen.
 
     Attributes:
         box: the square of the photo that is used.
-        faces: how many there are.
+        others: the other faces, which stay as they are.
+        turn: quarters clockwise by which the photo was turned.
         path: None for a photo that is in memory alone.
     """
 
     photo: Image
     face: Face
     box: Box
-    faces: int
+    others: tuple[Face, ...] = ()
+    turn: int = 0
     path: Path | None = None
 
     @property
     def notes(self) -> list[str]:
         """What the user should know, one sentence each."""
-        name, notes = _name(self.path), []
-        if self.faces > 1:
-            notes.append(f"There are {self.faces} faces in {name}; one of them was taken.")
-        if self.box.size < SMALL_FACE:
+        name = _name(self.path)
+        notes = photo_notes(self.photo, self.face, name)
+        if self.others:
+            place = 1 + sum(_middle(other) < _middle(self.face) for other in self.others)
             notes.append(
-                f"The face in {name} is small (its crop is {self.box.size:.0f} pixels a side); the picture will be soft."
+                f"There are {1 + len(self.others)} faces in {name}; number {place} from the left moves."
             )
+        if self.turn:
+            notes.append(f"{name[:1].upper()}{name[1:]} lay on its side or upside down; it was turned.")
         return notes
 
     def crop(self, size: int, whole: bool = False) -> Crop:
         """The face as an engine with pictures of ``size`` takes it; ``whole``: with all of the photo around it."""
         around = surroundings(self.photo, self.box, size, FARTHEST if whole else 0.0)
-        return replace(crop_face(self.photo, self.face, self.box, size), around=around)
+        others = tuple(crop_landmarks(other, self.box, size) for other in self.others)
+        return replace(crop_face(self.photo, self.face, self.box, size), others=others, around=around)
 
 
 def surroundings(photo: Image, box: Box, size: int, most: float = 0.0) -> Surroundings:
@@ -93,25 +113,52 @@ def surroundings(photo: Image, box: Box, size: int, most: float = 0.0) -> Surrou
 
 
 def find_portrait(
-    photo: Image, detector: FaceDetector, box: Box | None = None, path: Path | None = None
+    photo: Image, detector: FaceDetector, choice: Choice | None = None, path: Path | None = None
 ) -> Portrait:
-    """Find the face: the one nearest to the middle of ``box``, else the largest. Raises PortraitError where there is none."""
-    faces = detector.find(photo)
+    """Turn a photo upright and find the face that is to move.
+
+    Raises:
+        PortraitError: there is no face, or not as many as ``choice`` counts.
+    """
+    choice = choice or Choice()
+    if choice.turn is None and choice.box is None:
+        turn, faces = detector.find_upright(photo)
+    else:
+        turn = choice.turn or 0
+        faces = detector.find(turned(photo, turn))
     if not faces:
         raise PortraitError(
             f"No face was found in {_name(path)}.",
             "Use a photo of one face, seen from the front and well lit.",
         )
+    photo, face = turned(photo, turn), _chosen(faces, choice, path)
+    others = tuple(other for other in faces if other is not face)
+    return Portrait(photo, face, choice.box or photo_box(face, photo), others, turn, path)
+
+
+def _chosen(faces: list[Face], choice: Choice, path: Path | None) -> Face:
+    if choice.face:
+        if choice.face > len(faces):
+            count = "is 1 face" if len(faces) == 1 else f"are {len(faces)} faces"
+            raise PortraitError(
+                f"There {count} in {_name(path)}, so there is no face {choice.face}.",
+                "Count them from the left, from 1.",
+            )
+        return sorted(faces, key=_middle)[choice.face - 1]
+    box = choice.box
     if box is None:
-        face = max(faces, key=lambda face: square_box(face).size)
-        return Portrait(photo, face, photo_box(face, photo), len(faces), path)
-    wanted = box
+        return max(faces, key=lambda face: square_box(face).size)
+    middle = np.array([box.center_x, box.center_y])
+    return min(faces, key=lambda face: float(np.linalg.norm(_center(face) - middle)))
 
-    def distance(face: Face) -> float:
-        own = square_box(face)
-        return float(np.hypot(own.center_x - wanted.center_x, own.center_y - wanted.center_y))
 
-    return Portrait(photo, min(faces, key=distance), box, len(faces), path)
+def _center(face: Face) -> np.ndarray:
+    own = square_box(face)
+    return np.array([own.center_x, own.center_y])
+
+
+def _middle(face: Face) -> float:
+    return square_box(face).center_x
 
 
 def _name(path: Path | None) -> str:

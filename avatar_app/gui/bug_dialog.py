@@ -14,6 +14,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from avatar_app.gui.keeping import show_file
+from avatar_app.gui.style.widgets import message_box
 from avatar_app.paths import user_log
 
 log = logging.getLogger(__name__)
@@ -42,13 +43,14 @@ class BugDialog:
         self.log(kind, error, traceback)
         if self._box is not None:
             return
-        self._box = box = QMessageBox(QApplication.activeWindow())
-        box.setObjectName("bug")
-        box.setIcon(QMessageBox.Icon.Critical)
         translate = QCoreApplication.translate
-        box.setWindowTitle(translate("BugDialog", "Something went wrong"))
-        box.setText(translate("BugDialog", "Something went wrong that should not have. The call goes on."))
-        box.setInformativeText(f"{kind.__name__}: {error}")
+        title = translate("BugDialog", "Something went wrong")
+        text = translate("BugDialog", "Something went wrong that should not have. The call goes on.")
+        more = f"{kind.__name__}: {error}"
+        self._box = box = message_box(
+            QApplication.activeWindow(), QMessageBox.Icon.Critical, title, text, more
+        )
+        box.setObjectName("bug")
         report = "".join(format_exception(kind, error, traceback))
         _offer(box, translate("BugDialog", "Copy"), lambda: QGuiApplication.clipboard().setText(report))
         _offer(box, translate("BugDialog", "Open log"), lambda: show_file(user_log()))

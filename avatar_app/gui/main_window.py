@@ -161,7 +161,7 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
 
     def _use(self, entry: Entry) -> None:
-        self.live.change(avatar=entry.path, avatar_box=entry.box)
+        self.live.change(avatar=entry.path, avatar_box=entry.box, avatar_turn=entry.turn, avatar_face=0)
         self.refresh()
 
     def _tell_of_gallery(self, message: str, hint: str) -> None:

@@ -92,6 +92,7 @@ class Presenter(QObject):
         view.stage.calibration.find_best.setChecked(controls.seeking)
         view.stage.show_status(status)
         view.header.show_status(status)
+        view.gallery.show_used(status.avatar)
         view.panel.show_controls()
         portrait = self._live.portrait()
         view.stage.camera.show_portrait(portrait)

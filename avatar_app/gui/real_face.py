@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from avatar_app.gui.live import Live
+from avatar_app.gui.style.widgets import message_box
 
 
 class RealFace(QObject):
@@ -26,17 +27,13 @@ class RealFace(QObject):
         if self._live.controls.pass_through:
             self._live.change(pass_through=False)
             return
-        question = QMessageBox(self._window)
-        question.setObjectName("pass-through")
-        question.setIcon(QMessageBox.Icon.Warning)
-        question.setWindowTitle(self.tr("Show my real face"))
-        question.setText(self.tr("Show others your real face?"))
-        question.setInformativeText(
-            self.tr(
-                "Others then see your camera's picture instead of the avatar, "
-                "until you press the key again, pause, choose an avatar or quit the app."
-            )
+        more = self.tr(
+            "Others then see your camera's picture instead of the avatar, "
+            "until you press the key again, pause, choose an avatar or quit the app."
         )
+        title, text = self.tr("Show my real face"), self.tr("Show others your real face?")
+        question = message_box(self._window, QMessageBox.Icon.Warning, title, text, more)
+        question.setObjectName("pass-through")
         yes = question.addButton(self.tr("Show my face"), QMessageBox.ButtonRole.DestructiveRole)
         no = question.addButton(QMessageBox.StandardButton.Cancel)
         question.setDefaultButton(QMessageBox.StandardButton.Cancel)

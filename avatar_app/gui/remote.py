@@ -116,7 +116,9 @@ class Remote(QObject):
     def _use(self, entry: Entry) -> None:
         """Choose a photo of the gallery, or use one from outside it."""
         if not self._window.gallery.select(entry.path):
-            self._window.live.change(avatar=entry.path, avatar_box=entry.box)
+            self._window.live.change(
+                avatar=entry.path, avatar_box=entry.box, avatar_turn=entry.turn, avatar_face=0
+            )
 
     def _do(self, word: str) -> None:
         if word == "quit":

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import OutputError
-from avatar_app.files import parse_json, read_small, reason, write_whole
+from avatar_app.files import parse_json, read_small, reason, set_aside, write_whole
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.photos.library import Entry, Library
 from avatar_app.photos.lookup import photo_elsewhere
@@ -216,9 +215,9 @@ def _check(name: str) -> Check:
 def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
     """The controls to start with; ``avatar`` is the photo for ``settings.avatar``, as ``remembered_avatar`` finds it."""
     values = {name: getattr(settings, name) for name in CONTROLS}
-    return Controls(
-        **values, avatar=avatar.path if avatar else None, avatar_box=avatar.box if avatar else None
-    )
+    if avatar is None:
+        return Controls(**values)
+    return Controls(**values, avatar=avatar.path, avatar_box=avatar.box, avatar_turn=avatar.turn)
 
 
 def from_controls(settings: Settings, controls: Controls, library: Library) -> Settings:
@@ -250,7 +249,11 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
     except FileNotFoundError:
         return Settings(), []
     except OSError as problem:
-        return Settings(), [f"The settings {path} cannot be read: {reason(problem)}; the defaults are used."]
+        kept = set_aside(path)
+        where = f"they are kept as {kept}, and " if kept else ""
+        return Settings(), [
+            f"The settings {path} cannot be read: {reason(problem)}; {where}the defaults are used."
+        ]
     except ValueError:
         content = None
     if not isinstance(content, dict):
@@ -294,9 +297,7 @@ def save_settings(settings: Settings, path: Path) -> None:
 
 
 def _set_aside(path: Path) -> str:
-    bad = path.with_name(path.name + ".bad")
-    with suppress(OSError):
-        path.replace(bad)
+    if bad := set_aside(path):
         return f"The settings {path} were damaged; they are kept as {bad}, and the defaults are used."
     return f"The settings {path} are damaged; the defaults are used."
 

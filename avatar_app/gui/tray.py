@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from avatar_app.gui.headline import Headline
 from avatar_app.gui.style.icons import app_icon
+from avatar_app.gui.style.widgets import tip
 from avatar_app.photos.library import Entry
 
 MOST = 20
@@ -69,7 +70,7 @@ class Tray(QObject):
         """Say what others see, in the tooltip, the menu and the icon's dot."""
         self.rename(paused)
         self.state.setText(headline.text)
-        self.icon.setToolTip(f"Avatar: {headline.text}")
+        self.icon.setToolTip(tip(f"Avatar: {headline.text}"))
         if headline.kind != self._kind:
             self._kind = headline.kind
             self.icon.setIcon(app_icon(headline.kind))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import pi_heif
+import PIL
 import PIL.Image
+import PIL.ImageCms
 import PIL.ImageOps
 
 from avatar_app.errors import PortraitError
@@ -23,8 +29,29 @@ SHORTEST = 64
 LARGEST = 100_000_000
 """Photos with more pixels are refused: a few bytes can declare gigabytes of them."""
 
-KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+LARGEST_FILE = 1 << 30
+"""Bytes. An uncompressed TIFF of 100 megapixels and 16 bits has 600 MB."""
+
+MOST_WORK = 2_000_000_000
+"""Pixels times scans. A progressive JPEG has about 10 scans; one of 1 MB can have thousands, each of which is decoded whole."""
+
+KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
 """What is read. Pillow would know more, and hands some of it, such as PostScript, to other programs."""
+
+USE = "Use a JPEG, PNG, WebP or HEIC file."
+
+
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing about damaged files to stderr, where our own sentences stand. Pillow has no way to say so."""
+    for library in (Path(PIL.__file__).parent.parent / "pillow.libs").glob("libtiff*"):
+        with suppress(OSError, AttributeError):
+            loaded = ctypes.CDLL(str(library))
+            loaded.TIFFSetErrorHandler(None)
+            loaded.TIFFSetWarningHandler(None)
+
+
+_silence_libtiff()
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 GROUND = (128, 128, 128)
 """What shows through transparent pixels."""
@@ -37,6 +64,22 @@ def read_portrait(path: str | Path) -> Image:
         PortraitError: missing, unreadable, not a picture, cut short, or too small.
     """
     path = Path(path)
+    size, picture = _read(path)
+    if min(size) < SHORTEST:
+        raise PortraitError(
+            f"The photo {path} has only {size[0]} x {size[1]} pixels.",
+            "Use one in which the face alone is 150 pixels high or more.",
+        )
+    return picture
+
+
+def read_frame(path: Path) -> Image:
+    """Read a picture as `read_portrait` does, however small. Raises PortraitError."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[tuple[int, int], Image]:
+    """The size as stored, and the upright picture. Raises PortraitError."""
     require_readable(path, "photo", PortraitError)
     try:
         with warnings.catch_warnings():
@@ -44,14 +87,12 @@ def read_portrait(path: str | Path) -> Image:
                 "ignore"
             )  # oddities in metadata, and "large picture": a camera's 100 megapixels are welcome
             size, picture = _decoded(path)
+            return size, np.ascontiguousarray(picture)
     except PIL.UnidentifiedImageError:
-        raise PortraitError(
-            f"{path} is not a picture that can be read.", "Use a JPEG, PNG or WebP file."
-        ) from None
+        raise PortraitError(f"{path} is not a picture that can be read.", USE) from None
     except PIL.Image.DecompressionBombError:
-        raise PortraitError(
-            f"The photo {path} has far too many pixels.", "Scale it down to 100 megapixels or less."
-        ) from None
+        hint = "Save it anew as a JPEG of 100 megapixels or less."
+        raise PortraitError(f"The photo {path} is far too large to be read.", hint) from None
     except MemoryError:
         raise
     except Exception as problem:  # a damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
@@ -59,51 +100,98 @@ def read_portrait(path: str | Path) -> Image:
         raise PortraitError(
             f"The photo {path} is damaged or cut short: {text}.", "Copy or download it again."
         ) from None
-    if min(size) < SHORTEST:
-        raise PortraitError(
-            f"The photo {path} has only {size[0]} x {size[1]} pixels.",
-            "Use one in which the face alone is 150 pixels high or more.",
-        )
-    return np.ascontiguousarray(picture)
 
 
-def is_modest(path: Path) -> bool:
-    """Whether a picture's header can be read and declares at most ``LARGEST`` pixels."""
-    with warnings.catch_warnings(), suppress(Exception):
-        warnings.simplefilter("ignore")
-        with PIL.Image.open(path, formats=KINDS) as opened:
-            return opened.width * opened.height <= LARGEST
-    return False
+def animated_kind(path: Path) -> str:
+    """The kind of a picture that `read_frame` has read, such as WEBP, if it holds several frames; else empty."""
+    with PIL.Image.open(path, formats=KINDS) as opened:
+        return str(opened.format) if getattr(opened, "is_animated", False) else ""
+
+
+def turned(image: Image, turn: int) -> Image:
+    """Turn a picture (H, W, 3) clockwise by ``turn`` quarters."""
+    return np.ascontiguousarray(np.rot90(image, -turn)) if turn % 4 else image
 
 
 def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
-    """The size as stored, and the upright picture in RGB, reduced. Raises DecompressionBombError, and nearly anything."""
-    with PIL.Image.open(path, formats=KINDS) as opened:
-        size = opened.size
-        if size[0] * size[1] > LARGEST:
-            raise PIL.Image.DecompressionBombError
+    """The size as stored, and the upright picture in sRGB, reduced. Raises DecompressionBombError, and nearly anything."""
+    with path.open("rb") as file, PIL.Image.open(file, formats=KINDS) as opened:
+        _require_modest(file, opened)
+        size, profile = opened.size, opened.info.get("icc_profile")
         opened.draft(
             "RGB", (LONGEST, LONGEST)
         )  # lets a JPEG be decoded smaller, which takes less time and memory
-        return size, _opaque(_reduced(PIL.ImageOps.exif_transpose(opened, in_place=True) or opened))
+        upright = PIL.ImageOps.exif_transpose(opened, in_place=True) or opened
+        return size, _opaque(_in_srgb(_reduced(upright), profile))
+
+
+def _require_modest(file: BinaryIO, opened: PIL.Image.Image) -> None:
+    """Raise DecompressionBombError for what would take gigabytes or minutes to decode."""
+    at = file.tell()
+    try:
+        pixels, length = opened.width * opened.height, file.seek(0, io.SEEK_END)
+        if (
+            pixels > LARGEST
+            or length > LARGEST_FILE
+            or pixels * _scans(file, opened, MOST_WORK // max(pixels, 1)) > MOST_WORK
+        ):
+            raise PIL.Image.DecompressionBombError
+    finally:
+        file.seek(at)
+
+
+def _scans(file: BinaryIO, opened: PIL.Image.Image, enough: int) -> int:
+    """How often a decoder goes over the picture: the JPEG scans in the file for each strip or tile; counted until there are too many."""
+    parts = 1
+    if opened.format == "TIFF":
+        if opened.info.get("compression") not in ("jpeg", "tiff_jpeg"):
+            return 1
+        tags = getattr(opened, "tag_v2", {})
+        parts = max(1, len(tags.get(324, ())), len(tags.get(273, ())))
+    elif opened.format not in ("JPEG", "MPO"):
+        return 1
+    count, last = 0, b""
+    file.seek(0)
+    while (block := file.read(1 << 20)) and count <= enough * parts:
+        count += (last + block).count(b"\xff\xda")  # compressed data never contains these two bytes
+        last = block[-1:]
+    return -(-count // parts)
 
 
 def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
     """At most ``LONGEST`` pixels a side, in a mode that can be averaged."""
-    if max(picture.size) <= LONGEST:
-        return picture
+    if picture.mode.startswith("I"):
+        picture = _grey_of_16_bits(picture)
     if picture.mode in ("1", "P", "PA"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    picture.thumbnail((LONGEST, LONGEST), PIL.Image.Resampling.LANCZOS)
+    if max(picture.size) > LONGEST:
+        picture.thumbnail((LONGEST, LONGEST), PIL.Image.Resampling.LANCZOS)
+    return picture
+
+
+def _grey_of_16_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """8 bits of grey that Pillow holds in 16 or 32, by a table: in floats a large photo would take gigabytes."""
+    values = np.asarray(picture)
+    if values.dtype.itemsize > 2:
+        values = np.clip(values, 0, 65535, dtype=values.dtype).astype(np.uint16)
+    table = (np.arange(65536) / 257).round().astype(np.uint8)
+    return PIL.Image.fromarray(table[values])
+
+
+def _in_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
+    """The picture with the colours that its profile means; a damaged profile, or one of another kind of picture, is ignored."""
+    if not profile or picture.mode not in ("RGB", "RGBA", "L", "CMYK"):
+        return picture
+    with suppress(PIL.ImageCms.PyCMSError, OSError):
+        own = PIL.ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb, mode = PIL.ImageCms.createProfile("sRGB"), "RGBA" if picture.mode == "RGBA" else "RGB"
+        intent, flags = PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC, PIL.ImageCms.Flags.BLACKPOINTCOMPENSATION
+        return PIL.ImageCms.profileToProfile(picture, own, srgb, intent, mode, flags=flags) or picture
     return picture
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
     """8-bit RGB of a picture of any mode."""
-    if picture.mode.startswith("I"):  # grey of 16 bits, which Pillow may hold in 32
-        return PIL.Image.fromarray(
-            (np.asarray(picture, np.float64) / 257).clip(0, 255).round().astype(np.uint8)
-        ).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         return PIL.Image.alpha_composite(

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from avatar_app.files import parse_json, read_small, write_whole
+from avatar_app.files import keep_damaged, parse_json, read_small, write_whole
 from avatar_app.types import NO_POINTS, KeyPoints, combine_key_points, key_points, shape_of_part
 
 FRAMES = 12
@@ -86,7 +87,7 @@ class NeutralStore:
 
 def _read(path: Path) -> dict[str, KeyPoints]:
     try:
-        entries = parse_json(read_small(path))
+        entries = _entries(read_small(path))
     except (OSError, ValueError):
         return {}
     poses = {}
@@ -97,6 +98,14 @@ def _read(path: Path) -> dict[str, KeyPoints]:
         ):
             poses[key] = _decoded(entry)
     return poses
+
+
+def _entries(data: bytes) -> Any:
+    """The JSON in a file; of one that ends too early what is whole. Raises ValueError."""
+    try:
+        return parse_json(data)
+    except ValueError:
+        return parse_json(data[: data.rfind(b'}, "') + 1] + b"}")
 
 
 def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
@@ -118,4 +127,5 @@ def _write(path: Path, poses: dict[str, KeyPoints]) -> None:
         key: {name: np.round(part.astype(float), 5).tolist() for name, part in pose.parts.items()}
         for key, pose in poses.items()
     }
+    keep_damaged(path)
     write_whole(path, json.dumps(entries).encode())

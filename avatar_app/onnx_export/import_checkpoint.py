@@ -6,9 +6,10 @@ from pathlib import Path
 
 from avatar_app.bundles.bundle import Bundle, require_name, write_bundle
 from avatar_app.errors import BundleError
+from avatar_app.files import is_there
 from avatar_app.networks.families import open_original
 from avatar_app.onnx_export.export import write_motion_files
-from avatar_app.paths import user_models
+from avatar_app.paths import model_folders, user_models
 
 
 def import_checkpoint(
@@ -31,11 +32,12 @@ def import_checkpoint(
         ConfigError: the configuration is wrong or missing.
     """
     folder = user_models() / require_name(name)
-    if folder.exists():
-        raise BundleError(
-            f"There is a model called {name} already, in {folder}.",
-            "Choose another name, or delete that folder.",
-        )
+    for place in (user_models(), *model_folders()):
+        if is_there(place / name):
+            raise BundleError(
+                f"There is a model called {name} already, in {place / name}.",
+                "Choose another name, or delete that folder.",
+            )
     opened = open_original(checkpoint, configuration, align_corners)
     return write_bundle(
         folder,

@@ -6,24 +6,21 @@ into the folder by hand are listed too. What the user changed about the photos o
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import PIL.Image
 
 from avatar_app.errors import PortraitError
-from avatar_app.faces.crop import crop_picture
-from avatar_app.files import reason, write_whole
-from avatar_app.media.photo import LONGEST, SHORTEST, read_portrait
+from avatar_app.files import keep_damaged, reason, write_whole
+from avatar_app.media.photo import read_portrait
 from avatar_app.paths import shipped_avatars, user_avatars
 from avatar_app.photos.photo_files import (
     Entry,
@@ -41,12 +38,12 @@ from avatar_app.photos.photo_files import (
     readable_name,
     same_folder,
     sidecar,
-    stamp,
     unused_name,
     user_entry,
     without,
     write_photo_file,
 )
+from avatar_app.photos.pictures import Digests, FindFace, Thumbnails, digest_of, middle_box, usable
 from avatar_app.types import Box, Image
 
 __all__ = ["Entry", "Library", "Removed", "middle_box"]
@@ -54,8 +51,6 @@ __all__ = ["Entry", "Library", "Removed", "middle_box"]
 INDEX = "index.json"
 KEYS = range(1, 10)
 QUALITY = 95
-KEPT = 400
-"""At most so many thumbnails stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +71,21 @@ class Library:
     Args:
         folder: the user's photos; it is made when the first one is added.
         bundled: photos that came with the app; never written to.
-        find_box: finds the square around the face of a picture, for thumbnails; None where there is none. May be set later.
+        find_face: for thumbnails; may be set later.
     """
 
     def __init__(
         self,
         folder: Path | None = None,
         bundled: Path | None = None,
-        find_box: Callable[[Image], Box | None] | None = None,
+        find_face: FindFace | None = None,
     ) -> None:
         self.folder = folder or user_avatars()
         self.bundled = bundled or shipped_avatars()
-        self.find_box = find_box
+        self.find_face = find_face
         self._lock = threading.RLock()
         self._entries: tuple[Entry, ...] = ()
-        self._pictures: dict[Path, tuple[object, str]] = {}
-        self._thumbnails: dict[tuple[object, ...], Image] = {}
+        self._digests, self._thumbnails = Digests(), Thumbnails()
         self.reload()
 
     def entries(self) -> list[Entry]:
@@ -140,7 +134,7 @@ class Library:
             PortraitError: not a usable photo, or it cannot be stored.
         """
         if isinstance(photo, np.ndarray):
-            image, origin, name = _usable(photo), None, name or "Photo"
+            image, origin, name = usable(photo), None, name or "Photo"
         else:
             path = Path(photo)
             if same_folder(path.parent, self.folder):
@@ -149,7 +143,7 @@ class Library:
                 if there is not None:
                     return there if box is None else self.set_box(there, box)
             image, origin, name = read_portrait(path), path.name, name or readable_name(path.stem)
-        digest = _digest(image)
+        digest = digest_of(image)
         with self._lock:
             same = self._with_picture(digest)
             if same is None:
@@ -181,13 +175,18 @@ class Library:
             raise PortraitError(f"The photo {entry.name} needs a name.", "Type at least one letter.")
         return self._change(entry, name=plain)
 
-    def set_box(self, entry: Entry, box: Box | None) -> Entry:
-        """Choose the square of the photo that is used; None: fitted to the face. Raises PortraitError."""
+    def set_box(self, entry: Entry, box: Box | None, turn: int | None = None) -> Entry:
+        """Choose the square of the photo that is used, and how it is turned. Raises PortraitError.
+
+        Args:
+            box: in pixels of the turned photo; None: fitted to the face.
+            turn: quarters clockwise; None: found with the face.
+        """
         if box is not None and as_box(as_list(box)) is None:
             raise PortraitError(
                 f"The crop {box} of {entry.name} is not a square of a photo.", "Choose a larger one."
             )
-        return self._change(entry, box=as_list(box))
+        return self._change(entry, box=as_list(box), turn=turn)
 
     def remove(self, entry: Entry) -> Removed:
         """Delete the copy of a photo, or hide one that came with the app; ``restore`` brings it back. Raises PortraitError."""
@@ -242,19 +241,7 @@ class Library:
 
     def thumbnail(self, entry: Entry, side: int) -> Image:
         """The photo's crop as (side, side, 3). Slow the first time, then kept in memory. Raises PortraitError."""
-        key = (entry.path, stamp(entry.path), entry.box, side, self.find_box is not None)
-        with self._lock:
-            known = self._thumbnails.get(key)
-        if known is not None:
-            return known
-        image = read_portrait(entry.path)
-        box = entry.box or (self.find_box(image) if self.find_box else None) or middle_box(image)
-        small = crop_picture(image, box, side)
-        with self._lock:
-            while len(self._thumbnails) >= KEPT:
-                del self._thumbnails[next(iter(self._thumbnails))]
-            self._thumbnails[key] = small
-        return small
+        return self._thumbnails.of(entry, side, self.find_face)
 
     def _current(self, entry: Entry) -> Entry:
         there = self.find(entry.path.name)
@@ -287,6 +274,7 @@ class Library:
         return read_json(self.folder / INDEX)
 
     def _write_index(self, index: Mapping[str, Any]) -> None:
+        keep_damaged(self.folder / INDEX)
         write_whole(self.folder / INDEX, as_json(index))
 
     def _save_index(self, index: Mapping[str, Any]) -> None:
@@ -315,30 +303,9 @@ class Library:
         own = ((path, False) for path in photo_files(self.folder))
         given = ((path, True) for path in photo_files(self.bundled))
         for path, bundled in (*own, *given):
-            if self._picture(path, bundled) == digest:
+            if self._digests.of(path, bundled) == digest:
                 return Entry(path, path.stem, bundled)
         return None
-
-    def _picture(self, path: Path, bundled: bool) -> str | None:
-        """Digest of the picture that a photo was made from, computed where it was not stored."""
-        stored = None if bundled else read_json(sidecar(path)).get("picture")
-        if isinstance(stored, str):
-            return stored
-        now = stamp(path)
-        known = self._pictures.get(path)
-        if known is not None and known[0] == now:
-            return known[1]
-        with suppress(PortraitError):  # a photo that cannot be read is like no other
-            self._pictures[path] = (now, _digest(read_portrait(path)))
-            return self._pictures[path][1]
-        return None
-
-
-def middle_box(image: Image) -> Box:
-    """The largest square of a picture, for want of a face; in a tall picture somewhat above the middle, where faces are."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    return Box((width - 1) / 2, (side - 1) / 2 + 0.25 * (height - side), side)
 
 
 def _ordered(entries: list[Entry], stored: object) -> list[Entry]:
@@ -363,30 +330,6 @@ def _with_keys(entries: list[Entry], stored: Mapping[str, Any]) -> list[Entry]:
     kept.update(zip(free, waiting, strict=False))
     keys = {name: key for key, name in kept.items()}
     return [replace(entry, key=keys.get(entry.path.name)) for entry in entries]
-
-
-def _usable(image: Image) -> Image:
-    """A picture from elsewhere, checked and reduced like a photo from a file."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise PortraitError(
-            f"A picture of shape {image.shape} and type {image.dtype} is not RGB of 8 bits.",
-            "Use a JPEG, PNG or WebP file.",
-        )
-    height, width = image.shape[:2]
-    if min(height, width) < SHORTEST:
-        raise PortraitError(
-            f"The picture has only {width} x {height} pixels.",
-            "Use one in which the face alone is 150 pixels high or more.",
-        )
-    scale = LONGEST / max(height, width)
-    if scale >= 1:
-        return np.ascontiguousarray(image)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _digest(image: Image) -> str:
-    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
 
 
 def _pasted(path: Path, data: bytes) -> Image:

@@ -14,12 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import PortraitError
-from avatar_app.files import parse_json, read_small, reason, write_whole
+from avatar_app.files import keep_damaged, parse_json, read_small, reason, write_whole
 from avatar_app.types import Box
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".avif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".gif",
+)
 """Files with these endings are photos."""
 LONGEST_NAME = 80
 
@@ -32,6 +47,7 @@ class Entry:
         path: the file; its last part names the photo in settings and is unique in the library.
         name: what people see.
         box: the user's crop, in pixels of the upright photo; None: fitted to the face.
+        turn: quarters clockwise that bring the photo upright, as the user chose; None: found with the face.
         key: the number key 1..9 that chooses it, None when nine others have them.
     """
 
@@ -39,6 +55,7 @@ class Entry:
     name: str
     bundled: bool = False
     box: Box | None = None
+    turn: int | None = None
     key: int | None = None
 
 
@@ -92,6 +109,8 @@ def as_json(values: Mapping[str, Any]) -> bytes:
 def write_photo_file(path: Path, data: bytes) -> None:
     """Write a file of the library whole. Raises PortraitError."""
     try:
+        if path.suffix == ".json":
+            keep_damaged(path)
         write_whole(path, data)
     except OSError as problem:
         hint = "Free some space, or check the folder's permissions."
@@ -101,16 +120,14 @@ def write_photo_file(path: Path, data: bytes) -> None:
 def user_entry(path: Path) -> Entry:
     """A photo of the user's own with what its sidecar says."""
     values = read_json(sidecar(path))
-    return Entry(path, _name(values, path), False, as_box(values.get("box")))
+    return Entry(path, _name(values, path), False, as_box(values.get("box")), as_turn(values.get("turn")))
 
 
 def bundled_entry(path: Path, values: Mapping[str, Any]) -> Entry | None:
     """A photo of the app as the user changed it; None: hidden."""
-    return (
-        None
-        if values.get("hidden") is True
-        else Entry(path, _name(values, path), True, as_box(values.get("box")))
-    )
+    if values.get("hidden") is True:
+        return None
+    return Entry(path, _name(values, path), True, as_box(values.get("box")), as_turn(values.get("turn")))
 
 
 def _name(values: Mapping[str, Any], path: Path) -> str:
@@ -158,6 +175,11 @@ def as_box(value: object) -> Box | None:
         if box.size >= 1 and all(map(math.isfinite, (box.center_x, box.center_y, box.size))):
             return box
     return None
+
+
+def as_turn(value: object) -> int | None:
+    """A stored turn; None where it makes no sense."""
+    return value if type(value) is int and 0 <= value < 4 else None
 
 
 def as_list(box: Box | None) -> list[float] | None:

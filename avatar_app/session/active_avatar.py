@@ -14,14 +14,14 @@ from pathlib import Path
 from avatar_app.engines import Engine
 from avatar_app.errors import AvatarError, DeviceError
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.faces.portrait import Portrait, find_portrait
+from avatar_app.faces.portrait import Choice, Portrait, find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.photo_files import stamp
 from avatar_app.session.controls import Controls, Notice
 from avatar_app.session.fallback import Fallback, has_fallback
 from avatar_app.session.loader import Loader
 from avatar_app.session.stage import Notices
-from avatar_app.types import Avatar, Box, Crop
+from avatar_app.types import Avatar, Crop
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,10 @@ AGAIN = 10.0
 """Seconds until a model that does not load is tried again, as long as there is none on stage."""
 
 ENGINE_ACTIONS = ("retry", "choose-model", "doctor")
+
+
+Wanted = tuple[Path | None, Choice]
+"""A photo and what was chosen in it."""
 
 
 class Cast:
@@ -84,7 +88,8 @@ class Cast:
     def adapt(self, controls: Controls) -> bool:
         """Begin, go on with or finish what the controls ask for; returns whether the avatar to render is a new one."""
         changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
-        return self._adapt_portrait((controls.avatar, controls.avatar_box)) or changed
+        choice = Choice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
+        return self._adapt_portrait((controls.avatar, choice)) or changed
 
     def close(self) -> None:
         self._engines.close(0.1)
@@ -134,8 +139,8 @@ class Cast:
             old.close()
         return avatar is not None
 
-    def _adapt_portrait(self, wanted: tuple[Path | None, Box | None]) -> bool:
-        path, box = wanted
+    def _adapt_portrait(self, wanted: Wanted) -> bool:
+        path, choice = wanted
         if done := self._portraits.poll(wanted):
             if done.value is None:
                 self._failed[wanted] = self._portrait_stamp
@@ -149,15 +154,15 @@ class Cast:
             and self._may_read(wanted)
         ):
             self._portrait_stamp = stamp(path)
-            self._portraits.begin(wanted, lambda: self._read(path, box))
+            self._portraits.begin(wanted, lambda: self._read(path, choice))
         return False
 
-    def _may_read(self, wanted: tuple[Path | None, Box | None]) -> bool:
+    def _may_read(self, wanted: Wanted) -> bool:
         """A photo that failed is worth another look once its file has changed, or has come back."""
         path = wanted[0]
         return wanted not in self._failed or path is None or self._failed[wanted] != stamp(path)
 
-    def _take_portrait(self, key: tuple[Path | None, Box | None], portrait: Portrait) -> bool:
+    def _take_portrait(self, key: Wanted, portrait: Portrait) -> bool:
         if self.engine is not None:
             try:
                 crop = portrait.crop(self.engine.size)
@@ -174,8 +179,8 @@ class Cast:
                 return False
         self.portrait, self._portrait_key = portrait, key
         self._failed.pop(key, None)
-        if portrait.notes:
-            self._notices.put(Notice("avatar", "info", portrait.notes[0], "", ("choose-avatar",)))
+        if notes := portrait.notes:
+            self._notices.put(Notice("avatar", "info", notes[0], " ".join(notes[1:2]), ("choose-avatar",)))
         else:
             self._notices.clear("avatar")
         return self.avatar is not None
@@ -195,8 +200,8 @@ class Cast:
         kept = {"engine": self.engine, "avatar": self.avatar}[about] is not None
         self._notices.put(Notice(about, "warning" if kept else "error", message, hint, actions))
 
-    def _read(self, path: Path, box: Box | None) -> Portrait:
+    def _read(self, path: Path, choice: Choice) -> Portrait:
         """In the loader's thread. One that was left to itself may still be at the detector: the next one waits here, and nobody else."""
         with self._at_detector:
             self._detector = self._detector or self._open_detector()
-            return find_portrait(read_portrait(path), self._detector, box, path)
+            return find_portrait(read_portrait(path), self._detector, choice, path)

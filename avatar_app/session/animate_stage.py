@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from avatar_app.engines import Engine, StreamingEngine, render_layer
 from avatar_app.errors import DeviceError
@@ -117,6 +118,11 @@ class AnimateStage(Stage):
     def portrait(self) -> Image | None:
         crop = self._cast.crop
         return crop.image if crop else None
+
+    @property
+    def avatar(self) -> Path | None:
+        """The photo whose face is animated."""
+        return self._cast.portrait.path if self._cast.portrait else None
 
     def retry(self) -> None:
         """Load again what failed to load."""

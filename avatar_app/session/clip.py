@@ -23,8 +23,9 @@ from avatar_app.engines import Engine, JoinsPhotos
 from avatar_app.errors import ClipError, EngineError
 from avatar_app.faces.choice import FaceChoice
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, crop_face, crop_picture, square_box
-from avatar_app.faces.portrait import find_portrait
-from avatar_app.media.video import Clip, ClipWriter
+from avatar_app.faces.portrait import Choice, find_portrait
+from avatar_app.media.clip_writer import ClipWriter
+from avatar_app.media.video import Clip
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
 from avatar_app.session.clip_frames import ClipFrames, Look
@@ -65,6 +66,7 @@ class Wishes:
         more_photos: further photos of the same person, for models that take several (X2Face).
         adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the driver's (Monkey-Net).
         smoothing: a key of ``smooth.STRENGTHS``.
+        face: which face of the photo moves, counted from the left, from 1; 0: the largest.
     """
 
     relative: bool = True
@@ -77,6 +79,7 @@ class Wishes:
     smoothing: str = "light"
     more_photos: tuple[Image, ...] = ()
     adapt_variance: bool = False
+    face: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def animate_clip(
     stopwatch = Stopwatch()
     notes: list[str] = []
     look = wishes.look
-    crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes, look.framing.whole)
+    crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes, look.framing.whole, wishes.face)
     width, height = look.shape(engine.size, photo)
     if wishes.sound and not clip.has_sound:
         notes.append("the clip has no sound to copy")
@@ -188,7 +191,13 @@ def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
 
 
 def portrait_crop(
-    photo: Image, detector: FaceDetector | None, crop: str, size: int, notes: list[str], whole: bool = False
+    photo: Image,
+    detector: FaceDetector | None,
+    crop: str,
+    size: int,
+    notes: list[str],
+    whole: bool = False,
+    face: int = 0,
 ) -> Crop:
     """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``.
 
@@ -197,9 +206,9 @@ def portrait_crop(
     """
     if detector is None:
         return Crop(crop_picture(photo, fixed_box(photo, crop), size))
-    portrait = find_portrait(photo, detector)
+    portrait = find_portrait(photo, detector, Choice(face=face))
     if crop != "auto":
-        portrait = replace(portrait, box=fixed_box(photo, crop))
+        portrait = replace(portrait, box=fixed_box(portrait.photo, crop))
     notes += portrait.notes
     return portrait.crop(size, whole)
 

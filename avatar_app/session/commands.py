@@ -78,7 +78,7 @@ class Commands:
             self._use(paths[0] if paths else current)
 
     def _use(self, avatar: Path | None) -> None:
-        self._session.change(avatar=avatar, avatar_box=None)
+        self._session.change(avatar=avatar, avatar_box=None, avatar_turn=None, avatar_face=0)
 
 
 def _no_window(_: str) -> None:

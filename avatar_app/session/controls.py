@@ -30,7 +30,7 @@ class Controls:
     Attributes:
         source: a camera's name or number, a video file, a folder of pictures or a URL; empty: the first camera.
         avatar: the photo; None: no avatar chosen yet.
-        avatar_box: the square of the photo to use, in its pixels after upright decoding; None: fitted to the face.
+        avatar_box, avatar_turn, avatar_face: what the user chose in the photo, as in ``photo.Choice``.
         model: a bundle's name.
         device: as for ``engines.open.open_engine``.
         rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned before anything else.
@@ -61,6 +61,8 @@ class Controls:
     source: str = ""
     avatar: Path | None = None
     avatar_box: Box | None = None
+    avatar_turn: int | None = None
+    avatar_face: int = 0
     model: str = "lite"
     device: str = "auto"
     rotation: int = 0
@@ -96,7 +98,7 @@ class Controls:
         return Framing(self.zoom, self.pan_x, self.pan_y)
 
 
-HIDING = frozenset({"paused", "avatar", "avatar_box"})
+HIDING = frozenset({"paused", "avatar", "avatar_box", "avatar_turn", "avatar_face"})
 """Fields by which the user asks for the card or an avatar, whatever is shown now."""
 
 
@@ -188,6 +190,7 @@ class Status:
         match: how the user's pose fits the photo's, None without a face or an avatar.
         calibrating: share of the good frames of a running calibration, None when none runs or no face is seen to calibrate with.
         found: how many better moments ``seeking`` has found since the start; a window flashes when it grows.
+        avatar: the photo that is animated; None while there is none.
         recording: the file being written, None when none is.
         avatars: pictures of an avatar that the output has taken since the start, repeats included.
     """
@@ -204,6 +207,7 @@ class Status:
     match: Match | None = None
     calibrating: float | None = None
     found: int = 0
+    avatar: Path | None = None
     recording: Path | None = None
     avatars: int = 0
     statistics: Statistics = field(default_factory=Statistics)

@@ -321,7 +321,11 @@ class RecorderStage(Stage):
             raise
 
     def close(self) -> None:
-        self._finish()
+        """Finish the file. A failure is told also when the session ends: on a full disk it may come only now."""
+        try:
+            self._finish()
+        except OutputError as problem:
+            self._report(problem)
 
     def retry(self) -> None:
         self._failed = None

@@ -162,6 +162,7 @@ class Session:
             match=animate.match,
             calibrating=animate.calibrating,
             found=animate.found,
+            avatar=animate.avatar,
             recording=self._recording.path,
             avatars=self._output.avatars,
             statistics=self._meter.statistics(),

@@ -247,7 +247,22 @@ def test_missing_and_garbled_files_are_told(places: tuple[Path, Path], tmp_path:
         import_checkpoint(checkpoint, configuration, "mine")
 
 
-@pytest.mark.parametrize("name", ["", "../mine", "a/b", ".hidden", "-x", "a b", "ü", "x" * 65, "con."])
+@pytest.mark.parametrize(
+    "name",
+    ["", "../mine", "a/b", ".hidden", "-x", "a b", "ü", "x" * 65, "con.", "CON", "nul.txt", "Lpt1", "aux"],
+)
 def test_names_that_are_no_folders_are_refused(places: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     with pytest.raises(AvatarError, match="cannot be called"):
         import_checkpoint(tmp_path, tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["lite", "faces"])
+def test_names_of_models_that_came_with_the_app_are_taken(
+    places: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A model of the same name would stand in for the app's own."""
+    shipped = tmp_path / "shipped"
+    (shipped / name).mkdir(parents=True)
+    monkeypatch.setattr("avatar_app.onnx_export.import_checkpoint.model_folders", lambda: [shipped])
+    with pytest.raises(BundleError, match="already"):
+        import_checkpoint(tmp_path / "x.pth.tar", tmp_path / "x.yaml", name)

@@ -7,11 +7,13 @@ import hashlib
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from avatar_app.bundles import fetch as fetching
 from avatar_app.bundles.fetch import Download, fetch
 from avatar_app.errors import BundleError
 
@@ -27,6 +29,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str | None] = []
+        self.dripping = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -167,3 +170,58 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BundleError, match="cannot be written"):
         fetch(download(server), tmp_path / "file" / "new" / "model")
+
+
+class Endless(Handler):
+    """Sends without end, or hardly anything, or leads to an address that makes no sense."""
+
+    def do_GET(self) -> None:
+        if self.path == "/nowhere":
+            self.send_response(302)
+            self.send_header("Location", "http://[::1")
+            self.end_headers()
+            return
+        self.send_response(200)
+        if self.path == "/boasts":
+            self.send_header("Content-Length", str(10**15))
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"x" * (1 if self.path == "/drips" else 1 << 16))
+                if self.path == "/drips":
+                    self.server.dripping.wait(0.01)
+
+
+@pytest.fixture
+def hostile() -> Iterator[Server]:
+    server = Server()
+    server.RequestHandlerClass = Endless
+    server.daemon_threads, server.block_on_close = True, False
+    threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.01), daemon=True).start()
+    yield server
+    server.dripping.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", ["/endless", "/boasts"])
+def test_more_than_any_model_has_is_given_up(
+    hostile: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(fetching, "LARGEST", 3 << 20)
+    with pytest.raises(BundleError, match="sends more than"):
+        fetch(download(hostile, path), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == [], "and nothing of it stays on the disk"
+
+
+def test_a_byte_now_and_then_is_given_up(
+    hostile: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "LOOKS", 0.3)
+    with pytest.raises(BundleError, match="far too slowly"):
+        fetch(download(hostile, "/drips"), tmp_path / "model")
+
+
+def test_a_redirect_that_makes_no_sense_is_told(hostile: Server, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="could not be fetched"):
+        fetch(download(hostile, "/nowhere"), tmp_path / "model")

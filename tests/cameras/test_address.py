@@ -26,12 +26,54 @@ from avatar_app.errors import CameraError
         ("rtsp://me:s3?cret@cam/live", "rtsp://..."),
         ("rtsp://me:3#s3cret@cam/live", "rtsp://..."),
         ("rtsp://me:s3[cret@cam/live", "rtsp://..."),
-        ("me:s3cret@cam/live", "...cam/live"),
-        ("rtsp:/me:s3cret@cam/live", "...cam/live"),
+        ("me:s3cret@cam/live", "cam/..."),
+        ("rtsp:/me:s3cret@cam/live", "cam/..."),
     ],
 )
 def test_titles(source: str, title: str) -> None:
     assert source_title(source) == title
+
+
+PLACES = [
+    "{scheme}cam/v?password={secret}",
+    "{scheme}cam/user=a&password={secret}",
+    "{scheme}cam/user=a&password={secret}/video",
+    "{scheme}cam/video%3Fpwd%3D{secret}",
+    "{scheme}cam/video;{secret}",
+    "{scheme}cam;{secret}/video",
+    "{scheme}cam/{secret}/video",
+    "{scheme}cam/live/me/{secret}",
+    "{scheme}cam/{secret}",
+    "{scheme}cam/video\n{secret}",
+    "{scheme}cam\r\n{secret}/video",
+    "{scheme}cam/video#{secret}",
+    "{scheme}me:{secret}@cam/video",
+    "{scheme}me:a@{secret}@cam/video",
+    "{scheme}me:{secret}/@cam/video",
+    "{scheme}cam:{secret}/video",
+    "{scheme}cam/video?a=b&c={secret}#d",
+    "{scheme}cam//{secret}//",
+]
+
+
+@pytest.mark.parametrize("scheme", ["", "http://", "rtsp://", "//", "rtsp:/", "HTTP://"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("secret", ["s3cret", "p%40ss3cret", "s3cret=x", "s3cret x", "0xs3cret"])
+def test_no_secret_is_told_wherever_it_stands(scheme: str, place: str, secret: str) -> None:
+    if not scheme and place in UNKNOWABLE:
+        pytest.skip("without a scheme or any mark this is as good a file's name")
+    title = source_title(place.format(scheme=scheme, secret=secret))
+    assert "s3cret" not in title
+    assert title.isprintable() and "\n" not in title
+
+
+UNKNOWABLE = (
+    "{scheme}cam/{secret}/video",
+    "{scheme}cam/live/me/{secret}",
+    "{scheme}cam/{secret}",
+    "{scheme}cam//{secret}//",
+    "{scheme}cam:{secret}/video",
+)
 
 
 def test_an_address_that_a_camera_sends_us_to_may_be_a_path_alone() -> None:

@@ -35,7 +35,7 @@ from avatar_app.cameras.live import LiveSource
 from avatar_app.cameras.mjpeg import JpegCutter, MjpegFeed
 from avatar_app.cameras.opening import Source, list_cameras, open_source
 from avatar_app.errors import CameraError
-from avatar_app.media.video import ClipWriter
+from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.types import Image
 from avatar_app.v4l2 import Capabilities
 from tests.support.media import make_clip, picture
@@ -540,7 +540,7 @@ def test_folder_in_natural_order(tmp_path: Path) -> None:
 def test_folder_of_all_kinds_of_picture_is_rgb(tmp_path: Path) -> None:
     grey = np.full((40, 60), 77, np.uint8)
     cv2.imwrite(str(tmp_path / "0.png"), grey)
-    cv2.imwrite(str(tmp_path / "1.png"), np.dstack([grey, grey, grey, grey]))
+    cv2.imwrite(str(tmp_path / "1.png"), np.dstack([grey, grey, grey, np.full_like(grey, 255)]))
     cv2.imwrite(str(tmp_path / "2.png"), grey.astype(np.uint16) * 257)
     with opened(str(tmp_path), fps=50) as source:
         for _ in range(3):
@@ -847,3 +847,11 @@ def test_blue_and_red_are_swapped_once() -> None:
     assert image[0, 0].tolist() == [3, 2, 1]
     assert to_rgb(np.zeros((0, 0, 3), np.uint8)) is None
     assert to_rgb(np.zeros((2, 2, 2), np.uint8)) is None
+
+
+def test_a_stream_of_huge_pictures_is_refused_before_it_takes_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes can declare a picture of 15360 x 15360, which takes gigabytes."""
+    monkeypatch.setattr("avatar_app.media.video.LARGEST", 320 * 240 - 1)
+    with RtspCamera(lambda _: np.full((240, 320, 3), 90, np.uint8)) as camera:
+        with pytest.raises(CameraError):
+            open_source(camera.url).read()

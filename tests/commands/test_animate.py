@@ -15,7 +15,8 @@ import pytest
 
 from avatar_app.cli import main
 from avatar_app.commands import animate, demo
-from avatar_app.media.video import ClipWriter, read_clip
+from avatar_app.media.clip_writer import ClipWriter
+from avatar_app.media.video import read_clip
 from avatar_app.paths import assets_folder, model_folders
 from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
 from tests.support.media import clip_facts, make_clip

@@ -18,7 +18,7 @@ from avatar_app.evaluation.benchmark import runs
 from avatar_app.evaluation.benchmark.arithmetic import count
 from avatar_app.evaluation.benchmark.original import Reference
 from avatar_app.evaluation.benchmark.resize import resized
-from avatar_app.media.video import ClipWriter
+from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.processor import cores
 from tests.networks.tiny import TINY
 from tests.support.bundles import face_crop, write_anchored, write_fomm, write_kind

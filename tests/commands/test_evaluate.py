@@ -17,6 +17,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from avatar_app.cli import main
+from avatar_app.errors import EngineError
+from avatar_app.evaluation import outside_judge
 from avatar_app.evaluation.reconstruction import FIGURES, expression
 from avatar_app.faces.detector import FaceDetector
 from tests.support.bundles import face_crop, write_anchored, write_fomm
@@ -155,7 +157,7 @@ def test_judge_from_outside(
     add_frames(tmp_path / "data" / "test" / "anna#1", faces_that_move(3))
     own = evaluate(bundle.folder, tmp_path / "data")
     assert own["judge"] == "our own network, 88 landmarks"
-    report = evaluate(bundle.folder, tmp_path / "data", "--judge", "face-alignment")
+    report = evaluate(bundle.folder, tmp_path / "data", "--judge", "face-alignment", "--fetch-judge")
     assert report["judge"] == "face-alignment, 68 landmarks"
     assert report["mean"]["akd"]["still"] == pytest.approx(2 * 0.06 * 256, rel=0.15)
     assert report["mean"]["mkr"] == {"model": 0.5, "warp": 0, "still": 0}
@@ -190,10 +192,23 @@ def test_judge_that_cannot_be_had(
         "--device",
         "cpu",
     ]
-    assert main([*line, "--judge", "face-alignment"]) == 2
+    assert main([*line, "--judge", "face-alignment", "--fetch-judge"]) == 2
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_the_judge_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its package would fetch its weights from the internet as soon as it is made."""
+    made: list[object] = []
+    pretend_package(monkeypatch, type("Aligner", (), {"__init__": lambda self, *_, **__: made.append(self)}))
+    monkeypatch.setattr(outside_judge, "weight_files", lambda: ["not there.pth"])
+    with pytest.raises(EngineError, match="not on this computer") as caught:
+        outside_judge.OutsideJudge()
+    assert "--fetch-judge" in caught.value.hint
+    assert not made
+    outside_judge.OutsideJudge(fetch=True)
+    assert made
 
 
 def test_too_few_frames_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

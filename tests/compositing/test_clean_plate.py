@@ -208,3 +208,34 @@ def test_the_pytorch_engine_takes_a_photo_apart_in_the_same_way() -> None:
         assert np.array_equal(picture, expected)
     assert "features_half" in found
     assert with_layers({"features_features": torch.zeros(1)}, photo, FACE).keys() == {"features_features"}
+
+
+def person_at(
+    x: float, side: int, colour: tuple[int, int, int], photo: Bytes, person: Bytes
+) -> npt.NDArray[np.float32]:
+    """Draw a head with shoulders into a photo and its matte; returns the landmarks."""
+    points = (make_head() * 0.5 + [x, -0.1, 0]).astype(np.float32)
+    center = (round((x + 1) * side / 2), round(0.45 * side))
+    for picture, paint in ((photo, colour), (person, (255, 255, 255))):
+        cv2.ellipse(picture, center, (side // 8, side // 6), 0, 0, 360, paint, -1)
+        cv2.rectangle(
+            picture, (center[0] - side // 7, round(0.6 * side)), (center[0] + side // 7, side), paint, -1
+        )
+    return points
+
+
+def test_other_people_stay_whole() -> None:
+    """Only the person that moves is cut out; who stands beside stays in the background as he is."""
+    side = 256
+    photo, person = np.full((side, side, 3), 200, np.uint8), np.zeros((side, side, 3), np.uint8)
+    own = person_at(-0.4, side, (180, 120, 90), photo, person)
+    other = person_at(0.5, side, (90, 60, 50), photo, person)
+    filled = np.full_like(photo, 200)
+    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled, own[:, :2], [other])
+    middle = round(0.55 * side)
+    assert layers.person[:, middle + 8 :].max() <= 2, "nothing of the other one is cut out"
+    assert np.abs(layers.background[:, middle + 8 :].astype(int) - photo[:, middle + 8 :]).max() <= 2
+    assert layers.person[round(0.45 * side), round(0.3 * side)] > 250
+    assert np.abs(layers.background[round(0.45 * side), round(0.3 * side)].astype(int) - 200).max() < 12, (
+        "the one who moves leaves the wall"
+    )

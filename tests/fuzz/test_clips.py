@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_app.errors import ClipError, OutputError
-from avatar_app.media.video import ClipWriter, read_clip
+from avatar_app.media.clip_writer import ClipWriter
+from avatar_app.media.video import read_clip
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import HARD_NUMBERS, damaged
 from tests.support.media import make_clip, picture

@@ -25,8 +25,13 @@ CONFIGS = sorted(Path("avatar_app/training/configs").glob("*.yaml"))
 LAUGHS = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))])
 """A few lines that stand for 2 to the power of 60 words."""
 
+MERGES = "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 30))])
+"""A few lines that merge 2 to the power of 30 keys while they are read."""
+
 HARD = [
     *NASTY,
+    MERGES.encode(),
+    b"<<: {stages: [1]}",
     b"stages: 5",
     b"stages: {a: 1}",
     b"stages: [5]",

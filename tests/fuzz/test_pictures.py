@@ -101,6 +101,42 @@ BOMBS = {
 }
 
 
+def many_scans(scans: int) -> bytes:
+    """A progressive JPEG of 20 megapixels whose last scan is there so many times."""
+    file = BytesIO()
+    PIL.Image.new("L", (5000, 4000), 90).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:last] + data[last:end] * scans + data[end:]
+
+
+def test_scans_without_end_are_counted_before_they_are_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(many_scans(3000))
+    assert path.stat().st_size < 20_000_000
+    with bounded(), pytest.raises(PortraitError, match="far too large"):
+        read_portrait(path)
+    path.write_bytes(many_scans(2))
+    with bounded():
+        assert read_portrait(path).shape == (1638, 2048, 3)
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    """A good JPEG with a hole of 5 GB behind it, which takes no space on the disk."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(saved("JPEG"))
+    with path.open("r+b") as file:
+        file.truncate(5 << 30)
+    attempt(path)
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"iCCP", b"eXIf"])
+def test_a_chunk_that_lies_about_its_length(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(png(100, 100, 0)[:33] + struct.pack(">I", 0xFFFFFFF0) + kind + bytes(100))
+    attempt(path)
+
+
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_few_bytes_that_become_gigabytes(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "photo.png"

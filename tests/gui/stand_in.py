@@ -78,7 +78,9 @@ class StandIn:
         self.status_now = dataclasses.replace(self.status_now, **changes)
 
     def status(self) -> Status:
-        status = dataclasses.replace(self.status_now, recording=self._controls.recording)
+        status = dataclasses.replace(
+            self.status_now, recording=self._controls.recording, avatar=self._controls.avatar
+        )
         if self._controls.paused:
             return dataclasses.replace(status, shows="card", reason="paused")
         if self._controls.pass_through:

@@ -197,3 +197,36 @@ def test_real_photo_is_fitted_by_the_real_networks(opened: Callable[..., CropEdi
     qtbot.waitUntil(lambda: "fits well" in said(editor), timeout=20_000)
     assert editor.box().center_x == pytest.approx(256, abs=20)
     assert 400 < editor.box().size < 560
+
+
+class FindsUpright(Finds):
+    """Finds the face only in a picture that is higher than wide."""
+
+    def faces(self, image: Image) -> list[Face]:
+        return super().faces(image) if image.shape[0] > image.shape[1] else []
+
+
+def test_the_button_turns_the_photo_and_fits_the_square(
+    opened: Callable[..., CropEditor], qtbot: QtBot
+) -> None:
+    lying: Image = np.zeros((600, 800, 3), np.uint8)
+    lying[:, :400] = 120
+    editor = opened(FindsUpright(face_at(300, 280)), None, lying)
+    qtbot.waitUntil(lambda: "No face was found" in said(editor))
+    QTest.mouseClick(editor._turn, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: editor.box() == square_box(face_at(300, 280)))
+    assert editor.turn == 1
+    assert editor._image.shape == (800, 600, 3) and editor._image[:400].min() == 120, (
+        "clockwise: the left side is on top"
+    )
+    for _ in range(3):
+        QTest.mouseClick(editor._turn, Qt.MouseButton.LeftButton)
+    assert editor.turn == 0 and np.array_equal(editor._image, lying)
+    qtbot.waitUntil(lambda: "No face was found" in said(editor))
+
+
+def test_what_will_show_in_the_avatar_is_said() -> None:
+    face = face_at(300, 300)
+    face.points[[37, 38, 43, 44]] = face.points[[41, 40, 47, 46]]
+    assert crop_fault([face], square_box(face), PHOTO) == ""
+    assert "The eyes are shut" in crop_warning([face], square_box(face), PHOTO)

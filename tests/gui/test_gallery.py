@@ -19,6 +19,7 @@ from avatar_app.errors import PortraitError
 from avatar_app.gui.dialogs.crop_editor import CropEditor
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.gallery import MANY, Gallery
+from avatar_app.gui.gallery.model import CHOSEN
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Box, Image
@@ -42,7 +43,7 @@ def save(path: Path, image: Image) -> Path:
 def library(tmp_path: Path) -> Library:
     for seed, name in enumerate(("anna", "marco", "zola")):
         save(tmp_path / "app" / f"{name}.png", picture(seed))
-    return Library(tmp_path / "user", tmp_path / "app", lambda _: Box(40, 40, 60))
+    return Library(tmp_path / "user", tmp_path / "app", lambda _: (0, Box(40, 40, 60)))
 
 
 class Heard:
@@ -62,7 +63,7 @@ class Heard:
 
 @pytest.fixture
 def gallery(library: Library, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
-    monkeypatch.setattr(FaceFit, "box", lambda *_: Box(40, 40, 60))
+    monkeypatch.setattr(FaceFit, "face", lambda *_: (0, Box(40, 40, 60)))
     widget = Gallery(library)
     qtbot.addWidget(widget)
     widget.resize(420, 500)
@@ -187,7 +188,7 @@ def test_unusable_files_are_named_and_the_others_added(
 def test_photo_without_a_face_is_added_with_a_word(
     gallery: Gallery, heard: Heard, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FaceFit, "box", lambda *_: None)
+    monkeypatch.setattr(FaceFit, "face", lambda *_: None)
     with qtbot.waitSignal(gallery.problem):
         gallery.add_files([save(tmp_path / "wall.png", picture(9))])
     assert "No face" in heard.problems[0][0] and "Wall" in heard.problems[0][0]
@@ -445,3 +446,29 @@ def test_a_picture_pasted_while_searching_becomes_a_photo(
         QTest.keyClick(search, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     assert "New" in [entry.name for entry in library.entries()]
     assert search.text() == ""
+
+
+def test_only_a_photo_that_is_animated_gets_the_tick(gallery: Gallery, heard: Heard, qtbot: QtBot) -> None:
+    """A photo that was clicked may have no face, or be damaged."""
+
+    def ticked() -> list[int]:
+        return [row for row in range(3) if gallery._model.index(row).data(CHOSEN)]
+
+    click(qtbot, gallery, 1)
+    assert heard.chosen == ["Marco"] and ticked() == []
+    gallery.show_used(gallery._model.entries[0].path)
+    assert ticked() == [0]
+    gallery.show_used(gallery._model.entries[1].path)
+    assert ticked() == [1]
+
+
+def test_a_turned_photo_is_turned_in_the_list_and_kept(library: Library, tmp_path: Path) -> None:
+    image = np.zeros((100, 160, 3), np.uint8)
+    image[:, :80] = 200
+    entry = library.add(image, "Lying")
+    library.find_face = lambda _: (1, Box(50, 80, 100))
+    assert library.thumbnail(entry, 64)[:20].mean() > 150, "turned by itself"
+    kept = library.set_box(entry, Box(50, 80, 100), 3)
+    assert library.thumbnail(kept, 64)[:20].mean() < 50, "turned as the user says"
+    again = Library(library.folder, library.bundled).find(entry.path.name)
+    assert again is not None and again.turn == 3 and again.box == Box(50, 80, 100)

@@ -107,7 +107,7 @@ def test_a_setup_that_fails_is_said(
 def test_the_guide_takes_photos_anywhere_and_says_what_is_none(
     opened: Opened, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FaceFit, "box", lambda *_: Box(48, 48, 60))
+    monkeypatch.setattr(FaceFit, "face", lambda *_: (0, Box(48, 48, 60)))
     guide = guide_of(opened.window)
     mime = QMimeData()
     mime.setText("hello")

@@ -107,8 +107,8 @@ def test_english_stays_as_it_is() -> None:
         ("Connect it again.", "Подключите её снова."),
         ("The camera HD Cam (2): x.y was unplugged.", "Камеру HD Cam (2): x.y отключили."),
         (
-            "There are 3 faces in /a b/c.jpg; one of them was taken.",
-            "На фото /a b/c.jpg лиц: 3; взято одно из них.",  # noqa: RUF001
+            "There are 3 faces in /a b/c.jpg; number 2 from the left moves.",
+            "Лиц на фото /a b/c.jpg: 3; движется 2-е слева.",  # noqa: RUF001
         ),
         ("There is no photo /a/b.jpg.", "Нет фото /a/b.jpg."),
         ("There is no virtual camera on this computer.", "На этом компьютере нет виртуальной камеры."),  # noqa: RUF001

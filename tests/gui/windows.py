@@ -48,7 +48,7 @@ def make_library(folder: Path) -> Library:
     for seed, name in enumerate(("anna", "marco", "zola")):
         rough = np.random.default_rng(seed).integers(0, 255, (96, 96, 3), np.uint8)
         PIL.Image.fromarray(rough).save(photos / f"{name}.png")
-    return Library(folder / "user", photos, lambda _: Box(48, 48, 60))
+    return Library(folder / "user", photos, lambda _: (0, Box(48, 48, 60)))
 
 
 def drop_on(widget: QWidget, mime: QMimeData) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import PIL.features
 import PIL.Image
+import PIL.ImageCms
+import pillow_heif
 import pytest
 
 from avatar_app.errors import PortraitError
@@ -17,12 +21,32 @@ ORIENTATION = 0x0112
 
 def save(path: Path, image: object, mode: str | None = None, **options: object) -> Path:
     photo = image if isinstance(image, PIL.Image.Image) else PIL.Image.fromarray(np.asarray(image), mode=None)
-    (photo.convert(mode) if mode else photo).save(path, **options)  # type: ignore[arg-type]
+    photo = photo.convert(mode) if mode else photo
+    if path.suffix in (".heic", ".heif"):  # the app reads it with pi_heif, which cannot write
+        photo.info["icc_profile"] = options.pop("icc_profile", None)
+        pillow_heif.from_pillow(photo).save(path, **options)
+    else:
+        photo.save(path, **options)  # type: ignore[arg-type]
     return path
 
 
-@pytest.mark.parametrize("name", ["photo.png", "photo.jpg", "photo.webp", "photo.bmp", "photo.tiff"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "photo.png",
+        "photo.jpg",
+        "photo.webp",
+        "photo.bmp",
+        "photo.tiff",
+        "photo.heic",
+        "photo.heif",
+        "photo.avif",
+        "photo.jfif",
+    ],
+)
 def test_kinds_of_file(tmp_path: Path, name: str) -> None:
+    if name.endswith("avif") and not PIL.features.check("avif"):
+        pytest.skip("this Pillow is built without AVIF")
     image = read_portrait(save(tmp_path / name, picture(200, 100)))
     assert (image.shape, image.dtype) == ((100, 200, 3), np.uint8)
     assert np.abs(image.astype(int) - picture(200, 100)).mean() < 4
@@ -136,3 +160,63 @@ def test_unusable_photo_is_named(tmp_path: Path, kind: str, says: str) -> None:
         read_portrait(path)
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+def animated(path: Path) -> Path:
+    frames = [PIL.Image.fromarray(picture(200, 100, shade)) for shade in (0, 120, 240)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    return path
+
+
+@pytest.mark.parametrize("name", ["photo.gif", "photo.webp", "photo.png", "photo.tiff"])
+def test_first_frame_of_an_animated_one(tmp_path: Path, name: str) -> None:
+    image = read_portrait(animated(tmp_path / name))
+    assert np.abs(image.astype(int) - picture(200, 100)).mean() < 6
+
+
+def wide_profile() -> bytes:
+    """An ICC profile of a wide colour space with sRGB's tone curve: sRGB's own, its primaries exchanged for Adobe RGB's."""
+    data = bytearray(PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes())
+    adobe = {
+        b"rXYZ": (0.60974, 0.31111, 0.01947),
+        b"gXYZ": (0.20528, 0.62567, 0.06087),
+        b"bXYZ": (0.14919, 0.06322, 0.74457),
+    }
+    for number in range(int.from_bytes(data[128:132], "big")):
+        entry = 132 + 12 * number
+        name, at = bytes(data[entry : entry + 4]), int.from_bytes(data[entry + 4 : entry + 8], "big")
+        for index, value in enumerate(adobe.get(name, ())):
+            data[at + 8 + 4 * index : at + 12 + 4 * index] = round(value * 65536).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.jpg", "photo.webp", "photo.tiff", "photo.heic"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_wide_colours_become_srgb(tmp_path: Path, name: str, mode: str) -> None:
+    """A green of a wide space is more saturated than the same numbers in sRGB."""
+    if mode == "RGBA" and name.endswith("jpg"):
+        pytest.skip("JPEG has no transparency")
+    plain = PIL.Image.new(mode, (100, 100), (120, 180, 100))
+    image = read_portrait(save(tmp_path / name, plain, icc_profile=wide_profile(), quality=95))
+    right = PIL.ImageCms.profileToProfile(
+        plain.convert("RGB"),
+        PIL.ImageCms.ImageCmsProfile(BytesIO(wide_profile())),
+        PIL.ImageCms.createProfile("sRGB"),
+    )
+    assert right is not None
+    assert np.abs(image[50, 50].astype(int) - np.asarray(right)[50, 50]).max() <= 4
+    assert image[50, 50, 1] - int(image[50, 50, 0]) > 80
+
+
+@pytest.mark.parametrize("profile", [b"no profile at all", wide_profile()[:200]])
+def test_a_damaged_profile_is_ignored(tmp_path: Path, profile: bytes) -> None:
+    path = save(tmp_path / "photo.png", picture(200, 100), icc_profile=profile)
+    assert np.array_equal(read_portrait(path), picture(200, 100))
+
+
+def test_a_grey_photo_of_16_bits_as_large_as_allowed(tmp_path: Path) -> None:
+    grey = np.linspace(0, 65535, 11_000)[None].repeat(9_000, 0).astype(np.uint16)
+    path = save(tmp_path / "photo.png", grey, compress_level=1)
+    image = read_portrait(path)
+    assert image.shape == (1676, 2048, 3)
+    assert np.abs(image[800, :, 0].astype(int) - np.linspace(0, 255, 2048)).max() <= 2

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import OutputError
-from avatar_app.media.video import TRANSPARENT, ClipWriter, read_clip, require_clip_output
+from avatar_app.media.clip_writer import TRANSPARENT, ClipWriter, require_clip_output
+from avatar_app.media.video import read_clip
 from avatar_app.types import Image
 from tests.support.media import clip_facts, make_clip
 

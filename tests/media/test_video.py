@@ -15,7 +15,8 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from avatar_app.errors import ClipError, OutputError
-from avatar_app.media.video import Clip, ClipWriter, LiveWriter, read_clip
+from avatar_app.media.clip_writer import ClipWriter, LiveWriter
+from avatar_app.media.video import Clip, read_clip
 from tests.support.media import clip_facts, make_clip, picture
 
 
@@ -189,8 +190,8 @@ def damaged(tmp_path: Path, kind: str) -> Path:
         ("cut short, index kept", "is cut short"),
         ("sound only", "no video in it, only sound"),
         ("picture", "is a picture"),
-        ("animated webp", "an animated WebP picture"),
-        ("text named as a picture", "the ending of a picture, but is none"),
+        ("animated webp", "an animated WEBP picture"),
+        ("text named as a picture", "cannot be read as a video"),
         ("no frame", "no "),
     ],
 )

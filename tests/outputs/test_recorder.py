@@ -12,9 +12,15 @@ import av
 import numpy as np
 import pytest
 
+from avatar_app.commands.live import Tally
 from avatar_app.errors import OutputError
 from avatar_app.media.video import read_clip
+from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
+from avatar_app.session.controls import Controls, Status
+from avatar_app.session.output_stage import RecorderStage
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices
 from tests.media.test_video import disk_with
 from tests.support.media import clip_facts, outgoing, picture
 
@@ -71,7 +77,12 @@ def test_closed_file_is_an_ordinary_one(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
+from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
+from avatar_app.session.controls import Controls, Status
+from avatar_app.session.output_stage import RecorderStage
+from avatar_app.session.slot import Slot
+from avatar_app.session.stage import Notices
 from tests.support.media import outgoing, picture
 recorder = Recorder(Path(sys.argv[1]), (96, 64), 25)
 for index in range(100):
@@ -91,6 +102,20 @@ def test_killed_program_leaves_a_playable_file(tmp_path: Path, name: str) -> Non
     assert 100 - 26 <= len(images) <= 100
     for index in (0, 50, 73):
         assert np.abs(images[index].astype(int) - picture(*SIZE, shade=2 * index)).mean() < 6
+
+
+SLOW = KILLED.replace("index / 25)", "index / 6)")
+"""A computer so busy that it writes six pictures a second instead of 25."""
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+def test_killed_on_a_busy_computer_a_second_is_lost_at_most(tmp_path: Path, name: str) -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", SLOW, tmp_path / name], cwd=root, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == -9, done.stderr
+    assert len(list(read_clip(tmp_path / name).frames())) >= 100 - 6
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
@@ -140,3 +165,22 @@ def test_picture_of_another_size_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not for a picture of"):
         recorder.write(outgoing(picture(64, 64)), 0)
     recorder.close()
+
+
+def test_a_recording_that_cannot_be_finished_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the first error may come when the file is closed, as the session ends."""
+    notices, sent = Notices(), Slot[Outgoing]()
+    stage = RecorderStage(lambda: Controls(recording=tmp_path / "a.mp4", size=SIZE), sent, notices)
+    sent.put(outgoing(picture(*SIZE)))
+    stage.step()
+
+    def fail(_: Recorder) -> None:
+        raise OutputError("The recording cannot be written: no space left on device.", "Free some space.")
+
+    monkeypatch.setattr(Recorder, "close", fail)
+    stage.close()
+    (notice,) = notices.all()
+    assert (notice.about, notice.level) == ("recording", "error")
+    tally = Tally()
+    tally.add(Status(notices=notices.all()))
+    assert tally.recording_failed

@@ -344,7 +344,7 @@ def test_thumbnail_shows_the_crop_or_the_face(library: Library) -> None:
     assert library.thumbnail(entry, 32) is small, "made once"
     free = library.set_box(entry, None)
     assert library.thumbnail(free, 32)[..., 0].mean() < 60, "without a face finder it is the middle"
-    library.find_box = lambda _: Box(219.5, 59.5, 40)
+    library.find_face = lambda _: (0, Box(219.5, 59.5, 40))
     assert library.thumbnail(free, 32)[4:28, 4:28, 0].min() > 200
     save(entry.path.with_suffix(".png"), np.full((200, 300, 3), 90, np.uint8)).replace(entry.path)
     assert np.abs(library.thumbnail(free, 32).astype(int) - 90).max() < 8, "made again when the file changes"

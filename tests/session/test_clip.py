@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from avatar_app.errors import ClipError, OutputError, PortraitError
-from avatar_app.media.video import Clip, ClipWriter, read_clip
+from avatar_app.media.clip_writer import ClipWriter
+from avatar_app.media.video import Clip, read_clip
 from avatar_app.motion.head import Limits
 from avatar_app.session.clip import Wishes, animate_clip
 from avatar_app.session.clip_frames import Look
@@ -132,7 +133,7 @@ def test_small_face_in_the_photo_is_mentioned(tmp_path: Path) -> None:
     report = animate_clip(
         DrawingEngine(), DiscDetector(), draw_face(radius=15), clip, tmp_path / "out.mp4", Wishes()
     )
-    assert "face in the photo is small" in report.notes[0]
+    assert "face in the photo is only 30 pixels high" in report.notes[0]
 
 
 def test_nothing_is_left_when_interrupted(tmp_path: Path) -> None:

@@ -96,5 +96,5 @@ def draw(size: tuple[int, int] = (480, 480), x: float = 240, top: float = 60, fa
     photo = (wall * (1 - share) + np.array(SKIN, np.float32) * share).round().astype(np.uint8)
     points = (make_head() * face + [x, top + 0.62 * face, 0]).astype(np.float32)
     box = Box(x, top + 0.6 * face, 2 * face)
-    portrait = Portrait(photo, Face(points, 1.0), box, 1)
+    portrait = Portrait(photo, Face(points, 1.0), box)
     return Drawn(photo, alpha, np.asarray(wall.round(), np.uint8), portrait)

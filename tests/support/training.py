@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avatar_app.media.video import ClipWriter
+from avatar_app.media.clip_writer import ClipWriter
 from tests.support.heads import make_head
 
 

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 import torch
 
-from avatar_app.media.video import ClipWriter
+from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.training import config as training
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import PairSampler, list_clips, load_store, read_frames

@@ -50,6 +50,7 @@ class Judging:
     judge: str
     embedding: Path | None
     sheet: str = "data"
+    fetch_judge: bool = False
 
 
 class Comparison:
@@ -102,7 +103,11 @@ class Comparison:
         )
 
     def _report(self, trained: dict[str, Trained], store: FrameStore) -> dict[str, Any]:
-        judge = OutsideJudge(self._device.type) if self._judging.judge != "own" else None
+        judge = (
+            OutsideJudge(self._device.type, self._judging.fetch_judge)
+            if self._judging.judge != "own"
+            else None
+        )
         embedding = Embedding(self._judging.embedding) if self._judging.embedding else None
         judged = {name: self._judge(one.bundle, embedding, judge) for name, one in trained.items()}
         rows = [self._row(name, one, judged[name]) for name, one in trained.items()]

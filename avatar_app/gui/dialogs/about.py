@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
@@ -36,7 +35,7 @@ class AboutDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("About Avatar"))
         self.resize(560, 460)
-        sign = QLabel()
+        sign = label()
         sign.setPixmap(app_icon().pixmap(56, 56))
         texts = QVBoxLayout()
         texts.setSpacing(2)

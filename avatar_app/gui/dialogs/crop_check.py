@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from avatar_app.faces.photo_check import photo_faults
 from avatar_app.landmarks import face_height
 from avatar_app.types import Array, Box, Face, Image
 
@@ -43,18 +44,27 @@ TEXTS = {
     "several": QT_TRANSLATE_NOOP(
         "CropCheck", "There is more than one face in the square. The avatar will be the largest."
     ),
+    "covered": QT_TRANSLATE_NOOP(
+        "CropCheck", "Something covers the mouth; the avatar's mouth will not look right."
+    ),
+    "shut": QT_TRANSLATE_NOOP("CropCheck", "The eyes are shut; the avatar cannot open them well."),
+    "aside": QT_TRANSLATE_NOOP(
+        "CropCheck", "The face is seen from the side; one from the front moves better."
+    ),
+    "dark": QT_TRANSLATE_NOOP("CropCheck", "The face is very dark."),
+    "blurred": QT_TRANSLATE_NOOP("CropCheck", "The face is blurred, and so the avatar will be."),
 }
 
 
 def crop_warning(faces: list[Face], box: Box, image: Image) -> str:
-    """The worst fault of a crop, in the user's language; empty when it is good."""
-    fault = crop_fault(faces, box, image)
+    """The worst fault of a crop, or of the face in it, in the user's language; empty when it is good."""
+    fault, face = crop_fault(faces, box, image), nearest(faces, box)
+    if not fault and face is not None:
+        fault = next((name for name in photo_faults(image, face) if name in TEXTS), "")
     if not fault:
         return ""
-    face = nearest(faces, box)
-    return QCoreApplication.translate("CropCheck", str(TEXTS[fault])).replace(
-        "{pixels}", str(round(face_height(face.points))) if face else ""
-    )
+    text = QCoreApplication.translate("CropCheck", str(TEXTS[fault]))
+    return text.replace("{pixels}", str(round(face_height(face.points))) if face else "")
 
 
 def crop_fault(faces: list[Face], box: Box, image: Image) -> str:

@@ -7,15 +7,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPixmap
-from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from avatar_app.errors import AvatarError
 from avatar_app.faces.crop import crop_picture, photo_box
@@ -25,6 +17,8 @@ from avatar_app.gui.dialogs.crop_view import CropView
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.style.theme import restyle
+from avatar_app.gui.style.widgets import label
+from avatar_app.media.photo import turned
 from avatar_app.photos.library import middle_box
 from avatar_app.types import Box, Face, Image
 
@@ -39,33 +33,36 @@ class FindsFaces(Protocol):
 
 
 class CropEditor(QDialog):
-    """Fits the square to the face at the start unless the user has chosen one before. ``box()`` is the answer once accepted.
+    """Fits the square to the face at the start unless the user has chosen one before. ``box()`` and ``turn`` are the answer once accepted.
 
     Args:
-        image: the upright photo.
-        box: the square chosen before; None: fit it.
+        image: the photo, turned by ``turn`` quarters clockwise.
+        box: the square chosen before, in its pixels; None: fit it.
         faces: finds the faces, in the background.
     """
 
     def __init__(
-        self, image: Image, box: Box | None, faces: FindsFaces, parent: QWidget | None = None
+        self, image: Image, box: Box | None, faces: FindsFaces, parent: QWidget | None = None, turn: int = 0
     ) -> None:
         super().__init__(parent)
         self._image = image
+        self.turn = turn
+        self._finder = faces
         self._faces: list[Face] | None = None
         self._fit_at_first = box is None
         self._view = CropView(image, box or middle_box(image), self)
-        self._preview = QLabel(self)
+        self._preview = label()
         self._preview.setFixedSize(PREVIEW, PREVIEW)
-        self._about = QLabel(self)
+        self._about = label()
         self._about.setWordWrap(True)
         self._about.setMinimumHeight(4 * self.fontMetrics().lineSpacing())
         self._about.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._help = QLabel(self)
+        self._help = label()
         self._help.setWordWrap(True)
         self._help.setProperty("role", "muted")
         self._fit = QPushButton(self)
         self._fit.setEnabled(False)
+        self._turn = QPushButton(self)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self._ok = self._buttons.addButton("", QDialogButtonBox.ButtonRole.AcceptRole)
         restyle(self._ok, role="primary")
@@ -73,13 +70,14 @@ class CropEditor(QDialog):
         self._arrange()
         self._retranslate()
         self._fit.clicked.connect(self.fit)
+        self._turn.clicked.connect(self.turn_right)
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
         self._view.moved.connect(self._show)
         self._view.setFocus()
         self._show()
-        background = Background(self)
-        background.run(partial(faces.faces, image), self._found, self._failed)
+        self._background = Background(self)
+        self._look()
 
     def box(self) -> Box:
         """The square, in pixels of the photo; it may reach a little beyond it."""
@@ -96,6 +94,25 @@ class CropEditor(QDialog):
             face = self._faces[(place + 1) % len(self._faces)]
         self._view.set_box(photo_box(face, self._image))
 
+    def turn_right(self) -> None:
+        """Turn the photo clockwise by a quarter and fit the square to the face that is upright then."""
+        self.turn = (self.turn + 1) % 4
+        self._image = turned(self._image, 1)
+        self._faces, self._fit_at_first = None, True
+        self._fit.setEnabled(False)
+        self._view.set_image(self._image, middle_box(self._image))
+        self._look()
+
+    def _look(self) -> None:
+        """Find the faces in the background; an answer about a photo that was turned meanwhile is dropped."""
+        turn = self.turn
+
+        def found(faces: list[Face]) -> None:
+            if turn == self.turn:
+                self._found(faces)
+
+        self._background.run(partial(self._finder.faces, self._image), found, self._failed)
+
     def _arrange(self) -> None:
         column = QWidget(self)
         column.setFixedWidth(PREVIEW)
@@ -104,6 +121,7 @@ class CropEditor(QDialog):
         side.setSpacing(12)
         side.addWidget(self._preview)
         side.addWidget(self._fit)
+        side.addWidget(self._turn)
         side.addWidget(self._about)
         side.addStretch(1)
         side.addWidget(self._help)
@@ -151,6 +169,8 @@ class CropEditor(QDialog):
         self._ok.setText(self.tr("Use this crop"))
         self.setWindowTitle(self.windowTitle() or self.tr("Crop photo"))
         self._fit.setText(self.tr("&Fit to face"))
+        self._turn.setText(self.tr("&Turn right"))
+        self._turn.setToolTip(self.tr("Turn the photo by a quarter"))
         self._preview.setAccessibleName(self.tr("Preview of the crop"))
         self._view.setAccessibleName(self.tr("Photo with the square"))
         self._help.setText(

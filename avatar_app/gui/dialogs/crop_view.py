@@ -71,6 +71,13 @@ class CropView(QWidget):
         self.update()
         self.moved.emit(self._box)
 
+    def set_image(self, image: Image, box: Box) -> None:
+        """Show another photo, such as the same one turned."""
+        self._image, self._size = image, (image.shape[1], image.shape[0])
+        self._pixmap = QPixmap.fromImage(to_qimage(image))
+        self._faces = []
+        self.set_box(box)
+
     def set_faces(self, faces: list[Face]) -> None:
         """Faces to outline; a click on one puts the square around it."""
         self._faces = faces

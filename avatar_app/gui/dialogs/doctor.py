@@ -26,7 +26,7 @@ from avatar_app.gui.background import Background
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.style.icons import pixmap
 from avatar_app.gui.style.theme import current
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import label, tip
 
 if TYPE_CHECKING:
     from avatar_app.doctor.checks import Check
@@ -128,12 +128,12 @@ class DoctorDialog(QDialog):
         }[check.state]
         row = QFrame()
         row.setProperty("role", "card")
-        mark = QLabel()
+        mark = label()
         ratio = self.devicePixelRatioF()
         drawn = pixmap(icon, colour, round(MARK * ratio))
         drawn.setDevicePixelRatio(ratio)
         mark.setPixmap(drawn)
-        mark.setToolTip(state)
+        mark.setToolTip(tip(state))
         mark.setAccessibleName(state)
         grid = QGridLayout(row)
         grid.setContentsMargins(12, 10, 12, 10)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from avatar_app.errors import AvatarError
 from avatar_app.faces.crop import photo_box
+from avatar_app.media.photo import turned
 from avatar_app.types import Box, Face, Image
 
 if TYPE_CHECKING:
@@ -26,19 +27,27 @@ class FaceFit:
     def faces(self, image: Image) -> list[Face]:
         """All faces, largest first. Raises AvatarError where the networks cannot be opened."""
         with self._lock:
-            if self._detector is None:
-                from avatar_app.faces.detector import (
-                    FaceDetector,  # with ONNX Runtime, which the first paint must not wait for
-                )
+            return self._opened().find(image)
 
-                self._detector = FaceDetector.open()
-            return self._detector.find(image)
+    def upright(self, image: Image) -> tuple[int, list[Face]]:
+        """Quarters clockwise by which a photo has to be turned, and its faces then, as `FaceDetector.find_upright`."""
+        with self._lock:
+            return self._opened().find_upright(image)
 
-    def box(self, image: Image) -> Box | None:
-        """The square around the largest face; None where there is none or the networks cannot be opened."""
+    def face(self, image: Image) -> tuple[int, Box] | None:
+        """The turn, and the square around the largest face; None where there is none or the networks cannot be opened."""
         try:
-            faces = self.faces(image)
+            turn, faces = self.upright(image)
         except AvatarError as error:
             log.warning("%s", error)
             return None
-        return photo_box(faces[0], image) if faces else None
+        return (turn, photo_box(faces[0], turned(image, turn))) if faces else None
+
+    def _opened(self) -> FaceDetector:
+        if self._detector is None:
+            from avatar_app.faces.detector import (
+                FaceDetector,  # with ONNX Runtime, which the first paint must not wait for
+            )
+
+            self._detector = FaceDetector.open()
+        return self._detector

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QGridLayout, QKeySequenceEdit, QLabel, QLineEdit, QPushButton, QWidget
 
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import label, tip
 
 TEXT = QKeySequence.SequenceFormat.NativeText
 
@@ -127,8 +127,8 @@ class KeyRows(QWidget):
         reset, edit = self.resets[name], self.edits[name]
         reset.setVisible(name in self.chosen)
         back = self.tr("Back to {key}").format(key=", ".join(keys) or self.tr("no key"))
-        reset.setToolTip(back)
+        reset.setToolTip(tip(back))
         reset.setAccessibleName(back)
         reset.setAccessibleName(reset.toolTip())
         also = name not in self.chosen and keys[1:]
-        edit.setToolTip(self.tr("Also: {keys}").format(keys=", ".join(keys[1:])) if also else "")
+        edit.setToolTip(tip(self.tr("Also: {keys}").format(keys=", ".join(keys[1:]))) if also else "")

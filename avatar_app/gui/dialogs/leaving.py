@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
 
 from avatar_app.gui.preferences import Preferences
+from avatar_app.gui.style.widgets import message_box
 
 
 class Leaving(QObject):
@@ -24,12 +25,10 @@ class Leaving(QObject):
         """Whether the window may close now; else it closes itself once the user has said yes."""
         if self.sure or not self._preferences.now.ask_before_quit:
             return True
-        question = QMessageBox(self._window)
+        text = self.tr("Quit while others see your avatar?")
+        more = self.tr("The camera in the call goes black or freezes.")
+        question = message_box(self._window, QMessageBox.Icon.Question, self.tr("Quit"), text, more)
         question.setObjectName("leaving")
-        question.setIcon(QMessageBox.Icon.Question)
-        question.setWindowTitle(self.tr("Quit"))
-        question.setText(self.tr("Quit while others see your avatar?"))
-        question.setInformativeText(self.tr("The camera in the call goes black or freezes."))
         again = QCheckBox(self.tr("Do not ask again"))
         question.setCheckBox(again)
         yes = question.addButton(self.tr("Quit"), QMessageBox.ButtonRole.DestructiveRole)

@@ -24,7 +24,7 @@ from avatar_app.errors import AvatarError, PortraitError
 from avatar_app.files import is_there
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Entry, Library
-from avatar_app.types import Box, Image
+from avatar_app.types import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def local_files(mime: QMimeData) -> list[Path]:
     )
 
 
-def add_all(works: Sequence[Callable[[], Entry]], find_box: Callable[[Image], Box | None]) -> Added:
+def add_all(works: Sequence[Callable[[], Entry]], find_face: Callable[[Image], object | None]) -> Added:
     """Add photos one after the other; one that fails does not keep the others out. Slow."""
     entries: list[Entry] = []
     errors: list[AvatarError] = []
@@ -65,7 +65,7 @@ def add_all(works: Sequence[Callable[[], Entry]], find_box: Callable[[Image], Bo
             errors.append(error)
     face = True
     if entries and entries[-1].box is None and not errors:
-        face = find_box(read_portrait(entries[-1].path)) is not None
+        face = find_face(read_portrait(entries[-1].path)) is not None
     return Added(entries, errors, face)
 
 

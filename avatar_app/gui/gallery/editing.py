@@ -14,7 +14,7 @@ from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.crop_editor import CropEditor
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.language.messages import in_user_language
-from avatar_app.media.photo import read_portrait
+from avatar_app.media.photo import read_portrait, turned
 from avatar_app.photos.library import Entry, Library, Removed
 from avatar_app.types import Box, Image
 
@@ -44,18 +44,26 @@ class Editing(QObject):
     def crop(self, entry: Entry) -> None:
         """Open the crop editor for a photo."""
         self._background.run(
-            partial(read_portrait, entry.path), lambda image: self._open_editor(entry, image), self._failed
+            partial(self._upright, entry), lambda found: self._open_editor(entry, *found), self._failed
         )
 
-    def _open_editor(self, entry: Entry, image: Image) -> None:
-        editor = CropEditor(image, entry.box, self._face_fit, self._window)
+    def _upright(self, entry: Entry) -> tuple[Image, int]:
+        """The photo as it is turned now, and by how many quarters. Slow. Raises AvatarError."""
+        image, turn = read_portrait(entry.path), entry.turn
+        if turn is None:
+            found = None if entry.box else self._face_fit.face(image)
+            turn = found[0] if found else 0
+        return turned(image, turn), turn
+
+    def _open_editor(self, entry: Entry, image: Image, turn: int) -> None:
+        editor = CropEditor(image, entry.box, self._face_fit, self._window, turn)
         editor.setWindowTitle(self.tr("Crop {name}").format(name=entry.name))
-        editor.accepted.connect(lambda: self._set_box(entry, editor.box()))
+        editor.accepted.connect(lambda: self._set_box(entry, editor.box(), editor.turn))
         editor.finished.connect(editor.deleteLater)
         editor.open()
 
-    def _set_box(self, entry: Entry, box: Box) -> None:
-        if self.tried(partial(self._library.set_box, entry, box)):
+    def _set_box(self, entry: Entry, box: Box, turn: int) -> None:
+        if self.tried(partial(self._library.set_box, entry, box, turn)):
             self.recropped.emit(self._library.find(entry.path.name))
 
     def remove(self, entry: Entry, was_chosen: bool) -> bool:

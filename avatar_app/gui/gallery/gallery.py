@@ -39,8 +39,8 @@ class Gallery(QWidget):
         super().__init__(parent)
         self.library = library
         face_fit = FaceFit()
-        if library.find_box is None:
-            library.find_box = face_fit.box
+        if library.find_face is None:
+            library.find_face = face_fit.face
         self._current: Entry | None = None
         self._searching = False
         self._intake = Intake(library, face_fit, self)
@@ -97,13 +97,16 @@ class Gallery(QWidget):
         return self._current
 
     def mark(self, entry: Entry | None) -> None:
-        """Show a photo as the chosen one without telling anybody."""
+        """Show a photo as the chosen one without telling anybody; the tick comes with ``show_used``."""
         self._current = entry
         path = entry.path if entry else None
-        self._model.mark(path)
         index = self._model.index_of(path)
         self._view.setCurrentIndex(index)
         self._view.scrollTo(index)
+
+    def show_used(self, path: Path | None) -> None:
+        """Put the tick on the photo that is animated: one without a face never gets it."""
+        self._model.mark(path)
 
     def select(self, path: Path | str) -> bool:
         """Choose a photo by its path or, as a text, by its file name; false where the library does not have it."""

@@ -64,7 +64,7 @@ class Intake(QObject):
             self.problem.emit(otherwise, hint)
 
     def _add(self, works: Sequence[Callable[[], Entry]]) -> None:
-        self._background.run(partial(add_all, works, self._face_fit.box), self._tell, self._failed)
+        self._background.run(partial(add_all, works, self._face_fit.face), self._tell, self._failed)
 
     def _tell(self, added: Added) -> None:
         entries, errors = added.entries, added.errors

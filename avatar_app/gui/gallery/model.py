@@ -12,6 +12,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
+from avatar_app.gui.style.widgets import tip
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Image
 
@@ -53,8 +54,10 @@ class GalleryModel(QAbstractListModel):
         self.endResetModel()
 
     def mark(self, path: Path | None) -> None:
-        """Show one photo as the chosen one."""
+        """Show one photo as the one in use."""
         before, self._chosen = self._chosen, path
+        if before == path:
+            return
         for row, entry in enumerate(self._entries):
             if entry.path in (before, path):
                 self.dataChanged.emit(self.index(row), self.index(row), [CHOSEN])
@@ -116,8 +119,8 @@ class GalleryModel(QAbstractListModel):
     def _tip(self, entry: Entry) -> str:
         found = self._thumbnails.get(entry)
         if isinstance(found, AvatarError):
-            return f"{in_user_language(found.message)} {in_user_language(found.hint)}"
-        return (
+            return tip(f"{in_user_language(found.message)} {in_user_language(found.hint)}")
+        return tip(
             self.tr("{name} (key {key})").format(name=entry.name, key=entry.key) if entry.key else entry.name
         )
 

@@ -8,7 +8,7 @@ import sys
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton
 
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.gui.background import Background
@@ -38,7 +38,7 @@ class JoinPage(Page):
         self._live, self._devices = live, devices
         self._background = Background(self)
         self._script = ""
-        self.mark = QLabel()
+        self.mark = label()
         self.state = label("", "heading", wrap=True)
         self.hint = label("", "muted", wrap=True)
         self.set_up = QPushButton(self.tr("Set up the virtual camera"))

@@ -15,7 +15,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.panels.background_menu import CHOICES, ask_colour, ask_picture, background_name
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import Choice, label, row
+from avatar_app.gui.style.widgets import Choice, label, row, tip
 from avatar_app.session.controls import OUTPUTS
 
 ELSEWHERE = "elsewhere"
@@ -26,7 +26,7 @@ def small_button(name: str, text: str) -> QToolButton:
     """A button that is only an icon."""
     made = QToolButton()
     made.setIcon(icon(name))
-    made.setToolTip(text)
+    made.setToolTip(tip(text))
     made.setAccessibleName(text)
     return made
 

@@ -13,7 +13,7 @@ from avatar_app.gui.panels.choosers import BackgroundChooser, OutputChooser, Sou
 from avatar_app.gui.panels.model_chooser import ModelChooser
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.icons import icon
-from avatar_app.gui.style.widgets import Choice, Section, Slider, Switch, label, row
+from avatar_app.gui.style.widgets import Choice, Section, Slider, Switch, label, row, tip
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.controls import ROTATIONS, SIZES, Controls
 
@@ -226,17 +226,17 @@ class ControlsPanel(QTabWidget):
     def show_preferences(self) -> None:
         self.mirror_preview.setChecked(self._preferences.now.mirror_preview)
 
-    def _choice(self, name: str, control: str, entries: Sequence[tuple[str, object]], tip: str) -> Choice:
+    def _choice(self, name: str, control: str, entries: Sequence[tuple[str, object]], about: str) -> Choice:
         made = Choice(name)
-        made.setToolTip(tip)
+        made.setToolTip(tip(about))
         for text, value in entries:
             made.add(text, value)
         made.activated.connect(lambda: self._live.change(**{control: made.currentData()}))
         return made
 
-    def _switch(self, control: str, text: str, tip: str) -> Switch:
+    def _switch(self, control: str, text: str, about: str) -> Switch:
         made = Switch(text)
-        made.setToolTip(tip)
+        made.setToolTip(tip(about))
         made.clicked.connect(lambda on: self._live.change(**{control: on}))
         return made
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWid
 from avatar_app.gui.headline import Headline
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import ElidedLabel, label
+from avatar_app.gui.style.widgets import ElidedLabel, label, tip
 from avatar_app.session.controls import Status
 
 DOTS = {"good": "●", "info": "○", "warning": "●", "bad": "●"}
@@ -60,7 +60,7 @@ class Header(QWidget):
         made.setProperty("role", "plain")
         made.setProperty("sign", sign)
         made.setIconSize(QSize(18, 18))
-        made.setToolTip(text)
+        made.setToolTip(tip(text))
         made.setAccessibleName(text)
         if action:
             made.clicked.connect(lambda: self.asked.emit(action))

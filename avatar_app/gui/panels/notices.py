@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.language.texts import notice_action
@@ -40,7 +31,7 @@ class Banner(QFrame):
         self.buttons: dict[str, QPushButton] = {}
         theme = current(self)
         colour = {"error": theme.bad, "warning": theme.warning, "info": theme.info}[notice.level]
-        sign = QLabel()
+        sign = label()
         drawn = pixmap(notice.level, colour, 40)
         drawn.setDevicePixelRatio(2)
         sign.setPixmap(drawn)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import current
+from avatar_app.gui.style.widgets import tip
 
 SIGNS = {
     "pause": "pause",
@@ -74,7 +75,7 @@ class ToolBar(QWidget):
         }
         for name, button in self.buttons.items():
             key = keys.get(name, "")
-            button.setToolTip(f"{tips[name]} ({key})" if key else tips[name])
+            button.setToolTip(tip(f"{tips[name]} ({key})" if key else tips[name]))
 
     def draw_icons(self) -> None:
         """Draw them in the colours of the theme."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import (
@@ -10,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMessageBox,
     QProgressBar,
     QSizePolicy,
     QSlider,
@@ -30,6 +33,26 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
     return made
 
 
+def tip(text: str) -> str:
+    """A tool tip that shows ``text`` as it is: Qt would take a file called ``<img src=...>.jpg`` for rich text, and load it."""
+    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>") if "<" in text or "&" in text else text
+
+
+def message_box(
+    parent: QWidget | None, icon: QMessageBox.Icon, title: str, text: str, more: str = ""
+) -> QMessageBox:
+    """A message box whose texts are shown as they are; it opens with ``open``."""
+    box = QMessageBox(parent)
+    box.setIcon(icon)
+    box.setWindowTitle(title)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(text)
+    box.setInformativeText(more)
+    for piece in box.findChildren(QLabel):
+        piece.setTextFormat(Qt.TextFormat.PlainText)
+    return box
+
+
 def card(parent: QWidget | None = None) -> QFrame:
     """A panel with a border and round corners."""
     made = QFrame(parent)
@@ -42,6 +65,7 @@ class Badge(QLabel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def say(self, text: str, kind: str) -> None:
@@ -152,7 +176,7 @@ class Choice(QComboBox):
         """Add an entry; one with a ``problem`` is shown but cannot be chosen."""
         self.addItem(text, value)
         row = self.count() - 1
-        self.setItemData(row, problem or text, Qt.ItemDataRole.ToolTipRole)
+        self.setItemData(row, tip(problem or text), Qt.ItemDataRole.ToolTipRole)
         self.enable(row, not problem)
 
     def enable(self, row: int, on: bool) -> None:

@@ -1,4 +1,4 @@
-"""Reads checkpoints of the original project. Nothing in the file is ever run: it is read with ``weights_only=True``."""
+"""Reads checkpoints of the original project. Nothing in the file is ever run: it is read with ``weights_only=True``, in a child."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from avatar_app.errors import BundleError
 from avatar_app.files import read_yaml, reason, require_ordinary
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
+from avatar_app.untrusted import read_in_child
 
 WEIGHTS = Mapping[str, Tensor]
+APART = "\n"
+"""Stands between a part and a weight in the names of the numbers."""
+
 AGAIN = "Check that it is the right file, and download it again if it may be damaged."
 
 
@@ -93,13 +97,54 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:
-    """What a checkpoint holds, read without running anything. Raises BundleError."""
+    """What a checkpoint holds, read without running anything: part -> its weights by name, None for any other part.
+
+    Raises:
+        BundleError: not a checkpoint, truncated, not safe to read, or it takes far too much memory or time.
+    """
+    content: dict[str, Any] = {}
+    for name, value in read_in_child(write_numbers, path).items():
+        part, _, key = name.partition(APART)
+        if key:
+            content.setdefault(part, {})[key] = torch.from_numpy(value)
+        else:
+            content[part] = None
+    return content
+
+
+def write_numbers(path: Path, target: Path) -> None:
+    """Read a checkpoint and write its tensors for safetensors, as `read_weights` takes them. Raises BundleError."""
+    tensors: dict[str, Tensor] = {}
+    for part, weights in _read_checkpoint(path).items():
+        if isinstance(weights, Mapping) and weights and all(map(_is_plain, weights.values())):
+            tensors |= {f"{part}{APART}{key}": value for key, value in weights.items()}
+        else:
+            tensors[f"{part}{APART}"] = torch.zeros(0)
+    if sum(value.numel() * value.element_size() for value in tensors.values()) > path.stat().st_size:
+        raise _packed(path)
+    try:
+        save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, target)
+    except OSError as error:
+        raise BundleError(
+            f"The checkpoint {path} cannot be unpacked: {reason(error)}.", "Free some space."
+        ) from None
+
+
+def _packed(path: Path) -> BundleError:
+    return BundleError(
+        f"The checkpoint {path} is packed: it would take far more memory than its size says.", AGAIN
+    )
+
+
+def _no_checkpoint(path: Path) -> BundleError:
+    return BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN)
+
+
+def _read_checkpoint(path: Path) -> Mapping[str, Any]:
     try:
         require_ordinary(path)
         if _unfolds(path):
-            raise BundleError(
-                f"The checkpoint {path} is packed: it would take far more memory than its size says.", AGAIN
-            )
+            raise _packed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files that are no checkpoints and are refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -107,7 +152,7 @@ def read_weights(path: Path) -> Mapping[str, Any]:
         raise BundleError(
             f"The checkpoint {path} cannot be read: {reason(error)}.", "Check the path."
         ) from None
-    except BundleError:
+    except (BundleError, MemoryError):
         raise
     except Exception as error:  # a damaged archive can fail anywhere inside PyTorch's reader
         if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
@@ -115,7 +160,7 @@ def read_weights(path: Path) -> Mapping[str, Any]:
             raise BundleError(
                 message, "Use only checkpoints of the original project, from a source you trust."
             ) from None
-        raise BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN) from None
+        raise _no_checkpoint(path) from None
     if not isinstance(content, Mapping):
         raise BundleError(
             f"{path} is a PyTorch file, but not a checkpoint of a model that this app knows.", AGAIN
@@ -124,10 +169,17 @@ def read_weights(path: Path) -> Mapping[str, Any]:
 
 
 def _unfolds(path: Path) -> bool:
-    """Whether a zip holds more than its own size; PyTorch's own never do."""
-    with suppress(zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
-        return sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size
-    return False
+    """Whether a zip holds more than its own size, or cannot be looked into; PyTorch's own never do."""
+    with path.open("rb") as file:
+        if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
+            return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size
+    except zipfile.BadZipFile:
+        raise _no_checkpoint(path) from None
+    except (ValueError, NotImplementedError, OverflowError, EOFError):
+        return True
 
 
 def _is_plain(value: object) -> bool:

@@ -659,6 +659,26 @@
         <source>There is more than one face in the square. The avatar will be the largest.</source>
         <translation>В квадрате несколько лиц. Аватаром станет самое крупное.</translation>
     </message>
+    <message>
+        <source>Something covers the mouth; the avatar&apos;s mouth will not look right.</source>
+        <translation>Рот чем-то закрыт; у аватара он будет выглядеть неправильно.</translation>
+    </message>
+    <message>
+        <source>The eyes are shut; the avatar cannot open them well.</source>
+        <translation>Глаза закрыты; аватар не сможет хорошо их открыть.</translation>
+    </message>
+    <message>
+        <source>The face is seen from the side; one from the front moves better.</source>
+        <translation>Лицо видно сбоку; лицо спереди двигается лучше.</translation>
+    </message>
+    <message>
+        <source>The face is very dark.</source>
+        <translation>Лицо очень тёмное.</translation>
+    </message>
+    <message>
+        <source>The face is blurred, and so the avatar will be.</source>
+        <translation>Лицо смазано, и аватар будет таким же.</translation>
+    </message>
 </context>
 <context>
     <name>CropEditor</name>
@@ -689,6 +709,14 @@
     <message>
         <source>&amp;Fit to face</source>
         <translation>&amp;Подогнать по лицу</translation>
+    </message>
+    <message>
+        <source>&amp;Turn right</source>
+        <translation>Повернуть &amp;вправо</translation>
+    </message>
+    <message>
+        <source>Turn the photo by a quarter</source>
+        <translation>Повернуть фото на четверть оборота</translation>
     </message>
     <message>
         <source>Preview of the crop</source>
@@ -1493,18 +1521,6 @@ Press I for more.</source>
         <translation>{0} — не изображение, которое можно прочитать.</translation>
     </message>
     <message>
-        <source>Use a JPEG, PNG or WebP file.</source>
-        <translation>Используйте файл JPEG, PNG или WebP.</translation>
-    </message>
-    <message>
-        <source>The photo {0} has far too many pixels.</source>
-        <translation>В фото {0} слишком много пикселей.</translation>
-    </message>
-    <message>
-        <source>Scale it down to 100 megapixels or less.</source>
-        <translation>Уменьшите его до 100 мегапикселей или меньше.</translation>
-    </message>
-    <message>
         <source>The photo {0} is damaged or cut short: {1}.</source>
         <translation>Фото {0} повреждено или обрывается: {1}.</translation>
     </message>
@@ -1575,14 +1591,6 @@ Press I for more.</source>
     <message>
         <source>Use a photo of one face, seen from the front and well lit.</source>
         <translation>Возьмите хорошо освещённое фото одного лица анфас.</translation>
-    </message>
-    <message>
-        <source>There are {0} faces in {1}; one of them was taken.</source>
-        <translation>На фото {1} лиц: {0}; взято одно из них.</translation>
-    </message>
-    <message>
-        <source>The face in {0} is small (its crop is {1} pixels a side); the picture will be soft.</source>
-        <translation>Лицо на фото {0} мелкое (сторона кадра {1} пикс.), картинка будет нерезкой.</translation>
     </message>
     <message>
         <source>Choose another one.</source>
@@ -1845,10 +1853,6 @@ Press I for more.</source>
         <translation>Не удаётся открыть камеру {0} ({1}): {2}.</translation>
     </message>
     <message>
-        <source>The picture {0} is damaged or of an unknown kind.</source>
-        <translation>Картинка {0} повреждена или неизвестного вида.</translation>
-    </message>
-    <message>
         <source>Take it out of the folder, or save it again.</source>
         <translation>Уберите её из папки или сохраните заново.</translation>
     </message>
@@ -1863,10 +1867,6 @@ Press I for more.</source>
     <message>
         <source>The picture {0} cannot be read: {1}.</source>
         <translation>Не удаётся прочитать картинку {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>Check that it is still there.</source>
-        <translation>Проверьте, что она на месте.</translation>
     </message>
     <message>
         <source>The folder {0} cannot be read: {1}.</source>
@@ -1929,12 +1929,72 @@ Press I for more.</source>
         <translation>Этот фон использовать нельзя: {0}.</translation>
     </message>
     <message>
+        <source>Use a JPEG, PNG, WebP or HEIC file.</source>
+        <translation>Используйте файл JPEG, PNG, WebP или HEIC.</translation>
+    </message>
+    <message>
+        <source>The photo {0} is far too large to be read.</source>
+        <translation>Фото {0} слишком велико, его нельзя прочитать.</translation>
+    </message>
+    <message>
+        <source>Save it anew as a JPEG of 100 megapixels or less.</source>
+        <translation>Сохраните его заново как JPEG, не больше 100 мегапикселей.</translation>
+    </message>
+    <message>
         <source>The photo {0} of last time is gone.</source>
         <translation>Фото {0}, которое было выбрано в прошлый раз, больше нет.</translation>
     </message>
     <message>
         <source>The first avatar was taken; choose any other.</source>
         <translation>Взят первый аватар; можно выбрать любой другой.</translation>
+    </message>
+    <message>
+        <source>There are {0} faces in {1}; number {2} from the left moves.</source>
+        <translation>Лиц на фото {1}: {0}; движется {2}-е слева.</translation>
+    </message>
+    <message>
+        <source>There are {0} faces in {1}, so there is no face {2}.</source>
+        <translation>Лиц на фото {1}: {0}, поэтому лица номер {2} нет.</translation>
+    </message>
+    <message>
+        <source>There is 1 face in {0}, so there is no face {1}.</source>
+        <translation>На фото {0} одно лицо, поэтому лица номер {1} нет.</translation>
+    </message>
+    <message>
+        <source>Count them from the left, from 1.</source>
+        <translation>Считайте слева, начиная с 1.</translation>
+    </message>
+    <message>
+        <source>{0} lay on its side or upside down; it was turned.</source>
+        <translation>{0}: фото лежало на боку или вверх ногами; оно повёрнуто.</translation>
+    </message>
+    <message>
+        <source>Something covers the mouth in {0}; the avatar&apos;s mouth will not look right.</source>
+        <translation>На фото {0} рот чем-то закрыт; у аватара он будет выглядеть неправильно.</translation>
+    </message>
+    <message>
+        <source>The eyes in {0} are shut; the avatar cannot open them well.</source>
+        <translation>На фото {0} глаза закрыты; аватар не сможет хорошо их открыть.</translation>
+    </message>
+    <message>
+        <source>The face in {0} is seen from the side; one from the front moves better.</source>
+        <translation>На фото {0} лицо видно сбоку; лицо спереди двигается лучше.</translation>
+    </message>
+    <message>
+        <source>The edge of {0} cuts off a part of the face.</source>
+        <translation>Край фото {0} обрезает часть лица.</translation>
+    </message>
+    <message>
+        <source>The face in {0} is only {1} pixels high; the picture will be soft.</source>
+        <translation>Высота лица на фото {0} всего {1} пикселей; изображение будет нерезким.</translation>
+    </message>
+    <message>
+        <source>The face in {0} is very dark.</source>
+        <translation>Лицо на фото {0} очень тёмное.</translation>
+    </message>
+    <message>
+        <source>The face in {0} is blurred; the picture will be soft.</source>
+        <translation>Лицо на фото {0} смазано; изображение будет нерезким.</translation>
     </message>
     <message>
         <source>The only face in view does not move, so it is taken for a picture.</source>
@@ -2205,8 +2265,8 @@ Press I for more.</source>
         <translation>{0} — это изображение, а не видео.</translation>
     </message>
     <message>
-        <source>{0} is an animated WebP picture, which cannot be read as a clip.</source>
-        <translation>{0} — анимированная картинка WebP, как видео она не читается.</translation>
+        <source>{0} is an animated {1} picture, which cannot be read as a clip.</source>
+        <translation>{0} — анимированная картинка {1}, как видео она не читается.</translation>
     </message>
     <message>
         <source>Convert it to MP4 or GIF.</source>

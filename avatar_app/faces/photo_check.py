@@ -1,0 +1,148 @@
+"""What in a photo will show in its avatar: shut eyes, a covered mouth, a face from the side, and the like. numpy and OpenCV only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from avatar_app.faces.crop import crop_landmarks, crop_picture, square_box
+from avatar_app.landmarks import (
+    EYE_CORNERS,
+    JAW,
+    LEFT_BROW_MIDDLE,
+    LEFT_BROW_OUTER,
+    LEFT_EAR,
+    LEFT_EYE,
+    LEFT_EYE_OUTER,
+    LID_PAIRS,
+    NOSTRILS,
+    OUTER_LIPS,
+    RIGHT_BROW_MIDDLE,
+    RIGHT_BROW_OUTER,
+    RIGHT_EAR,
+    RIGHT_EYE,
+    RIGHT_EYE_OUTER,
+    face_height,
+)
+from avatar_app.types import Array, Face, Image
+
+FACE_OUTLINE = [
+    *range(JAW.stop),
+    *(LEFT_BROW_OUTER, LEFT_BROW_MIDDLE, RIGHT_BROW_MIDDLE, RIGHT_BROW_OUTER),
+]
+"""Around jaw and brows."""
+
+UPPER_FACE = [*EYE_CORNERS.ravel(), NOSTRILS.stop - 1, NOSTRILS.start]
+"""From eye to eye and down to the nostrils: what a mask leaves free."""
+
+SMALL = 100
+"""Faces of fewer pixels, forehead to chin, make a soft picture."""
+
+SIDE = 256
+"""Pixels of the crop in which light, sharpness and colours are measured."""
+
+SHUT = 0.11
+"""Gap between the lids over the eye's width below which an eye is shut."""
+
+ASIDE = 30.0
+"""Degrees to either side. From here on half of the face is hidden."""
+
+DARK = 35.0
+"""Mean brightness of the face, 0..255."""
+
+BLURRED = 4.0
+"""Mean strength of edges of 1 to 2 pixels in the face, over its contrast, in percent. Sharp photos have 6 to 20."""
+
+FLAT = 4.0
+"""Standard deviation of brightness, 0..255, below which there is nothing that could be sharp."""
+
+PALE_LIPS = 0.3
+"""Redness of what is at the mouth over that of the upper face. Lips have 0.6 to 2, masks of any colour but skin's at most 0."""
+
+COLOURLESS = 5.0
+"""CIELAB a* of an upper face in a grey picture is below this."""
+
+
+def photo_notes(photo: Image, face: Face, name: str) -> list[str]:
+    """Say what is wrong with a face in the photo called ``name``, one sentence each, worst first."""
+    says = {
+        "covered": f"Something covers the mouth in {name}; the avatar's mouth will not look right.",
+        "shut": f"The eyes in {name} are shut; the avatar cannot open them well.",
+        "aside": f"The face in {name} is seen from the side; one from the front moves better.",
+        "cut": f"The edge of {name} cuts off a part of the face.",
+        "small": f"The face in {name} is only {face_height(face.points):.0f} pixels high; the picture will be soft.",
+        "dark": f"The face in {name} is very dark.",
+        "blurred": f"The face in {name} is blurred; the picture will be soft.",
+    }
+    return [says[fault] for fault in photo_faults(photo, face)]
+
+
+def photo_faults(photo: Image, face: Face) -> list[str]:
+    """Name what is wrong with a face in a photo (H, W, 3), worst first; empty for a good one.
+
+    The names are those that `photo_notes` knows.
+    """
+    box = square_box(face)
+    crop, points = crop_picture(photo, box, SIDE), crop_landmarks(face, box, SIDE)
+    light = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
+    inside = _polygon(points[FACE_OUTLINE])
+    faults = {
+        "covered": mouth_redness(crop, points) < PALE_LIPS,
+        "shut": eye_opening(face.points) < SHUT,
+        "aside": abs(yaw(face.points)) > ASIDE,
+        "cut": _cut(face.points, photo.shape[1], photo.shape[0]),
+        "small": face_height(face.points) < SMALL,
+        "dark": float(light[inside > 0].mean()) < DARK,
+        "blurred": sharpness(light, inside) < BLURRED,
+    }
+    if faults["small"]:
+        faults["blurred"] = False  # one reason is enough
+    return [name for name, found in faults.items() if found]
+
+
+def eye_opening(points: Array) -> float:
+    """Gap between the lids over the eye's width, of the eye that is wider open."""
+    gaps = np.linalg.norm(points[LID_PAIRS[:, 0], :2] - points[LID_PAIRS[:, 1], :2], axis=1)
+    corners = EYE_CORNERS[[0, 0, 1, 1]]
+    widths = np.linalg.norm(points[corners[:, 0], :2] - points[corners[:, 1], :2], axis=1)
+    each = gaps / np.maximum(widths, 1e-6)
+    return float(max(each[:2].mean(), each[2:].mean()))
+
+
+def yaw(points: Array) -> float:
+    """Degrees by which a face looks to the side: how much farther away one side of it is than the other."""
+    x, y, z = (points[LEFT_EAR] - points[RIGHT_EAR]) + (points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER])
+    return float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+
+def sharpness(light: Image, inside: Image) -> float:
+    """Edges of 1 to 2 pixels in a grey picture, in percent of its contrast, where ``inside`` is not 0; 100 where it has no contrast."""
+    values = light.astype(np.float32)
+    fine = np.abs(values - cv2.GaussianBlur(values, (0, 0), 1.2))[inside > 0]
+    contrast = float(values[inside > 0].std())
+    return 100 * float(fine.mean()) / contrast if contrast > FLAT else 100.0
+
+
+def mouth_redness(crop: Image, points: Array) -> float:
+    """How red the mouth is over how red the upper face is, CIELAB a*; 1 in a picture without colours."""
+    redness = cv2.cvtColor(crop, cv2.COLOR_RGB2LAB)[..., 1].astype(np.float32) - 128
+    mouth, upper = _polygon(points[OUTER_LIPS]), _polygon(points[UPPER_FACE])
+    upper[_polygon(points[RIGHT_EYE]) + _polygon(points[LEFT_EYE]) > 0] = 0
+    if not mouth.any() or not upper.any():
+        return 1.0
+    face = float(np.median(redness[upper > 0]))
+    return float(np.median(redness[mouth > 0])) / face if face > COLOURLESS else 1.0
+
+
+def _polygon(points: Array) -> Image:
+    """1 within an outline of landmarks in [-1, 1] of the crop, 0 outside."""
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    corners = ((points[:, :2] + 1) * ((SIDE - 1) / 2)).round().astype(np.int32)
+    cv2.fillPoly(mask, [corners], 1)
+    return mask
+
+
+def _cut(points: Array, width: int, height: int) -> bool:
+    """Whether more than a few landmarks lie outside the photo."""
+    outside = (points[:, :2] < -1).any(1) | (points[:, 0] > width) | (points[:, 1] > height)
+    return int(outside.sum()) > 3
