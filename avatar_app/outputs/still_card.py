@@ -12,8 +12,12 @@ from PIL import ImageChops, ImageDraw, ImageFont
 from avatar_app.outputs.i420 import Planes, to_planes
 from avatar_app.types import Image
 
-LINE = "Camera is paused"
-LINES = {"starting": "Camera is starting"}
+LINE = "Camera is starting"
+LINES = {
+    "paused": "Camera is paused",
+    **dict.fromkeys(("no-camera", "fault", "stale"), "Camera is reconnecting"),
+}
+"""Reason -> what is written; the others have ``LINE``."""
 
 TOP, BOTTOM = np.array([46.0, 54.0, 68.0]), np.array([24.0, 28.0, 37.0])
 DISC, FIGURE, TEXT = (58, 67, 83), (104, 117, 138), (206, 213, 224)
@@ -26,7 +30,7 @@ def still_card(size: tuple[int, int], reason: str = "") -> Planes:
 
     Args:
         size: (width, height), even.
-        reason: as ``Status.reason``. All look the same but ``starting``: the other side need not know what is wrong.
+        reason: as ``Status.reason``. It says no more than that others have to wait: they need not know what is wrong.
     """
     return _draw(size, LINES.get(reason, LINE))
 

@@ -105,6 +105,11 @@ class AnimateStage(Stage):
         )
 
     @property
+    def borrowed(self) -> bool:
+        """Whether the neutral pose was taken with another photo."""
+        return self.calibrated and self._neutrals.borrowed
+
+    @property
     def has_avatar(self) -> bool:
         return self._cast.avatar is not None
 

@@ -16,10 +16,12 @@ class NeutralKeeper:
 
     Attributes:
         pose: the neutral pose, None before the first calibration.
+        borrowed: it was taken with another photo.
     """
 
     def __init__(self, store: NeutralStore, notices: Notices) -> None:
         self.pose: KeyPoints | None = None
+        self.borrowed = False
         self._store = store
         self._notices = notices
         self._session: dict[str, KeyPoints] = {}
@@ -29,16 +31,18 @@ class NeutralKeeper:
         self._before: tuple[KeyPoints | None, KeyPoints | None] = (None, None)
 
     def begin(self, model: str, key: str, like: KeyPoints) -> None:
-        """A new avatar or engine: its own pose of last time, else the last one of this session, which fits nearly as well.
+        """A new avatar or engine: its own pose of last time, else the one in use or the last one of this session, which fit nearly as well.
 
         Args:
             key: by which the pose is remembered, for each model and photo.
             like: key points of the photo; poses of another kind do not count.
         """
         self._model, self._key, self._unproven = model, key, False
-        remembered = self._store.get(key)
-        pose = remembered if remembered is not None and _alike(remembered, like) else self._session.get(model)
-        self.pose = pose if pose is not None and _alike(pose, like) else None
+        candidates = (self._store.get(key), self._session.get(model), self.pose)
+        usable = [pose is not None and _alike(pose, like) for pose in candidates]
+        place = usable.index(True) if True in usable else None
+        self.pose = candidates[place] if place is not None else None
+        self.borrowed = place not in (0, None)
 
     def take(self, pose: KeyPoints, proven: bool) -> None:
         """Use this pose from now on.
@@ -50,6 +54,7 @@ class NeutralKeeper:
             self._before = self.pose, self._store.get(self._key)
         self._unproven = not proven
         self.pose = self._session[self._model] = pose
+        self.borrowed = False
         self._keep(pose)
 
     def settle(self, proven: bool, picture: bool) -> None:

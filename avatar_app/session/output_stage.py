@@ -101,7 +101,7 @@ class OutputStage(Stage):
 
     def open(self) -> None:
         self._sink_key, self._sink_retry = (), 0.0
-        for reason in ("starting", "paused"):
+        for reason in ("starting", "paused", "stale"):
             still_card(
                 self._controls().size, reason
             )  # drawn now, so that it is there at once when it is needed

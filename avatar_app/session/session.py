@@ -158,6 +158,7 @@ class Session:
             output=self._output.description,
             loading=animate.loading,
             calibrated=animate.calibrated,
+            borrowed=animate.borrowed,
             face=animate.match is not None or bool((seen := animate.seen) and seen.points is not None),
             match=animate.match,
             calibrating=animate.calibrating,

@@ -1,0 +1,81 @@
+"""A new avatar never interrupts the call: the last one stays until the new one is ready, and the neutral pose goes on with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from avatar_app.motion.calibration import NeutralStore
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
+from avatar_app.types import Image
+from tests.session.live import Bench, MarkedCamera, wait_for, write_photo
+from tests.session.stand_ins import DiscDetector
+
+
+class NotingSink:
+    """Notes of each picture whether it was one of an avatar."""
+
+    name = "noted"
+
+    def __init__(self) -> None:
+        self.avatars: list[bool] = []
+
+    def send(self, picture: Outgoing) -> None:
+        self.avatars.append(bool(picture.avatar))
+
+    def close(self) -> None: ...
+
+
+def start(store: NeutralStore, photo: Path, sink: NotingSink) -> Session:
+    bench = Bench()
+    session = Session(
+        Controls(avatar=photo, output="virtual-camera", fps=60, size=(640, 480), model="drawing"),
+        store,
+        open_source=lambda text: MarkedCamera(bench),
+        open_engine=bench.open_engine,
+        open_detector=DiscDetector,
+        open_sink=lambda kind, device, size, fps: sink,
+    )
+    session.start()
+    return session
+
+
+def is_other(session: Session, before: Image | None) -> bool:
+    return session.portrait() is not before
+
+
+def is_borrowed(session: Session, borrowed: bool) -> bool:
+    return session.status().borrowed == borrowed
+
+
+def has_more(sink: NotingSink, count: int) -> bool:
+    return len(sink.avatars) > count
+
+
+def test_no_card_is_sent_while_avatars_change(tmp_path: Path) -> None:
+    photos = [write_photo(tmp_path, f"{number}.png", 34 + 2 * number) for number in range(4)]
+    store, first = NeutralStore(tmp_path / "neutrals.json"), NotingSink()
+    session = start(store, photos[0], first)
+    wait_for(lambda: session.status().face, "a face")
+    session.recalibrate()
+    wait_for(lambda: session.status().shows == "avatar", "the avatar")
+    assert not session.status().borrowed
+    assert not session.stop()
+
+    # The next start: only the first photo was ever calibrated with.
+    sink = NotingSink()
+    session = start(store, photos[0], sink)
+    wait_for(lambda: any(sink.avatars), "the avatar")
+    begun = sink.avatars.index(True)
+    for photo in (*photos[1:], photos[0], *photos[1:]):
+        before, borrowed = session.portrait(), photo != photos[0]
+        session.change(avatar=photo)
+        wait_for(partial(is_other, session, before), f"the avatar {photo.name}")
+        wait_for(partial(is_borrowed, session, borrowed), "its neutral pose")
+        wait_for(partial(has_more, sink, len(sink.avatars) + 5), "pictures")
+    session.recalibrate()
+    wait_for(lambda: not session.status().borrowed, "a pose of its own")
+    assert not session.stop()
+    assert all(sink.avatars[begun:])
