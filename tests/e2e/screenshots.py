@@ -2,11 +2,12 @@
 
 The app runs as ``tests.e2e.staged`` starts it: it has a camera and a virtual camera, whatever this computer has.
 
-python -m tests.e2e.screenshots [FOLDER]
+python -m tests.e2e.screenshots [FOLDER] [--sizes]
 """
 
 from __future__ import annotations
 
+import base64
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from avatar_app.gui.window_place import STATE_VERSION
 from avatar_app.paths import assets_folder
 from avatar_app.types import Image
 from tests.e2e.desk import App, Desk
@@ -25,6 +27,7 @@ from tests.support.webcam import read_clip
 
 SCREEN = (1320, 860)
 CAMERA_SIZE = (640, 480)
+DRAWER_OPEN = base64.b64encode(STATE_VERSION + b"1").decode()
 SEAM = 30
 """Pixels in which a square picture goes over into what is beside it."""
 
@@ -55,29 +58,67 @@ def shoot(desk: Desk, path: Path) -> None:
     desk.run("scrot", "-o", "-u", str(path))
 
 
-def window(camera: MjpegCamera, folder: Path, name: str, photo: str, **settings: object) -> None:
+def window(
+    camera: MjpegCamera, path: Path, photo: str, size: tuple[int, int], scale: int = 1, **settings: object
+) -> None:
+    """The window as large as a screen of this size allows, with a running avatar.
+
+    Args:
+        size: of the screen, in pixels.
+    """
     with tempfile.TemporaryDirectory() as home:
         devices = {"source": CAMERA, "output": "virtual-camera", "output_device": VIRTUAL_CAMERA}
         settle(Path(home), avatar=photo, show_ghost=False, **devices, **settings)
-        with Desk(Path(home), SCREEN) as desk:
+        with Desk(Path(home), size, QT_SCALE_FACTOR=str(scale)) as desk:
             app = StagedApp(desk, camera)
             app.shows("card", "uncalibrated")
             app.control("recalibrate")
             app.shows("avatar")
             desk.focus("Avatar")
             time.sleep(4)  # so that rates are measured over more than the first moment
-            shoot(desk, folder / name)
+            shoot(desk, path)
             app.stop()
 
 
 def guide(camera: MjpegCamera, folder: Path) -> None:
+    """All four steps."""
     with tempfile.TemporaryDirectory() as home, Desk(Path(home), SCREEN) as desk:
         app = StagedApp(desk, camera, "--source", CAMERA)
         desk.focus("First steps")
         app.shows("card", "no-avatar")
         time.sleep(2)
         shoot(desk, folder / "first-steps.png")
+        for step, reason in ((2, "uncalibrated"), (3, "uncalibrated")):
+            desk.press("alt+n")
+            app.shows("card", reason)
+            time.sleep(1)
+            shoot(desk, folder / f"first-steps-{step}.png")
+        desk.press("x")
+        app.shows("avatar")
+        desk.press("alt+n")
+        time.sleep(1)
+        shoot(desk, folder / "first-steps-4.png")
         app.stop()
+
+
+SIZES = {
+    "1024x600": ((1024, 600), 1),
+    "1280x720": ((1280, 720), 1),
+    "1366x768": ((1366, 768), 1),
+    "1920x1080": ((1920, 1080), 1),
+    "2560x1440-scale-2": ((2560, 1440), 2),
+}
+"""Name -> size of the screen in pixels, and its scale."""
+
+
+def every_size(camera: MjpegCamera, folder: Path) -> None:
+    """The window on common screens, light and dark, in both languages; for looking at, not for the documents."""
+    for name, (size, scale) in SIZES.items():
+        for theme, language in (("light", "en"), ("dark", "ru"), ("dark", "en"), ("light", "ru")):
+            path = folder / f"{name}-{theme}-{language}.png"
+            state = DRAWER_OPEN if language == "ru" else ""
+            options = {"theme": theme, "language": language, "window_state": state}
+            window(camera, path, "zola.jpg", size, scale, **options, window_geometry="")
 
 
 def main() -> int:
@@ -85,8 +126,13 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     frames = [as_webcam(frame) for frame in read_clip(assets_folder() / "driving.mp4")]
     with MjpegCamera(lambda number: frames[number % len(frames)], fps=30) as camera:
-        window(camera, folder, "window.png", "zola.jpg", theme="light")
-        window(camera, folder, "window-dark.png", "marco.jpg", theme="dark")
+        if "--sizes" in sys.argv:
+            every_size(camera, folder)
+            return 0
+        window(camera, folder / "window.png", "zola.jpg", SCREEN, theme="light")
+        window(
+            camera, folder / "window-dark.png", "marco.jpg", SCREEN, theme="dark", window_state=DRAWER_OPEN
+        )
         guide(camera, folder)
     return 0
 

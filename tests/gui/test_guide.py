@@ -54,7 +54,7 @@ def test_four_clicks_lead_to_a_live_avatar(opened: Opened, qtbot: QtBot) -> None
     clicks[3].click()
     guide.poll()
     assert "Avatar Camera" in guide.join.state.text()
-    assert guide.forward.text() == "Done"
+    assert guide.forward.text() == "&Done"
     guide.forward.click()
     assert opened.preferences.now.first_run_done
 

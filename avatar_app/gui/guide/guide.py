@@ -53,8 +53,8 @@ class Guide(QDialog):
                 (self.tr("Camera"), self.tr("Avatar"), self.tr("Calibrate"), self.tr("Join the call")), 1
             )
         ]
-        self.back, self.forward = QPushButton(self.tr("Back")), QPushButton()
-        self.skip = QPushButton(self.tr("Skip"))
+        self.back, self.forward = QPushButton(self.tr("&Back")), QPushButton()
+        self.skip = QPushButton(self.tr("&Skip"))
         self._build()
         self._connect()
         self._timer = QTimer(self, interval=POLL_MS)
@@ -122,7 +122,7 @@ class Guide(QDialog):
         for place, step in enumerate(self._steps):
             restyle(step, badge="info" if place == number else "good" if place < number else "none")
         self.back.setVisible(number > 0)
-        self.forward.setText(self.tr("Done") if number == self.LAST else self.tr("Next"))
+        self.forward.setText(self.tr("&Done") if number == self.LAST else self.tr("&Next"))
         self.skip.setVisible(number < self.LAST)
         if number == 1 and self._live.controls.avatar is None:
             self.avatar.gallery.next()

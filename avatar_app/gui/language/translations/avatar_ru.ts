@@ -939,20 +939,20 @@
         <translation>В звонок</translation>
     </message>
     <message>
-        <source>Back</source>
-        <translation>Назад</translation>
+        <source>&amp;Back</source>
+        <translation>&amp;Назад</translation>
     </message>
     <message>
-        <source>Skip</source>
-        <translation>Пропустить</translation>
+        <source>&amp;Skip</source>
+        <translation>&amp;Пропустить</translation>
     </message>
     <message>
-        <source>Done</source>
-        <translation>Готово</translation>
+        <source>&amp;Done</source>
+        <translation>&amp;Готово</translation>
     </message>
     <message>
-        <source>Next</source>
-        <translation>Далее</translation>
+        <source>&amp;Next</source>
+        <translation>&amp;Далее</translation>
     </message>
 </context>
 <context>
