@@ -1,4 +1,7 @@
-"""The command line: picks a sub-command, imports only that one, and turns errors into one line and an exit code."""
+"""The command line.
+
+Picks a sub-command, imports only that one, and turns errors into one line and an exit code.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ COMMANDS = {
     "evaluate": "measure how well a model rebuilds the clips of a data set",
     "compare": "train X2Face, Monkey-Net, FOMM and our model alike, and put them side by side",
 }
-"""Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and ``run(arguments) -> int``."""
+"""Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and
+``run(arguments) -> int``."""
 
 LIGHT = ("control", "models")
 """Commands that load none of the large libraries at once."""
@@ -89,10 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the arguments after the program's name; None reads the process's own, and ends the process with the command.
+        argv: the arguments after the program's name; None reads the process's own, and ends the process with
+            the command.
 
     Returns:
-        The exit code: 0 done, 1 the command's own "no", 2 an error the user can put right, 128 + the number of a signal.
+        The exit code: 0 done, 1 the command's own "no", 2 an error the user can put right, 128 + the number
+            of a signal.
     """
     return program() if argv is None else run(argv)
 
@@ -125,7 +131,10 @@ def run_program(argv: Sequence[str]) -> int:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command in this process; errors become one line. Raises what is a bug, and SystemExit for ``--help``."""
+    """Run one command in this process; errors become one line.
+
+    Raises what is a bug, and SystemExit for ``--help``.
+    """
     _print_anything()
     # Without a command the app itself opens; its options may stand alone.
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
@@ -138,12 +147,14 @@ def run(argv: Sequence[str]) -> int:
         assert command is not None  # any other word has made the parser stop
         code: int = command.run(arguments)
         if sys.stdout:
-            sys.stdout.flush()  # so that a closed pipe or a full disk shows here and not while Python shuts down
+            # so that a closed pipe or a full disk shows here and not while Python shuts down
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt as interruption:
         return getattr(interruption, "code", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has gone. Nothing more can be said to them, not even while Python flushes at exit.
+        # Whoever read the output has gone. Nothing more can be said to them, not even while Python flushes at
+        # exit.
         _drop_output()
         return OUTPUT_CLOSED
     except (AvatarError, OSError, MemoryError, RuntimeError, ImportError) as problem:
@@ -153,7 +164,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def in_words(problem: Exception) -> str:
-    """One sentence on what happened and one on what to do. All but errors meant for the user go to the log with their stack."""
+    """One sentence on what happened and one on what to do.
+
+    All but errors meant for the user go to the log with their stack.
+    """
     if isinstance(problem, AvatarError):
         return str(problem)
     log.error("%s", type(problem).__name__, exc_info=problem)
@@ -181,7 +195,9 @@ def _drop_output() -> None:
 
 
 def _print_anything() -> None:
-    """Where the output cannot show a letter, as in a file on Windows, print its number: finished work must not fail over its name."""
+    """Where the output cannot show a letter, as in a file on Windows, print its number: finished work must
+    not fail over its name.
+    """
     for stream in (sys.stdout, sys.stderr):  # each is None in a program without a console
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,7 +1,9 @@
-"""The end of the program, on every way out: signals, threads that still run, and the exit itself.
+"""The end of the program, on every way out.
 
-Python's own end stops daemon threads in the middle of native code and then runs the destructors of native libraries; either can abort
-the process. So the program leaves without it.
+Signals, threads that still run, and the exit itself.
+
+Python's own end stops daemon threads in the middle of native code and then runs the destructors of native
+libraries; either can abort the process. So the program leaves without it.
 """
 
 from __future__ import annotations
@@ -25,16 +27,19 @@ SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 )
-"""All end the program alike: what is open is closed, nothing half-done stays, and the exit code is 128 + the number."""
+"""All end the program alike: what is open is closed, nothing half-done stays, and the exit code is 128 + the
+number."""
 
 LEAVING = 1.0
-"""Seconds that the end waits for threads; those in a camera's driver or loading a model may take longer and are left behind."""
+"""Seconds that the end waits for threads; those in a camera's driver or loading a model may take longer and
+are left behind."""
 
 TWIN = 1.0
 """Seconds within which a second signal counts as the first one's twin: closing a terminal sends two."""
 
 TIDYING = 5.0
-"""Seconds after the first signal that tidying up has where a twin came. Any later signal ends the program at once."""
+"""Seconds after the first signal that tidying up has where a twin came. Any later signal ends the program at
+once."""
 
 IMPORTING = 5.0
 """Seconds that a signal waits for an import, in the middle of which an exception would reach native code."""
@@ -43,7 +48,10 @@ WATCHER = "signals"
 
 
 class Ended(KeyboardInterrupt):
-    """A signal asks for the end. Raised in the main thread, between any two steps of Python."""
+    """A signal asks for the end.
+
+    Raised in the main thread, between any two steps of Python.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -67,7 +75,10 @@ class Ending:
         return None if self.received is None else exit_code(self.received)
 
     def listen(self) -> None:
-        """Take over the signals; call it in the main thread. Those that the parent has set to be ignored stay ignored."""
+        """Take over the signals; call it in the main thread.
+
+        Those that the parent has set to be ignored stay ignored.
+        """
         heard, self._bell = socket.socketpair()
         self._bell.setblocking(False)
         signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
@@ -78,13 +89,19 @@ class Ending:
                 signal.signal(number, self._handle)
 
     def call_instead(self, function: Callable[[], object]) -> None:
-        """Call ``function`` in the main thread instead of raising ``Ended``: for an event loop, which exceptions do not pass."""
+        """Call ``function`` in the main thread instead of raising ``Ended``.
+
+        For an event loop, which exceptions do not pass.
+        """
         self._instead = function
         if self.received is not None:
             function()
 
     def end_now(self) -> NoReturn:
-        """End the process with the signal's exit code; for times when nothing is open that would have to be closed."""
+        """End the process with the signal's exit code.
+
+        For times when nothing is open that would have to be closed.
+        """
         end_process(self.code or 1)
 
     def begin(self) -> None:
@@ -177,7 +194,10 @@ def background_threads() -> list[threading.Thread]:
 
 
 def wait_for_threads(seconds: float = LEAVING) -> list[str]:
-    """Give the background threads so long to end; returns the names of those that did not."""
+    """Give the background threads so long to end.
+
+    Returns the names of those that did not.
+    """
     until = time.monotonic() + seconds
     for thread in background_threads():
         thread.join(max(0.0, until - time.monotonic()))
@@ -185,7 +205,9 @@ def wait_for_threads(seconds: float = LEAVING) -> list[str]:
 
 
 def leave(code: int) -> NoReturn:
-    """End the program: wait a moment for the background threads, write out what is buffered, run no destructor."""
+    """End the program: wait a moment for the background threads, write out what is buffered, run no
+    destructor.
+    """
     ENDING.begin()
     wait_for_threads()
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,7 @@
-"""Read and write files: paths checked with clear errors, small files read within bounds, new ones written whole."""
+"""Read and write files.
+
+Paths checked with clear errors, small files read within bounds, new ones written whole.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ LEFT_OVER = 3600
 
 
 def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
-    """Raise ``error`` unless ``path`` is a readable, non-empty file; ``what`` is the word for it, such as "photo"."""
+    """Raise ``error`` unless ``path`` is a readable, non-empty file.
+
+    ``what`` is the word for it, such as "photo".
+    """
     try:
         require_ordinary(path)
         with path.open("rb") as file:
@@ -52,7 +58,10 @@ def require_ordinary(path: Path) -> None:
 
 
 def read_small(path: Path) -> bytes:
-    """The content of a file of at most ``LARGEST`` bytes. Raises OSError, also where it is larger or no ordinary file."""
+    """The content of a file of at most ``LARGEST`` bytes.
+
+    Raises OSError, also where it is larger or no ordinary file.
+    """
     require_ordinary(path)
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > LARGEST:
@@ -61,7 +70,10 @@ def read_small(path: Path) -> bytes:
 
 
 def parse_json(data: bytes) -> Any:
-    """A JSON value that can be written again. Raises ValueError where it is none, is no UTF-8, or is nested beyond ``DEEPEST``."""
+    """A JSON value that can be written again.
+
+    Raises ValueError where it is none, is no UTF-8, or is nested beyond ``DEEPEST``.
+    """
     try:
         value = json.loads(data.decode("utf-8-sig"))
     except RecursionError:
@@ -71,7 +83,9 @@ def parse_json(data: bytes) -> Any:
 
 
 def require_modest(value: Any) -> None:
-    """Raise ValueError for what is nested beyond ``DEEPEST`` or has over ``MOST`` parts: a few lines of YAML can stand for billions."""
+    """Raise ValueError for what is nested beyond ``DEEPEST`` or has over ``MOST`` parts: a few lines of YAML
+    can stand for billions.
+    """
     waiting, count = [(value, 0)], 0
     while waiting:
         part, level = waiting.pop()
@@ -94,14 +108,20 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(data: bytes) -> Any:
-    """A YAML value. Raises ValueError where it is none, is far too long, or stands for far more than it says."""
+    """A YAML value.
+
+    Raises ValueError where it is none, is far too long, or stands for far more than it says.
+    """
     import yaml
 
     if len(data) > LONGEST_YAML:
         raise ValueError(f"it has more than {LONGEST_YAML >> 10} kB")
 
     class PlainLoader(yaml.SafeLoader):
-        """YAML without references: a few lines that refer to each other, or merge each other, stand for billions."""
+        """YAML without references.
+
+        A few lines that refer to each other, or merge each other, stand for billions.
+        """
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             if self.check_event(yaml.AliasEvent):
@@ -129,8 +149,8 @@ def parse_yaml(data: bytes) -> Any:
 def find_program(name: str) -> str | None:
     """Full path of a program of the search path, None where it is not installed.
 
-    Relative folders are left out, and on Windows the current one, which it would look in first: a folder of downloads must not
-    decide what is run.
+    Relative folders are left out, and on Windows the current one, which it would look in first: a folder of
+    downloads must not decide what is run.
     """
     endings = ("", ".exe") if sys.platform == "win32" else ("",)
     for folder in map(Path, os.get_exec_path()):
@@ -142,7 +162,10 @@ def find_program(name: str) -> str | None:
 
 
 def is_there(path: str | Path) -> bool:
-    """Whether there is such a file or folder; False for what no path can be, such as one that is far too long."""
+    """Whether there is such a file or folder.
+
+    False for what no path can be, such as one that is far too long.
+    """
     try:
         return Path(path).exists()
     except (OSError, ValueError):
@@ -150,14 +173,20 @@ def is_there(path: str | Path) -> bool:
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with ``~`` replaced; unchanged where it names a user whom this computer does not know."""
+    """The path with ``~`` replaced.
+
+    Unchanged where it names a user whom this computer does not know.
+    """
     with suppress(RuntimeError):
         return Path(path).expanduser()
     return Path(path)
 
 
 def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
-    """Raise ``error`` unless ``path`` is a folder; ``what`` is the word for it, such as "data set"."""
+    """Raise ``error`` unless ``path`` is a folder.
+
+    ``what`` is the word for it, such as "data set".
+    """
     if not is_there(path):
         raise error(f"There is no {what} {path}.", "Check the path and its spelling.")
     if not path.is_dir():
@@ -165,7 +194,10 @@ def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Raise OutputError where a file could not be put at ``path``: no such folder, no permission, not a plain file."""
+    """Raise OutputError where a file could not be put at ``path``.
+
+    No such folder, no permission, not a plain file.
+    """
     try:
         if path.is_dir():
             raise OutputError(
@@ -189,7 +221,9 @@ def require_writable(path: Path) -> None:
 
 
 def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Raise OutputError where two outputs are one file, or an output is also an input, so that nothing is lost. None: not given."""
+    """Raise OutputError where two outputs are one file, or an output is also an input, so that nothing is
+    lost. None: not given.
+    """
     written, read = ([path for path in paths if path is not None] for paths in (outputs, inputs))
     for index, output in enumerate(written):
         if any(same_file(output, given) for given in read):
@@ -210,7 +244,9 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def keep_damaged(path: Path) -> None:
-    """Set a JSON file aside, as ``.bad``, that is about to be written anew although what it holds could not be read."""
+    """Set a JSON file aside, as ``.bad``, that is about to be written anew although what it holds could not
+    be read.
+    """
     try:
         damaged = not isinstance(parse_json(read_small(path)), dict)
     except FileNotFoundError:
@@ -233,7 +269,9 @@ def write_json(path: Path, facts: dict[str, Any]) -> None:
 
 
 def part_file(path: Path, mode: int = 0o666) -> Path:
-    """Make the empty hidden file beside ``path`` that becomes it once it is whole. Those that killed programs have left are removed.
+    """Make the empty hidden file beside ``path`` that becomes it once it is whole.
+
+    Those that killed programs have left are removed.
 
     Its name cannot be guessed, so nobody can put a link in its place.
 
@@ -255,7 +293,10 @@ def part_file(path: Path, mode: int = 0o666) -> Path:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a damaged file, so that what it held is not lost when it is written anew; None where that is impossible."""
+    """Rename a damaged file, so that what it held is not lost when it is written anew.
+
+    None where that is impossible.
+    """
     bad = path.with_name(path.name + ".bad")
     with suppress(OSError):
         return path.replace(bad)
@@ -263,7 +304,9 @@ def set_aside(path: Path) -> Path | None:
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put ``data`` at ``path`` at once: whoever reads it sees the old content or the new one, never a part.
+    """Put ``data`` at ``path`` at once.
+
+    Whoever reads it sees the old content or the new one, never a part.
 
     The folder is made if need be.
 

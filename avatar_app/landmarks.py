@@ -1,8 +1,9 @@
 """The 88 face landmarks: their names, groups and pairs, and the mean face.
 
-Landmarks 0 to 67 lie as in the 68-point scheme of 300-W (Sagonas et al. 2013); then come five for each iris (its centre
-first, then its rim) and ten on the forehead and the upper oval. "Right" and "left" are the person's own: their right eye
-is on the left of a picture that is not mirrored. No other file of the package names a landmark by its number.
+Landmarks 0 to 67 lie as in the 68-point scheme of 300-W (Sagonas et al. 2013); then come five for each iris
+(its centre first, then its rim) and ten on the forehead and the upper oval. "Right" and "left" are the
+person's own: their right eye is on the left of a picture that is not mirrored. No other file of the package
+names a landmark by its number.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ JAW = slice(0, 17)
 RIGHT_BROW, LEFT_BROW, BROWS = slice(17, 22), slice(22, 27), slice(17, 27)
 NOSE_BRIDGE, NOSTRILS, NOSE = slice(27, 31), slice(31, 36), slice(27, 36)
 RIGHT_EYE, LEFT_EYE, EYES = slice(36, 42), slice(42, 48), slice(36, 48)
-"""The lids, each eye from the corner on the picture's left over the upper lid and back along the lower one."""
+"""The lids, each eye from the corner on the picture's left over the upper lid and back along the lower
+one."""
 
 OUTER_LIPS, INNER_LIPS, LIPS = slice(48, 60), slice(60, 68), slice(48, 68)
 RIGHT_IRIS, LEFT_IRIS, IRISES = slice(68, 73), slice(73, 78), slice(68, 78)
@@ -69,7 +71,8 @@ MIRRORED = (
     *(73, 76, 75, 74, 77, 68, 71, 70, 69, 72),
     *(78, 79, 81, 80, 83, 82, 85, 84, 87, 86),
 )
-"""For each landmark, which one lies there in a mirrored picture: ``mirrored[k] = points[MIRRORED[k]]``, x negated."""
+"""For each landmark, which one lies there in a mirrored picture: ``mirrored[k] = points[MIRRORED[k]]``, x
+negated."""
 
 MEAN_FACE = {
     **{27: (0.0, -0.11, -0.46), 28: (0.0, 0.15, -0.63), 29: (0.0, 0.38, -0.84), 30: (0.0, 0.65, -0.84)},
@@ -96,10 +99,12 @@ MEAN_FACE = {
     **{86: (-1.23, -0.23, 0.67), 87: (1.23, -0.23, 0.67), 0: (-1.26, 0.05, 0.86), 16: (1.26, 0.05, 0.86)},
     **{1: (-1.25, 0.31, 0.94), 15: (1.25, 0.31, 0.94), 2: (-1.19, 0.87, 0.90), 14: (1.19, 0.87, 0.90)},
 }
-"""Landmarks that no expression moves much, on 245 faces seen from the front: x right, y down, z away from the camera, in about 6 cm."""
+"""Landmarks that no expression moves much, on 245 faces seen from the front: x right, y down, z away from the
+camera, in about 6 cm."""
 
 CAMERA = np.linalg.pinv([(*place, 1.0) for place in MEAN_FACE.values()]).T.tolist()
-"""(landmarks, 4): positions (2, landmarks) times it are the affine camera that takes the mean face nearest to them (least squares)."""
+"""(landmarks, 4): positions (2, landmarks) times it are the affine camera that takes the mean face nearest to
+them (least squares)."""
 
 
 def indices(*parts: slice | int) -> tuple[int, ...]:
@@ -110,5 +115,8 @@ def indices(*parts: slice | int) -> tuple[int, ...]:
 
 
 def face_height(points: npt.NDArray[np.floating]) -> float:
-    """Distance from the forehead to the chin of (88, 2 or 3) landmarks, in their unit; depth does not count."""
+    """Distance from the forehead to the chin of (88, 2 or 3) landmarks, in their unit.
+
+    Depth does not count.
+    """
     return float(np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]))

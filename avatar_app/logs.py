@@ -15,7 +15,10 @@ SIZE = 300_000
 
 
 class PrivateLog(RotatingFileHandler):
-    """Makes its file when there is first something to write; where that is impossible, the app works all the same."""
+    """Makes its file when there is first something to write.
+
+    Where that is impossible, the app works all the same.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=SIZE, backupCount=1, encoding="utf-8", delay=True)

@@ -1,4 +1,7 @@
-"""ONNX Runtime on the processor: sessions and their values. The only file that imports it, and the one that turns its telemetry off."""
+"""ONNX Runtime on the processor: sessions and their values.
+
+The only file that imports it, and the one that turns its telemetry off.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ import numpy.typing as npt
 from avatar_app.errors import EngineError
 from avatar_app.processor import cores
 
-# Release builds write a device id and a database of events into the user's cache folder and send them. They read this when they are
-# loaded. Setting it does not replace a choice of the user's: there is none that should turn telemetry on.
+# Release builds write a device id and a database of events into the user's cache folder and send them. They
+# read this when they are loaded. Setting it does not replace a choice of the user's: there is none that
+# should turn telemetry on.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort  # after the variable
@@ -24,7 +28,8 @@ ort.disable_telemetry_events()  # what Windows has besides
 
 VERSION: str = ort.__version__
 NOWHERE = os.devnull + "/no-external-data"
-"""Folder that weights outside the file are looked for in: what was not hashed with the file must not be read."""
+"""Folder that weights outside the file are looked for in: what was not hashed with the file must not be
+read."""
 
 REINSTALL = "Install the version of onnxruntime in requirements.txt, or import the model again."
 
@@ -80,7 +85,8 @@ class OnnxSession:
         options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is raised as well
-        # Waiting threads are quick to start again, but once an operation is done they would take the cores from camera and output.
+        # Waiting threads are quick to start again, but once an operation is done they would take the cores
+        # from camera and output.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
         self.title = title
@@ -92,7 +98,10 @@ class OnnxSession:
         self.outputs = {item.name: _port(item) for item in self._session.get_outputs()}
 
     def run(self, wanted: Sequence[str] | None, feeds: Mapping[str, Array]) -> list[Array]:
-        """Compute the outputs named, all if None. Raises EngineError: the graph fails or cannot take these inputs."""
+        """Compute the outputs named, all if None.
+
+        Raises EngineError: the graph fails or cannot take these inputs.
+        """
         try:
             outputs: list[Array] = self._session.run(wanted, dict(feeds))
         except Exception as error:

@@ -10,14 +10,20 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def _shipped(name: str) -> Path:
-    """A folder that came with the app: beside the package in a checkout, inside it once installed."""
+    """A folder that came with the app.
+
+    Beside the package in a checkout, inside it once installed.
+    """
     if (PACKAGE.parent / "setup.cfg").is_file():
         return PACKAGE.parent / name
     return PACKAGE / "bundled" / name
 
 
 def model_folders() -> tuple[Path, ...]:
-    """The folders that hold bundles, in the order in which a name is looked up. They need not exist."""
+    """The folders that hold bundles, in the order in which a name is looked up.
+
+    They need not exist.
+    """
     return (_shipped("models"), user_models())
 
 

@@ -1,7 +1,9 @@
-"""Read files that may be hostile in a child process with limits of memory and time: only plain numbers come back.
+"""Read files that may be hostile in a child process with limits of memory and time: only plain numbers come
+back.
 
-A few bytes of a checkpoint can stand for gigabytes, or for a key whose hash takes years, in ways that no reader checks. What
-such a file does to the child ends with it. The limit of memory needs Linux; elsewhere only time is limited.
+A few bytes of a checkpoint can stand for gigabytes, or for a key whose hash takes years, in ways that no
+reader checks. What such a file does to the child ends with it. The limit of memory needs Linux; elsewhere
+only time is limited.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ SPARE = 1 << 30
 """Bytes that the child may take beyond a few times the file's size."""
 
 COPIES = 4
-"""How many times a file's size its reader may hold: the file, its tensors, those that are kept, what is written."""
+"""How many times a file's size its reader may hold: the file, its tensors, those that are kept, what is
+written."""
 
 SECONDS = 60
 """Processor time for a file of up to 100 MB; larger ones get more."""
@@ -38,13 +41,16 @@ Work = Callable[[Path, Path], None]
 
 
 def read_in_child(work: Work, path: Path) -> dict[str, Any]:
-    """Run ``work`` on ``path`` in a child process and read what it wrote: arrays by name.
+    """Run ``work`` on ``path`` in a child process and read what it wrote.
+
+    Arrays by name.
 
     Args:
         work: a function at the top level of a module.
 
     Raises:
-        BundleError: what ``work`` raised; the file takes far too much memory or time; no room for a temporary file.
+        BundleError: what ``work`` raised; the file takes far too much memory or time; no room for a temporary
+            file.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="avatar-") as folder:
@@ -83,7 +89,10 @@ def _run(work: Work, path: Path, target: Path, seconds: float) -> None:
 
 
 def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
-    """How children are started: where that is possible from one process that has these modules already."""
+    """How children are started.
+
+    Where that is possible from one process that has these modules already.
+    """
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -1,4 +1,7 @@
-"""What the app asks of Linux video devices: the kernel's requests and structures (linux/videodev2.h, 64 bits), in one file."""
+"""What the app asks of Linux video devices.
+
+The kernel's requests and structures (linux/videodev2.h, 64 bits), in one file.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ LOOPBACK = "v4l2 loopback"
 
 QUERY_CAPABILITIES = 0x80685600
 CAPABILITIES = struct.Struct("=16s32s32sIII12x")
-"""VIDIOC_QUERYCAP and struct v4l2_capability: driver, card, bus, version, capabilities, those of this node."""
+"""VIDIOC_QUERYCAP and struct v4l2_capability: driver, card, bus, version, capabilities, those of this
+node."""
 
 CAPTURE, OUTPUT, CAPTURE_PLANES, MEDIA_CONTROLLER = 0x1, 0x2, 0x1000, 0x2000_0000
 """V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_OUTPUT, V4L2_CAP_VIDEO_CAPTURE_MPLANE, V4L2_CAP_IO_MC."""
@@ -29,12 +33,13 @@ FORMAT = struct.Struct("I4xII4s188x")
 
 ENUM_FORMATS = 0xC0405602
 FORMAT_ENTRY = struct.Struct("=III32sII12x")
-"""VIDIOC_ENUM_FMT and struct v4l2_fmtdesc: index, kind of stream, flags, description, pixel format, bus code."""
+"""VIDIOC_ENUM_FMT and struct v4l2_fmtdesc: index, kind of stream, flags, description, pixel format, bus
+code."""
 
 ENUM_SIZES = 0xC02C564A
 SIZE_ENTRY = struct.Struct("=III6I8x")
-"""VIDIOC_ENUM_FRAMESIZES and struct v4l2_frmsizeenum: index, pixel format, type, then width and height, or the least width, the
-greatest, the step, and the same of the height."""
+"""VIDIOC_ENUM_FRAMESIZES and struct v4l2_frmsizeenum: index, pixel format, type, then width and height, or
+the least width, the greatest, the step, and the same of the height."""
 
 DISCRETE = 1
 """Type of an entry of ENUM_SIZES that is one size."""
@@ -60,7 +65,10 @@ def opened(path: str | Path, flags: int = os.O_RDWR) -> Iterator[int]:
 
 
 def ask(handle: int, request: int, shape: struct.Struct, *values: Any) -> tuple[Any, ...]:
-    """Send a request with a structure, zeros where no values are given; returns the answer. Raises OSError."""
+    """Send a request with a structure, zeros where no values are given.
+
+    Returns the answer. Raises OSError.
+    """
     import fcntl
 
     return shape.unpack(fcntl.ioctl(handle, request, shape.pack(*values) if values else bytes(shape.size)))

@@ -14,7 +14,10 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start: a shell that runs them in the background has it ignored, and programs inherit that."""
+    """Let Ctrl-C reach what the tests start.
+
+    A shell that runs them in the background has it ignored, and programs inherit that.
+    """
     for number in (getattr(signal, name, None) for name in ("SIGINT", "SIGHUP")):
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -38,7 +41,10 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[Non
 
 @pytest.fixture(autouse=True)
 def same_start(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Seeds by the test's name; afterwards as many threads as before, since sums depend on them."""
+    """Seeds by the test's name.
+
+    Afterwards as many threads as before, since sums depend on them.
+    """
     torch = sys.modules.get("torch")
     threads = cv2.getNumThreads(), torch.get_num_threads() if torch else 0
     seed(request.node.nodeid)

@@ -1,4 +1,7 @@
-"""The command line: one line for an error, the right exit code, and nothing loaded that is not needed."""
+"""The command line.
+
+One line for an error, the right exit code, and nothing loaded that is not needed.
+"""
 
 from __future__ import annotations
 
@@ -227,7 +230,10 @@ def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
 
 
 def start(code: str, encoding: str = "utf-8") -> subprocess.Popen[str]:
-    """A process of its own that runs ``main`` with a stand-in for the demo command; ``encoding`` of what it prints."""
+    """A process of its own that runs ``main`` with a stand-in for the demo command.
+
+    ``encoding`` of what it prints.
+    """
     script = f"""
 import sys, types
 from avatar_app import cli
@@ -249,7 +255,10 @@ sys.exit(cli.main())
 
 
 def test_letters_that_the_output_lacks_are_no_error() -> None:
-    """As when Windows writes the output to a file: the work is done, so the command must not fail over a name."""
+    """As when Windows writes the output to a file.
+
+    The work is done, so the command must not fail over a name.
+    """
     with start(
         "print('\u0416.mp4: 6 frames'); print('note: \u0416', file=sys.stderr); return 0", "cp1252:strict"
     ) as process:

@@ -1,4 +1,7 @@
-"""Landmarks are named in one file; everywhere else a bare number would have to be looked up."""
+"""Landmarks are named in one file.
+
+Everywhere else a bare number would have to be looked up.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,9 @@ def numbers(nodes: list[ast.AST]) -> list[int]:
 
 
 def direct(node: ast.AST) -> list[ast.AST]:
-    """The parts of an index or of a list of arguments, bounds of slices among them, but no nested expressions."""
+    """The parts of an index or of a list of arguments, bounds of slices among them, but no nested
+    expressions.
+    """
     parts = list(node.elts) if isinstance(node, ast.Tuple | ast.List) else [node]
     return [
         bound

@@ -1,4 +1,7 @@
-"""Nothing leaves this computer: no library that comes along writes beside the app's own folders or opens a connection."""
+"""Nothing leaves this computer.
+
+No library that comes along writes beside the app's own folders or opens a connection.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +127,10 @@ def can_trace() -> bool:
 
 
 def trace(words: tuple[str, ...], environment: Mapping[str, str], calls: Path) -> str:
-    """Run a command of the app; returns its calls that make sockets or address them, one a line."""
+    """Run a command of the app.
+
+    Returns its calls that make sockets or address them, one a line.
+    """
     strace = [
         "strace",
         "-f",
@@ -143,7 +149,10 @@ def trace(words: tuple[str, ...], environment: Mapping[str, str], calls: Path) -
 
 @pytest.mark.skipif(not can_trace(), reason="needs strace, and permission to use it")
 def test_a_session_makes_no_connection(tmp_path: Path) -> None:
-    """Over a quarter of a minute: ONNX Runtime's first look for its host came after nine seconds."""
+    """Over a quarter of a minute.
+
+    ONNX Runtime's first look for its host came after nine seconds.
+    """
     made = trace((*LIVE, "--seconds", "15"), fresh(tmp_path / "home"), tmp_path / "calls")
     assert "AF_UNIX" in made, "strace saw nothing"
     assert [line for line in made.splitlines() if "AF_INET" in line] == []

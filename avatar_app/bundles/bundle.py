@@ -1,4 +1,6 @@
-"""Model bundles: folders of weights, ONNX files and a description, checked against their hashes before anything is read from them."""
+"""Model bundles: folders of weights, ONNX files and a description, checked against their hashes before
+anything is read from them.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,10 @@ class Bundle:
         return self.folder / name
 
     def read(self, name: str) -> bytes:
-        """Content of one file: the very bytes whose hash was checked. Raises BundleError where it is missing or damaged."""
+        """Content of one file: the very bytes whose hash was checked.
+
+        Raises BundleError where it is missing or damaged.
+        """
         path = self.file(name)
         with self._reading(path):
             require_ordinary(path)
@@ -119,7 +124,10 @@ def find_bundle(name_or_path: str | Path) -> Path:
 
 
 def list_bundles() -> list[Bundle]:
-    """All readable bundles, by name; of two with the same name the one that `open_bundle` takes. Files are not checked."""
+    """All readable bundles, by name.
+
+    Of two with the same name the one that `open_bundle` takes. Files are not checked.
+    """
     found: dict[str, Bundle] = {}
     for folder in bundle_folders():
         with suppress(BundleError):
@@ -137,7 +145,10 @@ def bundle_folders() -> Iterator[Path]:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read a bundle's description; its files are not checked. Raises BundleError where it makes no sense."""
+    """Read a bundle's description; its files are not checked.
+
+    Raises BundleError where it makes no sense.
+    """
     path = folder / DESCRIPTION
     try:
         content = parse_json(read_small(path))
@@ -184,7 +195,9 @@ def write_bundle(
     fill: Callable[[Path], None],
     overwrite: bool = False,
 ) -> Bundle:
-    """Write a bundle so that it is either there completely or not at all. Its name is the folder's.
+    """Write a bundle so that it is either there completely or not at all.
+
+    Its name is the folder's.
 
     Args:
         fill: writes the bundle's files into the empty folder it is given; the description is added here.
@@ -219,7 +232,10 @@ def write_bundle(
 
 
 def _swap(content: Path, folder: Path, old: Path) -> None:
-    """Put ``content`` at ``folder``; what was there goes to ``old``, and comes back if that fails."""
+    """Put ``content`` at ``folder``.
+
+    What was there goes to ``old``, and comes back if that fails.
+    """
     if folder.exists():
         folder.rename(old)
     try:

@@ -1,4 +1,7 @@
-"""Download a large file: resumed where an earlier try broke off, checked against its hash before anyone uses it."""
+"""Download a large file.
+
+Resumed where an earlier try broke off, checked against its hash before anyone uses it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ LARGEST = 2 << 30
 """Bytes; the largest known file has 716 MB."""
 
 SLOWEST, LOOKS = 2000, 60.0
-"""Bytes a second, over so many seconds, below which a connection counts as dead too: the file would take days."""
+"""Bytes a second, over so many seconds, below which a connection counts as dead too: the file would take
+days."""
 
 NETWORK_ERRORS = (
     urllib.error.URLError,
@@ -94,7 +98,8 @@ def fetch(
         note: called with one sentence for each address that does not give the file.
 
     Raises:
-        BundleError: no address gives the file, it cannot be written, or what is at ``target`` is another file.
+        BundleError: no address gives the file, it cannot be written, or what is at ``target`` is another
+            file.
     """
     if target.exists():
         if md5(target) != download.md5:
@@ -136,7 +141,8 @@ def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> 
         resumed = partial.exists()
         _download(address, partial, progress)
         if resumed and md5(partial) != expected:
-            partial.unlink()  # the part that was there may have been of another file: once more from the beginning
+            # the part that was there may have been of another file: once more from the beginning
+            partial.unlink()
             _download(address, partial, progress)
     except NETWORK_ERRORS as error:
         if isinstance(error, TooLarge):
@@ -178,7 +184,8 @@ def _download(url: str, partial: Path, progress: Progress) -> None:
 
 
 def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    # read1 gives what has come, so that a connection that breaks loses nothing and the bar moves on a slow line.
+    # read1 gives what has come, so that a connection that breaks loses nothing and the bar moves on a slow
+    # line.
     came, since = 0, time.monotonic()
     while piece := answer.read1(CHUNK):
         yield piece

@@ -1,4 +1,7 @@
-"""Addresses of cameras for people and files: without the secrets in them. Only the settings and the camera itself get those."""
+"""Addresses of cameras for people and files: without the secrets in them.
+
+Only the settings and the camera itself get those.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ PLAIN = re.compile(
 """Parts of paths that are told: usual words and numbers. Any other may be a password."""
 
 SECRETIVE = re.compile(r"[?=;&%#\n\r]|:.*@|^//|^\w{2,}:/")
-"""Marks of an address, and of a secret in it, in what was written without ``http://`` or the like before it."""
+"""Marks of an address, and of a secret in it, in what was written without ``http://`` or the like before
+it."""
 
 
 def is_address(text: str) -> bool:
@@ -26,7 +30,10 @@ def is_address(text: str) -> bool:
 
 
 def source_title(text: str) -> str:
-    """Name what the user gave as the source, without secrets: an address, also one without its beginning, or other text as it is."""
+    """Name what the user gave as the source, without secrets.
+
+    An address, also one without its beginning, or other text as it is.
+    """
     if is_address(text):
         return address_title(text)
     if not SECRETIVE.search(text):
@@ -38,8 +45,9 @@ def source_title(text: str) -> str:
 def address_title(url: str) -> str:
     """Name an address by its host and what of its path is surely no secret.
 
-    Users and passwords stand before an ``@``, behind a ``?``, and in paths as in ``/user=me&password=x`` or ``/me/x/video``. Where
-    their own ``/``, ``?``, ``#`` or ``@`` make it unclear where they end, only the way of talking is told.
+    Users and passwords stand before an ``@``, behind a ``?``, and in paths as in ``/user=me&password=x`` or
+    ``/me/x/video``. Where their own ``/``, ``?``, ``#`` or ``@`` make it unclear where they end, only the way
+    of talking is told.
     """
     scheme = url.partition(":")[0]
     try:
@@ -69,7 +77,9 @@ def _plain_path(path: str) -> str:
 
 
 def fault_of(url: str) -> str:
-    """Why nothing can be reached at an address of this form, without repeating any of it; empty where it is well formed."""
+    """Why nothing can be reached at an address of this form, without repeating any of it; empty where it is
+    well formed.
+    """
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018

@@ -27,12 +27,13 @@ MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
 """Over USB 2 most cameras reach 1280 x 720 at 30 fps only when they compress."""
 
 BUFFERS = 2
-"""One being filled while the other is decoded: with a single one, drivers leave out every second picture. None waits, for the
-source's thread takes each at once."""
+"""One being filled while the other is decoded: with a single one, drivers leave out every second picture.
+None waits, for the source's thread takes each at once."""
 
 
 OPENING = 5.0
-"""Seconds that a stream may take to open: many cameras send a picture that stands on its own only every few seconds."""
+"""Seconds that a stream may take to open: many cameras send a picture that stands on its own only every few
+seconds."""
 
 
 class DeviceFeed:
@@ -79,7 +80,10 @@ class DeviceFeed:
         self._capture.release()
 
     def _ways(self) -> list[tuple[int, int]]:
-        """Index and backend, in the order to try. Each backend of Windows counts cameras in its own order."""
+        """Index and backend, in the order to try.
+
+        Each backend of Windows counts cameras in its own order.
+        """
         ways = [(self._camera.index, self._camera.backend)]
         if self._camera.backend == cv2.CAP_DSHOW:
             from cv2_enumerate_cameras import enumerate_cameras
@@ -98,7 +102,8 @@ class DeviceFeed:
             cv2.CAP_PROP_FPS: self._fps,
         }
         if backend == cv2.CAP_DSHOW:
-            # Set later, each of them would stop and start the camera. But one that it does not take makes opening fail.
+            # Set later, each of them would stop and start the camera. But one that it does not take makes
+            # opening fail.
             settings = [int(value) for wish in wishes.items() for value in wish]
             if self._capture.open(index, backend, settings):
                 return True
@@ -124,8 +129,8 @@ class StreamFeed:
     """A network stream of any kind that FFmpeg knows, such as RTSP.
 
     Args:
-        paced: it comes faster than it is to be seen, as films and lists of their pieces (HLS) do: each picture waits for its own time,
-            and a film begins again at its end.
+        paced: it comes faster than it is to be seen, as films and lists of their pieces (HLS) do: each
+            picture waits for its own time, and a film begins again at its end.
     """
 
     def __init__(self, url: str, paced: bool = False) -> None:
@@ -161,7 +166,10 @@ class StreamFeed:
         return picture
 
     def _again(self) -> Picture:
-        """The first picture of a film that begins again; what is no film has stopped sending."""
+        """The first picture of a film that begins again.
+
+        What is no film has stopped sending.
+        """
         if self._pace is not None and self._pace.pictures and not self._stopping.is_set():
             self._pace = Pace()
             with suppress(OSError, ValueError):
@@ -216,7 +224,10 @@ class Pace:
 
 
 def to_rgb(picture: cv2.typing.MatLike) -> Image | None:
-    """RGB of what OpenCV delivers: BGR, BGRA or grey, of 8 or 16 bits. None for anything else."""
+    """RGB of what OpenCV delivers: BGR, BGRA or grey, of 8 or 16 bits.
+
+    None for anything else.
+    """
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     channels = 1 if picture.ndim == 2 else picture.shape[-1]
     if picture.dtype == np.uint16:
@@ -253,7 +264,9 @@ def unreachable(title: str, problem: Exception) -> CameraError:
 
 
 def prepare_opencv() -> None:
-    """Settings that OpenCV takes from the environment alone, when it first opens something. What the user has set stays."""
+    """Settings that OpenCV takes from the environment alone, when it first opens something. What the user has
+    set stays.
+    """
     cv2.utils.logging.setLogLevel(
         cv2.utils.logging.LOG_LEVEL_SILENT
     )  # our errors say more, and on a line of their own
@@ -264,6 +277,7 @@ def prepare_opencv() -> None:
     os.environ.setdefault(
         "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0"
     )  # else many cameras take half a minute to open
-    # On macOS OpenCV can wait for the user's permission in the main thread alone, and cameras are opened in others. So it is told
-    # not to ask; then it opens no camera before there is the permission, for which camera_permission asks.
+    # On macOS OpenCV can wait for the user's permission in the main thread alone, and cameras are opened in
+    # others. So it is told not to ask; then it opens no camera before there is the permission, for which
+    # camera_permission asks.
     os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

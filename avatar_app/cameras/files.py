@@ -1,4 +1,7 @@
-"""Video files and folders of pictures in place of a camera: shown at their own pace, again and again."""
+"""Video files and folders of pictures in place of a camera.
+
+Shown at their own pace, again and again.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ CATCHING_UP = 0.5
 
 
 class ClipSource:
-    """A video file, paced by its own time stamps. Raises CameraError if it cannot be read."""
+    """A video file, paced by its own time stamps.
+
+    Raises CameraError if it cannot be read.
+    """
 
     live = False
     arrived = 0.0
@@ -44,7 +50,9 @@ class ClipSource:
         self._start: float | None = None
 
     def read(self) -> Image:
-        """The frame that is due now, or the next one when it is; a late reader misses those between.
+        """The frame that is due now, or the next one when it is.
+
+        A late reader misses those between.
 
         Raises:
             CameraError: the file is damaged from here on, gone, or closed.
@@ -87,7 +95,10 @@ class ClipSource:
         return image, due
 
     def _looped(self) -> Generator[tuple[Image, float], None, None]:
-        """All frames and when each is due, in seconds; the last one stands as long as frames do on average."""
+        """All frames and when each is due, in seconds.
+
+        The last one stands as long as frames do on average.
+        """
         begin = Fraction(0)
         while True:
             moment = Fraction(0)
@@ -97,7 +108,10 @@ class ClipSource:
 
 
 class FolderSource:
-    """The pictures of a folder in the order of the numbers in their names. Raises CameraError if there are none."""
+    """The pictures of a folder in the order of the numbers in their names.
+
+    Raises CameraError if there are none.
+    """
 
     live = False
     arrived = 0.0
@@ -128,7 +142,9 @@ class FolderSource:
         self._start: float | None = None
 
     def read(self) -> Image:
-        """The picture that is due now, or the next one when it is; a late reader misses those between.
+        """The picture that is due now, or the next one when it is.
+
+        A late reader misses those between.
 
         Raises:
             CameraError: a picture is gone or damaged, or the source closed.

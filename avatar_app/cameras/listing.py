@@ -1,4 +1,7 @@
-"""Which cameras there are. Looking starts none of them: no light goes on, and no other program loses its camera."""
+"""Which cameras there are.
+
+Looking starts none of them: no light goes on, and no other program loses its camera.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ COLOURLESS = {"GREY", "Y8", "Y8I", "Y10", "Y12", "Y12I", "Y16", "Z16", "INVZ", "
 
 Kind = Literal["camera", "virtual", "infrared"]
 ORDER: tuple[Kind, ...] = ("camera", "virtual", "infrared")
-"""An infrared or depth camera, which many laptops have for logging in, is the last that anybody wants to be seen with."""
+"""An infrared or depth camera, which many laptops have for logging in, is the last that anybody wants to be
+seen with."""
 
 NOT_OPENED = {errno.EACCES, errno.EPERM, errno.EBUSY}
 
@@ -69,7 +73,10 @@ class CameraInfo:
 
 
 def list_cameras() -> list[CameraInfo]:
-    """The cameras of this computer. Never raises: a file or an address may be the source."""
+    """The cameras of this computer.
+
+    Never raises: a file or an address may be the source.
+    """
     try:
         return look_for_cameras()
     except Exception:
@@ -78,7 +85,10 @@ def list_cameras() -> list[CameraInfo]:
 
 
 def look_for_cameras() -> list[CameraInfo]:
-    """The cameras of this computer. May raise whatever the libraries of the system raise."""
+    """The cameras of this computer.
+
+    May raise whatever the libraries of the system raise.
+    """
     found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
     return list(_with_unique_names(sorted(found, key=lambda camera: ORDER.index(camera.kind))))
 
@@ -126,7 +136,10 @@ def names(cameras: Iterable[CameraInfo]) -> str:
 
 
 def query_device(path: Path) -> Capabilities | None:
-    """Ask a V4L2 device what it is; None where it does not let us. Raises OSError if it is gone or no such device."""
+    """Ask a V4L2 device what it is; None where it does not let us.
+
+    Raises OSError if it is gone or no such device.
+    """
     try:
         with opened(path) as device:
             return query(device)
@@ -142,7 +155,10 @@ def linux_cameras(
     query: Callable[[Path], Capabilities | None] = query_device,
     formats: Callable[[str], list[str]] = camera_formats,
 ) -> list[CameraInfo]:
-    """The V4L2 devices that are cameras: no metadata, no output, no codecs, no loopback that nobody else feeds."""
+    """The V4L2 devices that are cameras.
+
+    No metadata, no output, no codecs, no loopback that nobody else feeds.
+    """
     found = []
     for path in devices.glob("video[0-9]*"):
         with suppress(OSError, ValueError):  # unplugged while we look, or no number: not a camera
@@ -164,7 +180,9 @@ def linux_cameras(
 
 
 def kind_of(name: str, formats: list[str]) -> Kind:
-    """What a camera is by its name and, where they are known, its pixel formats, such as ``GREY up to 640 x 360``."""
+    """What a camera is by its name and, where they are known, its pixel formats, such as ``GREY up to 640 x
+    360``.
+    """
     colourless = bool(formats) and all(text.split(" ")[0] in COLOURLESS for text in formats)
     return "infrared" if colourless or INFRARED.search(name) else "camera"
 
@@ -176,21 +194,30 @@ def _is_camera(path: Path, device: Capabilities) -> bool:
 
 
 def _is_fed_by_others(path: Path, device: Capabilities) -> bool:
-    """Whether a loopback device shows what another program sends, such as OBS, a phone's or a camera's software."""
+    """Whether a loopback device shows what another program sends, such as OBS, a phone's or a camera's
+    software.
+    """
     users = {process for process, _ in _holders(str(path))}
     if device.card == OWN_NAME or os.getpid() in users:
         return False
-    # With exclusive capabilities it is a camera only while it is fed. Else somebody has it open: most likely who feeds it.
+    # With exclusive capabilities it is a camera only while it is fed. Else somebody has it open: most likely
+    # who feeds it.
     return bool(users) if device.flags & OUTPUT else True
 
 
 def _looks_usable(entry: Path) -> bool:
-    """For a device that we may not ask: a camera is its hardware's first node, and loopback devices belong to no hardware."""
+    """For a device that we may not ask.
+
+    A camera is its hardware's first node, and loopback devices belong to no hardware.
+    """
     return _line(entry / "index") in ("", "0") and "virtual" not in entry.resolve().parts
 
 
 def user_of(path: str) -> str:
-    """Name of another program that has this device open, as far as we may see; else empty. Linux."""
+    """Name of another program that has this device open, as far as we may see.
+
+    Else empty. Linux.
+    """
     return next((name for process, name in _holders(path) if process != os.getpid()), "")
 
 
@@ -208,7 +235,10 @@ def _holders(path: str) -> Iterator[tuple[int, str]]:
 
 
 def _enumerated_cameras() -> list[CameraInfo]:
-    """Windows and macOS. DirectShow knows cameras that Media Foundation does not, and the other way round."""
+    """Windows and macOS.
+
+    DirectShow knows cameras that Media Foundation does not, and the other way round.
+    """
     from cv2_enumerate_cameras import enumerate_cameras
 
     backends = (cv2.CAP_DSHOW, cv2.CAP_MSMF) if platform.system() == "Windows" else (cv2.CAP_AVFOUNDATION,)
@@ -238,7 +268,10 @@ def _enumerated_cameras() -> list[CameraInfo]:
 
 
 def _with_unique_names(cameras: list[CameraInfo]) -> Iterable[CameraInfo]:
-    """Two cameras of one make: the second gets a number, so that the name can be remembered."""
+    """Two cameras of one make.
+
+    The second gets a number, so that the name can be remembered.
+    """
     count: dict[str, int] = {}
     for camera in cameras:
         count[camera.name] = number = count.get(camera.name, 0) + 1
@@ -246,7 +279,10 @@ def _with_unique_names(cameras: list[CameraInfo]) -> Iterable[CameraInfo]:
 
 
 def _tidy(name: str) -> str:
-    """USB cameras call themselves "Webcam: Webcam", the second half cut off at 32 bytes."""
+    """USB cameras call themselves "Webcam.
+
+    Webcam", the second half cut off at 32 bytes.
+    """
     head, _, tail = name.partition(": ")
     return head if tail and head.startswith(tail) else name
 

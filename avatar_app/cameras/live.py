@@ -1,7 +1,10 @@
-"""What sends pictures by itself, whether they are read or not: cameras and streams. Only the newest one counts.
+"""What sends pictures by itself, whether they are read or not.
 
-Each is opened, read and closed in a thread of its own. So a slow reader gets the newest picture instead of one that waited in a
-buffer, and a device that hangs in its driver holds up neither the reader nor the closing.
+Cameras and streams. Only the newest one counts.
+
+Each is opened, read and closed in a thread of its own. So a slow reader gets the newest picture instead of
+one that waited in a buffer, and a device that hangs in its driver holds up neither the reader nor the
+closing.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ Raw = TypeVar("Raw")
 
 
 class Feed(Protocol[Raw]):
-    """A device or a connection. ``open``, ``grab`` and ``release`` are called in the source's thread alone.
+    """A device or a connection.
+
+    ``open``, ``grab`` and ``release`` are called in the source's thread alone.
 
     Attributes:
         title: for people, such as the camera's name.
@@ -35,13 +40,22 @@ class Feed(Protocol[Raw]):
         """Raises CameraError."""
 
     def grab(self) -> Raw | None:
-        """Wait for what comes next; None where nothing usable came. Raises CameraError when there will be no more."""
+        """Wait for what comes next; None where nothing usable came.
+
+        Raises CameraError when there will be no more.
+        """
 
     def decode(self, raw: Raw) -> Image | None:
-        """The picture in it, or None if it is damaged. Called by the reader, for what it takes alone."""
+        """The picture in it, or None if it is damaged.
+
+        Called by the reader, for what it takes alone.
+        """
 
     def interrupt(self) -> None:
-        """Make a waiting ``grab`` return, if that is possible. Called by the closing thread."""
+        """Make a waiting ``grab`` return, if that is possible.
+
+        Called by the closing thread.
+        """
 
     def release(self) -> None:
         """Give back whatever is open."""

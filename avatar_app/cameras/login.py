@@ -1,4 +1,7 @@
-"""Log in to a camera over HTTP: Basic, or Digest (RFC 7616), which does not send the password itself."""
+"""Log in to a camera over HTTP.
+
+Basic, or Digest (RFC 7616), which does not send the password itself.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""Webcams on the network that send JPEG pictures over HTTP (MJPEG): most phones as webcams, and many IP cameras.
+"""Webcams on the network that send JPEG pictures over HTTP (MJPEG).
 
-It is read here instead of by FFmpeg, which can neither say what the camera answered nor leave out decoding what nobody sees.
+Most phones as webcams, and many IP cameras.
+
+It is read here instead of by FFmpeg, which can neither say what the camera answered nor leave out decoding
+what nobody sees.
 """
 
 from __future__ import annotations
@@ -114,7 +117,10 @@ class MjpegFeed:
                 part.close()
 
     def _ask(self, parts: SplitResult, login: str | None = None) -> http.client.HTTPResponse:
-        """Connect and ask for the stream; the password is sent only to a camera that wants it."""
+        """Connect and ask for the stream.
+
+        The password is sent only to a camera that wants it.
+        """
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         if self._connection is not None:
             self._connection.close()
@@ -151,13 +157,13 @@ class MjpegFeed:
 class JpegCutter:
     """Cuts whole JPEG pictures out of a stream, whatever stands between them.
 
-    A JPEG says itself where it ends. So the lengths and boundaries that servers write, which are often wrong, are not needed, and a
-    picture is there with its last byte instead of with the beginning of the next.
+    A JPEG says itself where it ends. So the lengths and boundaries that servers write, which are often wrong,
+    are not needed, and a picture is there with its last byte instead of with the beginning of the next.
     """
 
     _END = re.compile(rb"\xff(?:\xd9|\xd8\xff)")
-    """In compressed data 0xff is always followed by 0 or a restart marker: this is the end, or the start of a picture after one that
-    was cut off."""
+    """In compressed data 0xff is always followed by 0 or a restart marker: this is the end, or the start of a
+    picture after one that was cut off."""
 
     _KIND = re.compile(rb"[^\xff]")
     """Before the kind of a segment there may be as many 0xff as the camera likes."""
@@ -204,9 +210,12 @@ class JpegCutter:
             self._restart(end.start())
 
     def _pass_headers(self) -> bool:
-        """Go from segment to segment up to the compressed data: thumbnails in the headers have ends of their own.
+        """Go from segment to segment up to the compressed data.
 
-        Returns whether the compressed data was reached; if not, more bytes are needed, or this is no picture and ``_at`` is 0.
+        Thumbnails in the headers have ends of their own.
+
+        Returns whether the compressed data was reached; if not, more bytes are needed, or this is no picture
+        and ``_at`` is 0.
         """
         while not self._compressed:
             if len(self._data) < self._at + 9:

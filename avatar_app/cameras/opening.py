@@ -1,4 +1,7 @@
-"""Opens whatever a user may name as the source of pictures: a camera, a file, a folder or an address."""
+"""Opens whatever a user may name as the source of pictures.
+
+A camera, a file, a folder or an address.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,14 @@ __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
 ADDRESSES = ("http", "https", "rtsp", "rtsps")
 
 FILMS = (".m3u8", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ts", ".flv")
-"""Endings of addresses that FFmpeg reads: films, and lists of their pieces (HLS). All others are taken for a webcam."""
+"""Endings of addresses that FFmpeg reads: films, and lists of their pieces (HLS). All others are taken for a
+webcam."""
 
 BARE_ADDRESS = re.compile(
     r"(?:[^/@\s]*@)?(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[[0-9a-fA-F:]+\](?::\d+)?|[A-Za-z][\w-]*(?:\.[\w-]+)*:\d+)(?:[/?].*)?"
 )
-"""An address of which the beginning is missing: a number of four parts or a name with a port, and what may follow."""
+"""An address of which the beginning is missing: a number of four parts or a name with a port, and what may
+follow."""
 
 DEVICE_PATIENCE = 10.0 if platform.system() == "Windows" else 4.0
 """Seconds until a camera's first picture; some need that long to wake up."""
@@ -64,8 +69,8 @@ def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -
     """Open what the text names.
 
     Args:
-        text: a camera's number, name or part of its name, /dev/videoN, a video file, a folder of pictures, or an address that
-            begins with http, https, rtsp or rtsps; empty: the first camera.
+        text: a camera's number, name or part of its name, /dev/videoN, a video file, a folder of pictures, or
+            an address that begins with http, https, rtsp or rtsps; empty: the first camera.
         size: width and height to ask a camera for.
         fps: pictures a second to ask a camera for, and the pace of a folder.
 
@@ -120,7 +125,9 @@ def _open_address(url: str) -> Source:
 
 
 def _named_device(text: str) -> CameraInfo | None:
-    """The camera of a path such as /dev/video0 or /dev/v4l/by-id/..., even one that the list leaves out. Linux."""
+    """The camera of a path such as /dev/video0 or /dev/v4l/by-id/..., even one that the list leaves out.
+    Linux.
+    """
     if platform.system() != "Linux" or not text.startswith("/dev/"):
         return None
     try:

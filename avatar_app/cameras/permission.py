@@ -1,4 +1,6 @@
-"""The permission to use cameras, which on macOS people give to each program once; elsewhere there is nothing to ask.
+"""The permission to use cameras, which on macOS people give to each program once.
+
+Elsewhere there is nothing to ask.
 
 A program that was started in a terminal has the permission of that terminal.
 """
@@ -21,7 +23,9 @@ NOT_ASKED, RESTRICTED, DENIED, GIVEN = range(4)
 
 
 def ask_for_camera(source: str) -> None:
-    """Let macOS put its question, if it has not yet; returns at once. For the main thread, before a session starts.
+    """Let macOS put its question, if it has not yet; returns at once.
+
+    For the main thread, before a session starts.
 
     Args:
         source: as ``open_source`` takes it; for a file, a folder or an address nothing is asked.
@@ -33,7 +37,9 @@ def ask_for_camera(source: str) -> None:
 
 
 def require_camera_permission() -> None:
-    """Ask, if nobody has yet. Whoever opens cameras tries again until the answer is there.
+    """Ask, if nobody has yet.
+
+    Whoever opens cameras tries again until the answer is there.
 
     Raises:
         CameraError: macOS does not let this program use cameras, or not yet.
@@ -87,7 +93,10 @@ def _answered(given: bool) -> None:
 
 
 def _library() -> Any:
-    """AVFoundation, or None where there is none; then OpenCV alone can say what is wrong."""
+    """AVFoundation, or None where there is none.
+
+    Then OpenCV alone can say what is wrong.
+    """
     if platform.system() != "Darwin":
         return None
     try:

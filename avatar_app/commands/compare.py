@@ -2,9 +2,9 @@
 
     python run.py compare --data DIR --minutes 45
 
-Each method is trained for N minutes on the training split. All are evaluated on the held-out split. The result is a
-page with tables and a contact sheet. A method that was trained on the same terms before is not trained again: start
-the command again after an interruption.
+Each method is trained for N minutes on the training split. All are evaluated on the held-out split. The
+result is a page with tables and a contact sheet. A method that was trained on the same terms before is not
+trained again: start the command again after an interruption.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""``control``: tell the running app what to do, for desktops without global hotkeys, for scripts and key pads."""
+"""``control``: tell the running app what to do, for desktops without global hotkeys, for scripts and key
+pads.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def demo_files(assets: Path) -> tuple[Path, Path]:
-    """The first avatar and the driving clip. Raises AvatarError where the app came without them."""
+    """The first avatar and the driving clip.
+
+    Raises AvatarError where the app came without them.
+    """
     photos = sorted(
         path for path in (assets / "avatars").glob("*") if path.suffix in {".jpg", ".png", ".webp"}
     )

@@ -1,4 +1,7 @@
-"""``doctor``: would a call work on this computer, and if not, what to do. Exit code 1 where it would not."""
+"""``doctor``: would a call work on this computer, and if not, what to do.
+
+Exit code 1 where it would not.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""``evaluate``: how well a model rebuilds clips it has not seen, each from one frame, beside a piecewise warp of it and
-the photo standing still.
+"""``evaluate``: how well a model rebuilds clips it has not seen, each from one frame, beside a piecewise warp
+of it and the photo standing still.
 
-As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of every later frame are the
-pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json FILE``; needs PyTorch for reading the data set.
+As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of
+every later frame are the pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json
+FILE``; needs PyTorch for reading the data set.
 """
 
 from __future__ import annotations
@@ -118,7 +119,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _outside_judge(device: str, fetch: bool) -> OutsideJudge:
-    """On the graphics card where the model was sent there by name; else on the processor."""
+    """On the graphics card where the model was sent there by name.
+
+    Else on the processor.
+    """
     return OutsideJudge(device if device.startswith("cuda") else "cpu", fetch)
 
 

@@ -274,7 +274,10 @@ def _watch(
     calibrate_after: float | None,
     tally: Tally,
 ) -> None:
-    """Waits for the end; calibrates by itself where there is no pose, and once where the user has said when."""
+    """Waits for the end.
+
+    Calibrates by itself where there is no pose, and once where the user has said when.
+    """
     began = time.monotonic()
     due = CALIBRATE_AFTER if calibrate_after is None else calibrate_after
     asked_at: float | None = None
@@ -294,7 +297,10 @@ def _watch(
 
 
 def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Controls) -> str:
-    """What is to be said of a run in which no avatar was ever sent; empty where one was, or where the user never asked for a pose."""
+    """What is to be said of a run in which no avatar was ever sent.
+
+    Empty where one was, or where the user never asked for a pose.
+    """
     by_hand = (
         arguments.calibrate_after is not None and arguments.calibrate_after < 0 and controls.calibrations == 0
     )

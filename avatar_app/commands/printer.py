@@ -1,4 +1,7 @@
-"""What commands print: one place, so that no text from outside can do more than be read."""
+"""What commands print.
+
+One place, so that no text from outside can do more than be read.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ TURNING = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal would obey instead of show: escapes, bells, turns of the direction of writing; lines stay lines.
+    """Replace what a terminal would obey instead of show.
+
+    Escapes, bells, turns of the direction of writing; lines stay lines.
 
     Names of files, licences of models and what servers answer come from others.
     """

@@ -1,8 +1,11 @@
-"""What stands still behind a moving person, made once per photo: strands of hair go to the person, the gap gets the wall's texture.
+"""What stands still behind a moving person, made once per photo.
 
-The networks say which pixels are the person and fill the gap smoothly (``networks.matte``). At 512 x 512 three things still show as
-soon as the head moves: strands beside the hair that stay where they were, a gap that is smoother than its surroundings, and a rim
-of the old background around the moved head. None of them needs a network.
+Strands of hair go to the person, the gap gets the wall's texture.
+
+The networks say which pixels are the person and fill the gap smoothly (``networks.matte``). At 512 x 512
+three things still show as soon as the head moves: strands beside the hair that stay where they were, a gap
+that is smoother than its surroundings, and a rim of the old background around the moved head. None of them
+needs a network.
 
 S is the picture's side; pictures are (S, S, 3) bytes RGB, planes (S, S).
 """
@@ -29,11 +32,13 @@ HALF = 127
 """Shares of person up to this are more background than person."""
 
 GRAIN = 8.0
-"""How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not repeated."""
+"""How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not
+repeated."""
 
 TEXTURE, LEAVES, BUSY = 24, 80, (0.55, 0.75)
-"""A texture lies over the first part of the side, its single leaves over the second. Where less than the first share of pixels departs from
-the mean over a leaf there are things, which are not repeated either, and from the second on it is a texture, which is."""
+"""A texture lies over the first part of the side, its single leaves over the second. Where less than the
+first share of pixels departs from the mean over a leaf there are things, which are not repeated either,
+and from the second on it is a texture, which is."""
 
 FAINT = 0.2
 """Share of person below which a pixel's own colour cannot be told."""
@@ -77,9 +82,11 @@ def separate(
 
 
 def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
-    """What of a square picture belongs to one of several people, 0 to 1 (S, S), with a soft edge: each has what is nearest to them.
+    """What of a square picture belongs to one of several people, 0 to 1 (S, S), with a soft edge: each has
+    what is nearest to them.
 
-    Distances are to the line from the middle of the head straight down, in face heights: large people in front have more.
+    Distances are to the line from the middle of the head straight down, in face heights: large people in
+    front have more.
     """
     column, row = np.meshgrid(*2 * [np.linspace(-1, 1, side, dtype=np.float32)])
 
@@ -94,13 +101,18 @@ def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
 
 
 def alone(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
-    """A network's alpha and its photo without people, where other people stay in the photo: ``own`` is of `own_area`."""
+    """A network's alpha and its photo without people, where other people stay in the photo: ``own`` is of
+    `own_area`.
+    """
     kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
     return _bytes(np.asarray(person * own, np.float32)), _bytes(np.asarray(kept, np.float32))
 
 
 def whole_person(person: Plane, still: Floats) -> Plane:
-    """Nobody has holes, nor an end below the shoulders: dark clothes before a dark sofa are the person's."""
+    """Nobody has holes, nor an end below the shoulders.
+
+    Dark clothes before a dark sofa are the person's.
+    """
     side = len(person)
     whole = person.copy()
     chin = int((still[CHIN, 1] + 1) * ((side - 1) / 2)) if abs(still[CHIN, 1]) < 1 else side
@@ -116,7 +128,9 @@ def whole_person(person: Plane, still: Floats) -> Plane:
 
 
 def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
-    """Share of hair, 0 to 1, in each pixel close to the person: what is finer and otherwise coloured than the wall farther out.
+    """Share of hair, 0 to 1, in each pixel close to the person.
+
+    What is finer and otherwise coloured than the wall farther out.
 
     The wall is looked at along rows, so that the edge of a sofa that goes on behind the head is no hair.
     """
@@ -142,7 +156,8 @@ def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, 
     side = len(photo)
     known = (~covered & ~_grown(strands > 0.3, 2)).astype(np.float32)
     around = _known_mean(photo, known, side / 60)
-    # Strands are wiped away; under the person stands the smooth filling, with the grain or the texture of what is beside it.
+    # Strands are wiped away; under the person stands the smooth filling, with the grain or the texture of
+    # what is beside it.
     wiped = photo + np.clip(2 * _smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
     texture, busy = _texture(photo, known)
     fine = _grain(photo, known) * (1 - busy[..., None]) + texture * busy[..., None]
@@ -156,7 +171,9 @@ def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, 
 
 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
-    """Leaves, waves: what differs from its surroundings (S, S, 3), and how surely that is so everywhere here (S, S)."""
+    """Leaves, waves: what differs from its surroundings (S, S, 3), and how surely that is so everywhere here
+    (S, S).
+    """
     side = len(photo)
     detail = photo - _known_mean(photo, known, side / TEXTURE)
     fine = np.abs(photo - _known_mean(photo, known, side / LEAVES)).max(2) > GRAIN
@@ -173,8 +190,9 @@ def _grain(photo: Floats, known: Floats) -> Floats:
 
 
 def _repeated(grain: Floats, known: Floats) -> Floats:
-    """``grain`` (S, S, C) mirrored into the gap at the nearest end of the gap in the same row, or from above; 0 where that is no
-    background."""
+    """``grain`` (S, S, C) mirrored into the gap at the nearest end of the gap in the same row, or from above;
+    0 where that is no background.
+    """
     side = len(grain)
     gap = side // 64
     hole = _smooth(1 - known, side / 80) > 0.1
@@ -192,7 +210,9 @@ def _repeated(grain: Floats, known: Floats) -> Floats:
 
 
 def _colours(photo: Image, person: Plane, background: Image) -> Image:
-    """What, mixed with the background, gives the photo again: the person's colours without the old background's in half covered pixels.
+    """What, mixed with the background, gives the photo again.
+
+    The person's colours without the old background's in half covered pixels.
 
     Hardly covered ones are the exception, where the background's smallest error would become a colour.
     """

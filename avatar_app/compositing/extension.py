@@ -1,9 +1,11 @@
 """A person and a background continued beyond a photo's edges, made once per photo.
 
-Shoulders that the photo cuts slope on and end; a cut head closes like a dome. Their colours are those next to the edge, folded.
-The background is mirrored and the softer the farther out, with its grain, so that things in it do not come twice.
+Shoulders that the photo cuts slope on and end; a cut head closes like a dome. Their colours are those next to
+the edge, folded. The background is mirrored and the softer the farther out, with its grain, so that things in
+it do not come twice.
 
-Arrays are (h, w, ...) with the photo in `Area` ``photo``; ``side`` is that of the square crop, the unit of all lengths.
+Arrays are (h, w, ...) with the photo in `Area` ``photo``; ``side`` is that of the square crop, the unit of
+all lengths.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ ROUND = 2.2
 """How soon a shoulder falls steeper: half its second derivative."""
 
 ROUNDER = 8.0
-"""More of it for each side by which the person's outline at the edge is above the chin: hair closes sooner than shoulders."""
+"""More of it for each side by which the person's outline at the edge is above the chin: hair closes sooner
+than shoulders."""
 
 HIGH, LOW = 0.6, 0.25
 """How a cut head closes: height of the dome over half its width, above and to the sides."""
@@ -63,7 +66,8 @@ def extended_background(background: Image, person: Plane, photo: Area, side: int
     """The background (h, w, 3) with everything outside of the photo continued.
 
     Args:
-        person: (h, w) alpha. What it covers at the photo's edge is a guess, which is not mirrored but smoothed away.
+        person: (h, w) alpha. What it covers at the photo's edge is a guess, which is not mirrored but
+            smoothed away.
     """
     height, width = background.shape[:2]
     rows, columns = _mirrored(height, photo.top, photo.bottom), _mirrored(width, photo.left, photo.right)
@@ -116,7 +120,9 @@ def _above(person: Image, photo: Area) -> None:
 
 
 def _close(person: Image, first: int, begin: int, end: int, height: float) -> None:
-    """Close what the row ``first`` cuts between two columns like a dome ``height`` times half as high as it is wide."""
+    """Close what the row ``first`` cuts between two columns like a dome ``height`` times half as high as it
+    is wide.
+    """
     middle, half = (begin + end - 1) / 2, max(2.0, (end - begin) / 2)
     margin = 4
     columns = slice(max(0, begin - margin), end + margin)
@@ -166,7 +172,10 @@ def _beside(person: Image, photo: Area, side: int, chin: float) -> None:
 
 
 def _slope(person: Image, first: int, outline: Floats, side: int, chin: float) -> None:
-    """Continue a shoulder to the left of the column ``first``; ``outline`` is its first row there and inwards."""
+    """Continue a shoulder to the left of the column ``first``.
+
+    ``outline`` is its first row there and inwards.
+    """
     fold = len(outline) // 2
     slope = float(np.clip((outline[0] - outline[fold]) / fold, *SLOPE))
     bend = (ROUND + ROUNDER * max(0.0, (chin - outline[0]) / side)) / side
@@ -183,7 +192,10 @@ def _slope(person: Image, first: int, outline: Floats, side: int, chin: float) -
 
 
 def _outline(alpha: Plane, last: int) -> Floats | None:
-    """First row of what reaches down to the row ``last`` in each column, smooth; None if the first columns have nothing there."""
+    """First row of what reaches down to the row ``last`` in each column, smooth.
+
+    None if the first columns have nothing there.
+    """
     there = np.logical_and.accumulate(alpha[last::-1] > HALF, axis=0)
     rows = (last + 1 - there.sum(0)).astype(np.float32)
     if (rows[:2] > last - 4).any():

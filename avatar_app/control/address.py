@@ -1,9 +1,11 @@
 """Where the running app listens, and who may come there.
 
-On Linux and macOS a socket file (mode 0600) in a private folder, and the other end's user is asked of the system. Windows has no such
-check for sockets, so there a random token, in a file in the user's own folder, comes before the command.
+On Linux and macOS a socket file (mode 0600) in a private folder, and the other end's user is asked of the
+system. Windows has no such check for sockets, so there a random token, in a file in the user's own folder,
+comes before the command.
 
-A lock file says whose turn it is: it is held as long as the app lives, and the system gives it back when the app crashes.
+A lock file says whose turn it is: it is held as long as the app lives, and the system gives it back when the
+app crashes.
 """
 
 from __future__ import annotations
@@ -40,7 +42,10 @@ class NotRunning(AvatarError):
 
 
 def default_path() -> Path:
-    """Where the running app is found: a socket file, on Windows a file with port and token."""
+    """Where the running app is found.
+
+    A socket file, on Windows a file with port and token.
+    """
     if not SOCKET_FILES:
         return platformdirs.user_data_path("avatar-app", appauthor=False) / "control.json"
     user = os.getuid()
@@ -73,7 +78,10 @@ def is_own_folder(folder: Path) -> bool:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder, for this user alone. Raises AvatarError where somebody else could have a hand in it."""
+    """Make the folder, for this user alone.
+
+    Raises AvatarError where somebody else could have a hand in it.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         own = is_own_folder(folder)
@@ -92,7 +100,10 @@ def make_private(folder: Path) -> None:
 
 
 def peer_user(connection: socket.socket) -> int | None:
-    """The user id at the other end, None where the system does not tell; there the folder's permissions alone decide."""
+    """The user id at the other end, None where the system does not tell.
+
+    There the folder's permissions alone decide.
+    """
     if not hasattr(socket, "SO_PEERCRED"):
         return None
     _, user, _ = struct.unpack(
@@ -106,7 +117,10 @@ def is_same_user(connection: socket.socket) -> bool:
 
 
 def lock(path: Path) -> int:
-    """Take the lock file; returns its descriptor, closing it gives the lock back. Raises AlreadyRunning."""
+    """Take the lock file; returns its descriptor, closing it gives the lock back.
+
+    Raises AlreadyRunning.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if sys.platform == "win32":
@@ -126,7 +140,10 @@ def lock(path: Path) -> int:
 
 
 def listen(path: Path) -> tuple[socket.socket, str]:
-    """Open the address at ``path``, in place of what a crashed instance left; returns the token to expect, empty for a socket file."""
+    """Open the address at ``path``, in place of what a crashed instance left.
+
+    Returns the token to expect, empty for a socket file.
+    """
     if SOCKET_FILES:
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -147,7 +164,10 @@ def listen(path: Path) -> tuple[socket.socket, str]:
 
 
 def connect(path: Path, until: float) -> tuple[socket.socket, str]:
-    """A connection and the token to begin with. Raises OSError, ConnectionRefusedError where another user is at the other end."""
+    """A connection and the token to begin with.
+
+    Raises OSError, ConnectionRefusedError where another user is at the other end.
+    """
     timeout = max(0.001, until - time.monotonic())
     if not SOCKET_FILES:
         try:

@@ -1,4 +1,7 @@
-"""Local control of the running app, by the same user only: one line with a command in, one line of JSON out."""
+"""Local control of the running app, by the same user only.
+
+One line with a command in, one line of JSON out.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +79,9 @@ class ControlServer:
     """Answers commands in a thread of its own.
 
     Args:
-        handle: given a command of ``COMMANDS`` (``avatar`` with its name), returns the message of the reply or all its fields. It runs in
-            the server's thread and must be quick. An AvatarError becomes a reply that is not ok.
+        handle: given a command of ``COMMANDS`` (``avatar`` with its name), returns the message of the reply
+            or all its fields. It runs in the server's thread and must be quick. An AvatarError becomes a
+            reply that is not ok.
         path: as ``default_path``.
     """
 
@@ -89,7 +93,10 @@ class ControlServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to answer. Raises AlreadyRunning, or AvatarError where no address can be opened."""
+        """Begin to answer.
+
+        Raises AlreadyRunning, or AvatarError where no address can be opened.
+        """
         make_private(self._path.parent)
         try:
             self._held = lock(self._path.with_suffix(".lock"))
@@ -149,7 +156,8 @@ class ControlServer:
         except (BlockingIOError, ConnectionError, InterruptedError):
             return
         except OSError as problem:
-            # Out of file descriptors: the listener stays ready, and asking it again at once would take a whole core.
+            # Out of file descriptors: the listener stays ready, and asking it again at once would take a
+            # whole core.
             log.warning("control cannot accept: %s", reason(problem))
             self._stopping.wait(0.1)
             return
@@ -279,7 +287,10 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
 
 
 def _exchange(line: str, until: float, path: Path) -> bytes:
-    """Say one line and hear one; what is heard lacks its end where the app closed early. Raises OSError."""
+    """Say one line and hear one.
+
+    What is heard lacks its end where the app closed early. Raises OSError.
+    """
     connection, token = connect(path, until)
     with connection:
         connection.sendall(f"{token} {line}\n".lstrip().encode())

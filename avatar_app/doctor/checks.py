@@ -106,7 +106,10 @@ def would_work(found: Sequence[Check]) -> bool:
 
 
 def as_text(check: Check) -> str:
-    """One finding for a terminal: state, name, what was found, and below it what to do."""
+    """One finding for a terminal.
+
+    State, name, what was found, and below it what to do.
+    """
     text = _folded(check.found, f"{check.state.ljust(NAME_AT)}{check.name.ljust(TEXT_AT - NAME_AT)}")
     if check.todo:
         text += "\n" + _folded(check.todo, f"{' ' * NAME_AT}{'what to do'.ljust(TEXT_AT - NAME_AT)}")
@@ -142,7 +145,10 @@ def check_python() -> Check:
 
 
 def check_graphics() -> Check:
-    """Whether PyTorch uses the graphics card there is. Without it the processor computes, so a call works all the same."""
+    """Whether PyTorch uses the graphics card there is.
+
+    Without it the processor computes, so a call works all the same.
+    """
     name = "Graphics card"
     try:
         installed = metadata.version("torch")
@@ -162,7 +168,10 @@ def check_graphics() -> Check:
 
 
 def check_models(model: str) -> Check:
-    """The chosen model and the face network are needed; others that are damaged are named."""
+    """The chosen model and the face network are needed.
+
+    Others that are damaged are named.
+    """
     for needed in (model, "faces"):
         try:
             open_bundle(needed)

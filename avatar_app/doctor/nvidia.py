@@ -75,7 +75,10 @@ def lacks_driver(devices: Path = PCI) -> bool:
 
 
 def misfit(card: Card, installed: str) -> str | None:
-    """Why this build of PyTorch, though it finds the card, cannot compute on it; None if it can."""
+    """Why this build of PyTorch, though it finds the card, cannot compute on it.
+
+    None if it can.
+    """
     twelve = "+cu12" in installed
     if 0 < card.capability < 7.5 and not twelve:
         return f"PyTorch {installed} is built for newer cards"

@@ -1,4 +1,7 @@
-"""How fast this computer makes pictures: the animate thread's work, measured on the photo and the clip that come with the app."""
+"""How fast this computer makes pictures.
+
+The animate thread's work, measured on the photo and the clip that come with the app.
+"""
 
 from __future__ import annotations
 

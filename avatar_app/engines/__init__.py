@@ -1,4 +1,7 @@
-"""An engine computes a model on one kind of hardware: ``encode``, ``detect``, ``render``, ``close``."""
+"""An engine computes a model on one kind of hardware.
+
+``encode``, ``detect``, ``render``, ``close``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
 
 class Engine(Protocol):
-    """One opened bundle on one device. Not thread-safe: open, use and close it in one thread.
+    """One opened bundle on one device.
+
+    Not thread-safe: open, use and close it in one thread.
 
     Key points cross as numpy (a few hundred bytes); features stay where the engine computes.
     """
@@ -25,7 +30,10 @@ class Engine(Protocol):
 
     @property
     def reads_pictures(self) -> bool:
-        """Whether ``detect`` looks at the crop's picture; else its landmarks are enough, and a live crop need not be cut."""
+        """Whether ``detect`` looks at the crop's picture.
+
+        Else its landmarks are enough, and a live crop need not be cut.
+        """
 
     def detect(self, crop: Crop) -> KeyPoints:
         """Key points of a square face picture of side ``size``."""
@@ -60,10 +68,16 @@ Show = Callable[[Image, float], None]
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """An engine far away: several poses are on the way at a time, and pictures come when they come."""
+    """An engine far away.
+
+    Several poses are on the way at a time, and pictures come when they come.
+    """
 
     def stream(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show) -> None:
-        """Send a pose. ``show`` is called in another thread. Raises DeviceError while nothing answers."""
+        """Send a pose.
+
+        ``show`` is called in another thread. Raises DeviceError while nothing answers.
+        """
 
 
 class LayerEngine(Engine, Protocol):
@@ -74,7 +88,9 @@ class LayerEngine(Engine, Protocol):
 
 
 def render_layer(engine: Engine, avatar: Avatar, pose: KeyPoints, area: Callable[[Scene], Area]) -> Layer:
-    """The avatar as a canvas takes it: the person alone, or an opaque square of a model that does not tell person from background.
+    """The avatar as a canvas takes it.
+
+    The person alone, or an opaque square of a model that does not tell person from background.
 
     Args:
         area: which part of its scene is wanted.

@@ -20,9 +20,9 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     """Open a bundle.
 
     Args:
-        device: ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch`` is PyTorch on it; ``cuda`` or ``cuda:N``
-            is PyTorch on a graphics card; ``auto`` takes CUDA where it works, else the processor; a pairing line
-            (``avatar://...``) renders on another computer.
+        device: ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch`` is PyTorch on it; ``cuda``
+            or ``cuda:N`` is PyTorch on a graphics card; ``auto`` takes CUDA where it works, else the
+            processor; a pairing line (``avatar://...``) renders on another computer.
         threads: CPU threads; None is one for each core.
 
     Raises:
@@ -58,7 +58,10 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
 
 
 def cuda_problem() -> str | None:
-    """Why CUDA cannot be used, or None. Loads PyTorch, which takes a second, only where a driver and a CUDA build are there."""
+    """Why CUDA cannot be used, or None.
+
+    Loads PyTorch, which takes a second, only where a driver and a CUDA build are there.
+    """
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:

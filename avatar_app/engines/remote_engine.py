@@ -1,7 +1,9 @@
-"""An engine on another computer: ``detect`` runs here, ``encode`` and ``render`` there.
+"""An engine on another computer.
 
-What leaves this computer is the avatar's photo, once, and key points. There is no way for a camera frame to get out: this module
-and `avatar_app.remote` cannot import its type (see setup.cfg).
+``detect`` runs here, ``encode`` and ``render`` there.
+
+What leaves this computer is the avatar's photo, once, and key points. There is no way for a camera frame to
+get out: this module and `avatar_app.remote` cannot import its type (see setup.cfg).
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ WELCOME, PHOTO, ANSWER = 10.0, 30.0, 3.0
 """Seconds that a server has for its welcome, for a photo and for a picture."""
 
 SILENT, SLOW = 0.5, 3.0
-"""Seconds without a picture, and round trips of the last one, after which a call goes on without the other computer."""
+"""Seconds without a picture, and round trips of the last one, after which a call goes on without the other
+computer."""
 
 WINDOW = 2
 """Poses on the way at a time: more would wait in the network's queues and grow old there."""
@@ -47,7 +50,10 @@ NUMBERED = itertools.count(1)
 
 
 def open_remote(bundle: Bundle, line: str) -> RemoteEngine:
-    """Open a bundle on the computer of a pairing line. Raises ConfigError for a bad line, EngineError if it is not reached."""
+    """Open a bundle on the computer of a pairing line.
+
+    Raises ConfigError for a bad line, EngineError if it is not reached.
+    """
     return RemoteEngine(bundle, parse_pairing(line), list(CODECS))
 
 
@@ -141,7 +147,9 @@ class RemoteEngine:
             return self._newest[1]
 
     def stream(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show) -> None:
-        """Send a pose, unless enough of them are on the way; ``show`` gets each picture when it comes, in another thread.
+        """Send a pose, unless enough of them are on the way.
+
+        ``show`` gets each picture when it comes, in another thread.
 
         Raises DeviceError: the other computer has not answered for ``SILENT`` seconds.
         """

@@ -1,7 +1,10 @@
-"""Where an engine's tensors are and its work is queued: the processor, or a graphics card that can record a computation.
+"""Where an engine's tensors are and its work is queued.
 
-All that is particular to CUDA is in `Card`. One stream is enough for an engine: a frame is detected, moved by the processor and
-rendered, each of which needs the one before, so that a second stream would have nothing to do meanwhile.
+The processor, or a graphics card that can record a computation.
+
+All that is particular to CUDA is in `Card`. One stream is enough for an engine: a frame is detected, moved by
+the processor and rendered, each of which needs the one before, so that a second stream would have nothing to
+do meanwhile.
 """
 
 from __future__ import annotations
@@ -24,9 +27,8 @@ WARM_UPS = 3
 
 
 class Place(Protocol):
-    """Attributes:
-    name: for people.
-    records: what ``record`` makes, for people (``"CUDA graph"``), or empty where it only hands back what it is given.
+    """Attributes: name: for people. records: what ``record`` makes, for people (``"CUDA graph"``), or empty
+    where it only hands back what it is given.
     """
 
     device: torch.device
@@ -43,10 +45,16 @@ class Place(Protocol):
         """Zeros (count,) in the processor's memory, where the device reads and writes by itself."""
 
     def record(self, compute: Computation) -> Computation:
-        """The same computation, quicker to start. Raises RuntimeError if it cannot be recorded."""
+        """The same computation, quicker to start.
+
+        Raises RuntimeError if it cannot be recorded.
+        """
 
     def close(self) -> None:
-        """Forget what was recorded and give memory back. Raises nothing; what the caller held must be dropped before."""
+        """Forget what was recorded and give memory back.
+
+        Raises nothing; what the caller held must be dropped before.
+        """
 
 
 class Processor:
@@ -73,16 +81,20 @@ class Processor:
 
 
 class Card:
-    """A stream of a graphics card, and the CUDA graphs recorded on it, which share their memory: they are never run at the same time."""
+    """A stream of a graphics card, and the CUDA graphs recorded on it, which share their memory: they are
+    never run at the same time.
+    """
 
     records = "CUDA graph"
     _one_at_a_time = threading.Lock()
     """PyTorch can record one graph at a time in a process."""
     _idle: ClassVar[dict[torch.device, list[torch.cuda.Stream]]] = {}
-    """Streams of closed places. PyTorch has 32 and hands them out in turns, in use or not; on one that another place uses, a recording
-    would swallow that one's work, and the end of either place would take the other's working memory away."""
+    """Streams of closed places. PyTorch has 32 and hands them out in turns, in use or not; on one that
+    another place uses, a recording would swallow that one's work, and the end of either place would take
+    the other's working memory away."""
     _refused: ClassVar[dict[torch.device, str]] = {}
-    """Why a recording has failed. PyTorch keeps its memory as long as the process lives, so there is no second try."""
+    """Why a recording has failed. PyTorch keeps its memory as long as the process lives, so there is no
+    second try."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -158,14 +170,20 @@ def pinned_zeros(count: int, kind: torch.dtype) -> Tensor:
 
 
 def keep_forever(things: Iterable[object]) -> None:
-    """Never free these. After a failure of the card no function of CUDA works, and the destructors of graphs and of memory that it reads
-    by itself would call some: they can raise nothing, so the process would end there and then."""
+    """Never free these.
+
+    After a failure of the card no function of CUDA works, and the destructors of graphs and of memory that it
+    reads by itself would call some: they can raise nothing, so the process would end there and then.
+    """
     for thing in things:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def reason(error: BaseException) -> str:
-    """What came first, in a line: the end of a recording that has failed raises an error of its own."""
+    """What came first, in a line.
+
+    The end of a recording that has failed raises an error of its own.
+    """
     while error.__context__ is not None:
         error = error.__context__
     return str(error).partition("\n")[0]
@@ -175,7 +193,8 @@ def reason(error: BaseException) -> str:
 def tried_convolutions() -> Iterator[None]:
     """Within it cuDNN tries its ways to compute each new convolution and keeps the quickest, for this thread.
 
-    The switch is the process's: what other threads compute meanwhile without a recording is tried too, which takes them longer once.
+    The switch is the process's: what other threads compute meanwhile without a recording is tried too, which
+    takes them longer once.
     """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
@@ -188,8 +207,8 @@ def tried_convolutions() -> Iterator[None]:
 class FixedConstants(TorchFunctionMode):
     """Within it, numbers and lists of indices in the networks' code go to the device the first time alone.
 
-    Each would be a copy from ordinary memory that waits, which cannot be recorded. They live as long as this object; a recording
-    that uses them must not live longer.
+    Each would be a copy from ordinary memory that waits, which cannot be recorded. They live as long as this
+    object; a recording that uses them must not live longer.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,7 @@
-"""One graph of a bundle as a live engine runs it: everything has a fixed place, one copy goes in and one comes out."""
+"""One graph of a bundle as a live engine runs it.
+
+Everything has a fixed place, one copy goes in and one comes out.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ class Pack:
 
 
 class Step:
-    """A graph with places of its own for what goes in and what comes out. Calls take and give numpy arrays without the batch.
+    """A graph with places of its own for what goes in and what comes out.
+
+    Calls take and give numpy arrays without the batch.
 
     Args:
         fed: examples of what changes with every call; of one type.

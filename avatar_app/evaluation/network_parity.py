@@ -1,7 +1,9 @@
-"""Do these networks compute what the original implementation computed? Compared stage by stage with arrays recorded from it.
+"""Do these networks compute what the original implementation computed?
 
-Each stage is given the recorded inputs of that stage, not the outputs of our previous one: a last-bit difference in a mask
-is not then multiplied by the contrast of a noise picture in the warp after it.
+Compared stage by stage with arrays recorded from it.
+
+Each stage is given the recorded inputs of that stage, not the outputs of our previous one: a last-bit
+difference in a mask is not then multiplied by the contrast of a noise picture in the warp after it.
 """
 
 from __future__ import annotations
@@ -26,10 +28,12 @@ MODES = ("absolute", "relative", "relative_adapt", "relative_value_only")
 
 
 def network_differences(original: Original, arrays: Arrays, align_corners: bool) -> dict[str, float]:
-    """Largest absolute difference of each recorded output of the networks, by array name; only arrays that are present are compared.
+    """Largest absolute difference of each recorded output of the networks, by array name; only arrays that
+    are present are compared.
 
     Args:
-        arrays: NCHW float32 pictures in [0, 1] named ``source``, ``initial``, ``driving``, and recorded outputs.
+        arrays: NCHW float32 pictures in [0, 1] named ``source``, ``initial``, ``driving``, and recorded
+            outputs.
 
     Raises:
         BundleError: the arrays are of other shapes than the networks'.

@@ -1,4 +1,7 @@
-"""Landmarks by somebody else's network, for judging pictures: ours must not be the only judge of pictures made from its own landmarks."""
+"""Landmarks by somebody else's network, for judging pictures.
+
+Ours must not be the only judge of pictures made from its own landmarks.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ WAY_OUT = "Connect to the internet for the first use, or evaluate without --judg
 
 
 def weight_files() -> list[str]:
-    """What the package keeps in PyTorch's folder: its face finder's weights and its landmark network's."""
+    """What the package keeps in PyTorch's folder.
+
+    Its face finder's weights and its landmark network's.
+    """
     from face_alignment.api import models_urls
     from face_alignment.detection.sfd.sfd_detector import models_urls as finder_urls
 
@@ -32,7 +38,8 @@ def torch_home() -> str:
 
 
 class OutsideJudge:
-    """The package face-alignment, with whose network the First Order Motion Model's paper measures the average key-point distance.
+    """The package face-alignment, with whose network the First Order Motion Model's paper measures the
+    average key-point distance.
 
     It is slow, and is loaded only when it is made.
 
@@ -64,7 +71,8 @@ class OutsideJudge:
                 "Add --fetch-judge to have the package fetch them from www.adrianbulat.com.",
             )
         try:
-            # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than it saves.
+            # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than
+            # it saves.
             self._aligner: Any = face_alignment.FaceAlignment(
                 face_alignment.LandmarksType.TWO_D, device=device, flip_input=False, compile=False
             )

@@ -16,7 +16,8 @@ from avatar_app.types import Array, KeyPoints
 from avatar_app.untrusted import read_in_child
 
 LIMIT, LOOSE_LIMIT = 1e-5, 1e-4
-"""Largest difference that float32 on a CPU explains: in one stage, and in what goes through several stages."""
+"""Largest difference that float32 on a CPU explains: in one stage, and in what goes through several
+stages."""
 
 NAMES_HINT = "Record them under names such as kp_source_value."
 
@@ -54,7 +55,8 @@ def compare(
     """Run a checkpoint on recorded inputs.
 
     Args:
-        align_corners: None takes the one that the arrays state (an array of that name), else whichever is nearer.
+        align_corners: None takes the one that the arrays state (an array of that name), else whichever is
+            nearer.
 
     Raises:
         BundleError: the checkpoint or the arrays cannot be read, or there is nothing to compare.
@@ -94,7 +96,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 
 def write_arrays(path: Path, target: Path) -> None:
-    """Read an .npz file and write its arrays as float32 for safetensors. Raises BundleError."""
+    """Read an .npz file and write its arrays as float32 for safetensors.
+
+    Raises BundleError.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             save_file({name: np.array(stored[name], np.float32, order="C") for name in stored.files}, target)
@@ -107,7 +112,8 @@ def write_arrays(path: Path, target: Path) -> None:
 
 
 def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) -> dict[str, KeyPoints]:
-    """The pose to render in each of the original's four modes, by the name that recorded arrays begin with."""
+    """The pose to render in each of the original's four modes, by the name that recorded arrays begin
+    with."""
     return {
         "absolute": transfer_absolute(driving),
         "relative": transfer_relative(portrait, neutral, driving),
@@ -117,7 +123,9 @@ def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) 
 
 
 def require_points(arrays: Arrays) -> None:
-    """Raise BundleError unless all key points are numbers of the shapes that key points have: SciPy crashes on others."""
+    """Raise BundleError unless all key points are numbers of the shapes that key points have: SciPy crashes
+    on others.
+    """
     value = arrays.get("kp_source_value", np.zeros((0, 10, 2), np.float32))
     shape = value.shape[:2] if value.ndim == 3 else (0, 0)
     for name, array in arrays.items():

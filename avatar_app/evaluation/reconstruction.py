@@ -1,4 +1,7 @@
-"""The measuring behind ``evaluate``: clips rebuilt from one frame of theirs, and pairs of clips animated."""
+"""The measuring behind ``evaluate``.
+
+Clips rebuilt from one frame of theirs, and pairs of clips animated.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,8 @@ FIGURES = {
 }
 
 WAYS = ("model", "warp", "still")
-"""What every figure is given for: the model, the photo warped piece by piece with the landmarks, the photo standing still."""
+"""What every figure is given for: the model, the photo warped piece by piece with the landmarks, the photo
+standing still."""
 
 MOUTH, EYES_AND_BROWS = indices(LIPS), indices(BROWS, EYES)
 
@@ -60,13 +64,15 @@ SIGNALS = dict.fromkeys(("yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows
 """Correlations of the output's motion with the driver's."""
 
 FLOORS = {"yaw": 1.5, "pitch": 1.5, "roll": 1.5, "mouth": 0.01, "lids": 0.03, "gaze": 0.02, "brows": 0.007}
-"""Spread of the driver's signal (degrees, or as `expression` tells it) below which following it cannot be judged."""
+"""Spread of the driver's signal (degrees, or as `expression` tells it) below which following it cannot be
+judged."""
 
 
 class Embedding:
     """A network from a face to a vector that tells who it is.
 
-    Takes (N, 3, H, W) float32 RGB in [-1, 1] or (N, H, W, 3) uint8 RGB; H and W of the file, 112 where it leaves them open.
+    Takes (N, 3, H, W) float32 RGB in [-1, 1] or (N, H, W, 3) uint8 RGB; H and W of the file, 112 where it
+    leaves them open.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,12 +106,15 @@ class Embedding:
 
 
 JUDGED = 256
-"""Side at which pictures are compared: figures of models with pictures of different sizes can be put side by side."""
+"""Side at which pictures are compared: figures of models with pictures of different sizes can be put side by
+side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture, the face that our own network sees in it, and the judge's landmarks (K, 2 or more) in pixels; None: no face."""
+    """A picture, the face that our own network sees in it, and the judge's landmarks (K, 2 or more) in
+    pixels; None: no face.
+    """
 
     image: Image
     face: Face | None
@@ -136,7 +145,10 @@ class Evaluator:
         self._judge = judge
 
     def reconstruct(self, entry: ClipEntry) -> dict[str, Any]:
-        """Rebuild a clip from its first usable frame; every figure for each of ``WAYS``, None where it cannot be told."""
+        """Rebuild a clip from its first usable frame.
+
+        Every figure for each of ``WAYS``, None where it cannot be told.
+        """
         frames = self._read(entry)
         faces, poses = self._look(frames)
         facts: dict[str, Any] = {"clip": entry.path.stem, "identity": entry.identity, "kind": entry.kind}
@@ -166,8 +178,8 @@ class Evaluator:
     def animate(self, source: ClipEntry, driving: ClipEntry) -> dict[str, Any]:
         """Give the source's first usable frame the relative motion of another clip.
 
-        There is no truth: what counts is how the output's head and mouth follow the driver's, the share of frames in which it is
-        a face at all, and its likeness to the photo.
+        There is no truth: what counts is how the output's head and mouth follow the driver's, the share of
+        frames in which it is a face at all, and its likeness to the photo.
         """
         photos, drivers = self._read(source), self._read(driving)
         (photo_faces, photo_poses), (faces, poses) = self._look(photos), self._look(drivers)
@@ -264,7 +276,10 @@ class Evaluator:
 
 
 def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, ...]) -> float:
-    """L1 in the box around some landmarks of the truth, a quarter larger; NaN without a face."""
+    """L1 in the box around some landmarks of the truth, a quarter larger.
+
+    NaN without a face.
+    """
     if face is None:
         return float("nan")
     points = face.points[list(part), :2]
@@ -277,14 +292,20 @@ def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, .
 
 
 def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]) -> int | None:
-    """The first frame with a face; for models of other things, where no frame has one, the first with key points."""
+    """The first frame with a face.
+
+    For models of other things, where no frame has one, the first with key points.
+    """
     with_face = (index for index, (face, pose) in enumerate(zip(faces, poses, strict=True)) if face and pose)
     with_pose = (index for index, pose in enumerate(poses) if pose)
     return next(with_face, next(with_pose, None))
 
 
 def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
-    """Yaw, pitch and roll of the head in degrees, and `expression`, (T,) each; NaN without a face."""
+    """Yaw, pitch and roll of the head in degrees, and `expression`, (T,) each.
+
+    NaN without a face.
+    """
     table = np.full((len(faces), len(SIGNALS)), np.nan, np.float32)
     first = next((face for face in faces if face), None)
     faced = facing(first.points.astype(np.float64)) if first else np.eye(3)
@@ -298,8 +319,11 @@ def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
 
 
 def expression(points: Points) -> tuple[float, float, float, float]:
-    """Of landmarks (88, 2): gap of the lips and height of the brows above the eyes in face heights; gap of the lids and place of the
-    irises, to the right of the eyes' middles, in widths of an eye."""
+    """Of landmarks (88, 2).
+
+    Gap of the lips and height of the brows above the eyes in face heights; gap of the lids and place of the
+    irises, to the right of the eyes' middles, in widths of an eye.
+    """
     height = np.linalg.norm(points[FOREHEAD] - points[CHIN])
     corners = points[EYE_CORNERS]
     along = corners[:, 1] - corners[:, 0]
@@ -312,7 +336,10 @@ def expression(points: Points) -> tuple[float, float, float, float]:
 
 
 def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry, ClipEntry]]:
-    """Rows of a table with the columns ``source`` and ``driving``. Raises ConfigError for an unknown clip or another table."""
+    """Rows of a table with the columns ``source`` and ``driving``.
+
+    Raises ConfigError for an unknown clip or another table.
+    """
     known = {name: entry for entry in entries for name in (entry.path.stem, entry.path.name)}
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -328,7 +355,10 @@ def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry
 
 
 def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Every figure's mean over clips, each clip counting alike; None where no clip has it."""
+    """Every figure's mean over clips, each clip counting alike.
+
+    None where no clip has it.
+    """
     if not rows:
         return {}
     out: dict[str, Any] = {}

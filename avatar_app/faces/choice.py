@@ -13,15 +13,16 @@ from avatar_app.landmarks import face_height
 from avatar_app.types import Face, Image
 
 LOOK_AGAIN = 1.0
-"""Seconds between two looks at the whole picture while a face is followed; each costs about 13 ms of one thread."""
+"""Seconds between two looks at the whole picture while a face is followed; each costs about 13 ms of one
+thread."""
 
 BETTER, BETTER_AFRESH = 1.5, 1.15
-"""How many times the score of the followed face another one needs: in two looks one after the other, and in one look when the choice
-is made afresh."""
+"""How many times the score of the followed face another one needs: in two looks one after the other, and in
+one look when the choice is made afresh."""
 
 STILL, LONG_STILL = 5.0, 20.0
-"""Seconds without motion after which a face is a picture: one that never has moved, and one that has. People who stare blink every
-few seconds."""
+"""Seconds without motion after which a face is a picture: one that never has moved, and one that has. People
+who stare blink every few seconds."""
 
 PICTURE = 0.2
 """Factor on the score of a face that has not moved for so long."""
@@ -51,9 +52,12 @@ class Other:
 
 
 class FaceChoice:
-    """Follow one face through a video; look at all of them about once a second, and choose anew if another fits better.
+    """Follow one face through a video.
 
-    Larger, more central and moving faces are preferred, and the one that was followed so far. Not thread-safe.
+    Look at all of them about once a second, and choose anew if another fits better.
+
+    Larger, more central and moving faces are preferred, and the one that was followed so far. Not
+    thread-safe.
 
     Attributes:
         picture: the followed face has not moved for seconds: a poster or a photo on the wall.
@@ -92,15 +96,21 @@ class FaceChoice:
         return [other.face for other in self._others if other.seen_at == self._looked_at]
 
     def choose_again(self) -> None:
-        """Look at all faces in the next frame and take the best, with little favour for the one followed so far."""
+        """Look at all faces in the next frame and take the best, with little favour for the one followed so
+        far.
+        """
         self._due, self._afresh = -np.inf, not self._pinned
 
     def choose_at(self, x: float, y: float) -> None:
-        """Follow the face nearest to a point, in shares of the picture's width and height, until it is gone."""
+        """Follow the face nearest to a point, in shares of the picture's width and height, until it is
+        gone."""
         self._wanted, self._due = (x, y), -np.inf
 
     def track(self, image: Image, now: float) -> Face | None:
-        """The driver's face in the next frame, (H, W, 3), taken at ``now`` in seconds. None: no face that may drive."""
+        """The driver's face in the next frame, (H, W, 3), taken at ``now`` in seconds.
+
+        None: no face that may drive.
+        """
         face = self._tracker.follow(image)
         if face is not None and self._last is not None and not _alike(face, self._last):
             self._tracker.reset()  # it slid from a driver who leaves to somebody behind
@@ -161,7 +171,10 @@ class FaceChoice:
         return face
 
     def _may_drive(self, other: Other, now: float) -> bool:
-        """Whether a face may take over where the driver is not seen: at once only if it may be the driver's."""
+        """Whether a face may take over where the driver is not seen.
+
+        At once only if it may be the driver's.
+        """
         beside = other.since <= self._seen_at  # it was there together with the driver
         if self._last is None or not (
             beside or face_height(other.face.points) < SMALLER * face_height(self._last.points)
@@ -171,7 +184,10 @@ class FaceChoice:
         return lively and now - self._seen_at >= ABSENCE
 
     def _challenger(self, followed: Face, afresh: bool, size: tuple[int, int], now: float) -> Other | None:
-        """Another face that has been better than the followed one for two looks; for one if the choice is made afresh."""
+        """Another face that has been better than the followed one for two looks.
+
+        For one if the choice is made afresh.
+        """
         needed = _score(followed, self._liveness, size) * (BETTER_AFRESH if afresh else BETTER)
         better = []
         for other in self._others:
@@ -183,7 +199,10 @@ class FaceChoice:
         return max(better, key=lambda pair: pair[0])[1] if better else None
 
     def _follow(self, other: Other, now: float) -> Face:
-        """Follow this face from now on; one that was followed until this moment becomes one of the others."""
+        """Follow this face from now on.
+
+        One that was followed until this moment becomes one of the others.
+        """
         last, liveness = self._last, self._liveness
         same = last is not None and _same(last, other.face)
         if last is not None and liveness is not None and not same:
@@ -198,7 +217,10 @@ class FaceChoice:
 
 
 def _score(face: Face, liveness: Liveness | None, size: tuple[int, int]) -> float:
-    """How well a face fits as the driver: its height, less at the picture's edge, much less for a picture."""
+    """How well a face fits as the driver.
+
+    Its height, less at the picture's edge, much less for a picture.
+    """
     half = np.array(size) / 2
     middle = face.points[:, :2].mean(0)
     away = min(1.0, float(np.max(np.abs(middle - half) / half)))

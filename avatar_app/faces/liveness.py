@@ -1,4 +1,7 @@
-"""Tell a living face from a picture of one: landmarks of a living face move against each other."""
+"""Tell a living face from a picture of one.
+
+Landmarks of a living face move against each other.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +27,27 @@ PARTS = (
 )
 
 DEFORMED = 0.015
-"""Mean shift of one part against the rest, in face heights, from which a face has moved. A blink gives 0.02 to 0.03, speech more."""
+"""Mean shift of one part against the rest, in face heights, from which a face has moved. A blink gives 0.02
+to 0.03, speech more."""
 
 DEFORMED_PIXELS = 0.5
-"""Added to it, in pixels: noise of the sensor moves the landmarks of a small face by a larger share of its height."""
+"""Added to it, in pixels: noise of the sensor moves the landmarks of a small face by a larger share of its
+height."""
 
 SHIFTED = 0.15
 """Shift of the whole face, in face heights, that no shaking camera gives."""
 
 
 LONGEST_GAP = 2.0
-"""Seconds between two frames that count as still; longer ones are a computer that slept or a camera that was away."""
+"""Seconds between two frames that count as still; longer ones are a computer that slept or a camera that was
+away."""
 
 
 class Liveness:
     """Whether one face moves.
 
-    A shaking or panning camera moves a picture on the wall too. So the best affine map from the old landmarks to the new ones is
-    taken out first; what is left comes from eyelids, lips, brows or a head that turns.
+    A shaking or panning camera moves a picture on the wall too. So the best affine map from the old landmarks
+    to the new ones is taken out first; what is left comes from eyelids, lips, brows or a head that turns.
 
     Attributes:
         moved: it has moved since it was first seen.
@@ -55,7 +61,10 @@ class Liveness:
         self._rest = _flat(points)
 
     def add(self, points: Array, now: float) -> None:
-        """Take the landmarks of a later frame in, (88, 2 or 3) in pixels; ``now`` in seconds."""
+        """Take the landmarks of a later frame in, (88, 2 or 3) in pixels.
+
+        ``now`` in seconds.
+        """
         self.still += min(max(0.0, now - self._seen_at), LONGEST_GAP)
         self._seen_at = now
         flat = _flat(points)

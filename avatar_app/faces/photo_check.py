@@ -1,4 +1,7 @@
-"""What in a photo will show in its avatar: shut eyes, a covered mouth, a face from the side, and the like. numpy and OpenCV only."""
+"""What in a photo will show in its avatar.
+
+Shut eyes, a covered mouth, a face from the side, and the like. numpy and OpenCV only.
+"""
 
 from __future__ import annotations
 
@@ -51,13 +54,15 @@ DARK = 35.0
 """Mean brightness of the face, 0..255."""
 
 BLURRED = 4.0
-"""Mean strength of edges of 1 to 2 pixels in the face, over its contrast, in percent. Sharp photos have 6 to 20."""
+"""Mean strength of edges of 1 to 2 pixels in the face, over its contrast, in percent. Sharp photos have 6 to
+20."""
 
 FLAT = 4.0
 """Standard deviation of brightness, 0..255, below which there is nothing that could be sharp."""
 
 PALE_LIPS = 0.3
-"""Redness of what is at the mouth over that of the upper face. Lips have 0.6 to 2, masks of any colour but skin's at most 0."""
+"""Redness of what is at the mouth over that of the upper face. Lips have 0.6 to 2, masks of any colour but
+skin's at most 0."""
 
 COLOURLESS = 5.0
 """CIELAB a* of an upper face in a grey picture is below this."""
@@ -78,7 +83,9 @@ def photo_notes(photo: Image, face: Face, name: str) -> list[str]:
 
 
 def photo_faults(photo: Image, face: Face) -> list[str]:
-    """Name what is wrong with a face in a photo (H, W, 3), worst first; empty for a good one.
+    """Name what is wrong with a face in a photo (H, W, 3), worst first.
+
+    Empty for a good one.
 
     The names are those that `photo_notes` knows.
     """
@@ -110,13 +117,18 @@ def eye_opening(points: Array) -> float:
 
 
 def yaw(points: Array) -> float:
-    """Degrees by which a face looks to the side: how much farther away one side of it is than the other."""
+    """Degrees by which a face looks to the side.
+
+    How much farther away one side of it is than the other.
+    """
     x, y, z = (points[LEFT_EAR] - points[RIGHT_EAR]) + (points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER])
     return float(np.degrees(np.arctan2(z, np.hypot(x, y))))
 
 
 def sharpness(light: Image, inside: Image) -> float:
-    """Edges of 1 to 2 pixels in a grey picture, in percent of its contrast, where ``inside`` is not 0; 100 where it has no contrast."""
+    """Edges of 1 to 2 pixels in a grey picture, in percent of its contrast, where ``inside`` is not 0; 100
+    where it has no contrast.
+    """
     values = light.astype(np.float32)
     fine = np.abs(values - cv2.GaussianBlur(values, (0, 0), 1.2))[inside > 0]
     contrast = float(values[inside > 0].std())
@@ -124,7 +136,10 @@ def sharpness(light: Image, inside: Image) -> float:
 
 
 def mouth_redness(crop: Image, points: Array) -> float:
-    """How red the mouth is over how red the upper face is, CIELAB a*; 1 in a picture without colours."""
+    """How red the mouth is over how red the upper face is, CIELAB a*.
+
+    1 in a picture without colours.
+    """
     redness = cv2.cvtColor(crop, cv2.COLOR_RGB2LAB)[..., 1].astype(np.float32) - 128
     mouth, upper = _polygon(points[OUTER_LIPS]), _polygon(points[UPPER_FACE])
     upper[_polygon(points[RIGHT_EYE]) + _polygon(points[LEFT_EYE]) > 0] = 0

@@ -24,7 +24,8 @@ class Choice:
     Attributes:
         box: the square of the turned photo that is used; None: fitted to the face.
         turn: quarters clockwise that bring the photo upright; None: found by trying the four.
-        face: which face, counted from the left, from 1; 0: the one nearest to the middle of ``box``, else the largest.
+        face: which face, counted from the left, from 1; 0: the one nearest to the middle of ``box``, else the
+            largest.
     """
 
     box: Box | None = None
@@ -72,7 +73,10 @@ class Portrait:
         return notes
 
     def crop(self, size: int, whole: bool = False) -> Crop:
-        """The face as an engine with pictures of ``size`` takes it; ``whole``: with all of the photo around it."""
+        """The face as an engine with pictures of ``size`` takes it.
+
+        ``whole``: with all of the photo around it.
+        """
         around = surroundings(self.photo, self.box, size, FARTHEST if whole else 0.0)
         others = tuple(crop_landmarks(other, self.box, size) for other in self.others)
         return replace(crop_face(self.photo, self.face, self.box, size), others=others, around=around)

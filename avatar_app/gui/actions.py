@@ -42,14 +42,17 @@ CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
 
 
 class WindowActions(QObject):
-    """Do what a key, a menu line or a button asks for. It changes controls and settings; what they show follows by itself.
+    """Do what a key, a menu line or a button asks for.
+
+    It changes controls and settings; what they show follows by itself.
 
     Args:
         window: parent of the questions that are asked.
         gallery: the one of now: it is another one after the language has changed.
         others: name -> what only the window itself can do.
 
-    ``done`` is emitted after each action, ``said`` with what was just done and what can be done about it, ``failed`` with a ``Notice``.
+    ``done`` is emitted after each action, ``said`` with what was just done and what can be done about it,
+    ``failed`` with a ``Notice``.
     """
 
     done = Signal()

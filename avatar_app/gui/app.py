@@ -16,7 +16,9 @@ QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
 def clear_qt_variables(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Undo what importing cv2 does on Linux: its wheel points Qt to plug-ins and fonts of its own, with which PySide6 cannot start.
+    """Undo what importing cv2 does on Linux.
+
+    Its wheel points Qt to plug-ins and fonts of its own, with which PySide6 cannot start.
 
     What the user has set is left alone.
     """
@@ -26,7 +28,10 @@ def clear_qt_variables(environment: MutableMapping[str, str] = os.environ) -> No
 
 
 def require_screen(environment: MutableMapping[str, str] = os.environ, system: str = sys.platform) -> None:
-    """Raises AvatarError where there is no screen: Qt would end the process without a word of use."""
+    """Raises AvatarError where there is no screen.
+
+    Qt would end the process without a word of use.
+    """
     if system.startswith("linux") and not any(
         environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     ):
@@ -36,7 +41,10 @@ def require_screen(environment: MutableMapping[str, str] = os.environ, system: s
 
 
 def run_window(arguments: argparse.Namespace) -> int:
-    """Show the window until it is closed; returns the exit code. Raises AvatarError where a running instance cannot take what is wanted."""
+    """Show the window until it is closed; returns the exit code.
+
+    Raises AvatarError where a running instance cannot take what is wanted.
+    """
     if hand_over(arguments):
         return 0
     require_screen()

@@ -15,7 +15,8 @@ BESIDE = 1150
 """Width of the window from which the drawer is beside the stage instead of over it."""
 
 SIDE_FROM, SIDE_GAIN = 1500, 1.03
-"""The gallery goes beside the stage in a window of at least this width, and only if the picture gets this much wider."""
+"""The gallery goes beside the stage in a window of at least this width, and only if the picture gets this
+much wider."""
 
 
 @dataclass(frozen=True, slots=True)

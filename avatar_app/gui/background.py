@@ -1,4 +1,7 @@
-"""Work that would make the window wait, done in a thread; its result comes back in the window's own thread."""
+"""Work that would make the window wait, done in a thread.
+
+Its result comes back in the window's own thread.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,19 @@ T = TypeVar("T")
 
 
 class _Outbox(QObject):
-    """Carries results over. It belongs to the tasks, so that it outlives a window that is closed while they run."""
+    """Carries results over.
+
+    It belongs to the tasks, so that it outlives a window that is closed while they run.
+    """
 
     finished = Signal(object)
 
 
 class Background(QObject):
-    """One thread for one widget. Results that arrive after the widget is gone are dropped."""
+    """One thread for one widget.
+
+    Results that arrive after the widget is gone are dropped.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -33,7 +42,9 @@ class Background(QObject):
     def run(
         self, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]
     ) -> None:
-        """Call ``work`` in the thread, then ``done`` with its result, or ``failed`` with the error a user can act on."""
+        """Call ``work`` in the thread, then ``done`` with its result, or ``failed`` with the error a user can
+        act on.
+        """
         self._threads.submit(_task, self._outbox, work, done, failed)
 
     def stop(self) -> None:

@@ -1,4 +1,7 @@
-"""What happens when nobody catches an exception: it is logged, and the user is told once."""
+"""What happens when nobody catches an exception.
+
+It is logged, and the user is told once.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class BugDialog:
-    """Logs what nobody caught, with its stack, and tells the user once: a bug that repeats must not bury them in dialogs."""
+    """Logs what nobody caught, with its stack, and tells the user once.
+
+    A bug that repeats must not bury them in dialogs.
+    """
 
     def __init__(self) -> None:
         self._box: object = None  # kept, or Python would take it away where no window is its parent

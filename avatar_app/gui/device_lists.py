@@ -1,4 +1,7 @@
-"""Looks for cameras, virtual cameras and models in a thread of its own: some drivers take seconds to answer."""
+"""Looks for cameras, virtual cameras and models in a thread of its own.
+
+Some drivers take seconds to answer.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class Found:
 
 
 def look() -> Found:
-    """Look at everything; each list fails alone and says why. Slow; belongs into another thread than the window's."""
+    """Look at everything; each list fails alone and says why.
+
+    Slow; belongs into another thread than the window's.
+    """
     cameras, camera_problem = _attempt(_cameras, lambda said: ((), said))
     outlets, virtual_problem = _attempt(_virtual_cameras, lambda said: ((), said))
     return Found(
@@ -75,7 +81,10 @@ def nothing_found() -> Found:
 
 
 def _attempt(work: Callable[[], T], failed: Callable[[str], T]) -> T:
-    """The result of ``work``; where it fails in an unexpected way, what ``failed`` makes of the sentence that says so."""
+    """The result of ``work``.
+
+    Where it fails in an unexpected way, what ``failed`` makes of the sentence that says so.
+    """
     try:
         return work()
     except AvatarError as error:

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QWidget
 log = logging.getLogger(__name__)
 
 BY_THE_USER = 2
-"""Source of an activation in the extended window manager hints: a direct wish of the user, which no focus protection refuses."""
+"""Source of an activation in the extended window manager hints: a direct wish of the user, which no focus
+protection refuses."""
 
 
 def bring_to_front(window: QWidget) -> None:

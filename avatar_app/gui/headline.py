@@ -1,4 +1,7 @@
-"""The one sentence that says what others see now: for the window's header, its title, the tray and screen readers."""
+"""The one sentence that says what others see now.
+
+For the window's header, its title, the tray and screen readers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Recordings and photos of what others see: where they go, and what is said about them."""
+"""Recordings and photos of what others see.
+
+Where they go, and what is said about them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The session as the window sees it: at once, while the real one is still being imported in the background."""
+"""The session as the window sees it.
+
+At once, while the real one is still being imported in the background.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Live(Protocol):
-    """What the window uses of ``session.session.Session``. Nothing here waits, except ``stop``."""
+    """What the window uses of ``session.session.Session``.
+
+    Nothing here waits, except ``stop``.
+    """
 
     @property
     def controls(self) -> Controls: ...
@@ -49,7 +55,9 @@ class Live(Protocol):
 
 
 class LateSession:
-    """Stands before a session until it is there. Importing and wiring one takes most of a second, which the first paint must not wait for.
+    """Stands before a session until it is there.
+
+    Importing and wiring one takes most of a second, which the first paint must not wait for.
 
     Args:
         make: builds the session; runs in a thread of its own. It gets the controls as they are by then.

@@ -1,4 +1,7 @@
-"""The window: what others see, the gallery, the settings; and what actions ask of it."""
+"""The window: what others see, the gallery, the settings.
+
+And what actions ask of it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ from avatar_app.session.controls import Notice, Status
 
 
 class MainWindow(QMainWindow):
-    """What people see. Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``.
+    """What people see.
+
+    Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``.
 
     ``ended`` tells that the window is closed for good.
 
@@ -176,7 +181,10 @@ class MainWindow(QMainWindow):
     # What actions ask of the window.
 
     def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
-        """Tell of something that was just done, with what can be done about it: label -> what it does."""
+        """Tell of something that was just done, with what can be done about it.
+
+        Label -> what it does.
+        """
         self.view.stage.toast.say(text, actions)
 
     def tell(self, notice: Notice) -> None:
@@ -236,7 +244,10 @@ class MainWindow(QMainWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """The app ends with its window, with a tray too: nobody's camera stays on out of sight."""
+        """The app ends with its window, with a tray too.
+
+        Nobody's camera stays on out of sight.
+        """
         live = self.status.shows != "card" and is_sent(self.status, self.live.controls)
         if live and not self._leaving.may_go():
             event.ignore()

@@ -1,4 +1,7 @@
-"""The menus of the window: the main one, the one of the picture, and the backgrounds."""
+"""The menus of the window.
+
+The main one, the one of the picture, and the backgrounds.
+"""
 
 from __future__ import annotations
 

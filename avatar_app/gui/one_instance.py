@@ -15,10 +15,12 @@ OPTIONS = ("source", "model", "device", "output")
 
 
 def hand_over(arguments: argparse.Namespace) -> bool:
-    """Leave it to the instance that runs already, if there is one: its window comes to the front and takes the avatar.
+    """Leave it to the instance that runs already, if there is one.
 
-    Two sessions beside each other would fight for the camera. Raises AvatarError where that instance has no window, does not answer or
-    cannot take what is wanted: nothing is dropped in silence.
+    Its window comes to the front and takes the avatar.
+
+    Two sessions beside each other would fight for the camera. Raises AvatarError where that instance has no
+    window, does not answer or cannot take what is wanted: nothing is dropped in silence.
     """
     try:
         _require(send_command("raise"))

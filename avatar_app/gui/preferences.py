@@ -1,4 +1,7 @@
-"""The user's settings while the window is open: read by everybody, changed here, written to disk a moment later."""
+"""The user's settings while the window is open.
+
+Read by everybody, changed here, written to disk a moment later.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ class Preferences(QObject):
         self.changed.emit()
 
     def save(self) -> None:
-        """Write what has changed. What cannot be written now is tried again with the next change, and at the end."""
+        """Write what has changed.
+
+        What cannot be written now is tried again with the next change, and at the end.
+        """
         self._timer.stop()
         if not self._dirty or self._path is None:
             return

@@ -64,7 +64,10 @@ class Presenter(QObject):
         self._statuses.stop()
 
     def poll_pictures(self) -> None:
-        """Show the newest pictures. Those that came while the window was busy are never seen."""
+        """Show the newest pictures.
+
+        Those that came while the window was busy are never seen.
+        """
         if not self._window.isVisible() or self._window.isMinimized():
             return
         view = self._view()
@@ -137,7 +140,10 @@ class Presenter(QObject):
         stage.output.set_text(self.tr("Getting ready..."))
 
     def show_overlays(self) -> None:
-        """What is drawn over both pictures on this screen; the photo's ghost only as long as it helps."""
+        """What is drawn over both pictures on this screen.
+
+        The photo's ghost only as long as it helps.
+        """
         now, status, stage = self._preferences.now, self.status, self._view().stage
         helps = stage.calibration.is_needed(status)
         shown = Shown(

@@ -57,7 +57,10 @@ class Remote(QObject):
         self._starting: threading.Thread | None = None
 
     def start(self) -> bool:
-        """Begin to listen; False if another instance does already. What else does not work becomes a notice, never an error."""
+        """Begin to listen; False if another instance does already.
+
+        What else does not work becomes a notice, never an error.
+        """
         try:
             self._server.start()
         except AlreadyRunning:
@@ -68,7 +71,10 @@ class Remote(QObject):
         return True
 
     def start_hotkeys(self) -> None:
-        """Listen to the keys of the settings, in place of those before. Returns at once: a display may take seconds to answer."""
+        """Listen to the keys of the settings, in place of those before.
+
+        Returns at once: a display may take seconds to answer.
+        """
         before, now = self._hotkeys, self._window.preferences.now
         bindings = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
         self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit)
@@ -106,7 +112,10 @@ class Remote(QObject):
         self._named.emit(find_photo(text, self._window.library))
 
     def _tell_of_hotkeys(self, problem: str) -> None:
-        """What will never work on this desktop is told once; from then on the doctor and the preferences say it."""
+        """What will never work on this desktop is told once.
+
+        From then on the doctor and the preferences say it.
+        """
         if problem == desktop_limit():
             if self._window.preferences.now.limit_told:
                 return

@@ -1,6 +1,7 @@
 """What the user chose, kept from one start to the next in one JSON file.
 
-Reading is lenient: a wrong value never keeps the app from starting. What a newer version of the app wrote is kept when saving.
+Reading is lenient: a wrong value never keeps the app from starting. What a newer version of the app wrote is
+kept when saving.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ CONTROLS = (
     "size",
     "fps",
 )
-"""Fields that settings and controls share. Pausing, passing the camera through, calibrating and recording are never remembered."""
+"""Fields that settings and controls share. Pausing, passing the camera through, calibrating and recording are
+never remembered."""
 
 Check = Callable[[Any], Any]
 """Takes a value from JSON and returns it as it is used. Raises ValueError saying what would be right."""
@@ -135,7 +137,8 @@ class Settings:
         global_hotkeys: listen to global keys at all.
         limit_told: what this desktop never lets hotkeys do has been told once.
         mirror_preview: show the camera on this screen as a mirror does.
-        show_landmarks, show_ghost, show_help_box, show_statistics: what is drawn over the previews on this screen.
+        show_landmarks, show_ghost, show_help_box, show_statistics: what is drawn over the previews on this
+            screen.
         ghost_opacity: of the photo over the camera, 0..1.
         save_folder: where recordings and photos go; empty: the user's folders for videos and pictures.
         ask_before_quit: ask before the app ends while others see the avatar.
@@ -213,7 +216,10 @@ def _check(name: str) -> Check:
 
 
 def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
-    """The controls to start with; ``avatar`` is the photo for ``settings.avatar``, as ``remembered_avatar`` finds it."""
+    """The controls to start with.
+
+    ``avatar`` is the photo for ``settings.avatar``, as ``remembered_avatar`` finds it.
+    """
     values = {name: getattr(settings, name) for name in CONTROLS}
     if avatar is None:
         return Controls(**values)
@@ -228,7 +234,10 @@ def from_controls(settings: Settings, controls: Controls, library: Library) -> S
 
 
 def _avatar_text(avatar: Path, library: Library) -> str:
-    """A photo of the library by its name, since the app's folders may move; any other by its full path."""
+    """A photo of the library by its name, since the app's folders may move.
+
+    Any other by its full path.
+    """
     entry = library.find(avatar.name)
     return avatar.name if entry is not None and entry.path == avatar else str(avatar.absolute())
 
@@ -240,7 +249,9 @@ def remembered_avatar(settings: Settings, library: Library) -> Entry | None:
 
 
 def load_settings(path: Path) -> tuple[Settings, list[str]]:
-    """Read the settings; what is missing or wrong gets its default, with one sentence about each wrong value.
+    """Read the settings.
+
+    What is missing or wrong gets its default, with one sentence about each wrong value.
 
     A file that makes no sense at all is kept beside it as ``settings.json.bad``.
     """

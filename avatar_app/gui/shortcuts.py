@@ -1,4 +1,7 @@
-"""All keys of the window: what they do, which they are, and how the user's own replace them."""
+"""All keys of the window.
+
+What they do, which they are, and how the user's own replace them.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,10 @@ def action_text(name: str) -> str:
 
 
 def action_keys(name: str, chosen: Mapping[str, str]) -> list[QKeySequence]:
-    """The keys of an action; ``chosen`` is ``settings.keys``, where an empty text takes the key away."""
+    """The keys of an action.
+
+    ``chosen`` is ``settings.keys``, where an empty text takes the key away.
+    """
     keys = ACTIONS[name].keys if name not in chosen else (chosen[name],)
     return [QKeySequence.fromString(key) for key in keys if key]
 
@@ -163,7 +169,8 @@ COMING_BACK = (
 
 
 def focus_by_tab_alone(root: QWidget) -> None:
-    """A click on a button or a list does what it is there for and leaves the focus where it was: Space after a click still pauses.
+    """A click on a button or a list does what it is there for and leaves the focus where it was: Space after
+    a click still pauses.
 
     Whoever works by keyboard comes to them with Tab, and there Space presses them.
     """
@@ -173,8 +180,10 @@ def focus_by_tab_alone(root: QWidget) -> None:
 
 
 class FocusedKeys(QObject):
-    """Leaves Space to a button or a list that the user came to with Tab; everywhere else it is the window's key. Installed on the
-    application."""
+    """Leaves Space to a button or a list that the user came to with Tab.
+
+    Everywhere else it is the window's key. Installed on the application.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -117,7 +117,10 @@ class Started(QObject):
         self._application.quit()
 
     def _offer_output(self) -> None:
-        """On a first start, the way out that works here: a call should see the app without a search through its settings."""
+        """On a first start, the way out that works here.
+
+        A call should see the app without a search through its settings.
+        """
         if self.devices.found is not None and self.live.controls.output == "none":
             self.live.change(output=first_output(self.devices.found))
 
@@ -174,7 +177,10 @@ class Started(QObject):
 
 
 def first_output(found: Found) -> str:
-    """A virtual camera if there is one that can be used, which every program lists; else PipeWire; else none."""
+    """A virtual camera if there is one that can be used, which every program lists.
+
+    Else PipeWire; else none.
+    """
     if found.virtual_cameras and not found.virtual_problem:
         return "virtual-camera"
     return "pipewire" if not found.pipewire_problem else "none"

@@ -1,4 +1,7 @@
-"""The icon in the desktop's tray: what others see, the avatars, pause and calibrate while the window is behind others."""
+"""The icon in the desktop's tray.
+
+What others see, the avatars, pause and calibrate while the window is behind others.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ MOST = 20
 
 
 class Tray(QObject):
-    """``asked`` carries the name of an action, or ``show``; ``chosen`` the entry of an avatar."""
+    """``asked`` carries the name of an action, or ``show``.
+
+    ``chosen`` the entry of an avatar.
+    """
 
     asked = Signal(str)
     chosen = Signal(object)

@@ -1,4 +1,7 @@
-"""Where the window is and how large, from one start to the next; never larger than the screen."""
+"""Where the window is and how large, from one start to the next.
+
+Never larger than the screen.
+"""
 
 from __future__ import annotations
 

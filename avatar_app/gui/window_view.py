@@ -1,4 +1,7 @@
-"""What is in the window: header, stage, buttons, gallery and the drawer with the settings."""
+"""What is in the window.
+
+Header, stage, buttons, gallery and the drawer with the settings.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ class Drawer(QFrame):
 
 
 class WindowView(QWidget):
-    """Places its parts by ``arrangement.arrange``. It is built anew when the language changes."""
+    """Places its parts by ``arrangement.arrange``.
+
+    It is built anew when the language changes.
+    """
 
     def __init__(
         self, live: Live, library: Library, preferences: Preferences, devices: DeviceLists, menus: Menus

@@ -54,7 +54,10 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """Keys pressed together: some of ``MODIFIERS`` in that order, and a letter, a digit or one of ``NAMED_KEYS``."""
+    """Keys pressed together.
+
+    Some of ``MODIFIERS`` in that order, and a letter, a digit or one of ``NAMED_KEYS``.
+    """
 
     modifiers: tuple[str, ...]
     key: str

@@ -1,7 +1,8 @@
 """Global hotkeys: key combinations that work while another window, such as the call, has the focus.
 
-Each system is asked for just these combinations, so no other key is ever seen: the X server (python-xlib), Windows and macOS (ctypes).
-Wayland lets no ordinary program have such keys; there the ``control`` command can be bound to keys in the desktop's own settings.
+Each system is asked for just these combinations, so no other key is ever seen: the X server (python-xlib),
+Windows and macOS (ctypes). Wayland lets no ordinary program have such keys; there the ``control`` command can
+be bound to keys in the desktop's own settings.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]],
 
 
 def desktop_limit() -> str:
-    """What this desktop never lets hotkeys do, a sentence, or empty. Each ``Hotkeys.start`` returns it, so telling of it once is enough."""
+    """What this desktop never lets hotkeys do, a sentence, or empty.
+
+    Each ``Hotkeys.start`` returns it, so telling of it once is enough.
+    """
     return "" if sys.platform in BACKENDS else wayland_limit()
 
 
@@ -53,7 +57,8 @@ class Hotkeys:
 
     Args:
         bindings: action -> combination, empty for none.
-        pressed: told the action, in that thread, or on macOS in the main thread; must be quick. What it raises is logged.
+        pressed: told the action, in that thread, or on macOS in the main thread; must be quick. What it
+            raises is logged.
     """
 
     def __init__(self, bindings: Mapping[str, str], pressed: Callable[[str], None]) -> None:
@@ -62,7 +67,10 @@ class Hotkeys:
         self._backend: _Backend | None = None
 
     def start(self) -> list[str]:
-        """Ask the system for the keys; returns what does not work and why, a sentence each. Never raises."""
+        """Ask the system for the keys.
+
+        Returns what does not work and why, a sentence each. Never raises.
+        """
         problems: list[str] = []
         wanted: dict[Combination, str] = {}
         for action, text in self._bindings.items():

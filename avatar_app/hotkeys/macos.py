@@ -1,7 +1,10 @@
-"""Hotkeys on macOS: the system is asked for just these combinations, so it wants no permission, and nothing else that is typed comes here.
+"""Hotkeys on macOS.
 
-Carbon's event manager gives them, to the main thread alone: elsewhere some of its functions abort the program. So the work is handed to
-that thread, which runs the window.
+The system is asked for just these combinations, so it wants no permission, and nothing else that is typed
+comes here.
+
+Carbon's event manager gives them, to the main thread alone: elsewhere some of its functions abort the
+program. So the work is handed to that thread, which runs the window.
 """
 
 from __future__ import annotations
@@ -55,7 +58,10 @@ class System(Protocol):
         """Whether the program shows windows, without which no hotkeys arrive."""
 
     def listen(self, heard: Callable[[int, bool], None]) -> None:
-        """Tell of each hotkey, by its number, when it goes down (True) and up (False). Raises OSError."""
+        """Tell of each hotkey, by its number, when it goes down (True) and up (False).
+
+        Raises OSError.
+        """
 
     def register(self, number: int, modifiers: int, key: int) -> int:
         """Ask for a hotkey under this number; returns 0, or the system's error number."""

@@ -1,4 +1,6 @@
-"""Hotkeys on Windows: the system is asked for just these combinations, so nothing else that is typed ever comes here.
+"""Hotkeys on Windows.
+
+The system is asked for just these combinations, so nothing else that is typed ever comes here.
 
 They are asked for by key, not by character: a key stays the same under a layout that has other letters on it.
 """
@@ -46,7 +48,10 @@ WM_QUIT, WM_HOTKEY = 0x0012, 0x0312
 
 
 class System(Protocol):
-    """What is needed of Windows. All but ``post_quit`` belong to one thread: hotkeys come to the thread that asked for them."""
+    """What is needed of Windows.
+
+    All but ``post_quit`` belong to one thread: hotkeys come to the thread that asked for them.
+    """
 
     def open_queue(self) -> int:
         """Make this thread one that messages can be sent to; returns its number."""
@@ -60,7 +65,8 @@ class System(Protocol):
         """Wait for a hotkey and return its number; None at the end. Raises OSError."""
 
     def types_character(self, key: int) -> bool:
-        """Whether Ctrl, Alt and this key type a character, as AltGr does, under a layout that is set up here."""
+        """Whether Ctrl, Alt and this key type a character, as AltGr does, under a layout that is set up
+        here."""
 
     def post_quit(self, thread: int) -> None:
         """End the waiting of that thread."""

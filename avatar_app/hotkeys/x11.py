@@ -1,4 +1,6 @@
-"""Hotkeys on X11: the server is asked for just these combinations, so nothing else that is typed ever comes here."""
+"""Hotkeys on X11: the server is asked for just these combinations, so nothing else that is typed ever comes
+here.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 def wayland_limit() -> str:
-    """What a Wayland session never allows, a sentence; empty in others. It is among what ``X11Keys.start`` returns."""
+    """What a Wayland session never allows, a sentence; empty in others.
+
+    It is among what ``X11Keys.start`` returns.
+    """
     if not os.environ.get("WAYLAND_DISPLAY") and os.environ.get("XDG_SESSION_TYPE") != "wayland":
         return ""
     if not os.environ.get("DISPLAY"):
@@ -28,7 +33,10 @@ def wayland_limit() -> str:
 
 
 class X11Keys:
-    """Grabs the combinations from the X server. Its display is opened, used and closed in its thread."""
+    """Grabs the combinations from the X server.
+
+    Its display is opened, used and closed in its thread.
+    """
 
     def __init__(self, wanted: Mapping[Combination, str], tell: Callable[[str], None]) -> None:
         self._wanted = wanted
@@ -73,7 +81,8 @@ class X11Keys:
                 self._ready.set()
                 self._listen(display)
         except Exception as problem:
-            # The display can go away at any moment, and python-xlib has errors without a common base for that.
+            # The display can go away at any moment, and python-xlib has errors without a common base for
+            # that.
             log.warning("hotkeys ended: %s", problem)
             self._problems.append(f"The display ended the hotkeys ({type(problem).__name__}). {INSTEAD}.")
         finally:

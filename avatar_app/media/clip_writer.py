@@ -1,4 +1,7 @@
-"""Clips out: whole ones, and recordings that stay playable however they end. With `media.video` the only file that knows PyAV."""
+"""Clips out: whole ones, and recordings that stay playable however they end.
+
+With `media.video` the only file that knows PyAV.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,8 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, err
 """Errors of the disk; others come from what is written."""
 
 KEY_EVERY = 0.7
-"""Seconds of time between key pictures of a recording. A piece that can be played ends with each, however slow the computer is."""
+"""Seconds of time between key pictures of a recording. A piece that can be played ends with each, however
+slow the computer is."""
 
 QUALITY = {"crf": "17", "preset": "faster"}
 
@@ -66,7 +70,10 @@ def require_clip_output(path: Path, alpha: bool = False) -> None:
 
 
 def _set_pictures(stream: av.VideoStream, size: tuple[int, int], pixels: str = "yuv420p") -> None:
-    """What all pictures written here are: (width, height), planes that every player knows, and how colours became those planes."""
+    """What all pictures written here are.
+
+    (width, height), planes that every player knows, and how colours became those planes.
+    """
     stream.width, stream.height = size
     stream.pix_fmt = pixels
     context = stream.codec_context
@@ -80,10 +87,11 @@ def _set_pictures(stream: av.VideoStream, size: tuple[int, int], pixels: str = "
 
 
 class ClipWriter:
-    """Writes a clip, H.264 (yuv420p) unless it may be transparent, that appears at ``path`` only when it is complete.
+    """Writes a clip, H.264 (yuv420p) unless it may be transparent, that appears at ``path`` only when it is
+    complete.
 
-    Until then it is a hidden file beside it, which is removed on any error and on Ctrl-C: the output is whole or absent, and a
-    file that was there before is replaced only by a whole one. Use it as a context manager.
+    Until then it is a hidden file beside it, which is removed on any error and on Ctrl-C: the output is whole
+    or absent, and a file that was there before is replaced only by a whole one. Use it as a context manager.
 
     Args:
         path: ends in one of ``SUFFIXES``, or of ``TRANSPARENT`` with ``alpha``.
@@ -138,7 +146,10 @@ class ClipWriter:
         return container, stream
 
     def write(self, image: Image, time: Fraction) -> None:
-        """Add a picture of the promised size, shown ``time`` seconds after the start; times must grow."""
+        """Add a picture of the promised size, shown ``time`` seconds after the start.
+
+        Times must grow.
+        """
         rows, columns = self._even[1] - image.shape[0], self._even[0] - image.shape[1]
         if rows or columns:
             image = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge")
@@ -194,7 +205,9 @@ class ClipWriter:
 
 
 class LiveWriter:
-    """Writes an H.264 clip (yuv420p) while it happens: what was written up to a second ago stays playable, however it ends.
+    """Writes an H.264 clip (yuv420p) while it happens.
+
+    What was written up to a second ago stays playable, however it ends.
 
     Args:
         path: ends in one of ``SUFFIXES``; there must be no such file yet.
@@ -202,7 +215,8 @@ class LiveWriter:
         size: (width, height), even numbers.
 
     Raises:
-        OutputError: the file is there already or cannot be written; also from ``write`` when the disk is full.
+        OutputError: the file is there already or cannot be written; also from ``write`` when the disk is
+            full.
     """
 
     def __init__(self, path: str | Path, fps: int, size: tuple[int, int]) -> None:
@@ -240,7 +254,9 @@ class LiveWriter:
         self._key = -TICKS
 
     def write(self, planes: Image, seconds: float) -> None:
-        """Add a picture as I420 planes, (height * 3 / 2, width), shown ``seconds`` after the first; two at one time are spread."""
+        """Add a picture as I420 planes, (height * 3 / 2, width), shown ``seconds`` after the first; two at
+        one time are spread.
+        """
         frame = VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.time_base = Fraction(1, TICKS)
         frame.pts = self._last = max(round(seconds * TICKS), self._last + 1)
@@ -253,7 +269,10 @@ class LiveWriter:
             raise self._failed(problem) from None
 
     def close(self) -> None:
-        """Finish the file. Raises OutputError if that fails, which leaves it playable. A clip without pictures is removed."""
+        """Finish the file.
+
+        Raises OutputError if that fails, which leaves it playable. A clip without pictures is removed.
+        """
         try:
             if self._last >= 0:
                 self._container.mux(self._stream.encode(None))
@@ -272,7 +291,10 @@ class LiveWriter:
 
 
 class _Sound:
-    """The sound track of a clip on its way into another: copied where the container takes it, else made AAC."""
+    """The sound track of a clip on its way into another.
+
+    Copied where the container takes it, else made AAC.
+    """
 
     def __init__(self, clip: Clip, output: av.container.OutputContainer) -> None:
         self._input = open_file(clip.path)

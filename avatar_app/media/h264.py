@@ -35,7 +35,8 @@ class H264Encoder:
         self._context, self._count = context, 0
 
     def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
-        """The bytes of one picture (height, width, 3), and whether they are a key frame, as ``key`` asks for."""
+        """The bytes of one picture (height, width, 3), and whether they are a key frame, as ``key`` asks
+        for."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         frame.pts, self._count = self._count, self._count + 1
         frame.pict_type = av.video.frame.PictureType.I if key else av.video.frame.PictureType.NONE
@@ -55,7 +56,10 @@ class H264Decoder:
         self._context.options = {"flags": "low_delay"}
 
     def decode(self, data: bytes) -> Image:
-        """One picture. Raises ValueError if the bytes hold none: they are damaged, or a key frame is missing."""
+        """One picture.
+
+        Raises ValueError if the bytes hold none: they are damaged, or a key frame is missing.
+        """
         try:
             frames = self._context.decode(av.Packet(data))
         except av.FFmpegError as problem:

@@ -33,7 +33,8 @@ LARGEST_FILE = 1 << 30
 """Bytes. An uncompressed TIFF of 100 megapixels and 16 bits has 600 MB."""
 
 MOST_WORK = 2_000_000_000
-"""Pixels times scans. A progressive JPEG has about 10 scans; one of 1 MB can have thousands, each of which is decoded whole."""
+"""Pixels times scans. A progressive JPEG has about 10 scans; one of 1 MB can have thousands, each of which is
+decoded whole."""
 
 KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
 """What is read. Pillow would know more, and hands some of it, such as PostScript, to other programs."""
@@ -42,7 +43,9 @@ USE = "Use a JPEG, PNG, WebP or HEIC file."
 
 
 def _silence_libtiff() -> None:
-    """Keep libtiff from writing about damaged files to stderr, where our own sentences stand. Pillow has no way to say so."""
+    """Keep libtiff from writing about damaged files to stderr, where our own sentences stand. Pillow has no
+    way to say so.
+    """
     for library in (Path(PIL.__file__).parent.parent / "pillow.libs").glob("libtiff*"):
         with suppress(OSError, AttributeError):
             loaded = ctypes.CDLL(str(library))
@@ -103,7 +106,8 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
 
 
 def animated_kind(path: Path) -> str:
-    """The kind of a picture that `read_frame` has read, such as WEBP, if it holds several frames; else empty."""
+    """The kind of a picture that `read_frame` has read, such as WEBP, if it holds several frames; else
+    empty."""
     with PIL.Image.open(path, formats=KINDS) as opened:
         return str(opened.format) if getattr(opened, "is_animated", False) else ""
 
@@ -114,7 +118,10 @@ def turned(image: Image, turn: int) -> Image:
 
 
 def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
-    """The size as stored, and the upright picture in sRGB, reduced. Raises DecompressionBombError, and nearly anything."""
+    """The size as stored, and the upright picture in sRGB, reduced.
+
+    Raises DecompressionBombError, and nearly anything.
+    """
     with path.open("rb") as file, PIL.Image.open(file, formats=KINDS) as opened:
         _require_modest(file, opened)
         size, profile = opened.size, opened.info.get("icc_profile")
@@ -141,7 +148,10 @@ def _require_modest(file: BinaryIO, opened: PIL.Image.Image) -> None:
 
 
 def _scans(file: BinaryIO, opened: PIL.Image.Image, enough: int) -> int:
-    """How often a decoder goes over the picture: the JPEG scans in the file for each strip or tile; counted until there are too many."""
+    """How often a decoder goes over the picture.
+
+    The JPEG scans in the file for each strip or tile; counted until there are too many.
+    """
     parts = 1
     if opened.format == "TIFF":
         if opened.info.get("compression") not in ("jpeg", "tiff_jpeg"):
@@ -170,7 +180,10 @@ def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _grey_of_16_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """8 bits of grey that Pillow holds in 16 or 32, by a table: in floats a large photo would take gigabytes."""
+    """8 bits of grey that Pillow holds in 16 or 32, by a table.
+
+    In floats a large photo would take gigabytes.
+    """
     values = np.asarray(picture)
     if values.dtype.itemsize > 2:
         values = np.clip(values, 0, 65535, dtype=values.dtype).astype(np.uint16)
@@ -179,7 +192,10 @@ def _grey_of_16_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _in_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
-    """The picture with the colours that its profile means; a damaged profile, or one of another kind of picture, is ignored."""
+    """The picture with the colours that its profile means.
+
+    A damaged profile, or one of another kind of picture, is ignored.
+    """
     if not profile or picture.mode not in ("RGB", "RGBA", "L", "CMYK"):
         return picture
     with suppress(PIL.ImageCms.PyCMSError, OSError):

@@ -1,7 +1,9 @@
-"""Clips and streams in. With `media.clip_writer` the only file that knows PyAV (FFmpeg).
+"""Clips and streams in.
 
-Every frame keeps its own time stamp from the clip that is read to the one that is written, so a clip with a variable frame
-rate stays in step with its sound, and the number of frames never changes.
+With `media.clip_writer` the only file that knows PyAV (FFmpeg).
+
+Every frame keeps its own time stamp from the clip that is read to the one that is written, so a clip with a
+variable frame rate stays in step with its sound, and the number of frames never changes.
 """
 
 from __future__ import annotations
@@ -26,14 +28,16 @@ READ = (
     "mov matroska avi mpegts mpeg mpegvideo m4v h264 hevc av1 obu ivf vvc gif apng flv live_flv asf ogg mjpeg nut mxf wtv dv rm swf "
     "yuv4mpegpipe h261 h263 vc1 cavsvideo dirac gxf nsv smk bink roq flic"
 )
-"""FFmpeg's names of the containers that may be clips. It knows 350 more, among them lists of other files and addresses (concat, hls,
-vobsub), which it opens before anybody can refuse them, and would wait for a named pipe for ever."""
+"""FFmpeg's names of the containers that may be clips. It knows 350 more, among them lists of other files and
+addresses (concat, hls, vobsub), which it opens before anybody can refuse them, and would wait for a named
+pipe for ever."""
 
 SOUND_ONLY = "aac ac3 eac3 aiff amr au caf flac mp3 wav w64 wv"
 """Opened so that it can be said what is in them."""
 
 STANDS = 3
-"""So many frames in a row without a later time are a clock that stands; a few at one time are shown one after the other at once."""
+"""So many frames in a row without a later time are a clock that stands; a few at one time are shown one after
+the other at once."""
 
 HINT = "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
 
@@ -54,7 +58,8 @@ class Clip:
     Attributes:
         width, height: of the pictures as they are shown: turned upright, pixels square.
         fps: frames per second on average.
-        frame_count: as the file declares it, for progress bars; the frames that ``frames`` gives are what counts.
+        frame_count: as the file declares it, for progress bars; the frames that ``frames`` gives are what
+            counts.
         has_sound: whether there is a sound track.
     """
 
@@ -66,11 +71,17 @@ class Clip:
     has_sound: bool
 
     def frames(self) -> Iterator[Image]:
-        """The pictures in the order shown, (height, width, 3). Raises ClipError where the file is damaged."""
+        """The pictures in the order shown, (height, width, 3).
+
+        Raises ClipError where the file is damaged.
+        """
         return (image for image, _ in self.timed_frames())
 
     def timed_frames(self) -> Iterator[tuple[Image, Fraction]]:
-        """Each picture and when it is shown, in seconds after the first. Times always grow."""
+        """Each picture and when it is shown, in seconds after the first.
+
+        Times always grow.
+        """
         count, clock = 0, _Clock(1 / self.fps)
         try:
             with open_file(self.path) as container:
@@ -89,7 +100,10 @@ class Clip:
 
 
 def read_clip(path: str | Path) -> Clip:
-    """Open a clip: anything FFmpeg reads that moves. Raises ClipError if it is missing, cut short or no video."""
+    """Open a clip: anything FFmpeg reads that moves.
+
+    Raises ClipError if it is missing, cut short or no video.
+    """
     path = Path(path)
     require_readable(path, "clip", ClipError)
     try:
@@ -169,7 +183,10 @@ class _Clock:
         self._standing = 0
 
     def read(self, time: Fraction | None) -> Fraction:
-        """Seconds since the first frame, for a frame that the clip shows at ``time``; None: it does not say."""
+        """Seconds since the first frame, for a frame that the clip shows at ``time``.
+
+        None: it does not say.
+        """
         if self._start is None:
             self._start = time or Fraction(0)
             return self._last

@@ -1,4 +1,7 @@
-"""The neutral pose: taken as the median of several good frames, and remembered for each avatar."""
+"""The neutral pose.
+
+Taken as the median of several good frames, and remembered for each avatar.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +42,19 @@ class Calibration:
         return len(self._poses) / FRAMES
 
     def add(self, pose: KeyPoints, now: float) -> KeyPoints | None:
-        """One good frame's key points; returns the neutral pose as soon as there are enough."""
+        """One good frame's key points.
+
+        Returns the neutral pose as soon as there are enough.
+        """
         self._poses.append(pose)
         late = now - self._began > PATIENCE and len(self._poses) >= LEAST
         return median_pose(self._poses) if len(self._poses) >= FRAMES or late else None
 
 
 def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
-    """The median of each number over the half of the poses nearest to the median of all: a blink or a jerk among them does not count."""
+    """The median of each number over the half of the poses nearest to the median of all: a blink or a jerk
+    among them does not count.
+    """
     places = [pose.value if pose.code is None else pose.code for pose in poses]
     middle = np.median(places, axis=0)
     distance = [float(np.square(place - middle).sum()) for place in places]
@@ -55,7 +63,9 @@ def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
 
 
 class NeutralStore:
-    """Neutral poses by avatar and model, in a JSON file of this user. What cannot be read counts as not there.
+    """Neutral poses by avatar and model, in a JSON file of this user.
+
+    What cannot be read counts as not there.
 
     Args:
         path: None remembers only until the app ends.
@@ -109,7 +119,10 @@ def _entries(data: bytes) -> Any:
 
 
 def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
-    """Raises ValueError and its like for what cannot be a pose: with numbers that are merely odd, the avatar would be torn apart."""
+    """Raises ValueError and its like for what cannot be a pose.
+
+    With numbers that are merely odd, the avatar would be torn apart.
+    """
     parts = {name: np.array(part, np.float32) for name, part in entry.items() if part is not None}
     if not parts["value"].size:
         parts["value"] = NO_POINTS

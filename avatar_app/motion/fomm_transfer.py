@@ -1,4 +1,7 @@
-"""Motion transfer of the First Order Motion Model: from the driver's key points to the pose to render. Pure numpy."""
+"""Motion transfer of the First Order Motion Model.
+
+From the driver's key points to the pose to render. Pure numpy.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ def hull_area(points: Array) -> float:
 
 
 def movement_scale(portrait: KeyPoints, neutral: KeyPoints) -> float:
-    """How much larger the portrait's face is than the driver's: root of the ratio of the points' hull areas; 1 if undefined."""
+    """How much larger the portrait's face is than the driver's.
+
+    Root of the ratio of the points' hull areas; 1 if undefined.
+    """
     own, other = hull_area(portrait.value), hull_area(neutral.value)
     return math.sqrt(own / other) if own > 0 and other > 0 else 1.0
 
@@ -52,7 +58,8 @@ def transfer_relative(
         neutral: the driver in the portrait's pose.
         adapt_scale: s is `movement_scale` instead of 1.
         relative_jacobian: False keeps the driver's Jacobians as they are.
-        adapt_variance: change the portrait's covariances as the driver's have changed; False takes the driver's (Monkey-Net).
+        adapt_variance: change the portrait's covariances as the driver's have changed; False takes the
+            driver's (Monkey-Net).
     """
     scale = movement_scale(portrait, neutral) if adapt_scale else 1.0
     value = (portrait.value + scale * (driving.value - neutral.value)).astype(np.float32)
@@ -76,21 +83,25 @@ def transfer_relative(
 
 
 def nearest_covariance(matrices: Array) -> Array:
-    """Matrices (K, 2, 2) made symmetric, and their eigenvalues positive: what Monkey-Net's ``adapt_variance`` ends with."""
+    """Matrices (K, 2, 2) made symmetric, and their eigenvalues positive.
+
+    What Monkey-Net's ``adapt_variance`` ends with.
+    """
     values, vectors = np.linalg.eigh((matrices + matrices.transpose(0, 2, 1)) / 2)
     values = np.where(values <= 0, 1e-6, values)
     return np.asarray((vectors * values[:, None]) @ vectors.transpose(0, 2, 1), np.float32)
 
 
 STRETCH = 1.6
-"""A Jacobian may stretch or squeeze its surroundings by at most this factor more than in the neutral pose; beyond, pictures tear."""
+"""A Jacobian may stretch or squeeze its surroundings by at most this factor more than in the neutral pose;
+beyond, pictures tear."""
 
 
 def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, expression: float) -> KeyPoints:
     """The driver's key points with its motion since the neutral pose weakened or strengthened.
 
-    What a shift, turn and zoom of all points explains counts as the head's motion, the rest as expression. Jacobians follow the
-    head and are damped to ``STRETCH``.
+    What a shift, turn and zoom of all points explains counts as the head's motion, the rest as expression.
+    Jacobians follow the head and are damped to ``STRETCH``.
     """
     followed = _similar(neutral.value, driving.value)
     value = neutral.value + head * (followed - neutral.value) + expression * (driving.value - followed)

@@ -1,12 +1,14 @@
-"""How a head moved and what its face did, told apart in three dimensions, and both given to another face. Pure numpy.
+"""How a head moved and what its face did, told apart in three dimensions, and both given to another face.
+Pure numpy.
 
-For models whose key points are the 88 face landmarks with depth. The driver's rigid motion since its neutral pose is fitted on
-landmarks that no expression moves; what remains of the motion is the expression, in the head's own frame:
+For models whose key points are the 88 face landmarks with depth. The driver's rigid motion since its neutral
+pose is fitted on landmarks that no expression moves; what remains of the motion is the expression, in the
+head's own frame:
 
     pose = rigid motion (photo + expression)
 
-All points are (88, 3): x right, y down, z away from the camera, in [-1, 1] of a square crop; depth may be weak, as long as the
-driver's and the photo's are weak alike.
+All points are (88, 3): x right, y down, z away from the camera, in [-1, 1] of a square crop; depth may be
+weak, as long as the driver's and the photo's are weak alike.
 """
 
 from __future__ import annotations
@@ -44,25 +46,27 @@ CORNERS = np.repeat(EYE_CORNERS, 2, axis=0)
 """The corners of the eye that each of ``LID_PAIRS`` belongs to."""
 
 CLOSED_EYE = 0.05
-"""Gap between the lids over the eye's width at which the landmarks of a closed eye rest; open eyes have about 0.3."""
+"""Gap between the lids over the eye's width at which the landmarks of a closed eye rest; open eyes have about
+0.3."""
 
 WIDER = 0.4
 """Eyes open at most so much wider than at rest, as a share of that; a driver at rest may have squinted."""
 
 HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
-"""Where a photo ends less than the first above the forehead, in face heights, it cuts the hair; from the second on it does not. A photo
-that does so comes down by so much at the most."""
+"""Where a photo ends less than the first above the forehead, in face heights, it cuts the hair; from the
+second on it does not. A photo that does so comes down by so much at the most."""
 
 ASIDE, LEAST_TURN = 0.8, 12.0
-"""A photo that looks aside turns less, by this share of the degrees by which it does: it shows less of its far side, and has less way to go
-to be seen from the side. So far it turns at any rate."""
+"""A photo that looks aside turns less, by this share of the degrees by which it does: it shows less of its
+far side, and has less way to go to be seen from the side. So far it turns at any rate."""
 
 CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
 """Gap between the lips over the nose's length: closed up to the first, open as it is from the second on."""
 
 
 WINK = 0.25, 0.5
-"""Eyes of which one is open by less than the first more than the other do the same; from the second on one of them winks."""
+"""Eyes of which one is open by less than the first more than the other do the same; from the second on one of
+them winks."""
 
 SHUT = -0.15
 """How far beyond closed a lid may be driven, as a share of its open gap; lids never cross."""
@@ -70,7 +74,9 @@ SHUT = -0.15
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a pose may go from the photo before the picture would tear; motion beyond is compressed, never cut.
+    """How far a pose may go from the photo before the picture would tear.
+
+    Motion beyond is compressed, never cut.
 
     Attributes:
         yaw, pitch, roll: degrees to either side.
@@ -88,7 +94,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How much of the motion of head, face and irises is passed on: 0 nothing, 1 as it is."""
+    """How much of the motion of head, face and irises is passed on.
+
+    0 nothing, 1 as it is.
+    """
 
     head: float = 1.0
     expression: float = 1.0
@@ -97,11 +106,13 @@ class Strength:
 
 @dataclass(frozen=True, slots=True)
 class Exaggeration:
-    """By how much closing lids, moving lips and looks to the side are exaggerated; 1 is as they are.
+    """By how much closing lids, moving lips and looks to the side are exaggerated.
 
-    The landmark network reads four fifths of what lids do and nine tenths of what irises do, smoothing takes the peak off a blink, and
-    small models paint less than the whole motion of lips. With ``AS_SEEN`` the avatar does what the driver does, as an independent
-    landmarker sees it (docs/benchmarks).
+    1 is as they are.
+
+    The landmark network reads four fifths of what lids do and nine tenths of what irises do, smoothing takes
+    the peak off a blink, and small models paint less than the whole motion of lips. With ``AS_SEEN`` the
+    avatar does what the driver does, as an independent landmarker sees it (docs/benchmarks).
     """
 
     lids: float = 1.0
@@ -129,7 +140,9 @@ class RigidMotion:
 
 
 def fit_rigid(still: Points, moved: Points) -> RigidMotion:
-    """The rotation, scale and shift that take the stable landmarks of one face nearest to another's (least squares, Umeyama 1991)."""
+    """The rotation, scale and shift that take the stable landmarks of one face nearest to another's (least
+    squares, Umeyama 1991).
+    """
     a, b = still[STABLE], moved[STABLE]
     center_a, center_b = a.mean(0), b.mean(0)
     a, b = a - center_a, b - center_b
@@ -145,10 +158,12 @@ def facing(face: Points) -> Points:
 
 
 def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
-    """By which a photo turns, nods and leans as much as the driver does since the neutral pose: rotations from the straight face.
+    """By which a photo turns, nods and leans as much as the driver does since the neutral pose: rotations
+    from the straight face.
 
-    A driver's neutral pose need not face the camera; cameras stand beside screens. A nod is then no nod in the camera's own directions,
-    and the avatar, which does face it, would lean as well. So angles are passed on, and not the rotation as the camera sees it.
+    A driver's neutral pose need not face the camera; cameras stand beside screens. A nod is then no nod in
+    the camera's own directions, and the avatar, which does face it, would lean as well. So angles are passed
+    on, and not the rotation as the camera sees it.
 
     Args:
         ahead: (3,) `angles` of the photo less those of the driver's neutral pose.
@@ -157,7 +172,10 @@ def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
 
 
 def angles(rotation: Points) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees. Yaw > 0: nose to the right of the image; pitch > 0: up; roll > 0: counter-clockwise in the image."""
+    """Yaw, pitch, roll in degrees.
+
+    Yaw > 0: nose to the right of the image; pitch > 0: up; roll > 0: counter-clockwise in the image.
+    """
     yaw = np.arctan2(-rotation[0, 2], rotation[2, 2])
     pitch = np.arcsin(np.clip(rotation[1, 2], -1.0, 1.0))
     roll = np.arctan2(-rotation[1, 0], rotation[1, 1])
@@ -198,7 +216,10 @@ def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
 
 
 def way_down(photo: Points) -> float:
-    """How far a photo (88, 3) may come down. Hair that its upper edge cuts has no end to show."""
+    """How far a photo (88, 3) may come down.
+
+    Hair that its upper edge cuts has no end to show.
+    """
     room = (photo[FOREHEAD, 1] + 1) / max(float(np.linalg.norm(photo[FOREHEAD] - photo[CHIN])), 1e-6)
     least, enough = HAIR
     return LEAST_DOWN + (Limits().down - LEAST_DOWN) * float(
@@ -220,7 +241,8 @@ class HeadTransfer:
 
     Args:
         photo: the photo's landmarks, (88, 3).
-        neutral: the driver's, at rest; its mouth counts as open as the photo's, whatever it is, and as smiling no more than it.
+        neutral: the driver's, at rest; its mouth counts as open as the photo's, whatever it is, and as
+            smiling no more than it.
         adapt_scale: whether motion is enlarged or reduced to the photo's face size.
         limits: how far the pose may go.
         strength: how much of the driver's motion is passed on.
@@ -297,8 +319,9 @@ def lid_opening(gaps: Points, neutral_gaps: Points) -> Points:
 def opening_of_both(gaps: Points, neutral_gaps: Points) -> Points:
     """(4,) `lid_opening`, alike for both eyes unless one of them winks.
 
-    Eyes blink together. Told one by one they would not: landmarks of a far or blurred eye are noisy, and one that happened to be half
-    shut in the neutral pose would be wide open ever after. A wink is one whether each eye's own neutral gap counts or that of both.
+    Eyes blink together. Told one by one they would not: landmarks of a far or blurred eye are noisy, and one
+    that happened to be half shut in the neutral pose would be wide open ever after. A wink is one whether
+    each eye's own neutral gap counts or that of both.
     """
     own = lid_opening(gaps, neutral_gaps)
     common = np.full(4, neutral_gaps.mean())
@@ -310,14 +333,20 @@ def opening_of_both(gaps: Points, neutral_gaps: Points) -> Points:
 
 
 def exaggerated(opening: Points, gain: float) -> Points:
-    """Openings as they are from the neutral one on; below, closing ``gain`` times as much as the driver does."""
+    """Openings as they are from the neutral one on.
+
+    Below, closing ``gain`` times as much as the driver does.
+    """
     if gain == 1.0:
         return opening
     return np.where(opening < 1, np.maximum(1 - gain * (1 - opening), SHUT), opening)
 
 
 def open_lids(face: Points, photo: Points, opening: Points) -> Points:
-    """The face with its upper lids where they belong: the photo's own gap times ``opening``, so that shut eyes shut whoever's they are."""
+    """The face with its upper lids where they belong.
+
+    The photo's own gap times ``opening``, so that shut eyes shut whoever's they are.
+    """
     upper, lower = LID_PAIRS.T
     direction = photo[upper] - photo[lower]
     direction /= np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)

@@ -1,4 +1,7 @@
-"""What the avatar does while no usable pose comes: it holds still for a moment, then eases back to the photo's own pose."""
+"""What the avatar does while no usable pose comes.
+
+It holds still for a moment, then eases back to the photo's own pose.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ class Hold:
         return blend(self._rest, pose, _smooth(self._weight))
 
     def wait(self, now: float) -> KeyPoints | None:
-        """The pose to render for a frame without one, at last the photo's own again and again; None before the first pose of all."""
+        """The pose to render for a frame without one, at last the photo's own again and again; None before
+        the first pose of all.
+        """
         if self._time is None:
             return None
         self._lost_at = now if self._lost_at is None else self._lost_at

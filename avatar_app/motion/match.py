@@ -1,4 +1,7 @@
-"""How well the user's pose fits the photo's: what the calibration panel shows while one gets into place."""
+"""How well the user's pose fits the photo's.
+
+What the calibration panel shows while one gets into place.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +61,18 @@ def _score(distance: float) -> float:
 
 
 def _openings(face: Points) -> Points:
-    """Lips and lids, right and left together: (2,) openings over nose length and eye width."""
+    """Lips and lids, right and left together.
+
+    (2,) openings over nose length and eye width.
+    """
     return np.array([lip_gaps(face).max() / 2, lid_gaps(face).mean()])
 
 
 def _position(image: Image, box: Box) -> float:
-    """1 while the crop lies within the picture and is large enough; less as it is cut or small."""
+    """1 while the crop lies within the picture and is large enough.
+
+    Less as it is cut or small.
+    """
     height, width = image.shape[:2]
     half = box.size / 2
     inside_x = min(box.center_x + half, width) - max(box.center_x - half, 0.0)

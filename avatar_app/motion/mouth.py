@@ -1,8 +1,10 @@
-"""What opening the mouth does to a face: how lips and jaw move for each bit of gap between the lips. Pure numpy.
+"""What opening the mouth does to a face.
 
-A driver is seldom caught at rest with the mouth as the photo has it. Taken as it is, such a neutral pose would press the avatar's
-lips together whenever the driver closes the mouth further than in that pose, and would open them too little. So the mouth of the
-neutral pose is first opened or closed to the photo's.
+How lips and jaw move for each bit of gap between the lips. Pure numpy.
+
+A driver is seldom caught at rest with the mouth as the photo has it. Taken as it is, such a neutral pose
+would press the avatar's lips together whenever the driver closes the mouth further than in that pose, and
+would open them too little. So the mouth of the neutral pose is first opened or closed to the photo's.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ Points = npt.NDArray[np.float64]
 MOVED = np.array(indices(JAW, LIPS))
 """Jaw line, outer and inner lips."""
 
-# Right, down and away from the camera, in gaps between the lips: regression of each landmark's place in the head's own frame on the gap,
-# within each of 97 clips of talking people (the frame is that of the head at rest), mean weighted by the gap's variance, made symmetrical.
+# Right, down and away from the camera, in gaps between the lips: regression of each landmark's place in the
+# head's own frame on the gap, within each of 97 clips of talking people (the frame is that of the head at
+# rest), mean weighted by the gap's variance, made symmetrical.
 _JAW = (
     *(
         (-0.02, -0.03, 0.0),
@@ -69,7 +72,9 @@ def nose_length(face: Points) -> float:
 
 
 def lip_gaps(face: Points) -> Points:
-    """(3,) gaps between the inner lips of (88, 3) landmarks over the length of the nose: 0 closed, about 0.5 wide open."""
+    """(3,) gaps between the inner lips of (88, 3) landmarks over the length of the nose: 0 closed, about 0.5
+    wide open.
+    """
     return np.asarray(np.linalg.norm(face[LIP_PAIRS[:, 0]] - face[LIP_PAIRS[:, 1]], axis=-1)) / nose_length(
         face
     )

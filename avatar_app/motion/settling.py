@@ -1,8 +1,9 @@
 """Move the neutral pose to where the driver's head rests. Pure numpy.
 
-A driver who leans or turns aside while calibrating would bend the avatar for the whole call. So the head's pose in the neutral
-frame drifts slowly to its median over the last seconds. The face in it stays as it was: eyes that look down to read for a
-minute are no rest, and lips and smiles are matched to the photo anyway (`mouth`, `smile`).
+A driver who leans or turns aside while calibrating would bend the avatar for the whole call. So the head's
+pose in the neutral frame drifts slowly to its median over the last seconds. The face in it stays as it was:
+eyes that look down to read for a minute are no rest, and lips and smiles are matched to the photo anyway
+(`mouth`, `smile`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from avatar_app.motion.transfer import as_key_points, in_space
 from avatar_app.types import KeyPoints
 
 EVERY, WINDOW, LEAST = 0.5, 20.0, 8.0
-"""Seconds between samples, seconds that they are kept, and seconds of samples needed before anything moves."""
+"""Seconds between samples, seconds that they are kept, and seconds of samples needed before anything
+moves."""
 
 HALF_LIFE = 6.0
 """Seconds in which half of the way is gone."""

@@ -1,11 +1,15 @@
-"""The sides of a turned head: as far as the photo shows them, and never folded over the face. Pure numpy.
+"""The sides of a turned head.
 
-Landmarks of a far ear or jaw, which the head hides, are seen within the cheek or even beyond the eye: the order in which a row of them
-is met turns round there. A picture moved by them would show the cheek a second time, mirrored and drawn out over the background. So
-each of them stays on its side of the face, ever closer to it, as it does at the outline of the head itself.
+As far as the photo shows them, and never folded over the face. Pure numpy.
 
-On the near side a turn brings to sight what the photo shows narrow, or not at all: under hair. Stretched over all of it, the little that
-the photo shows would be a broad cheek. So there the landmarks part less than they do.
+Landmarks of a far ear or jaw, which the head hides, are seen within the cheek or even beyond the eye: the
+order in which a row of them is met turns round there. A picture moved by them would show the cheek a second
+time, mirrored and drawn out over the background. So each of them stays on its side of the face, ever closer
+to it, as it does at the outline of the head itself.
+
+On the near side a turn brings to sight what the photo shows narrow, or not at all: under hair. Stretched over
+all of it, the little that the photo shows would be a broad cheek. So there the landmarks part less than they
+do.
 """
 
 from __future__ import annotations
@@ -35,8 +39,8 @@ AWAY = np.repeat([-1.0, 1.0], len(RIGHT_SIDE))
 """To the right of the picture or to its left."""
 
 CLOSER, CLOSEST = 0.5, 0.08
-"""Of its distance from that line in the photo, a landmark keeps what a turn leaves of it down to the first share; from there on it goes
-ever slower towards the second."""
+"""Of its distance from that line in the photo, a landmark keeps what a turn leaves of it down to the first
+share; from there on it goes ever slower towards the second."""
 
 WIDER, WIDEST = 1.4, 1.6
 """The same for what a turn makes of it beyond that distance."""
@@ -52,10 +56,12 @@ class Outline:
         self._usual = distance[self._seen] / height
 
     def correction(self, turned: Points) -> Points:
-        """What is to be added to a pose (88, 3), so that its sides are as this photo can show them: nothing in small turns.
+        """What is to be added to a pose (88, 3), so that its sides are as this photo can show them: nothing
+        in small turns.
 
         Args:
-            turned: (88, 3) the photo's own landmarks in that pose. Without the expression: a rounded mouth makes no broad jaw.
+            turned: (88, 3) the photo's own landmarks in that pose. Without the expression: a rounded mouth
+                makes no broad jaw.
         """
         added = np.zeros_like(turned)
         distance, across, height = _distances(turned)
@@ -73,7 +79,9 @@ class Outline:
 
 
 def _distances(face: Points) -> tuple[Points, Points, float]:
-    """How far the ``OUTER`` landmarks are from the line between eye and mouth, across the face, (16,); that direction (2,); its height."""
+    """How far the ``OUTER`` landmarks are from the line between eye and mouth, across the face, (16,); that
+    direction (2,); its height.
+    """
     points = face[:, :2]
     up = points[FOREHEAD] - points[CHIN]
     height = max(float(np.hypot(*up)), 1e-6)

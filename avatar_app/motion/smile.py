@@ -1,8 +1,11 @@
-"""How much a face smiles, whoever's it is, and what a smile does to lips. Pure numpy.
+"""How much a face smiles, whoever's it is, and what a smile does to lips.
 
-A smile is passed on as it is, not as a change since the neutral pose: the neutral pose is first made to smile as the photo does.
-So a driver caught smiling at calibration still makes a serious photo smile, a smiling photo turns serious with a serious driver,
-and a driver who smiles does not add a second smile to the photo's own.
+Pure numpy.
+
+A smile is passed on as it is, not as a change since the neutral pose: the neutral pose is first made to smile
+as the photo does. So a driver caught smiling at calibration still makes a serious photo smile, a smiling
+photo turns serious with a serious driver, and a driver who smiles does not add a second smile to the photo's
+own.
 """
 
 from __future__ import annotations
@@ -16,15 +19,18 @@ from avatar_app.motion.mouth import nose_length
 Points = npt.NDArray[np.float64]
 
 WIDTH, ABOVE, BELOW, FROM_NOSE, BASE = 0.78, 1.16, 1.2, -1.4, -0.14
-"""Linear regression of smiles, 0 to 1 as an independent network tells them, over 97 clips and 344 photos: the mouth's width, how far its
-corners lie above the middle of the upper and of the lower lip, and how far below the nose, in lengths of the nose. With people it was not
-made of it agrees by a correlation of 0.91; mean error 0.11."""
+"""Linear regression of smiles, 0 to 1 as an independent network tells them, over 97 clips and 344 photos: the
+mouth's width, how far its corners lie above the middle of the upper and of the lower lip, and how far below
+the nose, in lengths of the nose. With people it was not made of it agrees by a correlation of 0.91; mean
+error 0.11."""
 
 DOUBT = 0.1, 0.3
-"""A difference of smiles up to the first may be an error of the regression and is ignored; from the second on it counts in full."""
+"""A difference of smiles up to the first may be an error of the regression and is ignored; from the second on
+it counts in full."""
 
-# Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on smiles, beside that on the gap
-# between the lips, within clips and between photos of the same person; made symmetrical.
+# Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on
+# smiles, beside that on the gap between the lips, within clips and between photos of the same person; made
+# symmetrical.
 _OUTER = (
     *(
         (-0.17, -0.18, 0.12),

@@ -1,4 +1,7 @@
-"""Steadier key points: the One-Euro filter (Casiez et al. 2012). Slow motion is smoothed, fast motion passes. Pure numpy."""
+"""Steadier key points: the One-Euro filter (Casiez et al. 2012).
+
+Slow motion is smoothed, fast motion passes. Pure numpy.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ STRENGTHS = {"off": None, "light": Smoothing(2.0, 20.0), "strong": Smoothing(1.2
 
 
 class OneEuro:
-    """Filters arrays of one shape that arrive over time; state is kept here, one filter for one signal."""
+    """Filters arrays of one shape that arrive over time.
+
+    State is kept here, one filter for one signal.
+    """
 
     def __init__(self, smoothing: Smoothing) -> None:
         self._smoothing = smoothing
@@ -76,7 +82,9 @@ def _share(cutoff: float | Values, gap: float) -> Values:
 def smooth_track(
     track: Sequence[KeyPoints | None], times: Sequence[float], smoothing: Smoothing | None
 ) -> list[KeyPoints | None]:
-    """A whole clip's key points, smoothed without lag: the mean of a pass forwards and one backwards.
+    """A whole clip's key points, smoothed without lag.
+
+    The mean of a pass forwards and one backwards.
 
     Args:
         track: None where there is no face; each stretch of faces is smoothed by itself.

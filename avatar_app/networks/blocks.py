@@ -1,4 +1,7 @@
-"""Building blocks. Attribute names are those of the original checkpoints, so that they load unchanged."""
+"""Building blocks.
+
+Attribute names are those of the original checkpoints, so that they load unchanged.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from torch.nn import functional
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU, for networks of our own. The norm folds into the convolution at export."""
+    """Convolution, batch norm, ReLU, for networks of our own.
+
+    The norm folds into the convolution at export.
+    """
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
@@ -40,7 +46,10 @@ class UpBlock(SameBlock):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a straight path; normalisation and ReLU come before each convolution."""
+    """Two convolutions beside a straight path.
+
+    Normalisation and ReLU come before each convolution.
+    """
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -56,7 +65,10 @@ class ResidualBlock(nn.Module):
 
 
 def widths(block_expansion: int, max_features: int, blocks: int) -> list[int]:
-    """Channels at each scale: doubled at each halving of the picture, up to a limit; ``blocks + 1`` numbers."""
+    """Channels at each scale: doubled at each halving of the picture, up to a limit.
+
+    ``blocks + 1`` numbers.
+    """
     return [min(max_features, block_expansion * 2**level) for level in range(blocks + 1)]
 
 
@@ -100,7 +112,10 @@ class HourglassDecoder(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """A U-Net whose output keeps its input beside the features: ``features`` channels in all. The side must be a multiple of 2**blocks."""
+    """A U-Net whose output keeps its input beside the features.
+
+    ``features`` channels in all. The side must be a multiple of 2**blocks.
+    """
 
     def __init__(self, inputs: int, block_expansion: int, max_features: int, blocks: int) -> None:
         super().__init__()
@@ -119,7 +134,8 @@ class AntiAliasDownscale(nn.Module):
 
     Args:
         scale: 1/n for a whole n.
-        saved: whether the blur kernel is part of the state dict, as the original checkpoints have it for the networks' inputs.
+        saved: whether the blur kernel is part of the state dict, as the original checkpoints have it for the
+            networks' inputs.
     """
 
     weight: Tensor

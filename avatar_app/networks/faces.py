@@ -1,4 +1,7 @@
-"""The two face networks: where faces are in a picture, and the 88 landmarks of one face."""
+"""The two face networks.
+
+Where faces are in a picture, and the 88 landmarks of one face.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ class Normalised(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two plain 3x3 convolutions around a skip: at these widths quicker on a CPU than depthwise ones."""
+    """Two plain 3x3 convolutions around a skip.
+
+    At these widths quicker on a CPU than depthwise ones.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -82,7 +88,10 @@ class Regressor(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class LandmarkConfig:
-    """Widths of the landmark network; the patches are read from the full picture, the tower from half of it."""
+    """Widths of the landmark network.
+
+    The patches are read from the full picture, the tower from half of it.
+    """
 
     widths: tuple[int, ...] = (16, 32, 64, 96)
     blocks: tuple[int, ...] = (0, 2, 2, 2)
@@ -97,7 +106,8 @@ class Landmarks(NamedTuple):
     """What the landmark network says of a batch of crops.
 
     Attributes:
-        points: (B, 88, 3) in [-1, 1] of the crop, edges at -1 and 1 (``align_corners=False``); z in the same unit.
+        points: (B, 88, 3) in [-1, 1] of the crop, edges at -1 and 1 (``align_corners=False``); z in the same
+            unit.
         presence: (B,) logit of "a face fills this crop".
         coarse: (B, 88, 3) before the eyes and the mouth were read again in detail.
     """
@@ -110,8 +120,9 @@ class Landmarks(NamedTuple):
 class LandmarkNet(nn.Module):
     """Square face crop -> landmarks, in two steps.
 
-    A tower reads the whole crop at half resolution. Lids and lips need more than that: patches around both eyes and the mouth
-    are cut from the full crop, upright and scaled by the face, and a small tower each corrects the points there.
+    A tower reads the whole crop at half resolution. Lids and lips need more than that: patches around both
+    eyes and the mouth are cut from the full crop, upright and scaled by the face, and a small tower each
+    corrects the points there.
     """
 
     eye_grid: Tensor
@@ -155,7 +166,8 @@ class LandmarkNet(nn.Module):
         flat = coarse[..., :2].detach()
         right_eye, left_eye = flat[:, landmarks.RIGHT_EYE].mean(1), flat[:, landmarks.LEFT_EYE].mean(1)
         lips = flat[:, landmarks.OUTER_LIPS].mean(1)
-        # Half-axes of an upright patch. The longer of "between the eyes" and "eyes to mouth" is steady when the head turns.
+        # Half-axes of an upright patch. The longer of "between the eyes" and "eyes to mouth" is steady when
+        # the head turns.
         across = left_eye - right_eye
         down = lips - (right_eye + left_eye) / 2
         size = torch.maximum(across.norm(dim=1, keepdim=True), 0.9 * down.norm(dim=1, keepdim=True))
@@ -207,10 +219,12 @@ def _grid(side: int) -> Tensor:
 
 
 class FaceFinder(nn.Module):
-    """Whole picture -> for each cell of 8x8 pixels: is a face's centre here, where exactly, how large, how rolled.
+    """Whole picture -> for each cell of 8x8 pixels.
 
-    Output (B, 6, side / 8, side / 8): score logit; offset x, y in cells from the cell's centre; log2 of the face's size in cells;
-    cosine and sine of its roll.
+    Is a face's centre here, where exactly, how large, how rolled.
+
+    Output (B, 6, side / 8, side / 8): score logit; offset x, y in cells from the cell's centre; log2 of the
+    face's size in cells; cosine and sine of its roll.
     """
 
     def __init__(self, widths: tuple[int, int, int, int] = (12, 24, 48, 64)) -> None:

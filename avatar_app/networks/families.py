@@ -1,4 +1,7 @@
-"""Checkpoints of original projects: which family a file belongs to, and its networks ready to be exported."""
+"""Checkpoints of original projects.
+
+Which family a file belongs to, and its networks ready to be exported.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ RUNS = "This app runs checkpoints of the First Order Motion Model, Monkey-Net an
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An original checkpoint as a bundle is made of it: ``kind`` and ``config`` are the bundle's."""
+    """An original checkpoint as a bundle is made of it.
+
+    ``kind`` and ``config`` are the bundle's.
+    """
 
     kind: str
     config: Mapping[str, Any]
@@ -105,7 +111,10 @@ def open_content(
 
 
 def family_of(content: Mapping[str, Any], path: Path) -> str:
-    """A key of ``NAMES``. Raises BundleError for anything else, with its name where that is known."""
+    """A key of ``NAMES``.
+
+    Raises BundleError for anything else, with its name where that is known.
+    """
     weights = content.get("state_dict")
     if isinstance(weights, Mapping) and any(str(name).startswith(tuple(ORIGINAL)) for name in weights):
         return "x2face"

@@ -1,7 +1,10 @@
-"""Coordinates, heat maps and warps: what every part of the model agrees on about positions.
+"""Coordinates, heat maps and warps.
 
-Positions are in [-1, 1], x first, and -1 and 1 are the *centres* of the first and last pixel: x = 2 * column / (width - 1) - 1.
-Motion is computed in float32 whatever the networks run in: half precision resolves only an eighth of a pixel at 256.
+What every part of the model agrees on about positions.
+
+Positions are in [-1, 1], x first, and -1 and 1 are the *centres* of the first and last pixel: x = 2 * column
+/ (width - 1) - 1. Motion is computed in float32 whatever the networks run in: half precision resolves only an
+eighth of a pixel at 256.
 """
 
 from __future__ import annotations
@@ -39,7 +42,8 @@ def warp(picture: Tensor, flow: Tensor, align_corners: bool, padding: str = "zer
     Args:
         picture: (B, C, H, W).
         flow: (B, h, w, 2), absolute positions in the picture, not offsets.
-        align_corners: whether -1 and 1 mean pixel centres (True, as in `coordinate_grid`) or outer edges of the border pixels.
+        align_corners: whether -1 and 1 mean pixel centres (True, as in `coordinate_grid`) or outer edges of
+            the border pixels.
 
     Returns:
         (B, C, h, w), in the picture's precision.
@@ -51,7 +55,10 @@ def warp(picture: Tensor, flow: Tensor, align_corners: bool, padding: str = "zer
 
 
 def resize(maps: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear resize of (B, C, H, W); pixels are areas here, so borders are not aligned, in both conventions of `warp`."""
+    """Bilinear resize of (B, C, H, W).
+
+    Pixels are areas here, so borders are not aligned, in both conventions of `warp`.
+    """
     if maps.shape[2] == height and maps.shape[3] == width:
         return maps
     return functional.interpolate(maps, size=(height, width), mode="bilinear", align_corners=False)

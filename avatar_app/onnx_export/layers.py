@@ -15,16 +15,20 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 class PhaseConvolution(nn.Module):
     """Each pixel doubled, a 3x3 convolution, batch norm and ReLU, without ever doubling.
 
-    An output pixel of even row sees two rows of the input, once the one above it and twice its own; one of odd row the other way round.
-    So each of the four places in a doubled pixel has a 2x2 kernel of its own, and a convolution of four times the channels at the
-    small size makes them all, with 16 instead of 36 multiplications.
+    An output pixel of even row sees two rows of the input, once the one above it and twice its own; one of
+    odd row the other way round. So each of the four places in a doubled pixel has a 2x2 kernel of its own,
+    and a convolution of four times the channels at the small size makes them all, with 16 instead of 36
+    multiplications.
     """
 
     weight: Tensor
     bias: Tensor
 
     def __init__(self, layers: Iterable[nn.Module]) -> None:
-        """Args: layers: the convolution and its batch norm; what follows them must be a ReLU."""
+        """Args: layers: the convolution and its batch norm.
+
+        What follows them must be a ReLU.
+        """
         super().__init__()
         convolution, norm = islice(layers, 2)
         assert isinstance(convolution, nn.Conv2d)
@@ -51,8 +55,8 @@ class PhaseConvolution(nn.Module):
 class QuadConvolution(nn.Module):
     """A convolution of few outputs, four neighbouring pixels at once.
 
-    ONNX Runtime computes 8 or 16 outputs in the time of one. Those of four pixels fill them: a kernel one larger that steps by two, in
-    which each of the four has the original one in another corner.
+    ONNX Runtime computes 8 or 16 outputs in the time of one. Those of four pixels fill them: a kernel one
+    larger that steps by two, in which each of the four has the original one in another corner.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -91,13 +95,18 @@ class HighestRows(torch.autograd.Function):
 
 
 def highest_rows(places: Tensor, rows: Tensor, height: int) -> Tensor:
-    """Rows (N, w) put into a picture (height, w) of zeros at ``places`` (N, 1); where several meet, the highest value counts."""
+    """Rows (N, w) put into a picture (height, w) of zeros at ``places`` (N, 1).
+
+    Where several meet, the highest value counts.
+    """
     drawn: Tensor = HighestRows.apply(places, rows, height)  # type: ignore[no-untyped-call]
     return drawn
 
 
 def interleave_bytes(parts: Tensor) -> Tensor:
-    """Four interleaved pictures (C, 2, 2, h, w) in [0, 1], by channel, row parity and column parity -> bytes (1, 2 h, 2 w, C), rounded."""
+    """Four interleaved pictures (C, 2, 2, h, w) in [0, 1], by channel, row parity and column parity -> bytes
+    (1, 2 h, 2 w, C), rounded.
+    """
     channels, (height, width) = parts.shape[0], parts.shape[3:]
     levels = (parts.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
     # Turned two planes at a time: as bytes, and in runs of whole rows wherever possible.

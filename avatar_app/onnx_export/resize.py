@@ -1,4 +1,7 @@
-"""The same model for another picture size: the networks are convolutional throughout, so its weights fit any."""
+"""The same model for another picture size.
+
+The networks are convolutional throughout, so its weights fit any.
+"""
 
 from __future__ import annotations
 

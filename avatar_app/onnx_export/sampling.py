@@ -1,8 +1,10 @@
-"""Warps as ONNX Runtime does them fast on processors: as deformable convolutions of one pixel.
+"""Warps as ONNX Runtime does them fast on processors.
 
-Its own GridSample works out each position anew for every channel, and takes ten times as long. A deformable convolution with a kernel of
-one pixel and weights of one reads each channel where an offset from the pixel's own place points, and can dim it on the way. Where
-the offset is not a number it gives 0.
+As deformable convolutions of one pixel.
+
+Its own GridSample works out each position anew for every channel, and takes ten times as long. A deformable
+convolution with a kernel of one pixel and weights of one reads each channel where an offset from the pixel's
+own place points, and can dim it on the way. Where the offset is not a number it gives 0.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def known_shapes(model: ModelProto) -> dict[str, list[int]]:
 
 
 def deform_warps(model: ModelProto) -> list[NodeProto]:
-    """The model's nodes, with every bilinear GridSample of one picture as a deformable convolution; adds constants to the model.
+    """The model's nodes, with every bilinear GridSample of one picture as a deformable convolution; adds
+    constants to the model.
 
     The positions must be at least as many as the picture's pixels along each axis.
     """
@@ -78,7 +81,9 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
 
 
 def _dimmer(node: NodeProto, readers: dict[str, list[NodeProto]], shapes: dict[str, list[int]]) -> str | None:
-    """What the warped picture is multiplied with, if that is all that happens to it and is one number a pixel."""
+    """What the warped picture is multiplied with, if that is all that happens to it and is one number a
+    pixel.
+    """
     found = readers.get(node.output[0], [])
     if len(found) != 1 or found[0].op_type != "Mul":
         return None
@@ -145,7 +150,10 @@ class _Warp:
         )
 
     def _places(self, rows: int, columns: int, middle: Any) -> str:
-        """Each pixel's own place, less the picture's middle: (1, 2, rows, columns), which is spread out when the file is opened."""
+        """Each pixel's own place, less the picture's middle.
+
+        (1, 2, rows, columns), which is spread out when the file is opened.
+        """
         down, across = np.arange(rows) - middle[0, 0], np.arange(columns) - middle[0, 1]
         shape = self._constant([1, 1, rows, columns], np.int64)
         parts = [

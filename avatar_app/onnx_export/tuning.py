@@ -1,7 +1,8 @@
 """Rewrites an ONNX file into one with the same results that ONNX Runtime computes faster on processors.
 
-Three of its habits cost half of a frame's time: it has fast convolutions only for channel counts that are multiples of four, its
-softmax over channels turns the whole tensor round twice, and its own warp is slow (see `onnx_sampling`).
+Three of its habits cost half of a frame's time: it has fast convolutions only for channel counts that are
+multiples of four, its softmax over channels turns the whole tensor round twice, and its own warp is slow (see
+`onnx_sampling`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def tune(path: Path) -> None:
 
 
 def _gather_constants(model: ModelProto) -> None:
-    """Constants that nodes give, or pass on because two layers have the same, become the model's, where the steps below look for them."""
+    """Constants that nodes give, or pass on because two layers have the same, become the model's, where the
+    steps below look for them.
+    """
     known = {constant.name: constant for constant in model.graph.initializer}
     nodes: list[NodeProto] = []
     for node in model.graph.node:
@@ -55,7 +58,9 @@ def _gather_constants(model: ModelProto) -> None:
 
 
 def _join_convolutions(model: ModelProto) -> None:
-    """Make one of two convolutions that look at the same maps in the same way, where their outputs fill fewer blocks together."""
+    """Make one of two convolutions that look at the same maps in the same way, where their outputs fill fewer
+    blocks together.
+    """
     constants = {constant.name: constant for constant in model.graph.initializer}
     first: dict[tuple[str, bytes, tuple[int, ...]], NodeProto] = {}
     nodes: list[NodeProto] = []
@@ -141,7 +146,10 @@ def _groups(conv: NodeProto) -> int:
 
 
 def _joined_shape(shapes: dict[str, list[int]], concat: NodeProto | None) -> list[int]:
-    """What a concatenation of channels gives, where its whole shape is known; else nothing."""
+    """What a concatenation of channels gives, where its whole shape is known.
+
+    Else nothing.
+    """
     if concat is None or concat.op_type != "Concat" or concat.attribute[0].i != 1:
         return []
     shape = shapes.get(concat.output[0], [])

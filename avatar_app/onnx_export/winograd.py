@@ -1,11 +1,14 @@
-"""The original's decoder with less than half of its multiplications (Winograd's minimal filtering; Lavin and Gray 2016).
+"""The original's decoder with less than half of its multiplications (Winograd's minimal filtering; Lavin and
+Gray 2016).
 
-A tile of 4x4 outputs of a 3x3 convolution depends on a window of 6x6 inputs. Windows and kernels are both turned into 36 values, of
-which products, one by one, summed over the channels, are all that is left to compute: 36 instead of 144 multiplications a tile. ONNX
-Runtime has no such convolution; it is spelled out here as what that does fast: gathering rows, and products of matrices.
+A tile of 4x4 outputs of a 3x3 convolution depends on a window of 6x6 inputs. Windows and kernels are both
+turned into 36 values, of which products, one by one, summed over the channels, are all that is left to
+compute: 36 instead of 144 multiplications a tile. ONNX Runtime has no such convolution; it is spelled out
+here as what that does fast: gathering rows, and products of matrices.
 
-Between convolutions maps are rows (R, C), the channels of one pixel each, in whatever order the last convolution left them, and the
-numbers (H, W) of the pixels' rows, which are constants of the graph. The last row is zeros and stands for all that lies beyond the map.
+Between convolutions maps are rows (R, C), the channels of one pixel each, in whatever order the last
+convolution left them, and the numbers (H, W) of the pixels' rows, which are constants of the graph. The last
+row is zeros and stands for all that lies beyond the map.
 """
 
 from __future__ import annotations
@@ -134,7 +137,10 @@ class TiledConvolution(nn.Module):
         self.register_buffer("of_products", torch.from_numpy(of_products).float(), persistent=False)
 
     def forward(self, rows: Tensor, windows: Tensor) -> Tensor:
-        """Rows (R, C) and the ones of T tiles' windows (`_windows`) -> rows (17 T, O): the tiles' upper left pixels, then the next."""
+        """Rows (R, C) and the ones of T tiles' windows (`_windows`) -> rows (17 T, O).
+
+        The tiles' upper left pixels, then the next.
+        """
         tiles = len(windows) // self.window
         seen = rows.index_select(0, windows).reshape(self.window, -1)
         products = (self.of_window @ seen).reshape(self.window, tiles, -1) @ self.kernels
@@ -145,7 +151,8 @@ class TiledConvolution(nn.Module):
 
 
 def minimal_filter(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What turns a kernel, a window and their products into ``outputs`` neighbouring results of a filter of ``taps`` (Toom and Cook).
+    """What turns a kernel, a window and their products into ``outputs`` neighbouring results of a filter of
+    ``taps`` (Toom and Cook).
 
     Returns:
         Of a kernel (n, taps), of a window (n, n), of products (outputs, n), with n = outputs + taps - 1.
@@ -171,7 +178,10 @@ def _in_tiles(height: int, width: int) -> np.ndarray:
 
 
 def _windows(places: np.ndarray, beyond: int, taps: int) -> Tensor:
-    """The rows that the tiles' windows consist of: the upper left ones of all, then the next; ``beyond`` beyond the map."""
+    """The rows that the tiles' windows consist of.
+
+    The upper left ones of all, then the next; ``beyond`` beyond the map.
+    """
     height, width = places.shape
     around = np.pad(places, 1, constant_values=beyond)
     side = range(TILE + taps - 1)

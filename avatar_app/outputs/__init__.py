@@ -1,1 +1,4 @@
-"""Where pictures go: virtual cameras, PipeWire, recordings; and the canvas that they go on."""
+"""Where pictures go: virtual cameras, PipeWire, recordings.
+
+And the canvas that they go on.
+"""

@@ -1,6 +1,7 @@
 """The avatar on a canvas of the shape that calls expect, put together in the planes that they take.
 
-A picture is turned to planes at its own size and enlarged as planes: half as many values to enlarge as in RGB, and none to convert.
+A picture is turned to planes at its own size and enlarged as planes: half as many values to enlarge as in
+RGB, and none to convert.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ class Canvas:
 
     Args:
         size: (width, height) of the canvas, even.
-        background: behind the person: ``photo`` for what the photo shows there, ``blur`` for the same blurred, a colour as ``#rrggbb``,
-            or the path of a picture. An opaque square has its own blurred extension beside it for both of the first.
+        background: behind the person: ``photo`` for what the photo shows there, ``blur`` for the same
+            blurred, a colour as ``#rrggbb``, or the path of a picture. An opaque square has its own blurred
+            extension beside it for both of the first.
         mirror: mirror the person and the photo's background, but no other background and not the label.
         label: write "AI avatar" in the lower left corner.
         framing: where the person stands.
@@ -61,7 +63,10 @@ class Canvas:
         self._layers: list[_Layer] = []
 
     def reset(self) -> None:
-        """Another avatar comes: take the blurred sides of an opaque square from its first picture."""
+        """Another avatar comes.
+
+        Take the blurred sides of an opaque square from its first picture.
+        """
         self._background = None
 
     def compose(self, picture: Picture) -> Outgoing:
@@ -80,7 +85,9 @@ class Canvas:
         raise ValueError("an opaque square cannot be cut out")
 
     def compose_wide(self, frame: Frame) -> Outgoing:
-        """New planes filled with a camera's frame of any shape, whose longer sides are cut. It is no avatar: no label."""
+        """New planes filled with a camera's frame of any shape, whose longer sides are cut. It is no avatar:
+        no label.
+        """
         filled = cover(frame.image, self._size)
         return Outgoing(to_planes(_mirrored(filled) if self._mirror else filled), frame.captured_at)
 
@@ -186,7 +193,10 @@ def _layer(picture: Picture) -> Layer:
 
 
 def _framed(image: Image, framing: Framing) -> Image:
-    """The part of an opaque square that a user who zooms in wants to see; there is nothing around it to zoom out to."""
+    """The part of an opaque square that a user who zooms in wants to see.
+
+    There is nothing around it to zoom out to.
+    """
     if framing.zoom <= 1:
         return image
     side = len(image)

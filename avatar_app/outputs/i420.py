@@ -1,4 +1,7 @@
-"""What leaves the app: a picture as the planes that calls and recordings take, so that nobody has to convert it again."""
+"""What leaves the app.
+
+A picture as the planes that calls and recordings take, so that nobody has to convert it again.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,22 @@ import numpy.typing as npt
 from avatar_app.types import Image
 
 Plane = npt.NDArray[np.uint8]
-"""One of three: luma (height, width), or a chroma of half the width and height. BT.601, limited range: black is 16, white 235."""
+"""One of three: luma (height, width), or a chroma of half the width and height. BT.601, limited range: black
+is 16, white 235."""
 
 Planes = npt.NDArray[np.uint8]
-"""I420, (height * 3 / 2, width): luma, then U, then V, each row after row without a gap, as OpenCV lays them out."""
+"""I420, (height * 3 / 2, width): luma, then U, then V, each row after row without a gap, as OpenCV lays them
+out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An avatar on its canvas, or the still card: the only thing that a sink or a recording accepts.
+    """An avatar on its canvas, or the still card.
 
-    ``Canvas.compose`` makes it of a ``Picture``. Of a camera's ``Frame`` only ``Canvas.compose_wide`` does, for ``OutputStage._self``.
+    The only thing that a sink or a recording accepts.
+
+    ``Canvas.compose`` makes it of a ``Picture``. Of a camera's ``Frame`` only ``Canvas.compose_wide`` does,
+    for ``OutputStage._self``.
 
     Attributes:
         planes: not to be changed, for preview, recording and call look at the same ones.
@@ -50,14 +58,20 @@ class Outgoing:
         return self.planes.shape[1], self.planes.shape[0] * 2 // 3
 
     def rgb(self) -> Image:
-        """The picture in RGB, new, (height, width, 3): for the screen and for files. It takes longer than sending."""
+        """The picture in RGB, new, (height, width, 3): for the screen and for files.
+
+        It takes longer than sending.
+        """
         import cv2
 
         return np.asarray(cv2.cvtColor(self.planes, cv2.COLOR_YUV2RGB_I420), np.uint8)
 
 
 def to_planes(image: Image) -> Planes:
-    """RGB of even sides, (height, width, 3), as new planes. Each chroma is of the upper left one of four pixels."""
+    """RGB of even sides, (height, width, 3), as new planes.
+
+    Each chroma is of the upper left one of four pixels.
+    """
     import cv2
 
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)

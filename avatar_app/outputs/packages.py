@@ -6,7 +6,10 @@ import platform
 
 
 def install_command(debian: str, fedora: str, arch: str) -> str:
-    """The command for this distribution with the packages' names there; all three where it is another one."""
+    """The command for this distribution with the packages' names there.
+
+    All three where it is another one.
+    """
     commands = {
         "debian": f"sudo apt install {debian}",
         "fedora": f"sudo dnf install {fedora}",
@@ -20,7 +23,10 @@ def install_command(debian: str, fedora: str, arch: str) -> str:
 
 
 def root_install(debian: str, fedora: str, arch: str) -> str:
-    """The command for a script of the administrator, which asks nothing; empty on another distribution."""
+    """The command for a script of the administrator, which asks nothing.
+
+    Empty on another distribution.
+    """
     commands = {
         "debian": f"apt-get install -y {debian}",
         "fedora": f"dnf install -y {fedora}",

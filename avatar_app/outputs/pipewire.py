@@ -1,4 +1,7 @@
-"""A camera in PipeWire, which needs no kernel module: pictures go through a pipe to GStreamer, which publishes them."""
+"""A camera in PipeWire, which needs no kernel module.
+
+Pictures go through a pipe to GStreamer, which publishes them.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,12 @@ KEPT = 4000
 
 
 class PipeWireCamera:
-    """Publishes pictures as the camera ``NAME``. Opened, used and closed in one thread; it ends with that thread.
+    """Publishes pictures as the camera ``NAME``.
 
-    Calls list it once the first picture was sent. A picture that GStreamer does not take within a frame's time is dropped, so a call
-    that stands still stops nothing here.
+    Opened, used and closed in one thread; it ends with that thread.
+
+    Calls list it once the first picture was sent. A picture that GStreamer does not take within a frame's
+    time is dropped, so a call that stands still stops nothing here.
 
     Raises:
         OutputError: something is not installed or PipeWire does not run.
@@ -73,7 +78,10 @@ class PipeWireCamera:
             raise
 
     def send(self, picture: Outgoing) -> None:
-        """Publish a picture of the promised size, or drop it. Raises OutputError when GStreamer or PipeWire is gone."""
+        """Publish a picture of the promised size, or drop it.
+
+        Raises OutputError when GStreamer or PipeWire is gone.
+        """
         if picture.size != self._size:
             raise ValueError(f"the camera was opened for {self._size}, not for a picture of {picture.size}")
         deadline = time.monotonic() + self._patience
@@ -104,7 +112,9 @@ class PipeWireCamera:
             self._lifeline.close()
 
     def _push(self, deadline: float) -> bool:
-        """Write what is left of the last picture, a part of which would garble all that follow; True when nothing is left."""
+        """Write what is left of the last picture, a part of which would garble all that follow; True when
+        nothing is left.
+        """
         poll = select.poll()
         poll.register(self._pipe, select.POLLOUT)
         while self._rest:
@@ -133,7 +143,9 @@ class PipeWireCamera:
                 raise self._gone()
 
     def _listen(self) -> bool:
-        """Take what GStreamer has said since, so that it never waits for somebody to read it; False when it has left."""
+        """Take what GStreamer has said since, so that it never waits for somebody to read it; False when it
+        has left.
+        """
         try:
             words = os.read(self._words, 65536)
         except BlockingIOError:
@@ -191,9 +203,12 @@ def require_pipewire() -> None:
 
 
 def _connect() -> socket.socket | None:
-    """A connection to PipeWire, looked for where its library looks; None if nobody answers.
+    """A connection to PipeWire, looked for where its library looks.
 
-    Nothing is said over it. It ends with PipeWire, which GStreamer does not notice: it goes on taking pictures that nobody sees.
+    None if nobody answers.
+
+    Nothing is said over it. It ends with PipeWire, which GStreamer does not notice: it goes on taking
+    pictures that nobody sees.
     """
     remote = os.environ.get("PIPEWIRE_REMOTE", "pipewire-0")
     folders = [os.environ.get("PIPEWIRE_RUNTIME_DIR"), os.environ.get("XDG_RUNTIME_DIR"), "/run/pipewire"]
@@ -223,7 +238,8 @@ def _command(size: tuple[int, int], fps: int) -> list[str]:
     about = (
         f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
     )
-    # The end of the pictures ends GStreamer, but not in a jam; then the end of the thread that opened the camera must.
+    # The end of the pictures ends GStreamer, but not in a jam; then the end of the thread that opened the
+    # camera must.
     setpriv = find_program("setpriv")
     guard = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
     return [

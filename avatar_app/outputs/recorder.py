@@ -12,7 +12,8 @@ from avatar_app.outputs.i420 import Outgoing
 class Recorder:
     """A video file of what is sent. One thread.
 
-    Whatever ends it, a full disk or the end of the program without warning, what was recorded up to a second before can be played.
+    Whatever ends it, a full disk or the end of the program without warning, what was recorded up to a second
+    before can be played.
 
     Args:
         path: .mp4, .m4v, .mov or .mkv; there must be no such file yet.
@@ -32,7 +33,8 @@ class Recorder:
         """Add a picture of the promised size, ``seconds`` after the first.
 
         Raises:
-            OutputError: the disk is full or the folder is gone. The recording has ended then and its file is closed.
+            OutputError: the disk is full or the folder is gone. The recording has ended then and its file is
+                closed.
         """
         if picture.size != self._size:
             raise ValueError(f"the recording is of {self._size}, not for a picture of {picture.size}")

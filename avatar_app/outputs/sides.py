@@ -1,4 +1,7 @@
-"""What is left and right of the square: a colour, a picture, or the square's own blurred extension. All in RGB, and made once."""
+"""What is left and right of the square.
+
+A colour, a picture, or the square's own blurred extension. All in RGB, and made once.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ EDGE = 0.1
 
 
 def read_background(background: str, size: tuple[int, int]) -> Image:
-    """A colour as ``#rrggbb`` or the picture of this path, of a canvas's (width, height). Raises OutputError."""
+    """A colour as ``#rrggbb`` or the picture of this path, of a canvas's (width, height). Raises
+    OutputError."""
     if background.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
             raise OutputError(
@@ -49,7 +53,9 @@ def cover(image: Image, size: tuple[int, int]) -> Image:
 
 
 def blurred_extension(picture: Image, size: tuple[int, int]) -> Image:
-    """The picture continued to both sides: its outermost parts mirrored, stretched, blurred, and darker the farther out.
+    """The picture continued to both sides.
+
+    Its outermost parts mirrored, stretched, blurred, and darker the farther out.
 
     In an upright frame it goes on above and below. All is done on a small copy; a blur needs no more pixels.
     """

@@ -1,4 +1,7 @@
-"""Where pictures go: a virtual camera, a camera in PipeWire, or nowhere. The only file that knows pyvirtualcam."""
+"""Where pictures go: a virtual camera, a camera in PipeWire, or nowhere.
+
+The only file that knows pyvirtualcam.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class Sink(Protocol):
     name: str
 
     def send(self, picture: Outgoing) -> None:
-        """Show a picture of the size the sink was opened for. Raises OutputError when the device is gone."""
+        """Show a picture of the size the sink was opened for.
+
+        Raises OutputError when the device is gone.
+        """
 
     def close(self) -> None:
         """Give the device back. May be called twice."""

@@ -9,10 +9,12 @@ from avatar_app.outputs.i420 import Plane
 from avatar_app.types import Image
 
 SMALL = 256
-"""Side of pictures up to which each pixel's colour counts: a fourth of them, enlarged, would let lips redden the teeth."""
+"""Side of pictures up to which each pixel's colour counts: a fourth of them, enlarged, would let lips redden
+the teeth."""
 
 ALONE = 320 * 240
-"""Pixels from which OpenCV calls its other threads. They would save 0.1 ms here and spend 0.4 of their own, mostly on waiting."""
+"""Pixels from which OpenCV calls its other threads. They would save 0.1 ms here and spend 0.4 of their own,
+mostly on waiting."""
 
 LUMA, CHROMA = (219 / 255, 16.0), (224 / 255, 128 - 128 * 224 / 255)
 """Scale and shift of values from 0..255 to the range that calls expect."""

@@ -1,6 +1,9 @@
-"""A scene prepared for a frame: what stands still is drawn once, and the moved person is put before it in every frame.
+"""A scene prepared for a frame.
 
-The person and its alpha are enlarged once, in the planes that calls take; in RGB there would be twice as many values.
+What stands still is drawn once, and the moved person is put before it in every frame.
+
+The person and its alpha are enlarged once, in the planes that calls take; in RGB there would be twice as many
+values.
 """
 
 from __future__ import annotations
@@ -85,7 +88,10 @@ class Stage:
         return planes
 
     def cut_out(self, layer: Layer) -> Image:
-        """The person alone, (height, width, 4), for outputs that know transparency. It takes longer than `put`."""
+        """The person alone, (height, width, 4), for outputs that know transparency.
+
+        It takes longer than `put`.
+        """
         rows, columns = self._spots[0].rows, self._spots[0].columns
         whole = self._still[:, ::-1].copy() if self._mirror else self._still.copy()
         image, alpha = self._fitting(layer)
@@ -133,7 +139,10 @@ class Stage:
 
 
 def _on_frame(area: Area, left: float, top: float, scale: float, size: tuple[int, int]) -> Area:
-    """Where the area comes in the frame; even, for the chromas have half of the pixels."""
+    """Where the area comes in the frame.
+
+    Even, for the chromas have half of the pixels.
+    """
 
     def even(value: float, most: int) -> int:
         return min(most, max(0, round(value / 2) * 2))

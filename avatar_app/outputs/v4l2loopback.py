@@ -1,4 +1,5 @@
-"""What has to be asked of v4l2loopback, the kernel's virtual cameras on Linux, beyond what pyvirtualcam does."""
+"""What has to be asked of v4l2loopback, the kernel's virtual cameras on Linux, beyond what pyvirtualcam
+does."""
 
 from __future__ import annotations
 
@@ -15,18 +16,23 @@ I420 = b"YU12"
 """The kernel's name of the pixel format that is written here."""
 
 TAKEN_BACK = 0.4
-"""Seconds in which a program that writes to a camera has surely written again: this one does so every 0.3 seconds at its slowest."""
+"""Seconds in which a program that writes to a camera has surely written again: this one does so every 0.3
+seconds at its slowest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a driver says of its device: a camera has the capability ``CAPTURE``, a screen ``OUTPUT``."""
+    """What a driver says of its device.
+
+    A camera has the capability ``CAPTURE``, a screen ``OUTPUT``.
+    """
 
     driver: str
     capabilities: int
 
     def is_exclusive(self, possible: bool) -> bool | None:
-        """Whether it is never both, except for a while when a writer has left and a call still looks; None: that may be so now.
+        """Whether it is never both, except for a while when a writer has left and a call still looks; None:
+        that may be so now.
 
         Args:
             possible: some device of the module is exclusive.
@@ -45,7 +51,10 @@ def ask(path: Path) -> Answer | None:
 
 
 def release(path: Path) -> bool:
-    """Make sure that a device that nobody writes to can be opened for writing; False if somebody does."""
+    """Make sure that a device that nobody writes to can be opened for writing.
+
+    False if somebody does.
+    """
     if offers_output(path):
         return True
     end_stream(path)
@@ -62,21 +71,24 @@ def offers_output(path: Path) -> bool:
 def end_stream(path: Path) -> None:
     """Tell a device that its writer has left.
 
-    With exclusive capabilities it is a camera and no screen while it is written to. Up to version 0.12 it never becomes one again
-    after a writer that did not start a stream, such as pyvirtualcam, has closed it or was killed: the driver waits for the end
-    of a stream. So one is started and ended here.
+    With exclusive capabilities it is a camera and no screen while it is written to. Up to version 0.12 it
+    never becomes one again after a writer that did not start a stream, such as pyvirtualcam, has closed it or
+    was killed: the driver waits for the end of a stream. So one is started and ended here.
     """
-    # Starting may be refused for want of a picture format, which does not matter, or because somebody streams.
+    # Starting may be refused for want of a picture format, which does not matter, or because somebody
+    # streams.
     with suppress(OSError), v4l2.opened(path) as handle:
         v4l2.start_stream(handle, v4l2.OUTPUT_STREAM)
-    # The driver works out anew what a device is only when it is asked, and until then takes no format from a program that does not ask.
+    # The driver works out anew what a device is only when it is asked, and until then takes no format from a
+    # program that does not ask.
     ask(path)
 
 
 def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
     """Size (width, height) and pixel format that a device is set to, None if it does not say.
 
-    It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks like noise.
+    It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks
+    like noise.
     """
     with suppress(OSError), v4l2.opened(path) as handle:
         _, width, height, pixels = v4l2.ask(

@@ -45,7 +45,8 @@ class VirtualCamera:
     Attributes:
         name: what calls list it as.
         path: the device file on Linux; the name elsewhere.
-        exclusive_caps: it shows itself as a plain camera while it is written to, which Chrome and others insist on; None: unknown.
+        exclusive_caps: it shows itself as a plain camera while it is written to, which Chrome and others
+            insist on; None: unknown.
         writable: this user may write to it.
     """
 
@@ -56,7 +57,9 @@ class VirtualCamera:
 
 
 def list_virtual_cameras() -> list[VirtualCamera]:
-    """The virtual cameras that pictures can be sent to, in the order of their device numbers. Opens none of them for writing."""
+    """The virtual cameras that pictures can be sent to, in the order of their device numbers. Opens none of
+    them for writing.
+    """
     if sys.platform == "win32":
         return _windows_cameras()
     if sys.platform == "darwin":
@@ -112,7 +115,9 @@ def _usable(device: str) -> list[VirtualCamera]:
 
 
 def setup_script() -> str:
-    """Shell commands for the administrator that make a virtual camera now and at each start of the computer; empty: not known here."""
+    """Shell commands for the administrator that make a virtual camera now and at each start of the computer;
+    empty: not known here.
+    """
     if not sys.platform.startswith("linux") or any(camera.writable for camera in list_virtual_cameras()):
         return ""
     lines = ["set -e"]

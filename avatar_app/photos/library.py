@@ -1,7 +1,10 @@
-"""The photos an avatar can be made from: those that came with the app and the user's own.
+"""The photos an avatar can be made from.
 
-A photo of the user's is a copy in one folder, with a small JSON file beside it that holds its name and crop. Photos that are put
-into the folder by hand are listed too. What the user changed about the photos of the app, and the keys 1 to 9, are in ``INDEX``.
+Those that came with the app and the user's own.
+
+A photo of the user's is a copy in one folder, with a small JSON file beside it that holds its name and crop.
+Photos that are put into the folder by hand are listed too. What the user changed about the photos of the app,
+and the keys 1 to 9, are in ``INDEX``.
 """
 
 from __future__ import annotations
@@ -66,7 +69,9 @@ class Removed:
 
 
 class Library:
-    """The list of photos and what can be done with them. May be used from several threads.
+    """The list of photos and what can be done with them.
+
+    May be used from several threads.
 
     Args:
         folder: the user's photos; it is made when the first one is added.
@@ -89,8 +94,11 @@ class Library:
         self.reload()
 
     def entries(self) -> list[Entry]:
-        """All photos in the user's order, the one added last first; before the first change those with keys in the order of the keys,
-        then the others by name as people count (2 before 10)."""
+        """All photos in the user's order, the one added last first.
+
+        Before the first change those with keys in the order of the keys, then the others by name as people
+        count (2 before 10).
+        """
         return list(self._entries)
 
     def find(self, file_name: str) -> Entry | None:
@@ -98,7 +106,10 @@ class Library:
         return next((entry for entry in self._entries if entry.path.name == file_name), None)
 
     def search(self, text: str) -> list[Entry]:
-        """The photos whose name has all words of ``text``, in any order and case; all of them for an empty text."""
+        """The photos whose name has all words of ``text``, in any order and case.
+
+        All of them for an empty text.
+        """
         words = folded(text).split()
         return [
             entry
@@ -128,7 +139,9 @@ class Library:
                     self._write_index({**index, "keys": keys})
 
     def add(self, photo: str | Path | Image, name: str | None = None, box: Box | None = None) -> Entry:
-        """Copy a photo, a file or a picture (H, W, 3), into the library. A picture that is there already is not copied again.
+        """Copy a photo, a file or a picture (H, W, 3), into the library.
+
+        A picture that is there already is not copied again.
 
         Raises:
             PortraitError: not a usable photo, or it cannot be stored.
@@ -158,7 +171,10 @@ class Library:
             return there if box is None else self.set_box(there, box)
 
     def add_bytes(self, data: bytes, name: str | None = None) -> Entry:
-        """Add a photo from the content of a picture file, as it comes from the clipboard. Raises PortraitError."""
+        """Add a photo from the content of a picture file, as it comes from the clipboard.
+
+        Raises PortraitError.
+        """
         try:
             with tempfile.TemporaryDirectory() as folder:
                 image = _pasted(Path(folder) / "picture", data)
@@ -169,14 +185,19 @@ class Library:
         return self.add(image, name)
 
     def rename(self, entry: Entry, name: str) -> Entry:
-        """Give a photo another name; its file keeps its own. Raises PortraitError if the name is empty or cannot be stored."""
+        """Give a photo another name; its file keeps its own.
+
+        Raises PortraitError if the name is empty or cannot be stored.
+        """
         plain = plain_name(name)
         if not plain:
             raise PortraitError(f"The photo {entry.name} needs a name.", "Type at least one letter.")
         return self._change(entry, name=plain)
 
     def set_box(self, entry: Entry, box: Box | None, turn: int | None = None) -> Entry:
-        """Choose the square of the photo that is used, and how it is turned. Raises PortraitError.
+        """Choose the square of the photo that is used, and how it is turned.
+
+        Raises PortraitError.
 
         Args:
             box: in pixels of the turned photo; None: fitted to the face.
@@ -189,7 +210,10 @@ class Library:
         return self._change(entry, box=as_list(box), turn=turn)
 
     def remove(self, entry: Entry) -> Removed:
-        """Delete the copy of a photo, or hide one that came with the app; ``restore`` brings it back. Raises PortraitError."""
+        """Delete the copy of a photo, or hide one that came with the app.
+
+        ``restore`` brings it back. Raises PortraitError.
+        """
         with self._lock:
             if entry.bundled:
                 self._change_bundled(entry.path.name, hidden=True)
@@ -240,7 +264,10 @@ class Library:
             self._save_index({**index, "bundled": changed})
 
     def thumbnail(self, entry: Entry, side: int) -> Image:
-        """The photo's crop as (side, side, 3). Slow the first time, then kept in memory. Raises PortraitError."""
+        """The photo's crop as (side, side, 3).
+
+        Slow the first time, then kept in memory. Raises PortraitError.
+        """
         return self._thumbnails.of(entry, side, self.find_face)
 
     def _current(self, entry: Entry) -> Entry:
@@ -309,7 +336,10 @@ class Library:
 
 
 def _ordered(entries: list[Entry], stored: object) -> list[Entry]:
-    """In the stored order; those without a place in it come last, with their keys first."""
+    """In the stored order.
+
+    Those without a place in it come last, with their keys first.
+    """
     names = [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
     places = {name: number for number, name in enumerate(names)}
     return sorted(

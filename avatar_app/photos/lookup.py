@@ -1,4 +1,7 @@
-"""Find a photo by what the user calls it: its name in the gallery, or the path of any file."""
+"""Find a photo by what the user calls it.
+
+Its name in the gallery, or the path of any file.
+"""
 
 from __future__ import annotations
 

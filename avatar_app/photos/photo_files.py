@@ -1,4 +1,7 @@
-"""The files of the photo library: photos, the small JSON files beside them, and names."""
+"""The files of the photo library.
+
+Photos, the small JSON files beside them, and names.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,10 @@ def sidecar(path: Path) -> Path:
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """The JSON mapping in a file; empty where there is none, with a line in the log where it is damaged."""
+    """The JSON mapping in a file.
+
+    Empty where there is none, with a line in the log where it is damaged.
+    """
     try:
         return as_mapping(parse_json(read_small(path)), path)
     except FileNotFoundError:
@@ -88,7 +94,9 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def as_mapping(value: object, path: Path | None = None) -> Mapping[str, Any]:
-    """A JSON value if it is an object, else an empty mapping, with a line in the log where it came from the file ``path``."""
+    """A JSON value if it is an object, else an empty mapping, with a line in the log where it came from the
+    file ``path``.
+    """
     if isinstance(value, dict):
         return value
     if path is not None:
@@ -154,7 +162,10 @@ def file_stem(name: str) -> str:
 
 
 def unused_name(stem: str, taken: Iterable[str]) -> str:
-    """A file name that is not among ``taken``, which are folded: some systems do not tell cases apart."""
+    """A file name that is not among ``taken``, which are folded.
+
+    Some systems do not tell cases apart.
+    """
     names = set(taken)
     number, name = 2, f"{stem}.jpg"
     while name.casefold() in names:

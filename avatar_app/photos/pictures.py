@@ -1,4 +1,7 @@
-"""The pictures of the photo library: checked, cropped for the list, and told apart by their content."""
+"""The pictures of the photo library.
+
+Checked, cropped for the list, and told apart by their content.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ KEPT = 400
 """At most so many thumbnails stay in memory."""
 
 FindFace = Callable[[Image], tuple[int, Box] | None]
-"""How a picture has to be turned, in quarters clockwise, and the square around its face then; None where there is none."""
+"""How a picture has to be turned, in quarters clockwise, and the square around its face then; None where
+there is none."""
 
 
 class Thumbnails:
@@ -68,7 +72,10 @@ class Digests:
 
 
 def _cropped(image: Image, entry: Entry, find_face: FindFace | None, side: int) -> Image:
-    """A photo's square as (side, side, 3): the user's, else the one around the face, else the middle."""
+    """A photo's square as (side, side, 3).
+
+    The user's, else the one around the face, else the middle.
+    """
     turn, box = entry.turn or 0, entry.box
     if box is None and find_face is not None and (found := find_face(turned(image, turn))):
         turn, box = (turn if entry.turn is not None else found[0]), found[1]
@@ -77,7 +84,10 @@ def _cropped(image: Image, entry: Entry, find_face: FindFace | None, side: int) 
 
 
 def middle_box(image: Image) -> Box:
-    """The largest square of a picture, for want of a face; in a tall picture somewhat above the middle, where faces are."""
+    """The largest square of a picture, for want of a face.
+
+    In a tall picture somewhat above the middle, where faces are.
+    """
     height, width = image.shape[:2]
     side = min(height, width)
     return Box((width - 1) / 2, (side - 1) / 2 + 0.25 * (height - side), side)

@@ -1,1 +1,4 @@
-"""Rendering on another computer: key points go there, pictures come back, the camera's frames stay here."""
+"""Rendering on another computer.
+
+Key points go there, pictures come back, the camera's frames stay here.
+"""

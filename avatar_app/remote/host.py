@@ -1,4 +1,7 @@
-"""The engine of a server: one thread opens, uses and closes it, and serves all sessions in turn."""
+"""The engine of a server.
+
+One thread opens, uses and closes it, and serves all sessions in turn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A client's connection to a server: it comes back by itself, and what it brings is the newest."""
+"""A client's connection to a server.
+
+It comes back by itself, and what it brings is the newest.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,8 @@ class Link:
     Args:
         pairing: where and how.
         hello: what is asked for.
-        on_picture: takes each picture message; returns False if it could not be decoded and a key frame is needed.
+        on_picture: takes each picture message; returns False if it could not be decoded and a key frame is
+            needed.
     """
 
     def __init__(self, pairing: Pairing, hello: Hello, on_picture: Callable[[Arrived], bool]) -> None:
@@ -263,7 +267,10 @@ class Link:
 
 
 def trusting(pairing: Pairing) -> ssl.SSLContext:
-    """A TLS context that accepts the pinned certificate and no other. Raises Refused if the server shows another one."""
+    """A TLS context that accepts the pinned certificate and no other.
+
+    Raises Refused if the server shows another one.
+    """
     if not pairing.pin:
         return ssl.create_default_context()
     shown = ssl.get_server_certificate((pairing.host, pairing.port), timeout=CONNECT)

@@ -1,7 +1,8 @@
 """The messages of the protocol ``avatar-remote.1``.
 
-A message is one binary WebSocket message: a byte that says its kind, then its fields in MessagePack. Fields that a reader does
-not know are ignored, and so are kinds, so later versions can add both. Camera frames have no message.
+A message is one binary WebSocket message: a byte that says its kind, then its fields in MessagePack. Fields
+that a reader does not know are ignored, and so are kinds, so later versions can add both. Camera frames have
+no message.
 
 client: hello -> photo -> pose, pose, pose ...        server: welcome -> ready -> picture, dropped ...
 both: ping, error, going away
@@ -36,7 +37,8 @@ class MalformedMessage(Exception):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """Which model the client wants, which picture formats it can decode, and how many pictures a second it needs.
+    """Which model the client wants, which picture formats it can decode, and how many pictures a second it
+    needs.
 
     ``digest`` identifies the model's files; empty for whatever the server has under that name.
     """
@@ -49,7 +51,10 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """What the server runs. ``milliseconds`` is its measured time for a picture; ``heartbeat`` is in seconds."""
+    """What the server runs.
+
+    ``milliseconds`` is its measured time for a picture; ``heartbeat`` is in seconds.
+    """
 
     engine: str
     size: int
@@ -60,7 +65,10 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 class Photo(msgspec.Struct, frozen=True):
-    """The avatar's photo: PNG of the model's size, and its landmarks (88, 3) as float32, if it has any."""
+    """The avatar's photo.
+
+    PNG of the model's size, and its landmarks (88, 3) as float32, if it has any.
+    """
 
     avatar: int
     png: bytes
@@ -75,7 +83,10 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Pose(msgspec.Struct, frozen=True):
-    """Key points to render. ``number`` goes up by one; ``sent`` is the client's clock in microseconds."""
+    """Key points to render.
+
+    ``number`` goes up by one; ``sent`` is the client's clock in microseconds.
+    """
 
     number: int
     sent: int
@@ -84,7 +95,10 @@ class Pose(msgspec.Struct, frozen=True):
 
 
 class PictureMessage(msgspec.Struct, frozen=True):
-    """A rendered pose. ``queued`` and ``rendered`` are the server's milliseconds; ``key`` is true for a key frame."""
+    """A rendered pose.
+
+    ``queued`` and ``rendered`` are the server's milliseconds; ``key`` is true for a key frame.
+    """
 
     number: int
     sent: int
@@ -110,7 +124,10 @@ class Ping(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What went wrong, in English, and what to do. ``avatar`` is set if it is about that photo only."""
+    """What went wrong, in English, and what to do.
+
+    ``avatar`` is set if it is about that photo only.
+    """
 
     code: str
     text: str
@@ -170,7 +187,10 @@ def packed_points(points: KeyPoints) -> dict[str, bytes]:
 
 
 def unpacked_points(data: Mapping[str, bytes]) -> KeyPoints:
-    """The inverse of ``packed_points``. Raises MalformedMessage for what cannot be a pose."""
+    """The inverse of ``packed_points``.
+
+    Raises MalformedMessage for what cannot be a pose.
+    """
     known = {item.name for item in fields(KeyPoints)}
     limits = {"code": LARGEST_CODE}
     arrays = {
@@ -191,7 +211,10 @@ def unpacked_points(data: Mapping[str, bytes]) -> KeyPoints:
 
 
 def unpacked_floats(data: bytes, largest: float = FARTHEST) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Bytes as float32. Raises MalformedMessage unless all of them are finite and small."""
+    """Bytes as float32.
+
+    Raises MalformedMessage unless all of them are finite and small.
+    """
     if len(data) % 4 or len(data) > 64 * MOST_POINTS:
         raise MalformedMessage(f"{len(data)} bytes are not a list of numbers")
     floats = np.frombuffer(data, "<f4").astype(np.float32)

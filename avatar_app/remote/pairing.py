@@ -1,8 +1,10 @@
-"""How a client finds and trusts a server: one line to copy, with the address, a secret and the certificate's fingerprint.
+"""How a client finds and trusts a server.
 
-``avatar://host:port#token=...&pin=...``. The server makes its own certificate; the client accepts that one and no other, so no
-authority and no warning is involved. A line without a pin uses the system's authorities; without TLS only this computer is
-reached.
+One line to copy, with the address, a secret and the certificate's fingerprint.
+
+``avatar://host:port#token=...&pin=...``. The server makes its own certificate; the client accepts that one
+and no other, so no authority and no warning is involved. A line without a pin uses the system's authorities;
+without TLS only this computer is reached.
 """
 
 from __future__ import annotations

@@ -23,7 +23,10 @@ class Encoder(Protocol):
     """Turns the pictures of one session into bytes, in their order."""
 
     def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
-        """The bytes, and whether they can be decoded without those before. ``key`` asks for that."""
+        """The bytes, and whether they can be decoded without those before.
+
+        ``key`` asks for that.
+        """
 
     def close(self) -> None: ...
 
@@ -67,7 +70,10 @@ class JpegPictures:
 
 
 class H264Pictures:
-    """Each picture as the change since the last one; a key frame where one is asked for."""
+    """Each picture as the change since the last one.
+
+    A key frame where one is asked for.
+    """
 
     def __init__(self, size: int, fps: int) -> None:
         self._encoder = H264Encoder(size, size, fps, int(BITS * (size / 512) ** 2 * fps / 30))

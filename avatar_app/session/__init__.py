@@ -1,1 +1,4 @@
-"""A running call, and the offline path: stages, the slots between them, controls in, status out."""
+"""A running call, and the offline path.
+
+Stages, the slots between them, controls in, status out.
+"""

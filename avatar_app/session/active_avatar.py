@@ -1,6 +1,7 @@
 """The engine and the avatar that are on stage, and the exchange of either while the show goes on.
 
-A replacement is built completely before it takes over; where that fails, the last good one stays and a notice says why.
+A replacement is built completely before it takes over; where that fails, the last good one stays and a notice
+says why.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Cast:
         self._engines: Loader[Engine] = Loader("engine loader", lambda engine: engine.close())
         self._portraits: Loader[Portrait] = Loader("photo loader")
         self._failed: dict[object, object] = {}
-        """What did not load -> until when that stands (a model), or the file's stamp for which it does (a photo)."""
+        """What did not load -> until when that stands (a model), or the file's stamp for which it does (a
+        photo)."""
         self._fallback = Fallback(notices)
         self._engine_key: tuple[str, str] | None = None
         self._portrait_key: object = None
@@ -86,7 +88,10 @@ class Cast:
         return self._fallback.fail(error, device)
 
     def adapt(self, controls: Controls) -> bool:
-        """Begin, go on with or finish what the controls ask for; returns whether the avatar to render is a new one."""
+        """Begin, go on with or finish what the controls ask for.
+
+        Returns whether the avatar to render is a new one.
+        """
         changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
         choice = Choice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
         return self._adapt_portrait((controls.avatar, choice)) or changed
@@ -201,7 +206,10 @@ class Cast:
         self._notices.put(Notice(about, "warning" if kept else "error", message, hint, actions))
 
     def _read(self, path: Path, choice: Choice) -> Portrait:
-        """In the loader's thread. One that was left to itself may still be at the detector: the next one waits here, and nobody else."""
+        """In the loader's thread.
+
+        One that was left to itself may still be at the detector: the next one waits here, and nobody else.
+        """
         with self._at_detector:
             self._detector = self._detector or self._open_detector()
             return find_portrait(read_portrait(path), self._detector, choice, path)

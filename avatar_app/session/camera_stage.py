@@ -1,4 +1,7 @@
-"""The camera thread: frames from a source into the slot, and again from the beginning whenever the source fails."""
+"""The camera thread.
+
+Frames from a source into the slot, and again from the beginning whenever the source fails.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,21 @@ from avatar_app.session.statistics import Meter
 from avatar_app.types import Frame, Image
 
 FROZEN = 3.0
-"""Seconds of one and the same picture after which a camera counts as stuck: sensors have noise, even in the dark."""
+"""Seconds of one and the same picture after which a camera counts as stuck: sensors have noise, even in the
+dark."""
 
 
 LARGE = 2560 * 1440
-"""Pixels from which a frame is reduced: a face is looked at with 192 pixels a side, and four times the pixels cost three times the work."""
+"""Pixels from which a frame is reduced: a face is looked at with 192 pixels a side, and four times the pixels
+cost three times the work."""
 
 
 class CameraStage(Stage):
     """Reads frames and stamps them the moment they arrive.
 
     Args:
-        sent_to: the name of the open output, such as ``Avatar Camera (/dev/video9)``; empty while none is open.
+        sent_to: the name of the open output, such as ``Avatar Camera (/dev/video9)``; empty while none is
+            open.
     """
 
     def __init__(
@@ -116,13 +122,18 @@ class CameraStage(Stage):
 
 
 def is_same_device(source: str, output: str) -> bool:
-    """Whether a source, such as ``OBS Virtual Camera, 1280 x 720``, is the device of an output: the avatar would drive itself."""
+    """Whether a source, such as ``OBS Virtual Camera, 1280 x 720``, is the device of an output: the avatar
+    would drive itself.
+    """
     name, _, path = output.rstrip(")").partition(" (")
     return bool(output) and source.partition(",")[0] in (name, path)
 
 
 def reduced(image: Image) -> Image:
-    """A frame of at most ``LARGE`` pixels: a half, a third ... of each side where there are more."""
+    """A frame of at most ``LARGE`` pixels.
+
+    A half, a third ... of each side where there are more.
+    """
     rows, columns = image.shape[:2]
     times = 1
     while (rows // times) * (columns // times) > LARGE:

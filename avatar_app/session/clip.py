@@ -3,8 +3,8 @@
     photo -> crop -> encode ------------------------.
     clip -> read -> track, crop -> detect -> smooth -> transfer -> render -> write
 
-The clip is gone through twice: first every frame's key points are found, which are small; then, with the whole motion known,
-the neutral pose is chosen, the motion smoothed without lag, and the pictures are made.
+The clip is gone through twice: first every frame's key points are found, which are small; then, with the
+whole motion known, the neutral pose is chosen, the motion smoothed without lag, and the pictures are made.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
 
 CROPS = ("auto", "center", "none")
-"""``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture padded to a square."""
+"""``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture
+padded to a square."""
 
 AS_THE_MODEL = Look()
 
@@ -56,15 +57,18 @@ class Wishes:
     """How the user wants a clip animated.
 
     Attributes:
-        relative: give the photo the driver's motion since the neutral frame; False: the driver's pose as it is.
+        relative: give the photo the driver's motion since the neutral frame; False: the driver's pose as it
+            is.
         adapt_scale: scale motion by the ratio of the faces' sizes.
-        neutral: index of the driver's neutral frame, "first" for the first with a face, "best" for the most portrait-like.
+        neutral: index of the driver's neutral frame, "first" for the first with a face, "best" for the most
+            portrait-like.
         crop: one of ``CROPS``, for photo and clip.
         look: size, background and framing of the result.
         side_by_side: show the driver's crop to the left of the result, which is not transparent then.
         sound: copy the clip's sound.
         more_photos: further photos of the same person, for models that take several (X2Face).
-        adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the driver's (Monkey-Net).
+        adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the
+            driver's (Monkey-Net).
         smoothing: a key of ``smooth.STRENGTHS``.
         face: which face of the photo moves, counted from the left, from 1; 0: the largest.
     """
@@ -88,8 +92,8 @@ class Track:
 
     Attributes:
         times: seconds since the first frame.
-        boxes: the square that was looked at. It follows the face unhurriedly, so that a moving camera or a driver who walks
-            does not push the avatar out of its picture, while the head's own motion stays.
+        boxes: the square that was looked at. It follows the face unhurriedly, so that a moving camera or a
+            driver who walks does not push the avatar out of its picture, while the head's own motion stays.
         poses: key points in that square, None where there is no face.
     """
 
@@ -181,7 +185,10 @@ def animate_clip(
 
 
 def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
-    """One avatar of one or several photos. Raises EngineError where the model takes one alone."""
+    """One avatar of one or several photos.
+
+    Raises EngineError where the model takes one alone.
+    """
     avatars = [engine.encode(crop) for crop in crops]
     if len(avatars) == 1:
         return avatars[0]
@@ -199,7 +206,9 @@ def portrait_crop(
     whole: bool = False,
     face: int = 0,
 ) -> Crop:
-    """The photo as the engine takes it. Raises PortraitError where there is no face; adds to ``notes``.
+    """The photo as the engine takes it.
+
+    Raises PortraitError where there is no face; adds to ``notes``.
 
     Args:
         whole: all of the photo around the crop is wanted.
@@ -228,7 +237,10 @@ def track_driver(
     stopwatch: Stopwatch,
     progress: Progress,
 ) -> Track:
-    """Find the driver's key points in every frame. Raises ClipError if there is no face in any."""
+    """Find the driver's key points in every frame.
+
+    Raises ClipError if there is no face in any.
+    """
     faces = FaceChoice(detector) if detector else None
     smoother = BoxSmoother()
     track = Track([], [], [])
@@ -264,7 +276,10 @@ def track_driver(
 
 
 def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Clip) -> int:
-    """Index of the neutral frame. Raises ClipError if the frame asked for does not exist or shows no face."""
+    """Index of the neutral frame.
+
+    Raises ClipError if the frame asked for does not exist or shows no face.
+    """
     if wish == "best":
         return best_frame(portrait, track.poses)
     if wish == "first":
@@ -284,7 +299,10 @@ def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Cli
 def render(
     frames: ClipFrames, portrait: KeyPoints, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch
 ) -> Iterator[Image]:
-    """One picture for every frame; where there is no face the last pose is held, and before the first face that first pose."""
+    """One picture for every frame.
+
+    Where there is no face the last pose is held, and before the first face that first pose.
+    """
     poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[wishes.smoothing])
     at_rest = poses[neutral]
     assert at_rest is not None

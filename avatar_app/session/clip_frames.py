@@ -1,4 +1,7 @@
-"""The pictures of a clip's result: a square as the model makes it, or the person before a background in a frame of any shape."""
+"""The pictures of a clip's result.
+
+A square as the model makes it, or the person before a background in a frame of any shape.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ class Look:
 
     Attributes:
         size: side of a square, or width and height, in pixels; None: the model's own, or the photo's.
-        background: as for `Canvas`, or ``transparent``; None: a square as the model makes it, or the photo's own.
+        background: as for `Canvas`, or ``transparent``; None: a square as the model makes it, or the photo's
+            own.
         framing: where the person stands.
     """
 

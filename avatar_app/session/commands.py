@@ -1,4 +1,7 @@
-"""Carry out the commands that other processes send to a running app: the same for `live` and for the window."""
+"""Carry out the commands that other processes send to a running app.
+
+The same for `live` and for the window.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ class Commands:
     """Answers the lines of ``control.server.COMMANDS``. May be called from any thread.
 
     Args:
-        others: what a window does in its own way, or what only the caller can do (``quit``), by the command's word.
+        others: what a window does in its own way, or what only the caller can do (``quit``), by the command's
+            word.
     """
 
     def __init__(self, session: Commanded, library: Library, others: Mapping[str, Action]) -> None:

@@ -1,7 +1,9 @@
-"""What the user wants (``Controls``) and how things are (``Status``): the only two values that a window and the stages exchange.
+"""What the user wants (``Controls``) and how things are (``Status``).
 
-Controls are a desired state, not commands: each stage compares them with what it has and adapts. Only calibrating is an event,
-and it is a counter that goes up.
+The only two values that a window and the stages exchange.
+
+Controls are a desired state, not commands: each stage compares them with what it has and adapts. Only
+calibrating is an event, and it is a counter that goes up.
 """
 
 from __future__ import annotations
@@ -28,28 +30,32 @@ class Controls:
     """What the user wants.
 
     Attributes:
-        source: a camera's name or number, a video file, a folder of pictures or a URL; empty: the first camera.
+        source: a camera's name or number, a video file, a folder of pictures or a URL; empty: the first
+            camera.
         avatar: the photo; None: no avatar chosen yet.
         avatar_box, avatar_turn, avatar_face: what the user chose in the photo, as in ``photo.Choice``.
         model: a bundle's name.
         device: as for ``engines.open.open_engine``.
-        rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned before anything else.
+        rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned before
+            anything else.
         calibrations: how many times the user has asked to calibrate.
-        picks, picked: how many times the user has pointed at a face, and where the last time, in shares of the picture's width and
-            height; that face is followed until it is gone.
+        picks, picked: how many times the user has pointed at a face, and where the last time, in shares of
+            the picture's width and height; that face is followed until it is gone.
         seeking: look for the moment most like the photo and calibrate there, again and again while true.
         relative: motion since the neutral pose; False: the pose as it is.
         adapt_scale: scale motion by the ratio of the faces' sizes.
-        head, expression, gaze: how strongly each is passed on, 0..1.5; 1 is as it is. Without gaze the avatar looks where its photo does.
+        head, expression, gaze: how strongly each is passed on, 0..1.5; 1 is as it is. Without gaze the avatar
+            looks where its photo does.
         smoothing: a key of ``smooth.STRENGTHS``.
         follow: the crop follows the face; else it stays where the last calibration put it.
         zoom, pan_x, pan_y: where the person stands in the frame, as in `types.Framing`.
         mirror_input: mirror what the camera sees, after turning it.
         mirror_output: mirror what the call gets.
         paused: show the still card.
-        pass_through: show the camera itself: only after the user has confirmed it. It is never remembered, and see ``changed``.
-        background: behind the person: ``photo`` for the photo's own, ``blur`` for that blurred, a colour as ``#rrggbb``, or the path of a
-            picture.
+        pass_through: show the camera itself: only after the user has confirmed it. It is never remembered,
+            and see ``changed``.
+        background: behind the person: ``photo`` for the photo's own, ``blur`` for that blurred, a colour as
+            ``#rrggbb``, or the path of a picture.
         label: write "AI avatar" on the picture.
         output: one of ``OUTPUTS``.
         output_device: which virtual camera; empty: the first.
@@ -103,10 +109,13 @@ HIDING = frozenset({"paused", "avatar", "avatar_box", "avatar_turn", "avatar_fac
 
 
 def changed(controls: Controls, **changes: Any) -> Controls:
-    """The controls with some fields replaced: the one way in which those of a session change.
+    """The controls with some fields replaced.
 
-    Whoever pauses, goes on or chooses an avatar, even the same one again, is hidden from then on: such a change takes ``pass_through``
-    away, whatever else it says, and nothing but a new confirmation brings it back. It cannot be set during a pause.
+    The one way in which those of a session change.
+
+    Whoever pauses, goes on or chooses an avatar, even the same one again, is hidden from then on: such a
+    change takes ``pass_through`` away, whatever else it says, and nothing but a new confirmation brings it
+    back. It cannot be set during a pause.
     """
     after = replace(controls, **changes)
     hidden = after.paused or not HIDING.isdisjoint(changes)
@@ -118,11 +127,11 @@ class Notice:
     """Something the user should know. It stays until its cause is gone.
 
     Attributes:
-        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording`` or ``settings``;
-            there is one notice for each.
+        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording`` or
+            ``settings``; there is one notice for each.
         message, hint: as in ``errors.AvatarError``.
-        actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``, ``choose-output``,
-            ``choose-model``, ``calibrate``, ``resume``, ``doctor``, ``turn-camera``.
+        actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``,
+            ``choose-output``, ``choose-model``, ``calibrate``, ``resume``, ``doctor``, ``turn-camera``.
     """
 
     about: str
@@ -156,7 +165,8 @@ class Statistics:
         camera_fps: frames a second that came from the camera.
         avatar_fps: distinct avatar pictures a second that were sent.
         output_fps: pictures a second that were sent, repeats included.
-        latency_p50, latency_p95: from a frame's capture to its picture's first sending, milliseconds; 0 before the first.
+        latency_p50, latency_p95: from a frame's capture to its picture's first sending, milliseconds; 0
+            before the first.
         animate_ms: median time from a frame to its picture, milliseconds.
         dropped: frames since the start that were replaced by newer ones before they were animated.
         repeated: pictures since the start that were sent again because nothing newer was there.
@@ -180,15 +190,17 @@ class Status:
 
     Attributes:
         shows: what the output shows.
-        reason: why it shows the card: ``starting``, ``no-avatar``, ``no-camera``, ``uncalibrated``, ``no-face``, ``paused``,
-            ``fault``, ``stale``; empty otherwise.
+        reason: why it shows the card: ``starting``, ``no-avatar``, ``no-camera``, ``uncalibrated``,
+            ``no-face``, ``paused``, ``fault``, ``stale``; empty otherwise.
         camera, engine, output: what is open, for people; empty while it is not.
         loading: what is being loaded, for people; empty when nothing is.
         calibrated: there is a neutral pose for this model, this avatar's own or another's.
-        borrowed: the neutral pose was taken with another avatar: it fits nearly as well, calibrating again makes it exact.
+        borrowed: the neutral pose was taken with another avatar: it fits nearly as well, calibrating again
+            makes it exact.
         face: a face is seen now.
         match: how the user's pose fits the photo's, None without a face or an avatar.
-        calibrating: share of the good frames of a running calibration, None when none runs or no face is seen to calibrate with.
+        calibrating: share of the good frames of a running calibration, None when none runs or no face is seen
+            to calibrate with.
         found: how many better moments ``seeking`` has found since the start; a window flashes when it grows.
         avatar: the photo that is animated; None while there is none.
         recording: the file being written, None when none is.

@@ -1,4 +1,7 @@
-"""Tell the user what the model in use cannot do here: it is slow, or it has no relative motion."""
+"""Tell the user what the model in use cannot do here.
+
+It is slow, or it has no relative motion.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from avatar_app.session.statistics import Meter
 from avatar_app.types import KeyPoints
 
 SLOW, QUICK = 0.5, 0.4
-"""Median seconds for a picture from which the user is told that the model is too slow here, and below which no longer."""
+"""Median seconds for a picture from which the user is told that the model is too slow here, and below which
+no longer."""
 
 TIMED = 0.5
 """Seconds after which it is looked at anew how long pictures take."""

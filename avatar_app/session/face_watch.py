@@ -1,4 +1,7 @@
-"""Tell the user when no face can drive the avatar, and why: none is seen, only a picture of one, or the camera is turned."""
+"""Tell the user when no face can drive the avatar, and why.
+
+None is seen, only a picture of one, or the camera is turned.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ class FaceWatch:
     """Puts and clears the notice about the face. Belongs to one thread.
 
     Attributes:
-        turn: by how much the camera's picture must be turned so that a face stands upright in it; 0 if it need not.
+        turn: by how much the camera's picture must be turned so that a face stands upright in it; 0 if it
+            need not.
     """
 
     def __init__(self, detector: FaceDetector, faces: FaceChoice, notices: Notices, now: float) -> None:
@@ -85,7 +89,10 @@ def turned_face(turn: Turn) -> Notice:
 
 
 def upright_turn(image: Image, detector: FaceDetector) -> Turn:
-    """By how much a picture without an upright face must be turned to have one; the largest decides. 0: no face either way."""
+    """By how much a picture without an upright face must be turned to have one.
+
+    The largest decides. 0: no face either way.
+    """
     best: tuple[float, Turn] = (0.0, 0)
     turns: tuple[Turn, ...] = (90, 180, 270)
     for turn in turns:

@@ -1,4 +1,7 @@
-"""Builds what takes long beside the running picture: an engine, a photo with its face found. It comes complete, or not at all."""
+"""Builds what takes long beside the running picture.
+
+An engine, a photo with its face found. It comes complete, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ class Loaded(Generic[T]):
 
 
 class Loader(Generic[T]):
-    """Runs one build at a time in a thread of its own. All methods belong to the thread that will use the value.
+    """Runs one build at a time in a thread of its own.
+
+    All methods belong to the thread that will use the value.
 
     Args:
         give_back: called with a finished value that nobody wants any more.
@@ -61,7 +66,10 @@ class Loader(Generic[T]):
         self._thread.start()
 
     def poll(self, wanted: object) -> Loaded[T] | None:
-        """The finished build, once; one whose key is not ``wanted`` is given back and dropped."""
+        """The finished build, once.
+
+        One whose key is not ``wanted`` is given back and dropped.
+        """
         if self._thread is None or self._thread.is_alive():
             return None
         done, self._thread, self._done = self._done, None, None
@@ -72,7 +80,10 @@ class Loader(Generic[T]):
         return done
 
     def close(self, seconds: float) -> None:
-        """Wait so long for a running build and give its value back; one that takes longer gives it back itself."""
+        """Wait so long for a running build and give its value back.
+
+        One that takes longer gives it back itself.
+        """
         if self._thread is not None:
             self._thread.join(seconds)
             with self._lock:

@@ -1,4 +1,7 @@
-"""What glibc does with memory: by itself it keeps a heap for every few threads, and none of them gives back what the others need."""
+"""What glibc does with memory.
+
+By itself it keeps a heap for every few threads, and none of them gives back what the others need.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ M_ARENA_MAX = -8
 
 
 NEEDED = 1 << 30
-"""Bytes of address space below which the libraries cannot even be loaded; one of them crashes then instead of saying so."""
+"""Bytes of address space below which the libraries cannot even be loaded; one of them crashes then instead of
+saying so."""
 
 
 def require_memory() -> None:
@@ -31,10 +35,13 @@ def require_memory() -> None:
 
 
 def share_heap() -> None:
-    """Let all threads allocate from one heap; best before there are any, since heaps that are there stay.
+    """Let all threads allocate from one heap.
 
-    A session's threads come and go, and the pieces they leave in heaps of their own add up, though nothing is lost: measured over 60
-    sessions, memory grew from 340 to 430 MB; with one heap it stayed between 240 and 280 MB.
+    Best before there are any, since heaps that are there stay.
+
+    A session's threads come and go, and the pieces they leave in heaps of their own add up, though nothing is
+    lost: measured over 60 sessions, memory grew from 340 to 430 MB; with one heap it stayed between 240 and
+    280 MB.
     """
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # another C library

@@ -1,4 +1,7 @@
-"""Hands the newest value from one thread to another. There is no queue: what nobody took in time is replaced."""
+"""Hands the newest value from one thread to another.
+
+There is no queue: what nobody took in time is replaced.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ class Slot(Generic[T]):
         return replaced
 
     def take(self, seconds: float) -> T | None:
-        """The newest value that was not taken yet; waits for it up to so long. None: nothing came, or the slot is closed."""
+        """The newest value that was not taken yet; waits for it up to so long.
+
+        None: nothing came, or the slot is closed.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._fresh or self._closed, max(0.0, seconds))
             if not self._fresh or self._closed:
@@ -35,7 +41,9 @@ class Slot(Generic[T]):
             return self._value
 
     def watch(self, known: T | None, seconds: float) -> T | None:
-        """The newest value once it is another than ``known``, for a thread that looks on while another one takes; None as for `take`."""
+        """The newest value once it is another than ``known``, for a thread that looks on while another one
+        takes; None as for `take`.
+        """
         with self._changed:
             self._changed.wait_for(
                 lambda: (self._value is not None and self._value is not known) or self._closed,

@@ -1,4 +1,7 @@
-"""One thread of the pipeline: opens what it needs, steps, closes; after a fault it says so and begins again."""
+"""One thread of the pipeline: opens what it needs, steps, closes.
+
+After a fault it says so and begins again.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +54,8 @@ class Again(Exception):
 class Stage(ABC):
     """A stage of the data path in a thread of its own.
 
-    What ``open`` opens is used and closed in the same thread. An exception ends the opening or the step, never the thread: it becomes
-    a notice, the stage is closed and opened again after ``patience`` seconds.
+    What ``open`` opens is used and closed in the same thread. An exception ends the opening or the step,
+    never the thread: it becomes a notice, the stage is closed and opened again after ``patience`` seconds.
 
     Args:
         about: the subject of its notices.

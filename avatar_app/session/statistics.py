@@ -37,7 +37,10 @@ class Meter:
             self._add("animated", seconds)
 
     def sent(self, latency: float | None) -> None:
-        """A picture was sent; ``latency`` in seconds since its frame was captured, None for a repeated one or a card."""
+        """A picture was sent.
+
+        ``latency`` in seconds since its frame was captured, None for a repeated one or a card.
+        """
         with self._lock:
             self._add("sent", 0.0)
             self._sent += 1
@@ -47,7 +50,10 @@ class Meter:
                 self._add("fresh", latency)
 
     def making(self) -> float:
-        """Median seconds that a picture of the last few seconds took; 0 where none was made."""
+        """Median seconds that a picture of the last few seconds took.
+
+        0 where none was made.
+        """
         since = time.monotonic() - WINDOW
         with self._lock:
             recent = [value for moment, value in self._events["animated"] if moment >= since]

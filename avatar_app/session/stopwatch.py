@@ -14,7 +14,9 @@ Item = TypeVar("Item")
 
 
 class Stopwatch:
-    """Collects the durations of named stages, in milliseconds, in the order in which the stages are first seen."""
+    """Collects the durations of named stages, in milliseconds, in the order in which the stages are first
+    seen.
+    """
 
     def __init__(self) -> None:
         self._durations: dict[str, list[float]] = defaultdict(list)
@@ -39,7 +41,10 @@ class Stopwatch:
             yield item
 
     def sums(self, stages: Iterable[str]) -> list[float]:
-        """Milliseconds of these stages together, round by round; each must have been timed once in every round."""
+        """Milliseconds of these stages together, round by round.
+
+        Each must have been timed once in every round.
+        """
         rounds = zip(*(self._durations[stage] for stage in stages), strict=True)
         return [sum(values) for values in rounds]
 

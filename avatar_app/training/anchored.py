@@ -1,4 +1,7 @@
-"""Training step of the anchored model: reconstruct the driving frame from the source frame and both frames' landmarks."""
+"""Training step of the anchored model.
+
+Reconstruct the driving frame from the source frame and both frames' landmarks.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,8 @@ class AnchoredLosses:
         detail: perceptual loss of a cut-out at native resolution around eyes or mouth.
         offset: mean size of the free offset.
         face_gain: how much more a pixel at eyes and lips weighs in L1.
-        painted: of the painted picture alone, at eyes and mouth above all: where the photo is kept, the painter would learn nothing.
+        painted: of the painted picture alone, at eyes and mouth above all: where the photo is kept, the
+            painter would learn nothing.
         landmarks: of the expression that a frozen landmark network reads off the picture.
         adversarial: of what critics of mouths and eyes hold against the picture.
         matching: of the distance of the critics' features of the picture from those of the target.

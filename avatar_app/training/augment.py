@@ -1,7 +1,7 @@
 """Random changes made to both frames of a pair together, on whole batches, where the frames are.
 
-Geometry moves picture and landmarks alike; a smooth deformation gives face shapes that the data does not have. Colour
-changes are the same for both frames: how a frame looks is not part of the motion.
+Geometry moves picture and landmarks alike; a smooth deformation gives face shapes that the data does not
+have. Colour changes are the same for both frames: how a frame looks is not part of the motion.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class AugmentConfig:
 
 @dataclass(slots=True)
 class Pair:
-    """A batch of pairs: pictures (B, 3, S, S) in [0, 1], landmarks (B, P, 2) or None, weight (B, 1, S, S) of each driving pixel."""
+    """A batch of pairs.
+
+    Pictures (B, 3, S, S) in [0, 1], landmarks (B, P, 2) or None, weight (B, 1, S, S) of each driving pixel.
+    """
 
     source: Tensor
     driving: Tensor
@@ -61,7 +64,10 @@ def uniform(shape: tuple[int, ...], limit: float, random: torch.Generator) -> Te
 
 
 class Deformation:
-    """A random affine map plus a smooth displacement field: output coordinates -> input coordinates."""
+    """A random affine map plus a smooth displacement field.
+
+    Output coordinates -> input coordinates.
+    """
 
     def __init__(self, batch: int, config: AugmentConfig, random: torch.Generator) -> None:
         angle = uniform((batch,), config.rotation, random)
@@ -87,7 +93,10 @@ class Deformation:
         return placed
 
     def inverse(self, points: Tensor) -> Tensor:
-        """Where input points (B, N, 2) end up in the output; a few fixed-point steps invert the small smooth part."""
+        """Where input points (B, N, 2) end up in the output.
+
+        A few fixed-point steps invert the small smooth part.
+        """
         target: Tensor = (points - self.shift[:, None]) @ torch.linalg.inv(self.matrix).transpose(1, 2)
         z = target
         for _ in range(6):
@@ -105,7 +114,9 @@ class Deformation:
 
 
 def recolour(pictures: list[Tensor], strength: float, random: torch.Generator) -> list[Tensor]:
-    """The same brightness, contrast, gamma, tint and saturation change for all pictures (B, 3, S, S) of the list."""
+    """The same brightness, contrast, gamma, tint and saturation change for all pictures (B, 3, S, S) of the
+    list.
+    """
     batch = len(pictures[0])
     contrast = torch.exp(uniform((batch, 1, 1, 1), strength, random))
     brightness = uniform((batch, 1, 1, 1), 0.4 * strength, random)
@@ -159,8 +170,8 @@ def augment(
     """A changed pair of side ``size``.
 
     Args:
-        lone: (B,) true where both frames are the same still: the driving frame then gets a deformation of its own, so
-            that there is something to learn.
+        lone: (B,) true where both frames are the same still: the driving frame then gets a deformation of its
+            own, so that there is something to learn.
     """
     batch = len(pair.source)
     common = Deformation(batch, config, random)

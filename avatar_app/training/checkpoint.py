@@ -12,7 +12,9 @@ from avatar_app.errors import ConfigError
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], part_mib: int = 0) -> None:
-    """Writes ``path``, or ``path.000``, ``path.001`` ... of at most ``part_mib`` MiB each; never leaves a half-written file."""
+    """Writes ``path``, or ``path.000``, ``path.001`` ... of at most ``part_mib`` MiB each; never leaves a
+    half-written file.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
@@ -30,7 +32,10 @@ def save_checkpoint(path: Path, state: dict[str, Any], part_mib: int = 0) -> Non
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a whole file or its parts; raises ConfigError if it is not a checkpoint of this program."""
+    """Reads a whole file or its parts.
+
+    Raises ConfigError if it is not a checkpoint of this program.
+    """
     parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.name}.[0-9][0-9][0-9]"))
     if not parts:
         raise ConfigError(

@@ -1,4 +1,7 @@
-"""What a training run is made of; strict, so that a misspelt key stops the run before it costs hours."""
+"""What a training run is made of.
+
+Strict, so that a misspelt key stops the run before it costs hours.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,10 @@ class DataConfig:
         stills: whether single pictures are used too.
         kind_weights: share of each kind of clip in a batch, before normalising.
         candidates: driving frames to choose the most different expression from.
-        by_identity: whether a person is drawn first and then one of that person's clips; else every clip counts the same.
-        wide: share of pairs whose driving mouth is wide open; such frames are rare, and painting them is hardest.
+        by_identity: whether a person is drawn first and then one of that person's clips; else every clip
+            counts the same.
+        wide: share of pairs whose driving mouth is wide open; such frames are rare, and painting them is
+            hardest.
         in_order: whether the source is always the earlier frame of a pair.
     """
 
@@ -120,7 +125,10 @@ def build(kind: type[T], values: Any, where: str) -> T:
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:
-    """The value, if it is what the hint of a plain field says; other fields are looked at where they are used."""
+    """The value, if it is what the hint of a plain field says.
+
+    Other fields are looked at where they are used.
+    """
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint)
     right = {

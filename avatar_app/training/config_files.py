@@ -13,7 +13,10 @@ from avatar_app.training.originals import read_original
 
 
 def read_config(path: Path) -> RunConfig:
-    """Reads this project's layout or the original one (which has ``model_params``); raises ConfigError, naming the file and the key."""
+    """Reads this project's layout or the original one (which has ``model_params``).
+
+    Raises ConfigError, naming the file and the key.
+    """
     try:
         values = parse_yaml(read_small(path))
     except (OSError, ValueError) as error:

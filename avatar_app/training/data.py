@@ -1,8 +1,9 @@
 """Training clips, decoded once and held in memory as uint8.
 
-Two folder layouts are read: a data set with dense face labels (``manifest.csv``, ``video/``, ``stills/``, ``labels/``), and the
-original one (``train/`` and ``test/`` with video files, folders of frames, or strips: square frames side by side in one picture; names
-start with the identity). docs/datasets.md shows the published data sets in it.
+Two folder layouts are read: a data set with dense face labels (``manifest.csv``, ``video/``, ``stills/``,
+``labels/``), and the original one (``train/`` and ``test/`` with video files, folders of frames, or strips:
+square frames side by side in one picture; names start with the identity). docs/datasets.md shows the
+published data sets in it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 WIDE = 0.13
-"""Gap of the lips in heights of the face (root of the nose to chin) from which a mouth counts as wide open."""
+"""Gap of the lips in heights of the face (root of the nose to chin) from which a mouth counts as wide
+open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ class ClipEntry:
 
 
 def list_clips(folder: Path, split: str) -> list[ClipEntry]:
-    """The clips of one split (``train`` or ``val``/``test``) of either layout; raises ConfigError if there are none."""
+    """The clips of one split (``train`` or ``val``/``test``) of either layout.
+
+    Raises ConfigError if there are none.
+    """
     table = folder / "manifest.csv"
     try:
         clips = list(_labelled(folder, split)) if table.exists() else list(_original(folder, split))
@@ -99,7 +104,10 @@ def _original(folder: Path, split: str) -> Iterator[ClipEntry]:
 
 
 def read_frames(path: Path, size: int, stride: int = 1) -> npt.NDArray[np.uint8]:
-    """Every ``stride``-th frame as (T, size, size, 3) RGB; raises ClipError if nothing can be read."""
+    """Every ``stride``-th frame as (T, size, size, 3) RGB.
+
+    Raises ClipError if nothing can be read.
+    """
     frames = [_fit(image, size) for index, image in enumerate(_images(path)) if index % stride == 0]
     if not frames:
         raise ClipError(
@@ -136,7 +144,10 @@ def _in_counting_order(path: Path) -> list[tuple[int, str]]:
 
 
 def _unrolled(image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
-    """The frames of a strip, in which square pictures lie side by side; any other picture is one frame."""
+    """The frames of a strip, in which square pictures lie side by side.
+
+    Any other picture is one frame.
+    """
     height, width = image.shape[:2]
     count = width // height if width % height == 0 else 1
     return np.split(image, max(1, count), axis=1)
@@ -185,7 +196,9 @@ def read_arrays(path: Path, *names: str) -> list[npt.NDArray[Any]]:
 
 
 def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Landmarks (T, 88, 2) as fractions of the picture's side, and which frames can be used (T,). Raises ConfigError."""
+    """Landmarks (T, 88, 2) as fractions of the picture's side, and which frames can be used (T,). Raises
+    ConfigError.
+    """
     if entry.labels is None:
         raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
     try:
@@ -199,7 +212,9 @@ def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[
 
 
 def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
-    """Label coordinates (0 = left edge, 1 = right edge of the picture) to [-1, 1] between the outer pixel centres."""
+    """Label coordinates (0 = left edge, 1 = right edge of the picture) to [-1, 1] between the outer pixel
+    centres.
+    """
     return ((fractions * size - 0.5) * (2 / (size - 1)) - 1).astype(np.float32)
 
 
@@ -276,10 +291,13 @@ def _store(
 
 
 class PairSampler:
-    """Draws (source, driving) frame pairs: a kind, then an identity, then a clip of it, then two frames.
+    """Draws (source, driving) frame pairs.
 
-    Of a few candidates for the driving frame the one with the most different expression is taken half of the time, because
-    lips and lids move little between two random frames. Wide open mouths can be given a share of their own.
+    A kind, then an identity, then a clip of it, then two frames.
+
+    Of a few candidates for the driving frame the one with the most different expression is taken half of the
+    time, because lips and lids move little between two random frames. Wide open mouths can be given a share
+    of their own.
     """
 
     def __init__(self, store: FrameStore, seed: int, config: DataConfig) -> None:
@@ -365,7 +383,10 @@ class PairSampler:
 
 
 def _openings(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(N, 4) lip and lid openings, mouth width, brow height in heights of the face: a cheap expression signature."""
+    """(N, 4) lip and lid openings, mouth width, brow height in heights of the face.
+
+    A cheap expression signature.
+    """
 
     def gap(a: int, b: int) -> npt.NDArray[np.float32]:
         return np.asarray(np.linalg.norm(points[:, a] - points[:, b], axis=-1), np.float32)

@@ -1,4 +1,7 @@
-"""Random deformations of the plane: key points must move with the picture they are found in (section 3.1, equivariance)."""
+"""Random deformations of the plane.
+
+Key points must move with the picture they are found in (section 3.1, equivariance).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ TINY = 1e-8
 
 
 class Deformation:
-    """An affine map plus a thin-plate spline, one for each picture of a batch: deformed picture(z) = picture(T(z)).
+    """An affine map plus a thin-plate spline, one for each picture of a batch.
+
+    Deformed picture(z) = picture(T(z)).
 
     Args:
         sigma_affine: standard deviation of each entry of the affine map's difference from the identity.
@@ -44,7 +49,10 @@ class Deformation:
         return moved + (bend * self.weights[:, None]).sum(-1, keepdim=True)
 
     def jacobian(self, points: Tensor) -> Tensor:
-        """Derivative of T at (B, N, 2), as (B, N, 2, 2): rows are T's coordinates, columns the point's."""
+        """Derivative of T at (B, N, 2), as (B, N, 2, 2).
+
+        Rows are T's coordinates, columns the point's.
+        """
         offset = points[:, :, None] - self.controls
         square = offset.square().sum(-1)
         slope = ((square + TINY).log() + square / (square + TINY)) * self.weights[:, None]

@@ -1,4 +1,7 @@
-"""Training step of the original First Order Motion Model: no labels, key points are learned (section 3.3)."""
+"""Training step of the original First Order Motion Model.
+
+No labels, key points are learned (section 3.3).
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,8 @@ class FommObjective:
             raise ConfigError("Every loss weight is 0.", "Look at the files in avatar_app/training/configs.")
         torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
         if self.discriminator is not None:
-            # The generator's losses went through the discriminator and left gradients there that are not its own.
+            # The generator's losses went through the discriminator and left gradients there that are not its
+            # own.
             self.optimisers["discriminator"].zero_grad(set_to_none=True)
             terms["discriminator_gan"] = self._discriminator_loss(
                 picture.detach(), pair.driving, driving.value.detach()
@@ -124,7 +128,10 @@ class FommObjective:
         return torch.stack(parts).sum()
 
     def _equivariance(self, picture: Tensor, points: KeyPointTensors) -> dict[str, Tensor]:
-        """Key points of a deformed picture, mapped back, against those of the picture; then the same for their frames."""
+        """Key points of a deformed picture, mapped back, against those of the picture.
+
+        Then the same for their frames.
+        """
         if not (self.weights.equivariance_value or self.weights.equivariance_jacobian):
             return {}
         params = self.settings.transform_params

@@ -1,7 +1,9 @@
-"""Landmark consistency: a frozen face network must read the same lids, lips and brows off the output as off the driving frame.
+"""Landmark consistency.
 
-L1 and perceptual losses hardly notice a lid that stays open: it is thirty pixels of a picture. A landmark network looks at
-little else.
+A frozen face network must read the same lids, lips and brows off the output as off the driving frame.
+
+L1 and perceptual losses hardly notice a lid that stays open: it is thirty pixels of a picture. A landmark
+network looks at little else.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from avatar_app.errors import ConfigError
 from avatar_app.faces.crop import REGION_SCALE
 from avatar_app.networks.faces import LANDMARK_SIDE, LandmarkNet
 
-# What moves with the expression; the rest of the face follows the head and is well served by the other losses.
+# What moves with the expression; the rest of the face follows the head and is well served by the other
+# losses.
 EXPRESSIVE = marks.indices(marks.BROWS, marks.EYES, marks.RIGHT_PUPIL, marks.LEFT_PUPIL, marks.LIPS)
 
 # Openings, as pairs of landmarks: lids, lips inside and outside, mouth corners, brow to eye.
@@ -57,7 +60,9 @@ class LandmarkReader(nn.Module):
         return super().train(False)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        """Landmarks (B, 88, 2) read off pictures (B, 3, S, S), in units of the region around ``points`` (B, 88, 2) in [-1, 1]."""
+        """Landmarks (B, 88, 2) read off pictures (B, 3, S, S), in units of the region around ``points`` (B,
+        88, 2) in [-1, 1].
+        """
         center, axes = region(points)
         grid = center[:, None, None] + self.local[None] @ axes[:, None]
         crop = F.grid_sample(picture, grid, padding_mode="border", align_corners=True)

@@ -1,4 +1,7 @@
-"""What training minimises. Pictures are (B, 3, S, S) in [0, 1]; landmarks (B, P, 2) in [-1, 1]."""
+"""What training minimises.
+
+Pictures are (B, 3, S, S) in [0, 1]; landmarks (B, P, 2) in [-1, 1].
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class FeatureNetwork(nn.Module):
     """Frozen VGG-19 features relu1_1, 2_1, 3_1, 4_1, 5_1 for the perceptual loss (FOMM section 3.3).
 
-    Reads either torchvision's ``vgg19`` state dict (``features.N.weight``) or the distilled one (``convXY.weight`` under
-    ``model``): the names tell which.
+    Reads either torchvision's ``vgg19`` state dict (``features.N.weight``) or the distilled one
+    (``convXY.weight`` under ``model``): the names tell which.
     """
 
     mean: Tensor
@@ -83,7 +86,10 @@ class FeatureNetwork(nn.Module):
 
 
 def relative_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
-    """Mean over taps of |a - b| / mean |b|: no tap outweighs the others, whatever its scale."""
+    """Mean over taps of |a - b| / mean |b|.
+
+    No tap outweighs the others, whatever its scale.
+    """
     terms = [(a - b).abs().mean() / (b.abs().mean() + 1e-3) for a, b in zip(features, targets, strict=True)]
     return torch.stack(terms).mean()
 
@@ -91,7 +97,10 @@ def relative_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
 def pyramid_perceptual(
     network: FeatureNetwork, picture: Tensor, target: Tensor, scales: list[float], weights: list[float]
 ) -> Tensor:
-    """The original's perceptual loss: L1 of five feature maps at each scale of an anti-aliased pyramid."""
+    """The original's perceptual loss.
+
+    L1 of five feature maps at each scale of an anti-aliased pyramid.
+    """
     total = picture.new_zeros(())
     for scale in scales:
         size = round(picture.shape[-1] * scale)
@@ -111,7 +120,10 @@ EXPRESSIVE = indices(BROWS, EYES, RIGHT_PUPIL, LEFT_PUPIL, LIPS)
 
 
 def face_weight(points: Tensor, size: int, gain: float) -> Tensor:
-    """(B, 1, size, size) weight of each pixel: 1 in general, up to 1 + gain around brows, eyes and mouth."""
+    """(B, 1, size, size) weight of each pixel.
+
+    1 in general, up to 1 + gain around brows, eyes and mouth.
+    """
     cells = size // 4
     line = torch.linspace(-1, 1, cells, device=points.device)
     chosen = points[:, list(EXPRESSIVE)]
@@ -126,7 +138,9 @@ def weighted_l1(picture: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def cut(picture: Tensor, center: Tensor, side: int) -> Tensor:
-    """Square cut-outs of ``side`` pixels at native resolution around centers (B, 2) in [-1, 1], kept inside the picture."""
+    """Square cut-outs of ``side`` pixels at native resolution around centers (B, 2) in [-1, 1], kept inside
+    the picture.
+    """
     size = picture.shape[-1]
     corner = ((center + 1) / 2 * size - side / 2).round().clamp(0, size - side).long()
     return torch.stack(

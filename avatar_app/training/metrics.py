@@ -1,4 +1,7 @@
-"""Figures for how alike two pictures, two sets of landmarks or two signals are. No network is known here."""
+"""Figures for how alike two pictures, two sets of landmarks or two signals are.
+
+No network is known here.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ def psnr(first: Image, second: Image) -> float:
 
 
 def ssim(first: Image, second: Image) -> float:
-    """Structural similarity, mean over the colours and all places where the window lies within the picture; 1 is equal.
+    """Structural similarity, mean over the colours and all places where the window lies within the picture; 1
+    is equal.
 
     Pictures must be at least ``WINDOW`` pixels a side.
     """
@@ -50,7 +54,10 @@ def _smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def landmark_distance(first: Array, second: Array) -> float:
-    """Mean distance of corresponding points (K, 2 or more), in the unit of the points; only x and y count."""
+    """Mean distance of corresponding points (K, 2 or more), in the unit of the points.
+
+    Only x and y count.
+    """
     return float(np.linalg.norm(first[:, :2] - second[:, :2], axis=1).mean())
 
 

@@ -1,4 +1,7 @@
-"""Training step of Monkey-Net: reconstruction in a discriminator's features (section 3.5)."""
+"""Training step of Monkey-Net.
+
+Reconstruction in a discriminator's features (section 3.5).
+"""
 
 from __future__ import annotations
 

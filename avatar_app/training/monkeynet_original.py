@@ -1,8 +1,8 @@
 """Reads a training configuration of Monkey-Net in its project's layout.
 
-As in `originals`, an epoch has ``clips`` / batch steps (1000 clips without that key of ``dataset_params``). A pair is two
-random frames of a clip, sorted in time. Time flips, where they are on, turn half of the pairs round; half of the others
-are mirrored.
+As in `originals`, an epoch has ``clips`` / batch steps (1000 clips without that key of ``dataset_params``). A
+pair is two random frames of a clip, sorted in time. Time flips, where they are on, turn half of the pairs
+round; half of the others are mirrored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ IGNORED = {"log_params"}
 
 @dataclass(frozen=True, slots=True)
 class MonkeyNetWeights:
-    """``loss_weights``; ``reconstruction``: of the picture, then of each block of the discriminator."""
+    """``loss_weights``.
+
+    ``reconstruction``: of the picture, then of each block of the discriminator.
+    """
 
     reconstruction: tuple[float, ...]
     reconstruction_deformed: float = 0.0
@@ -57,7 +60,10 @@ class MonkeyNetTrain:
 
 @dataclass(frozen=True, slots=True)
 class MonkeyNetData:
-    """``dataset_params``; ``clips``, ``stride`` and ``id_sampling`` are not in the original."""
+    """``dataset_params``.
+
+    ``clips``, ``stride`` and ``id_sampling`` are not in the original.
+    """
 
     image_shape: tuple[float, ...] = (64.0, 64.0, 3.0)
     augmentation_params: AugmentationParams = field(default_factory=AugmentationParams)

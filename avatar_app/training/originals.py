@@ -1,9 +1,11 @@
-"""Reads a training configuration in the original project's layout (``model_params``, ``train_params``, ``dataset_params``).
+"""Reads a training configuration in the original project's layout (``model_params``, ``train_params``,
+``dataset_params``).
 
-How many steps an epoch has depends on the data, which is not read here: it is num_repeats * clips / batch_size, where ``clips``
-is an optional key of ``dataset_params`` (people, not clips, where sampling is by identity); without it, 1000. The learning rate
-falls to a tenth at each milestone, so each stretch between milestones becomes a stage. Time flips need no doing: either frame
-of a pair may come first. Sections of other programs of the original (``animate_params`` and so on) are left out of account.
+How many steps an epoch has depends on the data, which is not read here: it is num_repeats * clips /
+batch_size, where ``clips`` is an optional key of ``dataset_params`` (people, not clips, where sampling is by
+identity); without it, 1000. The learning rate falls to a tenth at each milestone, so each stretch between
+milestones becomes a stage. Time flips need no doing: either frame of a pair may come first. Sections of other
+programs of the original (``animate_params`` and so on) are left out of account.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ SECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights; ``feature_matching`` has one for each block of the discriminator, ``perceptual`` for each tap of the feature network."""
+    """Weights; ``feature_matching`` has one for each block of the discriminator, ``perceptual`` for each tap
+    of the feature network.
+    """
 
     generator_gan: float = 0.0
     discriminator_gan: float = 1.0
@@ -64,7 +68,10 @@ class FommLosses:
 
 @dataclass(frozen=True, slots=True)
 class TrainParams:
-    """``train_params``; ``checkpoint_freq`` is read but checkpoints are written by time here."""
+    """``train_params``.
+
+    ``checkpoint_freq`` is read but checkpoints are written by time here.
+    """
 
     num_epochs: int
     num_repeats: int
@@ -105,7 +112,10 @@ class RotationParam:
 
 @dataclass(frozen=True, slots=True)
 class CropParam:
-    """The size is that of the pictures in every original file: a crop only undoes a resize."""
+    """The size is that of the pictures in every original file.
+
+    A crop only undoes a resize.
+    """
 
     size: tuple[float, ...] = ()
 
@@ -121,7 +131,10 @@ class AugmentationParams:
 
 @dataclass(frozen=True, slots=True)
 class DatasetParams:
-    """``dataset_params``; ``clips`` and ``stride`` (every how many frames one is kept) are not in the original."""
+    """``dataset_params``.
+
+    ``clips`` and ``stride`` (every how many frames one is kept) are not in the original.
+    """
 
     frame_shape: tuple[float, ...] = (256.0, 256.0, 3.0)
     id_sampling: bool = False
@@ -131,7 +144,10 @@ class DatasetParams:
 
 
 def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
-    """A run from a parsed file of the original layout; raises ConfigError, naming the key."""
+    """A run from a parsed file of the original layout.
+
+    Raises ConfigError, naming the key.
+    """
     unknown = sorted(str(key) for key in set(document) - SECTIONS)
     if unknown:
         raise ConfigError(

@@ -1,4 +1,7 @@
-"""The simplest way to move a photo by landmarks, as a baseline: every triangle between landmarks is warped for itself."""
+"""The simplest way to move a photo by landmarks, as a baseline.
+
+Every triangle between landmarks is warped for itself.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
-    """The photo (S, S, 3) with its landmarks (P, 2 or more) in pixels moved to ``driving``'s; the picture's edges stay in place."""
+    """The photo (S, S, 3) with its landmarks (P, 2 or more) in pixels moved to ``driving``'s; the picture's
+    edges stay in place.
+    """
     side = photo.shape[0] - 1
     edge = np.array(
         [[x, y] for x in (0, side / 2, side) for y in (0, side / 2, side) if (x, y) != (side / 2, side / 2)]
@@ -39,8 +44,11 @@ def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
 def barycentric(
     triangles: Delaunay, side: int
 ) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.int32], Floats]:
-    """Where the pixels of a picture lie: x and y (N, 2), row by row; whether within triangles (N,); the corners of theirs (N, 3), and the
-    weights (N, 3) whose mean of them they are. What lies in none has no meaning."""
+    """Where the pixels of a picture lie: x and y (N, 2), row by row.
+
+    Whether within triangles (N,); the corners of theirs (N, 3), and the weights (N, 3) whose mean of them
+    they are. What lies in none has no meaning.
+    """
     rows, columns = np.mgrid[:side, :side]
     pixels = np.stack([columns, rows], -1).reshape(-1, 2).astype(np.float64)
     found = triangles.find_simplex(pixels, tol=1e-3)

@@ -1,4 +1,7 @@
-"""What every training shares: the learning rate's schedule, and the running average of the weights that are exported."""
+"""What every training shares.
+
+The learning rate's schedule, and the running average of the weights that are exported.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ def average_into(
 
     Args:
         averaged: the average, as ``network.state_dict()``.
-        decay: what is kept of it at each step, less in the first steps: they must not outweigh all that follow.
+        decay: what is kept of it at each step, less in the first steps: they must not outweigh all that
+            follow.
         slow: the larger, the longer these first steps.
     """
     keep = min(decay, (1 + step) / (slow + step))

@@ -1,6 +1,7 @@
 """Trains a motion model.
 
-    python -m avatar_app.training.train avatar_app/training/configs/lite.yaml --data DIR --features VGG --output DIR
+    python -m avatar_app.training.train avatar_app/training/configs/lite.yaml --data DIR --features VGG
+        --output DIR
     torchrun --nproc-per-node 4 -m avatar_app.training.train ...      (several GPUs)
 
 The run stops after --minutes with a checkpoint and goes on with --resume as if it had never stopped.
@@ -36,7 +37,10 @@ from avatar_app.training.schedule import average_into, learning_rate
 
 
 class Objective(Protocol):
-    """What is minimised: owns networks and optimisers, knows nothing of data, time or files."""
+    """What is minimised.
+
+    Owns networks and optimisers, knows nothing of data, time or files.
+    """
 
     networks: dict[str, nn.Module]
     optimisers: dict[str, torch.optim.Optimizer]
@@ -108,7 +112,8 @@ class Run:
         self.sampler = PairSampler(store, config.seed + 1000 * rank, config.data)
         self.random = torch.Generator(device=device).manual_seed(config.seed + 1000 * rank)
         self.averaged = {name: copy.deepcopy(network).eval() for name, network in objective.networks.items()}
-        # In float16 small gradients would be nought: losses are multiplied, gradients divided, and steps with infinite ones left out.
+        # In float16 small gradients would be nought: losses are multiplied, gradients divided, and steps with
+        # infinite ones left out.
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.position = 0
 
@@ -260,7 +265,8 @@ def train(
                     + "\n"
                 )
         if run.position % sample_steps == 0:
-            # Always the same pairs, so that the grids can be compared; the run's own random state is not touched.
+            # Always the same pairs, so that the grids can be compared; the run's own random state is not
+            # touched.
             watched = watched or _watched_pair(run)
             run.write_sample(output / "samples" / f"{run.position:07d}.png", watched)
         if time.monotonic() - saved > save_minutes * 60:

@@ -1,7 +1,9 @@
-"""Training step of X2Face: one frame, driven by another of its clip, must become the other.
+"""Training step of X2Face.
 
-This is stage 1 of the paper, and all that the released script does. That script descends by SGD with momentum, which is
-slow; Adam can be chosen instead. Stage 2 needs a face-recognition network and is not here.
+One frame, driven by another of its clip, must become the other.
+
+This is stage 1 of the paper, and all that the released script does. That script descends by SGD with
+momentum, which is slow; Adam can be chosen instead. Stage 2 needs a face-recognition network and is not here.
 """
 
 from __future__ import annotations
@@ -85,7 +87,10 @@ class X2FaceObjective:
 
 
 def _begin(layer: nn.Module) -> None:
-    """The released initial weights: Xavier for convolutions, scales of 0.02 to 1 for normalisation."""
+    """The released initial weights.
+
+    Xavier for convolutions, scales of 0.02 to 1 for normalisation.
+    """
     if isinstance(layer, nn.Conv2d):
         nn.init.xavier_normal_(layer.weight)
     elif isinstance(layer, nn.BatchNorm2d):

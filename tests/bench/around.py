@@ -1,11 +1,14 @@
-"""What the app costs around its engine: latency, processor time, start-up and memory, with a webcam in a process of its own.
+"""What the app costs around its engine.
+
+Latency, processor time, start-up and memory, with a webcam in a process of its own.
 
 python -m tests.bench.around CLIP [--seconds 60] [--starts 10] [--width 640] [--only call|start] [--json FILE]
 
-``call`` runs a session in this process, whose engine, face networks and output are timed: capture-to-send latency less the engine's
-time, and the processor time of each thread less the engine's calls, its pool, and what OpenCV's threads spent during its calls (the
-engine puts its pictures together with OpenCV). The output is the virtual camera's own code with the
-driver's part, the copy of the picture's bytes, done in memory. ``start`` runs ``run.py live`` in fresh processes.
+``call`` runs a session in this process, whose engine, face networks and output are timed: capture-to-send
+latency less the engine's time, and the processor time of each thread less the engine's calls, its pool, and
+what OpenCV's threads spent during its calls (the engine puts its pictures together with OpenCV). The output
+is the virtual camera's own code with the driver's part, the copy of the picture's bytes, done in memory.
+``start`` runs ``run.py live`` in fresh processes.
 """
 
 from __future__ import annotations
@@ -274,7 +277,10 @@ def start(url: str, count: int) -> dict[str, Any]:
 
 
 def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
-    """Seconds from the program's start to its first avatar; then memory, after so many seconds."""
+    """Seconds from the program's start to its first avatar.
+
+    Then memory, after so many seconds.
+    """
     words = [
         sys.executable,
         "run.py",

@@ -1,6 +1,9 @@
-"""How good the face networks are: on the labelled clips they never saw, on scenes with small faces, on pictures without one.
+"""How good the face networks are.
 
-python tests/bench/faces_accuracy.py DATA [--bundle models/faces] [--clips DIR] [--negatives DIR] [--json FILE] [--sheets DIR]
+On the labelled clips they never saw, on scenes with small faces, on pictures without one.
+
+python tests/bench/faces_accuracy.py DATA [--bundle models/faces] [--clips DIR] [--negatives DIR] [--json
+FILE] [--sheets DIR]
 """
 
 from __future__ import annotations
@@ -60,7 +63,9 @@ def correlation(first: Floats, second: Floats) -> float | None:
 
 
 def unrest(points: Any, height: Any) -> float:
-    """Median size of the second difference over time, in thousandths of the face's height; small if motion is smooth."""
+    """Median size of the second difference over time, in thousandths of the face's height; small if motion is
+    smooth.
+    """
     second = points[2:, :, :2] - 2 * points[1:-1, :, :2] + points[:-2, :, :2]
     return float(np.median(np.linalg.norm(second, axis=-1).mean(-1) / height[1:-1]) * 1000)
 
@@ -125,7 +130,10 @@ def drawn(frame: Image, *several: Any, side: int = 320) -> Image:
 
 
 def scenes(data: Path, negatives: list[Image], count: int) -> Iterator[tuple[str, Image, Any]]:
-    """Unseen faces pasted into larger pictures: width of the face over the picture's from 1/4 to 1/14, and turned by 30 degrees."""
+    """Unseen faces pasted into larger pictures.
+
+    Width of the face over the picture's from 1/4 to 1/14, and turned by 30 degrees.
+    """
     random = np.random.default_rng(5)
     names = [row["stem"] for row in rows(data, "val")]
     for index in range(count):
@@ -217,7 +225,10 @@ def presence_report(detector: FaceDetector, data: Path, negatives: list[Image]) 
 
 
 def clips_report(detector: FaceDetector, folder: Path, sheets: list[Image]) -> dict[str, Any]:
-    """Uncropped clips and photos: found in how many frames, as they are, turned by 30 degrees, and at a quarter of the size."""
+    """Uncropped clips and photos.
+
+    Found in how many frames, as they are, turned by 30 degrees, and at a quarter of the size.
+    """
     out: dict[str, Any] = {}
     for path in sorted([*folder.glob("*.mp4"), *folder.glob("*.jpg")]):
         frames = list(_frames(path))

@@ -1,4 +1,6 @@
-"""Sheets of people in frames for docs/gallery.md: the app's own photos before several backgrounds, moved as far as a driver moves.
+"""Sheets of people in frames for docs/gallery.md.
+
+The app's own photos before several backgrounds, moved as far as a driver moves.
 
 python -m tests.bench.frames CLIP [--model lite] [--output docs/gallery]
 

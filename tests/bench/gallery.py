@@ -1,9 +1,11 @@
-"""Strips for docs/gallery.md: a photo, six moments of a driver, and what the model makes of them; and photos turned as far as they go.
+"""Strips for docs/gallery.md.
+
+A photo, six moments of a driver, and what the model makes of them; and photos turned as far as they go.
 
 python -m tests.bench.gallery CLIP [CLIP ...] [--model lite] [--output docs/gallery]
 
-Drivers are drawn as landmarks, so that no real person's picture is kept. The moments are those in which the driver's poses differ
-most from one another, so extremes are shown and not avoided.
+Drivers are drawn as landmarks, so that no real person's picture is kept. The moments are those in which the
+driver's poses differ most from one another, so extremes are shown and not avoided.
 """
 
 from __future__ import annotations
@@ -59,7 +61,10 @@ def draw_driver(points: Array, side: int = SIDE) -> Image:
 
 
 def spread_out(poses: list[KeyPoints], count: int) -> list[int]:
-    """Indices of the poses that are farthest from one another, in the order of time; the first pose is among them."""
+    """Indices of the poses that are farthest from one another, in the order of time.
+
+    The first pose is among them.
+    """
     table = np.stack([pose.value.ravel() for pose in poses])
     chosen = [0]
     distance = np.linalg.norm(table - table[0], axis=1)

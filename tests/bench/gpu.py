@@ -1,13 +1,16 @@
-"""How long a frame takes on a graphics card, from bytes to bytes, in every form of the networks and beside the original.
+"""How long a frame takes on a graphics card, from bytes to bytes, in every form of the networks and beside
+the original.
 
 python -m tests.bench.gpu [--device cuda:0] [--frames 300] [--json FILE] [--profile FILE] [--only WORD ...]
 
-A frame is what an engine does: the detector on the driver's picture, which the anchored family does without, and the picture of the
-avatar in that pose; numpy arrays in and out, so the device has finished when the clock is read. Rows take turns. The original, which
-encodes the photo anew, runs in the same turns with the same weights; they are random, in the sizes of vox-adv. `floor` is the time that
-the arithmetic or the traffic of a frame takes at the most that this device was seen to do; `cpu_ms` is the processor's time, waiting
-included. The row `app` is what the app makes of the model on this device, chosen and checked as at its start; the others are each form
-that it may choose, and those that it does not, by a compiler. On a card the end of the table says which targets are met.
+A frame is what an engine does: the detector on the driver's picture, which the anchored family does without,
+and the picture of the avatar in that pose; numpy arrays in and out, so the device has finished when the clock
+is read. Rows take turns. The original, which encodes the photo anew, runs in the same turns with the same
+weights; they are random, in the sizes of vox-adv. `floor` is the time that the arithmetic or the traffic of a
+frame takes at the most that this device was seen to do; `cpu_ms` is the processor's time, waiting included.
+The row `app` is what the app makes of the model on this device, chosen and checked as at its start; the
+others are each form that it may choose, and those that it does not, by a compiler. On a card the end of the
+table says which targets are met.
 """
 
 from __future__ import annotations
@@ -103,7 +106,10 @@ def subject(name: str, graphs: MotionGraphs, device: torch.device) -> Subject:
 
 
 def traced(graph: Graph, tensors: dict[str, Tensor]) -> Graph:
-    """The operations alone, with all constants on the device: a compiler would bring lists of indices there anew for each frame."""
+    """The operations alone, with all constants on the device.
+
+    A compiler would bring lists of indices there anew for each frame.
+    """
     inputs = [tensors[name] for name in graph.inputs]
     with FixedConstants():
         graph.module(*inputs)
@@ -227,7 +233,10 @@ def run(
     config: FommConfig | None = None,
     profiled: Path | None = None,
 ) -> dict[str, Any]:
-    """Args: config: of the model with random weights, in place of vox-adv; profiled: a file for where the time goes."""
+    """Args: config: of the model with random weights, in place of vox-adv.
+
+    Profiled: a file for where the time goes.
+    """
     where = torch.device(device)
     config = config or FommConfig.from_original(read_yaml(CONFIG))
     with tempfile.TemporaryDirectory() as folder:

@@ -58,7 +58,10 @@ class Row:
 
 
 def measure(all_rows: list[Row], frames: int, peak: Peak) -> None:
-    """Fill in the rows: open each, then let them take turns. One that fails is left out from then on."""
+    """Fill in the rows: open each, then let them take turns.
+
+    One that fails is left out from then on.
+    """
     for row in sorted(all_rows, key=lambda row: row.last):
         began = time.perf_counter()
         try:

@@ -1,9 +1,10 @@
 """What a live session costs, measured with a webcam on the network of this computer.
 
-python -m tests.bench.live_session speed CLIP [--seconds N]      frames a second and latency of the shipped model
-python -m tests.bench.live_session slow CLIP [--seconds N]                  age of the newest picture with an engine of 120 ms
-python -m tests.bench.live_session soak CLIP [--seconds N]                  memory, threads and files over a long run
-python -m tests.bench.live_session cycles CLIP [--count N]                  starting and stopping again and again
+python -m tests.bench.live_session speed CLIP [--seconds N]      frames a second and latency of the shipped
+model python -m tests.bench.live_session slow CLIP [--seconds N]                  age of the newest picture
+with an engine of 120 ms python -m tests.bench.live_session soak CLIP [--seconds N]                  memory,
+threads and files over a long run python -m tests.bench.live_session cycles CLIP [--count N]
+starting and stopping again and again
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Line charts as SVG: enough for docs/benchmarks, and no library needed to draw them."""
+"""Line charts as SVG.
+
+Enough for docs/benchmarks, and no library needed to draw them.
+"""
 
 from __future__ import annotations
 

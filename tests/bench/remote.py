@@ -1,9 +1,12 @@
-"""What the network does to remote rendering: pictures a second, age and bits, for several kinds of network.
+"""What the network does to remote rendering.
+
+Pictures a second, age and bits, for several kinds of network.
 
 python -m tests.bench.remote [--seconds 20] [--json remote.json]
 
-A relay between client and server delays, holds back and limits what goes through, as a network does. A lost packet is a pause of
-one round trip, which is what TCP makes of it. The local engine runs in the same minutes, with the same poses at 30 a second.
+A relay between client and server delays, holds back and limits what goes through, as a network does. A lost
+packet is a pause of one round trip, which is what TCP makes of it. The local engine runs in the same minutes,
+with the same poses at 30 a second.
 """
 
 from __future__ import annotations

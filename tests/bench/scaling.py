@@ -1,10 +1,13 @@
-"""How an engine's time for a frame grows with key points, picture size and threads, beside the arithmetic that it has to do.
+"""How an engine's time for a frame grows with key points, picture size and threads, beside the arithmetic
+that it has to do.
 
-python -m tests.bench.scaling [--frames 40] [--device cpu] [--only points|size|threads] [--threads 1,2,4] [--output docs/benchmarks]
+python -m tests.bench.scaling [--frames 40] [--device cpu] [--only points|size|threads] [--threads 1,2,4]
+[--output docs/benchmarks]
 
-Two architectures with random weights, which cost what trained ones cost: the original's vox-adv and the anchored one of ``lite``, both
-in float32 as they are exported. Variants take turns. Writes ``scaling.json`` and a chart for each question. ``--write FOLDER`` writes the
-bundle ``vox-adv-10-256`` there instead, for ``run.py bench --model FOLDER/vox-adv-10-256``.
+Two architectures with random weights, which cost what trained ones cost: the original's vox-adv and the
+anchored one of ``lite``, both in float32 as they are exported. Variants take turns. Writes ``scaling.json``
+and a chart for each question. ``--write FOLDER`` writes the bundle ``vox-adv-10-256`` there instead, for
+``run.py bench --model FOLDER/vox-adv-10-256``.
 """
 
 from __future__ import annotations
@@ -114,7 +117,10 @@ def _variants(question: str, names: list[str], models: Models, threads: list[int
 
 
 def measure(variants: list[Variant], frames: int, device: str) -> None:
-    """Let the variants take turns; one engine at a time is open, as several would fight for the processor's cache and memory."""
+    """Let the variants take turns.
+
+    One engine at a time is open, as several would fight for the processor's cache and memory.
+    """
     turns = -(-frames // TURN)
     for turn in range(turns):
         for variant in variants if turn % 2 == 0 else reversed(variants):
@@ -152,7 +158,9 @@ def facts(variants: list[Variant]) -> list[dict[str, Any]]:
 
 
 def chart(question: str, rows: list[dict[str, Any]], path: Path) -> None:
-    """Time relative to the first variant of each model, with its milliseconds beside the points; arithmetic dashed."""
+    """Time relative to the first variant of each model, with its milliseconds beside the points; arithmetic
+    dashed.
+    """
     label = {"points": "key points", "size": "side of the picture, pixels", "threads": "threads"}[question]
     lines = []
     for colour, model in enumerate(NAMES):

@@ -1,4 +1,6 @@
-"""The app with its window, left running: memory, threads, open files, rates and latency over time.
+"""The app with its window, left running.
+
+Memory, threads, open files, rates and latency over time.
 
 python -m tests.bench.soak CLIP [--minutes 30] [--every 10] [--json FILE]
 """

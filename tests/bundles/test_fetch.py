@@ -21,7 +21,10 @@ CONTENT = bytes(range(256)) * 4000
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``CONTENT``. ``ranges`` False ignores Range; ``breaks`` is after how many bytes the next answer breaks off."""
+    """Serves ``CONTENT``.
+
+    ``ranges`` False ignores Range; ``breaks`` is after how many bytes the next answer breaks off.
+    """
 
     ranges = True
     breaks: int | None = None
@@ -126,7 +129,10 @@ def test_a_dead_link_says_where_to_put_the_file(server: Server, tmp_path: Path) 
 
 
 def test_the_next_address_is_tried(server: Server, tmp_path: Path) -> None:
-    """A dead link and a wrong file cost one sentence each; what came of the file before is kept."""
+    """A dead link and a wrong file cost one sentence each.
+
+    What came of the file before is kept.
+    """
     good = download(server)
     first = f"http://127.0.0.1:{server.server_port}/gone"
     notes: list[str] = []

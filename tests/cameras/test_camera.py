@@ -176,7 +176,10 @@ def test_closed_source_says_so_and_a_waiting_reader_is_freed() -> None:
 
 
 def sends(*pieces: bytes, stay: bool = True) -> Callable[[socket.socket], None]:
-    """An answer of these bytes; then the connection stays open in silence until the client leaves."""
+    """An answer of these bytes.
+
+    Then the connection stays open in silence until the client leaves.
+    """
 
     def answer(connection: socket.socket) -> None:
         for piece in pieces:

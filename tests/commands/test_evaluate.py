@@ -120,7 +120,9 @@ def test_clips_of_anything_with_a_model_of_key_points(tmp_path: Path) -> None:
 
 
 class FaceAlignment:
-    """Stands in for the package's class: our own points, twice as far from the corner, behind those of a smaller face.
+    """Stands in for the package's class.
+
+    Our own points, twice as far from the corner, behind those of a smaller face.
 
     In the third picture, the first that the model made, it finds nothing.
     """

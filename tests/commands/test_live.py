@@ -25,7 +25,10 @@ from tests.session.stand_ins import DiscDetector
 
 
 class Runs:
-    """Runs of ``live`` with parts that the test can break; ``sessions`` has them all, the newest last."""
+    """Runs of ``live`` with parts that the test can break.
+
+    ``sessions`` has them all, the newest last.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.bench = Bench()
@@ -47,7 +50,10 @@ class Runs:
     def run(
         self, *words: str, until: Callable[[], object] | None = None, end: Callable[[], object] | None = None
     ) -> int:
-        """The exit code; once ``until`` holds, ``end`` is called. It ends in any case, so that a failure is no hanging."""
+        """The exit code; once ``until`` holds, ``end`` is called.
+
+        It ends in any case, so that a failure is no hanging.
+        """
 
         def watch() -> None:
             wait_for(lambda: len(self.sessions) > before and until and until())

@@ -1,4 +1,7 @@
-"""Text from outside can only be read: no escape of a terminal gets through, from wherever it comes."""
+"""Text from outside can only be read.
+
+No escape of a terminal gets through, from wherever it comes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The control socket: commands arrive, and nothing that anybody sends stops it or the others."""
+"""The control socket.
+
+Commands arrive, and nothing that anybody sends stops it or the others.
+"""
 
 from __future__ import annotations
 

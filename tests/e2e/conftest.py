@@ -1,4 +1,7 @@
-"""A webcam that shows nobody: the clip that comes with the app, every frame marked with a colour that no avatar has."""
+"""A webcam that shows nobody.
+
+The clip that comes with the app, every frame marked with a colour that no avatar has.
+"""
 
 from __future__ import annotations
 

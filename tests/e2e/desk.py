@@ -1,4 +1,7 @@
-"""A screen that nobody sees, with a window manager: the app is started on it and used with keys, as a person would."""
+"""A screen that nobody sees, with a window manager.
+
+The app is started on it and used with keys, as a person would.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ class Desk:
         with os.fdopen(reading) as lines:
             display = lines.readline().strip()
         homes = {f"XDG_{name}": str(self._folder) for name in ("DATA_HOME", "CONFIG_HOME", "CACHE_HOME")}
-        # Socket files need a short path; with one that is too long, the app would meet others of this user elsewhere.
+        # Socket files need a short path; with one that is too long, the app would meet others of this user
+        # elsewhere.
         self._runtime = tempfile.TemporaryDirectory(prefix="desk-")
         homes["XDG_RUNTIME_DIR"] = self._runtime.name
         inherited = {

@@ -1,4 +1,7 @@
-"""A Linux desktop session for one test: its own folders, D-Bus, display and PipeWire, apart from those of whoever runs the test."""
+"""A Linux desktop session for one test.
+
+Its own folders, D-Bus, display and PipeWire, apart from those of whoever runs the test.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ QUIET = {
     "wireplumber.conf.d/60-test.conf": "wireplumber.profiles = { main = { hardware.audio = disabled, hardware.bluetooth = disabled, "
     "hardware.video-capture = disabled } }",
 }
-"""Settings for WirePlumber 0.4 and 0.5, by which it leaves this machine's own cameras and microphones alone."""
+"""Settings for WirePlumber 0.4 and 0.5, by which it leaves this machine's own cameras and microphones
+alone."""
 
 
 def missing_programs() -> list[str]:
@@ -67,10 +71,13 @@ def missing_programs() -> list[str]:
 
 
 class Desktop:
-    """A context manager. Programs that are allowed to use cameras without asking can be started in it.
+    """A context manager.
+
+    Programs that are allowed to use cameras without asking can be started in it.
 
     Attributes:
-        folder: for everything, private; it goes with the session. Its path is short, for a socket's has at most 107 characters.
+        folder: for everything, private; it goes with the session. Its path is short, for a socket's has at
+            most 107 characters.
         environment: of all programs in it, and the mark by which those are found that others started.
         left: how many programs had to be killed at the end.
     """
@@ -103,7 +110,10 @@ class Desktop:
         self.close()
 
     def start(self, *command: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-        """Start a program in the project's folder; what it says goes to ``log`` under its name. Files of ``keep`` stay open for it."""
+        """Start a program in the project's folder.
+
+        What it says goes to ``log`` under its name. Files of ``keep`` stay open for it.
+        """
         with self.log(command[0]).open("ab") as log:
             program = subprocess.Popen(
                 command,
@@ -140,7 +150,10 @@ class Desktop:
         self._programs.remove(program)
 
     def close(self) -> None:
-        """End all that runs here, the newest first, also what was started by others; then nothing is left on disk either."""
+        """End all that runs here, the newest first, also what was started by others.
+
+        Then nothing is left on disk either.
+        """
         for program in reversed(self._programs[:]):
             self.stop(program)
         until = time.monotonic() + ENDING
@@ -163,7 +176,8 @@ class Desktop:
         )
 
     def _running(self) -> list[int]:
-        """All processes, zombies apart, that were given this session's folder, other than those of the test."""
+        """All processes, zombies apart, that were given this session's folder, other than those of the
+        test."""
         mark = f"XDG_RUNTIME_DIR={self.folder}".encode()
         found = []
         for entry in Path("/proc").iterdir():

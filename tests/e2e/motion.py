@@ -1,7 +1,10 @@
-"""A driver whose motion is known, and what its echo in received pictures tells: how old they are, and whether they are in order.
+"""A driver whose motion is known, and what its echo in received pictures tells.
 
-The head's tilt is the clock. The driver tilts it to and fro all the time, at a pace that never repeats; in each received picture the
-avatar's tilt is measured. The delay at which both agree best is the pictures' age, the smoothing of the motion included.
+How old they are, and whether they are in order.
+
+The head's tilt is the clock. The driver tilts it to and fro all the time, at a pace that never repeats; in
+each received picture the avatar's tilt is measured. The delay at which both agree best is the pictures' age,
+the smoothing of the motion included.
 """
 
 from __future__ import annotations
@@ -26,16 +29,19 @@ TILT = 14.0
 """Degrees to each side."""
 
 NEW = 1.5
-"""Mean difference (0..255) from which a picture is another one, not the one before sent and compressed again."""
+"""Mean difference (0..255) from which a picture is another one, not the one before sent and compressed
+again."""
 
 SHORTEST, LONGEST = 20, 45
-"""Frames of the camera, 30 a second, between two turns of the head. They differ much, else more than one delay would fit."""
+"""Frames of the camera, 30 a second, between two turns of the head. They differ much, else more than one
+delay would fit."""
 
 SOON = 0.3
 """Seconds, far less than between two turns, in which the order of four pictures can be told."""
 
 CLEAR = 0.5
-"""Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring error."""
+"""Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring
+error."""
 
 ACROSS = (
     (17, 26),
@@ -52,20 +58,24 @@ ACROSS = (
     (49, 53),
     (59, 55),
 )
-"""Landmarks that lie across from each other: the eyes alone, forty pixels apart, would be told with too large an error."""
+"""Landmarks that lie across from each other: the eyes alone, forty pixels apart, would be told with too large
+an error."""
 
 OLDEST = 1.3
 """Seconds; longer delays are not looked for: the app sends nothing older than one second."""
 
 
 class Driver:
-    """Shows a clip to a webcam: the head held still in the first frame until ``move``, then tilting while the clip plays.
+    """Shows a clip to a webcam.
+
+    The head held still in the first frame until ``move``, then tilting while the clip plays.
 
     Args:
         clip: forwards and backwards, a loop.
 
     Attributes:
-        times: of showing each frame, the system's monotonic clock in seconds; tilts: of the head then, degrees.
+        times: of showing each frame, the system's monotonic clock in seconds; tilts: of the head then,
+            degrees.
     """
 
     def __init__(self, clip: list[Image]) -> None:
@@ -97,7 +107,8 @@ class Driver:
 
 
 def sweeps(count: int) -> Series:
-    """Degrees by which the head is tilted, in place of the clip's own tilt, for so many frames; 0 at first."""
+    """Degrees by which the head is tilted, in place of the clip's own tilt, for so many frames; 0 at
+    first."""
     turns = np.cumsum(np.random.default_rng(5).integers(SHORTEST, LONGEST, count // SHORTEST + 1))
     return np.asarray(
         np.interp(np.arange(count), [0, *turns], [0.0, *(TILT * (-1.0) ** np.arange(len(turns)))])
@@ -107,7 +118,8 @@ def sweeps(count: int) -> Series:
 def turn(frame: Image, degrees: float) -> Image:
     """The frame, turned clockwise as seen, in ``FRAME`` with nothing but ``PATTERN`` around the head.
 
-    Marks in the corners would be cut off where a canvas of another shape is filled, and where the face is cut out.
+    Marks in the corners would be cut off where a canvas of another shape is filled, and where the face is cut
+    out.
     """
     width, height = FRAME
     matrix = cv2.getRotationMatrix2D(
@@ -131,7 +143,10 @@ def turn(frame: Image, degrees: float) -> Image:
 
 
 def measure_tilt(detector: FaceDetector, picture: Image) -> float:
-    """Degrees clockwise as seen, from the face's right to its left; NaN where no face is found."""
+    """Degrees clockwise as seen, from the face's right to its left.
+
+    NaN where no face is found.
+    """
     faces = detector.find(picture, levels=1)
     if not faces:
         return float("nan")
@@ -141,7 +156,10 @@ def measure_tilt(detector: FaceDetector, picture: Image) -> float:
 
 
 def new_pictures(pictures: npt.NDArray[np.uint8]) -> list[int]:
-    """Which of the pictures (N, H, W, 3) differ from the one that was new before; the first does."""
+    """Which of the pictures (N, H, W, 3) differ from the one that was new before.
+
+    The first does.
+    """
     found = [0]
     for index in range(1, len(pictures)):
         if np.abs(pictures[index].astype(np.int16) - pictures[found[-1]]).mean() > NEW:
@@ -158,7 +176,8 @@ class Echo:
         correlation: at that delay, -1..1.
         gain: degrees of the avatar per degree of the driver.
         judged: how many times four pictures in a row came fast enough to tell their order.
-        zigzags: in how many of these the head went back and forth, as no driver's did, so that one of them was older than that before.
+        zigzags: in how many of these the head went back and forth, as no driver's did, so that one of them
+            was older than that before.
     """
 
     delay: float
@@ -169,7 +188,9 @@ class Echo:
 
 
 def compare(shown_at: Series, shown: Series, arrived_at: Series, arrived: Series) -> Echo:
-    """Find the echo of the driver's tilts (degrees, at times in seconds) in those of pictures, in the order of their arrival."""
+    """Find the echo of the driver's tilts (degrees, at times in seconds) in those of pictures, in the order
+    of their arrival.
+    """
 
     def driver(delay: float) -> Series:
         return np.asarray(np.interp(arrived_at - delay, shown_at, shown))
@@ -182,7 +203,10 @@ def compare(shown_at: Series, shown: Series, arrived_at: Series, arrived: Series
 
 
 def _judge_order(arrived_at: Series, arrived: Series) -> tuple[int, int]:
-    """The delay may change here. Between two turns of the driver's head the tilt only grows or only shrinks."""
+    """The delay may change here.
+
+    Between two turns of the driver's head the tilt only grows or only shrinks.
+    """
     steps = np.diff(arrived)
     middle, around = steps[1:-1], (steps[:-2], steps[2:])
     judged = arrived_at[3:] - arrived_at[:-3] < SOON

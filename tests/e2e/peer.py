@@ -1,7 +1,10 @@
-"""The other person in a call: serves a page that shows its camera to us, and keeps what arrives. python -m tests.e2e.peer FOLDER.
+"""The other person in a call.
 
-Writes ``address`` (the page's), ``page`` (what the page says of itself, JSON), ``pictures`` (raw, RGB, ``SIZE``) and ``arrivals``: for each
-picture a line with the system's monotonic clock in seconds, the sender's clock (RTP, 90 kHz) and the width and height that were received.
+Serves a page that shows its camera to us, and keeps what arrives. python -m tests.e2e.peer FOLDER.
+
+Writes ``address`` (the page's), ``page`` (what the page says of itself, JSON), ``pictures`` (raw, RGB,
+``SIZE``) and ``arrivals``: for each picture a line with the system's monotonic clock in seconds, the sender's
+clock (RTP, 90 kHz) and the width and height that were received.
 """
 
 from __future__ import annotations

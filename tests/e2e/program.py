@@ -1,4 +1,7 @@
-"""The app as a user starts it: ``run.py live`` in a process of its own, and ``run.py control`` beside it."""
+"""The app as a user starts it.
+
+``run.py live`` in a process of its own, and ``run.py control`` beside it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ PATIENCE = 90.0
 
 
 def control(command: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What the app that runs in this environment answers to ``run.py control``; not ok, and shows nothing, where none runs."""
+    """What the app that runs in this environment answers to ``run.py control``.
+
+    Not ok, and shows nothing, where none runs.
+    """
     done = subprocess.run(
         [sys.executable, "run.py", "control", command, "--json"],
         cwd=ROOT,
@@ -33,7 +39,10 @@ def control(command: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Program:
-    """Runs from the start. ``environment`` must have user folders that are not the user's own."""
+    """Runs from the start.
+
+    ``environment`` must have user folders that are not the user's own.
+    """
 
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
         self.environment = dict(environment)

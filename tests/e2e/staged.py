@@ -1,6 +1,7 @@
 """The app on a computer that pretends to have a camera and a virtual camera, for pictures of its window.
 
-The lists of devices are given, the camera's pictures come from an address, and what is sent is dropped; all else is the app as it is.
+The lists of devices are given, the camera's pictures come from an address, and what is sent is dropped; all
+else is the app as it is.
 
 python -m tests.e2e.staged ADDRESS [OPTIONS OF THE APP]
 """

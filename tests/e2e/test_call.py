@@ -1,7 +1,9 @@
-"""A video call with real parts: webcam on the network, the app, its PipeWire camera, Chromium, WebRTC, and a peer who watches.
+"""A video call with real parts.
 
-``AVATAR_CALL_REPORT=FILE.json`` names a file for what was measured; pictures of the call are put beside it, and the same of the call
-without the app, which shows what all the rest can do.
+Webcam on the network, the app, its PipeWire camera, Chromium, WebRTC, and a peer who watches.
+
+``AVATAR_CALL_REPORT=FILE.json`` names a file for what was measured; pictures of the call are put beside it,
+and the same of the call without the app, which shows what all the rest can do.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ CARDS = 15
 """Pictures that arrive before there is an avatar."""
 
 FEWEST = 15
-"""Different pictures of the avatar in that time, on however busy a machine. How many a second there were is in the report."""
+"""Different pictures of the avatar in that time, on however busy a machine. How many a second there were is
+in the report."""
 
 missing = missing_programs()
 if not browser.find_browser():
@@ -60,7 +63,10 @@ pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.joi
 
 
 class Peer:
-    """The process that watches, the browser that calls it, and what arrived. A context manager: the call."""
+    """The process that watches, the browser that calls it, and what arrived.
+
+    A context manager: the call.
+    """
 
     def __init__(self, desktop: Desktop) -> None:
         self._desktop = desktop
@@ -114,8 +120,10 @@ CHROMIUMS_OWN = ("race_checker", "Timeout starting video source", "NotFoundError
 
 
 def despite_chromium(test: Callable[P, None]) -> Callable[P, None]:
-    """Chromium's own camera capture sometimes ends in a check of its own, does not start in its time, or never lists the camera, on a busy
-    machine; that says nothing about the app, unless it happens every time."""
+    """Chromium's own camera capture sometimes ends in a check of its own, does not start in its time, or
+    never lists the camera, on a busy machine; that says nothing about the app, unless it happens every
+    time.
+    """
 
     @functools.wraps(test)
     def again(*arguments: P.args, **named: P.kwargs) -> None:
@@ -169,7 +177,10 @@ def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
 
 @despite_chromium
 def test_the_peer_would_tell_the_camera_from_an_avatar(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same call without the app: the camera's own frames. All are recognised, and none is slow, so their order is judged."""
+    """The same call without the app: the camera's own frames.
+
+    All are recognised, and none is slow, so their order is judged.
+    """
     driver = Driver(read_clip(assets_folder() / "driving.mp4", 480))
     with Desktop() as desktop:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(desktop.folder))

@@ -1,4 +1,7 @@
-"""``live`` as a user starts it: a webcam on the network in, a video file out, commands from another process meanwhile."""
+"""``live`` as a user starts it.
+
+A webcam on the network in, a video file out, commands from another process meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
 
 
 def has_pytorch(process: int) -> bool:
-    """Whether its libraries are in a process; always False on systems that do not tell."""
+    """Whether its libraries are in a process.
+
+    Always False on systems that do not tell.
+    """
     maps = Path(f"/proc/{process}/maps")
     return maps.exists() and "libtorch" in maps.read_text()
 
@@ -108,6 +114,9 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_camera_would_be_noticed_in_a_film(marked_frames: list[Image]) -> None:
-    """The check of this file can fail: a frame as pass-through would send it is recognised, at every size."""
+    """The check of this file can fail.
+
+    A frame as pass-through would send it is recognised, at every size.
+    """
     for size in ((640, 480), (1280, 720)):
         assert has_pattern(Canvas(size, "blur").compose_wide(Frame(marked_frames[0], 0.0, 0)).rgb())

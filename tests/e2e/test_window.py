@@ -1,4 +1,7 @@
-"""The app as a person uses it: from the first start to a call, with keys, hotkeys from another window, and `control`."""
+"""The app as a person uses it.
+
+From the first start to a call, with keys, hotkeys from another window, and `control`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A place that records on the processor, as a graphics card does: operations on fixed tensors, without the code between them."""
+"""A place that records on the processor, as a graphics card does.
+
+Operations on fixed tensors, without the code between them.
+"""
 
 from __future__ import annotations
 

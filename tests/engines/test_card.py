@@ -1,4 +1,5 @@
-"""What PyTorch raises because of a graphics card becomes an error that the app can act on. No card is needed."""
+"""What PyTorch raises because of a graphics card becomes an error that the app can act on. No card is
+needed."""
 
 from __future__ import annotations
 

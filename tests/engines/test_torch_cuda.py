@@ -1,4 +1,7 @@
-"""On a graphics card: recordings play what the networks do, for every photo and from every thread. Skipped without one."""
+"""On a graphics card.
+
+Recordings play what the networks do, for every photo and from every thread. Skipped without one.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ def test_recorded_and_plain_agree(bundle: Bundle) -> None:
 
 
 def test_an_engine_opened_beside_one_that_renders(bundle: Bundle) -> None:
-    """As when the model is changed during a call: the old one goes on while the new one is recorded."""
+    """As when the model is changed during a call.
+
+    The old one goes on while the new one is recorded.
+    """
     old = open_cuda(bundle, 0)
     expected = pictures(old)
     opened: list[TorchEngine] = []

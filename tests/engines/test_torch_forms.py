@@ -1,4 +1,7 @@
-"""Which form of the networks each generation of graphics cards gets. No card is needed."""
+"""Which form of the networks each generation of graphics cards gets.
+
+No card is needed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Models with a matte, with detail and with both: both engines put their pictures together alike."""
+"""Models with a matte, with detail and with both.
+
+Both engines put their pictures together alike.
+"""
 
 from __future__ import annotations
 

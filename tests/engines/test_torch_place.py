@@ -1,4 +1,7 @@
-"""A graphics card's streams, recordings and memory, on a pretended card: what is kept, what is given back, and what a failure leaves."""
+"""A graphics card's streams, recordings and memory, on a pretended card.
+
+What is kept, what is given back, and what a failure leaves.
+"""
 
 from __future__ import annotations
 

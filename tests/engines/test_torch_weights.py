@@ -1,4 +1,7 @@
-"""The quicker form of the networks: the same pictures, and left where it cannot make them."""
+"""The quicker form of the networks.
+
+The same pictures, and left where it cannot make them.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""A graphics card pretended on the processor: what `torch.cuda` is asked for is there, and recordings are replayed operation by operation.
+"""A graphics card pretended on the processor.
 
-Like the real one it refuses, while it records, to wait for the device and to bring new numbers to it, and after a failure it does nothing.
+What `torch.cuda` is asked for is there, and recordings are replayed operation by operation.
+
+Like the real one it refuses, while it records, to wait for the device and to bring new numbers to it, and
+after a failure it does nothing.
 """
 
 from __future__ import annotations

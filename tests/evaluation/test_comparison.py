@@ -1,4 +1,7 @@
-"""The comparison from its command to its page, tiny: trained for a second, judged on one clip."""
+"""The comparison from its command to its page, tiny.
+
+Trained for a second, judged on one clip.
+"""
 
 from __future__ import annotations
 

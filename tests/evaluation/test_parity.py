@@ -46,7 +46,10 @@ def test_the_other_convention_is_told_apart(original: Original) -> None:
 
 
 def test_the_whole_chain_from_pictures_alone(original: Original) -> None:
-    """Nothing is taken from the arrays but the three pictures; the split into encode and decode is the one that engines use."""
+    """Nothing is taken from the arrays but the three pictures.
+
+    The split into encode and decode is the one that engines use.
+    """
     recorded = arrays(True)
     model = build_fomm(original.config, original)
     with torch.inference_mode():

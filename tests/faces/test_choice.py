@@ -1,4 +1,7 @@
-"""Whose face is followed: the nearest one that moves, never a poster, and the one that the user points at."""
+"""Whose face is followed.
+
+The nearest one that moves, never a poster, and the one that the user points at.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ POSTER = Person(here(560, 120), 70, alive=False)
 
 
 def run(scene: Scene, choice: FaceChoice, begin: float, end: float) -> list[float | None]:
-    """Where the followed face is, frame by frame; None without one and while it counts as a picture."""
+    """Where the followed face is, frame by frame.
+
+    None without one and while it counts as a picture.
+    """
     followed: list[float | None] = []
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     for index in range(round(begin * FPS), round(end * FPS)):

@@ -312,7 +312,10 @@ def test_landmarks_turn_with_the_picture(detector: FaceDetector) -> None:
 @needs_clips
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_lying_face_is_not_misread(detector: FaceDetector, turns: int) -> None:
-    """Landmarks are right up to about 60 degrees of roll; beyond, no face is better than a wrong one."""
+    """Landmarks are right up to about 60 degrees of roll.
+
+    Beyond, no face is better than a wrong one.
+    """
     photo = np.asarray(
         cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA),
         np.uint8,

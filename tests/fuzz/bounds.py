@@ -1,4 +1,7 @@
-"""How far hostile input may go: how often it is tried, and the time and memory that one try may take."""
+"""How far hostile input may go.
+
+How often it is tried, and the time and memory that one try may take.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ MEGABYTES = 700
 
 
 def fuzz(few: int = 25) -> settings:
-    """Decorates a property: ``few`` examples, or ``AVATAR_FUZZ`` different ones every time."""
+    """Decorates a property.
+
+    ``few`` examples, or ``AVATAR_FUZZ`` different ones every time.
+    """
     return settings(
         max_examples=EXAMPLES or few,
         derandomize=not EXAMPLES,

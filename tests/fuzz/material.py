@@ -41,7 +41,10 @@ DEEP = b'{"format": 1, "version": 1, "keys": ' + b"[" * 900 + b"]" * 900 + b"}"
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """A file after some edits, most of them near its start, where the headers are; sometimes cut off or doubled."""
+    """A file after some edits, most of them near its start, where the headers are.
+
+    Sometimes cut off or doubled.
+    """
     data = bytearray(whole)
     for _ in range(draw(st.integers(1, 6))):
         reach = draw(st.sampled_from([64, 512, len(data)]))
@@ -63,7 +66,9 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 @st.composite
 def changed(draw: st.DrawFn, document: Any) -> bytes:
-    """A document as JSON with one or two of its values replaced, added or left out, or another document altogether."""
+    """A document as JSON with one or two of its values replaced, added or left out, or another document
+    altogether.
+    """
     content = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, 2))):
         place, key = draw(st.sampled_from(_places(content)))

@@ -1,4 +1,7 @@
-"""Checkpoints that would run code, lie about sizes or are damaged: weights or a BundleError, and nothing is run."""
+"""Checkpoints that would run code, lie about sizes or are damaged.
+
+Weights or a BundleError, and nothing is run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Clips that lie or end too early: frames or a ClipError, nothing else; and a copy of them is whole or not there."""
+"""Clips that lie or end too early: frames or a ClipError, nothing else.
+
+And a copy of them is whole or not there.
+"""
 
 from __future__ import annotations
 

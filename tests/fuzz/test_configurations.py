@@ -1,4 +1,7 @@
-"""YAML of trainings and checkpoints: a configuration or a ConfigError, whatever it says."""
+"""YAML of trainings and checkpoints.
+
+A configuration or a ConfigError, whatever it says.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bundles whose hashes are right and whose content is not: any graph, any size, numbers that are none. One error, never a traceback."""
+"""Bundles whose hashes are right and whose content is not.
+
+Any graph, any size, numbers that are none. One error, never a traceback.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +182,10 @@ def test_a_size_that_is_not_the_models_gives_one_error(size: object, folder: Pat
 
 
 def test_weights_beside_the_file_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are in no list of hashes; they could be changed, or be any file of the user's."""
+    """They are in no list of hashes.
+
+    They could be changed, or be any file of the user's.
+    """
     weights = numpy_helper.from_array(np.ones(1000, np.float32), "weights")
     graph = helper.make_graph(
         [helper.make_node("Add", ["x", "weights"], ["y"])],

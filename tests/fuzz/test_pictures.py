@@ -1,4 +1,7 @@
-"""Photos that lie, end too early or are no photos: a photo or a PortraitError, nothing else."""
+"""Photos that lie, end too early or are no photos.
+
+A photo or a PortraitError, nothing else.
+"""
 
 from __future__ import annotations
 

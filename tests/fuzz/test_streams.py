@@ -1,4 +1,7 @@
-"""What strangers send: network cameras that lie about sizes, and whatever anybody says to the control socket."""
+"""What strangers send.
+
+Network cameras that lie about sizes, and whatever anybody says to the control socket.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,8 @@ def test_a_camera_whose_pictures_say_they_are_giant(sides: tuple[int, int]) -> N
 
 
 def test_a_picture_of_endless_passes() -> None:
-    """Each pass over a progressive JPEG takes a few bytes in the file, and all its pixels when it is decoded."""
+    """Each pass over a progressive JPEG takes a few bytes in the file, and all its pixels when it is
+    decoded."""
     start = PROGRESSIVE.index(b"\xff\xc2") + 5
     big = PROGRESSIVE[:start] + (5000).to_bytes(2) * 2 + PROGRESSIVE[start + 4 :]
     first = big.index(b"\xff\xda")

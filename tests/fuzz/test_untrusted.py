@@ -1,4 +1,7 @@
-"""Files that stand for gigabytes or for years: they are read in a child with limits, and one sentence says so."""
+"""Files that stand for gigabytes or for years.
+
+They are read in a child with limits, and one sentence says so.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def with_endless_key(path: Path, original: Path) -> Path:
-    """A checkpoint with a tuple for a key whose hash takes 2 ** 60 steps; written by hand, for whoever pickles it would hash it too."""
+    """A checkpoint with a tuple for a key whose hash takes 2 ** 60 steps.
+
+    Written by hand, for whoever pickles it would hash it too.
+    """
 
     def word(text: str) -> bytes:
         return b"X" + len(text).to_bytes(4, "little") + text.encode()

@@ -1,4 +1,7 @@
-"""A session that only pretends: the same methods, pictures that say when they were made, a status that tests set."""
+"""A session that only pretends.
+
+The same methods, pictures that say when they were made, a status that tests set.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ def plain(width: int, height: int, colour: tuple[int, int, int]) -> Image:
 
 
 class StandIn:
-    """Does what ``Controls`` say at once. ``camera`` and ``sent`` are the newest pictures; ``status_now`` is what is reported."""
+    """Does what ``Controls`` say at once.
+
+    ``camera`` and ``sent`` are the newest pictures; ``status_now`` is what is reported.
+    """
 
     def __init__(self, controls: Controls | None = None, status: Status = LIVE) -> None:
         self._controls = controls or Controls()

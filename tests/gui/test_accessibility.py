@@ -1,4 +1,7 @@
-"""What a screen reader gets: every control has a name, and roles and states are what they say."""
+"""What a screen reader gets.
+
+Every control has a name, and roles and states are what they say.
+"""
 
 from __future__ import annotations
 

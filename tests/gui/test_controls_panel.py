@@ -1,4 +1,7 @@
-"""The settings panel: what can be chosen, what cannot and why, and that it follows the controls."""
+"""The settings panel.
+
+What can be chosen, what cannot and why, and that it follows the controls.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the window says when its settings cannot be kept, and that it says the pipeline's faults in the user's language."""
+"""What the window says when its settings cannot be kept, and that it says the pipeline's faults in the user's
+language.
+"""
 
 from __future__ import annotations
 

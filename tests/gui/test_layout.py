@@ -1,4 +1,7 @@
-"""The window fits every screen: nothing is cut, nothing lies outside of its place, and the picture is as large as can be."""
+"""The window fits every screen.
+
+Nothing is cut, nothing lies outside of its place, and the picture is as large as can be.
+"""
 
 from __future__ import annotations
 

@@ -143,7 +143,10 @@ def test_real_errors_are_known(tmp_path: Path) -> None:
 
 
 def said() -> Iterator[str]:
-    """All texts of the package as patterns, where a value may be anything; without the lists themselves."""
+    """All texts of the package as patterns, where a value may be anything.
+
+    Without the lists themselves.
+    """
     for path in PACKAGE.rglob("*.py"):
         if path.name not in ("messages.py", "check_messages.py"):
             for text in texts_of(path):
@@ -153,7 +156,10 @@ def said() -> Iterator[str]:
 
 
 def texts_of(path: Path) -> Iterator[str]:
-    """The texts in a source file, ``ANY`` for each value; without descriptions of what they stand in."""
+    """The texts in a source file, ``ANY`` for each value.
+
+    Without descriptions of what they stand in.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = [value for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in node.values]
     described = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]

@@ -1,4 +1,7 @@
-"""Names from outside are shown as they are: Qt would load what a file called ``<img src=...>.jpg`` names."""
+"""Names from outside are shown as they are.
+
+Qt would load what a file called ``<img src=...>.jpg`` names.
+"""
 
 from __future__ import annotations
 

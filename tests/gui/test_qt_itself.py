@@ -1,4 +1,6 @@
-"""What the window takes for granted of Qt's Python package, and what one of its releases (6.12.0) did not keep on Python 3.11."""
+"""What the window takes for granted of Qt's Python package, and what one of its releases (6.12.0) did not
+keep on Python 3.11.
+"""
 
 from __future__ import annotations
 

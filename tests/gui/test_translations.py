@@ -1,4 +1,6 @@
-"""Every text of the window has a Russian translation that fits it, and the compiled file is the one in the source."""
+"""Every text of the window has a Russian translation that fits it, and the compiled file is the one in the
+source.
+"""
 
 from __future__ import annotations
 

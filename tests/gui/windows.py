@@ -52,7 +52,10 @@ def make_library(folder: Path) -> Library:
 
 
 def drop_on(widget: QWidget, mime: QMimeData) -> bool:
-    """Drag something over a widget and let go there, as the system tells it; whether anybody there took it."""
+    """Drag something over a widget and let go there, as the system tells it.
+
+    Whether anybody there took it.
+    """
     copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     enter = QDragEnterEvent(QPoint(20, 20), copy, mime, left, none)
     QApplication.sendEvent(widget, enter)

@@ -87,7 +87,10 @@ class Desk:
         return self.do("xdotool", "getactivewindow", "getwindowname")
 
     def bring(self, title: str) -> None:
-        """Wait for a window and give it the focus; a window manager that has just begun may refuse that at first."""
+        """Wait for a window and give it the focus.
+
+        A window manager that has just begun may refuse that at first.
+        """
         for attempt in range(50):
             try:
                 self.do(

@@ -1,4 +1,7 @@
-"""Hotkeys on macOS, with the system pretended: it is spoken to in the main thread alone, as it wants there."""
+"""Hotkeys on macOS, with the system pretended.
+
+It is spoken to in the main thread alone, as it wants there.
+"""
 
 from __future__ import annotations
 

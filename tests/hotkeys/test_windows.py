@@ -1,4 +1,7 @@
-"""Hotkeys on Windows, with the system pretended: its hotkeys and messages belong to a thread, as they do there."""
+"""Hotkeys on Windows, with the system pretended.
+
+Its hotkeys and messages belong to a thread, as they do there.
+"""
 
 from __future__ import annotations
 

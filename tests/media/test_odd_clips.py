@@ -1,4 +1,7 @@
-"""Clips that other programs play although something in them is odd: joined ones, clocks that stand, any sound."""
+"""Clips that other programs play although something in them is odd.
+
+Joined ones, clocks that stand, any sound.
+"""
 
 from __future__ import annotations
 

@@ -113,7 +113,10 @@ def test_30_megapixels_are_reduced(tmp_path: Path) -> None:
 
 
 def test_100_megapixels_are_read_without_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warnings are errors in tests. Pillow warns from a limit on, which is set here to what a quick picture has."""
+    """Warnings are errors in tests.
+
+    Pillow warns from a limit on, which is set here to what a quick picture has.
+    """
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10_000)
     assert read_portrait(save(tmp_path / "photo.png", picture(150, 100))).shape == (100, 150, 3)
 
@@ -175,7 +178,10 @@ def test_first_frame_of_an_animated_one(tmp_path: Path, name: str) -> None:
 
 
 def wide_profile() -> bytes:
-    """An ICC profile of a wide colour space with sRGB's tone curve: sRGB's own, its primaries exchanged for Adobe RGB's."""
+    """An ICC profile of a wide colour space with sRGB's tone curve.
+
+    SRGB's own, its primaries exchanged for Adobe RGB's.
+    """
     data = bytearray(PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes())
     adobe = {
         b"rXYZ": (0.60974, 0.31111, 0.01947),

@@ -1,4 +1,5 @@
-"""Without a usable pose the avatar holds still, goes back to the photo's own pose, and goes on being shown."""
+"""Without a usable pose the avatar holds still, goes back to the photo's own pose, and goes on being
+shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Key points of every model go the same way: smoothed, blended, kept on disk and transferred part by part."""
+"""Key points of every model go the same way.
+
+Smoothed, blended, kept on disk and transferred part by part.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A neutral pose caught in a lean settles; what the driver does for a moment does not move it."""
+"""A neutral pose caught in a lean settles.
+
+What the driver does for a moment does not move it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Monkey-Net and X2Face small enough for a test, and weights made from their names alone.
 
-The rule behind `filled` is the one by which the original implementations were given weights when their outputs were recorded.
+The rule behind `filled` is the one by which the original implementations were given weights when their
+outputs were recorded.
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ def filled(network: Network, prefix: str = "") -> Network:
 
 
 def value_of(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """A state-dict entry: uniform numbers that depend on the name alone, scaled by what the entry is for."""
+    """A state-dict entry.
+
+    Uniform numbers that depend on the name alone, scaled by what the entry is for.
+    """
     last = name.rsplit(".", 1)[-1]
     if last == "num_batches_tracked":
         return np.zeros(shape, np.float32)

@@ -1,7 +1,9 @@
-"""Monkey-Net and X2Face compute what the original implementations computed: every n-th pixel of what those made of the same weights.
+"""Monkey-Net and X2Face compute what the original implementations computed.
 
-Each stage is given what was recorded of the stage before it: a last-bit difference of the flow would else be multiplied by the contrast
-of the picture, most of all where the flow crosses the picture's edge.
+Every n-th pixel of what those made of the same weights.
+
+Each stage is given what was recorded of the stage before it: a last-bit difference of the flow would else be
+multiplied by the contrast of the picture, most of all where the flow crosses the picture's edge.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ RECORDED = Path(__file__).parent / "recorded"
 CONFIGURATIONS = Path(training.__file__).parent / "configs"
 SIDES = {"vox": 256, "mgif": 128, "bair": 64}
 EXACT, WHOLE, X2FACE = 1e-5, 1e-4, 1e-4
-"""Of one stage; of a picture through all stages; of X2Face, whose exponentials and single pixel multiply rounding errors."""
+"""Of one stage; of a picture through all stages; of X2Face, whose exponentials and single pixel multiply
+rounding errors."""
 
 
 def narrow(values: Any) -> Any:
@@ -39,7 +42,10 @@ def narrow(values: Any) -> Any:
 
 
 class Recorded:
-    """One configuration: our networks, the pictures, and what the original made of them."""
+    """One configuration.
+
+    Our networks, the pictures, and what the original made of them.
+    """
 
     def __init__(self, name: str) -> None:
         self.config = MonkeyNetConfig.from_original(

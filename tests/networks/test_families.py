@@ -1,4 +1,7 @@
-"""Checkpoints of Monkey-Net and X2Face become bundles; those of models that this app does not run are named."""
+"""Checkpoints of Monkey-Net and X2Face become bundles.
+
+Those of models that this app does not run are named.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ class Dimmed(nn.Module):
 
 
 class Odd(nn.Module):
-    """Convolutions of 19 and 20 channels, two of them of one tensor, a grouped one, and softmax over channels."""
+    """Convolutions of 19 and 20 channels, two of them of one tensor, a grouped one, and softmax over
+    channels.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +50,10 @@ class Odd(nn.Module):
 
 
 class Siblings(nn.Module):
-    """Convolutions of the same maps: two of which fill one block, one that fills its own, and one that looks further."""
+    """Convolutions of the same maps.
+
+    Two of which fill one block, one that fills its own, and one that looks further.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +66,10 @@ class Siblings(nn.Module):
 
 
 class Grouped(nn.Module):
-    """Siblings of 20 groups each: put side by side, the outputs of the one would be taken for those of the other."""
+    """Siblings of 20 groups each.
+
+    Put side by side, the outputs of the one would be taken for those of the other.
+    """
 
     def __init__(self) -> None:
         super().__init__()

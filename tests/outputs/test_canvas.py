@@ -26,7 +26,10 @@ def plain(color: tuple[int, int, int], size: int = 64) -> Image:
 
 
 def placed(canvas: Canvas, image: Image) -> Image:
-    """What a call makes of the planes: RGB again, which is up to two levels off by the rounding of both conversions."""
+    """What a call makes of the planes.
+
+    RGB again, which is up to two levels off by the rounding of both conversions.
+    """
     return canvas.compose(Picture(image, 0.0)).rgb()
 
 

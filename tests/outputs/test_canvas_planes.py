@@ -1,4 +1,7 @@
-"""Pictures put together as planes against the same in RGB, converted at the end: they must look the same."""
+"""Pictures put together as planes against the same in RGB, converted at the end.
+
+They must look the same.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,8 @@ def test_planes_look_like_rgb_converted(
         expected = in_rgb(image, size, background, turned_and_labelled, turned_and_labelled)
         canvas.reset()
         for plane in differences(canvas.compose(Picture(image, 0.0)), expected):
-            # A level for each of two roundings; in a photo, where enlarging overshoots or colours change at once, a few pixels more.
+            # A level for each of two roundings; in a photo, where enlarging overshoots or colours change at
+            # once, a few pixels more.
             assert plane.max() <= most
             assert np.percentile(plane, 99.9) <= 2
             assert plane.mean() < 0.5

@@ -110,7 +110,10 @@ def start_reader(path: Path, count: int) -> subprocess.Popen[bytes]:
 
 
 def send_paced(camera: PipeWireCamera, number: int, beside: subprocess.Popen[bytes]) -> bool:
-    """Send one picture and give a frame's time to the process beside; whether it still runs."""
+    """Send one picture and give a frame's time to the process beside.
+
+    Whether it still runs.
+    """
     camera.send(numbered(number))
     try:
         beside.wait(1 / FPS)

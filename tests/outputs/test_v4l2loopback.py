@@ -1,4 +1,6 @@
-"""A real v4l2loopback device, named by AVATAR_TEST_VIRTUAL_CAMERA, such as /dev/video20: loaded with exclusive_caps=1 and free."""
+"""A real v4l2loopback device, named by AVATAR_TEST_VIRTUAL_CAMERA, such as /dev/video20: loaded with
+exclusive_caps=1 and free.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ sink.close()
 
 SET_FORMAT = 0xC0D05605
 FORMAT = struct.Struct("I4xII4s188x")
-"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream (2: of a writer), width, height, pixel format."""
+"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream (2: of a writer), width, height, pixel
+format."""
 
 
 def picture(size: tuple[int, int]) -> Outgoing:

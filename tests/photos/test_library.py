@@ -1,4 +1,7 @@
-"""The list of photos: what the user adds, changes and removes, and what a damaged folder does to it."""
+"""The list of photos.
+
+What the user adds, changes and removes, and what a damaged folder does to it.
+"""
 
 from __future__ import annotations
 

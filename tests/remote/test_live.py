@@ -1,4 +1,7 @@
-"""A call whose pictures another computer makes: what goes over the wire, and what happens when it fails."""
+"""A call whose pictures another computer makes.
+
+What goes over the wire, and what happens when it fails.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +132,8 @@ def decodable(data: bytes) -> Iterator[np.ndarray[Any, Any]]:
 
 
 class Tap:
-    """Passes on what a client and a server say, and keeps what the client said, without the WebSocket's mask."""
+    """Passes on what a client and a server say, and keeps what the client said, without the WebSocket's
+    mask."""
 
     def __init__(self, port: int) -> None:
         self._to, self.sent = port, bytearray()

@@ -1,4 +1,7 @@
-"""No camera frame can get onto the wire: what speaks to other computers does not even know its type."""
+"""No camera frame can get onto the wire.
+
+What speaks to other computers does not even know its type.
+"""
 
 from __future__ import annotations
 

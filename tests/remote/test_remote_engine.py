@@ -1,4 +1,7 @@
-"""A client and a server over the loopback: pictures come back, faults are said, both recover."""
+"""A client and a server over the loopback.
+
+Pictures come back, faults are said, both recover.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Parts of a live session that a test can hold in its hand: a camera that shows a marked face, an output that keeps what it gets."""
+"""Parts of a live session that a test can hold in its hand.
+
+A camera that shows a marked face, an output that keeps what it gets.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ def wait_for(condition: Callable[[], object], what: str = "") -> None:
 
 
 class MarkedCamera:
-    """A camera of 100 frames a second whose every frame carries ``PATTERN``. The test unplugs it, or turns it away."""
+    """A camera of 100 frames a second whose every frame carries ``PATTERN``.
+
+    The test unplugs it, or turns it away.
+    """
 
     name = "marked camera"
     live = True

@@ -1,4 +1,7 @@
-"""A face that a few lines can find, and an engine that draws where it was told to: for tests of the path between them."""
+"""A face that a few lines can find, and an engine that draws where it was told to.
+
+For tests of the path between them.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ class DiscDetector(FaceDetector):
 
 
 class DrawingEngine:
-    """Renders a black picture with a white dot at the nose of the pose; its key points are the crop's landmarks."""
+    """Renders a black picture with a white dot at the nose of the pose.
+
+    Its key points are the crop's landmarks.
+    """
 
     size = 64
     name = "drawing"

@@ -227,7 +227,10 @@ def test_the_user_points_at_a_face_and_turns_the_camera(tmp_path: Path) -> None:
 
 
 def test_a_poster_is_never_calibrated_with(tmp_path: Path) -> None:
-    """The whole session: a face that does not move is used for a moment, then the call sees the card again."""
+    """The whole session.
+
+    A face that does not move is used for a moment, then the call sees the card again.
+    """
     bench = Bench()
     bench.still = True
     controls = Controls(

@@ -1,6 +1,9 @@
-"""The fault matrix of docs/reliability.md for the session: something is absent, slow, dies, is corrupt or full.
+"""The fault matrix of docs/reliability.md for the session.
 
-Each time: what the user is told, that the call goes on or comes back, and that no frame of the camera is ever sent.
+Something is absent, slow, dies, is corrupt or full.
+
+Each time: what the user is told, that the call goes on or comes back, and that no frame of the camera is ever
+sent.
 """
 
 from __future__ import annotations
@@ -268,7 +271,10 @@ def test_frames_of_4k_cost_no_more_than_they_must(size: tuple[int, int], becomes
 
 
 class Stepped:
-    """An animate stage without its thread: the test hands it frames of any size and time."""
+    """An animate stage without its thread.
+
+    The test hands it frames of any size and time.
+    """
 
     def __init__(self, controls: Controls) -> None:
         self.engine = DrawingEngine()
@@ -519,7 +525,10 @@ def test_photo_that_the_engine_cannot_take_leaves_the_last_one(
 
 
 class Card:
-    """A graphics card whose memory another program takes: engines on it fail, those on the processor do not."""
+    """A graphics card whose memory another program takes.
+
+    Engines on it fail, those on the processor do not.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench

@@ -1,4 +1,7 @@
-"""From a webcam on the network to the output: every picture is of a newer frame than the one before, and none of the camera's own."""
+"""From a webcam on the network to the output.
+
+Every picture is of a newer frame than the one before, and none of the camera's own.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class RepeatingEngine:
 
 
 def read_frame_number(crop: Image) -> int | None:
-    """The camera's frames are square with the mark on top; the crop shows them with a margin."""
+    """The camera's frames are square with the mark on top.
+
+    The crop shows them with a margin.
+    """
     rows = np.flatnonzero((np.abs(crop.astype(int) - np.array(PATTERN)) < 60).all(2).any(1))
     columns = np.flatnonzero((np.abs(crop.astype(int) - np.array(PATTERN)) < 60).all(2).any(0))
     return (

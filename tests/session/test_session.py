@@ -1,4 +1,7 @@
-"""A whole session with parts that can fail: what the call sees, what the user is told, what is left behind."""
+"""A whole session with parts that can fail.
+
+What the call sees, what the user is told, what is left behind.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,9 @@ def test_the_camera_shows_only_while_pass_through_is_on(bench: Bench, controls: 
 def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
     bench: Bench, controls: Controls, tmp_path: Path, route: str
 ) -> None:
-    """However the user asks for something else than the camera, the camera shows again only after ``pass_through`` is set anew."""
+    """However the user asks for something else than the camera, the camera shows again only after
+    ``pass_through`` is set anew.
+    """
     with bench.session(controls) as session:
         wait_for(lambda: session.status().face)
         session.recalibrate()
@@ -399,7 +404,10 @@ def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
 
 
 def test_a_frame_is_no_picture() -> None:
-    """What an output accepts is another type than what a camera gives; mypy holds the border, this its names."""
+    """What an output accepts is another type than what a camera gives.
+
+    Mypy holds the border, this its names.
+    """
     assert (
         not issubclass(Frame, Picture)
         and not issubclass(Frame, Outgoing)

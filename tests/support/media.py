@@ -14,7 +14,10 @@ from avatar_app.types import Image
 
 
 def picture(width: int = 96, height: int = 64, shade: int = 0) -> Image:
-    """Red grows to the right, green downwards, blue is ``shade``: turned, mirrored or swapped channels show."""
+    """Red grows to the right, green downwards, blue is ``shade``.
+
+    Turned, mirrored or swapped channels show.
+    """
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(0, 255, width)[None]
     image[..., 1] = np.linspace(0, 255, height)[:, None]

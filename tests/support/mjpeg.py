@@ -1,4 +1,6 @@
-"""A webcam for tests that sends JPEG pictures over HTTP, and marks by which every one of them can be recognised."""
+"""A webcam for tests that sends JPEG pictures over HTTP, and marks by which every one of them can be
+recognised.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ HEADER = (
 
 
 def mark(image: Image, number: int) -> Image:
-    """A copy with the number's 16 lowest bits as blocks along the top edge, the highest first: white is 1, black is 0."""
+    """A copy with the number's 16 lowest bits as blocks along the top edge, the highest first: white is 1,
+    black is 0.
+    """
     height, width = image.shape[:2]
     marked = image.copy()
     edges = np.linspace(0, width, BLOCKS + 1).round().astype(int)
@@ -33,7 +37,10 @@ def mark(image: Image, number: int) -> Image:
 
 
 def read_mark(image: Image) -> int | None:
-    """The number of a marked picture, which may have been compressed or scaled; None if there is no clear mark."""
+    """The number of a marked picture, which may have been compressed or scaled.
+
+    None if there is no clear mark.
+    """
     height, width = image.shape[:2]
     number = 0
     for block in range(BLOCKS):
@@ -58,10 +65,13 @@ def part(jpeg: bytes) -> bytes:
 
 
 class Server:
-    """Answers every connection in a thread of its own, after the request was read. A context manager.
+    """Answers every connection in a thread of its own, after the request was read.
+
+    A context manager.
 
     Args:
-        answer: sends whatever it likes; the connection closes when it returns. Errors of the connection end it quietly.
+        answer: sends whatever it likes; the connection closes when it returns. Errors of the connection end
+            it quietly.
 
     Attributes:
         request: what was asked last.
@@ -136,7 +146,8 @@ class Server:
 
 
 class MjpegCamera(Server):
-    """A webcam at ``url`` that shows the pictures of a function, at a steady pace, the same to everybody who watches.
+    """A webcam at ``url`` that shows the pictures of a function, at a steady pace, the same to everybody who
+    watches.
 
     Args:
         frames: picture number n, counted from 0 and never twice, also while it is paused or unplugged.

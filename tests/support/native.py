@@ -1,4 +1,7 @@
-"""Libraries of systems that are not here, for ctypes code: their functions are Python's, but arguments must fit what was declared."""
+"""Libraries of systems that are not here, for ctypes code.
+
+Their functions are Python's, but arguments must fit what was declared.
+"""
 
 from __future__ import annotations
 

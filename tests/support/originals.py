@@ -1,4 +1,7 @@
-"""Files as the original projects write them: a checkpoint and its YAML, of a tiny model."""
+"""Files as the original projects write them.
+
+A checkpoint and its YAML, of a tiny model.
+"""
 
 from __future__ import annotations
 

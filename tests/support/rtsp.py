@@ -1,4 +1,7 @@
-"""A webcam for tests that speaks RTSP: JPEG pictures in RTP packets (RFC 2435) within the one TCP connection."""
+"""A webcam for tests that speaks RTSP.
+
+JPEG pictures in RTP packets (RFC 2435) within the one TCP connection.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ DESCRIPTION = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\
 
 
 class RtspCamera(Server):
-    """Sends the pictures of a function at a steady pace, counted from the start of the camera; sides are multiples of 16.
+    """Sends the pictures of a function at a steady pace, counted from the start of the camera; sides are
+    multiples of 16.
 
     Attributes:
         sent_number: of the picture that was sent last.
@@ -74,7 +78,10 @@ class RtspCamera(Server):
 
 
 def send_picture(connection: socket.socket, image: Image, sequence: int, stamp: int) -> int:
-    """Send one picture in as many packets as it takes; returns the next packet's number."""
+    """Send one picture in as many packets as it takes.
+
+    Returns the next packet's number.
+    """
     height, width = image.shape[:2]
     done, data = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]

@@ -19,7 +19,9 @@ WIDTH, HEIGHT = 640, 480
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody before the camera: ``at`` gives the middle of the face at a moment, None while it is out of the picture.
+    """Somebody before the camera.
+
+    ``at`` gives the middle of the face at a moment, None while it is out of the picture.
 
     ``height`` is the face's, in pixels. ``alive``: blinks and speaks; a poster does not.
     """

@@ -1,4 +1,7 @@
-"""A drawn person before a drawn wall, of whom everything is known: which pixels are the person, and what is behind."""
+"""A drawn person before a drawn wall, of whom everything is known.
+
+Which pixels are the person, and what is behind.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ class Drawn:
         return square.in_scene(self.scene(side))
 
     def _around(self, side: int, whole: bool, shown: int, pixels: int) -> Image:
-        """Wall and alpha in the square of ``shown`` pixels, as the crop has them, around the face; shrunk to ``pixels``."""
+        """Wall and alpha in the square of ``shown`` pixels, as the crop has them, around the face; shrunk to
+        ``pixels``.
+        """
         known = np.dstack((self.wall, self.alpha))
         box, scale = self.portrait.box, self.portrait.box.size / side
         half = (shown - 1) / 2

@@ -1,4 +1,7 @@
-"""Monkey-Net and X2Face from a configuration to figures: trained, exported, animated, evaluated; tiny throughout."""
+"""Monkey-Net and X2Face from a configuration to figures.
+
+Trained, exported, animated, evaluated; tiny throughout.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The layouts of the published data sets, on tiny copies, read with every configuration that is meant for them."""
+"""The layouts of the published data sets, on tiny copies, read with every configuration that is meant for
+them.
+"""
 
 from __future__ import annotations
 

@@ -109,7 +109,10 @@ def faces() -> FaceSet:
 
 
 def test_crop_samples_show_their_landmarks(faces: FaceSet) -> None:
-    """The inner lips are the darkest part of the drawing: without changes of light they must lie under their points."""
+    """The inner lips are the darkest part of the drawing.
+
+    Without changes of light they must lie under their points.
+    """
     sampler = Sampler(faces, [], 1)
     frame, points = sampler.draw()
     middle = points[60:68, :2].mean(0)

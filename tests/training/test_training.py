@@ -248,7 +248,8 @@ def test_each_loss_of_the_anchored_model_falls(tmp_path: Path, labelled_data: Pa
         "matching",
         "mistakes",
     }
-    # The offset starts at nothing and pays for the others; the critics and whom they judge work against each other.
+    # The offset starts at nothing and pays for the others; the critics and whom they judge work against each
+    # other.
     expected = ("l1", "perceptual", "warped", "painted", "matching")
     assert [name for name in expected if not history[-1][name] < 0.9 * history[0][name]] == []
 

@@ -1,4 +1,6 @@
-"""A library with the C99 complex functions that NumPy needs and Wine lacks, and NumPy's modules bent to use it."""
+"""A library with the C99 complex functions that NumPy needs and Wine lacks, and NumPy's modules bent to use
+it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ static D out_d(double complex z) { D r = {{creal(z), cimag(z)}}; return r; }
 
 
 def add_complex_functions(python: Path) -> None:
-    """Build the library beside ``python.exe`` of this folder, and rewrite the imports of the modules in ``site`` that need it."""
+    """Build the library beside ``python.exe`` of this folder, and rewrite the imports of the modules in
+    ``site`` that need it.
+    """
     used: set[str] = set()
     modules = []
     for module in sorted((python / "site" / "numpy").rglob("*.pyd")):
@@ -73,7 +77,10 @@ def _imported(module: Path) -> set[str]:
 
 
 def _build(library: Path, names: set[str]) -> None:
-    """All of ``names``: the complex ones from here, the others handed on to the system."""
+    """All of ``names``.
+
+    The complex ones from here, the others handed on to the system.
+    """
     known = functions()
     lines = [f"{name} = {'w_' + name if name in known else 'ucrtbase.' + name}" for name in sorted(names)]
     source, exports = library.with_suffix(".c"), library.with_suffix(".def")

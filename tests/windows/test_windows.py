@@ -1,7 +1,8 @@
 """The app as a Windows program, under Wine, with Windows' own Python.
 
-Runs only where ``AVATAR_WINDOWS`` names a folder that ``tests.windows.prepare`` has made; ``AVATAR_WINE`` is the command that starts
-Wine 10 or newer, ``wine`` by default. There is no camera and no virtual camera: what a new computer is like.
+Runs only where ``AVATAR_WINDOWS`` names a folder that ``tests.windows.prepare`` has made; ``AVATAR_WINE`` is
+the command that starts Wine 10 or newer, ``wine`` by default. There is no camera and no virtual camera: what
+a new computer is like.
 """
 
 from __future__ import annotations

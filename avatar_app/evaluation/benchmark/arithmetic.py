@@ -1,4 +1,6 @@
-"""How much arithmetic and memory traffic networks need, and how much of either a device can do: the floor that times are held against."""
+"""How much arithmetic and memory traffic networks need, and how much of either a device can do: the floor
+that times are held against.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,10 @@ class Work:
     """Of one call.
 
     Attributes:
-        flop: floating-point operations of convolutions and matrix products; a multiplication and an addition are two.
-        values: how many values move between those and memory, weights included, if everything else is fused into them.
+        flop: floating-point operations of convolutions and matrix products; a multiplication and an addition
+            are two.
+        values: how many values move between those and memory, weights included, if everything else is fused
+            into them.
     """
 
     flop: int
@@ -71,7 +75,9 @@ def count(call: Callable[[], object]) -> Work:
 
 
 def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
-    """The work of ``encode``, ``detect`` (nothing where there is no detector) and ``render``; the weights may be any."""
+    """The work of ``encode``, ``detect`` (nothing where there is no detector) and ``render``; the weights may
+    be any.
+    """
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
 
@@ -99,7 +105,10 @@ def count_reference(reference: Reference, driver: Image) -> Work:
 
 
 class Peak:
-    """The most that a device was seen to do, in the precision that engines use on it: float32 on processors, float16 on cards."""
+    """The most that a device was seen to do, in the precision that engines use on it.
+
+    Float32 on processors, float16 on cards.
+    """
 
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)
@@ -153,7 +162,9 @@ def set_threads(count: int) -> None:
 
 
 class Copies:
-    """The copies that one frame costs: its bytes to the device and the picture's back. On a processor there are none.
+    """The copies that one frame costs: its bytes to the device and the picture's back.
+
+    On a processor there are none.
 
     Args:
         up, down: bytes.

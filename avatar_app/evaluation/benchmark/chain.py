@@ -118,8 +118,10 @@ class Chain:
 
 
 def camera_pictures(images: list[Image], size: tuple[int, int] = CAMERA_SIZE) -> list[bytes]:
-    """A clip as a webcam of that size would send it, forwards and back, so that a loop has no cut, which would make the tracker search
-    anew. What a clip of another shape leaves free is filled with its own mirrored edge."""
+    """A clip as a webcam of that size would send it, forwards and back, so that a loop has no cut, which
+    would make the tracker search anew. What a clip of another shape leaves free is filled with its own
+    mirrored edge.
+    """
     return [_jpeg(image, size) for image in [*images, *images[-2:0:-1]]]
 
 

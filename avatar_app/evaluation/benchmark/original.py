@@ -1,4 +1,7 @@
-"""The yardstick of benchmarks: the original networks, run as their authors run them."""
+"""The yardstick of benchmarks.
+
+The original networks, run as their authors run them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from avatar_app.types import Image
 
 
 class Reference:
-    """A model of the original family in eager float32 PyTorch: nothing folded, nothing remembered but the photo's key points.
+    """A model of the original family in eager float32 PyTorch.
+
+    Nothing folded, nothing remembered but the photo's key points.
 
     Args:
         photo: the avatar's photo, (S, S, 3).
@@ -38,7 +43,8 @@ class Reference:
             self._points = self.model.kp_detector(self._photo)
 
     def step(self, driver: Image) -> Image:
-        """One frame: the detector on the driver's picture (S, S, 3), and the whole generator, which encodes the photo anew.
+        """One frame: the detector on the driver's picture (S, S, 3), and the whole generator, which encodes
+        the photo anew.
 
         Bytes in, bytes out, so the device has finished when it returns.
         """

@@ -1,4 +1,7 @@
-"""What was measured, as figures: the JSON that ``bench --json`` writes. docs/benchmarks explains its keys."""
+"""What was measured, as figures.
+
+The JSON that ``bench --json`` writes. docs/benchmarks explains its keys.
+"""
 
 from __future__ import annotations
 

@@ -23,10 +23,12 @@ from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Image
 
 WARM_UP = 10
-"""Frames of each setting at the start that do not count; of the reference, which is slow, ``REFERENCE_WARM_UP``."""
+"""Frames of each setting at the start that do not count; of the reference, which is slow,
+``REFERENCE_WARM_UP``."""
 REFERENCE_WARM_UP = 2
 TURN = 20
-"""Frames that a setting does before the next one's turn. The first of each turn does not count: caches and threads are another's."""
+"""Frames that a setting does before the next one's turn. The first of each turn does not count: caches and
+threads are another's."""
 
 REFERENCE_CONFIG = PACKAGE / "training" / "configs" / "vox-adv.yaml"
 
@@ -131,11 +133,14 @@ def _share(total: int, turns: int, turn: int) -> int:
 
 
 REFERENCE_SIDE = 256
-"""Side of the pictures that the full-size architecture was made for, whatever that of the model beside it is."""
+"""Side of the pictures that the full-size architecture was made for, whatever that of the model beside it
+is."""
 
 
 def open_reference(bundle: Bundle, device: str, photo: Image) -> Reference:
-    """The original: with the bundle's own networks and weights if it is of that family, else of full size with random weights."""
+    """The original: with the bundle's own networks and weights if it is of that family, else of full size
+    with random weights.
+    """
     if bundle.kind != "fomm" and photo.shape[0] != REFERENCE_SIDE:
         photo = cv2.resize(photo, (REFERENCE_SIDE, REFERENCE_SIDE), interpolation=cv2.INTER_AREA).astype(
             np.uint8

@@ -76,7 +76,8 @@ def judge_method(
     """Rebuild every clip from its first usable frame.
 
     Returns:
-        the number of ``frames``, the ``mean`` of each figure for each of `reconstruction.WAYS`, and all ``clips``.
+        the number of ``frames``, the ``mean`` of each figure for each of `reconstruction.WAYS`, and all
+            ``clips``.
     """
     evaluator = Evaluator(engine, FaceDetector.open(), embedding, limit, judge)
     clips = [evaluator.reconstruct(entry) for entry in progress(entries, engine.name)]

@@ -57,7 +57,10 @@ TEXTS = {
 
 
 def crop_warning(faces: list[Face], box: Box, image: Image) -> str:
-    """The worst fault of a crop, or of the face in it, in the user's language; empty when it is good."""
+    """The worst fault of a crop, or of the face in it, in the user's language.
+
+    Empty when it is good.
+    """
     fault, face = crop_fault(faces, box, image), nearest(faces, box)
     if not fault and face is not None:
         fault = next((name for name in photo_faults(image, face) if name in TEXTS), "")

@@ -33,7 +33,9 @@ class FindsFaces(Protocol):
 
 
 class CropEditor(QDialog):
-    """Fits the square to the face at the start unless the user has chosen one before. ``box()`` and ``turn`` are the answer once accepted.
+    """Fits the square to the face at the start unless the user has chosen one before.
+
+    ``box()`` and ``turn`` are the answer once accepted.
 
     Args:
         image: the photo, turned by ``turn`` quarters clockwise.
@@ -84,7 +86,10 @@ class CropEditor(QDialog):
         return self._view.box
 
     def fit(self) -> None:
-        """Put the square around the face it is nearest to; if it is there already, around the next one."""
+        """Put the square around the face it is nearest to.
+
+        If it is there already, around the next one.
+        """
         if not self._faces:
             return
         face = nearest(self._faces, self.box())
@@ -104,7 +109,10 @@ class CropEditor(QDialog):
         self._look()
 
     def _look(self) -> None:
-        """Find the faces in the background; an answer about a photo that was turned meanwhile is dropped."""
+        """Find the faces in the background.
+
+        An answer about a photo that was turned meanwhile is dropped.
+        """
         turn = self.turn
 
         def found(faces: list[Face]) -> None:

@@ -84,7 +84,10 @@ class CropView(QWidget):
         self.update()
 
     def _all(self) -> QRectF:
-        """What has to be seen: the photo and the square, in pixels of the photo. While the mouse drags, it stays as it is."""
+        """What has to be seen: the photo and the square, in pixels of the photo.
+
+        While the mouse drags, it stays as it is.
+        """
         width, height = self._size
         box = self._box
         square = QRectF(

@@ -1,4 +1,7 @@
-"""What ``doctor`` finds, in a dialog: one row after the other, as the checks are done."""
+"""What ``doctor`` finds, in a dialog.
+
+One row after the other, as the checks are done.
+"""
 
 from __future__ import annotations
 

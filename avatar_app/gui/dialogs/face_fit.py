@@ -18,24 +18,35 @@ log = logging.getLogger(__name__)
 
 
 class FaceFit:
-    """Finds faces in photos. Slow: call it from a background thread. May be used from several."""
+    """Finds faces in photos.
+
+    Slow: call it from a background thread. May be used from several.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._detector: FaceDetector | None = None
 
     def faces(self, image: Image) -> list[Face]:
-        """All faces, largest first. Raises AvatarError where the networks cannot be opened."""
+        """All faces, largest first.
+
+        Raises AvatarError where the networks cannot be opened.
+        """
         with self._lock:
             return self._opened().find(image)
 
     def upright(self, image: Image) -> tuple[int, list[Face]]:
-        """Quarters clockwise by which a photo has to be turned, and its faces then, as `FaceDetector.find_upright`."""
+        """Quarters clockwise by which a photo has to be turned, and its faces then, as
+        `FaceDetector.find_upright`.
+        """
         with self._lock:
             return self._opened().find_upright(image)
 
     def face(self, image: Image) -> tuple[int, Box] | None:
-        """The turn, and the square around the largest face; None where there is none or the networks cannot be opened."""
+        """The turn, and the square around the largest face.
+
+        None where there is none or the networks cannot be opened.
+        """
         try:
             turn, faces = self.upright(image)
         except AvatarError as error:

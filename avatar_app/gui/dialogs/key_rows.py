@@ -16,7 +16,10 @@ TEXT = QKeySequence.SequenceFormat.NativeText
 
 
 def written(sequence: QKeySequence, everywhere: bool = False) -> str:
-    """A key as it is stored. Hotkeys that work ``everywhere`` mean the key that is labelled so; Qt swaps two of them on macOS."""
+    """A key as it is stored.
+
+    Hotkeys that work ``everywhere`` mean the key that is labelled so; Qt swaps two of them on macOS.
+    """
     text = sequence.toString()
     return _swapped(text) if everywhere and sys.platform == "darwin" else text
 
@@ -32,7 +35,9 @@ def _swapped(text: str) -> str:
 
 
 class KeyRows(QWidget):
-    """``chosen`` holds what differs from the defaults, as in settings; an empty text takes the key away.
+    """``chosen`` holds what differs from the defaults, as in settings.
+
+    An empty text takes the key away.
 
     Args:
         texts: name of an action -> what it does.

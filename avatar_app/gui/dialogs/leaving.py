@@ -22,7 +22,10 @@ class Leaving(QObject):
         self.sure = False
 
     def may_go(self) -> bool:
-        """Whether the window may close now; else it closes itself once the user has said yes."""
+        """Whether the window may close now.
+
+        Else it closes itself once the user has said yes.
+        """
         if self.sure or not self._preferences.now.ask_before_quit:
             return True
         text = self.tr("Quit while others see your avatar?")

@@ -91,7 +91,10 @@ class SettingsDialog(QDialog):
         self.check()
 
     def settings(self) -> Settings:
-        """The settings as they are chosen here; what this dialog does not show is as it was."""
+        """The settings as they are chosen here.
+
+        What this dialog does not show is as it was.
+        """
         return replace(
             self._settings,
             language=self.language.currentData(),

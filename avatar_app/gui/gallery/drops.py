@@ -55,7 +55,10 @@ def local_files(mime: QMimeData) -> list[Path]:
 
 
 def add_all(works: Sequence[Callable[[], Entry]], find_face: Callable[[Image], object | None]) -> Added:
-    """Add photos one after the other; one that fails does not keep the others out. Slow."""
+    """Add photos one after the other; one that fails does not keep the others out.
+
+    Slow.
+    """
     entries: list[Entry] = []
     errors: list[AvatarError] = []
     for work in works:
@@ -82,7 +85,10 @@ def add_image(library: Library, image: QImage, name: str) -> Entry:
 
 
 class DropZone(QObject):
-    """Lets photos be dropped anywhere on a widget. Whatever it is goes to ``take``: who drops something else should be told so."""
+    """Lets photos be dropped anywhere on a widget.
+
+    Whatever it is goes to ``take``: who drops something else should be told so.
+    """
 
     def __init__(self, widget: QWidget, take: Callable[[QMimeData], None]) -> None:
         super().__init__(widget)

@@ -1,4 +1,7 @@
-"""What changes a photo of the library: cropping, removing with a way back, restoring."""
+"""What changes a photo of the library.
+
+Cropping, removing with a way back, restoring.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class Undo(NamedTuple):
 
 
 class Editing(QObject):
-    """``changed`` after each change of the library; ``recropped`` carries the entry with its new crop, ``restored`` one that came back."""
+    """``changed`` after each change of the library.
+
+    ``recropped`` carries the entry with its new crop, ``restored`` one that came back.
+    """
 
     changed = Signal()
     recropped = Signal(object)
@@ -48,7 +54,10 @@ class Editing(QObject):
         )
 
     def _upright(self, entry: Entry) -> tuple[Image, int]:
-        """The photo as it is turned now, and by how many quarters. Slow. Raises AvatarError."""
+        """The photo as it is turned now, and by how many quarters.
+
+        Slow. Raises AvatarError.
+        """
         image, turn = read_portrait(entry.path), entry.turn
         if turn is None:
             found = None if entry.box else self._face_fit.face(image)
@@ -67,7 +76,10 @@ class Editing(QObject):
             self.recropped.emit(self._library.find(entry.path.name))
 
     def remove(self, entry: Entry, was_chosen: bool) -> bool:
-        """Remove a photo at once; it can be brought back with ``undo``. False where that failed."""
+        """Remove a photo at once; it can be brought back with ``undo``.
+
+        False where that failed.
+        """
         try:
             removed = self._library.remove(entry)
         except AvatarError as error:

@@ -1,4 +1,7 @@
-"""The photos to choose from: a strip or a column that can be searched, reordered, added to, and used by keyboard alone."""
+"""The photos to choose from.
+
+A strip or a column that can be searched, reordered, added to, and used by keyboard alone.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,9 @@ SEARCH_WIDTH = 150
 class Gallery(QWidget):
     """The photos of a library.
 
-    ``chosen`` carries the ``Entry`` whenever another photo is to be used, or the same one with another crop; ``problem`` a message
-    and a hint about something that did not work; ``said`` what was just done, with actions.
+    ``chosen`` carries the ``Entry`` whenever another photo is to be used, or the same one with another crop;
+    ``problem`` a message and a hint about something that did not work; ``said`` what was just done, with
+    actions.
     """
 
     chosen = Signal(object)
@@ -97,7 +101,10 @@ class Gallery(QWidget):
         return self._current
 
     def mark(self, entry: Entry | None) -> None:
-        """Show a photo as the chosen one without telling anybody; the tick comes with ``show_used``."""
+        """Show a photo as the chosen one without telling anybody.
+
+        The tick comes with ``show_used``.
+        """
         self._current = entry
         path = entry.path if entry else None
         index = self._model.index_of(path)
@@ -109,7 +116,10 @@ class Gallery(QWidget):
         self._model.mark(path)
 
     def select(self, path: Path | str) -> bool:
-        """Choose a photo by its path or, as a text, by its file name; false where the library does not have it."""
+        """Choose a photo by its path or, as a text, by its file name.
+
+        False where the library does not have it.
+        """
         entry = self.library.find(Path(path).name)
         is_it = isinstance(path, str) or (entry is not None and entry.path == path)
         return self.choose(entry if is_it else None)
@@ -208,7 +218,10 @@ class Gallery(QWidget):
     # Adding and removing.
 
     def add_files(self, paths: Sequence[Path]) -> None:
-        """Add photos, and all photos of folders, in the background; one that was added alone is chosen."""
+        """Add photos, and all photos of folders, in the background.
+
+        One that was added alone is chosen.
+        """
         self._intake.add_files(paths)
 
     def open_files(self) -> None:
@@ -240,7 +253,10 @@ class Gallery(QWidget):
             self._view.scrollTo(self._model.index_of(entries[-1].path))
 
     def remove(self, entry: Entry) -> None:
-        """Remove a photo at once, with a way back. If it was the chosen one, its neighbour is chosen."""
+        """Remove a photo at once, with a way back.
+
+        If it was the chosen one, its neighbour is chosen.
+        """
         paths = [other.path for other in self.library.entries()]
         place = paths.index(entry.path) if entry.path in paths else 0
         was_chosen = self._current is not None and self._current.path == entry.path
@@ -269,7 +285,10 @@ class Gallery(QWidget):
             self.choose(entry)
 
     def stop(self) -> None:
-        """Wait for what is done in the background and drop the rest; before the application ends."""
+        """Wait for what is done in the background and drop the rest.
+
+        Before the application ends.
+        """
         for part in (self._model, self.editing, self._intake):
             part.stop()
 
@@ -308,7 +327,10 @@ class Gallery(QWidget):
         return False if editing else self._key(event)  # the end of a name reaches the view too
 
     def _paste_picture(self, event: QKeyEvent) -> bool:
-        """A picture that is pasted while the search field has the focus is no text. Returns whether the clipboard has pictures."""
+        """A picture that is pasted while the search field has the focus is no text.
+
+        Returns whether the clipboard has pictures.
+        """
         mime = QGuiApplication.clipboard().mimeData()
         if mime is None or not (mime.hasImage() or mime.hasUrls()):
             return False

@@ -51,7 +51,10 @@ class Intake(QObject):
             self.problem.emit(message, self.tr("Drop photos, or a folder with some."))
 
     def take(self, mime: QMimeData, otherwise: str, hint: str) -> None:
-        """Add what was dropped or pasted; ``otherwise`` and ``hint`` are said where it is nothing that can be added."""
+        """Add what was dropped or pasted.
+
+        ``otherwise`` and ``hint`` are said where it is nothing that can be added.
+        """
         files = local_files(mime)
         if files:
             self.add_files(files)

@@ -1,4 +1,7 @@
-"""How one photo of the gallery is drawn: a rounded square with its key, its name below, and a ring around the chosen one."""
+"""How one photo of the gallery is drawn.
+
+A rounded square with its key, its name below, and a ring around the chosen one.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ GAP = 4
 
 
 class GalleryTile(QStyledItemDelegate):
-    """Sizes are in the units of the view; colours are the palette's, so that every theme fits.
+    """Sizes are in the units of the view.
+
+    Colours are the palette's, so that every theme fits.
 
     Attributes:
         photo: side of a photo.
@@ -51,7 +56,8 @@ class GalleryTile(QStyledItemDelegate):
         return QSize(self.photo + 2 * MARGIN, self.height_for(self.photo, option.fontMetrics.height()))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        # The view's own palette may have a transparent background by the style sheet, of which no shades can be made.
+        # The view's own palette may have a transparent background by the style sheet, of which no shades can
+        # be made.
         rect, palette, state = option.rect, QGuiApplication.palette(), option.state
         font = QFont(option.font)
         square = photo_square(rect, self.photo)

@@ -1,4 +1,7 @@
-"""The photos as a strip, or as columns that fill their width; they can be dragged to another place."""
+"""The photos as a strip, or as columns that fill their width.
+
+They can be dragged to another place.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ BAR = 10
 
 
 class GalleryView(QListView):
-    """Letters are left to the window's keys. ``moved`` carries an entry and the row before which it was dropped."""
+    """Letters are left to the window's keys.
+
+    ``moved`` carries an entry and the row before which it was dropped.
+    """
 
     moved = Signal(object, int)
 
@@ -85,7 +91,9 @@ class GalleryView(QListView):
         return QSize(width, self.tile.height_for(self.tile.photo, self.fontMetrics().height()))
 
     def fill_width(self) -> None:
-        """Spread as many columns as there is room for beside a scroll bar, whether it is there or not, so that nothing flickers."""
+        """Spread as many columns as there is room for beside a scroll bar, whether it is there or not, so
+        that nothing flickers.
+        """
         tile = self._tile_size()
         if self._side:
             room = self.width() - self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) - 1

@@ -133,7 +133,10 @@ class JoinPage(Page):
             self.output.show_now()
 
     def _set_up(self) -> None:
-        """With the administrator's consent on Linux; elsewhere OBS Studio brings the camera."""
+        """With the administrator's consent on Linux.
+
+        Elsewhere OBS Studio brings the camera.
+        """
         if not self._script:
             QDesktopServices.openUrl(QUrl(OBS))
             return
@@ -153,7 +156,10 @@ class JoinPage(Page):
 
 
 def run_as_root(script: str) -> None:
-    """Run shell commands after the desktop has asked for the administrator's password. Raises OutputError."""
+    """Run shell commands after the desktop has asked for the administrator's password.
+
+    Raises OutputError.
+    """
     done = subprocess.run(["pkexec", "sh", "-c", script], check=False, capture_output=True, text=True)
     if done.returncode == DONE:
         return

@@ -1,4 +1,7 @@
-"""What the doctor finds and what hotkeys report, for ``messages``: whole sentences, and the pieces that they are joined from."""
+"""What the doctor finds and what hotkeys report, for ``messages``.
+
+Whole sentences, and the pieces that they are joined from.
+"""
 
 from __future__ import annotations
 

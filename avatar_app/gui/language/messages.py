@@ -1,7 +1,7 @@
 """Errors and notices of the other parts in the user's language.
 
-Those parts know nothing of languages: they write English sentences with values in them. Here the sentences are known again by their
-fixed words. One that is not listed stays English.
+Those parts know nothing of languages: they write English sentences with values in them. Here the sentences
+are known again by their fixed words. One that is not listed stays English.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ BETWEEN_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")
 
 
 def in_user_language(text: str) -> str:
-    """A message or hint as ``AvatarError``, ``Notice`` and ``Check`` carry them, with its values, translated where it is known.
+    """A message or hint as ``AvatarError``, ``Notice`` and ``Check`` carry them, with its values, translated
+    where it is known.
 
     A text that is not known as a whole is looked up sentence by sentence.
     """
@@ -42,7 +43,10 @@ def _value(text: str) -> str:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """The sentences as patterns, those with most fixed words first: others may be general enough to fit too."""
+    """The sentences as patterns, those with most fixed words first.
+
+    Others may be general enough to fit too.
+    """
     templates = sorted(
         (str(message) for message in MESSAGES), key=lambda template: -len(VALUE.sub("", template))
     )

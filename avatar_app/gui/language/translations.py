@@ -1,6 +1,7 @@
 """The languages of the window.
 
-English is in the code; the others are in the folder ``translations``. After texts of the window have changed::
+English is in the code; the others are in the folder ``translations``. After texts of the window have
+changed::
 
     cd avatar_app/gui
     pyside6-lupdate -locations none -no-obsolete *.py */*.py -ts language/translations/avatar_ru.ts
@@ -28,7 +29,8 @@ def install(application: QCoreApplication, language: str = "") -> str:
     Windows that are open are told by a ``LanguageChange`` event; those made later speak it from the start.
 
     Args:
-        language: one of ``LANGUAGES``; empty or another: the first of the system's languages that is known, else English.
+        language: one of ``LANGUAGES``; empty or another: the first of the system's languages that is known,
+            else English.
     """
     for old in application.findChildren(QTranslator):
         application.removeTranslator(old)

@@ -1,4 +1,7 @@
-"""What can be behind the avatar: the same choices for the settings panel and for the button under the picture."""
+"""What can be behind the avatar.
+
+The same choices for the settings panel and for the button under the picture.
+"""
 
 from __future__ import annotations
 

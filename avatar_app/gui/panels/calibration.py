@@ -1,4 +1,6 @@
-"""Calibrating: the photo to imitate, how well the user's pose fits it, what to change, and a button that counts down."""
+"""Calibrating: the photo to imitate, how well the user's pose fits it, what to change, and a button that
+counts down.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def hint_for(status: Status, seeking: bool = False) -> str:
 
 
 class Countdown(QTimer):
-    """Counts seconds down, for people who have to look away from the button; ``done`` at the end."""
+    """Counts seconds down, for people who have to look away from the button.
+
+    ``done`` at the end.
+    """
 
     SECONDS = 3
     changed = Signal(int)

@@ -1,4 +1,7 @@
-"""Everything that can be set about the call, in three tabs. It writes ``Controls`` and shows what they are; it never waits for a device."""
+"""Everything that can be set about the call, in three tabs.
+
+It writes ``Controls`` and shows what they are; it never waits for a device.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
 
 
 class ControlsPanel(QTabWidget):
-    """``show_controls`` brings it up to date; ``preferences`` has what concerns this screen alone."""
+    """``show_controls`` brings it up to date.
+
+    ``preferences`` has what concerns this screen alone.
+    """
 
     def __init__(
         self, live: Live, devices: DeviceLists, preferences: Preferences, parent: QWidget | None = None

@@ -1,4 +1,7 @@
-"""The line at the top: what others see, what is being done, the figures that matter, settings and menu."""
+"""The line at the top.
+
+What others see, what is being done, the figures that matter, settings and menu.
+"""
 
 from __future__ import annotations
 

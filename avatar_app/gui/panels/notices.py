@@ -1,4 +1,7 @@
-"""Banners for what the user should know now. They come and go with the pipeline's notices."""
+"""Banners for what the user should know now.
+
+They come and go with the pipeline's notices.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from avatar_app.gui.style.widgets import Badge, label
 from avatar_app.session.controls import Notice
 
 MOST = 3
-"""Banners at once. More would push the pictures out of the window; the next one shows when one of them goes."""
+"""Banners at once. More would push the pictures out of the window; the next one shows when one of them
+goes."""
 ROOMS = {400: 1, 540: 2}
 """Height of the stage -> banners at once below it."""
 
@@ -86,7 +90,10 @@ class Banner(QFrame):
 
 
 class NoticeBar(QWidget):
-    """At most ``MOST`` banners, errors first. ``acted`` carries what a notice is about and the action that was chosen."""
+    """At most ``MOST`` banners, errors first.
+
+    ``acted`` carries what a notice is about and the action that was chosen.
+    """
 
     acted = Signal(str, str)
     changed = Signal()

@@ -29,7 +29,10 @@ def draw_text(painter: QPainter, place: QRectF, text: str, colour: QColor) -> No
 
 
 def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
-    """The corners of the square that is looked at; where no face was found yet, a dashed oval in which one would fit."""
+    """The corners of the square that is looked at.
+
+    Where no face was found yet, a dashed oval in which one would fit.
+    """
     if not found:
         painter.setPen(QPen(QColor(255, 255, 255, 190), 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -56,7 +59,10 @@ def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
 
 
 def draw_other(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
-    """A dotted oval around a face that is not followed: landmarks (N, 2) in the painter's unit."""
+    """A dotted oval around a face that is not followed.
+
+    Landmarks (N, 2) in the painter's unit.
+    """
     (left, top), (right, bottom) = points.min(0), points.max(0)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(255, 255, 255, 170), 1.5, Qt.PenStyle.DotLine))
@@ -90,7 +96,10 @@ def draw_ghost(painter: QPainter, square: QRectF, ghost: QImage, opacity: float)
 
 
 def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor) -> None:
-    """Make the corners of a picture round by painting what is outside of them: much quicker than clipping the whole picture."""
+    """Make the corners of a picture round by painting what is outside of them.
+
+    Much quicker than clipping the whole picture.
+    """
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     for corner, x, y in (
@@ -107,7 +116,10 @@ def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor
 
 
 def draw_frame(painter: QPainter, place: QRectF, radius: float) -> None:
-    """A line around a picture that lies over another one; seen on dark and on bright pictures."""
+    """A line around a picture that lies over another one.
+
+    Seen on dark and on bright pictures.
+    """
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for colour, width, inside in ((QColor(0, 0, 0, 90), 1.0, 0.5), (QColor(255, 255, 255, 210), 1.5, 1.5)):
         painter.setPen(QPen(colour, width))

@@ -1,4 +1,7 @@
-"""The two pictures of the window: what the camera sees, for this screen alone, and exactly what the call gets."""
+"""The two pictures of the window.
+
+What the camera sees, for this screen alone, and exactly what the call gets.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -
 
 
 def sent_to_screen(picture: Outgoing, width: int, height: int, mirrored: bool = False) -> QImage:
-    """The same of what is sent: it is scaled as planes, so that only what is seen becomes RGB."""
+    """The same of what is sent.
+
+    It is scaled as planes, so that only what is seen becomes RGB.
+    """
     import cv2
 
     wide, high = width + width % 2, height + height % 2  # planes have even sides
@@ -83,7 +89,9 @@ def _scaled(picture: Image | Plane, width: int, height: int) -> Image | Plane:
 
 
 class PictureView(QWidget):
-    """Paints one picture, as large as fits, and a text where there is none. Subclasses draw over it.
+    """Paints one picture, as large as fits, and a text where there is none.
+
+    Subclasses draw over it.
 
     Attributes:
         floating: it lies over another picture: round corners let that one through, and ``caption`` names it.
@@ -201,9 +209,11 @@ class Shown:
 
 
 class CameraView(PictureView):
-    """The camera with landmarks, the square that is looked at, and the photo as a ghost in it. Never part of what is sent.
+    """The camera with landmarks, the square that is looked at, and the photo as a ghost in it. Never part of
+    what is sent.
 
-    ``face_asked`` carries the point of the picture that was clicked on, in shares of the frame's width and height.
+    ``face_asked`` carries the point of the picture that was clicked on, in shares of the frame's width and
+    height.
     """
 
     face_asked = Signal(float, float)
@@ -315,8 +325,8 @@ class OutputView(PictureView):
     """What others see; a red banner lies over it here while that is the user's real face.
 
     Attributes:
-        mirrored: show it as a mirror does, like one's own picture in a call. Others see it the right way round, and texts stay readable
-            here: the still card is never mirrored.
+        mirrored: show it as a mirror does, like one's own picture in a call. Others see it the right way
+            round, and texts stay readable here: the still card is never mirrored.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

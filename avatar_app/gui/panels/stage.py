@@ -1,4 +1,7 @@
-"""The middle of the window: what others see, as large as fits, and over it the user's own camera and what is to be done or known."""
+"""The middle of the window.
+
+What others see, as large as fits, and over it the user's own camera and what is to be done or known.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ class Stage(QWidget):
         self.inset.setToolTip(self.tr("Click to swap the pictures, drag to move this one"))
 
     def show_status(self, status: Status) -> None:
-        """Show what helps in this state: the camera is large while there is no avatar to look at yet."""
+        """Show what helps in this state.
+
+        The camera is large while there is no avatar to look at yet.
+        """
         first = status.shows == "card" and status.reason in ("no-avatar", "uncalibrated")
         face = status.face or not status.camera
         if first != self._camera_first:

@@ -1,4 +1,7 @@
-"""What the mouse does on the stage: swap and move the inset, move and zoom the avatar, full screen, menu."""
+"""What the mouse does on the stage.
+
+Swap and move the inset, move and zoom the avatar, full screen, menu.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ class Views(Protocol):
 class StageMouse(QObject):
     """Watches both views of a stage.
 
-    ``panned`` carries by how much the avatar was dragged, in shares of the picture as others see it; ``turned`` the steps of the wheel.
+    ``panned`` carries by how much the avatar was dragged, in shares of the picture as others see it;
+    ``turned`` the steps of the wheel.
     """
 
     panned = Signal(float, float)

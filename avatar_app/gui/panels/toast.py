@@ -33,7 +33,10 @@ class Toast(QFrame):
         self.hide()
 
     def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
-        """Show a text and a button for each action: label -> what it does. Each button hides the message."""
+        """Show a text and a button for each action: label -> what it does.
+
+        Each button hides the message.
+        """
         for button in self.buttons:
             button.hide()
             button.deleteLater()

@@ -66,7 +66,10 @@ def pixmap(name: str, colour: str, side: int = 64) -> QPixmap:
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:
-    """An icon in the colour of button texts, or in ``colour``; sharp at every scale of the screen."""
+    """An icon in the colour of button texts, or in ``colour``.
+
+    Sharp at every scale of the screen.
+    """
     palette = QApplication.palette()
     plain = colour or palette.color(QPalette.ColorRole.ButtonText).name()
     disabled = palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText).name()
@@ -82,7 +85,10 @@ DOTS = {"good": "#2fbf71", "warning": "#f0a92e", "bad": "#e23b3b"}
 
 
 def app_icon(kind: str = "") -> QIcon:
-    """The app's own: a face in a rounded square, with a dot for what others see; ``kind`` as in ``headline.Headline``."""
+    """The app's own: a face in a rounded square, with a dot for what others see.
+
+    ``kind`` as in ``headline.Headline``.
+    """
     made = QIcon()
     for side in (*SIDES, 128, 256):
         made.addPixmap(_app_pixmap(side, DOTS.get(kind)))

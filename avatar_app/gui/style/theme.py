@@ -1,4 +1,7 @@
-"""How the window looks, dark and light: a palette and one style sheet over Qt's Fusion style."""
+"""How the window looks, dark and light.
+
+A palette and one style sheet over Qt's Fusion style.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ class Theme:
     """Colours by what they are for.
 
     Attributes:
-        ground: behind everything; card: panels; field: inputs and buttons; hover: under the pointer; line: between parts;
-            edge: borders of what can be used, 3 times as bright or dark as what is beside it.
+        ground: behind everything; card: panels; field: inputs and buttons; hover: under the pointer; line:
+            between parts; edge: borders of what can be used, 3 times as bright or dark as what is beside it.
         picture: behind pictures that do not fill their place.
         accent: what matters now, on_accent: text on it.
         good, warning, bad: states; their *_ground are for banners and badges.

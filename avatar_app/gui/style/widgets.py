@@ -34,7 +34,10 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
 
 
 def tip(text: str) -> str:
-    """A tool tip that shows ``text`` as it is: Qt would take a file called ``<img src=...>.jpg`` for rich text, and load it."""
+    """A tool tip that shows ``text`` as it is.
+
+    Qt would take a file called ``<img src=...>.jpg`` for rich text, and load it.
+    """
     return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>") if "<" in text or "&" in text else text
 
 
@@ -79,7 +82,10 @@ class Badge(QLabel):
 
 
 class Meter(QProgressBar):
-    """A bar from 0 to 1 that turns from amber to green where it is enough; empty for None."""
+    """A bar from 0 to 1 that turns from amber to green where it is enough.
+
+    Empty for None.
+    """
 
     ENOUGH = 0.75
 
@@ -127,7 +133,10 @@ class Meter(QProgressBar):
 
 
 class ElidedLabel(QLabel):
-    """A line that gives way: what does not fit is cut with an ellipsis, and the whole text is its tooltip."""
+    """A line that gives way.
+
+    What does not fit is cut with an ellipsis, and the whole text is its tooltip.
+    """
 
     def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -145,7 +154,11 @@ class ElidedLabel(QLabel):
 
 
 class Choice(QComboBox):
-    """A list to choose from: entries have a value and, where they cannot be chosen, a reason. Ignores the wheel while the panel scrolls."""
+    """A list to choose from.
+
+    Entries have a value and, where they cannot be chosen, a reason. Ignores the wheel while the panel
+    scrolls.
+    """
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,7 +1,7 @@
 """Which pixels of a photo belong to the person, and what the background may look like behind them.
 
-Both are made once per photo. With them the background stands still while the person moves before it: only what was behind the
-person is guessed, from the surroundings, and only as far as the person uncovers it.
+Both are made once per photo. With them the background stands still while the person moves before it: only
+what was behind the person is guessed, from the surroundings, and only as far as the person uncovers it.
 
 Shapes: B batch, S the picture's side, grids in [-1, 1] with ``align_corners=True``.
 """
@@ -19,18 +19,21 @@ from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 
 SIDE = 128
-"""Side of the picture in which the person is sought; the guided filter brings the outline back to the photo's own edges."""
+"""Side of the picture in which the person is sought; the guided filter brings the outline back to the photo's
+own edges."""
 
 WIDTHS = (16, 32, 48, 64, 96)
 
 CHIN, TOP = landmarks.CHIN, landmarks.FOREHEAD
 
 SURE = 0.55, 0.25
-"""Shares of person are stretched about the first by the second (half width): so they agree best with a teacher's on people never seen."""
+"""Shares of person are stretched about the first by the second (half width): so they agree best with a
+teacher's on people never seen."""
 
 
 ALONG_ROWS, ALONG_COLUMNS = ((3, 2), (1, 2), (1, 0)), ((2, 1), (2, 1), (0, 0))
-"""Kernel, stride and padding that halve a picture; rows are mixed a little with their neighbours, or each would become a streak."""
+"""Kernel, stride and padding that halve a picture; rows are mixed a little with their neighbours, or each
+would become a streak."""
 
 
 class PersonMatte(nn.Module):
@@ -60,7 +63,8 @@ class PersonMatte(nn.Module):
 
 
 def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """How far from the head's middle line and how far above its chin every pixel is, in face heights: (B, 1, side, side) each.
+    """How far from the head's middle line and how far above its chin every pixel is, in face heights: (B, 1,
+    side, side) each.
 
     Args:
         points: (B, 88, 2).
@@ -94,7 +98,10 @@ def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:
 
 
 def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: float) -> Tensor:
-    """The guided filter (He et al. 2013): ``share`` (B, 1, s, s) as a local linear function of the grey picture, at full size."""
+    """The guided filter (He et al. 2013).
+
+    ``share`` (B, 1, s, s) as a local linear function of the grey picture, at full size.
+    """
 
     def mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, 2 * radius + 1, 1, radius, count_include_pad=False)
@@ -111,10 +118,11 @@ def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: floa
 
 
 def background(image: Tensor, person: Tensor) -> Tensor:
-    """The photo (B, 3, S, S) with the person filled in from the surroundings (push-pull: Gortler et al. 1996, section 3.4).
+    """The photo (B, 3, S, S) with the person filled in from the surroundings (push-pull: Gortler et al. 1996,
+    section 3.4).
 
-    Along rows first: a horizon or the back of a sofa goes on behind a head that stands before it, and a head hides more height than
-    width. Only where a whole row is covered is it filled from above.
+    Along rows first: a horizon or the back of a sofa goes on behind a head that stands before it, and a head
+    hides more height than width. Only where a whole row is covered is it filled from above.
     """
     margin = image.shape[-1] // 64
     covered = F.max_pool2d((person > 0.1).to(image.dtype), 2 * margin + 1, 1, margin)

@@ -1,11 +1,15 @@
-"""The upper head is round: when it turns, its outline stays, and hair and skin slide along under it.
+"""The upper head is round.
 
-No landmark is above the forehead. Moved as the forehead is, which is nearly flat, hair would lean over like a signboard and a bald head
-become a cone. So a photo's head is taken for half an ellipsoid, as wide and high as its matte says. Its outline moves with its middle;
-within, what a pixel shows is turned about the middle, and ever less towards the outline: what comes out from behind the head no photo
-shows, so what it does show is stretched over that. At the landmarks around the face this motion is brought to theirs.
+When it turns, its outline stays, and hair and skin slide along under it.
 
-Shapes: B batch, P landmarks (B, P, 2) in [-1, 1], x first, s the side of the flow. A head's own coordinates are those of `MEAN_FACE`.
+No landmark is above the forehead. Moved as the forehead is, which is nearly flat, hair would lean over like a
+signboard and a bald head become a cone. So a photo's head is taken for half an ellipsoid, as wide and high as
+its matte says. Its outline moves with its middle; within, what a pixel shows is turned about the middle, and
+ever less towards the outline: what comes out from behind the head no photo shows, so what it does show is
+stretched over that. At the landmarks around the face this motion is brought to theirs.
+
+Shapes: B batch, P landmarks (B, P, 2) in [-1, 1], x first, s the side of the flow. A head's own coordinates
+are those of `MEAN_FACE`.
 """
 
 from __future__ import annotations
@@ -41,22 +45,27 @@ NEAR, FAINT = 0.16, 0.5
 """How far from each of them, in face heights, its own motion counts; and how much all others then weigh."""
 
 SMALL = 0.05, 0.25
-"""Sines of turns from which on and up to which this motion takes over: in small ones hair goes on as the forehead does, and an expression
-may look like one."""
+"""Sines of turns from which on and up to which this motion takes over: in small ones hair goes on as the
+forehead does, and an expression may look like one."""
 
 UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.75, 1.3)
-"""Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights above the chin."""
+"""Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights
+above the chin."""
 
 BACK_HEAD, NECK, BACK, LARGE = (0.8, 0.95), (0.45, 0.85), (-0.3, 0.2), (0.2, 0.45)
-"""The same for the back of the head, which a large turn brings to sight behind the ear: where that is, in half axes of the round head away
-from where the face turns to, and sines of the turns."""
+"""The same for the back of the head, which a large turn brings to sight behind the ear: where that is, in
+half axes of the round head away from where the face turns to, and sines of the turns."""
 
 FAINTEST = -30.0
-"""Exponents end here: products of smaller numbers would not be normal ones, with which a processor takes ten times as long."""
+"""Exponents end here: products of smaller numbers would not be normal ones, with which a processor takes ten
+times as long."""
 
 
 class View(NamedTuple):
-    """How a head is seen: rows (B, 2, 3) of scale times rotation, middle (B, 2) of the skull."""
+    """How a head is seen.
+
+    Rows (B, 2, 3) of scale times rotation, middle (B, 2) of the skull.
+    """
 
     rows: Tensor
     middle: Tensor
@@ -90,7 +99,8 @@ def in_plane(matrix: Tensor) -> Tensor:
 
 
 def skull_size(body: Tensor, points: Tensor) -> Tensor:
-    """(B, 2) half the width of photos' heads above the brows, with hair, and their height there: of half ellipses with the same moments.
+    """(B, 2) half the width of photos' heads above the brows, with hair, and their height there: of half
+    ellipses with the same moments.
 
     Args:
         body: (B, 1, s, s) share of person.
@@ -109,7 +119,9 @@ def skull_size(body: Tensor, points: Tensor) -> Tensor:
 
 
 class Turn(NamedTuple):
-    """How a pose's head is turned from its photo's. In half axes of the rim, across the turn and along it, the head is a circle.
+    """How a pose's head is turned from its photo's.
+
+    In half axes of the rim, across the turn and along it, the head is a circle.
 
     Attributes:
         to_disc, from_disc: (B, 2, 3), from the pose's picture to there, and from there to the photo's.
@@ -156,7 +168,8 @@ class Turn(NamedTuple):
         """(B, 2, N) where the photo has what the round head shows at places (B, 2, N) of the pose."""
         across, along = torch.split(_affine(self.to_disc, places), 1, 1)
         chord = (1 - across.square()).clamp_min(1e-3).sqrt()
-        # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is sines apart.
+        # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is
+        # sines apart.
         sine = (along / chord).clamp(-1, 1)
         cosine = (1 - sine.square()).clamp_min(0).sqrt()
         slid = self.farthest * cosine

@@ -1,8 +1,10 @@
-"""Configuration of the original First Order Motion Model's networks: frozen values, strictly parsed.
+"""Configuration of the original First Order Motion Model's networks.
 
-Two spellings of the same thing: the original project's YAML layout (``model_params: common_params, ...``), and the plain
-dictionary that a bundle keeps (the fields below, nested). An unknown or missing key is an error that names it: a misspelt
-option must not silently become its default.
+Frozen values, strictly parsed.
+
+Two spellings of the same thing: the original project's YAML layout (``model_params: common_params, ...``),
+and the plain dictionary that a bundle keeps (the fields below, nested). An unknown or missing key is an error
+that names it: a misspelt option must not silently become its default.
 """
 
 from __future__ import annotations
@@ -65,7 +67,10 @@ class GeneratorConfig:
 
 @dataclass(frozen=True, slots=True)
 class DiscriminatorConfig:
-    """Discriminator, for training alone. ``sn`` is spectral normalisation; ``use_kp`` shows it the driving key points as heat maps."""
+    """Discriminator, for training alone.
+
+    ``sn`` is spectral normalisation; ``use_kp`` shows it the driving key points as heat maps.
+    """
 
     block_expansion: int = 64
     max_features: int = 512
@@ -81,9 +86,10 @@ class FommConfig:
     """All networks of one model.
 
     Attributes:
-        align_corners: how `grid.warp` reads positions. True is the convention under which the published checkpoints were
-            trained (PyTorch before 1.3) and the one that agrees with the key points' coordinates, hence the default. False is
-            what the original code shows on every PyTorch since: the warp is off by up to half a pixel towards the border.
+        align_corners: how `grid.warp` reads positions. True is the convention under which the published
+            checkpoints were trained (PyTorch before 1.3) and the one that agrees with the key points'
+            coordinates, hence the default. False is what the original code shows on every PyTorch since: the
+            warp is off by up to half a pixel towards the border.
     """
 
     num_kp: int
@@ -105,7 +111,9 @@ class FommConfig:
 
     @classmethod
     def from_original(cls, document: Any) -> FommConfig:
-        """Read a configuration in the original layout; only its ``model_params`` matter here.
+        """Read a configuration in the original layout.
+
+        Only its ``model_params`` matter here.
 
         Args:
             document: the parsed YAML. Beyond the original, ``common_params`` may state ``align_corners``.

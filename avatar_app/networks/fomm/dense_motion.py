@@ -1,4 +1,6 @@
-"""Dense motion: how every pixel of the output is fetched from the photo, from the motion of a few key points (section 3.2)."""
+"""Dense motion: how every pixel of the output is fetched from the photo, from the motion of a few key points
+(section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ class Motion(NamedTuple):
 def inverse_2x2(matrices: Tensor) -> Tensor:
     """Inverse of (..., 2, 2); in closed form where a graph is exported and on GPUs.
 
-    The original calls LAPACK. A last-bit difference here moves a sample by 1e-5 pixels, which shows as 3e-5 in a warped noise
-    picture: so on the CPU this calls LAPACK too, and reproduces the original bit for bit.
+    The original calls LAPACK. A last-bit difference here moves a sample by 1e-5 pixels, which shows as 3e-5
+    in a warped noise picture: so on the CPU this calls LAPACK too, and reproduces the original bit for bit.
     """
     if matrices.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
         inverse: Tensor = torch.linalg.inv(matrices)
@@ -67,12 +69,18 @@ def sparse_flows(source: KeyPointTensors, driving: KeyPointTensors, height: int,
 
 
 def dense_flow(mask: Tensor, flows: Tensor) -> Tensor:
-    """The flows, weighted by who owns each pixel (equation 8): (B, K + 1, h, w) and (B, K + 1, h, w, 2) -> (B, h, w, 2)."""
+    """The flows, weighted by who owns each pixel (equation 8).
+
+    (B, K + 1, h, w) and (B, K + 1, h, w, 2) -> (B, h, w, 2).
+    """
     return (mask[..., None] * flows).sum(dim=1)
 
 
 class DenseMotion(nn.Module):
-    """Chooses, for every pixel, among the key points' motions. Works on the photo at ``scale_factor`` of its size."""
+    """Chooses, for every pixel, among the key points' motions.
+
+    Works on the photo at ``scale_factor`` of its size.
+    """
 
     def __init__(self, config: FommConfig) -> None:
         super().__init__()
@@ -91,7 +99,10 @@ class DenseMotion(nn.Module):
         )
 
     def thumbnail(self, photo: Tensor) -> Tensor:
-        """The photo at this network's scale; depends on the photo alone, so it is made once."""
+        """The photo at this network's scale.
+
+        Depends on the photo alone, so it is made once.
+        """
         small: Tensor = self.down(photo)
         return small
 
@@ -99,7 +110,8 @@ class DenseMotion(nn.Module):
         """Args: thumbnail: the photo, (B, C, h, w), from `thumbnail`."""
         batch, channels, height, width = thumbnail.shape
         flows = sparse_flows(source, driving, height, width)
-        # All K + 1 flows are stacked into one tall picture: one 4-D sampling instead of K + 1 copies of the photo.
+        # All K + 1 flows are stacked into one tall picture: one 4-D sampling instead of K + 1 copies of the
+        # photo.
         tall = warp(thumbnail, flows.reshape(batch, -1, width, 2), self.align_corners)
         warped = tall.view(batch, channels, -1, height, width).transpose(1, 2)
         features = self.hourglass(
@@ -110,7 +122,10 @@ class DenseMotion(nn.Module):
         return Motion(dense_flow(mask, flows), occlusion, mask, warped)
 
     def _heat_maps(self, source: KeyPointTensors, driving: KeyPointTensors, thumbnail: Tensor) -> Tensor:
-        """(B, K + 1, 1, h, w): where each key point comes from and goes to (equation 6); nothing for the background."""
+        """(B, K + 1, 1, h, w): where each key point comes from and goes to (equation 6).
+
+        Nothing for the background.
+        """
         height, width = thumbnail.shape[2:]
         there, here = (
             gaussian_heat_maps(points.value, height, width, self.variance) for points in (driving, source)

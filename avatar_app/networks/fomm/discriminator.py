@@ -1,4 +1,7 @@
-"""Discriminator of the adversarial configurations: is this patch real, at one or several scales?"""
+"""Discriminator of the adversarial configurations.
+
+Is this patch real, at one or several scales?
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from avatar_app.networks.grid import gaussian_heat_maps
 
 
 class Judgement(NamedTuple):
-    """``features`` of every block, for feature matching; ``prediction`` (B, 1, h, w), near 1 for real patches."""
+    """``features`` of every block, for feature matching.
+
+    ``prediction`` (B, 1, h, w), near 1 for real patches.
+    """
 
     features: list[Tensor]
     prediction: Tensor
@@ -27,7 +33,9 @@ def _convolution(inputs: int, outputs: int, kernel: int, normalised: bool) -> nn
 
 
 class PatchBlock(nn.Module):
-    """Convolution without padding, instance normalisation (not in the first), leaky ReLU, halving (not in the last)."""
+    """Convolution without padding, instance normalisation (not in the first), leaky ReLU, halving (not in the
+    last).
+    """
 
     def __init__(self, inputs: int, outputs: int, first: bool, last: bool, spectral: bool) -> None:
         super().__init__()
@@ -91,7 +99,8 @@ class Discriminator(nn.Module):
 
         Args:
             picture: (B, C, H, W) in [0, 1].
-            points: (B, K, 2) driving key points; needed where the configuration says ``use_kp``, else left out of account.
+            points: (B, K, 2) driving key points; needed where the configuration says ``use_kp``, else left
+                out of account.
         """
         if self.use_kp and points is None:
             raise ValueError("this discriminator is conditioned on key points, but got none")
@@ -100,5 +109,8 @@ class Discriminator(nn.Module):
 
 
 def _key(scale: float) -> str:
-    """Module names cannot hold a dot; the original writes 1 and 0-5 for the scales 1 and 0.5."""
+    """Module names cannot hold a dot.
+
+    The original writes 1 and 0-5 for the scales 1 and 0.5.
+    """
     return f"{scale:g}".replace(".", "-")

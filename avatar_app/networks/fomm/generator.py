@@ -1,4 +1,6 @@
-"""Generator: the photo's features, warped by the dense motion, decoded into the picture (section 3.2, equation 9)."""
+"""Generator: the photo's features, warped by the dense motion, decoded into the picture (section 3.2,
+equation 9).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,10 @@ class Generated(NamedTuple):
 
 
 class Generator(nn.Module):
-    """`encode` once per photo, `decode` once per frame; calling the module does both, for training."""
+    """`encode` once per photo, `decode` once per frame.
+
+    Calling the module does both, for training.
+    """
 
     def __init__(self, config: FommConfig) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""Key-point detector: a picture -> key points with local affine frames, learned without labels (section 3.1 and its network in A.1)."""
+"""Key-point detector.
+
+A picture -> key points with local affine frames, learned without labels (section 3.1 and its network in A.1).
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,20 @@ from avatar_app.networks.grid import coordinate_grid
 
 
 class KeyPointTensors(NamedTuple):
-    """Key points of a batch, float32: ``value`` (B, K, 2) in [-1, 1], x first; ``jacobian`` (B, K, 2, 2), or None in a zero-order model."""
+    """Key points of a batch, float32: ``value`` (B, K, 2) in [-1, 1], x first.
+
+    ``jacobian`` (B, K, 2, 2), or None in a zero-order model.
+    """
 
     value: Tensor
     jacobian: Tensor | None = None
 
 
 class KeyPointDetector(nn.Module):
-    """Heat maps over the picture; a key point is its heat map's mean, its Jacobian the mean of a Jacobian map under the same weights."""
+    """Heat maps over the picture.
+
+    A key point is its heat map's mean, its Jacobian the mean of a Jacobian map under the same weights.
+    """
 
     def __init__(self, config: FommConfig) -> None:
         super().__init__()

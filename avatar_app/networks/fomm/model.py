@@ -10,7 +10,9 @@ from avatar_app.networks.fomm.keypoints import KeyPointDetector
 
 
 class Fomm(nn.Module):
-    """Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with that word."""
+    """Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with
+    that word.
+    """
 
     def __init__(self, config: FommConfig) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""Reads checkpoints of the original project. Nothing in the file is ever run: it is read with ``weights_only=True``, in a child."""
+"""Reads checkpoints of the original project.
+
+Nothing in the file is ever run: it is read with ``weights_only=True``, in a child.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ def original_of(content: Mapping[str, Any], document: Any, path: Path) -> Origin
 
 
 def build_fomm(config: FommConfig, original: Original) -> Fomm:
-    """The networks with the checkpoint's weights, for inference. Raises BundleError where they do not fit the configuration."""
+    """The networks with the checkpoint's weights, for inference.
+
+    Raises BundleError where they do not fit the configuration.
+    """
     with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
         plan = Fomm(config)
     require_fit(plan.generator, original.generator, "generator")
@@ -97,7 +103,9 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:
-    """What a checkpoint holds, read without running anything: part -> its weights by name, None for any other part.
+    """What a checkpoint holds, read without running anything.
+
+    Part -> its weights by name, None for any other part.
 
     Raises:
         BundleError: not a checkpoint, truncated, not safe to read, or it takes far too much memory or time.
@@ -113,7 +121,9 @@ def read_weights(path: Path) -> Mapping[str, Any]:
 
 
 def write_numbers(path: Path, target: Path) -> None:
-    """Read a checkpoint and write its tensors for safetensors, as `read_weights` takes them. Raises BundleError."""
+    """Read a checkpoint and write its tensors for safetensors, as `read_weights` takes them. Raises
+    BundleError.
+    """
     tensors: dict[str, Tensor] = {}
     for part, weights in _read_checkpoint(path).items():
         if isinstance(weights, Mapping) and weights and all(map(_is_plain, weights.values())):
@@ -169,7 +179,10 @@ def _read_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def _unfolds(path: Path) -> bool:
-    """Whether a zip holds more than its own size, or cannot be looked into; PyTorch's own never do."""
+    """Whether a zip holds more than its own size, or cannot be looked into.
+
+    PyTorch's own never do.
+    """
     with path.open("rb") as file:
         if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
             return False
@@ -193,7 +206,10 @@ def _is_plain(value: object) -> bool:
 
 
 def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
-    """The weights of one network of a checkpoint. Raises BundleError where there are none."""
+    """The weights of one network of a checkpoint.
+
+    Raises BundleError where there are none.
+    """
     weights = content.get(name)
     if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
         raise BundleError(
@@ -205,7 +221,10 @@ def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
 
 
 def picture_size(document: Mapping[str, Any], usual: int = 256) -> int:
-    """Side of the pictures that a configuration names, in pixels; ``usual`` where it names none."""
+    """Side of the pictures that a configuration names, in pixels.
+
+    ``usual`` where it names none.
+    """
     data = document.get("dataset_params") or {}
     shape = data.get("frame_shape") or data.get("image_shape") if isinstance(data, Mapping) else None
     if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] > 0:

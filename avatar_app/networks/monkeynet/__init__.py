@@ -1,1 +1,4 @@
-"""Monkey-Net (Siarohin et al., CVPR 2019): key points that only translate, and their covariances."""
+"""Monkey-Net (Siarohin et al., CVPR 2019).
+
+Key points that only translate, and their covariances.
+"""

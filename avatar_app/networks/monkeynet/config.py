@@ -149,7 +149,10 @@ def _with_number(value: Any) -> Any:
 
 
 def _supported(config: MonkeyNetConfig) -> MonkeyNetConfig:
-    """The configuration itself; raises ConfigError for networks that are giants or not in this app."""
+    """The configuration itself.
+
+    Raises ConfigError for networks that are giants or not in this app.
+    """
     generator = config.generator_params
     motion = generator.dense_motion_params
     require_buildable((config, config.kp_detector_params, generator, motion, config.discriminator_params))

@@ -1,4 +1,7 @@
-"""Monkey-Net's generator: a U-Net whose skip connections are warped (sections 3.3, 3.4)."""
+"""Monkey-Net's generator.
+
+A U-Net whose skip connections are warped (sections 3.3, 3.4).
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,10 @@ class Generated(NamedTuple):
 
 
 class Generator(nn.Module):
-    """`encode` once per photo, `decode` once per frame; calling the module does both, for training."""
+    """`encode` once per photo, `decode` once per frame.
+
+    Calling the module does both, for training.
+    """
 
     def __init__(self, config: MonkeyNetConfig) -> None:
         super().__init__()

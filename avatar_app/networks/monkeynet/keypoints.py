@@ -1,4 +1,7 @@
-"""Monkey-Net's key-point detector: mean and covariance of each heat map (section 3.2)."""
+"""Monkey-Net's key-point detector.
+
+Mean and covariance of each heat map (section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,20 @@ HEAT_FLOOR = 1e-7
 
 
 class PointTensors(NamedTuple):
-    """Key points of a batch, float32: ``value`` (B, K, 2) in [-1, 1], x first; ``variance`` (B, K, 2, 2)."""
+    """Key points of a batch, float32: ``value`` (B, K, 2) in [-1, 1], x first.
+
+    ``variance`` (B, K, 2, 2).
+    """
 
     value: Tensor
     variance: Tensor
 
 
 class FinishedHourglass(nn.Module):
-    """A U-Net that ends in a bare 3x3 convolution. The side must be a multiple of 2**blocks."""
+    """A U-Net that ends in a bare 3x3 convolution.
+
+    The side must be a multiple of 2**blocks.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, block_expansion: int, max_features: int, blocks: int
@@ -62,7 +71,10 @@ class KeyPointDetector(nn.Module):
 
 
 def shrink(picture: Tensor, scale: float) -> Tensor:
-    """Every n-th pixel of (B, C, H, W), with n = 1 / scale: the original resizes to the nearest pixel."""
+    """Every n-th pixel of (B, C, H, W), with n = 1 / scale.
+
+    The original resizes to the nearest pixel.
+    """
     step = round(1 / scale)
     return picture if step == 1 else picture[:, :, ::step, ::step]
 

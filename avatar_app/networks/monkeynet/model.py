@@ -56,7 +56,10 @@ class Discriminator(nn.Module):
 
 
 def without_time(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """An original state dict with its 3-D convolutions as 2-D ones: (out, in, 1, k, k) -> (out, in, k, k)."""
+    """An original state dict with its 3-D convolutions as 2-D ones.
+
+    (out, in, 1, k, k) -> (out, in, k, k).
+    """
     return {
         name: value.squeeze(2) if value.ndim == 5 and value.shape[2] == 1 else value
         for name, value in weights.items()

@@ -1,4 +1,7 @@
-"""Movement embedding: key points drawn as maps that a convolution can read. It has no weights."""
+"""Movement embedding: key points drawn as maps that a convolution can read.
+
+It has no weights.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,10 @@ def _heat_maps(
 
 
 def _bells(points: PointTensors, size: tuple[int, int], norm: float) -> Tensor:
-    """A bell for each key point's covariance, divided by ``norm`` (0: by its sum): (B, K, h, w)."""
+    """A bell for each key point's covariance, divided by ``norm`` (0: by its sum).
+
+    (B, K, h, w).
+    """
     offset = coordinate_grid(*size, points.value.device) - points.value.float()[:, :, None, None]
     inverse = inverse_covariance(points.variance.float())[:, :, None, None]
     x, y = offset[..., 0], offset[..., 1]

@@ -1,1 +1,4 @@
-"""X2Face (Wiles et al., ECCV 2018): an embedded face, warped by a code read off the driver."""
+"""X2Face (Wiles et al., ECCV 2018).
+
+An embedded face, warped by a code read off the driver.
+"""

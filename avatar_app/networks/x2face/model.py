@@ -1,4 +1,6 @@
-"""X2Face's two U-Nets (section 3 of the paper): photos -> one embedded face; driving picture -> code -> flow.
+"""X2Face's two U-Nets (section 3 of the paper): photos -> one embedded face.
+
+Driving picture -> code -> flow.
 
 The driving flow depends on the driver alone: the photo has no key points, and there is no relative motion.
 """
@@ -65,7 +67,9 @@ class X2FaceConfig:
 
 
 class Level(nn.Module):
-    """One halving of a U-Net with all smaller ones inside it; no convolution has a bias.
+    """One halving of a U-Net with all smaller ones inside it.
+
+    No convolution has a bias.
 
     Args:
         channels: after this halving and each smaller one.
@@ -125,7 +129,10 @@ class Embedded(NamedTuple):
 
 
 class X2Face(nn.Module):
-    """``embedding`` and ``driving``; `from_original` renames the weights of checkpoints."""
+    """``embedding`` and ``driving``.
+
+    `from_original` renames the weights of checkpoints.
+    """
 
     def __init__(self, config: X2FaceConfig) -> None:
         super().__init__()
@@ -133,7 +140,10 @@ class X2Face(nn.Module):
         self.driving = Level(3, [*config.levels, config.code], 2, skips=False, outermost=True)
 
     def embed(self, photo: Tensor) -> Embedded:
-        """One photo (B, 3, S, S) in [0, 1]; the sums over several photos are the embedding of all."""
+        """One photo (B, 3, S, S) in [0, 1].
+
+        The sums over several photos are the embedding of all.
+        """
         found = self.embedding(photo).float()
         face = shifted(photo, torch.tanh(found[:, :2]))
         confidence = torch.exp(found[:, 2:3]) + CONFIDENCE_FLOOR
@@ -144,11 +154,17 @@ class X2Face(nn.Module):
         return self.driving.code(driver).flatten(1)
 
     def flow(self, code: Tensor) -> Tensor:
-        """Offset of each pixel, (B, 2, S, S) in [-0.76, 0.76]: the original takes tanh twice."""
+        """Offset of each pixel, (B, 2, S, S) in [-0.76, 0.76].
+
+        The original takes tanh twice.
+        """
         return torch.tanh(torch.tanh(self.driving.climb(code[..., None, None]).float()))
 
     def show(self, embedded: Embedded, code: Tensor) -> Tensor:
-        """The embedded face under a code, (B, 3, S, S); black where the flow points beyond the face."""
+        """The embedded face under a code, (B, 3, S, S).
+
+        Black where the flow points beyond the face.
+        """
         return shifted(embedded.face, self.flow(code))
 
     def forward(self, photo: Tensor, driver: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Train the face networks.
 
-python -m avatar_app.training.faces avatar_app/training/configs/faces.yaml --data DIR --output DIR [--minutes N] [--resume]
+python -m avatar_app.training.faces avatar_app/training/configs/faces.yaml --data DIR --output DIR [--minutes
+N] [--resume]
 """
 
 from __future__ import annotations

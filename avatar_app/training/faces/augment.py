@@ -1,4 +1,7 @@
-"""What a face may look like on somebody's camera: light, colour, blur, noise, compression, things in the way."""
+"""What a face may look like on somebody's camera.
+
+Light, colour, blur, noise, compression, things in the way.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +133,10 @@ def _mottled(random: Random, side: int) -> Picture:
 
 
 def _drawing(random: Random, side: int) -> Picture:
-    """Lettering, rings, ellipses and lines: what a screen or a poster behind somebody shows."""
+    """Lettering, rings, ellipses and lines.
+
+    What a screen or a poster behind somebody shows.
+    """
     out = np.full((side, side, 3), random.integers(0, 256, 3), np.uint8)
     lettering = chance(random, 0.4)
     for _ in range(int(random.integers(1, 25))):
@@ -169,7 +175,10 @@ def _drawing(random: Random, side: int) -> Picture:
 
 
 def with_glasses(picture: Picture, points: npt.NDArray[np.float32], random: Random) -> Picture:
-    """Drawn spectacles, for few people in the data wear them. ``points`` in pixels of the picture."""
+    """Drawn spectacles, for few people in the data wear them.
+
+    ``points`` in pixels of the picture.
+    """
     right, left = points[RIGHT_EYE, :2].mean(0), points[LEFT_EYE, :2].mean(0)
     span = float(np.linalg.norm(left - right))
     angle = float(np.degrees(np.arctan2(left[1] - right[1], left[0] - right[0])))
@@ -227,7 +236,10 @@ def occluded(picture: Picture, filling: Picture, random: Random) -> Picture:
 
 
 def behind(picture: Picture, filling: Picture, outline: npt.NDArray[np.float32], random: Random) -> Picture:
-    """The face, with a little hair, on another background. ``outline`` (N, 2) in pixels."""
+    """The face, with a little hair, on another background.
+
+    ``outline`` (N, 2) in pixels.
+    """
     hull = cv2.convexHull(outline.astype(np.float32)).reshape(-1, 2)
     middle = hull.mean(0)
     grown = middle + (hull - middle) * random.uniform(1.12, 1.5)
@@ -238,7 +250,10 @@ def behind(picture: Picture, filling: Picture, outline: npt.NDArray[np.float32],
 
 
 def cropped_by_edge(picture: Picture, random: Random) -> Picture:
-    """Part of the crop lies beyond the camera's picture: the last row or column goes on, as at run time."""
+    """Part of the crop lies beyond the camera's picture.
+
+    The last row or column goes on, as at run time.
+    """
     amount = int(picture.shape[0] * random.uniform(0.03, 0.3))
     turns = int(random.integers(4))
     out = np.rot90(picture, turns).copy()

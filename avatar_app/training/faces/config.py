@@ -40,7 +40,8 @@ class FacesConfig:
         seed: of the weights and of the samples.
         stride: every how-manieth video frame is used (rarer expressions and angles: every second one).
         skip_licences: words; a clip or still whose licence has one of them is left out.
-        backgrounds: folder of pictures without faces, relative to the configuration's own folder or absolute; none if empty.
+        backgrounds: folder of pictures without faces, relative to the configuration's own folder or absolute;
+            none if empty.
         workers: processes that make samples; 0 makes them in the training process.
         save_every: seconds between checkpoints.
     """

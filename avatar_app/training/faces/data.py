@@ -25,7 +25,8 @@ GROUP_SHARE = {
     "still-real": 0.18,
     "still-ai": 0.12,
 }
-"""How often a sample comes from each kind of source; renders of one 3-D head model follow one camera path, so they get least."""
+"""How often a sample comes from each kind of source; renders of one 3-D head model follow one camera path, so
+they get least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class _Row:
 def read_points(
     labels: Path,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
-    """Landmarks (T, 88, 3) in pixels of a 320-pixel frame, the usable frames (T,) and the blend shapes (T, 52) of one label file."""
+    """Landmarks (T, 88, 3) in pixels of a 320-pixel frame, the usable frames (T,) and the blend shapes (T,
+    52) of one label file.
+    """
     with np.load(labels) as arrays:
         position = arrays["points"].astype(np.float32) / 65535 * 1.5 - 0.25
         depth = arrays["z"].astype(np.float32)[..., None] * SIDE
@@ -128,7 +131,10 @@ def _rgb(frame: Any) -> npt.NDArray[np.uint8]:
 def balanced(
     kinds: list[str], identities: list[str], weights: list[npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """Probability of each frame: kinds by their share, people of a kind equally, a person's frames by weight."""
+    """Probability of each frame.
+
+    Kinds by their share, people of a kind equally, a person's frames by weight.
+    """
     people: dict[str, set[str]] = {}
     total: dict[tuple[str, str], float] = {}
     for kind, person, weight in zip(kinds, identities, weights, strict=True):
@@ -143,7 +149,10 @@ def balanced(
 
 
 def build_cache(data: Path, cache: Path, split: str, stride: int, skip_licences: tuple[str, ...]) -> None:
-    """Decode the chosen frames of one split into ``cache``: ``frames.npy`` and ``faces.npz``."""
+    """Decode the chosen frames of one split into ``cache``.
+
+    ``frames.npy`` and ``faces.npz``.
+    """
     rows = read_rows(data, split, stride, skip_licences)
     total = sum(len(row.picked) for row in rows)
     cache.mkdir(parents=True, exist_ok=True)

@@ -79,7 +79,10 @@ def as_input(pictures: Tensor) -> Tensor:
 
 
 def mean_face(faces: FaceSet) -> Tensor:
-    """(88, 3) the average landmarks in their own region; the network learns the difference."""
+    """(88, 3) the average landmarks in their own region.
+
+    The network learns the difference.
+    """
     some = faces.points[:: max(1, len(faces.points) // 2000)]
     return torch.from_numpy(np.mean([to_region(points, region_of(points)) for points in some], 0))
 

@@ -28,11 +28,15 @@ SPANS = np.array(
         (marks.CHIN, marks.LOWER_LIP),
     ]
 )
-"""Further distances that an expression changes: mouth width, eye width, brow to lid, nose to lip, lip to chin."""
+"""Further distances that an expression changes: mouth width, eye width, brow to lid, nose to lip, lip to
+chin."""
 
 
 def point_weights() -> Tensor:
-    """(88,) how much each landmark counts: lids, irises and inner lips most, the jaw's outline (which slides) least."""
+    """(88,) how much each landmark counts.
+
+    Lids, irises and inner lips most, the jaw's outline (which slides) least.
+    """
     weight = torch.ones(marks.COUNT)
     weight[marks.JAW] = 0.5
     weight[marks.BROWS] = 1.2
@@ -84,10 +88,12 @@ def landmark_loss(out: Landmarks, points: Tensor, present: Tensor, beta: float =
 
 
 def finder_targets(faces: Tensor, ignored: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """Target map (6, cells, cells) and weight map (cells, cells) of one scene; both face lists (N, 4) as in ``Scene``.
+    """Target map (6, cells, cells) and weight map (cells, cells) of one scene.
 
-    A face is asked for in the cells within a quarter of its size around its centre (at least the nearest cell); a ring around them
-    counts for nothing. The nearer face wins where two meet.
+    Both face lists (N, 4) as in ``Scene``.
+
+    A face is asked for in the cells within a quarter of its size around its centre (at least the nearest
+    cell); a ring around them counts for nothing. The nearer face wins where two meet.
     """
     line = (torch.arange(cells) + 0.5) * FINDER_STRIDE - 0.5
     row, column = torch.meshgrid(line, line, indexing="ij")
@@ -113,7 +119,10 @@ def finder_targets(faces: Tensor, ignored: Tensor, cells: int) -> tuple[Tensor, 
 
 
 def finder_loss(out: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-    """Terms of the finder's loss: focal score, and offset, size and roll where a face is. ``out``, ``target`` (B, 6, H, W)."""
+    """Terms of the finder's loss.
+
+    Focal score, and offset, size and roll where a face is. ``out``, ``target`` (B, 6, H, W).
+    """
     score, truth = out[:, 0], target[:, 0]
     entropy = functional.binary_cross_entropy_with_logits(score, truth, reduction="none")
     chance = torch.sigmoid(score)

@@ -1,6 +1,7 @@
 """Collect what the networks take for faces and is none, to train on it again.
 
-python -m avatar_app.training.faces.mine CONFIG RUN --data DIR --cache DIR --backgrounds DIR --output DIR [--pictures N]
+python -m avatar_app.training.faces.mine CONFIG RUN --data DIR --cache DIR --backgrounds DIR --output DIR
+[--pictures N]
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ KEPT_SIDE = 240
 
 
 def pictures(sampler: Sampler, count: int) -> Iterator[Picture]:
-    """Pictures (384, 384, 3) without a face: pieces of backgrounds and frames with the face painted out."""
+    """Pictures (384, 384, 3) without a face.
+
+    Pieces of backgrounds and frames with the face painted out.
+    """
     random = sampler.random
     for _ in range(count):
         if augment.chance(random, 0.6):

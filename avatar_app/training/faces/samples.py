@@ -1,4 +1,7 @@
-"""Training samples: face crops with landmarks, and scenes with several faces or none."""
+"""Training samples.
+
+Face crops with landmarks, and scenes with several faces or none.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ class Scene:
 
     Attributes:
         picture: (side, side, 3).
-        faces: (N, 4): centre x, y and size in pixels of the scene (as :func:`region_of`, without its margin), roll in radians.
+        faces: (N, 4): centre x, y and size in pixels of the scene (as :func:`region_of`, without its margin),
+            roll in radians.
         ignored: (N, 4) the same for faces too small or too hidden to ask for.
     """
 
@@ -49,7 +53,10 @@ class Scene:
 
 
 def read_backgrounds(folder: Path | None, largest: int = 700) -> list[Picture]:
-    """Pictures without faces, shrunk to at most ``largest`` pixels; none without a folder."""
+    """Pictures without faces, shrunk to at most ``largest`` pixels.
+
+    None without a folder.
+    """
     if folder is None:
         return []
     out = []
@@ -205,7 +212,10 @@ class Sampler:
         return canvas, [] if painted else [_place(points, view, side)]
 
     def _letterboxed(self, canvas: Picture, faces: Float) -> npt.NDArray[np.bool_]:
-        """Paint the black bars that a picture gets that is not square; says which faces (N, 4) are still to be seen."""
+        """Paint the black bars that a picture gets that is not square.
+
+        Says which faces (N, 4) are still to be seen.
+        """
         random, side = self.random, canvas.shape[0]
         bar = int(side * (1 - random.choice([9 / 16, 3 / 4, 2 / 3])) / 2)
         axis = 1 if chance(random, 0.7) else 0
@@ -215,7 +225,10 @@ class Sampler:
         return np.asarray((faces[:, axis] > inset) & (faces[:, axis] < side - inset))
 
     def _paste(self, canvas: Picture, places: list[list[float]], blank: bool = False) -> None:
-        """One more person somewhere, not over another face; ``blank``: with the face painted out."""
+        """One more person somewhere, not over another face.
+
+        ``blank``: with the face painted out.
+        """
         random, side = self.random, canvas.shape[0]
         frame, points = self.draw()
         region = region_of(points)
@@ -285,7 +298,9 @@ class Sampler:
 
 
 def painted_out(frame: Picture, points: Float, random: Random, whole: bool = False) -> Picture:
-    """The frame with the face's inside replaced by its own blurred colours or by a flat one; ``whole``: all of the face."""
+    """The frame with the face's inside replaced by its own blurred colours or by a flat one; ``whole``: all
+    of the face.
+    """
     hull = cv2.convexHull(points[:, :2].astype(np.float32)).reshape(-1, 2)
     grown = hull.mean(0) + (hull - hull.mean(0)) * (1.3 if whole else random.uniform(1.0, 1.25))
     mask = np.zeros(frame.shape[:2], np.uint8)
@@ -300,7 +315,10 @@ def painted_out(frame: Picture, points: Float, random: Random, whole: bool = Fal
 
 
 def _disturbed(region: Region, random: Random) -> Region:
-    """The region as the step before may have left it: a little off most of the time, a lot off now and then."""
+    """The region as the step before may have left it.
+
+    A little off most of the time, a lot off now and then.
+    """
     wild = chance(random, 0.25)
     shift, zoom, turn = (0.11, 0.22, 0.35) if wild else (0.035, 0.08, 0.12)
     return Region(

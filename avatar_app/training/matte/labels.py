@@ -1,6 +1,9 @@
-"""Person or background, pixel by pixel, for pictures that nobody has labelled: GrabCut (Rother et al. 2004), begun from the landmarks.
+"""Person or background, pixel by pixel, for pictures that nobody has labelled.
 
-Right for nearly all pictures with a plain background and most others; a network trained on many of them averages the errors out.
+GrabCut (Rother et al. 2004), begun from the landmarks.
+
+Right for nearly all pictures with a plain background and most others; a network trained on many of them
+averages the errors out.
 """
 
 from __future__ import annotations
@@ -43,7 +46,10 @@ ROUNDS = 4
 
 
 class HeadFrame:
-    """Places relative to the chin: along the face's width and height. ``points`` are (88, 2) in pixels."""
+    """Places relative to the chin: along the face's width and height.
+
+    ``points`` are (88, 2) in pixels.
+    """
 
     def __init__(self, points: Points) -> None:
         self.chin = points[CHIN]
@@ -61,14 +67,20 @@ class HeadFrame:
         return np.round(corners).astype(np.int32)
 
     def place(self, side: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(side, side) each: how far to the side, in widths, and how high over the chin, in heights, every pixel is."""
+        """(side, side) each.
+
+        How far to the side, in widths, and how high over the chin, in heights, every pixel is.
+        """
         y, x = np.mgrid[0:side, 0:side]
         from_chin = np.stack([x, y], -1) - self.chin
         return from_chin @ self.right / self.width, from_chin @ self.up / self.height
 
 
 def guess(points: Points, side: int) -> Mask:
-    """What GrabCut starts from: what is surely or probably the person in a picture of ``side`` pixels."""
+    """What GrabCut starts from.
+
+    What is surely or probably the person in a picture of ``side`` pixels.
+    """
     frame = HeadFrame(points)
     mask = np.full((side, side), cv2.GC_PR_BGD, np.uint8)
     middle = points[[NOSE_TOP, CHIN]].mean(0) + 0.12 * frame.height * frame.up
@@ -91,7 +103,9 @@ def guess(points: Points, side: int) -> Mask:
 
 
 def person(picture: npt.NDArray[np.uint8], points: Points) -> Mask:
-    """(S, S) 1 where the person is in a BGR picture (S, S, 3) with landmarks (88, 2) in pixels; in one piece and without small holes."""
+    """(S, S) 1 where the person is in a BGR picture (S, S, 3) with landmarks (88, 2) in pixels; in one piece
+    and without small holes.
+    """
     side = len(picture)
     mask = guess(points, side)
     cv2.grabCut(

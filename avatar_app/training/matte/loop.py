@@ -58,7 +58,8 @@ FRAMES = 3
 """Frames taken of each clip."""
 
 NARROWEST = 0.6
-"""Faces narrower than this share of their height look aside: where the rest of the head is cannot be told from them."""
+"""Faces narrower than this share of their height look aside: where the rest of the head is cannot be told
+from them."""
 
 PLAIN = 0.06
 """A background counts as plain if the spread of its colours, in [0, 1], stays below this."""
@@ -67,7 +68,8 @@ AGREED = 0.95
 """Someone of whom network and GrabCut find the same pixels, intersection over union, is cut out well."""
 
 AS_IS = 0.6
-"""Weight of pictures as they are, whose labels have errors, beside that of people put before another background."""
+"""Weight of pictures as they are, whose labels have errors, beside that of people put before another
+background."""
 
 UNSURE = 0.05
 """A teacher that gives no more of a picture shares between a tenth and nine tenths is sure."""
@@ -208,7 +210,9 @@ class Scenes:
         self.torch_random = torch.Generator().manual_seed(seed)
 
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and the weight of each pixel's label."""
+        """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and the weight of each
+        pixel's label.
+        """
         cut = batch // 2 + 1 if self.people.clean.any() else 0
         chosen = torch.from_numpy(
             np.concatenate([self._choose(cut, self.people.clean), self._choose(batch - cut)])
@@ -299,7 +303,10 @@ class Scenes:
 
 
 def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
-    """Cross entropy and Dice, both weighted pixel by pixel; a person overlooked counts more than one imagined."""
+    """Cross entropy and Dice, both weighted pixel by pixel.
+
+    A person overlooked counts more than one imagined.
+    """
     share = torch.sigmoid(logits)
     entropy = F.binary_cross_entropy_with_logits(
         logits, persons, weight, pos_weight=torch.full((1,), MISSED), reduction="mean"

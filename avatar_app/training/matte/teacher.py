@@ -70,7 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def teach(data: Path, output: Path) -> None:
-    """Write the masks. Raises OSError, KeyError or ValueError for what is no data set, ImportError without the teacher."""
+    """Write the masks.
+
+    Raises OSError, KeyError or ValueError for what is no data set, ImportError without the teacher.
+    """
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation  # type: ignore[import-not-found,unused-ignore]

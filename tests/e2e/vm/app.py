@@ -1,4 +1,7 @@
-"""The app's command line with stand-ins for its networks and all else real: python -m tests.e2e.vm.app live ..."""
+"""The app's command line with stand-ins for its networks and all else real.
+
+Python -m tests.e2e.vm.app live ...
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,10 @@ Table = npt.NDArray[np.int64]
 
 
 class Call:
-    """``reader`` at a device, from entering to leaving it. It may come before the camera."""
+    """``reader`` at a device, from entering to leaving it.
+
+    It may come before the camera.
+    """
 
     def __init__(self, device: str, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,7 @@
-"""The machine's cameras in the hands of a test: the kernel's test webcam, and a webcam that shows what it is fed."""
+"""The machine's cameras in the hands of a test.
+
+The kernel's test webcam, and a webcam that shows what it is fed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ NO_MACHINE = pytest.mark.skipif(not VIVID, reason="run by `make test-v4l2`, in a
 
 SET_FORMAT = 0xC0D05605
 FORMAT = struct.Struct("I4xII4s4xI180x")
-"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream, width, height, pixel format, bytes a line."""
+"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream, width, height, pixel format, bytes a
+line."""
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 MODULE = Path("/run/v4l2loopback.ko")
@@ -59,13 +63,17 @@ class Vivid:
         self.prepare()
 
     def prepare(self) -> None:
-        """A colour that can be told from an avatar, and about 6 large pictures a second, which cost the machine more than ours."""
+        """A colour that can be told from an avatar, and about 6 large pictures a second, which cost the
+        machine more than ours.
+        """
         self.set("test_pattern", RED)
         self.set("percentage_of_dropped_buffers", 40)
 
 
 class Feeder:
-    """A program that writes pictures to a v4l2loopback device, in a thread: plugging in, falling silent, going away. A context manager.
+    """A program that writes pictures to a v4l2loopback device, in a thread.
+
+    Plugging in, falling silent, going away. A context manager.
 
     Args:
         frames: shown again and again, five a second.
@@ -121,7 +129,9 @@ class Feeder:
             end_stream(Path(self._device))
 
     def _open(self) -> int | None:
-        """While somebody still looks at the device it keeps its old size, so this may have to wait; None: it was in vain."""
+        """While somebody still looks at the device it keeps its old size, so this may have to wait; None: it
+        was in vain.
+        """
         width, height = self._size
         while not self._ended.is_set():
             handle = -1

@@ -1,7 +1,10 @@
-"""A call that looks at a camera: python -m tests.e2e.vm.reader DEVICE FOLDER. For each picture it writes down what it shows.
+"""A call that looks at a camera: python -m tests.e2e.vm.reader DEVICE FOLDER.
 
-``FOLDER/arrivals``: a line "width height number red green blue", the number as ``mjpeg.read_mark`` finds it in the square in the middle
-(-1: none), the colour that of the middle. ``FOLDER/pictures``: the pictures themselves, 160 x 90 RGB.
+For each picture it writes down what it shows.
+
+``FOLDER/arrivals``: a line "width height number red green blue", the number as ``mjpeg.read_mark`` finds it
+in the square in the middle (-1: none), the colour that of the middle. ``FOLDER/pictures``: the pictures
+themselves, 160 x 90 RGB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""An engine that numbers its pictures and a detector that sees a face everywhere: networks are a hundred times too slow in the machine."""
+"""An engine that numbers its pictures and a detector that sees a face everywhere.
+
+Networks are a hundred times too slow in the machine.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ class SteadyDetector(FaceDetector):
 class NumberingEngine(DrawingEngine):
     """Every picture is blue and carries the next number, as ``mjpeg.mark`` writes it.
 
-    The lowest bit stays clear: the outermost block of the picture fades into the background. So numbers are even, and begin with 2.
+    The lowest bit stays clear: the outermost block of the picture fades into the background. So numbers are
+    even, and begin with 2.
     """
 
     size = 128

@@ -1,4 +1,6 @@
-"""The app in a process of its own between a V4L2 webcam and a v4l2loopback camera, which a call in a third process looks at."""
+"""The app in a process of its own between a V4L2 webcam and a v4l2loopback camera, which a call in a third
+process looks at.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,10 @@ def check(call: Call) -> None:
 
 
 def test_the_shipped_program_shows_its_card_and_never_the_webcam(face_cam: Feeder, tmp_path: Path) -> None:
-    """``run.py live`` as it is. Its networks take seconds a picture here, so what it shows is the card."""
+    """``run.py live`` as it is.
+
+    Its networks take seconds a picture here, so what it shows is the card.
+    """
     with Call(AVATAR_CAM, tmp_path / "call") as call:
         app = App("run.py", *words(FACE_CAM, "--calibrate-after", "-1"))
         try:

@@ -1,4 +1,7 @@
-"""A session between real devices that are pulled out, taken, missing or changed: what the user is told, and that it recovers by itself."""
+"""A session between real devices that are pulled out, taken, missing or changed.
+
+What the user is told, and that it recovers by itself.
+"""
 
 from __future__ import annotations
 

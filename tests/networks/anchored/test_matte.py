@@ -1,4 +1,7 @@
-"""Person and background: what is known of the background stays, the rest is filled in, and a pose moves the person alone."""
+"""Person and background.
+
+What is known of the background stays, the rest is filled in, and a pose moves the person alone.
+"""
 
 from __future__ import annotations
 
@@ -134,7 +137,8 @@ def test_hair_goes_with_the_head_instead_of_being_pulled() -> None:
     pose = points() * 0.5
     grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
     above = head_places(pose, 64)[1]
-    # The head has moved by 0.3; over the forehead the motion falls to that of the background, which stands still.
+    # The head has moved by 0.3; over the forehead the motion falls to that of the background, which stands
+    # still.
     pulled = grid + torch.tensor([0.0, -0.3]).view(1, 2, 1, 1) * (1 - (above - 1) / 0.3).clamp(0, 1)
     head = (above < 1.15).float()
     calm = calm_body(pulled, head, pose) - grid

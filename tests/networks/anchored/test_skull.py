@@ -105,7 +105,10 @@ def test_at_the_landmarks_it_goes_on_as_they_do() -> None:
 
 @pytest.mark.parametrize("yaw", [35.0, -35.0])
 def test_a_large_turn_brings_the_back_of_the_head_to_sight(yaw: float) -> None:
-    """Where the upper head does not reach, above the ear: on the side that the face turns away from, and not in small turns."""
+    """Where the upper head does not reach, above the ear.
+
+    On the side that the face turns away from, and not in small turns.
+    """
 
     def moved(by: float) -> Tensor:
         distance, above = (torch.full((1, 1, SIDE, SIDE), share) for share in (0.95, 0.75))

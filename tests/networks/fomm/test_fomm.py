@@ -53,7 +53,8 @@ def test_sparse_flows_follow_the_equation() -> None:
     driving = KeyPointTensors(torch.tensor([[[-0.5, 0.5]]]), torch.tensor([[[[0.0, -1.0], [1.0, 0.0]]]]))
     flows = sparse_flows(source, driving, 5, 5)
     assert torch.equal(flows[0, 0], coordinate_grid(5, 5))
-    # The pixel at (0, 1) lies (0.5, 0.5) from the driving point; turned back by 90 degrees and stretched, (1, -0.5).
+    # The pixel at (0, 1) lies (0.5, 0.5) from the driving point; turned back by 90 degrees and stretched, (1,
+    # -0.5).
     assert flows[0, 1, 4, 2].tolist() == pytest.approx([1.2, -0.4])
 
 
