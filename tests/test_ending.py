@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from avatar_app.errors import AvatarError
 ROOT = Path(__file__).parents[1]
 CLIP = str(ROOT / "assets" / "driving.mp4")
 PHOTO = str(ROOT / "assets" / "avatars" / "anna.jpg")
-ENDS = int(os.environ.get("AVATAR_ENDS", "24"))
+ENDS = int(os.environ.get("AVATAR_ENDS", "28"))
 """How many ends are tried; 60 or more before a release."""
 AT_ONCE = 6
 """So many programs run beside each other, which keeps the processor busy."""
@@ -37,6 +38,7 @@ COMMANDS = {
     "live": (*LIVE, "--source", CLIP),
     "animate": ("animate", "--avatar", PHOTO, "--driving", CLIP, "--output", "{home}/out.mp4"),
     "short": (*LIVE, "--source", CLIP, "--seconds", "0.3"),
+    "serve": ("serve", "--port", "{port}"),
     "wrong": (*LIVE, "--source", "no such camera", "--seconds", "1"),
 }
 WAYS = [
@@ -52,6 +54,8 @@ WAYS = [
     ("window", "SIGINT"),
     ("live", "SIGHUP"),
     ("animate", "SIGTERM"),
+    ("serve", "SIGHUP"),
+    ("serve", "SIGINT"),
 ]
 
 needs_signals = pytest.mark.skipif(sys.platform != "linux", reason="looks at signals and at /proc")
@@ -82,7 +86,7 @@ class Trial:
             "XDG_RUNTIME_DIR": str(self.home / "run"),
             "QT_QPA_PLATFORM": "offscreen",
         }
-        words = (word.format(home=self.home) for word in COMMANDS[self.command])
+        words = (word.format(home=self.home, port=free_port()) for word in COMMANDS[self.command])
         self._said = (self.home / "said").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "run.py", *words],
@@ -123,6 +127,12 @@ class Trial:
         if self.process.returncode in asked and not left and not bad:
             return ""
         return f"{self} ended with {self.process.returncode}, left {left} and said: {said[-2000:]}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until_it_listens(process: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import whole_number
 from avatar_app.commands.printer import say
+from avatar_app.ending import ENDING
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError, OutputError
 from avatar_app.paths import server_folder
@@ -95,7 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
     _require_free(arguments.listen, arguments.port)
     say(_pairing(arguments, token, certificate).line)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    uvicorn.Server(options).run()
+    serving = uvicorn.Server(options)
+    # uvicorn hears SIGINT and SIGTERM itself; an exception for SIGHUP would come out in the middle of its event loop.
+    ENDING.call_instead(lambda: setattr(serving, "should_exit", True))
+    serving.run()
     return 0
 
 
