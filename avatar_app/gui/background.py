@@ -6,7 +6,7 @@ Its result comes back in the window's own thread.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TypeVar
 
@@ -15,6 +15,9 @@ from PySide6.QtCore import QObject, Signal, Slot
 from avatar_app.errors import AvatarError
 
 T = TypeVar("T")
+
+MOMENT = 0.3
+"""Seconds that stopping waits for what is being done."""
 
 
 class _Outbox(QObject):
@@ -37,6 +40,7 @@ class Background(QObject):
         self._outbox = _Outbox()
         self._outbox.finished.connect(self._deliver)
         self._threads = ThreadPoolExecutor(1, "photos")
+        self._running: set[Future[None]] = set()
         self.destroyed.connect(partial(self._threads.shutdown, wait=False, cancel_futures=True))
 
     def run(
@@ -45,11 +49,16 @@ class Background(QObject):
         """Call ``work`` in the thread, then ``done`` with its result, or ``failed`` with the error a user can
         act on.
         """
-        self._threads.submit(_task, self._outbox, work, done, failed)
+        self._running = {task for task in self._running if not task.done()}
+        self._running.add(self._threads.submit(_task, self._outbox, work, done, failed))
 
     def stop(self) -> None:
-        """Drop what has not begun and wait for what has. Nothing can be run afterwards."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        """Drop what has not begun, and give what has a moment. Nothing can be run afterwards.
+
+        A large photo must not hold up the window.
+        """
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(self._running, MOMENT)
 
     @Slot(object)
     def _deliver(self, outcome: Callable[[], object]) -> None:
