@@ -25,6 +25,7 @@ from avatar_app.errors import BundleError, DeviceError, PortraitError
 from avatar_app.onnx_runtime import open_session
 from avatar_app.remote.link import Arrived, Link, digest_of
 from avatar_app.remote.messages import (
+    FARTHEST,
     Hello,
     MalformedMessage,
     Photo,
@@ -133,8 +134,10 @@ class RemoteEngine:
         if not made:
             raise PortraitError("The photo cannot be sent.", "Choose another one.")
         landmarks = None if crop.landmarks is None else crop.landmarks.astype("<f4").tobytes()
+        near = (other for other in crop.others if np.abs(other).max() < FARTHEST)
+        others = [other.astype("<f4").tobytes() for other in near]
         number = next(NUMBERED)
-        points = self._link.place_photo(Photo(number, png.tobytes(), landmarks), PHOTO)
+        points = self._link.place_photo(Photo(number, png.tobytes(), landmarks, others), PHOTO)
         return Avatar(unpacked_points(points), number)
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:

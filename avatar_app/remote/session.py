@@ -202,6 +202,10 @@ class Session:
         await self._wire.send(pack(message))
 
 
+MOST_OTHERS = 16
+"""Faces in a photo beside the one that moves."""
+
+
 def read_photo(photo: Photo, size: int) -> Crop:
     """Decode a photo. Its size is read before it is decoded. Raises MalformedMessage."""
     header = png_header(photo.png)
@@ -213,5 +217,9 @@ def read_photo(photo: Photo, size: int) -> Crop:
     landmarks = None if photo.landmarks is None else unpacked_floats(photo.landmarks)
     if landmarks is not None and len(landmarks) != 3 * LANDMARKS:
         raise MalformedMessage(f"{len(landmarks)} numbers for landmarks")
+    others = [unpacked_floats(other) for other in photo.others[:MOST_OTHERS]]
+    if any(len(other) != 3 * LANDMARKS for other in others):
+        raise MalformedMessage("landmarks that are no face's")
     image: Image = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-    return Crop(image, None if landmarks is None else landmarks.reshape(LANDMARKS, 3))
+    own = None if landmarks is None else landmarks.reshape(LANDMARKS, 3)
+    return Crop(image, own, tuple(other.reshape(LANDMARKS, 3) for other in others))

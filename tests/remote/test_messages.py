@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from avatar_app.remote.messages import (
     unpack,
     unpacked_points,
 )
+from avatar_app.remote.session import read_photo
 from avatar_app.types import KeyPoints, key_points
 
 POINTS = KeyPoints(
@@ -32,6 +34,7 @@ POINTS = KeyPoints(
 MESSAGES: tuple[Message, ...] = (
     Hello("1", "lite", "d", ["jpeg"], 30),
     Photo(1, b"png", b"1234"),
+    Photo(1, b"png", b"1234", [b"1234", b"5678"]),
     Pose(3, 4, 1, packed_points(POINTS)),
     PictureMessage(3, 4, 0.1, 2.5, True, b"jpeg"),
     Ping(),
@@ -118,3 +121,18 @@ def test_large_messages_are_refused_unless_they_are_photos() -> None:
 def test_what_is_no_png_has_no_size(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
         png_header(data)
+
+
+def test_other_people_of_a_photo_come_along() -> None:
+    """Else the server would take them for a part of the person that moves."""
+    image = np.full((64, 64, 3), 90, np.uint8)
+    png = cv2.imencode(".png", image)[1].tobytes()
+    face = np.linspace(-2, 2, 264, dtype=np.float32)
+    sent = Photo(1, png, face.tobytes(), [face.tobytes(), (face + 1).tobytes()])
+    received = unpack(pack(sent))
+    assert isinstance(received, Photo)
+    crop = read_photo(received, 64)
+    assert [other.shape for other in crop.others] == [(88, 3), (88, 3)]
+    assert np.allclose(crop.others[1].ravel(), face + 1)
+    with pytest.raises(MalformedMessage):
+        read_photo(Photo(1, png, face.tobytes(), [face[:9].tobytes()]), 64)
