@@ -284,6 +284,21 @@ def test_stopped_from_outside(stop: signal.Signals) -> None:
     assert process.returncode == 128 + stop
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("stop", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_stopped_while_the_first_modules_are_loaded(stop: str, tmp_path: Path) -> None:
+    """The command line's own imports take a tenth of a second, many times that on a busy computer."""
+    (tmp_path / "argparse.py").write_text(
+        f"import os, signal, time\nos.kill(os.getpid(), signal.{stop})\ntime.sleep(60)\n"
+    )
+    code = "from avatar_app.__main__ import main; main()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + getattr(signal, stop), "", "")
+
+
 def test_reader_that_goes_away_is_no_error() -> None:
     with start("print('x' * 10**7); return 0") as process:
         assert process.stdout
