@@ -131,7 +131,7 @@ class Comparison:
     def _judge(
         self, bundle: Bundle, embedding: Embedding | None, judge: OutsideJudge | None
     ) -> dict[str, Any]:
-        engine = open_engine(bundle, "cpu")
+        engine = open_engine(bundle, str(self._device))
         try:
             judged = judge_method(engine, self._entries, self._judging.limit, embedding, judge, _bar)
         finally:
@@ -154,7 +154,7 @@ class Comparison:
     def _write(self, report: dict[str, Any], trained: dict[str, Trained], output: Path) -> Path:
         own = self._judging.sheet == "app"
         rows = rows_of_app() if own else choose_rows(self._entries, self._terms.size)
-        engines = {METHODS[name]: open_engine(one.bundle, "cpu") for name, one in trained.items()}
+        engines = {METHODS[name]: open_engine(one.bundle, str(self._device)) for name, one in trained.items()}
         try:
             sheet = draw_sheet(rows, engines)
         finally:
