@@ -164,6 +164,18 @@ class Scene:
     ends: tuple[float | None, float | None] = (None, None)
     photo: Area = Area(0, 0, 0, 0)
 
+    @property
+    def square(self) -> Image:
+        """The person in the square, (side, side, 4)."""
+        x, y = self.corner
+        return self.person[y : y + self.side, x : x + self.side]
+
+    @property
+    def window(self) -> Image:
+        """The person in the square and half a side around it."""
+        (x, y), half = self.corner, self.side // 2
+        return self.person[y - half : y + self.side + half, x - half : x + self.side + half]
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.compositing.clean_plate import separate
+from avatar_app.compositing.clean_plate import Layers, separate
 from avatar_app.compositing.creases import Creases, creases_of, show_creases
 from avatar_app.compositing.eyes import Eyes, eyes_of, move_skin, show_eyes
 from avatar_app.compositing.teeth import Teeth, show_teeth, teeth_of, wide
@@ -61,9 +61,9 @@ class PhotoLayers:
         return len(self.background)
 
     @property
-    def tells_person(self) -> bool:
-        """Whether anything in the square is not the person."""
-        return bool((self.square[..., 3] < 255).any())
+    def parts(self) -> Layers:
+        """The square taken apart."""
+        return Layers(self.square[..., :3], self.square[..., 3], self.background)
 
     @property
     def square(self) -> Image:

@@ -5,6 +5,7 @@ The square's own matte is the finer one; the wider square, which the same networ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -65,6 +66,19 @@ def wider(crop: Crop) -> Wide | None:
     landmarks = crop.landmarks * np.float32(side / (2 * half))
     others = tuple(other * np.float32(side / (2 * half)) for other in crop.others)
     return Wide(Crop(np.asarray(image, np.uint8), landmarks, others), area)
+
+
+def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], Seen]) -> Scene | None:
+    """The scene of a photo's crop; None for a crop of which nobody knows what is around it, or in which everything is the person.
+
+    Args:
+        square: the crop's own layers.
+        look: what the network sees in another crop of the photo.
+    """
+    if crop.around is None or crop.landmarks is None or (square.person == 255).all():
+        return None
+    wide = wider(crop)
+    return build_scene(crop, square, wide, look(wide.crop) if wide else None)
 
 
 def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None) -> Scene:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.compositing.clean_plate import Layers
 from avatar_app.compositing.compositor import PhotoLayers, compose, compose_layer
-from avatar_app.compositing.scene import Seen, build_scene, wider
+from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports
 from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.onnx_runtime import OnnxSession, OnnxValue
-from avatar_app.types import Area, Array, Avatar, Crop, Image, KeyPoints, Layer, Scene
+from avatar_app.types import Area, Array, Avatar, Crop, Image, KeyPoints, Layer
 
 LAYERS = "layers"
 """Where an avatar's features hold what its pictures are composed of."""
@@ -67,9 +66,11 @@ class OnnxEngine:
         points = self.detect(crop)
         with model_faults(self._model):
             features = self._features(crop, points)
-            scene = self._scene(crop, features[LAYERS]) if LAYERS in features else None
-            if scene is not None:
-                features[LAYERS] = features[LAYERS].in_scene(scene)
+            scene = None
+            if LAYERS in features:
+                layers: PhotoLayers = features[LAYERS]
+                scene = scene_of(crop, layers.parts, self._seen)
+                features[LAYERS] = layers.in_scene(scene) if scene else layers
             return Avatar(points, features, scene)
 
     def _features(self, crop: Crop, points: KeyPoints) -> dict[str, Any]:
@@ -91,19 +92,12 @@ class OnnxEngine:
         total = {name: OnnxValue.of(sum(one[name].numpy() for one in features)) for name in features[0]}
         return Avatar(avatars[0].key_points, total)
 
-    def _scene(self, crop: Crop, layers: PhotoLayers) -> Scene | None:
-        if crop.around is None or crop.landmarks is None or not layers.tells_person:
-            return None
-        wide, seen = wider(crop), None
-        if wide is not None and wide.crop.landmarks is not None:
-            inputs: dict[str, Any] = {
-                "image": wide.crop.image[None],
-                "points": wide.crop.landmarks[None, :, :2],
-            }
-            person, filled = self._encode.run(["person", "background"], inputs)
-            seen = Seen(person[0, ..., 0], filled[0])
-        own = Layers(layers.cut_out[..., :3], layers.cut_out[..., 3], layers.background)
-        return build_scene(crop, own, wide, seen)
+    def _seen(self, crop: Crop) -> Seen:
+        """Person and background of another crop of the same photo."""
+        assert crop.landmarks is not None
+        inputs: dict[str, Any] = {"image": crop.image[None], "points": crop.landmarks[None, :, :2]}
+        person, filled = self._encode.run(["person", "background"], inputs)
+        return Seen(person[0, ..., 0], filled[0])
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with model_faults(self._model):

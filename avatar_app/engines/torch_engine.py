@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.compositing.clean_plate import separate
+from avatar_app.compositing.clean_plate import Layers, separate
 from avatar_app.compositing.creases import creases_of
 from avatar_app.compositing.eyes import eyes_of
+from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults
 from avatar_app.engines.landmarks import landmark_points
@@ -27,9 +28,10 @@ from avatar_app.engines.torch_place import Card, Place, Processor
 from avatar_app.engines.torch_player import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
-from avatar_app.networks.graphs import to_bytes
+from avatar_app.networks.anchored.layer import layer_corner
+from avatar_app.networks.graphs import WINDOW, to_bytes
 from avatar_app.processor import cores
-from avatar_app.types import Array, Avatar, Crop, Image, KeyPoints, key_points
+from avatar_app.types import Area, Array, Avatar, Crop, Image, KeyPoints, Layer, key_points
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
 """What CUDA and its libraries say, of which PyTorch makes no error of its own."""
@@ -72,15 +74,23 @@ class TorchEngine:
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
-            return Avatar(
-                points,
-                with_layers(
-                    self._player.encode(crop.image, *self._arrays(points)),
-                    crop.image,
-                    points.value,
-                    crop.others,
-                ),
-            )
+            features = self._player.encode(crop.image, *self._arrays(points))
+            if "features_background" not in features:
+                return Avatar(points, features)
+            layers = taken_apart(features, crop.image, points.value, crop.others)
+            scene = scene_of(crop, layers, self._seen)
+            if scene is not None:
+                layers = layers._replace(colours=np.ascontiguousarray(scene.square[..., :3]))
+            features = with_layers(features, crop.image, points.value, crop.others, layers)
+            if scene is not None:
+                features[WINDOW] = _from_bytes(scene.window, features["features_image"])
+            return Avatar(points, features, scene)
+
+    def _seen(self, crop: Crop) -> Seen:
+        """Person and background of another crop of the same photo."""
+        features = self._player.encode(crop.image, *self._arrays(landmark_points(crop)))
+        person, filled = _person_and_background(features)
+        return Seen(person, filled)
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
         """One avatar of several photos. Raises EngineError for models that take one photo."""
@@ -93,6 +103,15 @@ class TorchEngine:
             picture: Image = self._player.render(avatar.features, *self._arrays(pose))
             return picture
 
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
+        with card_faults(self._device, self._model):
+            made = self._player.render_layer(avatar.features, *self._arrays(pose))
+        left, top = layer_corner(self.size)
+        part = made[area.moved(-left, -top).slices]
+        return Layer(
+            np.ascontiguousarray(part[..., :3]), np.ascontiguousarray(part[..., 3]), (area.left, area.top)
+        )
+
     def close(self) -> None:
         self._player.close()
 
@@ -100,15 +119,34 @@ class TorchEngine:
         return [points.parts[name] for name in self._player.parts]
 
 
-def with_layers(features: Features, photo: Image, points: Array, others: Sequence[Array] = ()) -> Features:
-    """The features of a photo (S, S, 3) with landmarks (P, 2), taken apart as finely as `backdrop` and `eyes` do it, with the map of
-    `creases`, if its person and background are known."""
-    if "features_background" not in features:
-        return features
+def _person_and_background(features: Features) -> tuple[npt.NDArray[np.uint8], Image]:
     person, filled = (
         to_bytes(features[f"features_{name}"]).numpy(force=True)[0] for name in ("person", "background")
     )
-    layers = separate(photo, np.ascontiguousarray(person[..., 0]), filled, points, others)
+    return np.ascontiguousarray(person[..., 0]), filled
+
+
+def taken_apart(features: Features, photo: Image, points: Array, others: Sequence[Array] = ()) -> Layers:
+    """A photo (S, S, 3) with landmarks (P, 2) as finely as `clean_plate` takes it apart."""
+    return separate(photo, *_person_and_background(features), points, others)
+
+
+def with_layers(
+    features: Features,
+    photo: Image,
+    points: Array,
+    others: Sequence[Array] = (),
+    layers: Layers | None = None,
+) -> Features:
+    """The features of a photo (S, S, 3) with landmarks (P, 2) with its finer layers, and what `eyes` and `creases` make of them, if its
+    person and background are known.
+
+    Args:
+        layers: None takes the photo apart here.
+    """
+    if "features_background" not in features:
+        return features
+    layers = layers or taken_apart(features, photo, points, others)
     fine: dict[str, npt.NDArray[Any]] = {
         "image": layers.colours,
         "person": layers.person[..., None],
@@ -118,7 +156,7 @@ def with_layers(features: Features, photo: Image, points: Array, others: Sequenc
         whole = eyes_of(layers.colours, points)
         white = np.concatenate([whole.white, np.full_like(whole.white[..., :1], 255)], -1)
         fine |= {"white": white, "iris": whole.iris * np.array([1, 1, 1, 255], np.float32)}
-        fine["creases"] = creases_of(points, len(photo)).layer[..., None]
+        fine["creases"] = creases_of(points, len(layers.colours)).layer[..., None]
     return features | {
         f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()
     }

@@ -13,7 +13,7 @@ from torch import Tensor
 from avatar_app.engines.torch_place import Place, reason
 from avatar_app.engines.torch_step import AnyArray, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
-from avatar_app.networks.graphs import Graph, MotionGraphs
+from avatar_app.networks.graphs import WINDOW, Graph, MotionGraphs
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +92,12 @@ def difference(recorded: Player, plain: Player) -> str:
     return ""
 
 
+def window_like(image: Tensor) -> Tensor:
+    """An empty window for photos like (1, 3, S, S)."""
+    side = image.shape[-1]
+    return image.new_zeros(1, 4, side + side // 2 * 2, side + side // 2 * 2)
+
+
 class Player:
     """Not thread-safe. Has its place to itself and gives its memory back when closed.
 
@@ -126,6 +132,10 @@ class Player:
             names = [name for name in graphs.render.inputs if name.startswith("driving_")]
             driving = {name: torch.from_numpy(part)[None] for name, part in zip(names, found, strict=False)}
             self._render = Step(graphs.render, place, driving, self._features, record)
+            self._layer = None
+            if graphs.layer is not None:
+                self._features[WINDOW] = window_like(features["features_image"])
+                self._layer = Step(graphs.layer, place, driving, self._features, record)
 
     @torch.inference_mode()
     def detect(self, image: AnyArray) -> list[AnyArray]:
@@ -168,11 +178,23 @@ class Player:
     def render(self, features: Features, *points: AnyArray) -> AnyArray:
         """The photo in a pose, uint8 (size, size, 3)."""
         with self.place.working():
-            if features is not self._shown:
-                for name, kept in self._features.items():
-                    kept.copy_(features[name])
-                self._shown = features
+            self._show(features)
             return self._render(*points)[0]
+
+    @torch.inference_mode()
+    def render_layer(self, features: Features, *points: AnyArray) -> AnyArray:
+        """The person alone in a pose, uint8 (h, w, 4), as `layer.moved_layer` has it; for features with a window."""
+        assert self._layer is not None
+        with self.place.working():
+            self._show(features)
+            return self._layer(*points)[0]
+
+    def _show(self, features: Features) -> None:
+        if features is not self._shown:
+            for name, kept in self._features.items():
+                if name in features:
+                    kept.copy_(features[name])
+            self._shown = features
 
     def close(self) -> None:
         """Give back memory, the networks' too if nobody else has them; the player cannot be used afterwards."""
@@ -180,7 +202,7 @@ class Player:
             self.place.wait()
         self._shown = None
         self._features = {}
-        del self._detect, self._render, self._encode
+        del self._detect, self._render, self._layer, self._encode
         self.place.close()
 
     def _upload(self, array: AnyArray) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from avatar_app.errors import BundleError
 from avatar_app.networks.anchored.generator import LANDMARKS, AnchoredConfig, AnchoredGenerator, Features
+from avatar_app.networks.anchored.layer import moved_layer
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.generator import Generator, SourceFeatures
 from avatar_app.networks.fomm.keypoints import KeyPointDetector, KeyPointTensors
@@ -30,6 +31,9 @@ from avatar_app.networks.monkeynet.keypoints import KeyPointDetector as MonkeyDe
 from avatar_app.networks.monkeynet.keypoints import PointTensors
 from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.networks.x2face.model import Embedded, X2Face, X2FaceConfig
+
+WINDOW = "features_window"
+"""The name of `layer.moved_layer`'s window among a photo's features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class MotionGraphs:
     Attributes:
         model: holds all weights, under the names of the bundle's safetensors file.
         points: how many key points it takes or finds; of X2Face the numbers of its code.
+        layer: of models that tell person from background, `layer.moved_layer`: it takes a window besides what ``render`` takes.
         can_halve: whether the networks keep positions in float32 by themselves when their weights are float16.
     """
 
@@ -58,6 +63,7 @@ class MotionGraphs:
     encode: Graph
     detect: Graph | None
     render: Graph
+    layer: Graph | None = None
 
 
 def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraphs:
@@ -111,6 +117,9 @@ def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
         encode=Graph(AnchoredEncode(model), ("image", "points"), features),
         detect=None,
         render=Graph(AnchoredRender(model), (*features, "driving_value"), ("picture",)),
+        layer=Graph(AnchoredLayer(model), (*features, WINDOW, "driving_value"), ("layer",))
+        if model.matte is not None
+        else None,
     )
 
 
@@ -210,6 +219,20 @@ class AnchoredRender(Render):
 
     def picture(self, *tensors: Tensor) -> Tensor:
         return self.generator.decode(Features(*tensors[:-1]), tensors[-1]).image
+
+
+class AnchoredLayer(Render):
+    """A photo's features, its window and key points -> the moved person alone."""
+
+    def __init__(self, generator: AnchoredGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def picture(self, *tensors: Tensor) -> Tensor:
+        count = len(Features._fields)
+        features, window, points = Features(*tensors[:count]), tensors[count], tensors[count + 1 :]
+        made = self.generator.decode(features, *points)
+        return moved_layer(made.colours, made.places, window, points[0])
 
 
 class MonkeyEncode(nn.Module):

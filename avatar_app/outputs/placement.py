@@ -91,8 +91,17 @@ def moving_area(
     """The part of the square and of its surroundings that is drawn anew for every frame; whole chromas, rows in fours."""
     placement = place(scene, size, framing, mirror)
     side, sway, lift = scene.side, scene.side // SWAY, scene.side // LIFT
-    left = max(-sway, math.floor(placement.left))
-    right = min(side + sway, math.ceil(placement.left + placement.width))
-    top = max(-lift, math.floor(placement.top))
-    bottom = min(side + lift, math.ceil(placement.top + placement.height))
-    return Area(left, top - (top - bottom) % 4, right + (right - left) % 2, bottom)
+    left, right = _whole_steps(placement.left, placement.width, -sway, side + sway, 2)
+    top, bottom = _whole_steps(placement.top, placement.height, -lift, side + lift, 4)
+    return Area(left, top, right, bottom)
+
+
+def _whole_steps(start: float, length: float, least: int, most: int, step: int) -> tuple[int, int]:
+    """First and end of what is seen between ``least`` and ``most``, a multiple of ``step``: a little more where there is more."""
+    first, end = max(least, math.floor(start)), min(most, math.ceil(start + length))
+    missing = (first - end) % step
+    if first - missing >= least:
+        return first - missing, end
+    if end + missing <= most:
+        return first, end + missing
+    return first, end - (end - first) % step

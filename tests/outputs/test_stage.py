@@ -165,6 +165,21 @@ def test_mirror_turns_person_and_wall_but_not_a_picture() -> None:
         assert np.abs(first[:, ::-1].astype(int) - second).mean() < 1
 
 
+def test_moving_area_stays_within_what_engines_draw() -> None:
+    scene = replace(scene_of("square"), head=(-30.0, 190.0))
+    for size in (*SIZES, (1920, 1080), (720, 1280), (100, 1000)):
+        for zoom in np.linspace(0.5, 2, 16):
+            for pan in (-0.5, -0.13, 0.0, 0.21):
+                area = moving_area(scene, size, Framing(float(zoom), pan, pan))
+                rows, columns = area.shape
+                assert (rows % 4, columns % 2) == (0, 0)
+                assert min(rows, columns) > 0
+                assert area.left >= -(SIDE // 8)
+                assert area.right <= SIDE + SIDE // 8
+                assert area.top >= -(SIDE // 3)
+                assert area.bottom <= SIDE + SIDE // 3
+
+
 def test_frame_of_before_a_move_is_still_shown() -> None:
     size = (640, 480)
     late = moved("square", size, AS_IT_COMES)

@@ -150,7 +150,7 @@ class Features(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A picture and the parts it was made of (for losses and visualisation)."""
+    """A picture and the parts it was made of: for losses, and ``colours`` of the person and ``places`` for `layer.moved_layer`."""
 
     image: Tensor
     warped: Tensor
@@ -158,6 +158,8 @@ class Rendered(NamedTuple):
     flow: Tensor
     offset: Tensor
     painted: Tensor
+    colours: Tensor
+    places: Tensor
 
 
 def draw_sketch(points: Tensor, size: int) -> Tensor:
@@ -566,10 +568,12 @@ class AnchoredGenerator(nn.Module):
         image = alpha * warped + (1 - alpha) * painted
         if self.matte is not None:
             image = creases.show_creases(image, features.creases, places, features.points, points)
-            image = person * image + (1 - person) * features.background
             image = show_teeth(image, features.teeth, features.cavity, features.points, points)
             image = eyes.show_eyes(image, features.image, features.white, features.iris, look)
-        return Rendered(image, warped, alpha, flow, offset, painted)
+        colours = image
+        if self.matte is not None:
+            image = person * colours + (1 - person) * features.background
+        return Rendered(image, warped, alpha, flow, offset, painted, colours, places)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:
         return self.decode(self.encode(image, source_points), driving_points)
