@@ -24,7 +24,7 @@ AnyArray = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
-SWAY, LIFT, DROP = 8, 2, 3
+SWAY, LIFT, DROP = 16, 2, 3
 """Outside of the square the motion at its edges fades out over this part of its side, beside it, above and below."""
 
 SHOULDERS = 4
@@ -138,7 +138,8 @@ def move_person(
     share = cv2.resize(_soft(alpha), size)
     eyes = layers.eyes and move_skin(places, share, layers.eyes, pose)
     moved = _moved(layers, places[0], places[1])
-    picture = _mixed(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.resize(_soft(painted), size), wide(share))
+    picture = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
+    _paint(picture, painted, alpha, share)
     if layers.creases is not None:
         show_creases(picture, layers.creases, places, pose)
     if layers.teeth is not None:
@@ -146,6 +147,25 @@ def move_person(
     if eyes:
         show_eyes(picture, layers.square, eyes)
     return picture, np.asarray(cv2.extractChannel(moved, 3), np.uint8)
+
+
+def _paint(picture: Any, painted: Image, alpha: Plane, share: Any) -> None:
+    """Blend what was painted into the moved photo, where anything was: a face, a fifth of the picture.
+
+    Args:
+        share: ``alpha`` at the picture's size.
+    """
+    there = alpha < 255
+    rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
+    if not len(rows):
+        return
+    # A margin for the softening and the enlarging, which look at neighbours.
+    few = tuple(slice(max(0, line[0] - 3), line[-1] + 4) for line in (rows, columns))
+    times = len(picture) // len(alpha)
+    many = tuple(slice(part.start * times, part.stop * times) for part in few)
+    part = picture[many]
+    front = cv2.resize(_soft(painted[few]), part.shape[1::-1])
+    part[...] = _mixed(part, front, wide(share[many]))
 
 
 def _moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Any:

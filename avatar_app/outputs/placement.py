@@ -22,7 +22,7 @@ SMALLEST = 0.6
 EYES = 0.25
 """Sides of the square from the chin up to the middle of the face."""
 
-SWAY, LIFT = 8, 3
+SWAY, LIFT = 16, 3
 """A person moves outside of the square by this part of its side, beside it, above and below; farther out nothing moves."""
 
 AS_IT_COMES = Framing()

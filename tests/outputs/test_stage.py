@@ -174,8 +174,8 @@ def test_moving_area_stays_within_what_engines_draw() -> None:
                 rows, columns = area.shape
                 assert (rows % 4, columns % 2) == (0, 0)
                 assert min(rows, columns) > 0
-                assert area.left >= -(SIDE // 8)
-                assert area.right <= SIDE + SIDE // 8
+                assert area.left >= -(SIDE // 16)
+                assert area.right <= SIDE + SIDE // 16
                 assert area.top >= -(SIDE // 3)
                 assert area.bottom <= SIDE + SIDE // 3
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from avatar_app.networks.anchored.matte import CHIN
 from avatar_app.networks.grid import coordinate_grid
 
-SWAY, LIFT = 8, 3
+SWAY, LIFT = 16, 3
 """A person moves outside of the square by this part of its side, beside it, above and below."""
 
 ABOVE, BELOW = 2, 3
