@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMainWindow
 from avatar_app.gui.headline import headline
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
-from avatar_app.gui.panels.preview import Shown
+from avatar_app.gui.panels.camera_view import Shown
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.settings import from_controls
 from avatar_app.gui.shortcuts import SWITCHES, Shortcuts, key_text

@@ -446,6 +446,7 @@ def test_a_picture_pasted_while_searching_becomes_a_photo(
         QTest.keyClick(search, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     assert "New" in [entry.name for entry in library.entries()]
     assert search.text() == ""
+    QGuiApplication.clipboard().clear()  # Qt must not hold a Python object when it ends
 
 
 def test_only_a_photo_that_is_animated_gets_the_tick(gallery: Gallery, heard: Heard, qtbot: QtBot) -> None:

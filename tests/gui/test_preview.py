@@ -9,7 +9,9 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui.panels.preview import CameraView, OutputView, PictureView, fit, sent_to_screen, to_screen
+from avatar_app.gui.panels.camera_view import CameraView
+from avatar_app.gui.panels.output_view import OutputView
+from avatar_app.gui.panels.preview import PictureView, fit, sent_to_screen, to_screen
 from avatar_app.session.controls import Seen
 from avatar_app.types import Box, Frame, Image
 from tests.gui.stand_in import plain

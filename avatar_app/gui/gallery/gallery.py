@@ -9,13 +9,14 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QObject, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtCore import QMimeData, QModelIndex, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QBoxLayout, QLineEdit, QMenu, QWidget
 
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import DropZone
 from avatar_app.gui.gallery.editing import Editing
+from avatar_app.gui.gallery.gallery_keys import GalleryKeys
 from avatar_app.gui.gallery.gallery_menu import gallery_menu
 from avatar_app.gui.gallery.intake import Intake
 from avatar_app.gui.gallery.model import GalleryModel
@@ -75,10 +76,9 @@ class Gallery(QWidget):
         self.editing.recropped.connect(self._use_again)
         self.editing.restored.connect(self._show_restored)
         self._search.textChanged.connect(self._find)
-        self._view.clicked.connect(self._use)
+        self._view.clicked.connect(self.use)
         self._view.moved.connect(self._move)
-        for widget in (self._view, self._search):
-            widget.installEventFilter(self)
+        self._keys = GalleryKeys(self, self, self._view, self._search, self._model)
 
     # Where it is.
 
@@ -162,7 +162,8 @@ class Gallery(QWidget):
             return self.choose(entries[0 if by > 0 else -1])
         return self.choose(entries[(paths.index(self._current.path) + by) % len(entries)])
 
-    def _use(self, index: QModelIndex) -> None:
+    def use(self, index: QModelIndex) -> None:
+        """Use the photo of a row, or let the user add one."""
         entry = self._model.entry_at(index)
         if entry is not None:
             self.choose(entry)
@@ -197,7 +198,8 @@ class Gallery(QWidget):
         empty = bool(text.strip()) and not self._model.entries
         self._view.say(self.tr("No photo is called “{text}”").format(text=text.strip()) if empty else "")
 
-    def _end_search(self) -> None:
+    def end_search(self) -> None:
+        """Show all photos again."""
         self._searching = False
         self._search.clear()
         self._show_search()
@@ -292,7 +294,7 @@ class Gallery(QWidget):
         for part in (self._model, self.editing, self._intake):
             part.stop()
 
-    # Menu and keys.
+    # Menu.
 
     def edit_name(self, entry: Entry) -> None:
         """Let the user type another name."""
@@ -312,60 +314,3 @@ class Gallery(QWidget):
         menu = self.menu(self._model.entry_at(index))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(place)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The keys of the list and of the search field."""
-        if not isinstance(event, QKeyEvent):
-            return super().eventFilter(watched, event)
-        if watched is self._search and event.matches(QKeySequence.StandardKey.Paste):
-            return self._paste_picture(event)
-        if event.type() != QEvent.Type.KeyPress:
-            return super().eventFilter(watched, event)
-        if watched is self._search:
-            return self._search_key(event)
-        editing = self._view.state() == GalleryView.State.EditingState
-        return False if editing else self._key(event)  # the end of a name reaches the view too
-
-    def _paste_picture(self, event: QKeyEvent) -> bool:
-        """A picture that is pasted while the search field has the focus is no text.
-
-        Returns whether the clipboard has pictures.
-        """
-        mime = QGuiApplication.clipboard().mimeData()
-        if mime is None or not (mime.hasImage() or mime.hasUrls()):
-            return False
-        event.accept()
-        if event.type() == QEvent.Type.KeyPress:
-            self.paste()
-        return True
-
-    def _search_key(self, event: QKeyEvent) -> bool:
-        if event.key() == Qt.Key.Key_Escape:
-            self._end_search()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._model.entries:
-            self.choose(self._model.entries[0])
-        elif event.key() == Qt.Key.Key_Down:
-            self._view.setFocus(Qt.FocusReason.TabFocusReason)
-        else:
-            return False
-        return True
-
-    def _key(self, event: QKeyEvent) -> bool:
-        index = self._view.currentIndex()
-        entry, key = self._model.entry_at(index), event.key()
-        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        if event.matches(QKeySequence.StandardKey.Paste):
-            self.paste()
-        elif plain and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._use(index)
-        elif plain and key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and entry:
-            self.remove(entry)
-        elif plain and key == Qt.Key.Key_F2 and entry:
-            self.edit_name(entry)
-        elif plain and key == Qt.Key.Key_Escape and self._search.text():
-            self._end_search()
-        elif plain and Qt.Key.Key_1 <= key <= Qt.Key.Key_9:
-            self.choose_number(key - Qt.Key.Key_0)
-        else:
-            return False
-        return True

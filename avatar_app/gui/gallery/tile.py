@@ -190,6 +190,8 @@ def _name(
     font.setBold(chosen)
     painter.setFont(font)
     painter.setPen(palette.color(QPalette.ColorRole.WindowText) if is_photo else _mixed(palette, 0.6))
+    if not is_photo and painter.fontMetrics().horizontalAdvance(text) > rect.width() - 4:
+        return  # the sign says it too, and a cut word says nothing
     line = QRectF(rect.left() + 2, square.bottom() + GAP, rect.width() - 4, painter.fontMetrics().height())
     elided = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(line.width()))
     painter.drawText(line, Qt.AlignmentFlag.AlignCenter, elided)

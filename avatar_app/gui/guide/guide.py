@@ -158,6 +158,7 @@ class Guide(QDialog):
     def poll(self) -> None:
         """Show the newest pictures and how things are."""
         page = self.pages.currentWidget()
+        self.avatar.gallery.show_used(self._live.status().avatar)
         if page is self.camera:
             self.camera.show_now(self._live, self._preferences.now)
         elif page is self.calibrate:

@@ -10,8 +10,9 @@ from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.calibration import CalibrationPanel
+from avatar_app.gui.panels.camera_view import CameraView, Shown
 from avatar_app.gui.panels.choosers import SourceChooser
-from avatar_app.gui.panels.preview import CameraView, OutputView, Shown
+from avatar_app.gui.panels.output_view import OutputView
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.widgets import label
 from avatar_app.photos.library import Library

@@ -10,8 +10,10 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from avatar_app.gui.panels.calibration import CalibrationPanel
+from avatar_app.gui.panels.camera_view import CameraView
 from avatar_app.gui.panels.notices import NoticeBar
-from avatar_app.gui.panels.preview import CameraView, OutputView, PictureView, fit
+from avatar_app.gui.panels.output_view import OutputView
+from avatar_app.gui.panels.preview import PictureView, fit
 from avatar_app.gui.panels.stage_mouse import StageMouse
 from avatar_app.gui.panels.toast import Toast
 from avatar_app.gui.shortcuts import focus_by_tab_alone

@@ -11,7 +11,9 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from avatar_app.gui.panels.preview import CameraView, OutputView, PictureView
+from avatar_app.gui.panels.camera_view import CameraView
+from avatar_app.gui.panels.output_view import OutputView
+from avatar_app.gui.panels.preview import PictureView
 
 NOTCH = 120
 """What a wheel reports for one step."""
