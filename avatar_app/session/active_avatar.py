@@ -36,6 +36,24 @@ Wanted = tuple[Path | None, Choice]
 """A photo and what was chosen in it."""
 
 
+class PhotoReader:
+    """Reads photos, each in a loader's thread."""
+
+    def __init__(self, open_detector: Callable[[], FaceDetector]) -> None:
+        self._open_detector = open_detector
+        self._detector: FaceDetector | None = None
+        self._lock = threading.Lock()
+
+    def read(self, path: Path, choice: Choice) -> Portrait:
+        """Read a photo and find the chosen face in it.
+
+        A thread that was left to itself may still be at the detector: the next one waits here, and nobody else.
+        """
+        with self._lock:
+            self._detector = self._detector or self._open_detector()
+            return find_portrait(read_portrait(path), self._detector, choice, path)
+
+
 class Cast:
     """What is rendered, and by what. Belongs to one thread.
 
@@ -51,9 +69,8 @@ class Cast:
         notices: Notices,
     ) -> None:
         self._open_engine = open_engine
-        self._open_detector = open_detector
-        self._detector: FaceDetector | None = None
-        self._at_detector = threading.Lock()
+        self._reader = PhotoReader(open_detector)
+        self._again = threading.Event()
         self._notices = notices
         self._engines: Loader[Engine] = Loader("engine loader", lambda engine: engine.close())
         self._portraits: Loader[Portrait] = Loader("photo loader")
@@ -66,7 +83,6 @@ class Cast:
         self._portrait_stamp: object = None
         """Of the file, before it was read last: one that changes meanwhile is read again."""
         self.engine: Engine | None = None
-        self.model = ""
         self.portrait: Portrait | None = None
         self.crop: Crop | None = None
         self.avatar: Avatar | None = None
@@ -78,10 +94,14 @@ class Cast:
             return f"model {self._engines.key[0]}" if isinstance(self._engines.key, tuple) else "model"
         return "photo" if self._portraits.busy else ""
 
-    def retry(self) -> None:
-        """What failed may be tried again, the graphics card too."""
-        self._failed.clear()
-        self._fallback.forget()
+    @property
+    def model(self) -> str:
+        """The name of the model that renders, empty while there is none."""
+        return self._engine_key[0] if self._engine_key else ""
+
+    def retry_soon(self) -> None:
+        """Let what failed be tried again, the graphics card too. May be called from any thread."""
+        self._again.set()
 
     def leave_device(self, error: DeviceError, device: str) -> bool:
         """A device failed; returns whether the processor takes over."""
@@ -92,6 +112,10 @@ class Cast:
 
         Returns whether the avatar to render is a new one.
         """
+        if self._again.is_set():
+            self._again.clear()
+            self._failed.clear()
+            self._fallback.forget()
         changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
         choice = Choice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
         return self._adapt_portrait((controls.avatar, choice)) or changed
@@ -137,7 +161,7 @@ class Cast:
             if not (isinstance(error, DeviceError) and self.leave_device(error, key[1])):
                 self._refuse_engine(key, error)
             return False
-        old, self.engine, self._engine_key, self.model = self.engine, engine, key, key[0]
+        old, self.engine, self._engine_key = self.engine, engine, key
         self.avatar, self.crop = avatar, crop
         self._fallback.opened(key[1])
         if old is not None:
@@ -159,7 +183,7 @@ class Cast:
             and self._may_read(wanted)
         ):
             self._portrait_stamp = stamp(path)
-            self._portraits.begin(wanted, lambda: self._read(path, choice))
+            self._portraits.begin(wanted, lambda: self._reader.read(path, choice))
         return False
 
     def _may_read(self, wanted: Wanted) -> bool:
@@ -204,12 +228,3 @@ class Cast:
             )
         kept = {"engine": self.engine, "avatar": self.avatar}[about] is not None
         self._notices.put(Notice(about, "warning" if kept else "error", message, hint, actions))
-
-    def _read(self, path: Path, choice: Choice) -> Portrait:
-        """In the loader's thread.
-
-        One that was left to itself may still be at the detector: the next one waits here, and nobody else.
-        """
-        with self._at_detector:
-            self._detector = self._detector or self._open_detector()
-            return find_portrait(read_portrait(path), self._detector, choice, path)

@@ -20,6 +20,9 @@ from avatar_app.types import Frame, Image
 Turn = Literal[0, 90, 180, 270]
 """Degrees clockwise."""
 
+BLIND = 1.0
+"""Seconds without a frame after which what was seen in the last one no longer counts."""
+
 FACELESS = 2.0
 """Seconds without a face after which the user is told."""
 
@@ -51,11 +54,17 @@ class FaceWatch:
     def __init__(self, detector: FaceDetector, faces: FaceChoice, notices: Notices, now: float) -> None:
         self.turn: Turn = 0
         self._detector, self._faces, self._notices = detector, faces, notices
-        self._seen_at, self._turned_at = now, -np.inf
+        self._seen_at, self._turned_at, self._frame_at = now, -np.inf, now
 
-    def begin(self, now: float) -> None:
-        """Nobody could be seen for a while: the patience begins now."""
-        self._seen_at = now
+    def is_blind(self, now: float) -> bool:
+        """Whether the camera has given no frame for a while."""
+        return now - self._frame_at > BLIND
+
+    def frame_came(self, now: float) -> None:
+        """Take in that there is a frame; where nobody could be seen for a while, the patience begins now."""
+        if self.is_blind(now):
+            self._seen_at = now
+        self._frame_at = now
 
     def add(self, frame: Frame, followed: bool) -> None:
         """Take in whether a face is followed in this frame."""
