@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -39,6 +40,8 @@ def prepare(folder: Path) -> None:
     for wheel in _download(folder / "wheels", *packages(), "--only-binary", ":all:", *kind).iterdir():
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(python / "site")
+    for part in (python / "site").glob("*.data/*lib"):  # platlib and purelib, which pip puts there
+        shutil.copytree(part, python / "site", dirs_exist_ok=True)
     subprocess.run(
         [COMPILER, "-shared", "-O1", "-o", str(python / "icuuc.dll"), str(HERE / "icuuc.c")], check=True
     )

@@ -104,3 +104,25 @@ def test_commands_reach_the_running_app() -> None:
         "server.close()"
     )
     assert found["message"] == "STATUS"
+
+
+def test_the_window_opens_and_ends() -> None:
+    path = "Z:" + str(ROOT / "run.py").replace("/", "\\")
+    done = run_in_windows(
+        "import os, runpy, sys, threading, time\n"
+        "os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
+        "from avatar_app.control.server import send_command\n"
+        "from avatar_app.errors import AvatarError\n"
+        "def end():\n"
+        "    while True:\n"
+        "        try:\n"
+        "            print('said', send_command('status')['message'], flush=True)\n"
+        "            return send_command('quit')\n"
+        "        except AvatarError:\n"
+        "            time.sleep(0.2)  # until it runs\n"
+        "threading.Thread(target=end, daemon=True).start()\n"
+        "sys.argv = ['run.py']\n"
+        f"runpy.run_path({path!r}, run_name='__main__')"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "said shows card" in done.stdout and "Traceback" not in done.stderr
