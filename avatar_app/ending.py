@@ -123,7 +123,7 @@ class Ending:
             raise Ended(self.received)
 
     def _watch(self, heard: socket.socket) -> None:
-        """In a thread of its own, since the main one may be in native code that never comes back."""
+        """Count the signals, also while the main thread is in native code for ever."""
         first: float | None = None
         latest = math.inf
         while True:
@@ -184,7 +184,10 @@ def _importing(frame: FrameType | None) -> bool:
 
 
 def background_threads() -> list[threading.Thread]:
-    """All threads of Python but this one, the main one and the watcher of signals, whoever started them."""
+    """Return the threads that work beside the main one, whoever started them.
+
+    Left out are the calling one and the watcher of signals.
+    """
     others = (threading.current_thread(), threading.main_thread())
     return [
         thread
@@ -205,8 +208,9 @@ def wait_for_threads(seconds: float = LEAVING) -> list[str]:
 
 
 def leave(code: int) -> NoReturn:
-    """End the program: wait a moment for the background threads, write out what is buffered, run no
-    destructor.
+    """End the program without Python's own end and without native destructors.
+
+    Background threads have ``LEAVING`` seconds; what is buffered is written out.
     """
     ENDING.begin()
     wait_for_threads()

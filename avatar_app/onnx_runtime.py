@@ -52,7 +52,7 @@ class Port:
 
 
 class OnnxValue:
-    """A tensor in ONNX Runtime's memory, which is not copied when it goes from one graph into another."""
+    """A tensor in ONNX Runtime's memory; not copied between graphs."""
 
     __slots__ = ("_value",)
 

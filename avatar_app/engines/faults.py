@@ -20,8 +20,9 @@ AGAIN = "Import or fetch it again, or choose another one."
 
 @contextmanager
 def model_faults(model: str) -> Iterator[None]:
-    """Raise EngineError in place of what NumPy, OpenCV, PyTorch or ONNX Runtime raise within it; a file may
-    hold any graph.
+    """Raise EngineError in place of whatever a library raises within it.
+
+    A model file may hold any graph. MemoryError and errors meant for the user pass.
     """
     try:
         yield
@@ -35,8 +36,7 @@ def model_faults(model: str) -> Iterator[None]:
 
 
 def require_ports(session: OnnxSession, model: str, inputs: set[str], outputs: set[str], size: int) -> None:
-    """Raise BundleError where a graph takes something unknown, lacks an output, or takes pictures of another
-    size.
+    """Raise BundleError unless a graph has the inputs and outputs of such a model.
 
     Args:
         inputs: all names that can be fed.

@@ -32,7 +32,7 @@ class OnnxEngine:
     """Features of a photo stay in ONNX Runtime's memory; only bytes and key points cross."""
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
-        """Raises EngineError, BundleError: a file is damaged, or a graph is none of such a model."""
+        """Raise EngineError or BundleError where a file is damaged or does not fit."""
         self.size = bundle.size
         self._kind, self._model = bundle.kind, bundle.name
         self.name = f"{bundle.name}, ONNX Runtime, CPU"

@@ -21,7 +21,7 @@ saying so."""
 
 
 def require_memory() -> None:
-    """Raise AvatarError where this process is limited (``ulimit -v``) to less than ``NEEDED``."""
+    """Raise AvatarError where ``ulimit -v`` allows less than ``NEEDED``."""
     if sys.platform == "win32":
         return
     import resource

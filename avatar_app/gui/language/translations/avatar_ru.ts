@@ -1620,6 +1620,46 @@ Press I for more.</source>
         <source>The computer&apos;s memory is full.</source>
         <translation>Память компьютера заполнена.</translation>
     </message>
+        <message>
+            <source>The model {0} cannot be computed.</source>
+            <translation>Не удаётся выполнить вычисления модели {0}.</translation>
+        </message>
+        <message>
+            <source>Import or fetch it again, or choose another one.</source>
+            <translation>Импортируйте или скачайте её заново либо выберите другую.</translation>
+        </message>
+        <message>
+            <source>The model {0} is damaged: {1} asks for {2}.</source>
+            <translation>Модель {0} повреждена: {1} требует {2}.</translation>
+        </message>
+        <message>
+            <source>The model {0} is damaged: {1} does not make {2}.</source>
+            <translation>Модель {0} повреждена: {1} не даёт {2}.</translation>
+        </message>
+        <message>
+            <source>The model {0} is damaged: {1} takes no picture of {2} pixels.</source>
+            <translation>Модель {0} повреждена: {1} не принимает изображение размером {2} пикселей.</translation>
+        </message>
+        <message>
+            <source>The model {0} finds key points that are no numbers.</source>
+            <translation>Модель {0} выдаёт ключевые точки, которые не являются числами.</translation>
+        </message>
+        <message>
+            <source>The model {0} makes no picture of {1} pixels.</source>
+            <translation>Модель {0} не создаёт изображение размером {1} пикселей.</translation>
+        </message>
+        <message>
+            <source>The model file {0} fails when it is computed.</source>
+            <translation>Ошибка при вычислении файла модели {0}.</translation>
+        </message>
+        <message>
+            <source>Import or fetch this model again.</source>
+            <translation>Импортируйте или скачайте эту модель заново.</translation>
+        </message>
+        <message>
+            <source>The model file {0} cannot be read.</source>
+            <translation>Не удаётся прочитать файл модели {0}.</translation>
+        </message>
     <message>
         <source>Close other programs, then try again.</source>
         <translation>Закройте другие программы и попробуйте снова.</translation>
