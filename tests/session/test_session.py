@@ -241,10 +241,10 @@ def test_another_crop_of_the_same_photo_has_its_own_blurred_sides(bench: Bench, 
         wait_for(lambda: session.status().face)
         session.recalibrate()
         wait_for(shows(session, "avatar"))
-        session.change(avatar_box=Box(80.0, 80.0, 50.0))  # inside the white disc
+        session.change(avatar_box=Box(160.0, 160.0, 100.0))  # inside the white disc
         wait_for(lambda: grey(320) > 250)
         bright = grey(5)
-        session.change(avatar_box=Box(80.0, 80.0, 160.0))
+        session.change(avatar_box=Box(160.0, 160.0, 320.0))
         wait_for(lambda: 0 < grey(320) < 150)
         wait_for(lambda: grey(5) < bright - 50, "the sides of this crop")
 
