@@ -61,7 +61,7 @@ def run_window(arguments: argparse.Namespace) -> int:
     from avatar_app.gui.start import Started
 
     started = Started(application, arguments)
-    started.window.show()
+    started.show()
     code = application.exec()
     started.close()
     if started.refused is not None:

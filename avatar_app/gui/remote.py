@@ -28,7 +28,7 @@ ACTIONS = {
     "raise": "show",
     "pause": "pause",
 }
-"""Command or hotkey -> action of the window."""
+"""Command or hotkey -> action of the window, where they are not called alike."""
 
 
 class Remote(QObject):
@@ -133,4 +133,4 @@ class Remote(QObject):
         if word == "quit":
             self._window.quit()
         else:
-            self._window.actions_.do(ACTIONS[word])
+            self._window.actions_.do(ACTIONS.get(word, word))

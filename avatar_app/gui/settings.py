@@ -141,6 +141,7 @@ class Settings:
             screen.
         ghost_opacity: of the photo over the camera, 0..1.
         save_folder: where recordings and photos go; empty: the user's folders for videos and pictures.
+        start_at_login, start_minimised: begin with the desktop's session; with the window out of the way.
         ask_before_quit: ask before the app ends while others see the avatar.
         window_geometry, window_state: as Qt packs them, base64.
         unknown: what was in the file under names that this version does not know.
@@ -185,6 +186,8 @@ class Settings:
     first_run_done: bool = False
     save_folder: str = ""
     ask_before_quit: bool = True
+    start_at_login: bool = False
+    start_minimised: bool = False
     window_geometry: str = ""
     window_state: str = ""
     unknown: dict[str, Any] = field(default_factory=dict)

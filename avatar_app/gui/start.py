@@ -61,6 +61,7 @@ class Started(QObject):
         application.installEventFilter(self._keys)
         settings, warnings = load_settings(user_settings())
         self.preferences = Preferences(settings, user_settings(), self)
+        self._at_login = settings.start_at_login
         self._theme, self._language = settings.theme, settings.language
         apply_theme(application, settings.theme)
         install(application, settings.language)
@@ -138,10 +139,29 @@ class Started(QObject):
         if now.theme != self._theme:
             self._theme = now.theme
             self._restyle()
+        if now.start_at_login != self._at_login:
+            self._at_login = now.start_at_login
+            self._set_autostart(now.start_at_login)
         if now.language != self._language:
             self._language = now.language
             install(self._application, now.language)
             self.window.speak()
+
+    def _set_autostart(self, on: bool) -> None:
+        from avatar_app.gui.autostart import set_autostart
+
+        try:
+            set_autostart(on)
+        except AvatarError as error:
+            self.window.tell(Notice("settings", "warning", error.message, error.hint))
+
+    def show(self) -> None:
+        """Show the window, or begin out of the way as the settings say: the first steps always show themselves."""
+        now = self.preferences.now
+        if now.start_minimised and now.first_run_done:
+            self.window.showMinimized()
+        else:
+            self.window.show()
 
     def _restyle(self) -> None:
         apply_theme(self._application, self._theme)

@@ -35,6 +35,7 @@ EVERYWHERE = {
     "pause": QT_TRANSLATE_NOOP("Hotkeys", "Pause and resume"),
     "next": QT_TRANSLATE_NOOP("Hotkeys", "Next avatar"),
     "previous": QT_TRANSLATE_NOOP("Hotkeys", "Previous avatar"),
+    **{f"avatar-{number}": QT_TRANSLATE_NOOP("Hotkeys", "Avatar %1") for number in range(1, 10)},
 }
 """What the hotkeys do."""
 
@@ -51,6 +52,8 @@ class SettingsDialog(QDialog):
         self.tray = QCheckBox(self.tr("Icon in the system tray"))
         self.listen = QCheckBox(self.tr("Use these keys also while another window is in front"))
         self.ask = QCheckBox(self.tr("Ask before quitting while others see the avatar"))
+        self.login = QCheckBox(self.tr("Start when I log in"))
+        self.minimised = QCheckBox(self.tr("Start minimised"))
         self.folder = FolderField(settings.save_folder)
         self.keys = KeyRows(
             {name: action_text(name) for name in ACTIONS},
@@ -58,8 +61,8 @@ class SettingsDialog(QDialog):
             settings.keys,
         )
         self.hotkeys = KeyRows(
-            {name: _say("Hotkeys", str(text)) for name, text in EVERYWHERE.items()},
-            {name: (key,) for name, key in DEFAULT_HOTKEYS.items()},
+            {name: everywhere_text(name) for name in EVERYWHERE},
+            {name: (key,) if (key := DEFAULT_HOTKEYS.get(name)) else () for name in EVERYWHERE},
             settings.hotkeys,
             everywhere=True,
         )
@@ -101,10 +104,12 @@ class SettingsDialog(QDialog):
             theme=self.theme.currentData(),
             tray=self.tray.isChecked(),
             ask_before_quit=self.ask.isChecked(),
+            start_at_login=self.login.isChecked(),
+            start_minimised=self.minimised.isChecked(),
             save_folder=self.folder.path,
             global_hotkeys=self.listen.isChecked(),
             keys={**_unknown(self._settings.keys, ACTIONS), **self.keys.chosen},
-            hotkeys={**_unknown(self._settings.hotkeys, DEFAULT_HOTKEYS), **self.hotkeys.chosen},
+            hotkeys={**_unknown(self._settings.hotkeys, EVERYWHERE), **self.hotkeys.chosen},
         )
 
     def check(self) -> None:
@@ -149,7 +154,7 @@ class SettingsDialog(QDialog):
             other = read.setdefault(combination, name)
             if other != name:
                 text = self.tr("{key} is the shortcut of both “{one}” and “{other}”.")
-                one, two = (_say("Hotkeys", str(EVERYWHERE[action])) for action in (other, name))
+                one, two = (everywhere_text(action) for action in (other, name))
                 lines.append(text.format(key=_shown(key), one=one, other=two))
                 wrong |= {other, name}
         return wrong, lines
@@ -167,6 +172,8 @@ class SettingsDialog(QDialog):
         self.theme.show_value(self._settings.theme)
         self.tray.setChecked(self._settings.tray)
         self.ask.setChecked(self._settings.ask_before_quit)
+        self.login.setChecked(self._settings.start_at_login)
+        self.minimised.setChecked(self._settings.start_minimised)
         self.listen.setChecked(self._settings.global_hotkeys)
 
     def _general(self) -> QWidget:
@@ -182,7 +189,7 @@ class SettingsDialog(QDialog):
         form.addRow(self.tr("Language"), self.language)
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow(self.tr("Save to"), self.folder)
-        for switch in (self.tray, self.ask):
+        for switch in (self.login, self.minimised, self.tray, self.ask):
             form.addRow("", switch)
         return page
 
@@ -211,6 +218,11 @@ class SettingsDialog(QDialog):
 
     def sizeHint(self) -> QSize:
         return QSize(560, 620)
+
+
+def everywhere_text(name: str) -> str:
+    """What a global shortcut does, in the user's language."""
+    return _say("Hotkeys", str(EVERYWHERE[name])).replace("%1", name.removeprefix("avatar-"))
 
 
 def _page(note: QWidget, rows: KeyRows, problem: QWidget, again: str) -> QWidget:

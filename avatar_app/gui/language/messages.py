@@ -326,6 +326,8 @@ MESSAGES = (
     QT_TRANSLATE_NOOP("Messages", "There is no virtual camera {0}."),
     QT_TRANSLATE_NOOP("Messages", "Choose one of these: {0}."),
     QT_TRANSLATE_NOOP("Messages", "You may not write to the virtual camera {0} ({1})."),
+    QT_TRANSLATE_NOOP("Messages", "Starting at log-in cannot be changed: {0}."),
+    QT_TRANSLATE_NOOP("Messages", "Check the folder's permissions."),
     QT_TRANSLATE_NOOP("Messages", "The setup was not allowed."),
     QT_TRANSLATE_NOOP("Messages", "Try again, or copy the command and run it yourself."),
     QT_TRANSLATE_NOOP("Messages", "The virtual camera could not be set up: {0}."),

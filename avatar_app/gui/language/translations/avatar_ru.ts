@@ -1108,6 +1108,10 @@ Press I for more.</source>
         <source>Previous avatar</source>
         <translation>Предыдущий аватар</translation>
     </message>
+    <message>
+        <source>Avatar %1</source>
+        <translation>Аватар %1</translation>
+    </message>
 </context>
 <context>
     <name>Intake</name>
@@ -1620,46 +1624,46 @@ Press I for more.</source>
         <source>The computer&apos;s memory is full.</source>
         <translation>Память компьютера заполнена.</translation>
     </message>
-        <message>
-            <source>The model {0} cannot be computed.</source>
-            <translation>Не удаётся выполнить вычисления модели {0}.</translation>
-        </message>
-        <message>
-            <source>Import or fetch it again, or choose another one.</source>
-            <translation>Импортируйте или скачайте её заново либо выберите другую.</translation>
-        </message>
-        <message>
-            <source>The model {0} is damaged: {1} asks for {2}.</source>
-            <translation>Модель {0} повреждена: {1} требует {2}.</translation>
-        </message>
-        <message>
-            <source>The model {0} is damaged: {1} does not make {2}.</source>
-            <translation>Модель {0} повреждена: {1} не даёт {2}.</translation>
-        </message>
-        <message>
-            <source>The model {0} is damaged: {1} takes no picture of {2} pixels.</source>
-            <translation>Модель {0} повреждена: {1} не принимает изображение размером {2} пикселей.</translation>
-        </message>
-        <message>
-            <source>The model {0} finds key points that are no numbers.</source>
-            <translation>Модель {0} выдаёт ключевые точки, которые не являются числами.</translation>
-        </message>
-        <message>
-            <source>The model {0} makes no picture of {1} pixels.</source>
-            <translation>Модель {0} не создаёт изображение размером {1} пикселей.</translation>
-        </message>
-        <message>
-            <source>The model file {0} fails when it is computed.</source>
-            <translation>Ошибка при вычислении файла модели {0}.</translation>
-        </message>
-        <message>
-            <source>Import or fetch this model again.</source>
-            <translation>Импортируйте или скачайте эту модель заново.</translation>
-        </message>
-        <message>
-            <source>The model file {0} cannot be read.</source>
-            <translation>Не удаётся прочитать файл модели {0}.</translation>
-        </message>
+    <message>
+        <source>The model {0} cannot be computed.</source>
+        <translation>Не удаётся выполнить вычисления модели {0}.</translation>
+    </message>
+    <message>
+        <source>Import or fetch it again, or choose another one.</source>
+        <translation>Импортируйте или скачайте её заново либо выберите другую.</translation>
+    </message>
+    <message>
+        <source>The model {0} is damaged: {1} asks for {2}.</source>
+        <translation>Модель {0} повреждена: {1} требует {2}.</translation>
+    </message>
+    <message>
+        <source>The model {0} is damaged: {1} does not make {2}.</source>
+        <translation>Модель {0} повреждена: {1} не даёт {2}.</translation>
+    </message>
+    <message>
+        <source>The model {0} is damaged: {1} takes no picture of {2} pixels.</source>
+        <translation>Модель {0} повреждена: {1} не принимает изображение размером {2} пикселей.</translation>
+    </message>
+    <message>
+        <source>The model {0} finds key points that are no numbers.</source>
+        <translation>Модель {0} выдаёт ключевые точки, которые не являются числами.</translation>
+    </message>
+    <message>
+        <source>The model {0} makes no picture of {1} pixels.</source>
+        <translation>Модель {0} не создаёт изображение размером {1} пикселей.</translation>
+    </message>
+    <message>
+        <source>The model file {0} fails when it is computed.</source>
+        <translation>Ошибка при вычислении файла модели {0}.</translation>
+    </message>
+    <message>
+        <source>Import or fetch this model again.</source>
+        <translation>Импортируйте или скачайте эту модель заново.</translation>
+    </message>
+    <message>
+        <source>The model file {0} cannot be read.</source>
+        <translation>Не удаётся прочитать файл модели {0}.</translation>
+    </message>
     <message>
         <source>Close other programs, then try again.</source>
         <translation>Закройте другие программы и попробуйте снова.</translation>
@@ -2207,6 +2211,14 @@ Press I for more.</source>
     <message>
         <source>You may not write to the virtual camera {0} ({1}).</source>
         <translation>У вас нет прав на запись в виртуальную камеру {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>Starting at log-in cannot be changed: {0}.</source>
+        <translation>Не удалось изменить запуск при входе в систему: {0}.</translation>
+    </message>
+    <message>
+        <source>Check the folder&apos;s permissions.</source>
+        <translation>Проверьте права доступа к папке.</translation>
     </message>
     <message>
         <source>The setup was not allowed.</source>
@@ -3015,6 +3027,14 @@ Press I for more.</source>
     <message>
         <source>Ask before quitting while others see the avatar</source>
         <translation>Спрашивать перед выходом, пока другие видят аватар</translation>
+    </message>
+    <message>
+        <source>Start when I log in</source>
+        <translation>Запускать при входе в систему</translation>
+    </message>
+    <message>
+        <source>Start minimised</source>
+        <translation>Запускать свёрнутым</translation>
     </message>
     <message>
         <source>Shortcuts</source>
