@@ -1,4 +1,7 @@
-"""The end of the program: at any moment, by any way, without a word that nobody can use and without anything left behind."""
+"""The end of the program.
+
+At any moment, by any way, without a word that nobody can use and without anything left behind.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,10 @@ def free_port() -> int:
 
 
 def until_it_listens(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the program has taken over SIGTERM: before that it is Python that is ended, not the app."""
+    """Wait until the program has taken over SIGTERM.
+
+    Before that it is Python that is ended, not the app.
+    """
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
             if line.startswith("SigCgt:") and int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
@@ -189,7 +195,9 @@ def run(code: str, begin: str = BEGIN + "ENDING.listen()\n") -> subprocess.Popen
 @needs_signals
 @pytest.mark.parametrize(("name", "wait"), [("SIGINT", 0.1), ("SIGTERM", TWIN + 0.2), ("SIGHUP", TWIN + 0.2)])
 def test_a_second_signal_always_ends(name: str, wait: float) -> None:
-    """Even where the main thread is in native code that never comes back, such as a model that computes without end."""
+    """Even where the main thread is in native code that never comes back, such as a model that computes
+    without end.
+    """
     endless = """
 import ctypes
 wait = ctypes.CDLL(None).sleep  # gives the interpreter away, as libraries do that compute long
@@ -305,7 +313,9 @@ def test_the_end_waits_for_threads_but_not_for_ever() -> None:
 
 @needs_signals
 def test_a_thread_in_native_code_does_not_abort_the_end() -> None:
-    """Python stops daemon threads where they next ask for the interpreter, in the middle of C++, which aborts the process."""
+    """Python stops daemon threads where they next ask for the interpreter, in the middle of C++, which aborts
+    the process.
+    """
     code = """
 import cv2, numpy as np
 def work():

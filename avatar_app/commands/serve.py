@@ -97,7 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(_pairing(arguments, token, certificate).line)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     serving = uvicorn.Server(options)
-    # uvicorn hears SIGINT and SIGTERM itself; an exception for SIGHUP would come out in the middle of its event loop.
+    # uvicorn hears SIGINT and SIGTERM itself; an exception for SIGHUP would come out in the middle of its
+    # event loop.
     ENDING.call_instead(lambda: setattr(serving, "should_exit", True))
     serving.run()
     return 0
@@ -109,7 +110,10 @@ def _pairing(arguments: argparse.Namespace, token: str, certificate: Path | None
 
 
 def own_address() -> str:
-    """The address by which this computer's network knows it. Nothing is sent: a datagram socket only looks up the way."""
+    """The address by which this computer's network knows it.
+
+    Nothing is sent: a datagram socket only looks up the way.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -119,7 +123,10 @@ def own_address() -> str:
 
 
 def _require_free(address: str, port: int) -> None:
-    """Raises OutputError where nothing can listen; uvicorn would only write it to its log."""
+    """Raises OutputError where nothing can listen.
+
+    Uvicorn would only write it to its log.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

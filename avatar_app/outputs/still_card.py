@@ -30,7 +30,8 @@ def still_card(size: tuple[int, int], reason: str = "") -> Planes:
 
     Args:
         size: (width, height), even.
-        reason: as ``Status.reason``. It says no more than that others have to wait: they need not know what is wrong.
+        reason: as ``Status.reason``. It says no more than that others have to wait: they need not know what
+            is wrong.
     """
     return _draw(size, LINES.get(reason, LINE))
 
@@ -72,12 +73,18 @@ def _ground(width: int, height: int) -> Image:
 
 
 def _figure(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> None:
-    """Head and shoulders that fit a disc; what is outside of it is cut off by the caller."""
+    """Head and shoulders that fit a disc.
+
+    What is outside of it is cut off by the caller.
+    """
     draw.ellipse(_around(x, y - radius * 0.22, radius * 0.34, radius * 0.40), fill=255)
     draw.ellipse(_around(x, y + radius * 1.02, radius * 0.78, radius * 0.68), fill=255)
 
 
 def _around(x: float, y: float, half_width: float, half_height: float) -> tuple[float, float, float, float]:
-    """The bounding box of an ellipse on the enlarged mask; its last row and column count as inside."""
+    """The bounding box of an ellipse on the enlarged mask.
+
+    Its last row and column count as inside.
+    """
     left, top, right, bottom = x - half_width, y - half_height, x + half_width, y + half_height
     return left * SCALE, top * SCALE, right * SCALE - 1, bottom * SCALE - 1

@@ -1,4 +1,7 @@
-"""The neutral pose in use: remembered from last time, taken by a calibration, given up if it is a poster's."""
+"""The neutral pose in use.
+
+Remembered from last time, taken by a calibration, given up if it is a poster's.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from avatar_app.types import KeyPoints
 
 
 class NeutralKeeper:
-    """Holds the driver's neutral pose for the current model and photo. Belongs to one thread.
+    """Holds the driver's neutral pose for the current model and photo.
 
-    A pose that was taken from a face which has never moved may be that of a poster: it is given up when the face turns out to be one.
+    Belongs to one thread.
+
+    A pose that was taken from a face which has never moved may be that of a poster: it is given up when the
+    face turns out to be one.
 
     Attributes:
         pose: the neutral pose, None before the first calibration.
@@ -31,7 +37,10 @@ class NeutralKeeper:
         self._before: tuple[KeyPoints | None, KeyPoints | None] = (None, None)
 
     def begin(self, model: str, key: str, like: KeyPoints) -> None:
-        """A new avatar or engine: its own pose of last time, else the one in use or the last one of this session, which fit nearly as well.
+        """A new avatar or engine.
+
+        Its own pose of last time, else the one in use or the last one of this session, which fit nearly as
+        well.
 
         Args:
             key: by which the pose is remembered, for each model and photo.
@@ -58,7 +67,10 @@ class NeutralKeeper:
         self._keep(pose)
 
     def settle(self, proven: bool, picture: bool) -> None:
-        """Learn that the face which the pose was taken from has moved, or is a picture: then the pose of before is used again."""
+        """Learn that the face which the pose was taken from has moved, or is a picture.
+
+        Then the pose of before is used again.
+        """
         if not self._unproven or not (proven or picture):
             return
         self._unproven = False

@@ -1,7 +1,9 @@
-"""The output thread: the newest picture on its background to the call; the still card whenever there is none to trust.
+"""The output thread: the newest picture on its background to the call.
 
-Sinks and recordings accept ``Outgoing`` alone, which the canvas makes of a ``Picture``. The one place where a camera's ``Frame`` may
-become one is ``OutputStage._self``, which needs the user's confirmed ``pass_through``.
+The still card whenever there is none to trust.
+
+Sinks and recordings accept ``Outgoing`` alone, which the canvas makes of a ``Picture``. The one place where a
+camera's ``Frame`` may become one is ``OutputStage._self``, which needs the user's confirmed ``pass_through``.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ STALE = 1.0
 """Seconds after its frame's capture from which a picture is no longer shown."""
 
 SLOWEST = 3.0
-"""The same for a slow engine, whose pictures are old when they come: 2.5 times what one takes, but never more than this. With less, the
-avatar and the card would take turns."""
+"""The same for a slow engine, whose pictures are old when they come: 2.5 times what one takes, but never more
+than this. With less, the avatar and the card would take turns."""
 
 HUNG = 5.0
 """Seconds of a lively camera and no new picture after which the user is told."""
@@ -37,8 +39,9 @@ ASLEEP = 5.0
 """Seconds without any picture that a recording leaves out."""
 
 EARLIEST, LATEST = 0.75, 1.5
-"""A new picture goes out as soon as it comes, from the first share of an interval after the one before; the old one is sent again
-after the second. So a camera of the same rate sets the beat, however unsteady, and nothing new waits for a tick."""
+"""A new picture goes out as soon as it comes, from the first share of an interval after the one before; the
+old one is sent again after the second. So a camera of the same rate sets the beat, however unsteady, and
+nothing new waits for a tick."""
 
 SINK_PATIENCE = 3.0
 """Seconds until an output that failed is tried again."""
@@ -55,8 +58,10 @@ class Choice:
 
 
 class OutputStage(Stage):
-    """Sends at the rate asked for: a new picture as soon as it comes, else the last one again. Its public attributes may be read from
-    any thread.
+    """Sends at the rate asked for.
+
+    A new picture as soon as it comes, else the last one again. Its public attributes may be read from any
+    thread.
 
     Args:
         why_card: the reason for which no avatar can be shown now, empty if one can.
@@ -133,7 +138,10 @@ class OutputStage(Stage):
         self._sent.put(picture)
 
     def _keep_sink(self, controls: Controls) -> None:
-        """The output that is wanted, open; while it cannot be, the preview and a recording go on without it."""
+        """The output that is wanted, open.
+
+        While it cannot be, the preview and a recording go on without it.
+        """
         key = (controls.output, controls.output_device, controls.size, controls.fps)
         if key != self._sink_key:
             self._drop_sink()
@@ -162,7 +170,10 @@ class OutputStage(Stage):
             sink.close()
 
     def _next(self, controls: Controls) -> tuple[Outgoing | None, bool]:
-        """What to send next, when its time has come, and whether it is new; None: stopping."""
+        """What to send next, when its time has come, and whether it is new.
+
+        None: stopping.
+        """
         interval = 1 / controls.fps
         # What is new waits only for what was new before it: behind a repeat it would age for nothing.
         earliest = self._last + EARLIEST * interval if self._last_fresh else 0.0
@@ -227,7 +238,10 @@ class OutputStage(Stage):
             self._notices.put(self._hung)
 
     def _self(self, controls: Controls) -> Outgoing:
-        """The user as the camera sees them. Reached only with ``pass_through``, which the user has confirmed."""
+        """The user as the camera sees them.
+
+        Reached only with ``pass_through``, which the user has confirmed.
+        """
         frame = self._seen
         if frame is None or not controls.pass_through:
             return _card(controls, "no-camera")
@@ -271,7 +285,10 @@ def _card(controls: Controls, reason: str) -> Outgoing:
 
 
 class RecorderStage(Stage):
-    """Writes what was sent to a video file; a slow disk costs the recording frames, never the call."""
+    """Writes what was sent to a video file.
+
+    A slow disk costs the recording frames, never the call.
+    """
 
     def __init__(self, controls: Callable[[], Controls], sent: Slot[Outgoing], notices: Notices) -> None:
         super().__init__("recording", "recording", notices, ("retry",))
@@ -321,7 +338,10 @@ class RecorderStage(Stage):
             raise
 
     def close(self) -> None:
-        """Finish the file. A failure is told also when the session ends: on a full disk it may come only now."""
+        """Finish the file.
+
+        A failure is told also when the session ends: on a full disk it may come only now.
+        """
         try:
             self._finish()
         except OutputError as problem:
@@ -337,7 +357,10 @@ class RecorderStage(Stage):
 
 
 def _unused(path: Path) -> Path:
-    """``film.mp4`` -> ``film-2.mp4`` and so on: a recording that goes on in another size goes on in another file."""
+    """``film.mp4`` -> ``film-2.mp4`` and so on.
+
+    A recording that goes on in another size goes on in another file.
+    """
     number = 2
     while (other := path.with_stem(f"{path.stem}-{number}")).exists():
         number += 1

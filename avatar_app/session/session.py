@@ -1,4 +1,6 @@
-"""Wires the stages of a live session, starts and stops them; controls in, status out.
+"""Wires the stages of a live session, starts and stops them.
+
+Controls in, status out.
 
 camera --frames--> animate --pictures--> output --sent--> recording
    each in a thread of its own, with the newest value alone between them
@@ -44,7 +46,9 @@ def open_model(model: str, device: str) -> Engine:
 
 
 class Session:
-    """A live session. Its methods may be called from any thread and never wait for a stage, except ``stop``.
+    """A live session.
+
+    Its methods may be called from any thread and never wait for a stage, except ``stop``.
 
     Args:
         neutrals: where neutral poses are remembered; None forgets them at the end.
@@ -115,7 +119,9 @@ class Session:
         return self._controls
 
     def change(self, **changes: Any) -> Controls:
-        """Replace fields of the controls, e.g. ``change(paused=True)``, as ``state.changed`` does; returns the new ones."""
+        """Replace fields of the controls, e.g. ``change(paused=True)``, as ``state.changed`` does; returns
+        the new ones.
+        """
         with self._lock:
             self._controls = changed(self._controls, **changes)
             return self._controls
@@ -175,7 +181,8 @@ class Session:
         frame, seen = self._frames.peek(), self._animate.seen
         if frame is None or not self._camera.description:
             return None
-        # A slow engine must not make the preview slow: the newest frame, with what was last found if that is recent.
+        # A slow engine must not make the preview slow: the newest frame, with what was last found if that is
+        # recent.
         if seen is not None and frame.captured_at - seen.frame.captured_at < 0.5:
             return Seen(frame, seen.points, seen.box, seen.others)
         return Seen(frame)
@@ -206,7 +213,10 @@ class Session:
             ) from None
 
     def stop(self) -> list[str]:
-        """Stop all stages in the order of the data, each within 2 seconds; returns the names of those that are stuck."""
+        """Stop all stages in the order of the data, each within 2 seconds.
+
+        Returns the names of those that are stuck.
+        """
         for stage in self._stages:
             stage.stop()
         for slot in (self._frames, self._pictures, self._sent):

@@ -1,6 +1,9 @@
-"""Makes the pictures of the window in docs/images with the app itself; needs Xvfb, openbox, xdotool and scrot.
+"""Makes the pictures of the window in docs/images with the app itself.
 
-The app runs as ``tests.e2e.staged`` starts it: it has a camera and a virtual camera, whatever this computer has.
+Needs Xvfb, openbox, xdotool and scrot.
+
+The app runs as ``tests.e2e.staged`` starts it: it has a camera and a virtual camera, whatever this computer
+has.
 
 python -m tests.e2e.screenshots [FOLDER] [--sizes]
 """
@@ -112,7 +115,10 @@ SIZES = {
 
 
 def every_size(camera: MjpegCamera, folder: Path) -> None:
-    """The window on common screens, light and dark, in both languages; for looking at, not for the documents."""
+    """The window on common screens, light and dark, in both languages.
+
+    For looking at, not for the documents.
+    """
     for name, (size, scale) in SIZES.items():
         for theme, language in (("light", "en"), ("dark", "ru"), ("dark", "en"), ("light", "ru")):
             path = folder / f"{name}-{theme}-{language}.png"

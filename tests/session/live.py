@@ -161,7 +161,10 @@ def has_pattern(picture: npt.NDArray[Any]) -> bool:
 
 
 def write_photo(folder: Path, name: str = "photo.png", radius: float = 40) -> Path:
-    """A face of this radius in 160 x 160, at twice the size: none that is too small to be sharp."""
+    """A face of this radius in 160 x 160, at twice the size.
+
+    None that is too small to be sharp.
+    """
     path = folder / name
     cv2.imwrite(str(path), draw_face(320, 320, 160, 160, 2 * radius))
     return path

@@ -1,4 +1,7 @@
-"""A new avatar never interrupts the call: the last one stays until the new one is ready, and the neutral pose goes on with it."""
+"""A new avatar never interrupts the call.
+
+The last one stays until the new one is ready, and the neutral pose goes on with it.
+"""
 
 from __future__ import annotations
 
