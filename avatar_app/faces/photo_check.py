@@ -38,7 +38,7 @@ FACE_OUTLINE = [
 UPPER_FACE = [*EYE_CORNERS.ravel(), NOSTRILS.stop - 1, NOSTRILS.start]
 """From eye to eye and down to the nostrils: what a mask leaves free."""
 
-SMALL = 100
+SMALL = 75
 """Faces of fewer pixels, forehead to chin, make a soft picture."""
 
 SIDE = 256
