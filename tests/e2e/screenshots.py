@@ -91,9 +91,9 @@ def guide(camera: MjpegCamera, folder: Path) -> None:
         app.shows("card", "no-avatar")
         time.sleep(2)
         shoot(desk, folder / "first-steps.png")
-        for step, reason in ((2, "uncalibrated"), (3, "uncalibrated")):
+        for step in (2, 3):
             desk.press("alt+n")
-            app.shows("card", reason)
+            app.shows("card", "uncalibrated")
             time.sleep(1)
             shoot(desk, folder / f"first-steps-{step}.png")
         desk.press("x")

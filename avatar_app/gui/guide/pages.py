@@ -114,7 +114,7 @@ class CalibratePage(Page):
         self.output.show_picture(live.shown() if status.shows != "card" else None, status.shows)
         for number, view in enumerate((self.camera, self.output)):  # so that both are of one height
             width, height = view.source_size
-            self._views.setStretch(number, round(100 * width / height) if height else 133)
+            self._views.setStretch(number, round(100 * width / height) if height else (133, 178)[number])
         self.panel.show_portrait(live.portrait())
         self.panel.find_best.setChecked(live.controls.seeking)
         self.panel.ghost.setChecked(settings.show_ghost)
