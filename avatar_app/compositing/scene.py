@@ -28,6 +28,9 @@ SEAM = 16
 SURE = 0.35, 0.85
 """Below the first alpha a pixel has its neighbours' colours, above the second its own."""
 
+DOUBT = 0.3, 0.7
+"""Alphas of the wider square below the first are none, above the second whole."""
+
 CHIN, FOREHEAD = 8, 78
 
 
@@ -120,8 +123,8 @@ def _of_photo(
         if wide.crop.others:
             own = own_area(wide.crop.landmarks, wide.crop.others, len(person))
             person, behind = alone(wide.crop.image, person, behind, own)
-        whole = _resized(whole_person(person, wide.crop.landmarks[:, :2]), size)
-        margin = side // 64
+        whole = _decided(_resized(whole_person(person, wide.crop.landmarks[:, :2]), size))
+        margin = side // 128 + 1
         covered = cv2.dilate(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
         share = np.asarray(cv2.blur(covered, (margin, margin)), np.uint8)
         (there, of), clean = _common(photo, wide.area), _resized(behind, size)
@@ -131,6 +134,12 @@ def _of_photo(
     alpha[there] = _mixed(square.person[of], alpha[there], inner[of])
     background[there] = _mixed(square.background[of], background[there], inner[of])
     return alpha, background
+
+
+def _decided(alpha: Plane) -> Plane:
+    """Steeper at the outline: where a photo of a wide square leaves the network in doubt, half a person would be seen."""
+    low, high = (255 * end for end in DOUBT)
+    return _bytes(255 * (alpha.astype(np.float32) - low) / (high - low))
 
 
 def _common(first: Area, second: Area) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
