@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avatar_app.errors import OutputError
-from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
-from avatar_app.outputs.sinks import Sink
 from avatar_app.outputs.still_card import still_card
+from avatar_app.session.composer import Composer
 from avatar_app.session.controls import Controls, Notice, Shows
+from avatar_app.session.sink_keeper import OpenSink, SinkKeeper
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
@@ -43,11 +43,6 @@ EARLIEST, LATEST = 0.75, 1.5
 old one is sent again after the second. So a camera of the same rate sets the beat, however unsteady, and
 nothing new waits for a tick."""
 
-SINK_PATIENCE = 3.0
-"""Seconds until an output that failed is tried again."""
-
-OpenSink = Callable[[str, str, tuple[int, int], int], Sink]
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -55,6 +50,14 @@ class Choice:
 
     shows: Shows
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """When a picture was sent, and whether it was a new one."""
+
+    at: float = 0.0
+    fresh: bool = False
 
 
 class OutputStage(Stage):
@@ -79,95 +82,55 @@ class OutputStage(Stage):
         notices: Notices,
     ) -> None:
         super().__init__("output", "output", notices, ("retry", "choose-output", "doctor"))
-        self._open_sink = open_sink
         self._controls = controls
         self._pictures = pictures
         self._frames = frames
         self._sent = sent
         self._why_card = why_card
         self._meter = meter
-        self._sink: Sink | None = None
-        self._sink_key: tuple[object, ...] = ()
-        self._sink_retry = 0.0
-        self._look: tuple[object, ...] = ()
-        self._canvas: Canvas | None = None
-        self._composed: tuple[Picture | Frame, Outgoing] | None = None
+        self._sink = SinkKeeper(open_sink, notices, self._report)
+        self._composer = Composer(notices)
         self._seen: Frame | None = None
-        self._background_of = ""
-        self._background_fault: Notice | None = None
         self._stale_since = 0.0
         self._hung: Notice | None = None
-        self._last = 0.0
-        self._last_fresh = False
-        self.description = ""
+        self._last = Sending()
         self.choice = Choice("card", "starting")
         self.shown: Outgoing | None = None
         self.avatars = 0
 
+    @property
+    def description(self) -> str:
+        """The open output's name for people, empty while none is open."""
+        return self._sink.description
+
     def open(self) -> None:
-        self._sink_key, self._sink_retry = (), 0.0
+        self._sink.begin()
         for reason in ("starting", "paused", "stale"):
             still_card(
                 self._controls().size, reason
             )  # drawn now, so that it is there at once when it is needed
 
     def close(self) -> None:
-        self._drop_sink()
+        self._sink.close()
 
     def hurry(self) -> None:
         """Try an output that failed again now."""
-        self._sink_retry = 0.0
+        self._sink.hurry()
         super().hurry()
 
     def step(self) -> None:
         controls = self._controls()
-        self._keep_sink(controls)
+        self._sink.follow(controls)
         picture, fresh = self._next(controls)
         if picture is None:
             return
-        try:
-            if self._sink is not None:
-                self._sink.send(picture)
-                self.avatars += bool(picture.avatar)
-        except OutputError as error:
-            self._sink_failed(error)
+        if self._sink.send(picture):
+            self.avatars += bool(picture.avatar)
         now = time.monotonic()
         self._meter.sent(now - picture.captured_at if fresh else None)
-        self._last, self._last_fresh = now, fresh
+        self._last = Sending(now, fresh)
         self.shown = picture
         self._sent.put(picture)
-
-    def _keep_sink(self, controls: Controls) -> None:
-        """The output that is wanted, open.
-
-        While it cannot be, the preview and a recording go on without it.
-        """
-        key = (controls.output, controls.output_device, controls.size, controls.fps)
-        if key != self._sink_key:
-            self._drop_sink()
-            self._notices.clear("output")
-            self._sink_key, self._sink_retry = key, 0.0
-        if self._sink is None and time.monotonic() >= self._sink_retry:
-            try:
-                self._sink = self._open_sink(
-                    controls.output, controls.output_device, controls.size, controls.fps
-                )
-            except OutputError as error:
-                self._sink_failed(error)
-                return
-            self.description = self._sink.name
-            self._notices.clear("output")
-
-    def _sink_failed(self, error: OutputError) -> None:
-        self._drop_sink()
-        self._sink_retry = time.monotonic() + SINK_PATIENCE
-        self._report(error)
-
-    def _drop_sink(self) -> None:
-        self.description = ""
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.close()
 
     def _next(self, controls: Controls) -> tuple[Outgoing | None, bool]:
         """What to send next, when its time has come, and whether it is new.
@@ -176,10 +139,10 @@ class OutputStage(Stage):
         """
         interval = 1 / controls.fps
         # What is new waits only for what was new before it: behind a repeat it would age for nothing.
-        earliest = self._last + EARLIEST * interval if self._last_fresh else 0.0
+        earliest = self._last.at + EARLIEST * interval if self._last.fresh else 0.0
         if self._stopping.wait(max(0.0, earliest - time.monotonic())):
             return None, False
-        until = self._last + (LATEST if self._last_fresh else 1.0) * interval
+        until = self._last.at + (LATEST if self._last.fresh else 1.0) * interval
         patience = max(0.0, until - time.monotonic())
         fresh: object
         if controls.pass_through and not controls.paused:
@@ -200,7 +163,7 @@ class OutputStage(Stage):
         picture = self._pictures.peek()
         if picture is None:  # cleared this very moment
             return _card(controls, "stale"), False
-        return self._compose(picture, controls), fresh is not None
+        return self._composer.picture(picture, controls), fresh is not None
 
     def _choose(self, controls: Controls) -> Choice:
         if controls.paused:
@@ -245,39 +208,8 @@ class OutputStage(Stage):
         frame = self._seen
         if frame is None or not controls.pass_through:
             return _card(controls, "no-camera")
-        canvas = self._canvas_for(controls)
-        if self._composed is None or self._composed[0] is not frame:
-            self._composed = (frame, canvas.compose_wide(frame))
-        return self._composed[1]
-
-    def _compose(self, picture: Picture, controls: Controls) -> Outgoing:
-        """The picture on its background; the same one is not composed twice."""
-        canvas = self._canvas_for(controls)
-        if self._composed is None or self._composed[0] is not picture:
-            if picture.avatar != self._background_of:
-                self._background_of = picture.avatar
-                canvas.reset()  # the blurred background is made of the avatar's own first picture
-            self._composed = (picture, canvas.compose(picture))
-        return self._composed[1]
-
-    def _canvas_for(self, controls: Controls) -> Canvas:
-        look = (
-            controls.size,
-            controls.background,
-            controls.mirror_output,
-            controls.label,
-            controls.framing,
-        )
-        if self._canvas is None or look != self._look:
-            self._look, self._composed = look, None
-            self._notices.withdraw(self._background_fault)
-            try:
-                self._canvas = Canvas(*look)
-            except OutputError as error:
-                self._background_fault = Notice("settings", "warning", error.message, error.hint)
-                self._notices.put(self._background_fault)
-                self._canvas = Canvas(look[0], "photo", *look[2:])
-        return self._canvas
+        canvas = self._composer.canvas(controls)
+        return self._composer.once(frame, canvas.compose_wide)
 
 
 def _card(controls: Controls, reason: str) -> Outgoing:

@@ -29,7 +29,7 @@ from avatar_app.motion.calibration import FRAMES, NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.session import active_avatar as cast
-from avatar_app.session import output_stage
+from avatar_app.session import output_stage, sink_keeper
 from avatar_app.session.animate_stage import AnimateStage
 from avatar_app.session.camera_stage import reduced
 from avatar_app.session.controls import Controls, Notice
@@ -612,7 +612,7 @@ def test_graphics_card_asked_for_by_name_is_tried_again(bench: Bench, controls: 
 def test_output_absent_at_the_start(
     bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output_stage, "SINK_PATIENCE", 0.1)
+    monkeypatch.setattr(sink_keeper, "SINK_PATIENCE", 0.1)
     bench.output_there = False
     with running(bench, controls) as session:
         told(session, "output", "not there")
