@@ -16,7 +16,9 @@ ATTRIBUTES, PARAMETERS = 15, 8
 
 TOO_LARGE = {
     "compositing/eye_geometry.py: lines",
+    "gui/dialogs/settings.py: SettingsDialog attributes",
     "gui/gallery/gallery.py: Gallery lines",
+    "gui/language/messages.py: lines",
     "networks/anchored/generator.py: lines",
     "photos/library.py: Library lines",
 }
