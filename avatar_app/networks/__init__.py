@@ -1,1 +1,1 @@
-
+"""Neural networks in PyTorch, without any knowledge of the app."""

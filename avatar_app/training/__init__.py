@@ -1,1 +1,1 @@
-
+"""Training of all models, their data, losses and export."""
