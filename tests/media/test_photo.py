@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -226,3 +227,18 @@ def test_a_grey_photo_of_16_bits_as_large_as_allowed(tmp_path: Path) -> None:
     image = read_portrait(path)
     assert image.shape == (1676, 2048, 3)
     assert np.abs(image[800, :, 0].astype(int) - np.linspace(0, 255, 2048)).max() <= 2
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "jpeg"])
+def test_libraries_do_not_speak_in_between(
+    tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What libtiff writes to stderr about a damaged file would stand beside our own sentence."""
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    path = save(tmp_path / "photo.tif", noise, compression=compression)
+    data = bytearray(path.read_bytes())
+    data[3000:3400] = b"\xff" * 400
+    path.write_bytes(data)
+    with suppress(PortraitError):
+        read_portrait(path)
+    assert capfd.readouterr().err == ""
