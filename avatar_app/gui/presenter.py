@@ -11,6 +11,8 @@ from avatar_app.gui.headline import headline
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.camera_view import Shown
+from avatar_app.gui.panels.preview import PictureView
+from avatar_app.gui.panels.stage import Stage
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.settings import from_controls
 from avatar_app.gui.shortcuts import SWITCHES, Shortcuts, key_text
@@ -22,8 +24,8 @@ PICTURE_MS, STATUS_MS = 16, 250
 FLASH_STEP = 0.05
 KEYED = ("pause", "record", "snapshot", "full-screen")
 """Buttons of the tool bar that have a key."""
-INSET_EVERY = 3
-"""The small picture is drawn at every so many ticks: 20 times a second look smooth at its size."""
+INSET_EVERY, INSET_LATEST = 2, 6
+"""The small picture is drawn with every second large one, since what lies under it is drawn again too; or after so many ticks."""
 
 
 class Presenter(QObject):
@@ -49,7 +51,7 @@ class Presenter(QObject):
         self._preferences, self._shortcuts, self._view = preferences, shortcuts, view
         self.status = Status()
         self._flash = 0.0
-        self._ticks = 0
+        self._ticks = self._drawn = 0
         self._pictures = QTimer(self, interval=PICTURE_MS)
         self._pictures.timeout.connect(self.poll_pictures)
         self._statuses = QTimer(self, interval=STATUS_MS)
@@ -72,18 +74,25 @@ class Presenter(QObject):
             return
         view = self._view()
         stage, before = view.stage, view.stage.large.source_size
+        shown = stage.large.image
+        self._draw(stage, stage.large)
         self._ticks += 1
-        small = self._ticks % INSET_EVERY == 0
-        if stage.large is stage.camera or small or stage.camera.image is None:
-            stage.camera.show_seen(self._live.seen())
-        if stage.large is stage.output or small or stage.output.image is None:
-            stage.output.show_picture(self._live.shown(), self.status.shows)
+        self._drawn += stage.large.image is not shown
+        if self._drawn >= INSET_EVERY or self._ticks >= INSET_LATEST or stage.inset.image is None:
+            self._drawn = self._ticks = 0
+            self._draw(stage, stage.inset)
         if stage.large.source_size != before:
             view.arrange()
         if self._flash > 0:
             self._flash = max(0.0, self._flash - FLASH_STEP)
             stage.camera.flash = self._flash
             stage.camera.update()
+
+    def _draw(self, stage: Stage, view: PictureView) -> None:
+        if view is stage.camera:
+            stage.camera.show_seen(self._live.seen())
+        else:
+            stage.output.show_picture(self._live.shown(), self.status.shows)
 
     def refresh(self) -> None:
         """Show how things are."""

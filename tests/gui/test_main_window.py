@@ -20,7 +20,7 @@ from avatar_app.gui import keeping
 from avatar_app.gui.dialogs.keys import KeysDialog
 from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.main_window import MainWindow
-from avatar_app.gui.presenter import INSET_EVERY
+from avatar_app.gui.presenter import INSET_LATEST
 from avatar_app.gui.settings import Settings, load_settings
 from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.motion.match import Match
@@ -43,7 +43,7 @@ def press(window: MainWindow, key: str) -> None:
 
 def poll(window: MainWindow) -> None:
     """Until the small picture is drawn too."""
-    for _ in range(INSET_EVERY):
+    for _ in range(INSET_LATEST):
         window.poll_pictures()
 
 

@@ -59,7 +59,10 @@ def sent_to_screen(picture: Outgoing, width: int, height: int, mirrored: bool = 
     small = np.empty((high * 3 // 2, wide), np.uint8)
     for plane, place in zip(split(picture.planes), split(small), strict=True):
         scaled = _scaled(plane, place.shape[1], place.shape[0])
-        place[:] = scaled[:, ::-1] if mirrored else scaled
+        if mirrored:
+            cv2.flip(scaled, 1, dst=place)
+        else:
+            place[:] = scaled
     drawn = QImage(wide, high, QImage.Format.Format_RGB32)
     cv2.cvtColor(
         small, cv2.COLOR_YUV2BGRA_I420, dst=np.frombuffer(drawn.bits(), np.uint8).reshape(high, wide, 4)
