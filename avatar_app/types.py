@@ -25,6 +25,7 @@ class KeyPoints:
         depth: (K,) in the unit of ``value``, smaller is nearer, or None for key points without depth.
         variance: (K, 2, 2) covariances of the heat maps (Monkey-Net), or None.
         code: (C,) what X2Face reads off a picture; ``value`` is then empty, and motion is always absolute.
+        expression: (24,) what landmarks do not say of mouth and eyes, in [-1, 1] (`networks.expression`), or None.
     """
 
     value: Array
@@ -32,6 +33,7 @@ class KeyPoints:
     depth: Array | None = None
     variance: Array | None = None
     code: Array | None = None
+    expression: Array | None = None
 
     @property
     def parts(self) -> dict[str, Array]:
@@ -39,6 +41,9 @@ class KeyPoints:
         named = ((item.name, getattr(self, item.name)) for item in fields(self))
         return {name: array for name, array in named if array is not None}
 
+
+NO_EXPRESSION: Array = np.zeros(24, np.float32)
+"""The expression that says nothing: painters then go by landmarks alone."""
 
 NO_POINTS: Array = np.zeros((0, 2), np.float32)
 """The ``value`` of key points that are a code alone."""
@@ -71,10 +76,12 @@ class Face:
     Attributes:
         points: (88, 3) landmarks: x, y in pixels of that picture, z in pixels too, smaller is nearer.
         score: 0..1, how sure the network is that this is a face.
+        expression: as in `KeyPoints`; None without a network that reads it.
     """
 
     points: Array
     score: float
+    expression: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +141,14 @@ class Crop:
         landmarks: (88, 3) in [-1, 1] of the crop (z in the same unit), or None if no face was found in it.
         others: the landmarks of other people's faces, in the same unit; they may lie outside the crop.
         around: None where nobody needs it: for drivers, and for models without a matte.
+        expression: the face's, as in `KeyPoints`.
     """
 
     image: Image
     landmarks: Array | None = None
     others: tuple[Array, ...] = ()
     around: Surroundings | None = None
+    expression: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

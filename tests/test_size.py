@@ -15,12 +15,12 @@ FILE, CLASS, P90 = 400, 250, 20
 ATTRIBUTES, PARAMETERS = 15, 8
 
 TOO_LARGE = {
-    "compositing/eye_geometry.py: lines",
     "gui/dialogs/settings.py: SettingsDialog attributes",
     "gui/gallery/gallery.py: Gallery lines",
     "gui/language/messages.py: lines",
     "networks/anchored/generator.py: lines",
     "photos/library.py: Library lines",
+    "networks/painters.py: RegionPainter attributes",
 }
 """What is still beyond a limit."""
 

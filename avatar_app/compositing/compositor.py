@@ -15,9 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.compositing.clean_plate import Layers, separate
-from avatar_app.compositing.creases import Creases, creases_of, show_creases
-from avatar_app.compositing.eyes import Eyes, eyes_of, move_skin, show_eyes
-from avatar_app.compositing.teeth import Teeth, show_teeth, teeth_of, wide
 from avatar_app.types import Area, Image, Layer, Scene
 
 AnyArray = npt.NDArray[Any]
@@ -44,16 +41,11 @@ class PhotoLayers:
         cut_out: (h, w, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
             OpenCV needs half the time for four channels that it needs for three and one.
         background: (S, S, 3), the photo without the person.
-        teeth, eyes: what is seen between lips and between lids; None if that is the networks' own.
-        creases: what smiles do to its light; None as well.
         corner: column and row of the square's first pixel in ``cut_out``, which may be larger.
     """
 
     cut_out: Image
     background: Image
-    teeth: Teeth | None = None
-    eyes: Eyes | None = None
-    creases: Creases | None = None
     corner: tuple[int, int] = (0, 0)
 
     @property
@@ -79,33 +71,51 @@ class PhotoLayers:
     def of(
         cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
     ) -> PhotoLayers:
-        """Of a photo with the landmarks ``still`` (P, 2), and what networks know of it: `onnx_anchored.PHOTO_LAYERS`, a batch of 1."""
-        person, filled, teeth, cavity = (
-            layers[name][0] for name in ("person", "background", "teeth", "cavity")
-        )
+        """Of a photo with the landmarks ``still`` (P, 2), and `onnx_export.anchored.PHOTO_LAYERS` of it, a batch of 1."""
+        person, filled = (layers[name][0] for name in ("person", "background"))
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still, others)
-        cut_out = np.dstack((parts.colours, parts.person))
-        if not teeth[..., 3].any():
-            return cls(cut_out, parts.background, None, None, None)
-        shown = teeth_of(np.ascontiguousarray(teeth), cavity.reshape(3).astype(np.float32), still)
-        return cls(
-            cut_out, parts.background, shown, eyes_of(parts.colours, still), creases_of(still, len(photo))
-        )
+        return cls(np.dstack((parts.colours, parts.person)), parts.background)
 
 
-def compose(layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats) -> Image:
+@dataclass(frozen=True, slots=True)
+class FaceCrops:
+    """Mouth and eyes as painters made them.
+
+    Attributes:
+        crops: bytes (h, w, 4) each, colours and alpha; transparent at the border.
+        frames: (n, 2, 3), affine maps from [-1, 1] of each crop to [-1, 1] of the picture, centres of outer pixels at -1 and 1.
+    """
+
+    crops: Sequence[Image]
+    frames: Floats
+
+    @classmethod
+    def of(cls, mouth: Image, eyes: Image, frames: Floats) -> FaceCrops:
+        """Of a render graph's outputs: (1, h, w, 4), (2, h, w, 4), (3, 2, 3)."""
+        return cls((mouth[0], eyes[0], eyes[1]), frames)
+
+
+def compose(
+    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, face: FaceCrops | None = None
+) -> Image:
     """The picture (S, S, 3): `move_person` before the photo's own background."""
-    colours, share = move_person(layers, painted, alpha, places, pose)
-    composed: Image = _mixed(colours, layers.background, wide(share))
+    colours, share = move_person(layers, painted, alpha, places, face)
+    composed: Image = _mixed(colours, layers.background, _wide(share))
     return composed
 
 
 def compose_layer(
-    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats, area: Area
+    layers: PhotoLayers,
+    painted: Image,
+    alpha: Plane,
+    places: Floats,
+    pose: Floats,
+    area: Area,
+    face: FaceCrops | None = None,
 ) -> Layer:
     """`move_person` over an area that may reach beyond the square: there the motion at the square's edge fades out."""
     calm_shoulders(places, (pose[CHIN, 1] + 1) * (layers.side - 1) / 2)
-    colours, share = move_person(layers, painted, alpha, places, pose)
+    colours, share = move_person(layers, painted, alpha, places, face)
     side, (top, left) = layers.side, (area.top, area.left)
     image, person = np.zeros((*area.shape, 3), np.uint8), np.zeros(area.shape, np.uint8)
     inner = Area(max(0, left), max(0, top), min(side, area.right), min(side, area.bottom))
@@ -124,28 +134,24 @@ def compose_layer(
 
 
 def move_person(
-    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, pose: Floats
+    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, face: FaceCrops | None
 ) -> tuple[Image, Plane]:
     """The person's colours (S, S, 3) and alpha (S, S) in the square.
 
     Args:
         painted: (s, s, 3), the network's own picture.
         alpha: (s, s), share of the moved photo, the rest is painted.
-        places: (2, S, S), column and row of the photo from which each pixel is moved; changed around the eyes.
-        pose: (P, 2), landmarks.
+        places: (2, S, S), column and row of the photo from which each pixel is moved.
+        face: mouth and eyes; None leaves them as the network painted them.
     """
     size = (layers.side, layers.side)
     share = cv2.resize(_soft(alpha), size)
-    eyes = layers.eyes and move_skin(places, share, layers.eyes, pose)
     moved = _moved(layers, places[0], places[1])
     picture = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
     _paint(picture, painted, alpha, share)
-    if layers.creases is not None:
-        show_creases(picture, layers.creases, places, pose)
-    if layers.teeth is not None:
-        show_teeth(picture, layers.teeth, pose)
-    if eyes:
-        show_eyes(picture, layers.square, eyes)
+    if face is not None:
+        for crop, frame in zip(face.crops, face.frames, strict=True):
+            _paste(picture, crop, frame)
     return picture, np.asarray(cv2.extractChannel(moved, 3), np.uint8)
 
 
@@ -165,7 +171,7 @@ def _paint(picture: Any, painted: Image, alpha: Plane, share: Any) -> None:
     many = tuple(slice(part.start * times, part.stop * times) for part in few)
     part = picture[many]
     front = cv2.resize(_soft(painted[few]), part.shape[1::-1])
-    part[...] = _mixed(part, front, wide(share[many]))
+    part[...] = _mixed(part, front, _wide(share[many]))
 
 
 def _moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Any:
@@ -235,6 +241,30 @@ def calm_shoulders(places: Floats, chin: float) -> None:
         for place, here in zip(places, (columns[None], rows), strict=True):
             part = place[first:, columns[0] : columns[-1] + 1]
             part += share * (here - part)
+
+
+def _paste(picture: Image, crop: Image, frame: Floats) -> None:
+    """Lay a crop (h, w, 4) over the picture (S, S, 3), in place."""
+    (height, width), side = crop.shape[:2], picture.shape[0]
+    if not np.isfinite(frame).all():
+        return
+    corners = frame[:, :2] @ np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]]) + frame[:, 2:]
+    pixels = (corners + 1) * ((side - 1) / 2)
+    low = np.clip(np.floor(pixels.min(1)), 0, side).astype(int)
+    high = np.clip(np.ceil(pixels.max(1)) + 1, 0, side).astype(int)
+    if (high - low < 1).any():
+        return
+    steps = np.array([2 / (width - 1), 2 / (height - 1)])
+    axes = frame[:, :2] * steps * ((side - 1) / 2)
+    matrix = np.column_stack([axes, pixels[:, 0] - low])
+    there = cv2.warpAffine(crop, matrix, tuple(int(length) for length in high - low))
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    part[...] = _mixed(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), part, _wide(cv2.extractChannel(there, 3)))
+
+
+def _wide(plane: Any) -> Any:
+    """One channel as three."""
+    return cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
 
 
 def _soft(picture: Any) -> Any:

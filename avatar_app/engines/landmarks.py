@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from avatar_app.errors import PortraitError
 from avatar_app.onnx_runtime import OnnxSession
-from avatar_app.types import Crop, Image, KeyPoints, key_points
+from avatar_app.types import NO_EXPRESSION, Crop, Image, KeyPoints, key_points
 
 
 def landmark_points(crop: Crop) -> KeyPoints:
@@ -14,7 +14,8 @@ def landmark_points(crop: Crop) -> KeyPoints:
             "No face was found in the picture.",
             "This model needs one: use a picture of one face, seen from the front.",
         )
-    return KeyPoints(value=crop.landmarks[:, :2], depth=crop.landmarks[:, 2])
+    expression = NO_EXPRESSION if crop.expression is None else crop.expression
+    return KeyPoints(value=crop.landmarks[:, :2], depth=crop.landmarks[:, 2], expression=expression)
 
 
 def detected(session: OnnxSession, image: Image) -> KeyPoints:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.compositing.compositor import PhotoLayers, compose, compose_layer
+from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose, compose_layer
 from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports
 from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.onnx_runtime import OnnxSession, OnnxValue
-from avatar_app.types import Area, Array, Avatar, Crop, Image, KeyPoints, Layer
+from avatar_app.types import NO_EXPRESSION, Area, Array, Avatar, Crop, Image, KeyPoints, Layer
 
 LAYERS = "layers"
 """Where an avatar's features hold what its pictures are composed of."""
@@ -24,8 +24,11 @@ LAYERS = "layers"
 COMPOSED = ("painted", "alpha", "places")
 """What a graph makes whose picture is composed outside it."""
 
-PHOTO = ("person", "background", "teeth", "cavity")
+PHOTO = ("person", "background")
 """What its encoder makes for that."""
+
+FACE = ("mouth", "eyes", "frames")
+"""What a graph with painters makes besides."""
 
 
 class OnnxEngine:
@@ -43,12 +46,13 @@ class OnnxEngine:
         self.reads_pictures = self._detect is not None
         self._render_inputs = self._render.inputs.keys()
         self._composes = "places" in self._render.outputs
+        self._layers = (*COMPOSED, *FACE) if "frames" in self._render.outputs else COMPOSED
         self._require_graphs()
 
     def _require_graphs(self) -> None:
         parts = {field.name for field in dataclasses.fields(KeyPoints)}
         poses = {f"{whose}_{part}" for whose in ("source", "driving") for part in parts}
-        layers = set(COMPOSED) if self._composes else {"picture"}
+        layers = set(self._layers) if self._composes else {"picture"}
         made = set(PHOTO) if self._composes else set()
         require_ports(self._encode, self._model, {"image", "points"}, made, self.size)
         require_ports(self._render, self._model, self._encode.outputs.keys() | poses, layers, self.size)
@@ -107,18 +111,21 @@ class OnnxEngine:
         if not self._composes:
             inputs = avatar.features | self._tensors("driving", pose)
             return self._render.run_values(["picture"], inputs)[0].numpy()[0]
-        return compose(avatar.features[LAYERS], *self._moved(avatar, pose), pose.value)
+        return compose(avatar.features[LAYERS], *self._moved(avatar, pose))
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
         with model_faults(self._model):
-            return compose_layer(avatar.features[LAYERS], *self._moved(avatar, pose), pose.value, area)
+            painted, alpha, places, face = self._moved(avatar, pose)
+            layers: PhotoLayers = avatar.features[LAYERS]
+            return compose_layer(layers, painted, alpha, places, pose.value, area, face)
 
-    def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array]:
-        """What the network paints, the share of the moved photo, and from where it is moved."""
+    def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
+        """What the network paints, the share of the moved photo, from where it is moved, and mouth and eyes."""
         inputs = {name: value for name, value in avatar.features.items() if name != LAYERS}
         inputs |= self._tensors("driving", pose)
-        painted, alpha, places = (value.numpy() for value in self._render.run_values(COMPOSED, inputs))
-        return painted[0], alpha[0, ..., 0], places
+        made = (value.numpy() for value in self._render.run_values(self._layers, inputs))
+        painted, alpha, places, *face = made
+        return painted[0], alpha[0, ..., 0], places, FaceCrops.of(*face) if face else None
 
     def close(self) -> None:
         del self._encode, self._detect, self._render
@@ -127,7 +134,7 @@ class OnnxEngine:
         """Key points under the names of the render graph, as far as it asks for them."""
         return {
             f"{whose}_{part}": OnnxValue.of(array[None].astype(np.float32, copy=False))
-            for part, array in points.parts.items()
+            for part, array in ({"expression": NO_EXPRESSION} | points.parts).items()
             if f"{whose}_{part}" in self._render_inputs
         }
 

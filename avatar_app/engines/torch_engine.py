@@ -18,8 +18,6 @@ from torch import Tensor
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.clean_plate import Layers, separate
-from avatar_app.compositing.creases import creases_of
-from avatar_app.compositing.eyes import eyes_of
 from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults
@@ -31,7 +29,7 @@ from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.anchored.layer import layer_corner
 from avatar_app.networks.graphs import WINDOW, to_bytes
 from avatar_app.processor import cores
-from avatar_app.types import Area, Array, Avatar, Crop, Image, KeyPoints, Layer, key_points
+from avatar_app.types import NO_EXPRESSION, Area, Array, Avatar, Crop, Image, KeyPoints, Layer, key_points
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
 """What CUDA and its libraries say, of which PyTorch makes no error of its own."""
@@ -116,7 +114,8 @@ class TorchEngine:
         self._player.close()
 
     def _arrays(self, points: KeyPoints) -> list[Array]:
-        return [points.parts[name] for name in self._player.parts]
+        parts = {"expression": NO_EXPRESSION} | points.parts
+        return [parts[name] for name in self._player.parts]
 
 
 def _person_and_background(features: Features) -> tuple[npt.NDArray[np.uint8], Image]:
@@ -138,7 +137,7 @@ def with_layers(
     others: Sequence[Array] = (),
     layers: Layers | None = None,
 ) -> Features:
-    """The features of a photo (S, S, 3) with landmarks (P, 2) with its finer layers, and what `eyes` and `creases` make of them, if its
+    """The features of a photo (S, S, 3) with landmarks (P, 2) with its finer layers, if its
     person and background are known.
 
     Args:
@@ -152,11 +151,6 @@ def with_layers(
         "person": layers.person[..., None],
         "background": layers.background,
     }
-    if features["features_teeth"].any():
-        whole = eyes_of(layers.colours, points)
-        white = np.concatenate([whole.white, np.full_like(whole.white[..., :1], 255)], -1)
-        fine |= {"white": white, "iris": whole.iris * np.array([1, 1, 1, 255], np.float32)}
-        fine["creases"] = creases_of(points, len(layers.colours)).layer[..., None]
     return features | {
         f"features_{name}": _from_bytes(layer, features[f"features_{name}"]) for name, layer in fine.items()
     }

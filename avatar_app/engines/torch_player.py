@@ -14,10 +14,14 @@ from avatar_app.engines.torch_place import Place, reason
 from avatar_app.engines.torch_step import AnyArray, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import WINDOW, Graph, MotionGraphs
+from avatar_app.types import NO_EXPRESSION
 
 log = logging.getLogger(__name__)
 
 Features = dict[str, Tensor]
+
+DRIVING = "driving_"
+"""What the names of a render graph's inputs begin with that change with every frame."""
 
 WORST_PICTURE, WORST_POINT = 1.0, 0.02
 """Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1], from what it recorded.
@@ -71,7 +75,10 @@ def difference(recorded: Player, plain: Player) -> str:
     Two photos take turns in two poses, so that a recording is found out that keeps a photo, a pose or a picture.
     """
     images = [trial_image(plain.size, seed).numpy()[0] for seed in (1, 2)]
-    poses: list[list[AnyArray]] = [[trial_points(plain.points, seed).numpy()[0]] for seed in (1, 2)]
+    poses: list[list[AnyArray]] = [
+        [trial_points(plain.points, seed).numpy()[0], NO_EXPRESSION + seed / 2 - 1][: len(plain.parts)]
+        for seed in (1, 2)
+    ]
     if plain.detects:
         for index, image in enumerate(images):
             poses[index], points = plain.detect(image), recorded.detect(image)
@@ -112,7 +119,9 @@ class Player:
         """Raises RuntimeError: a recording, or the place itself, has failed."""
         self.place, self.recorded = place, record and bool(place.records)
         self.size, self.points, self.detects = graphs.size, graphs.points, graphs.detect is not None
-        self.parts = ("value",) if graphs.detect is None else graphs.detect.outputs
+        asked = [name for name in graphs.render.inputs if name.startswith(DRIVING)]
+        own = tuple(name.removeprefix(DRIVING) for name in asked)
+        self.parts = own if graphs.detect is None else graphs.detect.outputs
         self._encode: Graph = graphs.encode
         self._shown: object = None
         image, value = trial_image(graphs.size), trial_points(graphs.points)
@@ -120,7 +129,8 @@ class Player:
             self._detect = (
                 None if graphs.detect is None else Step(graphs.detect, place, {"image": image}, {}, record)
             )
-            found = (value.numpy()[0],) if self._detect is None else self._detect(image.numpy()[0])
+            known = (value.numpy()[0], NO_EXPRESSION)[: len(self.parts)]
+            found = known if self._detect is None else self._detect(image.numpy()[0])
             features = self.encode(image.numpy()[0], *found)
             # Whatever photo is shown, its features come to these places.
             self._features = {
@@ -129,8 +139,7 @@ class Player:
                 if name in features
             }
             # With Jacobians or without, as the model has them.
-            names = [name for name in graphs.render.inputs if name.startswith("driving_")]
-            driving = {name: torch.from_numpy(part)[None] for name, part in zip(names, found, strict=False)}
+            driving = {name: torch.from_numpy(part)[None] for name, part in zip(asked, found, strict=False)}
             self._render = Step(graphs.render, place, driving, self._features, record)
             self._layer = None
             if graphs.layer is not None:
@@ -176,7 +185,9 @@ class Player:
 
     @torch.inference_mode()
     def render(self, features: Features, *points: AnyArray) -> AnyArray:
-        """The photo in a pose, uint8 (size, size, 3)."""
+        """The photo in a pose, uint8 (size, size, 3); an expression that is missing says nothing."""
+        if len(points) < len(self.parts):
+            points = (*points, NO_EXPRESSION)
         with self.place.working():
             self._show(features)
             return self._render(*points)[0]
@@ -185,6 +196,8 @@ class Player:
     def render_layer(self, features: Features, *points: AnyArray) -> AnyArray:
         """The person alone in a pose, uint8 (h, w, 4), as `layer.moved_layer` has it; for features with a window."""
         assert self._layer is not None
+        if len(points) < len(self.parts):
+            points = (*points, NO_EXPRESSION)
         with self.place.working():
             self._show(features)
             return self._layer(*points)[0]

@@ -18,6 +18,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.errors import BundleError
 from avatar_app.networks.blocks import ResidualBlock, SameBlock
 from avatar_app.networks.graphs import Graph, MotionGraphs, Render, build_graphs
+from avatar_app.types import NO_EXPRESSION
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +196,7 @@ def trial_tensors(graphs: MotionGraphs) -> dict[str, Tensor]:
     tensors |= {f"driving_{name}": value for name, value in found.items()}
     placed = next(iter(found))  # where they are, or the code that stands for it
     tensors[f"driving_{placed}"] = found[placed] + 0.05
+    tensors["driving_expression"] = torch.from_numpy(NO_EXPRESSION).to(device)[None]
     return tensors
 
 

@@ -220,7 +220,7 @@ def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.fl
 
 def crop_face(image: Image, face: Face, box: Box, size: int) -> Crop:
     """The box of a picture with the face's landmarks in [-1, 1] of the crop, corner pixel centres at -1 and 1."""
-    return Crop(crop_picture(image, box, size), crop_landmarks(face, box, size))
+    return Crop(crop_picture(image, box, size), crop_landmarks(face, box, size), expression=face.expression)
 
 
 def crop_landmarks(face: Face, box: Box, size: int) -> Array:

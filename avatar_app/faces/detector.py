@@ -41,6 +41,7 @@ __all__ = [
 
 REPAIR = "Install the app again."
 
+EXPRESSION = "expression.onnx"
 SIDE = 192
 STRIDE = 8
 MAYBE = 0.25
@@ -56,11 +57,14 @@ FEW = 8
 
 
 class FaceDetector:
-    """The two face networks. Not thread-safe."""
+    """The face networks. Not thread-safe.
 
-    def __init__(self, finder: Any, landmarks: Any) -> None:
-        self._finder = finder
-        self._landmarks = landmarks
+    Args:
+        expression: reads expression codes; None in a bundle that has none: painters then go by landmarks alone.
+    """
+
+    def __init__(self, finder: Any, landmarks: Any, expression: Any = None) -> None:
+        self._finder, self._landmarks, self._expression = finder, landmarks, expression
 
     @classmethod
     def open(cls, folder: Path | None = None, threads: int = 1) -> FaceDetector:
@@ -78,9 +82,8 @@ class FaceDetector:
                 read_bundle(folder).verify()
             except BundleError as problem:
                 raise BundleError(problem.message, REPAIR) from None
-        return cls(
-            open_session(folder / "finder.onnx", threads), open_session(folder / "landmarks.onnx", threads)
-        )
+        names = ("finder.onnx", "landmarks.onnx", EXPRESSION)
+        return cls(*(open_session(folder / name, threads) for name in names if (folder / name).is_file()))
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
         """One pass of the landmark network over upright regions of a picture; the scores say whether faces are there."""
@@ -88,9 +91,12 @@ class FaceDetector:
             return []
         crops = np.stack([cut(image, region, SIDE) for region in regions])
         points, scores = self._landmarks.run(["points", "presence"], {"crop": crops})
+        codes = [None] * len(crops)
+        if self._expression is not None:
+            (codes,) = self._expression.run(["code"], {"crop": crops, "points": points})
         return [
-            Face(to_picture(local, region), float(score))
-            for local, score, region in zip(points, scores, regions, strict=True)
+            Face(to_picture(local, region), float(score), code)
+            for local, score, region, code in zip(points, scores, regions, codes, strict=True)
         ]
 
     def find(self, image: Image, levels: int = 3) -> list[Face]:

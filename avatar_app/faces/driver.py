@@ -72,7 +72,7 @@ class Driver:
         crop = (
             crop_face(frame.image, face, box, size)
             if pictured
-            else Crop(NO_PICTURE, crop_landmarks(face, box, size))
+            else Crop(NO_PICTURE, crop_landmarks(face, box, size), expression=face.expression)
         )
         return Look(face, box, crop, another)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from avatar_app.motion.fomm_transfer import hull_area, transfer_absolute, transfer_relative, weakened_points
 from avatar_app.motion.head import AS_SEEN, HeadTransfer, Limits, Points, Strength, fit_rigid
-from avatar_app.types import KeyPoints
+from avatar_app.types import NO_EXPRESSION, Array, KeyPoints
 
 Transfer = Callable[[KeyPoints], KeyPoints]
 """Takes the driver's key points, gives the pose to render."""
@@ -49,16 +50,19 @@ def motion_transfer(
         part = strength
         return lambda driving: follow(weakened_points(neutral, driving, part.head, part.expression))
     photo, rest = in_space(portrait), in_space(neutral)
+    share = 1.0 if strength is None else strength.expression
+    expression = partial(expressed, portrait, share=share)
     if relative:
         head = HeadTransfer(
             photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN
         )
-        return lambda driving: as_key_points(head(in_space(driving)))
+        return lambda driving: replace(as_key_points(head(in_space(driving))), expression=expression(driving))
     # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
     fit = fit_rigid(rest, photo)
     head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=AS_SEEN)
-    return lambda driving: as_key_points(
-        head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift)
+    return lambda driving: replace(
+        as_key_points(head((in_space(driving) - fit.center) * fit.scale + fit.center + fit.shift)),
+        expression=expression(driving),
     )
 
 
@@ -67,6 +71,18 @@ def in_space(key_points: KeyPoints) -> Points:
     if key_points.depth is None:
         raise ValueError("key points without depth are not in space")
     return np.concatenate([key_points.value, key_points.depth[:, None]], axis=1).astype(np.float64)
+
+
+def expressed(portrait: KeyPoints, driving: KeyPoints, share: float) -> Array | None:
+    """The driver's expression, absolute in every mode: what is between lips does not depend on what is there at rest.
+
+    Args:
+        share: how much of it is passed on, 0 to 1; the rest is the portrait's own.
+    """
+    if driving.expression is None or share >= 1:
+        return driving.expression
+    own = NO_EXPRESSION if portrait.expression is None else portrait.expression
+    return np.asarray(own + share * (driving.expression - own), np.float32)
 
 
 def as_key_points(points: Points) -> KeyPoints:

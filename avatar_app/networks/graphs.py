@@ -116,11 +116,16 @@ def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
         can_halve=False,
         encode=Graph(AnchoredEncode(model), ("image", "points"), features),
         detect=None,
-        render=Graph(AnchoredRender(model), (*features, "driving_value"), ("picture",)),
-        layer=Graph(AnchoredLayer(model), (*features, WINDOW, "driving_value"), ("layer",))
+        render=Graph(AnchoredRender(model), (*features, *driving_inputs(model)), ("picture",)),
+        layer=Graph(AnchoredLayer(model), (*features, WINDOW, *driving_inputs(model)), ("layer",))
         if model.matte is not None
         else None,
     )
+
+
+def driving_inputs(model: AnchoredGenerator) -> tuple[str, ...]:
+    """What an anchored model is told of a pose: landmarks, and the expression where it has painters."""
+    return ("driving_value",) if model.regions is None else ("driving_value", "driving_expression")
 
 
 def monkeynet_graphs(model: MonkeyNet, config: MonkeyNetConfig, size: int) -> MotionGraphs:
@@ -218,7 +223,8 @@ class AnchoredRender(Render):
         self.generator = generator
 
     def picture(self, *tensors: Tensor) -> Tensor:
-        return self.generator.decode(Features(*tensors[:-1]), tensors[-1]).image
+        count = len(Features._fields)
+        return self.generator.decode(Features(*tensors[:count]), *tensors[count:]).image
 
 
 class AnchoredLayer(Render):

@@ -14,6 +14,8 @@ Shapes: no batch here unless it says (1, ...); K anchors, s the side of the dens
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -33,6 +35,7 @@ from avatar_app.networks.anchored.generator import (
 )
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
+from avatar_app.networks.painters import FaceRegions
 from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
 
 FAINTEST = -30.0
@@ -48,7 +51,10 @@ REACH = 6
 LAYERS = ("painted", "alpha", "places")
 """What `PhotoRenderer` gives."""
 
-PHOTO_LAYERS = ("person", "background", "teeth", "cavity")
+REGIONS = ("mouth", "eyes", "frames")
+"""What it gives besides of a model with painters: `PaintedFace`, crops as bytes."""
+
+PHOTO_LAYERS = ("person", "background")
 """What `PhotoEncoder` gives beside `PhotoFeatures`."""
 
 
@@ -63,6 +69,7 @@ class PhotoFeatures(NamedTuple):
         ridge: (1,), pull of each Jacobian towards the face's global map.
         body: (1, 1, s, s), the share of person.
         skull: (1, 2), the upper head's size.
+        pixels: (S * S, 12), bytes, of `neighbours`; painters see a part of the photo. The rest: as in `Features`.
     """
 
     half: Tensor
@@ -77,13 +84,19 @@ class PhotoFeatures(NamedTuple):
     ridge: Tensor
     body: Tensor
     skull: Tensor
+    pixels: Tensor
+    mouth_half: Tensor
+    mouth_quarter: Tensor
+    mouth_eighth: Tensor
+    eyes_half: Tensor
+    eyes_quarter: Tensor
+    eyes_eighth: Tensor
 
 
 class PhotoEncoder(nn.Module):
     """Bytes of a photo and its landmarks -> `PhotoFeatures` and what pictures are composed of.
 
-    That is, as bytes: the share of person (1, S, S, 1), the background (1, S, S, 3), teeth and where they are (1, S, S, 4), the colour of
-    the inside of the mouth (1, 1, 1, 3).
+    That is, as bytes: the share of person (1, S, S, 1) and the background (1, S, S, 3).
     """
 
     def __init__(self, generator: AnchoredGenerator) -> None:
@@ -103,11 +116,38 @@ class PhotoEncoder(nn.Module):
         near = torch.cat([near, torch.full_like(near[:1], 1 / len(self.generator.dense_motion.anchors))])
         ridge = ((0.12 * scale) ** 2).reshape(1)
         own = (features.half, features.quarter, features.eighth, features.motion, features.points)
-        photo = PhotoFeatures(
-            *own, self.sketch(points[0]), centred, middle, near, ridge, features.body, features.skull
-        )
-        layers = (features.person, features.background, features.teeth, features.cavity)
+        later = (features.body, features.skull, neighbours(image), *features.regions)
+        photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, *later)
+        layers = (features.person, features.background)
         return *photo, *(to_bytes(layer) for layer in layers)
+
+
+def neighbours(image: Tensor) -> Tensor:
+    """Of each pixel of a photo (1, S, S, 3) its own bytes and those of the next ones right, below and right below, (S * S, 12).
+
+    A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which takes four times as long.
+    """
+    right, below = (
+        torch.cat([image[:, :, 1:], image[:, :, -1:]], 2),
+        torch.cat([image[:, 1:], image[:, -1:]], 1),
+    )
+    both = torch.cat([below[:, :, 1:], below[:, :, -1:]], 2)
+    return torch.cat([image, right, below, both], 3).reshape(-1, 12)
+
+
+def between(pixels: Tensor, places: Tensor) -> Tensor:
+    """Colours (1, 3, h, w) in [0, 1] of the photo of `neighbours` at places (1, h, w, 2); beyond its sides the nearest pixel."""
+    side = math.isqrt(pixels.shape[0])
+    position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
+    position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is no number
+    corner = position.floor()
+    x, y = torch.split(position - corner, 1)
+    column, row = torch.split(corner, 1)
+    found = pixels[(row * side + column)[0].long()].t().float()
+    here, right, below, both = torch.split(found, 3)
+    upper, lower = here + x * (right - here), below + x * (both - below)
+    colours: Tensor = (upper + y * (lower - upper)) / 255
+    return colours.reshape(1, 3, places.shape[1], places.shape[2])
 
 
 class Sketch(nn.Module):
@@ -259,7 +299,8 @@ class PhotoRenderer(nn.Module):
     """`PhotoFeatures` and landmarks -> what the picture is composed of (`composition`).
 
     painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: (2, S, S), column and row of the photo from
-    which each pixel is moved, with S the photo's side.
+    which each pixel is moved, with S the photo's side. Of a model with painters also mouth (1, h, w, 4), eyes (2, h, w, 4), bytes, and
+    frames (3, 2, 3): `painters.PaintedFace`.
     """
 
     spread: Tensor
@@ -271,6 +312,7 @@ class PhotoRenderer(nn.Module):
         self.photo_side = self.size * generator.config.detail
         self.calms = generator.matte is not None
         self.motion = FastMotion(generator.dense_motion, self.size // 4)
+        self.regions = generator.regions
         self.bottleneck = generator.bottleneck
         self.up_quarter, self.up_half = (
             PhaseConvolution(generator.up_quarter),
@@ -294,11 +336,8 @@ class PhotoRenderer(nn.Module):
         )
         self.register_buffer("places", places.flatten(1), persistent=False)
 
-    def layers(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def layers(self, photo: PhotoFeatures, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1]: channel, odd row, odd column; flow (1, 2, s/4, s/4)."""
-        photo, points = PhotoFeatures(*tensors[:-1]), tensors[-1]
-        # Points that are no numbers must give a wrong picture, not a place outside of it.
-        points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         flow, occlusion, context, sketch = self.motion(photo, points)
         if self.calms:
             flow = whole_head(flow, photo.body, photo.skull, points, photo.points)
@@ -312,13 +351,24 @@ class PhotoRenderer(nn.Module):
         parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(
             4, 2, 2, half, half
         )
-        moves = 1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half)
-        share = moves * torch.sigmoid(parts[3:] + 1)
+        share = torch.sigmoid(parts[3:] + 1)
+        if self.regions is None:
+            share = share * (1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half))
         if self.calms:
             share = torch.maximum(share, resize(beyond_face(points, self.size // 4), half)[:, :, None])
         return torch.sigmoid(parts[:3]), share, flow
 
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        painted, alpha, flow = self.layers(*tensors)
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        count = len(PhotoFeatures._fields)
+        photo, points, *code = PhotoFeatures(*tensors[:count]), *tensors[count:]
+        # Points that are no numbers must give a wrong picture, not a place outside of it.
+        points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
+        painted, alpha, flow = self.layers(photo, points)
         pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)
-        return interleave_bytes(painted), interleave_bytes(alpha), self.spread @ pixels @ self.spread.t()
+        places = self.spread @ pixels @ self.spread.t()
+        shown = interleave_bytes(painted), interleave_bytes(alpha), places
+        if self.regions is None:
+            return shown
+        known = FaceRegions(*photo[-len(FaceRegions._fields) :])
+        face = self.regions(known, partial(between, photo.pixels), flow, points, *code)
+        return *shown, to_bytes(face.mouth), to_bytes(face.eyes), face.frames

@@ -23,12 +23,21 @@ from avatar_app.networks.graphs import (
     MonkeyEncode,
     MonkeyRender,
     MotionGraphs,
+    driving_inputs,
 )
 from avatar_app.networks.monkeynet.model import MonkeyNet
-from avatar_app.onnx_export.anchored import LAYERS, PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer
+from avatar_app.onnx_export.anchored import (
+    LAYERS,
+    PHOTO_LAYERS,
+    REGIONS,
+    PhotoEncoder,
+    PhotoFeatures,
+    PhotoRenderer,
+)
 from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
 from avatar_app.onnx_export.tuning import tune
 from avatar_app.onnx_export.winograd import TiledDecoder, fits
+from avatar_app.types import NO_EXPRESSION
 
 OPSET = 20
 WEIGHTS = "weights.safetensors"
@@ -58,10 +67,11 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
         return graphs
     features = tuple(f"features_{name}" for name in PhotoFeatures._fields)
     encode = Graph(PhotoEncoder(graphs.model).eval(), graphs.encode.inputs, (*features, *PHOTO_LAYERS))
+    layers = LAYERS if graphs.model.regions is None else (*LAYERS, *REGIONS)
     return replace(
         graphs,
         encode=encode,
-        render=Graph(PhotoRenderer(graphs.model).eval(), (*features, "driving_value"), LAYERS),
+        render=Graph(PhotoRenderer(graphs.model).eval(), (*features, *driving_inputs(graphs.model)), layers),
     )
 
 
@@ -121,6 +131,7 @@ def example_poses(count: int) -> dict[str, Tensor]:
         "jacobian": jacobian,
         "variance": 0.01 * jacobian,
         "code": value.flatten(1)[:, :count],
+        "expression": torch.from_numpy(NO_EXPRESSION)[None],
     }
     named = {f"{whose}_{name}": part for whose in ("source", "driving") for name, part in parts.items()}
     return {"points": value, **named}

@@ -23,7 +23,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.onnx_export.sampling import known_shapes
 from avatar_app.onnx_runtime import OnnxSession, open_session
 
-EXACT = ("mask", "fine", "paint")
+EXACT = ("/mask/", "/fine/", "/paint/")
 """Parts of the names of convolutions that stay as they are: anchors' shares, flow and blending."""
 
 MOVERS = ("Transpose", "Reshape", "Slice", "Unsqueeze", "Squeeze")

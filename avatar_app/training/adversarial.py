@@ -22,17 +22,17 @@ PLACES = {"mouth": (indices(LIPS),), "eyes": (indices(RIGHT_EYE), indices(LEFT_E
 SIDE = 64
 """Of a cut-out, in pixels of the picture: a mouth, or an eye with its brow, in a picture of 256."""
 
-WIDTHS = (3, 32, 64, 128)
+WIDTHS = (32, 64, 128)
 
 
 class Critic(nn.Module):
     """Judges overlapping patches of cut-outs of one kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 3) -> None:
         super().__init__()
         self.blocks = nn.ModuleList()
-        for inputs, outputs in itertools.pairwise(WIDTHS):
-            norm = nn.Identity() if inputs == WIDTHS[0] else nn.InstanceNorm2d(outputs, affine=True)
+        for inputs, outputs in itertools.pairwise((channels, *WIDTHS)):
+            norm = nn.Identity() if not self.blocks else nn.InstanceNorm2d(outputs, affine=True)
             self.blocks.append(nn.Sequential(nn.Conv2d(inputs, outputs, 4, 2, 1), norm, nn.LeakyReLU(0.2)))
         self.verdict = nn.Conv2d(WIDTHS[-1], 1, 3, 1, 1)
 

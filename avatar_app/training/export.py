@@ -24,8 +24,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from avatar_app.bundles.bundle import Bundle, open_bundle, write_bundle
-from avatar_app.compositing.compositor import PhotoLayers, compose
+from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose
 from avatar_app.errors import AvatarError, ConfigError
+from avatar_app.faces.crop import region_of
+from avatar_app.faces.detector import FaceDetector
 from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
@@ -47,9 +49,10 @@ from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
+from avatar_app.training.expression.export import load_painter
 from avatar_app.training.metrics import psnr
 from avatar_app.training.train import gather
-from avatar_app.types import Array, Image
+from avatar_app.types import NO_EXPRESSION, Image
 
 CALIBRATION = 64
 """Pairs of frames that set and judge the scales of eight-bit convolutions."""
@@ -62,10 +65,14 @@ class Extras:
     Attributes:
         matte: weights that ``training.matte`` wrote, for a model that knows person from background.
         detail: photo and result have so many times the side that the model was trained with.
+        regions: checkpoints of ``training.expression`` for mouth and eyes: their painters.
+        faces: the face bundle that reads expressions for calibration; None is the app's own.
     """
 
     matte: Path | None = None
     detail: int = 1
+    regions: tuple[Path, Path] | None = None
+    faces: Path | None = None
 
 
 def export(
@@ -100,6 +107,10 @@ def export(
                 f"matte.{name}": value
                 for name, value in load_checkpoint(extras.matte)["networks"]["matte"].items()
             }
+        if extras.regions is not None:
+            config.network["regions"] = True
+            painters = load_painter(*extras.regions).state_dict()
+            networks["generator"] |= {f"regions.{name}": value for name, value in painters.items()}
         graphs, size, described = _graphs(config, networks)
     except (KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -111,7 +122,10 @@ def export(
         write_motion_files(graphs, folder, half=config.objective == "anchored")
         if calibration is not None:
             exact, small = quantise(
-                folder / "render.onnx", calibration_samples(for_processors(graphs), calibration, config)
+                folder / "render.onnx",
+                calibration_samples(
+                    for_processors(graphs), calibration, config, FaceDetector.open(extras.faces)
+                ),
             )
             sys.stdout.write(
                 f"render.onnx in eight bits: {small:.2f} dB against the truth, {exact:.2f} dB before\n"
@@ -130,7 +144,9 @@ def export(
     )
 
 
-def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConfig) -> list[Sample]:
+def calibration_samples(
+    graphs: MotionGraphs, store: FrameStore, config: RunConfig, detector: FaceDetector
+) -> list[Sample]:
     """Inputs of an anchored model's render graph for pairs of frames, with the pictures they should give."""
     source, driving, clip = PairSampler(store, 0, config.data).draw(CALIBRATION)
     pair = gather(store, source, driving, clip, graphs.size)
@@ -146,19 +162,21 @@ def calibration_samples(graphs: MotionGraphs, store: FrameStore, config: RunConf
             features = graphs.encode.module(photo[None], pair.source_points[index][None])
         feed = {name: value.numpy() for name, value in zip(graphs.encode.outputs, features, strict=True)}
         feed["driving_value"] = pair.driving_points[index][None].numpy()
+        pixels = (feed["driving_value"][0] + 1) * ((graphs.size - 1) / 2)
+        expression = detector.read(truth.numpy(), [region_of(pixels)])[0].expression
+        feed["driving_expression"] = (NO_EXPRESSION if expression is None else expression)[None]
         layers = PhotoLayers.of(
             photo.numpy(), pair.source_points[index].numpy(), {name: feed.pop(name) for name in PHOTO_LAYERS}
         )
-        samples.append(
-            Sample(feed, partial(picture_quality, layers, feed["driving_value"][0], truth.numpy()))
-        )
+        samples.append(Sample(feed, partial(picture_quality, layers, truth.numpy())))
     return samples
 
 
-def picture_quality(layers: PhotoLayers, driving: Array, truth: Image, outputs: Sequence[Any]) -> float:
+def picture_quality(layers: PhotoLayers, truth: Image, outputs: Sequence[Any]) -> float:
     """PSNR in dB of the picture that a render graph's outputs make."""
-    painted, alpha, places = outputs
-    return psnr(compose(layers, painted[0], alpha[0, ..., 0], places, driving), truth)
+    painted, alpha, places, *face = outputs
+    crops = FaceCrops.of(*face) if face else None
+    return psnr(compose(layers, painted[0], alpha[0, ..., 0], places, crops), truth)
 
 
 def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]]:
@@ -247,6 +265,14 @@ def main(arguments: list[str] | None = None) -> int:
         default=1,
         help="so many times the side it was trained with, as sharp as the photo",
     )
+    parser.add_argument(
+        "--regions",
+        type=Path,
+        nargs=2,
+        metavar=("MOUTH", "EYE"),
+        help="checkpoint.pt of training.expression runs: painters of mouth and eyes",
+    )
+    parser.add_argument("--faces", type=Path, help="the face bundle that reads expressions; the app's own")
     parser.add_argument("--cache", type=Path, help="decoded frames of an earlier run, as in training")
     options = parser.parse_args(arguments)
     try:
@@ -262,7 +288,9 @@ def main(arguments: list[str] | None = None) -> int:
             options.licence,
             options.overwrite,
         )
-        bundle = export(*wanted, calibration=store, extras=Extras(options.matte, options.detail))
+        regions = tuple(options.regions) if options.regions else None
+        extras = Extras(options.matte, options.detail, regions, options.faces)
+        bundle = export(*wanted, calibration=store, extras=extras)
     except AvatarError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

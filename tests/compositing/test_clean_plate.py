@@ -169,8 +169,6 @@ def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_up
     made = {
         "person": share[..., None],
         "background": plain(BRIGHT),
-        "teeth": np.zeros((SIDE, SIDE, 4), np.uint8),
-        "cavity": plain(0)[:1, :1],
     }
     layers = PhotoLayers.of(photo, FACE, {name: layer[None] for name, layer in made.items()})
     row, column = np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij")
@@ -178,7 +176,7 @@ def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_up
 
     def moved(down: int, right: int) -> Bytes:
         return np.asarray(
-            compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32), FACE)
+            compose(layers, photo, keep, np.stack([column - right, row - down]).astype(np.float32))
         )
 
     low = moved(150, 0)
@@ -196,9 +194,7 @@ def test_the_pytorch_engine_takes_a_photo_apart_in_the_same_way() -> None:
         f"features_{name}": torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
         for name, picture in given.items()
     }
-    found = with_layers(
-        features | {"features_half": torch.zeros(1), "features_teeth": torch.zeros(1, 4, 1, 1)}, photo, FACE
-    )
+    found = with_layers(features | {"features_half": torch.zeros(1)}, photo, FACE)
     for name, expected in (
         ("image", layers.colours),
         ("background", layers.background),

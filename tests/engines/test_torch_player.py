@@ -18,6 +18,7 @@ from avatar_app.engines.torch_player import Player, open_player
 from avatar_app.engines.torch_step import AnyArray, Pack, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
+from avatar_app.types import NO_EXPRESSION
 from tests.engines.tape import EmptyTape, NoTape, OnePhotoTape, Tape, WrongPointsTape
 from tests.engines.tiny_graphs import FAMILIES
 from tests.support.bundles import face_crop, write_fomm
@@ -38,7 +39,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def material(player: Player, seed: int) -> tuple[AnyArray, list[AnyArray]]:
     """A photo and its key points."""
     image = trial_image(player.size, seed).numpy()[0]
-    return image, player.detect(image) if player.detects else [trial_points(player.points, seed).numpy()[0]]
+    known = [trial_points(player.points, seed).numpy()[0], NO_EXPRESSION + seed / 10]
+    return image, player.detect(image) if player.detects else known[: len(player.parts)]
 
 
 def test_a_pack_moves_its_parts_at_once() -> None:

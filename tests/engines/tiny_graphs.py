@@ -20,17 +20,19 @@ from tests.networks.tiny import SIDE, TINY, build, without_jacobian
 from tests.support.bundles import ANCHORED
 
 
-def anchored_model(matte: bool = False, detail: int = 1, size: int = SIDE) -> AnchoredGenerator:
+def anchored_model(
+    matte: bool = False, detail: int = 1, size: int = SIDE, regions: bool = False
+) -> AnchoredGenerator:
     """Args: size: of the networks' pictures; those of the model are ``detail`` times as large."""
     torch.manual_seed(0)
-    model = AnchoredGenerator(replace(ANCHORED, size=size, matte=matte, detail=detail))
+    model = AnchoredGenerator(replace(ANCHORED, size=size, matte=matte, detail=detail, regions=regions))
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if "running_var" in name:
                 value.uniform_(0.5, 1.5)
             elif "running_mean" in name:
                 value.uniform_(-0.2, 0.2)
-            elif "mask" in name or "fine" in name:
+            elif ".mask." in name or ".fine." in name:
                 value.normal_(std=0.1)
     return model
 
@@ -42,4 +44,5 @@ FAMILIES: dict[str, Callable[[], MotionGraphs]] = {
     "monkeynet": lambda: monkeynet_graphs(build_monkeynet(), TINY_MONKEYNET, SIDE),
     "x2face": lambda: x2face_graphs(build_x2face(), TINY_X2FACE),
     "matte and detail": lambda: anchored_graphs(anchored_model(matte=True, detail=2), 2 * SIDE),
+    "painters": lambda: anchored_graphs(anchored_model(matte=True, detail=2, regions=True), 2 * SIDE),
 }

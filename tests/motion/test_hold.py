@@ -27,3 +27,17 @@ def test_it_holds_then_rests_for_as_long_as_it_must() -> None:
     assert set(values[:held]) == {1.0}
     assert set(values[rests:]) == {0.0}
     assert values == sorted(values, reverse=True)
+
+
+def test_an_expression_eases_back_to_the_photos_own() -> None:
+    rest, pose = (
+        KeyPoints(np.zeros((3, 2), np.float32), expression=np.full(24, value, np.float32))
+        for value in (0.0, 1.0)
+    )
+    hold = Hold(rest)
+    hold.follow(pose, 0)
+    shown = [hold.wait(index / 10) for index in range(1, 40)]
+    values = [float(each.expression[0]) for each in shown if each is not None and each.expression is not None]
+    assert len(values) == len(shown)
+    assert values[0] == 1.0
+    assert values[-1] == 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,3 +59,18 @@ def test_best_frame_is_the_most_alike_whatever_its_place_and_size() -> None:
     assert pose_distance(photo, photo) == 0
     with pytest.raises(ValueError, match="empty"):
         best_frame(photo, [None])
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize(("strength", "expected"), [(1.0, 0.6), (0.5, 0.4), (0.0, 0.2)])
+def test_the_drivers_expression_is_passed_on_as_it_is(
+    relative: bool, strength: float, expected: float
+) -> None:
+    photo, driving = (
+        replace(landmarks(make_head()), expression=np.full(24, value, np.float32)) for value in (0.2, 0.6)
+    )
+    transfer = motion_transfer(photo, driving, relative=relative, strength=head.Strength(expression=strength))
+    shown = transfer(driving).expression
+    assert shown is not None
+    np.testing.assert_allclose(shown, expected, atol=1e-6)
+    assert transfer(landmarks(make_head())).expression is None

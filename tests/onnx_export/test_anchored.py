@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avatar_app.compositing.compositor import PhotoLayers, compose
+from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
 from avatar_app.networks.anchored.generator import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
-from avatar_app.onnx_export.anchored import PHOTO_LAYERS, PhotoEncoder, PhotoRenderer, Sketch
+from avatar_app.networks.regions import CODES
+from avatar_app.onnx_export.anchored import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer, Sketch
 from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
 from tests.networks.tiny import SIDE
 from tests.support.bundles import ANCHORED, face_crop
@@ -24,7 +25,7 @@ from tests.support.bundles import ANCHORED, face_crop
 def generator() -> AnchoredGenerator:
     """With random weights everywhere, in the layers that training begins from zero too, and normalisation that does something."""
     torch.manual_seed(3)
-    model = AnchoredGenerator(replace(ANCHORED, size=SIDE, matte=True, detail=2)).eval()
+    model = AnchoredGenerator(replace(ANCHORED, size=SIDE, matte=True, detail=2, regions=True)).eval()
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
@@ -66,15 +67,15 @@ def test_pictures_are_those_of_the_trained_network() -> None:
     }
     photo_features = photo_features[: -len(PHOTO_LAYERS)]
     layers = PhotoLayers.of(image[0].numpy(), points[0].numpy(), made)
-    whole, fast = AnchoredRender(model), PhotoRenderer(model)
+    whole, fast, code = AnchoredRender(model), PhotoRenderer(model), torch.linspace(-1, 1, CODES)[None]
     for pose in poses(points):
-        expected = model.decode(Features(*features), pose)
-        painted, alpha, flow = fast.layers(*photo_features, pose)
+        expected = model.decode(Features(*features), pose, code)
+        painted, alpha, flow = fast.layers(PhotoFeatures(*photo_features), pose)
         assert (flow - expected.flow).abs().max() < 1e-3
-        painted, alpha, places = fast(*photo_features, pose)
-        found = compose(layers, painted[0].numpy(), alpha[0, ..., 0].numpy(), places.numpy(), pose[0].numpy())
+        painted, alpha, places, *face = (layer.numpy() for layer in fast(*photo_features, pose, code))
+        found = compose(layers, painted[0], alpha[0, ..., 0], places, FaceCrops.of(*face))
         # Bytes instead of floats at every step, and places rounded to a 32nd of a pixel.
-        difference = np.abs(found.astype(int) - whole(*features, pose)[0].numpy())
+        difference = np.abs(found.astype(int) - whole(*features, pose, code)[0].numpy())
         assert difference.mean() < 1
         assert np.percentile(difference, 99) <= 12
     assert expected.image.std() > 0.01
@@ -85,7 +86,8 @@ def test_points_that_are_no_numbers_give_some_picture() -> None:
     model, (image, points) = generator(), photo()
     features, fast = PhotoEncoder(model)(image, points), PhotoRenderer(model)
     for nothing in (torch.nan, torch.inf):
-        painted, _, places = fast(*features[: -len(PHOTO_LAYERS)], torch.full_like(points, nothing))
+        pose, code = torch.full_like(points, nothing), torch.zeros(1, CODES)
+        painted, _, places, *_ = fast(*features[: -len(PHOTO_LAYERS)], pose, code)
         assert painted.shape == (1, SIDE, SIDE, 3)
         assert places.shape == (2, 2 * SIDE, 2 * SIDE)
 

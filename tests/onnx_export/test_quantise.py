@@ -46,8 +46,8 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]
             )
         feed = {name: value.numpy() for name, value in zip(encode.outputs, features, strict=True)}
         layers = PhotoLayers.of(crop.image, crop.landmarks[:, :2], feed)
-        picture = compose(layers, painted[0], alpha[0, ..., 0], places, pose[0].numpy())
-        quality = partial(picture_quality, layers, pose[0].numpy(), picture)
+        picture = compose(layers, painted[0], alpha[0, ..., 0], places)
+        quality = partial(picture_quality, layers, picture)
         samples.append(Sample(feed | {"driving_value": pose.numpy()}, quality))
     return folder / "render.onnx", samples
 

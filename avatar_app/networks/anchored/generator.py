@@ -18,12 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
-from avatar_app.networks.anchored import creases, eyes
 from avatar_app.networks.anchored.matte import CHIN, TOP, PersonMatte, background, head_places, matte
 from avatar_app.networks.anchored.skull import skull_size, turned_skull
-from avatar_app.networks.anchored.teeth import cavity_colour, show_teeth, teeth_layer
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
+from avatar_app.networks.painters import FacePainter, FaceRegions, look_at, paste
 
 LANDMARKS = 88
 
@@ -91,6 +90,7 @@ class AnchoredConfig:
         photo_channels: photo features shown to the dense-motion network.
         matte: whether the model knows person from background, which then stands still (`matte`).
         detail: photo and result have so many times the side: what is only moved keeps the photo's own sharpness.
+        regions: whether the model has painters of mouth and eyes (`networks.painters`), which take expression codes.
     """
 
     size: int = 256
@@ -101,6 +101,7 @@ class AnchoredConfig:
     photo_channels: int = 16
     matte: bool = False
     detail: int = 1
+    regions: bool = False
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AnchoredConfig:
@@ -126,10 +127,7 @@ class Features(NamedTuple):
         background: (B, 3, H, W) the photo without the person.
         body: (B, 1, h, w) the share of person at the size of the flow.
         skull: (B, 2) of `skull_size`.
-        teeth: (B, 4, H, W) of `teeth_layer`, all 0 without a matte, as the mouth then is the networks' own.
-        cavity: (B, 3, 1, 1) of `cavity_colour`.
-        white, iris: (B, 2, 4, h, w) of `eyes.no_eyeballs`; `avatar_app.compositing.eyes` makes the real ones later.
-        creases: (B, 1, H, W) of `creases.no_creases`; the map is laid over the photo later, too (`avatar_app.compositing.creases`).
+        mouth_half to eyes_eighth: of `painters.FaceRegions`; of one number each without painters.
     """
 
     image: Tensor
@@ -142,11 +140,16 @@ class Features(NamedTuple):
     background: Tensor
     body: Tensor
     skull: Tensor
-    teeth: Tensor
-    cavity: Tensor
-    white: Tensor
-    iris: Tensor
-    creases: Tensor
+    mouth_half: Tensor
+    mouth_quarter: Tensor
+    mouth_eighth: Tensor
+    eyes_half: Tensor
+    eyes_quarter: Tensor
+    eyes_eighth: Tensor
+
+    @property
+    def regions(self) -> FaceRegions:
+        return FaceRegions(*self[-len(FaceRegions._fields) :])
 
 
 class Rendered(NamedTuple):
@@ -514,6 +517,7 @@ class AnchoredGenerator(nn.Module):
         self.merge_half = conv(2 * half + 3, half)
         self.paint = nn.Conv2d(half, 16, 3, padding=1)
         self.matte = PersonMatte() if config.matte else None
+        self.regions = FacePainter() if config.regions else None
 
     def encode(self, image: Tensor, points: Tensor) -> Features:
         """Photo (B, 3, H, W) in [0, 1] and its landmarks (B, P, 2)."""
@@ -529,13 +533,17 @@ class AnchoredGenerator(nn.Module):
         behind = image if self.matte is None else background(image, person)
         motion = torch.cat([thumbnail, self.encode_motion(quarter)], 1)
         body = F.avg_pool2d(person, image.shape[-1] // motion.shape[-1])
-        teeth = torch.cat([image, image[:, :1]], 1) * 0 if self.matte is None else teeth_layer(image, points)
-        head = body, skull_size(body, points), teeth, cavity_colour(image, points)
-        later = *eyes.no_eyeballs(image), creases.no_creases(image)
-        return Features(image, half, quarter, eighth, motion, points, person, behind, *head, *later)
+        nothing = image[:, :1, :1, :1]
+        regions = (
+            [nothing] * len(FaceRegions._fields)
+            if self.regions is None
+            else self.regions.photo(image, points)
+        )
+        skull = skull_size(body, points)
+        return Features(image, half, quarter, eighth, motion, points, person, behind, body, skull, *regions)
 
-    def decode(self, features: Features, points: Tensor) -> Rendered:
-        """The photo moved to the landmarks (B, P, 2)."""
+    def decode(self, features: Features, points: Tensor, code: Tensor | None = None) -> Rendered:
+        """The photo moved to the landmarks (B, P, 2), with the expression of the codes (B, 24) if there are painters."""
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:
             flow = whole_head(flow, features.body, features.skull, points, features.points)
@@ -551,25 +559,21 @@ class AnchoredGenerator(nn.Module):
         layers = F.pixel_shuffle(self.paint(x), 2)
         side = layers.shape[-1]
         places = coordinate_grid(side, side, points.device).permute(2, 0, 1).flatten(1)
-        moves = 1 - opened_mouth(features.points, points, places).reshape(-1, 1, side, side)
-        share = moves * torch.sigmoid(layers[:, 3:] + 1)
+        share = torch.sigmoid(layers[:, 3:] + 1)
+        if self.regions is None:
+            share = share * (1 - opened_mouth(features.points, points, places).reshape(-1, 1, side, side))
         if self.matte is not None:
             share = torch.maximum(share, resize(beyond_face(points, flow.shape[-1]), side))
         layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         places = resize(flow, features.image.shape[-1])
-        if self.matte is not None:
-            known = features.white[:, 0, 3:, :1, :1]
-            places, alpha, look = eyes.move_skin(places, alpha, known, features.points, points)
         # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no head stands upside down.
         below_top = torch.cat([places[:, :1], places[:, 1:].clamp_min(-1)], 1)
         moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
         warped, person = moved[:, :3], moved[:, 3:]
         image = alpha * warped + (1 - alpha) * painted
-        if self.matte is not None:
-            image = creases.show_creases(image, features.creases, places, features.points, points)
-            image = show_teeth(image, features.teeth, features.cavity, features.points, points)
-            image = eyes.show_eyes(image, features.image, features.white, features.iris, look)
+        if self.regions is not None and code is not None:
+            image = paste(image, self.regions(features.regions, look_at(features.image), flow, points, code))
         colours = image
         if self.matte is not None:
             image = person * colours + (1 - person) * features.background

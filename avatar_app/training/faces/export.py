@@ -90,12 +90,12 @@ def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str]
             dynamic_axes=axes,
         )
     model = onnx.load(str(path))
-    _halve(model.graph)
+    halve(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
 
 
-def _halve(graph: onnx.GraphProto, smallest: int = 256) -> None:
+def halve(graph: onnx.GraphProto, smallest: int = 256) -> None:
     """Replace each large float32 constant by a float16 one and a Cast, which ONNX Runtime folds away at the start."""
     casts = []
     for constant in list(graph.initializer):

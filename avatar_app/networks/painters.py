@@ -1,0 +1,254 @@
+"""Region painters: mouth and eyes at the picture's own resolution, from the moved photo, landmarks and an expression code.
+
+Shapes: B batch, H x W the region's crop; c1, c2, c3 channels at 1/2, 1/4 and 1/8 of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avatar_app.networks.blocks import conv
+from avatar_app.networks.grid import coordinate_grid
+from avatar_app.networks.regions import (
+    EYE,
+    MOUTH,
+    Region,
+    RegionSketch,
+    crop,
+    frames,
+    region_points,
+    sample,
+    to_crop,
+    to_picture,
+)
+
+RIM = 0.16
+"""Over this share of a crop's half side its border fades out."""
+
+COARSE = 4
+"""A flow is looked up at every so many pixels of a crop: it is that smooth."""
+
+CHANNELS = {"mouth": (24, 48, 80), "eye": (20, 40, 64)}
+
+
+class PhotoRegion(NamedTuple):
+    """What a photo's own region tells a painter, computed once per photo."""
+
+    half: Tensor
+    quarter: Tensor
+    eighth: Tensor
+
+
+class Painted(NamedTuple):
+    """A painted crop.
+
+    Attributes:
+        colours: (B, 3, H, W) in [0, 1].
+        alpha: (B, 1, H, W), share of these over what was moved there; 0 at the crop's border.
+    """
+
+    colours: Tensor
+    alpha: Tensor
+
+
+class Modulation(nn.Module):
+    """Scales and shifts channels by the code."""
+
+    def __init__(self, codes: int, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(codes, 2 * channels)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, maps: Tensor, code: Tensor) -> Tensor:
+        gain, shift = self.linear(code)[..., None, None].chunk(2, 1)
+        modulated: Tensor = maps * (1 + gain) + shift
+        return modulated
+
+
+class RegionPainter(nn.Module):
+    """Paints one kind of region: ``photo`` once per photo, then ``forward`` for every frame."""
+
+    rim: Tensor
+
+    def __init__(self, region: Region, channels: tuple[int, int, int]) -> None:
+        super().__init__()
+        half, quarter, eighth = channels
+        drawn, codes = len(region.strokes) + 1, region.codes
+        self.region = region
+        self.sketch = RegionSketch(region, region.width // 2, region.height // 2)
+        self.photo_half = conv(12 + drawn, half)
+        self.photo_quarter = nn.Sequential(conv(half, quarter, 3, 2), conv(quarter, quarter))
+        self.photo_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), conv(eighth, eighth))
+        self.to_half, self.to_quarter, self.to_eighth = (nn.Conv2d(width, width, 1) for width in channels)
+
+        self.stem = nn.Conv2d(12 + drawn, half, 3, padding=1)
+        self.down_quarter = nn.Conv2d(half, quarter, 3, 2, 1)
+        self.down_eighth = nn.Conv2d(quarter, eighth, 3, 2, 1)
+        self.spread = nn.Linear(codes, 8 * (region.width // 8) * (region.height // 8))
+        self.middle = nn.Sequential(conv(eighth + 8, eighth), conv(eighth, eighth))
+        self.after = conv(eighth, eighth)
+        self.narrow_quarter, self.narrow_half = nn.Conv2d(eighth, quarter, 1), nn.Conv2d(quarter, half, 1)
+        self.merge_quarter, self.merge_half = conv(2 * quarter, quarter), conv(2 * half, half)
+        self.refine = conv(half, half)
+        self.paint = nn.Conv2d(half, 16, 3, padding=1)
+        self.by_code = nn.ModuleList(Modulation(codes, width) for width in (eighth, quarter, half))
+        self.register_buffer("rim", _window(region), persistent=False)
+
+    def photo(self, picture: Tensor, points: Tensor) -> PhotoRegion:
+        """Of the photo's own crop (B, 3, H, W) and its landmarks there."""
+        half = self.photo_half(self._seen(picture, points))
+        quarter = self.photo_quarter(half)
+        eighth = self.photo_eighth(quarter)
+        return PhotoRegion(self.to_half(half), self.to_quarter(quarter), self.to_eighth(eighth))
+
+    def forward(self, known: PhotoRegion, moved: Tensor, points: Tensor, code: Tensor) -> Painted:
+        """A crop.
+
+        Args:
+            moved: (B, 3, H, W) the photo as motion brought it there.
+            points: (B, 88, 2) landmarks of the pose in the crop.
+            code: (B, codes) of the expression.
+        """
+        seen = self._seen(moved, points)
+        half = F.relu(self.stem(seen) + known.half)
+        quarter = F.relu(self.down_quarter(half) + known.quarter)
+        eighth = F.relu(self.down_eighth(quarter) + known.eighth)
+        spread = self.spread(code).reshape(-1, 8, self.region.height // 8, self.region.width // 8)
+        x = self.middle(torch.cat([eighth, spread], 1))
+        x = x + self.after(self.by_code[0](x, code))
+        x = self.merge_quarter(torch.cat([_double(self.narrow_quarter(x)), quarter], 1))
+        x = self.by_code[1](x, code)
+        x = self.merge_half(torch.cat([_double(self.narrow_half(x)), half], 1))
+        x = self.by_code[2](x, code)
+        out = F.pixel_shuffle(self.paint(x + self.refine(x)), 2)
+        return Painted(torch.sigmoid(out[:, :3]), torch.sigmoid(out[:, 3:]) * self.rim)
+
+    def _seen(self, picture: Tensor, points: Tensor) -> Tensor:
+        return torch.cat([F.pixel_unshuffle(picture * 2 - 1, 2), self.sketch(points)], 1)
+
+
+def _double(maps: Tensor) -> Tensor:
+    return F.interpolate(maps, scale_factor=2.0, mode="nearest")
+
+
+def _window(region: Region) -> Tensor:
+    """(1, 1, H, W): 1 in the middle of a crop, 0 at its border."""
+    across, down = (torch.linspace(-1, 1, count).abs() for count in (region.width, region.height))
+    across, down = (((1 - line) / RIM).clamp(0, 1) for line in (across, down))
+    smooth = (across[None] * down[:, None])[None, None]
+    return smooth * smooth * (3 - 2 * smooth)
+
+
+def mouth_painter() -> RegionPainter:
+    return RegionPainter(MOUTH, CHANNELS["mouth"])
+
+
+def eye_painter() -> RegionPainter:
+    return RegionPainter(EYE, CHANNELS["eye"])
+
+
+class FaceRegions(NamedTuple):
+    """`PhotoRegion` of a photo's mouth (B) and eyes (2B, all right ones first)."""
+
+    mouth_half: Tensor
+    mouth_quarter: Tensor
+    mouth_eighth: Tensor
+    eyes_half: Tensor
+    eyes_quarter: Tensor
+    eyes_eighth: Tensor
+
+
+class PaintedFace(NamedTuple):
+    """Painted crops of a pose.
+
+    Attributes:
+        mouth: (B, 4, H, W), colours and alpha in [0, 1].
+        eyes: (2B, 4, h, w), all right ones first; left ones are mirrored.
+        frames: (3B, 2, 3), where mouths, right eyes and left eyes lie in the picture (`regions.frames`).
+    """
+
+    mouth: Tensor
+    eyes: Tensor
+    frames: Tensor
+
+
+class FacePainter(nn.Module):
+    """Paints mouth and eyes over a moved photo."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mouth, self.eye = mouth_painter(), eye_painter()
+
+    def photo(self, image: Tensor, points: Tensor) -> FaceRegions:
+        """Of a photo (B, 3, S, S) with landmarks (B, 88, 2)."""
+        mouth = frames(MOUTH, points)
+        known = self.mouth.photo(
+            crop(image, mouth, MOUTH.width, MOUTH.height), region_points(MOUTH, points, mouth)
+        )
+        eyes, placed = eye_frames(points)
+        seen = torch.cat([crop(image, frame, EYE.width, EYE.height) for frame in eyes])
+        return FaceRegions(*known, *self.eye.photo(seen, placed))
+
+    def forward(
+        self, known: FaceRegions, look: Callable[[Tensor], Tensor], flow: Tensor, points: Tensor, code: Tensor
+    ) -> PaintedFace:
+        """A pose.
+
+        Args:
+            look: gives the photo's colours (B, 3, h, w) at places (B, h, w, 2) of it.
+            flow: (B, 2, s, s) from where in it each place of the picture is moved.
+            points: (B, 88, 2) landmarks of the pose.
+            code: (B, 24) expression code.
+        """
+        mouth = frames(MOUTH, points)
+        lips = self.mouth(
+            PhotoRegion(*known[:3]),
+            look(moved(MOUTH, flow, mouth)),
+            region_points(MOUTH, points, mouth),
+            code[:, : MOUTH.codes],
+        )
+        eyes, placed = eye_frames(points)
+        seen = torch.cat([look(moved(EYE, flow, frame)) for frame in eyes])
+        codes = torch.cat([code[:, MOUTH.codes : -EYE.codes], code[:, -EYE.codes :]])
+        lids = self.eye(PhotoRegion(*known[3:]), seen, placed, codes)
+        return PaintedFace(torch.cat(lips, 1), torch.cat(lids, 1), torch.cat([mouth, *eyes]))
+
+
+def eye_frames(points: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Frames (B, 2, 3) of right and left eyes, and the landmarks (2B, 88, 2) in their crops."""
+    right, left = frames(EYE, points), frames(EYE, points, mirrored=True)
+    placed = region_points(EYE, points, right), region_points(EYE, points, left, mirrored=True)
+    return (right, left), torch.cat(placed)
+
+
+def moved(region: Region, flow: Tensor, frame: Tensor) -> Tensor:
+    """From where in a photo a flow brings each pixel of a region's crop, (B, H, W, 2)."""
+    width, height = region.width // COARSE, region.height // COARSE
+    grid = coordinate_grid(height, width, flow.device).reshape(-1, 2)
+    places = sample(flow, to_picture(grid, frame), width, height)
+    size = region.height, region.width
+    return F.interpolate(places, size, mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+
+
+def look_at(image: Tensor) -> Callable[[Tensor], Tensor]:
+    """Reads photos (B, 3, S, S) at places (B, h, w, 2); beyond their sides the nearest pixel."""
+    return partial(F.grid_sample, image, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def paste(picture: Tensor, painted: PaintedFace) -> Tensor:
+    """Pictures (B, 3, S, S) with the painted crops over them."""
+    side, count = picture.shape[-1], len(picture)
+    grid = coordinate_grid(side, side, picture.device).reshape(1, -1, 2)
+    for index, crops in enumerate((painted.mouth, painted.eyes[:count], painted.eyes[count:])):
+        frame = painted.frames[index * count : (index + 1) * count]
+        places = to_crop(grid.expand(count, -1, 2), frame).reshape(count, side, side, 2)
+        layer = F.grid_sample(crops, places, mode="bilinear", padding_mode="zeros", align_corners=True)
+        picture = torch.lerp(picture, layer[:, :3], layer[:, 3:])
+    return picture

@@ -1,0 +1,163 @@
+"""Batches of crops, and the random changes that they go through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from avatar_app.landmarks import MIRRORED
+from avatar_app.networks.regions import MOUTH, Region, sketch_of
+
+FEW, SHARP = 12, 4.0
+"""Clips of so few pairs are stills: sharper than videos, and drawn so many times as often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops (B, 3, h, w) in [0, 1] and their landmarks (B, 88, 2).
+
+    Attributes:
+        photo, photo_points: the photo's own region.
+        moved, points: what motion brings into it, and the pose.
+        truth, seen_points: the driver's region and landmarks in it; what is wanted, unless the pair is crossed.
+    """
+
+    photo: Tensor
+    photo_points: Tensor
+    moved: Tensor
+    points: Tensor
+    truth: Tensor
+    seen_points: Tensor
+
+
+class CropStore:
+    """Pairs that `pairs` wrote, for one kind of region; both eyes are one kind."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.places = [name, f"{name}-left"] if (folder / f"{name}-left.moved.npy").exists() else [name]
+        fields = ("photo", "photo_points", "moved", "points", "truth", "seen_points")
+        self.arrays = {
+            place: {field: np.load(folder / f"{place}.{field}.npy", mmap_mode="r") for field in fields}
+            for place in self.places
+        }
+        self.source = np.load(folder / "source.npy")
+        self.crossed = np.load(folder / "crossed.npy")
+        self.blinks, self.lips, self.clip = (
+            np.load(folder / f"{field}.npy") for field in ("blinks", "lips", "clip")
+        )
+        self.own, self.other = np.nonzero(~self.crossed)[0], np.nonzero(self.crossed)[0]
+        _, number, counts = np.unique(self.clip[self.own], return_inverse=True, return_counts=True)
+        worth = np.where(counts[number] <= FEW, SHARP, 1.0)
+        self.chance = worth / worth.sum()
+
+    def take(self, rows: np.ndarray, place: str) -> Batch:
+        """The pairs with these numbers, at one place."""
+        found, rows = self.arrays[place], np.asarray(rows)
+        photos = self.source[rows]
+        return Batch(
+            _picture(found["photo"][photos]),
+            _points(found["photo_points"][photos]),
+            _picture(found["moved"][rows]),
+            _points(found["points"][rows]),
+            _picture(found["truth"][rows]),
+            _points(found["seen_points"][rows]),
+        )
+
+    def draw(self, count: int, crossed: bool, random: np.random.Generator) -> Batch:
+        rows = random.choice(self.other, count) if crossed else random.choice(self.own, count, p=self.chance)
+        return self.take(rows, self.places[random.integers(len(self.places))])
+
+
+def _picture(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values).permute(0, 3, 1, 2).float() / 255
+
+
+def _points(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def changed(batch: Batch, region: Region) -> Batch:
+    """The same colour change for all pictures of a pair; mouths also mirrored. An eye has a side of the nose."""
+    count = len(batch.photo)
+    gain = torch.exp(0.12 * torch.randn(count, 3, 1, 1))
+    contrast, shift = torch.exp(0.2 * torch.randn(count, 1, 1, 1)), 0.08 * torch.randn(count, 1, 1, 1)
+    gamma = torch.exp(0.35 * torch.randn(count, 1, 1, 1))  # the data has few dark faces
+    flipped = (torch.rand(count) < 0.5) & (region is MOUTH)
+
+    def picture(x: Tensor) -> Tensor:
+        x = torch.where(flipped[:, None, None, None], x.flip(-1), x)
+        return (((x - 0.5) * contrast + 0.5 + shift) * gain).clamp(0.001, 1) ** gamma
+
+    def points(p: Tensor) -> Tensor:
+        return torch.where(flipped[:, None, None], p[:, list(MIRRORED)] * torch.tensor([-1.0, 1.0]), p)
+
+    changes = zip(Batch.__slots__, (picture, points) * 3, strict=True)
+    return Batch(*(change(getattr(batch, name)) for name, change in changes))
+
+
+def near_opening(region: Region, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Where lips or lids part, and that with what is around it: (B, 1, h, w) each."""
+    inside = sketch_of(region, region.width // 2, region.height // 2).opening(points)
+    reach = 2 * (region.width // 16) + 1
+    around = F.max_pool2d(inside, reach, 1, reach // 2)
+    around = F.avg_pool2d(around, 5, 1, 2)
+    size = (region.height, region.width)
+    return F.interpolate(inside, size, mode="bilinear"), F.interpolate(around, size, mode="bilinear")
+
+
+def as_seen(batch: Batch, region: Region) -> Tensor:
+    """What the code is read from: other colours, light, blur, noise and geometry than the target has, and often other skin around.
+
+    Nothing of these can be carried by the code, since the painter is asked for something else.
+    """
+    x, count = batch.truth, len(batch.truth)
+    _, around = near_opening(region, batch.seen_points)
+    foreign = torch.rand(count, 1, 1, 1) < 0.4
+    x = relit(torch.where(foreign, around * x + (1 - around) * x.roll(1, 0), x))
+    soft = F.avg_pool2d(F.avg_pool2d(x, 3, 1, 1), 3, 1, 1)
+    x = torch.lerp(x, soft, torch.rand(count, 1, 1, 1))
+    x = x + 0.02 * torch.rand(count, 1, 1, 1) * torch.randn_like(x)
+    axes = torch.eye(2) * (region.read_reach / region.reach) * torch.exp(0.05 * torch.randn(count, 1, 1))
+    axes = axes + 0.06 * torch.randn(count, 2, 2) * torch.tensor([1.0, 0.6])
+    return _read(x, torch.cat([axes, 0.05 * torch.randn(count, 2, 1)], 2), region)
+
+
+def relit(pictures: Tensor) -> Tensor:
+    """Pictures in other colours, contrast, brightness and gamma, lit from a side, some with glare."""
+    count = len(pictures)
+    mix = torch.eye(3) + 0.12 * torch.randn(count, 3, 3)
+    x = torch.einsum("bij,bjhw->bihw", mix, pictures)
+    gain = torch.exp(0.3 * torch.randn(count, 3, 1, 1))
+    contrast, shift = torch.exp(0.3 * torch.randn(count, 1, 1, 1)), 0.12 * torch.randn(count, 1, 1, 1)
+    gamma = torch.exp(0.25 * torch.randn(count, 1, 1, 1))
+    x = (((x - 0.5) * contrast + 0.5 + shift) * gain).clamp(0.002, 1) ** gamma
+    slope = 0.15 * torch.randn(count, 1, 1, 1) * torch.linspace(-1, 1, x.shape[-1])
+    return glared((x * (1 + slope)).clamp(0, 1))
+
+
+def glared(pictures: Tensor) -> Tensor:
+    """A third of the pictures with a soft spot of some colour, as glasses reflect and hands hide."""
+    count, _, height, width = pictures.shape
+    across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)[:, None]
+    x, y = (1.6 * torch.rand(count, 1, 1, 1) - 0.8 for _ in range(2))
+    reach, tall = (0.1 + 0.3 * torch.rand(count, 1, 1, 1) for _ in range(2))
+    far = ((across - x) / reach) ** 2 + ((down - y) / tall) ** 2
+    strength = torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < 1 / 3)
+    return torch.lerp(pictures, torch.rand(count, 3, 1, 1), strength * torch.exp(-far))
+
+
+def to_read(picture: Tensor, region: Region) -> Tensor:
+    """The part of a painted crop that a code is read from, unchanged."""
+    ratio = region.read_reach / region.reach
+    affine = torch.tensor([[ratio, 0.0, 0.0], [0.0, ratio, 0.0]]).expand(len(picture), 2, 3)
+    return _read(picture, affine, region)
+
+
+def _read(picture: Tensor, affine: Tensor, region: Region) -> Tensor:
+    grid = F.affine_grid(affine, [len(picture), 3, region.read[1], region.read[0]], align_corners=True)
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=True)

@@ -1,0 +1,129 @@
+"""The code reader and the painters learn from pairs, and their checkpoints become parts of bundles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from avatar_app.faces.crop import Region
+from avatar_app.faces.detector import FaceDetector
+from avatar_app.networks.regions import CODES, EYE, MOUTH
+from avatar_app.training.checkpoint import save_checkpoint
+from avatar_app.training.expression import loop
+from avatar_app.training.expression.crops import CropStore, as_seen, changed
+from avatar_app.training.expression.export import main as export
+from avatar_app.training.expression.loop import Recipe, Trainer, train
+from tests.support.heads import make_head
+from tests.support.training import write_features
+
+ROOT = Path(__file__).resolve().parents[2]
+FACES = ROOT / "models" / "faces"
+REGIONS = {"mouth": MOUTH, "eye": EYE}
+PAIRS, PHOTOS = 8, 3
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_features(tmp_path_factory.mktemp("features") / "vgg.pth")
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `pairs.py` writes, of noise."""
+    folder, random = tmp_path_factory.mktemp("pairs"), np.random.default_rng(0)
+    head = make_head()[:, :2] * 0.7
+
+    def points(count: int) -> np.ndarray:
+        return (head + random.normal(0, 0.02, (count, 88, 2))).astype(np.float16)
+
+    for place, region in (("mouth", MOUTH), ("eye", EYE), ("eye-left", EYE)):
+        shape = region.height, region.width, 3
+        for name, count in (("photo", PHOTOS), ("moved", PAIRS), ("truth", PAIRS)):
+            np.save(folder / f"{place}.{name}.npy", random.integers(0, 256, (count, *shape), np.uint8))
+        for name, count in (("photo_points", PHOTOS), ("points", PAIRS), ("seen_points", PAIRS)):
+            np.save(folder / f"{place}.{name}.npy", points(count))
+    np.save(folder / "source.npy", random.integers(0, PHOTOS, PAIRS))
+    np.save(folder / "crossed.npy", np.arange(PAIRS) % 2 == 1)
+    for name in ("blinks", "lips"):
+        np.save(folder / f"{name}.npy", random.random(PAIRS))
+    np.save(folder / "clip.npy", np.full(PAIRS, "clip"))
+    return folder
+
+
+def recipe(**changes: float) -> Recipe:
+    values = {
+        "minutes": 1.0,
+        "batch": 2,
+        "learning_rate": 1e-3,
+        "finish": 0.5,
+        "crossed": 2,
+        "l1": 2.0,
+        "perceptual": 0.5,
+        "adversarial": 0.05,
+        "matching": 0.5,
+        "read_back": 0.3,
+        "code_noise": 0.05,
+        "unknown": 0.04,
+        "ema": 0.9,
+    }
+    return Recipe(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_a_run_goes_on_from_its_checkpoint_into_the_finish(
+    name: str, pairs: Path, features: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(name, recipe(), CropStore(pairs, name), features)
+    assert trainer.step().keys() == {"l1", "perceptual"}
+    trainer.elapsed = 45.0
+    save_checkpoint(tmp_path / "checkpoint.pt", trainer.state())
+    again = Trainer(name, recipe(), CropStore(pairs, name), features, seed=1)
+    again.load_state(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+    terms = again.step()
+    assert terms.keys() == {"l1", "perceptual", "adversarial", "matching", "read_back"}
+    assert all(np.isfinite(value) for value in terms.values())
+    again.elapsed = 60.0
+    train(again, tmp_path / "run", CropStore(pairs, name))
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+    assert (tmp_path / "run" / "sheet.png").is_file()
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_what_is_read_has_other_colours_than_what_is_wanted(name: str, pairs: Path) -> None:
+    torch.manual_seed(0)
+    batch = CropStore(pairs, name).draw(4, False, np.random.default_rng(0))
+    other, seen = changed(batch, REGIONS[name]), as_seen(batch, REGIONS[name])
+    assert other.truth.shape == batch.truth.shape
+    width, height = REGIONS[name].read
+    assert seen.shape == (4, 3, height, width)
+    means = seen.mean((2, 3)) - batch.truth.mean((2, 3))
+    assert means.abs().max() > 0.05
+
+
+@pytest.mark.skipif(not FACES.is_dir(), reason="the bundle models/faces is not there")
+def test_checkpoints_become_a_network_that_reads_codes_of_faces(
+    pairs: Path, features: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(FACES, tmp_path / "faces")
+    for name in REGIONS:
+        trainer = Trainer(name, recipe(), CropStore(pairs, name), features)
+        save_checkpoint(tmp_path / f"{name}.pt", trainer.state())
+    assert (
+        export([str(tmp_path / "mouth.pt"), str(tmp_path / "eye.pt"), "--output", str(tmp_path / "faces")])
+        == 0
+    )
+    described = json.loads((tmp_path / "faces" / "bundle.json").read_text())
+    assert "expression.onnx" in described["files"]
+    detector = FaceDetector.open(tmp_path / "faces")
+    picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    first, second = detector.read(picture, [Region(100, 100, 180, 0.0), Region(90, 90, 120, 0.3)])
+    assert first.expression is not None
+    assert second.expression is not None
+    assert first.expression.shape == (CODES,)
+    assert not np.array_equal(first.expression, second.expression)
+    assert loop.REGIONS.keys() == REGIONS.keys()
