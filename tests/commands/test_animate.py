@@ -178,9 +178,53 @@ def test_wrong_file(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.usefixtures("stand_ins")
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ("--size 320x180", (320, 180)),
+        ("--size 180x320 --background #203040", (180, 320)),
+        ("--size 128 --background blur --zoom 1.5 --offset 0.1,-0.1", (128, 128)),
+        ("--size 320x180 --side-by-side", (500, 180)),
+    ],
+)
+def test_frames_of_any_shape(
+    photo: Path, clip: Path, tmp_path: Path, options: str, size: tuple[int, int]
+) -> None:
+    output = tmp_path / "out.mp4"
+    assert run(photo, clip, output, *options.split()) == 0
+    assert clip_facts(output)["size"] == size
+
+
+@pytest.mark.usefixtures("stand_ins")
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("out.webm", "", "This model cannot make the background transparent"),
+        ("out.mp4", "", "cannot be transparent"),
+        ("out.webm", "--side-by-side", "no driver beside it"),
+    ],
+)
+def test_transparent_result_that_cannot_be_is_refused(
+    photo: Path,
+    clip: Path,
+    tmp_path: Path,
+    name: str,
+    options: str,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = run(photo, clip, tmp_path / name, "--background", "transparent", *options.split())
+    assert says in refused(capsys, code)
+    assert not (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        ("--size 320x", "'' is not a whole number from 64 to 2048"),
+        ("--zoom 3", "'3' is not a number from 0.5 to 2"),
+        ("--offset 1", "'1' is not two numbers such as 0.1,-0.05"),
         ("--size abc", "'abc' is not a whole number from 64 to 2048"),
         ("--size 63", "63 is not a whole number from 64 to 2048"),
         ("--best-frame x", "'x' is not a whole number from 0"),
