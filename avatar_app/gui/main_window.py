@@ -117,6 +117,7 @@ class MainWindow(QMainWindow):
         view.gallery.said.connect(self.say)
         for part in (view.header, view.stage, view.tools):
             part.asked.connect(self.actions_.do)
+        view.panel.output.fix.clicked.connect(self.dialogs.open_join)
         view.stage.notices.acted.connect(self.actions_.heed_notice)
         view.stage.camera.face_asked.connect(self.live.follow_face)
         mouse = view.stage.mouse

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.gui import device_lists
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet, nothing_found
+from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.start import first_output
 from avatar_app.gui.style.widgets import Choice
 from avatar_app.session.controls import Controls, Status
@@ -40,6 +41,18 @@ def test_outputs_that_cannot_be_used_say_why(opened: Opened) -> None:
     assert output.choice.itemData(row, Qt.ItemDataRole.ToolTipRole) == FOUND.pipewire_problem
     assert FOUND.pipewire_problem in output.note.text()
     assert not output.note.isHidden()
+
+
+def test_a_missing_virtual_camera_leads_to_the_setup(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path, found=Found(virtual_problem="There is no virtual camera."))
+    opened.window.view.panel.output.fix.click()
+    guide = opened.window.findChild(Guide)
+    assert isinstance(guide, Guide)
+    assert guide.pages.currentWidget() is guide.join
+    assert guide.join.output.fix.isHidden()
+    guide.reject()
+    works = open_window(qtbot, tmp_path)
+    assert works.window.view.panel.output.fix.isHidden()
 
 
 def test_nothing_is_said_where_all_outputs_work(qtbot: QtBot, tmp_path: Path) -> None:

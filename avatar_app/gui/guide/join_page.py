@@ -45,6 +45,8 @@ class JoinPage(Page):
         self.set_up.setProperty("role", "primary")
         self.copy = QPushButton(self.tr("Copy the command"))
         self.output = OutputChooser(live, devices)
+        self.output.may_fix = False
+        self.output.fix.hide()
         self.output.note.setMaximumHeight(0)
         self._build()
         self.set_up.clicked.connect(self._set_up)

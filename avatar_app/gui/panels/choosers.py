@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from avatar_app.cameras.address import source_title
 from avatar_app.gui.device_lists import DeviceLists, Found
@@ -100,7 +100,13 @@ class SourceChooser(QWidget):
 
 
 class OutputChooser(QWidget):
-    """Where the picture goes. What cannot be used here is listed with the reason."""
+    """Where the picture goes. What cannot be used here is listed with the reason.
+
+    Attributes:
+        may_fix: offer a button that leads to the setup; not on the page of the setup itself.
+    """
+
+    may_fix = True
 
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,6 +123,9 @@ class OutputChooser(QWidget):
         column.addLayout(row(self.choice, self.refresh))
         column.addWidget(self.device)
         column.addWidget(self.note)
+        self.fix = QPushButton(self.tr("Fix..."))
+        self.fix.setToolTip(self.tr("Shows how to set up the virtual camera."))
+        column.addWidget(self.fix)
         self.choice.activated.connect(self._chosen)
         self.device.activated.connect(self._device_chosen)
         self.refresh.clicked.connect(self._look_again)
@@ -143,6 +152,7 @@ class OutputChooser(QWidget):
         reasons = [f"{output_name(output)}: {problem}" for output, problem in problems.items() if problem]
         self.note.setText("\n\n".join(reasons))
         self.note.setVisible(bool(reasons))
+        self.fix.setVisible(self.may_fix and bool(problems["virtual-camera"]))
         # Loud only where it is in the way of what the user wants.
         restyle(self.note, role="problem" if problems.get(controls.output) else "muted")
 

@@ -2946,6 +2946,14 @@ Press I for more.</source>
         <translation>Виртуальная камера</translation>
     </message>
     <message>
+        <source>Fix...</source>
+        <translation>Исправить...</translation>
+    </message>
+    <message>
+        <source>Shows how to set up the virtual camera.</source>
+        <translation>Показывает, как настроить виртуальную камеру.</translation>
+    </message>
+    <message>
         <source>Default virtual camera</source>
         <translation>Виртуальная камера по умолчанию</translation>
     </message>
