@@ -39,6 +39,9 @@ MOUTH_RIGHT, MOUTH_LEFT, UPPER_LIP, LOWER_LIP = 48, 54, 51, 57
 """Corners of the mouth; middles of the outer lips."""
 
 INNER_MOUTH_RIGHT, INNER_MOUTH_LEFT = 60, 64
+UPPER_INNER_LIP, LOWER_INNER_LIP = slice(61, 64), slice(65, 68)
+"""Without the corners; the lower one from left to right of the person, against the upper one."""
+
 RIGHT_PUPIL, LEFT_PUPIL = 68, 73
 FOREHEAD = 78
 """The middle of the forehead, at the hair."""
@@ -60,6 +63,35 @@ RIGHT_SIDE, LEFT_SIDE = (0, 1, 2, 3, 4, 5, 84, 86), (16, 15, 14, 13, 12, 11, 85,
 
 STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
 """Nose, eye corners, forehead and upper oval, upper ends of the jaw: no lips, lids, brows or chin."""
+
+ANCHORS = (
+    *(0, 2, 4, 6, 8, 10, 12, 14, 16),
+    *(17, 19, 21, 22, 24, 26),
+    *(27, 30, 31, 33, 35),
+    *range(36, 48),
+    *(48, 50, 51, 52, 54, 56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 67),
+    *(68, 73),
+    *range(78, 88),
+)
+"""All that move on their own; of dense curves (jaw, brows, irises) every other point is enough."""
+
+CURVES = (
+    tuple(range(0, 17)),  # jaw
+    tuple(range(17, 22)),  # right brow
+    tuple(range(22, 27)),  # left brow
+    tuple(range(27, 36)),  # nose
+    (36, 39, 42, 45),  # eye corners
+    (37, 38),  # right upper lid
+    (40, 41),  # right lower lid
+    (43, 44),  # left upper lid
+    (46, 47),  # left lower lid
+    (68, 73),  # irises
+    tuple(range(48, 55)),  # outer upper lip
+    (54, 55, 56, 57, 58, 59, 48),  # outer lower lip
+    (60, 61, 62, 63, 64),  # inner upper lip
+    (64, 65, 66, 67, 60),  # inner lower lip
+)
+"""Landmarks that are drawn together, into one channel of a sketch each."""
 
 MIRRORED = (
     *range(16, -1, -1),

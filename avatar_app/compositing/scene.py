@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from avatar_app.compositing.clean_plate import FAINT, Layers, alone, own_area, whole_person
 from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
+from avatar_app.landmarks import CHIN, FOREHEAD
 from avatar_app.types import Area, Crop, Image, Scene, Surroundings
 
 Plane = npt.NDArray[np.uint8]
@@ -30,8 +31,6 @@ SURE = 0.35, 0.85
 
 DOUBT = 0.3, 0.7
 """Alphas of the wider square below the first are none, above the second whole."""
-
-CHIN, FOREHEAD = 8, 78
 
 
 class Wide(NamedTuple):

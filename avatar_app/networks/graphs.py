@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from avatar_app.errors import BundleError
-from avatar_app.networks.anchored.generator import LANDMARKS, AnchoredConfig, AnchoredGenerator, Features
+from avatar_app.networks.anchored.config import LANDMARKS, AnchoredConfig
+from avatar_app.networks.anchored.features import Features
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.anchored.layer import moved_layer
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.generator import Generator, SourceFeatures

@@ -21,18 +21,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from avatar_app.networks.anchored.generator import (
-    SKETCH_GROUPS,
-    AnchoredGenerator,
-    DenseMotion,
-    Features,
-    beyond_face,
-    face_scale,
-    opened_mouth,
-    resize,
-    warp,
-    whole_head,
-)
+from avatar_app.networks.anchored.body_flow import beyond_face, opened_mouth, whole_head
+from avatar_app.networks.anchored.config import SKETCH_GROUPS
+from avatar_app.networks.anchored.dense_motion import DenseMotion, face_scale
+from avatar_app.networks.anchored.features import Features
+from avatar_app.networks.anchored.generator import AnchoredGenerator
+from avatar_app.networks.anchored.pictures import resize, warp
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.painters import FaceRegions

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
 from avatar_app.landmarks import EYES, LEFT_PUPIL, LIPS, RIGHT_PUPIL, indices
-from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator, Rendered
+from avatar_app.networks.anchored.config import AnchoredConfig
+from avatar_app.networks.anchored.features import Rendered
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build

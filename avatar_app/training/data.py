@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from avatar_app.errors import ClipError, ConfigError
-from avatar_app.networks.anchored.generator import LANDMARKS
+from avatar_app.networks.anchored.config import LANDMARKS
 from avatar_app.training.config import DataConfig
 
 VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}

@@ -28,7 +28,8 @@ from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.faces.crop import region_of
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.config import AnchoredConfig
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import (

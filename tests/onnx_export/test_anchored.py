@@ -12,7 +12,10 @@ from torch.nn import functional
 
 from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
-from avatar_app.networks.anchored.generator import SKETCH_GROUPS, AnchoredGenerator, Features, draw_sketch
+from avatar_app.networks.anchored.config import SKETCH_GROUPS
+from avatar_app.networks.anchored.dense_motion import draw_sketch
+from avatar_app.networks.anchored.features import Features
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
 from avatar_app.networks.regions import CODES

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from avatar_app.bundles.bundle import Bundle, write_bundle
-from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.config import AnchoredConfig
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.graphs import (
     MotionGraphs,

@@ -11,7 +11,8 @@ import yaml
 
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
-from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator
+from avatar_app.networks.anchored.config import AnchoredConfig
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.anchored.matte import PersonMatte
 from avatar_app.training.checkpoint import save_checkpoint
 from avatar_app.training.export import main

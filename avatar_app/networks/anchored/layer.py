@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avatar_app.networks.anchored.matte import CHIN
+from avatar_app import landmarks
 from avatar_app.networks.grid import coordinate_grid
 
 SWAY, LIFT = 16, 3
@@ -63,7 +63,7 @@ def moved_layer(colours: Tensor, places: Tensor, window: Tensor, points: Tensor)
 def _motion_left(points: Tensor, side: int) -> Tensor:
     """(B, 1, S, S) share of the motion that shoulders at the sides keep."""
     line = torch.arange(side, device=points.device, dtype=points.dtype)
-    chin = (points[:, CHIN, 1] + 1) * ((side - 1) / 2)
+    chin = (points[:, landmarks.CHIN, 1] + 1) * ((side - 1) / 2)
     below = (line - chin[:, None] - NECK[0] * side) / ((NECK[1] - NECK[0]) * side)
     few = side // SHOULDERS
     near = (1 - torch.minimum(line, side - 1 - line) / (few - 1)).clamp_min(0) ** 2

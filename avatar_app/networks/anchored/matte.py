@@ -24,8 +24,6 @@ own edges."""
 
 WIDTHS = (16, 32, 48, 64, 96)
 
-CHIN, TOP = landmarks.CHIN, landmarks.FOREHEAD
-
 SURE = 0.55, 0.25
 """Shares of person are stretched about the first by the second (half width): so they agree best with a
 teacher's on people never seen."""
@@ -69,7 +67,7 @@ def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
     Args:
         points: (B, 88, 2).
     """
-    chin, top = points[:, CHIN], points[:, TOP]
+    chin, top = points[:, landmarks.CHIN], points[:, landmarks.FOREHEAD]
     height = (top - chin).norm(dim=1, keepdim=True).clamp_min(1e-3)
     up = (top - chin) / height
     right = torch.stack([-up[:, 1], up[:, 0]], 1)

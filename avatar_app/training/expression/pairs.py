@@ -23,7 +23,10 @@ from torch import Tensor
 from avatar_app.bundles.bundle import read_bundle
 from avatar_app.landmarks import LEFT_EYE, LEFT_EYE_OUTER, LIP_PAIRS, LIPS, RIGHT_EYE, RIGHT_EYE_OUTER
 from avatar_app.motion.head import HeadTransfer
-from avatar_app.networks.anchored.generator import AnchoredConfig, AnchoredGenerator, Features, whole_head
+from avatar_app.networks.anchored.body_flow import whole_head
+from avatar_app.networks.anchored.config import AnchoredConfig
+from avatar_app.networks.anchored.features import Features
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.regions import EYE, MOUTH, Region, frames, region_points, sample, to_picture
 from avatar_app.training.data import read_arrays

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app.networks.anchored.generator import (
+from avatar_app.networks.anchored.body_flow import (
     FARTHEST,
-    AnchoredConfig,
-    AnchoredGenerator,
     beyond_face,
     bounded,
     calm_body,
@@ -20,6 +18,8 @@ from avatar_app.networks.anchored.generator import (
     opened_mouth,
     whole_hair,
 )
+from avatar_app.networks.anchored.config import AnchoredConfig
+from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.anchored.matte import PersonMatte, background, face_frame, guided, head_places, matte
 from avatar_app.networks.grid import coordinate_grid
 from tests.support.heads import make_head

@@ -1,0 +1,186 @@
+"""How everything but the face moves: shoulders, hair and the head as a whole, and the inside of an opened mouth.
+
+Plain geometry, without learned weights. Shapes: B batch, P landmarks (88), grids in [-1, 1] with ``align_corners=True``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from avatar_app import landmarks
+from avatar_app.networks.anchored.matte import head_places
+from avatar_app.networks.anchored.pictures import warp
+from avatar_app.networks.anchored.skull import turned_skull
+from avatar_app.networks.grid import coordinate_grid
+
+PARTED = 0.1
+"""Gap between the lips, over the length of the nose, from which a photo shows the inside of the mouth."""
+
+LIP_EDGE = 0.02
+"""Over this distance the inside of an opened mouth becomes lip, in half sides of the picture."""
+
+BODY_BLUR = 6 / 64
+"""Standard deviation, in sides of the picture, over which the motion of the body is smoothed."""
+
+FACE_ENDS = 0.85, 1.0
+"""Between these distances, in half axes of the ellipse around the landmarks, painting fades out."""
+
+HAIR_BEGINS = 1.0, 1.15
+"""Between these distances from the face the motion of long hair becomes that of its surroundings."""
+
+HAIR_BLUR = 2 / 64
+"""Standard deviation, in sides of the picture, of these surroundings."""
+
+FARTHEST = 1.2
+"""Nothing moves farther than the landmarks that move farthest, times this."""
+
+
+def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) where no landmark is, put right: shoulders, long hair, the upper head.
+
+    Args:
+        body, skull: as in `Features`.
+        points, still: (B, P, 2), of the pose and of the photo.
+    """
+    side = flow.shape[-1]
+    flow = whole_hair(calm_body(bounded(flow, points, still), body, points), body, points, still)
+    return turned_skull(flow, skull, points, still, face_distance(points, side), head_places(points, side)[1])
+
+
+def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) that moves nothing much further than any landmark moves.
+
+    Far from all of them the motion of the nearest goes on and on: squeezed behind a turned head's outline, what is a little farther out
+    would come from the other end of the photo.
+
+    Args:
+        points, still: (B, P, 2), of the pose and of the photo.
+    """
+    grid = coordinate_grid(flow.shape[-1], flow.shape[-1], flow.device).permute(2, 0, 1)[None]
+    farthest = FARTHEST * (still - points)
+    low, high = farthest.amin(1).clamp_max(0), farthest.amax(1).clamp_min(0)
+    limited: Tensor = grid + torch.maximum(
+        torch.minimum(flow - grid, high[..., None, None]), low[..., None, None]
+    )
+    return limited
+
+
+def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) with hair over the forehead, neck and shoulders moved smoothly, and less and less towards the lower edge.
+
+    Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as clothes are. Without the
+    fading, the photo's lowest row would be stretched into streaks whenever the head rises.
+
+    Args:
+        body: (B, 1, s, s) share of person in the photo.
+        points: (B, P, 2), of the pose.
+    """
+    side = flow.shape[-1]
+    grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
+    beside, above = head_places(points, side)
+    # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
+    under = ((-above - 0.05) / 0.25).clamp(0, 1)
+    outside = ((beside - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
+    # Over the forehead hair ends where the background begins: pulled between the two, its tips would become streaks.
+    over = ((above - 1.1) / 0.2).clamp(0, 1)
+    restless = torch.maximum(torch.maximum(under, outside), over)
+    fade = ((1 - grid[:, 1:]) / (1 - points[:, landmarks.CHIN, 1:, None, None]).clamp_min(0.15)).clamp(0, 1)
+    moved, here = flow - grid, warp(body, flow) + 1e-3
+    spread = gaussian_matrix(side, BODY_BLUR * side, flow)
+    sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()
+    calm: Tensor = flow + restless * (fade * sums[:, :2] / sums[:, 2:] - moved)
+    return calm
+
+
+def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Tensor:
+    """The flow (B, 2, s, s) with long hair beside the face moved as what is around it, so that no turn of the head tears it.
+
+    With short hair there is nothing to tear, and the ear that a turn should hide would be drawn out from behind the cheek.
+
+    Args:
+        body: (B, 1, s, s) share of person in the photo.
+        points, still: (B, P, 2), of the pose and of the photo.
+    """
+    side = flow.shape[-1]
+    grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
+    distance, above = face_distance(still, side), head_places(still, side)[1]
+    beside = ((distance > 1.15) & (distance < 1.5) & (above > 0.2) & (above < 0.7)).to(flow.dtype)
+    share = (beside * body).sum((2, 3), keepdim=True) / beside.sum((2, 3), keepdim=True).clamp_min(1)
+    long = ((share - 0.4) / 0.3).clamp(0, 1)
+    moved, here = flow - grid, warp(body, flow) + 1e-2
+    spread = gaussian_matrix(side, HAIR_BLUR * side, flow)
+    sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()
+    at_hair = ((face_distance(points, side) - HAIR_BEGINS[0]) / (HAIR_BEGINS[1] - HAIR_BEGINS[0])).clamp(0, 1)
+    whole: Tensor = flow + long * at_hair * (sums[:, :2] / sums[:, 2:] - moved)
+    return whole
+
+
+def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
+    """(B, N) how surely a place is inside a mouth of which the photo shows nothing: there one must paint, for moved lips are no teeth.
+
+    Args:
+        source, driving: (B, P, 2), of the photo and the pose.
+        places: (2, N) in [-1, 1], x first.
+    """
+    nose = (
+        (source[:, landmarks.NOSE_TOP] - source[:, landmarks.NOSE_BASE])
+        .norm(dim=1, keepdim=True)
+        .clamp_min(1e-3)
+    )
+    apart = (source[:, landmarks.UPPER_INNER_LIP] - source[:, landmarks.LOWER_INNER_LIP].flip(1)).norm(
+        dim=2
+    ).mean(1, keepdim=True) / nose
+    closed = (1 - apart / PARTED).clamp(0, 1)
+    along = driving[:, landmarks.INNER_MOUTH_LEFT] - driving[:, landmarks.INNER_MOUTH_RIGHT]
+    width = along.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    along = along / width
+    across = torch.stack([-along[:, 1], along[:, 0]], 1)
+    upper, lower = driving[:, landmarks.UPPER_INNER_LIP], driving[:, landmarks.LOWER_INNER_LIP].flip(1)
+    height = ((lower - upper) * across[:, None]).sum(2).mean(1, keepdim=True).clamp_min(1e-3)
+    away = places[None] - driving[:, landmarks.INNER_LIPS].mean(1)[:, :, None]
+    x = (away * along[:, :, None]).sum(1) / (0.5 * width)
+    y = (away * across[:, :, None]).sum(1) / (0.55 * height)
+    inside: Tensor = closed * ((1 - (x * x + y * y + 1e-6).sqrt()) * height / LIP_EDGE).clamp(0, 1)
+    return inside
+
+
+def beyond_face(points: Tensor, side: int) -> Tensor:
+    """(B, 1, side, side) how surely a pixel lies outside the face; there the photo is moved and nothing painted.
+
+    Hair that a turning head uncovers is painted as a mixture of hair and background, since it may have been either. Once the person
+    is cut out of the photo the background needs no painter, and hair that is stretched still looks like hair.
+
+    Args:
+        points: (B, P, 2), of the pose.
+    """
+    beyond: Tensor = ((face_distance(points, side) - FACE_ENDS[0]) / (FACE_ENDS[1] - FACE_ENDS[0])).clamp(
+        0, 1
+    )
+    return beyond
+
+
+def face_distance(points: Tensor, side: int) -> Tensor:
+    """(B, 1, side, side) how far every pixel is from the middle of the landmarks, in half axes of the ellipse around them."""
+    up = points[:, landmarks.FOREHEAD] - points[:, landmarks.CHIN]
+    up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    line = torch.linspace(-1, 1, side, device=points.device, dtype=points.dtype)
+    squares = []
+    for axis in (torch.stack([-up[:, 1], up[:, 0]], 1), up):
+        face = (points * axis[:, None]).sum(2)
+        low, high = face.amin(1, keepdim=True), face.amax(1, keepdim=True)
+        # Column and row of a pixel each add their part, so nothing but their sum is as large as the picture.
+        scaled = 2 * axis / (high - low).clamp_min(1e-3)
+        middle = (low + high) / (high - low).clamp_min(1e-3)
+        across = scaled[:, :1] * line
+        down = scaled[:, 1:] * line - middle
+        squares.append((across[:, None] + down[:, :, None]).square())
+    return (squares[0] + squares[1]).sqrt()[:, None]
+
+
+def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
+    """(side, side): a product with it blurs columns; what lies outside does not count."""
+    line = torch.arange(side, device=like.device, dtype=like.dtype)
+    # Smaller numbers than these have products below the normal ones, with which a processor takes ten times as long.
+    weights = torch.exp((-0.5 * ((line[:, None] - line) / sigma) ** 2).clamp_min(-30))
+    return weights / weights.sum(1, keepdim=True)
