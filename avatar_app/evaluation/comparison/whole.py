@@ -31,6 +31,7 @@ from avatar_app.files import reason, write_json
 from avatar_app.training.data import FrameStore, list_clips, load_store
 
 NAME = "comparison"
+OWN_JUDGE = "AKD and MKR by our own landmarks favour our model, which is moved by them: `--judge face-alignment` is neutral."
 BASES = {"warp": "photo warped with landmarks", "still": "photo without motion"}
 
 
@@ -112,6 +113,8 @@ class Comparison:
         judged = {name: self._judge(one.bundle, embedding, judge) for name, one in trained.items()}
         rows = [self._row(name, one, judged[name]) for name, one in trained.items()]
         last = list(judged.values())[-1]
+        if judge is None and "anchored" in trained:
+            self._notes.append(OWN_JUDGE)
         for way, title in BASES.items():  # the same for every method, whose pictures they do not show
             figures = {name: ways[way] for name, ways in last["mean"].items()}
             rows.append({"name": way, "title": title, "figures": figures})
