@@ -21,11 +21,13 @@ class KeyPoints:
 
     Attributes:
         value: (K, 2) positions.
-        jacobian: (K, 2, 2) local affine frames (FOMM section 3.1), or None where the network estimates them itself.
+        jacobian: (K, 2, 2) local affine frames (FOMM section 3.1), or None where the network estimates them
+            itself.
         depth: (K,) in the unit of ``value``, smaller is nearer, or None for key points without depth.
         variance: (K, 2, 2) covariances of the heat maps (Monkey-Net), or None.
         code: (C,) what X2Face reads off a picture; ``value`` is then empty, and motion is always absolute.
-        expression: (24,) what landmarks do not say of mouth and eyes, in [-1, 1] (`networks.expression`), or None.
+        expression: (24,) what landmarks do not say of mouth and eyes, in [-1, 1] (`networks.expression`), or
+            None.
     """
 
     value: Array
@@ -55,13 +57,19 @@ def key_points(parts: Mapping[str, Array]) -> KeyPoints:
 
 
 def shape_of_part(name: str, count: int, size: int) -> tuple[int, ...]:
-    """The shape that a part of ``count`` key points must have; of a code, which is free, that of its ``size`` numbers."""
+    """The shape that a part of ``count`` key points must have.
+
+    Of a code, which is free, that of its ``size`` numbers.
+    """
     shapes = {"value": (count, 2), "jacobian": (count, 2, 2), "depth": (count,), "variance": (count, 2, 2)}
     return shapes.get(name, (size,))
 
 
 def combine_key_points(function: Callable[..., Any], *points: KeyPoints) -> KeyPoints:
-    """Key points of which each part is the function of that part of all given ones; parts that one of them lacks are left out."""
+    """Key points of which each part is the function of that part of all given ones.
+
+    Parts that one of them lacks are left out.
+    """
     named = [each.parts for each in points]
     shared = [name for name in named[0] if all(name in parts for parts in named)]
     return key_points(
@@ -86,7 +94,10 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A square region of a picture, in pixels; it may reach beyond the picture's edges."""
+    """A square region of a picture, in pixels.
+
+    It may reach beyond the picture's edges.
+    """
 
     center_x: float
     center_y: float
@@ -95,7 +106,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A rectangle of whole pixels, without its last column and row. It may reach beyond the picture."""
+    """A rectangle of whole pixels, without its last column and row.
+
+    It may reach beyond the picture.
+    """
 
     left: int
     top: int
@@ -109,7 +123,10 @@ class Area:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns of an array that begins at the rectangle's origin; none may be negative."""
+        """Rows and columns of an array that begins at the rectangle's origin.
+
+        None may be negative.
+        """
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def moved(self, x: int, y: int) -> Area:
@@ -153,7 +170,9 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An avatar at rest, taken apart: a canvas puts the person before the photo's own background or another one.
+    """An avatar at rest, taken apart.
+
+    A canvas puts the person before the photo's own background or another one.
 
     Attributes:
         person: (h, w, 4), the person's colours and alpha. Colours go on beyond the outline.
@@ -223,7 +242,9 @@ class Framing:
 
 @dataclass(frozen=True, slots=True)
 class Avatar:
-    """A portrait made ready for one engine: everything that depends on the photo alone.
+    """A portrait made ready for one engine.
+
+    Everything that depends on the photo alone.
 
     Attributes:
         key_points: the portrait's own key points.
@@ -238,7 +259,9 @@ class Avatar:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the camera saw. It must never leave the machine: what outputs accept is made of a ``Picture``.
+    """What the camera saw.
+
+    It must never leave the machine: what outputs accept is made of a ``Picture``.
 
     ``captured_at`` is ``time.monotonic()`` in seconds.
     """

@@ -1,7 +1,9 @@
-"""The last step of a landmark-anchored model on a processor: the photo is moved, blended with what was painted, put before its background.
+"""The last step of a landmark-anchored model on a processor.
 
-All in bytes and by OpenCV, which moves a photo of 512 x 512 in a fraction of the time that ONNX Runtime takes. In floats the same is
-done by `networks.anchored.AnchoredGenerator.decode`.
+The photo is moved, blended with what was painted, put before its background.
+
+All in bytes and by OpenCV, which moves a photo of 512 x 512 in a fraction of the time that ONNX Runtime
+takes. In floats the same is done by `networks.anchored.AnchoredGenerator.decode`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
 SWAY, LIFT, DROP = 16, 2, 3
-"""Outside of the square the motion at its edges fades out over this part of its side, beside it, above and below."""
+"""Outside of the square the motion at its edges fades out over this part of its side, beside it, above and
+below."""
 
 SHOULDERS = 4
 """Shoulders begin to stand still so far inside of the square's sides."""
@@ -38,8 +41,9 @@ class PhotoLayers:
     """What a photo's pictures are put together from.
 
     Attributes:
-        cut_out: (h, w, 4), the person's colours and in the last channel the share of person in each pixel. Both are moved at once:
-            OpenCV needs half the time for four channels that it needs for three and one.
+        cut_out: (h, w, 4), the person's colours and in the last channel the share of person in each pixel.
+            Both are moved at once: OpenCV needs half the time for four channels that it needs for three and
+            one.
         background: (S, S, 3), the photo without the person.
         corner: column and row of the square's first pixel in ``cut_out``, which may be larger.
     """
@@ -71,7 +75,9 @@ class PhotoLayers:
     def of(
         cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
     ) -> PhotoLayers:
-        """Of a photo with the landmarks ``still`` (P, 2), and `onnx_export.anchored.PHOTO_LAYERS` of it, a batch of 1."""
+        """Of a photo with the landmarks ``still`` (P, 2), and `onnx_export.anchored.PHOTO_LAYERS` of it, a
+        batch of 1.
+        """
         person, filled = (layers[name][0] for name in ("person", "background"))
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still, others)
         return cls(np.dstack((parts.colours, parts.person)), parts.background)
@@ -83,7 +89,8 @@ class FaceCrops:
 
     Attributes:
         crops: bytes (h, w, 4) each, colours and alpha; transparent at the border.
-        frames: (n, 2, 3), affine maps from [-1, 1] of each crop to [-1, 1] of the picture, centres of outer pixels at -1 and 1.
+        frames: (n, 2, 3), affine maps from [-1, 1] of each crop to [-1, 1] of the picture, centres of outer
+            pixels at -1 and 1.
     """
 
     crops: Sequence[Image]
@@ -113,7 +120,10 @@ def compose_layer(
     area: Area,
     face: FaceCrops | None = None,
 ) -> Layer:
-    """`move_person` over an area that may reach beyond the square: there the motion at the square's edge fades out."""
+    """`move_person` over an area that may reach beyond the square.
+
+    There the motion at the square's edge fades out.
+    """
     calm_shoulders(places, (pose[CHIN, 1] + 1) * (layers.side - 1) / 2)
     colours, share = move_person(layers, painted, alpha, places, face)
     side, (top, left) = layers.side, (area.top, area.left)
@@ -156,7 +166,9 @@ def move_person(
 
 
 def _paint(picture: Any, painted: Image, alpha: Plane, share: Any) -> None:
-    """Blend what was painted into the moved photo, where anything was: a face, a fifth of the picture.
+    """Blend what was painted into the moved photo, where anything was.
+
+    A face, a fifth of the picture.
 
     Args:
         share: ``alpha`` at the picture's size.
@@ -175,8 +187,11 @@ def _paint(picture: Any, painted: Image, alpha: Plane, share: Any) -> None:
 
 
 def _moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Any:
-    """The cut-out at places of the square. Beyond a cut-out of the square alone it is mirrored: hair that the sides cut goes on as hair
-    and not as stripes, but above it no head stands upside down."""
+    """The cut-out at places of the square.
+
+    Beyond a cut-out of the square alone it is mirrored: hair that the sides cut goes on as hair and not as
+    stripes, but above it no head stands upside down.
+    """
     x, y = layers.corner
     if layers.corner == (0, 0):
         rows = np.maximum(rows, 0)
@@ -227,7 +242,8 @@ def _fade(line: AnyArray, side: int, before: int, after: int) -> Floats:
 
 
 def calm_shoulders(places: Floats, chin: float) -> None:
-    """Take from ``places`` (2, S, S) the motion of shoulders at the sides, for what a photo's crop cuts off stands still.
+    """Take from ``places`` (2, S, S) the motion of shoulders at the sides, for what a photo's crop cuts off
+    stands still.
 
     Args:
         chin: its row.

@@ -1,6 +1,9 @@
-"""An avatar's scene: person and background of the whole photo, put together of what networks know of the square and of a wider one.
+"""An avatar's scene.
 
-The square's own matte is the finer one; the wider square, which the same network sees smaller, tells what the crop cut off.
+Person and background of the whole photo, put together of what networks know of the square and of a wider one.
+
+The square's own matte is the finer one; the wider square, which the same network sees smaller, tells what the
+crop cut off.
 """
 
 from __future__ import annotations
@@ -46,14 +49,20 @@ class Wide(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a network knows of a square: alpha (S, S), and the background (S, S, 3) with the person filled in smoothly."""
+    """What a network knows of a square.
+
+    Alpha (S, S), and the background (S, S, 3) with the person filled in smoothly.
+    """
 
     person: Plane
     filled: Image
 
 
 def wider(crop: Crop) -> Wide | None:
-    """The square that shows what the crop cut off; None if that is next to nothing, or nobody knows."""
+    """The square that shows what the crop cut off.
+
+    None if that is next to nothing, or nobody knows.
+    """
     around, side = crop.around, len(crop.image)
     if around is None or crop.landmarks is None:
         return None
@@ -71,7 +80,9 @@ def wider(crop: Crop) -> Wide | None:
 
 
 def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], Seen]) -> Scene | None:
-    """The scene of a photo's crop; None for a crop of which nobody knows what is around it, or in which everything is the person.
+    """The scene of a photo's crop.
+
+    None for a crop of which nobody knows what is around it, or in which everything is the person.
 
     Args:
         square: the crop's own layers.
@@ -136,7 +147,10 @@ def _of_photo(
 
 
 def _decided(alpha: Plane) -> Plane:
-    """Steeper at the outline: where a photo of a wide square leaves the network in doubt, half a person would be seen."""
+    """Steeper at the outline.
+
+    Where a photo of a wide square leaves the network in doubt, half a person would be seen.
+    """
     low, high = (255 * end for end in DOUBT)
     return _bytes(255 * (alpha.astype(np.float32) - low) / (high - low))
 
@@ -174,7 +188,9 @@ def _inner(side: int, around: Surroundings) -> Plane:
 def _ends(
     alpha: Plane, top: int, middle: int, side: int, forehead: float
 ) -> tuple[float, tuple[float | None, float | None]]:
-    """The hair's first row, and the rows where the photo cuts hair and body; rows of the square.
+    """The hair's first row, and the rows where the photo cuts hair and body.
+
+    Rows of the square.
 
     Args:
         alpha: of the photo, whose first row is ``top``, and whose face is around the column ``middle``.
@@ -196,7 +212,8 @@ def _own_colours(photo: Image, alpha: Plane, background: Image) -> Floats:
 
 
 def spread_colours(colours: Floats, alpha: Plane) -> Image:
-    """The person's colours, continued beyond the outline, so that no old background shows before a new one."""
+    """The person's colours, continued beyond the outline, so that no old background shows before a new
+    one."""
     share = alpha.astype(np.float32) / 255
     sure = (share > SURE[1]).astype(np.float32)
     near = filled(colours * sure[..., None], sure)

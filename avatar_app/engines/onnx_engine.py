@@ -32,7 +32,10 @@ FACE = ("mouth", "eyes", "frames")
 
 
 class OnnxEngine:
-    """Features of a photo stay in ONNX Runtime's memory; only bytes and key points cross."""
+    """Features of a photo stay in ONNX Runtime's memory.
+
+    Only bytes and key points cross.
+    """
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
         """Raise EngineError or BundleError where a file is damaged or does not fit."""
@@ -120,7 +123,8 @@ class OnnxEngine:
             return compose_layer(layers, painted, alpha, places, pose.value, area, face)
 
     def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
-        """What the network paints, the share of the moved photo, from where it is moved, and mouth and eyes."""
+        """What the network paints, the share of the moved photo, from where it is moved, and mouth and
+        eyes."""
         inputs = {name: value for name, value in avatar.features.items() if name != LAYERS}
         inputs |= self._tensors("driving", pose)
         made = (value.numpy() for value in self._render.run_values(self._layers, inputs))

@@ -1,7 +1,10 @@
-"""The PyTorch engine: float32 as it stands on the processor; on a graphics card whatever is quickest and makes the same pictures.
+"""The PyTorch engine: float32 as it stands on the processor.
 
-On a card the networks are folded, in float16 where they can, and each of a frame's graphs is one CUDA graph. Each of these is tried at
-the start and left where it fails or changes the picture; the engine's name says what is used, and the log why something is not.
+On a graphics card whatever is quickest and makes the same pictures.
+
+On a card the networks are folded, in float16 where they can, and each of a frame's graphs is one CUDA graph.
+Each of these is tried at the start and left where it fails or changes the picture; the engine's name says
+what is used, and the log why something is not.
 """
 
 from __future__ import annotations
@@ -36,7 +39,10 @@ NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
 
 
 class TorchEngine:
-    """Features of a photo stay on the device; a frame costs one copy there and one back for each graph."""
+    """Features of a photo stay on the device.
+
+    A frame costs one copy there and one back for each graph.
+    """
 
     def __init__(
         self,
@@ -137,8 +143,8 @@ def with_layers(
     others: Sequence[Array] = (),
     layers: Layers | None = None,
 ) -> Features:
-    """The features of a photo (S, S, 3) with landmarks (P, 2) with its finer layers, if its
-    person and background are known.
+    """The features of a photo (S, S, 3) with landmarks (P, 2) with its finer layers, if its person and
+    background are known.
 
     Args:
         layers: None takes the photo apart here.
@@ -157,7 +163,9 @@ def with_layers(
 
 
 def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
-    """(..., S, S, C) of bytes' range as (1, ..., C, S, S) in [0, 1], of the type and on the device of ``like``."""
+    """(..., S, S, C) of bytes' range as (1, ..., C, S, S) in [0, 1], of the type and on the device of
+    ``like``.
+    """
     return (torch.from_numpy(picture).to(like.device).movedim(-1, -3)[None] / 255).to(like.dtype)
 
 
@@ -171,7 +179,11 @@ def cuda_problem() -> str | None:
 
 
 def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
-    """Raises EngineError: no such device, it is of another generation than PyTorch is built for, its memory is too small, or it fails."""
+    """Raises EngineError.
+
+    No such device, it is of another generation than PyTorch is built for, its memory is too small, or it
+    fails.
+    """
     found = torch.cuda.device_count()
     if number >= found:
         raise EngineError(
@@ -198,7 +210,8 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
 def computes(card: tuple[int, int], built_for: Iterable[str]) -> bool:
     """Whether code for one of these architectures, such as ``sm_86``, runs on a card of this generation.
 
-    Machine code runs on the later ones of its generation, and what is compiled when it is first needed (``compute_80``) on all later ones.
+    Machine code runs on the later ones of its generation, and what is compiled when it is first needed
+    (``compute_80``) on all later ones.
     """
     for architecture in built_for:
         kind, _, digits = architecture.rstrip("af").partition("_")
@@ -209,7 +222,10 @@ def computes(card: tuple[int, int], built_for: Iterable[str]) -> bool:
 
 
 def forget(error: BaseException) -> None:
-    """Drop what the calls that led to an error had in hand: weights and features that would stay on the card as long as it is kept."""
+    """Drop what the calls that led to an error had in hand.
+
+    Weights and features that would stay on the card as long as it is kept.
+    """
     cause: BaseException | None = error
     while cause is not None:
         traceback.clear_frames(cause.__traceback__)
@@ -224,7 +240,8 @@ def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
 
 @contextmanager
 def card_faults(device: torch.device, model: str) -> Iterator[None]:
-    """Turn what PyTorch raises because of a graphics card into a DeviceError, and all else into an EngineError.
+    """Turn what PyTorch raises because of a graphics card into a DeviceError, and all else into an
+    EngineError.
 
     PyTorch's own words about a card fill a page.
     """

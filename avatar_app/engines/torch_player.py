@@ -1,4 +1,7 @@
-"""The networks of a bundle, ready to be run frame after frame; recorded where the place can record and the recording is right."""
+"""The networks of a bundle, ready to be run frame after frame.
+
+Recorded where the place can record and the recording is right.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,11 @@ DRIVING = "driving_"
 """What the names of a render graph's inputs begin with that change with every frame."""
 
 WORST_PICTURE, WORST_POINT = 1.0, 0.02
-"""Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1], from what it recorded.
+"""Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1], from what it
+recorded.
 
-Convolutions may be computed in another order, which moves a value by a rounding error; a wrong recording is wrong by far more. A
-picture must besides be at least twice as near to its own as to any other.
+Convolutions may be computed in another order, which moves a value by a rounding error; a wrong recording is
+wrong by far more. A picture must besides be at least twice as near to its own as to any other.
 """
 
 
@@ -70,9 +74,12 @@ def _opened(graphs: MotionGraphs, place: Place, record: bool) -> Player:
 
 
 def difference(recorded: Player, plain: Player) -> str:
-    """What the first player does otherwise than the second, in words; empty if they agree.
+    """What the first player does otherwise than the second, in words.
 
-    Two photos take turns in two poses, so that a recording is found out that keeps a photo, a pose or a picture.
+    Empty if they agree.
+
+    Two photos take turns in two poses, so that a recording is found out that keeps a photo, a pose or a
+    picture.
     """
     images = [trial_image(plain.size, seed).numpy()[0] for seed in (1, 2)]
     poses: list[list[AnyArray]] = [
@@ -185,7 +192,10 @@ class Player:
 
     @torch.inference_mode()
     def render(self, features: Features, *points: AnyArray) -> AnyArray:
-        """The photo in a pose, uint8 (size, size, 3); an expression that is missing says nothing."""
+        """The photo in a pose, uint8 (size, size, 3).
+
+        An expression that is missing says nothing.
+        """
         if len(points) < len(self.parts):
             points = (*points, NO_EXPRESSION)
         with self.place.working():
@@ -194,7 +204,10 @@ class Player:
 
     @torch.inference_mode()
     def render_layer(self, features: Features, *points: AnyArray) -> AnyArray:
-        """The person alone in a pose, uint8 (h, w, 4), as `layer.moved_layer` has it; for features with a window."""
+        """The person alone in a pose, uint8 (h, w, 4), as `layer.moved_layer` has it.
+
+        For features with a window.
+        """
         assert self._layer is not None
         if len(points) < len(self.parts):
             points = (*points, NO_EXPRESSION)
@@ -210,7 +223,10 @@ class Player:
             self._shown = features
 
     def close(self) -> None:
-        """Give back memory, the networks' too if nobody else has them; the player cannot be used afterwards."""
+        """Give back memory, the networks' too if nobody else has them.
+
+        The player cannot be used afterwards.
+        """
         with suppress(RuntimeError):  # what has failed does nothing any more
             self.place.wait()
         self._shown = None

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 WEIGHTS = "weights.safetensors"
 
 WORST_CHANGE = 0.02
-"""Mean difference from the plain float32 picture, in [0, 1], from which a quicker form is not used: float16 has overflowed."""
+"""Mean difference from the plain float32 picture, in [0, 1], from which a quicker form is not used: float16
+has overflowed."""
 
 FASTER = 0.8
 """Share of a likelier form's time that another one may take at the most to be chosen."""
@@ -33,7 +34,10 @@ FASTER = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How numbers are kept: their type, and which of an image's dimensions lies innermost in memory."""
+    """How numbers are kept.
+
+    Their type, and which of an image's dimensions lies innermost in memory.
+    """
 
     kind: torch.dtype
     layout: torch.memory_format
@@ -64,7 +68,9 @@ def run(graph: Graph, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 @torch.inference_mode()
 def quickest(graphs: MotionGraphs) -> MotionGraphs:
-    """The quickest form of the graphs that makes the same pictures, or the graphs as they are where there is none."""
+    """The quickest form of the graphs that makes the same pictures, or the graphs as they are where there is
+    none.
+    """
     expected = _trial_picture(graphs)
     card = capability(graphs)
     tried = forms(card, graphs.can_halve)
@@ -96,15 +102,19 @@ def capability(graphs: MotionGraphs) -> tuple[int, int] | None:
 
 
 def all_have_tensor_cores(card: tuple[int, int] | None) -> bool:
-    """Of this generation and all later ones; the processor, where those forms are tried out, counts as one."""
+    """Of this generation and all later ones.
+
+    The processor, where those forms are tried out, counts as one.
+    """
     return card is None or card >= (8, 0)
 
 
 def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
     """Forms that may be the quickest, likeliest first.
 
-    Tensor cores want channels innermost; those of generation 8 multiply float32 too, rounded. Of the cards of generation 7 some have
-    them, for float16 alone, and on the others that layout takes many times longer, which a trial shows. Older ones are slow in float16.
+    Tensor cores want channels innermost; those of generation 8 multiply float32 too, rounded. Of the cards of
+    generation 7 some have them, for float16 alone, and on the others that layout takes many times longer,
+    which a trial shows. Older ones are slow in float16.
     """
     half, single = torch.float16, torch.float32
     innermost, outermost = torch.channels_last, torch.contiguous_format
@@ -118,7 +128,10 @@ def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
 
 
 def trial_seconds(graphs: MotionGraphs) -> float:
-    """How long the trial picture takes, the best of three; computed once before, it is no longer new to the device."""
+    """How long the trial picture takes, the best of three.
+
+    Computed once before, it is no longer new to the device.
+    """
     return min(_once(graphs) for _ in range(3))
 
 
@@ -133,8 +146,9 @@ def quickened(
 ) -> MotionGraphs:
     """A copy with normalisation folded into convolutions, and weights of this type in this layout.
 
-    A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not lie side by side. Pictures
-    come with channels innermost, and convolutions keep their input's layout: for the other one it is changed at the first of them.
+    A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not
+    lie side by side. Pictures come with channels innermost, and convolutions keep their input's layout: for
+    the other one it is changed at the first of them.
     """
     quick = copy.deepcopy(graphs)
     fold_norms(quick.model)
@@ -151,7 +165,10 @@ def _with_channels_outermost(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[
 
 
 def fold_norms(model: nn.Module) -> None:
-    """Let each convolution do the normalisation that follows it, in place: two numbers a channel, known once training is over."""
+    """Let each convolution do the normalisation that follows it, in place.
+
+    Two numbers a channel, known once training is over.
+    """
     for block in model.modules():
         if isinstance(block, SameBlock):
             _fold(block, "conv", "norm")
@@ -178,7 +195,10 @@ def trial_image(size: int, seed: int = 0) -> Tensor:
 
 
 def trial_points(count: int, seed: int = 0) -> Tensor:
-    """Points on a spiral, (1, count, 2) in [-1, 1]: no two alike, so that nothing divides by zero."""
+    """Points on a spiral, (1, count, 2) in [-1, 1].
+
+    No two alike, so that nothing divides by zero.
+    """
     step = torch.arange(count, dtype=torch.float32)
     radius = 0.2 + 0.5 * step / count
     return torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)[None] + 0.02 * seed

@@ -1,4 +1,7 @@
-"""Where the landmark network looks: an upright square region around a face, and pictures cut from it. numpy and OpenCV only."""
+"""Where the landmark network looks.
+
+An upright square region around a face, and pictures cut from it. numpy and OpenCV only.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ def region_of(points: Array) -> Region:
 
 
 def to_picture(local: Array, region: Region) -> Array:
-    """Landmarks (..., 3) from [-1, 1] of a region (edge to edge) to pixels of the picture; z keeps its direction."""
+    """Landmarks (..., 3) from [-1, 1] of a region (edge to edge) to pixels of the picture; z keeps its
+    direction.
+    """
     position = local[..., :2] @ region.axes() + np.array([region.x, region.y])
     return np.concatenate([position, local[..., 2:] * (region.side / 2)], -1).astype(np.float32)
 
@@ -61,7 +66,10 @@ def to_region(points: Array, region: Region) -> Array:
 
 
 def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLICATE) -> Image:
-    """The region as an upright square picture of ``side`` pixels; large regions are shrunk first, so that nothing aliases."""
+    """The region as an upright square picture of ``side`` pixels.
+
+    Large regions are shrunk first, so that nothing aliases.
+    """
     factor = int(region.side / side)
     image, region = _shrunk(image, region, factor) if factor >= 2 else _part(image, region)
     pixel = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
@@ -86,7 +94,10 @@ def _bounds(image: Image, region: Region) -> tuple[slice, slice]:
 
 
 def _part(image: Image, region: Region) -> tuple[Image, Region]:
-    """The part of a picture that the region needs; all of it where that is next to nothing."""
+    """The part of a picture that the region needs.
+
+    All of it where that is next to nothing.
+    """
     rows, columns = _bounds(image, region)
     if rows.stop - rows.start < 2 or columns.stop - columns.start < 2:
         return image, region
@@ -96,7 +107,10 @@ def _part(image: Image, region: Region) -> tuple[Image, Region]:
 
 
 def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
-    """The part of a picture that the region needs, so many times smaller: OpenCV takes means over whole pixels in a tenth of the time."""
+    """The part of a picture that the region needs, so many times smaller.
+
+    OpenCV takes means over whole pixels in a tenth of the time.
+    """
     rows, columns = _bounds(image, region)
     left, top = columns.start, rows.start
     size = ((columns.stop - left) // factor, (rows.stop - top) // factor)
@@ -123,7 +137,8 @@ def square_box(face: Face) -> Box:
     """The square crop around a face, framed like the training data's."""
     low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
     height = face_height(face.points)
-    # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal) keeps the box from shrinking.
+    # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal)
+    # keeps the box from shrinking.
     size = max(height, float(high[0] - low[0]) / 0.95) / FACE_SHARE
     middle = (low + high) / 2
     return Box(float(middle[0]), float(middle[1] - (FACE_MIDDLE - 0.5) * size), size)
@@ -134,7 +149,9 @@ LARGEST_SHIFT, CLOSEST = 0.2, 0.85
 
 
 def photo_box(face: Face, photo: Image) -> Box:
-    """`square_box`, moved and made smaller a little where the photo (H, W, 3) cuts it: what is beyond would have to be made up.
+    """`square_box`, moved and made smaller a little where the photo (H, W, 3) cuts it.
+
+    What is beyond would have to be made up.
 
     Hair that a photo cuts would end flat below a strip of wall; so cut, it ends where the picture does.
     """
@@ -144,7 +161,9 @@ def photo_box(face: Face, photo: Image) -> Box:
 
 
 def _inside(middle: float, size: float, length: int) -> float:
-    """The middle of a square's side, moved towards where all of it lies on the line from -0.5 to length - 0.5."""
+    """The middle of a square's side, moved towards where all of it lies on the line from -0.5 to length -
+    0.5.
+    """
     wanted = min(max(middle, (size - 1) / 2), length - (size + 1) / 2) if size < length else (length - 1) / 2
     return middle + min(max(wanted - middle, -LARGEST_SHIFT * size), LARGEST_SHIFT * size)
 
@@ -152,7 +171,8 @@ def _inside(middle: float, size: float, length: int) -> float:
 class BoxSmoother:
     """A crop box that follows a face over a clip as an unhurried camera operator would.
 
-    Small movements of the head stay movements within the crop. Only what leaves a dead zone moves the box, softly.
+    Small movements of the head stay movements within the crop. Only what leaves a dead zone moves the box,
+    softly.
 
     Args:
         shift: half-width of the dead zone as a share of the box.
@@ -189,7 +209,10 @@ def _beyond(value: float, zone: float) -> float:
 
 
 def crop_picture(image: Image, box: Box, size: int) -> Image:
-    """The box of a picture as (size, size, 3). Beyond the picture's edges its last pixels go on, blurred."""
+    """The box of a picture as (size, size, 3).
+
+    Beyond the picture's edges its last pixels go on, blurred.
+    """
     region = Region(box.center_x, box.center_y, box.size, 0.0)
     crop = cut(image, region, size)
     half = box.size / 2
@@ -219,12 +242,16 @@ def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.fl
 
 
 def crop_face(image: Image, face: Face, box: Box, size: int) -> Crop:
-    """The box of a picture with the face's landmarks in [-1, 1] of the crop, corner pixel centres at -1 and 1."""
+    """The box of a picture with the face's landmarks in [-1, 1] of the crop, corner pixel centres at -1 and
+    1.
+    """
     return Crop(crop_picture(image, box, size), crop_landmarks(face, box, size), expression=face.expression)
 
 
 def crop_landmarks(face: Face, box: Box, size: int) -> Array:
-    """The face's landmarks (88, 3) in [-1, 1] of the box's crop of that size, corner pixel centres at -1 and 1."""
+    """The face's landmarks (88, 3) in [-1, 1] of the box's crop of that size, corner pixel centres at -1 and
+    1.
+    """
     scale = size / box.size
     column = (face.points[:, :2] - np.array([box.center_x, box.center_y])) * scale + size / 2 - 0.5
     landmarks = np.concatenate(

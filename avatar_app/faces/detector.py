@@ -1,4 +1,7 @@
-"""Find faces in any picture and follow one through a video. ONNX Runtime on the CPU, whatever the motion model runs on."""
+"""Find faces in any picture and follow one through a video.
+
+ONNX Runtime on the CPU, whatever the motion model runs on.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,8 @@ class FaceDetector:
     """The face networks. Not thread-safe.
 
     Args:
-        expression: reads expression codes; None in a bundle that has none: painters then go by landmarks alone.
+        expression: reads expression codes; None in a bundle that has none: painters then go by landmarks
+            alone.
     """
 
     def __init__(self, finder: Any, landmarks: Any, expression: Any = None) -> None:
@@ -86,7 +90,10 @@ class FaceDetector:
         return cls(*(open_session(folder / name, threads) for name in names if (folder / name).is_file()))
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        """One pass of the landmark network over upright regions of a picture; the scores say whether faces are there."""
+        """One pass of the landmark network over upright regions of a picture.
+
+        The scores say whether faces are there.
+        """
         if not regions:
             return []
         crops = np.stack([cut(image, region, SIDE) for region in regions])
@@ -102,8 +109,8 @@ class FaceDetector:
     def find(self, image: Image, levels: int = 3) -> list[Face]:
         """All faces of a picture (H, W, 3), largest first.
 
-        The whole picture is searched first, then overlapping tiles of half its size, then of a quarter (``levels`` 3), until a face
-        is found that is not small for the search it was found in.
+        The whole picture is searched first, then overlapping tiles of half its size, then of a quarter
+        (``levels`` 3), until a face is found that is not small for the search it was found in.
         """
         found: list[Face] = []
         for level in range(levels):
@@ -120,7 +127,8 @@ class FaceDetector:
         """All faces of a photo that may lie on its side or upside down.
 
         Returns:
-            turn: quarters clockwise by which the photo has to be turned; 0 where it is upright or shows no face.
+            turn: quarters clockwise by which the photo has to be turned; 0 where it is upright or shows no
+                face.
             faces: as `find` has them, in pixels of the turned photo.
         """
         upright = self.find(image, levels)
@@ -133,7 +141,9 @@ class FaceDetector:
         return 0, upright
 
     def _settled(self, image: Image, regions: list[Region]) -> list[Face]:
-        """Candidates after up to three passes, each around the landmarks of the one before; those that are no faces are dropped."""
+        """Candidates after up to three passes, each around the landmarks of the one before; those that are no
+        faces are dropped.
+        """
         faces = [face for face in self.read(image, regions) if face.score > MAYBE]
         for _ in range(2):
             faces = [
@@ -169,7 +179,10 @@ class FaceDetector:
 
 
 class FaceTracker:
-    """Follows one face through a video: each frame is read around where the face was in the frame before."""
+    """Follows one face through a video.
+
+    Each frame is read around where the face was in the frame before.
+    """
 
     def __init__(self, detector: FaceDetector) -> None:
         self._detector = detector
@@ -180,7 +193,9 @@ class FaceTracker:
         self._region = None
 
     def track(self, image: Image) -> Face | None:
-        """The face in the next frame (H, W, 3); the largest one if none was followed. None: no face.
+        """The face in the next frame (H, W, 3); the largest one if none was followed.
+
+        None: no face.
 
         The landmarks are of this frame alone: nothing is smoothed and nothing lags.
         """
@@ -195,7 +210,10 @@ class FaceTracker:
         return face
 
     def follow(self, image: Image) -> Face | None:
-        """The followed face in the next frame (H, W, 3); None if it is lost, or none is followed. Never looks elsewhere."""
+        """The followed face in the next frame (H, W, 3).
+
+        None if it is lost, or none is followed. Never looks elsewhere.
+        """
         followed = None if self._region is None else self._follow(image, self._region)
         self._region = None if followed is None else _steady(self._region, followed[1])
         return followed and followed[0]
@@ -211,7 +229,9 @@ class FaceTracker:
 
 
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:
-    """(left, top, width, height) of overlapping squares of 1 / 2**level of the longer side; none where they would only enlarge."""
+    """(left, top, width, height) of overlapping squares of 1 / 2**level of the longer side; none where they
+    would only enlarge.
+    """
     if level == 0:
         return [(0, 0, width, height)]
     side = max(width, height) // 2**level
@@ -281,12 +301,18 @@ def _distinct(faces: list[Face]) -> list[Face]:
 
 
 def _apart(old: Region, new: Region) -> float:
-    """How far two regions are from each other: the largest of shift, zoom and turn, as shares of the side."""
+    """How far two regions are from each other.
+
+    The largest of shift, zoom and turn, as shares of the side.
+    """
     shift = float(np.hypot(new.x - old.x, new.y - old.y)) / max(old.side, 1e-6)
     turn = abs(np.angle(np.exp(1j * (new.roll - old.roll)))) / 2
     return max(shift, abs(float(np.log(max(new.side, 1e-6) / max(old.side, 1e-6)))) / 2, float(turn))
 
 
 def _steady(old: Region | None, new: Region) -> Region:
-    """The old region while the face stays about in its middle: a region that does not move resamples every frame alike."""
+    """The old region while the face stays about in its middle.
+
+    A region that does not move resamples every frame alike.
+    """
     return old if old is not None and _apart(old, new) < 0.03 else new

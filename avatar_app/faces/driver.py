@@ -1,4 +1,7 @@
-"""Reads the driver's face off camera frames: where it is, the square around it, its landmarks there."""
+"""Reads the driver's face off camera frames.
+
+Where it is, the square around it, its landmarks there.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,9 @@ class Driver:
         self._shape: tuple[int, ...] = ()
 
     def look(self, frame: Frame, follow: bool, size: int, pictured: bool) -> Look | None:
-        """The face in a frame, cropped to ``size``, its picture only if ``pictured``; None without one, or with a poster.
+        """The face in a frame, cropped to ``size``, its picture only if ``pictured``.
+
+        None without one, or with a poster.
 
         Args:
             follow: the square follows the face; else it stays where it was first placed.
@@ -77,6 +82,9 @@ class Driver:
         return Look(face, box, crop, another)
 
     def center(self) -> None:
-        """Place the square anew around the next face: before a calibration, or after another camera was chosen."""
+        """Place the square anew around the next face.
+
+        Before a calibration, or after another camera was chosen.
+        """
         self._smoother.reset()
         self._box = None

@@ -53,7 +53,9 @@ class Background(QObject):
         self._running.add(self._threads.submit(_task, self._outbox, work, done, failed))
 
     def stop(self) -> None:
-        """Drop what has not begun, and give what has a moment. Nothing can be run afterwards.
+        """Drop what has not begun, and give what has a moment.
+
+        Nothing can be run afterwards.
 
         A large photo must not hold up the window.
         """

@@ -25,7 +25,8 @@ FLASH_STEP = 0.05
 KEYED = ("pause", "record", "snapshot", "full-screen")
 """Buttons of the tool bar that have a key."""
 INSET_EVERY, INSET_LATEST = 2, 6
-"""The small picture is drawn with every second large one, since what lies under it is drawn again too; or after so many ticks."""
+"""The small picture is drawn with every second large one, since what lies under it is drawn again too; or
+after so many ticks."""
 
 
 class Presenter(QObject):

@@ -156,7 +156,10 @@ class Started(QObject):
             self.window.tell(Notice("settings", "warning", error.message, error.hint))
 
     def show(self) -> None:
-        """Show the window, or begin out of the way as the settings say: the first steps always show themselves."""
+        """Show the window, or begin out of the way as the settings say.
+
+        The first steps always show themselves.
+        """
         now = self.preferences.now
         if now.start_minimised and now.first_run_done:
             self.window.showMinimized()

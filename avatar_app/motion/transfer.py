@@ -1,4 +1,6 @@
-"""From the driver's key points to the pose of the photo, relative to a neutral pose or as they are. Pure numpy."""
+"""From the driver's key points to the pose of the photo, relative to a neutral pose or as they are. Pure
+numpy.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +30,19 @@ def motion_transfer(
 ) -> Transfer:
     """How this driver moves this portrait.
 
-    Key points with depth are face landmarks and are moved as a head (see ``head``); others by the First Order Motion Model's rules.
-    A code (X2Face) has no relative motion: the driver's is taken as it is.
+    Key points with depth are face landmarks and are moved as a head (see ``head``); others by the First Order
+    Motion Model's rules. A code (X2Face) has no relative motion: the driver's is taken as it is.
 
     Args:
         neutral: the driver in a pose like the portrait's.
-        relative: give the portrait the driver's motion since ``neutral``; False gives it the driver's face shape and pose as they are.
+        relative: give the portrait the driver's motion since ``neutral``; False gives it the driver's face
+            shape and pose as they are.
         adapt_scale: enlarge or reduce motion by the ratio of the two faces' sizes.
         limits: how far a head may turn and shift; ignored for key points without depth.
-        strength: how much of the motion is passed on; ignored for absolute motion of key points without depth.
-        adapt_variance: let the portrait's covariances follow the change of the driver's (Monkey-Net), instead of taking the driver's.
+        strength: how much of the motion is passed on; ignored for absolute motion of key points without
+            depth.
+        adapt_variance: let the portrait's covariances follow the change of the driver's (Monkey-Net), instead
+            of taking the driver's.
     """
     if portrait.depth is None:
         if not relative or portrait.code is not None:
@@ -57,7 +62,8 @@ def motion_transfer(
             photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN
         )
         return lambda driving: replace(as_key_points(head(in_space(driving))), expression=expression(driving))
-    # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the difference counts as motion.
+    # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the
+    # difference counts as motion.
     fit = fit_rigid(rest, photo)
     head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=AS_SEEN)
     return lambda driving: replace(
@@ -74,7 +80,9 @@ def in_space(key_points: KeyPoints) -> Points:
 
 
 def expressed(portrait: KeyPoints, driving: KeyPoints, share: float) -> Array | None:
-    """The driver's expression, absolute in every mode: what is between lips does not depend on what is there at rest.
+    """The driver's expression, absolute in every mode.
+
+    What is between lips does not depend on what is there at rest.
 
     Args:
         share: how much of it is passed on, 0 to 1; the rest is the portrait's own.
@@ -91,14 +99,19 @@ def as_key_points(points: Points) -> KeyPoints:
 
 
 def pose_distance(first: KeyPoints, second: KeyPoints) -> float:
-    """How unlike two faces are in pose and expression, free of place and size; 0 is alike."""
+    """How unlike two faces are in pose and expression, free of place and size.
+
+    0 is alike.
+    """
     if first.code is not None and second.code is not None:
         return float(np.square(first.code - second.code).sum())
     return float(np.square(_normalised(first) - _normalised(second)).sum())
 
 
 def best_frame(portrait: KeyPoints, driver: Sequence[KeyPoints | None]) -> int:
-    """Index of the driver's key points that are most like the portrait's; None entries are passed over.
+    """Index of the driver's key points that are most like the portrait's.
+
+    None entries are passed over.
 
     Raises:
         ValueError: all are None.

@@ -1,7 +1,7 @@
 """Expression code: a few numbers that say what 88 landmarks cannot, read from the driver's mouth and eyes.
 
-12 numbers for the mouth (teeth, tongue, dark), 6 for each eye (gaze, lids). They hold no picture: networks that paint
-(`painters`) put them into any face. Numbers are in [-1, 1]; all 0 stands for "not known".
+12 numbers for the mouth (teeth, tongue, dark), 6 for each eye (gaze, lids). They hold no picture: networks
+that paint (`painters`) put them into any face. Numbers are in [-1, 1]; all 0 stands for "not known".
 """
 
 from __future__ import annotations

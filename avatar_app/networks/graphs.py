@@ -1,12 +1,15 @@
-"""What engines run: three graphs from bytes to bytes, the same for PyTorch and for the ONNX files.
+"""What engines run.
+
+Three graphs from bytes to bytes, the same for PyTorch and for the ONNX files.
 
     encode   photo (and its key points, in the anchored family)  ->  features
     detect   picture  ->  key points (only in the original family; anchored models take landmarks)
     render   features, key points  ->  picture
 
-Pictures are uint8 (1, S, S, 3), so that nothing larger is copied between an engine and its caller. Tensors are known by their
-names: an engine feeds ``image``, ``points`` (the photo's), the features as ``encode`` named them, and the parts of the photo's and the
-driver's key points (``source_value``, ``driving_jacobian``, ``driving_code`` and so on), whichever of these a graph lists.
+Pictures are uint8 (1, S, S, 3), so that nothing larger is copied between an engine and its caller. Tensors
+are known by their names: an engine feeds ``image``, ``points`` (the photo's), the features as ``encode``
+named them, and the parts of the photo's and the driver's key points (``source_value``, ``driving_jacobian``,
+``driving_code`` and so on), whichever of these a graph lists.
 """
 
 from __future__ import annotations
@@ -54,8 +57,10 @@ class MotionGraphs:
     Attributes:
         model: holds all weights, under the names of the bundle's safetensors file.
         points: how many key points it takes or finds; of X2Face the numbers of its code.
-        layer: of models that tell person from background, `layer.moved_layer`: it takes a window besides what ``render`` takes.
-        can_halve: whether the networks keep positions in float32 by themselves when their weights are float16.
+        layer: of models that tell person from background, `layer.moved_layer`: it takes a window besides what
+            ``render`` takes.
+        can_halve: whether the networks keep positions in float32 by themselves when their weights are
+            float16.
     """
 
     model: nn.Module
@@ -126,12 +131,18 @@ def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
 
 
 def driving_inputs(model: AnchoredGenerator) -> tuple[str, ...]:
-    """What an anchored model is told of a pose: landmarks, and the expression where it has painters."""
+    """What an anchored model is told of a pose.
+
+    Landmarks, and the expression where it has painters.
+    """
     return ("driving_value",) if model.regions is None else ("driving_value", "driving_expression")
 
 
 def monkeynet_graphs(model: MonkeyNet, config: MonkeyNetConfig, size: int) -> MotionGraphs:
-    """Graphs of Monkey-Net; the photo's features are the picture and its maps at each halving."""
+    """Graphs of Monkey-Net.
+
+    The photo's features are the picture and its maps at each halving.
+    """
     features = tuple(f"features_{index}" for index in range(config.generator_params.num_blocks + 1))
     poses = tuple(f"{whose}_{part}" for whose in ("source", "driving") for part in PointTensors._fields)
     return MotionGraphs(
@@ -146,7 +157,10 @@ def monkeynet_graphs(model: MonkeyNet, config: MonkeyNetConfig, size: int) -> Mo
 
 
 def x2face_graphs(model: X2Face, config: X2FaceConfig) -> MotionGraphs:
-    """Graphs of X2Face; the features of several photos of one person add up to those of all."""
+    """Graphs of X2Face.
+
+    The features of several photos of one person add up to those of all.
+    """
     features = tuple(f"features_{name}" for name in Embedded._fields)
     return MotionGraphs(
         model=model.eval(),

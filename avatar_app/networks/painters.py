@@ -1,4 +1,5 @@
-"""Region painters: mouth and eyes at the picture's own resolution, from the moved photo, landmarks and an expression code.
+"""Region painters: mouth and eyes at the picture's own resolution, from the moved photo, landmarks and an
+expression code.
 
 Shapes: B batch, H x W the region's crop; c1, c2, c3 channels at 1/2, 1/4 and 1/8 of it.
 """
@@ -73,7 +74,10 @@ class Modulation(nn.Module):
 
 
 class RegionPainter(nn.Module):
-    """Paints one kind of region: ``photo`` once per photo, then ``forward`` for every frame."""
+    """Paints one kind of region.
+
+    ``photo`` once per photo, then ``forward`` for every frame.
+    """
 
     rim: Tensor
 
@@ -238,7 +242,10 @@ def moved(region: Region, flow: Tensor, frame: Tensor) -> Tensor:
 
 
 def look_at(image: Tensor) -> Callable[[Tensor], Tensor]:
-    """Reads photos (B, 3, S, S) at places (B, h, w, 2); beyond their sides the nearest pixel."""
+    """Reads photos (B, 3, S, S) at places (B, h, w, 2).
+
+    Beyond their sides the nearest pixel.
+    """
     return partial(F.grid_sample, image, mode="bilinear", padding_mode="border", align_corners=True)
 
 

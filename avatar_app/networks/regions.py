@@ -1,9 +1,13 @@
-"""Regions of a face, mouth and eyes: where they are, and how landmarks are drawn in them.
+"""Regions of a face, mouth and eyes.
 
-A region is an upright rectangle that moves, turns and grows with the face but not with the expression: an opening mouth or a
-blink changes what is in it, not its frame. The left eye is read and painted mirrored, so that one network serves both.
+Where they are, and how landmarks are drawn in them.
 
-Positions are in [-1, 1], x first, with -1 and 1 the centres of the outer pixels, both of the picture and of a region's crop.
+A region is an upright rectangle that moves, turns and grows with the face but not with the expression: an
+opening mouth or a blink changes what is in it, not its frame. The left eye is read and painted mirrored, so
+that one network serves both.
+
+Positions are in [-1, 1], x first, with -1 and 1 the centres of the outer pixels, both of the picture and of a
+region's crop.
 """
 
 from __future__ import annotations
@@ -39,7 +43,8 @@ _ALL = tuple(range(COUNT))
 _OUTER, _INNER, _EYE, _IRIS = _ALL[OUTER_LIPS], _ALL[INNER_LIPS], _ALL[RIGHT_EYE], _ALL[RIGHT_IRIS]
 
 NOSE_LENGTHS = 1.75
-"""A face's size is the distance of the outer corners of its eyes or, seen from the side, so many lengths of its nose."""
+"""A face's size is the distance of the outer corners of its eyes or, seen from the side, so many lengths of
+its nose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,10 @@ BETWEEN = 3
 
 
 def face_size(points: Tensor) -> Tensor:
-    """(B, 1), in the unit of the points (B, 88, 2): what neither a turn, a nod nor an expression changes much."""
+    """(B, 1), in the unit of the points (B, 88, 2).
+
+    What neither a turn, a nod nor an expression changes much.
+    """
     across = (points[:, LEFT_EYE_OUTER] - points[:, RIGHT_EYE_OUTER]).norm(dim=1, keepdim=True)
     nose = (points[:, NOSE_BASE] - points[:, NOSE_TOP]).norm(dim=1, keepdim=True)
     return torch.maximum(across, NOSE_LENGTHS * nose).clamp_min(1e-4)
@@ -156,12 +164,16 @@ def to_crop(points: Tensor, frame: Tensor) -> Tensor:
 
 
 def region_points(region: Region, points: Tensor, frame: Tensor, mirrored: bool = False) -> Tensor:
-    """All landmarks (B, 88, 2) in a region's crop, for a mirrored one under the numbers of its mirror image."""
+    """All landmarks (B, 88, 2) in a region's crop, for a mirrored one under the numbers of its mirror
+    image."""
     return to_crop(points[:, list(MIRRORED)] if mirrored else points, frame)
 
 
 def sample(picture: Tensor, places: Tensor, width: int, height: int) -> Tensor:
-    """(B, C, height, width) of pictures (B, C, H, W) at places (B, height * width, 2); beyond their sides the nearest pixel."""
+    """(B, C, height, width) of pictures (B, C, H, W) at places (B, height * width, 2).
+
+    Beyond their sides the nearest pixel.
+    """
     grid = places.reshape(-1, height, width, 2)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
@@ -173,7 +185,10 @@ def crop(picture: Tensor, frame: Tensor, width: int, height: int) -> Tensor:
 
 
 class RegionSketch(nn.Module):
-    """Draws a region's landmarks: lines and the opening between its edges, (B, strokes + 1, height, width)."""
+    """Draws a region's landmarks.
+
+    Lines and the opening between its edges, (B, strokes + 1, height, width).
+    """
 
     dots: Tensor
     ends: Tensor
@@ -218,7 +233,10 @@ def _bells(line: Tensor, place: Tensor) -> Tensor:
 
 
 def _dots(strokes: tuple[tuple[int, ...], ...], most: int) -> Tensor:
-    """(strokes * most, COUNT): landmarks times it are dots along each stroke; short strokes repeat their last one."""
+    """(strokes * most, COUNT): landmarks times it are dots along each stroke.
+
+    Short strokes repeat their last one.
+    """
     dots = torch.zeros(len(strokes), most, COUNT)
     for stroke, rows in zip(strokes, dots, strict=True):
         for index, row in enumerate(rows):

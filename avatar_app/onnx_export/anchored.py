@@ -1,15 +1,19 @@
-"""The anchored network in the order in which ONNX Runtime computes it fastest on processors. Same weights, same pictures.
+"""The anchored network in the order in which ONNX Runtime computes it fastest on processors. Same weights,
+same pictures.
 
 `anchored.AnchoredGenerator` says what is computed; this file says it again with the sums in another order:
 
 - what depends on the photo alone (its sketch, how near its anchors are to each other) is made by ``encode``;
-- sums over anchors are matrix products; the first softmax, over Gaussians alone, is never stored: they are separable;
+- sums over anchors are matrix products; the first softmax, over Gaussians alone, is never stored: they are
+    separable;
 - a sketch is stamped into an empty picture, a few rows a landmark, instead of drawn in full and compared;
 - doubling before a 3x3 convolution is four 2x2 convolutions, one for each place in the doubled pixel;
-- the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only as bytes;
+- the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only
+    as bytes;
 - the photo itself is not moved here: that and the blending are for `composition`, in bytes.
 
-Shapes: no batch here unless it says (1, ...); K anchors, s the side of the dense motion (a quarter of the picture's).
+Shapes: no batch here unless it says (1, ...); K anchors, s the side of the dense motion (a quarter of the
+picture's).
 """
 
 from __future__ import annotations
@@ -33,7 +37,8 @@ from avatar_app.networks.painters import FaceRegions
 from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
 
 FAINTEST = -30.0
-"""Exponents end here, so that no product of two bells is too small for a normal number: those take a hundred times as long."""
+"""Exponents end here, so that no product of two bells is too small for a normal number: those take a hundred
+times as long."""
 
 FARTHEST = 60.0
 """Logits of anchors end here, for the same reason; the softmax needs no other guard against overflow."""
@@ -53,7 +58,9 @@ PHOTO_LAYERS = ("person", "background")
 
 
 class PhotoFeatures(NamedTuple):
-    """Everything that depends on the photo alone: of `Features` what the networks read, and what this order of sums takes from it.
+    """Everything that depends on the photo alone.
+
+    Of `Features` what the networks read, and what this order of sums takes from it.
 
     Attributes:
         sketch: (1, groups, s, s), the photo's own landmarks.
@@ -63,7 +70,8 @@ class PhotoFeatures(NamedTuple):
         ridge: (1,), pull of each Jacobian towards the face's global map.
         body: (1, 1, s, s), the share of person.
         skull: (1, 2), the upper head's size.
-        pixels: (S * S, 12), bytes, of `neighbours`; painters see a part of the photo. The rest: as in `Features`.
+        pixels: (S * S, 12), bytes, of `neighbours`; painters see a part of the photo. The rest: as in
+            `Features`.
     """
 
     half: Tensor
@@ -117,9 +125,11 @@ class PhotoEncoder(nn.Module):
 
 
 def neighbours(image: Tensor) -> Tensor:
-    """Of each pixel of a photo (1, S, S, 3) its own bytes and those of the next ones right, below and right below, (S * S, 12).
+    """Of each pixel of a photo (1, S, S, 3) its own bytes and those of the next ones right, below and right
+    below, (S * S, 12).
 
-    A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which takes four times as long.
+    A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which
+    takes four times as long.
     """
     right, below = (
         torch.cat([image[:, :, 1:], image[:, :, -1:]], 2),
@@ -130,7 +140,9 @@ def neighbours(image: Tensor) -> Tensor:
 
 
 def between(pixels: Tensor, places: Tensor) -> Tensor:
-    """Colours (1, 3, h, w) in [0, 1] of the photo of `neighbours` at places (1, h, w, 2); beyond its sides the nearest pixel."""
+    """Colours (1, 3, h, w) in [0, 1] of the photo of `neighbours` at places (1, h, w, 2); beyond its sides
+    the nearest pixel.
+    """
     side = math.isqrt(pixels.shape[0])
     position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
     position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is no number
@@ -178,7 +190,10 @@ def _bell(distance: Tensor) -> Tensor:
 
 
 class FastMotion(nn.Module):
-    """`anchored.DenseMotion`: photo and landmarks -> flow (1, 2, s, s), occlusion (1, 3, s, s), context (1, C, s/2, s/2), sketch."""
+    """`anchored.DenseMotion`.
+
+    Photo and landmarks -> flow (1, 2, s, s), occlusion (1, 3, s, s), context (1, C, s/2, s/2), sketch.
+    """
 
     grid: Tensor
     line: Tensor
@@ -226,7 +241,8 @@ class FastMotion(nn.Module):
         return flow + 0.1 * fine[:, :2], torch.sigmoid(fine[:, 2:] + 2), context, sketch
 
     def candidates(self, photo: PhotoFeatures, driving: Tensor) -> Tensor:
-        """(7, K + 1): rows J00, J10, J01, J11 and the offset of each map z -> J z + o, and ones; the first column stays where it is.
+        """(7, K + 1): rows J00, J10, J01, J11 and the offset of each map z -> J z + o, and ones; the first
+        column stays where it is.
 
         The weighted covariances of `estimate_jacobians`, as means of products less products of means.
         """
@@ -258,7 +274,10 @@ class FastMotion(nn.Module):
         return flow, resting / total
 
     def shares(self, logits: Tensor, driving: Tensor, sharpness: Tensor) -> Tensor:
-        """(K + 1, s * s) shares of the anchors, not yet divided by their sum; logits (1, K + 1, s/2, s/2) are what was learned."""
+        """(K + 1, s * s) shares of the anchors, not yet divided by their sum.
+
+        Logits (1, K + 1, s/2, s/2) are what was learned.
+        """
         x, y = torch.split(driving, 1, 1)
         steep = sharpness[:, None]
         bells = torch.cat([-steep, 2 * steep * x, 2 * steep * y, -steep * (x**2 + y**2)], 1)
@@ -269,7 +288,10 @@ class FastMotion(nn.Module):
         return shares
 
     def mixed(self, parts: Tensor) -> tuple[Tensor, Tensor]:
-        """The maps (7, s * s) that hold at each pixel, summed by share: flow (1, 2, s, s) and the sum of the shares (1, 1, s, s)."""
+        """The maps (7, s * s) that hold at each pixel, summed by share.
+
+        Flow (1, 2, s, s) and the sum of the shares (1, 1, s, s).
+        """
         across, down, offset, total = torch.split(parts.reshape(1, 7, self.side, self.side), [2, 2, 2, 1], 1)
         x, y = torch.split(self.grid, 1, 1)
         return (across * x + down * y + offset) / total, total
@@ -281,7 +303,10 @@ def _outer(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
-    """joint @ inverse(own + ridge * identity) of row-major (K, 4); ``own`` is symmetric."""
+    """joint @ inverse(own + ridge * identity) of row-major (K, 4).
+
+    ``own`` is symmetric.
+    """
     a, b, _, d = torch.split(own, 1, 1)
     a, d = a + ridge, d + ridge
     inverse = torch.cat([d, -b, -b, a], 1) / (a * d - b * b)
@@ -292,9 +317,9 @@ def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
 class PhotoRenderer(nn.Module):
     """`PhotoFeatures` and landmarks -> what the picture is composed of (`composition`).
 
-    painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: (2, S, S), column and row of the photo from
-    which each pixel is moved, with S the photo's side. Of a model with painters also mouth (1, h, w, 4), eyes (2, h, w, 4), bytes, and
-    frames (3, 2, 3): `painters.PaintedFace`.
+    painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: (2, S, S), column
+    and row of the photo from which each pixel is moved, with S the photo's side. Of a model with painters
+    also mouth (1, h, w, 4), eyes (2, h, w, 4), bytes, and frames (3, 2, 3): `painters.PaintedFace`.
     """
 
     spread: Tensor
@@ -331,7 +356,10 @@ class PhotoRenderer(nn.Module):
         self.register_buffer("places", places.flatten(1), persistent=False)
 
     def layers(self, photo: PhotoFeatures, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1]: channel, odd row, odd column; flow (1, 2, s/4, s/4)."""
+        """Painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1].
+
+        Channel, odd row, odd column; flow (1, 2, s/4, s/4).
+        """
         flow, occlusion, context, sketch = self.motion(photo, points)
         if self.calms:
             flow = whole_head(flow, photo.body, photo.skull, points, photo.points)

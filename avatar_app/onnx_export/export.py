@@ -44,7 +44,9 @@ WEIGHTS = "weights.safetensors"
 
 
 def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
-    """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in float32."""
+    """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in
+    float32.
+    """
     graphs = for_processors(graphs)
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
@@ -58,7 +60,10 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
 
 
 def for_processors(graphs: MotionGraphs) -> MotionGraphs:
-    """The same graphs in the order of sums that ONNX Runtime computes fastest; ``encode`` may hand ``render`` more than before."""
+    """The same graphs in the order of sums that ONNX Runtime computes fastest.
+
+    ``encode`` may hand ``render`` more than before.
+    """
     if isinstance(graphs.model, Fomm):
         return _with_fewer_multiplications(graphs, graphs.model)
     if isinstance(graphs.model, MonkeyNet):
@@ -76,7 +81,8 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
 
 
 def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
-    """The original networks, the decoder in tiles, with `PhaseConvolution`s where pixels are doubled first."""
+    """The original networks, the decoder in tiles, with `PhaseConvolution`s where pixels are doubled
+    first."""
     quick = copy.deepcopy(model)
     generator = quick.generator
     side = graphs.size >> len(generator.down_blocks)
@@ -116,7 +122,10 @@ def _replace_up_blocks(model: nn.Module) -> None:
 
 
 def example_points(count: int) -> tuple[Tensor, Tensor]:
-    """Values and Jacobians of points on a spiral: no two alike, so that nothing divides by zero."""
+    """Values and Jacobians of points on a spiral.
+
+    No two alike, so that nothing divides by zero.
+    """
     step = torch.arange(count, dtype=torch.float32)
     radius = 0.2 + 0.5 * step / count
     value = torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)
@@ -139,7 +148,8 @@ def example_poses(count: int) -> dict[str, Tensor]:
 
 def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path) -> None:
     with warnings.catch_warnings():
-        # The tracing exporter is marked as old; it needs no package but onnx, and takes a fifth of the newer one's time.
+        # The tracing exporter is marked as old; it needs no package but onnx, and takes a fifth of the newer
+        # one's time.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph.module,
@@ -153,10 +163,13 @@ def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def write_motion_files(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
-    """Everything in a motion model's bundle but its description and card: ``weights.safetensors`` and the ONNX files.
+    """Everything in a motion model's bundle but its description and card.
+
+    ``weights.safetensors`` and the ONNX files.
 
     Args:
-        half: round convolution weights to float16, in the graphs too, so that every engine makes the same pictures.
+        half: round convolution weights to float16, in the graphs too, so that every engine makes the same
+            pictures.
 
     Raises:
         OSError: the folder cannot be written.

@@ -1,9 +1,11 @@
-"""Eight-bit convolutions for processors: a fraction of the time, and a picture that nobody can tell from the exact one.
+"""Eight-bit convolutions for processors.
 
-Weights and the inputs of convolutions become bytes, scaled by what a sample of real pictures needs (static quantisation, one scale
-for each channel of weights). Layers that place or blend pixels stay exact. What lies between two such convolutions and only moves
-values (concatenation, transposition, cutting) moves bytes. Each part of a concatenation has a scale of its own: the weights that
-meet it take up the difference.
+A fraction of the time, and a picture that nobody can tell from the exact one.
+
+Weights and the inputs of convolutions become bytes, scaled by what a sample of real pictures needs (static
+quantisation, one scale for each channel of weights). Layers that place or blend pixels stay exact. What lies
+between two such convolutions and only moves values (concatenation, transposition, cutting) moves bytes. Each
+part of a concatenation has a scale of its own: the weights that meet it take up the difference.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class Sample:
 
 
 def quantise(path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
-    """Rewrite a render graph in place; half of the samples set the scales, the other half judge.
+    """Rewrite a render graph in place.
+
+    Half of the samples set the scales, the other half judge.
 
     Returns:
         Mean quality in dB: exact, and with eight bits.
@@ -145,7 +149,10 @@ class _Rewriter:
         self._drop_unused()
 
     def _result(self, name: str) -> str:
-        """A convolution's output behind its ReLU, if it has one: a byte cannot be negative when the byte 0 stands for 0."""
+        """A convolution's output behind its ReLU, if it has one.
+
+        A byte cannot be negative when the byte 0 stands for 0.
+        """
         readers = self._readers.get(name, [])
         return readers[0].output[0] if [reader.op_type for reader in readers] == ["Relu"] else name
 

@@ -1,4 +1,7 @@
-"""Where a person stands in the frame: as large as the user wants, the head whole, the body down to the lower edge."""
+"""Where a person stands in the frame.
+
+As large as the user wants, the head whole, the body down to the lower edge.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ EYES = 0.25
 """Sides of the square from the chin up to the middle of the face."""
 
 SWAY, LIFT = 16, 3
-"""A person moves outside of the square by this part of its side, beside it, above and below; farther out nothing moves."""
+"""A person moves outside of the square by this part of its side, beside it, above and below; farther out
+nothing moves."""
 
 AS_IT_COMES = Framing()
 
@@ -88,7 +92,9 @@ def _height(scene: Scene, size: tuple[int, int], zoom: float) -> float:
 def moving_area(
     scene: Scene, size: tuple[int, int], framing: Framing = AS_IT_COMES, mirror: bool = False
 ) -> Area:
-    """The part of the square and of its surroundings that is drawn anew for every frame; whole chromas, rows in fours."""
+    """The part of the square and of its surroundings that is drawn anew for every frame; whole chromas, rows
+    in fours.
+    """
     placement = place(scene, size, framing, mirror)
     side, sway, lift = scene.side, scene.side // SWAY, scene.side // LIFT
     left, right = _whole_steps(placement.left, placement.width, -sway, side + sway, 2)
@@ -97,7 +103,9 @@ def moving_area(
 
 
 def _whole_steps(start: float, length: float, least: int, most: int, step: int) -> tuple[int, int]:
-    """First and end of what is seen between ``least`` and ``most``, a multiple of ``step``: a little more where there is more."""
+    """First and end of what is seen between ``least`` and ``most``, a multiple of ``step``: a little more
+    where there is more.
+    """
     first, end = max(least, math.floor(start)), min(most, math.ceil(start + length))
     missing = (first - end) % step
     if first - missing >= least:

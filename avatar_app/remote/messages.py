@@ -65,7 +65,9 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 class Photo(msgspec.Struct, frozen=True):
-    """The avatar's photo: PNG of the model's size, and its landmarks (88, 3) as float32, if it has any.
+    """The avatar's photo.
+
+    PNG of the model's size, and its landmarks (88, 3) as float32, if it has any.
 
     ``others`` holds those of each other person in the photo, who stay whole.
     """

@@ -47,7 +47,8 @@ class PhotoReader:
     def read(self, path: Path, choice: Choice) -> Portrait:
         """Read a photo and find the chosen face in it.
 
-        A thread that was left to itself may still be at the detector: the next one waits here, and nobody else.
+        A thread that was left to itself may still be at the detector: the next one waits here, and nobody
+        else.
         """
         with self._lock:
             self._detector = self._detector or self._open_detector()
@@ -100,7 +101,10 @@ class Cast:
         return self._engine_key[0] if self._engine_key else ""
 
     def retry_soon(self) -> None:
-        """Let what failed be tried again, the graphics card too. May be called from any thread."""
+        """Let what failed be tried again, the graphics card too.
+
+        May be called from any thread.
+        """
         self._again.set()
 
     def leave_device(self, error: DeviceError, device: str) -> bool:

@@ -1,6 +1,7 @@
 """The animate thread: a frame in, a picture out.
 
-frame -> look for the face -> key points -> smooth -> (calibrate) -> transfer -> hold or follow -> render -> picture
+frame -> look for the face -> key points -> smooth -> (calibrate) -> transfer -> hold or follow -> render ->
+picture
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from avatar_app.types import Avatar, Frame, Image, KeyPoints, Layer, Picture
 
 
 class AnimateStage(Stage):
-    """Makes pictures of the newest frames. Its public attributes may be read from any thread."""
+    """Makes pictures of the newest frames.
+
+    Its public attributes may be read from any thread.
+    """
 
     def __init__(
         self,
@@ -100,7 +104,10 @@ class AnimateStage(Stage):
 
     @property
     def calibrating(self) -> float | None:
-        """None also while there is nothing to calibrate with: "hold still" is no help to somebody whom the camera does not see."""
+        """None also while there is nothing to calibrate with.
+
+        "hold still" is no help to somebody whom the camera does not see.
+        """
         return self._calibrator.share if self.match is not None else None
 
     @property
@@ -191,7 +198,10 @@ class AnimateStage(Stage):
         engine.stream(avatar, pose, captured_at, show)
 
     def _forget_frame(self) -> None:
-        """The camera gives nothing: neither is there a face nor is it the user's fault. A calibration waits, and begins anew."""
+        """The camera gives nothing: neither is there a face nor is it the user's fault.
+
+        A calibration waits, and begins anew.
+        """
         self.seen = None
         self._poses.forget()
         self._notices.clear("face")
@@ -224,11 +234,17 @@ class AnimateStage(Stage):
             self._driver.faces.choose_at(*controls.picked)
 
     def _key(self) -> str:
-        """By which a neutral pose is remembered: it is the driver's, and fits every crop of the photo."""
+        """By which a neutral pose is remembered.
+
+        It is the driver's, and fits every crop of the photo.
+        """
         portrait = self._cast.portrait
         return f"{self._cast.model}|{portrait.path if portrait else ''}"
 
     def _name(self) -> str:
-        """What is rendered, by which a blurred background is known to belong to it: each crop of a photo has sides of its own."""
+        """What is rendered, by which a blurred background is known to belong to it.
+
+        Each crop of a photo has sides of its own.
+        """
         portrait = self._cast.portrait
         return f"{self._key()}|{portrait.box}" if portrait else self._key()

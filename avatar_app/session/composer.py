@@ -45,7 +45,10 @@ class Composer:
         return self._composed[1]
 
     def canvas(self, controls: Controls) -> Canvas:
-        """Return the canvas for the user's choices; a background that cannot be used becomes a notice."""
+        """Return the canvas for the user's choices.
+
+        A background that cannot be used becomes a notice.
+        """
         look = (
             controls.size,
             controls.background,

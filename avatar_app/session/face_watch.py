@@ -61,7 +61,10 @@ class FaceWatch:
         return now - self._frame_at > BLIND
 
     def frame_came(self, now: float) -> None:
-        """Take in that there is a frame; where nobody could be seen for a while, the patience begins now."""
+        """Take in that there is a frame.
+
+        Where nobody could be seen for a while, the patience begins now.
+        """
         if self.is_blind(now):
             self._seen_at = now
         self._frame_at = now

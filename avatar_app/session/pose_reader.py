@@ -24,7 +24,9 @@ MATCHED = 0.1
 
 
 class PoseReader:
-    """Smooths key points, transfers their motion, and holds the last pose. Belongs to one thread.
+    """Smooths key points, transfers their motion, and holds the last pose.
+
+    Belongs to one thread.
 
     Attributes:
         match: how well the user's pose fits the photo's, None without a face or an avatar.
@@ -120,7 +122,10 @@ class PoseReader:
         return self._transfer[1]
 
     def shown(self, pose: KeyPoints | None, moment: float) -> KeyPoints | None:
-        """Return what to render: the pose, or for a while the last one; None before the first."""
+        """Return what to render: the pose, or for a while the last one.
+
+        None before the first.
+        """
         if self._hold is None:
             return None
         return self._hold.follow(pose, moment) if pose else self._hold.wait(moment)

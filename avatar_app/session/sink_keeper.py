@@ -43,7 +43,10 @@ class SinkKeeper:
         self._retry_at = 0.0
 
     def follow(self, controls: Controls) -> None:
-        """Open the output that is wanted; while it cannot be, the preview and a recording go on without it."""
+        """Open the output that is wanted.
+
+        While it cannot be, the preview and a recording go on without it.
+        """
         key = (controls.output, controls.output_device, controls.size, controls.fps)
         if key != self._key:
             self.close()

@@ -1,7 +1,10 @@
-"""Adversarial loss of small cut-outs: is this a photographed mouth, are these photographed eyes?
+"""Adversarial loss of small cut-outs.
 
-The other losses leave teeth, lip edges and lashes soft, since the mean of several sharp possibilities is a blur. Critics that see
-nothing but mouths and eyes learn from few faces what such edges look like, at a small part of the cost of judging whole pictures.
+Is this a photographed mouth, are these photographed eyes?
+
+The other losses leave teeth, lip edges and lashes soft, since the mean of several sharp possibilities is a
+blur. Critics that see nothing but mouths and eyes learn from few faces what such edges look like, at a small
+part of the cost of judging whole pictures.
 """
 
 from __future__ import annotations
@@ -56,7 +59,10 @@ class Critics(nn.Module):
         return [self.judges[place](cutouts(picture, points, place)) for place in PLACES]
 
     def persuasion(self, made: Tensor, real: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """What the generator minimises: minus the predictions, and the distance to the real cut-outs' features."""
+        """What the generator minimises.
+
+        Minus the predictions, and the distance to the real cut-outs' features.
+        """
         judged = self(made, points)
         with torch.no_grad():
             wanted = self(real, points)
@@ -71,8 +77,9 @@ class Critics(nn.Module):
     def mistakes(self, made: Tensor, real: Tensor, points: Tensor) -> Tensor:
         """What the critics minimise: hinges, real cut-outs above 1 and made ones below -1.
 
-        Least squares with spectral normalisation, as in the original, learns too slowly for a finish of a few thousand steps: after
-        150 it told 61 of 100 made mouths from real ones, hinges and instance normalisation 81.
+        Least squares with spectral normalisation, as in the original, learns too slowly for a finish of a few
+        thousand steps: after 150 it told 61 of 100 made mouths from real ones, hinges and instance
+        normalisation 81.
         """
         parts = [
             functional.relu(1 - truth.prediction.float()).mean()

@@ -90,7 +90,8 @@ def export(
 
     Args:
         checkpoint: a training run's, or the folder of an anchored bundle, whose own description then counts.
-        calibration: frames of the training split, for eight-bit convolutions in the render graph of an anchored model; None keeps it exact.
+        calibration: frames of the training split, for eight-bit convolutions in the render graph of an
+            anchored model; None keeps it exact.
         extras: of an anchored model.
 
     Raises:

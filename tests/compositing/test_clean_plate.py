@@ -221,7 +221,10 @@ def person_at(
 
 
 def test_other_people_stay_whole() -> None:
-    """Only the person that moves is cut out; who stands beside stays in the background as he is."""
+    """Only the person that moves is cut out.
+
+    Who stands beside stays in the background as he is.
+    """
     side = 256
     photo, person = np.full((side, side, 3), 200, np.uint8), np.zeros((side, side, 3), np.uint8)
     own = person_at(-0.4, side, (180, 120, 90), photo, person)

@@ -1,4 +1,7 @@
-"""Recording the work of a frame, checking it, and leaving it where it is wrong. No card is needed."""
+"""Recording the work of a frame, checking it, and leaving it where it is wrong.
+
+No card is needed.
+"""
 
 from __future__ import annotations
 
@@ -167,7 +170,10 @@ def test_names_say_what_is_used(
 
 
 class NothingCrosses(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises where a tensor of the processor meets one of the device; the device is torch's pretended one."""
+    """Raises where a tensor of the processor meets one of the device.
+
+    The device is torch's pretended one.
+    """
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         tensors = [
@@ -181,7 +187,10 @@ class NothingCrosses(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @pytest.mark.parametrize("name", ["detect", "render"])
 def test_a_frame_takes_nothing_from_the_processor(graphs: MotionGraphs, name: str) -> None:
-    """Else it could not be recorded. Shapes alone are computed, on the path that graphics cards take."""
+    """Else it could not be recorded.
+
+    Shapes alone are computed, on the path that graphics cards take.
+    """
     device = torch.device("meta")
     graph: Graph | None = getattr(graphs, name)
     if graph is None:

@@ -23,7 +23,10 @@ from tests.support.bundles import ANCHORED
 def anchored_model(
     matte: bool = False, detail: int = 1, size: int = SIDE, regions: bool = False
 ) -> AnchoredGenerator:
-    """Args: size: of the networks' pictures; those of the model are ``detail`` times as large."""
+    """Args: size: of the networks' pictures.
+
+    Those of the model are ``detail`` times as large.
+    """
     torch.manual_seed(0)
     model = AnchoredGenerator(replace(ANCHORED, size=size, matte=matte, detail=detail, regions=regions))
     with torch.no_grad():

@@ -1,4 +1,7 @@
-"""A recording shows how long it runs and where it went; leaving while others see the avatar is asked about."""
+"""A recording shows how long it runs and where it went.
+
+Leaving while others see the avatar is asked about.
+"""
 
 from __future__ import annotations
 

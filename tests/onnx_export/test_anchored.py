@@ -26,7 +26,9 @@ from tests.support.bundles import ANCHORED, face_crop
 
 
 def generator() -> AnchoredGenerator:
-    """With random weights everywhere, in the layers that training begins from zero too, and normalisation that does something."""
+    """With random weights everywhere, in the layers that training begins from zero too, and normalisation
+    that does something.
+    """
     torch.manual_seed(3)
     model = AnchoredGenerator(replace(ANCHORED, size=SIDE, matte=True, detail=2, regions=True)).eval()
     for layer in model.modules():

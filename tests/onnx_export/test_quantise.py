@@ -1,4 +1,7 @@
-"""Eight-bit convolutions: nearly the same picture, bytes all the way between them, and a refusal when it is not the same."""
+"""Eight-bit convolutions.
+
+Nearly the same picture, bytes all the way between them, and a refusal when it is not the same.
+"""
 
 from __future__ import annotations
 

@@ -274,7 +274,8 @@ def test_small_gradients_are_not_lost_in_float16(tmp_path: Path, labelled_data: 
             value.grad for value in run.objective.networks["generator"].parameters() if value.grad is not None
         ]
         found.append(torch.cat([gradient.flatten() for gradient in gradients]))
-    # Not their numbers: how the processor adds in float16 depends on its threads (cosine 0.86 with one, 0.95 with two).
+    # Not their numbers: how the processor adds in float16 depends on its threads (cosine 0.86 with one, 0.95
+    # with two).
     assert torch.nn.functional.cosine_similarity(found[0], found[1], 0) > 0.7
     assert 0.5 < found[1].norm() / found[0].norm() < 2
 

@@ -1,4 +1,7 @@
-"""The guide for the first start: camera, avatar, calibrate, join the call. It can be left at any time and opened again."""
+"""The guide for the first start: camera, avatar, calibrate, join the call.
+
+It can be left at any time and opened again.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ SIZE = QSize(880, 690)
 
 
 class Guide(QDialog):
-    """Four steps, each of which takes effect at once. ``chosen`` carries the photo's path."""
+    """Four steps, each of which takes effect at once.
+
+    ``chosen`` carries the photo's path.
+    """
 
     LAST = 3
     chosen = Signal(Path)
@@ -117,7 +123,10 @@ class Guide(QDialog):
         self.avatar.gallery.stop()
 
     def show_step(self, number: int) -> None:
-        """0 to ``LAST``. Who has no avatar yet gets the first one, so that the picture is there when it is needed."""
+        """0 to ``LAST``.
+
+        Who has no avatar yet gets the first one, so that the picture is there when it is needed.
+        """
         self.pages.setCurrentIndex(number)
         for place, step in enumerate(self._steps):
             restyle(step, badge="info" if place == number else "good" if place < number else "none")
@@ -134,7 +143,10 @@ class Guide(QDialog):
         self.chosen.emit(entry.path)
 
     def _tell(self, message: str, hint: str) -> None:
-        """What is wrong with a photo, beside the gallery: it may have been dropped or pasted at another step."""
+        """What is wrong with a photo, beside the gallery.
+
+        It may have been dropped or pasted at another step.
+        """
         self.avatar.problem.setText(f"{message} {hint}")
         self.avatar.problem.show()
         self.show_step(1)

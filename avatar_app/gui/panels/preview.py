@@ -1,4 +1,7 @@
-"""A picture on this screen: scaled quickly, painted sharply, alone or over another one."""
+"""A picture on this screen.
+
+Scaled quickly, painted sharply, alone or over another one.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""How everything but the face moves: shoulders, hair and the head as a whole, and the inside of an opened mouth.
+"""How everything but the face moves.
 
-Plain geometry, without learned weights. Shapes: B batch, P landmarks (88), grids in [-1, 1] with ``align_corners=True``.
+Shoulders, hair and the head as a whole, and the inside of an opened mouth.
+
+Plain geometry, without learned weights. Shapes: B batch, P landmarks (88), grids in [-1, 1] with
+``align_corners=True``.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ FARTHEST = 1.2
 
 
 def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) where no landmark is, put right: shoulders, long hair, the upper head.
+    """The flow (B, 2, s, s) where no landmark is, put right.
+
+    Shoulders, long hair, the upper head.
 
     Args:
         body, skull: as in `Features`.
@@ -51,8 +56,8 @@ def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still:
 def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
     """The flow (B, 2, s, s) that moves nothing much further than any landmark moves.
 
-    Far from all of them the motion of the nearest goes on and on: squeezed behind a turned head's outline, what is a little farther out
-    would come from the other end of the photo.
+    Far from all of them the motion of the nearest goes on and on: squeezed behind a turned head's outline,
+    what is a little farther out would come from the other end of the photo.
 
     Args:
         points, still: (B, P, 2), of the pose and of the photo.
@@ -67,10 +72,12 @@ def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
 
 
 def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) with hair over the forehead, neck and shoulders moved smoothly, and less and less towards the lower edge.
+    """The flow (B, 2, s, s) with hair over the forehead, neck and shoulders moved smoothly, and less and less
+    towards the lower edge.
 
-    Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as clothes are. Without the
-    fading, the photo's lowest row would be stretched into streaks whenever the head rises.
+    Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as
+    clothes are. Without the fading, the photo's lowest row would be stretched into streaks whenever the head
+    rises.
 
     Args:
         body: (B, 1, s, s) share of person in the photo.
@@ -82,7 +89,8 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
     under = ((-above - 0.05) / 0.25).clamp(0, 1)
     outside = ((beside - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
-    # Over the forehead hair ends where the background begins: pulled between the two, its tips would become streaks.
+    # Over the forehead hair ends where the background begins: pulled between the two, its tips would become
+    # streaks.
     over = ((above - 1.1) / 0.2).clamp(0, 1)
     restless = torch.maximum(torch.maximum(under, outside), over)
     fade = ((1 - grid[:, 1:]) / (1 - points[:, landmarks.CHIN, 1:, None, None]).clamp_min(0.15)).clamp(0, 1)
@@ -94,9 +102,11 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
 
 
 def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) with long hair beside the face moved as what is around it, so that no turn of the head tears it.
+    """The flow (B, 2, s, s) with long hair beside the face moved as what is around it, so that no turn of the
+    head tears it.
 
-    With short hair there is nothing to tear, and the ear that a turn should hide would be drawn out from behind the cheek.
+    With short hair there is nothing to tear, and the ear that a turn should hide would be drawn out from
+    behind the cheek.
 
     Args:
         body: (B, 1, s, s) share of person in the photo.
@@ -117,7 +127,9 @@ def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Ten
 
 
 def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
-    """(B, N) how surely a place is inside a mouth of which the photo shows nothing: there one must paint, for moved lips are no teeth.
+    """(B, N) how surely a place is inside a mouth of which the photo shows nothing.
+
+    There one must paint, for moved lips are no teeth.
 
     Args:
         source, driving: (B, P, 2), of the photo and the pose.
@@ -146,10 +158,13 @@ def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
 
 
 def beyond_face(points: Tensor, side: int) -> Tensor:
-    """(B, 1, side, side) how surely a pixel lies outside the face; there the photo is moved and nothing painted.
+    """(B, 1, side, side) how surely a pixel lies outside the face.
 
-    Hair that a turning head uncovers is painted as a mixture of hair and background, since it may have been either. Once the person
-    is cut out of the photo the background needs no painter, and hair that is stretched still looks like hair.
+    There the photo is moved and nothing painted.
+
+    Hair that a turning head uncovers is painted as a mixture of hair and background, since it may have been
+    either. Once the person is cut out of the photo the background needs no painter, and hair that is
+    stretched still looks like hair.
 
     Args:
         points: (B, P, 2), of the pose.
@@ -161,7 +176,9 @@ def beyond_face(points: Tensor, side: int) -> Tensor:
 
 
 def face_distance(points: Tensor, side: int) -> Tensor:
-    """(B, 1, side, side) how far every pixel is from the middle of the landmarks, in half axes of the ellipse around them."""
+    """(B, 1, side, side) how far every pixel is from the middle of the landmarks, in half axes of the ellipse
+    around them.
+    """
     up = points[:, landmarks.FOREHEAD] - points[:, landmarks.CHIN]
     up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
     line = torch.linspace(-1, 1, side, device=points.device, dtype=points.dtype)
@@ -181,6 +198,7 @@ def face_distance(points: Tensor, side: int) -> Tensor:
 def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
     """(side, side): a product with it blurs columns; what lies outside does not count."""
     line = torch.arange(side, device=like.device, dtype=like.dtype)
-    # Smaller numbers than these have products below the normal ones, with which a processor takes ten times as long.
+    # Smaller numbers than these have products below the normal ones, with which a processor takes ten times
+    # as long.
     weights = torch.exp((-0.5 * ((line[:, None] - line) / sigma) ** 2).clamp_min(-30))
     return weights / weights.sum(1, keepdim=True)

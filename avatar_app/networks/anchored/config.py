@@ -27,8 +27,10 @@ class AnchoredConfig:
         motion_channels: widths of the dense-motion U-Net at 1/8, 1/16 and 1/32.
         photo_channels: photo features shown to the dense-motion network.
         matte: whether the model knows person from background, which then stands still (`matte`).
-        detail: photo and result have so many times the side: what is only moved keeps the photo's own sharpness.
-        regions: whether the model has painters of mouth and eyes (`networks.painters`), which take expression codes.
+        detail: photo and result have so many times the side: what is only moved keeps the photo's own
+            sharpness.
+        regions: whether the model has painters of mouth and eyes (`networks.painters`), which take expression
+            codes.
     """
 
     size: int = 256

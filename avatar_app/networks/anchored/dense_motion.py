@@ -1,7 +1,8 @@
 """From landmarks to the motion of each pixel.
 
-Each anchor moves what is near it by an affine map that is estimated from the landmarks around it; a network learns which
-anchor moves which pixel. Shapes: B batch, P landmarks (88), K anchors, grids in [-1, 1] with ``align_corners=True``.
+Each anchor moves what is near it by an affine map that is estimated from the landmarks around it; a network
+learns which anchor moves which pixel. Shapes: B batch, P landmarks (88), K anchors, grids in [-1, 1] with
+``align_corners=True``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from avatar_app.networks.grid import coordinate_grid
 
 
 def draw_sketch(points: Tensor, size: int) -> Tensor:
-    """Landmarks (B, P, 2) as soft dots one cell wide, one channel a group: (B, len(SKETCH_GROUPS), size, size)."""
+    """Landmarks (B, P, 2) as soft dots one cell wide, one channel a group.
+
+    (B, len(SKETCH_GROUPS), size, size).
+    """
     cell = 2 / (size - 1)
     line = torch.linspace(-1, 1, size, device=points.device, dtype=points.dtype)
     across = torch.exp(-0.5 * ((line - points[..., 0:1]) / cell) ** 2)
@@ -42,8 +46,8 @@ def face_scale(points: Tensor) -> Tensor:
 def estimate_jacobians(source: Tensor, driving: Tensor) -> Tensor:
     """Local affine maps from driving to source offsets around each anchor, (B, K, 2, 2).
 
-    Weighted least squares over the anchors near each one (nearness measured in the photo), with a ridge towards the
-    face's global affine map: stands for J_k = J^S_k (J^D_k)^-1 of FOMM equation 4.
+    Weighted least squares over the anchors near each one (nearness measured in the photo), with a ridge
+    towards the face's global affine map: stands for J_k = J^S_k (J^D_k)^-1 of FOMM equation 4.
     """
     scale = face_scale(source)
     eye = torch.eye(2, device=source.device, dtype=source.dtype)
@@ -75,9 +79,11 @@ class ResidualBlock(nn.Module):
 
 
 class DenseMotion(nn.Module):
-    """From two sets of anchors to one backward flow, occlusion maps and a context for the decoder (FOMM section 3.2).
+    """From two sets of anchors to one backward flow, occlusion maps and a context for the decoder (FOMM
+    section 3.2).
 
-    The softmax over anchors starts from a prior: a pixel follows the anchors near it and stays still far from all of them.
+    The softmax over anchors starts from a prior: a pixel follows the anchors near it and stays still far from
+    all of them.
     """
 
     def __init__(self, config: AnchoredConfig) -> None:
@@ -111,9 +117,12 @@ class DenseMotion(nn.Module):
 
     @staticmethod
     def mix(weights: Tensor, affine: Tensor) -> Tensor:
-        """Sum over k of weight_k (A_k z + b_k): weights (B, K+1, h, w), affine (B, K+1, 6) -> flow (B, 2, h, w).
+        """Sum over k of weight_k (A_k z + b_k).
 
-        The sum of affine maps is itself an affine map at each pixel, so the K + 1 candidate flows are never stored.
+        Weights (B, K+1, h, w), affine (B, K+1, 6) -> flow (B, 2, h, w).
+
+        The sum of affine maps is itself an affine map at each pixel, so the K + 1 candidate flows are never
+        stored.
         """
         maps = torch.einsum("bkp,bkhw->bphw", affine, weights)
         z = coordinate_grid(weights.shape[2], weights.shape[3], weights.device).permute(2, 0, 1)
@@ -122,7 +131,10 @@ class DenseMotion(nn.Module):
         return torch.stack([x, y], 1)
 
     def candidates(self, source: Tensor, driving: Tensor) -> Tensor:
-        """(B, K+1, 6) affine maps z -> J_k (z - d_k) + s_k as (J row-major, offset); the first is the identity."""
+        """(B, K+1, 6) affine maps z -> J_k (z - d_k) + s_k as (J row-major, offset).
+
+        The first is the identity.
+        """
         jacobians = estimate_jacobians(source, driving)
         offsets = source - (jacobians @ driving[..., None])[..., 0]
         moved = torch.cat([jacobians.flatten(2), offsets], 2)
@@ -132,7 +144,9 @@ class DenseMotion(nn.Module):
         return torch.cat([still, moved], 1)
 
     def forward(self, features: Features, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Returns flow (B, 2, H/4, H/4), its free offset, occlusion (B, 3, H/4, H/4), context at H/8, the driving sketch."""
+        """Returns flow (B, 2, H/4, H/4), its free offset, occlusion (B, 3, H/4, H/4), context at H/8, the
+        driving sketch.
+        """
         source, driving = features.points[:, self.anchors], points[:, self.anchors]
         size = features.motion.shape[-1]
         affine = self.candidates(source, driving)

@@ -45,7 +45,10 @@ class Features(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A picture and the parts it was made of: for losses, and ``colours`` of the person and ``places`` for `layer.moved_layer`."""
+    """A picture and the parts it was made of.
+
+    For losses, and ``colours`` of the person and ``places`` for `layer.moved_layer`.
+    """
 
     image: Tensor
     warped: Tensor

@@ -1,11 +1,14 @@
-"""First-order motion with key points anchored to face landmarks: the network of the default model.
+"""First-order motion with key points anchored to face landmarks.
 
-The original method learns where key points and their Jacobians are. Here the key points are landmarks that a separate,
-supervised network finds, and each Jacobian is *estimated* from how the landmarks around it moved. What is left to learn is
-which anchor moves which pixel, what is hidden, and how to paint it; that needs far less data and time.
+The network of the default model.
 
-Shapes: B batch, P landmarks (88), K anchors, H = W the picture's side (a multiple of 32), grids in [-1, 1] with
-``align_corners=True`` throughout.
+The original method learns where key points and their Jacobians are. Here the key points are landmarks that a
+separate, supervised network finds, and each Jacobian is *estimated* from how the landmarks around it moved.
+What is left to learn is which anchor moves which pixel, what is hidden, and how to paint it; that needs far
+less data and time.
+
+Shapes: B batch, P landmarks (88), K anchors, H = W the picture's side (a multiple of 32), grids in [-1, 1]
+with ``align_corners=True`` throughout.
 """
 
 from __future__ import annotations
@@ -75,7 +78,9 @@ class AnchoredGenerator(nn.Module):
         return Features(image, half, quarter, eighth, motion, points, person, behind, body, skull, *regions)
 
     def decode(self, features: Features, points: Tensor, code: Tensor | None = None) -> Rendered:
-        """The photo moved to the landmarks (B, P, 2), with the expression of the codes (B, 24) if there are painters."""
+        """The photo moved to the landmarks (B, P, 2), with the expression of the codes (B, 24) if there are
+        painters.
+        """
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:
             flow = whole_head(flow, features.body, features.skull, points, features.points)
@@ -99,7 +104,8 @@ class AnchoredGenerator(nn.Module):
         layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         places = resize(flow, features.image.shape[-1])
-        # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no head stands upside down.
+        # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no
+        # head stands upside down.
         below_top = torch.cat([places[:, :1], places[:, 1:].clamp_min(-1)], 1)
         moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
         warped, person = moved[:, :3], moved[:, 3:]

@@ -1,7 +1,9 @@
-"""The moved person alone, in the square and around it, for PyTorch: what `avatar_app.compositing.compositor` does in bytes.
+"""The moved person alone, in the square and around it, for PyTorch.
 
-Shapes: B batch, S the picture's side, P landmarks. A window is the square with ``S // 2`` pixels around it; a layer is the square
-with ``S // SWAY`` columns beside it and ``S // LIFT`` rows above and below it.
+What `avatar_app.compositing.compositor` does in bytes.
+
+Shapes: B batch, S the picture's side, P landmarks. A window is the square with ``S // 2`` pixels around it; a
+layer is the square with ``S // SWAY`` columns beside it and ``S // LIFT`` rows above and below it.
 """
 
 from __future__ import annotations

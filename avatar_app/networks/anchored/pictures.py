@@ -19,7 +19,10 @@ def enlarge(x: Tensor, times: int) -> Tensor:
 
 
 def blur(x: Tensor) -> Tensor:
-    """The mean over 3 x 3 pixels with the binomial weights 1 2 1: what is left of the pattern that `F.pixel_shuffle` begins with goes."""
+    """The mean over 3 x 3 pixels with the binomial weights 1 2 1.
+
+    What is left of the pattern that `F.pixel_shuffle` begins with goes.
+    """
     kernel = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
     channels = x.shape[1]
     weight = (kernel[:, None] * kernel).expand(channels, 1, 3, 3)

@@ -24,7 +24,8 @@ class Batch:
     Attributes:
         photo, photo_points: the photo's own region.
         moved, points: what motion brings into it, and the pose.
-        truth, seen_points: the driver's region and landmarks in it; what is wanted, unless the pair is crossed.
+        truth, seen_points: the driver's region and landmarks in it; what is wanted, unless the pair is
+            crossed.
     """
 
     photo: Tensor
@@ -82,7 +83,10 @@ def _points(values: np.ndarray) -> Tensor:
 
 
 def changed(batch: Batch, region: Region) -> Batch:
-    """The same colour change for all pictures of a pair; mouths also mirrored. An eye has a side of the nose."""
+    """The same colour change for all pictures of a pair; mouths also mirrored.
+
+    An eye has a side of the nose.
+    """
     count = len(batch.photo)
     gain = torch.exp(0.12 * torch.randn(count, 3, 1, 1))
     contrast, shift = torch.exp(0.2 * torch.randn(count, 1, 1, 1)), 0.08 * torch.randn(count, 1, 1, 1)
@@ -111,7 +115,9 @@ def near_opening(region: Region, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def as_seen(batch: Batch, region: Region) -> Tensor:
-    """What the code is read from: other colours, light, blur, noise and geometry than the target has, and often other skin around.
+    """What the code is read from.
+
+    Other colours, light, blur, noise and geometry than the target has, and often other skin around.
 
     Nothing of these can be carried by the code, since the painter is asked for something else.
     """

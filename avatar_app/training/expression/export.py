@@ -1,6 +1,9 @@
-"""Checkpoints of `loop` -> ``expression.onnx`` of the bundle ``models/faces``; the painters go into a motion model by `training.export`.
+"""Checkpoints of `loop` -> ``expression.onnx`` of the bundle ``models/faces``.
 
-python -m avatar_app.training.expression.export RUN/mouth/checkpoint.pt RUN/eye/checkpoint.pt --output models/faces
+The painters go into a motion model by `training.export`.
+
+python -m avatar_app.training.expression.export RUN/mouth/checkpoint.pt RUN/eye/checkpoint.pt --output
+models/faces
 """
 
 from __future__ import annotations
@@ -66,7 +69,8 @@ def write_reader(reader: ExpressionReader, path: Path) -> None:
     )
     names = ["crop", "points"]
     with warnings.catch_warnings():
-        # The tracing exporter is marked as old, but it gives the smaller graph for networks without control flow.
+        # The tracing exporter is marked as old, but it gives the smaller graph for networks without control
+        # flow.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             ExpressionGraph(reader).eval(),

@@ -1,7 +1,9 @@
-"""Train the code reader and the painter of one region together: the painter needs the code, and so teaches the reader what to read.
+"""Train the code reader and the painter of one region together.
 
-First L1 and perceptual loss on pairs of one person; then a critic joins, and crossed pairs, whose truth nobody knows: they must look
-photographed, and the code must be readable from them.
+The painter needs the code, and so teaches the reader what to read.
+
+First L1 and perceptual loss on pairs of one person; then a critic joins, and crossed pairs, whose truth
+nobody knows: they must look photographed, and the code must be readable from them.
 """
 
 from __future__ import annotations
@@ -173,9 +175,12 @@ class Trainer:
         }
 
     def _painted_part(self, points: Tensor) -> Tensor:
-        """What the critic's verdicts count for: patches between lips or lids, the others next to nothing.
+        """What the critic's verdicts count for.
 
-        The painter leaves most of a crop as it is. Averaged over all patches, the critic would hardly be heard.
+        Patches between lips or lids, the others next to nothing.
+
+        The painter leaves most of a crop as it is. Averaged over all patches, the critic would hardly be
+        heard.
         """
         return near_opening(self.region, points)[1] + 0.02
 
@@ -228,7 +233,10 @@ def write_sheet(path: Path, columns: Iterable[Tensor]) -> None:
 
 
 def train(trainer: Trainer, output: Path, watched: CropStore | None) -> None:
-    """Until the recipe's time is over; writes checkpoint, log and a sheet every few minutes."""
+    """Until the recipe's time is over.
+
+    Writes checkpoint, log and a sheet every few minutes.
+    """
     output.mkdir(parents=True, exist_ok=True)
     before = saved = time.monotonic()
     means: dict[str, float] = {}

@@ -1,4 +1,6 @@
-"""How well painters do on people whom they never saw: the inside of the mouth, shut eyes.
+"""How well painters do on people whom they never saw.
+
+The inside of the mouth, shut eyes.
 
 python -m avatar_app.training.expression.measure PAIRS RUN/mouth/checkpoint.pt RUN/eye/checkpoint.pt
 """
@@ -41,7 +43,10 @@ def load(checkpoint: Path, name: str) -> dict[str, nn.Module]:
 def results(
     store: CropStore, name: str, networks: dict[str, nn.Module], rows: npt.NDArray[np.int64], place: str
 ) -> dict[str, Tensor]:
-    """Crops (N, 3, h, w): moved, truth, painted with the driver's code, painted without; and where to measure (N, 1, h, w)."""
+    """Crops (N, 3, h, w).
+
+    Moved, truth, painted with the driver's code, painted without; and where to measure (N, 1, h, w).
+    """
     region, _ = REGIONS[name]
     batch = store.take(rows, place)
     code = networks["reader"](to_read(batch.truth, region))

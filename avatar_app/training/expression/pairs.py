@@ -1,7 +1,10 @@
-"""Crops to train on: what the engine moves into a region, what belongs there, and what the photo has there.
+"""Crops to train on.
 
-The photo is moved by the flow of a trained engine, and landmarks carry the errors of the landmark network: painters learn on what they
-will be given. Pairs are of one clip, or of two stills of one person. Crossed pairs have another person's motion; their truth is unknown.
+What the engine moves into a region, what belongs there, and what the photo has there.
+
+The photo is moved by the flow of a trained engine, and landmarks carry the errors of the landmark network:
+painters learn on what they will be given. Pairs are of one clip, or of two stills of one person. Crossed
+pairs have another person's motion; their truth is unknown.
 """
 
 from __future__ import annotations
@@ -50,7 +53,10 @@ REGIONS: tuple[tuple[str, Region, tuple[bool, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Frames of one clip or still: pictures (T, s, s, 3), landmarks (T, 88, 3) in [-1, 1], lip gaps and blinks (T,)."""
+    """Frames of one clip or still.
+
+    Pictures (T, s, s, 3), landmarks (T, 88, 3) in [-1, 1], lip gaps and blinks (T,).
+    """
 
     stem: str
     person: str
@@ -185,7 +191,9 @@ class Pairs:
         driving: Sequence[int],
         pose: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """Pairs of one photo with frames of the same person, or with ``pose`` (N, 88, 2) another person's motion."""
+        """Pairs of one photo with frames of the same person, or with ``pose`` (N, 88, 2) another person's
+        motion.
+        """
         mover, rows = self.mover, list(driving)
         still = mover.shaken(torch.from_numpy(clip.points[[source], :, :2]))
         real = mover.shaken(torch.from_numpy(others.points[rows, :, :2]))
@@ -223,7 +231,9 @@ class Pairs:
         landmarks: tuple[Tensor, Tensor, Tensor],
         flow: Tensor,
     ) -> None:
-        """Crops of one place from photo and drivers, with landmarks of the photo, of the drivers and of the pose."""
+        """Crops of one place from photo and drivers, with landmarks of the photo, of the drivers and of the
+        pose.
+        """
         mover, (photo, truth), (still, real, points) = self.mover, pictures, landmarks
         own = frames(region, still, mirrored)
         frame = mover.nudged(frames(region, points, mirrored))
@@ -260,7 +270,10 @@ def _half(points: Tensor) -> npt.NDArray[np.float16]:
 
 
 def photos_of(clip: Clip, count: int, random: np.random.Generator) -> list[int]:
-    """Frames to serve as photos: half with closed lips and open eyes, as most portraits, half at random."""
+    """Frames to serve as photos.
+
+    Half with closed lips and open eyes, as most portraits, half at random.
+    """
     calm = np.argsort(clip.lips + clip.blinks)[: max(1, len(clip.lips) // 4)]
     some = random.choice(calm, min(len(calm), (count + 1) // 2), replace=False)
     rest = random.choice(len(clip.lips), min(len(clip.lips), count // 2), replace=False)
@@ -302,7 +315,10 @@ def collect(folder: Path, bundle: Path, split: str, pairs: int, crossed: int, se
 
 
 def add_clips(out: Pairs, clips: list[Clip], pairs: int, random: np.random.Generator) -> None:
-    """Pairs within clips: real people twice as often, and someone with little video less."""
+    """Pairs within clips.
+
+    Real people twice as often, and someone with little video less.
+    """
     people = {clip.person: 0 for clip in clips}
     for clip in clips:
         people[clip.person] += len(clip.lips)

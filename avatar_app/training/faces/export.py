@@ -77,7 +77,8 @@ def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str]
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     axes = {name: {0: "batch"} for name in (input_name, *outputs)}
     with warnings.catch_warnings():
-        # The tracing exporter is marked as old, but it gives the smaller graph for networks without control flow.
+        # The tracing exporter is marked as old, but it gives the smaller graph for networks without control
+        # flow.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph,
@@ -96,7 +97,9 @@ def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str]
 
 
 def halve(graph: onnx.GraphProto, smallest: int = 256) -> None:
-    """Replace each large float32 constant by a float16 one and a Cast, which ONNX Runtime folds away at the start."""
+    """Replace each large float32 constant by a float16 one and a Cast, which ONNX Runtime folds away at the
+    start.
+    """
     casts = []
     for constant in list(graph.initializer):
         values = numpy_helper.to_array(constant)
@@ -113,7 +116,10 @@ def halve(graph: onnx.GraphProto, smallest: int = 256) -> None:
 
 
 def export(run: Path, output: Path) -> None:
-    """Write ``finder.onnx``, ``landmarks.onnx`` and ``bundle.json``; CARD.md is written by hand."""
+    """Write ``finder.onnx``, ``landmarks.onnx`` and ``bundle.json``.
+
+    CARD.md is written by hand.
+    """
     output.mkdir(parents=True, exist_ok=True)
     landmarks, finder = LandmarkNet(), FaceFinder()
     trained = {
