@@ -78,6 +78,9 @@ def window(
             app.control("recalibrate")
             app.shows("avatar")
             desk.focus("Avatar")
+            if size != SCREEN:
+                wide, high = str(size[0] - 4), str(size[1] - 30)  # what the window manager's frame leaves
+                desk.run("xdotool", "getactivewindow", "windowmove", "0", "0", "windowsize", wide, high)
             time.sleep(4)  # so that rates are measured over more than the first moment
             shoot(desk, path)
             app.stop()
