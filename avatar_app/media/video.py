@@ -157,6 +157,8 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
             "Choose a file with moving pictures.",
         )
     stream = streams[0]
+    if stream.codec_context is None:
+        raise ClipError(f"The clip {path} has pictures of a kind that cannot be decoded.", HINT)
     stream.thread_type = "AUTO"
     _bound(stream)
     return stream

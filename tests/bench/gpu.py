@@ -125,8 +125,8 @@ def compiled(graphs: MotionGraphs, kind: torch.dtype, **options: Any) -> MotionG
         module: Any = torch.compile(traced(graph, tensors).module, dynamic=False, **options)
         return dataclasses.replace(graph, module=module)
 
-    return dataclasses.replace(
-        quick, detect=one(quick.detect) if quick.detect else None, render=one(quick.render)
+    return dataclasses.replace(  # whole pictures are measured, not layers
+        quick, detect=one(quick.detect) if quick.detect else None, render=one(quick.render), layer=None
     )
 
 

@@ -65,10 +65,15 @@ OLDEST = 1.3
 """Seconds; longer delays are not looked for: the app sends nothing older than one second."""
 
 
+WAITING = 12
+"""Frames that go to and fro before the driver moves."""
+
+
 class Driver:
     """Shows a clip to a webcam.
 
-    The head held still in the first frame until ``move``, then tilting while the clip plays.
+    Until ``move`` the head is held upright while the first frames go to and fro: a face that does not move at
+    all would count as a picture. Then it tilts while the clip plays.
 
     Args:
         clip: forwards and backwards, a loop.
@@ -97,8 +102,9 @@ class Driver:
         """The frame that a webcam shows now."""
         if self._asked and self._began is None:
             self._began = number
-        step = number - self._began if self._began is not None else 0
-        sweep = self._sweeps[step % len(self._sweeps)]
+        moves = self._began is not None
+        step = number - (self._began or 0) if moves else abs(number % (2 * WAITING) - WAITING)
+        sweep = self._sweeps[step % len(self._sweeps) if moves else 0]
         frame = turn(self._clip[step % len(self._clip)], sweep - self._own[step % len(self._clip)])
         if self._began is not None:
             self.times.append(time.monotonic())

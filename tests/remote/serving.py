@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import uvicorn
 
+from avatar_app.engines.landmarks import landmark_points
 from avatar_app.remote.link import digest_of
 from avatar_app.remote.pairing import Pairing, certificate_files, certificate_pin
 from avatar_app.remote.server import Server, ServerConfig
@@ -34,7 +35,7 @@ class Painted:
         assert crop.landmarks is not None
         time.sleep(self.encoding)
         self.encoded += 1
-        points = KeyPoints(crop.landmarks[:, :2].copy(), depth=crop.landmarks[:, 2].copy())
+        points = landmark_points(crop)
         return Avatar(points, crop.image.mean(axis=(0, 1)))
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
