@@ -21,14 +21,20 @@ BLUE = (20, 60, 160)
 
 
 class SteadyDetector(FaceDetector):
-    """A face in the middle of every picture."""
+    """A face in the middle of every picture, whose mouth opens and shuts: one that is still is a picture."""
 
     def __init__(self) -> None:
         super().__init__(None, None)
+        self._looks = 0
 
     def find(self, image: Image, levels: int = 3) -> list[Face]:
         height, width = image.shape[:2]
-        points = make_head() * min(height, width) / 2 + [width / 2, height / 2, 0]
+        self._looks += 1
+        points = make_head(mouth=0.3 * (self._looks // 3 % 2)) * min(height, width) / 2 + [
+            width / 2,
+            height / 2,
+            0,
+        ]
         return [Face(points.astype(np.float32), 1.0)]
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
