@@ -5,7 +5,6 @@ Python -m tests.e2e.vm.app live ...
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from unittest.mock import patch
 
@@ -15,11 +14,12 @@ from avatar_app.session.session import Session
 from tests.e2e.vm.stand_ins import NumberingEngine, SteadyDetector
 
 
-def main() -> int:
+def main() -> None:
+    """Run the command of this process's arguments, and end the process as the program does."""
     made = partial(Session, open_engine=lambda model, device: NumberingEngine(), open_detector=SteadyDetector)
     with patch.object(live, "Session", made):
-        return cli.main(sys.argv[1:])
+        cli.main()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
