@@ -159,9 +159,19 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
     stream = streams[0]
     if stream.codec_context is None:
         raise ClipError(f"The clip {path} has pictures of a kind that cannot be decoded.", HINT)
+    _require_modest(path, stream.codec_context.width, stream.codec_context.height)
     stream.thread_type = "AUTO"
     _bound(stream)
     return stream
+
+
+def _require_modest(path: str | Path, width: int, height: int) -> None:
+    """Raise ClipError for pictures of more than ``LARGEST`` pixels."""
+    if width * height > LARGEST:
+        raise ClipError(
+            f"The clip {path} has pictures of {width} x {height} pixels, which is too large.",
+            "Convert it to 1920 x 1080 or less.",
+        )
 
 
 def _bound(stream: av.VideoStream) -> None:
@@ -248,11 +258,7 @@ def _shown_size(stream: av.VideoStream, first: VideoFrame | None) -> tuple[int, 
         )
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(first.width * aspect)), first.height
-    if width * height > LARGEST:
-        message = (
-            f"The clip {stream.container.name} has pictures of {width} x {height} pixels, which is too large."
-        )
-        raise ClipError(message, "Convert it to 1920 x 1080 or less.")
+    _require_modest(stream.container.name, width, height)
     return (height, width) if first.rotation % 180 else (width, height)
 
 

@@ -9,7 +9,7 @@ from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import assets_folder
 from avatar_app.session.controls import SIZES
 from avatar_app.types import Frame
-from tests.e2e.motion import Driver, Echo, Series, compare, new_pictures, sweeps
+from tests.e2e.motion import Driver, Echo, Series, compare, measure_tilt, new_pictures, sweeps
 from tests.session.live import has_pattern
 from tests.support.webcam import read_clip
 
@@ -59,7 +59,9 @@ def test_repeats_are_not_new() -> None:
 def test_driver_moves_when_told_and_is_recognised_wherever_it_leaks() -> None:
     driver = Driver(read_clip(assets_folder() / "driving.mp4", 480)[::20])
     still = [driver.frame(number) for number in range(2)]
-    assert not driver.times
+    assert np.array_equal(driver.frame(0), still[0]) and not driver.times
+    upright = [measure_tilt(FaceDetector.open(), frame) for frame in still]
+    assert np.ptp(upright) < 1  # degrees: the face moves, the head does not
     driver.move()
     moving = [driver.frame(number) for number in range(2, 22)]
     assert len(driver.times) == len(driver.tilts) == 20
