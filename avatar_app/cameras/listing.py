@@ -279,16 +279,13 @@ def _with_unique_names(cameras: list[CameraInfo]) -> Iterable[CameraInfo]:
 
 
 def _tidy(name: str) -> str:
-    """USB cameras call themselves "Webcam.
+    """Names on one line with single spaces.
 
-    Webcam", the second half cut off at 32 bytes.
+    USB cameras call themselves "Webcam: Webcam", the second half cut off at 32 bytes.
     """
+    name = " ".join(name.split())
     head, _, tail = name.partition(": ")
     return head if tail and head.startswith(tail) else name
-
-
-def _text(padded: bytes) -> str:
-    return re.sub(r"\s+", " ", padded.split(b"\0")[0].decode(errors="replace")).strip()
 
 
 def _line(path: Path) -> str:

@@ -621,7 +621,7 @@ def test_listing_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_linux_list_has_cameras_alone(tmp_path: Path) -> None:
     nodes = {
-        10: Capabilities("uvcvideo", "Zweite", 0x1),
+        10: Capabilities("uvcvideo", " Zweite\n  Kamera ", 0x1),
         2: Capabilities("uvcvideo", "HD Webcam C920: HD Web", 0x1),
         3: Capabilities("uvcvideo", "HD Webcam C920: HD Web", 0x0080_0000),  # metadata
         4: Capabilities("v4l2 loopback", "Avatar", 0x3),
@@ -651,7 +651,7 @@ def test_linux_list_has_cameras_alone(tmp_path: Path) -> None:
         (2, "HD Webcam C920"),
         (7, "HD Webcam C920"),
         (8, "Locked"),
-        (10, "Zweite"),
+        (10, "Zweite Kamera"),
     ]
     assert found[0].backend == cv2.CAP_V4L2
     assert found[0].path == str(devices / "video2")
