@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -241,6 +242,11 @@ def same_file(one: Path, other: Path) -> bool:
     with suppress(OSError, ValueError):
         return one.samefile(other)
     return one.resolve() == other.resolve()
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key that sorts names as people count: 2.png before 10.png. Tells cases apart."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
 def keep_damaged(path: Path) -> None:

@@ -27,9 +27,14 @@ def model_folders() -> tuple[Path, ...]:
     return (_shipped("models"), user_models())
 
 
+def user_data() -> Path:
+    """Where the app keeps what is the user's own. It need not exist yet."""
+    return platformdirs.user_data_path("avatar-app", appauthor=False)
+
+
 def user_models() -> Path:
     """Where imported and fetched bundles go. It need not exist yet."""
-    return platformdirs.user_data_path("avatar-app", appauthor=False) / "models"
+    return user_data() / "models"
 
 
 def assets_folder() -> Path:
@@ -44,7 +49,7 @@ def shipped_avatars() -> Path:
 
 def user_avatars() -> Path:
     """Where the user's own photos are kept. It need not exist yet."""
-    return platformdirs.user_data_path("avatar-app", appauthor=False) / "avatars"
+    return user_data() / "avatars"
 
 
 def user_settings() -> Path:
@@ -59,9 +64,9 @@ def user_log() -> Path:
 
 def user_neutrals() -> Path:
     """The file of the remembered neutral poses. It need not exist yet."""
-    return platformdirs.user_data_path("avatar-app", appauthor=False) / "neutral-poses.json"
+    return user_data() / "neutral-poses.json"
 
 
 def server_folder() -> Path:
     """Where `serve` keeps its token and certificate. It need not exist yet."""
-    return platformdirs.user_data_path("avatar-app", appauthor=False) / "serve"
+    return user_data() / "serve"

@@ -1,14 +1,15 @@
-"""Which programs are run."""
+"""Which programs are run, and in which order files come."""
 
 from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from avatar_app.files import find_program
+from avatar_app.files import find_program, natural
 
 NAME = "some-tool" + (".exe" if sys.platform == "win32" else "")
 
@@ -39,3 +40,8 @@ def test_only_what_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert find_program("some-tool") is None
     assert find_program("folder") is None
+
+
+def test_names_come_as_people_count() -> None:
+    names = ["", "2", "2a", "10", "!", "a", "a2", "a2b", "a10", "a!", "b٣", "b12"]
+    assert all(natural(one) < natural(other) for one, other in pairwise(names))

@@ -5,7 +5,6 @@ Shown at their own pace, again and again.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Generator
@@ -14,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from avatar_app.errors import CameraError, ClipError, PortraitError
-from avatar_app.files import reason
+from avatar_app.files import natural, reason
 from avatar_app.media.photo import read_frame
 from avatar_app.media.video import read_clip
 from avatar_app.types import Image
@@ -133,7 +132,7 @@ class FolderSource:
             raise CameraError(
                 f"The folder {path} has no pictures in it.", f"Choose one with files that end in {endings}."
             )
-        self._files = sorted(files, key=_natural)
+        self._files = sorted(files, key=lambda file: natural(file.name.casefold()))
         height, width = read_picture(self._files[0]).shape[:2]
         self.name = f"{path.name or path}, {len(files)} pictures, {width} x {height}"
         self._fps = fps
@@ -169,11 +168,3 @@ def read_picture(path: Path) -> Image:
         return read_frame(path)
     except PortraitError as problem:
         raise CameraError(problem.message, "Take it out of the folder, or save it again.") from None
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sorts 2.png before 10.png."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part.casefold())
-        for part in re.split(r"(\d+)", path.name)
-    ]

@@ -21,6 +21,7 @@ from avatar_app.cameras.listing import CameraInfo, find_camera, list_cameras
 from avatar_app.cameras.live import SILENCE, LiveSource
 from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.errors import CameraError
+from avatar_app.files import is_there
 from avatar_app.types import Image
 
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
@@ -84,19 +85,12 @@ def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -
         return LiveSource(DeviceFeed(device, size, fps), DEVICE_PATIENCE)
     cameras = list_cameras()
     path = Path(text)
-    if text and not text.isdecimal() and _exists(path) and all(camera.name != text for camera in cameras):
+    if text and not text.isdecimal() and is_there(path) and all(camera.name != text for camera in cameras):
         return _open_path(path, fps)
     if BARE_ADDRESS.fullmatch(text) and all(text != camera.name for camera in cameras):
         hint = "Write http:// before it, or rtsp:// for a camera of that kind."
         raise CameraError(f"{source_title(text)} is an address without its beginning.", hint)
     return LiveSource(DeviceFeed(find_camera(text, cameras), size, fps), DEVICE_PATIENCE)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # too long, or with characters that no path can have
-        return False
 
 
 def _open_path(path: Path, fps: int) -> Source:

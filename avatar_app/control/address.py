@@ -21,10 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import platformdirs
-
 from avatar_app.errors import AvatarError
 from avatar_app.files import reason
+from avatar_app.paths import user_data
 
 SOCKET_FILES = sys.platform != "win32"
 LONGEST_PATH = 100
@@ -47,14 +46,14 @@ def default_path() -> Path:
     A socket file, on Windows a file with port and token.
     """
     if not SOCKET_FILES:
-        return platformdirs.user_data_path("avatar-app", appauthor=False) / "control.json"
+        return user_data() / "control.json"
     user = os.getuid()
     for folder in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
         if folder and is_own_folder(Path(folder)):
             path = Path(folder) / "avatar-app" / "control.socket"
             if len(os.fsencode(path)) <= LONGEST_PATH:
                 return path
-    home = platformdirs.user_data_path("avatar-app", appauthor=False) / "control.socket"
+    home = user_data() / "control.socket"
     if len(os.fsencode(home)) <= LONGEST_PATH and can_hold(home.parent):
         return home
     # The last resort: everybody can make a folder of this name there.

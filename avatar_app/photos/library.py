@@ -22,7 +22,7 @@ import numpy as np
 import PIL.Image
 
 from avatar_app.errors import PortraitError
-from avatar_app.files import keep_damaged, reason, write_whole
+from avatar_app.files import keep_damaged, reason, same_file, write_whole
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import shipped_avatars, user_avatars
 from avatar_app.photos.photo_files import (
@@ -32,14 +32,13 @@ from avatar_app.photos.photo_files import (
     as_list,
     as_mapping,
     bundled_entry,
+    by_name,
     file_stem,
     folded,
-    natural,
     photo_files,
     plain_name,
     read_json,
     readable_name,
-    same_folder,
     sidecar,
     unused_name,
     user_entry,
@@ -129,7 +128,7 @@ class Library:
                 for path in photo_files(self.bundled)
                 if path.name not in names
             ]
-            found = sorted([*own, *(entry for entry in given if entry is not None)], key=natural)
+            found = sorted([*own, *(entry for entry in given if entry is not None)], key=by_name)
             before = {entry.path.name: entry.key for entry in self._entries}
             keyed = _with_keys(found, {**before, **as_mapping(index.get("keys"))})
             self._entries = tuple(_ordered(keyed, index.get("order")))
@@ -150,7 +149,7 @@ class Library:
             image, origin, name = usable(photo), None, name or "Photo"
         else:
             path = Path(photo)
-            if same_folder(path.parent, self.folder):
+            if same_file(path.parent, self.folder):
                 self.reload()
                 there = self.find(path.name)
                 if there is not None:

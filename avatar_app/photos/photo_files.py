@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import PortraitError
-from avatar_app.files import keep_damaged, parse_json, read_small, reason, write_whole
+from avatar_app.files import keep_damaged, natural, parse_json, read_small, reason, write_whole
 from avatar_app.types import Box
 
 log = logging.getLogger(__name__)
@@ -198,12 +198,9 @@ def as_list(box: Box | None) -> list[float] | None:
     return None if box is None else [box.center_x, box.center_y, box.size]
 
 
-def natural(entry: Entry) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts by name as people count: 2 before 10."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", folded(entry.name))
-    return [
-        (0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts
-    ], entry.path.name
+def by_name(entry: Entry) -> tuple[list[tuple[int, str]], str]:
+    """A key that sorts by name as people count."""
+    return natural(folded(entry.name)), entry.path.name
 
 
 def folded(text: str) -> str:
@@ -218,10 +215,3 @@ def stamp(path: Path) -> object:
     except OSError:
         return None
     return state.st_mtime_ns, state.st_size
-
-
-def same_folder(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one folder."""
-    with suppress(OSError):
-        return one.resolve() == other.resolve()
-    return False

@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 
 from avatar_app.errors import ClipError, ConfigError
+from avatar_app.files import natural
 from avatar_app.networks.anchored.config import LANDMARKS
 from avatar_app.training.config import DataConfig
 
@@ -121,7 +121,8 @@ def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
         files = [path]
         if path.is_dir():
             files = sorted(
-                (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=_in_counting_order
+                (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES),
+                key=lambda file: natural(file.stem),
             )
         for file in files:
             image = cv2.imread(str(file), cv2.IMREAD_COLOR)
@@ -136,11 +137,6 @@ def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
             break
         yield frame.astype(np.uint8)
     capture.release()
-
-
-def _in_counting_order(path: Path) -> list[tuple[int, str]]:
-    """By which 2.png comes before 10.png."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.stem)]
 
 
 def _unrolled(image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
