@@ -98,6 +98,14 @@ def files(*paths: Path) -> QMimeData:
     return mime
 
 
+def test_a_new_strip_is_one_row_that_scrolls_sideways(gallery: Gallery) -> None:
+    gallery.resize(160, 120)
+    view = gallery._view
+    tiles = [view.visualRect(view.model().index(row, 0)) for row in range(view.model().rowCount())]
+    assert len({tile.top() for tile in tiles}) == 1
+    assert view.horizontalScrollBar().maximum() > 0
+
+
 def test_a_click_chooses(gallery: Gallery, heard: Heard, qtbot: QtBot) -> None:
     click(qtbot, gallery, 1)
     assert heard.chosen == ["Marco"]

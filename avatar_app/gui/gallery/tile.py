@@ -39,21 +39,14 @@ class GalleryTile(QStyledItemDelegate):
 
     Attributes:
         photo: side of a photo.
-        margin: at each side of it.
     """
-
-    margin = MARGIN
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.photo = PHOTO
 
-    def height_for(self, photo: int, line: int) -> int:
-        """Height of a tile with such a photo and a name of such a height."""
-        return photo + 2 * MARGIN + GAP + line
-
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(self.photo + 2 * MARGIN, self.height_for(self.photo, option.fontMetrics.height()))
+        return tile_size(self.photo, option.fontMetrics.height())
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         # The view's own palette may have a transparent background by the style sheet, of which no shades can
@@ -102,6 +95,11 @@ class GalleryTile(QStyledItemDelegate):
             rect.width(),
             height,
         )
+
+
+def tile_size(photo: int, line: int) -> QSize:
+    """Size of a tile whose photo has this side and whose name has this height."""
+    return QSize(photo + 2 * MARGIN, photo + 2 * MARGIN + GAP + line)
 
 
 def photo_square(rect: QRect, side: int) -> QRectF:

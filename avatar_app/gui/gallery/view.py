@@ -10,7 +10,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QR
 from PySide6.QtWidgets import QApplication, QListView, QStyle, QWidget
 
 from avatar_app.gui.gallery.model import ENTRY
-from avatar_app.gui.gallery.tile import GalleryTile
+from avatar_app.gui.gallery.tile import GalleryTile, tile_size
 
 STRIP, STRIP_LOW, COLUMN = 68, 48, 84
 """Side of a photo in the strip, in the strip of a low window, and in a column; pixels."""
@@ -29,7 +29,7 @@ class GalleryView(QListView):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.tile = GalleryTile(self)
-        self._side = False
+        self._side: bool | None = None  # until ``fit`` is called
         self.text = ""
         self._pressed: tuple[QPoint, QModelIndex] | None = None
         self._target: int | None = None
@@ -46,18 +46,17 @@ class GalleryView(QListView):
 
     def strip_height(self, low: bool) -> int:
         """Height of a strip with its scroll bar, in pixels."""
-        return self.tile.height_for(STRIP_LOW if low else STRIP, self.fontMetrics().height()) + BAR
+        return tile_size(STRIP_LOW if low else STRIP, self.fontMetrics().height()).height() + BAR
 
     def fit(self, side: bool, low: bool) -> None:
         """Be columns, or a strip with photos of a size."""
         photo = COLUMN if side else STRIP_LOW if low else STRIP
-        if (side, photo) == (self._side, self.tile.photo) and self.flow() == QListView.Flow.LeftToRight:
+        if (side, photo) == (self._side, self.tile.photo):
             return
         self._side, self.tile.photo = side, photo
         off, needed = Qt.ScrollBarPolicy.ScrollBarAlwaysOff, Qt.ScrollBarPolicy.ScrollBarAsNeeded
         self.setHorizontalScrollBarPolicy(off if side else needed)
         self.setVerticalScrollBarPolicy(needed if side else off)
-        self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(side)
         tile = self._tile_size()
         self.setMinimumSize(tile.width() + 24, tile.height())
@@ -87,8 +86,7 @@ class GalleryView(QListView):
         event.accept()
 
     def _tile_size(self) -> QSize:
-        width = self.tile.photo + 2 * self.tile.margin
-        return QSize(width, self.tile.height_for(self.tile.photo, self.fontMetrics().height()))
+        return tile_size(self.tile.photo, self.fontMetrics().height())
 
     def fill_width(self) -> None:
         """Spread as many columns as there is room for beside a scroll bar, whether it is there or not, so
