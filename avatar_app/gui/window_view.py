@@ -157,6 +157,6 @@ class WindowView(QWidget):
 
     def draw_icons(self) -> None:
         """Draw them in the colours of the theme."""
-        for piece in (self.header, self.tools, self.drawer, self.panel, self.stage.calibration):
+        for piece in (self.header, self.tools, self.drawer, self.panel):
             piece.draw_icons()
         self.stage.notices.draw_again()

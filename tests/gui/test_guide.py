@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from avatar_app.errors import OutputError
@@ -16,6 +17,7 @@ from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.guide import join_page
 from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.main_window import MainWindow
+from avatar_app.gui.style.theme import apply_theme
 from avatar_app.session.controls import Status
 from avatar_app.types import Box
 from tests.gui.stand_in import LIVE, StandIn
@@ -57,6 +59,25 @@ def test_four_clicks_lead_to_a_live_avatar(opened: Opened, qtbot: QtBot) -> None
     assert guide.forward.text() == "&Done"
     guide.forward.click()
     assert opened.preferences.now.first_run_done
+
+
+def test_the_guide_draws_its_icons_only_when_they_change(opened: Opened, qapp: QApplication) -> None:
+    guide = guide_of(opened.window)
+    guide.show_step(2)
+    guide.poll()
+    calibrate = guide.calibrate.panel.calibrate
+    drawn = calibrate.icon().cacheKey()
+    guide.poll()
+    assert calibrate.icon().cacheKey() == drawn
+    apply_theme(qapp, "light")
+    assert calibrate.icon().cacheKey() != drawn
+    apply_theme(qapp, "dark")
+    guide.show_step(guide.LAST)
+    guide.poll()
+    mark = guide.join.mark.pixmap().cacheKey()
+    guide.poll()
+    assert guide.join.mark.pixmap().cacheKey() == mark
+    guide.reject()
 
 
 def test_the_last_step_can_be_opened_alone(opened: Opened) -> None:

@@ -169,15 +169,14 @@ class Guide(QDialog):
 
     def poll(self) -> None:
         """Show the newest pictures and how things are."""
-        page = self.pages.currentWidget()
-        self.avatar.gallery.show_used(self._live.status().avatar)
+        page, status = self.pages.currentWidget(), self._live.status()
+        self.avatar.gallery.show_used(status.avatar)
         if page is self.camera:
             self.camera.show_now(self._live, self._preferences.now)
         elif page is self.calibrate:
             self.calibrate.show_now(self._live, self._preferences.now)
-            done = self._live.status().calibrated
-            restyle(self.forward, role="primary" if done else "")
-            self.calibrate.panel.emphasise(not done)
+            restyle(self.forward, role="primary" if status.calibrated else "")
+            self.calibrate.panel.emphasise(not status.calibrated)
         elif page is self.join:
             self.join.show_now()
         if page is not self.calibrate:

@@ -38,6 +38,8 @@ class JoinPage(Page):
         self._live, self._devices = live, devices
         self._background = Background(self)
         self._script = ""
+        self._by_itself = False
+        self._sign: tuple[str, str] | None = None
         self.mark = label()
         self.state = label("", "heading", wrap=True)
         self.hint = label("", "muted", wrap=True)
@@ -99,15 +101,13 @@ class JoinPage(Page):
         from avatar_app.outputs.virtual_cameras import setup_script
 
         self._script = setup_script()
+        self._by_itself = bool(self._script) and shutil.which("pkexec") is not None
         self.show_now()
 
     def show_now(self) -> None:
         status, controls, found = self._live.status(), self._live.controls, self._devices.found
         ready = is_sent(status, controls)
-        theme = current(self)
-        drawn = pixmap("good" if ready else "warning", theme.good if ready else theme.warning, 44)
-        drawn.setDevicePixelRatio(2)
-        self.mark.setPixmap(drawn)
+        self._show_mark(ready)
         trouble = next((notice for notice in status.notices if notice.about == "output"), None)
         if ready:
             name = output_title(status.output)
@@ -125,11 +125,17 @@ class JoinPage(Page):
         self.hint.setVisible(bool(hint))
         self._show_help(ready)
 
+    def _show_mark(self, ready: bool) -> None:
+        theme = current(self)
+        sign = ("good", theme.good) if ready else ("warning", theme.warning)
+        if sign != self._sign:  # a new pixmap lays the page out again
+            self._sign = sign
+            self.mark.setPixmap(pixmap(*sign, 44, 2))
+
     def _show_help(self, ready: bool) -> None:
-        by_itself = bool(self._script) and shutil.which("pkexec") is not None
         elsewhere = not sys.platform.startswith("linux")
         lacking = bool(self._devices.found and self._devices.found.virtual_problem)
-        self.set_up.setVisible(not ready and lacking and (by_itself or elsewhere))
+        self.set_up.setVisible(not ready and lacking and (self._by_itself or elsewhere))
         self.copy.setVisible(not ready and lacking and bool(self._script) and not elsewhere)
         if self.output.choice.currentData() != self._live.controls.output:
             self.output.show_now()

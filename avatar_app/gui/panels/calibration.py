@@ -4,7 +4,7 @@ counts down.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -173,8 +173,10 @@ class CalibrationPanel(QFrame):
 
     def emphasise(self, on: bool) -> None:
         """Whether calibrating is what is to be done now."""
-        restyle(self.calibrate, role="primary" if on else "")
-        self.draw_icons()
+        role = "primary" if on else ""
+        if self.calibrate.property("role") != role:
+            restyle(self.calibrate, role=role)
+            self.draw_icons()
 
     def set_keys(self, calibrate: str, find_best: str, ghost: str) -> None:
         """Show the keys on the buttons."""
@@ -184,6 +186,11 @@ class CalibrationPanel(QFrame):
             (self.ghost, "", ghost),
         ):
             button.setText(f"{text}  ({key})" if key and text else text or key)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.draw_icons()
 
     def draw_icons(self) -> None:
         """Draw them in the colours of the theme."""

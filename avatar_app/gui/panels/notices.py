@@ -36,9 +36,7 @@ class Banner(QFrame):
         theme = current(self)
         colour = {"error": theme.bad, "warning": theme.warning, "info": theme.info}[notice.level]
         sign = label()
-        drawn = pixmap(notice.level, colour, 40)
-        drawn.setDevicePixelRatio(2)
-        sign.setPixmap(drawn)
+        sign.setPixmap(pixmap(notice.level, colour, 40, 2))
         message = label(in_user_language(notice.message), "heading", wrap=True)
         hint = label(in_user_language(notice.hint), "", wrap=True)
         for text in (message, hint):

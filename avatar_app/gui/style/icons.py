@@ -48,9 +48,9 @@ SVG = (
 SIDES = (16, 32, 64)
 
 
-def pixmap(name: str, colour: str, side: int = 64) -> QPixmap:
-    """One icon of so many pixels."""
-    key = f"{name} {colour} {side}"
+def pixmap(name: str, colour: str, side: int = 64, ratio: float = 1) -> QPixmap:
+    """One icon, ``side`` pixels wide and high, for a screen with ``ratio`` pixels to a unit."""
+    key = f"{name} {colour} {side} {ratio}"
     drawn = QPixmap()
     if QPixmapCache.find(key, drawn):
         return drawn
@@ -61,6 +61,7 @@ def pixmap(name: str, colour: str, side: int = 64) -> QPixmap:
     painter = QPainter(drawn)
     renderer.render(painter, QRectF(0, 0, side, side))
     painter.end()
+    drawn.setDevicePixelRatio(ratio)
     QPixmapCache.insert(key, drawn)
     return drawn
 
