@@ -107,12 +107,14 @@ class Link:
         return self._sent - self._answered
 
     def wait_for_welcome(self, seconds: float) -> Welcome:
-        """Raises EngineError: refused, or not reached in time."""
+        """Raises EngineError if the server refuses, DeviceError if it is not reached in time."""
         with self._changed:
             self._changed.wait_for(lambda: self.welcome or isinstance(self._problem, Refused), seconds)
             if self.welcome is None:
-                problem = self._problem or _unreached(self._pairing, "no answer")
-                raise EngineError(problem.message, problem.hint)
+                problem = self._problem
+                if isinstance(problem, Refused):
+                    raise EngineError(problem.message, problem.hint)
+                raise problem or _unreached(self._pairing, "no answer")
             return self.welcome
 
     def place_photo(self, photo: Photo, seconds: float) -> Mapping[str, bytes]:
@@ -293,8 +295,8 @@ def digest_of(hashes: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unreached(pairing: Pairing, why: str) -> EngineError:
-    return EngineError(
+def _unreached(pairing: Pairing, why: str) -> DeviceError:
+    return DeviceError(
         f"The other computer at {pairing.address} cannot be reached: {why}.",
         "See that `avatar-app serve` runs there, and that nothing between blocks the port.",
     )

@@ -147,6 +147,8 @@ class Cast:
         if self._fallback.tries_again(wanted[1]):
             self._fallback.wait()
             return
+        if isinstance(error, DeviceError) and self.leave_device(error, wanted[1]):
+            return
         self._failed[wanted] = time.monotonic() + AGAIN
         self._reject("engine", error, ENGINE_ACTIONS)
 
@@ -162,8 +164,7 @@ class Cast:
             avatar = engine.encode(crop) if crop else None
         except Exception as error:
             engine.close()
-            if not (isinstance(error, DeviceError) and self.leave_device(error, key[1])):
-                self._refuse_engine(key, error)
+            self._refuse_engine(key, error)
             return False
         old, self.engine, self._engine_key = self.engine, engine, key
         self.avatar, self.crop = avatar, crop

@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_app.engines import Engine
+from avatar_app.engines import Engine, remote_engine
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.remote_engine import RemoteEngine
 from avatar_app.remote.pairing import Pairing, parse_pairing
 from avatar_app.session import fallback
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
-from tests.remote.serving import Painted, free_port, serving
+from tests.remote.serving import TOKEN, Painted, free_port, serving
 from tests.session.live import PATTERN, Bench, KeepingSink, MarkedCamera, wait_for, write_photo
 from tests.session.stand_ins import DiscDetector
 
@@ -100,6 +100,14 @@ def test_the_call_goes_on_without_the_other_computer_and_returns_to_it(
     finally:
         call.__exit__(None, None, None)
     assert bench.leaks == 0
+
+
+def test_a_call_begins_without_the_other_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_engine, "WELCOME", 1.0)
+    bench = Bench()
+    with calling(bench, tmp_path, Pairing("127.0.0.1", free_port(), TOKEN)) as session:
+        wait_for(lambda: sees(bench, NEAR), "pictures of this one")
+        assert any("cannot be reached" in notice.message for notice in session.status().notices)
 
 
 def test_no_camera_pixel_is_on_the_wire(tmp_path: Path) -> None:
