@@ -112,10 +112,10 @@ class Trial:
             self.process.terminate()
         elif self.way:
             self.process.send_signal(getattr(signal, self.way))
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(60)
-        finally:
-            self.process.kill()
+        self.process.kill()
+        self.process.wait()
 
     def problem(self) -> str:
         """What was wrong about the end; empty if nothing was."""
@@ -215,6 +215,33 @@ except Ended:
             program.wait(wait)
         program.send_signal(getattr(signal, name))
         assert program.wait(30) == 128 + getattr(signal, name)
+
+
+@needs_signals
+def test_a_signal_before_the_event_loop_ends_the_window(tmp_path: Path) -> None:
+    """Qt forgets a wish to quit that comes before its loop runs."""
+    code = f"""
+from avatar_app.cli import program
+from avatar_app.gui.start import Started
+show = Started.show
+def show_and_be_ended(started):
+    show(started)
+    os.kill(os.getpid(), signal.SIGTERM)
+Started.show = show_and_be_ended
+sys.argv = ["avatar-app", "--source", {CLIP!r}]
+program()
+"""
+    home = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    program = subprocess.run(
+        [sys.executable, "-c", BEGIN + code],
+        check=False,
+        cwd=ROOT,
+        env=kept | home,
+        capture_output=True,
+        timeout=60,
+    )
+    assert program.returncode == 143
 
 
 @needs_signals

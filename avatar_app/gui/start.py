@@ -92,8 +92,9 @@ class Started(QObject):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
         self.window.refreshed.connect(self._show_tray)
         self._follow_tray()
+        # From the event loop, which may not run yet: before it does, Qt forgets that it was asked to quit.
+        ENDING.call_instead(lambda: QTimer.singleShot(0, self.window.quit))
         # Python sees a signal only when it runs: a timer gives it the chance.
-        ENDING.call_instead(self.window.quit)
         self._awake = QTimer(self, interval=INTERRUPT_MS)
         self._awake.timeout.connect(lambda: None)
         self._awake.start()
