@@ -18,11 +18,13 @@ from avatar_app.training.expression import loop
 from avatar_app.training.expression.crops import CropStore, as_seen, changed
 from avatar_app.training.expression.export import main as export
 from avatar_app.training.expression.loop import Recipe, Trainer, train
+from avatar_app.training.expression.pairs import Mover
 from tests.support.heads import make_head
 from tests.support.training import write_features
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = ROOT / "models" / "faces"
+LITE = ROOT / "models" / "lite"
 REGIONS = {"mouth": MOUTH, "eye": EYE}
 PAIRS, PHOTOS = 8, 3
 
@@ -62,11 +64,13 @@ def recipe(**changes: float) -> Recipe:
         "learning_rate": 1e-3,
         "finish": 0.5,
         "crossed": 2,
+        "odd": 0.5,
         "l1": 2.0,
         "perceptual": 0.5,
         "adversarial": 0.05,
         "matching": 0.5,
         "read_back": 0.3,
+        "aside": 6.0,
         "code_noise": 0.05,
         "unknown": 0.04,
         "ema": 0.9,
@@ -85,7 +89,7 @@ def test_a_run_goes_on_from_its_checkpoint_into_the_finish(
     again = Trainer(name, recipe(), CropStore(pairs, name), features, seed=1)
     again.load_state(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
     terms = again.step()
-    assert terms.keys() == {"l1", "perceptual", "adversarial", "matching", "read_back"}
+    assert terms.keys() == {"l1", "perceptual", "adversarial", "matching", "read_back", "aside"}
     assert all(np.isfinite(value) for value in terms.values())
     again.elapsed = 60.0
     train(again, tmp_path / "run", CropStore(pairs, name))
@@ -103,6 +107,14 @@ def test_what_is_read_has_other_colours_than_what_is_wanted(name: str, pairs: Pa
     assert seen.shape == (4, 3, height, width)
     means = seen.mean((2, 3)) - batch.truth.mean((2, 3))
     assert means.abs().max() > 0.05
+
+
+@pytest.mark.skipif(not LITE.is_dir(), reason="the bundle models/lite is not there")
+def test_pairs_are_moved_by_a_bundle_that_has_painters() -> None:
+    mover = Mover(LITE, seed=0)
+    points = torch.from_numpy(make_head()[:, :2] * 0.7).float()
+    photo = mover.encode(torch.rand(1, 3, 64, 64), points[None])
+    assert mover.flow(photo, points.expand(3, -1, -1)).shape == (3, 2, 64, 64)
 
 
 @pytest.mark.skipif(not FACES.is_dir(), reason="the bundle models/faces is not there")

@@ -3,7 +3,8 @@
 The painter needs the code, and so teaches the reader what to read.
 
 First L1 and perceptual loss on pairs of one person; then a critic joins, and crossed pairs, whose truth
-nobody knows: they must look photographed, and the code must be readable from them.
+nobody knows. They must look photographed, the code must be readable from them, and skin away from the opening
+must stay as the photo has it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Recipe:
     minutes: of the whole run; learning rates fall along a cosine to its end.
     finish: share of the run after which critic and crossed pairs join.
     crossed: crossed pairs a step.
+    odd: share of them with a code that does not belong to their landmarks: drivers unlike all of the data.
     l1, perceptual, adversarial, matching, read_back: weights of losses.
+    aside: weight of the L1 between crossed pairs and the moved photo, away from lips and lids.
     code_noise: standard deviation of noise on the code; unknown: share of codes that are left out.
     """
 
@@ -55,11 +58,13 @@ class Recipe:
     learning_rate: float
     finish: float
     crossed: int
+    odd: float
     l1: float
     perceptual: float
     adversarial: float
     matching: float
     read_back: float
+    aside: float
     code_noise: float
     unknown: float
     ema: float
@@ -145,7 +150,7 @@ class Trainer:
         """What critic and crossed pairs add; updates the critic."""
         recipe = self.recipe
         crossed = changed(self.store.draw(recipe.crossed, True, self.random), self.region)
-        code = self.code(crossed).detach()
+        code, odd = self._crossed_code(crossed)
         _, foreign = self.painted(crossed, code)
         half = slice(None, None, 2)  # of the pairs: the critic costs as much as the painter
         own = self._judged(picture[half], batch.points[half])
@@ -171,8 +176,16 @@ class Trainer:
         return {
             "adversarial": -ramp * recipe.adversarial * _mean(judged.prediction.float(), everywhere),
             "matching": ramp * recipe.matching * torch.stack(distance).mean(),
-            "read_back": recipe.read_back * (again - code).square().mean(),
+            "read_back": recipe.read_back * ((again - code).square() * ~odd).mean(),
+            "aside": recipe.aside
+            * weighted_l1(foreign, crossed.moved, 1 - near_opening(self.region, crossed.points)[1]),
         }
+
+    def _crossed_code(self, crossed: Batch) -> tuple[Tensor, Tensor]:
+        """The code (B, codes) to paint crossed pairs with, and which of them (B, 1) is odd."""
+        code = self.code(crossed).detach()
+        odd = torch.rand(len(code), 1) < self.recipe.odd
+        return torch.where(odd, (1.5 * code.roll(1, 0)).clamp(-1, 1), code), odd
 
     def _painted_part(self, points: Tensor) -> Tensor:
         """What the critic's verdicts count for.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -122,8 +122,12 @@ class Mover:
 
     def __init__(self, bundle: Path, seed: int) -> None:
         found = read_bundle(bundle)
-        self.generator = AnchoredGenerator(AnchoredConfig.from_dict(dict(found.config))).eval()
-        self.generator.load_state_dict(load_file(found.file("weights.safetensors")))
+        config = replace(AnchoredConfig.from_dict(dict(found.config)), regions=False)
+        self.generator = AnchoredGenerator(config).eval()
+        weights = load_file(found.file("weights.safetensors"))
+        self.generator.load_state_dict(
+            {name: values for name, values in weights.items() if not name.startswith("regions.")}
+        )
         self.random = torch.Generator().manual_seed(seed)
 
     def noise(self, *shape: int) -> Tensor:
