@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from avatar_app.text import NOTHING, Text, join
+
 
 class AvatarError(Exception):
-    """Something the user can put right.
+    """Something the user can act on.
 
     Args:
         message: what happened, with the value that caused it, one sentence.
         hint: what to do about it, one sentence.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: Text, hint: Text = NOTHING) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return join([self.message, self.hint])
 
 
 class PortraitError(AvatarError):

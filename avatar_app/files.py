@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import AvatarError, ConfigError, OutputError
+from avatar_app.text import Text
 
 LARGEST = 16 << 20
 """Bytes in a settings file, a description and the like; real ones have thousands."""
@@ -41,15 +42,20 @@ def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise error(f"There is no {what} {path}.", "Check the path and its spelling.") from None
+        raise error(
+            Text("There is no {} {}.", what, path), Text("Check the path and its spelling.")
+        ) from None
     except IsADirectoryError:
-        raise error(f"{path} is a folder, not a {what}.", f"Name one {what} file in it.") from None
+        raise error(
+            Text("{} is a folder, not a {}.", path, what), Text("Name one {} file in it.", what)
+        ) from None
     except (OSError, ValueError) as problem:
         raise error(
-            f"The {what} {path} cannot be read: {reason(problem)}.", "Check its path and permissions."
+            Text("The {} {} cannot be read: {}.", what, path, reason(problem)),
+            Text("Check its path and permissions."),
         ) from None
     if empty:
-        raise error(f"The {what} {path} is empty (0 bytes).", "Copy or download it again.")
+        raise error(Text("The {} {} is empty (0 bytes).", what, path), Text("Copy or download it again."))
 
 
 def require_ordinary(path: Path) -> None:
@@ -104,7 +110,8 @@ def read_yaml(path: Path) -> Any:
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else "it is not YAML text"
         raise ConfigError(
-            f"The configuration {path} cannot be read: {why}.", "Give the YAML file of the checkpoint."
+            Text("The configuration {} cannot be read: {}.", path, why),
+            Text("Give the YAML file of the checkpoint."),
         ) from None
 
 
@@ -189,9 +196,11 @@ def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
     ``what`` is the word for it, such as "data set".
     """
     if not is_there(path):
-        raise error(f"There is no {what} {path}.", "Check the path and its spelling.")
+        raise error(Text("There is no {} {}.", what, path), Text("Check the path and its spelling."))
     if not path.is_dir():
-        raise error(f"The {what} {path} is a file, not a folder.", "Name the folder that it is in.")
+        raise error(
+            Text("The {} {} is a file, not a folder.", what, path), Text("Name the folder that it is in.")
+        )
 
 
 def require_writable(path: Path) -> None:
@@ -202,22 +211,26 @@ def require_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise OutputError(
-                f"The output {path} is a folder.", f"Name a file in it, such as {path / 'out.mp4'}."
+                Text("The output {} is a folder.", path),
+                Text("Name a file in it, such as {}.", path / "out.mp4"),
             )
         if path.exists() and not path.is_file():
-            raise OutputError(f"The output {path} is not a plain file.", "Name a file in a folder of yours.")
+            raise OutputError(
+                Text("The output {} is not a plain file.", path), Text("Name a file in a folder of yours.")
+            )
         if not path.parent.is_dir():
             raise OutputError(
-                f"There is no folder {path.parent} for the output.", "Create it first, or name another."
+                Text("There is no folder {} for the output.", path.parent),
+                Text("Create it first, or name another."),
             )
     except OSError as problem:
         raise OutputError(
-            f"The output {path} cannot be written: {reason(problem)}.", "Name another file."
+            Text("The output {} cannot be written: {}.", path, reason(problem)), Text("Name another file.")
         ) from None
     if not os.access(path.parent, os.W_OK):
         raise OutputError(
-            f"The folder {path.parent} does not let you write the output {path.name}.",
-            "Name a folder of yours.",
+            Text("The folder {} does not let you write the output {}.", path.parent, path.name),
+            Text("Name a folder of yours."),
         )
 
 
@@ -229,11 +242,12 @@ def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
     for index, output in enumerate(written):
         if any(same_file(output, given) for given in read):
             raise OutputError(
-                f"The output {output} is also an input.", "Name another file, so that nothing is lost."
+                Text("The output {} is also an input.", output),
+                Text("Name another file, so that nothing is lost."),
             )
         if any(same_file(output, other) for other in written[:index]):
             raise OutputError(
-                f"Two outputs have the same name {output}.", "Name another file for one of them."
+                Text("Two outputs have the same name {}.", output), Text("Name another file for one of them.")
             )
 
 
@@ -269,8 +283,8 @@ def write_json(path: Path, facts: dict[str, Any]) -> None:
         write_whole(path, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode(), 0o666)
     except OSError as problem:
         raise OutputError(
-            f"The report {path} cannot be written: {reason(problem)}.",
-            "Free some space or name another folder.",
+            Text("The report {} cannot be written: {}.", path, reason(problem)),
+            Text("Free some space or name another folder."),
         ) from None
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from avatar_app.errors import EngineError
 from avatar_app.processor import cores
+from avatar_app.text import Text
 
 # Release builds write a device id and a database of events into the user's cache folder and send them. They
 # read this when they are loaded. Setting it does not replace a choice of the user's: there is none that
@@ -31,7 +32,7 @@ NOWHERE = os.devnull + "/no-external-data"
 """Folder that weights outside the file are looked for in: what was not hashed with the file must not be
 read."""
 
-REINSTALL = "Install the version of onnxruntime in requirements.txt, or import the model again."
+REINSTALL = Text("Install the version of onnxruntime in requirements.txt, or import the model again.")
 
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
 
@@ -93,7 +94,7 @@ class OnnxSession:
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # each of its errors is a class of its own, without a common base
-            raise EngineError(f"ONNX Runtime {VERSION} cannot open {title}.", REINSTALL) from error
+            raise EngineError(Text("ONNX Runtime {} cannot open {}.", VERSION, title), REINSTALL) from error
         self.inputs = {item.name: _port(item) for item in self._session.get_inputs()}
         self.outputs = {item.name: _port(item) for item in self._session.get_outputs()}
 
@@ -124,7 +125,8 @@ class OnnxSession:
         if any(words in str(error) for words in NO_MEMORY):
             return MemoryError(f"for {self.title}")
         return EngineError(
-            f"The model file {self.title} fails when it is computed.", "Import or fetch this model again."
+            Text("The model file {} fails when it is computed.", self.title),
+            Text("Import or fetch this model again."),
         )
 
 
@@ -143,7 +145,7 @@ def open_session(model: Path | bytes, threads: int = 1) -> OnnxSession:
     try:
         content = model.read_bytes()
     except OSError as error:
-        raise EngineError(f"The model file {model} cannot be read.", REINSTALL) from error
+        raise EngineError(Text("The model file {} cannot be read.", model), REINSTALL) from error
     return OnnxSession(content, str(model), threads)
 
 

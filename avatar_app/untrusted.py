@@ -25,6 +25,7 @@ from safetensors.numpy import load_file
 
 from avatar_app.errors import BundleError
 from avatar_app.files import reason
+from avatar_app.text import Text, from_plain, to_plain
 
 SPARE = 1 << 30
 """Bytes that the child may take beyond a few times the file's size."""
@@ -58,10 +59,10 @@ def read_in_child(work: Work, path: Path) -> dict[str, Any]:
             _run(work, path, target, SECONDS * max(1.0, path.stat().st_size / 1e8))
             return dict(load_file(target))
     except SafetensorError as error:
-        raise BundleError(f"{path} cannot be read: {error}.", "Download it again.") from None
+        raise BundleError(Text("{} cannot be read: {}.", path, error), Text("Download it again.")) from None
     except OSError as error:
         raise BundleError(
-            f"{path} cannot be read: {reason(error)}.", "Check the path, and free some space."
+            Text("{} cannot be read: {}.", path, reason(error)), Text("Check the path, and free some space.")
         ) from None
 
 
@@ -82,10 +83,11 @@ def _run(work: Work, path: Path, target: Path, seconds: float) -> None:
         ours.close()
     if said is None:
         raise BundleError(
-            f"{path} would take far too much memory or time to read, so it was not.", "Use another file."
+            Text("{} would take far too much memory or time to read, so it was not.", path),
+            Text("Use another file."),
         )
     if said:
-        raise BundleError(*said)
+        raise BundleError(*map(from_plain, said))
 
 
 def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
@@ -103,15 +105,18 @@ def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
 def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connection) -> None:
     """In the child: an empty list when done, else a message and a hint."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' last words are no help to the user
-    said: list[str] = []
+    said: list[Text] = []
     try:
         _limit(COPIES * path.stat().st_size + SPARE, seconds)
         work(path, target)
     except BundleError as error:
         said = [error.message, error.hint]
     except MemoryError:
-        said = [f"{path} would take far too much memory to read, so it was not.", "Use another file."]
-    parent.send_bytes(json.dumps(said).encode())
+        said = [
+            Text("{} would take far too much memory to read, so it was not.", path),
+            Text("Use another file."),
+        ]
+    parent.send_bytes(json.dumps([to_plain(text) for text in said]).encode())
 
 
 def _limit(more: int, seconds: float) -> None:

@@ -19,6 +19,7 @@ import pytest
 from avatar_app import __version__, cli
 from avatar_app.cli import main
 from avatar_app.errors import AvatarError
+from avatar_app.text import Text
 
 ROOT = Path(__file__).parents[1]
 
@@ -102,7 +103,7 @@ def test_wrong_arguments_take_one_line(line: str, capsys: pytest.CaptureFixture[
 
 
 def test_user_error_takes_one_line(stand_in: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    stand_in(AvatarError("The door is closed.", "Open it."))
+    stand_in(AvatarError(Text("The door is closed."), Text("Open it.")))
     assert main(["demo"]) == 2
     assert capsys.readouterr() == ("", "error: The door is closed. Open it.\n")
 

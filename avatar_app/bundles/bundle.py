@@ -19,6 +19,7 @@ from typing import Any
 from avatar_app.errors import BundleError
 from avatar_app.files import expanded, is_there, parse_json, read_small, reason, require_ordinary
 from avatar_app.paths import model_folders
+from avatar_app.text import Text
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
@@ -26,7 +27,7 @@ CARD = "CARD.md"
 KINDS = ("fomm", "anchored", "monkeynet", "x2face", "faces")
 SMALLEST, LARGEST = 16, 2048
 """Side of a model's pictures, in pixels."""
-REPAIR = "Run `models list` to see all models; import or fetch this one again."
+REPAIR = Text("Run `models list` to see all models; import or fetch this one again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Bundle:
         """Path of one file. Raises BundleError if the bundle does not list it."""
         if name not in self.hashes:
             raise BundleError(
-                f"The model {self.name} has no {name}.", "Import it again, so that all files are made."
+                Text("The model {} has no {}.", self.name, name),
+                Text("Import it again, so that all files are made."),
             )
         return self.folder / name
 
@@ -82,14 +84,18 @@ class Bundle:
         try:
             yield
         except FileNotFoundError:
-            raise BundleError(f"The model {self.name} is incomplete: {path} is missing.", REPAIR) from None
+            raise BundleError(
+                Text("The model {} is incomplete: {} is missing.", self.name, path), REPAIR
+            ) from None
         except OSError as error:
-            raise BundleError(f"The file {path} cannot be read: {reason(error)}.", REPAIR) from None
+            raise BundleError(Text("The file {} cannot be read: {}.", path, reason(error)), REPAIR) from None
 
     def _require_hash(self, path: Path, found: str) -> None:
         expected = self.hashes[path.name]
         if found != expected:
-            message = f"The file {path} is damaged: its SHA-256 is {found[:12]}..., not {expected[:12]}...."
+            message = Text(
+                "The file {} is damaged: its SHA-256 is {}..., not {}....", path, found[:12], expected[:12]
+            )
             raise BundleError(message, REPAIR)
 
 
@@ -113,14 +119,15 @@ def find_bundle(name_or_path: str | Path) -> Path:
         folder = expanded(name_or_path)
         if not is_there(folder / DESCRIPTION):
             raise BundleError(
-                f"There is no model in the folder {folder}: it has no {DESCRIPTION}.", "Check the path."
+                Text("There is no model in the folder {}: it has no {}.", folder, DESCRIPTION),
+                Text("Check the path."),
             )
         return folder
     for place in model_folders():
         if name and is_there(place / name / DESCRIPTION):
             return place / name
     known = ", ".join(bundle.name for bundle in list_bundles() if bundle.kind != "faces") or "none yet"
-    raise BundleError(f"There is no model called {name!r}.", f"Known models: {known}.")
+    raise BundleError(Text("There is no model called {}.", repr(name)), Text("Known models: {}.", known))
 
 
 def list_bundles() -> list[Bundle]:
@@ -153,20 +160,25 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         content = parse_json(read_small(path))
     except OSError as error:
-        raise BundleError(f"The description {path} cannot be read: {reason(error)}.", REPAIR) from None
+        raise BundleError(
+            Text("The description {} cannot be read: {}.", path, reason(error)), REPAIR
+        ) from None
     except ValueError:
-        raise BundleError(f"The description {path} is damaged: it is not JSON.", REPAIR) from None
+        raise BundleError(Text("The description {} is damaged: it is not JSON.", path), REPAIR) from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
-        message = (
-            f"The model in {folder} has the format version {version!r}, but this app reads version {FORMAT}."
+        message = Text(
+            "The model in {} has the format version {}, but this app reads version {}.",
+            folder,
+            repr(version),
+            FORMAT,
         )
-        raise BundleError(message, "Update the app, or import the model again.")
+        raise BundleError(message, Text("Update the app, or import the model again."))
     try:
         return _parsed(folder, content)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            f"The description {path} is damaged: {type(error).__name__} {error}.", REPAIR
+            Text("The description {} is damaged: {} {}.", path, type(error).__name__, error), REPAIR
         ) from None
 
 
@@ -208,8 +220,8 @@ def write_bundle(
     """
     if folder.exists() and not overwrite:
         raise BundleError(
-            f"There is a model called {folder.name} already, in {folder}.",
-            "Choose another name, or delete that folder.",
+            Text("There is a model called {} already, in {}.", folder.name, folder),
+            Text("Choose another name, or delete that folder."),
         )
     temporary = None
     try:
@@ -223,7 +235,8 @@ def write_bundle(
         _swap(content, folder, temporary / "old")
     except OSError as error:
         raise BundleError(
-            f"The model {folder} cannot be written: {reason(error)}.", "Free some space or check permissions."
+            Text("The model {} cannot be written: {}.", folder, reason(error)),
+            Text("Free some space or check permissions."),
         ) from None
     finally:
         if temporary is not None:
@@ -271,7 +284,7 @@ def require_name(name: str) -> str:
     reserved = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)  # by Windows
     if not good or len(name) > 64 or name.endswith(".") or reserved:
         raise BundleError(
-            f"A model cannot be called {name!r}.",
-            "Use letters, digits, '-', '_' and '.', and begin with a letter or digit.",
+            Text("A model cannot be called {}.", repr(name)),
+            Text("Use letters, digits, '-', '_' and '.', and begin with a letter or digit."),
         )
     return name

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from avatar_app.errors import BundleError
 from avatar_app.files import reason
+from avatar_app.text import NOTHING, Text
 
 CHUNK = 1 << 20
 PATIENCE = 30.0
@@ -104,12 +105,12 @@ def fetch(
     if target.exists():
         if md5(target) != download.md5:
             raise BundleError(
-                f"The file {target} is not the one expected: its MD5 is not {download.md5}.",
-                "Delete it and try again.",
+                Text("The file {} is not the one expected: its MD5 is not {}.", target, download.md5),
+                Text("Delete it and try again."),
             )
         return target
     partial = target.with_name(target.name + ".part")
-    problem = ""
+    problem = NOTHING
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         for address in (download.url, *download.mirrors):
@@ -120,15 +121,19 @@ def fetch(
             note(problem)
     except OSError as error:
         raise BundleError(
-            f"The download cannot be written to {target.parent}: {reason(error)}.", "Free some space."
+            Text("The download cannot be written to {}: {}.", target.parent, reason(error)),
+            Text("Free some space."),
         ) from None
-    hint = f"Get the file elsewhere, put it at {target}, and run this again."
+    hint = Text("Get the file elsewhere, put it at {}, and run this again.", target)
     raise BundleError(
-        problem, f"No other address is known. {hint}" if download.mirrors else f"If the link is dead: {hint}"
+        problem,
+        Text("No other address is known. {}", hint)
+        if download.mirrors
+        else Text("If the link is dead: {}", hint),
     )
 
 
-def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> str:
+def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> Text:
     """Download to ``partial``.
 
     Returns:
@@ -147,11 +152,11 @@ def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> 
     except NETWORK_ERRORS as error:
         if isinstance(error, TooLarge):
             partial.unlink(missing_ok=True)
-        return f"{address} could not be fetched: {_why(error)}."
+        return Text("{} could not be fetched: {}.", address, _why(error))
     if md5(partial) != expected:
         partial.unlink()
-        return f"What {address} sends is not the file expected: its MD5 is not {expected}."
-    return ""
+        return Text("What {} sends is not the file expected: its MD5 is not {}.", address, expected)
+    return NOTHING
 
 
 def _download(url: str, partial: Path, progress: Progress) -> None:

@@ -21,6 +21,7 @@ from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.errors import CameraError
 from avatar_app.files import reason
 from avatar_app.media.video import NetworkStream, Picture, rgb
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
@@ -66,7 +67,7 @@ class DeviceFeed:
             if grabbed and picture is not None:
                 return picture
         if self._camera.path and not Path(self._camera.path).exists():
-            raise CameraError(f"The camera {self.title} was unplugged.", "Connect it again.")
+            raise CameraError(Text("The camera {} was unplugged.", self.title), Text("Connect it again."))
         self._stopping.wait(0.01)  # a dead camera fails at once, again and again
         return None
 
@@ -117,12 +118,16 @@ class DeviceFeed:
         user = user_of(self._camera.path) if self._camera.path else ""
         if user:
             return CameraError(
-                f"The camera {self.title} is in use by {user}.", f"Close {user}, or choose another camera."
+                Text("The camera {} is in use by {}.", self.title, user),
+                Text("Close {}, or choose another camera.", user),
             )
-        hint = "Close other programs that use it, or unplug it and connect it again."
+        hint = Text("Close other programs that use it, or unplug it and connect it again.")
         if platform.system() != "Linux":
-            hint = "Close other programs that use it, and allow this one to use cameras in the system's privacy settings."
-        return CameraError(f"The camera {self.title} cannot be opened.", hint)
+            hint = Text(
+                "Close other programs that use it, and allow this one to use cameras in the system's "
+                "privacy settings."
+            )
+        return CameraError(Text("The camera {} cannot be opened.", self.title), hint)
 
 
 class StreamFeed:
@@ -149,9 +154,12 @@ class StreamFeed:
         try:
             self._stream = NetworkStream(self._url, OPENING, SILENCE)
         except (OSError, ValueError):
-            hint = "Check the path of the address, the user and the password, as in rtsp://user:password@host/path."
+            hint = Text(
+                "Check the path of the address, the user and the password, as in "
+                "rtsp://user:password@host/path."
+            )
             raise CameraError(
-                f"The camera {self.title} answers, but not with a video stream.", hint
+                Text("The camera {} answers, but not with a video stream.", self.title), hint
             ) from None
         return self._stream
 
@@ -175,7 +183,7 @@ class StreamFeed:
             with suppress(OSError, ValueError):
                 return self._connect().read()
         raise CameraError(
-            f"The camera {self.title} has stopped sending.", "Check that it is on and in reach."
+            Text("The camera {} has stopped sending.", self.title), Text("Check that it is on and in reach.")
         )
 
     def decode(self, raw: Picture) -> Image | None:
@@ -242,16 +250,16 @@ def require_device(camera: CameraInfo) -> None:
     try:
         os.close(os.open(camera.path, os.O_RDWR | os.O_NONBLOCK))
     except PermissionError:
-        hint = (
+        hint = Text(
             'Add yourself to the group "video" with: sudo usermod -aG video $USER. Then log out and in again.'
         )
         raise CameraError(
-            f"You have no permission to use the camera {camera.name} ({camera.path}).", hint
+            Text("You have no permission to use the camera {} ({}).", camera.name, camera.path), hint
         ) from None
     except OSError as problem:
         raise CameraError(
-            f"The camera {camera.name} ({camera.path}) cannot be opened: {reason(problem)}.",
-            "Connect it again.",
+            Text("The camera {} ({}) cannot be opened: {}.", camera.name, camera.path, reason(problem)),
+            Text("Connect it again."),
         ) from None
 
 
@@ -259,7 +267,8 @@ def unreachable(title: str, problem: Exception) -> CameraError:
     """The error for an address that gives no answer."""
     said = "no answer" if isinstance(problem, TimeoutError) else reason(problem)
     return CameraError(
-        f"The camera {title} cannot be reached: {said}.", "Check that it is on, its address and the network."
+        Text("The camera {} cannot be reached: {}.", title, said),
+        Text("Check that it is on, its address and the network."),
     )
 
 

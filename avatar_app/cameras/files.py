@@ -16,6 +16,7 @@ from avatar_app.errors import CameraError, ClipError, PortraitError
 from avatar_app.files import natural, reason
 from avatar_app.media.photo import read_frame
 from avatar_app.media.video import read_clip
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -63,7 +64,7 @@ class ClipSource:
         wait = due - self._now()
         self._waiting = (image, due) if wait > LONGEST_WAIT else None
         if self._closed.wait(min(wait, LONGEST_WAIT)):
-            raise CameraError(f"The clip {self._clip.path} was closed.")
+            raise CameraError(Text("The clip {} was closed.", self._clip.path))
         self.arrived = time.monotonic()
         if self._waiting is None or self._shown is None:
             self._shown = image
@@ -125,12 +126,14 @@ class FolderSource:
             ]
         except OSError as problem:
             raise CameraError(
-                f"The folder {path} cannot be read: {reason(problem)}.", "Check its permissions."
+                Text("The folder {} cannot be read: {}.", path, reason(problem)),
+                Text("Check its permissions."),
             ) from None
         if not files:
             endings = " ".join(sorted(PICTURES))
             raise CameraError(
-                f"The folder {path} has no pictures in it.", f"Choose one with files that end in {endings}."
+                Text("The folder {} has no pictures in it.", path),
+                Text("Choose one with files that end in {}.", endings),
             )
         self._files = sorted(files, key=lambda file: natural(file.name.casefold()))
         height, width = read_picture(self._files[0]).shape[:2]
@@ -152,7 +155,7 @@ class FolderSource:
         self._start = now if self._start is None else self._start
         self._count = max(self._count, int((now - self._start) * self._fps))
         if self._closed.wait(max(0.0, self._start + self._count / self._fps - now)):
-            raise CameraError(f"The folder {self._path} was closed.")
+            raise CameraError(Text("The folder {} was closed.", self._path))
         self.arrived = time.monotonic()
         file = self._files[self._count % len(self._files)]
         self._count += 1
@@ -167,4 +170,4 @@ def read_picture(path: Path) -> Image:
     try:
         return read_frame(path)
     except PortraitError as problem:
-        raise CameraError(problem.message, "Take it out of the folder, or save it again.") from None
+        raise CameraError(problem.message, Text("Take it out of the folder, or save it again.")) from None

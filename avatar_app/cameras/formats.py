@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from avatar_app import v4l2
+from avatar_app.text import Text
 
 ENOUGH = 64
 """More entries than any camera has; a driver that never ends its list must not hold us."""
@@ -32,7 +33,7 @@ def read_formats(ask: Ask) -> Iterator[str]:
             assert isinstance(code, int)
             name = struct.pack("=I", code & 0x7FFF_FFFF).decode("ascii", "replace").strip()
             sizes = list(_sizes(ask, code))
-            yield f"{name} up to {max(sizes)[1]} x {max(sizes)[2]}" if sizes else name
+            yield Text("{} up to {} x {}", name, *max(sizes)[1:]) if sizes else name
 
 
 def _sizes(ask: Ask, code: int) -> Iterator[tuple[int, int, int]]:

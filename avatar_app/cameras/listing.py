@@ -21,6 +21,7 @@ import cv2
 from avatar_app.cameras.address import source_title
 from avatar_app.cameras.formats import camera_formats
 from avatar_app.errors import CameraError
+from avatar_app.text import Text
 from avatar_app.v4l2 import (
     CAPTURE,
     CAPTURE_PLANES,
@@ -101,8 +102,8 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
     """
     if not (text or cameras):
         raise CameraError(
-            "No camera is connected.",
-            "Connect one, or choose a video file, a folder of pictures or an address.",
+            Text("No camera is connected."),
+            Text("Connect one, or choose a video file, a folder of pictures or an address."),
         )
     if not text:
         own = [
@@ -110,8 +111,8 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
         ]  # another may show what this program sends
         if not own:
             raise CameraError(
-                "No camera is connected.",
-                f"Connect one, or choose what other programs feed: {names(cameras)}.",
+                Text("No camera is connected."),
+                Text("Connect one, or choose what other programs feed: {}.", names(cameras)),
             )
         return own[0]
     if text.isdecimal():
@@ -123,11 +124,17 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
         return fitting[0]
     if fitting:
         raise CameraError(
-            f'"{text}" fits {len(fitting)} cameras.', f"Write more of the name: {names(fitting)}."
+            Text('"{}" fits {} cameras.', text, len(fitting)),
+            Text("Write more of the name: {}.", names(fitting)),
         )
-    kinds = "camera" if text.isdecimal() else "camera, file or folder"
-    here = f"The cameras here: {names(cameras)}." if cameras else "No camera is connected."
-    raise CameraError(f'There is no {kinds} "{source_title(text)}".', here)
+    here = Text("The cameras here: {}.", names(cameras)) if cameras else Text("No camera is connected.")
+    title = source_title(text)
+    message = (
+        Text('There is no camera "{}".', title)
+        if text.isdecimal()
+        else Text('There is no camera, file or folder "{}".', title)
+    )
+    raise CameraError(message, here)
 
 
 def names(cameras: Iterable[CameraInfo]) -> str:

@@ -14,6 +14,7 @@ import time
 from typing import Generic, Protocol, TypeVar
 
 from avatar_app.errors import CameraError
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 SILENCE = 2.0
@@ -121,7 +122,7 @@ class LiveSource(Generic[Raw]):
                 raw, self._newest = self._newest, None
                 self.arrived = self._newest_at
                 if self._closed:
-                    raise CameraError(f"The camera {self._feed.title} was closed.")
+                    raise CameraError(Text("The camera {} was closed.", self._feed.title))
                 if raw is None and self._fault:
                     raise self._fault
             if raw is not None:
@@ -131,8 +132,8 @@ class LiveSource(Generic[Raw]):
                 damaged += 1
             if damaged and time.monotonic() >= deadline:
                 raise CameraError(
-                    f"The camera {self._feed.title} sends damaged pictures.",
-                    "Check its cable or its network.",
+                    Text("The camera {} sends damaged pictures.", self._feed.title),
+                    Text("Check its cable or its network."),
                 )
             if raw is None:
                 raise silent(self._feed.title, patience)
@@ -157,6 +158,6 @@ class LiveSource(Generic[Raw]):
 def silent(title: str, seconds: float) -> CameraError:
     """The error for a source that is there but sends nothing."""
     return CameraError(
-        f"The camera {title} has sent no picture for {seconds:g} seconds.",
-        "Check that it is on, or connect it again.",
+        Text("The camera {} has sent no picture for {:g} seconds.", title, seconds),
+        Text("Check that it is on, or connect it again."),
     )

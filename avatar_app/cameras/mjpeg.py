@@ -22,6 +22,7 @@ from avatar_app.cameras.device import prepare_opencv, unreachable
 from avatar_app.cameras.live import SILENCE, silent
 from avatar_app.cameras.login import login_header
 from avatar_app.errors import CameraError
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 LARGEST_BYTES = 16 << 20
@@ -35,16 +36,16 @@ MOST_PASSES = 16
 
 CHUNK = 1 << 16
 
-PATH_HINT = "Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg."
+PATH_HINT = Text("Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg.")
 
 ANSWERS = {
     401: (
-        "asks for a user name and a password",
-        "Write them into the address, as in http://user:password@host/video.",
+        Text("asks for a user name and a password"),
+        Text("Write them into the address, as in http://user:password@host/video."),
     ),
-    403: ("refuses the access", "Check the user name and the password in the address."),
-    404: ("has nothing at this path", PATH_HINT),
-    503: ("is busy", "Close other programs that watch it, or try again later."),
+    403: (Text("refuses the access"), Text("Check the user name and the password in the address.")),
+    404: (Text("has nothing at this path"), PATH_HINT),
+    503: (Text("is busy"), Text("Close other programs that watch it, or try again later.")),
 }
 
 
@@ -76,7 +77,7 @@ class MjpegFeed:
         except (OSError, ValueError) as problem:
             raise unreachable(self.title, problem) from None
         except http.client.HTTPException:
-            raise CameraError(f"What answers at {self.title} is no webcam.", PATH_HINT) from None
+            raise CameraError(Text("What answers at {} is no webcam.", self.title), PATH_HINT) from None
         self._require_stream(self._response)
 
     def grab(self) -> bytes:
@@ -91,7 +92,8 @@ class MjpegFeed:
                 piece = b""
             if not piece:
                 raise CameraError(
-                    f"The camera {self.title} has ended the connection.", "Check that it is on and in reach."
+                    Text("The camera {} has ended the connection.", self.title),
+                    Text("Check that it is on and in reach."),
                 )
             newest = self._pictures.add(piece)
             if newest is not None:
@@ -139,19 +141,20 @@ class MjpegFeed:
     def _require_stream(self, response: http.client.HTTPResponse) -> None:
         kind = response.headers.get_content_type()
         if response.status == 401 and urlsplit(self._url).username is not None:
-            said, hint = "does not accept the user name or the password", "Check both in the address."
+            said = Text("does not accept the user name or the password")
+            hint = Text("Check both in the address.")
         elif response.status in ANSWERS:
             said, hint = ANSWERS[response.status]
         elif 300 <= response.status < 400:
             elsewhere = address_title(response.headers.get("Location", "?"))[:200]
-            said, hint = f"sends us to {elsewhere}", "Use that address."
+            said, hint = Text("sends us to {}", elsewhere), Text("Use that address.")
         elif response.status != 200:
-            said, hint = f"answers with status {response.status}", PATH_HINT
+            said, hint = Text("answers with status {}", response.status), PATH_HINT
         elif kind.startswith(("text/", "image/")) and "Content-Type" in response.headers:
-            said, hint = f"sends {kind} instead of a video stream", PATH_HINT
+            said, hint = Text("sends {} instead of a video stream", kind), PATH_HINT
         else:
             return
-        raise CameraError(f"The camera {self.title} {said}.", hint)
+        raise CameraError(Text("The camera {} {}.", self.title, said), hint)
 
 
 class JpegCutter:

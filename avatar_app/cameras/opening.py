@@ -22,6 +22,7 @@ from avatar_app.cameras.live import SILENCE, LiveSource
 from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.errors import CameraError
 from avatar_app.files import is_there
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
@@ -88,8 +89,8 @@ def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -
     if text and not text.isdecimal() and is_there(path) and all(camera.name != text for camera in cameras):
         return _open_path(path, fps)
     if BARE_ADDRESS.fullmatch(text) and all(text != camera.name for camera in cameras):
-        hint = "Write http:// before it, or rtsp:// for a camera of that kind."
-        raise CameraError(f"{source_title(text)} is an address without its beginning.", hint)
+        hint = Text("Write http:// before it, or rtsp:// for a camera of that kind.")
+        raise CameraError(Text("{} is an address without its beginning.", source_title(text)), hint)
     return LiveSource(DeviceFeed(find_camera(text, cameras), size, fps), DEVICE_PATIENCE)
 
 
@@ -98,7 +99,9 @@ def _open_path(path: Path, fps: int) -> Source:
         return FolderSource(path, fps)
     if path.is_file():
         return ClipSource(path)
-    raise CameraError(f"{path} is neither a file nor a folder.", "Name a video file or a folder of pictures.")
+    raise CameraError(
+        Text("{} is neither a file nor a folder.", path), Text("Name a video file or a folder of pictures.")
+    )
 
 
 def _open_address(url: str) -> Source:
@@ -114,7 +117,8 @@ def _open_address(url: str) -> Source:
     if scheme in ("rtsp", "rtsps"):
         return LiveSource(StreamFeed(url), camera_device.OPENING)
     raise CameraError(
-        f"Addresses that begin with {scheme}:// are not known.", "Use http, https, rtsp or rtsps."
+        Text("Addresses that begin with {}:// are not known.", scheme),
+        Text("Use http, https, rtsp or rtsps."),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from avatar_app.cameras.address import is_address
 from avatar_app.errors import CameraError
 from avatar_app.files import is_there
+from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +49,19 @@ def require_camera_permission() -> None:
     if status == NOT_ASKED:
         _ask()
         raise CameraError(
-            "macOS asks whether this program may use the camera.",
-            "Allow it; the camera then opens by itself.",
+            Text("macOS asks whether this program may use the camera."),
+            Text("Allow it; the camera then opens by itself."),
         )
     if status == DENIED:
-        hint = (
-            "Open System Settings, Privacy & Security, Camera; switch on the program that you start this one from, "
-            "such as Terminal; then start both again."
+        hint = Text(
+            "Open System Settings, Privacy & Security, Camera; switch on the program that you start "
+            "this one from, such as Terminal; then start both again."
         )
-        raise CameraError("macOS does not let this program use the camera.", hint)
+        raise CameraError(Text("macOS does not let this program use the camera."), hint)
     if status == RESTRICTED:
         raise CameraError(
-            "The rules of this Mac forbid cameras.",
-            "Ask whoever manages it, or see Screen Time in System Settings.",
+            Text("The rules of this Mac forbid cameras."),
+            Text("Ask whoever manages it, or see Screen Time in System Settings."),
         )
 
 

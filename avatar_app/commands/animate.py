@@ -22,6 +22,7 @@ from avatar_app.media.video import Clip, read_clip
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.clip import CROPS, Report, Wishes, animate_clip
 from avatar_app.session.clip_frames import TRANSPARENT, Look
+from avatar_app.text import Text
 from avatar_app.types import Framing
 
 DEFAULT_MODEL = "lite"
@@ -212,7 +213,9 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
 def _require_output(arguments: argparse.Namespace) -> None:
     require_clip_output(arguments.output, arguments.background == TRANSPARENT)
     if arguments.background == TRANSPARENT and arguments.side_by_side:
-        raise OutputError("A transparent result has no driver beside it.", "Leave out --side-by-side.")
+        raise OutputError(
+            Text("A transparent result has no driver beside it."), Text("Leave out --side-by-side.")
+        )
     if arguments.json:
         require_writable(arguments.json)
     require_apart(

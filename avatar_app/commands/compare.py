@@ -18,6 +18,7 @@ from avatar_app.commands.printer import say
 from avatar_app.errors import ConfigError
 from avatar_app.evaluation.comparison.recipes import METHODS, SIZES, Terms
 from avatar_app.files import require_folder
+from avatar_app.text import Text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,10 +102,12 @@ def _device(wanted: str) -> str:
         return "cuda" if cuda_problem() is None else "cpu"
     problem = cuda_problem() if wanted.startswith("cuda") else None
     if problem is not None or not wanted.startswith(("cpu", "cuda")):
-        raise ConfigError(
-            f"The device {wanted!r} cannot be used{f': {problem}' if problem else ''}.",
-            "Give auto, cpu, cuda or cuda:N.",
+        message = (
+            Text("The device {} cannot be used: {}.", repr(wanted), problem)
+            if problem
+            else Text("The device {} cannot be used.", repr(wanted))
         )
+        raise ConfigError(message, Text("Give auto, cpu, cuda or cuda:N."))
     return wanted
 
 

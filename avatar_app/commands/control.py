@@ -10,6 +10,7 @@ import json
 from avatar_app.commands.printer import say
 from avatar_app.control.server import COMMANDS, send_command
 from avatar_app.errors import AvatarError
+from avatar_app.text import Text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say(json.dumps(reply, indent=2))
     if not reply["ok"]:
-        raise AvatarError(reply["message"], str(reply.get("hint", "")))
+        raise AvatarError(Text("{}", reply["message"]), Text("{}", reply.get("hint", "")))
     if not arguments.json and reply["message"]:
         say(reply["message"])
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from avatar_app.commands import animate
 from avatar_app.errors import AvatarError
 from avatar_app.paths import assets_folder
+from avatar_app.text import Text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,7 @@ def demo_files(assets: Path) -> tuple[Path, Path]:
     if not photos or not clip.is_file():
         missing = clip if photos else assets / "avatars"
         raise AvatarError(
-            f"The demo's files are missing: there is no {missing}.",
-            "Install the app again, or use `animate` with your own.",
+            Text("The demo's files are missing: there is no {}.", missing),
+            Text("Install the app again, or use `animate` with your own."),
         )
     return photos[0], clip

@@ -31,6 +31,7 @@ from avatar_app.evaluation.reconstruction import (
 )
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.files import require_apart, require_folder, require_writable, write_json
+from avatar_app.text import Text
 from avatar_app.training.data import list_clips
 
 JUDGES = {"own": "our own network, 88 landmarks", "face-alignment": "face-alignment, 68 landmarks"}
@@ -110,8 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         report |= {"pairs_mean": means(animated), "pairs": animated}
     if not report["frames"]:
         raise ConfigError(
-            f"No clip of {arguments.data} could be rebuilt: no two frames with a face.",
-            "Give clips of faces, or another model.",
+            Text("No clip of {} could be rebuilt: no two frames with a face.", arguments.data),
+            Text("Give clips of faces, or another model."),
         )
     show(report)
     write_json(arguments.json, report)

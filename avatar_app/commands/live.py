@@ -30,6 +30,7 @@ from avatar_app.session.commands import Commands
 from avatar_app.session.controls import OUTPUTS, ROTATIONS, Controls, Status
 from avatar_app.session.controls import SIZES as CALL_SIZES
 from avatar_app.session.session import Session
+from avatar_app.text import Text
 
 WHY = {
     "starting": "the model or the photo was still being loaded",
@@ -205,14 +206,16 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     output, recording = arguments.output, None
     if is_address(output):
         raise OutputError(
-            "The output cannot be an address.", "Stream the virtual camera with OBS, or name a video file."
+            Text("The output cannot be an address."),
+            Text("Stream the virtual camera with OBS, or name a video file."),
         )
     if output not in OUTPUTS:
         recording, output = Path(output), "none"
         require_clip_output(recording)
         if is_there(recording):
             raise OutputError(
-                f"There is a file {recording} already.", "Name another one, so that no recording is lost."
+                Text("There is a file {} already.", recording),
+                Text("Name another one, so that no recording is lost."),
             )
     return Controls(
         source=arguments.source,

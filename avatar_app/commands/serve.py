@@ -24,6 +24,7 @@ from avatar_app.remote.pairing import (
     is_loopback,
     read_token,
 )
+from avatar_app.text import Text
 
 NEEDED = ("uvicorn", "starlette", "websockets", "msgspec", "cryptography")
 ANY = ("0.0.0.0", "::", "")
@@ -64,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise EngineError(
-            f"Serving needs packages that are not installed: {', '.join(missing)}.",
-            "pip install 'avatar-app[serve]'",
+            Text("Serving needs packages that are not installed: {}.", ", ".join(missing)),
+            Text("pip install 'avatar-app[serve]'"),
         )
     import uvicorn
 
@@ -134,6 +135,6 @@ def _require_free(address: str, port: int) -> None:
             probe.bind((address, port))
         except OSError as problem:
             raise OutputError(
-                f"Nothing can listen on {address} port {port}: {problem.strerror}.",
-                "Choose another --port, or an address of this computer.",
+                Text("Nothing can listen on {} port {}: {}.", address, port, problem.strerror),
+                Text("Choose another --port, or an address of this computer."),
             ) from None

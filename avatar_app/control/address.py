@@ -24,6 +24,7 @@ from pathlib import Path
 from avatar_app.errors import AvatarError
 from avatar_app.files import reason
 from avatar_app.paths import user_data
+from avatar_app.text import Text
 
 SOCKET_FILES = sys.platform != "win32"
 LONGEST_PATH = 100
@@ -88,13 +89,13 @@ def make_private(folder: Path) -> None:
             folder.chmod(0o700)
     except OSError as problem:
         raise AvatarError(
-            f"The folder {folder} cannot be made: {reason(problem)}.",
-            "Without it the app cannot be controlled.",
+            Text("The folder {} cannot be made: {}.", folder, reason(problem)),
+            Text("Without it the app cannot be controlled."),
         ) from None
     if not own:
         raise AvatarError(
-            f"The folder {folder} is not yours alone.",
-            "Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled.",
+            Text("The folder {} is not yours alone.", folder),
+            Text("Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled."),
         )
 
 
@@ -133,7 +134,7 @@ def lock(path: Path) -> int:
     except OSError:
         os.close(descriptor)
         raise AlreadyRunning(
-            "The app is running already.", "Use the one that runs, or end it first."
+            Text("The app is running already."), Text("Use the one that runs, or end it first.")
         ) from None
     return descriptor
 

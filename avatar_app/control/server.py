@@ -31,6 +31,7 @@ from avatar_app.control.address import (
 )
 from avatar_app.errors import AvatarError
 from avatar_app.files import parse_json, reason
+from avatar_app.text import Text
 
 __all__ = [
     "COMMANDS",
@@ -102,14 +103,16 @@ class ControlServer:
             self._held = lock(self._path.with_suffix(".lock"))
         except OSError as problem:
             raise AvatarError(
-                f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}."
+                Text("The app cannot be controlled: {}.", reason(problem)),
+                Text("Check the folder {}.", self._path.parent),
             ) from None
         try:
             self._listener, self._token = listen(self._path)
         except OSError as problem:
             os.close(self._held)
             raise AvatarError(
-                f"The app cannot be controlled: {reason(problem)}.", f"Check the folder {self._path.parent}."
+                Text("The app cannot be controlled: {}.", reason(problem)),
+                Text("Check the folder {}.", self._path.parent),
             ) from None
         self._bell, self._ringer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
@@ -262,8 +265,10 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
     line = command.strip()
     if not line.isprintable() or len(line.encode()) > LONGEST_LINE // 2:
         raise AvatarError(
-            f"The command {command[:40]!r} is no single line of {LONGEST_LINE // 2} bytes at most.",
-            "Check its spelling.",
+            Text(
+                "The command {} is no single line of {} bytes at most.", repr(command[:40]), LONGEST_LINE // 2
+            ),
+            Text("Check its spelling."),
         )
     while time.monotonic() < until:
         with suppress(
@@ -275,14 +280,15 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
                 break
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):
                 raise NotRunning(
-                    "The app is not running.", "Start it first: python run.py, or python run.py live."
+                    Text("The app is not running."),
+                    Text("Start it first: python run.py, or python run.py live."),
                 ) from None
             if answer.endswith(b"\n"):
                 return _understood(answer)
         time.sleep(0.01)
     raise AvatarError(
-        f"The app did not answer within {timeout:g} seconds.",
-        "Try again; if that does not help, end it and start it anew.",
+        Text("The app did not answer within {:g} seconds.", timeout),
+        Text("Try again; if that does not help, end it and start it anew."),
     )
 
 
@@ -315,7 +321,7 @@ def _understood(answer: bytes) -> dict[str, Any]:
         or not isinstance(reply.get("message"), str)
     ):
         raise AvatarError(
-            "The running app gave an answer that makes no sense.",
-            "It may be another version: end it and start it anew.",
+            Text("The running app gave an answer that makes no sense."),
+            Text("It may be another version: end it and start it anew."),
         )
     return reply

@@ -28,6 +28,7 @@ from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.outputs.sinks import VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.outputs.virtual_cameras import ABROAD, LOAD, require_virtual_camera
+from avatar_app.text import NOTHING, Text, join, parts_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,18 @@ FORMATS = 3
 """How many of a camera's formats are named."""
 WIDTH, NAME_AT, TEXT_AT = 79, 9, 25
 """Columns of the report as text."""
-JOIN_VIDEO = "Run `sudo usermod -aG video $USER`, then log out and in again."
+REASONS = {
+    "starting": Text("starting"),
+    "no-avatar": Text("no-avatar"),
+    "no-camera": Text("no-camera"),
+    "uncalibrated": Text("uncalibrated"),
+    "no-face": Text("no-face"),
+    "paused": Text("paused"),
+    "fault": Text("fault"),
+    "stale": Text("stale"),
+}
+"""Why the call sees the still card, for people."""
+JOIN_VIDEO = Text("Run `sudo usermod -aG video $USER`, then log out and in again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +65,10 @@ class Check:
         needed: while this is a problem no call works.
     """
 
-    name: str
+    name: Text
     state: State
-    found: str
-    todo: str = ""
+    found: Text
+    todo: Text = NOTHING
     needed: bool = False
 
 
@@ -72,28 +84,28 @@ def run_checks(model: str = "lite", device: str = "auto", quick: bool = False) -
 
 def checks(model: str = "lite", device: str = "auto", quick: bool = False) -> Iterator[Check]:
     """The same one after the other, as they are done."""
-    parts: list[tuple[str, bool, Callable[[], Sequence[Check]]]] = [
-        ("Python", True, lambda: [check_python()]),
-        ("Graphics card", False, lambda: [check_graphics()]),
-        ("Models", True, lambda: [check_models(model)]),
-        ("Cameras", True, lambda: [check_cameras()]),
-        ("Virtual camera", True, check_outputs),
-        ("Running app", False, lambda: [check_app()]),
-        ("Hotkeys", False, lambda: [check_hotkeys()]),
-        ("Speed", True, lambda: [check_speed(model, device, quick)]),
+    parts: list[tuple[Text, bool, Callable[[], Sequence[Check]]]] = [
+        (Text("Python"), True, lambda: [check_python()]),
+        (Text("Graphics card"), False, lambda: [check_graphics()]),
+        (Text("Models"), True, lambda: [check_models(model)]),
+        (Text("Cameras"), True, lambda: [check_cameras()]),
+        (Text("Virtual camera"), True, check_outputs),
+        (Text("Running app"), False, lambda: [check_app()]),
+        (Text("Hotkeys"), False, lambda: [check_hotkeys()]),
+        (Text("Speed"), True, lambda: [check_speed(model, device, quick)]),
     ]
     for name, needed, part in parts:
         try:
             found = part()
         except Exception as problem:  # a broken installation must not silence the other checks
             log.warning("the check of %s failed", name, exc_info=True)
-            text = f"It could not be checked: {type(problem).__name__}: {problem}".rstrip(": .") + "."
+            said = f"{type(problem).__name__}: {problem}".rstrip(": .")
             found = [
                 Check(
                     name,
                     "problem",
-                    text,
-                    "Install the app again, with the versions in requirements.txt.",
+                    Text("It could not be checked: {}.", said),
+                    Text("Install the app again, with the versions in requirements.txt."),
                     needed,
                 )
             ]
@@ -135,13 +147,13 @@ def check_python() -> Check:
     version = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
         return Check(
-            "Python",
+            Text("Python"),
             "problem",
-            version,
-            f"Install Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer.",
+            Text("{}", version),
+            Text("Install Python {}.{} or newer.", OLDEST_PYTHON[0], OLDEST_PYTHON[1]),
             needed=True,
         )
-    return Check("Python", "ok", f"{version} on {platform.system()} {platform.machine()}")
+    return Check(Text("Python"), "ok", Text("{} on {} {}", version, platform.system(), platform.machine()))
 
 
 def check_graphics() -> Check:
@@ -149,22 +161,27 @@ def check_graphics() -> Check:
 
     Without it the processor computes, so a call works all the same.
     """
-    name = "Graphics card"
+    name = Text("Graphics card")
     try:
         installed = metadata.version("torch")
     except metadata.PackageNotFoundError:
         installed = ""
     card = graphics_card.find_card()
-    torch = f"PyTorch {installed}" if installed else "PyTorch is not installed"
+    torch = f"PyTorch {installed}" if installed else Text("PyTorch is not installed")
     if card is None:
         if graphics_card.lacks_driver():
-            todo = "Install NVIDIA's driver, restart the computer and run `doctor` again."
-            return Check(name, "problem", "An NVIDIA card is there, but its driver is not.", todo)
-        return Check(name, "ok", f"No NVIDIA card: the processor computes. {torch}.")
+            todo = Text("Install NVIDIA's driver, restart the computer and run `doctor` again.")
+            return Check(name, "problem", Text("An NVIDIA card is there, but its driver is not."), todo)
+        return Check(name, "ok", Text("No NVIDIA card: the processor computes. {}.", torch))
     problem = cuda_problem() or graphics_card.misfit(card, installed)
     if problem is None:
-        return Check(name, "ok", f"{card}, {torch}.")
-    return Check(name, "problem", f"{card} is not used: {problem}.", graphics_card.advice(card, installed))
+        return Check(name, "ok", Text("{}, {}.", card.title, torch))
+    return Check(
+        name,
+        "problem",
+        Text("{} is not used: {}.", card.title, problem),
+        graphics_card.advice(card, installed),
+    )
 
 
 def check_models(model: str) -> Check:
@@ -176,89 +193,99 @@ def check_models(model: str) -> Check:
         try:
             open_bundle(needed)
         except BundleError as error:
-            return Check("Models", "problem", error.message, error.hint, needed=True)
-    whole, damaged = [], []
+            return Check(Text("Models"), "problem", error.message, error.hint, needed=True)
+    whole: list[Text] = []
+    damaged: list[BundleError] = []
     for folder in bundle_folders():
         try:
             bundle = read_bundle(folder)
             bundle.verify()
-            whole.append(f"{bundle.name} ({len(bundle.hashes)} files)")
+            whole.append(Text("{} ({} files)", bundle.name, len(bundle.hashes)))
         except BundleError as error:
             damaged.append(error)
-    found = f"{', '.join(whole)}: as published."
+    found = Text("{}: as published.", join(whole, ", "))
     if damaged:
-        return Check("Models", "note", f"{found} {damaged[0].message}", damaged[0].hint)
-    return Check("Models", "ok", found)
+        return Check(Text("Models"), "note", join([found, damaged[0].message]), damaged[0].hint)
+    return Check(Text("Models"), "ok", found)
 
 
 def check_cameras() -> Check:
     cameras = list_cameras()
     if not cameras:
-        todo = "Connect one; see that no privacy switch is on."
+        todo = Text("Connect one; see that no privacy switch is on.")
         if sys.platform == "darwin":
-            todo += " Allow this program the camera in System Settings, Privacy & Security."
-        return Check("Cameras", "problem", "No camera is connected.", todo, needed=True)
+            allow = Text("Allow this program the camera in System Settings, Privacy & Security.")
+            todo = join([todo, allow])
+        return Check(Text("Cameras"), "problem", Text("No camera is connected."), todo, needed=True)
     try:
         require_camera_permission()
     except CameraError as error:
-        return Check("Cameras", "problem", error.message, error.hint, needed=True)
+        return Check(Text("Cameras"), "problem", error.message, error.hint, needed=True)
     closed = [camera for camera in cameras if camera.path and not os.access(camera.path, os.R_OK | os.W_OK)]
     if len(closed) == len(cameras):
         return Check(
-            "Cameras",
+            Text("Cameras"),
             "problem",
-            f"You may not use {closed[0].name} ({closed[0].path}).",
+            Text("You may not use {} ({}).", closed[0].name, closed[0].path),
             JOIN_VIDEO,
             needed=True,
         )
-    found = "; ".join(_described(camera) for camera in cameras) + "."
+    found = Text("{}.", join(map(_described, cameras), "; "))
     if closed:
-        return Check("Cameras", "note", f"{found} You may not use {closed[0].name}.", JOIN_VIDEO)
+        return Check(
+            Text("Cameras"), "note", join([found, Text("You may not use {}.", closed[0].name)]), JOIN_VIDEO
+        )
     users = {
         camera.name: user_of(camera.path) for camera in cameras if camera.path and camera.kind != "virtual"
     }
-    busy = [f"{name} is in use by {user}" for name, user in users.items() if user]
+    busy = [Text("{} is in use by {}", name, user) for name, user in users.items() if user]
     if busy:
         return Check(
-            "Cameras",
+            Text("Cameras"),
             "note",
-            f"{found} {'; '.join(busy)}.",
-            "If that is another program, close the camera there.",
+            Text("{} {}.", found, join(busy, "; ")),
+            Text("If that is another program, close the camera there."),
         )
-    return Check("Cameras", "ok", found)
+    return Check(Text("Cameras"), "ok", found)
 
 
-def _described(camera: CameraInfo) -> str:
+def _described(camera: CameraInfo) -> Text:
     formats = camera_formats(camera.path) if camera.path else []
-    formats.sort(
-        key=lambda text: not text.startswith("MJPG")
-    )  # the one that matters: without it large pictures are slow
+    # The one that matters comes first: without it large pictures are slow.
+    formats.sort(key=lambda text: not text.startswith("MJPG"))
     if len(formats) > FORMATS:
-        formats[FORMATS:] = [f"{len(formats) - FORMATS} more"]
-    return f"{camera.name} ({', '.join(formats)})" if formats else camera.name
+        formats[FORMATS:] = [Text("{} more", len(formats) - FORMATS)]
+    return _with_details(camera.name, formats)
+
+
+def _with_details(name: str, details: Sequence[str]) -> Text:
+    return Text("{} ({})", name, join(details, ", ")) if details else Text("{}", name)
 
 
 def check_outputs() -> list[Check]:
     """The ways to a call: one of them is needed."""
     virtual, has_virtual = _check_virtual_camera()
     if sys.platform != "linux":
-        return [Check("Virtual camera", "ok" if has_virtual else "problem", *virtual, needed=True)]
+        return [Check(Text("Virtual camera"), "ok" if has_virtual else "problem", *virtual, needed=True)]
     pipewire, has_pipewire = _check_pipewire()
     bad: State = "note" if has_virtual or has_pipewire else "problem"
     return [
         Check(
-            "Virtual camera", ("note" if virtual[1] else "ok") if has_virtual else bad, *virtual, needed=True
+            Text("Virtual camera"),
+            ("note" if virtual[1] else "ok") if has_virtual else bad,
+            *virtual,
+            needed=True,
         ),
-        Check("PipeWire", "ok" if has_pipewire else bad, *pipewire, needed=True),
+        Check(Text("PipeWire"), "ok" if has_pipewire else bad, *pipewire, needed=True),
     ]
 
 
-def _check_virtual_camera() -> tuple[tuple[str, str], bool]:
+def _check_virtual_camera() -> tuple[tuple[Text, Text], bool]:
     """What was found and what to do, and whether there is one to use."""
     if importlib.util.find_spec("pyvirtualcam") is None:
         return (
-            "The library pyvirtualcam is not installed.",
-            f"Run `{graphics_card.python()} -m pip install pyvirtualcam`.",
+            Text("The library pyvirtualcam is not installed."),
+            Text("Run `{} -m pip install pyvirtualcam`.", graphics_card.python()),
         ), False
     cameras = list_virtual_cameras()
     if sys.platform == "linux":
@@ -267,55 +294,67 @@ def _check_virtual_camera() -> tuple[tuple[str, str], bool]:
         except OutputError as error:
             return (error.message, error.hint), False
     elif not cameras:
-        return ("There is no virtual camera on this computer.", ABROAD.get(sys.platform, "")), False
+        return (
+            Text("There is no virtual camera on this computer."),
+            ABROAD.get(sys.platform, NOTHING),
+        ), False
     usable = [camera for camera in cameras if camera.writable]
-    found = "; ".join(_described_output(camera) for camera in usable) + "."
+    found = Text("{}.", join(map(_described_output, usable), "; "))
     if all(camera.exclusive_caps is False for camera in usable):
         return (
             found,
-            f"Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback && {LOAD}`.",
+            Text(
+                "Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback && {}`.", LOAD
+            ),
         ), True
-    return (found, ""), True
+    return (found, NOTHING), True
 
 
-def _described_output(camera: VirtualCamera) -> str:
+def _described_output(camera: VirtualCamera) -> Text:
     parts = [] if camera.path == camera.name else [camera.path]
     if camera.exclusive_caps is not None:
         parts.append(f"exclusive_caps {'on' if camera.exclusive_caps else 'off'}")
-    parts += [f"open in {user}" for user in users_of(camera.path)]
-    return f"{camera.name} ({', '.join(parts)})" if parts else camera.name
+    parts += [Text("open in {}", user) for user in users_of(camera.path)]
+    return _with_details(camera.name, parts)
 
 
-def _check_pipewire() -> tuple[tuple[str, str], bool]:
+def _check_pipewire() -> tuple[tuple[Text, Text], bool]:
     try:
         require_pipewire()
     except OutputError as error:
         return (error.message, error.hint), False
-    return ("A camera can be published; browsers and Flatpak programs see it.", ""), True
+    return (Text("A camera can be published; browsers and Flatpak programs see it."), NOTHING), True
 
 
 def check_app() -> Check:
-    name = "Running app"
+    name = Text("Running app")
     try:
         reply = send_command("status", timeout=1.0)
     except NotRunning:
-        return Check(name, "ok", "It is not running now.")
+        return Check(name, "ok", Text("It is not running now."))
     except AvatarError as error:
         return Check(name, "note", error.message, error.hint)
-    said = f" {reply['message']}".rstrip()
-    return Check(
-        name, "ok", f"It is running; the camera, the speed and the hotkeys are shared with it.{said}"
-    )
+    shared = Text("It is running; the camera, the speed and the hotkeys are shared with it.")
+    return Check(name, "ok", join([shared, _shown(str(reply["message"]))]))
+
+
+def _shown(message: str) -> Text:
+    """What the running app says that the call sees."""
+    what, _, why = message.removeprefix("shows ").partition(" ")
+    if what == "card":
+        return Text("shows card {}", REASONS.get(why, why))
+    shown = {"avatar": Text("shows avatar"), "self": Text("shows self")}
+    return shown.get(what, Text("{}", message))
 
 
 def check_hotkeys() -> Check:
     with suppress(AvatarError):
         send_command("status", timeout=1.0)
-        found, _, todo = desktop_limit().partition(". ")
+        limit = desktop_limit()
         return (
-            Check("Hotkeys", "note", f"{found}.", todo)
-            if found
-            else Check("Hotkeys", "ok", "The running app has them.")
+            Check(Text("Hotkeys"), "note", *_found_and_todo(limit))
+            if limit
+            else Check(Text("Hotkeys"), "ok", Text("The running app has them."))
         )
     hotkeys = Hotkeys(DEFAULT_HOTKEYS, lambda action: None)
     try:
@@ -323,25 +362,31 @@ def check_hotkeys() -> Check:
     finally:
         hotkeys.close()
     if problems:
-        found, _, todo = problems[0].partition(". ")
-        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-        return Check("Hotkeys", "note", f"{found.rstrip('.')}{more}.", todo)
-    return Check("Hotkeys", "ok", f"{', '.join(DEFAULT_HOTKEYS.values())} are free.")
+        found, todo = _found_and_todo(problems[0])
+        if len(problems) > 1:
+            found = Text("{} ({} more)", found, len(problems) - 1)
+        return Check(Text("Hotkeys"), "note", found, todo)
+    return Check(Text("Hotkeys"), "ok", Text("{} are free.", ", ".join(DEFAULT_HOTKEYS.values())))
+
+
+def _found_and_todo(problem: Text) -> tuple[Text, Text]:
+    found, *todo = parts_of(problem)
+    return found, join(todo)
 
 
 def check_speed(model: str, device: str, quick: bool) -> Check:
     if quick:
-        return Check("Speed", "note", "Not measured.", needed=True)
+        return Check(Text("Speed"), "note", Text("Not measured."), needed=True)
     try:
         speed = measure_speed(model, device)
     except AvatarError as error:
-        return Check("Speed", "problem", error.message, error.hint, needed=True)
-    found = f"{speed.fps:.0f} fps with {speed.engine}."
+        return Check(Text("Speed"), "problem", error.message, error.hint, needed=True)
+    found = Text("{:.0f} fps with {}.", speed.fps, speed.engine)
     if speed.fps >= SLOW:
-        return Check("Speed", "ok", found, needed=True)
+        return Check(Text("Speed"), "ok", found, needed=True)
     todo = (
-        "Close other programs that compute."
+        Text("Close other programs that compute.")
         if model == "lite"
-        else "Choose the model lite, or close other programs that compute."
+        else Text("Choose the model lite, or close other programs that compute.")
     )
-    return Check("Speed", "problem" if speed.fps < TOO_SLOW else "note", found, todo, needed=True)
+    return Check(Text("Speed"), "problem" if speed.fps < TOO_SLOW else "note", found, todo, needed=True)

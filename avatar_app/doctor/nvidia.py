@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avatar_app.files import find_program
+from avatar_app.text import Text
 
 TORCH = "2.13.0"
 """As in requirements.txt."""
@@ -36,8 +37,13 @@ class Card:
     driver: str
     capability: float
 
+    @property
+    def title(self) -> Text:
+        """For people."""
+        return Text("{} (driver {})", self.name, self.driver)
+
     def __str__(self) -> str:
-        return f"{self.name} (driver {self.driver})"
+        return self.title
 
 
 def find_card() -> Card | None:
@@ -74,20 +80,20 @@ def lacks_driver(devices: Path = PCI) -> bool:
     return False
 
 
-def misfit(card: Card, installed: str) -> str | None:
+def misfit(card: Card, installed: str) -> Text | None:
     """Why this build of PyTorch, though it finds the card, cannot compute on it.
 
     None if it can.
     """
     twelve = "+cu12" in installed
     if 0 < card.capability < 7.5 and not twelve:
-        return f"PyTorch {installed} is built for newer cards"
+        return Text("PyTorch {} is built for newer cards", installed)
     if card.capability >= 10 and twelve:
-        return f"PyTorch {installed} is built for older cards"
+        return Text("PyTorch {} is built for older cards", installed)
     return None
 
 
-def advice(card: Card, installed: str) -> str:
+def advice(card: Card, installed: str) -> Text:
     """What to do about a card that PyTorch cannot use.
 
     Args:
@@ -95,7 +101,7 @@ def advice(card: Card, installed: str) -> str:
     """
     driver = int(card.driver.partition(".")[0])
     if 0 < card.capability < 5:
-        return "PyTorch no longer supports this card; the processor is used."
+        return Text("PyTorch no longer supports this card; the processor is used.")
     if 0 < card.capability < 7.5:  # CUDA 13 has left these behind
         needed, build = DRIVER_FOR_12, "cu126"
     elif driver >= DRIVER_FOR_13 or card.capability >= 10:  # and CUDA 12.6 does not know these yet
@@ -104,10 +110,10 @@ def advice(card: Card, installed: str) -> str:
         needed, build = DRIVER_FOR_12, "cu126"
     install = f"`{python()} -m pip install torch=={TORCH}+{build} --index-url {INDEX}/{build}`"
     if driver < needed:
-        return f"Update the NVIDIA driver to version {needed} or newer, then run {install}."
+        return Text("Update the NVIDIA driver to version {} or newer, then run {}.", needed, install)
     if installed.partition("+")[2] == build:
-        return "Restart the computer; if that does not help, install the NVIDIA driver again."
-    return f"Run {install}."
+        return Text("Restart the computer; if that does not help, install the NVIDIA driver again.")
+    return Text("Run {}.", install)
 
 
 def python() -> str:

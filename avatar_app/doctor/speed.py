@@ -21,6 +21,7 @@ from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.session.clip import portrait_crop
+from avatar_app.text import Text
 from avatar_app.types import Avatar, Frame, Image
 
 WARM_UP = 8
@@ -91,8 +92,8 @@ class _Chain:
         )
         if look is None:
             raise EngineError(
-                "No face was found in the clip that comes with the app.",
-                "Check the models: `models verify faces`.",
+                Text("No face was found in the clip that comes with the app."),
+                Text("Check the models: `models verify faces`."),
             )
         points = self._filter.step(self._engine.detect(look.crop), moment)
         if self._transfer is None:

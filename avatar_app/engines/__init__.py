@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 from avatar_app.errors import EngineError
+from avatar_app.text import Text
 from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
 
@@ -59,7 +60,9 @@ class JoinsPhotos(Protocol):
 def require_joinable(kind: str, name: str) -> None:
     """Raise EngineError where a model of this kind takes one photo."""
     if kind != "x2face":
-        raise EngineError(f"The model {name} takes one photo.", "Give one, or use an X2Face model.")
+        raise EngineError(
+            Text("The model {} takes one photo.", name), Text("Give one, or use an X2Face model.")
+        )
 
 
 Show = Callable[[Image, float], None]

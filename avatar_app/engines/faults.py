@@ -11,11 +11,12 @@ import numpy as np
 
 from avatar_app.errors import AvatarError, BundleError, EngineError
 from avatar_app.onnx_runtime import OnnxSession
+from avatar_app.text import Text
 from avatar_app.types import Image, KeyPoints
 
 log = logging.getLogger(__name__)
 
-AGAIN = "Import or fetch it again, or choose another one."
+AGAIN = Text("Import or fetch it again, or choose another one.")
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def model_faults(model: str) -> Iterator[None]:
         if "allocate memory" in str(error):  # PyTorch has no error of its own for a full memory
             raise MemoryError(f"for the model {model}") from error
         log.error("the model %s fails", model, exc_info=error)
-        raise EngineError(f"The model {model} cannot be computed.", AGAIN) from error
+        raise EngineError(Text("The model {} cannot be computed.", model), AGAIN) from error
 
 
 def require_ports(session: OnnxSession, model: str, inputs: set[str], outputs: set[str], size: int) -> None:
@@ -45,12 +46,13 @@ def require_ports(session: OnnxSession, model: str, inputs: set[str], outputs: s
     """
     unknown, missing = session.inputs.keys() - inputs, outputs - session.outputs.keys()
     if unknown or missing:
-        what = f"asks for {min(unknown)}" if unknown else f"does not make {min(missing)}"
-        raise BundleError(f"The model {model} is damaged: {session.title} {what}.", AGAIN)
+        what = Text("asks for {}", min(unknown)) if unknown else Text("does not make {}", min(missing))
+        raise BundleError(Text("The model {} is damaged: {} {}.", model, session.title, what), AGAIN)
     image = session.inputs.get("image")
     if image is not None and (image.kind != "tensor(uint8)" or not _fits(image.shape, (1, size, size, 3))):
         raise BundleError(
-            f"The model {model} is damaged: {session.title} takes no picture of {size} pixels.", AGAIN
+            Text("The model {} is damaged: {} takes no picture of {} pixels.", model, session.title, size),
+            AGAIN,
         )
 
 
@@ -63,13 +65,13 @@ def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
 def require_numbers(points: KeyPoints, model: str) -> KeyPoints:
     """The key points; raises EngineError where one of them is no number."""
     if not all(np.isfinite(part).all() for part in points.parts.values()):
-        raise EngineError(f"The model {model} finds key points that are no numbers.", AGAIN)
+        raise EngineError(Text("The model {} finds key points that are no numbers.", model), AGAIN)
     return points
 
 
 def require_picture(picture: Any, model: str, size: int) -> Image:
     """The picture; raises EngineError where it is none of ``size`` pixels."""
     if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
-        raise EngineError(f"The model {model} makes no picture of {size} pixels.", AGAIN)
+        raise EngineError(Text("The model {} makes no picture of {} pixels.", model, size), AGAIN)
     image: Image = picture
     return image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from avatar_app.errors import PortraitError
 from avatar_app.onnx_runtime import OnnxSession
+from avatar_app.text import Text
 from avatar_app.types import NO_EXPRESSION, Crop, Image, KeyPoints, key_points
 
 
@@ -11,8 +12,8 @@ def landmark_points(crop: Crop) -> KeyPoints:
     """Raises PortraitError for a crop without landmarks."""
     if crop.landmarks is None:
         raise PortraitError(
-            "No face was found in the picture.",
-            "This model needs one: use a picture of one face, seen from the front.",
+            Text("No face was found in the picture."),
+            Text("This model needs one: use a picture of one face, seen from the front."),
         )
     expression = NO_EXPRESSION if crop.expression is None else crop.expression
     return KeyPoints(value=crop.landmarks[:, :2], depth=crop.landmarks[:, 2], expression=expression)

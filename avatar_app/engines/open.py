@@ -12,6 +12,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
 from avatar_app.processor import cores
+from avatar_app.text import Text
 
 DEVICES = ("auto", "cpu", "cuda", "onnx", "torch")
 
@@ -31,11 +32,11 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     """
     if bundle.kind == "faces":
         raise BundleError(
-            f"The model {bundle.name} finds faces and cannot animate a photo.",
-            "Choose another one of `models list`.",
+            Text("The model {} finds faces and cannot animate a photo.", bundle.name),
+            Text("Choose another one of `models list`."),
         )
     if threads is not None and threads < 1:
-        raise EngineError(f"{threads} threads cannot compute anything.", "Give a number from 1.")
+        raise EngineError(Text("{} threads cannot compute anything.", threads), Text("Give a number from 1."))
     if device.startswith("avatar://"):
         from avatar_app.engines.remote_engine import open_remote
 
@@ -48,7 +49,10 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
 
         return open_cpu(bundle, threads)
     if device not in DEVICES:
-        raise EngineError(f"There is no device {device!r}.", f"Choose one of {', '.join(DEVICES)} or cuda:N.")
+        raise EngineError(
+            Text("There is no device {}.", repr(device)),
+            Text("Choose one of {} or cuda:N.", ", ".join(DEVICES)),
+        )
     if device == "auto" and cuda_problem() is None:
         with suppress(EngineError):  # a full graphics card is no reason to fail where nobody asked for it
             return _open_cuda(bundle, 0)
@@ -57,7 +61,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     return OnnxEngine(bundle, threads or cores())
 
 
-def cuda_problem() -> str | None:
+def cuda_problem() -> Text | None:
     """Why CUDA cannot be used, or None.
 
     Loads PyTorch, which takes a second, only where a driver and a CUDA build are there.
@@ -65,15 +69,15 @@ def cuda_problem() -> str | None:
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:
-        return "PyTorch is not installed"
+        return Text("PyTorch is not installed")
     if version.endswith("+cpu"):
-        return f"this PyTorch ({version}) is built for the processor alone"
+        return Text("this PyTorch ({}) is built for the processor alone", version)
     if not _driver_present():
-        return "no NVIDIA driver was found"
+        return Text("no NVIDIA driver was found")
     try:
         from avatar_app.engines import torch_engine
     except (ImportError, OSError) as problem:  # a library of it is missing or does not fit this system
-        return f"PyTorch cannot be loaded ({problem})".splitlines()[0]
+        return Text("PyTorch cannot be loaded ({})", str(problem).partition("\n")[0])
     return torch_engine.cuda_problem()
 
 
@@ -88,11 +92,11 @@ def _open_cuda(bundle: Bundle, number: int) -> Engine:
     problem = cuda_problem()
     if problem is not None:
         hint = (
-            "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu."
+            Text("Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.")
             if "built" in problem
-            else "Use --device cpu."
+            else Text("Use --device cpu.")
         )
-        raise EngineError(f"CUDA cannot be used: {problem}.", hint)
+        raise EngineError(Text("CUDA cannot be used: {}.", problem), hint)
     from avatar_app.engines.torch_engine import open_cuda
 
     return open_cuda(bundle, number)

@@ -35,6 +35,7 @@ from avatar_app.remote.messages import (
 )
 from avatar_app.remote.pairing import Pairing, parse_pairing
 from avatar_app.remote.pictures import CODECS, open_decoder
+from avatar_app.text import Text
 from avatar_app.types import Avatar, Crop, Image, KeyPoints
 
 WELCOME, PHOTO, ANSWER = 10.0, 30.0, 3.0
@@ -99,7 +100,8 @@ class RemoteEngine:
         if self.reads_pictures and self._detect is None:
             self._link.close()
             raise BundleError(
-                f"The model {bundle.name} has no detector on this computer.", "Import it here as well."
+                Text("The model {} has no detector on this computer.", bundle.name),
+                Text("Import it here as well."),
             )
 
     @property
@@ -132,7 +134,7 @@ class RemoteEngine:
     def encode(self, crop: Crop) -> Avatar:
         made, png = cv2.imencode(".png", cv2.cvtColor(crop.image, cv2.COLOR_RGB2BGR))
         if not made:
-            raise PortraitError("The photo cannot be sent.", "Choose another one.")
+            raise PortraitError(Text("The photo cannot be sent."), Text("Choose another one."))
         landmarks = None if crop.landmarks is None else crop.landmarks.astype("<f4").tobytes()
         near = (other for other in crop.others if np.abs(other).max() < FARTHEST)
         others = [other.astype("<f4").tobytes() for other in near]
@@ -169,8 +171,8 @@ class RemoteEngine:
 
     def _unanswered(self) -> DeviceError:
         return DeviceError(
-            f"The other computer at {self._pairing.address} does not answer.",
-            "See that `avatar-app serve` runs there.",
+            Text("The other computer at {} does not answer.", self._pairing.address),
+            Text("See that `avatar-app serve` runs there."),
         )
 
     def _send(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show | None) -> int:

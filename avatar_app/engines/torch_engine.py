@@ -32,6 +32,7 @@ from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.anchored.layer import layer_corner
 from avatar_app.networks.graphs import WINDOW, to_bytes
 from avatar_app.processor import cores
+from avatar_app.text import Text
 from avatar_app.types import NO_EXPRESSION, Area, Array, Avatar, Crop, Image, KeyPoints, Layer, key_points
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
@@ -169,12 +170,16 @@ def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
     return (torch.from_numpy(picture).to(like.device).movedim(-1, -3)[None] / 255).to(like.dtype)
 
 
-def cuda_problem() -> str | None:
+def cuda_problem() -> Text | None:
     """Why this PyTorch cannot use CUDA here, or None."""
     if torch.version.cuda is None:
-        return f"this PyTorch ({torch.__version__}) is built without CUDA"
+        return Text("this PyTorch ({}) is built without CUDA", torch.__version__)
     if not torch.cuda.is_available():
-        return f"PyTorch {torch.__version__} finds no usable device; the driver may be too old for CUDA {torch.version.cuda}"
+        return Text(
+            "PyTorch {} finds no usable device; the driver may be too old for CUDA {}",
+            torch.__version__,
+            torch.version.cuda,
+        )
     return None
 
 
@@ -187,16 +192,22 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
     found = torch.cuda.device_count()
     if number >= found:
         raise EngineError(
-            f"There is no device cuda:{number}: {found} found.", "Graphics cards are numbered from cuda:0."
+            Text("There is no device cuda:{}: {} found.", number, found),
+            Text("Graphics cards are numbered from cuda:0."),
         )
     device = torch.device("cuda", number)
     with card_faults(device, bundle.name):
         built_for = torch.cuda.get_arch_list()
         if built_for and not computes(card := torch.cuda.get_device_capability(device), built_for):
-            problem = f"PyTorch {torch.__version__} is built for other cards than cuda:{number}, of generation {card[0]}.{card[1]}"
+            problem = Text(
+                "PyTorch {} is built for other cards than cuda:{}, of generation {}.{}",
+                torch.__version__,
+                number,
+                *card,
+            )
             raise EngineError(
-                f"CUDA cannot be used: {problem}.",
-                "Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.",
+                Text("CUDA cannot be used: {}.", problem),
+                Text("Install PyTorch for CUDA (pytorch.org says how), or use --device cpu."),
             )
         try:
             return TorchEngine(bundle, device, quick=True, open_place=lambda: Card(device))
@@ -252,14 +263,16 @@ def card_faults(device: torch.device, model: str) -> Iterator[None]:
             if isinstance(error, torch.OutOfMemoryError) or (
                 device.type == "cuda" and any(words in str(error) for words in NO_MEMORY)
             ):
-                message = f"The memory of cuda:{device.index} is too small or taken for the model {model}."
+                message = Text(
+                    "The memory of cuda:{} is too small or taken for the model {}.", device.index, model
+                )
                 raise DeviceError(
-                    message, "Close other programs that use it, or use --device cpu."
+                    message, Text("Close other programs that use it, or use --device cpu.")
                 ) from error
             if device.type != "cuda":
                 raise
             said = str(error).partition("\n")[0].rstrip(".")
             raise DeviceError(
-                f"The graphics card cuda:{device.index} has failed: {said}.",
-                "Restart the computer, or choose the processor (--device cpu).",
+                Text("The graphics card cuda:{} has failed: {}.", device.index, said),
+                Text("Restart the computer, or choose the processor (--device cpu)."),
             ) from error

@@ -18,6 +18,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.errors import BundleError
 from avatar_app.networks.blocks import ResidualBlock, SameBlock
 from avatar_app.networks.graphs import Graph, MotionGraphs, Render, build_graphs
+from avatar_app.text import Text
 from avatar_app.types import NO_EXPRESSION
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
         graphs.model.load_state_dict(load(bundle.read(WEIGHTS)))
     except (RuntimeError, SafetensorError) as error:
         raise BundleError(
-            f"The weights of the model {bundle.name} do not fit its description.", "Import it again."
+            Text("The weights of the model {} do not fit its description.", bundle.name),
+            Text("Import it again."),
         ) from error
     graphs.model.to(device)
     return graphs

@@ -16,6 +16,7 @@ from avatar_app.errors import BundleError
 from avatar_app.networks.monkeynet.keypoints import PointTensors
 from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.networks.x2face.model import Embedded, X2Face
+from avatar_app.text import Text
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 PICTURES = ("source", "source2", "initial", "driving")
@@ -70,8 +71,8 @@ def differences(model: nn.Module, arrays: Arrays) -> tuple[dict[str, float], fro
         elif isinstance(model, X2Face):
             _x2face(compared, model)
     except RuntimeError as error:
-        message = "The arrays do not fit the configuration: their shapes differ."
-        raise BundleError(message, "Use arrays recorded with it.") from error
+        message = Text("The arrays do not fit the configuration: their shapes differ.")
+        raise BundleError(message, Text("Use arrays recorded with it.")) from error
     return compared.found, frozenset(compared.loose)
 
 

@@ -22,6 +22,7 @@ from avatar_app.networks.fomm.keypoints import KeyPointTensors
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.fomm.original import Original, build_fomm
 from avatar_app.networks.grid import resize_flow, warp
+from avatar_app.text import Text
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 MODES = ("absolute", "relative", "relative_adapt", "relative_value_only")
@@ -44,7 +45,8 @@ def network_differences(original: Original, arrays: Arrays, align_corners: bool)
         _compare_all(found, arrays, model)
     except (RuntimeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            "The arrays do not fit the configuration: their shapes differ.", "Use arrays recorded with it."
+            Text("The arrays do not fit the configuration: their shapes differ."),
+            Text("Use arrays recorded with it."),
         ) from error
     return found
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from avatar_app.errors import EngineError
 from avatar_app.files import reason
+from avatar_app.text import Text
 from avatar_app.types import Array, Image
 
-WAY_OUT = "Connect to the internet for the first use, or evaluate without --judge face-alignment."
+WAY_OUT = Text("Connect to the internet for the first use, or evaluate without --judge face-alignment.")
 
 
 def weight_files() -> list[str]:
@@ -56,7 +57,8 @@ class OutsideJudge:
             import face_alignment
         except ImportError:
             raise EngineError(
-                "The package face-alignment is not installed.", "Install it with: pip install face-alignment"
+                Text("The package face-alignment is not installed."),
+                Text("Install it with: pip install face-alignment"),
             ) from None
         missing = (
             []
@@ -67,8 +69,11 @@ class OutsideJudge:
         )
         if missing:
             raise EngineError(
-                f"The weights of face-alignment are not on this computer: {', '.join(missing)} (about 180 MB).",
-                "Add --fetch-judge to have the package fetch them from www.adrianbulat.com.",
+                Text(
+                    "The weights of face-alignment are not on this computer: {} (about 180 MB).",
+                    ", ".join(missing),
+                ),
+                Text("Add --fetch-judge to have the package fetch them from www.adrianbulat.com."),
             )
         try:
             # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than
@@ -87,7 +92,7 @@ class OutsideJudge:
                 else problem
             )
             raise EngineError(
-                f"The weights of face-alignment cannot be had: {reason(why)}.", WAY_OUT
+                Text("The weights of face-alignment cannot be had: {}.", reason(why)), WAY_OUT
             ) from None
 
     def landmarks(self, image: Image) -> Array | None:

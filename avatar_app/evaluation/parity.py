@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from avatar_app.errors import BundleError
 from avatar_app.files import read_yaml, require_readable
 from avatar_app.motion.fomm_transfer import transfer_absolute, transfer_relative
+from avatar_app.text import Text
 from avatar_app.types import Array, KeyPoints
 from avatar_app.untrusted import read_in_child
 
@@ -19,7 +20,7 @@ LIMIT, LOOSE_LIMIT = 1e-5, 1e-4
 """Largest difference that float32 on a CPU explains: in one stage, and in what goes through several
 stages."""
 
-NAMES_HINT = "Record them under names such as kp_source_value."
+NAMES_HINT = Text("Record them under names such as kp_source_value.")
 
 Arrays = Mapping[str, Array]
 
@@ -75,7 +76,7 @@ def compare(
         model = open_content(content, checkpoint, configuration).graphs.model
         differences, loose = baseline_parity.differences(model, arrays)
         if not differences:
-            raise BundleError(f"{arrays_path} holds no outputs to compare.", NAMES_HINT)
+            raise BundleError(Text("{} holds no outputs to compare.", arrays_path), NAMES_HINT)
         return Comparison(differences, True, loose)
     original = original_of(content, read_yaml(configuration), checkpoint)
     require_points(arrays)
@@ -85,7 +86,7 @@ def compare(
         Comparison({**network_differences(original, arrays, each), **motion}, each) for each in conventions
     ]
     if not comparisons[0].differences:
-        raise BundleError(f"{arrays_path} holds no outputs to compare.", NAMES_HINT)
+        raise BundleError(Text("{} holds no outputs to compare.", arrays_path), NAMES_HINT)
     return min(comparisons, key=lambda comparison: comparison.worst)
 
 
@@ -107,7 +108,8 @@ def write_arrays(path: Path, target: Path) -> None:
         raise
     except Exception:  # NumPy, zipfile, zlib and the tokeniser of headers raise nearly anything
         raise BundleError(
-            f"{path} is not a file of arrays, or it is damaged.", "Give an .npz file made by numpy.savez."
+            Text("{} is not a file of arrays, or it is damaged.", path),
+            Text("Give an .npz file made by numpy.savez."),
         ) from None
 
 
@@ -133,8 +135,12 @@ def require_points(arrays: Arrays) -> None:
         if "kp_" not in name or tail is None:
             continue
         if array.shape != (*shape, *tail) or shape[1] < 3 or not np.isfinite(array).all():
-            message = f"The recorded key points {name} have the shape {array.shape}, or numbers that no key points have."
-            raise BundleError(message, "Use arrays recorded with this configuration.")
+            message = Text(
+                "The recorded key points {} have the shape {}, or numbers that no key points have.",
+                name,
+                array.shape,
+            )
+            raise BundleError(message, Text("Use arrays recorded with this configuration."))
 
 
 def motion_differences(arrays: Arrays) -> dict[str, float]:

@@ -38,6 +38,7 @@ from avatar_app.motion.head import Points, angles, facing, fit_rigid, lid_gaps
 from avatar_app.motion.transfer import motion_transfer
 from avatar_app.onnx_runtime import open_session
 from avatar_app.session.clip import fixed_box
+from avatar_app.text import Text
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
 from avatar_app.training.piecewise import piecewise_affine
@@ -82,15 +83,15 @@ class Embedding:
             self._session = open_session(path)
         except EngineError:
             raise EngineError(
-                f"The embedding network {path} cannot be opened.", "Give the ONNX file of one."
+                Text("The embedding network {} cannot be opened.", path), Text("Give the ONNX file of one.")
             ) from None
         inputs = self._session.inputs
         self._name, port = next(iter(inputs.items()))
         shape, self._bytes = port.shape, port.kind == "tensor(uint8)"
         if len(inputs) != 1 or len(shape) != 4 or shape[3 if self._bytes else 1] != 3:
             raise EngineError(
-                f"The network {path} does not take one RGB picture.",
-                "It must take (N, 3, H, W) float32 or (N, H, W, 3) uint8.",
+                Text("The network {} does not take one RGB picture.", path),
+                Text("It must take (N, 3, H, W) float32 or (N, H, W, 3) uint8."),
             )
         side = shape[1 if self._bytes else 2]
         self._side = side or 112
@@ -347,11 +348,11 @@ def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry
         return [(known[row["source"]], known[row["driving"]]) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise ConfigError(
-            f"The pairs {path} cannot be read: {reason(problem)}.", "Give a CSV file."
+            Text("The pairs {} cannot be read: {}.", path, reason(problem)), Text("Give a CSV file.")
         ) from None
     except KeyError as problem:
-        hint = "It needs the columns source and driving, with names of clips of the split."
-        raise ConfigError(f"The pairs {path} name no {problem} that is known.", hint) from None
+        hint = Text("It needs the columns source and driving, with names of clips of the split.")
+        raise ConfigError(Text("The pairs {} name no {} that is known.", path, problem), hint) from None
 
 
 def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from avatar_app.landmarks import face_height
 from avatar_app.media.photo import turned
 from avatar_app.onnx_runtime import open_session
 from avatar_app.paths import model_folders
+from avatar_app.text import Text
 from avatar_app.types import Array, Face, Image
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
     "square_box",
 ]
 
-REPAIR = "Install the app again."
+REPAIR = Text("Install the app again.")
 
 EXPRESSION = "expression.onnx"
 SIDE = 192
@@ -80,7 +81,9 @@ class FaceDetector:
         folder = folder or model_folders()[0] / "faces"
         for name in ("finder.onnx", "landmarks.onnx"):
             if not (folder / name).is_file():
-                raise BundleError(f"The face networks are incomplete: no {name} in {folder}.", REPAIR)
+                raise BundleError(
+                    Text("The face networks are incomplete: no {} in {}.", name, folder), REPAIR
+                )
         if (folder / DESCRIPTION).is_file():
             try:
                 read_bundle(folder).verify()

@@ -27,6 +27,7 @@ from avatar_app.landmarks import (
     RIGHT_EYE_OUTER,
     face_height,
 )
+from avatar_app.text import Text
 from avatar_app.types import Array, Face, Image
 
 FACE_OUTLINE = [
@@ -68,16 +69,20 @@ COLOURLESS = 5.0
 """CIELAB a* of an upper face in a grey picture is below this."""
 
 
-def photo_notes(photo: Image, face: Face, name: str) -> list[str]:
+def photo_notes(photo: Image, face: Face, name: str) -> list[Text]:
     """Say what is wrong with a face in the photo called ``name``, one sentence each, worst first."""
     says = {
-        "covered": f"Something covers the mouth in {name}; the avatar's mouth will not look right.",
-        "shut": f"The eyes in {name} are shut; the avatar cannot open them well.",
-        "aside": f"The face in {name} is seen from the side; one from the front moves better.",
-        "cut": f"The edge of {name} cuts off a part of the face.",
-        "small": f"The face in {name} is only {face_height(face.points):.0f} pixels high; the picture will be soft.",
-        "dark": f"The face in {name} is very dark.",
-        "blurred": f"The face in {name} is blurred; the picture will be soft.",
+        "covered": Text("Something covers the mouth in {}; the avatar's mouth will not look right.", name),
+        "shut": Text("The eyes in {} are shut; the avatar cannot open them well.", name),
+        "aside": Text("The face in {} is seen from the side; one from the front moves better.", name),
+        "cut": Text("The edge of {} cuts off a part of the face.", name),
+        "small": Text(
+            "The face in {} is only {:.0f} pixels high; the picture will be soft.",
+            name,
+            face_height(face.points),
+        ),
+        "dark": Text("The face in {} is very dark.", name),
+        "blurred": Text("The face in {} is blurred; the picture will be soft.", name),
     }
     return [says[fault] for fault in photo_faults(photo, face)]
 

@@ -14,6 +14,7 @@ from avatar_app.faces.crop import Region, crop_landmarks, cut
 from avatar_app.faces.detector import FaceDetector, crop_face, photo_box, square_box
 from avatar_app.faces.photo_check import photo_notes
 from avatar_app.media.photo import turned
+from avatar_app.text import Text
 from avatar_app.types import Area, Box, Crop, Face, Image, Surroundings
 
 
@@ -59,17 +60,26 @@ class Portrait:
     path: Path | None = None
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Text]:
         """What the user should know, one sentence each."""
         name = _name(self.path)
         notes = photo_notes(self.photo, self.face, name)
         if self.others:
             place = 1 + sum(_middle(other) < _middle(self.face) for other in self.others)
             notes.append(
-                f"There are {1 + len(self.others)} faces in {name}; number {place} from the left moves."
+                Text(
+                    "There are {} faces in {}; number {} from the left moves.",
+                    1 + len(self.others),
+                    name,
+                    place,
+                )
             )
         if self.turn:
-            notes.append(f"{name[:1].upper()}{name[1:]} lay on its side or upside down; it was turned.")
+            notes.append(
+                Text("{} lay on its side or upside down; it was turned.", name)
+                if self.path
+                else Text("The photo lay on its side or upside down; it was turned.")
+            )
         return notes
 
     def crop(self, size: int, whole: bool = False) -> Crop:
@@ -132,8 +142,8 @@ def find_portrait(
         faces = detector.find(turned(photo, turn))
     if not faces:
         raise PortraitError(
-            f"No face was found in {_name(path)}.",
-            "Use a photo of one face, seen from the front and well lit.",
+            Text("No face was found in {}.", _name(path)),
+            Text("Use a photo of one face, seen from the front and well lit."),
         )
     photo, face = turned(photo, turn), _chosen(faces, choice, path)
     others = tuple(other for other in faces if other is not face)
@@ -143,11 +153,11 @@ def find_portrait(
 def _chosen(faces: list[Face], choice: Choice, path: Path | None) -> Face:
     if choice.face:
         if choice.face > len(faces):
-            count = "is 1 face" if len(faces) == 1 else f"are {len(faces)} faces"
-            raise PortraitError(
-                f"There {count} in {_name(path)}, so there is no face {choice.face}.",
-                "Count them from the left, from 1.",
+            one = Text("There is 1 face in {}, so there is no face {}.", _name(path), choice.face)
+            more = Text(
+                "There are {} faces in {}, so there is no face {}.", len(faces), _name(path), choice.face
             )
+            raise PortraitError(one if len(faces) == 1 else more, Text("Count them from the left, from 1."))
         return sorted(faces, key=_middle)[choice.face - 1]
     box = choice.box
     if box is None:
@@ -166,4 +176,4 @@ def _middle(face: Face) -> float:
 
 
 def _name(path: Path | None) -> str:
-    return path.name if path else "the photo"
+    return path.name if path else Text("the photo")

@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError
 from avatar_app.gui.one_instance import hand_over
+from avatar_app.text import Text
 
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
@@ -36,7 +37,8 @@ def require_screen(environment: MutableMapping[str, str] = os.environ, system: s
         environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     ):
         raise AvatarError(
-            "There is no screen to open a window on.", "Use the command `live` for a call without a window."
+            Text("There is no screen to open a window on."),
+            Text("Use the command `live` for a call without a window."),
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.errors import OutputError
 from avatar_app.files import reason, write_whole
 from avatar_app.paths import PACKAGE
+from avatar_app.text import Text
 
 NAME = "avatar-app"
 RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
@@ -48,7 +49,8 @@ def set_autostart(on: bool, system: str = sys.platform, home: Path | None = None
             _set_file(home / ".config/autostart/avatar-app.desktop", content)
     except OSError as problem:
         raise OutputError(
-            f"Starting at log-in cannot be changed: {reason(problem)}.", "Check the folder's permissions."
+            Text("Starting at log-in cannot be changed: {}.", reason(problem)),
+            Text("Check the folder's permissions."),
         ) from None
 
 

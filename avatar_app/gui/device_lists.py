@@ -14,12 +14,17 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from avatar_app.errors import AvatarError
+from avatar_app.text import NOTHING, Text, join
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FAILED = "\n".join(("This could not be looked for on this computer.", "The log has the details."))
+JOIN_VIDEO = Text("Run `sudo usermod -aG video $USER`, then log out and in again.")
+
+FAILED = join(
+    [Text("This could not be looked for on this computer."), Text("The log has the details.")], "\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Outlet:
 
     value: str
     text: str
-    problem: str = ""
+    problem: Text = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,12 @@ class Found:
     """
 
     cameras: tuple[str, ...] = ()
-    camera_problem: str = ""
+    camera_problem: Text = NOTHING
     virtual_cameras: tuple[Outlet, ...] = ()
-    virtual_problem: str = ""
-    pipewire_problem: str = ""
+    virtual_problem: Text = NOTHING
+    pipewire_problem: Text = NOTHING
     models: tuple[Outlet, ...] = ()
-    cuda_problem: str | None = None
+    cuda_problem: Text | None = None
 
 
 def look() -> Found:
@@ -69,9 +74,9 @@ def look() -> Found:
         camera_problem=camera_problem,
         virtual_cameras=outlets,
         virtual_problem=virtual_problem,
-        pipewire_problem=_attempt(_pipewire_problem, str),
+        pipewire_problem=_attempt(_pipewire_problem, lambda said: said),
         models=_attempt(_models, lambda said: (Outlet("lite", "lite", said),)),
-        cuda_problem=_attempt(_cuda_problem, str),
+        cuda_problem=_attempt(_cuda_problem, lambda said: said),
     )
 
 
@@ -80,7 +85,7 @@ def nothing_found() -> Found:
     return Found((), FAILED, (), FAILED, FAILED, (), FAILED)
 
 
-def _attempt(work: Callable[[], T], failed: Callable[[str], T]) -> T:
+def _attempt(work: Callable[[], T], failed: Callable[[Text], T]) -> T:
     """The result of ``work``.
 
     Where it fails in an unexpected way, what ``failed`` makes of the sentence that says so.
@@ -94,25 +99,25 @@ def _attempt(work: Callable[[], T], failed: Callable[[str], T]) -> T:
         return failed(FAILED)
 
 
-def _cameras() -> tuple[tuple[str, ...], str]:
+def _cameras() -> tuple[tuple[str, ...], Text]:
     from avatar_app.cameras.listing import look_for_cameras
 
-    return tuple(camera.name for camera in look_for_cameras()), ""
+    return tuple(camera.name for camera in look_for_cameras()), NOTHING
 
 
-def _cuda_problem() -> str | None:
+def _cuda_problem() -> Text | None:
     from avatar_app.engines.open import cuda_problem
 
     return cuda_problem()
 
 
-def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
+def _virtual_cameras() -> tuple[tuple[Outlet, ...], Text]:
     from avatar_app.outputs.sinks import list_virtual_cameras
     from avatar_app.outputs.virtual_cameras import require_virtual_camera
 
     outlets = []
     for camera in list_virtual_cameras():
-        problem = "" if camera.writable else "Run `sudo usermod -aG video $USER`, then log out and in again."
+        problem = NOTHING if camera.writable else JOIN_VIDEO
         outlets.append(
             Outlet(
                 camera.path,
@@ -121,22 +126,22 @@ def _virtual_cameras() -> tuple[tuple[Outlet, ...], str]:
             )
         )
     if any(not outlet.problem for outlet in outlets):
-        return tuple(outlets), ""
+        return tuple(outlets), NOTHING
     try:
         require_virtual_camera("")
     except AvatarError as error:
         return tuple(outlets), _said(error)
-    return tuple(outlets), ""
+    return tuple(outlets), NOTHING
 
 
-def _pipewire_problem() -> str:
+def _pipewire_problem() -> Text:
     from avatar_app.outputs.sinks import require_pipewire
 
     try:
         require_pipewire()
     except AvatarError as error:
         return _said(error)
-    return ""
+    return NOTHING
 
 
 def _models() -> tuple[Outlet, ...]:
@@ -148,8 +153,8 @@ def _models() -> tuple[Outlet, ...]:
         return (Outlet("lite", "lite", _said(error)),)
 
 
-def _said(error: AvatarError) -> str:
-    return f"{error.message}\n{error.hint}".strip()
+def _said(error: AvatarError) -> Text:
+    return join([error.message, error.hint], "\n")
 
 
 class DeviceLists(QObject):

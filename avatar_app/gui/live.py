@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from avatar_app.errors import OutputError
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.session.controls import Controls, Notice, Seen, Status
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 log = logging.getLogger(__name__)
@@ -129,8 +130,8 @@ class LateSession:
                     Notice(
                         "engine",
                         "error",
-                        f"The session cannot start: {text}.",
-                        "The log has the details.",
+                        Text("The session cannot start: {}.", text),
+                        Text("The log has the details."),
                         ("doctor",),
                     ),
                 ),
@@ -148,7 +149,9 @@ class LateSession:
 
     def snapshot(self, path: Path) -> None:
         if self._live is None:
-            raise OutputError("There is no picture to keep yet.", "Wait until the output shows one.")
+            raise OutputError(
+                Text("There is no picture to keep yet."), Text("Wait until the output shows one.")
+            )
         self._live.snapshot(path)
 
     def stop(self) -> list[str]:

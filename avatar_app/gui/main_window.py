@@ -31,6 +31,7 @@ from avatar_app.gui.window_place import WindowPlace
 from avatar_app.gui.window_view import WindowView
 from avatar_app.photos.library import Entry, Library
 from avatar_app.session.controls import Notice, Status
+from avatar_app.text import Text
 
 
 class MainWindow(QMainWindow):
@@ -170,10 +171,10 @@ class MainWindow(QMainWindow):
         self.live.change(avatar=entry.path, avatar_box=entry.box, avatar_turn=entry.turn, avatar_face=0)
         self.refresh()
 
-    def _tell_of_gallery(self, message: str, hint: str) -> None:
+    def _tell_of_gallery(self, message: Text, hint: Text) -> None:
         self.tell(Notice("gallery", "warning", message, hint))
 
-    def _tell_of_settings(self, message: str, hint: str) -> None:
+    def _tell_of_settings(self, message: Text, hint: Text) -> None:
         if message:
             self.tell(Notice("settings", "warning", message, hint))
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from avatar_app.control.server import NotRunning, send_command
 from avatar_app.errors import AvatarError
 from avatar_app.files import is_there
+from avatar_app.text import Text
 
 OPTIONS = ("source", "model", "device", "output")
 """Options of the command line that override the settings, besides the avatar."""
@@ -28,8 +29,11 @@ def hand_over(arguments: argparse.Namespace) -> bool:
         return False
     left = [f"--{name}" for name in OPTIONS if getattr(arguments, name, None) is not None]
     if left:
-        message = f"The app is running already; its window came to the front, but does not take over {', '.join(left)}."
-        raise AvatarError(message, "Choose it there, or quit the app first.")
+        message = Text(
+            "The app is running already; its window came to the front, but does not take over {}.",
+            ", ".join(left),
+        )
+        raise AvatarError(message, Text("Choose it there, or quit the app first."))
     avatar = getattr(arguments, "avatar", None)
     if avatar is not None:
         # The other process may run in another folder.
@@ -40,4 +44,4 @@ def hand_over(arguments: argparse.Namespace) -> bool:
 def _require(answer: Mapping[str, object]) -> None:
     """Raises AvatarError where a running instance refuses."""
     if not answer["ok"]:
-        raise AvatarError(str(answer["message"]), str(answer.get("hint", "")))
+        raise AvatarError(Text("{}", answer["message"]), Text("{}", answer.get("hint", "")))

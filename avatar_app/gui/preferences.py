@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from avatar_app.errors import OutputError
 from avatar_app.gui.settings import Settings, save_settings
+from avatar_app.text import NOTHING, Text
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,8 @@ class Preferences(QObject):
     """
 
     changed = Signal()
-    problem = Signal(str, str)
-    """They cannot be written: message and hint; both empty once that is over."""
+    problem = Signal(object, object)
+    """They cannot be written: message and hint, both `Text`; both empty once that is over."""
 
     def __init__(
         self, settings: Settings | None = None, path: Path | None = None, parent: QObject | None = None
@@ -75,9 +76,9 @@ class Preferences(QObject):
             self._tell(error.message, error.hint)
             return
         self._dirty = False
-        self._tell("", "")
+        self._tell(NOTHING, NOTHING)
 
-    def _tell(self, message: str, hint: str) -> None:
+    def _tell(self, message: Text, hint: Text) -> None:
         """Once, not with every step of a slider."""
         if message != self._told:
             self._told = message

@@ -18,6 +18,7 @@ from avatar_app.photos.library import Entry
 from avatar_app.photos.lookup import find_photo
 from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Notice
+from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Remote(QObject):
 
     _asked = Signal(str)
     _named = Signal(object)
-    _refused = Signal(str)
+    _refused = Signal(object)
 
     def __init__(self, window: MainWindow, path: Path | None = None) -> None:
         super().__init__(window)
@@ -111,7 +112,7 @@ class Remote(QObject):
     def _name(self, text: str) -> None:
         self._named.emit(find_photo(text, self._window.library))
 
-    def _tell_of_hotkeys(self, problem: str) -> None:
+    def _tell_of_hotkeys(self, problem: Text) -> None:
         """What will never work on this desktop is told once.
 
         From then on the doctor and the preferences say it.

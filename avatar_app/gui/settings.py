@@ -19,6 +19,7 @@ from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.photos.library import Entry, Library
 from avatar_app.photos.lookup import photo_elsewhere
 from avatar_app.session.controls import OUTPUTS, ROTATIONS, SIZES, Controls
+from avatar_app.text import Text
 
 VERSION = 1
 LANGUAGES = ("", "en", "ru")
@@ -251,7 +252,7 @@ def remembered_avatar(settings: Settings, library: Library) -> Entry | None:
     return library.find(settings.avatar) or (photo_elsewhere(path) if path.is_absolute() else None)
 
 
-def load_settings(path: Path) -> tuple[Settings, list[str]]:
+def load_settings(path: Path) -> tuple[Settings, list[Text]]:
     """Read the settings.
 
     What is missing or wrong gets its default, with one sentence about each wrong value.
@@ -264,9 +265,16 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
         return Settings(), []
     except OSError as problem:
         kept = set_aside(path)
-        where = f"they are kept as {kept}, and " if kept else ""
+        why = reason(problem)
         return Settings(), [
-            f"The settings {path} cannot be read: {reason(problem)}; {where}the defaults are used."
+            Text(
+                "The settings {} cannot be read: {}; they are kept as {}, and the defaults are used.",
+                path,
+                why,
+                kept,
+            )
+            if kept
+            else Text("The settings {} cannot be read: {}; the defaults are used.", path, why)
         ]
     except ValueError:
         content = None
@@ -282,7 +290,8 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
         []
         if newer
         else [
-            f"The setting {_shown(name)} in {path} is not known; it is ignored." for name in values["unknown"]
+            Text("The setting {} in {} is not known; it is ignored.", _shown(name), path)
+            for name in values["unknown"]
         ]
     )
     defaults = Settings()
@@ -291,7 +300,11 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
             values[name] = _check(name)(content[name])
         except ValueError as right:
             shown, used = _short(content[name]), _short(getattr(defaults, name))
-            warnings.append(f"The setting {name} in {path} is {shown}, but must be {right}; {used} is used.")
+            warnings.append(
+                Text(
+                    "The setting {} in {} is {}, but must be {}; {} is used.", name, path, shown, right, used
+                )
+            )
     if newer and isinstance(version, int):
         values["unknown"]["version"] = version
     return Settings(**values), sorted(warnings)
@@ -306,14 +319,18 @@ def save_settings(settings: Settings, path: Path) -> None:
     try:
         write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
     except OSError as problem:
-        hint = "Free some space, or check the folder's permissions."
-        raise OutputError(f"The settings {path} cannot be written: {reason(problem)}.", hint) from None
+        hint = Text("Free some space, or check the folder's permissions.")
+        raise OutputError(
+            Text("The settings {} cannot be written: {}.", path, reason(problem)), hint
+        ) from None
 
 
-def _set_aside(path: Path) -> str:
+def _set_aside(path: Path) -> Text:
     if bad := set_aside(path):
-        return f"The settings {path} were damaged; they are kept as {bad}, and the defaults are used."
-    return f"The settings {path} are damaged; the defaults are used."
+        return Text(
+            "The settings {} were damaged; they are kept as {}, and the defaults are used.", path, bad
+        )
+    return Text("The settings {} are damaged; the defaults are used.", path)
 
 
 def _short(value: Any) -> str:

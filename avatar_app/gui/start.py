@@ -31,6 +31,7 @@ from avatar_app.paths import user_log, user_neutrals, user_settings
 from avatar_app.photos.library import Entry, Library
 from avatar_app.photos.lookup import find_photo
 from avatar_app.session.controls import Controls, Notice
+from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -221,13 +222,13 @@ def first_controls(
         notice = Notice(
             "option",
             "info",
-            f"The photo {now.avatar} of last time is gone.",
-            "The first avatar was taken; choose any other.",
+            Text("The photo {} of last time is gone.", now.avatar),
+            Text("The first avatar was taken; choose any other."),
         )
     if named is not None:
         try:
             entry, notice = find_photo(named, library), None
         except AvatarError as error:
-            notice = Notice("option", "warning", error.message, "Choose one in the gallery.")
+            notice = Notice("option", "warning", error.message, Text("Choose one in the gallery."))
     given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name, None) is not None}
     return dataclasses.replace(to_controls(now, entry), **given), entry, notice

@@ -6,6 +6,7 @@ import string
 from dataclasses import dataclass
 
 from avatar_app.errors import ConfigError
+from avatar_app.text import Text
 
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
 """In the order in which they are written. Meta is the key with the Windows logo, Command on macOS."""
@@ -43,10 +44,17 @@ ALIASES = {
     "enter": "Return",
     "escape": "Esc",
 }
+ACTIONS = {
+    "recalibrate": Text("recalibrate"),
+    "pause": Text("pause"),
+    "next": Text("next"),
+    "previous": Text("previous"),
+}
+"""What hotkeys do, for people."""
 CHARACTERS = string.ascii_uppercase + string.digits
 BY_NAME = {name.lower(): name for name in (*MODIFIERS, *NAMED_KEYS, *CHARACTERS)} | ALIASES
 
-INSTEAD = "Bind keys of your desktop to `python run.py control recalibrate`"
+INSTEAD = Text("Bind keys of your desktop to `python run.py control recalibrate`.")
 """What to do where there are no global hotkeys."""
 PATIENCE = 2.0
 """Seconds in which the system must have given the keys."""
@@ -68,26 +76,34 @@ class Combination:
 
 def parse(text: str) -> Combination:
     """Read ``Ctrl+Alt+X``; upper and lower case are alike. Raises ConfigError."""
-    hint = "Write it like Ctrl+Alt+X or Ctrl+Shift+F5."
+    hint = Text("Write it like Ctrl+Alt+X or Ctrl+Shift+F5.")
     names = []
     for part in text.split("+"):
         name = BY_NAME.get(part.strip().lower())
         if name is None:
-            raise ConfigError(f"The hotkey {text!r} has no key that is known as {part.strip()!r}.", hint)
+            raise ConfigError(
+                Text("The hotkey {} has no key that is known as {}.", repr(text), repr(part.strip())), hint
+            )
         names.append(name)
     keys = [name for name in names if name not in MODIFIERS]
     if len(keys) != 1 or names[-1] != keys[0] or len(set(names)) != len(names):
         raise ConfigError(
-            f"The hotkey {text!r} is not some of {', '.join(MODIFIERS)} and then one key.", hint
+            Text("The hotkey {} is not some of {} and then one key.", repr(text), ", ".join(MODIFIERS)), hint
         )
     modifiers = tuple(name for name in MODIFIERS if name in names)
     if not set(modifiers) - {"Shift"} and not (keys[0].startswith("F") and len(keys[0]) > 1):
         raise ConfigError(
-            f"The hotkey {text!r} would be pressed in ordinary typing.", "Add Ctrl, Alt or Meta to it."
+            Text("The hotkey {} would be pressed in ordinary typing.", repr(text)),
+            Text("Add Ctrl, Alt or Meta to it."),
         )
     return Combination(modifiers, keys[0])
 
 
-def lost(combination: Combination, action: str, why: str) -> str:
+def lost(combination: Combination, action: str, why: Text) -> Text:
     """The sentence for a combination that cannot be had."""
-    return f"The hotkey {combination} ({action}) {why}; choose another in the settings."
+    return Text(
+        "The hotkey {} ({}) {}; choose another in the settings.",
+        combination,
+        ACTIONS.get(action, action),
+        why,
+    )

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from avatar_app.errors import ConfigError
-from avatar_app.hotkeys.combination import Combination, parse
+from avatar_app.hotkeys.combination import ACTIONS, Combination, parse
 from avatar_app.hotkeys.macos import MacKeys
 from avatar_app.hotkeys.windows import WindowsKeys
 from avatar_app.hotkeys.x11 import X11Keys, wayland_limit
+from avatar_app.text import NOTHING, Text, join
 
 __all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "desktop_limit", "parse"]
 
@@ -32,7 +33,7 @@ DEFAULT_HOTKEYS = {
 
 
 class _Backend(Protocol):
-    def start(self) -> list[str]: ...
+    def start(self) -> list[Text]: ...
 
     def close(self) -> None: ...
 
@@ -44,12 +45,21 @@ BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]],
 """Platform -> its hotkeys; all others have X11."""
 
 
-def desktop_limit() -> str:
+def desktop_limit() -> Text:
     """What this desktop never lets hotkeys do, a sentence, or empty.
 
     Each ``Hotkeys.start`` returns it, so telling of it once is enough.
     """
-    return "" if sys.platform in BACKENDS else wayland_limit()
+    return NOTHING if sys.platform in BACKENDS else wayland_limit()
+
+
+def _given_twice(combination: Combination, first: str, second: str) -> Text:
+    return Text(
+        "The hotkey {} is given to both {} and {}; it does the first.",
+        combination,
+        ACTIONS.get(first, first),
+        ACTIONS.get(second, second),
+    )
 
 
 class Hotkeys:
@@ -66,23 +76,21 @@ class Hotkeys:
         self._pressed = pressed
         self._backend: _Backend | None = None
 
-    def start(self) -> list[str]:
+    def start(self) -> list[Text]:
         """Ask the system for the keys.
 
         Returns what does not work and why, a sentence each. Never raises.
         """
-        problems: list[str] = []
+        problems: list[Text] = []
         wanted: dict[Combination, str] = {}
         for action, text in self._bindings.items():
             try:
                 combination = parse(text) if text else None
             except ConfigError as problem:
-                problems.append(str(problem))
+                problems.append(join([problem.message, problem.hint]))
                 continue
             if combination in wanted:
-                problems.append(
-                    f"The hotkey {combination} is given to both {wanted[combination]} and {action}; it does the first."
-                )
+                problems.append(_given_twice(combination, wanted[combination], action))
             elif combination:
                 wanted[combination] = action
         if not wanted:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, lost
+from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +80,12 @@ class MacKeys:
         self._wanted = list(wanted.items())
         self._tell = tell
         self._system = system
-        self._problems: list[str] = []
+        self._problems: list[Text] = []
         self._held: set[int] = set()
         self._stopping = threading.Event()
         self._ready, self._over = threading.Event(), threading.Event()
 
-    def start(self) -> list[str]:
+    def start(self) -> list[Text]:
         try:
             self._system = self._system or Carbon()
             self._system.in_main_thread(self._begin)
@@ -92,7 +93,7 @@ class MacKeys:
             log.warning("hotkeys failed", exc_info=True)
             return [_none(problem)]
         if not self._ready.wait(PATIENCE):
-            return [f"The system gives no hotkeys: no answer. {INSTEAD}."]
+            return [join([Text("The system gives no hotkeys: {}.", Text("no answer")), INSTEAD])]
         return list(self._problems)
 
     def close(self) -> None:
@@ -117,9 +118,9 @@ class MacKeys:
             error = system.register(number, sum(MODIFIERS[name] for name in combination.modifiers), key)
             if error:
                 why = (
-                    "is taken by another program"
+                    Text("is taken by another program")
                     if error == TAKEN
-                    else f"is refused by the system (error {error})"
+                    else Text("is refused by the system (error {})", error)
                 )
                 self._problems.append(lost(combination, action, why))
 
@@ -140,8 +141,8 @@ class MacKeys:
             self._tell(self._wanted[number][1])
 
 
-def _none(problem: Exception) -> str:
-    return f"The system gives no hotkeys: {problem or type(problem).__name__}. {INSTEAD}."
+def _none(problem: Exception) -> Text:
+    return join([Text("The system gives no hotkeys: {}.", str(problem) or type(problem).__name__), INSTEAD])
 
 
 class _EventType(ctypes.Structure):

@@ -15,6 +15,7 @@ from ctypes import wintypes
 from typing import Any, Protocol
 
 from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, lost
+from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +84,14 @@ class WindowsKeys:
         self._system = system
         self._ready = threading.Event()
         self._stopping = threading.Event()
-        self._problems: list[str] = []
+        self._problems: list[Text] = []
         self._number: int | None = None
         self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
 
-    def start(self) -> list[str]:
+    def start(self) -> list[Text]:
         self._thread.start()
         if not self._ready.wait(PATIENCE):
-            return [f"The system gives no hotkeys: no answer. {INSTEAD}."]
+            return [join([Text("The system gives no hotkeys: {}.", Text("no answer")), INSTEAD])]
         return list(self._problems)
 
     def close(self) -> None:
@@ -116,7 +117,12 @@ class WindowsKeys:
         except Exception as problem:
             log.warning("hotkeys ended", exc_info=True)
             self._problems.append(
-                f"The system gives no hotkeys: {problem or type(problem).__name__}. {INSTEAD}."
+                join(
+                    [
+                        Text("The system gives no hotkeys: {}.", str(problem) or type(problem).__name__),
+                        INSTEAD,
+                    ]
+                )
             )
         finally:
             for number in registered:
@@ -134,16 +140,16 @@ class WindowsKeys:
                 and combination.key in CHARACTERS
                 and system.types_character(key)
             ):
-                self._problems.append(lost(combination, action, "types a character on this keyboard"))
+                self._problems.append(lost(combination, action, Text("types a character on this keyboard")))
                 continue
             error = system.register(
                 number, sum(MODIFIERS[name] for name in combination.modifiers) | NO_REPEAT, key
             )
             if error:
                 why = (
-                    "is taken by another program"
+                    Text("is taken by another program")
                     if error == TAKEN
-                    else f"is refused by the system (error {error})"
+                    else Text("is refused by the system (error {})", error)
                 )
                 self._problems.append(lost(combination, action, why))
             else:

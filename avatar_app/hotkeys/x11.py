@@ -16,20 +16,22 @@ from itertools import chain, combinations
 from typing import Any
 
 from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
+from avatar_app.text import NOTHING, Text, join
 
 log = logging.getLogger(__name__)
 
 
-def wayland_limit() -> str:
+def wayland_limit() -> Text:
     """What a Wayland session never allows, a sentence; empty in others.
 
     It is among what ``X11Keys.start`` returns.
     """
     if not os.environ.get("WAYLAND_DISPLAY") and os.environ.get("XDG_SESSION_TYPE") != "wayland":
-        return ""
+        return NOTHING
     if not os.environ.get("DISPLAY"):
-        return f"Wayland has no hotkeys for programs like this. {INSTEAD}."
-    return f"In a Wayland session hotkeys work only while an X11 window has the focus. {INSTEAD}."
+        return join([Text("Wayland has no hotkeys for programs like this."), INSTEAD])
+    focus = Text("In a Wayland session hotkeys work only while an X11 window has the focus.")
+    return join([focus, INSTEAD])
 
 
 class X11Keys:
@@ -43,7 +45,7 @@ class X11Keys:
         self._tell = tell
         self._ready = threading.Event()
         self._stopping = threading.Event()
-        self._problems: list[str] = []
+        self._problems: list[Text] = []
         self._places: dict[Combination, tuple[int, int]] = {}
         self._grabbed: dict[tuple[int, int], str] = {}
         self._locks: list[int] = []
@@ -51,15 +53,15 @@ class X11Keys:
         self._bell, self._ringer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
 
-    def start(self) -> list[str]:
+    def start(self) -> list[Text]:
         limit = wayland_limit()
         if not os.environ.get("DISPLAY"):
-            return [limit or f"There is no display for hotkeys (DISPLAY is not set). {INSTEAD}."]
+            return [limit or join([Text("There is no display for hotkeys (DISPLAY is not set)."), INSTEAD])]
         self._thread.start()
         if not self._ready.wait(PATIENCE):
-            return [
-                f"The display {os.environ['DISPLAY']} does not answer, so there are no hotkeys. {INSTEAD}."
-            ]
+            display = os.environ["DISPLAY"]
+            silent = Text("The display {} does not answer, so there are no hotkeys.", display)
+            return [join([silent, INSTEAD])]
         return [*self._problems, limit] if limit else list(self._problems)
 
     def close(self) -> None:
@@ -84,7 +86,8 @@ class X11Keys:
             # The display can go away at any moment, and python-xlib has errors without a common base for
             # that.
             log.warning("hotkeys ended: %s", problem)
-            self._problems.append(f"The display ended the hotkeys ({type(problem).__name__}). {INSTEAD}.")
+            ended = Text("The display ended the hotkeys ({}).", type(problem).__name__)
+            self._problems.append(join([ended, INSTEAD]))
         finally:
             self._ready.set()
             self._bell.close()
@@ -98,17 +101,15 @@ class X11Keys:
             from Xlib.display import Display
             from Xlib.error import DisplayError
         except ImportError:
-            self._problems.append(
-                "Hotkeys need python-xlib, which is not installed. Install it with: pip install python-xlib."
-            )
+            missing = Text("Hotkeys need python-xlib, which is not installed.")
+            self._problems.append(join([missing, Text("Install it with: pip install python-xlib.")]))
             return None
         try:
             with redirect_stdout(sys.stderr):  # where it has something to say about access rights, it prints
                 return Display()
         except (DisplayError, OSError):
-            self._problems.append(
-                f"The display {os.environ['DISPLAY']} cannot be opened, so there are no hotkeys. {INSTEAD}."
-            )
+            shut = Text("The display {} cannot be opened, so there are no hotkeys.", os.environ["DISPLAY"])
+            self._problems.append(join([shut, INSTEAD]))
             return None
 
     def _grab(self, display: Any) -> None:
@@ -128,7 +129,11 @@ class X11Keys:
                 continue
             for lock in self._locks if code else ():
                 root.ungrab_key(code, mask | lock)
-            why = "is taken by another program" if code else "needs a key that this keyboard does not have"
+            why = (
+                Text("is taken by another program")
+                if code
+                else Text("needs a key that this keyboard does not have")
+            )
             self._problems.append(lost(combination, self._wanted[combination], why))
         display.sync()
 

@@ -21,6 +21,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from avatar_app.errors import OutputError
 from avatar_app.files import part_file, reason, require_writable
 from avatar_app.media.video import Clip, open_file, sound_stream
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -60,12 +61,13 @@ def require_clip_output(path: Path, alpha: bool = False) -> None:
     require_writable(path)
     suffix = path.suffix.lower()
     if alpha and suffix in SUFFIXES and suffix not in TRANSPARENT:
-        message = f"The output {path} cannot be transparent."
-        raise OutputError(message, f"Use one of {' '.join(TRANSPARENT)}, or another background.")
+        message = Text("The output {} cannot be transparent.", path)
+        raise OutputError(message, Text("Use one of {}, or another background.", " ".join(TRANSPARENT)))
     endings = TRANSPARENT if alpha else SUFFIXES
     if suffix not in endings:
         raise OutputError(
-            f"The output {path} has an ending that cannot be written.", f"Use one of {' '.join(endings)}."
+            Text("The output {} has an ending that cannot be written.", path),
+            Text("Use one of {}.", " ".join(endings)),
         )
 
 
@@ -200,8 +202,8 @@ class ClipWriter:
     def _failed(self, problem: Exception) -> OutputError:
         of_disk = getattr(problem, "errno", None) in NO_SPACE
         sound = self._sound is not None and not of_disk
-        hint = "Try without --audio." if sound else "Free some space or name another folder."
-        return OutputError(f"The output {self.path} cannot be written: {reason(problem)}.", hint)
+        hint = Text("Try without --audio.") if sound else Text("Free some space or name another folder.")
+        return OutputError(Text("The output {} cannot be written: {}.", self.path, reason(problem)), hint)
 
 
 class LiveWriter:
@@ -233,7 +235,8 @@ class LiveWriter:
             self.path.touch(exist_ok=False)
         except FileExistsError:
             raise OutputError(
-                f"There is a file {self.path} already.", "Name another one; nothing is overwritten."
+                Text("There is a file {} already.", self.path),
+                Text("Name another one; nothing is overwritten."),
             ) from None
         except OSError as problem:
             raise self._failed(problem) from None
@@ -285,8 +288,8 @@ class LiveWriter:
 
     def _failed(self, problem: Exception) -> OutputError:
         return OutputError(
-            f"The recording {self.path} cannot be written: {reason(problem)}.",
-            "Free some space or name another folder.",
+            Text("The recording {} cannot be written: {}.", self.path, reason(problem)),
+            Text("Free some space or name another folder."),
         )
 
 

@@ -18,6 +18,7 @@ import PIL.ImageOps
 
 from avatar_app.errors import PortraitError
 from avatar_app.files import require_readable
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 LONGEST = 2048
@@ -39,7 +40,7 @@ decoded whole."""
 KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
 """What is read. Pillow would know more, and hands some of it, such as PostScript, to other programs."""
 
-USE = "Use a JPEG, PNG, WebP or HEIC file."
+USE = Text("Use a JPEG, PNG, WebP or HEIC file.")
 
 
 def _silence_libtiff() -> None:
@@ -70,8 +71,8 @@ def read_portrait(path: str | Path) -> Image:
     size, picture = _read(path)
     if min(size) < SHORTEST:
         raise PortraitError(
-            f"The photo {path} has only {size[0]} x {size[1]} pixels.",
-            "Use one in which the face alone is 150 pixels high or more.",
+            Text("The photo {} has only {} x {} pixels.", path, size[0], size[1]),
+            Text("Use one in which the face alone is 150 pixels high or more."),
         )
     return picture
 
@@ -83,7 +84,7 @@ def read_frame(path: Path) -> Image:
 
 def _read(path: Path) -> tuple[tuple[int, int], Image]:
     """The size as stored, and the upright picture. Raises PortraitError."""
-    require_readable(path, "photo", PortraitError)
+    require_readable(path, Text("photo"), PortraitError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -92,16 +93,16 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
             size, picture = _decoded(path)
             return size, np.ascontiguousarray(picture)
     except PIL.UnidentifiedImageError:
-        raise PortraitError(f"{path} is not a picture that can be read.", USE) from None
+        raise PortraitError(Text("{} is not a picture that can be read.", path), USE) from None
     except PIL.Image.DecompressionBombError:
-        hint = "Save it anew as a JPEG of 100 megapixels or less."
-        raise PortraitError(f"The photo {path} is far too large to be read.", hint) from None
+        hint = Text("Save it anew as a JPEG of 100 megapixels or less.")
+        raise PortraitError(Text("The photo {} is far too large to be read.", path), hint) from None
     except MemoryError:
         raise
     except Exception as problem:  # a damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
         text = str(problem).rstrip(".")
         raise PortraitError(
-            f"The photo {path} is damaged or cut short: {text}.", "Copy or download it again."
+            Text("The photo {} is damaged or cut short: {}.", path, text), Text("Copy or download it again.")
         ) from None
 
 

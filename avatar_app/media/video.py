@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from avatar_app.errors import ClipError, PortraitError
 from avatar_app.files import reason, require_readable
 from avatar_app.media.photo import animated_kind, read_frame
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 READ = (
@@ -39,7 +40,7 @@ STANDS = 3
 """So many frames in a row without a later time are a clock that stands; a few at one time are shown one after
 the other at once."""
 
-HINT = "It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again."
+HINT = Text("It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.")
 
 NETWORK = "tcp,udp,rtp,srtp,tls,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,rtmpts,srt"
 """How streams may be reached: a list from a server must not name files of this computer."""
@@ -91,11 +92,12 @@ class Clip:
                     time = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
                     yield _upright(frame, self.width, self.height), clock.read(time)
         except av.FFmpegError as problem:
-            message = f"The clip {self.path} is damaged after frame {count}: {reason(problem)}."
-            raise ClipError(message, "Copy it again, or cut it there.") from None
+            message = Text("The clip {} is damaged after frame {}: {}.", self.path, count, reason(problem))
+            raise ClipError(message, Text("Copy it again, or cut it there.")) from None
         if count == 0:
             raise ClipError(
-                f"The clip {self.path} has no frame that can be decoded.", "Copy or convert it again."
+                Text("The clip {} has no frame that can be decoded.", self.path),
+                Text("Copy or convert it again."),
             )
 
 
@@ -105,7 +107,7 @@ def read_clip(path: str | Path) -> Clip:
     Raises ClipError if it is missing, cut short or no video.
     """
     path = Path(path)
-    require_readable(path, "clip", ClipError)
+    require_readable(path, Text("clip"), ClipError)
     try:
         with open_file(path) as container:
             stream = _picture_stream(container, path)
@@ -129,11 +131,13 @@ def _no_clip(path: Path, problem: av.FFmpegError) -> ClipError:
     with suppress(PortraitError):
         read_frame(path)
         if kind := animated_kind(path):
-            message = f"{path} is an animated {kind} picture, which cannot be read as a clip."
-            return ClipError(message, "Convert it to MP4 or GIF.")
-        return ClipError(f"{path} is a picture, not a clip.", "Are the photo and the clip swapped?")
+            message = Text("{} is an animated {} picture, which cannot be read as a clip.", path, kind)
+            return ClipError(message, Text("Convert it to MP4 or GIF."))
+        return ClipError(
+            Text("{} is a picture, not a clip.", path), Text("Are the photo and the clip swapped?")
+        )
     why = "it is of no kind that is known" if problem.errno == errno.EINVAL else reason(problem)
-    return ClipError(f"The clip {path} cannot be read as a video: {why}.", HINT)
+    return ClipError(Text("The clip {} cannot be read as a video: {}.", path, why), HINT)
 
 
 def open_file(path: Path) -> av.container.InputContainer:
@@ -153,12 +157,12 @@ def _picture_stream(container: av.container.InputContainer, path: Path) -> av.Vi
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         raise ClipError(
-            f"The clip {path} has no video in it, only {_contents(container)}.",
-            "Choose a file with moving pictures.",
+            Text("The clip {} has no video in it, only {}.", path, _contents(container)),
+            Text("Choose a file with moving pictures."),
         )
     stream = streams[0]
     if stream.codec_context is None:
-        raise ClipError(f"The clip {path} has pictures of a kind that cannot be decoded.", HINT)
+        raise ClipError(Text("The clip {} has pictures of a kind that cannot be decoded.", path), HINT)
     _require_modest(path, stream.codec_context.width, stream.codec_context.height)
     stream.thread_type = "AUTO"
     _bound(stream)
@@ -169,8 +173,8 @@ def _require_modest(path: str | Path, width: int, height: int) -> None:
     """Raise ClipError for pictures of more than ``LARGEST`` pixels."""
     if width * height > LARGEST:
         raise ClipError(
-            f"The clip {path} has pictures of {width} x {height} pixels, which is too large.",
-            "Convert it to 1920 x 1080 or less.",
+            Text("The clip {} has pictures of {} x {} pixels, which is too large.", path, width, height),
+            Text("Convert it to 1920 x 1080 or less."),
         )
 
 
@@ -245,8 +249,8 @@ def _require_whole(stream: av.VideoStream, path: Path) -> None:
     present = path.stat().st_size
     if needed > present:
         raise ClipError(
-            f"The clip {path} is cut short: {present} of at least {needed} bytes are there.",
-            "Copy or download it again.",
+            Text("The clip {} is cut short: {} of at least {} bytes are there.", path, present, needed),
+            Text("Copy or download it again."),
         )
 
 
@@ -254,7 +258,8 @@ def _shown_size(stream: av.VideoStream, first: VideoFrame | None) -> tuple[int, 
     """Width and height once turned upright and with square pixels."""
     if first is None:
         raise ClipError(
-            f"The clip {stream.container.name} has no frame that can be decoded.", "Copy or convert it again."
+            Text("The clip {} has no frame that can be decoded.", stream.container.name),
+            Text("Copy or convert it again."),
         )
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(first.width * aspect)), first.height

@@ -28,6 +28,7 @@ from avatar_app.networks.graphs import MotionGraphs, fomm_graphs, monkeynet_grap
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig, is_monkeynet
 from avatar_app.networks.monkeynet.model import MonkeyNet, without_time
 from avatar_app.networks.x2face.model import ORIGINAL, X2Face, X2FaceConfig, config_of, from_original
+from avatar_app.text import Text
 
 NAMES = {"fomm": "First Order Motion Model", "monkeynet": "Monkey-Net", "x2face": "X2Face"}
 
@@ -49,7 +50,7 @@ FOREIGN = {
 UNNAMED, LARGEST = 64, 2048
 """Sides of Monkey-Net's pictures: where the configuration names none, and at most."""
 
-RUNS = "This app runs checkpoints of the First Order Motion Model, Monkey-Net and X2Face."
+RUNS = Text("This app runs checkpoints of the First Order Motion Model, Monkey-Net and X2Face.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +89,27 @@ def open_content(
     family = family_of(content, checkpoint)
     if family != "fomm" and align_corners is False:
         raise ConfigError(
-            f"{NAMES[family]} reads positions as pixel centres alone.", "Leave --align-corners out."
+            Text("{} reads positions as pixel centres alone.", NAMES[family]),
+            Text("Leave --align-corners out."),
         )
     if family == "x2face":
         return _x2face(content, checkpoint)
     if configuration is None:
         raise ConfigError(
-            f"A checkpoint of {NAMES[family]} needs its configuration.", "Give it with --config YAML."
+            Text("A checkpoint of {} needs its configuration.", NAMES[family]),
+            Text("Give it with --config YAML."),
         )
     document = read_yaml(configuration)
     described = "monkeynet" if is_monkeynet(document) else "fomm"
     if described != family:
-        message = f"{configuration} describes a {NAMES[described]}, but {checkpoint} is a checkpoint of {NAMES[family]}."
-        raise ConfigError(message, "Give the configuration that this checkpoint was trained with.")
+        message = Text(
+            "{} describes a {}, but {} is a checkpoint of {}.",
+            configuration,
+            NAMES[described],
+            checkpoint,
+            NAMES[family],
+        )
+        raise ConfigError(message, Text("Give the configuration that this checkpoint was trained with."))
     if family == "monkeynet":
         return _monkeynet(content, document, checkpoint)
     original = original_of(content, document, checkpoint)
@@ -120,13 +129,17 @@ def family_of(content: Mapping[str, Any], path: Path) -> str:
         return "x2face"
     for name, signs in FOREIGN.items():
         if any(str(key).startswith(signs) for key in content):
-            raise BundleError(f"{path} is a checkpoint of {name}; this app does not run it yet.", RUNS)
+            raise BundleError(
+                Text("{} is a checkpoint of {}; this app does not run it yet.", path, name), RUNS
+            )
     generator = content.get("generator")
     if isinstance(generator, Mapping) and any("dense_motion_module." in str(name) for name in generator):
         return "monkeynet"
     if isinstance(generator, Mapping) and "kp_detector" in content:
         return "fomm"
-    raise BundleError(f"{path} is a PyTorch file, but not a checkpoint of a model that this app knows.", RUNS)
+    raise BundleError(
+        Text("{} is a PyTorch file, but not a checkpoint of a model that this app knows.", path), RUNS
+    )
 
 
 def _monkeynet(content: Mapping[str, Any], document: Any, path: Path) -> Opened:
@@ -135,8 +148,8 @@ def _monkeynet(content: Mapping[str, Any], document: Any, path: Path) -> Opened:
     halvings = config.generator_params.num_blocks
     if size % 2**halvings or size > LARGEST:
         raise ConfigError(
-            f"The pictures of the configuration have {size} pixels.",
-            f"Give a multiple of {2**halvings} up to {LARGEST}.",
+            Text("The pictures of the configuration have {} pixels.", size),
+            Text("Give a multiple of {} up to {}.", 2**halvings, LARGEST),
         )
     with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
         plan = MonkeyNet(config)
@@ -158,8 +171,8 @@ def _x2face(content: Mapping[str, Any], path: Path) -> Opened:
         with torch.device("meta"):
             require_fit(X2Face(config), weights, "networks")
     except (KeyError, ValueError, IndexError, OverflowError, ConfigError) as error:
-        hint = "It must hold the embedding and the driving network, each of one size throughout."
-        raise BundleError(f"The weights of {path} do not make up an X2Face.", hint) from error
+        hint = Text("It must hold the embedding and the driving network, each of one size throughout.")
+        raise BundleError(Text("The weights of {} do not make up an X2Face.", path), hint) from error
     model = X2Face(config)
     load_weights(model, weights, "networks")
     return Opened("x2face", config.to_dict(), x2face_graphs(model, config))

@@ -36,6 +36,7 @@ from avatar_app.networks.monkeynet.keypoints import KeyPointDetector as MonkeyDe
 from avatar_app.networks.monkeynet.keypoints import PointTensors
 from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.networks.x2face.model import Embedded, X2Face, X2FaceConfig
+from avatar_app.text import Text
 
 WINDOW = "features_window"
 """The name of `layer.moved_layer`'s window among a photo's features."""
@@ -92,8 +93,8 @@ def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraph
         x2face = X2FaceConfig.from_dict(config)
         return x2face_graphs(X2Face(x2face), x2face)
     raise BundleError(
-        f"A bundle of the kind {kind!r} cannot animate a photo.",
-        "Choose one that `models list` shows as a motion model.",
+        Text("A bundle of the kind {} cannot animate a photo.", repr(kind)),
+        Text("Choose one that `models list` shows as a motion model."),
     )
 
 

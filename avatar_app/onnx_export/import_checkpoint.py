@@ -10,6 +10,7 @@ from avatar_app.files import is_there
 from avatar_app.networks.families import open_original
 from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.paths import model_folders, user_models
+from avatar_app.text import Text
 
 
 def import_checkpoint(
@@ -36,8 +37,8 @@ def import_checkpoint(
     for place in (user_models(), *model_folders()):
         if is_there(place / name):
             raise BundleError(
-                f"There is a model called {name} already, in {place / name}.",
-                "Choose another name, or delete that folder.",
+                Text("There is a model called {} already, in {}.", name, place / name),
+                Text("Choose another name, or delete that folder."),
             )
     opened = open_original(checkpoint, configuration, align_corners)
     return write_bundle(

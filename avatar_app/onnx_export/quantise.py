@@ -24,6 +24,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from avatar_app.errors import ConfigError
 from avatar_app.onnx_export.sampling import known_shapes
 from avatar_app.onnx_runtime import OnnxSession, open_session
+from avatar_app.text import Text
 
 EXACT = ("/mask/", "/fine/", "/paint/")
 """Parts of the names of convolutions that stay as they are: anchors' shares, flow and blending."""
@@ -75,8 +76,8 @@ def quantise(path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
         before, after = _quality(path, samples[1::2]), _quality(small, samples[1::2])
         if before - after > LOSS:
             raise ConfigError(
-                f"Eight bits cost {before - after:.1f} dB.",
-                "Export without --calibrate, or calibrate with more pictures.",
+                Text("Eight bits cost {:.1f} dB.", before - after),
+                Text("Export without --calibrate, or calibrate with more pictures."),
             )
         path.write_bytes(small.read_bytes())
     return before, after

@@ -20,6 +20,7 @@ from avatar_app.files import find_program
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.packages import install_command
 from avatar_app.outputs.virtual_cameras import NAME
+from avatar_app.text import Text, join
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 ELEMENTS = ("rawvideoparse", "videoconvert", "pipewiresink")
@@ -31,7 +32,7 @@ STUCK_SECONDS = 3.0
 """A program that stops while it shows the camera can jam it for good; only opening it again helps."""
 
 CLOSE_SECONDS = 0.1
-START = "Run `systemctl --user start pipewire wireplumber`."
+START = Text("Run `systemctl --user start pipewire wireplumber`.")
 KEPT = 4000
 """Bytes of GStreamer's words that are kept for a message."""
 
@@ -87,15 +88,17 @@ class PipeWireCamera:
         deadline = time.monotonic() + self._patience
         self._listen()
         if not self._lifeline or _has_ended(self._lifeline):
-            raise OutputError("PipeWire has stopped.", START)
+            raise OutputError(Text("PipeWire has stopped."), START)
         if self._push(deadline):
             self._rest = picture.planes.data.cast("B")
             self._push(deadline)
         if self._rest and self._jammed_since is None:
             self._jammed_since = time.monotonic()
         elif self._rest and self._jammed_since and time.monotonic() - self._jammed_since > STUCK_SECONDS:
-            message = f"The PipeWire camera has taken no picture for {STUCK_SECONDS:.0f} seconds."
-            raise OutputError(message, "A program that shows it may hang: choose the camera there again.")
+            message = Text("The PipeWire camera has taken no picture for {:.0f} seconds.", STUCK_SECONDS)
+            raise OutputError(
+                message, Text("A program that shows it may hang: choose the camera there again.")
+            )
 
     def close(self) -> None:
         """Take the camera away, within 0.2 seconds."""
@@ -137,7 +140,8 @@ class PipeWireCamera:
             ready, _, _ = select.select([self._words], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise OutputError(
-                    f"GStreamer has not started within {START_SECONDS:.0f} seconds.", "Try again."
+                    Text("GStreamer has not started within {:.0f} seconds.", START_SECONDS),
+                    Text("Try again."),
                 )
             if not self._listen():
                 raise self._gone()
@@ -158,18 +162,16 @@ class PipeWireCamera:
             self._process.wait(CLOSE_SECONDS)
         while self._process.poll() is not None and self._listen():
             pass
-        return OutputError("The PipeWire camera has stopped.", self._last_words())
+        return OutputError(Text("The PipeWire camera has stopped."), self._last_words())
 
-    def _last_words(self) -> str:
+    def _last_words(self) -> Text:
         """What GStreamer complained of, else the most likely cure."""
         complaints = re.findall(
             r"(?:ERROR|WARNING): (?:from element \S+: |erroneous pipeline: )?(.+)",
             self._said.decode(errors="replace"),
         )
-        said = f" (GStreamer says: {complaints[0].rstrip('.')}.)" if complaints else ""
-        return (
-            f"See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.{said}"
-        )
+        cure = Text("See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.")
+        return join([cure, Text("(GStreamer says: {}.)", complaints[0].rstrip("."))]) if complaints else cure
 
     def _widen_pipe(self) -> None:
         """Room for about one picture: fewer wake-ups, and no more delay than that picture."""
@@ -182,24 +184,26 @@ class PipeWireCamera:
 def require_pipewire() -> None:
     """Raise OutputError, with what to install or start, unless a camera can be published."""
     if not sys.platform.startswith("linux"):
-        raise OutputError("PipeWire cameras exist on Linux alone.", "Choose the output virtual-camera.")
+        raise OutputError(
+            Text("PipeWire cameras exist on Linux alone."), Text("Choose the output virtual-camera.")
+        )
     install = install_command(
         "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire",
         "gstreamer1 gstreamer1-plugins-base pipewire-gstreamer",
         "gstreamer gst-plugins-base gst-plugin-pipewire",
     )
     if not find_program(LAUNCH):
-        raise OutputError(f"GStreamer's {LAUNCH} is not installed.", f"Run {install}.")
+        raise OutputError(Text("GStreamer's {} is not installed.", LAUNCH), Text("Run {}.", install))
     probe = _connect()
     if not probe:
-        raise OutputError("PipeWire does not run in this session.", START)
+        raise OutputError(Text("PipeWire does not run in this session."), START)
     probe.close()
     inspect = find_program(INSPECT)
     for element in ELEMENTS if inspect else ():
         if subprocess.run(
             [str(inspect), element], check=False, capture_output=True
         ).returncode:  # its --exists misses plug-ins before 1.0
-            raise OutputError(f"GStreamer's {element} is not installed.", f"Run {install}.")
+            raise OutputError(Text("GStreamer's {} is not installed.", element), Text("Run {}.", install))
 
 
 def _connect() -> socket.socket | None:

@@ -13,6 +13,7 @@ import numpy as np
 from avatar_app.errors import OutputError, PortraitError
 from avatar_app.files import expanded
 from avatar_app.media.photo import read_portrait
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 EDGE = 0.1
@@ -25,7 +26,8 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
     if background.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
             raise OutputError(
-                f"The background {background} is no colour.", "Write it as #rrggbb, such as #203040."
+                Text("The background {} is no colour.", background),
+                Text("Write it as #rrggbb, such as #203040."),
             )
         canvas = np.empty((size[1], size[0], 3), np.uint8)
         canvas[:] = [int(background[start : start + 2], 16) for start in (1, 3, 5)]
@@ -33,9 +35,9 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
     try:
         return cover(read_portrait(expanded(background)), size)
     except PortraitError as problem:
-        message = f"The background cannot be used: {problem.message.rstrip('.')}."
+        message = Text("The background cannot be used: {}", problem.message)
         raise OutputError(
-            message, 'Choose a JPEG or PNG file, a colour such as #203040, "photo" or "blur".'
+            message, Text('Choose a JPEG or PNG file, a colour such as #203040, "photo" or "blur".')
         ) from None
 
 

@@ -22,6 +22,7 @@ from avatar_app.outputs.virtual_cameras import (
     free_virtual_camera,
     list_virtual_cameras,
 )
+from avatar_app.text import NOTHING, Text, join
 
 __all__ = ["Sink", "VirtualCamera", "list_virtual_cameras", "open_sink", "require_pipewire"]
 
@@ -87,14 +88,15 @@ class VirtualCameraSink:
             )
         if self._path and not self._path.exists():  # pyvirtualcam drops write errors
             raise OutputError(
-                f"The virtual camera {self._path} is gone.",
-                "Load the kernel module again, or choose another output.",
+                Text("The virtual camera {} is gone.", self._path),
+                Text("Load the kernel module again, or choose another output."),
             )
         try:
             self._device.send(picture.planes)
         except (RuntimeError, OSError) as problem:
             raise OutputError(
-                f"The virtual camera {self.name} takes no pictures: {problem}.", "Open it again."
+                Text("The virtual camera {} takes no pictures: {}.", self.name, problem),
+                Text("Open it again."),
             ) from None
 
     def close(self) -> None:
@@ -135,7 +137,8 @@ def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> Virtua
         import pyvirtualcam
     except ImportError as problem:
         raise OutputError(
-            f"The library pyvirtualcam cannot be loaded: {problem}.", "Run `pip install pyvirtualcam`."
+            Text("The library pyvirtualcam cannot be loaded: {}.", problem),
+            Text("Run `pip install pyvirtualcam`."),
         ) from None
     options: dict[str, Any] = {"fmt": pyvirtualcam.PixelFormat.I420, "device": device or None}
     try:
@@ -152,24 +155,38 @@ def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> Virtua
 
 def _still_shown(device: str, shown: tuple[int, int], size: tuple[int, int]) -> OutputError:
     """A call holds on to the picture format of whatever was sent before."""
-    again = "Turn the camera off in the call and on again"
     if shown != size:
-        message = f"A call still shows the virtual camera {device} at {shown[0]} x {shown[1]}, not at {size[0]} x {size[1]}."
-        return OutputError(message, f"{again}, or choose that size.")
+        message = Text(
+            "A call still shows the virtual camera {} at {} x {}, not at {} x {}.",
+            device,
+            shown[0],
+            shown[1],
+            size[0],
+            size[1],
+        )
+        return OutputError(
+            message, Text("Turn the camera off in the call and on again, or choose that size.")
+        )
     return OutputError(
-        f"A call still shows the virtual camera {device} as another program has left it.", f"{again}."
+        Text("A call still shows the virtual camera {} as another program has left it.", device),
+        Text("Turn the camera off in the call and on again."),
     )
 
 
 def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:
     """What to tell the user when pyvirtualcam has refused a device with these words."""
     cause = "; ".join(line.partition("backend: ")[2] or line for line in said.splitlines()).rstrip(".")
-    message = f"The virtual camera {device} cannot be opened: {cause}.".replace("  ", " ")
+    message = (
+        Text("The virtual camera {} cannot be opened: {}.", device, cause)
+        if device
+        else Text("The virtual camera cannot be opened: {}.", cause)
+    )
     if "in use" in said or "busy" in said.lower():
-        finder = f" `fuser {device}` names it." if device.startswith("/dev/") else ""
-        return OutputError(message, f"Close the program that sends to it, or choose another output.{finder}")
+        hint = Text("Close the program that sends to it, or choose another output.")
+        finder = Text("`fuser {}` names it.", device) if device.startswith("/dev/") else NOTHING
+        return OutputError(message, join([hint, finder]))
     if platform in ABROAD:
         return OutputError(message, ABROAD[platform])
     return OutputError(
-        message, "Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more."
+        message, Text("Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more.")
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.errors import OutputError
 from avatar_app.outputs import v4l2loopback as loopback
 from avatar_app.outputs.packages import install_command, root_install
+from avatar_app.text import Text
 from avatar_app.v4l2 import LOOPBACK
 
 NAME = "Avatar Camera"
@@ -32,8 +33,12 @@ WINDOWS_FILTERS = {
 
 
 ABROAD = {
-    "win32": "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture.",
-    "darwin": "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings.",
+    "win32": Text(
+        "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture."
+    ),
+    "darwin": Text(
+        "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings."
+    ),
 }
 """How to get a virtual camera elsewhere than on Linux."""
 
@@ -94,23 +99,29 @@ def free_virtual_camera(device: str) -> VirtualCamera:
         if loopback.release(Path(camera.path)):
             return camera
     first = usable[0]
-    hint = f"Close that program: `fuser {first.path}` names it. Or choose another output."
-    raise OutputError(f"Another program sends to the virtual camera {first.path} ({first.name}).", hint)
+    hint = Text("Close that program: `fuser {}` names it. Or choose another output.", first.path)
+    raise OutputError(
+        Text("Another program sends to the virtual camera {} ({}).", first.path, first.name), hint
+    )
 
 
 def _usable(device: str) -> list[VirtualCamera]:
     cameras = list_virtual_cameras()
     if not cameras:
-        raise OutputError("There is no virtual camera on this computer.", _how_to_get_one())
+        raise OutputError(Text("There is no virtual camera on this computer."), _how_to_get_one())
     fitting = [camera for camera in cameras if device in ("", camera.path, camera.name)]
     if not fitting:
         names = ", ".join(f"{camera.path} ({camera.name})" for camera in cameras)
-        raise OutputError(f"There is no virtual camera {device}.", f"Choose one of these: {names}.")
+        raise OutputError(
+            Text("There is no virtual camera {}.", device), Text("Choose one of these: {}.", names)
+        )
     first = fitting[0]
     writable = [camera for camera in fitting if camera.writable]
     if not writable:
-        hint = "Run `sudo usermod -aG video $USER`, then log out and in again."
-        raise OutputError(f"You may not write to the virtual camera {first.path} ({first.name}).", hint)
+        hint = Text("Run `sudo usermod -aG video $USER`, then log out and in again.")
+        raise OutputError(
+            Text("You may not write to the virtual camera {} ({}).", first.path, first.name), hint
+        )
     return writable
 
 
@@ -145,15 +156,17 @@ def _is_installed() -> bool:
         return False
 
 
-def _how_to_get_one() -> str:
+def _how_to_get_one() -> Text:
     if sys.platform in ABROAD:
         return ABROAD[sys.platform]
     if LOADED.exists():
-        return f"The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback && {LOAD}`."
+        return Text(
+            "The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback && {}`.", LOAD
+        )
     if _is_installed():
-        return f"Run `{LOAD}`."
+        return Text("Run `{}`.", LOAD)
     install = install_command("v4l2loopback-dkms", "akmod-v4l2loopback", "v4l2loopback-dkms")
-    return f"Run {install}, then `{LOAD}`. The output PipeWire needs no kernel module."
+    return Text("Run {}, then `{}`. The output PipeWire needs no kernel module.", install, LOAD)
 
 
 def _linux_camera(entry: Path) -> VirtualCamera | None:

@@ -46,6 +46,7 @@ from avatar_app.photos.photo_files import (
     write_photo_file,
 )
 from avatar_app.photos.pictures import Digests, FindFace, Thumbnails, digest_of, middle_box, usable
+from avatar_app.text import Text
 from avatar_app.types import Box, Image
 
 __all__ = ["Entry", "Library", "Removed", "middle_box"]
@@ -179,8 +180,10 @@ class Library:
                 image = _pasted(Path(folder) / "picture", data)
         except OSError as problem:
             place = problem.filename or tempfile.tempdir
-            hint = "Free some space, or check the folder's permissions."
-            raise PortraitError(f"The library cannot write {place}: {reason(problem)}.", hint) from None
+            hint = Text("Free some space, or check the folder's permissions.")
+            raise PortraitError(
+                Text("The library cannot write {}: {}.", place, reason(problem)), hint
+            ) from None
         return self.add(image, name)
 
     def rename(self, entry: Entry, name: str) -> Entry:
@@ -190,7 +193,9 @@ class Library:
         """
         plain = plain_name(name)
         if not plain:
-            raise PortraitError(f"The photo {entry.name} needs a name.", "Type at least one letter.")
+            raise PortraitError(
+                Text("The photo {} needs a name.", entry.name), Text("Type at least one letter.")
+            )
         return self._change(entry, name=plain)
 
     def set_box(self, entry: Entry, box: Box | None, turn: int | None = None) -> Entry:
@@ -204,7 +209,8 @@ class Library:
         """
         if box is not None and as_box(as_list(box)) is None:
             raise PortraitError(
-                f"The crop {box} of {entry.name} is not a square of a photo.", "Choose a larger one."
+                Text("The crop {} of {} is not a square of a photo.", box, entry.name),
+                Text("Choose a larger one."),
             )
         return self._change(entry, box=as_list(box), turn=turn)
 
@@ -224,7 +230,8 @@ class Library:
                     path.unlink(missing_ok=True)
             except OSError as problem:
                 raise PortraitError(
-                    f"The photo {entry.path} cannot be removed: {reason(problem)}.", "Check its permissions."
+                    Text("The photo {} cannot be removed: {}.", entry.path, reason(problem)),
+                    Text("Check its permissions."),
                 ) from None
             self.reload()
             return Removed(entry, kept)
@@ -272,7 +279,9 @@ class Library:
     def _current(self, entry: Entry) -> Entry:
         there = self.find(entry.path.name)
         if there is None:
-            raise PortraitError(f"The photo {entry.name} is no longer in the library.", "Reload the list.")
+            raise PortraitError(
+                Text("The photo {} is no longer in the library.", entry.name), Text("Reload the list.")
+            )
         return there
 
     def _change(self, entry: Entry, **values: Any) -> Entry:
@@ -361,13 +370,30 @@ def _with_keys(entries: list[Entry], stored: Mapping[str, Any]) -> list[Entry]:
     return [replace(entry, key=keys.get(entry.path.name)) for entry in entries]
 
 
+def _of_pasted(message: Text) -> Text:
+    """What is wrong with a file, said of what was pasted, which has no path."""
+    values = message.values[1:]
+    said = {
+        "There is no {} {}.": lambda: Text("The picture cannot be read."),
+        "The {} {} is empty (0 bytes).": lambda: Text("The picture is empty (0 bytes)."),
+        "The photo {} has only {} x {} pixels.": lambda: Text(
+            "The picture has only {} x {} pixels.", *values
+        ),
+        "The photo {} is damaged or cut short: {}.": lambda: Text(
+            "The picture is damaged or cut short: {}.", *values
+        ),
+        "The photo {} is far too large to be read.": lambda: Text("The picture is far too large to be read."),
+        "{} is not a picture that can be read.": lambda: Text(
+            "What was pasted is not a picture that can be read."
+        ),
+    }
+    return said.get(message.template, lambda: message)()
+
+
 def _pasted(path: Path, data: bytes) -> Image:
     """The picture in ``data``, read by way of a file. Raises OSError, PortraitError."""
     path.write_bytes(data)
     try:
         return read_portrait(path)
     except PortraitError as error:
-        message = error.message.replace(f"The photo {path}", "The picture").replace(
-            str(path), "What was pasted"
-        )
-        raise PortraitError(message, error.hint) from None
+        raise PortraitError(_of_pasted(error.message), error.hint) from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.errors import PortraitError
 from avatar_app.files import same_file
 from avatar_app.photos.library import Entry, Library
+from avatar_app.text import Text
 
 
 def find_photo(text: str, library: Library) -> Entry:
@@ -25,8 +26,8 @@ def find_photo(text: str, library: Library) -> Entry:
     found = next(by_name, None) or next(by_path, None) or photo_elsewhere(path)
     if found is None:
         names = ", ".join(entry.name for entry in entries)
-        message = f"There is no photo {text}, neither as a file nor in the gallery."
-        raise PortraitError(message, f"The gallery has: {names}.")
+        message = Text("There is no photo {}, neither as a file nor in the gallery.", text)
+        raise PortraitError(message, Text("The gallery has: {}.", names))
     return found
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from avatar_app.errors import PortraitError
 from avatar_app.files import keep_damaged, natural, parse_json, read_small, reason, write_whole
+from avatar_app.text import Text
 from avatar_app.types import Box
 
 log = logging.getLogger(__name__)
@@ -121,8 +122,8 @@ def write_photo_file(path: Path, data: bytes) -> None:
             keep_damaged(path)
         write_whole(path, data)
     except OSError as problem:
-        hint = "Free some space, or check the folder's permissions."
-        raise PortraitError(f"The library cannot write {path}: {reason(problem)}.", hint) from None
+        hint = Text("Free some space, or check the folder's permissions.")
+        raise PortraitError(Text("The library cannot write {}: {}.", path, reason(problem)), hint) from None
 
 
 def user_entry(path: Path) -> Entry:

@@ -18,6 +18,7 @@ from avatar_app.errors import PortraitError
 from avatar_app.faces.crop import crop_picture
 from avatar_app.media.photo import LONGEST, SHORTEST, USE, read_portrait, turned
 from avatar_app.photos.photo_files import Entry, read_json, sidecar, stamp
+from avatar_app.text import Text
 from avatar_app.types import Box, Image
 
 KEPT = 400
@@ -97,13 +98,13 @@ def usable(image: Image) -> Image:
     """A picture from elsewhere, checked and reduced like a photo from a file."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise PortraitError(
-            f"A picture of shape {image.shape} and type {image.dtype} is not RGB of 8 bits.", USE
+            Text("A picture of shape {} and type {} is not RGB of 8 bits.", image.shape, image.dtype), USE
         )
     height, width = image.shape[:2]
     if min(height, width) < SHORTEST:
         raise PortraitError(
-            f"The picture has only {width} x {height} pixels.",
-            "Use one in which the face alone is 150 pixels high or more.",
+            Text("The picture has only {} x {} pixels.", width, height),
+            Text("Use one in which the face alone is 150 pixels high or more."),
         )
     scale = LONGEST / max(height, width)
     if scale >= 1:

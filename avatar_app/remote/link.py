@@ -39,6 +39,7 @@ from avatar_app.remote.messages import (
     unpack,
 )
 from avatar_app.remote.pairing import Pairing, pin_of
+from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +53,15 @@ AGAIN = 0.5, 8.0
 """Seconds before the first new try and at most before each further one."""
 
 REFUSALS = {
-    401: ("The other computer does not accept the token.", "Copy its pairing line again."),
+    401: (Text("The other computer does not accept the token."), Text("Copy its pairing line again.")),
     426: (
-        "The other computer speaks another version of the protocol.",
-        "Install the same version of the app on both.",
+        Text("The other computer speaks another version of the protocol."),
+        Text("Install the same version of the app on both."),
     ),
-    503: ("The other computer serves as many people as it can.", "Try again later, or use another one."),
+    503: (
+        Text("The other computer serves as many people as it can."),
+        Text("Try again later, or use another one."),
+    ),
 }
 
 
@@ -127,9 +131,11 @@ class Link:
             answer = self._ready.get(photo.avatar)
         if isinstance(answer, Problem):
             self.forget_photo(photo.avatar)
-            raise EngineError(answer.text, answer.hint)
+            raise EngineError(Text("{}", answer.text), Text("{}", answer.hint))
         if answer is None:
-            raise DeviceError(f"{self._pairing.address} did not take the photo in time.", "Try again.")
+            raise DeviceError(
+                Text("{} did not take the photo in time.", self._pairing.address), Text("Try again.")
+            )
         return answer
 
     def forget_photo(self, avatar: int) -> None:
@@ -250,7 +256,7 @@ class Link:
         elif problem.avatar is not None:
             self._note_ready(problem.avatar, problem)
         else:
-            raise Refused(problem.text, problem.hint)
+            raise Refused(Text("{}", problem.text), Text("{}", problem.hint))
 
     def _note_ready(self, avatar: int, answer: Mapping[str, bytes] | Problem) -> None:
         with self._changed:
@@ -278,8 +284,11 @@ def trusting(pairing: Pairing) -> ssl.SSLContext:
     shown = ssl.get_server_certificate((pairing.host, pairing.port), timeout=CONNECT)
     if pin_of(ssl.PEM_cert_to_DER_cert(shown)) != pairing.pin:
         raise Refused(
-            f"{pairing.address} is not the computer that the pairing line is from: its certificate is another one.",
-            "Copy the pairing line again from the computer itself.",
+            Text(
+                "{} is not the computer that the pairing line is from: its certificate is another one.",
+                pairing.address,
+            ),
+            Text("Copy the pairing line again from the computer itself."),
         )
     # The key is proven in the connection itself: only this certificate is trusted there.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -297,6 +306,6 @@ def digest_of(hashes: Mapping[str, str]) -> str:
 
 def _unreached(pairing: Pairing, why: str) -> DeviceError:
     return DeviceError(
-        f"The other computer at {pairing.address} cannot be reached: {why}.",
-        "See that `avatar-app serve` runs there, and that nothing between blocks the port.",
+        Text("The other computer at {} cannot be reached: {}.", pairing.address, why),
+        Text("See that `avatar-app serve` runs there, and that nothing between blocks the port."),
     )

@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_app.errors import ConfigError
+from avatar_app.text import Text
 
 SCHEME = "avatar"
 PORT = 7447
@@ -60,18 +61,20 @@ class Pairing:
 
 def parse_pairing(line: str) -> Pairing:
     """Read a pairing line. Raises ConfigError; its message never holds the secret."""
-    hint = "Copy the whole line that `avatar-app serve` prints; it begins with avatar://."
+    hint = Text("Copy the whole line that `avatar-app serve` prints; it begins with avatar://.")
     try:
         parts = urlsplit(line.strip())
         wanted = parse_qs(parts.fragment)
         host, port = parts.hostname, parts.port or PORT
     except ValueError:
-        raise ConfigError("This is not a pairing line.", hint) from None
+        raise ConfigError(Text("This is not a pairing line."), hint) from None
     token, pin = (wanted.get(name, [""])[0] for name in ("token", "pin"))
     if parts.scheme != SCHEME or not host or not token or parts.username is not None:
-        raise ConfigError("This is not a pairing line.", hint)
+        raise ConfigError(Text("This is not a pairing line."), hint)
     if not is_loopback(host) and not pin and is_address(host):
-        raise ConfigError(f"The pairing line for {host} has no pin, so nobody knows who answers there.", hint)
+        raise ConfigError(
+            Text("The pairing line for {} has no pin, so nobody knows who answers there.", host), hint
+        )
     return Pairing(host, port, token, pin)
 
 
@@ -99,7 +102,9 @@ def read_token(folder: Path) -> str:
         _write_secret(file, secrets.token_urlsafe(TOKEN_BYTES).encode())
     token = file.read_text(encoding="ascii").strip()
     if len(token) < TOKEN_BYTES:
-        raise ConfigError(f"{file} holds no usable token.", "Delete it; a new one is made at the next start.")
+        raise ConfigError(
+            Text("{} holds no usable token.", file), Text("Delete it; a new one is made at the next start.")
+        )
     return token
 
 

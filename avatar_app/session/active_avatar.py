@@ -22,6 +22,7 @@ from avatar_app.session.controls import Controls, Notice
 from avatar_app.session.fallback import Fallback, has_fallback
 from avatar_app.session.loader import Loader
 from avatar_app.session.stage import Notices
+from avatar_app.text import Text, join
 from avatar_app.types import Avatar, Crop
 
 log = logging.getLogger(__name__)
@@ -214,7 +215,7 @@ class Cast:
         self.portrait, self._portrait_key = portrait, key
         self._failed.pop(key, None)
         if notes := portrait.notes:
-            self._notices.put(Notice("avatar", "info", notes[0], " ".join(notes[1:2]), ("choose-avatar",)))
+            self._notices.put(Notice("avatar", "info", notes[0], join(notes[1:2]), ("choose-avatar",)))
         else:
             self._notices.clear("avatar")
         return self.avatar is not None
@@ -223,13 +224,18 @@ class Cast:
         if isinstance(error, AvatarError):
             message, hint = error.message, error.hint
         elif isinstance(error, MemoryError):
-            message, hint = "The computer's memory is full.", "Close other programs, then try again."
+            message, hint = (
+                Text("The computer's memory is full."),
+                Text("Close other programs, then try again."),
+            )
         else:
             log.error("the %s cannot be used", about, exc_info=error)
-            what = "model" if about == "engine" else "photo"
+            said = Text("{}: {}", type(error).__name__, error)
             message, hint = (
-                f"The {what} cannot be used: {type(error).__name__}: {error}.",
-                "Choose another one.",
+                Text("The model cannot be used: {}.", said)
+                if about == "engine"
+                else Text("The photo cannot be used: {}.", said),
+                Text("Choose another one."),
             )
         kept = {"engine": self.engine, "avatar": self.avatar}[about] is not None
         self._notices.put(Notice(about, "warning" if kept else "error", message, hint, actions))

@@ -18,6 +18,7 @@ from avatar_app.session.controls import Controls
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Again, Notices, Stage
 from avatar_app.session.statistics import Meter
+from avatar_app.text import Text
 from avatar_app.types import Frame, Image
 
 FROZEN = 3.0
@@ -72,8 +73,8 @@ class CameraStage(Stage):
             self._notices.clear("camera")
             raise Again
         if self._source.live and is_same_device(self._source.name, self._sent_to()):
-            message = f"The camera {self._source.name.partition(',')[0]} shows what this app sends."
-            raise CameraError(message, "Choose another camera, or another output.")
+            message = Text("The camera {} shows what this app sends.", self._source.name.partition(",")[0])
+            raise CameraError(message, Text("Choose another camera, or another output."))
         image = self._source.read()
         now = self._source.arrived
         if self._source.live:
@@ -116,8 +117,8 @@ class CameraStage(Stage):
             self._still, self._still_since = sample, now
         elif now - self._still_since > FROZEN:
             raise CameraError(
-                f"The camera has sent one and the same picture for {FROZEN:.0f} seconds.",
-                "Open its shutter, or unplug it and plug it in again.",
+                Text("The camera has sent one and the same picture for {:.0f} seconds.", FROZEN),
+                Text("Open its shutter, or unplug it and plug it in again."),
             )
 
 

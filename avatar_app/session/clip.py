@@ -30,6 +30,7 @@ from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
 from avatar_app.session.clip_frames import ClipFrames, Look
 from avatar_app.session.stopwatch import Stopwatch
+from avatar_app.text import Text
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
 
 CROPS = ("auto", "center", "none")
@@ -120,7 +121,7 @@ class Report:
     neutral: int
     seconds: float
     stages_ms: dict[str, dict[str, float]]
-    notes: list[str]
+    notes: list[Text]
 
 
 def animate_clip(
@@ -144,12 +145,12 @@ def animate_clip(
     """
     begin = time.perf_counter()
     stopwatch = Stopwatch()
-    notes: list[str] = []
+    notes: list[Text] = []
     look = wishes.look
     crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes, look.framing.whole, wishes.face)
     width, height = look.shape(engine.size, photo)
     if wishes.sound and not clip.has_sound:
-        notes.append("the clip has no sound to copy")
+        notes.append(Text("the clip has no sound to copy"))
     size = (width + height * wishes.side_by_side, height)
     with ClipWriter(output, clip.fps, size, clip if wishes.sound else None, look.alpha) as writer:
         with stopwatch.time("encode"):
@@ -164,13 +165,15 @@ def animate_clip(
                 ],
             )
         if wishes.relative and avatar.key_points.code is not None:
-            notes.append("X2Face has no relative motion; the driver's pose is shown as it is")
+            notes.append(Text("X2Face has no relative motion; the driver's pose is shown as it is"))
         frames = ClipFrames(engine, avatar, photo, look)
         track = track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
         neutral = choose_neutral(avatar.key_points, track, wishes.neutral, clip)
         held = track.poses.count(None)
         if held:
-            notes.append(f"no face in {held} of {len(track.poses)} frames; the last pose was held there")
+            notes.append(
+                Text("no face in {} of {} frames; the last pose was held there", held, len(track.poses))
+            )
         drivers = clip.frames() if wishes.side_by_side else repeat(None)
         pictures = render(frames, avatar.key_points, track, neutral, wishes, stopwatch)
         steps = zip(pictures, track.times, track.boxes, drivers, strict=False)
@@ -193,7 +196,7 @@ def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
     if len(avatars) == 1:
         return avatars[0]
     if not isinstance(engine, JoinsPhotos):
-        raise EngineError(f"{engine.name} takes one photo.", "Give one, or use an X2Face model.")
+        raise EngineError(Text("{} takes one photo.", engine.name), Text("Give one, or use an X2Face model."))
     return engine.join(avatars)
 
 
@@ -202,7 +205,7 @@ def portrait_crop(
     detector: FaceDetector | None,
     crop: str,
     size: int,
-    notes: list[str],
+    notes: list[Text],
     whole: bool = False,
     face: int = 0,
 ) -> Crop:
@@ -269,8 +272,8 @@ def track_driver(
             track.poses.append(engine.detect(seen))
     if not any(track.poses):
         raise ClipError(
-            f"No face was found in the clip {clip.path}.",
-            "Use a clip of one face, seen from the front and well lit.",
+            Text("No face was found in the clip {}.", clip.path),
+            Text("Use a clip of one face, seen from the front and well lit."),
         )
     return track
 
@@ -287,11 +290,13 @@ def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Cli
     index = int(wish)
     if not 0 <= index < len(track.poses):
         last = len(track.poses) - 1
-        raise ClipError(f"The clip {clip.path} has no frame {index}.", f"Frames count from 0 to {last}.")
+        raise ClipError(
+            Text("The clip {} has no frame {}.", clip.path, index), Text("Frames count from 0 to {}.", last)
+        )
     if track.poses[index] is None:
         raise ClipError(
-            f"No face was found in frame {index} of the clip {clip.path}.",
-            "Choose another frame, or --find-best-frame.",
+            Text("No face was found in frame {} of the clip {}.", index, clip.path),
+            Text("Choose another frame, or --find-best-frame."),
         )
     return index
 

@@ -14,6 +14,7 @@ from avatar_app.engines import Engine, render_layer
 from avatar_app.errors import OutputError
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.placement import AS_IT_COMES, moving_area
+from avatar_app.text import Text
 from avatar_app.types import Area, Avatar, Framing, Image, KeyPoints, Scene
 
 TRANSPARENT = "transparent"
@@ -72,8 +73,8 @@ class ClipFrames:
         self.alpha = look.alpha
         self._framing = look.framing
         if self.alpha and avatar.scene is None:
-            message = "This model cannot make the background transparent."
-            raise OutputError(message, "Use the model lite, or another background.")
+            message = Text("This model cannot make the background transparent.")
+            raise OutputError(message, Text("Use the model lite, or another background."))
         background = "photo" if look.background in (None, TRANSPARENT) else look.background
         self._canvas = (
             None

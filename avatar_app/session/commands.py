@@ -14,6 +14,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.photos.library import Library
 from avatar_app.photos.lookup import find_photo
 from avatar_app.session.controls import Controls, Status
+from avatar_app.text import Text
 
 Reply = dict[str, object]
 Action = Callable[[str], object]
@@ -86,7 +87,7 @@ class Commands:
 
 
 def _no_window(_: str) -> None:
-    raise AvatarError("The app runs without a window.", "Stop `live` first to use the window.")
+    raise AvatarError(Text("The app runs without a window."), Text("Stop `live` first to use the window."))
 
 
 def described(status: Status) -> Reply:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avatar_app.motion.match import Match
+from avatar_app.text import NOTHING, Text
 from avatar_app.types import Array, Box, Frame, Framing
 
 OUTPUTS = ("none", "virtual-camera", "pipewire")
@@ -136,8 +137,8 @@ class Notice:
 
     about: str
     level: Level
-    message: str
-    hint: str = ""
+    message: Text
+    hint: Text = NOTHING
     actions: tuple[str, ...] = ()
 
 

@@ -10,6 +10,7 @@ import time
 from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
 from avatar_app.session.statistics import Meter
+from avatar_app.text import Text
 from avatar_app.types import KeyPoints
 
 SLOW, QUICK = 0.5, 0.4
@@ -32,8 +33,8 @@ class EngineWatch:
         """A new avatar or engine is ready, whose key points are like these."""
         self._notices.clear("motion")
         if like.code is not None:
-            message = "X2Face has no relative motion."
-            hint = "Your pose is shown as it is: sit as in the photo."
+            message = Text("X2Face has no relative motion.")
+            hint = Text("Your pose is shown as it is: sit as in the photo.")
             self._notices.put(Notice("motion", "info", message, hint, ("choose-model",)))
 
     def add(self) -> None:
@@ -43,8 +44,10 @@ class EngineWatch:
         self._timed_at = time.monotonic()
         seconds = self._meter.making()
         if seconds > SLOW and self._notices.about("engine") is None:
-            message = f"The model needs {seconds:.1f} seconds for a picture on this computer."
-            hint = "Close other programs, or choose a quicker model, or a graphics card if there is one."
+            message = Text("The model needs {:.1f} seconds for a picture on this computer.", seconds)
+            hint = Text(
+                "Close other programs, or choose a quicker model, or a graphics card if there is one."
+            )
             self._slow = Notice("engine", "warning", message, hint, ("choose-model", "doctor"))
             self._notices.put(self._slow)
         elif seconds < QUICK:

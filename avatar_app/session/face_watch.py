@@ -15,6 +15,7 @@ from avatar_app.faces.detector import FaceDetector
 from avatar_app.landmarks import face_height
 from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
+from avatar_app.text import Text
 from avatar_app.types import Frame, Image
 
 Turn = Literal[0, 90, 180, 270]
@@ -32,14 +33,14 @@ TURN_EVERY = 2.0
 NO_FACE = Notice(
     "face",
     "warning",
-    "The camera does not see a face.",
-    "Sit in front of the camera, with light from the front.",
+    Text("The camera does not see a face."),
+    Text("Sit in front of the camera, with light from the front."),
 )
 STILL_FACE = Notice(
     "face",
     "warning",
-    "The only face in view does not move, so it is taken for a picture.",
-    "Sit in front of the camera. If it is you, move your head a little.",
+    Text("The only face in view does not move, so it is taken for a picture."),
+    Text("Sit in front of the camera. If it is you, move your head a little."),
 )
 
 
@@ -94,9 +95,11 @@ class FaceWatch:
 
 def turned_face(turn: Turn) -> Notice:
     """The notice that offers to turn the camera's picture."""
-    hint = f"Turn the camera, or its picture: under Camera in the window, or with `live --rotate {turn}`."
+    hint = Text(
+        "Turn the camera, or its picture: under Camera in the window, or with `live --rotate {}`.", turn
+    )
     return Notice(
-        "face", "warning", "The camera's picture is turned: a face lies in it.", hint, ("turn-camera",)
+        "face", "warning", Text("The camera's picture is turned: a face lies in it."), hint, ("turn-camera",)
     )
 
 

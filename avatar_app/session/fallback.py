@@ -7,6 +7,7 @@ import time
 from avatar_app.errors import DeviceError
 from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
+from avatar_app.text import Text
 
 REMOTE = "avatar://"
 """How the address of another computer begins."""
@@ -15,8 +16,8 @@ RETURN = 15.0
 """Seconds until another computer that failed is tried again."""
 
 ACTIONS = ("retry", "choose-model", "doctor")
-SLOWER = "The processor is used, which is slower."
-MEANWHILE = "This computer computes the avatar until the other one is back."
+SLOWER = Text("The processor is used, which is slower.")
+MEANWHILE = Text("This computer computes the avatar until the other one is back.")
 
 
 class Fallback:

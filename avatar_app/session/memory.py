@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 
 from avatar_app.errors import AvatarError
+from avatar_app.text import Text
 
 M_ARENA_MAX = -8
 """As in malloc.h."""
@@ -29,8 +30,10 @@ def require_memory() -> None:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < NEEDED:
         raise AvatarError(
-            f"This program may use {limit >> 20} MB of memory and needs more than {NEEDED >> 20} MB.",
-            "Start it without that limit (ulimit -v).",
+            Text(
+                "This program may use {} MB of memory and needs more than {} MB.", limit >> 20, NEEDED >> 20
+            ),
+            Text("Start it without that limit (ulimit -v)."),
         )
 
 

@@ -9,6 +9,7 @@ from avatar_app.files import reason
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
+from avatar_app.text import Text
 from avatar_app.types import KeyPoints
 
 
@@ -88,8 +89,8 @@ class NeutralKeeper:
         try:
             self._store.put(self._key, pose)
         except OSError as problem:
-            message = f"The calibration cannot be kept on disk: {reason(problem)}."
-            hint = "It works until you quit the app. Free some space and calibrate again."
+            message = Text("The calibration cannot be kept on disk: {}.", reason(problem))
+            hint = Text("It works until you quit the app. Free some space and calibrate again.")
             self._unkept = Notice("settings", "warning", message, hint)
             self._notices.put(self._unkept)
 

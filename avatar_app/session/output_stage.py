@@ -23,6 +23,7 @@ from avatar_app.session.sink_keeper import OpenSink, SinkKeeper
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
+from avatar_app.text import Text
 from avatar_app.types import Frame, Picture
 
 STALE = 1.0
@@ -190,12 +191,12 @@ class OutputStage(Stage):
         if not self._stale_since or self._notices.about("face") or self.choice.reason != "stale":
             self._stale_since = now
         elif now - self._stale_since > HUNG and self._notices.about("engine") is None:
-            message = f"The model has given no picture for {HUNG:.0f} seconds."
+            message = Text("The model has given no picture for {:.0f} seconds.", HUNG)
             self._hung = Notice(
                 "engine",
                 "error",
                 message,
-                "If none comes, start the app again and choose another model.",
+                Text("If none comes, start the app again and choose another model."),
                 ("doctor",),
             )
             self._notices.put(self._hung)

@@ -35,6 +35,7 @@ from avatar_app.session.sink_keeper import OpenSink
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
 from avatar_app.session.statistics import Meter
+from avatar_app.text import Text
 from avatar_app.types import Frame, Image, Picture
 
 STOP_SECONDS = 2.0
@@ -200,7 +201,9 @@ class Session:
         """Write what the output shows as PNG. Raises OutputError."""
         picture = self.shown()
         if picture is None:
-            raise OutputError("There is no picture to keep yet.", "Wait until the output shows one.")
+            raise OutputError(
+                Text("There is no picture to keep yet."), Text("Wait until the output shows one.")
+            )
         require_writable(path)
         done, data = cv2.imencode(".png", np.ascontiguousarray(picture.rgb()[..., ::-1]))
         try:
@@ -209,8 +212,8 @@ class Session:
             write_whole(path, data.tobytes())
         except OSError as problem:
             raise OutputError(
-                f"The picture {path} cannot be written: {reason(problem)}.",
-                "Free some space or name another folder.",
+                Text("The picture {} cannot be written: {}.", path, reason(problem)),
+                Text("Free some space or name another folder."),
             ) from None
 
     def stop(self) -> list[str]:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 
 from avatar_app.errors import AvatarError
 from avatar_app.session.controls import Notice
+from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -142,20 +143,20 @@ class Stage(ABC):
         if isinstance(error, AvatarError):
             notice = Notice(self._about, "error", error.message, error.hint, self._actions)
         elif isinstance(error, MemoryError):
-            text = f"The {self.name} stopped: the computer's memory is full."
+            text = Text("The {} stopped: the computer's memory is full.", self.name)
             notice = Notice(
-                self._about, "error", text, "Close other programs; it is tried again.", self._actions
+                self._about, "error", text, Text("Close other programs; it is tried again."), self._actions
             )
         else:
-            text = f"{type(error).__name__}: {error}".rstrip(": .")
-            if text != self._logged:  # a fault that comes again every second would bury all others
-                self._logged = text
+            said = f"{type(error).__name__}: {error}".rstrip(": .")
+            if said != self._logged:  # a fault that comes again every second would bury all others
+                self._logged = said
                 log.error("%s failed", self.name, exc_info=error)
             notice = Notice(
                 self._about,
                 "error",
-                f"The {self.name} stopped: {text}.",
-                "It is tried again; the log has the details.",
+                Text("The {} stopped: {}.", self.name, said),
+                Text("It is tried again; the log has the details."),
                 self._actions,
             )
         if notice != self._notices.about(self._about):

@@ -17,6 +17,7 @@ from avatar_app.landmarks import EYES, LEFT_PUPIL, LIPS, RIGHT_PUPIL, indices
 from avatar_app.networks.anchored.config import AnchoredConfig
 from avatar_app.networks.anchored.features import Rendered
 from avatar_app.networks.anchored.generator import AnchoredGenerator
+from avatar_app.text import Text
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build
@@ -72,15 +73,15 @@ class AnchoredObjective:
     ) -> None:
         if features is None:
             raise ConfigError(
-                "The anchored model needs a feature network for its perceptual loss.",
-                "Give one with --features FILE.",
+                Text("The anchored model needs a feature network for its perceptual loss."),
+                Text("Give one with --features FILE."),
             )
         self.config = config
         self.weights = build(AnchoredLosses, config.losses, "losses")
         if self.weights.landmarks and landmarks is None:
             raise ConfigError(
-                "The landmark loss needs a landmark network.",
-                "Give one with --landmarks FILE, or set the weight to 0.",
+                Text("The landmark loss needs a landmark network."),
+                Text("Give one with --landmarks FILE, or set the weight to 0."),
             )
         self.reader = LandmarkReader(landmarks).to(device) if landmarks and self.weights.landmarks else None
         self.generator = AnchoredGenerator(AnchoredConfig.from_dict(config.network)).to(device)
@@ -106,8 +107,8 @@ class AnchoredObjective:
         """Each weighted term, by name, and the picture that they are about."""
         if pair.source_points is None or pair.driving_points is None:
             raise ConfigError(
-                "The anchored model needs landmarks for every frame.",
-                "Use a data set with labels, or the fomm objective.",
+                Text("The anchored model needs landmarks for every frame."),
+                Text("Use a data set with labels, or the fomm objective."),
             )
         rendered = Rendered(
             *(x.float() for x in self.generator(pair.source, pair.source_points, pair.driving_points))

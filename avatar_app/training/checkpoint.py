@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from avatar_app.errors import ConfigError
+from avatar_app.text import Text
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], part_mib: int = 0) -> None:
@@ -39,8 +40,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     parts = [path] if path.exists() else sorted(path.parent.glob(f"{path.name}.[0-9][0-9][0-9]"))
     if not parts:
         raise ConfigError(
-            f"There is no checkpoint at {path}.",
-            "Check the path; parts are named PATH.000, PATH.001 and so on.",
+            Text("There is no checkpoint at {}.", path),
+            Text("Check the path; parts are named PATH.000, PATH.001 and so on."),
         )
     try:
         state = torch.load(
@@ -48,12 +49,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         )
     except Exception as error:
         raise ConfigError(
-            f"{path} is not a complete checkpoint ({type(error).__name__}).",
-            "Copy it again, with all its parts.",
+            Text("{} is not a complete checkpoint ({}).", path, type(error).__name__),
+            Text("Copy it again, with all its parts."),
         ) from error
     if not isinstance(state, dict) or "networks" not in state:
         raise ConfigError(
-            f"{path} is not a checkpoint of this program.",
-            "Original .pth.tar files are read with `models import`.",
+            Text("{} is not a checkpoint of this program.", path),
+            Text("Original .pth.tar files are read with `models import`."),
         )
     return state

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from avatar_app.errors import ConfigError
 from avatar_app.networks.fomm.config import LARGEST
+from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig
 
 T = TypeVar("T")
@@ -101,14 +102,16 @@ def build(kind: type[T], values: Any, where: str) -> T:
     """A dataclass from a mapping; raises ConfigError on an unknown or missing key."""
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{where} must be a mapping, not {values!r}.", "Look at the files in avatar_app/training/configs."
+            Text("{} must be a mapping, not {}.", where, repr(values)),
+            Text("Look at the files in avatar_app/training/configs."),
         )
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(str(key) for key in set(values) - known)
     if unknown:
         raise ConfigError(
-            f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(known))}."
+            Text("Unknown key in {}: {}.", where, ", ".join(unknown)),
+            Text("Known keys: {}.", ", ".join(sorted(known))),
         )
     converted = {
         key: build(hints[key], value, f"{where}.{key}")
@@ -120,7 +123,8 @@ def build(kind: type[T], values: Any, where: str) -> T:
         return kind(**converted)
     except TypeError as error:
         raise ConfigError(
-            f"{where} is incomplete: {error}.", "Look at the files in avatar_app/training/configs."
+            Text("{} is incomplete: {}.", where, error),
+            Text("Look at the files in avatar_app/training/configs."),
         ) from error
 
 
@@ -139,7 +143,7 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     }
     if wanted and not right[hint]:
         raise ConfigError(
-            f"{where} is {value!r}, but must be {wanted}.",
-            "Look at the files in avatar_app/training/configs.",
+            Text("{} is {}, but must be {}.", where, repr(value), wanted),
+            Text("Look at the files in avatar_app/training/configs."),
         )
     return value

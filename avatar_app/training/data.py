@@ -26,6 +26,7 @@ from torch import Tensor
 from avatar_app.errors import ClipError, ConfigError
 from avatar_app.files import natural
 from avatar_app.networks.anchored.config import LANDMARKS
+from avatar_app.text import Text
 from avatar_app.training.config import DataConfig
 
 VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}
@@ -66,14 +67,15 @@ def list_clips(folder: Path, split: str) -> list[ClipEntry]:
     try:
         clips = list(_labelled(folder, split)) if table.exists() else list(_original(folder, split))
     except (KeyError, ValueError, csv.Error) as problem:
-        message = f"The table {table} cannot be used: {type(problem).__name__}: {problem}."
+        message = Text("The table {} cannot be used: {}: {}.", table, type(problem).__name__, problem)
         raise ConfigError(
-            message, "It must be a CSV file with the columns stem, type, split, identity, kind and fill_rect."
+            message,
+            Text("It must be a CSV file with the columns stem, type, split, identity, kind and fill_rect."),
         ) from None
     if not clips:
         raise ConfigError(
-            f"No {split} clips in {folder}.",
-            "Give a folder with manifest.csv, or with train/ and test/ inside.",
+            Text("No {} clips in {}.", split, folder),
+            Text("Give a folder with manifest.csv, or with train/ and test/ inside."),
         )
     return clips
 
@@ -111,7 +113,8 @@ def read_frames(path: Path, size: int, stride: int = 1) -> npt.NDArray[np.uint8]
     frames = [_fit(image, size) for index, image in enumerate(_images(path)) if index % stride == 0]
     if not frames:
         raise ClipError(
-            f"No frame can be read from {path}.", "Remove the file from the data set, or copy it again."
+            Text("No frame can be read from {}.", path),
+            Text("Remove the file from the data set, or copy it again."),
         )
     return np.stack(frames)
 
@@ -196,13 +199,13 @@ def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[
     ConfigError.
     """
     if entry.labels is None:
-        raise ConfigError(f"{entry.path} has no landmarks.", "Use a data set with labels.")
+        raise ConfigError(Text("{} has no landmarks.", entry.path), Text("Use a data set with labels."))
     try:
         points, good = read_arrays(entry.labels, "points", "ok")
     except UNREADABLE as problem:
-        message = f"The labels {entry.labels} cannot be read: {problem}."
+        message = Text("The labels {} cannot be read: {}.", entry.labels, problem)
         raise ConfigError(
-            message, "Copy the file of the data set again, or take its clip out of the table."
+            message, Text("Copy the file of the data set again, or take its clip out of the table.")
         ) from None
     return np.asarray(points.astype(np.float32) / 65535 * 1.5 - 0.25, np.float32), good
 

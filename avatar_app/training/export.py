@@ -46,6 +46,7 @@ from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
 from avatar_app.onnx_export.anchored import PHOTO_LAYERS
 from avatar_app.onnx_export.export import WEIGHTS, for_processors, write_motion_files
 from avatar_app.onnx_export.quantise import Sample, quantise
+from avatar_app.text import Text
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.config import RunConfig
 from avatar_app.training.config_files import read_config
@@ -117,7 +118,8 @@ def export(
     except (KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"{checkpoint} does not fit {config_file}: {reason}", "Use the config.yaml beside the checkpoint."
+            Text("{} does not fit {}: {}", checkpoint, config_file, reason),
+            Text("Use the config.yaml beside the checkpoint."),
         ) from error
 
     def fill(folder: Path) -> None:
@@ -153,7 +155,9 @@ def calibration_samples(
     source, driving, clip = PairSampler(store, 0, config.data).draw(CALIBRATION)
     pair = gather(store, source, driving, clip, graphs.size)
     if pair.source_points is None or pair.driving_points is None:
-        raise ConfigError("The pictures for calibration have no landmarks.", "Give a data set with labels.")
+        raise ConfigError(
+            Text("The pictures for calibration have no landmarks."), Text("Give a data set with labels.")
+        )
     photos, truths = (
         to_bytes(F.interpolate(x, size=(graphs.size, graphs.size), mode="bilinear"))
         for x in (pair.source, pair.driving)
@@ -189,13 +193,14 @@ def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]
     bundle = open_bundle(str(checkpoint))
     if bundle.kind != "anchored":
         raise ConfigError(
-            f"{checkpoint} is no bundle that moves landmarks.",
-            "Give a checkpoint, or a bundle like models/lite.",
+            Text("{} is no bundle that moves landmarks.", checkpoint),
+            Text("Give a checkpoint, or a bundle like models/lite."),
         )
     if config.objective != "anchored":
-        message = f"{checkpoint} moves landmarks, and the configuration is for {config.objective}."
+        message = Text("{} moves landmarks, and the configuration is for {}.", checkpoint, config.objective)
         raise ConfigError(
-            message, "Give the configuration that the bundle was trained with, such as lite-mouths.yaml."
+            message,
+            Text("Give the configuration that the bundle was trained with, such as lite-mouths.yaml."),
         )
     config.network.clear()
     config.network.update(bundle.config)

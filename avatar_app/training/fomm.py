@@ -16,6 +16,7 @@ from avatar_app.networks.fomm.dense_motion import inverse_2x2
 from avatar_app.networks.fomm.discriminator import Discriminator, Judgement
 from avatar_app.networks.fomm.generator import Generated, Generator
 from avatar_app.networks.fomm.keypoints import KeyPointDetector, KeyPointTensors
+from avatar_app.text import Text
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
 from avatar_app.training.equivariance import Deformation
@@ -58,17 +59,18 @@ class FommObjective:
     def _check(self, features: Path | None) -> None:
         if features is None and any(self.weights.perceptual):
             raise ConfigError(
-                "The perceptual loss needs a feature network.", "Give one with --features FILE."
+                Text("The perceptual loss needs a feature network."), Text("Give one with --features FILE.")
             )
         if any(self.weights.perceptual) and len(self.weights.perceptual) != 5:
             raise ConfigError(
-                f"loss_weights.perceptual has {len(self.weights.perceptual)} values.", "Give five."
+                Text("loss_weights.perceptual has {} values.", len(self.weights.perceptual)),
+                Text("Give five."),
             )
         blocks = self.network.discriminator_params.num_blocks
         if any(self.weights.feature_matching) and len(self.weights.feature_matching) != blocks:
             raise ConfigError(
-                f"loss_weights.feature_matching has {len(self.weights.feature_matching)} values.",
-                f"Give {blocks}, one for each block of the discriminator.",
+                Text("loss_weights.feature_matching has {} values.", len(self.weights.feature_matching)),
+                Text("Give {}, one for each block of the discriminator.", blocks),
             )
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
@@ -84,7 +86,9 @@ class FommObjective:
             **self._equivariance(pair.driving, driving),
         }
         if not terms:
-            raise ConfigError("Every loss weight is 0.", "Look at the files in avatar_app/training/configs.")
+            raise ConfigError(
+                Text("Every loss weight is 0."), Text("Look at the files in avatar_app/training/configs.")
+            )
         torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
         if self.discriminator is not None:
             # The generator's losses went through the discriminator and left gradients there that are not its

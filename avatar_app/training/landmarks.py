@@ -18,6 +18,7 @@ from avatar_app import landmarks as marks
 from avatar_app.errors import ConfigError
 from avatar_app.faces.crop import REGION_SCALE
 from avatar_app.networks.faces import LANDMARK_SIDE, LandmarkNet
+from avatar_app.text import Text
 
 # What moves with the expression; the rest of the face follows the head and is well served by the other
 # losses.
@@ -46,9 +47,9 @@ class LandmarkReader(nn.Module):
             self.network = LandmarkNet()
             self.network.load_state_dict(saved.get("average", saved))
         except (OSError, RuntimeError, ValueError, EOFError, AttributeError) as error:
-            message = f"The landmark network {checkpoint} cannot be read: {error}."
+            message = Text("The landmark network {} cannot be read: {}.", checkpoint, error)
             raise ConfigError(
-                message, "Give the landmarks.pt that python -m avatar_app.training.faces wrote."
+                message, Text("Give the landmarks.pt that python -m avatar_app.training.faces wrote.")
             ) from error
         self.network.requires_grad_(False).eval()
         line = (torch.arange(LANDMARK_SIDE) * 2 + 1) / LANDMARK_SIDE - 1

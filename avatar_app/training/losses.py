@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
 from avatar_app.landmarks import BROWS, EYES, LEFT_PUPIL, LIPS, RIGHT_PUPIL, indices
+from avatar_app.text import Text
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -33,8 +34,8 @@ class FeatureNetwork(nn.Module):
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, ValueError, EOFError) as error:
-            message = f"The feature network {path} cannot be read: {error}."
-            raise ConfigError(message, "Give torchvision's vgg19 file or a distilled one.") from error
+            message = Text("The feature network {} cannot be read: {}.", path, error)
+            raise ConfigError(message, Text("Give torchvision's vgg19 file or a distilled one.")) from error
         weights = weights.get("model", weights)
         self.distilled = "conv0.weight" in weights
         names = list(self._names(weights))
@@ -62,8 +63,8 @@ class FeatureNetwork(nn.Module):
         names = [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)]  # not landmarks
         if f"{names[0]}.weight" not in weights:
             raise ConfigError(
-                "The feature network has neither torchvision's nor the distilled VGG-19's layers.",
-                "Check the path.",
+                Text("The feature network has neither torchvision's nor the distilled VGG-19's layers."),
+                Text("Check the path."),
             )
         return names
 

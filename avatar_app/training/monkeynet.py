@@ -16,6 +16,7 @@ from avatar_app.networks.monkeynet.config import MonkeyNetConfig
 from avatar_app.networks.monkeynet.generator import Generated, Generator
 from avatar_app.networks.monkeynet.keypoints import KeyPointDetector, PointTensors
 from avatar_app.networks.monkeynet.model import Discriminator
+from avatar_app.text import Text
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
 
@@ -47,7 +48,8 @@ class MonkeyNetObjective:
         self.weights = parse(MonkeyNetLosses, config.losses, "losses")
         if not any(self.weights.reconstruction):
             raise ConfigError(
-                "Every weight of losses.reconstruction is 0.", "Look at avatar_app/training/configs."
+                Text("Every weight of losses.reconstruction is 0."),
+                Text("Look at avatar_app/training/configs."),
             )
         self.generator = Generator(self.network).to(device)
         self.detector = KeyPointDetector(self.network).to(device)

@@ -14,6 +14,7 @@ from typing import Any
 from avatar_app.errors import ConfigError
 from avatar_app.networks.fomm.config import parse
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig
+from avatar_app.text import Text
 from avatar_app.training.config import DataConfig, RunConfig
 from avatar_app.training.monkeynet import MonkeyNetLosses
 from avatar_app.training.originals import (
@@ -77,7 +78,8 @@ def read_monkeynet(document: Mapping[str, Any], where: str) -> RunConfig:
     unknown = sorted(str(key) for key in set(document) - SECTIONS)
     if unknown:
         raise ConfigError(
-            f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(SECTIONS))}."
+            Text("Unknown key in {}: {}.", where, ", ".join(unknown)),
+            Text("Known keys: {}.", ", ".join(sorted(SECTIONS))),
         )
     network = MonkeyNetConfig.from_original(document)
     train = parse(MonkeyNetTrain, _without(document.get("train_params"), IGNORED), "train_params")
@@ -89,8 +91,8 @@ def read_monkeynet(document: Mapping[str, Any], where: str) -> RunConfig:
     if len(train.loss_weights.reconstruction) != blocks + 1:
         given = len(train.loss_weights.reconstruction)
         raise ConfigError(
-            f"loss_weights.reconstruction has {given} values.",
-            f"Give {blocks + 1}: the picture's and each block's.",
+            Text("loss_weights.reconstruction has {} values.", given),
+            Text("Give {}: the picture's and each block's.", blocks + 1),
         )
     schedule = TrainParams(
         train.num_epochs, 1, train.batch_size, LossWeights(), train.epoch_milestones, train.lr

@@ -18,6 +18,7 @@ from typing import Any
 
 from avatar_app.errors import ConfigError
 from avatar_app.networks.fomm.config import FommConfig, parse
+from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig
 from avatar_app.training.config import DataConfig, RunConfig, Stage
 
@@ -151,7 +152,8 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
     unknown = sorted(str(key) for key in set(document) - SECTIONS)
     if unknown:
         raise ConfigError(
-            f"Unknown key in {where}: {', '.join(unknown)}.", f"Known keys: {', '.join(sorted(SECTIONS))}."
+            Text("Unknown key in {}: {}.", where, ", ".join(unknown)),
+            Text("Known keys: {}.", ", ".join(sorted(SECTIONS))),
         )
     FommConfig.from_original(document)  # only to find mistakes now
     train = parse(TrainParams, document.get("train_params"), "train_params")
@@ -183,7 +185,9 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
 def side_of(shape: tuple[float, ...], name: str) -> int:
     """Side of square pictures, in pixels. Raises ConfigError."""
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % 32:
-        raise ConfigError(f"dataset_params.{name} is {list(shape)}.", "Give a square, such as [256, 256, 3].")
+        raise ConfigError(
+            Text("dataset_params.{} is {}.", name, list(shape)), Text("Give a square, such as [256, 256, 3].")
+        )
     return int(shape[0])
 
 
@@ -191,9 +195,11 @@ def stages_of(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
     """One stage for each stretch between milestones. Raises ConfigError."""
     for name in ("num_epochs", "num_repeats", "batch_size", "lr_generator"):
         if getattr(train, name) <= 0:
-            raise ConfigError(f"train_params.{name} is {getattr(train, name)}.", "Give a number above 0.")
+            raise ConfigError(
+                Text("train_params.{} is {}.", name, getattr(train, name)), Text("Give a number above 0.")
+            )
     if clips <= 0:
-        raise ConfigError(f"dataset_params.clips is {clips}.", "Give a number above 0.")
+        raise ConfigError(Text("dataset_params.clips is {}.", clips), Text("Give a number above 0."))
     edges = [
         0.0,
         *sorted(min(edge, train.num_epochs) for edge in train.epoch_milestones),

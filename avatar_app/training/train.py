@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from avatar_app.errors import AvatarError, ConfigError
+from avatar_app.text import Text
 from avatar_app.training.augment import Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.config import RunConfig, Stage
@@ -71,7 +72,10 @@ def open_objective(
         from avatar_app.training.x2face import X2FaceObjective
 
         return X2FaceObjective(config, device)
-    raise ConfigError(f"Unknown objective {config.objective!r}.", "Use anchored, fomm, monkeynet or x2face.")
+    raise ConfigError(
+        Text("Unknown objective {}.", repr(config.objective)),
+        Text("Use anchored, fomm, monkeynet or x2face."),
+    )
 
 
 def gather(store: FrameStore, source: Tensor, driving: Tensor, clip: Tensor, size: int) -> Pair:
@@ -211,8 +215,8 @@ class Run:
             known = set()
         if not known:
             raise ConfigError(
-                "The weights to start from are of another network.",
-                "Give a checkpoint with the same network section.",
+                Text("The weights to start from are of another network."),
+                Text("Give a checkpoint with the same network section."),
             )
 
     @torch.no_grad()
@@ -244,8 +248,8 @@ def train(
         for name, value in run.advance().items():
             if not math.isfinite(value):
                 raise ConfigError(
-                    f"The loss term {name} is {value} at step {run.position}.",
-                    "Lower the learning rate or use float32.",
+                    Text("The loss term {} is {} at step {}.", name, value, run.position),
+                    Text("Lower the learning rate or use float32."),
                 )
             means[name] = value if name not in means else 0.98 * means[name] + 0.02 * value
         bar.update()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from avatar_app.errors import ConfigError
 from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
+from avatar_app.text import Text
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig, build
 
@@ -43,17 +44,20 @@ class X2FaceObjective:
 
     def _check(self, config: RunConfig, sizes: X2FaceConfig, settings: X2FaceLosses) -> None:
         if settings.optimiser not in ("adam", "sgd"):
-            raise ConfigError(f"losses.optimiser is {settings.optimiser!r}.", "Give adam or sgd.")
+            raise ConfigError(
+                Text("losses.optimiser is {}.", repr(settings.optimiser)), Text("Give adam or sgd.")
+            )
         for stage in config.stages:
             if stage.size != sizes.size:
-                hint = "X2Face halves a picture down to one pixel, so it has one size."
+                hint = Text("X2Face halves a picture down to one pixel, so it has one size.")
                 raise ConfigError(
-                    f"A stage has pictures of {stage.size} pixels, and the network {sizes.size}.", hint
+                    Text("A stage has pictures of {} pixels, and the network {}.", stage.size, sizes.size),
+                    hint,
                 )
             if stage.batch < 2:
                 raise ConfigError(
-                    "A stage of X2Face has a batch of 1.",
-                    "Give 2 or more: its normalisation compares pictures.",
+                    Text("A stage of X2Face has a batch of 1."),
+                    Text("Give 2 or more: its normalisation compares pictures."),
                 )
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import pytest
 from avatar_app import cli
 from avatar_app.control import server as control
 from avatar_app.errors import AvatarError
+from avatar_app.text import Text
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def handle(command: str) -> control.Reply:
     if command == "next":
-        raise AvatarError("There is no other avatar.", "Add one.")
+        raise AvatarError(Text("There is no other avatar."), Text("Add one."))
     return {"message": "Shows the avatar.", "fps": 25} if command == "status" else f"Done: {command}."
 
 

@@ -10,9 +10,10 @@ import pytest
 from avatar_app import cli
 from avatar_app.commands import doctor
 from avatar_app.doctor.checks import Check
+from avatar_app.text import Text
 
-GOOD = Check("Cameras", "ok", "USB Camera.")
-BAD = Check("Speed", "problem", "3 frames a second.", "Close other programs.", needed=True)
+GOOD = Check(Text("Cameras"), "ok", Text("USB Camera."))
+BAD = Check(Text("Speed"), "problem", Text("3 frames a second."), Text("Close other programs."), needed=True)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def test_json_can_be_written_in_any_encoding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretend(monkeypatch, Check("Cameras", "ok", "Caméra 😀."))
+    pretend(monkeypatch, Check(Text("Cameras"), "ok", Text("Caméra 😀.")))
     assert cli.main(["doctor", "--json"]) == 0
     printed = capsys.readouterr().out
     assert printed.isascii()

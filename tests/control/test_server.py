@@ -26,6 +26,7 @@ from avatar_app.control import address as control_address
 from avatar_app.control import server as control
 from avatar_app.control.server import AlreadyRunning, ControlServer, send_command
 from avatar_app.errors import AvatarError
+from avatar_app.text import Text
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +42,7 @@ class App:
     def handle(self, command: str) -> control.Reply:
         self.told.append(command)
         if command == "next":
-            raise AvatarError("There is no other avatar.", "Add one.")
+            raise AvatarError(Text("There is no other avatar."), Text("Add one."))
         if command == "previous":
             raise ZeroDivisionError
         return (

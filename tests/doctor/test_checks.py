@@ -24,6 +24,7 @@ from avatar_app.doctor.nvidia import Card
 from avatar_app.doctor.speed import Speed
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.outputs.sinks import VirtualCamera
+from avatar_app.text import Text
 
 RTX = Card("NVIDIA GeForce RTX 3060", "580.65", 8.6)
 GTX = Card("NVIDIA GeForce GTX 1080", "580.65", 6.1)
@@ -57,12 +58,12 @@ def outputs(monkeypatch: pytest.MonkeyPatch, cameras: list[VirtualCamera], pipew
     def require_camera(device: str) -> VirtualCamera:
         usable = [camera for camera in cameras if camera.writable]
         if not usable:
-            raise OutputError("There is no virtual camera.", "Load one.")
+            raise OutputError(Text("There is no virtual camera."), Text("Load one."))
         return usable[0]
 
     def require_pipewire() -> None:
         if pipewire:
-            raise OutputError(pipewire, "Start it.")
+            raise OutputError(Text("{}", pipewire), Text("Start it."))
 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(doctor, "list_virtual_cameras", lambda: cameras)
@@ -109,7 +110,7 @@ def test_a_good_computer() -> None:
 
 def test_without_any_one_of_the_four_no_call_works(good: pytest.MonkeyPatch) -> None:
     def damaged(name: str) -> None:
-        raise BundleError("Damaged.", "Repair it.")
+        raise BundleError(Text("Damaged."), Text("Repair it."))
 
     spoilers = {
         "list_cameras": lambda: [],
@@ -216,7 +217,7 @@ def test_cameras(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert (refused.state, refused.needed) == ("problem", True)
         assert "macOS does not let this program use the camera" in refused.found
     assert check(open_one) == Check(
-        "Cameras", "ok", "USB Camera (MJPG up to 1920 x 1080, YUYV up to 1280 x 720, A, 1 more)."
+        Text("Cameras"), "ok", Text("USB Camera (MJPG up to 1920 x 1080, YUYV up to 1280 x 720, A, 1 more).")
     )
     assert (check(closed_one).state, check(closed_one).todo) == ("problem", doctor.JOIN_VIDEO)
     assert check(open_one, closed_one).state == "note"
@@ -270,7 +271,7 @@ def test_elsewhere_there_is_no_pipewire(monkeypatch: pytest.MonkeyPatch, platfor
         lambda: [VirtualCamera("OBS Virtual Camera", "OBS Virtual Camera", None, True)],
     )
     (there,) = doctor.check_outputs()
-    assert there == Check("Virtual camera", "ok", "OBS Virtual Camera.", needed=True)
+    assert there == Check(Text("Virtual camera"), "ok", Text("OBS Virtual Camera."), needed=True)
 
 
 def test_without_pyvirtualcam(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +326,7 @@ def test_the_running_app(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         assert "It is running" in doctor.check_app().found
         assert "shows avatar" in doctor.check_app().found
-        assert doctor.check_hotkeys() == Check("Hotkeys", "ok", "The running app has them.")
+        assert doctor.check_hotkeys() == Check(Text("Hotkeys"), "ok", Text("The running app has them."))
         monkeypatch.delenv("DISPLAY", raising=False)
         monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
         found = doctor.check_hotkeys()
@@ -337,7 +338,7 @@ def test_the_running_app(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_app_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(command: str, timeout: float) -> dict[str, object]:
-        raise AvatarError("The app did not answer.", "Try again.")
+        raise AvatarError(Text("The app did not answer."), Text("Try again."))
 
     monkeypatch.setattr(doctor, "send_command", hang)
     assert doctor.check_app().state == "note"
@@ -353,10 +354,10 @@ def test_as_text_it_fits_a_terminal_and_commands_stay_whole() -> None:
     command = "sudo modprobe v4l2loopback exclusive_caps=1 card_label='Avatar Camera' and-more-and-more"
     text = as_text(
         Check(
-            "Virtual camera",
+            Text("Virtual camera"),
             "problem",
-            "There is no virtual camera on this computer at all.",
-            f"Run `{command}`, then retry.",
+            Text("There is no virtual camera on this computer at all."),
+            Text("Run `{}`, then retry.", command),
         )
     )
     lines = text.split("\n")

@@ -21,6 +21,7 @@ from avatar_app.outputs.sinks import NoSink, Sink, VirtualCameraSink
 from avatar_app.paths import user_neutrals
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
+from avatar_app.text import NOTHING
 from avatar_app.types import Image
 
 CAMERA, VIRTUAL_CAMERA = "Integrated Camera", "OBS Virtual Camera"
@@ -41,7 +42,7 @@ def found() -> device_lists.Found:
     outlet = device_lists.Outlet(VIRTUAL_CAMERA, VIRTUAL_CAMERA)
     real = device_lists.look()
     return dataclasses.replace(
-        real, cameras=(CAMERA,), virtual_cameras=(outlet,), virtual_problem="", pipewire_problem=""
+        real, cameras=(CAMERA,), virtual_cameras=(outlet,), virtual_problem=NOTHING, pipewire_problem=NOTHING
     )
 
 

@@ -13,6 +13,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import open as opening
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import BundleError, EngineError
+from avatar_app.text import Text
 from tests.support.bundles import write_fomm
 
 
@@ -38,7 +39,7 @@ def test_auto_falls_back_where_the_graphics_card_fails(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(bundle: Bundle, number: int) -> None:
-        raise EngineError("full")
+        raise EngineError(Text("full"))
 
     monkeypatch.setattr(opening, "cuda_problem", lambda: None)
     monkeypatch.setattr(opening, "_open_cuda", fail)

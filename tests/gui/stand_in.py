@@ -15,6 +15,7 @@ from avatar_app.errors import OutputError
 from avatar_app.motion.match import Match
 from avatar_app.outputs.i420 import Outgoing, to_planes
 from avatar_app.session.controls import Controls, Seen, Statistics, Status, changed
+from avatar_app.text import Text
 from avatar_app.types import Array, Box, Frame, Image
 
 CAMERA_SIZE = (640, 480)
@@ -113,7 +114,9 @@ class StandIn:
 
     def snapshot(self, path: Path) -> None:
         if self.sent is None:
-            raise OutputError("There is no picture to keep yet.", "Wait until the output shows one.")
+            raise OutputError(
+                Text("There is no picture to keep yet."), Text("Wait until the output shows one.")
+            )
         self.snapshots.append(path)
 
     def start(self) -> None:

@@ -22,6 +22,7 @@ from avatar_app.gui.style.theme import DARK, LIGHT, Theme
 from avatar_app.gui.style.widgets import Choice
 from avatar_app.motion.match import Match
 from avatar_app.session.controls import Notice
+from avatar_app.text import Text
 from tests.gui.windows import Opened, open_window
 
 Role = QAccessible.Role
@@ -41,7 +42,9 @@ def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
         reason="uncalibrated",
         calibrated=False,
         match=Match(0.4, 0.2, 0.5, 0.9),
-        notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("retry",)),),
+        notices=(
+            Notice("camera", "error", Text("No camera is connected."), Text("Connect one."), ("retry",)),
+        ),
     )
     opened.window.say("Saved", {"Open": int})
     opened.window.refresh()

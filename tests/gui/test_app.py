@@ -35,6 +35,7 @@ from avatar_app.gui.start import first_controls, first_output
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
 from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Controls
+from avatar_app.text import Text
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import make_library, open_window
 
@@ -126,7 +127,7 @@ def test_a_refused_avatar_and_an_app_that_hangs_are_said(
 ) -> None:
     def answer(command: str) -> str:
         if command != "raise":
-            raise AvatarError("There is no photo Nobody in the gallery.", "It has: Anna.")
+            raise AvatarError(Text("There is no photo Nobody in the gallery."), Text("It has: Anna."))
         return ""
 
     running(answer)
@@ -134,7 +135,7 @@ def test_a_refused_avatar_and_an_app_that_hangs_are_said(
         hand_over(options(avatar="Nobody"))
 
     def hang(command: str) -> None:
-        raise AvatarError("The app did not answer within 2 seconds.", "Try again.")
+        raise AvatarError(Text("The app did not answer within 2 seconds."), Text("Try again."))
 
     monkeypatch.setattr(one_instance, "send_command", hang)
     with pytest.raises(AvatarError, match="did not answer"):
@@ -374,8 +375,8 @@ def test_a_missing_screen_is_said() -> None:
 def test_the_first_start_takes_the_way_out_that_works() -> None:
     camera = (Outlet("/dev/video9", "Avatar Camera"),)
     assert first_output(Found(virtual_cameras=camera)) == "virtual-camera"
-    assert first_output(Found(virtual_cameras=camera, virtual_problem="no permission")) == "pipewire"
-    assert first_output(Found(virtual_problem="none", pipewire_problem="not running")) == "none"
+    assert first_output(Found(virtual_cameras=camera, virtual_problem=Text("no permission"))) == "pipewire"
+    assert first_output(Found(virtual_problem=Text("none"), pipewire_problem=Text("not running"))) == "none"
 
 
 def test_two_starts_in_the_same_moment_leave_one_window(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.start import first_output
 from avatar_app.gui.style.widgets import Choice
 from avatar_app.session.controls import Controls, Status
+from avatar_app.text import Text
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import FOUND, Opened, open_window
 
@@ -44,7 +45,7 @@ def test_outputs_that_cannot_be_used_say_why(opened: Opened) -> None:
 
 
 def test_a_missing_virtual_camera_leads_to_the_setup(qtbot: QtBot, tmp_path: Path) -> None:
-    opened = open_window(qtbot, tmp_path, found=Found(virtual_problem="There is no virtual camera."))
+    opened = open_window(qtbot, tmp_path, found=Found(virtual_problem=Text("There is no virtual camera.")))
     opened.window.view.panel.output.fix.click()
     guide = opened.window.findChild(Guide)
     assert isinstance(guide, Guide)
@@ -188,7 +189,7 @@ def test_what_could_not_be_looked_for_is_never_the_first_choice() -> None:
 
 
 def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:
-    nothing = Found(models=(Outlet("lite", "lite", "damaged"),))
+    nothing = Found(models=(Outlet("lite", "lite", Text("damaged")),))
     opened = open_window(qtbot, tmp_path, live=StandIn(status=Status()), found=nothing)
     panel = opened.window.view.panel
     assert "No camera was found" in panel.source.note.text()

@@ -20,6 +20,7 @@ from avatar_app.gui.dialogs.crop_view import LEAST, CropView
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import model_folders, shipped_avatars
+from avatar_app.text import Text
 from avatar_app.types import Array, Box, Face, Image
 from tests.support.heads import make_head
 
@@ -91,7 +92,7 @@ def test_no_face_and_no_networks_are_said(opened: Callable[..., CropEditor], qtb
 
     class Missing:
         def faces(self, image: Image) -> list[Face]:
-            raise BundleError("The face networks are incomplete.", "Install the app again.")
+            raise BundleError(Text("The face networks are incomplete."), Text("Install the app again."))
 
     broken = opened(Missing())
     qtbot.waitUntil(lambda: "Install the app again" in said(broken))

@@ -15,11 +15,12 @@ from avatar_app.doctor.checks import Check, as_text
 from avatar_app.errors import AvatarError
 from avatar_app.gui.dialogs.doctor import DoctorDialog
 from avatar_app.gui.language.translations import install
+from avatar_app.text import Text
 
 FOUND = [
-    Check("Cameras", "ok", "USB Camera."),
-    Check("Hotkeys", "note", "Taken.", "Choose another."),
-    Check("Speed", "problem", "3 frames a second.", "Run `some <thing>`.", needed=True),
+    Check(Text("Cameras"), "ok", Text("USB Camera.")),
+    Check(Text("Hotkeys"), "note", Text("Taken."), Text("Choose another.")),
+    Check(Text("Speed"), "problem", Text("3 frames a second."), Text("Run `some <thing>`."), needed=True),
 ]
 
 
@@ -81,9 +82,13 @@ def test_copy_and_check_again(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> 
 def test_russian_but_copied_in_english(
     qtbot: QtBot, qapp: QCoreApplication, open_dialog: list[DoctorDialog]
 ) -> None:
-    todo = "Run `sudo usermod -aG video $USER`, then log out and in again."
+    todo = Text("Run `sudo usermod -aG video $USER`, then log out and in again.")
     check = Check(
-        "Cameras", "problem", "USB Camera. You may not use USB Camera (/dev/video0).", todo, needed=True
+        Text("Cameras"),
+        "problem",
+        Text("USB Camera. You may not use USB Camera (/dev/video0)."),
+        todo,
+        needed=True,
     )
     install(qapp, "ru")
     try:
@@ -104,7 +109,7 @@ def test_russian_but_copied_in_english(
 
 def test_looking_that_fails_is_said(qtbot: QtBot, open_dialog: list[DoctorDialog]) -> None:
     def look() -> Iterator[Check]:
-        raise AvatarError("It broke.", "Mend it.")
+        raise AvatarError(Text("It broke."), Text("Mend it."))
 
     dialog = DoctorDialog(look=look)
     open_dialog.append(dialog)

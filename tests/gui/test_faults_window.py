@@ -18,6 +18,7 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.settings import Settings, load_settings, save_settings
 from avatar_app.session.active_avatar import ENGINE_ACTIONS
 from avatar_app.session.controls import Controls, Notice
+from avatar_app.text import Text
 from tests.gui.stand_in import LIVE, StandIn
 from tests.gui.windows import open_window, show_window
 from tests.media.test_video import disk_with
@@ -100,8 +101,8 @@ def test_the_processor_takes_over_and_the_user_may_try_the_card_again(qtbot: QtB
     notice = Notice(
         "engine",
         "warning",
-        "The graphics card cuda:0 has failed: lost.",
-        "The processor is used, which is slower.",
+        Text("The graphics card cuda:0 has failed: lost."),
+        Text("The processor is used, which is slower."),
         ENGINE_ACTIONS,
     )
     live.report(notices=(notice,))
@@ -119,17 +120,17 @@ def test_the_processor_takes_over_and_the_user_may_try_the_card_again(qtbot: QtB
 @pytest.mark.parametrize(
     "text",
     [
-        "The graphics card cuda:0 has failed: CUDA error: unspecified launch failure.",
-        "The memory of cuda:0 is too small or taken for the model lite.",
-        "The processor is used, which is slower.",
-        "The model needs 0.8 seconds for a picture on this computer.",
-        "The model has given no picture for 5 seconds.",
-        "The animation stopped: the computer's memory is full.",
-        "The background cannot be used: There is no photo /a/b.png.",
-        "The file /a/finder.onnx is damaged: its SHA-256 is 0123..., not 4567....",
+        Text("The graphics card cuda:{} has failed: {}.", 0, "CUDA error: unspecified launch failure"),
+        Text("The memory of cuda:{} is too small or taken for the model {}.", 0, "lite"),
+        Text("The processor is used, which is slower."),
+        Text("The model needs {:.1f} seconds for a picture on this computer.", 0.84),
+        Text("The model has given no picture for {:.0f} seconds.", 5.0),
+        Text("The {} stopped: the computer's memory is full.", "animation"),
+        Text("The background cannot be used: {}", Text("There is no {} {}.", Text("photo"), "/a/b.png")),
+        Text("The file {} is damaged: its SHA-256 is {}..., not {}....", "/a/finder.onnx", "0123", "4567"),
     ],
 )
-def test_faults_are_said_in_russian(text: str) -> None:
+def test_faults_are_said_in_russian(text: Text) -> None:
     shown = in_user_language(text)
     assert re.search("[а-я]{3}", shown)  # noqa: RUF001
     assert not re.search("There is|has failed|cannot", shown)

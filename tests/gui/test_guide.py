@@ -19,6 +19,7 @@ from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.session.controls import Status
+from avatar_app.text import Text
 from avatar_app.types import Box
 from tests.gui.stand_in import LIVE, StandIn
 from tests.gui.test_main_window import a_file, a_photo
@@ -97,7 +98,8 @@ def test_without_a_virtual_camera_the_last_step_offers_one(
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(join_page, "run_as_root", asked.append)
     nothing = Found(
-        virtual_problem="There is no virtual camera on this computer.\nRun `it`.", pipewire_problem="no"
+        virtual_problem=Text("There is no virtual camera on this computer.\nRun `it`."),
+        pipewire_problem=Text("no"),
     )
     opened = open_window(qtbot, tmp_path, found=nothing)
     guide = guide_of(opened.window)

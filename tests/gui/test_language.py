@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.language.translations import install
 from avatar_app.session.controls import Notice
+from avatar_app.text import NOTHING, Text
 from tests.gui.windows import open_window
 
 SAME = {"lite", "vox", "Anna", "Marco", "Zola", ""}
@@ -40,7 +41,9 @@ def test_everything_speaks_the_new_language_at_once(qtbot: QtBot, tmp_path: Path
     window = opened.window
     window.gallery.choose_number(2)
     window.view.open_drawer(True)
-    opened.live.report(notices=(Notice("camera", "error", "No camera is connected.", "", ("retry",)),))
+    opened.live.report(
+        notices=(Notice("camera", "error", Text("No camera is connected."), NOTHING, ("retry",)),)
+    )
     window.refresh()
     chosen = opened.live.controls
     install(qapp, "ru")

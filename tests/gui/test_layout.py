@@ -28,6 +28,7 @@ from avatar_app.gui.main_window import MainWindow
 from avatar_app.gui.style.widgets import ElidedLabel
 from avatar_app.motion.match import Match
 from avatar_app.session.controls import Notice
+from avatar_app.text import NOTHING, Text
 from tests.gui.stand_in import StandIn
 from tests.gui.windows import Opened, open_window
 
@@ -117,10 +118,12 @@ def bring_about(opened: Opened, state: str) -> None:
         )
         live.change(seeking=True)
     elif state == "trouble":
-        hint = "Turn the camera off in the call and on again, or choose that size."
+        hint = Text("Turn the camera off in the call and on again, or choose that size.")
         actions = ("retry", "choose-output", "doctor")
-        notice = Notice("output", "error", "The virtual camera /dev/video9 is gone.", hint, actions)
-        live.report(notices=(notice, Notice("face", "warning", "The camera does not see a face.", "", ())))
+        notice = Notice("output", "error", Text("The virtual camera /dev/video9 is gone."), hint, actions)
+        live.report(
+            notices=(notice, Notice("face", "warning", Text("The camera does not see a face."), NOTHING, ()))
+        )
     elif state == "recording":
         live.change(recording=Path("film.mp4"), paused=True)
         window.say("Saved Avatar 2026-11-29 23.59.59.mp4", {"Open": int, "Show in folder": int})

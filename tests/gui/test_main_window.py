@@ -26,6 +26,7 @@ from avatar_app.gui.shortcuts import ACTIONS, FocusedKeys, action_keys
 from avatar_app.motion.match import Match
 from avatar_app.session.controls import Controls, Notice
 from avatar_app.session.face_watch import turned_face
+from avatar_app.text import Text
 from tests.gui.stand_in import StandIn, plain
 from tests.gui.windows import Opened, drop_on, open_window
 
@@ -177,7 +178,11 @@ CLICKS: dict[str, Callable[[MainWindow], object]] = {
 @pytest.mark.parametrize("what", CLICKS)
 def test_space_pauses_after_a_click_anywhere(opened: Opened, what: str) -> None:
     opened.live.report(
-        notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),)
+        notices=(
+            Notice(
+                "camera", "error", Text("No camera is connected."), Text("Connect one."), ("choose-camera",)
+            ),
+        )
     )
     opened.window.refresh()
     CLICKS[what](opened.window)
@@ -527,7 +532,11 @@ def test_no_part_of_the_window_is_a_window_for_a_moment(
     opened = open_window(qtbot, tmp_path)
     qtbot.waitUntil(opened.window.isActiveWindow)
     opened.live.report(
-        notices=(Notice("camera", "error", "No camera is connected.", "Connect one.", ("choose-camera",)),)
+        notices=(
+            Notice(
+                "camera", "error", Text("No camera is connected."), Text("Connect one."), ("choose-camera",)
+            ),
+        )
     )
     opened.window.refresh()
     opened.window.toggle_panel()

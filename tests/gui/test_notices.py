@@ -10,12 +10,19 @@ from pytestqt.qtbot import QtBot
 from avatar_app.gui.language.texts import NOTICE_ACTIONS
 from avatar_app.gui.panels.notices import MOST, NoticeBar
 from avatar_app.session.controls import Notice
+from avatar_app.text import NOTHING, Text
 from tests.gui.windows import Opened, open_window
 
 UNPLUGGED = Notice(
-    "camera", "error", "The camera was unplugged.", "Connect it again.", ("retry", "choose-camera")
+    "camera",
+    "error",
+    Text("The camera was unplugged."),
+    Text("Connect it again."),
+    ("retry", "choose-camera"),
 )
-NO_FACE = Notice("face", "warning", "The camera does not see a face.", "Sit in front of the camera.")
+NO_FACE = Notice(
+    "face", "warning", Text("The camera does not see a face."), Text("Sit in front of the camera.")
+)
 
 
 @pytest.fixture
@@ -43,7 +50,7 @@ def test_an_unchanged_notice_keeps_its_banner(bar: NoticeBar) -> None:
 
 
 def test_never_more_than_three_and_errors_first(bar: NoticeBar) -> None:
-    notices = tuple(Notice(f"thing {number}", "info", "Something.") for number in range(4))
+    notices = tuple(Notice(f"thing {number}", "info", Text("Something.")) for number in range(4))
     bar.show_notices((*notices, UNPLUGGED))
     assert len(bar.banners) == MOST
     assert "camera" in bar.banners
@@ -64,7 +71,7 @@ def test_a_hidden_notice_comes_back_when_it_is_news(bar: NoticeBar) -> None:
 
 
 def test_own_notices_stay_until_they_are_hidden(bar: NoticeBar) -> None:
-    bar.tell(Notice("snapshot", "warning", "The disk is full."))
+    bar.tell(Notice("snapshot", "warning", Text("The disk is full.")))
     bar.show_notices((UNPLUGGED,))
     bar.show_notices(())
     assert list(bar.banners) == ["own snapshot"]
@@ -74,7 +81,7 @@ def test_own_notices_stay_until_they_are_hidden(bar: NoticeBar) -> None:
 
 @pytest.mark.parametrize("action", NOTICE_ACTIONS)
 def test_every_action_has_a_button_with_words(bar: NoticeBar, action: str) -> None:
-    bar.show_notices((Notice("camera", "error", "x", "", (action,)),))
+    bar.show_notices((Notice("camera", "error", Text("x"), NOTHING, (action,)),))
     said: list[tuple[str, str]] = []
     bar.acted.connect(lambda about, name: said.append((about, name)))
     button = bar.banners["camera"].buttons[action]
@@ -89,7 +96,7 @@ def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
 
 
 def press(opened: Opened, action: str) -> None:
-    opened.live.report(notices=(Notice("camera", "error", "x", "", (action,)),))
+    opened.live.report(notices=(Notice("camera", "error", Text("x"), NOTHING, (action,)),))
     opened.window.refresh()
     opened.window.notices.banners["camera"].buttons[action].click()
 
@@ -119,10 +126,10 @@ def test_buttons_lead_to_the_setting(opened: Opened, action: str, section: str) 
 
 
 def test_a_photo_without_a_face_has_one_banner(bar: NoticeBar) -> None:
-    bar.tell(Notice("gallery", "warning", "No face was found in cat.", "Crop it by hand."))
+    bar.tell(Notice("gallery", "warning", Text("No face was found in cat."), Text("Crop it by hand.")))
     bar.show_notices((UNPLUGGED,))
     assert set(bar.banners) == {"own gallery", "camera"}
-    bar.show_notices((Notice("avatar", "error", "No face was found in cat.jpg."),))
+    bar.show_notices((Notice("avatar", "error", Text("No face was found in cat.jpg.")),))
     assert set(bar.banners) == {"avatar"}
     bar.show_notices(())
     assert not bar.banners, "it goes with its cause"

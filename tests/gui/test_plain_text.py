@@ -23,6 +23,7 @@ from avatar_app.gui.panels.notices import NoticeBar
 from avatar_app.gui.style.widgets import Choice, message_box, tip
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Notice
+from avatar_app.text import Text
 from avatar_app.types import Box
 
 SOURCES = sorted(Path(translations.__file__).parent.rglob("*.py"))
@@ -94,7 +95,7 @@ def test_message_boxes_and_banners_are_plain(text: str, qtbot: QtBot) -> None:
     assert not not_plain(box, text)
     bar = NoticeBar()
     qtbot.addWidget(bar)
-    bar.tell(Notice("gallery", "warning", text, text))
+    bar.tell(Notice("gallery", "warning", Text("{}", text), Text("{}", text)))
     assert not not_plain(bar, text)
     choice = Choice("name")
     qtbot.addWidget(choice)

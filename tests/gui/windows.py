@@ -19,15 +19,16 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.photos.library import Library
+from avatar_app.text import Text
 from avatar_app.types import Box
 from tests.gui.stand_in import StandIn
 
 FOUND = Found(
     cameras=("Webcam C270", "Integrated Camera"),
     virtual_cameras=(Outlet("/dev/video9", "Avatar Camera (/dev/video9)"),),
-    pipewire_problem="PipeWire does not run in this session.",
+    pipewire_problem=Text("PipeWire does not run in this session."),
     models=(Outlet("lite", "lite"), Outlet("vox", "vox")),
-    cuda_problem="no NVIDIA driver was found",
+    cuda_problem=Text("no NVIDIA driver was found"),
 )
 
 

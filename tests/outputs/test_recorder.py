@@ -21,6 +21,7 @@ from avatar_app.session.controls import Controls, Status
 from avatar_app.session.output_stage import RecorderStage
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
+from avatar_app.text import Text
 from tests.media.test_video import disk_with
 from tests.support.media import clip_facts, outgoing, picture
 
@@ -175,7 +176,9 @@ def test_a_recording_that_cannot_be_finished_is_told(tmp_path: Path, monkeypatch
     stage.step()
 
     def fail(_: Recorder) -> None:
-        raise OutputError("The recording cannot be written: no space left on device.", "Free some space.")
+        raise OutputError(
+            Text("The recording cannot be written: no space left on device."), Text("Free some space.")
+        )
 
     monkeypatch.setattr(Recorder, "close", fail)
     stage.close()

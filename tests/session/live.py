@@ -20,6 +20,7 @@ from avatar_app.errors import CameraError, EngineError, OutputError
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.session.controls import Controls, Status
 from avatar_app.session.session import Session
+from avatar_app.text import Text
 from avatar_app.types import Avatar, Image, KeyPoints
 from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
 
@@ -51,14 +52,14 @@ class MarkedCamera:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         if not bench.plugged:
-            raise CameraError("The camera is not there.", "Plug it in.")
+            raise CameraError(Text("The camera is not there."), Text("Plug it in."))
         bench.opened += 1
         self._closed = threading.Event()
         self._count = 0
 
     def read(self) -> Image:
         if self._closed.wait(0.01) or not self._bench.plugged:
-            raise CameraError("The camera was unplugged.", "Plug it in again.")
+            raise CameraError(Text("The camera was unplugged."), Text("Plug it in again."))
         self._count += 1
         shift = (
             0 if self._bench.still else 10 * np.sin(self._count / 10)
@@ -84,12 +85,12 @@ class KeepingSink:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         if not bench.output_there:
-            raise OutputError("The output is not there.", "Plug it in.")
+            raise OutputError(Text("The output is not there."), Text("Plug it in."))
         bench.sinks += 1
 
     def send(self, picture: Outgoing) -> None:
         if not self._bench.output_there:
-            raise OutputError("The output is gone.", "Plug it in again.")
+            raise OutputError(Text("The output is gone."), Text("Plug it in again."))
         self._bench.take(picture.rgb())
 
     def close(self) -> None:
@@ -107,7 +108,7 @@ class FaultyEngine(DrawingEngine):
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         if self._bench.engine_fault:
-            raise EngineError("The engine is out of memory.", "Close other programs.")
+            raise EngineError(Text("The engine is out of memory."), Text("Close other programs."))
         return super().render(avatar, pose)
 
     def close(self) -> None:
@@ -132,7 +133,7 @@ class Bench:
 
     def open_engine(self, model: str, device: str) -> FaultyEngine:
         if model == self.load_fault:
-            raise EngineError(f"The model {model} does not fit.", "Choose another.")
+            raise EngineError(Text("The model {} does not fit.", model), Text("Choose another."))
         self.engine_name = model
         return FaultyEngine(self)
 

@@ -38,6 +38,7 @@ from avatar_app.session.session import Session, open_model
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
 from avatar_app.session.statistics import Meter
+from avatar_app.text import Text
 from avatar_app.types import Avatar, Crop, Frame, Image, KeyPoints, Picture
 from tests.media.test_video import disk_with
 from tests.outputs.test_recorder import playable_pictures
@@ -542,8 +543,8 @@ class Card:
     def require_memory(self) -> None:
         if self.full:
             raise DeviceError(
-                "The memory of cuda:0 is too small or taken for the model lite.",
-                "Close other programs that use it.",
+                Text("The memory of cuda:0 is too small or taken for the model lite."),
+                Text("Close other programs that use it."),
             )
 
 
@@ -884,7 +885,7 @@ def test_damaged_face_networks_are_told(bench: Bench, controls: Controls) -> Non
 
     def open_detector() -> DiscDetector:
         if not there.is_set():
-            raise BundleError("The file finder.onnx is damaged.", "Install the app again.")
+            raise BundleError(Text("The file finder.onnx is damaged."), Text("Install the app again."))
         return DiscDetector()
 
     with running(bench, controls, open_detector=open_detector) as session:

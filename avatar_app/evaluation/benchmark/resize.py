@@ -6,6 +6,7 @@ from pathlib import Path
 
 from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.errors import BundleError
+from avatar_app.text import Text
 
 UNIT, LARGEST = 128, 1024
 """Some of the networks work on a quarter of the picture and halve that five times."""
@@ -22,12 +23,13 @@ def resized(bundle: Bundle, size: int, folder: Path) -> Bundle:
     """
     if bundle.kind == "x2face" and size != bundle.size:
         raise BundleError(
-            f"The model {bundle.name} works with pictures of {bundle.size} pixels alone.",
-            "X2Face halves a picture down to one pixel: measure it without --size.",
+            Text("The model {} works with pictures of {} pixels alone.", bundle.name, bundle.size),
+            Text("X2Face halves a picture down to one pixel: measure it without --size."),
         )
     if size % UNIT or not UNIT <= size <= LARGEST:
         raise BundleError(
-            f"No model works with pictures of {size} pixels.", f"Choose a multiple of {UNIT} up to {LARGEST}."
+            Text("No model works with pictures of {} pixels.", size),
+            Text("Choose a multiple of {} up to {}.", UNIT, LARGEST),
         )
     from avatar_app.onnx_export.resize import write_resized
 

@@ -26,6 +26,7 @@ from avatar_app.networks.graphs import build_graphs
 from avatar_app.paths import assets_folder
 from avatar_app.session.clip import fixed_box
 from avatar_app.session.clip_frames import resized
+from avatar_app.text import Text
 from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.types import Crop, Image
 
@@ -127,7 +128,9 @@ def rows_of_app(count: int = ROWS) -> list[Row]:
     frames = list(read_clip(assets / "driving.mp4").frames())
     face = FaceTracker(detector).track(frames[0])
     if face is None:
-        raise ClipError("No face was found in the clip that comes with the app.", "Install the app again.")
+        raise ClipError(
+            Text("No face was found in the clip that comes with the app."), Text("Install the app again.")
+        )
     box = square_box(face)  # one square for all frames, in which the head moves
     moments = np.linspace(0, len(frames) - 1, count + 1).round().astype(int)[1:]
     neutral, *drivers = (crop_picture(frames[at], box, ROW_SIDE) for at in (0, *moments))

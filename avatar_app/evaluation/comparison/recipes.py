@@ -11,6 +11,7 @@ from typing import Any
 from avatar_app.errors import ConfigError
 from avatar_app.networks.x2face.model import X2FaceConfig
 from avatar_app.paths import PACKAGE
+from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig
 from avatar_app.training.config import DataConfig, RunConfig, Stage
 from avatar_app.training.config_files import read_config
@@ -64,7 +65,8 @@ def recipe(method: str, terms: Terms) -> RunConfig:
     """A run of one method. Raises ConfigError for a size at which it cannot be built."""
     if terms.size not in SIZES:
         raise ConfigError(
-            f"The methods cannot all be built for pictures of {terms.size} pixels.", f"Give one of {SIZES}."
+            Text("The methods cannot all be built for pictures of {} pixels.", terms.size),
+            Text("Give one of {}.", SIZES),
         )
     made = {"x2face": _x2face, "monkeynet": _monkeynet, "fomm": _fomm, "anchored": _anchored}[method](terms)
     data = DataConfig(

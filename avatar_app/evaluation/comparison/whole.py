@@ -28,6 +28,7 @@ from avatar_app.evaluation.comparison.training import Trained, train_method
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.evaluation.reconstruction import Embedding
 from avatar_app.files import reason, write_json
+from avatar_app.text import Text
 from avatar_app.training.data import FrameStore, list_clips, load_store
 
 NAME = "comparison"
@@ -84,8 +85,10 @@ class Comparison:
     def _require_features(self, methods: Sequence[str]) -> None:
         needing = [METHODS[name] for name in methods if name in NEEDS_FEATURES]
         if needing and self._features is None:
-            message = f"The perceptual loss of {' and '.join(needing)} needs a feature network."
-            raise ConfigError(message, "Give one with --features FILE, or choose --methods x2face monkeynet.")
+            message = Text("The perceptual loss of {} needs a feature network.", " and ".join(needing))
+            raise ConfigError(
+                message, Text("Give one with --features FILE, or choose --methods x2face monkeynet.")
+            )
 
     def _possible(self, methods: Sequence[str], store: FrameStore) -> list[str]:
         if store.points is None and "anchored" in methods:
@@ -93,7 +96,8 @@ class Comparison:
         possible = [name for name in methods if name != "anchored" or store.points is not None]
         if not possible:
             raise ConfigError(
-                "Our model needs face landmarks, which this data set has not.", "Choose another method."
+                Text("Our model needs face landmarks, which this data set has not."),
+                Text("Choose another method."),
             )
         return possible
 
@@ -140,8 +144,8 @@ class Comparison:
         finally:
             engine.close()
         if not judged["frames"]:
-            message = f"No clip of {self._data} could be rebuilt."
-            raise ConfigError(message, "Give clips with at least two frames.")
+            message = Text("No clip of {} could be rebuilt.", self._data)
+            raise ConfigError(message, Text("Give clips with at least two frames."))
         return judged
 
     def _row(self, name: str, one: Trained, judged: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +173,8 @@ class Comparison:
             (output / f"{NAME}.md").write_text(page(report, f"{NAME}.jpg"), encoding="utf-8")
         except OSError as error:
             raise OutputError(
-                f"The comparison cannot be written to {output}: {reason(error)}.", "Free some space."
+                Text("The comparison cannot be written to {}: {}.", output, reason(error)),
+                Text("Free some space."),
             ) from None
         return output / f"{NAME}.md"
 

@@ -20,6 +20,7 @@ from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import label
 from avatar_app.media.photo import turned
 from avatar_app.photos.library import middle_box
+from avatar_app.text import join
 from avatar_app.types import Box, Face, Image
 
 PREVIEW = 208
@@ -154,7 +155,7 @@ class CropEditor(QDialog):
         self._show()
 
     def _failed(self, error: AvatarError) -> None:
-        self._about.setText(f"⚠ {in_user_language(error.message)} {in_user_language(error.hint)}")
+        self._about.setText(f"⚠ {in_user_language(join([error.message, error.hint]))}")
         restyle(self._about, role="problem")
 
     def _show(self) -> None:

@@ -30,6 +30,7 @@ from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.style.icons import pixmap
 from avatar_app.gui.style.theme import current
 from avatar_app.gui.style.widgets import label, tip
+from avatar_app.text import join
 
 if TYPE_CHECKING:
     from avatar_app.doctor.checks import Check
@@ -159,7 +160,7 @@ class DoctorDialog(QDialog):
         self.copy.setEnabled(True)
 
     def _failed(self, error: AvatarError) -> None:
-        self.summary.setText(in_user_language(str(error)))
+        self.summary.setText(in_user_language(join([error.message, error.hint])))
         self.again.setEnabled(True)
 
     def _copy(self) -> None:

@@ -24,6 +24,7 @@ from avatar_app.errors import AvatarError, PortraitError
 from avatar_app.files import is_there
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Entry, Library
+from avatar_app.text import Text
 from avatar_app.types import Image
 
 
@@ -79,7 +80,8 @@ def add_image(library: Library, image: QImage, name: str) -> Entry:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if image.isNull() or not image.save(buffer, "PNG", 80):  # type: ignore[call-overload]
         raise PortraitError(
-            "The picture in the clipboard cannot be read.", "Save it as a file, then add the file."
+            Text("The picture in the clipboard cannot be read."),
+            Text("Save it as a file, then add the file."),
         )
     return library.add_bytes(bytes(data.data()), name)
 

@@ -16,7 +16,6 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.crop_editor import CropEditor
 from avatar_app.gui.dialogs.face_fit import FaceFit
-from avatar_app.gui.language.messages import in_user_language
 from avatar_app.media.photo import read_portrait, turned
 from avatar_app.photos.library import Entry, Library, Removed
 from avatar_app.types import Box, Image
@@ -38,7 +37,8 @@ class Editing(QObject):
     changed = Signal()
     recropped = Signal(object)
     restored = Signal(object, bool)
-    problem = Signal(str, str)
+    problem = Signal(object, object)
+    """What is wrong and what to do, both `Text`."""
 
     def __init__(self, library: Library, face_fit: FaceFit, window: QWidget) -> None:
         super().__init__(window)
@@ -112,4 +112,4 @@ class Editing(QObject):
         return True
 
     def _failed(self, error: AvatarError) -> None:
-        self.problem.emit(in_user_language(error.message), in_user_language(error.hint))
+        self.problem.emit(error.message, error.hint)

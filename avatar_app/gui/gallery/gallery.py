@@ -22,6 +22,7 @@ from avatar_app.gui.gallery.intake import Intake
 from avatar_app.gui.gallery.model import GalleryModel
 from avatar_app.gui.gallery.view import GalleryView
 from avatar_app.photos.library import Entry, Library
+from avatar_app.text import Text
 
 MANY = 12
 """The search field is always there when there are more photos than this."""
@@ -37,7 +38,8 @@ class Gallery(QWidget):
     """
 
     chosen = Signal(object)
-    problem = Signal(str, str)
+    problem = Signal(object, object)
+    """What is wrong and what to do, both `Text`."""
     said = Signal(str, object)
 
     def __init__(self, library: Library, parent: QWidget | None = None) -> None:
@@ -232,9 +234,9 @@ class Gallery(QWidget):
 
     def paste(self) -> None:
         """Add the picture or the picture files in the clipboard."""
-        hint = self.tr("Copy a picture or a picture file, then paste it here.")
+        hint = Text("Copy a picture or a picture file, then paste it here.")
         mime = QGuiApplication.clipboard().mimeData() or QMimeData()
-        self._intake.take(mime, self.tr("There is no picture in the clipboard."), hint)
+        self._intake.take(mime, Text("There is no picture in the clipboard."), hint)
 
     def take_drops_on(self, widget: QWidget) -> None:
         """Photos may be dropped anywhere on ``widget``, which this is a part of."""
@@ -242,9 +244,7 @@ class Gallery(QWidget):
         self._drops = DropZone(widget, self._take_dropped)
 
     def _take_dropped(self, mime: QMimeData) -> None:
-        self._intake.take(
-            mime, self.tr("That isn't a picture."), self.tr("Drop photos, or a folder of photos.")
-        )
+        self._intake.take(mime, Text("That isn't a picture."), Text("Drop photos, or a folder of photos."))
 
     def _show_added(self, entries: list[Entry], choose: bool) -> None:
         self._search.clear()

@@ -14,16 +14,17 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import Added, add_all, add_image, local_files
-from avatar_app.gui.language.messages import in_user_language
 from avatar_app.photos.library import Entry, Library
 from avatar_app.photos.photo_files import SUFFIXES, photo_files
+from avatar_app.text import Text
 
 
 class Intake(QObject):
     """``added`` carries the new entries, and whether it is one that the user will want to use at once."""
 
     added = Signal(list, bool)
-    problem = Signal(str, str)
+    problem = Signal(object, object)
+    """What is wrong and what to do, both `Text`."""
 
     def __init__(self, library: Library, face_fit: FaceFit, parent: QObject) -> None:
         super().__init__(parent)
@@ -47,10 +48,10 @@ class Intake(QObject):
         if files:
             self._add([partial(self._library.add, file) for file in files])
         elif paths:
-            message = self.tr("There are no photos in {folder}.").format(folder=paths[0])
-            self.problem.emit(message, self.tr("Drop photos, or a folder with some."))
+            message = Text("There are no photos in {}.", paths[0])
+            self.problem.emit(message, Text("Drop photos, or a folder with some."))
 
-    def take(self, mime: QMimeData, otherwise: str, hint: str) -> None:
+    def take(self, mime: QMimeData, otherwise: Text, hint: Text) -> None:
         """Add what was dropped or pasted.
 
         ``otherwise`` and ``hint`` are said where it is nothing that can be added.
@@ -61,8 +62,8 @@ class Intake(QObject):
         elif mime.hasImage():
             self._add([partial(add_image, self._library, QImage(mime.imageData()), self.tr("Pasted photo"))])
         elif mime.hasUrls():
-            message = self.tr("Only pictures on this computer can be added.")
-            self.problem.emit(message, self.tr("Save the picture first, then drop the file here."))
+            message = Text("Only pictures on this computer can be added.")
+            self.problem.emit(message, Text("Save the picture first, then drop the file here."))
         else:
             self.problem.emit(otherwise, hint)
 
@@ -75,14 +76,12 @@ class Intake(QObject):
         if len(errors) == 1:
             self._failed(errors[0])
         elif errors:
-            text = self.tr("{count} photos could not be added. The first: {message}")
-            message = text.format(count=len(errors), message=in_user_language(errors[0].message))
-            self.problem.emit(message, in_user_language(errors[0].hint))
+            message = Text("{} photos could not be added. The first: {}", len(errors), errors[0].message)
+            self.problem.emit(message, errors[0].hint)
         elif not added.face:
-            message = self.tr("No face was found in {name}.").format(name=entries[-1].name)
-            self.problem.emit(
-                message, self.tr("Use a photo that shows the face from the front, or crop this one by hand.")
-            )
+            message = Text("No face was found in {}.", entries[-1].name)
+            hint = Text("Use a photo that shows the face from the front, or crop this one by hand.")
+            self.problem.emit(message, hint)
 
     def _failed(self, error: AvatarError) -> None:
-        self.problem.emit(in_user_language(error.message), in_user_language(error.hint))
+        self.problem.emit(error.message, error.hint)

@@ -16,6 +16,7 @@ from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.style.widgets import tip
 from avatar_app.photos.library import Entry, Library
+from avatar_app.text import join
 from avatar_app.types import Image
 
 Index = QModelIndex | QPersistentModelIndex
@@ -29,7 +30,8 @@ SIDE = 240
 class GalleryModel(QAbstractListModel):
     """One row for each photo that fits the search, then the tile that adds one."""
 
-    problem = Signal(str, str)
+    problem = Signal(object, object)
+    """What is wrong and what to do, both `Text`."""
 
     def __init__(self, library: Library, parent: QObject) -> None:
         super().__init__(parent)
@@ -103,7 +105,7 @@ class GalleryModel(QAbstractListModel):
         try:
             renamed = self._library.rename(entry, str(value))
         except AvatarError as error:
-            self.problem.emit(in_user_language(error.message), in_user_language(error.hint))
+            self.problem.emit(error.message, error.hint)
             return False
         self._thumbnails[renamed] = self._thumbnails.get(entry)
         self._entries[index.row()] = renamed
@@ -121,7 +123,7 @@ class GalleryModel(QAbstractListModel):
     def _tip(self, entry: Entry) -> str:
         found = self._thumbnails.get(entry)
         if isinstance(found, AvatarError):
-            return tip(f"{in_user_language(found.message)} {in_user_language(found.hint)}")
+            return tip(in_user_language(join([found.message, found.hint])))
         return tip(
             self.tr("{name} (key {key})").format(name=entry.name, key=entry.key) if entry.key else entry.name
         )

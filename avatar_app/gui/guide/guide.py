@@ -14,12 +14,14 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget,
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.guide.join_page import JoinPage
 from avatar_app.gui.guide.pages import AvatarPage, CalibratePage, CameraPage
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.shortcuts import action_keys, key_text
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import label
 from avatar_app.photos.library import Entry, Library
+from avatar_app.text import Text, join
 
 POLL_MS = 33
 SIZE = QSize(880, 690)
@@ -142,12 +144,12 @@ class Guide(QDialog):
         self.avatar.problem.hide()
         self.chosen.emit(entry.path)
 
-    def _tell(self, message: str, hint: str) -> None:
+    def _tell(self, message: Text, hint: Text) -> None:
         """What is wrong with a photo, beside the gallery.
 
         It may have been dropped or pasted at another step.
         """
-        self.avatar.problem.setText(f"{message} {hint}")
+        self.avatar.problem.setText(in_user_language(join([message, hint])))
         self.avatar.problem.show()
         self.show_step(1)
 

@@ -17,10 +17,11 @@ from avatar_app.gui.guide.pages import Page
 from avatar_app.gui.headline import is_sent, output_title
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
-from avatar_app.gui.panels.choosers import OutputChooser, plain
+from avatar_app.gui.panels.choosers import OutputChooser
 from avatar_app.gui.style.icons import pixmap
 from avatar_app.gui.style.theme import current
 from avatar_app.gui.style.widgets import label
+from avatar_app.text import Text
 
 OBS = "https://obsproject.com/download"
 DONE, REFUSED = 0, (126, 127)
@@ -117,7 +118,7 @@ class JoinPage(Page):
         elif found is None:
             text, hint = self.tr("Looking for virtual cameras..."), ""
         elif found.virtual_problem and found.pipewire_problem:
-            text, _, hint = (plain(part) for part in found.virtual_problem.partition("\n"))
+            text, _, hint = in_user_language(found.virtual_problem).partition("\n")
         else:
             text, hint = self.tr("Preview only: choose where the picture goes."), ""
         self.state.setText(text)
@@ -172,8 +173,11 @@ def run_as_root(script: str) -> None:
     if done.returncode == DONE:
         return
     if done.returncode in REFUSED:
-        raise OutputError("The setup was not allowed.", "Try again, or copy the command and run it yourself.")
-    last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        raise OutputError(
+            Text("The setup was not allowed."), Text("Try again, or copy the command and run it yourself.")
+        )
+    last = (done.stderr.strip().splitlines() or [Text("no reason was given")])[-1]
     raise OutputError(
-        f"The virtual camera could not be set up: {last}.", "Copy the command and run it in a terminal."
+        Text("The virtual camera could not be set up: {}.", last),
+        Text("Copy the command and run it in a terminal."),
     )

@@ -17,6 +17,7 @@ from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.widgets import label
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Status
+from avatar_app.text import join
 
 
 class Page(QWidget):
@@ -124,7 +125,7 @@ class CalibratePage(Page):
 def _show_camera(view: CameraView, live: Live, status: Status) -> None:
     trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
     view.set_text(
-        f"{in_user_language(trouble.message)} {in_user_language(trouble.hint)}"
+        in_user_language(join([trouble.message, trouble.hint]))
         if trouble
         else QCoreApplication.translate("CameraPage", "Waiting for the camera...")
     )

@@ -1,12 +1,8 @@
 """The languages of the window.
 
-English is in the code; the others are in the folder ``translations``. After texts of the window have
-changed::
-
-    cd avatar_app/gui
-    pyside6-lupdate -locations none -no-obsolete *.py */*.py -ts language/translations/avatar_ru.ts
-    (translate what is unfinished, e.g. with pyside6-linguist)
-    pyside6-lrelease language/translations/avatar_ru.ts
+English is in the code; the others are in the folder ``translations``. After texts have changed,
+``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date; translate what is unfinished there, for example
+with ``pyside6-linguist``, and run it again.
 """
 
 from __future__ import annotations

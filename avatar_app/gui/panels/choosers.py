@@ -17,6 +17,7 @@ from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label, row, tip
 from avatar_app.session.controls import OUTPUTS
+from avatar_app.text import Text
 
 ELSEWHERE = "elsewhere"
 """Value of the entries that ask for a file, an address or a colour instead of being one."""
@@ -204,9 +205,9 @@ class BackgroundChooser(QWidget):
         self.show_now()
 
 
-def plain(problem: str) -> str:
+def plain(problem: Text) -> str:
     """What is wrong and what to do, each on a line of its own, as one text in the user's language."""
-    return " ".join(in_user_language(line) for line in problem.splitlines())
+    return in_user_language(problem).replace("\n", " ")
 
 
 def _short(source: str) -> str:

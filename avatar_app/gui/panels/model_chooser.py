@@ -8,6 +8,7 @@ from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import plain
 from avatar_app.gui.style.widgets import Choice, label
+from avatar_app.text import NOTHING
 
 
 class ModelChooser(QWidget):
@@ -38,7 +39,7 @@ class ModelChooser(QWidget):
 
     def show_now(self) -> None:
         """Fill the lists from what was found and what is chosen."""
-        found, controls = self._devices.found or Found(cuda_problem=""), self._live.controls
+        found, controls = self._devices.found or Found(cuda_problem=NOTHING), self._live.controls
         self.choice.clear()
         for outlet in found.models:
             self.choice.add(outlet.text, outlet.value, plain(outlet.problem))

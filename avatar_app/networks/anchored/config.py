@@ -7,6 +7,7 @@ from typing import Any
 
 from avatar_app import landmarks
 from avatar_app.errors import ConfigError
+from avatar_app.text import Text
 
 LANDMARKS = landmarks.COUNT
 
@@ -49,8 +50,8 @@ class AnchoredConfig:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            message = f"Unknown key in the network configuration: {', '.join(unknown)}."
-            raise ConfigError(message, f"Known keys: {', '.join(sorted(known))}.")
+            message = Text("Unknown key in the network configuration: {}.", ", ".join(unknown))
+            raise ConfigError(message, Text("Known keys: {}.", ", ".join(sorted(known))))
         checked: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }

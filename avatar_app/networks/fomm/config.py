@@ -14,6 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
 from avatar_app.errors import ConfigError
+from avatar_app.text import Text
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ LARGEST = 10**9
 MOST_BLOCKS, MOST_FEATURES = 32, 1 << 14
 """Beyond these no network could be built, or would be in hours."""
 
-COMPARE = "Compare it with the ones in avatar_app/training/configs."
+COMPARE = Text("Compare it with the ones in avatar_app/training/configs.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def parse(kind: type[T], values: Any, where: str) -> T:
     _refuse_unknown(given, set(known), where)
     for name, item in known.items():
         if name not in given and item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(f"The configuration lacks the key {where}.{name}.", COMPARE)
+            raise ConfigError(Text("The configuration lacks the key {}.{}.", where, name), COMPARE)
     return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in given.items()})
 
 
@@ -177,7 +178,12 @@ def require_buildable(parts: Iterable[Any]) -> None:
             limit = MOST_BLOCKS if item.name.endswith("_blocks") else MOST_FEATURES
             if isinstance(value, int) and not 0 <= value <= limit:
                 raise ConfigError(
-                    f"The configuration key {item.name} is {value}, but at most {limit} are possible.",
+                    Text(
+                        "The configuration key {} is {}, but at most {} are possible.",
+                        item.name,
+                        value,
+                        limit,
+                    ),
                     COMPARE,
                 )
 
@@ -189,7 +195,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if hint is bool and isinstance(value, bool):
         return value
     if number and not abs(value) <= LARGEST:
-        raise ConfigError(f"The configuration key {where} is {value:.4g}, which is too large.", COMPARE)
+        raise ConfigError(
+            Text("The configuration key {} is {:.4g}, which is too large.", where, value), COMPARE
+        )
     if hint is int and number and value == int(value):
         return int(value)
     if hint is float and number:
@@ -201,12 +209,12 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}.get(
         hint, "a list of numbers"
     )
-    raise ConfigError(f"The configuration key {where} is {value!r}, but it must be {wanted}.")
+    raise ConfigError(Text("The configuration key {} is {}, but it must be {}.", where, repr(value), wanted))
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"The configuration lacks the section {where}.", COMPARE)
+        raise ConfigError(Text("The configuration lacks the section {}.", where), COMPARE)
     return value
 
 
@@ -214,6 +222,6 @@ def _refuse_unknown(values: Mapping[str, Any], known: set[str], where: str) -> N
     for name in values:
         if name not in known:
             raise ConfigError(
-                f"The configuration has an unknown key {where}.{name}.",
-                f"Known here: {', '.join(sorted(known))}.",
+                Text("The configuration has an unknown key {}.{}.", where, name),
+                Text("Known here: {}.", ", ".join(sorted(known))),
             )

@@ -21,13 +21,14 @@ from avatar_app.errors import BundleError
 from avatar_app.files import read_yaml, reason, require_ordinary
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
+from avatar_app.text import Text
 from avatar_app.untrusted import read_in_child
 
 WEIGHTS = Mapping[str, Tensor]
 APART = "\n"
 """Stands between a part and a weight in the names of the numbers."""
 
-AGAIN = "Check that it is the right file, and download it again if it may be damaged."
+AGAIN = Text("Check that it is the right file, and download it again if it may be damaged.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +88,26 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
     expected = network.state_dict()
     # PyTorch 0.4 did not count batches yet, and the blur kernels are constants.
     optional = {key for key in expected if key.endswith(("num_batches_tracked", "down.weight"))}
-    hint = "Give the configuration that this checkpoint was trained with."
+    hint = Text("Give the configuration that this checkpoint was trained with.")
     for key in sorted(expected.keys() - weights.keys() - optional):
         raise BundleError(
-            f"The checkpoint's {name} lacks the weight {key} that the configuration asks for.", hint
+            Text("The checkpoint's {} lacks the weight {} that the configuration asks for.", name, key), hint
         )
     for key in sorted(weights.keys() - expected.keys()):
         raise BundleError(
-            f"The checkpoint's {name} holds the weight {key}, for which the configuration has no place.", hint
+            Text(
+                "The checkpoint's {} holds the weight {}, for which the configuration has no place.",
+                name,
+                key,
+            ),
+            hint,
         )
     for key, value in weights.items():
         if value.shape != expected[key].shape:
             shapes = f"{tuple(value.shape)}, but the configuration asks for {tuple(expected[key].shape)}"
-            raise BundleError(f"The weight {key} of the checkpoint's {name} has the shape {shapes}.", hint)
+            raise BundleError(
+                Text("The weight {} of the checkpoint's {} has the shape {}.", key, name, shapes), hint
+            )
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:
@@ -136,18 +144,18 @@ def write_numbers(path: Path, target: Path) -> None:
         save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, target)
     except OSError as error:
         raise BundleError(
-            f"The checkpoint {path} cannot be unpacked: {reason(error)}.", "Free some space."
+            Text("The checkpoint {} cannot be unpacked: {}.", path, reason(error)), Text("Free some space.")
         ) from None
 
 
 def _packed(path: Path) -> BundleError:
     return BundleError(
-        f"The checkpoint {path} is packed: it would take far more memory than its size says.", AGAIN
+        Text("The checkpoint {} is packed: it would take far more memory than its size says.", path), AGAIN
     )
 
 
 def _no_checkpoint(path: Path) -> BundleError:
-    return BundleError(f"{path} is not a PyTorch checkpoint, or it is truncated.", AGAIN)
+    return BundleError(Text("{} is not a PyTorch checkpoint, or it is truncated.", path), AGAIN)
 
 
 def _read_checkpoint(path: Path) -> Mapping[str, Any]:
@@ -160,20 +168,24 @@ def _read_checkpoint(path: Path) -> Mapping[str, Any]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BundleError(
-            f"The checkpoint {path} cannot be read: {reason(error)}.", "Check the path."
+            Text("The checkpoint {} cannot be read: {}.", path, reason(error)), Text("Check the path.")
         ) from None
     except (BundleError, MemoryError):
         raise
     except Exception as error:  # a damaged archive can fail anywhere inside PyTorch's reader
         if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
-            message = f"The checkpoint {path} holds something other than weights, which could run code, so it was not opened."
+            message = Text(
+                "The checkpoint {} holds something other than weights, which could run code, so it was "
+                "not opened.",
+                path,
+            )
             raise BundleError(
-                message, "Use only checkpoints of the original project, from a source you trust."
+                message, Text("Use only checkpoints of the original project, from a source you trust.")
             ) from None
         raise _no_checkpoint(path) from None
     if not isinstance(content, Mapping):
         raise BundleError(
-            f"{path} is a PyTorch file, but not a checkpoint of a model that this app knows.", AGAIN
+            Text("{} is a PyTorch file, but not a checkpoint of a model that this app knows.", path), AGAIN
         )
     return content
 
@@ -213,7 +225,11 @@ def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
     weights = content.get(name)
     if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
         raise BundleError(
-            f"{path} has no weights under the name {name}, so it is not a checkpoint that this app can read.",
+            Text(
+                "{} has no weights under the name {}, so it is not a checkpoint that this app can read.",
+                path,
+                name,
+            ),
             AGAIN,
         )
     # Checkpoints saved from a network spread over several GPUs carry this word before every name.

@@ -8,6 +8,7 @@ from typing import Any
 
 from avatar_app.errors import ConfigError
 from avatar_app.networks.fomm.config import parse, require_buildable
+from avatar_app.text import Text
 
 PARTS = ("kp_detector_params", "generator_params", "discriminator_params")
 COMMON = ("num_kp", "num_channels", "kp_variance")
@@ -118,15 +119,19 @@ class MonkeyNetConfig:
         """
         model = document.get("model_params") if isinstance(document, Mapping) else None
         if not isinstance(model, Mapping) or not isinstance(model.get("common_params"), Mapping):
-            raise ConfigError("The configuration lacks the section model_params.common_params.", COMPARE)
+            raise ConfigError(
+                Text("The configuration lacks the section model_params.common_params."), COMPARE
+            )
         sections = {name: _with_number(model[name]) for name in PARTS if name in model}
         unknown = sorted(str(name) for name in set(model) - {*PARTS, "common_params"})
         if unknown:
-            raise ConfigError(f"The configuration has an unknown key model_params.{unknown[0]}.", COMPARE)
+            raise ConfigError(
+                Text("The configuration has an unknown key model_params.{}.", unknown[0]), COMPARE
+            )
         return _supported(parse(cls, {**model["common_params"], **sections}, "model_params"))
 
 
-COMPARE = "Compare it with avatar_app/training/configs/monkeynet-vox.yaml."
+COMPARE = Text("Compare it with avatar_app/training/configs/monkeynet-vox.yaml.")
 
 
 def is_monkeynet(document: Any) -> bool:
@@ -169,7 +174,8 @@ def _supported(config: MonkeyNetConfig) -> MonkeyNetConfig:
     for name, value, known in chosen:
         if value not in known:
             raise ConfigError(
-                f"The configuration key {name} is {value!r}.", f"This app runs {' and '.join(known)}."
+                Text("The configuration key {} is {}.", name, repr(value)),
+                Text("This app runs {}.", " and ".join(known)),
             )
     scales = [
         config.kp_detector_params.scale_factor,
@@ -178,10 +184,12 @@ def _supported(config: MonkeyNetConfig) -> MonkeyNetConfig:
     ]
     if any(not 1 / 64 <= scale <= 1 or (1 / scale) % 1 for scale in scales):
         raise ConfigError(
-            f"A scale_factor of the configuration is {min(scales)}.", "Give 1 divided by a whole number."
+            Text("A scale_factor of the configuration is {}.", min(scales)),
+            Text("Give 1 divided by a whole number."),
         )
     if not motion.use_mask:
         raise ConfigError(
-            "The configuration switches use_mask off.", "This app runs Monkey-Net with masks alone."
+            Text("The configuration switches use_mask off."),
+            Text("This app runs Monkey-Net with masks alone."),
         )
     return config

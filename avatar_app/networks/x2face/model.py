@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from avatar_app.errors import ConfigError
 from avatar_app.networks.fomm.config import parse
 from avatar_app.networks.grid import coordinate_grid, warp
+from avatar_app.text import Text
 
 CONFIDENCE_FLOOR = 0.1
 """Added to every photo's confidence, so that no weight is zero."""
@@ -50,12 +51,13 @@ class X2FaceConfig:
         config = parse(cls, values, "config")
         if config.size not in (32, 64, 128, 256, 512):
             raise ConfigError(
-                f"The configuration key size is {config.size}.", "Give 32, 64, 128, 256 or 512."
+                Text("The configuration key size is {}.", config.size), Text("Give 32, 64, 128, 256 or 512.")
             )
         for item in fields(cls):
             if not 1 <= getattr(config, item.name) <= 4096:
                 raise ConfigError(
-                    f"The configuration key {item.name} is {getattr(config, item.name)}.", "Give 1 to 4096."
+                    Text("The configuration key {} is {}.", item.name, getattr(config, item.name)),
+                    Text("Give 1 to 4096."),
                 )
         return config
 

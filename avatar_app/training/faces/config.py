@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from avatar_app.errors import ConfigError
+from avatar_app.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,16 @@ class FacesConfig:
 
 def _strict(cls: type[Any], values: Any, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise ConfigError(f"{where} is {values!r}, not a table of keys.", "See configs/faces.yaml.")
+        raise ConfigError(
+            Text("{} is {}, not a table of keys.", where, repr(values)), Text("See configs/faces.yaml.")
+        )
     known = {field.name: field for field in fields(cls)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f"{where} has the unknown key {unknown[0]!r}.", f"Known keys: {', '.join(known)}.")
+        raise ConfigError(
+            Text("{} has the unknown key {}.", where, repr(unknown[0])),
+            Text("Known keys: {}.", ", ".join(known)),
+        )
     return values
 
 
@@ -73,7 +79,9 @@ def read_config(path: Path) -> FacesConfig:
         ConfigError: missing file, unknown key or a value of the wrong kind.
     """
     if not path.is_file():
-        raise ConfigError(f"No configuration at {path}.", "See avatar_app/training/configs/faces.yaml.")
+        raise ConfigError(
+            Text("No configuration at {}.", path), Text("See avatar_app/training/configs/faces.yaml.")
+        )
     try:
         values = dict(_strict(FacesConfig, yaml.safe_load(path.read_text()) or {}, path.name))
         for part in ("landmarks", "finder"):
@@ -83,5 +91,6 @@ def read_config(path: Path) -> FacesConfig:
         return FacesConfig(**values)
     except (yaml.YAMLError, TypeError) as error:
         raise ConfigError(
-            f"{path} cannot be understood: {error}.", "See avatar_app/training/configs/faces.yaml."
+            Text("{} cannot be understood: {}.", path, error),
+            Text("See avatar_app/training/configs/faces.yaml."),
         ) from error

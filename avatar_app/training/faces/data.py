@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from avatar_app.errors import ConfigError
 from avatar_app.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from avatar_app.text import Text
 
 SIDE = 320
 BLINK_LEFT, BLINK_RIGHT, JAW_OPEN = 9, 10, 25  # not landmarks
@@ -97,7 +98,9 @@ def read_rows(data: Path, split: str, stride: int, skip_licences: tuple[str, ...
     """
     manifest = data / "manifest.csv"
     if not manifest.is_file():
-        raise ConfigError(f"No manifest.csv in {data}.", "Give the folder of the labelled faces with --data.")
+        raise ConfigError(
+            Text("No manifest.csv in {}.", data), Text("Give the folder of the labelled faces with --data.")
+        )
     with manifest.open(newline="") as lines:
         table = [row for row in csv.DictReader(lines) if row["split"] == split]
     table = [row for row in table if not any(word in row["licence"] for word in skip_licences)]
@@ -124,7 +127,7 @@ def decode(data: Path, stem: str) -> Iterator[npt.NDArray[np.uint8]]:
 
 def _rgb(frame: Any) -> npt.NDArray[np.uint8]:
     if frame is None:
-        raise ConfigError("A still of the data set cannot be read.", "Fetch the data set again.")
+        raise ConfigError(Text("A still of the data set cannot be read."), Text("Fetch the data set again."))
     return np.ascontiguousarray(frame[..., ::-1], np.uint8)
 
 
@@ -170,7 +173,8 @@ def build_cache(data: Path, cache: Path, split: str, stride: int, skip_licences:
             break
     if place != total:
         raise ConfigError(
-            f"{total} labelled frames, but {place} could be decoded.", "Fetch the data set again."
+            Text("{} labelled frames, but {} could be decoded.", total, place),
+            Text("Fetch the data set again."),
         )
     frames.flush()
     names = sorted({row.identity for row in rows})

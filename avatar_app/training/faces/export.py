@@ -28,6 +28,7 @@ from avatar_app.networks.faces import (
     FaceFinder,
     LandmarkNet,
 )
+from avatar_app.text import Text
 
 OPSET = 17
 
@@ -64,7 +65,8 @@ def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
     """
     if not checkpoint.is_file():
         raise BundleError(
-            f"No checkpoint at {checkpoint}.", "Train first: python -m avatar_app.training.faces."
+            Text("No checkpoint at {}.", checkpoint),
+            Text("Train first: python -m avatar_app.training.faces."),
         )
     saved: dict[str, Any] = torch.load(checkpoint, weights_only=True)
     network.load_state_dict(saved["average"])

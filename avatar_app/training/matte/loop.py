@@ -33,6 +33,7 @@ from tqdm import tqdm
 from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.landmarks import CHIN, FOREHEAD, LEFT_EAR, MIRRORED, RIGHT_EAR
 from avatar_app.networks.anchored.matte import SIDE, PersonMatte
+from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig, Deformation, recolour
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.data import (
@@ -128,7 +129,8 @@ def taught(entries: list[ClipEntry], folder: Path) -> People:
             numbers, masks = read_arrays(folder / f"{entry.path.stem}.npz", "frames", "masks")
         except UNREADABLE as problem:
             raise ConfigError(
-                f"There is no mask of {entry.path.stem}: {problem}.", "Run matte_teacher.py on this data set."
+                Text("There is no mask of {}: {}.", entry.path.stem, problem),
+                Text("Run matte_teacher.py on this data set."),
             ) from None
         stride = int(numbers[1]) if len(numbers) > 1 else 1
         for frame, usable, place, mask in zip(*_every(entry, stride), masks, strict=False):
@@ -148,8 +150,8 @@ def _people(
 ) -> People:
     if not pictures:
         raise ConfigError(
-            "No frame shows a face from the front.",
-            "Use a data set with labels of people who look at the camera.",
+            Text("No frame shows a face from the front."),
+            Text("Use a data set with labels of people who look at the camera."),
         )
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     share = (1 / np.sqrt(size[group])).astype(np.float64)
@@ -351,8 +353,8 @@ def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
     ]
     if not found:
         raise ConfigError(
-            f"There is no picture in {folder}.",
-            "Give a folder of landscapes, rooms and patterns without people.",
+            Text("There is no picture in {}.", folder),
+            Text("Give a folder of landscapes, rooms and patterns without people."),
         )
     return found
 

@@ -825,18 +825,6 @@
         <translation>Нет фото с названием «{text}»</translation>
     </message>
     <message>
-        <source>There is no picture in the clipboard.</source>
-        <translation>В буфере обмена нет изображения.</translation>
-    </message>
-    <message>
-        <source>That isn&apos;t a picture.</source>
-        <translation>Это не изображение.</translation>
-    </message>
-    <message>
-        <source>Drop photos, or a folder of photos.</source>
-        <translation>Перетащите фотографии или папку с ними.</translation>
-    </message>
-    <message>
         <source>Removed {name}</source>
         <translation>Удалено: {name}</translation>
     </message>
@@ -847,10 +835,6 @@
     <message>
         <source>Photos</source>
         <translation>Фотографии</translation>
-    </message>
-    <message>
-        <source>Copy a picture or a picture file, then paste it here.</source>
-        <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
     </message>
     <message>
         <source>Remove</source>
@@ -1128,36 +1112,8 @@ Press I for more.</source>
         <translation>Все файлы</translation>
     </message>
     <message>
-        <source>There are no photos in {folder}.</source>
-        <translation>В папке {folder} нет фотографий.</translation>
-    </message>
-    <message>
-        <source>Drop photos, or a folder with some.</source>
-        <translation>Перетащите фотографии или папку с ними.</translation>
-    </message>
-    <message>
         <source>Pasted photo</source>
         <translation>Вставленное фото</translation>
-    </message>
-    <message>
-        <source>Only pictures on this computer can be added.</source>
-        <translation>Добавить можно только изображения с этого компьютера.</translation>
-    </message>
-    <message>
-        <source>Save the picture first, then drop the file here.</source>
-        <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
-    </message>
-    <message>
-        <source>{count} photos could not be added. The first: {message}</source>
-        <translation>Не удалось добавить фото: {count}. Первое: {message}</translation>
-    </message>
-    <message>
-        <source>No face was found in {name}.</source>
-        <translation>На фото «{name}» лицо не найдено.</translation>
-    </message>
-    <message>
-        <source>Use a photo that shows the face from the front, or crop this one by hand.</source>
-        <translation>Возьмите фото анфас или кадрируйте это вручную.</translation>
     </message>
 </context>
 <context>
@@ -1313,16 +1269,8 @@ Press I for more.</source>
 <context>
     <name>Messages</name>
     <message>
-        <source>The other computer at {0} does not answer.</source>
-        <translation>Другой компьютер ({0}) не отвечает.</translation>
-    </message>
-    <message>
         <source>See that `avatar-app serve` runs there.</source>
         <translation>Проверьте, что на нём запущено `avatar-app serve`.</translation>
-    </message>
-    <message>
-        <source>The other computer at {0} cannot be reached: {1}.</source>
-        <translation>Нет связи с другим компьютером ({0}): {1}.</translation>
     </message>
     <message>
         <source>See that `avatar-app serve` runs there, and that nothing between blocks the port.</source>
@@ -1337,12 +1285,920 @@ Press I for more.</source>
         <translation>Другой компьютер не принимает ключ доступа.</translation>
     </message>
     <message>
+        <source>&quot;{}&quot; fits {} cameras.</source>
+        <translation>«{0}» подходит к нескольким камерам: {1}.</translation>
+    </message>
+    <message>
+        <source>(GStreamer says: {}.)</source>
+        <translation>(GStreamer сообщает: {0}.)</translation>
+    </message>
+    <message>
+        <source>A call still shows the virtual camera {} as another program has left it.</source>
+        <translation>Звонок всё ещё показывает виртуальную камеру {0} такой, какой её оставила другая программа.</translation>
+    </message>
+    <message>
+        <source>A call still shows the virtual camera {} at {} x {}, not at {} x {}.</source>
+        <translation>Звонок всё ещё показывает виртуальную камеру {0} в размере {1} x {2}, а не {3} x {4}.</translation>
+    </message>
+    <message>
+        <source>A model cannot be called {}.</source>
+        <translation>Модель нельзя назвать {0}.</translation>
+    </message>
+    <message>
+        <source>A picture of shape {} and type {} is not RGB of 8 bits.</source>
+        <translation>Изображение размера {0} и типа {1} — не 8-битное RGB.</translation>
+    </message>
+    <message>
+        <source>Addresses that begin with {}:// are not known.</source>
+        <translation>Адреса, которые начинаются с {0}://, не поддерживаются.</translation>
+    </message>
+    <message>
+        <source>Another program sends to the virtual camera {} ({}).</source>
+        <translation>В виртуальную камеру {0} ({1}) пишет другая программа.</translation>
+    </message>
+    <message>
+        <source>Are the photo and the clip swapped?</source>
+        <translation>Не перепутаны ли фото и видео?</translation>
+    </message>
+    <message>
+        <source>CUDA cannot be used: {}.</source>
+        <translation>CUDA использовать нельзя: {0}.</translation>
+    </message>
+    <message>
+        <source>Check its spelling.</source>
+        <translation>Проверьте, как она написана.</translation>
+    </message>
+    <message>
+        <source>Check the folder {}.</source>
+        <translation>Проверьте папку {0}.</translation>
+    </message>
+    <message>
+        <source>Check the path, and free some space.</source>
+        <translation>Проверьте путь и освободите место.</translation>
+    </message>
+    <message>
+        <source>Check the path.</source>
+        <translation>Проверьте путь.</translation>
+    </message>
+    <message>
+        <source>Choose a larger one.</source>
+        <translation>Выберите область побольше.</translation>
+    </message>
+    <message>
+        <source>Choose another frame, or --find-best-frame.</source>
+        <translation>Выберите другой кадр или --find-best-frame.</translation>
+    </message>
+    <message>
+        <source>Choose another name, or delete that folder.</source>
+        <translation>Выберите другое имя или удалите эту папку.</translation>
+    </message>
+    <message>
+        <source>Choose it there, or quit the app first.</source>
+        <translation>Выберите это там или сначала выйдите из программы.</translation>
+    </message>
+    <message>
+        <source>Choose one of these: {}.</source>
+        <translation>Выберите одну из: {0}.</translation>
+    </message>
+    <message>
+        <source>Choose one of {} or cuda:N.</source>
+        <translation>Выберите одно из: {0} или cuda:N.</translation>
+    </message>
+    <message>
+        <source>Choose one with files that end in {}.</source>
+        <translation>Выберите папку с файлами {0}.</translation>
+    </message>
+    <message>
+        <source>Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback &amp;&amp; {}`.</source>
+        <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
+    </message>
+    <message>
+        <source>Close that program: `fuser {}` names it. Or choose another output.</source>
+        <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другой вывод.</translation>
+    </message>
+    <message>
+        <source>Close the program that sends to it, or choose another output.</source>
+        <translation>Закройте программу, которая в неё передаёт, или выберите другой вывод.</translation>
+    </message>
+    <message>
+        <source>Close {}, or choose another camera.</source>
+        <translation>Закройте {0} или выберите другую камеру.</translation>
+    </message>
+    <message>
+        <source>Connect one, or choose what other programs feed: {}.</source>
+        <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
+    </message>
+    <message>
+        <source>Convert it to 1920 x 1080 or less.</source>
+        <translation>Преобразуйте его в 1920 x 1080 или меньше.</translation>
+    </message>
+    <message>
+        <source>Copy a picture or a picture file, then paste it here.</source>
+        <translation>Скопируйте изображение или его файл и вставьте сюда.</translation>
+    </message>
+    <message>
         <source>Copy its pairing line again.</source>
         <translation>Скопируйте его строку подключения ещё раз.</translation>
     </message>
     <message>
+        <source>Copy the pairing line again from the computer itself.</source>
+        <translation>Скопируйте строку подключения ещё раз с самого компьютера.</translation>
+    </message>
+    <message>
+        <source>Delete it and try again.</source>
+        <translation>Удалите его и попробуйте снова.</translation>
+    </message>
+    <message>
+        <source>Delete it; a new one is made at the next start.</source>
+        <translation>Удалите его; при следующем запуске появится новый.</translation>
+    </message>
+    <message>
+        <source>Download it again.</source>
+        <translation>Скачайте его ещё раз.</translation>
+    </message>
+    <message>
+        <source>Drop photos, or a folder of photos.</source>
+        <translation>Перетащите фотографии или папку с ними.</translation>
+    </message>
+    <message>
+        <source>Drop photos, or a folder with some.</source>
+        <translation>Перетащите фотографии или папку с ними.</translation>
+    </message>
+    <message>
+        <source>Frames count from 0 to {}.</source>
+        <translation>Кадры нумеруются от 0 до {0}.</translation>
+    </message>
+    <message>
+        <source>Free some space or check permissions.</source>
+        <translation>Освободите место или проверьте права доступа.</translation>
+    </message>
+    <message>
+        <source>Free some space.</source>
+        <translation>Освободите место.</translation>
+    </message>
+    <message>
+        <source>GStreamer has not started within {:.0f} seconds.</source>
+        <translation>GStreamer не запустился за {0:.0f} с.</translation>
+    </message>
+    <message>
+        <source>GStreamer&apos;s {} is not installed.</source>
+        <translation>Не установлен {0} из GStreamer.</translation>
+    </message>
+    <message>
+        <source>Get the file elsewhere, put it at {}, and run this again.</source>
+        <translation>Скачайте файл из другого места, положите его сюда: {0} — и повторите.</translation>
+    </message>
+    <message>
+        <source>Give a number from 1.</source>
+        <translation>Укажите число от 1.</translation>
+    </message>
+    <message>
+        <source>Give one, or use an X2Face model.</source>
+        <translation>Укажите одно или возьмите модель X2Face.</translation>
+    </message>
+    <message>
+        <source>Give the YAML file of the checkpoint.</source>
+        <translation>Укажите YAML-файл этих весов.</translation>
+    </message>
+    <message>
+        <source>If the link is dead: {}</source>
+        <translation>Если ссылка не работает: {0}</translation>
+    </message>
+    <message>
+        <source>Import it here as well.</source>
+        <translation>Импортируйте её и здесь.</translation>
+    </message>
+    <message>
+        <source>Install Python {}.{} or newer.</source>
+        <translation>Установите Python {0}.{1} или новее.</translation>
+    </message>
+    <message>
+        <source>It could not be checked: {}.</source>
+        <translation>Проверить не удалось: {0}.</translation>
+    </message>
+    <message>
+        <source>Known models: {}.</source>
+        <translation>Известные модели: {0}.</translation>
+    </message>
+    <message>
+        <source>Name a file in a folder of yours.</source>
+        <translation>Укажите файл в своей папке.</translation>
+    </message>
+    <message>
+        <source>Name a file in it, such as {}.</source>
+        <translation>Укажите файл в ней, например {0}.</translation>
+    </message>
+    <message>
+        <source>Name another file for one of them.</source>
+        <translation>Укажите для одного из них другой файл.</translation>
+    </message>
+    <message>
+        <source>Name another file, so that nothing is lost.</source>
+        <translation>Укажите другой файл, чтобы ничего не потерять.</translation>
+    </message>
+    <message>
+        <source>Name another file.</source>
+        <translation>Укажите другой файл.</translation>
+    </message>
+    <message>
+        <source>Name one {} file in it.</source>
+        <translation>Укажите один файл в ней ({0}).</translation>
+    </message>
+    <message>
+        <source>Name the folder that it is in.</source>
+        <translation>Укажите папку, в которой он лежит.</translation>
+    </message>
+    <message>
+        <source>No NVIDIA card: the processor computes. {}.</source>
+        <translation>Видеокарты NVIDIA нет: вычисляет процессор. {0}.</translation>
+    </message>
+    <message>
+        <source>No face was found in frame {} of the clip {}.</source>
+        <translation>В кадре {0} видео {1} не найдено лицо.</translation>
+    </message>
+    <message>
+        <source>No face was found in the clip {}.</source>
+        <translation>В видео {0} не найдено лицо.</translation>
+    </message>
+    <message>
+        <source>No face was found in {}.</source>
+        <translation>На фото {0} не найдено лицо.</translation>
+    </message>
+    <message>
+        <source>No other address is known. {}</source>
+        <translation>Других адресов нет. {0}</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime {} cannot open {}.</source>
+        <translation>ONNX Runtime {0} не может открыть {1}.</translation>
+    </message>
+    <message>
+        <source>Only pictures on this computer can be added.</source>
+        <translation>Добавить можно только изображения с этого компьютера.</translation>
+    </message>
+    <message>
+        <source>PipeWire</source>
+        <translation>PipeWire</translation>
+    </message>
+    <message>
+        <source>PyTorch cannot be loaded ({})</source>
+        <translation>PyTorch не загружается ({0})</translation>
+    </message>
+    <message>
+        <source>PyTorch is not installed</source>
+        <translation>PyTorch не установлен</translation>
+    </message>
+    <message>
+        <source>PyTorch {} finds no usable device; the driver may be too old for CUDA {}</source>
+        <translation>PyTorch {0} не находит подходящего устройства; возможно, драйвер слишком стар для CUDA {1}</translation>
+    </message>
+    <message>
+        <source>PyTorch {} is built for newer cards</source>
+        <translation>PyTorch {0} собран для более новых видеокарт</translation>
+    </message>
+    <message>
+        <source>PyTorch {} is built for older cards</source>
+        <translation>PyTorch {0} собран для более старых видеокарт</translation>
+    </message>
+    <message>
+        <source>PyTorch {} is built for other cards than cuda:{}, of generation {}.{}</source>
+        <translation>PyTorch {0} собран для других видеокарт, а cuda:{1} — поколения {2}.{3}</translation>
+    </message>
+    <message>
+        <source>Python</source>
+        <translation>Python</translation>
+    </message>
+    <message>
+        <source>Run `{} -m pip install pyvirtualcam`.</source>
+        <translation>Выполните `{0} -m pip install pyvirtualcam`.</translation>
+    </message>
+    <message>
+        <source>Run `{}`.</source>
+        <translation>Выполните `{0}`.</translation>
+    </message>
+    <message>
+        <source>Run {}, then `{}`. The output PipeWire needs no kernel module.</source>
+        <translation>Выполните {0}, затем `{1}`. Выводу PipeWire модуль ядра не нужен.</translation>
+    </message>
+    <message>
+        <source>Run {}.</source>
+        <translation>Выполните {0}.</translation>
+    </message>
+    <message>
+        <source>Save the picture first, then drop the file here.</source>
+        <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
+    </message>
+    <message>
+        <source>See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.</source>
+        <translation>Проверьте, что PipeWire и WirePlumber запущены: `systemctl --user restart pipewire wireplumber`.</translation>
+    </message>
+    <message>
+        <source>Something covers the mouth in {}; the avatar&apos;s mouth will not look right.</source>
+        <translation>На фото {0} рот чем-то закрыт; у аватара он будет выглядеть неправильно.</translation>
+    </message>
+    <message>
+        <source>Start it first: python run.py, or python run.py live.</source>
+        <translation>Сначала запустите её: python run.py или python run.py live.</translation>
+    </message>
+    <message>
+        <source>Start it without that limit (ulimit -v).</source>
+        <translation>Запустите её без этого ограничения (ulimit -v).</translation>
+    </message>
+    <message>
+        <source>Starting at log-in cannot be changed: {}.</source>
+        <translation>Не удалось изменить запуск при входе в систему: {0}.</translation>
+    </message>
+    <message>
+        <source>Stop `live` first to use the window.</source>
+        <translation>Чтобы открыть окно, сначала остановите `live`.</translation>
+    </message>
+    <message>
+        <source>That isn&apos;t a picture.</source>
+        <translation>Это не изображение.</translation>
+    </message>
+    <message>
+        <source>The PipeWire camera has taken no picture for {:.0f} seconds.</source>
+        <translation>Камера PipeWire не принимает кадры уже {0:.0f} с.</translation>
+    </message>
+    <message>
+        <source>The app cannot be controlled: {}.</source>
+        <translation>Программой нельзя управлять извне: {0}.</translation>
+    </message>
+    <message>
+        <source>The app did not answer within {:g} seconds.</source>
+        <translation>Программа не ответила за {0:g} с.</translation>
+    </message>
+    <message>
+        <source>The app is not running.</source>
+        <translation>Программа не запущена.</translation>
+    </message>
+    <message>
+        <source>The app is running already; its window came to the front, but does not take over {}.</source>
+        <translation>Программа уже запущена; её окно вышло вперёд, но {0} оно не принимает.</translation>
+    </message>
+    <message>
+        <source>The app runs without a window.</source>
+        <translation>Программа запущена без окна.</translation>
+    </message>
+    <message>
+        <source>The background cannot be used: {}</source>
+        <translation>Этот фон использовать нельзя: {0}</translation>
+    </message>
+    <message>
+        <source>The background {} is no colour.</source>
+        <translation>Фон {0} — не цвет.</translation>
+    </message>
+    <message>
+        <source>The calibration cannot be kept on disk: {}.</source>
+        <translation>Не удаётся сохранить калибровку на диск: {0}.</translation>
+    </message>
+    <message>
+        <source>The camera has sent one and the same picture for {:.0f} seconds.</source>
+        <translation>Камера передаёт одну и ту же картинку уже {0:.0f} с.</translation>
+    </message>
+    <message>
+        <source>The camera {} ({}) cannot be opened: {}.</source>
+        <translation>Не удаётся открыть камеру {0} ({1}): {2}.</translation>
+    </message>
+    <message>
+        <source>The camera {} answers, but not with a video stream.</source>
+        <translation>Камера {0} отвечает, но не передаёт видео.</translation>
+    </message>
+    <message>
+        <source>The camera {} cannot be opened.</source>
+        <translation>Не удаётся открыть камеру {0}.</translation>
+    </message>
+    <message>
+        <source>The camera {} cannot be reached: {}.</source>
+        <translation>Камера {0} недоступна: {1}.</translation>
+    </message>
+    <message>
+        <source>The camera {} has ended the connection.</source>
+        <translation>Камера {0} разорвала соединение.</translation>
+    </message>
+    <message>
+        <source>The camera {} has sent no picture for {:g} seconds.</source>
+        <translation>Камера {0} не передаёт картинку уже {1:g} с.</translation>
+    </message>
+    <message>
+        <source>The camera {} has stopped sending.</source>
+        <translation>Камера {0} перестала передавать.</translation>
+    </message>
+    <message>
+        <source>The camera {} is in use by {}.</source>
+        <translation>Камеру {0} использует {1}.</translation>
+    </message>
+    <message>
+        <source>The camera {} sends damaged pictures.</source>
+        <translation>Камера {0} передаёт повреждённую картинку.</translation>
+    </message>
+    <message>
+        <source>The camera {} shows what this app sends.</source>
+        <translation>Камера {0} показывает то, что отправляет это приложение.</translation>
+    </message>
+    <message>
+        <source>The camera {} was closed.</source>
+        <translation>Камера {0} закрыта.</translation>
+    </message>
+    <message>
+        <source>The camera {} was unplugged.</source>
+        <translation>Камеру {0} отключили.</translation>
+    </message>
+    <message>
+        <source>The camera {} {}.</source>
+        <translation>Камера {0} {1}.</translation>
+    </message>
+    <message>
+        <source>The cameras here: {}.</source>
+        <translation>Доступные камеры: {0}.</translation>
+    </message>
+    <message>
+        <source>The clip {} cannot be read as a video: {}.</source>
+        <translation>Файл {0} не читается как видео: {1}.</translation>
+    </message>
+    <message>
+        <source>The clip {} has no frame that can be decoded.</source>
+        <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
+    </message>
+    <message>
+        <source>The clip {} has no frame {}.</source>
+        <translation>В видео {0} нет кадра {1}.</translation>
+    </message>
+    <message>
+        <source>The clip {} has no video in it, only {}.</source>
+        <translation>В файле {0} нет видео, только {1}.</translation>
+    </message>
+    <message>
+        <source>The clip {} has pictures of a kind that cannot be decoded.</source>
+        <translation>Видео {0} закодировано так, что его не прочитать.</translation>
+    </message>
+    <message>
+        <source>The clip {} has pictures of {} x {} pixels, which is too large.</source>
+        <translation>Кадры видео {0} слишком велики: {1} x {2} пикселей.</translation>
+    </message>
+    <message>
+        <source>The clip {} is cut short: {} of at least {} bytes are there.</source>
+        <translation>Видео {0} обрывается: есть {1} байт из {2}, не меньше.</translation>
+    </message>
+    <message>
+        <source>The clip {} is damaged after frame {}: {}.</source>
+        <translation>Видео {0} повреждено после кадра {1}: {2}.</translation>
+    </message>
+    <message>
+        <source>The clip {} was closed.</source>
+        <translation>Видео {0} закрыто.</translation>
+    </message>
+    <message>
+        <source>The command {} is no single line of {} bytes at most.</source>
+        <translation>Команда {0} — не одна строка длиной до {1} байт.</translation>
+    </message>
+    <message>
+        <source>The configuration {} cannot be read: {}.</source>
+        <translation>Не удаётся прочитать конфигурацию {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The crop {} of {} is not a square of a photo.</source>
+        <translation>Область {0} фото {1} — не квадрат внутри фото.</translation>
+    </message>
+    <message>
+        <source>The description {} cannot be read: {}.</source>
+        <translation>Не удаётся прочитать описание {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The description {} is damaged: it is not JSON.</source>
+        <translation>Описание {0} повреждено: это не JSON.</translation>
+    </message>
+    <message>
+        <source>The description {} is damaged: {} {}.</source>
+        <translation>Описание {0} повреждено: {1} {2}.</translation>
+    </message>
+    <message>
+        <source>The display ended the hotkeys ({}).</source>
+        <translation>Дисплей отключил горячие клавиши ({0}).</translation>
+    </message>
+    <message>
+        <source>The display {} cannot be opened, so there are no hotkeys.</source>
+        <translation>Дисплей {0} не открывается, поэтому горячих клавиш нет.</translation>
+    </message>
+    <message>
+        <source>The display {} does not answer, so there are no hotkeys.</source>
+        <translation>Дисплей {0} не отвечает, поэтому горячих клавиш нет.</translation>
+    </message>
+    <message>
+        <source>The download cannot be written to {}: {}.</source>
+        <translation>Не удаётся записать скачанное в {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The edge of {} cuts off a part of the face.</source>
+        <translation>Край фото {0} обрезает часть лица.</translation>
+    </message>
+    <message>
+        <source>The eyes in {} are shut; the avatar cannot open them well.</source>
+        <translation>На фото {0} глаза закрыты; аватар не сможет хорошо их открыть.</translation>
+    </message>
+    <message>
+        <source>The face in {} is blurred; the picture will be soft.</source>
+        <translation>Лицо на фото {0} смазано; изображение будет нерезким.</translation>
+    </message>
+    <message>
+        <source>The face in {} is only {:.0f} pixels high; the picture will be soft.</source>
+        <translation>Высота лица на фото {0} всего {1:.0f} пикселей; изображение будет нерезким.</translation>
+    </message>
+    <message>
+        <source>The face in {} is seen from the side; one from the front moves better.</source>
+        <translation>На фото {0} лицо видно сбоку; лицо спереди двигается лучше.</translation>
+    </message>
+    <message>
+        <source>The face in {} is very dark.</source>
+        <translation>Лицо на фото {0} очень тёмное.</translation>
+    </message>
+    <message>
+        <source>The face networks are incomplete: no {} in {}.</source>
+        <translation>Сети для поиска лиц неполны: нет {0} в {1}.</translation>
+    </message>
+    <message>
+        <source>The file {} cannot be read: {}.</source>
+        <translation>Не удаётся прочитать файл {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The file {} is damaged: its SHA-256 is {}..., not {}....</source>
+        <translation>Файл {0} повреждён: его SHA-256 — {1}..., а не {2}....</translation>
+    </message>
+    <message>
+        <source>The file {} is not the one expected: its MD5 is not {}.</source>
+        <translation>Файл {0} не тот: его MD5 — не {1}.</translation>
+    </message>
+    <message>
+        <source>The folder {} cannot be made: {}.</source>
+        <translation>Не удаётся создать папку {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The folder {} cannot be read: {}.</source>
+        <translation>Не удаётся прочитать папку {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The folder {} does not let you write the output {}.</source>
+        <translation>В папку {0} нельзя записать {1}.</translation>
+    </message>
+    <message>
+        <source>The folder {} has no pictures in it.</source>
+        <translation>В папке {0} нет картинок.</translation>
+    </message>
+    <message>
+        <source>The folder {} is not yours alone.</source>
+        <translation>Папка {0} доступна не только вам.</translation>
+    </message>
+    <message>
+        <source>The folder {} was closed.</source>
+        <translation>Папка {0} закрыта.</translation>
+    </message>
+    <message>
+        <source>The gallery has: {}.</source>
+        <translation>В галерее есть: {0}.</translation>
+    </message>
+    <message>
+        <source>The graphics card cuda:{} has failed: {}.</source>
+        <translation>Сбой видеокарты cuda:{0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The hotkey {} ({}) {}; choose another in the settings.</source>
+        <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках.</translation>
+    </message>
+    <message>
+        <source>The hotkey {} has no key that is known as {}.</source>
+        <translation>В горячей клавише {0} нет клавиши с именем {1}.</translation>
+    </message>
+    <message>
+        <source>The hotkey {} is given to both {} and {}; it does the first.</source>
+        <translation>Горячая клавиша {0} назначена на два действия ({1} и {2}); работает первое.</translation>
+    </message>
+    <message>
+        <source>The hotkey {} is not some of {} and then one key.</source>
+        <translation>Горячая клавиша {0} должна состоять из {1} и одной клавиши в конце.</translation>
+    </message>
+    <message>
+        <source>The hotkey {} would be pressed in ordinary typing.</source>
+        <translation>Горячая клавиша {0} срабатывала бы при обычном наборе текста.</translation>
+    </message>
+    <message>
+        <source>The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback &amp;&amp; {}`.</source>
+        <translation>Модуль ядра загружен без устройства. Выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
+    </message>
+    <message>
+        <source>The library cannot write {}: {}.</source>
+        <translation>Галерея не может записать {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The library pyvirtualcam cannot be loaded: {}.</source>
+        <translation>Не удаётся загрузить библиотеку pyvirtualcam: {0}.</translation>
+    </message>
+    <message>
+        <source>The memory of cuda:{} is too small or taken for the model {}.</source>
+        <translation>Памяти cuda:{0} не хватает для модели {1}.</translation>
+    </message>
+    <message>
+        <source>The model cannot be used: {}.</source>
+        <translation>Модель использовать не удаётся: {0}.</translation>
+    </message>
+    <message>
+        <source>The model file {} cannot be read.</source>
+        <translation>Не удаётся прочитать файл модели {0}.</translation>
+    </message>
+    <message>
+        <source>The model file {} fails when it is computed.</source>
+        <translation>Ошибка при вычислении файла модели {0}.</translation>
+    </message>
+    <message>
+        <source>The model has given no picture for {:.0f} seconds.</source>
+        <translation>Модель не даёт новых кадров уже {0:.0f} с.</translation>
+    </message>
+    <message>
+        <source>The model in {} has the format version {}, but this app reads version {}.</source>
+        <translation>Модель в {0} имеет формат версии {1}, а программа читает версию {2}.</translation>
+    </message>
+    <message>
+        <source>The model needs {:.1f} seconds for a picture on this computer.</source>
+        <translation>На этом компьютере модель тратит на кадр {0:.1f} с.</translation>
+    </message>
+    <message>
+        <source>The model {} cannot be computed.</source>
+        <translation>Не удаётся выполнить вычисления модели {0}.</translation>
+    </message>
+    <message>
+        <source>The model {} cannot be written: {}.</source>
+        <translation>Не удаётся записать модель {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The model {} finds faces and cannot animate a photo.</source>
+        <translation>Модель {0} находит лица и не умеет оживлять фото.</translation>
+    </message>
+    <message>
+        <source>The model {} finds key points that are no numbers.</source>
+        <translation>Модель {0} выдаёт ключевые точки, которые не являются числами.</translation>
+    </message>
+    <message>
+        <source>The model {} has no detector on this computer.</source>
+        <translation>У модели {0} на этом компьютере нет детектора.</translation>
+    </message>
+    <message>
+        <source>The model {} has no {}.</source>
+        <translation>В модели {0} нет файла {1}.</translation>
+    </message>
+    <message>
+        <source>The model {} is damaged: {} takes no picture of {} pixels.</source>
+        <translation>Модель {0} повреждена: {1} не принимает изображение размером {2} пикселей.</translation>
+    </message>
+    <message>
+        <source>The model {} is damaged: {} {}.</source>
+        <translation>Модель {0} повреждена: {1} {2}.</translation>
+    </message>
+    <message>
+        <source>The model {} is incomplete: {} is missing.</source>
+        <translation>Модель {0} неполна: нет файла {1}.</translation>
+    </message>
+    <message>
+        <source>The model {} makes no picture of {} pixels.</source>
+        <translation>Модель {0} не создаёт изображение размером {1} пикселей.</translation>
+    </message>
+    <message>
+        <source>The model {} takes one photo.</source>
+        <translation>Модель {0} принимает одно фото.</translation>
+    </message>
+    <message>
+        <source>The other computer at {} cannot be reached: {}.</source>
+        <translation>Нет связи с другим компьютером ({0}): {1}.</translation>
+    </message>
+    <message>
+        <source>The other computer at {} does not answer.</source>
+        <translation>Другой компьютер ({0}) не отвечает.</translation>
+    </message>
+    <message>
         <source>The other computer speaks another version of the protocol.</source>
         <translation>На другом компьютере другая версия протокола.</translation>
+    </message>
+    <message>
+        <source>needs a key that this keyboard does not have</source>
+        <translation>требует клавиши, которой на этой клавиатуре нет</translation>
+    </message>
+    <message>
+        <source>next</source>
+        <translation>следующий аватар</translation>
+    </message>
+    <message>
+        <source>no NVIDIA driver was found</source>
+        <translation>драйвер NVIDIA не найден</translation>
+    </message>
+    <message>
+        <source>no answer</source>
+        <translation>ответа нет</translation>
+    </message>
+    <message>
+        <source>no face in {} of {} frames; the last pose was held there</source>
+        <translation>нет лица в кадрах: {0} из {1}; там держится последняя поза</translation>
+    </message>
+    <message>
+        <source>no reason was given</source>
+        <translation>причина не указана</translation>
+    </message>
+    <message>
+        <source>no-avatar</source>
+        <translation>нет аватара</translation>
+    </message>
+    <message>
+        <source>no-camera</source>
+        <translation>нет камеры</translation>
+    </message>
+    <message>
+        <source>no-face</source>
+        <translation>нет лица</translation>
+    </message>
+    <message>
+        <source>open in {}</source>
+        <translation>открыта в {0}</translation>
+    </message>
+    <message>
+        <source>pause</source>
+        <translation>пауза</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>пауза</translation>
+    </message>
+    <message>
+        <source>photo</source>
+        <translation>фото</translation>
+    </message>
+    <message>
+        <source>previous</source>
+        <translation>предыдущий аватар</translation>
+    </message>
+    <message>
+        <source>recalibrate</source>
+        <translation>калибровка</translation>
+    </message>
+    <message>
+        <source>refuses the access</source>
+        <translation>не даёт доступа</translation>
+    </message>
+    <message>
+        <source>sends us to {}</source>
+        <translation>перенаправляет на {0}</translation>
+    </message>
+    <message>
+        <source>sends {} instead of a video stream</source>
+        <translation>передаёт {0} вместо видеопотока</translation>
+    </message>
+    <message>
+        <source>shows avatar</source>
+        <translation>Показывает аватар.</translation>
+    </message>
+    <message>
+        <source>shows card {}</source>
+        <translation>Показывает заставку ({0}).</translation>
+    </message>
+    <message>
+        <source>shows self</source>
+        <translation>Показывает вас.</translation>
+    </message>
+    <message>
+        <source>stale</source>
+        <translation>ждёт новую картинку</translation>
+    </message>
+    <message>
+        <source>starting</source>
+        <translation>запускается</translation>
+    </message>
+    <message>
+        <source>the clip has no sound to copy</source>
+        <translation>в видео нет звука, который можно скопировать</translation>
+    </message>
+    <message>
+        <source>the photo</source>
+        <translation>без имени</translation>
+    </message>
+    <message>
+        <source>this PyTorch ({}) is built for the processor alone</source>
+        <translation>этот PyTorch ({0}) собран только для процессора</translation>
+    </message>
+    <message>
+        <source>this PyTorch ({}) is built without CUDA</source>
+        <translation>этот PyTorch ({0}) собран без CUDA</translation>
+    </message>
+    <message>
+        <source>types a character on this keyboard</source>
+        <translation>на этой клавиатуре печатает символ</translation>
+    </message>
+    <message>
+        <source>uncalibrated</source>
+        <translation>не откалибровано</translation>
+    </message>
+    <message>
+        <source>{:.0f} fps with {}.</source>
+        <translation>{0:.0f} кадр/с, {1}.</translation>
+    </message>
+    <message>
+        <source>{} ({} files)</source>
+        <translation>{0} (файлов: {1})</translation>
+    </message>
+    <message>
+        <source>{} ({} more)</source>
+        <translation>{0} (и ещё {1})</translation>
+    </message>
+    <message>
+        <source>{} are free.</source>
+        <translation>{0} свободны.</translation>
+    </message>
+    <message>
+        <source>{} cannot be read: {}.</source>
+        <translation>{0} не читается: {1}.</translation>
+    </message>
+    <message>
+        <source>{} could not be fetched: {}.</source>
+        <translation>Не удалось скачать {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>{} did not take the photo in time.</source>
+        <translation>{0} не принял фото вовремя.</translation>
+    </message>
+    <message>
+        <source>{} holds no usable token.</source>
+        <translation>В {0} нет пригодного ключа доступа.</translation>
+    </message>
+    <message>
+        <source>{} is a folder, not a {}.</source>
+        <translation>{0} — это папка, а не {1}.</translation>
+    </message>
+    <message>
+        <source>{} is a picture, not a clip.</source>
+        <translation>{0} — это изображение, а не видео.</translation>
+    </message>
+    <message>
+        <source>{} is an address without its beginning.</source>
+        <translation>{0} — адрес без начала.</translation>
+    </message>
+    <message>
+        <source>{} is an animated {} picture, which cannot be read as a clip.</source>
+        <translation>{0} — анимированная картинка {1}, как видео она не читается.</translation>
+    </message>
+    <message>
+        <source>{} is in use by {}</source>
+        <translation>{0} занята программой {1}</translation>
+    </message>
+    <message>
+        <source>{} is neither a file nor a folder.</source>
+        <translation>{0} — не файл и не папка.</translation>
+    </message>
+    <message>
+        <source>{} is not a picture that can be read.</source>
+        <translation>{0} — не изображение, которое можно прочитать.</translation>
+    </message>
+    <message>
+        <source>{} is not the computer that the pairing line is from: its certificate is another one.</source>
+        <translation>{0} — не тот компьютер, с которого взята строка подключения: у него другой сертификат.</translation>
+    </message>
+    <message>
+        <source>{} is not used: {}.</source>
+        <translation>{0} не используется: {1}.</translation>
+    </message>
+    <message>
+        <source>{} lay on its side or upside down; it was turned.</source>
+        <translation>{0}: фото лежало на боку или вверх ногами; оно повёрнуто.</translation>
+    </message>
+    <message>
+        <source>{} more</source>
+        <translation>ещё {0}</translation>
+    </message>
+    <message>
+        <source>{} on {} {}</source>
+        <translation>{0}, {1}, {2}</translation>
+    </message>
+    <message>
+        <source>{} photos could not be added. The first: {}</source>
+        <translation>Не удалось добавить фото: {0}. Первое: {1}</translation>
+    </message>
+    <message>
+        <source>{} takes one photo.</source>
+        <translation>{0} принимает одно фото.</translation>
+    </message>
+    <message>
+        <source>{} threads cannot compute anything.</source>
+        <translation>Число потоков {0} не подходит.</translation>
+    </message>
+    <message>
+        <source>{} up to {} x {}</source>
+        <translation>{0} до {1} x {2}</translation>
+    </message>
+    <message>
+        <source>{} would take far too much memory or time to read, so it was not.</source>
+        <translation>Чтение {0} заняло бы слишком много памяти или времени, поэтому файл не прочитан.</translation>
+    </message>
+    <message>
+        <source>{} would take far too much memory to read, so it was not.</source>
+        <translation>Чтение {0} заняло бы слишком много памяти, поэтому файл не прочитан.</translation>
+    </message>
+    <message>
+        <source>{}: as published.</source>
+        <translation>{0}: соответствуют опубликованным.</translation>
     </message>
     <message>
         <source>Install the same version of the app on both.</source>
@@ -1369,48 +2225,12 @@ Press I for more.</source>
         <translation>Выполните `models list`, чтобы увидеть все модели; импортируйте или скачайте эту заново.</translation>
     </message>
     <message>
-        <source>There is no model called {0}.</source>
-        <translation>Нет модели с именем {0}.</translation>
-    </message>
-    <message>
-        <source>Known models: {0}.</source>
-        <translation>Известные модели: {0}.</translation>
-    </message>
-    <message>
-        <source>The model in {0} has the format version {1}, but this app reads version {2}.</source>
-        <translation>Модель в {0} имеет формат версии {1}, а программа читает версию {2}.</translation>
-    </message>
-    <message>
         <source>Update the app, or import the model again.</source>
         <translation>Обновите программу или импортируйте модель заново.</translation>
     </message>
     <message>
-        <source>The model {0} has no {1}.</source>
-        <translation>В модели {0} нет файла {1}.</translation>
-    </message>
-    <message>
         <source>Import it again, so that all files are made.</source>
         <translation>Импортируйте её заново, чтобы создались все файлы.</translation>
-    </message>
-    <message>
-        <source>The file {0} is damaged: its SHA-256 is {1}..., not {2}....</source>
-        <translation>Файл {0} повреждён: его SHA-256 — {1}..., а не {2}....</translation>
-    </message>
-    <message>
-        <source>The description {0} cannot be read: {1}.</source>
-        <translation>Не удаётся прочитать описание {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The description {0} is damaged: it is not JSON.</source>
-        <translation>Описание {0} повреждено: это не JSON.</translation>
-    </message>
-    <message>
-        <source>The model {0} is incomplete: {1} is missing.</source>
-        <translation>Модель {0} неполна: нет файла {1}.</translation>
-    </message>
-    <message>
-        <source>The file {0} cannot be read: {1}.</source>
-        <translation>Не удаётся прочитать файл {0}: {1}.</translation>
     </message>
     <message>
         <source>No face was found in the picture.</source>
@@ -1421,28 +2241,12 @@ Press I for more.</source>
         <translation>Этой модели нужно лицо: возьмите фото одного лица анфас.</translation>
     </message>
     <message>
-        <source>ONNX Runtime {0} cannot open {1}.</source>
-        <translation>ONNX Runtime {0} не может открыть {1}.</translation>
-    </message>
-    <message>
         <source>Install the version of onnxruntime in requirements.txt, or import the model again.</source>
         <translation>Установите версию onnxruntime из requirements.txt или импортируйте модель заново.</translation>
     </message>
     <message>
-        <source>The model {0} finds faces and cannot animate a photo.</source>
-        <translation>Модель {0} находит лица и не умеет оживлять фото.</translation>
-    </message>
-    <message>
         <source>Choose another one of `models list`.</source>
         <translation>Выберите другую из `models list`.</translation>
-    </message>
-    <message>
-        <source>There is no device {0}.</source>
-        <translation>Нет устройства {0}.</translation>
-    </message>
-    <message>
-        <source>Choose one of {0} or cuda:N.</source>
-        <translation>Выберите одно из: {0} или cuda:N.</translation>
     </message>
     <message>
         <source>Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.</source>
@@ -1451,22 +2255,6 @@ Press I for more.</source>
     <message>
         <source>Use --device cpu.</source>
         <translation>Выберите процессор.</translation>
-    </message>
-    <message>
-        <source>CUDA cannot be used: {0}.</source>
-        <translation>CUDA использовать нельзя: {0}.</translation>
-    </message>
-    <message>
-        <source>There is no device cuda:{0}: {1} found.</source>
-        <translation>Нет устройства cuda:{0}: найдено {1}.</translation>
-    </message>
-    <message>
-        <source>The memory of cuda:{0} is too small or taken for the model {1}.</source>
-        <translation>Памяти cuda:{0} не хватает для модели {1}.</translation>
-    </message>
-    <message>
-        <source>The graphics card cuda:{0} has failed: {1}.</source>
-        <translation>Сбой видеокарты cuda:{0}: {1}.</translation>
     </message>
     <message>
         <source>Restart the computer, or choose the processor (--device cpu).</source>
@@ -1481,16 +2269,8 @@ Press I for more.</source>
         <translation>Закройте другие программы, которые её занимают, или выберите процессор.</translation>
     </message>
     <message>
-        <source>The weights of the model {0} do not fit its description.</source>
-        <translation>Веса модели {0} не соответствуют её описанию.</translation>
-    </message>
-    <message>
         <source>Import it again.</source>
         <translation>Импортируйте её заново.</translation>
-    </message>
-    <message>
-        <source>The face networks are incomplete: no {0} in {1}.</source>
-        <translation>Сети для поиска лиц неполны: нет {0} в {1}.</translation>
     </message>
     <message>
         <source>Install the app again.</source>
@@ -1505,32 +2285,8 @@ Press I for more.</source>
         <translation>Проверьте путь и права доступа.</translation>
     </message>
     <message>
-        <source>The photo {0} has only {1} x {2} pixels.</source>
-        <translation>В фото {0} всего {1} x {2} пикселей.</translation>
-    </message>
-    <message>
-        <source>The picture has only {0} x {1} pixels.</source>
-        <translation>В изображении всего {0} x {1} пикселей.</translation>
-    </message>
-    <message>
-        <source>The picture has only {0} pixels.</source>
-        <translation>В изображении всего {0} пикселей.</translation>
-    </message>
-    <message>
         <source>Use one in which the face alone is 150 pixels high or more.</source>
         <translation>Возьмите такое, где одно только лицо занимает 150 пикселей в высоту или больше.</translation>
-    </message>
-    <message>
-        <source>{0} is not a picture that can be read.</source>
-        <translation>{0} — не изображение, которое можно прочитать.</translation>
-    </message>
-    <message>
-        <source>The photo {0} is damaged or cut short: {1}.</source>
-        <translation>Фото {0} повреждено или обрывается: {1}.</translation>
-    </message>
-    <message>
-        <source>The picture is damaged or cut short: {0}.</source>
-        <translation>Изображение повреждено или обрывается: {0}.</translation>
     </message>
     <message>
         <source>What was pasted is not a picture that can be read.</source>
@@ -1541,24 +2297,12 @@ Press I for more.</source>
         <translation>Скопируйте или скачайте его ещё раз.</translation>
     </message>
     <message>
-        <source>The photo {0} needs a name.</source>
-        <translation>Укажите имя фото {0}.</translation>
-    </message>
-    <message>
         <source>Type at least one letter.</source>
         <translation>Введите хотя бы одну букву.</translation>
     </message>
     <message>
-        <source>The photo {0} is no longer in the library.</source>
-        <translation>Фото {0} больше нет в галерее.</translation>
-    </message>
-    <message>
         <source>Reload the list.</source>
         <translation>Обновите список.</translation>
-    </message>
-    <message>
-        <source>The photo {0} cannot be removed: {1}.</source>
-        <translation>Не удаётся удалить фото {0}: {1}.</translation>
     </message>
     <message>
         <source>Check its permissions.</source>
@@ -1569,28 +2313,12 @@ Press I for more.</source>
         <translation>Освободите место или проверьте права доступа к папке.</translation>
     </message>
     <message>
-        <source>The library cannot write {0}: {1}.</source>
-        <translation>Галерея не может записать {0}: {1}.</translation>
-    </message>
-    <message>
         <source>The picture in the clipboard cannot be read.</source>
         <translation>Не удаётся прочитать изображение из буфера обмена.</translation>
     </message>
     <message>
         <source>Save it as a file, then add the file.</source>
         <translation>Сохраните его в файл и добавьте файл.</translation>
-    </message>
-    <message>
-        <source>There is no photo {0} in the gallery.</source>
-        <translation>В галерее нет фото {0}.</translation>
-    </message>
-    <message>
-        <source>There is no photo {0}, neither as a file nor in the gallery.</source>
-        <translation>Фото {0} нет ни среди файлов, ни в галерее.</translation>
-    </message>
-    <message>
-        <source>No face was found in {0}.</source>
-        <translation>На фото {0} не найдено лицо.</translation>
     </message>
     <message>
         <source>Use a photo of one face, seen from the front and well lit.</source>
@@ -1601,68 +2329,24 @@ Press I for more.</source>
         <translation>Выберите другое.</translation>
     </message>
     <message>
-        <source>The session cannot start: {0}.</source>
-        <translation>Не удаётся запустить сеанс: {0}.</translation>
-    </message>
-    <message>
         <source>The log has the details.</source>
         <translation>Подробности в журнале.</translation>
-    </message>
-    <message>
-        <source>The {0} stopped: {1}.</source>
-        <translation>Остановился этап {0}: {1}.</translation>
     </message>
     <message>
         <source>It is tried again; the log has the details.</source>
         <translation>Будет сделана новая попытка; подробности в журнале.</translation>
     </message>
     <message>
-        <source>The {0} stopped: the computer&apos;s memory is full.</source>
-        <translation>Остановился этап {0}: память компьютера заполнена.</translation>
-    </message>
-    <message>
         <source>The computer&apos;s memory is full.</source>
         <translation>Память компьютера заполнена.</translation>
-    </message>
-    <message>
-        <source>The model {0} cannot be computed.</source>
-        <translation>Не удаётся выполнить вычисления модели {0}.</translation>
     </message>
     <message>
         <source>Import or fetch it again, or choose another one.</source>
         <translation>Импортируйте или скачайте её заново либо выберите другую.</translation>
     </message>
     <message>
-        <source>The model {0} is damaged: {1} asks for {2}.</source>
-        <translation>Модель {0} повреждена: {1} требует {2}.</translation>
-    </message>
-    <message>
-        <source>The model {0} is damaged: {1} does not make {2}.</source>
-        <translation>Модель {0} повреждена: {1} не даёт {2}.</translation>
-    </message>
-    <message>
-        <source>The model {0} is damaged: {1} takes no picture of {2} pixels.</source>
-        <translation>Модель {0} повреждена: {1} не принимает изображение размером {2} пикселей.</translation>
-    </message>
-    <message>
-        <source>The model {0} finds key points that are no numbers.</source>
-        <translation>Модель {0} выдаёт ключевые точки, которые не являются числами.</translation>
-    </message>
-    <message>
-        <source>The model {0} makes no picture of {1} pixels.</source>
-        <translation>Модель {0} не создаёт изображение размером {1} пикселей.</translation>
-    </message>
-    <message>
-        <source>The model file {0} fails when it is computed.</source>
-        <translation>Ошибка при вычислении файла модели {0}.</translation>
-    </message>
-    <message>
         <source>Import or fetch this model again.</source>
         <translation>Импортируйте или скачайте эту модель заново.</translation>
-    </message>
-    <message>
-        <source>The model file {0} cannot be read.</source>
-        <translation>Не удаётся прочитать файл модели {0}.</translation>
     </message>
     <message>
         <source>Close other programs, then try again.</source>
@@ -1673,20 +2357,8 @@ Press I for more.</source>
         <translation>Закройте другие программы; попытка повторится сама.</translation>
     </message>
     <message>
-        <source>The calibration cannot be kept on disk: {0}.</source>
-        <translation>Не удаётся сохранить калибровку на диск: {0}.</translation>
-    </message>
-    <message>
-        <source>The model needs {0} seconds for a picture on this computer.</source>
-        <translation>На этом компьютере модель тратит на кадр {0} с.</translation>
-    </message>
-    <message>
         <source>Close other programs, or choose a quicker model, or a graphics card if there is one.</source>
         <translation>Закройте другие программы или выберите модель побыстрее или видеокарту, если она есть.</translation>
-    </message>
-    <message>
-        <source>The model has given no picture for {0} seconds.</source>
-        <translation>Модель не даёт новых кадров уже {0} с.</translation>
     </message>
     <message>
         <source>If none comes, start the app again and choose another model.</source>
@@ -1697,8 +2369,348 @@ Press I for more.</source>
         <translation>Камера не видит лица.</translation>
     </message>
     <message>
+        <source>The output {} cannot be transparent.</source>
+        <translation>Файл {0} не может быть прозрачным.</translation>
+    </message>
+    <message>
+        <source>The output {} cannot be written: {}.</source>
+        <translation>Не удаётся записать {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The output {} has an ending that cannot be written.</source>
+        <translation>У файла {0} расширение, в которое нельзя записать.</translation>
+    </message>
+    <message>
+        <source>The output {} is a folder.</source>
+        <translation>Вывод {0} — это папка.</translation>
+    </message>
+    <message>
+        <source>The output {} is also an input.</source>
+        <translation>Файл {0} указан и для чтения, и для записи.</translation>
+    </message>
+    <message>
+        <source>The output {} is not a plain file.</source>
+        <translation>Вывод {0} — не обычный файл.</translation>
+    </message>
+    <message>
+        <source>The pairing line for {} has no pin, so nobody knows who answers there.</source>
+        <translation>В строке подключения к {0} нет отпечатка, поэтому неизвестно, кто там отвечает.</translation>
+    </message>
+    <message>
+        <source>The photo cannot be sent.</source>
+        <translation>Фото не удаётся отправить.</translation>
+    </message>
+    <message>
+        <source>The photo cannot be used: {}.</source>
+        <translation>Фото использовать не удаётся: {0}.</translation>
+    </message>
+    <message>
+        <source>The photo lay on its side or upside down; it was turned.</source>
+        <translation>Фото лежало на боку или вверх ногами; оно повёрнуто.</translation>
+    </message>
+    <message>
+        <source>The photo {} cannot be removed: {}.</source>
+        <translation>Не удаётся удалить фото {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The photo {} has only {} x {} pixels.</source>
+        <translation>В фото {0} всего {1} x {2} пикселей.</translation>
+    </message>
+    <message>
+        <source>The photo {} is damaged or cut short: {}.</source>
+        <translation>Фото {0} повреждено или обрывается: {1}.</translation>
+    </message>
+    <message>
+        <source>The photo {} is far too large to be read.</source>
+        <translation>Фото {0} слишком велико, его нельзя прочитать.</translation>
+    </message>
+    <message>
+        <source>The photo {} is no longer in the library.</source>
+        <translation>Фото {0} больше нет в галерее.</translation>
+    </message>
+    <message>
+        <source>The photo {} needs a name.</source>
+        <translation>Укажите имя фото {0}.</translation>
+    </message>
+    <message>
+        <source>The photo {} of last time is gone.</source>
+        <translation>Фото {0}, которое было выбрано в прошлый раз, больше нет.</translation>
+    </message>
+    <message>
+        <source>The picture cannot be read.</source>
+        <translation>Не удаётся прочитать изображение.</translation>
+    </message>
+    <message>
+        <source>The picture has only {} x {} pixels.</source>
+        <translation>В изображении всего {0} x {1} пикселей.</translation>
+    </message>
+    <message>
+        <source>The picture is damaged or cut short: {}.</source>
+        <translation>Изображение повреждено или обрывается: {0}.</translation>
+    </message>
+    <message>
+        <source>The picture is far too large to be read.</source>
+        <translation>Изображение слишком велико, чтобы его прочитать.</translation>
+    </message>
+    <message>
+        <source>The picture {} cannot be written: {}.</source>
+        <translation>Не удаётся записать изображение {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The recording {} cannot be written: {}.</source>
+        <translation>Не удаётся записать видео {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The report {} cannot be written: {}.</source>
+        <translation>Не удаётся записать отчёт {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The session cannot start: {}.</source>
+        <translation>Не удаётся запустить сеанс: {0}.</translation>
+    </message>
+    <message>
+        <source>The setting {} in {} is not known; it is ignored.</source>
+        <translation>Настройка {0} в {1} неизвестна и пропущена.</translation>
+    </message>
+    <message>
+        <source>The setting {} in {} is {}, but must be {}; {} is used.</source>
+        <translation>Настройка {0} в {1} равна {2}, а должна быть {3}; используется {4}.</translation>
+    </message>
+    <message>
+        <source>The settings {} are damaged; the defaults are used.</source>
+        <translation>Настройки {0} повреждены; используются исходные.</translation>
+    </message>
+    <message>
+        <source>The settings {} cannot be read: {}; the defaults are used.</source>
+        <translation>Не удаётся прочитать настройки {0}: {1}; используются исходные.</translation>
+    </message>
+    <message>
+        <source>The settings {} cannot be read: {}; they are kept as {}, and the defaults are used.</source>
+        <translation>Не удаётся прочитать настройки {0}: {1}; они сохранены как {2}, используются исходные.</translation>
+    </message>
+    <message>
+        <source>The settings {} cannot be written: {}.</source>
+        <translation>Не удаётся записать настройки {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The settings {} were damaged; they are kept as {}, and the defaults are used.</source>
+        <translation>Настройки {0} были повреждены; они сохранены как {1}, используются исходные.</translation>
+    </message>
+    <message>
+        <source>The system gives no hotkeys: {}.</source>
+        <translation>Система не даёт горячих клавиш: {0}.</translation>
+    </message>
+    <message>
+        <source>The virtual camera cannot be opened: {}.</source>
+        <translation>Не удаётся открыть виртуальную камеру: {0}.</translation>
+    </message>
+    <message>
+        <source>The virtual camera could not be set up: {}.</source>
+        <translation>Не удалось настроить виртуальную камеру: {0}.</translation>
+    </message>
+    <message>
+        <source>The virtual camera {} cannot be opened: {}.</source>
+        <translation>Не удаётся открыть виртуальную камеру {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The virtual camera {} is gone.</source>
+        <translation>Виртуальная камера {0} исчезла.</translation>
+    </message>
+    <message>
+        <source>The virtual camera {} takes no pictures: {}.</source>
+        <translation>Виртуальная камера {0} не принимает кадры: {1}.</translation>
+    </message>
+    <message>
+        <source>The weights of the model {} do not fit its description.</source>
+        <translation>Веса модели {0} не соответствуют её описанию.</translation>
+    </message>
+    <message>
+        <source>The {} stopped: the computer&apos;s memory is full.</source>
+        <translation>Остановился этап {0}: память компьютера заполнена.</translation>
+    </message>
+    <message>
+        <source>The {} stopped: {}.</source>
+        <translation>Остановился этап {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The {} {} cannot be read: {}.</source>
+        <translation>Не удаётся прочитать {0} {1}: {2}.</translation>
+    </message>
+    <message>
+        <source>The {} {} is a file, not a folder.</source>
+        <translation>{1} ({0}) — это файл, а не папка.</translation>
+    </message>
+    <message>
+        <source>The {} {} is empty (0 bytes).</source>
+        <translation>Файл {0} {1} пуст (0 байт).</translation>
+    </message>
+    <message>
+        <source>There are no photos in {}.</source>
+        <translation>В папке {0} нет фотографий.</translation>
+    </message>
+    <message>
+        <source>There are {} faces in {}, so there is no face {}.</source>
+        <translation>Лиц на фото {1}: {0}, поэтому лица номер {2} нет.</translation>
+    </message>
+    <message>
+        <source>There are {} faces in {}; number {} from the left moves.</source>
+        <translation>Лиц на фото {1}: {0}; движется {2}-е слева.</translation>
+    </message>
+    <message>
+        <source>There is 1 face in {}, so there is no face {}.</source>
+        <translation>На фото {0} одно лицо, поэтому лица номер {1} нет.</translation>
+    </message>
+    <message>
+        <source>There is a file {} already.</source>
+        <translation>Файл {0} уже есть.</translation>
+    </message>
+    <message>
+        <source>There is a model called {} already, in {}.</source>
+        <translation>Модель с именем {0} уже есть, в {1}.</translation>
+    </message>
+    <message>
+        <source>There is no camera &quot;{}&quot;.</source>
+        <translation>Нет камеры «{0}».</translation>
+    </message>
+    <message>
+        <source>There is no camera, file or folder &quot;{}&quot;.</source>
+        <translation>Нет камеры, файла или папки «{0}».</translation>
+    </message>
+    <message>
+        <source>There is no device cuda:{}: {} found.</source>
+        <translation>Нет устройства cuda:{0}: найдено {1}.</translation>
+    </message>
+    <message>
+        <source>There is no device {}.</source>
+        <translation>Нет устройства {0}.</translation>
+    </message>
+    <message>
+        <source>There is no folder {} for the output.</source>
+        <translation>Нет папки {0} для вывода.</translation>
+    </message>
+    <message>
+        <source>There is no model called {}.</source>
+        <translation>Нет модели с именем {0}.</translation>
+    </message>
+    <message>
+        <source>There is no model in the folder {}: it has no {}.</source>
+        <translation>В папке {0} нет модели: там нет файла {1}.</translation>
+    </message>
+    <message>
+        <source>There is no photo {}, neither as a file nor in the gallery.</source>
+        <translation>Фото {0} нет ни среди файлов, ни в галерее.</translation>
+    </message>
+    <message>
+        <source>There is no picture in the clipboard.</source>
+        <translation>В буфере обмена нет изображения.</translation>
+    </message>
+    <message>
+        <source>There is no screen to open a window on.</source>
+        <translation>Нет экрана, на котором можно открыть окно.</translation>
+    </message>
+    <message>
+        <source>There is no virtual camera {}.</source>
+        <translation>Нет виртуальной камеры {0}.</translation>
+    </message>
+    <message>
+        <source>There is no {} {}.</source>
+        <translation>Нет {0} {1}.</translation>
+    </message>
+    <message>
+        <source>This model cannot make the background transparent.</source>
+        <translation>Эта модель не умеет делать фон прозрачным.</translation>
+    </message>
+    <message>
+        <source>This program may use {} MB of memory and needs more than {} MB.</source>
+        <translation>Этой программе разрешено {0} МБ памяти, а нужно больше {1} МБ.</translation>
+    </message>
+    <message>
+        <source>Try without --audio.</source>
+        <translation>Попробуйте без --audio.</translation>
+    </message>
+    <message>
+        <source>Turn the camera off in the call and on again.</source>
+        <translation>Выключите камеру в звонке и включите снова.</translation>
+    </message>
+    <message>
+        <source>Turn the camera, or its picture: under Camera in the window, or with `live --rotate {}`.</source>
+        <translation>Поверните камеру или её изображение: в окне в разделе «Камера» или командой `live --rotate {0}`.</translation>
+    </message>
+    <message>
+        <source>Two outputs have the same name {}.</source>
+        <translation>Имя {0} указано для двух файлов сразу.</translation>
+    </message>
+    <message>
+        <source>Update the NVIDIA driver to version {} or newer, then run {}.</source>
+        <translation>Обновите драйвер NVIDIA до версии {0} или новее, затем выполните {1}.</translation>
+    </message>
+    <message>
+        <source>Use a clip of one face, seen from the front and well lit.</source>
+        <translation>Возьмите хорошо освещённое видео с одним лицом анфас.</translation>
+    </message>
+    <message>
+        <source>Use a photo that shows the face from the front, or crop this one by hand.</source>
+        <translation>Возьмите фото анфас или кадрируйте это вручную.</translation>
+    </message>
+    <message>
+        <source>Use another file.</source>
+        <translation>Возьмите другой файл.</translation>
+    </message>
+    <message>
+        <source>Use letters, digits, &apos;-&apos;, &apos;_&apos; and &apos;.&apos;, and begin with a letter or digit.</source>
+        <translation>Используйте буквы, цифры, «-», «_» и «.»; первой должна быть буква или цифра.</translation>
+    </message>
+    <message>
+        <source>Use one of {}, or another background.</source>
+        <translation>Используйте одно из: {0} — или другой фон.</translation>
+    </message>
+    <message>
+        <source>Use one of {}.</source>
+        <translation>Используйте одно из: {0}.</translation>
+    </message>
+    <message>
+        <source>Use the command `live` for a call without a window.</source>
+        <translation>Для звонка без окна есть команда `live`.</translation>
+    </message>
+    <message>
+        <source>Use the model lite, or another background.</source>
+        <translation>Возьмите модель lite или другой фон.</translation>
+    </message>
+    <message>
+        <source>What answers at {} is no webcam.</source>
+        <translation>По адресу {0} отвечает не камера.</translation>
+    </message>
+    <message>
+        <source>What {} sends is not the file expected: its MD5 is not {}.</source>
+        <translation>{0} передаёт не тот файл: его MD5 — не {1}.</translation>
+    </message>
+    <message>
+        <source>Write more of the name: {}.</source>
+        <translation>Напишите имя полнее: {0}.</translation>
+    </message>
+    <message>
         <source>X2Face has no relative motion.</source>
         <translation>У X2Face нет относительного движения.</translation>
+    </message>
+    <message>
+        <source>X2Face has no relative motion; the driver&apos;s pose is shown as it is</source>
+        <translation>у X2Face нет относительного движения; поза передаётся как есть</translation>
+    </message>
+    <message>
+        <source>You have no permission to use the camera {} ({}).</source>
+        <translation>У вас нет прав на камеру {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>You may not use {} ({}).</source>
+        <translation>Нет прав на использование {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>You may not use {}.</source>
+        <translation>Нет прав на использование {0}.</translation>
+    </message>
+    <message>
+        <source>You may not write to the virtual camera {} ({}).</source>
+        <translation>У вас нет прав на запись в виртуальную камеру {0} ({1}).</translation>
     </message>
     <message>
         <source>Your pose is shown as it is: sit as in the photo.</source>
@@ -1713,10 +2725,6 @@ Press I for more.</source>
         <translation>Подождите, пока в выводе появится картинка.</translation>
     </message>
     <message>
-        <source>The picture {0} cannot be written: {1}.</source>
-        <translation>Не удаётся записать изображение {0}: {1}.</translation>
-    </message>
-    <message>
         <source>Free some space or name another folder.</source>
         <translation>Освободите место или укажите другую папку.</translation>
     </message>
@@ -1725,44 +2733,12 @@ Press I for more.</source>
         <translation>Ни одна камера не подключена.</translation>
     </message>
     <message>
-        <source>The cameras here: {0}.</source>
-        <translation>Доступные камеры: {0}.</translation>
-    </message>
-    <message>
-        <source>There is no photo {0}.</source>
-        <translation>Нет фото {0}.</translation>
-    </message>
-    <message>
-        <source>{0} is a folder, not a photo.</source>
-        <translation>{0} — это папка, а не фото.</translation>
-    </message>
-    <message>
-        <source>Name one photo file in it.</source>
-        <translation>Укажите одно фото в ней.</translation>
-    </message>
-    <message>
-        <source>The photo {0} cannot be read: {1}.</source>
-        <translation>Не удаётся прочитать фото {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The photo {0} is empty (0 bytes).</source>
-        <translation>Файл фото {0} пуст (0 байт).</translation>
-    </message>
-    <message>
         <source>The picture is empty (0 bytes).</source>
         <translation>Изображение пусто (0 байт).</translation>
     </message>
     <message>
         <source>Choose one in the gallery.</source>
         <translation>Выберите фото в галерее.</translation>
-    </message>
-    <message>
-        <source>The photo cannot be used: {0}: {1}.</source>
-        <translation>Фото использовать не удаётся: {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The model cannot be used: {0}: {1}.</source>
-        <translation>Модель использовать не удаётся: {0}: {1}.</translation>
     </message>
     <message>
         <source>It works until you quit the app. Free some space and calibrate again.</source>
@@ -1777,32 +2753,8 @@ Press I for more.</source>
         <translation>Сядьте перед камерой. Если это вы, немного подвигайте головой.</translation>
     </message>
     <message>
-        <source>There is no camera &quot;{0}&quot;.</source>
-        <translation>Нет камеры «{0}».</translation>
-    </message>
-    <message>
-        <source>There is no camera, file or folder &quot;{0}&quot;.</source>
-        <translation>Нет камеры, файла или папки «{0}».</translation>
-    </message>
-    <message>
-        <source>&quot;{0}&quot; fits {1} cameras.</source>
-        <translation>«{0}» подходит к нескольким камерам: {1}.</translation>
-    </message>
-    <message>
-        <source>Write more of the name: {0}.</source>
-        <translation>Напишите имя полнее: {0}.</translation>
-    </message>
-    <message>
-        <source>{0} is neither a file nor a folder.</source>
-        <translation>{0} — не файл и не папка.</translation>
-    </message>
-    <message>
         <source>Name a video file or a folder of pictures.</source>
         <translation>Укажите видеофайл или папку с картинками.</translation>
-    </message>
-    <message>
-        <source>Addresses that begin with {0}:// are not known.</source>
-        <translation>Адреса, которые начинаются с {0}://, не поддерживаются.</translation>
     </message>
     <message>
         <source>Use http, https, rtsp or rtsps.</source>
@@ -1813,20 +2765,12 @@ Press I for more.</source>
         <translation>Закройте другие программы, которые её используют, или отключите её и подключите снова.</translation>
     </message>
     <message>
-        <source>The camera {0} cannot be reached: {1}.</source>
-        <translation>Камера {0} недоступна: {1}.</translation>
-    </message>
-    <message>
         <source>Check that it is on, its address and the network.</source>
         <translation>Проверьте, что она включена, её адрес и сеть.</translation>
     </message>
     <message>
         <source>Close other programs that use it, and allow this one to use cameras in the system&apos;s privacy settings.</source>
         <translation>Закройте другие программы, которые её используют, и разрешите доступ к камере в настройках конфиденциальности системы.</translation>
-    </message>
-    <message>
-        <source>The camera {0} cannot be opened.</source>
-        <translation>Не удаётся открыть камеру {0}.</translation>
     </message>
     <message>
         <source>Check the path of the address, the user and the password, as in rtsp://user:password@host/path.</source>
@@ -1837,16 +2781,60 @@ Press I for more.</source>
         <translation>Добавьте себя в группу «video»: sudo usermod -aG video $USER. Затем выйдите из системы и войдите снова.</translation>
     </message>
     <message>
-        <source>The camera {0} was unplugged.</source>
-        <translation>Камеру {0} отключили.</translation>
-    </message>
-    <message>
         <source>macOS asks whether this program may use the camera.</source>
         <translation>macOS спрашивает, можно ли этой программе пользоваться камерой.</translation>
     </message>
     <message>
         <source>Allow it; the camera then opens by itself.</source>
         <translation>Разрешите; камера затем откроется сама.</translation>
+    </message>
+    <message>
+        <source>`fuser {}` names it.</source>
+        <translation>Её назовёт `fuser {0}`.</translation>
+    </message>
+    <message>
+        <source>answers with status {}</source>
+        <translation>отвечает с кодом {0}</translation>
+    </message>
+    <message>
+        <source>asks for a user name and a password</source>
+        <translation>требует имя пользователя и пароль</translation>
+    </message>
+    <message>
+        <source>asks for {}</source>
+        <translation>требует {0}</translation>
+    </message>
+    <message>
+        <source>clip</source>
+        <translation>видео</translation>
+    </message>
+    <message>
+        <source>does not accept the user name or the password</source>
+        <translation>не принимает имя пользователя или пароль</translation>
+    </message>
+    <message>
+        <source>does not make {}</source>
+        <translation>не выдаёт {0}</translation>
+    </message>
+    <message>
+        <source>fault</source>
+        <translation>сбой</translation>
+    </message>
+    <message>
+        <source>has nothing at this path</source>
+        <translation>не имеет ничего по этому пути</translation>
+    </message>
+    <message>
+        <source>is busy</source>
+        <translation>занята</translation>
+    </message>
+    <message>
+        <source>is refused by the system (error {})</source>
+        <translation>отклонена системой (ошибка {0})</translation>
+    </message>
+    <message>
+        <source>is taken by another program</source>
+        <translation>занята другой программой</translation>
     </message>
     <message>
         <source>macOS does not let this program use the camera.</source>
@@ -1869,52 +2857,12 @@ Press I for more.</source>
         <translation>Подключите её снова.</translation>
     </message>
     <message>
-        <source>The camera {0} is in use by {1}.</source>
-        <translation>Камеру {0} использует {1}.</translation>
-    </message>
-    <message>
-        <source>Close {0}, or choose another camera.</source>
-        <translation>Закройте {0} или выберите другую камеру.</translation>
-    </message>
-    <message>
-        <source>The camera {0} answers, but not with a video stream.</source>
-        <translation>Камера {0} отвечает, но не передаёт видео.</translation>
-    </message>
-    <message>
-        <source>The camera {0} has stopped sending.</source>
-        <translation>Камера {0} перестала передавать.</translation>
-    </message>
-    <message>
         <source>Check that it is on and in reach.</source>
         <translation>Проверьте, что она включена и доступна.</translation>
     </message>
     <message>
-        <source>You have no permission to use the camera {0} ({1}).</source>
-        <translation>У вас нет прав на камеру {0} ({1}).</translation>
-    </message>
-    <message>
-        <source>The camera {0} ({1}) cannot be opened: {2}.</source>
-        <translation>Не удаётся открыть камеру {0} ({1}): {2}.</translation>
-    </message>
-    <message>
         <source>Take it out of the folder, or save it again.</source>
         <translation>Уберите её из папки или сохраните заново.</translation>
-    </message>
-    <message>
-        <source>The folder {0} has no pictures in it.</source>
-        <translation>В папке {0} нет картинок.</translation>
-    </message>
-    <message>
-        <source>Choose one with files that end in {0}.</source>
-        <translation>Выберите папку с файлами {0}.</translation>
-    </message>
-    <message>
-        <source>The picture {0} cannot be read: {1}.</source>
-        <translation>Не удаётся прочитать картинку {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The folder {0} cannot be read: {1}.</source>
-        <translation>Не удаётся прочитать папку {0}: {1}.</translation>
     </message>
     <message>
         <source>Use the address of its video stream, often ending in /video, /stream or /mjpg/video.mjpg.</source>
@@ -1933,112 +2881,32 @@ Press I for more.</source>
         <translation>Закройте другие программы, которые её смотрят, или попробуйте позже.</translation>
     </message>
     <message>
-        <source>What answers at {0} is no webcam.</source>
-        <translation>По адресу {0} отвечает не камера.</translation>
-    </message>
-    <message>
-        <source>The camera {0} has ended the connection.</source>
-        <translation>Камера {0} разорвала соединение.</translation>
-    </message>
-    <message>
-        <source>The camera {0} has sent no picture for {1} seconds.</source>
-        <translation>Камера {0} не передаёт картинку уже {1} с.</translation>
-    </message>
-    <message>
         <source>Check that it is on, or connect it again.</source>
         <translation>Проверьте, что она включена, или подключите её снова.</translation>
-    </message>
-    <message>
-        <source>The camera {0} sends damaged pictures.</source>
-        <translation>Камера {0} передаёт повреждённую картинку.</translation>
     </message>
     <message>
         <source>Check its cable or its network.</source>
         <translation>Проверьте кабель или сеть.</translation>
     </message>
     <message>
-        <source>The camera has sent one and the same picture for {0} seconds.</source>
-        <translation>Камера передаёт одну и ту же картинку уже {0} с.</translation>
-    </message>
-    <message>
         <source>Open its shutter, or unplug it and plug it in again.</source>
         <translation>Откройте шторку или отключите камеру и подключите снова.</translation>
-    </message>
-    <message>
-        <source>The background {0} is no colour.</source>
-        <translation>Фон {0} — не цвет.</translation>
-    </message>
-    <message>
-        <source>The background cannot be used: {0}.</source>
-        <translation>Этот фон использовать нельзя: {0}.</translation>
     </message>
     <message>
         <source>Use a JPEG, PNG, WebP or HEIC file.</source>
         <translation>Используйте файл JPEG, PNG, WebP или HEIC.</translation>
     </message>
     <message>
-        <source>The photo {0} is far too large to be read.</source>
-        <translation>Фото {0} слишком велико, его нельзя прочитать.</translation>
-    </message>
-    <message>
         <source>Save it anew as a JPEG of 100 megapixels or less.</source>
         <translation>Сохраните его заново как JPEG, не больше 100 мегапикселей.</translation>
-    </message>
-    <message>
-        <source>The photo {0} of last time is gone.</source>
-        <translation>Фото {0}, которое было выбрано в прошлый раз, больше нет.</translation>
     </message>
     <message>
         <source>The first avatar was taken; choose any other.</source>
         <translation>Взят первый аватар; можно выбрать любой другой.</translation>
     </message>
     <message>
-        <source>There are {0} faces in {1}; number {2} from the left moves.</source>
-        <translation>Лиц на фото {1}: {0}; движется {2}-е слева.</translation>
-    </message>
-    <message>
-        <source>There are {0} faces in {1}, so there is no face {2}.</source>
-        <translation>Лиц на фото {1}: {0}, поэтому лица номер {2} нет.</translation>
-    </message>
-    <message>
-        <source>There is 1 face in {0}, so there is no face {1}.</source>
-        <translation>На фото {0} одно лицо, поэтому лица номер {1} нет.</translation>
-    </message>
-    <message>
         <source>Count them from the left, from 1.</source>
         <translation>Считайте слева, начиная с 1.</translation>
-    </message>
-    <message>
-        <source>{0} lay on its side or upside down; it was turned.</source>
-        <translation>{0}: фото лежало на боку или вверх ногами; оно повёрнуто.</translation>
-    </message>
-    <message>
-        <source>Something covers the mouth in {0}; the avatar&apos;s mouth will not look right.</source>
-        <translation>На фото {0} рот чем-то закрыт; у аватара он будет выглядеть неправильно.</translation>
-    </message>
-    <message>
-        <source>The eyes in {0} are shut; the avatar cannot open them well.</source>
-        <translation>На фото {0} глаза закрыты; аватар не сможет хорошо их открыть.</translation>
-    </message>
-    <message>
-        <source>The face in {0} is seen from the side; one from the front moves better.</source>
-        <translation>На фото {0} лицо видно сбоку; лицо спереди двигается лучше.</translation>
-    </message>
-    <message>
-        <source>The edge of {0} cuts off a part of the face.</source>
-        <translation>Край фото {0} обрезает часть лица.</translation>
-    </message>
-    <message>
-        <source>The face in {0} is only {1} pixels high; the picture will be soft.</source>
-        <translation>Высота лица на фото {0} всего {1} пикселей; изображение будет нерезким.</translation>
-    </message>
-    <message>
-        <source>The face in {0} is very dark.</source>
-        <translation>Лицо на фото {0} очень тёмное.</translation>
-    </message>
-    <message>
-        <source>The face in {0} is blurred; the picture will be soft.</source>
-        <translation>Лицо на фото {0} смазано; изображение будет нерезким.</translation>
     </message>
     <message>
         <source>The only face in view does not move, so it is taken for a picture.</source>
@@ -2049,10 +2917,6 @@ Press I for more.</source>
         <translation>Изображение камеры повёрнуто: лицо в кадре лежит на боку или вверх ногами.</translation>
     </message>
     <message>
-        <source>Turn the camera, or its picture: under Camera in the window, or with `live --rotate {0}`.</source>
-        <translation>Поверните камеру или её изображение: в окне в разделе «Камера» или командой `live --rotate {0}`.</translation>
-    </message>
-    <message>
         <source>This could not be looked for on this computer.</source>
         <translation>Поискать это на этом компьютере не удалось.</translation>
     </message>
@@ -2061,20 +2925,8 @@ Press I for more.</source>
         <translation>Подключите её или выберите видеофайл, папку с изображениями или адрес.</translation>
     </message>
     <message>
-        <source>Connect one, or choose what other programs feed: {0}.</source>
-        <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
-    </message>
-    <message>
-        <source>{0} is an address without its beginning.</source>
-        <translation>{0} — адрес без начала.</translation>
-    </message>
-    <message>
         <source>Write http:// before it, or rtsp:// for a camera of that kind.</source>
         <translation>Допишите перед ним http://, а для камеры RTSP — rtsp://.</translation>
-    </message>
-    <message>
-        <source>The camera {0} shows what this app sends.</source>
-        <translation>Камера {0} показывает то, что отправляет это приложение.</translation>
     </message>
     <message>
         <source>Choose another camera, or another output.</source>
@@ -2097,40 +2949,20 @@ Press I for more.</source>
         <translation>Установите OBS Studio 30 или новее (https://obsproject.com), один раз запустите её виртуальную камеру и разрешите её в настройках системы.</translation>
     </message>
     <message>
-        <source>A call still shows the virtual camera {0} at {1} x {2}, not at {3} x {4}.</source>
-        <translation>Звонок всё ещё показывает виртуальную камеру {0} в размере {1} x {2}, а не {3} x {4}.</translation>
-    </message>
-    <message>
         <source>Turn the camera off in the call and on again, or choose that size.</source>
         <translation>Выключите и снова включите камеру в звонке или выберите тот же размер.</translation>
-    </message>
-    <message>
-        <source>The virtual camera {0} cannot be opened: {1}.</source>
-        <translation>Не удаётся открыть виртуальную камеру {0}: {1}.</translation>
     </message>
     <message>
         <source>Run `sudo modprobe -r v4l2loopback`, load it again and retry; `doctor` says more.</source>
         <translation>Выполните `sudo modprobe -r v4l2loopback`, загрузите модуль снова и повторите; подробнее скажет `doctor`.</translation>
     </message>
     <message>
-        <source>The virtual camera {0} is gone.</source>
-        <translation>Виртуальная камера {0} исчезла.</translation>
-    </message>
-    <message>
         <source>Load the kernel module again, or choose another output.</source>
         <translation>Загрузите модуль ядра снова или выберите другой вывод.</translation>
     </message>
     <message>
-        <source>The library pyvirtualcam cannot be loaded: {0}.</source>
-        <translation>Не удаётся загрузить библиотеку pyvirtualcam: {0}.</translation>
-    </message>
-    <message>
         <source>Run `pip install pyvirtualcam`.</source>
         <translation>Выполните `pip install pyvirtualcam`.</translation>
-    </message>
-    <message>
-        <source>The virtual camera {0} takes no pictures: {1}.</source>
-        <translation>Виртуальная камера {0} не принимает кадры: {1}.</translation>
     </message>
     <message>
         <source>Open it again.</source>
@@ -2153,10 +2985,6 @@ Press I for more.</source>
         <translation>Выберите вывод «Виртуальная камера».</translation>
     </message>
     <message>
-        <source>GStreamer&apos;s {0} is not installed.</source>
-        <translation>Не установлен {0} из GStreamer.</translation>
-    </message>
-    <message>
         <source>PipeWire does not run in this session.</source>
         <translation>PipeWire не запущен в этом сеансе.</translation>
     </message>
@@ -2165,56 +2993,16 @@ Press I for more.</source>
         <translation>PipeWire остановился.</translation>
     </message>
     <message>
-        <source>The PipeWire camera has taken no picture for {0} seconds.</source>
-        <translation>Камера PipeWire не принимает кадры уже {0} с.</translation>
-    </message>
-    <message>
         <source>A program that shows it may hang: choose the camera there again.</source>
         <translation>Возможно, зависла программа, которая её показывает: выберите камеру в ней снова.</translation>
-    </message>
-    <message>
-        <source>GStreamer has not started within {0} seconds.</source>
-        <translation>GStreamer не запустился за {0} с.</translation>
-    </message>
-    <message>
-        <source>Close that program: `fuser {0}` names it. Or choose another output.</source>
-        <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другой вывод.</translation>
-    </message>
-    <message>
-        <source>Run {0}, then `{1}`. The output PipeWire needs no kernel module.</source>
-        <translation>Выполните {0}, затем `{1}`. Выводу PipeWire модуль ядра не нужен.</translation>
-    </message>
-    <message>
-        <source>Another program sends to the virtual camera {0} ({1}).</source>
-        <translation>В виртуальную камеру {0} ({1}) пишет другая программа.</translation>
     </message>
     <message>
         <source>Run `sudo usermod -aG video $USER`, then log out and in again.</source>
         <translation>Выполните `sudo usermod -aG video $USER`, затем выйдите из системы и войдите снова.</translation>
     </message>
     <message>
-        <source>The kernel module is loaded without a device. Run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
-        <translation>Модуль ядра загружен без устройства. Выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
-    </message>
-    <message>
         <source>There is no virtual camera on this computer.</source>
         <translation>На этом компьютере нет виртуальной камеры.</translation>
-    </message>
-    <message>
-        <source>There is no virtual camera {0}.</source>
-        <translation>Нет виртуальной камеры {0}.</translation>
-    </message>
-    <message>
-        <source>Choose one of these: {0}.</source>
-        <translation>Выберите одну из: {0}.</translation>
-    </message>
-    <message>
-        <source>You may not write to the virtual camera {0} ({1}).</source>
-        <translation>У вас нет прав на запись в виртуальную камеру {0} ({1}).</translation>
-    </message>
-    <message>
-        <source>Starting at log-in cannot be changed: {0}.</source>
-        <translation>Не удалось изменить запуск при входе в систему: {0}.</translation>
     </message>
     <message>
         <source>Check the folder&apos;s permissions.</source>
@@ -2229,196 +3017,44 @@ Press I for more.</source>
         <translation>Попробуйте снова или скопируйте команду и выполните её сами.</translation>
     </message>
     <message>
-        <source>The virtual camera could not be set up: {0}.</source>
-        <translation>Не удалось настроить виртуальную камеру: {0}.</translation>
-    </message>
-    <message>
         <source>Copy the command and run it in a terminal.</source>
         <translation>Скопируйте команду и выполните её в терминале.</translation>
-    </message>
-    <message>
-        <source>The output {0} is a folder.</source>
-        <translation>Вывод {0} — это папка.</translation>
-    </message>
-    <message>
-        <source>There is no folder {0} for the output.</source>
-        <translation>Нет папки {0} для вывода.</translation>
     </message>
     <message>
         <source>Create it first, or name another.</source>
         <translation>Сначала создайте её или укажите другую.</translation>
     </message>
     <message>
-        <source>The folder {0} does not let you write the output {1}.</source>
-        <translation>В папку {0} нельзя записать {1}.</translation>
-    </message>
-    <message>
         <source>Name a folder of yours.</source>
         <translation>Укажите свою папку.</translation>
-    </message>
-    <message>
-        <source>The app cannot be controlled: {0}.</source>
-        <translation>Программой нельзя управлять извне: {0}.</translation>
-    </message>
-    <message>
-        <source>Check the folder {0}.</source>
-        <translation>Проверьте папку {0}.</translation>
-    </message>
-    <message>
-        <source>The settings {0} are damaged; the defaults are used.</source>
-        <translation>Настройки {0} повреждены; используются исходные.</translation>
-    </message>
-    <message>
-        <source>The settings {0} were damaged; they are kept as {1}, and the defaults are used.</source>
-        <translation>Настройки {0} были повреждены; они сохранены как {1}, используются исходные.</translation>
-    </message>
-    <message>
-        <source>The setting {0} in {1} is not known; it is ignored.</source>
-        <translation>Настройка {0} в {1} неизвестна и пропущена.</translation>
-    </message>
-    <message>
-        <source>The settings {0} cannot be written: {1}.</source>
-        <translation>Не удаётся записать настройки {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The settings {0} cannot be read: {1}; the defaults are used.</source>
-        <translation>Не удаётся прочитать настройки {0}: {1}; используются исходные.</translation>
-    </message>
-    <message>
-        <source>The setting {0} in {1} is {2}, but must be {3}; {4} is used.</source>
-        <translation>Настройка {0} в {1} равна {2}, а должна быть {3}; используется {4}.</translation>
-    </message>
-    <message>
-        <source>There is no clip {0}.</source>
-        <translation>Нет видео {0}.</translation>
-    </message>
-    <message>
-        <source>{0} is a folder, not a clip.</source>
-        <translation>{0} — это папка, а не видео.</translation>
-    </message>
-    <message>
-        <source>Name one clip file in it.</source>
-        <translation>Укажите один видеофайл в ней.</translation>
-    </message>
-    <message>
-        <source>The clip {0} cannot be read: {1}.</source>
-        <translation>Не удаётся прочитать видео {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The clip {0} is empty (0 bytes).</source>
-        <translation>Видеофайл {0} пуст (0 байт).</translation>
     </message>
     <message>
         <source>It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.</source>
         <translation>Нужно видео, например .mp4, .mov, .webm или .gif; скопируйте или преобразуйте его заново.</translation>
     </message>
     <message>
-        <source>{0} is a picture, not a clip.</source>
-        <translation>{0} — это изображение, а не видео.</translation>
-    </message>
-    <message>
-        <source>{0} is an animated {1} picture, which cannot be read as a clip.</source>
-        <translation>{0} — анимированная картинка {1}, как видео она не читается.</translation>
-    </message>
-    <message>
         <source>Convert it to MP4 or GIF.</source>
         <translation>Преобразуйте её в MP4 или GIF.</translation>
-    </message>
-    <message>
-        <source>The clip {0} cannot be read as a video: it is text.</source>
-        <translation>Файл {0} не читается как видео: это текст.</translation>
-    </message>
-    <message>
-        <source>The clip {0} has no video in it, only {1}.</source>
-        <translation>В файле {0} нет видео, только {1}.</translation>
     </message>
     <message>
         <source>Choose a file with moving pictures.</source>
         <translation>Выберите файл с видео.</translation>
     </message>
     <message>
-        <source>The clip {0} is cut short: {1} of at least {2} bytes are there.</source>
-        <translation>Видео {0} обрывается: есть {1} байт из {2}, не меньше.</translation>
-    </message>
-    <message>
-        <source>The clip {0} has no frame that can be decoded.</source>
-        <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
-    </message>
-    <message>
         <source>Copy or convert it again.</source>
         <translation>Скопируйте или преобразуйте его заново.</translation>
-    </message>
-    <message>
-        <source>The clip {0} is damaged after frame {1}: {2}.</source>
-        <translation>Видео {0} повреждено после кадра {1}: {2}.</translation>
-    </message>
-    <message>
-        <source>The clip {0} cannot be read as a video: {1}.</source>
-        <translation>Файл {0} не читается как видео: {1}.</translation>
     </message>
     <message>
         <source>Copy it again, or cut it there.</source>
         <translation>Скопируйте его заново или обрежьте в этом месте.</translation>
     </message>
     <message>
-        <source>The output {0} has an ending that cannot be written.</source>
-        <translation>У файла {0} расширение, в которое нельзя записать.</translation>
-    </message>
-    <message>
-        <source>Use one of {0}.</source>
-        <translation>Используйте одно из: {0}.</translation>
-    </message>
-    <message>
-        <source>The output {0} cannot be written: {1}.</source>
-        <translation>Не удаётся записать {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>The recording {0} cannot be written: {1}.</source>
-        <translation>Не удаётся записать видео {0}: {1}.</translation>
-    </message>
-    <message>
-        <source>There is a file {0} already.</source>
-        <translation>Файл {0} уже есть.</translation>
-    </message>
-    <message>
         <source>Name another one; nothing is overwritten.</source>
         <translation>Укажите другой; ничего не перезаписывается.</translation>
     </message>
     <message>
-        <source>The camera {0} asks for a user name and a password.</source>
-        <translation>Камера {0} требует имя и пароль.</translation>
-    </message>
-    <message>
-        <source>The camera {0} does not accept the user name or the password.</source>
-        <translation>Камера {0} не принимает имя пользователя или пароль.</translation>
-    </message>
-    <message>
         <source>Check both in the address.</source>
         <translation>Проверьте их в адресе.</translation>
-    </message>
-    <message>
-        <source>The camera {0} refuses the access.</source>
-        <translation>Камера {0} не даёт доступа.</translation>
-    </message>
-    <message>
-        <source>The camera {0} has nothing at this path.</source>
-        <translation>У камеры {0} по этому пути ничего нет.</translation>
-    </message>
-    <message>
-        <source>The camera {0} is busy.</source>
-        <translation>Камера {0} занята.</translation>
-    </message>
-    <message>
-        <source>The camera {0} sends us to {1}.</source>
-        <translation>Камера {0} перенаправляет на {1}.</translation>
-    </message>
-    <message>
-        <source>The camera {0} answers with status {1}.</source>
-        <translation>Камера {0} отвечает с кодом {1}.</translation>
-    </message>
-    <message>
-        <source>The camera {0} sends {1} instead of a video stream.</source>
-        <translation>Камера {0} передаёт {1} вместо видеопотока.</translation>
     </message>
     <message>
         <source>Use that address.</source>
@@ -2429,24 +3065,12 @@ Press I for more.</source>
         <translation>PyTorch больше не поддерживает эту видеокарту; используется процессор.</translation>
     </message>
     <message>
-        <source>Update the NVIDIA driver to version {0} or newer, then run {1}.</source>
-        <translation>Обновите драйвер NVIDIA до версии {0} или новее, затем выполните {1}.</translation>
-    </message>
-    <message>
         <source>Restart the computer; if that does not help, install the NVIDIA driver again.</source>
         <translation>Перезагрузите компьютер; если не поможет, установите драйвер NVIDIA заново.</translation>
     </message>
     <message>
-        <source>The folder {0} is not yours alone.</source>
-        <translation>Папка {0} доступна не только вам.</translation>
-    </message>
-    <message>
         <source>Set XDG_RUNTIME_DIR to a folder of your own; without one the app cannot be controlled.</source>
         <translation>Укажите в XDG_RUNTIME_DIR папку, которая принадлежит вам: без неё программой нельзя управлять извне.</translation>
-    </message>
-    <message>
-        <source>The folder {0} cannot be made: {1}.</source>
-        <translation>Не удаётся создать папку {0}: {1}.</translation>
     </message>
     <message>
         <source>Without it the app cannot be controlled.</source>
@@ -2489,28 +3113,8 @@ Press I for more.</source>
         <translation>Скорость</translation>
     </message>
     <message>
-        <source>It could not be checked: {0}.</source>
-        <translation>Проверить не удалось: {0}.</translation>
-    </message>
-    <message>
         <source>Install the app again, with the versions in requirements.txt.</source>
         <translation>Установите программу заново, с версиями из requirements.txt.</translation>
-    </message>
-    <message>
-        <source>Install Python {0} or newer.</source>
-        <translation>Установите Python {0} или новее.</translation>
-    </message>
-    <message>
-        <source>{0} on Linux {1}</source>
-        <translation>{0}, Linux, {1}</translation>
-    </message>
-    <message>
-        <source>{0} on Windows {1}</source>
-        <translation>{0}, Windows, {1}</translation>
-    </message>
-    <message>
-        <source>{0} on Darwin {1}</source>
-        <translation>{0}, macOS, {1}</translation>
     </message>
     <message>
         <source>Install NVIDIA&apos;s driver, restart the computer and run `doctor` again.</source>
@@ -2521,68 +3125,8 @@ Press I for more.</source>
         <translation>Видеокарта NVIDIA есть, а её драйвера нет.</translation>
     </message>
     <message>
-        <source>No NVIDIA card: the processor computes.</source>
-        <translation>Видеокарты NVIDIA нет: вычисляет процессор.</translation>
-    </message>
-    <message>
-        <source>PyTorch is not installed.</source>
-        <translation>PyTorch не установлен.</translation>
-    </message>
-    <message>
-        <source>{0} (driver {1}).</source>
-        <translation>{0} (драйвер {1}).</translation>
-    </message>
-    <message>
-        <source>{0} (driver {1}), {2}.</source>
-        <translation>{0} (драйвер {1}), {2}.</translation>
-    </message>
-    <message>
-        <source>{0} is not used: {1}.</source>
-        <translation>{0} не используется: {1}.</translation>
-    </message>
-    <message>
-        <source>PyTorch {0} is built for newer cards.</source>
-        <translation>PyTorch {0} собран для более новых видеокарт.</translation>
-    </message>
-    <message>
-        <source>PyTorch {0} is built for older cards.</source>
-        <translation>PyTorch {0} собран для более старых видеокарт.</translation>
-    </message>
-    <message>
-        <source>this PyTorch ({0}) is built for the processor alone.</source>
-        <translation>этот PyTorch ({0}) собран только для процессора.</translation>
-    </message>
-    <message>
-        <source>this PyTorch ({0}) is built without CUDA.</source>
-        <translation>этот PyTorch ({0}) собран без CUDA.</translation>
-    </message>
-    <message>
-        <source>PyTorch {0} finds no usable device; the driver may be too old for CUDA {1}.</source>
-        <translation>PyTorch {0} не находит подходящего устройства; возможно, драйвер слишком стар для CUDA {1}.</translation>
-    </message>
-    <message>
-        <source>no NVIDIA driver was found.</source>
-        <translation>драйвер NVIDIA не найден.</translation>
-    </message>
-    <message>
         <source>Graphics cards are numbered from cuda:0.</source>
         <translation>Видеокарты нумеруются с cuda:0.</translation>
-    </message>
-    <message>
-        <source>Run {0}.</source>
-        <translation>Выполните {0}.</translation>
-    </message>
-    <message>
-        <source>{0}: as published.</source>
-        <translation>{0}: соответствуют опубликованным.</translation>
-    </message>
-    <message>
-        <source>{0} ({1} files).</source>
-        <translation>{0} (файлов: {1}).</translation>
-    </message>
-    <message>
-        <source>{0} ({1} files), {2}.</source>
-        <translation>{0} (файлов: {1}), {2}.</translation>
     </message>
     <message>
         <source>Connect one; see that no privacy switch is on.</source>
@@ -2593,48 +3137,12 @@ Press I for more.</source>
         <translation>Разрешите этой программе доступ к камере: «Системные настройки», «Конфиденциальность и безопасность».</translation>
     </message>
     <message>
-        <source>You may not use {0} ({1}).</source>
-        <translation>Нет прав на использование {0} ({1}).</translation>
-    </message>
-    <message>
-        <source>You may not use {0}.</source>
-        <translation>Нет прав на использование {0}.</translation>
-    </message>
-    <message>
-        <source>{0} is in use by {1}.</source>
-        <translation>{0} занята программой {1}.</translation>
-    </message>
-    <message>
         <source>If that is another program, close the camera there.</source>
         <translation>Если это другая программа, выключите камеру в ней.</translation>
     </message>
     <message>
-        <source>{0} up to {1} x {2}.</source>
-        <translation>{0} до {1} x {2}.</translation>
-    </message>
-    <message>
-        <source>{0}, {1} more).</source>
-        <translation>{0}, ещё {1}).</translation>
-    </message>
-    <message>
-        <source>{0}, {1} more); {2}.</source>
-        <translation>{0}, ещё {1}); {2}.</translation>
-    </message>
-    <message>
-        <source>{0}; {1}.</source>
-        <translation>{0}; {1}.</translation>
-    </message>
-    <message>
         <source>The library pyvirtualcam is not installed.</source>
         <translation>Библиотека pyvirtualcam не установлена.</translation>
-    </message>
-    <message>
-        <source>Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</source>
-        <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
-    </message>
-    <message>
-        <source>{0}, open in {1}.</source>
-        <translation>{0}, открыта в {1}.</translation>
     </message>
     <message>
         <source>A camera can be published; browsers and Flatpak programs see it.</source>
@@ -2653,54 +3161,6 @@ Press I for more.</source>
         <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие.</translation>
     </message>
     <message>
-        <source>It is running; the camera, the speed and the hotkeys are shared with it. shows avatar</source>
-        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает аватар.</translation>
-    </message>
-    <message>
-        <source>It is running; the camera, the speed and the hotkeys are shared with it. shows self</source>
-        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает вас.</translation>
-    </message>
-    <message>
-        <source>It is running; the camera, the speed and the hotkeys are shared with it. shows card {0}</source>
-        <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие. Показывает заставку ({0}).</translation>
-    </message>
-    <message>
-        <source>starting.</source>
-        <translation>запускается.</translation>
-    </message>
-    <message>
-        <source>no-avatar.</source>
-        <translation>нет аватара.</translation>
-    </message>
-    <message>
-        <source>no-camera.</source>
-        <translation>нет камеры.</translation>
-    </message>
-    <message>
-        <source>uncalibrated.</source>
-        <translation>не откалибровано.</translation>
-    </message>
-    <message>
-        <source>no-face.</source>
-        <translation>нет лица.</translation>
-    </message>
-    <message>
-        <source>paused.</source>
-        <translation>пауза.</translation>
-    </message>
-    <message>
-        <source>fault.</source>
-        <translation>сбой.</translation>
-    </message>
-    <message>
-        <source>stale.</source>
-        <translation>ждёт новую картинку.</translation>
-    </message>
-    <message>
-        <source>The app did not answer within {0} seconds.</source>
-        <translation>Программа не ответила за {0} с.</translation>
-    </message>
-    <message>
         <source>Try again; if that does not help, end it and start it anew.</source>
         <translation>Попробуйте ещё раз; если не поможет, завершите её и запустите снова.</translation>
     </message>
@@ -2717,16 +3177,8 @@ Press I for more.</source>
         <translation>Ими пользуется запущенная программа.</translation>
     </message>
     <message>
-        <source>{0} are free.</source>
-        <translation>{0} свободны.</translation>
-    </message>
-    <message>
         <source>Not measured.</source>
         <translation>Не измерялась.</translation>
-    </message>
-    <message>
-        <source>{0} fps with {1}.</source>
-        <translation>{0} кадр/с, {1}.</translation>
     </message>
     <message>
         <source>Close other programs that compute.</source>
@@ -2745,68 +3197,12 @@ Press I for more.</source>
         <translation>Проверьте модели: `models verify faces`.</translation>
     </message>
     <message>
-        <source>recalibrate.</source>
-        <translation>калибровка.</translation>
-    </message>
-    <message>
-        <source>pause.</source>
-        <translation>пауза.</translation>
-    </message>
-    <message>
-        <source>next.</source>
-        <translation>следующий аватар.</translation>
-    </message>
-    <message>
-        <source>previous.</source>
-        <translation>предыдущий аватар.</translation>
-    </message>
-    <message>
-        <source>The hotkey {0} has no key that is known as {1}.</source>
-        <translation>В горячей клавише {0} нет клавиши с именем {1}.</translation>
-    </message>
-    <message>
-        <source>The hotkey {0} is not some of {1} and then one key.</source>
-        <translation>Горячая клавиша {0} должна состоять из {1} и одной клавиши в конце.</translation>
-    </message>
-    <message>
         <source>Write it like Ctrl+Alt+X or Ctrl+Shift+F5.</source>
         <translation>Пишите так: Ctrl+Alt+X или Ctrl+Shift+F5.</translation>
     </message>
     <message>
-        <source>The hotkey {0} would be pressed in ordinary typing.</source>
-        <translation>Горячая клавиша {0} срабатывала бы при обычном наборе текста.</translation>
-    </message>
-    <message>
         <source>Add Ctrl, Alt or Meta to it.</source>
         <translation>Добавьте к ней Ctrl, Alt или Meta.</translation>
-    </message>
-    <message>
-        <source>The hotkey {0} is given to both {1} and {2}; it does the first.</source>
-        <translation>Горячая клавиша {0} назначена на два действия ({1} и {2}); работает первое.</translation>
-    </message>
-    <message>
-        <source>The hotkey {0} ({1}) {2}; choose another in the settings.</source>
-        <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках.</translation>
-    </message>
-    <message>
-        <source>The hotkey {0} ({1}) {2}; choose another in the settings ({3} more).</source>
-        <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках (и ещё {3}).</translation>
-    </message>
-    <message>
-        <source>is taken by another program.</source>
-        <translation>занята другой программой.</translation>
-    </message>
-    <message>
-        <source>needs a key that this keyboard does not have.</source>
-        <translation>требует клавиши, которой на этой клавиатуре нет.</translation>
-    </message>
-    <message>
-        <source>types a character on this keyboard.</source>
-        <translation>на этой клавиатуре печатает символ.</translation>
-    </message>
-    <message>
-        <source>is refused by the system (error {0}).</source>
-        <translation>отклонена системой (ошибка {0}).</translation>
     </message>
     <message>
         <source>Wayland has no hotkeys for programs like this.</source>
@@ -2817,20 +3213,8 @@ Press I for more.</source>
         <translation>Нет дисплея для горячих клавиш (DISPLAY не задан).</translation>
     </message>
     <message>
-        <source>The display {0} does not answer, so there are no hotkeys.</source>
-        <translation>Дисплей {0} не отвечает, поэтому горячих клавиш нет.</translation>
-    </message>
-    <message>
         <source>In a Wayland session hotkeys work only while an X11 window has the focus.</source>
         <translation>В сеансе Wayland горячие клавиши работают, только когда активно окно X11.</translation>
-    </message>
-    <message>
-        <source>The display ended the hotkeys ({0}).</source>
-        <translation>Дисплей отключил горячие клавиши ({0}).</translation>
-    </message>
-    <message>
-        <source>The display {0} cannot be opened, so there are no hotkeys.</source>
-        <translation>Дисплей {0} не открывается, поэтому горячих клавиш нет.</translation>
     </message>
     <message>
         <source>Bind keys of your desktop to `python run.py control recalibrate`.</source>
@@ -2843,14 +3227,6 @@ Press I for more.</source>
     <message>
         <source>Install it with: pip install python-xlib.</source>
         <translation>Установите его так: pip install python-xlib.</translation>
-    </message>
-    <message>
-        <source>The system gives no hotkeys: {0}.</source>
-        <translation>Система не даёт горячих клавиш: {0}.</translation>
-    </message>
-    <message>
-        <source>no answer.</source>
-        <translation>ответа нет.</translation>
     </message>
 </context>
 <context>
