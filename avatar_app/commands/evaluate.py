@@ -19,10 +19,10 @@ from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.commands.printer import say
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
+from avatar_app.evaluation.following import FOLLOWING
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.evaluation.reconstruction import (
     FIGURES,
-    SIGNALS,
     WAYS,
     Embedding,
     Evaluator,
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         "limit": arguments.limit,
         "size": evaluator.size,
         "judge": JUDGES[arguments.judge],
-        "units": FIGURES | (SIGNALS if pairs else {}),
+        "units": FIGURES | (FOLLOWING if pairs else {}),
         "frames": sum(clip["frames"] for clip in clips),
         "mean": means(clips),
         "clips": clips,

@@ -16,31 +16,23 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.errors import ConfigError, EngineError, PortraitError
+from avatar_app.evaluation.following import FOLLOWING, following, rounded
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.faces.crop import cut, region_of
 from avatar_app.faces.detector import FaceDetector, FaceTracker, crop_face, crop_picture
 from avatar_app.files import reason, require_readable
 from avatar_app.landmarks import (
     BROWS,
-    CHIN,
-    EYE_CORNERS,
     EYES,
-    FOREHEAD,
-    LEFT_PUPIL,
-    LIP_PAIRS,
     LIPS,
-    NOSE_BASE,
-    NOSE_TOP,
-    RIGHT_PUPIL,
     indices,
 )
-from avatar_app.motion.head import Points, angles, facing, fit_rigid, lid_gaps
 from avatar_app.motion.transfer import motion_transfer
 from avatar_app.onnx_runtime import open_session
 from avatar_app.session.clip import fixed_box
 from avatar_app.text import Text
 from avatar_app.training.data import ClipEntry, read_frames
-from avatar_app.training.metrics import correlation, embedding_distance, l1, landmark_distance, psnr, ssim
+from avatar_app.training.metrics import embedding_distance, l1, landmark_distance, psnr, ssim
 from avatar_app.training.piecewise import piecewise_affine
 from avatar_app.types import Array, Avatar, Crop, Face, Image, KeyPoints
 
@@ -60,13 +52,6 @@ WAYS = ("model", "warp", "still")
 standing still."""
 
 MOUTH, EYES_AND_BROWS = indices(LIPS), indices(BROWS, EYES)
-
-SIGNALS = dict.fromkeys(("yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows"), "r")
-"""Correlations of the output's motion with the driver's."""
-
-FLOORS = {"yaw": 1.5, "pitch": 1.5, "roll": 1.5, "mouth": 0.01, "lids": 0.03, "gaze": 0.02, "brows": 0.007}
-"""Spread of the driver's signal (degrees, or as `expression` tells it) below which following it cannot be
-judged."""
 
 
 class Embedding:
@@ -193,7 +178,7 @@ class Evaluator:
         if at is None or start is None:
             return facts | {
                 "frames": 0,
-                "figures": dict.fromkeys([*SIGNALS, "found", "aed"]),
+                "figures": dict.fromkeys([*FOLLOWING, "found", "aed"]),
                 "note": "no face",
             }
         photo, photo_face, last = photos[at], photo_faces[at], poses[start]
@@ -207,8 +192,7 @@ class Evaluator:
             face = tracker.track(picture)
             shown.append(face)
             likeness.append(self._identity(picture, face, photo, photo_face))
-        wanted, given = signals(faces[start:]), signals(shown)
-        figures = {name: _rounded(correlation(wanted[name], given[name], FLOORS[name])) for name in SIGNALS}
+        figures = following(faces[start:], shown)
         figures |= {"found": _mean([float(face is not None) for face in shown]), "aed": _mean(likeness)}
         return facts | {"frames": len(shown), "source_frame": at, "figures": figures}
 
@@ -302,40 +286,6 @@ def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]
     return next(with_face, next(with_pose, None))
 
 
-def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
-    """Yaw, pitch and roll of the head in degrees, and `expression`, (T,) each.
-
-    NaN without a face.
-    """
-    table = np.full((len(faces), len(SIGNALS)), np.nan, np.float32)
-    first = next((face for face in faces if face), None)
-    faced = facing(first.points.astype(np.float64)) if first else np.eye(3)
-    for index, face in enumerate(faces):
-        if face is None or first is None:
-            continue
-        points = face.points.astype(np.float64)
-        turned = fit_rigid(first.points.astype(np.float64), points).rotation @ faced
-        table[index] = *angles(turned), *expression(points[:, :2])
-    return dict(zip(SIGNALS, table.T, strict=True))
-
-
-def expression(points: Points) -> tuple[float, float, float, float]:
-    """Of landmarks (88, 2).
-
-    Gap of the lips and height of the brows above the eyes in face heights; gap of the lids and place of the
-    irises, to the right of the eyes' middles, in widths of an eye.
-    """
-    height = np.linalg.norm(points[FOREHEAD] - points[CHIN])
-    corners = points[EYE_CORNERS]
-    along = corners[:, 1] - corners[:, 0]
-    width = np.linalg.norm(along, axis=1)
-    looks = ((points[[RIGHT_PUPIL, LEFT_PUPIL]] - corners.mean(1)) * along).sum(1) / width**2
-    up = points[NOSE_TOP] - points[NOSE_BASE]
-    brows = (points[BROWS].mean(0) - corners.mean((0, 1))) @ up / np.linalg.norm(up)
-    gap = np.linalg.norm(points[LIP_PAIRS[:, 0]] - points[LIP_PAIRS[:, 1]], axis=1).mean()
-    return float(gap / height), float(lid_gaps(points).mean()), float(looks.mean()), float(brows / height)
-
-
 def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry, ClipEntry]]:
     """Rows of a table with the columns ``source`` and ``driving``.
 
@@ -375,8 +325,4 @@ def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None and np.isfinite(value)]
-    return _rounded(float(np.mean(known))) if known else None
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 6) if np.isfinite(value) else None
+    return rounded(float(np.mean(known))) if known else None

@@ -75,8 +75,20 @@ def correlation(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float
 
     NaN where fewer than 3 frames remain or the driver's standard deviation is below ``floor``.
     """
-    both = np.isfinite(driver) & np.isfinite(output)
-    driver, output = driver[both], output[both]
+    driver, output = _known(driver, output)
     if len(driver) < 3 or driver.std() < floor:
         return float("nan")
     return float(np.corrcoef(driver, output)[0, 1]) if output.std() > 1e-9 else 0.0
+
+
+def slope(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float) -> float:
+    """How far the output moves for each unit of the driver (least squares); NaN as for `correlation`."""
+    driver, output = _known(driver, output)
+    r = correlation(driver, output, floor)
+    return r * float(output.std() / driver.std()) if np.isfinite(r) else r
+
+
+def _known(*signals: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+    """The frames in which no signal is NaN."""
+    known = np.isfinite(signals).all(0)
+    return tuple(signal[known] for signal in signals)

@@ -19,7 +19,8 @@ from onnx import TensorProto, helper
 from avatar_app.cli import main
 from avatar_app.errors import EngineError
 from avatar_app.evaluation import outside_judge
-from avatar_app.evaluation.reconstruction import FIGURES, expression
+from avatar_app.evaluation.following import FOLLOWING, expression
+from avatar_app.evaluation.reconstruction import FIGURES
 from avatar_app.faces.detector import FaceDetector
 from tests.support.bundles import face_crop, write_anchored, write_fomm
 from tests.support.heads import make_head
@@ -90,17 +91,8 @@ def test_clips_of_faces_with_a_model_of_landmarks(tmp_path: Path, capsys: pytest
     assert anna["figures"]["akd"]["still"] == pytest.approx(0.06 * 256, rel=0.15)
     assert anna["figures"]["mkr"]["still"] == 0
     assert 0 <= anna["figures"]["aed"]["still"] < 0.5
-    assert report["pairs"][0]["figures"].keys() == {
-        "yaw",
-        "pitch",
-        "roll",
-        "mouth",
-        "lids",
-        "gaze",
-        "brows",
-        "found",
-        "aed",
-    }
+    assert report["pairs"][0]["figures"].keys() == {*FOLLOWING, "found", "aed"}
+    assert report["pairs"][0]["figures"]["width"] == pytest.approx(1, abs=0.2)  # animated by itself
     printed = capsys.readouterr().out
     assert "left out: no two frames with a face" in printed
     assert "akd" in printed

@@ -12,6 +12,7 @@ from avatar_app.training.metrics import (
     l1,
     landmark_distance,
     psnr,
+    slope,
     ssim,
 )
 from avatar_app.types import Image
@@ -60,3 +61,10 @@ def test_correlation_leaves_gaps_out_and_needs_motion() -> None:
     assert correlation(driver, -2 * driver + 1, floor=0.1) == pytest.approx(-1)
     assert correlation(driver, np.zeros(5), floor=0.1) == 0
     assert np.isnan(correlation(driver / 100, driver, floor=0.1))
+
+
+def test_a_slope_is_the_motion_for_each_unit_of_the_drivers() -> None:
+    driver, noise = np.array([0, 1, np.nan, 3, 4.0]), np.array([1, -1, 5, -1, 1.0])
+    assert slope(driver, -2 * driver + 1, floor=0.1) == pytest.approx(-2)
+    assert slope(driver, 0.5 * driver + noise, floor=0.1) == pytest.approx(0.5)
+    assert np.isnan(slope(driver / 100, driver, floor=0.1))
