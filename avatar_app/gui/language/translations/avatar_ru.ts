@@ -2097,6 +2097,10 @@ Press I for more.</source>
         <translation>{0:.0f} кадр/с, {1}.</translation>
     </message>
     <message>
+        <source>{} (driver {})</source>
+        <translation>{0} (драйвер {1})</translation>
+    </message>
+    <message>
         <source>{} ({} files)</source>
         <translation>{0} (файлов: {1})</translation>
     </message>
