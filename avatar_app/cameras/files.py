@@ -13,13 +13,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from avatar_app.errors import CameraError, ClipError, PortraitError
-from avatar_app.files import natural, reason
-from avatar_app.media.photo import read_frame
+from avatar_app.files import reason
+from avatar_app.media.photo import ENDINGS, picture_files, read_frame
 from avatar_app.media.video import read_clip
 from avatar_app.text import Text
 from avatar_app.types import Image
-
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 LONGEST_WAIT = 1.0
 """Seconds; a picture that stands longer is given again, so that its reader knows that the source is alive."""
@@ -119,25 +117,20 @@ class FolderSource:
     def __init__(self, path: Path, fps: int) -> None:
         self._path = path
         try:
-            files = [
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in PICTURES and not file.name.startswith(".")
-            ]
+            self._files = picture_files(path)
         except OSError as problem:
             raise CameraError(
                 Text("The folder {} cannot be read: {}.", path, reason(problem)),
                 Text("Check its permissions."),
             ) from None
-        if not files:
-            endings = " ".join(sorted(PICTURES))
+        if not self._files:
+            endings = " ".join(ENDINGS)
             raise CameraError(
                 Text("The folder {} has no pictures in it.", path),
                 Text("Choose one with files that end in {}.", endings),
             )
-        self._files = sorted(files, key=lambda file: natural(file.name.casefold()))
         height, width = read_picture(self._files[0]).shape[:2]
-        self.name = f"{path.name or path}, {len(files)} pictures, {width} x {height}"
+        self.name = f"{path.name or path}, {len(self._files)} pictures, {width} x {height}"
         self._fps = fps
         self._closed = threading.Event()
         self._count = 0

@@ -3,58 +3,88 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-from tqdm import tqdm
-
-from avatar_app.bundles.bundle import Bundle, open_bundle
-from avatar_app.commands.numbers import MOST_THREADS, decimal, frame_size, offset, whole_number
+from avatar_app.commands import batch
+from avatar_app.commands.animator import Animator
+from avatar_app.commands.numbers import clock_time, frame_size, whole_number
+from avatar_app.commands.options import (
+    add_face_argument,
+    add_framing_arguments,
+    add_model_arguments,
+    add_motion_arguments,
+    add_report_argument,
+)
 from avatar_app.commands.printer import say
-from avatar_app.engines.open import open_engine
-from avatar_app.errors import OutputError
-from avatar_app.faces.detector import FaceDetector
+from avatar_app.errors import ClipError, OutputError
 from avatar_app.files import require_apart, require_writable, write_json
-from avatar_app.media.clip_writer import require_clip_output
+from avatar_app.media.driving import Driving, is_picture, read_driving
+from avatar_app.media.formats import require_clip_output, require_picture_output
 from avatar_app.media.photo import read_portrait
-from avatar_app.media.video import Clip, read_clip
-from avatar_app.motion.smoothing import STRENGTHS
-from avatar_app.session.clip import CROPS, Report, Wishes, animate_clip
-from avatar_app.session.clip_frames import TRANSPARENT, Look
+from avatar_app.session.clip import CROPS, Report
+from avatar_app.session.clip_frames import TRANSPARENT
 from avatar_app.text import Text
-from avatar_app.types import Framing
-
-DEFAULT_MODEL = "lite"
-
-Item = TypeVar("Item")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    files = parser.add_argument_group("files")
+    parser.epilog = (
+        "With a folder of photos as --avatar or a folder of clips as --driving, every photo is animated with every clip, and "
+        "--output is a folder. What is in it already is not made again; exit code 1 if one of the results could not be made."
+    )
+    _add_files(parser.add_argument_group("files"))
+    add_model_arguments(parser)
+    _add_motion(parser.add_argument_group("motion"))
+    _add_picture(parser.add_argument_group("picture and sound"))
+
+
+def _add_files(files: argparse._ArgumentGroup) -> None:
     files.add_argument(
-        "--avatar", type=Path, required=True, metavar="PHOTO", help="the photo to bring to life"
+        "--avatar",
+        type=Path,
+        required=True,
+        metavar="PHOTO",
+        help="the photo to bring to life, or a folder of photos",
+    )
+    add_face_argument(files)
+    files.add_argument(
+        "--driving",
+        type=Path,
+        required=True,
+        metavar="CLIP",
+        help="whose motion it gets: a clip, a folder of clips, a folder of pictures that follow each other, or one picture, "
+        "whose pose is shown as it is",
     )
     files.add_argument(
-        "--face",
-        type=whole_number(1, 99),
-        default=0,
+        "--start",
+        type=clock_time,
+        default=Fraction(0),
+        metavar="T",
+        help="leave out what comes before: 12.5 or 1:02.5",
+    )
+    files.add_argument("--end", type=clock_time, metavar="T", help="leave out what comes from here on")
+    files.add_argument(
+        "--fps",
+        type=whole_number(1, 120),
+        default=25,
         metavar="N",
-        help="which face moves, from the left (default: the largest)",
-    )
-    files.add_argument(
-        "--driving", type=Path, required=True, metavar="CLIP", help="the video whose motion it gets"
+        help="of a folder of pictures (default: 25)",
     )
     files.add_argument(
         "--output",
         type=Path,
         required=True,
         metavar="VIDEO",
-        help="the result: .mp4, .m4v, .mov or .mkv; transparent: .webm, .mov or .png",
+        help="the result: .mp4, .m4v, .mov, .mkv, .webm, .gif, .webp or .png (animated); transparent: .webm, .mov, .webp, .png or "
+        ".gif; of one driving picture: .png, .jpg or .webp; of folders: a folder",
     )
     files.add_argument(
-        "--json", type=Path, metavar="REPORT", help="write frames, speed and time per stage to this file"
+        "--format",
+        choices=batch.FORMATS,
+        help="of the results in a folder (default: mp4; of one driving picture png)",
     )
+    add_report_argument(files, "frames, speed and time per stage, or what became of each result,")
     files.add_argument(
         "--more-photos",
         type=Path,
@@ -63,47 +93,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PHOTO",
         help="X2Face: further photos of the same person",
     )
-    add_model_arguments(parser)
-    motion = parser.add_argument_group("motion")
-    way = motion.add_mutually_exclusive_group()
-    way.add_argument(
-        "--relative",
-        action="store_true",
-        default=True,
-        help="the driver's motion since the neutral frame (default)",
-    )
-    way.add_argument(
-        "--absolute",
-        action="store_false",
-        dest="relative",
-        help="the driver's pose as it is; for faces that look alike",
-    )
-    yes_or_no = argparse.BooleanOptionalAction
-    motion.add_argument(
-        "--adapt-scale",
-        action=yes_or_no,
-        default=True,
-        help="scale motion to the photo's face (default: yes)",
-    )
+
+
+def _add_motion(motion: argparse._ArgumentGroup) -> None:
+    add_motion_arguments(motion)
     neutral = motion.add_mutually_exclusive_group()
     neutral.add_argument(
         "--best-frame",
         type=whole_number(0),
         metavar="N",
-        help="the clip's neutral frame, from 0 (default: the first with a face)",
+        help="the clip's neutral frame, from 0, counted from --start (default: the first with a face)",
     )
     neutral.add_argument(
         "--find-best-frame", action="store_true", help="take the frame most like the photo as neutral"
-    )
-    motion.add_argument(
-        "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
     )
     motion.add_argument(
         "--adapt-variance",
         action="store_true",
         help="Monkey-Net: change the photo's covariances as the driver's change (default: take the driver's)",
     )
-    picture = parser.add_argument_group("picture and sound")
+
+
+def _add_picture(picture: argparse._ArgumentGroup) -> None:
     picture.add_argument(
         "--crop",
         choices=CROPS,
@@ -123,115 +134,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: photo)",
     )
     picture.add_argument("--whole-photo", action="store_true", help="show all of the photo, in its own shape")
-    picture.add_argument(
-        "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
-    )
-    picture.add_argument(
-        "--offset",
-        type=offset,
-        default=(0.0, 0.0),
-        metavar="X,Y",
-        help="move the person right and down, in parts of the picture, such as 0.1,0 (default: 0,0)",
-    )
+    add_framing_arguments(picture)
     picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
-    picture.add_argument("--audio", action="store_true", help="keep the clip's sound")
-
-
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model, and where it runs."""
-    model = add_device_arguments(parser)
-    model.add_argument(
-        "--threads",
-        type=whole_number(1, MOST_THREADS),
-        metavar="N",
-        help="CPU threads (default: one for each core)",
+    sound = picture.add_mutually_exclusive_group()
+    sound.add_argument("--audio", action="store_true", help="keep the clip's sound")
+    sound.add_argument(
+        "--audio-from", type=Path, metavar="FILE", help="take the sound of another clip or of a sound file"
     )
-
-
-def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """The same without the number of threads; returns their group."""
-    model = parser.add_argument_group("model")
-    what = f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
-    model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=what)
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    return model
 
 
 def run(arguments: argparse.Namespace) -> int:
-    # Cheap checks first: a wrong path should not cost the time that a model takes to open.
-    photo = read_portrait(arguments.avatar)
-    clip = read_clip(arguments.driving)
-    _require_output(arguments)
-    wishes = _wishes(arguments)
-    bundle = open_bundle(arguments.model)
-    engine = open_engine(bundle, arguments.device, arguments.threads)
-    try:
-        # A model of key points without landmarks animates anything, if the crop does not depend on a face.
-        faces = FaceDetector.open() if bundle.kind == "anchored" or arguments.crop == "auto" else None
-        report = animate_clip(engine, faces, photo, clip, arguments.output, wishes, _progress_bar)
-        for note in report.notes:
-            say(f"note: {note}", error=True)
-        width, height = report.size
-        say(
-            f"{arguments.output}: {report.frames} frames at {float(clip.fps):.4g} fps, {width}x{height}, by {engine.name}"
+    if arguments.end is not None and arguments.end <= arguments.start:
+        start, end = (f"{float(moment):g}" for moment in (arguments.start, arguments.end))
+        raise ClipError(
+            Text("The end, {} s, does not come after the start, {} s.", end, start),
+            Text("Give --end a later time."),
         )
+    folders = batch.folders_of(arguments.avatar, arguments.driving)
+    return _make_all(arguments, folders) if folders else _make_one(arguments)
+
+
+def _make_one(arguments: argparse.Namespace) -> int:
+    # Cheap checks first: a wrong path should not cost the time that a model takes to open.
+    read_portrait(arguments.avatar)
+    clip = _driving(arguments, arguments.driving)
+    _require_look(arguments, arguments.output, is_picture(clip))
+    require_apart(
+        (arguments.output, arguments.json),
+        (arguments.avatar, arguments.driving, arguments.audio_from, *arguments.more_photos),
+    )
+    animator = Animator(arguments)
+    try:
+        report = animator.make(arguments.avatar, clip, arguments.output)
         say(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
         if arguments.json:
-            _write_report(arguments.json, arguments, bundle, engine.name, clip, report)
+            write_json(arguments.json, _facts(arguments, animator, clip, report))
     finally:
-        engine.close()
+        animator.close()
     return 0
 
 
-def _wishes(arguments: argparse.Namespace) -> Wishes:
-    neutral = (
-        "best"
-        if arguments.find_best_frame
-        else "first"
-        if arguments.best_frame is None
-        else arguments.best_frame
-    )
-    return Wishes(
-        relative=arguments.relative,
-        adapt_scale=arguments.adapt_scale,
-        neutral=neutral,
-        crop=arguments.crop,
-        look=Look(
-            arguments.size,
-            arguments.background,
-            Framing(arguments.zoom, arguments.offset[0], arguments.offset[1], arguments.whole_photo),
-        ),
-        side_by_side=arguments.side_by_side,
-        sound=arguments.audio,
-        smoothing=arguments.smoothing,
-        more_photos=tuple(read_portrait(path) for path in arguments.more_photos),
-        adapt_variance=arguments.adapt_variance,
-        face=arguments.face,
-    )
+def _make_all(arguments: argparse.Namespace, folders: batch.Folders) -> int:
+    one = len(folders.clips) == 1 and is_picture(_driving(arguments, folders.clips[0]))
+    jobs = batch.jobs_of(folders, arguments.output, arguments.format or ("png" if one else "mp4"))
+    batch.require_folder(arguments.output)
+    # One name stands for all: they differ in nothing that matters here.
+    _require_look(arguments, arguments.output.with_suffix(jobs[0].output.suffix), one)
+    require_apart((arguments.output, arguments.json), (arguments.avatar, arguments.driving))
+    results = batch.make_all(jobs, lambda: Animator(arguments), lambda path: _driving(arguments, path))
+    say(batch.summary(results))
+    if arguments.json:
+        write_json(arguments.json, batch.facts(results))
+    return int(any(result.error for result in results))
 
 
-def _require_output(arguments: argparse.Namespace) -> None:
-    require_clip_output(arguments.output, arguments.background == TRANSPARENT)
-    if arguments.background == TRANSPARENT and arguments.side_by_side:
+def _driving(arguments: argparse.Namespace, path: Path) -> Driving:
+    """What drives. Raises ClipError."""
+    return read_driving(path, arguments.fps, arguments.start, arguments.end)
+
+
+def _require_look(arguments: argparse.Namespace, output: Path, picture: bool) -> None:
+    """Raise OutputError for what cannot be written."""
+    alpha = arguments.background == TRANSPARENT
+    (require_picture_output if picture else require_clip_output)(output, alpha)
+    if alpha and arguments.side_by_side:
         raise OutputError(
             Text("A transparent result has no driver beside it."), Text("Leave out --side-by-side.")
         )
     if arguments.json:
         require_writable(arguments.json)
-    require_apart(
-        (arguments.output, arguments.json), (arguments.avatar, arguments.driving, *arguments.more_photos)
-    )
 
 
-def _write_report(
-    path: Path, arguments: argparse.Namespace, bundle: Bundle, engine: str, clip: Clip, report: Report
-) -> None:
-    facts = {
+def _facts(
+    arguments: argparse.Namespace, animator: Animator, clip: Driving, report: Report
+) -> dict[str, Any]:
+    return {
         "avatar": str(arguments.avatar),
         "driving": str(arguments.driving),
         "output": str(arguments.output),
-        "model": bundle.name,
-        "engine": engine,
+        "model": animator.bundle.name,
+        "engine": animator.engine.name,
         "frames": report.frames,
         "clip_fps": float(clip.fps),
         "neutral_frame": report.neutral,
@@ -241,9 +223,3 @@ def _write_report(
         "stages_ms": report.stages_ms,
         "notes": report.notes,
     }
-    write_json(path, facts)
-
-
-def _progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
-    """Rate and time left, on a terminal only."""
-    return tqdm(items, desc=title, total=total, unit="frame", disable=None, dynamic_ncols=True)

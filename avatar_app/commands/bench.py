@@ -11,9 +11,9 @@ from typing import Any
 from tqdm import tqdm
 
 from avatar_app.bundles.bundle import Bundle, open_bundle
-from avatar_app.commands.animate import add_device_arguments
 from avatar_app.commands.demo import demo_files
 from avatar_app.commands.numbers import MOST_THREADS, whole_number
+from avatar_app.commands.options import add_device_arguments
 from avatar_app.commands.printer import say
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import OutputError

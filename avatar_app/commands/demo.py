@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from avatar_app.commands import animate
+from avatar_app.commands.options import add_model_arguments
 from avatar_app.errors import AvatarError
 from avatar_app.paths import assets_folder
 from avatar_app.text import Text
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VIDEO",
         help="the result (default: demo.mp4)",
     )
-    animate.add_model_arguments(parser)
+    add_model_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import os
 import sys
 from dataclasses import asdict
 
-from avatar_app.commands.animate import DEFAULT_MODEL
+from avatar_app.commands.options import DEFAULT_MODEL
 from avatar_app.commands.printer import printable
 from avatar_app.doctor.checks import Check, as_text, checks, would_work
 

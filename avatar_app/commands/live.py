@@ -13,16 +13,21 @@ from typing import Any
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.cameras.address import is_address, source_title
 from avatar_app.cameras.permission import ask_for_camera
-from avatar_app.commands.animate import DEFAULT_MODEL
-from avatar_app.commands.numbers import decimal, offset, seconds, whole_number
+from avatar_app.commands.numbers import seconds, whole_number
+from avatar_app.commands.options import (
+    add_device_arguments,
+    add_face_argument,
+    add_framing_arguments,
+    add_motion_arguments,
+    add_report_argument,
+)
 from avatar_app.commands.printer import say
 from avatar_app.control.server import ControlServer
 from avatar_app.ending import ENDING
 from avatar_app.errors import OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
-from avatar_app.media.clip_writer import require_clip_output
+from avatar_app.media.formats import require_recording
 from avatar_app.motion.calibration import NeutralStore
-from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
 from avatar_app.photos.lookup import find_photo
@@ -70,13 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--avatar", required=True, metavar="PHOTO", help="a photo, or the name of one in the gallery"
     )
-    files.add_argument(
-        "--face",
-        type=whole_number(1, 99),
-        default=0,
-        metavar="N",
-        help="which face moves, from the left (default: the largest)",
-    )
+    add_face_argument(files)
     files.add_argument(
         "--output",
         default="virtual-camera",
@@ -89,15 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--seconds", type=seconds, metavar="N", help="stop after so long (default: when interrupted)"
     )
-    files.add_argument("--json", type=Path, metavar="REPORT", help="write what was measured to this file")
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        metavar="NAME",
-        help=f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})",
-    )
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_report_argument(files, "what was measured")
+    add_device_arguments(parser)
     motion = parser.add_argument_group("motion")
     motion.add_argument(
         "--calibrate-after",
@@ -106,21 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the neutral pose once after so many seconds, also where one is remembered for the avatar; negative: only on "
         f"`control recalibrate` (default: {CALIBRATE_AFTER:.0f}, and only where none is remembered)",
     )
-    motion.add_argument(
-        "--absolute",
-        action="store_false",
-        dest="relative",
-        help="the pose as it is, not the motion since the neutral pose",
-    )
-    motion.add_argument(
-        "--adapt-scale",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="scale motion to the photo's face (default: yes)",
-    )
-    motion.add_argument(
-        "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
-    )
+    add_motion_arguments(motion)
     picture = parser.add_argument_group("picture")
     picture.add_argument(
         "--rotate",
@@ -145,16 +123,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="B",
         help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, or a picture (default: photo)",
     )
-    picture.add_argument(
-        "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
-    )
-    picture.add_argument(
-        "--offset",
-        type=offset,
-        default=(0.0, 0.0),
-        metavar="X,Y",
-        help="move the person right and down, in parts of the picture, such as 0.1,0 (default: 0,0)",
-    )
+    add_framing_arguments(picture)
     picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
     picture.add_argument("--label", action="store_true", help='write "AI avatar" on the picture')
 
@@ -211,7 +180,7 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         )
     if output not in OUTPUTS:
         recording, output = Path(output), "none"
-        require_clip_output(recording)
+        require_recording(recording)
         if is_there(recording):
             raise OutputError(
                 Text("There is a file {} already.", recording),
@@ -227,6 +196,9 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         relative=arguments.relative,
         adapt_scale=arguments.adapt_scale,
         smoothing=arguments.smoothing,
+        head=arguments.head,
+        expression=arguments.expression,
+        gaze=arguments.gaze,
         output=output,
         output_device=arguments.device_name,
         recording=recording,

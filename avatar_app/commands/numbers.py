@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
+from fractions import Fraction
 
 MOST_THREADS = 256
 """Far more than useful here; tens of thousands would bring a computer to a halt."""
@@ -35,6 +37,16 @@ def seconds(text: str) -> float:
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds")
     return number
+
+
+def clock_time(text: str) -> Fraction:
+    """A time in a clip, such as ``12.5``, ``1:02.5`` or ``1:00:00``, in seconds."""
+    if not re.fullmatch(r"(\d{1,3}:)?(\d{1,4}:)?\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a time such as 12.5 or 1:02.5")
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = 60 * seconds + Fraction(part)
+    return seconds
 
 
 def decimal(least: float, most: float) -> Callable[[str], float]:

@@ -17,7 +17,7 @@ import PIL.ImageCms
 import PIL.ImageOps
 
 from avatar_app.errors import PortraitError
-from avatar_app.files import require_readable
+from avatar_app.files import natural, require_readable
 from avatar_app.text import Text
 from avatar_app.types import Image
 
@@ -39,6 +39,12 @@ decoded whole."""
 
 KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
 """What is read. Pillow would know more, and hands some of it, such as PostScript, to other programs."""
+
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
+    *(".bmp", ".tif", ".tiff", ".gif"),
+)
+"""Files with these endings are pictures."""
 
 USE = Text("Use a JPEG, PNG, WebP or HEIC file.")
 
@@ -104,6 +110,19 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
         raise PortraitError(
             Text("The photo {} is damaged or cut short: {}.", path, text), Text("Copy or download it again.")
         ) from None
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The pictures in a folder, hidden ones left out, in the order of the numbers in their names.
+
+    Raises OSError where it cannot be read.
+    """
+    files = (
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
+    )
+    return sorted(files, key=lambda path: natural(path.name.casefold()))
 
 
 def animated_kind(path: Path) -> str:

@@ -1,7 +1,5 @@
 """Clips and streams in.
 
-With `media.clip_writer` the only file that knows PyAV (FFmpeg).
-
 Every frame keeps its own time stamp from the clip that is read to the one that is written, so a clip with a
 variable frame rate stays in step with its sound, and the number of frames never changes.
 """
@@ -9,9 +7,10 @@ variable frame rate stays in step with its sound, and the number of frames never
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,8 +47,31 @@ NETWORK = "tcp,udp,rtp,srtp,tls,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmp
 LARGEST = 8192 * 8192
 """Pixels in a frame; a few bytes can declare gigabytes of them."""
 
+LONG_WAY = 5
+"""Seconds into a clip from which one jumps there."""
+
 LONGEST_GAP = 24 * 3600
 """Seconds between two frames; a clock that jumps further is broken."""
+
+
+class PictureGiven(ClipError):
+    """A picture where a clip was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Where sound comes from.
+
+    Attributes:
+        path: a clip or a sound file.
+        start: seconds after its first picture, or after its beginning, of the sound that goes with the first
+            picture written.
+        whole: it is all of the sound of all the pictures: what goes on after the last one stays too.
+    """
+
+    path: Path
+    start: Fraction = Fraction(0)
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,8 @@ class Clip:
         frame_count: as the file declares it, for progress bars; the frames that ``frames`` gives are what
             counts.
         has_sound: whether there is a sound track.
+        start, end: seconds after the first frame; of the file, only what lies from one up to the other is the
+            clip.
     """
 
     path: Path
@@ -70,6 +94,20 @@ class Clip:
     fps: Fraction
     frame_count: int
     has_sound: bool
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+    @property
+    def sound(self) -> Sound | None:
+        """What is heard, from ``start`` on."""
+        return Sound(self.path, self.start, whole=self.end is None) if self.has_sound else None
+
+    def part(self, start: Fraction, end: Fraction | None) -> Clip:
+        """The clip from ``start`` up to ``end``, seconds of this one."""
+        seconds = Fraction(self.frame_count) / self.fps
+        rest = max(Fraction(0), (seconds if end is None else min(end, seconds)) - start)
+        count = max(1, round(rest * self.fps)) if self.frame_count else 0
+        return replace(self, start=self.start + start, end=end, frame_count=count)
 
     def frames(self) -> Iterator[Image]:
         """The pictures in the order shown, (height, width, 3).
@@ -83,14 +121,19 @@ class Clip:
 
         Times always grow.
         """
-        count, clock = 0, _Clock(1 / self.fps)
+        count, clock, first = 0, _Clock(1 / self.fps), None
         try:
             with open_file(self.path) as container:
-                stream = _picture_stream(container, self.path)
-                for frame in container.decode(stream):
+                for frame in _from(_picture_stream(container, self.path), self.start):
                     count += 1
                     time = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
-                    yield _upright(frame, self.width, self.height), clock.read(time)
+                    moment = clock.read(time)
+                    if moment < self.start:
+                        continue
+                    if self.end is not None and moment >= self.end:
+                        break
+                    first = moment if first is None else first
+                    yield _upright(frame, self.width, self.height), moment - first
         except av.FFmpegError as problem:
             message = Text("The clip {} is damaged after frame {}: {}.", self.path, count, reason(problem))
             raise ClipError(message, Text("Copy it again, or cut it there.")) from None
@@ -99,6 +142,36 @@ class Clip:
                 Text("The clip {} has no frame that can be decoded.", self.path),
                 Text("Copy or convert it again."),
             )
+        if first is None:
+            seconds = float(self.start), float(self.end if self.end is not None else math.inf)
+            start, end = (f"{value:g}" for value in seconds)
+            raise ClipError(
+                Text("The clip {} is over before second {}.", self.path, start)
+                if self.end is None
+                else Text("The clip {} has no frame from second {} to {}.", self.path, start, end),
+                Text("Choose another part with --start and --end."),
+            )
+
+
+def _from(stream: av.VideoStream, start: Fraction) -> Iterator[VideoFrame]:
+    """All frames, or the first and those from the last key frame before ``start`` on.
+
+    Clips without an index are decoded from their beginning: a jump in them may miss.
+    """
+    container = stream.container
+    assert isinstance(container, av.container.InputContainer)
+    frames = container.decode(stream)
+    if start < LONG_WAY or not len(stream.index_entries):
+        yield from frames
+        return
+    first = next(frames, None)
+    if first is None:
+        return
+    yield first
+    if first.pts is not None and stream.time_base:
+        container.seek(first.pts + math.floor(start / stream.time_base), stream=stream)
+        frames = (frame for frame in container.decode(stream) if frame.pts is None or frame.pts > first.pts)
+    yield from frames
 
 
 def read_clip(path: str | Path) -> Clip:
@@ -133,7 +206,7 @@ def _no_clip(path: Path, problem: av.FFmpegError) -> ClipError:
         if kind := animated_kind(path):
             message = Text("{} is an animated {} picture, which cannot be read as a clip.", path, kind)
             return ClipError(message, Text("Convert it to MP4 or GIF."))
-        return ClipError(
+        return PictureGiven(
             Text("{} is a picture, not a clip.", path), Text("Are the photo and the clip swapped?")
         )
     why = "it is of no kind that is known" if problem.errno == errno.EINVAL else reason(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from avatar_app.errors import OutputError
-from avatar_app.media.clip_writer import LiveWriter
+from avatar_app.media.live_writer import LiveWriter
 from avatar_app.outputs.i420 import Outgoing
 
 

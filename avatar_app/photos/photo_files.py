@@ -18,28 +18,12 @@ from typing import Any
 
 from avatar_app.errors import PortraitError
 from avatar_app.files import keep_damaged, natural, parse_json, read_small, reason, write_whole
+from avatar_app.media.photo import picture_files
 from avatar_app.text import Text
 from avatar_app.types import Box
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".webp",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".avif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".gif",
-)
-"""Files with these endings are photos."""
 LONGEST_NAME = 80
 
 
@@ -64,15 +48,10 @@ class Entry:
 
 
 def photo_files(folder: Path) -> list[Path]:
-    """The photos in a folder, in no order; none where it cannot be read."""
-    try:
-        return [
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        ]
-    except OSError:
-        return []
+    """The photos in a folder; none where it cannot be read."""
+    with suppress(OSError):
+        return picture_files(folder)
+    return []
 
 
 def sidecar(path: Path) -> Path:

@@ -25,7 +25,11 @@ from avatar_app.faces.choice import FaceChoice
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, crop_face, crop_picture, square_box
 from avatar_app.faces.portrait import Choice, find_portrait
 from avatar_app.media.clip_writer import ClipWriter
-from avatar_app.media.video import Clip
+from avatar_app.media.driving import Driving, is_picture
+from avatar_app.media.formats import OPAQUE
+from avatar_app.media.picture_writer import PictureWriter
+from avatar_app.media.video import Sound
+from avatar_app.motion.head import Strength
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
 from avatar_app.session.clip_frames import ClipFrames, Look
@@ -38,6 +42,7 @@ CROPS = ("auto", "center", "none")
 padded to a square."""
 
 AS_THE_MODEL = Look()
+AS_SEEN = Strength()
 
 Item = TypeVar("Item")
 
@@ -67,6 +72,8 @@ class Wishes:
         look: size, background and framing of the result.
         side_by_side: show the driver's crop to the left of the result, which is not transparent then.
         sound: copy the clip's sound.
+        other_sound: take this sound instead.
+        strength: how much of the motion of head, face and eyes is passed on.
         more_photos: further photos of the same person, for models that take several (X2Face).
         adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the
             driver's (Monkey-Net).
@@ -81,6 +88,8 @@ class Wishes:
     look: Look = AS_THE_MODEL
     side_by_side: bool = False
     sound: bool = False
+    other_sound: Sound | None = None
+    strength: Strength = AS_SEEN
     smoothing: str = "light"
     more_photos: tuple[Image, ...] = ()
     adapt_variance: bool = False
@@ -128,15 +137,17 @@ def animate_clip(
     engine: Engine,
     detector: FaceDetector | None,
     photo: Image,
-    clip: Clip,
+    clip: Driving,
     output: Path,
     wishes: Wishes,
     progress: Progress = silent,
+    track: Track | None = None,
 ) -> Report:
     """Make the photo move like the face in the clip.
 
     Args:
         detector: finds faces; None animates whatever the crop shows, for models of other things than faces.
+        track: what `track_driver` has found in the clip with this engine, where that is known.
 
     Raises:
         PortraitError: no face in the photo.
@@ -149,32 +160,23 @@ def animate_clip(
     look = wishes.look
     crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes, look.framing.whole, wishes.face)
     width, height = look.shape(engine.size, photo)
-    if wishes.sound and not clip.has_sound:
-        notes.append(Text("the clip has no sound to copy"))
     size = (width + height * wishes.side_by_side, height)
-    with ClipWriter(output, clip.fps, size, clip if wishes.sound else None, look.alpha) as writer:
+    with writer_of(clip, output, size, wishes, notes) as writer:
         with stopwatch.time("encode"):
-            avatar = joined(
-                engine,
-                [
-                    crop,
-                    *(
-                        portrait_crop(more, detector, wishes.crop, engine.size, notes)
-                        for more in wishes.more_photos
-                    ),
-                ],
+            further = (
+                portrait_crop(more, detector, wishes.crop, engine.size, notes) for more in wishes.more_photos
             )
-        if wishes.relative and avatar.key_points.code is not None:
-            notes.append(Text("X2Face has no relative motion; the driver's pose is shown as it is"))
+            avatar = joined(engine, [crop, *further])
+        notes += motion_notes(avatar.key_points, wishes)
         frames = ClipFrames(engine, avatar, photo, look)
-        track = track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
+        track = track or track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
         neutral = choose_neutral(avatar.key_points, track, wishes.neutral, clip)
         held = track.poses.count(None)
         if held:
             notes.append(
                 Text("no face in {} of {} frames; the last pose was held there", held, len(track.poses))
             )
-        drivers = clip.frames() if wishes.side_by_side else repeat(None)
+        drivers = (image for image, _ in clip.timed_frames()) if wishes.side_by_side else repeat(None)
         pictures = render(frames, avatar.key_points, track, neutral, wishes, stopwatch)
         steps = zip(pictures, track.times, track.boxes, drivers, strict=False)
         for picture, moment, box, driver in progress(steps, "rendering", len(track.times)):
@@ -185,6 +187,34 @@ def animate_clip(
                 writer.write(shown, moment)
     seconds = time.perf_counter() - begin
     return Report(len(track.times), size, held, neutral, seconds, stopwatch.summary(), notes)
+
+
+def writer_of(
+    clip: Driving, output: Path, size: tuple[int, int], wishes: Wishes, notes: list[Text]
+) -> ClipWriter | PictureWriter:
+    """What writes the result of this clip; adds to ``notes``. Raises OutputError."""
+    if is_picture(clip):
+        return PictureWriter(output, wishes.look.alpha)
+    encoding = OPAQUE.get(output.suffix.lower())
+    if wishes.sound and clip.sound is None:
+        notes.append(Text("the clip has no sound to copy"))
+    sound = clip.sound if wishes.sound else wishes.other_sound
+    if sound and encoding and not encoding.sound:
+        notes.append(Text("a file that ends in {} has no sound", output.suffix))
+    return ClipWriter(output, clip.fps, size, sound, wishes.look.alpha)
+
+
+def motion_notes(portrait: KeyPoints, wishes: Wishes) -> list[Text]:
+    """What of the wishes this model cannot do, one sentence each."""
+    notes: list[Text] = []
+    if wishes.relative and portrait.code is not None:
+        notes.append(Text("X2Face has no relative motion; the driver's pose is shown as it is"))
+    absolute = portrait.code is not None or not wishes.relative
+    if portrait.depth is None and absolute and wishes.strength != AS_SEEN:
+        notes.append(Text("this model passes a pose on as it is, at full strength"))
+    elif portrait.depth is None and wishes.strength.gaze != 1:
+        notes.append(Text("this model does not tell eyes from the face: --gaze does nothing"))
+    return notes
 
 
 def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
@@ -235,7 +265,7 @@ def fixed_box(image: Image, crop: str) -> Box:
 def track_driver(
     engine: Engine,
     detector: FaceDetector | None,
-    clip: Clip,
+    clip: Driving,
     crop: str,
     stopwatch: Stopwatch,
     progress: Progress,
@@ -278,7 +308,7 @@ def track_driver(
     return track
 
 
-def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Clip) -> int:
+def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Driving) -> int:
     """Index of the neutral frame.
 
     Raises ClipError if the frame asked for does not exist or shows no face.
@@ -316,6 +346,8 @@ def render(
         at_rest,
         relative=wishes.relative,
         adapt_scale=wishes.adapt_scale,
+        # None: exactly as the model's paper has it.
+        strength=None if wishes.strength == AS_SEEN else wishes.strength,
         adapt_variance=wishes.adapt_variance,
     )
     last = next(pose for pose in poses if pose is not None)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from avatar_app.cli import main
-from avatar_app.commands import animate, demo
+from avatar_app.commands import animator, demo
 from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.media.video import read_clip
 from avatar_app.paths import assets_folder, model_folders
@@ -48,9 +48,9 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but the networks is real."""
-    monkeypatch.setattr(animate, "open_bundle", lambda name: SimpleNamespace(name=name, kind="anchored"))
-    monkeypatch.setattr(animate, "open_engine", lambda bundle, device, threads: DrawingEngine())
-    monkeypatch.setattr("avatar_app.commands.animate.FaceDetector.open", DiscDetector)
+    monkeypatch.setattr(animator, "open_bundle", lambda name: SimpleNamespace(name=name, kind="anchored"))
+    monkeypatch.setattr(animator, "open_engine", lambda bundle, device, threads: DrawingEngine())
+    monkeypatch.setattr("avatar_app.commands.animator.FaceDetector.open", DiscDetector)
 
 
 def run(photo: Path, clip: Path, output: Path, *more: str) -> int:
@@ -109,7 +109,7 @@ def test_options_are_accepted(photo: Path, clip: Path, tmp_path: Path, options: 
 @pytest.mark.usefixtures("stand_ins")
 def test_sound_is_kept(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = make_clip(tmp_path / "clip.mp4", 10, sound="aac", seconds=0.4)
-    monkeypatch.setattr(animate, "open_bundle", lambda name: SimpleNamespace(name=name, kind="fomm"))
+    monkeypatch.setattr(animator, "open_bundle", lambda name: SimpleNamespace(name=name, kind="fomm"))
     assert run(photo, clip, tmp_path / "out.mp4", "--audio", "--crop", "center") == 0
     assert clip_facts(tmp_path / "out.mp4")["sound"] == "aac"
 
@@ -147,7 +147,7 @@ def test_no_face(
         ("--driving", "missing.mp4", "There is no clip"),
         ("--driving", "text.txt", "cannot be read as a video"),
         ("--driving", "empty", "is empty"),
-        ("--driving", "photo.png", "is a picture, not a clip"),
+        ("--driving", "photo.png", "One driving picture gives one picture"),
         ("--output", "nowhere/out.mp4", "There is no folder"),
         ("--output", "out.txt", "cannot be written"),
         ("--output", ".", "is a folder"),

@@ -64,7 +64,10 @@ def attempt(path: Path, copy: Path) -> None:
         assert clip.fps > 0
         assert clip.frame_count >= 0
         last = Fraction(-1)
-        with suppress(OutputError), ClipWriter(copy, clip.fps, (clip.width, clip.height), clip) as writer:
+        with (
+            suppress(OutputError),
+            ClipWriter(copy, clip.fps, (clip.width, clip.height), clip.sound) as writer,
+        ):
             for image, time in islice(clip.timed_frames(), 8):
                 assert image.shape == (clip.height, clip.width, 3)
                 assert time > last

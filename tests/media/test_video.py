@@ -15,13 +15,14 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
 from avatar_app.errors import ClipError, OutputError
-from avatar_app.media.clip_writer import ClipWriter, LiveWriter
+from avatar_app.media.clip_writer import ClipWriter
+from avatar_app.media.live_writer import LiveWriter
 from avatar_app.media.video import Clip, read_clip
 from tests.support.media import clip_facts, make_clip, picture
 
 
 def copy(clip: Clip, output: Path, sound: bool = False) -> None:
-    with ClipWriter(output, clip.fps, (clip.width, clip.height), clip if sound else None) as writer:
+    with ClipWriter(output, clip.fps, (clip.width, clip.height), clip.sound if sound else None) as writer:
         for image, time in clip.timed_frames():
             writer.write(image, time)
 

@@ -14,8 +14,9 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import Added, add_all, add_image, local_files
+from avatar_app.media.photo import ENDINGS
 from avatar_app.photos.library import Entry, Library
-from avatar_app.photos.photo_files import SUFFIXES, photo_files
+from avatar_app.photos.photo_files import photo_files
 from avatar_app.text import Text
 
 
@@ -36,7 +37,7 @@ class Intake(QObject):
         """Let the user choose files."""
         dialog = QFileDialog(window, self.tr("Add photos"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        endings = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        endings = " ".join(f"*{suffix}" for suffix in ENDINGS)
         dialog.setNameFilters([self.tr("Photos") + f" ({endings})", self.tr("All files") + " (*)"])
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.add_files([Path(name) for name in names]))

@@ -1353,6 +1353,10 @@ Press I for more.</source>
         <translation>Выберите другое имя или удалите эту папку.</translation>
     </message>
     <message>
+        <source>Choose another part with --start and --end.</source>
+        <translation>Выберите другой отрезок ключами --start и --end.</translation>
+    </message>
+    <message>
         <source>Choose it there, or quit the app first.</source>
         <translation>Выберите это там или сначала выйдите из программы.</translation>
     </message>
@@ -1481,12 +1485,20 @@ Press I for more.</source>
         <translation>Известные модели: {0}.</translation>
     </message>
     <message>
+        <source>Leave out --start and --end.</source>
+        <translation>Уберите --start и --end.</translation>
+    </message>
+    <message>
         <source>Name a file in a folder of yours.</source>
         <translation>Укажите файл в своей папке.</translation>
     </message>
     <message>
         <source>Name a file in it, such as {}.</source>
         <translation>Укажите файл в ней, например {0}.</translation>
+    </message>
+    <message>
+        <source>Name a file that can be heard.</source>
+        <translation>Укажите файл со звуком.</translation>
     </message>
     <message>
         <source>Name another file for one of them.</source>
@@ -1499,6 +1511,10 @@ Press I for more.</source>
     <message>
         <source>Name another file.</source>
         <translation>Укажите другой файл.</translation>
+    </message>
+    <message>
+        <source>Name another folder, or a clip.</source>
+        <translation>Укажите другую папку или видео.</translation>
     </message>
     <message>
         <source>Name one {} file in it.</source>
@@ -1531,6 +1547,10 @@ Press I for more.</source>
     <message>
         <source>ONNX Runtime {} cannot open {}.</source>
         <translation>ONNX Runtime {0} не может открыть {1}.</translation>
+    </message>
+    <message>
+        <source>One driving picture gives one picture, not a clip such as {}.</source>
+        <translation>Одна ведущая картинка даёт одну картинку, а не видео, как {}.</translation>
     </message>
     <message>
         <source>Only pictures on this computer can be added.</source>
@@ -1721,6 +1741,10 @@ Press I for more.</source>
         <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
     </message>
     <message>
+        <source>The clip {} has no frame {} seconds.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The clip {} has no frame {}.</source>
         <translation>В видео {0} нет кадра {1}.</translation>
     </message>
@@ -1839,6 +1863,10 @@ Press I for more.</source>
     <message>
         <source>The folder {} does not let you write the output {}.</source>
         <translation>В папку {0} нельзя записать {1}.</translation>
+    </message>
+    <message>
+        <source>The folder {} has neither clips nor pictures in it.</source>
+        <translation>В папке {} нет ни видео, ни картинок.</translation>
     </message>
     <message>
         <source>The folder {} has no pictures in it.</source>
@@ -1977,6 +2005,30 @@ Press I for more.</source>
         <translation>На другом компьютере другая версия протокола.</translation>
     </message>
     <message>
+        <source>The pictures in {} are over after {} seconds.</source>
+        <translation>Картинки в {} заканчиваются через {} с.</translation>
+    </message>
+    <message>
+        <source>The sound file {} cannot be read: {}.</source>
+        <translation>Не удаётся прочитать звуковой файл {}: {}.</translation>
+    </message>
+    <message>
+        <source>There is no sound in {}.</source>
+        <translation>В {} нет звука.</translation>
+    </message>
+    <message>
+        <source>Try without sound.</source>
+        <translation>Попробуйте без звука.</translation>
+    </message>
+    <message>
+        <source>Use WAV, MP3, FLAC, M4A or a clip.</source>
+        <translation>Подойдут WAV, MP3, FLAC, M4A или видео.</translation>
+    </message>
+    <message>
+        <source>a file that ends in {} has no sound</source>
+        <translation>в файлах с расширением {} звука не бывает</translation>
+    </message>
+    <message>
         <source>needs a key that this keyboard does not have</source>
         <translation>требует клавиши, которой на этой клавиатуре нет</translation>
     </message>
@@ -2061,6 +2113,10 @@ Press I for more.</source>
         <translation>Показывает вас.</translation>
     </message>
     <message>
+        <source>sound file</source>
+        <translation>звуковой файл</translation>
+    </message>
+    <message>
         <source>stale</source>
         <translation>ждёт новую картинку</translation>
     </message>
@@ -2085,6 +2141,14 @@ Press I for more.</source>
         <translation>этот PyTorch ({0}) собран без CUDA</translation>
     </message>
     <message>
+        <source>this model does not tell eyes from the face: --gaze does nothing</source>
+        <translation>эта модель не отличает глаза от лица: --gaze ни на что не влияет</translation>
+    </message>
+    <message>
+        <source>this model passes a pose on as it is, at full strength</source>
+        <translation>эта модель передаёт позу как есть, в полную силу</translation>
+    </message>
+    <message>
         <source>types a character on this keyboard</source>
         <translation>на этой клавиатуре печатает символ</translation>
     </message>
@@ -2098,7 +2162,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>{} (driver {})</source>
-        <translation>{0} (драйвер {1})</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{} ({} files)</source>
@@ -2163,6 +2227,10 @@ Press I for more.</source>
     <message>
         <source>{} is not used: {}.</source>
         <translation>{0} не используется: {1}.</translation>
+    </message>
+    <message>
+        <source>{} is one picture, which has no parts.</source>
+        <translation>{} — одна картинка, отрезков в ней нет.</translation>
     </message>
     <message>
         <source>{} lay on its side or upside down; it was turned.</source>
@@ -2627,10 +2695,6 @@ Press I for more.</source>
     <message>
         <source>This program may use {} MB of memory and needs more than {} MB.</source>
         <translation>Этой программе разрешено {0} МБ памяти, а нужно больше {1} МБ.</translation>
-    </message>
-    <message>
-        <source>Try without --audio.</source>
-        <translation>Попробуйте без --audio.</translation>
     </message>
     <message>
         <source>Turn the camera off in the call and on again.</source>

@@ -1,0 +1,91 @@
+"""Makes the results of ``animate``, one or many, with one open engine."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from avatar_app.bundles.bundle import Bundle, open_bundle
+from avatar_app.commands.options import framing_of, strength_of
+from avatar_app.commands.printer import say
+from avatar_app.engines import Engine
+from avatar_app.engines.open import open_engine
+from avatar_app.faces.detector import FaceDetector
+from avatar_app.media.driving import Driving, is_picture
+from avatar_app.media.photo import read_portrait
+from avatar_app.media.sound import read_sound
+from avatar_app.session.clip import Report, Track, Wishes, animate_clip, track_driver
+from avatar_app.session.clip_frames import Look
+from avatar_app.session.stopwatch import Stopwatch
+
+Item = TypeVar("Item")
+
+
+class Animator:
+    """Makes results.
+
+    Args:
+        arguments: of the command.
+
+    Raises:
+        AvatarError: a further photo, the sound or the model cannot be opened.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._crop, self._wishes = arguments.crop, wishes_of(arguments)
+        self.bundle: Bundle = open_bundle(arguments.model)
+        self.engine: Engine = open_engine(self.bundle, arguments.device, arguments.threads)
+        # A model of key points without landmarks animates anything, if the crop does not depend on a face.
+        needed = self.bundle.kind == "anchored" or arguments.crop == "auto"
+        self._faces = FaceDetector.open() if needed else None
+
+    def follow(self, clip: Driving) -> Track:
+        """Find the driver in a clip, once for several photos. Raises ClipError."""
+        return track_driver(self.engine, self._faces, clip, self._crop, Stopwatch(), progress_bar)
+
+    def make(self, photo: Path, clip: Driving, output: Path, track: Track | None = None) -> Report:
+        """Make one result and say so. Raises AvatarError; nothing is left of it then."""
+        # The motion since the one pose there is would be none.
+        wishes = replace(self._wishes, relative=False) if is_picture(clip) else self._wishes
+        picture = read_portrait(photo)
+        report = animate_clip(self.engine, self._faces, picture, clip, output, wishes, progress_bar, track)
+        for note in report.notes:
+            say(f"note: {note}", error=True)
+        frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
+        rate = "" if is_picture(clip) else f" at {float(clip.fps):.4g} fps"
+        say(f"{output}: {frames}{rate}, {report.size[0]}x{report.size[1]}, by {self.engine.name}")
+        return report
+
+    def close(self) -> None:
+        """Give the device back."""
+        self.engine.close()
+
+
+def wishes_of(arguments: argparse.Namespace) -> Wishes:
+    """What the options ask for. Raises AvatarError where a file cannot be read."""
+    first: int | str = "first" if arguments.best_frame is None else arguments.best_frame
+    return Wishes(
+        relative=arguments.relative,
+        adapt_scale=arguments.adapt_scale,
+        neutral="best" if arguments.find_best_frame else first,
+        crop=arguments.crop,
+        look=Look(arguments.size, arguments.background, framing_of(arguments, arguments.whole_photo)),
+        side_by_side=arguments.side_by_side,
+        sound=arguments.audio,
+        other_sound=read_sound(arguments.audio_from) if arguments.audio_from else None,
+        strength=strength_of(arguments),
+        smoothing=arguments.smoothing,
+        more_photos=tuple(read_portrait(path) for path in arguments.more_photos),
+        adapt_variance=arguments.adapt_variance,
+        face=arguments.face,
+    )
+
+
+def progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
+    """Rate and time left, on a terminal only."""
+    return tqdm(items, desc=title, total=total, unit="frame", disable=None, dynamic_ncols=True)

@@ -1,0 +1,237 @@
+"""Every photo of a folder with every clip of a folder.
+
+What is there already is not made again, and a result that fails does not keep the others from being made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from avatar_app.commands.animator import Animator
+from avatar_app.commands.printer import say
+from avatar_app.errors import AvatarError, ClipError, OutputError, PortraitError
+from avatar_app.files import natural, reason
+from avatar_app.media.driving import Driving
+from avatar_app.media.photo import picture_files
+from avatar_app.session.clip import Track
+from avatar_app.text import Text
+
+FORMATS = ("mp4", "m4v", "mov", "mkv", "webm", "gif", "webp", "png", "jpg")
+
+CLIPS = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
+        *(".wmv", ".asf", ".flv", ".3gp", ".ogv", ".gif", ".mjpeg"),
+    )
+)
+"""Files with these endings are clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What is combined.
+
+    Attributes:
+        photos, clips: at least one of each.
+        many_photos, many_clips: these came from a folder.
+    """
+
+    photos: Sequence[Path]
+    clips: Sequence[Path]
+    many_photos: bool
+    many_clips: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One result to make."""
+
+    photo: Path
+    clip: Path
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        made: it was made now.
+        error: why it was not; empty where it was there already or was made.
+    """
+
+    job: Job
+    made: bool = False
+    error: str = ""
+    frames: int = 0
+    notes: list[Text] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """``made``, ``there`` or ``failed``."""
+        return "failed" if self.error else "made" if self.made else "there"
+
+
+def folders_of(photo: Path, clip: Path) -> Folders | None:
+    """What is in the folders that the user has named; None where one photo and one clip are meant.
+
+    A folder that holds pictures alone is one clip. Raises AvatarError where a folder has nothing to offer.
+    """
+    many_photos = photo.is_dir()
+    clips = _clips_in(clip) if clip.is_dir() else []
+    if not many_photos and not clips:
+        return None
+    photos = _photos_in(photo) if many_photos else [photo]
+    return Folders(photos, clips or [clip], many_photos, bool(clips))
+
+
+def _photos_in(folder: Path) -> list[Path]:
+    try:
+        photos = picture_files(folder)
+    except OSError as problem:
+        raise PortraitError(
+            Text("The folder {} cannot be read: {}.", folder, reason(problem)), Text("Check its permissions.")
+        ) from None
+    if not photos:
+        raise PortraitError(
+            Text("The folder {} has no photos in it.", folder), Text("Name another folder, or a photo.")
+        )
+    return photos
+
+
+def _clips_in(folder: Path) -> list[Path]:
+    try:
+        files = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in CLIPS and not path.name.startswith(".") and path.is_file()
+        ]
+    except OSError as problem:
+        raise ClipError(
+            Text("The folder {} cannot be read: {}.", folder, reason(problem)), Text("Check its permissions.")
+        ) from None
+    return sorted(files, key=lambda path: natural(path.name.casefold()))
+
+
+def require_folder(output: Path) -> None:
+    """Raise OutputError unless results can go into this folder, which may have to be made."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(
+            Text("The output {} must be a folder for several results.", output),
+            Text("Name a folder, such as results."),
+        )
+    if not output.absolute().parent.is_dir():
+        raise OutputError(
+            Text("There is no folder {}.", output.absolute().parent), Text("Make it, or name another one.")
+        )
+
+
+def jobs_of(folders: Folders, output: Path, ending: str) -> list[Job]:
+    """All combinations, clip by clip.
+
+    ``OUTPUT/CLIP.mp4`` or ``OUTPUT/PHOTO.mp4`` where there is one of the other, else
+    ``OUTPUT/PHOTO/CLIP.mp4``.
+    """
+    photos, clips = _names(folders.photos), _names(folders.clips)
+    jobs = []
+    for clip, of_clip in zip(folders.clips, clips, strict=True):
+        for photo, of_photo in zip(folders.photos, photos, strict=True):
+            parts = [of_photo] * folders.many_photos + [of_clip] * folders.many_clips
+            path = output.joinpath(*parts)
+            jobs.append(Job(photo, clip, path.with_name(f"{path.name}.{ending}")))
+    return jobs
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """A name for each, without its ending unless two would be alike."""
+    stems = [path.stem for path in paths]
+    alike = len({stem.casefold() for stem in stems}) < len(stems)
+    return [path.name for path in paths] if alike else stems
+
+
+def make_all(
+    jobs: Sequence[Job], open_animator: Callable[[], Animator], read: Callable[[Path], Driving]
+) -> list[Result]:
+    """Make what is missing. Raises AvatarError only where nothing can be made at all."""
+    missing = [job for job in jobs if not job.output.exists()]
+    results = {job: Result(job) for job in jobs}
+    if missing:
+        animator = open_animator()
+        try:
+            for clip, group in groupby(missing, lambda job: job.clip):
+                results |= {result.job: result for result in _of_clip(animator, read, clip, list(group))}
+        finally:
+            animator.close()
+    return list(results.values())
+
+
+def _of_clip(
+    animator: Animator, read: Callable[[Path], Driving], path: Path, jobs: Sequence[Job]
+) -> Iterator[Result]:
+    """Follow the driver once, then animate each photo."""
+    try:
+        clip = read(path)
+        track = animator.follow(clip)
+    except AvatarError as problem:
+        for job in jobs:
+            yield _failed(job, problem)
+        return
+    for job in jobs:
+        yield _made(animator, job, clip, track)
+
+
+def _made(animator: Animator, job: Job, clip: Driving, track: Track) -> Result:
+    try:
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        hint = Text("Free some space or name another folder.")
+        return _failed(
+            job,
+            OutputError(Text("The folder {} cannot be made: {}.", job.output.parent, reason(problem)), hint),
+        )
+    try:
+        report = animator.make(job.photo, clip, job.output, track)
+    except AvatarError as problem:
+        with suppress(OSError):  # unless something else is in it
+            job.output.parent.rmdir()
+        return _failed(job, problem)
+    return Result(job, made=True, frames=report.frames, notes=report.notes)
+
+
+def _failed(job: Job, problem: AvatarError) -> Result:
+    say(f"error: {job.output} was not made. {problem}", error=True)
+    return Result(job, error=str(problem))
+
+
+def summary(results: Sequence[Result]) -> str:
+    """One line on what became of all."""
+    count = Counter(result.state for result in results)
+    there = f", {count['there']} there already" if count["there"] else ""
+    failed = f", {count['failed']} failed" if count["failed"] else ""
+    return f"{len(results)} results: {count['made']} made{there}{failed}"
+
+
+def facts(results: Sequence[Result]) -> dict[str, Any]:
+    """The same for programs."""
+    count = Counter(result.state for result in results)
+    return {
+        **{state: count[state] for state in ("made", "there", "failed")},
+        "results": [
+            {
+                "avatar": str(result.job.photo),
+                "driving": str(result.job.clip),
+                "output": str(result.job.output),
+                "state": result.state,
+                "frames": result.frames,
+                "error": result.error,
+                "notes": result.notes,
+            }
+            for result in results
+        ],
+    }

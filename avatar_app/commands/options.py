@@ -1,0 +1,115 @@
+"""Options that several commands have, each defined once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from avatar_app.commands.numbers import MOST_THREADS, decimal, offset, whole_number
+from avatar_app.motion.head import Strength
+from avatar_app.motion.smoothing import STRENGTHS
+from avatar_app.types import Framing
+
+DEFAULT_MODEL = "lite"
+
+STRONGEST = 1.5
+"""As far as the window's sliders go."""
+
+BACKGROUNDS = "behind the person: photo (what the photo shows there), blur, a colour such as #203040{more}"
+
+Options = argparse._ArgumentGroup | argparse.ArgumentParser
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model, and where it runs."""
+    model = add_device_arguments(parser)
+    model.add_argument(
+        "--threads",
+        type=whole_number(1, MOST_THREADS),
+        metavar="N",
+        help="CPU threads (default: one for each core)",
+    )
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The same without the number of threads; returns their group."""
+    model = parser.add_argument_group("model")
+    what = f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
+    model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=what)
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    return model
+
+
+def add_face_argument(files: Options) -> None:
+    """Which of the photo's faces moves."""
+    files.add_argument(
+        "--face",
+        type=whole_number(1, 99),
+        default=0,
+        metavar="N",
+        help="which face moves, from the left (default: the largest)",
+    )
+
+
+def add_motion_arguments(motion: Options) -> None:
+    """How motion is passed on."""
+    way = motion.add_mutually_exclusive_group()
+    way.add_argument(
+        "--relative",
+        action="store_true",
+        default=True,
+        help="the driver's motion since the neutral pose (default)",
+    )
+    way.add_argument(
+        "--absolute",
+        action="store_false",
+        dest="relative",
+        help="the driver's pose as it is; for faces that look alike",
+    )
+    motion.add_argument(
+        "--adapt-scale",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="scale motion to the photo's face (default: yes)",
+    )
+    motion.add_argument(
+        "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
+    )
+    what = "how much of the {} is passed on, 0 to 1.5: 0 nothing, 1 as it is (default: 1)"
+    for name, part in (
+        ("head", "head's motion"),
+        ("expression", "face's motion"),
+        ("gaze", "eyes' motion"),
+    ):
+        motion.add_argument(
+            f"--{name}", type=decimal(0, STRONGEST), default=1.0, metavar="F", help=what.format(part)
+        )
+
+
+def strength_of(arguments: argparse.Namespace) -> Strength:
+    """What --head, --expression and --gaze ask for."""
+    return Strength(arguments.head, arguments.expression, arguments.gaze)
+
+
+def add_framing_arguments(picture: Options) -> None:
+    """Where the person stands."""
+    picture.add_argument(
+        "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
+    )
+    picture.add_argument(
+        "--offset",
+        type=offset,
+        default=(0.0, 0.0),
+        metavar="X,Y",
+        help="move the person right and down, in parts of the picture, such as 0.1,0 (default: 0,0)",
+    )
+
+
+def framing_of(arguments: argparse.Namespace, whole: bool) -> Framing:
+    """What --zoom and --offset ask for."""
+    return Framing(arguments.zoom, arguments.offset[0], arguments.offset[1], whole)
+
+
+def add_report_argument(files: Options, what: str) -> None:
+    """Where figures are written to."""
+    files.add_argument("--json", type=Path, metavar="REPORT", help=f"write {what} to this file")

@@ -1,0 +1,110 @@
+"""A clip that is written while it happens and stays playable however it ends."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.frame import PictureType, VideoFrame
+
+from avatar_app.errors import OutputError
+from avatar_app.files import reason
+from avatar_app.media.clip_writer import set_pictures
+from avatar_app.media.formats import SUFFIXES, TICKS, require_recording
+from avatar_app.text import Text
+from avatar_app.types import Image
+
+KEY_EVERY = 0.7
+"""Seconds of time between key pictures of a recording. A piece that can be played ends with each, however
+slow the computer is."""
+
+LIVE_QUALITY = {"crf": "20", "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
+"""Nothing waits in the encoder, so that an end without warning loses only the last second."""
+
+
+class LiveWriter:
+    """Writes an H.264 clip (yuv420p) while it happens.
+
+    What was written up to a second ago stays playable, however it ends.
+
+    Args:
+        path: ends in one of ``SUFFIXES``; there must be no such file yet.
+        fps: pictures a second, about.
+        size: (width, height), even numbers.
+
+    Raises:
+        OutputError: the file is there already or cannot be written; also from ``write`` when the disk is
+            full.
+    """
+
+    def __init__(self, path: str | Path, fps: int, size: tuple[int, int]) -> None:
+        self.path = Path(path)
+        require_recording(self.path)
+        kind = SUFFIXES[self.path.suffix.lower()]
+        # An ordinary file once it is closed; until then in pieces that stand alone.
+        pieces = (
+            {"cluster_time_limit": "1000"}
+            if kind == "matroska"
+            else {"movflags": "hybrid_fragmented+frag_keyframe"}
+        )
+        try:
+            self.path.touch(exist_ok=False)
+        except FileExistsError:
+            raise OutputError(
+                Text("There is a file {} already.", self.path),
+                Text("Name another one; nothing is overwritten."),
+            ) from None
+        except OSError as problem:
+            raise self._failed(problem) from None
+        try:
+            self._container = av.open(
+                f"file:{self.path}", "w", format=kind, options={"flush_packets": "1", **pieces}
+            )
+            self._stream = self._container.add_stream("libx264", rate=fps, options=LIVE_QUALITY)
+        except (av.FFmpegError, OSError) as problem:
+            self.path.unlink(missing_ok=True)
+            raise self._failed(problem) from None
+        set_pictures(self._stream, size)
+        context = self._stream.codec_context
+        context.gop_size = 10 * fps  # `write` asks for key pictures, by time
+        context.thread_count = 1
+        self._length = TICKS // fps
+        self._last = -1
+        self._key = -TICKS
+
+    def write(self, planes: Image, seconds: float) -> None:
+        """Add a picture as I420 planes, (height * 3 / 2, width), shown ``seconds`` after the first; two at
+        one time are spread.
+        """
+        frame = VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.time_base = Fraction(1, TICKS)
+        frame.pts = self._last = max(round(seconds * TICKS), self._last + 1)
+        frame.duration = self._length
+        if frame.pts - self._key >= KEY_EVERY * TICKS:
+            self._key, frame.pict_type = frame.pts, PictureType.I
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as problem:
+            raise self._failed(problem) from None
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises OutputError if that fails, which leaves it playable. A clip without pictures is removed.
+        """
+        try:
+            if self._last >= 0:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except (av.FFmpegError, OSError) as problem:
+            raise self._failed(problem) from None
+        finally:
+            if self._last < 0:
+                self.path.unlink(missing_ok=True)
+
+    def _failed(self, problem: Exception) -> OutputError:
+        return OutputError(
+            Text("The recording {} cannot be written: {}.", self.path, reason(problem)),
+            Text("Free some space or name another folder."),
+        )
