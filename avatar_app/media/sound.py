@@ -147,8 +147,8 @@ class SoundTrack:
 
 
 def later(piece: av.AudioFrame, samples: int) -> av.AudioFrame:
-    """What comes after so many samples of a piece, which has more."""
-    rest = np.ascontiguousarray(piece.to_ndarray()[:, samples:])
+    """What comes after so many samples of a piece of planes of floats, which has more."""
+    rest = np.ascontiguousarray(piece.to_ndarray()[:, samples:], np.float32)
     frame = av.AudioFrame.from_ndarray(rest, format=piece.format.name, layout=piece.layout.name)
     frame.sample_rate = piece.sample_rate
     return frame

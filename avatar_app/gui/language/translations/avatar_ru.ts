@@ -1609,6 +1609,14 @@ Press I for more.</source>
         <translation>Сначала сохраните изображение, затем перетащите сюда файл.</translation>
     </message>
     <message>
+        <source>Say in, out, reset, or a number from 0.5 to 2.</source>
+        <translation>Напишите in, out, reset или число от 0.5 до 2.</translation>
+    </message>
+    <message>
+        <source>Say {} or {}, or nothing to change it.</source>
+        <translation>Напишите {} или {}, либо ничего, чтобы переключить.</translation>
+    </message>
+    <message>
         <source>See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.</source>
         <translation>Проверьте, что PipeWire и WirePlumber запущены: `systemctl --user restart pipewire wireplumber`.</translation>
     </message>
@@ -1737,12 +1745,12 @@ Press I for more.</source>
         <translation>Файл {0} не читается как видео: {1}.</translation>
     </message>
     <message>
-        <source>The clip {} has no frame that can be decoded.</source>
-        <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
+        <source>The clip {} has no frame from second {} to {}.</source>
+        <translation>В видео {} нет кадров с {}-й по {}-ю секунду.</translation>
     </message>
     <message>
-        <source>The clip {} has no frame {} seconds.</source>
-        <translation type="unfinished"></translation>
+        <source>The clip {} has no frame that can be decoded.</source>
+        <translation>В видео {0} нет ни одного кадра, который удаётся прочитать.</translation>
     </message>
     <message>
         <source>The clip {} has no frame {}.</source>
@@ -1769,8 +1777,20 @@ Press I for more.</source>
         <translation>Видео {0} повреждено после кадра {1}: {2}.</translation>
     </message>
     <message>
+        <source>The clip {} is over before second {}.</source>
+        <translation>Видео {} заканчивается раньше {}-й секунды.</translation>
+    </message>
+    <message>
         <source>The clip {} was closed.</source>
         <translation>Видео {0} закрыто.</translation>
+    </message>
+    <message>
+        <source>The command zoom does not know {}.</source>
+        <translation>Команда zoom не знает {}.</translation>
+    </message>
+    <message>
+        <source>The command {} does not know {}.</source>
+        <translation>Команда {} не знает {}.</translation>
     </message>
     <message>
         <source>The command {} is no single line of {} bytes at most.</source>
@@ -2005,6 +2025,10 @@ Press I for more.</source>
         <translation>На другом компьютере другая версия протокола.</translation>
     </message>
     <message>
+        <source>The picture {} has an ending that cannot be written.</source>
+        <translation>Картинку {} с таким расширением записать нельзя.</translation>
+    </message>
+    <message>
         <source>The pictures in {} are over after {} seconds.</source>
         <translation>Картинки в {} заканчиваются через {} с.</translation>
     </message>
@@ -2019,6 +2043,10 @@ Press I for more.</source>
     <message>
         <source>Try without sound.</source>
         <translation>Попробуйте без звука.</translation>
+    </message>
+    <message>
+        <source>Use .png.</source>
+        <translation>Подойдёт .png.</translation>
     </message>
     <message>
         <source>Use WAV, MP3, FLAC, M4A or a clip.</source>
