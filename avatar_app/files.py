@@ -263,6 +263,17 @@ def natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
+def new_file(folder: Path, ending: str) -> Path:
+    """A name with the time in it that no file has yet."""
+    name = time.strftime("Avatar %Y-%m-%d %H.%M.%S")
+    path = folder / f"{name}{ending}"
+    number = 2
+    while path.exists():
+        path = folder / f"{name} ({number}){ending}"
+        number += 1
+    return path
+
+
 def keep_damaged(path: Path) -> None:
     """Set a JSON file aside, as ``.bad``, that is about to be written anew although what it holds could not
     be read.

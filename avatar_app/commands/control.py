@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
+from avatar_app.commands.numbers import instance_name
 from avatar_app.commands.printer import say
 from avatar_app.control.server import COMMANDS, send_command
 from avatar_app.errors import AvatarError
@@ -14,17 +16,26 @@ from avatar_app.text import Text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", type=instance_name, help="of the instance that `live --name` has started")
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
-    for name, summary in COMMANDS.items():
-        task = tasks.add_parser(name, help=summary)
-        if name == "avatar":
-            task.add_argument("name", metavar="NAME", help="as the gallery shows it")
+    for name, command in COMMANDS.items():
+        task = tasks.add_parser(name, help=command.summary, description=command.summary.capitalize() + ".")
+        if command.takes:
+            task.add_argument(
+                "rest",
+                metavar=command.takes,
+                nargs=None if command.needed else "?",
+                default="",
+                help=command.summary,
+            )
         task.add_argument("--json", action="store_true", help="print the whole answer as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    name = getattr(arguments, "name", "")
-    reply = send_command(f"{arguments.task} {name}".strip())
+    rest = getattr(arguments, "rest", "")
+    if arguments.task == "snapshot" and rest:
+        rest = str(Path(rest).absolute())  # the app may run in another folder
+    reply = send_command(f"{arguments.task} {rest}".strip(), name=arguments.name or "")
     if arguments.json:
         say(json.dumps(reply, indent=2))
     if not reply["ok"]:

@@ -13,7 +13,7 @@ from typing import Any
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.cameras.address import is_address, source_title
 from avatar_app.cameras.permission import ask_for_camera
-from avatar_app.commands.numbers import seconds, whole_number
+from avatar_app.commands.numbers import instance_name, seconds, whole_number
 from avatar_app.commands.options import (
     add_device_arguments,
     add_face_argument,
@@ -86,6 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device-name", default="", metavar="D", help="which virtual camera (default: the first)"
     )
     files.add_argument(
+        "--name",
+        type=instance_name,
+        metavar="NAME",
+        help="of this instance, for `control --name`: several with different names can run at once",
+    )
+    files.add_argument(
         "--seconds", type=seconds, metavar="N", help="stop after so long (default: when interrupted)"
     )
     add_report_argument(files, "what was measured")
@@ -138,7 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_apart([controls.recording, arguments.json], [controls.avatar, *read])
     session = Session(controls, NeutralStore(user_neutrals()))
     stopped = threading.Event()
-    server = ControlServer(Commands(session, library, {"quit": lambda _: stopped.set()}))
+    commands = Commands(session, library, {"quit": lambda _: stopped.set()})
+    server = ControlServer(commands, name=arguments.name or "")
     tally = Tally()
     began = time.monotonic()
     server.start()  # first: where another instance runs, camera and output are its own

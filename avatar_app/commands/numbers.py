@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
+from avatar_app.control.address import is_name
+
 MOST_THREADS = 256
 """Far more than useful here; tens of thousands would bring a computer to a halt."""
 
@@ -47,6 +49,15 @@ def clock_time(text: str) -> Fraction:
     for part in text.split(":"):
         seconds = 60 * seconds + Fraction(part)
     return seconds
+
+
+def instance_name(text: str) -> str:
+    """A name by which one of several running apps is found."""
+    if not is_name(text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is not a name of up to 24 letters from a to z, digits, - and _"
+        )
+    return text
 
 
 def decimal(least: float, most: float) -> Callable[[str], float]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import stat
@@ -41,24 +42,34 @@ class NotRunning(AvatarError):
     """There is no instance that could be controlled."""
 
 
-def default_path() -> Path:
+def default_path(name: str = "") -> Path:
     """Where the running app is found.
 
     A socket file, on Windows a file with port and token.
+
+    Args:
+        name: of the instance, for which `is_name` is true; empty: the usual one.
     """
+    kind = "socket" if SOCKET_FILES else "json"
+    file = f"control-{name}.{kind}" if name else f"control.{kind}"
     if not SOCKET_FILES:
-        return user_data() / "control.json"
+        return user_data() / file
     user = os.getuid()
     for folder in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
         if folder and is_own_folder(Path(folder)):
-            path = Path(folder) / "avatar-app" / "control.socket"
+            path = Path(folder) / "avatar-app" / file
             if len(os.fsencode(path)) <= LONGEST_PATH:
                 return path
-    home = user_data() / "control.socket"
+    home = user_data() / file
     if len(os.fsencode(home)) <= LONGEST_PATH and can_hold(home.parent):
         return home
     # The last resort: everybody can make a folder of this name there.
-    return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / "control.socket"
+    return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / file
+
+
+def is_name(text: str) -> bool:
+    """Whether an instance can be called this."""
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,24}", text) is not None
 
 
 def can_hold(folder: Path) -> bool:

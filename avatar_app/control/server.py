@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from avatar_app.control.address import (
     AlreadyRunning,
@@ -45,18 +45,38 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+
+class Command(NamedTuple):
+    """What other programs can ask for.
+
+    Attributes:
+        summary: what it does.
+        takes: what follows it; empty: nothing.
+        needed: it cannot be left out.
+    """
+
+    summary: str
+    takes: str = ""
+    needed: bool = False
+
+
 COMMANDS = {
-    "recalibrate": "take the pose of this moment as the neutral one",
-    "pause": "show the still card",
-    "resume": "show the avatar again",
-    "next": "the next avatar",
-    "previous": "the previous avatar",
-    "avatar": "the avatar with the name that follows",
-    "status": "say how things are",
-    "raise": "bring the window to the front",
-    "quit": "end the app",
+    "recalibrate": Command("take the pose of this moment as the neutral one"),
+    "pause": Command("show the still card"),
+    "resume": Command("show the avatar again"),
+    "toggle": Command("pause, or go on"),
+    "next": Command("the next avatar"),
+    "previous": Command("the previous avatar"),
+    "avatar": Command("the avatar with this name in the gallery", "NAME", needed=True),
+    "record": Command("begin or end a recording of what others see; start or stop: only that", "START"),
+    "snapshot": Command("save what others see as a PNG, in this file or beside the recordings", "FILE"),
+    "mirror": Command("mirror what others see, or no longer; on or off: only that", "ON"),
+    "zoom": Command("enlarge the person: in, out, reset, or a number from 0.5 to 2", "HOW", needed=True),
+    "status": Command("say how things are"),
+    "raise": Command("bring the window to the front"),
+    "quit": Command("end the app"),
 }
-"""Command -> what it does. Only ``avatar`` takes something: a name."""
+"""What can be asked for, by the word that asks for it."""
 
 LONGEST_LINE = 1024
 LONGEST_ANSWER = 1 << 20
@@ -80,15 +100,15 @@ class ControlServer:
     """Answers commands in a thread of its own.
 
     Args:
-        handle: given a command of ``COMMANDS`` (``avatar`` with its name), returns the message of the reply
+        handle: given a command of ``COMMANDS`` and what follows it, returns the message of the reply
             or all its fields. It runs in the server's thread and must be quick. An AvatarError becomes a
             reply that is not ok.
-        path: as ``default_path``.
+        path: where the app is found; None: as ``default_path`` says for ``name``.
     """
 
-    def __init__(self, handle: Callable[[str], Reply], path: Path | None = None) -> None:
+    def __init__(self, handle: Callable[[str], Reply], path: Path | None = None, name: str = "") -> None:
         self._handle = handle
-        self._path = path or default_path()
+        self._path = path or default_path(name)
         self._connections: list[_Connection] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -229,11 +249,12 @@ class ControlServer:
 
 def _problem(command: str, name: str) -> str:
     """What is wrong with a command, empty if nothing."""
-    if command not in COMMANDS or not name.isprintable():
+    known = COMMANDS.get(command)
+    if known is None or not name.isprintable():
         return f"There is no command {command[:40]!r}."
-    if command == "avatar" and not name:
-        return "The command avatar needs the name of one."
-    if command != "avatar" and name:
+    if known.needed and not name:
+        return f"The command {command} needs {known.takes.lower()}."
+    if name and not known.takes:
         return f"The command {command} takes nothing more."
     return ""
 
@@ -246,13 +267,15 @@ def _as_line(reply: dict[str, Any]) -> bytes:
     return json.dumps(reply, default=str).encode() + b"\n"
 
 
-def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -> dict[str, Any]:
+def send_command(
+    command: str, timeout: float = 2.0, path: Path | None = None, name: str = ""
+) -> dict[str, Any]:
     """Have the running app do something.
 
     Args:
-        command: one of ``COMMANDS``, ``avatar`` followed by a name.
+        command: one of ``COMMANDS`` and what follows it.
         timeout: seconds.
-        path: as ``default_path``.
+        path: where the app is found; None: as ``default_path`` says for ``name``.
 
     Returns:
         The reply: ``ok``, ``message`` and more; where not ok, ``hint``.
@@ -275,7 +298,7 @@ def send_command(command: str, timeout: float = 2.0, path: Path | None = None) -
             BlockingIOError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError
         ):  # too many ask at this moment
             try:
-                answer = _exchange(line, until, path or default_path())
+                answer = _exchange(line, until, path or default_path(name))
             except TimeoutError:
                 break
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):

@@ -13,9 +13,9 @@ from avatar_app.gui.keeping import Keeping
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.real_face import RealFace
+from avatar_app.session.controls import CENTRED, ZOOM_STEP, zoomed
 
-ZOOM, ZOOM_FINE = 0.1, 0.02
-ZOOMS = (0.5, 2.0)
+ZOOM_FINE = 0.02
 PAN, PAN_FINE, PAN_MOST = 0.05, 0.01, 1.0
 GHOST = 0.1
 WAYS = {"up": ("pan_y", -1), "down": ("pan_y", 1), "left": ("pan_x", -1), "right": ("pan_x", 1)}
@@ -38,7 +38,6 @@ OF_GALLERY = {
     "undo": "undo",
 }
 """Action -> method of ``Gallery``."""
-CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
 
 
 class WindowActions(QObject):
@@ -102,7 +101,9 @@ class WindowActions(QObject):
         elif kind == "avatar":
             self._gallery().choose_number(int(rest))
         elif kind == "zoom":
-            self.zoom((ZOOM_FINE if rest.endswith("fine") else ZOOM) * (1 if rest.startswith("in") else -1))
+            self.zoom(
+                (ZOOM_FINE if rest.endswith("fine") else ZOOM_STEP) * (1 if rest.startswith("in") else -1)
+            )
         elif kind == "pan":
             self._pan(rest)
         self.done.emit()
@@ -116,7 +117,7 @@ class WindowActions(QObject):
 
     def zoom(self, step: float) -> None:
         """Make the avatar larger (+) or smaller."""
-        self._live.change(zoom=round(min(max(self._live.controls.zoom + step, ZOOMS[0]), ZOOMS[1]), 2))
+        self._live.change(zoom=zoomed(self._live.controls, step))
 
     def pan(self, across: float, down: float) -> None:
         """Move the avatar by shares of the picture's width and height."""

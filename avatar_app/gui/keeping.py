@@ -5,7 +5,6 @@ Where they go, and what is said about them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from avatar_app.errors import AvatarError
+from avatar_app.files import new_file
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.session.controls import Notice
@@ -22,17 +22,6 @@ def home_of(kind: QStandardPaths.StandardLocation) -> Path:
     """The user's folder for videos or pictures; their home where there is none."""
     folder = Path(QStandardPaths.writableLocation(kind))
     return folder if folder.is_dir() else Path.home()
-
-
-def new_file(folder: Path, ending: str) -> Path:
-    """A name with the time in it that no file has yet."""
-    name = time.strftime("Avatar %Y-%m-%d %H.%M.%S")
-    path = folder / f"{name}{ending}"
-    number = 2
-    while path.exists():
-        path = folder / f"{name} ({number}){ending}"
-        number += 1
-    return path
 
 
 class Keeping(QObject):

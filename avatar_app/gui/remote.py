@@ -50,7 +50,8 @@ class Remote(QObject):
         self._named.connect(self._use)
         self._refused.connect(self._tell_of_hotkeys)
         # They run in the server's thread: the session may be used from there, the window may not.
-        in_window = {word: partial(self._ask, word) for word in ("next", "previous", "raise", "quit")}
+        words = ("next", "previous", "raise", "quit", "record", "snapshot")
+        in_window = {word: partial(self._ask, word) for word in words}
         self.answer = Commands(window.live, window.library, {**in_window, "avatar": self._name})
         self._server = ControlServer(self.answer, path)
         self._hotkeys: Hotkeys | None = None

@@ -6,19 +6,21 @@ The same for `live` and for the window.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from avatar_app.errors import AvatarError
+from avatar_app.errors import AvatarError, OutputError
+from avatar_app.files import new_file
 from avatar_app.photos.library import Library
 from avatar_app.photos.lookup import find_photo
-from avatar_app.session.controls import Controls, Status
+from avatar_app.session.controls import CENTRED, ZOOM_STEP, ZOOMS, Controls, Status, zoomed
 from avatar_app.text import Text
 
 Reply = dict[str, object]
 Action = Callable[[str], object]
-"""Takes what follows the command's word."""
+"""Takes what follows the command's word; may return what is to be answered."""
 
 
 class Commanded(Protocol):
@@ -33,6 +35,8 @@ class Commanded(Protocol):
 
     def status(self) -> Status: ...
 
+    def snapshot(self, path: Path) -> None: ...
+
 
 DONE = {
     "recalibrate": "taking the pose of this moment",
@@ -42,7 +46,7 @@ DONE = {
     "previous": "the previous avatar",
     "quit": "ending",
 }
-"""What is answered after a command."""
+"""What is answered after a command that answers nothing itself."""
 
 
 class Commands:
@@ -50,29 +54,79 @@ class Commands:
 
     Args:
         others: what a window does in its own way, or what only the caller can do (``quit``), by the command's
-            word.
+            word. ``record`` begins or ends a recording, ``snapshot`` chooses a name by itself.
     """
 
     def __init__(self, session: Commanded, library: Library, others: Mapping[str, Action]) -> None:
         self._session, self._library = session, library
-        self._actions: dict[str, Action] = {
+        own: dict[str, Action] = {
             "recalibrate": lambda _: session.recalibrate(),
             "pause": lambda _: session.change(paused=True),
             "resume": lambda _: session.change(paused=False),
+            "toggle": self._toggle,
             "next": lambda _: self._step(1),
             "previous": lambda _: self._step(-1),
             "avatar": lambda name: self._use(find_photo(name, library).path),
+            "mirror": self._mirror,
+            "zoom": self._zoom,
             "raise": _no_window,
-            **others,
         }
+        self._keep = {"record": self._switch_recording, "snapshot": self._take_photo, **others}
+        self._actions = {**own, **others, "record": self._record, "snapshot": self._snapshot}
 
     def __call__(self, line: str) -> Reply:
         """Carry out a command; raises AvatarError where it cannot be."""
         word, _, rest = line.partition(" ")
         if word == "status":
-            return described(self._session.status())
-        self._actions[word](rest)
-        return {"message": DONE.get(word, "done")}
+            return described(self._session.status(), self._session.controls)
+        answer = self._actions[word](rest)
+        return {"message": answer if isinstance(answer, str) else DONE.get(word, "done")}
+
+    def _toggle(self, _: str) -> str:
+        paused = self._session.change(paused=not self._session.controls.paused).paused
+        return DONE["pause" if paused else "resume"]
+
+    def _record(self, wish: str) -> str:
+        on = self._session.controls.recording is not None
+        wanted = _wish("record", wish, "start", "stop", on)
+        if wanted != on:
+            self._keep["record"]("")
+        return "recording" if wanted else "not recording"
+
+    def _switch_recording(self, _: str) -> None:
+        running = self._session.controls.recording is not None
+        self._session.change(recording=None if running else new_file(Path.cwd(), ".mp4"))
+
+    def _snapshot(self, name: str) -> object:
+        if not name:
+            return self._keep["snapshot"]("")
+        path = Path(name)
+        if path.suffix.lower() != ".png":
+            raise OutputError(
+                Text("The picture {} has an ending that cannot be written.", path), Text("Use .png.")
+            )
+        self._session.snapshot(path)
+        return f"saved {path}"
+
+    def _take_photo(self, _: str) -> str:
+        path = new_file(Path.cwd(), ".png")
+        self._session.snapshot(path)
+        return f"saved {path}"
+
+    def _mirror(self, wish: str) -> str:
+        wanted = _wish("mirror", wish, "on", "off", self._session.controls.mirror_output)
+        self._session.change(mirror_output=wanted)
+        return "mirrored" if wanted else "not mirrored"
+
+    def _zoom(self, how: str) -> str:
+        steps = {"in": ZOOM_STEP, "out": -ZOOM_STEP}
+        if how == "reset":
+            changes = dict(CENTRED)
+        elif how in steps:
+            changes = {"zoom": zoomed(self._session.controls, steps[how])}
+        else:
+            changes = {"zoom": _factor(how)}
+        return f"zoom {self._session.change(**changes).zoom:g}"
 
     def _step(self, step: int) -> None:
         paths = [entry.path for entry in self._library.entries()]
@@ -86,16 +140,40 @@ class Commands:
         self._session.change(avatar=avatar, avatar_box=None, avatar_turn=None, avatar_face=0)
 
 
+def _wish(command: str, said: str, yes: str, no: str, now: bool) -> bool:
+    """Whether something is to be on; without a word the opposite of ``now``."""
+    if said not in ("", yes, no):
+        message = Text("The command {} does not know {}.", command, repr(said[:40]))
+        raise AvatarError(message, Text("Say {} or {}, or nothing to change it.", yes, no))
+    return said == yes if said else not now
+
+
+def _factor(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not ZOOMS[0] <= number <= ZOOMS[1]:
+        message = Text("The command zoom does not know {}.", repr(text[:40]))
+        raise AvatarError(message, Text("Say in, out, reset, or a number from 0.5 to 2."))
+    return round(number, 2)
+
+
 def _no_window(_: str) -> None:
     raise AvatarError(Text("The app runs without a window."), Text("Stop `live` first to use the window."))
 
 
-def described(status: Status) -> Reply:
+def described(status: Status, controls: Controls) -> Reply:
     """The answer to ``status``."""
     return {
         "message": f"shows {status.shows} {status.reason}".strip(),
         "shows": status.shows,
         "reason": status.reason,
+        "avatar": status.avatar.stem if status.avatar else "",
+        "paused": controls.paused,
+        "recording": str(status.recording) if status.recording else "",
+        "mirror": controls.mirror_output,
+        "zoom": controls.zoom,
         "calibrated": status.calibrated,
         "camera": status.camera,
         "output": status.output,

@@ -22,6 +22,14 @@ SIZES = ((640, 480), (1280, 720), (1920, 1080))
 
 ROTATIONS = (0, 90, 180, 270)
 
+ZOOMS = (0.5, 2.0)
+"""The least and the most that the person is enlarged."""
+
+ZOOM_STEP = 0.1
+
+CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
+"""Fields of a person who stands as the photo has it."""
+
 Level = Literal["info", "warning", "error"]
 Shows = Literal["card", "avatar", "self"]
 
@@ -121,6 +129,11 @@ def changed(controls: Controls, **changes: Any) -> Controls:
     after = replace(controls, **changes)
     hidden = after.paused or not HIDING.isdisjoint(changes)
     return replace(after, pass_through=False) if hidden else after
+
+
+def zoomed(controls: Controls, step: float) -> float:
+    """The zoom after a step, + larger, within ``ZOOMS``."""
+    return round(min(max(controls.zoom + step, ZOOMS[0]), ZOOMS[1]), 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(live, "Session", runs.make)
     monkeypatch.setattr(live, "user_neutrals", lambda: tmp_path / "poses.json")
     monkeypatch.setattr(live, "CALIBRATE_AFTER", 0.0)
-    monkeypatch.setattr(control, "default_path", lambda: tmp_path / "run" / "control.socket")
+    monkeypatch.setattr(control, "default_path", lambda name="": tmp_path / "run" / "control.socket")
     return runs
 
 

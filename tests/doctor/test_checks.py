@@ -37,7 +37,7 @@ LOOPBACK = VirtualCamera("Avatar Camera", "/dev/video20", True, True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No instance of the app runs, no display is there."""
     path = tmp_path / "run" / "control.socket"
-    monkeypatch.setattr(control, "default_path", lambda: path)
+    monkeypatch.setattr(control, "default_path", lambda name="": path)
     monkeypatch.delenv("DISPLAY", raising=False)
     return path
 

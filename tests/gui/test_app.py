@@ -67,7 +67,7 @@ def running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Callable[[str], str]], list[str]]]:
     """Starts an instance that answers as it is told; returns the commands that it got."""
-    monkeypatch.setattr(control, "default_path", lambda: tmp_path / "control.socket")
+    monkeypatch.setattr(control, "default_path", lambda name="": tmp_path / "control.socket")
     servers: list[ControlServer] = []
 
     def start(answer: Callable[[str], str]) -> list[str]:

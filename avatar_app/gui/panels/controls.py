@@ -18,10 +18,9 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.widgets import Choice, Section, Slider, Switch, label, row, tip
 from avatar_app.motion.smoothing import STRENGTHS
-from avatar_app.session.controls import ROTATIONS, SIZES, Controls
+from avatar_app.session.controls import CENTRED, ROTATIONS, SIZES, Controls
 
 RATES = (15, 20, 25, 30, 60)
-CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
 
 
 class ControlsPanel(QTabWidget):
