@@ -2190,7 +2190,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>{} (driver {})</source>
-        <translation type="unfinished"></translation>
+        <translation>{} (драйвер {})</translation>
     </message>
     <message>
         <source>{} ({} files)</source>
