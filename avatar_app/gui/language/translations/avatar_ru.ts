@@ -1550,7 +1550,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>One driving picture gives one picture, not a clip such as {}.</source>
-        <translation>Одна ведущая картинка даёт одну картинку, а не видео, как {}.</translation>
+        <translation>Одна ведущая картинка даёт одну картинку, а не видео, как {0}.</translation>
     </message>
     <message>
         <source>Only pictures on this computer can be added.</source>
@@ -1614,7 +1614,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Say {} or {}, or nothing to change it.</source>
-        <translation>Напишите {} или {}, либо ничего, чтобы переключить.</translation>
+        <translation>Напишите {0} или {1}, либо ничего, чтобы переключить.</translation>
     </message>
     <message>
         <source>See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.</source>
@@ -1746,7 +1746,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The clip {} has no frame from second {} to {}.</source>
-        <translation>В видео {} нет кадров с {}-й по {}-ю секунду.</translation>
+        <translation>В видео {0} нет кадров с {1}-й по {2}-ю секунду.</translation>
     </message>
     <message>
         <source>The clip {} has no frame that can be decoded.</source>
@@ -1778,7 +1778,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The clip {} is over before second {}.</source>
-        <translation>Видео {} заканчивается раньше {}-й секунды.</translation>
+        <translation>Видео {0} заканчивается раньше {1}-й секунды.</translation>
     </message>
     <message>
         <source>The clip {} was closed.</source>
@@ -1786,11 +1786,11 @@ Press I for more.</source>
     </message>
     <message>
         <source>The command zoom does not know {}.</source>
-        <translation>Команда zoom не знает {}.</translation>
+        <translation>Команда zoom не знает {0}.</translation>
     </message>
     <message>
         <source>The command {} does not know {}.</source>
-        <translation>Команда {} не знает {}.</translation>
+        <translation>Команда {0} не знает {1}.</translation>
     </message>
     <message>
         <source>The command {} is no single line of {} bytes at most.</source>
@@ -1886,7 +1886,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The folder {} has neither clips nor pictures in it.</source>
-        <translation>В папке {} нет ни видео, ни картинок.</translation>
+        <translation>В папке {0} нет ни видео, ни картинок.</translation>
     </message>
     <message>
         <source>The folder {} has no pictures in it.</source>
@@ -2026,19 +2026,19 @@ Press I for more.</source>
     </message>
     <message>
         <source>The picture {} has an ending that cannot be written.</source>
-        <translation>Картинку {} с таким расширением записать нельзя.</translation>
+        <translation>Картинку {0} с таким расширением записать нельзя.</translation>
     </message>
     <message>
         <source>The pictures in {} are over after {} seconds.</source>
-        <translation>Картинки в {} заканчиваются через {} с.</translation>
+        <translation>Картинки в {0} заканчиваются через {1} с.</translation>
     </message>
     <message>
         <source>The sound file {} cannot be read: {}.</source>
-        <translation>Не удаётся прочитать звуковой файл {}: {}.</translation>
+        <translation>Не удаётся прочитать звуковой файл {0}: {1}.</translation>
     </message>
     <message>
         <source>There is no sound in {}.</source>
-        <translation>В {} нет звука.</translation>
+        <translation>В {0} нет звука.</translation>
     </message>
     <message>
         <source>Try without sound.</source>
@@ -2054,7 +2054,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>a file that ends in {} has no sound</source>
-        <translation>в файлах с расширением {} звука не бывает</translation>
+        <translation>в файлах с расширением {0} звука не бывает</translation>
     </message>
     <message>
         <source>needs a key that this keyboard does not have</source>
@@ -2190,7 +2190,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>{} (driver {})</source>
-        <translation>{} (драйвер {})</translation>
+        <translation>{0} (драйвер {1})</translation>
     </message>
     <message>
         <source>{} ({} files)</source>
@@ -2258,7 +2258,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>{} is one picture, which has no parts.</source>
-        <translation>{} — одна картинка, отрезков в ней нет.</translation>
+        <translation>{0} — одна картинка, отрезков в ней нет.</translation>
     </message>
     <message>
         <source>{} lay on its side or upside down; it was turned.</source>
