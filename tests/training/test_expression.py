@@ -12,10 +12,10 @@ import torch
 
 from avatar_app.faces.crop import Region
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.networks.regions import CODES, EYE, MOUTH
+from avatar_app.networks.regions import CODES, EYE, MOUTH, frames, region_points
 from avatar_app.training.checkpoint import save_checkpoint
 from avatar_app.training.expression import loop
-from avatar_app.training.expression.crops import CropStore, as_seen, changed
+from avatar_app.training.expression.crops import CropStore, as_seen, changed, near_opening
 from avatar_app.training.expression.export import main as export
 from avatar_app.training.expression.loop import Recipe, Trainer, train
 from avatar_app.training.expression.pairs import Mover
@@ -107,6 +107,16 @@ def test_what_is_read_has_other_colours_than_what_is_wanted(name: str, pairs: Pa
     assert seen.shape == (4, 3, height, width)
     means = seen.mean((2, 3)) - batch.truth.mean((2, 3))
     assert means.abs().max() > 0.05
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_shut_lids_and_closed_lips_are_still_where_the_painter_paints(name: str) -> None:
+    shut = torch.from_numpy(make_head(lids=0.0, mouth=0.0)[None, :, :2] * 0.7).float()
+    region = REGIONS[name]
+    inside, around = near_opening(region, region_points(region, shut, frames(region, shut)))
+    assert inside.max() < 0.6
+    assert around.max() > 0.8
+    assert around.mean() < 0.5
 
 
 @pytest.mark.skipif(not LITE.is_dir(), reason="the bundle models/lite is not there")

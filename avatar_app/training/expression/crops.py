@@ -105,13 +105,23 @@ def changed(batch: Batch, region: Region) -> Batch:
 
 
 def near_opening(region: Region, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Where lips or lids part, and that with what is around it: (B, 1, h, w) each."""
-    inside = sketch_of(region, region.width // 2, region.height // 2).opening(points)
+    """Where lips or lids part, and that with what is around their edges: (B, 1, h, w) each.
+
+    The second is there for shut eyes and closed lips too.
+    """
+    drawn = sketch_of(region, region.width // 2, region.height // 2)(points)
+    inside, edges = drawn[:, -1:], drawn[:, _edges(region)].amax(1, keepdim=True)
     reach = 2 * (region.width // 16) + 1
-    around = F.max_pool2d(inside, reach, 1, reach // 2)
+    around = F.max_pool2d(torch.maximum(inside, edges), reach, 1, reach // 2)
     around = F.avg_pool2d(around, 5, 1, 2)
     size = (region.height, region.width)
     return F.interpolate(inside, size, mode="bilinear"), F.interpolate(around, size, mode="bilinear")
+
+
+def _edges(region: Region) -> list[int]:
+    """The strokes that bound what opens."""
+    bounds = {landmark for edge in region.gap for landmark in edge}
+    return [index for index, stroke in enumerate(region.strokes) if bounds.issuperset(stroke)]
 
 
 def as_seen(batch: Batch, region: Region) -> Tensor:
