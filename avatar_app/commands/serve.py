@@ -11,11 +11,11 @@ from pathlib import Path
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import whole_number
 from avatar_app.commands.printer import say
+from avatar_app.doctor.server import NEEDED
 from avatar_app.ending import ENDING
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError, OutputError
 from avatar_app.paths import server_folder
-from avatar_app.remote.messages import LARGEST_PHOTO
 from avatar_app.remote.pairing import (
     PORT,
     Pairing,
@@ -26,10 +26,7 @@ from avatar_app.remote.pairing import (
 )
 from avatar_app.text import Text
 
-NEEDED = ("uvicorn", "starlette", "websockets", "msgspec", "cryptography")
 ANY = ("0.0.0.0", "::", "")
-QUEUE = 8
-"""Messages of one client that wait at most; more wait in its own computer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,9 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
             Text("Serving needs packages that are not installed: {}.", ", ".join(missing)),
             Text("pip install 'avatar-app[serve]'"),
         )
-    import uvicorn
-
     from avatar_app.remote.link import digest_of
+    from avatar_app.remote.listening import listen_on
     from avatar_app.remote.server import Server, ServerConfig
 
     bundle = open_bundle(arguments.model)
@@ -79,25 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     config = ServerConfig(bundle.name, digest_of(bundle.hashes), token, arguments.sessions, arguments.idle)
     server = Server(config, lambda: open_engine(bundle, arguments.device))
     local = is_loopback(arguments.listen)
-    certificate, key = (None, None) if local else certificate_files(folder)
-    options = uvicorn.Config(
-        server.app,
-        host=arguments.listen,
-        port=arguments.port,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        ws_max_size=LARGEST_PHOTO + 65536,
-        ws_max_queue=QUEUE,
-        ws_per_message_deflate=False,
-        server_header=False,
-        lifespan="on",
-        log_config=None,
-        timeout_graceful_shutdown=int(config.farewell) + 1,
-    )
+    certificate = None if local else certificate_files(folder)
     _require_free(arguments.listen, arguments.port)
-    say(_pairing(arguments, token, certificate).line)
+    say(_pairing(arguments, token, certificate[0] if certificate else None).line)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    serving = uvicorn.Server(options)
+    serving = listen_on(server.app, arguments.listen, arguments.port, certificate, config.farewell)
     # uvicorn hears SIGINT and SIGTERM itself; an exception for SIGHUP would come out in the middle of its
     # event loop.
     ENDING.call_instead(lambda: setattr(serving, "should_exit", True))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 from avatar_app.errors import EngineError
+from avatar_app.remote.traffic import Traffic
 from avatar_app.text import Text
 from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
@@ -65,8 +66,8 @@ def require_joinable(kind: str, name: str) -> None:
         )
 
 
-Show = Callable[[Image, float], None]
-"""Takes a picture and the moment at which the frame of its pose was captured."""
+Show = Callable[[Layer, float], None]
+"""Takes a layer and the moment at which the frame of its pose was captured."""
 
 
 @runtime_checkable
@@ -76,11 +77,16 @@ class StreamingEngine(Protocol):
     Several poses are on the way at a time, and pictures come when they come.
     """
 
-    def stream(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show) -> None:
-        """Send a pose.
+    def stream(
+        self, avatar: Avatar, pose: KeyPoints, area: Area | None, captured_at: float, show: Show
+    ) -> None:
+        """Send a pose, and which area of the scene is wanted, if the avatar has one.
 
         ``show`` is called in another thread. Raises DeviceError while nothing answers.
         """
+
+    def traffic(self) -> Traffic:
+        """What the network does."""
 
 
 class LayerEngine(Engine, Protocol):

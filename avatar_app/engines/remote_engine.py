@@ -9,34 +9,25 @@ get out: this module and `avatar_app.remote` cannot import its type (see setup.c
 from __future__ import annotations
 
 import itertools
-import threading
+import math
 import time
-from collections import deque
-from dataclasses import dataclass
-
-import cv2
-import numpy as np
 
 from avatar_app import __version__
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Show
 from avatar_app.engines.landmarks import detected, landmark_points
-from avatar_app.errors import BundleError, DeviceError, PortraitError
+from avatar_app.errors import BundleError, DeviceError
 from avatar_app.onnx_runtime import open_session
-from avatar_app.remote.link import Arrived, Link, digest_of
-from avatar_app.remote.messages import (
-    FARTHEST,
-    Hello,
-    MalformedMessage,
-    Photo,
-    Pose,
-    packed_points,
-    unpacked_points,
-)
+from avatar_app.remote.arrivals import Arrivals, Arrived
+from avatar_app.remote.link import Link, digest_of
+from avatar_app.remote.messages import Hello, MalformedMessage, Pose
 from avatar_app.remote.pairing import Pairing, parse_pairing
-from avatar_app.remote.pictures import CODECS, open_decoder
+from avatar_app.remote.photos import packed_photo, rectangle, unpacked_scene
+from avatar_app.remote.pictures import CODECS
+from avatar_app.remote.points import packed_points, unpacked_points
+from avatar_app.remote.traffic import Traffic
 from avatar_app.text import Text
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer
 
 WELCOME, PHOTO, ANSWER = 10.0, 30.0, 3.0
 """Seconds that a server has for its welcome, for a photo and for a picture."""
@@ -45,8 +36,12 @@ SILENT, SLOW = 0.5, 3.0
 """Seconds without a picture, and round trips of the last one, after which a call goes on without the other
 computer."""
 
-WINDOW = 2
-"""Poses on the way at a time: more would wait in the network's queues and grow old there."""
+PATIENCE = 3.0
+"""The same for the first picture, and where there is another address to go to."""
+
+WINDOW, SPARE, MOST = 2, 4, 45
+"""Poses on the way at a time: for a server that answers each with a picture; for one that paces itself, those
+beside the ones that fit into one and a half trips, and at most."""
 
 NUMBERED = itertools.count(1)
 
@@ -57,15 +52,6 @@ def open_remote(bundle: Bundle, line: str) -> RemoteEngine:
     Raises ConfigError for a bad line, EngineError if it is not reached.
     """
     return RemoteEngine(bundle, parse_pairing(line), list(CODECS))
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Round trip in milliseconds (median of the last second), pictures and received bits a second."""
-
-    round_trip: float
-    fps: float
-    bits: float
 
 
 class RemoteEngine:
@@ -79,21 +65,17 @@ class RemoteEngine:
     def __init__(self, bundle: Bundle, pairing: Pairing, codecs: list[str], fps: int = 30) -> None:
         self._detect = open_session(bundle.file("detect.onnx"), 1) if "detect.onnx" in bundle.hashes else None
         self._pairing = pairing
-        self._pictures = threading.Condition()
-        self._newest: tuple[int, Image] | None = None
-        self._captured: dict[int, tuple[float, Show | None]] = {}
-        self._trips: deque[tuple[float, float, int]] = deque(maxlen=240)
-        self._decoder = open_decoder("jpeg")
-        self._codec = ""
-        self._number = 0
-        self._answered_at, self._last_trip = time.monotonic(), 0.0
-        hello = Hello(__version__, bundle.name, digest_of(bundle.hashes), codecs, fps)
+        self._arrivals = Arrivals()
+        self._asked_at = time.monotonic()
+        digest = digest_of(bundle.hashes)
+        hello = Hello(__version__, bundle.name, digest, codecs, fps, layers=True, sees=True)
         self._link = Link(pairing, hello, self._take)
         try:
             welcome = self._link.wait_for_welcome(WELCOME)
         except Exception:
             self._link.close()
             raise
+        self._paces, self._fps = welcome.paces, fps
         self.size = welcome.size
         self.reads_pictures = welcome.reads_pictures
         self.name = f"{welcome.engine} at {pairing.address}"
@@ -113,18 +95,8 @@ class RemoteEngine:
         """Since it was opened."""
         return self._link.received_bytes
 
-    @property
     def traffic(self) -> Traffic:
-        """What the network does, over the last second."""
-        now = time.monotonic()
-        last = [(trip, size) for at, trip, size in list(self._trips) if now - at < 1]
-        if not last:
-            return Traffic(0.0, 0.0, 0.0)
-        return Traffic(
-            float(np.median([trip for trip, _ in last])) * 1000,
-            len(last),
-            8.0 * sum(size for _, size in last),
-        )
+        return self._arrivals.traffic(self._link.address, self._link.connected)
 
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
@@ -132,42 +104,66 @@ class RemoteEngine:
         return detected(self._detect, crop.image)
 
     def encode(self, crop: Crop) -> Avatar:
-        made, png = cv2.imencode(".png", cv2.cvtColor(crop.image, cv2.COLOR_RGB2BGR))
-        if not made:
-            raise PortraitError(Text("The photo cannot be sent."), Text("Choose another one."))
-        landmarks = None if crop.landmarks is None else crop.landmarks.astype("<f4").tobytes()
-        near = (other for other in crop.others if np.abs(other).max() < FARTHEST)
-        others = [other.astype("<f4").tobytes() for other in near]
         number = next(NUMBERED)
-        points = self._link.place_photo(Photo(number, png.tobytes(), landmarks, others), PHOTO)
-        return Avatar(unpacked_points(points), number)
+        points, sent = self._link.place_photo(packed_photo(number, crop), PHOTO)
+        try:
+            scene = None if sent is None else unpacked_scene(sent, self.size)
+            return Avatar(unpacked_points(points), number, scene)
+        except MalformedMessage as problem:
+            raise DeviceError(
+                Text(
+                    "The other computer at {} sent what cannot be used: {}.", self._pairing.address, problem
+                ),
+                Text("Install the same version of the app on both."),
+            ) from None
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         """Send a pose and wait for its picture. Raises DeviceError if none comes."""
-        number = self._send(avatar, pose, time.monotonic(), None)
-        with self._pictures:
-            self._pictures.wait_for(lambda: self._newest is not None and self._newest[0] >= number, ANSWER)
-            if self._newest is None or self._newest[0] < number:
-                raise self._unanswered()
-            return self._newest[1]
+        return self._rendered(avatar, pose, None).image
 
-    def stream(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show) -> None:
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
+        """The same for the person alone."""
+        return self._rendered(avatar, pose, area)
+
+    def _rendered(self, avatar: Avatar, pose: KeyPoints, area: Area | None) -> Layer:
+        number = self._send(avatar, pose, area, time.monotonic(), None)
+        layer = self._arrivals.wait_for(number, ANSWER)
+        if layer is None:
+            raise self._unanswered()
+        return layer
+
+    def stream(
+        self, avatar: Avatar, pose: KeyPoints, area: Area | None, captured_at: float, show: Show
+    ) -> None:
         """Send a pose, unless enough of them are on the way.
 
         ``show`` gets each picture when it comes, in another thread.
 
         Raises DeviceError: the other computer has not answered for ``SILENT`` seconds.
         """
-        now = time.monotonic()
-        if self._link.connected and self._link.waiting < WINDOW:
-            self._answered_at = now if self._link.waiting == 0 else self._answered_at
-            self._send(avatar, pose, captured_at, show)
-        elif now - self._answered_at > max(SILENT, SLOW * self._last_trip):
+        now, waiting = time.monotonic(), self._link.waiting
+        if self._link.connected and waiting == 0:
+            self._asked_at = now
+        elif now - max(self._asked_at, self._arrivals.last_at) > self._patience:
             raise self._unanswered()
+        if self._link.connected and waiting < self._window():
+            self._send(avatar, pose, area, captured_at, show)
 
     def close(self) -> None:
         self._link.close()
-        self._decoder.close()
+        self._arrivals.close()
+
+    def _window(self) -> int:
+        if not self._paces:
+            return WINDOW
+        return min(MOST, SPARE + math.ceil(1.5 * self._fps * self._arrivals.last_trip))
+
+    @property
+    def _patience(self) -> float:
+        trip = self._arrivals.last_trip
+        if not trip or self._pairing.others:
+            return PATIENCE
+        return max(SILENT, SLOW * trip)
 
     def _unanswered(self) -> DeviceError:
         return DeviceError(
@@ -175,35 +171,13 @@ class RemoteEngine:
             Text("See that `avatar-app serve` runs there."),
         )
 
-    def _send(self, avatar: Avatar, pose: KeyPoints, captured_at: float, show: Show | None) -> int:
-        with self._pictures:
-            self._number += 1
-            number = self._number
-            self._captured[number] = (captured_at, show)
-        sent = int(time.monotonic() * 1e6)
-        self._link.send_pose(Pose(number, sent, int(avatar.features), packed_points(pose)), number)
+    def _send(
+        self, avatar: Avatar, pose: KeyPoints, area: Area | None, captured_at: float, show: Show | None
+    ) -> int:
+        number = self._arrivals.expect(captured_at, show)
+        sent, wanted = int(time.monotonic() * 1e6), None if area is None else rectangle(area)
+        self._link.send_pose(Pose(number, sent, int(avatar.features), packed_points(pose), wanted), number)
         return number
 
     def _take(self, arrived: Arrived) -> bool:
-        message = arrived.message
-        codec = self._link.welcome.codec if self._link.welcome else "jpeg"
-        if codec != self._codec:
-            self._decoder.close()
-            self._decoder, self._codec = open_decoder(codec), codec
-        try:
-            picture = self._decoder.decode(message.data)
-        except MalformedMessage:
-            return False
-        self._answered_at, self._last_trip = arrived.at, arrived.at - message.sent / 1e6
-        self._trips.append((arrived.at, arrived.at - message.sent / 1e6, len(message.data)))
-        with self._pictures:
-            if self._newest is not None and self._newest[0] >= message.number:
-                return True
-            self._newest = (message.number, picture)
-            captured_at, show = self._captured.get(message.number, (arrived.at, None))
-            for number in [number for number in self._captured if number <= message.number]:
-                del self._captured[number]
-            self._pictures.notify_all()
-        if show is not None:
-            show(picture, captured_at)
-        return True
+        return self._arrivals.take(arrived, self._link.welcome.codec if self._link.welcome else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 
 from avatar_app.types import Image
@@ -16,12 +17,13 @@ class H264Encoder:
     Args:
         width, height: even.
         bits: a second.
+        gray: pictures of one plane (height, width), all of its range.
     """
 
-    def __init__(self, width: int, height: int, fps: int, bits: int) -> None:
+    def __init__(self, width: int, height: int, fps: int, bits: int, gray: bool = False) -> None:
         context = av.CodecContext.create("libx264", "w")
         context.width, context.height = width, height
-        context.pix_fmt = "yuv420p"
+        context.pix_fmt = "gray" if gray else "yuv420p"
         context.time_base = Fraction(1, fps)
         context.framerate = Fraction(fps, 1)
         context.bit_rate = bits
@@ -33,14 +35,19 @@ class H264Encoder:
             "x264-params": f"vbv-maxrate={bits // 1000}:vbv-bufsize={bits // 3000}",
         }
         self._context, self._count = context, 0
+        self._gray = gray
 
     def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
         """The bytes of one picture (height, width, 3), and whether they are a key frame, as ``key`` asks
         for."""
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        # OpenCV converts in a third of the time that FFmpeg takes.
+        planes: Image = np.asarray(
+            picture if self._gray else cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8
+        )
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(planes), format=self._context.pix_fmt or "")
         frame.pts, self._count = self._count, self._count + 1
         frame.pict_type = av.video.frame.PictureType.I if key else av.video.frame.PictureType.NONE
-        packets = self._context.encode(frame.reformat(format="yuv420p"))
+        packets = self._context.encode(frame)
         return b"".join(bytes(packet) for packet in packets), any(packet.is_keyframe for packet in packets)
 
     def close(self) -> None:
@@ -50,7 +57,8 @@ class H264Encoder:
 class H264Decoder:
     """Decodes what ``H264Encoder`` made."""
 
-    def __init__(self) -> None:
+    def __init__(self, gray: bool = False) -> None:
+        self._gray = gray
         self._context = av.CodecContext.create("h264", "r")
         self._context.thread_type = "NONE"
         self._context.options = {"flags": "low_delay"}
@@ -66,7 +74,9 @@ class H264Decoder:
             raise ValueError(f"the picture is damaged: {problem}") from None
         if not frames:
             raise ValueError("no picture")
-        return np.ascontiguousarray(frames[-1].to_ndarray(format="rgb24"))
+        planes = frames[-1].to_ndarray(format="gray" if self._gray else "yuv420p")
+        picture = planes if self._gray else cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)
+        return np.ascontiguousarray(picture, np.uint8)
 
     def close(self) -> None:
         pass

@@ -9,9 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer
 
 T = TypeVar("T")
 SMOOTH = 0.1
@@ -35,6 +35,12 @@ class Renderer(Protocol):
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image: ...
 
     def close(self) -> None: ...
+
+
+class LayerRenderer(Renderer, Protocol):
+    """The same, of an engine whose avatars have a scene."""
+
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer: ...
 
 
 class Host:
@@ -64,9 +70,12 @@ class Host:
     async def encode(self, crop: Crop) -> Avatar:
         return await self._run(self.engine.encode, crop)
 
-    async def render(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, float]:
-        """The picture, and the milliseconds that it took."""
-        return await self._run(self._timed, avatar, pose)
+    async def render(self, avatar: Avatar, pose: KeyPoints, area: Area | None = None) -> tuple[Layer, float]:
+        """The layer, and the milliseconds that it took.
+
+        An opaque square without an area, and of a model whose avatars have no scene.
+        """
+        return await self._run(self._timed, avatar, pose, area)
 
     async def convert(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what takes milliseconds but needs no engine."""
@@ -79,12 +88,15 @@ class Host:
         self._thread.shutdown()
         self._encoders.shutdown()
 
-    def _timed(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, float]:
+    def _timed(self, avatar: Avatar, pose: KeyPoints, area: Area | None) -> tuple[Layer, float]:
         began = time.perf_counter()
-        picture = self.engine.render(avatar, pose)
+        if area is None or avatar.scene is None:
+            layer = Layer(self.engine.render(avatar, pose))
+        else:
+            layer = cast(LayerRenderer, self.engine).render_layer(avatar, pose, area)
         milliseconds = (time.perf_counter() - began) * 1000
         self.milliseconds += (milliseconds - self.milliseconds) * (SMOOTH if self.milliseconds else 1.0)
-        return picture, milliseconds
+        return layer, milliseconds
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

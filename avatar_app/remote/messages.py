@@ -4,32 +4,23 @@ A message is one binary WebSocket message: a byte that says its kind, then its f
 that a reader does not know are ignored, and so are kinds, so later versions can add both. Camera frames have
 no message.
 
-client: hello -> photo -> pose, pose, pose ...        server: welcome -> ready -> picture, dropped ...
-both: ping, error, going away
+client: hello -> photo -> pose, pose, seen, pose ...  server: welcome -> scene, ready -> picture, dropped ...
+both: ping, pong, error, going away
 """
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 import msgspec
-import numpy as np
-
-from avatar_app.types import KeyPoints, key_points, shape_of_part
 
 PROTOCOL = "avatar-remote.1"
 LARGEST_MESSAGE, LARGEST_PHOTO = 1 << 20, 8 << 20
-"""Bytes: of any message, of one with a photo."""
+"""Bytes: of any message, of one with a photo or a scene."""
 
-MOST_POINTS, FARTHEST = 512, 10.0
-"""Key points a pose may have, and the largest coordinate."""
-
-LARGEST_CODE = 1e6
-"""Largest number of a code, which has no unit."""
+Rectangle = tuple[int, int, int, int]
+"""Left, top, right and bottom, as an ``Area``."""
 
 
 class MalformedMessage(Exception):
@@ -40,7 +31,8 @@ class Hello(msgspec.Struct, frozen=True):
     """Which model the client wants, which picture formats it can decode, and how many pictures a second it
     needs.
 
-    ``digest`` identifies the model's files; empty for whatever the server has under that name.
+    ``digest`` identifies the model's files; empty for whatever the server has under that name. ``layers``: it
+    takes the person alone, and the scene once. ``sees``: it says of each picture that it has come.
     """
 
     version: str
@@ -48,12 +40,15 @@ class Hello(msgspec.Struct, frozen=True):
     digest: str = ""
     codecs: list[str] = []
     fps: int = 30
+    layers: bool = False
+    sees: bool = False
 
 
 class Welcome(msgspec.Struct, frozen=True):
     """What the server runs.
 
-    ``milliseconds`` is its measured time for a picture; ``heartbeat`` is in seconds.
+    ``milliseconds`` is its measured time for a picture; ``heartbeat`` is in seconds. ``paces``: it sends no
+    more pictures than the client sees, so that every pose may be sent.
     """
 
     engine: str
@@ -62,20 +57,31 @@ class Welcome(msgspec.Struct, frozen=True):
     codec: str
     milliseconds: float
     heartbeat: float
+    paces: bool = False
+
+
+class Around(msgspec.Struct, frozen=True):
+    """The photo around its square, a JPEG file; see ``Surroundings``."""
+
+    image: bytes
+    corner: tuple[int, int]
+    photo: Rectangle
 
 
 class Photo(msgspec.Struct, frozen=True):
     """The avatar's photo.
 
-    PNG of the model's size, and its landmarks (88, 3) as float32, if it has any.
+    PNG of the model's size, and its landmarks (88, 3) and expression (24,) as float32, if it has any.
 
-    ``others`` holds those of each other person in the photo, who stay whole.
+    ``others`` holds the landmarks of each other person in the photo, who stay whole.
     """
 
     avatar: int
     png: bytes
     landmarks: bytes | None = None
     others: list[bytes] = []
+    expression: bytes | None = None
+    around: Around | None = None
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -88,19 +94,22 @@ class Ready(msgspec.Struct, frozen=True):
 class Pose(msgspec.Struct, frozen=True):
     """Key points to render.
 
-    ``number`` goes up by one; ``sent`` is the client's clock in microseconds.
+    ``number`` goes up by one; ``sent`` is the client's clock in microseconds. ``area``: which part of the
+    scene is wanted; without one the whole square is, before its background.
     """
 
     number: int
     sent: int
     avatar: int
     points: Mapping[str, bytes]
+    area: Rectangle | None = None
 
 
 class PictureMessage(msgspec.Struct, frozen=True):
     """A rendered pose.
 
-    ``queued`` and ``rendered`` are the server's milliseconds; ``key`` is true for a key frame.
+    ``queued`` and ``rendered`` are the server's milliseconds; ``key`` is true for a key frame. ``codec`` is
+    empty for the welcome's. A layer has an ``alpha`` and a ``corner``; see ``Layer``.
     """
 
     number: int
@@ -109,6 +118,9 @@ class PictureMessage(msgspec.Struct, frozen=True):
     rendered: float
     key: bool
     data: bytes
+    codec: str = ""
+    alpha: bytes = b""
+    corner: tuple[int, int] = (0, 0)
 
 
 class Dropped(msgspec.Struct, frozen=True):
@@ -123,7 +135,12 @@ class KeyFrame(msgspec.Struct, frozen=True):
 
 
 class Ping(msgspec.Struct, frozen=True):
-    """Sent once a heartbeat. Three of them missed: the connection is dead."""
+    """Sent once a heartbeat. Three of them missed: the connection is dead.
+
+    ``moment`` comes back in a `Pong`.
+    """
+
+    moment: int = 0
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -144,12 +161,52 @@ class GoingAway(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class SceneMessage(msgspec.Struct, frozen=True):
+    """An avatar's scene, before its `Ready`: two JPEG files, and the person's alpha as a PNG; see ``Scene``."""
+
+    avatar: int
+    colours: bytes
+    alpha: bytes
+    background: bytes
+    corner: tuple[int, int]
+    head: tuple[float, float]
+    ends: tuple[float | None, float | None]
+    photo: Rectangle
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The picture of this number has come; said at once."""
+
+    number: int
+
+
+class Pong(msgspec.Struct, frozen=True):
+    """The answer to a `Ping`, at once."""
+
+    moment: int
+
+
 Message = (
-    Hello | Welcome | Photo | Ready | Pose | PictureMessage | Dropped | KeyFrame | Ping | Problem | GoingAway
+    Hello
+    | Welcome
+    | Photo
+    | Ready
+    | Pose
+    | PictureMessage
+    | Dropped
+    | KeyFrame
+    | Ping
+    | Problem
+    | GoingAway
+    | SceneMessage
+    | Seen
+    | Pong
 )
+"""New kinds go to the end: their place is their number."""
 
 _KINDS: tuple[Any, ...] = get_args(Message)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS, 1)}
+_LARGE = _NUMBERS[Photo], _NUMBERS[SceneMessage]
 _DECODERS = {number: msgspec.msgpack.Decoder(kind) for number, kind in enumerate(_KINDS, 1)}
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -167,7 +224,7 @@ def unpack(data: bytes | str) -> Message | None:
     """
     if isinstance(data, str) or not data:
         raise MalformedMessage("not a binary message")
-    if len(data) > LARGEST_MESSAGE and data[0] != _NUMBERS[Photo]:
+    if len(data) > (LARGEST_PHOTO if data[0] in _LARGE else LARGEST_MESSAGE):
         raise MalformedMessage(f"a message of {len(data)} bytes")
     decoder = _DECODERS.get(data[0])
     if decoder is None:
@@ -177,65 +234,3 @@ def unpack(data: bytes | str) -> Message | None:
     except (msgspec.DecodeError, RecursionError) as problem:
         raise MalformedMessage(str(problem)) from None
     return message
-
-
-def packed_points(points: KeyPoints) -> dict[str, bytes]:
-    """The arrays of key points as float32, little endian, each with its name."""
-    arrays = {item.name: getattr(points, item.name) for item in fields(KeyPoints)}
-    return {
-        name: np.ascontiguousarray(array, "<f4").tobytes()
-        for name, array in arrays.items()
-        if array is not None
-    }
-
-
-def unpacked_points(data: Mapping[str, bytes]) -> KeyPoints:
-    """The inverse of ``packed_points``.
-
-    Raises MalformedMessage for what cannot be a pose.
-    """
-    known = {item.name for item in fields(KeyPoints)}
-    limits = {"code": LARGEST_CODE}
-    arrays = {
-        name: unpacked_floats(part, limits.get(name, FARTHEST))
-        for name, part in data.items()
-        if name in known
-    }
-    count, code = len(arrays.get("value", ())) // 2, len(arrays.get("code", ()))
-    if not 0 < count + code <= MOST_POINTS:
-        raise MalformedMessage("not a list of key points")
-    shaped = {}
-    for name, array in arrays.items():
-        shape = shape_of_part(name, count, len(array))
-        if len(array) != math.prod(shape):
-            raise MalformedMessage(f"{name} of {len(array)} numbers for {count} key points")
-        shaped[name] = array.reshape(shape)
-    return key_points(shaped)
-
-
-def unpacked_floats(data: bytes, largest: float = FARTHEST) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Bytes as float32.
-
-    Raises MalformedMessage unless all of them are finite and small.
-    """
-    if len(data) % 4 or len(data) > 64 * MOST_POINTS:
-        raise MalformedMessage(f"{len(data)} bytes are not a list of numbers")
-    floats = np.frombuffer(data, "<f4").astype(np.float32)
-    if not (np.isfinite(floats).all() and np.abs(floats).max(initial=0) < largest):
-        raise MalformedMessage("a number that no face has")
-    return floats
-
-
-@dataclass(frozen=True, slots=True)
-class PngHeader:
-    """What a PNG file says about itself in its first bytes."""
-
-    width: int
-    height: int
-
-
-def png_header(data: bytes) -> PngHeader:
-    """Read a PNG's size without decoding it. Raises MalformedMessage if it is no PNG."""
-    if len(data) < 24 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
-        raise MalformedMessage("the photo is not a PNG file")
-    return PngHeader(*struct.unpack(">II", data[16:24]))

@@ -4,7 +4,8 @@ One line to copy, with the address, a secret and the certificate's fingerprint.
 
 ``avatar://host:port#token=...&pin=...``. The server makes its own certificate; the client accepts that one
 and no other, so no authority and no warning is involved. A line without a pin uses the system's authorities;
-without TLS only this computer is reached.
+without TLS only this computer is reached. ``&also=host:port,host:port`` names further servers with the same
+secret, for when the first is full or gone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import ipaddress
 import os
 import secrets
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,13 +35,24 @@ class Pairing:
     """Attributes:
     host, port: where the server listens.
     token: the secret.
-    pin: SHA-256 of the certificate, base64url; empty: trust the system's authorities.
+    pin: SHA-256 of the certificate, base64url; empty: trust the system's authorities. Several with commas
+        between: any of them.
+    others: further servers, hosts and ports.
     """
 
     host: str
     port: int
     token: str = field(repr=False)
     pin: str = ""
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def each(self) -> list[Pairing]:
+        """One for each server."""
+        return [
+            replace(self, host=host, port=port, others=())
+            for host, port in ((self.host, self.port), *self.others)
+        ]
 
     @property
     def local(self) -> bool:
@@ -50,13 +62,13 @@ class Pairing:
     @property
     def address(self) -> str:
         """Host and port, without the secret."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return _joined(self.host, self.port)
 
     @property
     def line(self) -> str:
         pin = f"&pin={self.pin}" if self.pin else ""
-        return f"{SCHEME}://{self.address}#token={self.token}{pin}"
+        also = ",".join(_joined(host, port) for host, port in self.others)
+        return f"{SCHEME}://{self.address}#token={self.token}{pin}{'&also=' if also else ''}{also}"
 
 
 def parse_pairing(line: str) -> Pairing:
@@ -66,16 +78,37 @@ def parse_pairing(line: str) -> Pairing:
         parts = urlsplit(line.strip())
         wanted = parse_qs(parts.fragment)
         host, port = parts.hostname, parts.port or PORT
+        more = [urlsplit(f"//{other}") for other in wanted.get("also", [""])[0].split(",") if other]
+        others = tuple((other.hostname or "", other.port or PORT) for other in more)
     except ValueError:
         raise ConfigError(Text("This is not a pairing line."), hint) from None
     token, pin = (wanted.get(name, [""])[0] for name in ("token", "pin"))
     if parts.scheme != SCHEME or not host or not token or parts.username is not None:
         raise ConfigError(Text("This is not a pairing line."), hint)
-    if not is_loopback(host) and not pin and is_address(host):
-        raise ConfigError(
-            Text("The pairing line for {} has no pin, so nobody knows who answers there.", host), hint
-        )
-    return Pairing(host, port, token, pin)
+    for name in (host, *(name for name, _ in others)):
+        if not name:
+            raise ConfigError(Text("This is not a pairing line."), hint)
+        if not is_loopback(name) and not pin and is_address(name):
+            message = Text("The pairing line for {} has no pin, so nobody knows who answers there.", name)
+            raise ConfigError(message, hint)
+    return Pairing(host, port, token, pin, others)
+
+
+def is_remote(device: str) -> bool:
+    """Whether a device is a pairing line."""
+    return device.startswith(f"{SCHEME}://")
+
+
+def address_of(line: str) -> str:
+    """Host and port of a pairing line, to show; never the secret."""
+    try:
+        return parse_pairing(line).address
+    except ConfigError:
+        return ""
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

@@ -1,32 +1,57 @@
-"""Pictures on the wire: JPEG where the network is fast, H.264 where it is not."""
+"""Pictures on the wire: JPEG where the network is fast, H.264 where it is not.
+
+The person's alpha is a picture of its own beside the colours.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from avatar_app.media.h264 import H264Decoder, H264Encoder
 from avatar_app.remote.messages import MalformedMessage
-from avatar_app.types import Image
+from avatar_app.types import Image, Layer
 
 CODECS = ("jpeg", "h264")
 """In the order of preference on a fast network."""
 
-QUALITY = 85
-BITS = 2_000_000
-"""H.264's bits a second at 512 pixels and 30 fps."""
+QUALITY, ALPHA_QUALITY = 85, 75
+BITS, ALPHA_BITS = 1_900_000, 300_000
+"""H.264's bits a second of colours and alpha, for 512 x 512 pixels at 30 fps."""
+
+FEWEST = 100_000
+"""Bits a second of the smallest pictures: with fewer not even their mean is right."""
+
+PURE = 6
+"""Alphas this near to none and to whole are that: what a codec adds there would be a haze."""
+
+_CLEAN = np.arange(256, dtype=np.uint8)
+_CLEAN[: PURE + 1], _CLEAN[-PURE - 1 :] = 0, 255
+
+Plane = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A layer as bytes.
+
+    ``alpha`` is empty for an opaque square; ``key``: it can be decoded without those before.
+    """
+
+    data: bytes
+    alpha: bytes
+    key: bool
 
 
 class Encoder(Protocol):
-    """Turns the pictures of one session into bytes, in their order."""
+    """Turns the layers of one session into bytes, in their order."""
 
-    def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
-        """The bytes, and whether they can be decoded without those before.
-
-        ``key`` asks for that.
-        """
+    def encode(self, layer: Layer, key: bool) -> Encoded:
+        """``key`` asks for one that can be decoded without those before."""
 
     def close(self) -> None: ...
 
@@ -34,14 +59,14 @@ class Encoder(Protocol):
 class Decoder(Protocol):
     """The inverse of ``Encoder``."""
 
-    def decode(self, data: bytes) -> Image:
-        """Raises MalformedMessage if the bytes are damaged."""
+    def decode(self, data: bytes, alpha: bytes) -> tuple[Image, Plane | None]:
+        """Colours (h, w, 3) and alpha (h, w). Raises MalformedMessage if the bytes are damaged."""
 
     def close(self) -> None: ...
 
 
-def open_encoder(codec: str, size: int, fps: int) -> Encoder:
-    return H264Pictures(size, fps) if codec == "h264" else JpegPictures()
+def open_encoder(codec: str, fps: int) -> Encoder:
+    return H264Pictures(fps) if codec == "h264" else JpegPictures()
 
 
 def open_decoder(codec: str) -> Decoder:
@@ -51,19 +76,14 @@ def open_decoder(codec: str) -> Decoder:
 class JpegPictures:
     """Each picture for itself."""
 
-    def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
-        _, data = cv2.imencode(
-            ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-        )
-        return data.tobytes(), True
+    def encode(self, layer: Layer, key: bool) -> Encoded:
+        picture = cv2.cvtColor(layer.image, cv2.COLOR_RGB2BGR)
+        alpha = b"" if layer.alpha is None else _jpeg(layer.alpha, ALPHA_QUALITY)
+        return Encoded(_jpeg(picture, QUALITY), alpha, True)
 
-    def decode(self, data: bytes) -> Image:
-        if data[:2] != b"\xff\xd8":
-            raise MalformedMessage("the picture is not a JPEG file")
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise MalformedMessage("the picture is damaged")
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    def decode(self, data: bytes, alpha: bytes) -> tuple[Image, Plane | None]:
+        picture = _read_jpeg(data, cv2.IMREAD_COLOR_RGB)
+        return picture, _fitting(_read_jpeg(alpha, cv2.IMREAD_GRAYSCALE), picture) if alpha else None
 
     def close(self) -> None:
         pass
@@ -72,30 +92,77 @@ class JpegPictures:
 class H264Pictures:
     """Each picture as the change since the last one.
 
-    A key frame where one is asked for.
+    A key frame where one is asked for, and where the layer's shape changes.
     """
 
-    def __init__(self, size: int, fps: int) -> None:
-        self._encoder = H264Encoder(size, size, fps, int(BITS * (size / 512) ** 2 * fps / 30))
+    def __init__(self, fps: int) -> None:
+        self._fps = fps
+        self._shape: tuple[int, ...] = ()
+        self._colours: H264Encoder | None = None
+        self._alpha: H264Encoder | None = None
 
-    def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
-        return self._encoder.encode(picture, key)
+    def encode(self, layer: Layer, key: bool) -> Encoded:
+        shape = (*layer.image.shape[:2], layer.alpha is not None)
+        if self._colours is None or shape != self._shape:
+            self._open(shape)
+        assert self._colours is not None
+        data, is_key = self._colours.encode(layer.image, key)
+        if self._alpha is None or layer.alpha is None:
+            return Encoded(data, b"", is_key)
+        alpha, alpha_is_key = self._alpha.encode(layer.alpha, key)
+        return Encoded(data, alpha, is_key and alpha_is_key)
 
     def close(self) -> None:
-        self._encoder.close()
+        for encoder in (self._colours, self._alpha):
+            if encoder is not None:
+                encoder.close()
+        self._colours = self._alpha = None
+
+    def _open(self, shape: tuple[int, ...]) -> None:
+        self.close()
+        height, width, layered = shape
+        part = height * width / 512**2 * self._fps / 30
+        # Above the square there is more wall than person: it takes no more bits.
+        colours, alpha = (max(FEWEST, int(bits * min(part, self._fps / 30))) for bits in (BITS, ALPHA_BITS))
+        self._colours = H264Encoder(width, height, self._fps, colours)
+        self._alpha = H264Encoder(width, height, self._fps, alpha, gray=True) if layered else None
+        self._shape = shape
 
 
 class H264Frames:
     """The client's side of ``H264Pictures``."""
 
     def __init__(self) -> None:
-        self._decoder = H264Decoder()
+        self._colours, self._alpha = H264Decoder(), H264Decoder(gray=True)
 
-    def decode(self, data: bytes) -> Image:
+    def decode(self, data: bytes, alpha: bytes) -> tuple[Image, Plane | None]:
         try:
-            return self._decoder.decode(data)
+            picture = self._colours.decode(data)
+            plane = self._alpha.decode(alpha) if alpha else None
         except ValueError as problem:
             raise MalformedMessage(str(problem)) from None
+        return picture, None if plane is None else _fitting(plane, picture)
 
     def close(self) -> None:
-        self._decoder.close()
+        self._colours.close()
+        self._alpha.close()
+
+
+def _jpeg(picture: Any, quality: int) -> bytes:
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+
+
+def _read_jpeg(data: bytes, flags: int) -> Image:
+    if data[:2] != b"\xff\xd8":
+        raise MalformedMessage("the picture is not a JPEG file")
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    if picture is None:
+        raise MalformedMessage("the picture is damaged")
+    return np.asarray(picture, np.uint8)
+
+
+def _fitting(alpha: Plane, picture: Image) -> Plane:
+    """The alpha without a codec's haze. Raises MalformedMessage unless it is the picture's."""
+    if alpha.shape != picture.shape[:2]:
+        raise MalformedMessage("a picture whose alpha is of another size")
+    return np.asarray(cv2.LUT(alpha, _CLEAN), np.uint8)

@@ -32,6 +32,8 @@ TRIES, TRY_SECONDS = 5, 60.0
 POLICY, TOO_MANY = 1008, 1013
 """WebSocket close codes: the protocol was broken; try again later."""
 
+FULL = "The other computer serves as many people as it can."
+
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
@@ -150,10 +152,13 @@ class Server:
         if PROTOCOL not in socket.scope.get("subprotocols", []):
             await socket.send_denial_response(Response(f"This server speaks {PROTOCOL}.", 426))
             return
-        if len(self._sessions) >= self._config.sessions:
-            await socket.send_denial_response(Response(status_code=503))
-            return
         wire = Wire(socket)
+        if len(self._sessions) >= self._config.sessions:
+            # Said after the handshake: not every proxy passes on a status in place of one.
+            await socket.accept(subprotocol=PROTOCOL)
+            await _quietly(wire.send(pack(Problem("full", FULL, "Try again later, or use another one."))))
+            await _quietly(socket.close(TOO_MANY))
+            return
         session = Session(self._host, wire, self._config.model, self._config.digest, self._config.idle)
         self._sessions.add(session)
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from avatar_app.engines import Engine, StreamingEngine, render_layer
@@ -18,6 +17,8 @@ from avatar_app.faces.driver import Driver
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.motion.match import Match
 from avatar_app.outputs.placement import moving_area
+from avatar_app.remote.pairing import address_of, is_remote
+from avatar_app.remote.traffic import Traffic
 from avatar_app.session.active_avatar import Cast
 from avatar_app.session.calibrator import Calibrator
 from avatar_app.session.controls import Controls, Seen
@@ -28,7 +29,7 @@ from avatar_app.session.pose_reader import PoseReader
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
-from avatar_app.types import Avatar, Frame, Image, KeyPoints, Layer, Picture
+from avatar_app.types import Area, Avatar, Frame, Image, KeyPoints, Layer, Picture, Scene
 
 
 class AnimateStage(Stage):
@@ -69,6 +70,16 @@ class AnimateStage(Stage):
     def engine_name(self) -> str:
         engine = self._cast.engine
         return engine.name if engine else ""
+
+    @property
+    def other_computer(self) -> Traffic | None:
+        """How the other computer does that should render; None where this one should."""
+        engine, device = self._cast.engine, self._controls().device
+        if not is_remote(device):
+            return None
+        if isinstance(engine, StreamingEngine):
+            return engine.traffic()
+        return Traffic(address_of(device), connected=False)
 
     @property
     def loading(self) -> str:
@@ -175,27 +186,28 @@ class AnimateStage(Stage):
         self, engine: Engine, avatar: Avatar, pose: KeyPoints, captured_at: float, began: float
     ) -> None:
         """Make the picture of a pose, for a frame that was taken up at ``began``."""
-        controls = self._controls()
         if isinstance(engine, StreamingEngine):
             self._stream(engine, avatar, pose, captured_at)
             return
-        area = partial(
-            moving_area, size=controls.size, framing=controls.framing, mirror=controls.mirror_output
-        )
-        layer = render_layer(engine, avatar, pose, area)
+        layer = render_layer(engine, avatar, pose, self._area)
         self._meter.animated(time.monotonic() - began)
         self._pictures.put(layer.on(avatar.scene, captured_at, self._name()))
         self._engine_watch.add()
 
+    def _area(self, scene: Scene) -> Area:
+        """The part of an avatar's scene that the frame shows."""
+        controls = self._controls()
+        return moving_area(scene, controls.size, controls.framing, controls.mirror_output)
+
     def _stream(self, engine: StreamingEngine, avatar: Avatar, pose: KeyPoints, captured_at: float) -> None:
         """Send a pose; its picture goes to the slot when it comes, from another thread."""
-        name, sent = self._name(), time.monotonic()
+        name, sent, scene = self._name(), time.monotonic(), avatar.scene
 
-        def show(image: Image, moment: float) -> None:
+        def show(layer: Layer, moment: float) -> None:
             self._meter.animated(time.monotonic() - sent)
-            self._pictures.put(Layer(image).on(None, moment, name))
+            self._pictures.put(layer.on(scene if layer.alpha is not None else None, moment, name))
 
-        engine.stream(avatar, pose, captured_at, show)
+        engine.stream(avatar, pose, None if scene is None else self._area(scene), captured_at, show)
 
     def _forget_frame(self) -> None:
         """The camera gives nothing: neither is there a face nor is it the user's fault.

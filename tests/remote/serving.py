@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import uvicorn
 
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.remote.link import digest_of
+from avatar_app.remote.listening import listen_on
 from avatar_app.remote.pairing import Pairing, certificate_files, certificate_pin
 from avatar_app.remote.server import Server, ServerConfig
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
 TOKEN = "t" * 43
 SIZE = 64
@@ -36,7 +37,7 @@ class Painted:
         time.sleep(self.encoding)
         self.encoded += 1
         points = landmark_points(crop)
-        return Avatar(points, crop.image.mean(axis=(0, 1)))
+        return Avatar(points, crop.image.mean(axis=(0, 1)), scene_around(crop))
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         time.sleep(self.seconds)
@@ -46,8 +47,31 @@ class Painted:
         picture[: SIZE // 2] = np.clip((pose.value[0, 0] + 1) * 127.5, 0, 255)
         return picture
 
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
+        """The picture in the square, opaque; nothing around it."""
+        assert avatar.scene is not None
+        image = np.zeros((*area.shape, 3), np.uint8)
+        alpha = np.zeros(area.shape, np.uint8)
+        inner = Area(max(0, area.left), max(0, area.top), min(SIZE, area.right), min(SIZE, area.bottom))
+        into = inner.moved(-area.left, -area.top).slices
+        image[into], alpha[into] = self.render(avatar, pose)[inner.slices], 255
+        return Layer(image, alpha, (area.left, area.top))
+
     def close(self) -> None:
         pass
+
+
+def scene_around(crop: Crop) -> Scene | None:
+    """A scene whose person is the square, before what is around it."""
+    around = crop.around
+    if around is None:
+        return None
+    (x, y), (height, width) = around.corner, around.image.shape[:2]
+    alpha = np.zeros((height, width), np.uint8)
+    alpha[y : y + SIZE, x : x + SIZE] = 255
+    person = np.dstack((around.image, alpha))
+    photo = around.photo.moved(-x, -y)
+    return Scene(person, around.image // 2, around.corner, SIZE, (4.0, 40.5), (None, 64.0), photo)
 
 
 @contextmanager
@@ -57,25 +81,14 @@ def serving(
     """A running server; with a folder it uses TLS and keeps its certificate there."""
     config = ServerConfig("lite", digest_of({}), TOKEN, **wishes)  # type: ignore[arg-type]
     server = Server(config, lambda: engine or Painted())
-    files = certificate_files(folder) if folder else (None, None)
+    files = certificate_files(folder) if folder else None
     port = port or free_port()
-    options = uvicorn.Config(
-        server.app,
-        host="127.0.0.1",
-        port=port,
-        ssl_certfile=files[0],
-        ssl_keyfile=files[1],
-        ws_max_size=9 << 20,
-        lifespan="on",
-        log_config=None,
-        timeout_graceful_shutdown=1,
-    )
-    running = uvicorn.Server(options)
+    running = listen_on(server.app, "127.0.0.1", port, files, 0.0)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     until(lambda: running.started)
     try:
-        yield Pairing("127.0.0.1", port, TOKEN, certificate_pin(files[0]) if files[0] else "")
+        yield Pairing("127.0.0.1", port, TOKEN, certificate_pin(files[0]) if files else "")
     finally:
         running.should_exit = True
         thread.join(10)
@@ -93,3 +106,15 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.005)
+
+
+def main() -> None:
+    """Serve on a port until the process is killed, for tests of that."""
+    with serving(port=int(sys.argv[1])):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

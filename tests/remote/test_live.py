@@ -54,9 +54,10 @@ def opened(model: str, device: str) -> Engine:
 
 
 @contextmanager
-def calling(bench: Bench, folder: Path, pairing: Pairing) -> Iterator[Session]:
+def calling(bench: Bench, folder: Path, pairing: Pairing, background: str = "#000000") -> Iterator[Session]:
+    photo = write_photo(folder)
     controls = Controls(
-        avatar=write_photo(folder), model="lite", device=pairing.line, background="#000000", calibrations=0
+        avatar=photo, model="lite", device=pairing.line, background=background, calibrations=0
     )
     session = Session(
         controls,
@@ -102,6 +103,21 @@ def test_the_call_goes_on_without_the_other_computer_and_returns_to_it(
     assert bench.leaks == 0
 
 
+def test_the_avatar_fills_the_frame_as_a_near_one_does(tmp_path: Path) -> None:
+    """A square that does not tell person from background would go on in its own colour at its sides."""
+    bench = Bench()
+    with serving(Coloured(FAR)) as pairing, calling(bench, tmp_path, pairing, "photo") as session:
+        wait_for(lambda: sees(bench, FAR), "pictures of the other computer")
+        picture = bench.newest
+        assert picture is not None
+        corners = picture[[5, 5, -5, -5], [5, -5, 5, -5]].astype(int)
+        assert (np.abs(corners - FAR).max(1) > 60).all()
+        other = session.status().other
+        assert other is not None
+        assert other.connected
+        assert other.fps > 0
+
+
 def test_a_call_begins_without_the_other_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_engine, "WELCOME", 1.0)
     bench = Bench()
@@ -122,7 +138,7 @@ def test_no_camera_pixel_is_on_the_wire(tmp_path: Path) -> None:
     assert bytes(PATTERN) * 4 not in sent
     assert bytes(PATTERN[::-1]) * 4 not in sent
     pictures = [picture for picture in decodable(sent) if min(picture.shape[:2]) > 8]
-    assert len(pictures) == 1  # the photo alone
+    assert len(pictures) == 2  # the photo alone: its square, and what is around it
     assert not [
         picture for picture in pictures if (np.abs(picture.astype(int) - PATTERN[::-1]).max(2) < 60).any()
     ]

@@ -18,12 +18,10 @@ from avatar_app.remote.messages import (
     Ping,
     Pose,
     pack,
-    packed_points,
-    png_header,
     unpack,
-    unpacked_points,
 )
-from avatar_app.remote.session import read_photo
+from avatar_app.remote.photos import read_photo
+from avatar_app.remote.points import packed_points, unpacked_points
 from avatar_app.types import KeyPoints, key_points
 
 POINTS = KeyPoints(
@@ -115,12 +113,6 @@ def test_large_messages_are_refused_unless_they_are_photos() -> None:
     with pytest.raises(MalformedMessage):
         unpack(pack(PictureMessage(1, 1, 0, 0, True, large)))
     assert unpack(pack(Photo(1, large))) is not None
-
-
-@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a" + b"\0" * 40])
-def test_what_is_no_png_has_no_size(data: bytes) -> None:
-    with pytest.raises(MalformedMessage):
-        png_header(data)
 
 
 def test_other_people_of_a_photo_come_along() -> None:

@@ -20,11 +20,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from avatar_app.engines import render_layer
 from avatar_app.engines.remote_engine import RemoteEngine
 from avatar_app.errors import ConfigError, DeviceError, EngineError
+from avatar_app.outputs.placement import moving_area
 from avatar_app.remote.messages import PROTOCOL, Hello, Pose, Problem, Welcome, pack, unpack
 from avatar_app.remote.pairing import Pairing, parse_pairing, pin_of, read_token
-from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from avatar_app.types import Area, Avatar, Crop, KeyPoints, Layer, Surroundings
 from tests.remote.serving import SIZE, TOKEN, Painted, free_port, serving, until
 from tests.support.heads import make_head
 
@@ -61,7 +63,7 @@ def test_pictures_are_of_the_pose_and_the_photo(pairing: Pairing, codec: str) ->
             assert picture.shape == (SIZE, SIZE, 3)
             assert picture[8, 8].mean() == pytest.approx((x + 1) * 127.5, abs=6)
             assert picture[-8, 8].mean() == pytest.approx(90, abs=6)
-        assert engine.traffic.fps > 0
+        assert engine.traffic().fps > 0
     finally:
         engine.close()
 
@@ -142,12 +144,12 @@ def test_only_the_newest_pose_is_rendered_and_few_are_on_the_way() -> None:
     slow = Painted(0.05)
     with serving(slow) as pairing:
         engine = client(pairing)
-        shown: list[tuple[Image, float]] = []
+        shown: list[tuple[Layer, float]] = []
         try:
             avatar = engine.encode(crop())
             for frame in range(200):
                 engine.stream(
-                    avatar, pose(frame / 200, avatar), float(frame), lambda *seen: shown.append(seen)
+                    avatar, pose(frame / 200, avatar), None, float(frame), lambda *seen: shown.append(seen)
                 )
                 time.sleep(0.002)
             until(lambda: engine._link.waiting == 0)
@@ -156,8 +158,8 @@ def test_only_the_newest_pose_is_rendered_and_few_are_on_the_way() -> None:
     moments = [moment for _, moment in shown]
     assert moments == sorted(moments)
     assert 3 <= len(shown) <= slow.rendered < 60
-    for picture, moment in shown:
-        assert picture[8, 8].mean() == pytest.approx((moment / 200 + 1) * 127.5, abs=6)
+    for layer, moment in shown:
+        assert layer.image[8, 8].mean() == pytest.approx((moment / 200 + 1) * 127.5, abs=6)
 
 
 def test_a_server_that_comes_back_is_used_again() -> None:
@@ -239,7 +241,7 @@ def test_closing_while_nobody_answers_does_not_hang() -> None:
     with serving(Painted(1.0)) as pairing:
         engine = client(pairing)
         avatar = engine.encode(crop())
-        engine.stream(avatar, pose(0, avatar), 0.0, lambda *seen: None)
+        engine.stream(avatar, pose(0, avatar), None, 0.0, lambda *seen: None)
         began = time.monotonic()
         engine.close()
         assert time.monotonic() - began < 8
@@ -255,6 +257,8 @@ def test_closing_while_nobody_answers_does_not_hang() -> None:
         "http://h#token=abc",
         "avatar://192.0.2.7:80#token=secret",
         "avatar://h:x#token=secret",
+        "avatar://h#token=secret&also=192.0.2.7:80",
+        "avatar://h#token=secret&also=:80",
     ],
 )
 def test_wrong_pairing_lines_are_refused_without_their_secret(line: str) -> None:
@@ -268,6 +272,7 @@ def test_a_pairing_line_is_read_back() -> None:
         Pairing("192.0.2.7", 7447, TOKEN, "pin"),
         Pairing("::1", 1, TOKEN),
         Pairing("host.example", 5, TOKEN),
+        Pairing("192.0.2.7", 7447, TOKEN, "pin,pin2", (("192.0.2.8", 7448), ("::2", 9))),
     ):
         assert parse_pairing(f"  {made.line}\n") == made
         assert TOKEN not in repr(made)
@@ -278,3 +283,78 @@ def test_the_token_is_kept_for_this_user_only(tmp_path: Path) -> None:
     assert read_token(tmp_path / "serve") == token
     assert len(token) >= 43
     assert (tmp_path / "serve" / "token").stat().st_mode & 0o077 == 0
+
+
+def surrounded(light: int = 90) -> Crop:
+    """A photo with what is around its square."""
+    around = Surroundings(np.full((144, 160, 3), light, np.uint8), (48, 40), Area(0, 0, 160, 144))
+    return replace(crop(light), around=around, expression=np.full(24, 0.25, np.float32))
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+def test_the_person_comes_alone_and_the_scene_once(pairing: Pairing, codec: str) -> None:
+    engine = client(pairing, codec)
+    try:
+        avatar = engine.encode(surrounded(120))
+        scene = avatar.scene
+        assert scene is not None
+        assert scene.person.shape == (144, 160, 4)
+        assert np.abs(scene.background.astype(int) - 60).max() <= 2
+        assert avatar.key_points.expression is not None
+        np.testing.assert_array_equal(avatar.key_points.expression, np.float32(0.25))
+        area = moving_area(scene, (320, 180))
+        layer = render_layer(engine, avatar, pose(0.2, avatar), lambda seen: moving_area(seen, (320, 180)))
+        assert layer.corner == (area.left, area.top)
+        assert layer.alpha is not None
+        assert layer.image.shape[:2] == layer.alpha.shape == area.shape
+        rows = slice(max(0, area.top) - area.top + 4, min(SIZE, area.bottom) - area.top - 4)
+        columns = slice(max(0, area.left) - area.left + 4, min(SIZE, area.right) - area.left - 4)
+        assert (layer.alpha[rows, columns] == 255).all()
+        assert layer.image[rows, columns][-8, 8].mean() == pytest.approx(120, abs=6)
+        assert engine.render(avatar, pose(0.2, avatar)).shape == (SIZE, SIZE, 3)
+    finally:
+        engine.close()
+
+
+def test_a_photo_without_surroundings_stays_a_square(pairing: Pairing) -> None:
+    engine = client(pairing)
+    try:
+        avatar = engine.encode(crop())
+        assert avatar.scene is None
+        layer = engine.render_layer(avatar, pose(0, avatar), Area(0, 0, SIZE, SIZE))
+        assert layer.alpha is None
+        assert layer.image.shape == (SIZE, SIZE, 3)
+    finally:
+        engine.close()
+
+
+def test_a_full_server_sends_its_clients_to_the_next_one() -> None:
+    first_engine, second_engine = Painted(), Painted()
+    with serving(first_engine, sessions=1) as first, serving(second_engine) as second:
+        both = replace(first, others=((second.host, second.port),))
+        engines = [client(both), client(both)]
+        try:
+            for engine in engines:
+                engine.encode(crop())
+            assert {engine.traffic().address for engine in engines} == {first.address, second.address}
+        finally:
+            for engine in engines:
+                engine.close()
+    assert (first_engine.encoded, second_engine.encoded) == (1, 1)
+
+
+def test_a_server_that_ends_sends_its_clients_to_the_next_one() -> None:
+    with serving() as second:
+        with serving() as first:
+            engine = client(replace(first, others=((second.host, second.port),)))
+            avatar = engine.encode(crop(140))
+        try:
+            until(lambda: engine.connected and engine.traffic().address == second.address)
+            assert engine.render(avatar, pose(0.2, avatar))[-8, 8].mean() == pytest.approx(140, abs=6)
+        finally:
+            engine.close()
+
+
+def test_a_server_that_cannot_be_reached_is_passed_over(pairing: Pairing) -> None:
+    engine = client(replace(pairing, port=free_port(), others=((pairing.host, pairing.port),)))
+    engine.close()

@@ -1,0 +1,119 @@
+"""How many pictures may be on the way to a client, and how fast the network is."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import OrderedDict, deque
+
+import numpy as np
+
+SPARE, MOST = 2, 8
+"""Pictures on the way beside those that fit into the round trip, and at most. More would only wait in the
+network's queues and grow old there."""
+
+LAST = 45
+"""Pictures by which the network is judged."""
+
+LIMITED = 0.3
+"""Of them so many had to wait for room: the network is what limits them, not the poses."""
+
+SLOW, FAST = 12e6, 24e6
+"""Bits a second below which pictures are sent as H.264, and above which as JPEG again."""
+
+
+class Flow:
+    """Watches the pictures of one client. Times are in seconds, of any clock.
+
+    Args:
+        fps: pictures a second at most.
+        paced: whether the client says what it has seen; else nothing is known, and nothing waits.
+    """
+
+    def __init__(self, fps: int, paced: bool = True) -> None:
+        self._fps, self._paced = fps, paced
+        self._way: OrderedDict[int, tuple[float, int]] = OrderedDict()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._waited: deque[bool] = deque(maxlen=LAST)
+        self._bits: deque[float] = deque(maxlen=LAST)
+        """Bits a second that each picture's own time on the way stands for."""
+        self._seen: deque[tuple[float, int]] = deque(maxlen=LAST)
+        self.round_trip = math.inf
+        """The least there was; infinite while nothing is known."""
+
+    @property
+    def window(self) -> int:
+        """How many pictures may be on the way."""
+        trips = 0 if math.isinf(self.round_trip) else math.ceil(self._fps * self.round_trip)
+        return min(MOST, SPARE + trips)
+
+    async def wait(self) -> None:
+        """Until another picture may be sent."""
+        self._waited.append(not self._room.is_set())
+        await self._room.wait()
+
+    def sent(self, number: int, size: int, now: float) -> None:
+        """A picture of ``size`` bytes goes out."""
+        if self._paced:
+            self._way[number] = (now, size)
+            self._open()
+
+    def seen(self, number: int, now: float) -> None:
+        """The client has it, and with it all before."""
+        if number not in self._way:
+            return
+        left, size = self._way[number]
+        for old in [old for old in self._way if old <= number]:
+            self._seen.append((now, self._way.pop(old)[1]))
+        if not math.isinf(self.round_trip):
+            self._bits.append(8 * size / max(now - left - self.round_trip, 1e-4))
+        self._open()
+
+    def echoed(self, seconds: float) -> None:
+        """A small message came back after so long."""
+        self.round_trip = min(self.round_trip, max(seconds, 0.0))
+        self._open()
+
+    @property
+    def rate(self) -> float | None:
+        """Bits a second that the network carries; None while that is not known."""
+        if len(self._seen) < LAST or len(self._bits) < LAST:
+            return None
+        if np.mean(self._waited) > LIMITED:
+            seconds = self._seen[-1][0] - self._seen[0][0]
+            return 8 * sum(size for _, size in list(self._seen)[1:]) / max(seconds, 1e-3)
+        return float(np.median(self._bits))
+
+    def forget(self) -> None:
+        """Judge the network anew: pictures are of another size now."""
+        for kept in (self._waited, self._bits, self._seen):
+            kept.clear()
+
+    def _open(self) -> None:
+        if len(self._way) < self.window:
+            self._room.set()
+        else:
+            self._room.clear()
+
+
+class CodecChoice:
+    """Which of the codecs that a client knows fits its network.
+
+    Args:
+        known: in the client's order; the first is used until the network is known.
+    """
+
+    def __init__(self, known: list[str], flow: Flow) -> None:
+        self._known, self._flow = known, flow
+        self.now = known[0]
+
+    def look(self) -> str:
+        """The codec of the next picture."""
+        rate = self._flow.rate
+        if rate is not None:
+            wanted = "h264" if rate < SLOW else "jpeg" if rate > FAST else self.now
+            if wanted != self.now and wanted in self._known:
+                self.now = wanted
+                self._flow.forget()
+        return self.now

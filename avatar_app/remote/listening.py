@@ -1,0 +1,60 @@
+"""How a server listens: with bounds on what a stranger can make it keep."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from avatar_app.remote.messages import LARGEST_PHOTO
+
+HANDSHAKE = 10.0
+"""Seconds that a connection has for its first request, TLS included."""
+
+QUEUE = 8
+"""Messages of one client that wait at most; more wait in its own computer."""
+
+
+class ImpatientProtocol(H11Protocol):
+    """HTTP for clients that say what they want; those that only hold a connection open lose it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(HANDSHAKE, self._end_if_silent)
+
+    def _end_if_silent(self) -> None:
+        # A connection that has become a WebSocket has another protocol by then.
+        if self.cycle is None and self.transport.get_protocol() is self:
+            self.transport.close()
+
+
+def listen_on(
+    app: ASGIApp, host: str, port: int, certificate: tuple[Path, Path] | None, farewell: float
+) -> uvicorn.Server:
+    """A server that is ready to run.
+
+    Args:
+        certificate: its file and that of its key; None: without TLS.
+        farewell: seconds that clients have when it ends.
+    """
+    file, key = certificate or (None, None)
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=ImpatientProtocol,
+            ssl_certfile=file,
+            ssl_keyfile=key,
+            ws_max_size=LARGEST_PHOTO + 65536,
+            ws_max_queue=QUEUE,
+            ws_per_message_deflate=False,
+            server_header=False,
+            lifespan="on",
+            log_config=None,
+            timeout_graceful_shutdown=int(farewell) + 1,
+        )
+    )

@@ -1,0 +1,70 @@
+"""The photos that a client has placed on its server."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from avatar_app.errors import DeviceError, EngineError
+from avatar_app.remote.messages import Photo, Problem, Ready, SceneMessage
+from avatar_app.text import Text
+
+KEPT = 2
+"""Photos that are placed again after a break: the avatar's, and the next one's while it is being encoded."""
+
+Answer = tuple[Mapping[str, bytes], SceneMessage | None]
+"""A photo's own key points, and its scene if it has one."""
+
+
+class Placed:
+    """Keeps the photos, and what the server said to each. Any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._photos: OrderedDict[int, Photo] = OrderedDict()
+        self._scenes: dict[int, SceneMessage] = {}
+        self._ready: dict[int, Ready | Problem] = {}
+
+    def add(self, photo: Photo) -> None:
+        with self._changed:
+            self._photos[photo.avatar] = photo
+            while len(self._photos) > KEPT:
+                self._forget(next(iter(self._photos)))
+
+    def wait_for(self, avatar: int, seconds: float, address: str) -> Answer:
+        """Raises DeviceError if no answer comes in time, EngineError if the photo is refused."""
+        with self._changed:
+            self._changed.wait_for(lambda: avatar in self._ready, seconds)
+            answer, scene = self._ready.get(avatar), self._scenes.pop(avatar, None)
+            if isinstance(answer, Problem):
+                self._forget(avatar)
+        if isinstance(answer, Problem):
+            raise EngineError(Text("{}", answer.text), Text("{}", answer.hint))
+        if answer is None:
+            raise DeviceError(Text("{} did not take the photo in time.", address), Text("Try again."))
+        return answer.points, scene
+
+    def take(self, message: Ready | SceneMessage | Problem) -> None:
+        """Take what the server says about a photo."""
+        with self._changed:
+            if message.avatar is None or message.avatar not in self._photos:
+                return
+            if isinstance(message, SceneMessage):
+                self._scenes[message.avatar] = message
+            else:
+                self._ready[message.avatar] = message
+            self._changed.notify_all()
+
+    def again(self) -> list[Photo]:
+        """The photos, for a server that does not have them."""
+        with self._changed:
+            return list(self._photos.values())
+
+    def one(self, avatar: int | None) -> Photo | None:
+        with self._changed:
+            return None if avatar is None else self._photos.get(avatar)
+
+    def _forget(self, avatar: int) -> None:
+        for kept in (self._photos, self._scenes, self._ready):
+            kept.pop(avatar, None)

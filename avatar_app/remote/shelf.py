@@ -1,0 +1,58 @@
+"""The photos of one client on a server: those that wait to be encoded, and the avatars made of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+
+from avatar_app.remote.messages import Photo
+from avatar_app.types import Avatar
+
+MOST_AVATARS = 8
+"""Avatars that a session keeps ready; the one used longest ago goes first. So many photos may wait, too."""
+
+
+class Shelf:
+    """Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._avatars: OrderedDict[int, Avatar] = OrderedDict()
+        self._waiting: asyncio.Queue[Photo] = asyncio.Queue(MOST_AVATARS)
+        self._coming: Counter[int] = Counter()
+        self._changed = asyncio.Event()
+
+    async def add(self, photo: Photo) -> None:
+        """Let a photo wait; returns when there is room for it."""
+        self._coming[photo.avatar] += 1
+        await self._waiting.put(photo)
+
+    async def next(self) -> Photo:
+        """The photo to encode now. `done` has to follow."""
+        return await self._waiting.get()
+
+    def done(self, number: int, avatar: Avatar | None) -> None:
+        """A photo has been encoded, or refused."""
+        self._coming[number] -= 1
+        if self._coming[number] <= 0:
+            del self._coming[number]
+        if avatar is not None:
+            self._avatars[number] = avatar
+            self._avatars.move_to_end(number)
+        while len(self._avatars) > MOST_AVATARS:
+            self._avatars.popitem(last=False)
+        self._changed.set()
+
+    def comes(self, number: int) -> bool:
+        """Whether a photo is still to be encoded."""
+        return number in self._coming
+
+    async def change(self) -> None:
+        """Until the next photo has been encoded."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    def get(self, number: int) -> Avatar | None:
+        avatar = self._avatars.get(number)
+        if avatar is not None:
+            self._avatars.move_to_end(number)
+        return avatar
