@@ -24,6 +24,7 @@ from avatar_app.commands.options import (
 from avatar_app.commands.printer import say
 from avatar_app.control.server import ControlServer
 from avatar_app.ending import ENDING
+from avatar_app.engines.open import require_device
 from avatar_app.errors import OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.media.formats import require_recording
@@ -136,6 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     open_bundle(arguments.model)  # a wrong name should be said at once
+    require_device(arguments.device)
     if arguments.json:
         require_writable(arguments.json)
     library = Library()

@@ -12,6 +12,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
 from avatar_app.processor import cores
+from avatar_app.remote.pairing import is_remote, parse_pairing
 from avatar_app.text import Text
 
 DEVICES = ("auto", "cpu", "cuda", "onnx", "torch")
@@ -37,7 +38,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
         )
     if threads is not None and threads < 1:
         raise EngineError(Text("{} threads cannot compute anything.", threads), Text("Give a number from 1."))
-    if device.startswith("avatar://"):
+    if is_remote(device):
         from avatar_app.engines.remote_engine import open_remote
 
         return open_remote(bundle, device)
@@ -49,16 +50,29 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
 
         return open_cpu(bundle, threads)
     if device not in DEVICES:
-        raise EngineError(
-            Text("There is no device {}.", repr(device)),
-            Text("Choose one of {} or cuda:N.", ", ".join(DEVICES)),
-        )
+        raise _unknown(device)
     if device == "auto" and cuda_problem() is None:
         with suppress(EngineError):  # a full graphics card is no reason to fail where nobody asked for it
             return _open_cuda(bundle, 0)
     from avatar_app.engines.onnx_engine import OnnxEngine
 
     return OnnxEngine(bundle, threads or cores())
+
+
+def require_device(device: str) -> None:
+    """Raise ConfigError or EngineError for what cannot be a device on any computer."""
+    family, _, number = device.partition(":")
+    if is_remote(device):
+        parse_pairing(device)
+    elif device not in DEVICES and not (family == "cuda" and number.isdecimal()):
+        raise _unknown(device)
+
+
+def _unknown(device: str) -> EngineError:
+    return EngineError(
+        Text("There is no device {}.", repr(device)),
+        Text("Choose one of {}, cuda:N or a pairing line.", ", ".join(DEVICES)),
+    )
 
 
 def cuda_problem() -> Text | None:

@@ -107,6 +107,7 @@ class Presenter(QObject):
         view.header.show_status(status)
         view.gallery.show_used(status.avatar)
         view.panel.show_controls()
+        view.panel.model.show_other(status.other)
         portrait = self._live.portrait()
         view.stage.camera.show_portrait(portrait)
         view.stage.calibration.show_portrait(portrait)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avatar_app.motion.match import Match
+from avatar_app.remote.traffic import Traffic
 from avatar_app.text import NOTHING, Text
 from avatar_app.types import Array, Box, Frame, Framing
 
@@ -219,6 +220,7 @@ class Status:
         avatar: the photo that is animated; None while there is none.
         recording: the file being written, None when none is.
         avatars: pictures of an avatar that the output has taken since the start, repeats included.
+        other: how the other computer does that should make the pictures; None where this one should.
     """
 
     shows: Shows = "card"
@@ -236,5 +238,6 @@ class Status:
     avatar: Path | None = None
     recording: Path | None = None
     avatars: int = 0
+    other: Traffic | None = None
     statistics: Statistics = field(default_factory=Statistics)
     notices: tuple[Notice, ...] = ()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 
 from avatar_app.errors import DeviceError
+from avatar_app.remote.pairing import is_remote
 from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
 from avatar_app.text import Text
-
-REMOTE = "avatar://"
-"""How the address of another computer begins."""
 
 RETURN = 15.0
 """Seconds until another computer that failed is tried again."""
@@ -33,7 +31,7 @@ class Fallback:
         if not has_fallback(device):
             return False
         self._again_at = time.monotonic() + RETURN
-        hint = MEANWHILE if device.startswith(REMOTE) else SLOWER
+        hint = MEANWHILE if is_remote(device) else SLOWER
         self._fault = Notice("engine", "warning", error.message, hint, ACTIONS)
         self._notices.put(self._fault)
         return True
@@ -48,7 +46,7 @@ class Fallback:
 
     def tries_again(self, device: str) -> bool:
         """Whether this is another computer that failed and whose time has come."""
-        return self._fault is not None and device.startswith(REMOTE) and time.monotonic() >= self._again_at
+        return self._fault is not None and is_remote(device) and time.monotonic() >= self._again_at
 
     def opened(self, device: str) -> None:
         """An engine is in use: its notices are over, unless it only stands in."""
@@ -69,4 +67,4 @@ class Fallback:
 
 
 def has_fallback(device: str) -> bool:
-    return device == "auto" or device.startswith(REMOTE)
+    return device == "auto" or is_remote(device)

@@ -174,6 +174,7 @@ class Session:
             avatar=animate.avatar,
             recording=self._recording.path,
             avatars=self._output.avatars,
+            other=animate.other_computer,
             statistics=self._meter.statistics(),
             notices=self._notices.all(),
         )

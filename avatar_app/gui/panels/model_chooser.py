@@ -1,13 +1,18 @@
-"""Which model makes the pictures, and on which processor or graphics card it runs."""
+"""Which model makes the pictures, and on which processor, graphics card or other computer it runs."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QInputDialog, QWidget
 
+from avatar_app.errors import ConfigError
 from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
-from avatar_app.gui.panels.choosers import plain
+from avatar_app.gui.panels.choosers import ELSEWHERE, plain
+from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label
+from avatar_app.remote.pairing import address_of, is_remote, parse_pairing
+from avatar_app.remote.traffic import Traffic
 from avatar_app.text import NOTHING
 
 
@@ -22,6 +27,8 @@ class ModelChooser(QWidget):
         self.device = Choice(self.tr("Run on"))
         self.device.setToolTip(self.tr("Auto takes the graphics card where there is one that can be used."))
         self.note = label("", "muted", wrap=True)
+        self.other = label("", "muted", wrap=True)
+        self.other.hide()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(0, 4)
@@ -31,9 +38,10 @@ class ModelChooser(QWidget):
             words.setBuddy(choice)
             grid.addWidget(words, number, 0)
             grid.addWidget(choice, number, 1)
-        grid.addWidget(self.note, 2, 0, 1, 2)
+        grid.addWidget(self.other, 2, 0, 1, 2)
+        grid.addWidget(self.note, 3, 0, 1, 2)
         self.choice.activated.connect(lambda: live.change(model=self.choice.currentData()))
-        self.device.activated.connect(lambda: live.change(device=self.device.currentData()))
+        self.device.activated.connect(self._device_chosen)
         devices.changed.connect(self.show_now)
         self.show_now()
 
@@ -51,8 +59,55 @@ class ModelChooser(QWidget):
         self.device.add(self.tr("Auto"), "auto")
         self.device.add(self.tr("Processor"), "cpu")
         self.device.add(self.tr("Graphics card"), "cuda", problem or "")
-        if self.device.row_of(controls.device) < 0:
+        if is_remote(controls.device):
+            words = self.tr("Other computer ({0})").format(address_of(controls.device))
+            self.device.add(words, controls.device)
+        elif self.device.row_of(controls.device) < 0:
             self.device.add(controls.device, controls.device)
+        self.device.insertSeparator(self.device.count())
+        self.device.add(self.tr("Another computer..."), ELSEWHERE)
         self.device.show_value(controls.device)
         self.note.setText(self.tr("No graphics card: {0}.").format(problem) if problem else "")
         self.note.setVisible(bool(problem))
+
+    def show_other(self, traffic: Traffic | None) -> None:
+        """Show how the other computer does; nothing where this one is to render."""
+        self.other.setVisible(traffic is not None)
+        if traffic is None:
+            return
+        if not traffic.connected:
+            text = self.tr("{0} is not connected. Until it is, this computer makes the pictures.")
+            text = text.format(traffic.address)
+        elif not traffic.fps:
+            text = self.tr("{0} is connected.").format(traffic.address)
+        else:
+            text = self.tr("{0} is connected: {1} ms there and back, {2} Mbit/s.").format(
+                traffic.address, f"{traffic.round_trip:.0f}", f"{traffic.bits / 1e6:.1f}"
+            )
+        self.other.setText(text)
+        restyle(self.other, role="muted" if traffic.connected else "problem")
+
+    def _device_chosen(self) -> None:
+        value = self.device.currentData()
+        if value == ELSEWHERE:
+            value = self._ask_line()
+        if value:
+            self._live.change(device=value)
+        self.show_now()
+
+    def _ask_line(self) -> str:
+        """The pairing line that the user pastes; empty if they change their mind."""
+        title, line = self.tr("Another computer"), ""
+        how = self.tr(
+            "Start `avatar-app serve --listen 0.0.0.0` on the other computer, and paste the line that it prints:"
+        )
+        problem = ""
+        while True:
+            line, done = QInputDialog.getText(self, title, f"{problem}{how}", text=line)
+            if not done:
+                return ""
+            try:
+                return parse_pairing(line).line
+            except ConfigError as error:
+                said = f"{in_user_language(error.message)} {in_user_language(error.hint)}"
+                problem = f"{said}\n\n"

@@ -1365,16 +1365,16 @@ Press I for more.</source>
         <translation>Выберите одну из: {0}.</translation>
     </message>
     <message>
-        <source>Choose one of {} or cuda:N.</source>
-        <translation>Выберите одно из: {0} или cuda:N.</translation>
-    </message>
-    <message>
         <source>Choose one with files that end in {}.</source>
         <translation>Выберите папку с файлами {0}.</translation>
     </message>
     <message>
         <source>Chrome, Zoom and Teams do not list it so; run `sudo modprobe -r v4l2loopback &amp;&amp; {}`.</source>
         <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
+    </message>
+    <message>
+        <source>Close other programs that compute, or use a computer with a graphics card.</source>
+        <translation>Закройте другие программы, занимающие процессор, или возьмите компьютер с видеокартой.</translation>
     </message>
     <message>
         <source>Close that program: `fuser {}` names it. Or choose another output.</source>
@@ -1465,6 +1465,10 @@ Press I for more.</source>
         <translation>Укажите YAML-файл этих весов.</translation>
     </message>
     <message>
+        <source>If that is no server of this app, end it, or choose another --port.</source>
+        <translation>Если это не сервер этого приложения, завершите ту программу или выберите другой --port.</translation>
+    </message>
+    <message>
         <source>If the link is dead: {}</source>
         <translation>Если ссылка не работает: {0}</translation>
     </message>
@@ -1481,12 +1485,20 @@ Press I for more.</source>
         <translation>Проверить не удалось: {0}.</translation>
     </message>
     <message>
+        <source>Its pictures take {:.0f} ms there and back.</source>
+        <translation>Путь туда и обратно занимает {0:.0f} мс.</translation>
+    </message>
+    <message>
         <source>Known models: {}.</source>
         <translation>Известные модели: {0}.</translation>
     </message>
     <message>
         <source>Leave out --start and --end.</source>
         <translation>Уберите --start и --end.</translation>
+    </message>
+    <message>
+        <source>Let fewer people use that computer, or look for a faster way to it, such as a cable.</source>
+        <translation>Уменьшите число людей на том компьютере или подключитесь к нему быстрее, например кабелем.</translation>
     </message>
     <message>
         <source>Name a file in a folder of yours.</source>
@@ -1545,6 +1557,10 @@ Press I for more.</source>
         <translation>Других адресов нет. {0}</translation>
     </message>
     <message>
+        <source>Not installed: {}.</source>
+        <translation>Не установлено: {0}.</translation>
+    </message>
+    <message>
         <source>ONNX Runtime {} cannot open {}.</source>
         <translation>ONNX Runtime {0} не может открыть {1}.</translation>
     </message>
@@ -1557,8 +1573,24 @@ Press I for more.</source>
         <translation>Добавить можно только изображения с этого компьютера.</translation>
     </message>
     <message>
+        <source>Only you can read those in {}.</source>
+        <translation>Те, что в {0}, можете прочитать только вы.</translation>
+    </message>
+    <message>
+        <source>Others can read {} in {}.</source>
+        <translation>Другие могут прочитать {0} в {1}.</translation>
+    </message>
+    <message>
+        <source>Packages</source>
+        <translation>Пакеты</translation>
+    </message>
+    <message>
         <source>PipeWire</source>
         <translation>PipeWire</translation>
+    </message>
+    <message>
+        <source>Port</source>
+        <translation>Порт</translation>
     </message>
     <message>
         <source>PyTorch cannot be loaded ({})</source>
@@ -1589,6 +1621,18 @@ Press I for more.</source>
         <translation>Python</translation>
     </message>
     <message>
+        <source>Run `avatar-app serve --listen 0.0.0.0 --sessions {}`.</source>
+        <translation>Выполните `avatar-app serve --listen 0.0.0.0 --sessions {0}`.</translation>
+    </message>
+    <message>
+        <source>Run `chmod 600 {}`.</source>
+        <translation>Выполните `chmod 600 {0}`.</translation>
+    </message>
+    <message>
+        <source>Run `pip install &apos;avatar-app[serve]&apos;`.</source>
+        <translation>Выполните `pip install 'avatar-app[serve]'`.</translation>
+    </message>
+    <message>
         <source>Run `{} -m pip install pyvirtualcam`.</source>
         <translation>Выполните `{0} -m pip install pyvirtualcam`.</translation>
     </message>
@@ -1617,12 +1661,20 @@ Press I for more.</source>
         <translation>Напишите {0} или {1}, либо ничего, чтобы переключить.</translation>
     </message>
     <message>
+        <source>Secrets</source>
+        <translation>Секреты</translation>
+    </message>
+    <message>
         <source>See that PipeWire and WirePlumber run: `systemctl --user restart pipewire wireplumber`.</source>
         <translation>Проверьте, что PipeWire и WirePlumber запущены: `systemctl --user restart pipewire wireplumber`.</translation>
     </message>
     <message>
         <source>Something covers the mouth in {}; the avatar&apos;s mouth will not look right.</source>
         <translation>На фото {0} рот чем-то закрыт; у аватара он будет выглядеть неправильно.</translation>
+    </message>
+    <message>
+        <source>Something listens on {} already.</source>
+        <translation>Порт {0} уже занят.</translation>
     </message>
     <message>
         <source>Start it first: python run.py, or python run.py live.</source>
@@ -2021,6 +2073,10 @@ Press I for more.</source>
         <translation>Другой компьютер ({0}) не отвечает.</translation>
     </message>
     <message>
+        <source>The other computer at {} sent what cannot be used: {}.</source>
+        <translation>Другой компьютер ({0}) прислал непригодные данные: {1}.</translation>
+    </message>
+    <message>
         <source>The other computer speaks another version of the protocol.</source>
         <translation>На другом компьютере другая версия протокола.</translation>
     </message>
@@ -2039,6 +2095,10 @@ Press I for more.</source>
     <message>
         <source>There is no sound in {}.</source>
         <translation>В {0} нет звука.</translation>
+    </message>
+    <message>
+        <source>They will be made in {}.</source>
+        <translation>Они будут созданы в {0}.</translation>
     </message>
     <message>
         <source>Try without sound.</source>
@@ -2189,6 +2249,14 @@ Press I for more.</source>
         <translation>{0:.0f} кадр/с, {1}.</translation>
     </message>
     <message>
+        <source>{:.0f} fps with {}: enough for {}, {} pictures a second each.</source>
+        <translation>{0:.0f} кадр/с, {1}: человек одновременно — {2}, по {3} кадр/с каждому.</translation>
+    </message>
+    <message>
+        <source>{:.0f} fps with {}: less than one person needs.</source>
+        <translation>{0:.0f} кадр/с, {1}: не хватит даже одному человеку.</translation>
+    </message>
+    <message>
         <source>{} (driver {})</source>
         <translation>{0} (драйвер {1})</translation>
     </message>
@@ -2235,6 +2303,10 @@ Press I for more.</source>
     <message>
         <source>{} is an animated {} picture, which cannot be read as a clip.</source>
         <translation>{0} — анимированная картинка {1}, как видео она не читается.</translation>
+    </message>
+    <message>
+        <source>{} is free. Others reach it where no firewall blocks it.</source>
+        <translation>{0} свободен. Он доступен другим, если его не закрывает брандмауэр.</translation>
     </message>
     <message>
         <source>{} is in use by {}</source>
@@ -2459,6 +2531,18 @@ Press I for more.</source>
     <message>
         <source>Close other programs, or choose a quicker model, or a graphics card if there is one.</source>
         <translation>Закройте другие программы или выберите модель побыстрее или видеокарту, если она есть.</translation>
+    </message>
+    <message>
+        <source>All are there.</source>
+        <translation>Все на месте.</translation>
+    </message>
+    <message>
+        <source>All that one process needs is there; Ray, for `cluster`, is not.</source>
+        <translation>Для одного процесса всё есть; Ray для `cluster` не установлен.</translation>
+    </message>
+    <message>
+        <source>Choose one of {}, cuda:N or a pairing line.</source>
+        <translation>Выберите одно из: {0}, cuda:N или строку подключения.</translation>
     </message>
     <message>
         <source>If none comes, start the app again and choose another model.</source>
@@ -3356,8 +3440,36 @@ Press I for more.</source>
         <translation>Видеокарта</translation>
     </message>
     <message>
+        <source>Other computer ({0})</source>
+        <translation>Другой компьютер ({0})</translation>
+    </message>
+    <message>
+        <source>Another computer...</source>
+        <translation>Другой компьютер...</translation>
+    </message>
+    <message>
         <source>No graphics card: {0}.</source>
         <translation>Видеокарта недоступна: {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is not connected. Until it is, this computer makes the pictures.</source>
+        <translation>Нет связи с {0}. Пока её нет, картинку создаёт этот компьютер.</translation>
+    </message>
+    <message>
+        <source>{0} is connected.</source>
+        <translation>Есть связь с {0}.</translation>
+    </message>
+    <message>
+        <source>{0} is connected: {1} ms there and back, {2} Mbit/s.</source>
+        <translation>Есть связь с {0}: {1} мс туда и обратно, {2} Мбит/с.</translation>
+    </message>
+    <message>
+        <source>Another computer</source>
+        <translation>Другой компьютер</translation>
+    </message>
+    <message>
+        <source>Start `avatar-app serve --listen 0.0.0.0` on the other computer, and paste the line that it prints:</source>
+        <translation>Запустите на другом компьютере `avatar-app serve --listen 0.0.0.0` и вставьте строку, которую он выведет:</translation>
     </message>
 </context>
 <context>
