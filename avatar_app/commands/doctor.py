@@ -1,4 +1,4 @@
-"""``doctor``: would a call work on this computer, and if not, what to do.
+"""``doctor``: would a call, or serving others, work on this computer, and if not, what to do.
 
 Exit code 1 where it would not.
 """
@@ -9,11 +9,14 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from avatar_app.commands.options import DEFAULT_MODEL
 from avatar_app.commands.printer import printable
 from avatar_app.doctor.checks import Check, as_text, checks, would_work
+from avatar_app.doctor.server import server_checks
+from avatar_app.remote.pairing import PORT
 
 COLOURS = {"ok": "32", "note": "33", "problem": "1;31"}
 
@@ -26,13 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the model to use in the call (default: {DEFAULT_MODEL})",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--server", action="store_true", help="check whether this computer could render for others (`serve`)"
+    )
     parser.add_argument("--quick", action="store_true", help="do not measure the speed")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     found = []
-    for check in checks(arguments.model, arguments.device, arguments.quick):
+    for check in _checks(arguments):
         found.append(check)
         if not arguments.json:
             print(shown(check, in_colour()), flush=True)
@@ -40,8 +46,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"works": works, "checks": [asdict(check) for check in found]}, indent=2))
     else:
-        print("\nA call would work." if works else "\nA call would not work yet: see the problems above.")
+        what = "Serving" if arguments.server else "A call"
+        print(f"\n{what} would work." if works else f"\n{what} would not work yet: see the problems above.")
     return 0 if works else 1
+
+
+def _checks(arguments: argparse.Namespace) -> Iterator[Check]:
+    if arguments.server:
+        return server_checks(arguments.model, arguments.device, PORT, arguments.quick)
+    return checks(arguments.model, arguments.device, arguments.quick)
 
 
 def in_colour() -> bool:

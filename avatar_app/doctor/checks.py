@@ -382,8 +382,15 @@ def check_speed(model: str, device: str, quick: bool) -> Check:
     except AvatarError as error:
         return Check(Text("Speed"), "problem", error.message, error.hint, needed=True)
     found = Text("{:.0f} fps with {}.", speed.fps, speed.engine)
+    if speed.traffic is not None:
+        trip = Text("Its pictures take {:.0f} ms there and back.", speed.traffic.round_trip)
+        found = join([found, trip])
     if speed.fps >= SLOW:
         return Check(Text("Speed"), "ok", found, needed=True)
+    if speed.traffic is not None:
+        todo = Text("Let fewer people use that computer, or look for a faster way to it, such as a cable.")
+        state: State = "problem" if speed.fps < TOO_SLOW else "note"
+        return Check(Text("Speed"), state, found, todo, needed=True)
     todo = (
         Text("Close other programs that compute.")
         if model == "lite"

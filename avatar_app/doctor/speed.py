@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.engines import Engine
+from avatar_app.engines import Engine, StreamingEngine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError
 from avatar_app.faces.detector import FaceDetector
@@ -20,6 +20,7 @@ from avatar_app.media.video import read_clip
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
 from avatar_app.paths import assets_folder, shipped_avatars
+from avatar_app.remote.traffic import Traffic
 from avatar_app.session.clip import portrait_crop
 from avatar_app.text import Text
 from avatar_app.types import Avatar, Frame, Image
@@ -27,6 +28,9 @@ from avatar_app.types import Avatar, Frame, Image
 WARM_UP = 8
 """Frames at the start that do not count."""
 FRAMES = 60
+CAMERA = 30
+"""Frames a second."""
+
 SECONDS = 3.0
 """When to stop on slow computers."""
 
@@ -38,10 +42,12 @@ class Speed:
     Attributes:
         engine: what computed, for people.
         fps: frames a second, from a camera's frame to the picture of the avatar.
+        traffic: of an engine on another computer.
     """
 
     engine: str
     fps: float
+    traffic: Traffic | None = None
 
 
 def measure_speed(model: str, device: str) -> Speed:
@@ -53,16 +59,34 @@ def measure_speed(model: str, device: str) -> Speed:
     """
     engine = open_engine(open_bundle(model), device)
     try:
+        if isinstance(engine, StreamingEngine):
+            fps = _streamed(engine, engine)
+            return Speed(engine.name, fps, engine.traffic())
         return Speed(engine.name, 1 / _seconds_per_frame(engine))
     finally:
         engine.close()
 
 
+def _streamed(engine: Engine, stream: StreamingEngine) -> float:
+    """Pictures a second that come back where poses go out at the rate of a camera."""
+    avatar = _encoded(engine, FaceDetector.open())
+    came: list[float] = []
+    end = time.monotonic() + SECONDS
+    while (now := time.monotonic()) < end:
+        stream.stream(avatar, avatar.key_points, None, now, lambda _, moment: came.append(moment))
+        time.sleep(1 / CAMERA)
+    return len(came) / SECONDS
+
+
+def _encoded(engine: Engine, detector: FaceDetector) -> Avatar:
+    photo = read_portrait(next(iter(sorted(shipped_avatars().glob("*.jpg"))), shipped_avatars() / "a photo"))
+    return engine.encode(portrait_crop(photo, detector, "auto", engine.size, []))
+
+
 def _seconds_per_frame(engine: Engine) -> float:
     clip = list(islice(read_clip(assets_folder() / "driving.mp4").frames(), 30))
-    photo = read_portrait(next(iter(sorted(shipped_avatars().glob("*.jpg"))), shipped_avatars() / "a photo"))
     detector = FaceDetector.open()
-    avatar = engine.encode(portrait_crop(photo, detector, "auto", engine.size, []))
+    avatar = _encoded(engine, detector)
     chain = _Chain(engine, avatar, detector)
     durations: list[float] = []
     # Back and forth, because a cut would make the search for the face begin anew.
