@@ -2,11 +2,12 @@
 
 Pictures a second, age and bits, for several kinds of network.
 
-python -m tests.bench.remote [--seconds 20] [--json remote.json]
+python -m tests.bench.remote [--seconds 20] [--recorded] [--json remote.json]
 
 A relay between client and server delays, holds back and limits what goes through, as a network does. A lost
 packet is a pause of one round trip, which is what TCP makes of it. The local engine runs in the same minutes,
-with the same poses at 30 a second.
+with the same poses at 30 a second. ``--recorded``: the server's engine repeats layers that were rendered
+before, so that what is measured is the way alone; there is no local engine to compare with then.
 """
 
 from __future__ import annotations
@@ -30,18 +31,23 @@ from pathlib import Path
 import numpy as np
 
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.engines import Engine
+from avatar_app.engines import Engine, render_layer
 from avatar_app.engines.open import open_engine
 from avatar_app.engines.remote_engine import RemoteEngine
 from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.portrait import find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.video import read_clip
 from avatar_app.motion.transfer import motion_transfer
+from avatar_app.outputs.placement import moving_area
 from avatar_app.paths import assets_folder, shipped_avatars
+from avatar_app.remote.link import digest_of
+from avatar_app.remote.listening import listen_on
 from avatar_app.remote.pairing import Pairing, parse_pairing
-from avatar_app.session.clip import portrait_crop, silent, track_driver
+from avatar_app.remote.server import Server, ServerConfig
+from avatar_app.session.clip import silent, track_driver
 from avatar_app.session.stopwatch import Stopwatch
-from avatar_app.types import Avatar, KeyPoints
+from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,12 @@ NETWORKS = {
     "60 ms, 1 % loss": Network(0.06, 0.01),
     "3 Mbit/s": Network(0.02, 0.0, 3e6),
 }
+CODECS = {"chosen": ["jpeg", "h264"], "h264": ["h264"]}
+"""What the client knows."""
+
 PACKET = 1448
 FPS = 30.0
+TOKEN = "t" * 43
 
 
 class Relay:
@@ -104,11 +114,52 @@ class Relay:
         writer.close()
 
 
+class Recorded:
+    """An engine that rendered before it was asked: what is left is the way of its layers."""
+
+    name, reads_pictures = "recorded", False
+
+    def __init__(self) -> None:
+        engine = open_engine(open_bundle("lite"), "cpu", 1)
+        self.size = engine.size
+        self._avatar, poses = poses_of(engine)
+        self._layers = [engine.render_layer(self._avatar, pose, self._area) for pose in poses[:90]]  # type: ignore[attr-defined]
+        self._count = 0
+        engine.close()
+
+    @property
+    def _area(self) -> Area:
+        assert self._avatar.scene is not None
+        return call_area(self._avatar.scene)
+
+    def encode(self, crop: Crop) -> Avatar:
+        return self._avatar
+
+    def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
+        raise NotImplementedError
+
+    def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
+        self._count += 1
+        return self._layers[self._count % len(self._layers)]
+
+    def close(self) -> None:
+        pass
+
+
+def serve_recorded(port: int) -> None:
+    bundle = open_bundle("lite")
+    server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), Recorded)
+    sys.stdout.write(f"avatar://127.0.0.1:{port}#token={TOKEN}\n")
+    sys.stdout.flush()
+    listen_on(server.app, "127.0.0.1", port, None, 0.0).run()
+
+
 @contextmanager
-def server(home: Path) -> Iterator[Pairing]:
+def server(home: Path, recorded: bool) -> Iterator[Pairing]:
     """A server on this computer; how to reach it."""
+    own = [sys.executable, "-m", "tests.bench.remote", "--serve", "7448"]
     running = subprocess.Popen(
-        [sys.executable, "run.py", "serve"],
+        own if recorded else [sys.executable, "run.py", "serve"],
         env={**os.environ, "XDG_DATA_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,
@@ -121,10 +172,18 @@ def server(home: Path) -> Iterator[Pairing]:
         running.wait(20)
 
 
-def poses_of(engine: Engine, photo: Path, clip: Path) -> tuple[Avatar, list[KeyPoints]]:
-    detector = FaceDetector.open()
-    avatar = engine.encode(portrait_crop(read_portrait(photo), detector, "auto", engine.size, []))
-    track = track_driver(engine, detector, read_clip(clip), "auto", Stopwatch(), silent)
+def call_area(scene: Scene) -> Area:
+    return moving_area(scene, (1280, 720))
+
+
+def photo_crop(size: int) -> Crop:
+    return find_portrait(read_portrait(shipped_avatars() / "anna.jpg"), FaceDetector.open()).crop(size)
+
+
+def poses_of(engine: Engine) -> tuple[Avatar, list[KeyPoints]]:
+    avatar = engine.encode(photo_crop(engine.size))
+    clip = read_clip(assets_folder() / "driving.mp4")
+    track = track_driver(engine, FaceDetector.open(), clip, "auto", Stopwatch(), silent)
     seen = [pose for pose in track.poses if pose is not None]
     transfer = motion_transfer(avatar.key_points, seen[0])
     return avatar, [transfer(pose) for pose in seen]
@@ -132,23 +191,36 @@ def poses_of(engine: Engine, photo: Path, clip: Path) -> tuple[Avatar, list[KeyP
 
 def measure_remote(
     engine: RemoteEngine, avatar: Avatar, poses: list[KeyPoints], seconds: float
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     """Ages are from the pose's moment to the picture's arrival, decoded."""
     ages: list[float] = []
-    before, bits = time.monotonic(), engine.received_bytes
-    for frame, moment in enumerate(ticks(seconds)):
-        engine.stream(
-            avatar, poses[frame % len(poses)], moment, lambda _, at: ages.append(time.monotonic() - at)
-        )
-    lasted = time.monotonic() - before
-    return figures(ages, lasted) | {"mbit_s": round((engine.received_bytes - bits) * 8e-6 / lasted, 2)}
+    assert avatar.scene is not None
+    area = call_area(avatar.scene)
+
+    def show(_: Layer, moment: float) -> None:
+        ages.append(time.monotonic() - moment)
+
+    def run(lasting: float) -> float:
+        before = time.monotonic()
+        for frame, moment in enumerate(ticks(lasting)):
+            engine.stream(avatar, poses[frame % len(poses)], area, moment, show)
+        return time.monotonic() - before
+
+    run(seconds / 4)  # until the codec has been chosen
+    ages.clear()
+    bits = engine.received_bytes
+    lasted = run(seconds)
+    rate = round((engine.received_bytes - bits) * 8e-6 / lasted, 2)
+    return {**figures(ages, lasted), "mbit_s": rate, "codec": engine.traffic().codec}
 
 
-def measure_local(engine: Engine, avatar: Avatar, poses: list[KeyPoints], seconds: float) -> dict[str, float]:
+def measure_local(
+    engine: Engine, avatar: Avatar, poses: list[KeyPoints], seconds: float
+) -> dict[str, float | str]:
     ages = []
     before = time.monotonic()
     for frame, moment in enumerate(ticks(seconds)):
-        engine.render(avatar, poses[frame % len(poses)])
+        render_layer(engine, avatar, poses[frame % len(poses)], call_area)
         ages.append(time.monotonic() - moment)
     return figures(ages, time.monotonic() - before)
 
@@ -162,7 +234,7 @@ def ticks(seconds: float) -> Iterator[float]:
         yield due
 
 
-def figures(ages: list[float], seconds: float) -> dict[str, float]:
+def figures(ages: list[float], seconds: float) -> dict[str, float | str]:
     milliseconds = 1000 * np.array(ages or [np.nan])
     return {
         "fps": round(len(ages) / seconds, 1),
@@ -171,34 +243,41 @@ def figures(ages: list[float], seconds: float) -> dict[str, float]:
     }
 
 
-def measure(pairing: Pairing, network: Network, codec: str, seconds: float) -> dict[str, dict[str, float]]:
-    """Remote and local, one after the other."""
-    bundle = open_bundle("lite")
-    photo, clip = shipped_avatars() / "anna.jpg", assets_folder() / "driving.mp4"
-    local = open_engine(bundle, "cpu", 1)
-    avatar, poses = poses_of(local, photo, clip)
-    result = {"local": measure_local(local, avatar, poses, seconds / 2)}
-    local.close()
-    engine = RemoteEngine(bundle, replace(pairing, port=Relay(pairing.port, network).port), [codec])
+def measure(
+    pairing: Pairing, network: Network, codecs: list[str], poses: list[KeyPoints], seconds: float
+) -> dict[str, float | str]:
+    relayed = replace(pairing, port=Relay(pairing.port, network).port)
+    engine = RemoteEngine(open_bundle("lite"), relayed, codecs)
     try:
-        crop = portrait_crop(read_portrait(photo), FaceDetector.open(), "auto", engine.size, [])
-        result["remote"] = measure_remote(engine, engine.encode(crop), poses, seconds)
+        return measure_remote(engine, engine.encode(photo_crop(engine.size)), poses, seconds)
     finally:
         engine.close()
-    return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.remote", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--recorded", action="store_true")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="be the server of recorded layers")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    report: dict[str, dict[str, dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory() as home, server(Path(home)) as pairing:
-        for (name, network), codec in itertools.product(NETWORKS.items(), ("jpeg", "h264")):
-            found = report[f"{name}, {codec}"] = measure(pairing, network, codec, options.seconds)
-            sys.stdout.write(f"{name}, {codec}: {found}\n")
-            sys.stdout.flush()
+    if options.serve:
+        serve_recorded(options.serve)
+        return
+    local = open_engine(open_bundle("lite"), "cpu", 1)
+    avatar, poses = poses_of(local)
+    report: dict[str, dict[str, float | str]] = {}
+
+    def note(name: str, found: dict[str, float | str]) -> None:
+        report[name] = {**found, "load": round(os.getloadavg()[0], 1)}
+        sys.stdout.write(f"{name}: {report[name]}\n")
+        sys.stdout.flush()
+
+    with tempfile.TemporaryDirectory() as home, server(Path(home), options.recorded) as pairing:
+        for (name, network), codecs in itertools.product(NETWORKS.items(), CODECS.items()):
+            if not options.recorded:
+                note(f"{name}, {codecs[0]}, local", measure_local(local, avatar, poses, options.seconds / 2))
+            note(f"{name}, {codecs[0]}", measure(pairing, network, codecs[1], poses, options.seconds))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
