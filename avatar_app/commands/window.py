@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="NAME", help="a name that `models list` shows (default: as last time)"
     )
-    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: as last time)")
+    parser.add_argument(
+        "--device",
+        help="auto, cpu, cuda, cuda:N, or the pairing line of another computer (default: as last time)",
+    )
     parser.add_argument("--output", choices=OUTPUTS, help="where the picture goes (default: as last time)")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.engines import Engine, StreamingEngine
+from avatar_app.engines import Engine, StreamingEngine, streaming
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError
 from avatar_app.faces.detector import FaceDetector
@@ -59,9 +59,9 @@ def measure_speed(model: str, device: str) -> Speed:
     """
     engine = open_engine(open_bundle(model), device)
     try:
-        if isinstance(engine, StreamingEngine):
-            fps = _streamed(engine, engine)
-            return Speed(engine.name, fps, engine.traffic())
+        far = streaming(engine)
+        if far is not None:
+            return Speed(engine.name, _streamed(engine, far), far.traffic())
         return Speed(engine.name, 1 / _seconds_per_frame(engine))
     finally:
         engine.close()

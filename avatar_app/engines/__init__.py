@@ -89,6 +89,11 @@ class StreamingEngine(Protocol):
         """What the network does."""
 
 
+def streaming(engine: object) -> StreamingEngine | None:
+    """The engine, if it is far away."""
+    return engine if isinstance(engine, StreamingEngine) else None
+
+
 class LayerEngine(Engine, Protocol):
     """An engine whose avatars have a scene."""
 

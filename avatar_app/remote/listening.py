@@ -26,8 +26,9 @@ class ImpatientProtocol(H11Protocol):
         self.loop.call_later(HANDSHAKE, self._end_if_silent)
 
     def _end_if_silent(self) -> None:
-        # A connection that has become a WebSocket has another protocol by then.
-        if self.cycle is None and self.transport.get_protocol() is self:
+        # A connection that has become a WebSocket has another protocol by then. Before the first request there is
+        # no cycle, whatever uvicorn's annotation says.
+        if getattr(self, "cycle", None) is None and self.transport.get_protocol() is self:
             self.transport.close()
 
 

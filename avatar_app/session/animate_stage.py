@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from avatar_app.engines import Engine, StreamingEngine, render_layer
+from avatar_app.engines import Engine, StreamingEngine, render_layer, streaming
 from avatar_app.errors import DeviceError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.driver import Driver
@@ -74,12 +74,10 @@ class AnimateStage(Stage):
     @property
     def other_computer(self) -> Traffic | None:
         """How the other computer does that should render; None where this one should."""
-        engine, device = self._cast.engine, self._controls().device
+        far, device = streaming(self._cast.engine), self._controls().device
         if not is_remote(device):
             return None
-        if isinstance(engine, StreamingEngine):
-            return engine.traffic()
-        return Traffic(address_of(device), connected=False)
+        return far.traffic() if far else Traffic(address_of(device), connected=False)
 
     @property
     def loading(self) -> str:
@@ -186,8 +184,9 @@ class AnimateStage(Stage):
         self, engine: Engine, avatar: Avatar, pose: KeyPoints, captured_at: float, began: float
     ) -> None:
         """Make the picture of a pose, for a frame that was taken up at ``began``."""
-        if isinstance(engine, StreamingEngine):
-            self._stream(engine, avatar, pose, captured_at)
+        far = streaming(engine)
+        if far is not None:
+            self._stream(far, avatar, pose, captured_at)
             return
         layer = render_layer(engine, avatar, pose, self._area)
         self._meter.animated(time.monotonic() - began)

@@ -169,6 +169,16 @@ def test_an_address_is_no_output(runs: Runs, address: str, capsys: pytest.Captur
     assert "The output cannot be an address" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("device", ["avatar://", "avatar://192.0.2.7#token=s3cret", "cuda:x", "gpu"])
+def test_a_device_that_cannot_be_is_said_at_once(
+    runs: Runs, device: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runs.run("--device", device) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "s3cret" not in said
+
+
 def test_a_card_that_was_asked_for_is_no_failure(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         runs.run(
