@@ -123,14 +123,9 @@ class Recorded:
         engine = open_engine(open_bundle("lite"), "cpu", 1)
         self.size = engine.size
         self._avatar, poses = poses_of(engine)
-        self._layers = [engine.render_layer(self._avatar, pose, self._area) for pose in poses[:90]]  # type: ignore[attr-defined]
+        self._layers = [render_layer(engine, self._avatar, pose, call_area) for pose in poses[:90]]
         self._count = 0
         engine.close()
-
-    @property
-    def _area(self) -> Area:
-        assert self._avatar.scene is not None
-        return call_area(self._avatar.scene)
 
     def encode(self, crop: Crop) -> Avatar:
         return self._avatar
