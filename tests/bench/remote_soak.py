@@ -2,8 +2,9 @@
 
 python -m tests.bench.remote_soak [--minutes 10] [--people 3] [--json FILE]
 
-Each person sends 10 poses a second, so that a busy computer can follow. One of them leaves every half minute, and another one comes with another
-photo; one in four is cut off without a word. The pictures are H.264 for every second one.
+Each person sends 10 poses a second, so that a busy computer can follow. One of them leaves every half minute,
+and another one comes with another photo; one in four is cut off without a word. The pictures are H.264 for
+every second one.
 """
 
 from __future__ import annotations
