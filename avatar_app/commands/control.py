@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             task.add_argument(
                 "rest",
                 metavar=command.takes,
-                nargs=None if command.needed else "?",
+                nargs="+" if command.needed else "?",
                 default="",
                 help=command.summary,
             )
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     rest = getattr(arguments, "rest", "")
+    rest = rest if isinstance(rest, str) else " ".join(rest)
     if arguments.task == "snapshot" and rest:
         rest = str(Path(rest).absolute())  # the app may run in another folder
     reply = send_command(f"{arguments.task} {rest}".strip(), name=arguments.name or "")

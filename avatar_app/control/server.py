@@ -72,6 +72,11 @@ COMMANDS = {
     "snapshot": Command("save what others see as a PNG, in this file or beside the recordings", "FILE"),
     "mirror": Command("mirror what others see, or no longer; on or off: only that", "ON"),
     "zoom": Command("enlarge the person: in, out, reset, or a number from 0.5 to 2", "HOW", needed=True),
+    "expression": Command(
+        "a moment of smile, wink, surprise or look (into the camera); `smile hold` keeps it, off ends it",
+        "WHICH",
+        needed=True,
+    ),
     "status": Command("say how things are"),
     "raise": Command("bring the window to the front"),
     "quit": Command("end the app"),

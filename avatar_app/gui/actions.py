@@ -13,7 +13,7 @@ from avatar_app.gui.keeping import Keeping
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.real_face import RealFace
-from avatar_app.session.controls import CENTRED, ZOOM_STEP, zoomed
+from avatar_app.session.controls import CENTRED, ZOOM_STEP, expressed, zoomed
 
 ZOOM_FINE = 0.02
 PAN, PAN_FINE, PAN_MOST = 0.05, 0.01, 1.0
@@ -81,6 +81,7 @@ class WindowActions(QObject):
             "ghost-more": lambda: self._ghost(GHOST),
             "mirror-output": lambda: live.change(mirror_output=not live.controls.mirror_output),
             "reset-view": lambda: live.change(**CENTRED),
+            "hold": lambda: live.change(hold=not live.controls.hold, preset=""),
             "record": keeping.toggle_recording,
             "snapshot": keeping.take_photo,
             "turn-camera": live.turn_camera,
@@ -100,6 +101,8 @@ class WindowActions(QObject):
             self._preferences.change(**{FLAGS[name]: not getattr(self._preferences.now, FLAGS[name])})
         elif kind == "avatar":
             self._gallery().choose_number(int(rest))
+        elif kind == "express":
+            self._live.change(**expressed(self._live.controls, rest, self._live.controls.hold))
         elif kind == "zoom":
             self.zoom(
                 (ZOOM_FINE if rest.endswith("fine") else ZOOM_STEP) * (1 if rest.startswith("in") else -1)

@@ -13,11 +13,13 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 from avatar_app.gui.panels.background_menu import BackgroundMenu
 from avatar_app.gui.shortcuts import Shortcuts
 
+EXPRESSIONS = ("express-smile", "express-wink", "express-surprise", "express-look", "", "hold")
 MENUS = {
     QT_TRANSLATE_NOOP("Menus", "&Avatar"): (
         *("add-photo", "paste-photo", "reload-avatars", "find-photo", ""),
         *("previous-avatar", "next-avatar", "random-avatar"),
     ),
+    QT_TRANSLATE_NOOP("Menus", "&Expression"): EXPRESSIONS,
     QT_TRANSLATE_NOOP("Menus", "&Call"): (
         *("join", "", "calibrate", "find-best", "pause", "", "mirror-output", "record", "snapshot", ""),
         "pass-through",
@@ -42,8 +44,10 @@ class Menus:
         self.background = background
         self.main = QMenu(window)
         self.stage = QMenu(window)
+        self.expressions = QMenu(window)
         self._fill_main(window)
         self._add(self.stage, STAGE)
+        self._add(self.expressions, EXPRESSIONS)
         self.stage.insertMenu(shortcuts.actions["mirror-output"], background)
 
     def _fill_main(self, window: QMainWindow) -> None:

@@ -126,6 +126,7 @@ class Presenter(QObject):
             "find-best": controls.seeking,
             "mirror-output": controls.mirror_output,
             "record": controls.recording is not None,
+            "hold": controls.hold,
             "show-panel": view.drawer_open,
             "full-screen": view.full_screen,
             "landmarks": now.show_landmarks,

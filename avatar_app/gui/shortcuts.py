@@ -36,6 +36,11 @@ ACTIONS = {
     "next-avatar": Action(("D",), QT_TRANSLATE_NOOP("Actions", "Next avatar")),
     "random-avatar": Action(("Q",), QT_TRANSLATE_NOOP("Actions", "Random avatar")),
     "reload-avatars": Action(("L",), QT_TRANSLATE_NOOP("Actions", "Reload the gallery")),
+    "express-smile": Action(("Ctrl+1",), QT_TRANSLATE_NOOP("Actions", "Smile")),
+    "express-wink": Action(("Ctrl+2",), QT_TRANSLATE_NOOP("Actions", "Wink")),
+    "express-surprise": Action(("Ctrl+3",), QT_TRANSLATE_NOOP("Actions", "Surprise")),
+    "express-look": Action(("Ctrl+4",), QT_TRANSLATE_NOOP("Actions", "Look into the camera")),
+    "hold": Action(("Ctrl+5",), QT_TRANSLATE_NOOP("Actions", "Keep the expression")),
     "landmarks": Action(("O",), QT_TRANSLATE_NOOP("Actions", "Show landmarks")),
     "ghost": Action(("G",), QT_TRANSLATE_NOOP("Actions", "Show the photo over the camera")),
     "ghost-less": Action(("Z",), QT_TRANSLATE_NOOP("Actions", "Photo over the camera: fainter")),
@@ -87,6 +92,7 @@ SWITCHES = {
     "mirror-preview",
     "mirror-output",
     "record",
+    "hold",
     "show-panel",
 }
 """Actions that are on or off."""

@@ -71,7 +71,7 @@ class WindowView(QWidget):
         super().__init__()
         self.header = Header(menus.main)
         self.stage = Stage()
-        self.tools = ToolBar(menus.background)
+        self.tools = ToolBar(menus.background, menus.expressions)
         self.gallery = Gallery(library)
         self.panel = ControlsPanel(live, devices, preferences)
         self.drawer = Drawer(self.panel)

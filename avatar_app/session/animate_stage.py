@@ -176,7 +176,7 @@ class AnimateStage(Stage):
         self._neutrals.settle(faces.proven, faces.picture)
         pose = self._poses.pose(look, frame, self._cast, controls, faces.proven)
         if self._cast.avatar is not None and self._neutrals.pose is not None and not controls.paused:
-            shown = self._poses.shown(pose, frame.captured_at)
+            shown = self._poses.shown(pose, frame.captured_at, controls)
             if engine is not None and shown is not None:
                 self._render(engine, self._cast.avatar, shown, frame.captured_at, began)
 

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import new_file
+from avatar_app.motion.presets import PRESETS
 from avatar_app.photos.library import Library
 from avatar_app.photos.lookup import find_photo
-from avatar_app.session.controls import CENTRED, ZOOM_STEP, ZOOMS, Controls, Status, zoomed
+from avatar_app.session.controls import CENTRED, ZOOM_STEP, ZOOMS, Controls, Status, expressed, zoomed
 from avatar_app.text import Text
 
 Reply = dict[str, object]
@@ -69,6 +70,7 @@ class Commands:
             "avatar": lambda name: self._use(find_photo(name, library).path),
             "mirror": self._mirror,
             "zoom": self._zoom,
+            "expression": self._express,
             "raise": _no_window,
         }
         self._keep = {"record": self._switch_recording, "snapshot": self._take_photo, **others}
@@ -128,6 +130,21 @@ class Commands:
             changes = {"zoom": _factor(how)}
         return f"zoom {self._session.change(**changes).zoom:g}"
 
+    def _express(self, wish: str) -> str:
+        name, _, rest = wish.partition(" ")
+        if wish == "off":
+            self._session.change(preset="", hold=False)
+            return "no ready expression"
+        if name not in PRESETS or rest not in ("", "hold"):
+            message = Text("The command {} does not know {}.", "expression", repr(wish[:40]))
+            hint = Text("Say one of {}, hold after it to keep it, or off.", ", ".join(PRESETS))
+            raise AvatarError(message, hint)
+        if rest:
+            self._session.change(preset=name)
+        else:
+            self._session.change(**expressed(self._session.controls, name, hold=False))
+        return f"{name} {rest}".strip()
+
     def _step(self, step: int) -> None:
         paths = [entry.path for entry in self._library.entries()]
         current = self._session.controls.avatar
@@ -174,6 +191,7 @@ def described(status: Status, controls: Controls) -> Reply:
         "recording": str(status.recording) if status.recording else "",
         "mirror": controls.mirror_output,
         "zoom": controls.zoom,
+        "expression": controls.preset,
         "calibrated": status.calibrated,
         "camera": status.camera,
         "output": status.output,

@@ -56,6 +56,9 @@ class Controls:
         adapt_scale: scale motion by the ratio of the faces' sizes.
         head, expression, gaze: how strongly each is passed on, 0..1.5; 1 is as it is. Without gaze the avatar
             looks where its photo does.
+        preset: the ready expression that stays, one of ``presets.PRESETS``; empty: none.
+        hold: one that is chosen stays, instead of coming and going.
+        plays, played: how many times one was to come and go, and which the last time.
         smoothing: a key of ``smooth.STRENGTHS``.
         follow: the crop follows the face; else it stays where the last calibration put it.
         zoom, pan_x, pan_y: where the person stands in the frame, as in `types.Framing`.
@@ -91,6 +94,10 @@ class Controls:
     head: float = 1.0
     expression: float = 1.0
     gaze: float = 1.0
+    preset: str = ""
+    hold: bool = False
+    plays: int = 0
+    played: str = ""
     smoothing: str = "light"
     follow: bool = True
     zoom: float = 1.0
@@ -130,6 +137,13 @@ def changed(controls: Controls, **changes: Any) -> Controls:
     after = replace(controls, **changes)
     hidden = after.paused or not HIDING.isdisjoint(changes)
     return replace(after, pass_through=False) if hidden else after
+
+
+def expressed(controls: Controls, name: str, hold: bool) -> dict[str, Any]:
+    """The fields that change when a ready expression is chosen; the one that stays is chosen to end it."""
+    if hold:
+        return {"preset": "" if controls.preset == name else name}
+    return {"plays": controls.plays + 1, "played": name, "preset": ""}
 
 
 def zoomed(controls: Controls, step: float) -> float:

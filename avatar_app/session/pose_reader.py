@@ -6,6 +6,7 @@ from avatar_app.faces.driver import Look
 from avatar_app.motion.head import Strength
 from avatar_app.motion.hold import Hold
 from avatar_app.motion.match import Match, match, turn_between
+from avatar_app.motion.presets import Presets
 from avatar_app.motion.settling import Settling
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
@@ -38,6 +39,8 @@ class PoseReader:
         self._transfer: tuple[object, Transfer] | None = None
         self._settling: tuple[KeyPoints, Settling] | None = None
         self._hold: Hold | None = None
+        self._presets: Presets | None = None
+        self._plays: int | None = None
         self._matched_at = 0.0
         self.match: Match | None = None
 
@@ -49,7 +52,7 @@ class PoseReader:
     def begin(self, like: KeyPoints) -> None:
         """Take a new avatar with these key points, or another engine."""
         self._transfer = self._filter = self._settling = None
-        self._hold = Hold(like)
+        self._hold, self._presets = Hold(like), Presets(like)
 
     def restart(self) -> None:
         """Smooth anew: the next frame has nothing to do with those before."""
@@ -121,11 +124,15 @@ class PoseReader:
             self._transfer = (key, transfer)
         return self._transfer[1]
 
-    def shown(self, pose: KeyPoints | None, moment: float) -> KeyPoints | None:
-        """Return what to render: the pose, or for a while the last one.
+    def shown(self, pose: KeyPoints | None, moment: float, controls: Controls) -> KeyPoints | None:
+        """Return what to render: the pose, or for a while the last one, with ready expressions.
 
         None before the first.
         """
-        if self._hold is None:
+        if self._hold is None or self._presets is None:
             return None
-        return self._hold.follow(pose, moment) if pose else self._hold.wait(moment)
+        if self._plays not in (None, controls.plays):
+            self._presets.play(controls.played, moment)
+        self._plays = controls.plays
+        shown = self._hold.follow(pose, moment) if pose else self._hold.wait(moment)
+        return self._presets.follow(shown, controls.preset, moment) if shown else None

@@ -109,3 +109,15 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     assert caught.value.hint
     assert session.controls == before
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_expressions_are_played_and_held(commands: Commands, session: Session) -> None:
+    assert commands("expression smile")["message"] == "smile"
+    assert (session.controls.plays, session.controls.played, session.controls.preset) == (1, "smile", "")
+    commands("expression look hold")
+    assert commands("status")["expression"] == "look"
+    commands("expression off")
+    assert (session.controls.preset, session.controls.plays) == ("", 1)
+    for line in ("expression frown", "expression smile forever", "expression hold"):
+        with pytest.raises(AvatarError, match="The command expression does not know"):
+            commands(line)

@@ -35,6 +35,10 @@ EVERYWHERE = {
     "pause": QT_TRANSLATE_NOOP("Hotkeys", "Pause and resume"),
     "next": QT_TRANSLATE_NOOP("Hotkeys", "Next avatar"),
     "previous": QT_TRANSLATE_NOOP("Hotkeys", "Previous avatar"),
+    "express-smile": QT_TRANSLATE_NOOP("Hotkeys", "Smile"),
+    "express-wink": QT_TRANSLATE_NOOP("Hotkeys", "Wink"),
+    "express-surprise": QT_TRANSLATE_NOOP("Hotkeys", "Surprise"),
+    "express-look": QT_TRANSLATE_NOOP("Hotkeys", "Look into the camera"),
     **{f"avatar-{number}": QT_TRANSLATE_NOOP("Hotkeys", "Avatar %1") for number in range(1, 10)},
 }
 """What the hotkeys do."""

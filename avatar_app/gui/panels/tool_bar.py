@@ -14,6 +14,7 @@ SIGNS = {
     "record": "record",
     "snapshot": "snapshot",
     "background": "picture",
+    "expression": "face",
     "full-screen": "full",
 }
 
@@ -23,7 +24,7 @@ class ToolBar(QWidget):
 
     asked = Signal(str)
 
-    def __init__(self, background: QMenu, parent: QWidget | None = None) -> None:
+    def __init__(self, background: QMenu, expressions: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.buttons: dict[str, QToolButton] = {}
         self._paused = self._recording = False
@@ -34,8 +35,9 @@ class ToolBar(QWidget):
             if name == "full-screen":
                 line.addStretch(1)
             line.addWidget(self._button(name))
-        self.buttons["background"].setMenu(background)
-        self.buttons["background"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        for name, menu in (("background", background), ("expression", expressions)):
+            self.buttons[name].setMenu(menu)
+            self.buttons[name].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.show_state(False, False)
         self.draw_icons()
 
@@ -44,7 +46,7 @@ class ToolBar(QWidget):
         made.setProperty("role", "tool")
         made.setIconSize(QSize(18, 18))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        if name != "background":
+        if name not in ("background", "expression"):
             made.clicked.connect(lambda: self.asked.emit(name))
         self.buttons[name] = made
         return made
@@ -56,6 +58,7 @@ class ToolBar(QWidget):
             "record": self.tr("Stop") if recording else self.tr("Record"),
             "snapshot": self.tr("Photo"),
             "background": self.tr("Background"),
+            "expression": self.tr("Expression"),
             "full-screen": self.tr("Full screen"),
         }
         for name, text in texts.items():
@@ -71,6 +74,7 @@ class ToolBar(QWidget):
             "record": self.tr("Record what others see"),
             "snapshot": self.tr("Save what others see as a picture"),
             "background": self.tr("What is behind the avatar"),
+            "expression": self.tr("Have the avatar smile, wink and more for a moment"),
             "full-screen": self.tr("Only the picture, on the whole screen"),
         }
         for name, button in self.buttons.items():

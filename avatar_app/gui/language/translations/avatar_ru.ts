@@ -67,6 +67,26 @@
         <translation>Обновить галерею</translation>
     </message>
     <message>
+        <source>Smile</source>
+        <translation>Улыбка</translation>
+    </message>
+    <message>
+        <source>Wink</source>
+        <translation>Подмигнуть</translation>
+    </message>
+    <message>
+        <source>Surprise</source>
+        <translation>Удивление</translation>
+    </message>
+    <message>
+        <source>Look into the camera</source>
+        <translation>Взгляд в камеру</translation>
+    </message>
+    <message>
+        <source>Keep the expression</source>
+        <translation>Удерживать мимику</translation>
+    </message>
+    <message>
         <source>Show landmarks</source>
         <translation>Показывать точки лица</translation>
     </message>
@@ -1093,6 +1113,22 @@ Press I for more.</source>
         <translation>Предыдущий аватар</translation>
     </message>
     <message>
+        <source>Smile</source>
+        <translation>Улыбка</translation>
+    </message>
+    <message>
+        <source>Wink</source>
+        <translation>Подмигнуть</translation>
+    </message>
+    <message>
+        <source>Surprise</source>
+        <translation>Удивление</translation>
+    </message>
+    <message>
+        <source>Look into the camera</source>
+        <translation>Взгляд в камеру</translation>
+    </message>
+    <message>
         <source>Avatar %1</source>
         <translation>Аватар %1</translation>
     </message>
@@ -1252,6 +1288,10 @@ Press I for more.</source>
     <message>
         <source>&amp;Avatar</source>
         <translation>&amp;Аватар</translation>
+    </message>
+    <message>
+        <source>&amp;Expression</source>
+        <translation>&amp;Мимика</translation>
     </message>
     <message>
         <source>&amp;Call</source>
@@ -1655,6 +1695,10 @@ Press I for more.</source>
     <message>
         <source>Say in, out, reset, or a number from 0.5 to 2.</source>
         <translation>Напишите in, out, reset или число от 0.5 до 2.</translation>
+    </message>
+    <message>
+        <source>Say one of {}, hold after it to keep it, or off.</source>
+        <translation>Напишите {0}; hold после слова удерживает мимику, off убирает.</translation>
     </message>
     <message>
         <source>Say {} or {}, or nothing to change it.</source>
@@ -3829,6 +3873,10 @@ Press I for more.</source>
         <translation>Фон</translation>
     </message>
     <message>
+        <source>Expression</source>
+        <translation>Мимика</translation>
+    </message>
+    <message>
         <source>Full screen</source>
         <translation>Во весь экран</translation>
     </message>
@@ -3847,6 +3895,10 @@ Press I for more.</source>
     <message>
         <source>What is behind the avatar</source>
         <translation>Что находится за аватаром</translation>
+    </message>
+    <message>
+        <source>Have the avatar smile, wink and more for a moment</source>
+        <translation>Аватар на мгновение улыбнётся, подмигнёт и не только</translation>
     </message>
     <message>
         <source>Only the picture, on the whole screen</source>

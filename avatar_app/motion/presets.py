@@ -1,0 +1,192 @@
+"""Ready expressions over the driver's own: a smile, a wink, a surprise, a look into the camera.
+
+Pure numpy. They change the pose to render: landmarks in the head's own frame, by measures of the face itself, so
+they fit every photo and every model of landmarks. What the driver does at that moment stays: a driver who smiles
+already gets no second smile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_app.landmarks import (
+    BROWS,
+    EYE_CORNERS,
+    LEFT_IRIS,
+    LID_PAIRS,
+    MOUTH_RIGHT,
+    RIGHT_BROW,
+    RIGHT_IRIS,
+)
+from avatar_app.motion.head import Points, angles, facing, lid_gaps
+from avatar_app.motion.mouth import MOVED, MOVES, lip_gaps, nose_length
+from avatar_app.motion.smile import smile_of, with_less_smile
+from avatar_app.motion.transfer import as_key_points, in_space
+from avatar_app.types import Array, KeyPoints
+
+PRESETS = ("smile", "wink", "surprise", "look")
+"""Names of the ready expressions; ``look`` is into the camera."""
+
+RISE, STAY, FALL = 0.25, 1.2, 0.4
+"""Seconds in which one that is played comes, stays and goes."""
+
+SMILE = 0.85
+"""How much a face smiles, as `smile_of` has it."""
+
+SQUINT = 0.12
+"""The part of the eye's gap by which lower lids rise with a smile."""
+
+WINKED = 0.01
+"""Gap between the lids of a winking eye over its width."""
+
+SIDE_SMILE = 0.3
+"""How much the corner of the mouth rises below a winking eye, in whole smiles."""
+
+WIDE = 1.3
+"""How open surprised eyes are, 1 as before."""
+
+BROWS_UP = 0.16
+"""How far brows rise in surprise, in lengths of the nose."""
+
+MOUTH_OPEN = 0.26
+"""Gap between surprised lips over the length of the nose."""
+
+EYEBALL = 0.41
+"""Radius of an eyeball in widths of the eye."""
+
+FARTHEST = 0.17
+"""As far as an iris leaves its place, in widths of the eye."""
+
+MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)
+"""The parts of the expression (``networks/expression.py``)."""
+
+SHUT_EYE = (0.2, -0.07, 0.46, 0.1, -0.03, 0.03)
+"""How the expression of a shut eye reads: the mean of the frames in which two drivers have shut theirs."""
+
+OPEN_MOUTH = (0.45, 0.65, 1.0, -0.2, -1.0, -0.25, 1.0, 0.87, 0.68, 1.0, 0.33, -0.1)
+"""The same of a mouth that is open without speaking."""
+
+
+class Presets:
+    """Plays and holds ready expressions. Belongs to one thread.
+
+    Args:
+        rest: the avatar's own key points, whose gaze counts as into the camera.
+    """
+
+    def __init__(self, rest: KeyPoints) -> None:
+        self._rest = rest
+        self._weights = dict.fromkeys(PRESETS, 0.0)
+        self._until = dict.fromkeys(PRESETS, -np.inf)
+        self._time: float | None = None
+
+    def play(self, name: str, now: float) -> None:
+        """Begin to show one for a moment; again while it shows, it stays longer."""
+        self._until[name] = now + RISE + STAY
+
+    def follow(self, pose: KeyPoints, held: str, now: float) -> KeyPoints:
+        """The pose to render.
+
+        Args:
+            held: the one that stays, empty for none.
+            now: seconds, growing.
+        """
+        passed = 0.0 if self._time is None else max(0.0, now - self._time)
+        self._time = now
+        for name, weight in self._weights.items():
+            on = name == held or now < self._until[name]
+            step = passed / (RISE if on else -FALL)
+            self._weights[name] = min(max(weight + step, 0.0), 1.0)
+        return with_presets(pose, self._rest, {n: w * w * (3 - 2 * w) for n, w in self._weights.items()})
+
+
+def with_presets(pose: KeyPoints, rest: KeyPoints, weights: dict[str, float]) -> KeyPoints:
+    """A pose with ready expressions, each by its weight from 0 to 1.
+
+    Key points that are no landmarks stay as they are.
+    """
+    if pose.depth is None or not any(weights.values()):
+        return pose
+    face, code = in_space(pose), pose.expression
+    shapes = {"smile": _smiling, "wink": _winking, "surprise": _surprised}
+    for name, weight in weights.items():
+        if weight:
+            shape = shapes.get(name)
+            face = shape(face, weight) if shape else _looking(face, in_space(rest), weight)
+            code = _painted(code, rest.expression, name, weight)
+    return replace(as_key_points(face), expression=code)
+
+
+def _painted(code: Array | None, own: Array | None, name: str, weight: float) -> Array | None:
+    """The expression that goes with a ready one; ``own`` is the photo's."""
+    if code is None:
+        return None
+    wanted = code.copy()
+    if name == "wink":
+        wanted[RIGHT] = SHUT_EYE
+    if name == "surprise":
+        wanted[MOUTH] = OPEN_MOUTH
+    if name in ("surprise", "look") and own is not None:
+        wanted[EYES] = own[EYES]
+    return np.asarray(code + weight * (wanted - code), np.float32)
+
+
+def _smiling(face: Points, weight: float) -> Points:
+    faces = facing(face)
+    missing = max(0.0, SMILE - smile_of(face, faces))
+    face = with_less_smile(face, faces, -weight * missing)
+    return _with_lids(face, np.arange(4), np.ones(4), weight * SQUINT * min(1.0, missing / SMILE))
+
+
+def _winking(face: Points, weight: float) -> Points:
+    faces = facing(face)
+    pairs = np.array([0, 1])  # the right eye's
+    left = np.minimum(WINKED / np.maximum(lid_gaps(face)[pairs], 1e-6), 1.0)
+    winked = _with_lids(face, pairs, 1 + weight * (left - 1))
+    winked[RIGHT_BROW] += weight * 0.04 * nose_length(face) * faces[:, 1]
+    # The corner of the mouth on that side alone: the more, the nearer to it.
+    smiling = with_less_smile(winked, faces, -weight * SIDE_SMILE)
+    across = (face - face[MOUTH_RIGHT]) @ faces[:, 0]
+    width = max(float(across.max() - across[MOUTH_RIGHT]), 1e-6)
+    return np.asarray(winked + np.clip(1 - across / (0.5 * width), 0.0, 1.0)[:, None] * (smiling - winked))
+
+
+def _surprised(face: Points, weight: float) -> Points:
+    faces, nose = facing(face), nose_length(face)
+    face = face.copy()
+    face[BROWS] -= weight * BROWS_UP * nose * faces[:, 1]
+    missing = max(0.0, MOUTH_OPEN - float(lip_gaps(face).mean()))
+    face[MOVED] += weight * missing * nose * MOVES @ faces.T
+    return _with_lids(face, np.arange(4), np.full(4, 1 + weight * (WIDE - 1)))
+
+
+def _looking(face: Points, rest: Points, weight: float) -> Points:
+    """Irises where the photo has them, moved against the turn of the head since then."""
+    faces, at_rest = facing(face), facing(rest)
+    yaw, pitch, _ = np.radians(np.subtract(angles(faces), angles(at_rest)))
+    face = face.copy()
+    for corners, iris in zip(EYE_CORNERS, (RIGHT_IRIS, LEFT_IRIS), strict=True):
+        width, own = (float(np.linalg.norm(np.subtract(*each[corners]))) for each in (face, rest))
+        place = (rest[iris] - rest[corners].mean(0)) @ at_rest * width / max(own, 1e-6)
+        turn = np.array([-np.sin(yaw), np.sin(pitch), 0.0]) * EYEBALL
+        place = place + np.clip(turn, -FARTHEST, FARTHEST) * width
+        wanted = face[corners].mean(0) + place @ faces.T
+        face[iris] += weight * (wanted - face[iris])
+    return face
+
+
+def _with_lids(face: Points, pairs: npt.NDArray[np.int_], opening: Points, lower: float = 0.0) -> Points:
+    """The face with the lids of ``LID_PAIRS[pairs]`` so much as open as before.
+
+    Args:
+        lower: the part of the gap by which lower lids rise; upper ones stay then.
+    """
+    above, below = LID_PAIRS[pairs].T
+    gap = face[above] - face[below]
+    face = face.copy()
+    face[above] = face[below] + opening[:, None] * gap
+    face[below] += lower * gap
+    return face
