@@ -54,6 +54,9 @@ BROWS_UP = 0.16
 MOUTH_OPEN = 0.26
 """Gap between surprised lips over the length of the nose."""
 
+PARTED = 0.06, 0.14
+"""The same from which lips begin to show what is between them, and from which they do."""
+
 EYEBALL = 0.41
 """Radius of an eyeball in widths of the eye."""
 
@@ -111,24 +114,30 @@ def with_presets(pose: KeyPoints, rest: KeyPoints, weights: dict[str, float]) ->
     if pose.depth is None or not any(weights.values()):
         return pose
     face, code = in_space(pose), pose.expression
+    parted = float(np.clip((lip_gaps(face).mean() - PARTED[0]) / (PARTED[1] - PARTED[0]), 0.0, 1.0))
     shapes = {"smile": _smiling, "wink": _winking, "surprise": _surprised}
     for name, weight in weights.items():
         if weight:
             shape = shapes.get(name)
             face = shape(face, weight) if shape else _looking(face, in_space(rest), weight)
-            code = _painted(code, rest.expression, name, weight)
+            code = _painted(code, rest.expression, name, weight, parted)
     return replace(as_key_points(face), expression=code)
 
 
-def _painted(code: Array | None, own: Array | None, name: str, weight: float) -> Array | None:
-    """The expression that goes with a ready one; ``own`` is the photo's."""
+def _painted(code: Array | None, own: Array | None, name: str, weight: float, parted: float) -> Array | None:
+    """The expression that goes with a ready one.
+
+    Args:
+        own: the photo's.
+        parted: 1 where the driver's lips are apart, whose numbers then say what is between them.
+    """
     if code is None:
         return None
     wanted = code.copy()
     if name == "wink":
         wanted[RIGHT] = SHUT_EYE
     if name == "surprise":
-        wanted[MOUTH] = OPEN_MOUTH
+        wanted[MOUTH] += (1 - parted) * (np.array(OPEN_MOUTH) - code[MOUTH])
     if name in ("surprise", "look") and own is not None:
         wanted[EYES] = own[EYES]
     return np.asarray(code + weight * (wanted - code), np.float32)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from avatar_app.landmarks import BROWS, EYE_CORNERS, LEFT_IRIS, RIGHT_IRIS
-from avatar_app.motion.head import Points, angles, facing, lid_gaps, rotation_of
-from avatar_app.motion.mouth import lip_gaps
+from avatar_app.motion.head import Points, angles, close_lips, facing, lid_gaps, rotation_of
+from avatar_app.motion.mouth import lip_gaps, with_mouth_of
 from avatar_app.motion.presets import FALL, PRESETS, RISE, SMILE, STAY, Presets, with_presets
 from avatar_app.motion.smile import smile_of, with_less_smile
 from avatar_app.motion.transfer import as_key_points, in_space
-from avatar_app.types import KeyPoints
+from avatar_app.types import Array, KeyPoints
 from tests.support.heads import make_head
 
 CODE = np.linspace(-0.5, 0.5, 24).astype(np.float32)
@@ -101,6 +101,18 @@ def test_expression_numbers_follow_in_part() -> None:
     np.testing.assert_array_equal(whole[:12], CODE[:12])
     np.testing.assert_array_equal(whole[18:], CODE[18:])
     np.testing.assert_allclose(half[12:18], (whole[12:18] + CODE[12:18]) / 2, atol=1e-6)
+
+
+def test_open_mouth_keeps_what_is_between_its_lips() -> None:
+    def mouth(face: Points) -> Array:
+        code = with_presets(pose_of(face), REST, {"surprise": 1.0}).expression
+        assert code is not None
+        return np.asarray(code[:12] - CODE[:12])
+
+    closed = close_lips(HEAD, 1.0)
+    opened = with_mouth_of(closed, expressed("surprise", face=closed))
+    assert np.abs(mouth(closed)).max() > 0.3
+    np.testing.assert_allclose(mouth(opened), 0, atol=1e-6)
 
 
 def test_key_points_that_are_no_landmarks_stay_as_they_are() -> None:
