@@ -1670,7 +1670,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Run `pip install &apos;avatar-app[serve]&apos;`.</source>
-        <translation>Выполните `pip install 'avatar-app[serve]'`.</translation>
+        <translation>Выполните `pip install &apos;avatar-app[serve]&apos;`.</translation>
     </message>
     <message>
         <source>Run `{} -m pip install pyvirtualcam`.</source>
