@@ -1,3 +1,3 @@
 """A photo, moved by your face, in any video call."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

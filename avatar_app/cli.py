@@ -22,10 +22,12 @@ from avatar_app import __version__
 from avatar_app.commands.printer import printable, say
 from avatar_app.ending import ENDING, Ended, leave
 from avatar_app.errors import AvatarError
+from avatar_app.extras import require
 from avatar_app.files import reason
 from avatar_app.logs import log_to_file
 from avatar_app.paths import user_log
 from avatar_app.session.memory import require_memory, share_heap
+from avatar_app.text import Text
 
 COMMANDS = {
     "window": "the app itself: choose a photo, calibrate, join a call (also without any command)",
@@ -42,6 +44,9 @@ COMMANDS = {
 }
 """Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and
 ``run(arguments) -> int``."""
+
+TRAINING = ("bench", "compare", "evaluate")
+"""Commands that need the packages of training: PyTorch and what goes with it."""
 
 LIGHT = ("control", "models")
 """Commands that load none of the large libraries at once."""
@@ -84,6 +89,8 @@ def build_parser(chosen: str | None) -> tuple[Parser, ModuleType | None]:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name == chosen:
+            if name in TRAINING:
+                require("train", Text("The command {}", name))
             module = importlib.import_module(f"avatar_app.commands.{name}")
             module.add_arguments(command)
     return parser, module

@@ -18,7 +18,9 @@ from avatar_app.bundles.fetch import KNOWN, fetch
 from avatar_app.commands.printer import say
 from avatar_app.errors import BundleError
 from avatar_app.evaluation.parity import compare
+from avatar_app.extras import require
 from avatar_app.paths import PACKAGE, user_models
+from avatar_app.text import Text
 
 CONFIG = "the configuration it was trained with (X2Face has none)"
 
@@ -109,6 +111,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    require("train", Text("Importing a checkpoint"))
     from avatar_app.onnx_export.import_checkpoint import import_checkpoint
 
     bundle = import_checkpoint(
@@ -127,6 +130,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     if any(bundle.name == name for bundle in list_bundles()):
         say(f"{name} is there already, in {open_bundle(name).folder}")
         return 0
+    require("train", Text("Importing a checkpoint"))
     download = KNOWN[name]
     target = user_models().parent / "downloads" / download.file_name
     with tqdm(desc=target.name, unit="B", unit_scale=True, disable=None, dynamic_ncols=True) as bar:
@@ -146,6 +150,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _parity(arguments: argparse.Namespace) -> int:
+    require("train", Text("Computing with a checkpoint"))
     comparison = compare(arguments.checkpoint, arguments.config, arguments.arrays, arguments.align_corners)
     width = max(len(name) for name in comparison.differences)
     for name, difference in comparison.differences.items():

@@ -25,6 +25,7 @@ from avatar_app.doctor import nvidia as graphics_card
 from avatar_app.doctor.speed import measure_speed
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
+from avatar_app.extras import python
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.outputs.sinks import VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.outputs.virtual_cameras import ABROAD, LOAD, require_virtual_camera
@@ -285,7 +286,7 @@ def _check_virtual_camera() -> tuple[tuple[Text, Text], bool]:
     if importlib.util.find_spec("pyvirtualcam") is None:
         return (
             Text("The library pyvirtualcam is not installed."),
-            Text("Run `{} -m pip install pyvirtualcam`.", graphics_card.python()),
+            Text("Run `{} -m pip install pyvirtualcam`.", python()),
         ), False
     cameras = list_virtual_cameras()
     if sys.platform == "linux":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from avatar_app.extras import python
 from avatar_app.files import find_program
 from avatar_app.text import Text
 
@@ -114,11 +114,3 @@ def advice(card: Card, installed: str) -> Text:
     if installed.partition("+")[2] == build:
         return Text("Restart the computer; if that does not help, install the NVIDIA driver again.")
     return Text("Run {}.", install)
-
-
-def python() -> str:
-    """How to start this Python from here."""
-    path = Path(sys.executable)
-    if path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    return f'"{path}"' if " " in str(path) else str(path)

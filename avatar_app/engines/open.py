@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
+from avatar_app.extras import require
 from avatar_app.processor import cores
 from avatar_app.remote.pairing import is_remote, parse_pairing
 from avatar_app.text import Text
@@ -46,6 +47,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     if family == "cuda" and (number.isdecimal() or device == "cuda"):
         return _open_cuda(bundle, int(number or 0))
     if device == "torch":
+        require("cuda", Text("{}", "--device torch"))
         from avatar_app.engines.torch_engine import open_cpu
 
         return open_cpu(bundle, threads)

@@ -13,6 +13,7 @@ from urllib.error import URLError
 import numpy as np
 
 from avatar_app.errors import EngineError
+from avatar_app.extras import install, requirements
 from avatar_app.files import reason
 from avatar_app.text import Text
 from avatar_app.types import Array, Image
@@ -57,8 +58,7 @@ class OutsideJudge:
             import face_alignment
         except ImportError:
             raise EngineError(
-                Text("The package face-alignment is not installed."),
-                Text("Install it with: pip install face-alignment"),
+                Text("The package face-alignment is not installed."), install(requirements("judge"))
             ) from None
         missing = (
             []

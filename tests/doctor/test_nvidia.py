@@ -90,10 +90,5 @@ def test_what_no_command_mends() -> None:
     assert "Restart" in advice(Card("Card", "580.1", 8.6), "2.13.0+cu130")
 
 
-def test_a_path_with_spaces_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/opt/my app/python")
-    assert graphics_card.python() == '"/opt/my app/python"'
-
-
 def test_the_version_is_the_one_that_is_installed_with_the_app() -> None:
     assert f"torch=={graphics_card.TORCH}\n" in (ROOT / "requirements.txt").read_text()

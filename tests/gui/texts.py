@@ -20,7 +20,7 @@ from avatar_app.paths import PACKAGE
 Key = tuple[str, str]
 """Context and text."""
 GUI = PACKAGE / "gui"
-COMMAND_LINE = ("cli.py", "commands/", "evaluation/", "networks/", "onnx_export/", "training/")
+COMMAND_LINE = ("cli.py", "commands/", "extras.py", "evaluation/", "networks/", "onnx_export/", "training/")
 """What speaks in a terminal alone, which is English: importing, training and measuring models."""
 
 

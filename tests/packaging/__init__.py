@@ -1,0 +1,1 @@
+"""What is handed to users: the wheel, and the bundles that packaging/ makes."""
