@@ -5,7 +5,6 @@ Read by everybody, changed here, written to disk a moment later.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ class Preferences(QObject):
 
     def change(self, **changes: Any) -> None:
         """Replace fields, e.g. ``change(theme="dark")``."""
-        self.put(dataclasses.replace(self._settings, **changes))
+        self.put(self._settings.having(**changes))
 
     def put(self, settings: Settings) -> None:
         """Take these settings as the newest."""

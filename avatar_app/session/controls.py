@@ -8,11 +8,13 @@ calibrating is an event, and it is a counter that goes up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from avatar_app.configuration import between, matching, one_of
 from avatar_app.motion.match import Match
+from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.remote.traffic import Traffic
 from avatar_app.text import NOTHING, Text
 from avatar_app.types import Array, Box, Frame, Framing
@@ -30,6 +32,15 @@ ZOOM_STEP = 0.1
 
 CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
 """Fields of a person who stands as the photo has it."""
+
+BACKGROUND = matching(
+    r"[^#].*|#[0-9a-fA-F]{6}", "photo, blur, a colour such as #203040, or the path of a picture"
+)
+
+Strength = Annotated[float, between(0, 1.5)]
+"""How strongly a part of the motion is passed on; 1 is as it is."""
+
+Offset = Annotated[float, between(-1, 1)]
 
 Level = Literal["info", "warning", "error"]
 Shows = Literal["card", "avatar", "self"]
@@ -84,35 +95,35 @@ class Controls:
     avatar_face: int = 0
     model: str = "lite"
     device: str = "auto"
-    rotation: int = 0
+    rotation: Annotated[int, one_of(*ROTATIONS)] = 0
     calibrations: int = 0
     picks: int = 0
     picked: tuple[float, float] = (0.5, 0.5)
     seeking: bool = False
     relative: bool = True
     adapt_scale: bool = True
-    head: float = 1.0
-    expression: float = 1.0
-    gaze: float = 1.0
+    head: Strength = 1.0
+    expression: Strength = 1.0
+    gaze: Strength = 1.0
     preset: str = ""
     hold: bool = False
     plays: int = 0
     played: str = ""
-    smoothing: str = "light"
+    smoothing: Annotated[str, one_of(*STRENGTHS)] = "light"
     follow: bool = True
-    zoom: float = 1.0
-    pan_x: float = 0.0
-    pan_y: float = 0.0
+    zoom: Annotated[float, between(*ZOOMS)] = 1.0
+    pan_x: Offset = 0.0
+    pan_y: Offset = 0.0
     mirror_input: bool = False
     mirror_output: bool = False
     paused: bool = False
     pass_through: bool = False
-    background: str = "photo"
+    background: Annotated[str, BACKGROUND] = "photo"
     label: bool = False
-    output: str = "none"
+    output: Annotated[str, one_of(*OUTPUTS)] = "none"
     output_device: str = ""
-    size: tuple[int, int] = (1280, 720)
-    fps: int = 30
+    size: Annotated[tuple[int, int], one_of(*SIZES)] = (1280, 720)
+    fps: Annotated[int, between(1, 120)] = 30
     recording: Path | None = None
 
     @property
@@ -120,6 +131,13 @@ class Controls:
         """Where the person stands in the frame."""
         return Framing(self.zoom, self.pan_x, self.pan_y)
 
+
+FORGOTTEN = frozenset(
+    ("avatar", "avatar_box", "avatar_turn", "avatar_face", "calibrations", "picks", "picked", "seeking")
+) | {"paused", "pass_through", "recording", "preset", "hold", "plays", "played"}
+"""Fields that are not kept from one start to the next. The photo is remembered in another way."""
+
+KEPT = tuple(item.name for item in fields(Controls) if item.name not in FORGOTTEN)
 
 HIDING = frozenset({"paused", "avatar", "avatar_box", "avatar_turn", "avatar_face"})
 """Fields by which the user asks for the card or an avatar, whatever is shown now."""

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
 from avatar_app.landmarks import EYES, LEFT_PUPIL, LIPS, RIGHT_PUPIL, indices
 from avatar_app.networks.anchored.config import AnchoredConfig
@@ -20,7 +21,7 @@ from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.text import Text
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
-from avatar_app.training.config import RunConfig, build
+from avatar_app.training.config import RunConfig
 from avatar_app.training.landmarks import LandmarkReader, landmark_distance
 from avatar_app.training.losses import (
     FeatureNetwork,

@@ -5,15 +5,13 @@ Strict, so that a misspelt key stops the run before it costs hours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from dataclasses import dataclass, field
+from typing import Any
 
-from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import LARGEST
-from avatar_app.text import Text
+from avatar_app.configuration import build
 from avatar_app.training.augment import AugmentConfig
 
-T = TypeVar("T")
+__all__ = ["DataConfig", "RunConfig", "Stage", "build"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,54 +94,3 @@ class RunConfig:
                 return stage, step / stage.steps
             step -= stage.steps
         return self.stages[-1], 1.0
-
-
-def build(kind: type[T], values: Any, where: str) -> T:
-    """A dataclass from a mapping; raises ConfigError on an unknown or missing key."""
-    if not isinstance(values, dict):
-        raise ConfigError(
-            Text("{} must be a mapping, not {}.", where, repr(values)),
-            Text("Look at the files in avatar_app/training/configs."),
-        )
-    hints = get_type_hints(kind)
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(str(key) for key in set(values) - known)
-    if unknown:
-        raise ConfigError(
-            Text("Unknown key in {}: {}.", where, ", ".join(unknown)),
-            Text("Known keys: {}.", ", ".join(sorted(known))),
-        )
-    converted = {
-        key: build(hints[key], value, f"{where}.{key}")
-        if is_dataclass(hints[key]) and isinstance(hints[key], type)
-        else _checked(hints[key], value, f"{where}.{key}")
-        for key, value in values.items()
-    }
-    try:
-        return kind(**converted)
-    except TypeError as error:
-        raise ConfigError(
-            Text("{} is incomplete: {}.", where, error),
-            Text("Look at the files in avatar_app/training/configs."),
-        ) from error
-
-
-def _checked(hint: Any, value: Any, where: str) -> Any:
-    """The value, if it is what the hint of a plain field says.
-
-    Other fields are looked at where they are used.
-    """
-    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
-    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint)
-    right = {
-        int: number and isinstance(value, int),
-        float: number,
-        bool: isinstance(value, bool),
-        str: isinstance(value, str),
-    }
-    if wanted and not right[hint]:
-        raise ConfigError(
-            Text("{} is {}, but must be {}.", where, repr(value), wanted),
-            Text("Look at the files in avatar_app/training/configs."),
-        )
-    return value

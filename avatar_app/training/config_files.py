@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
 from avatar_app.files import parse_yaml, read_small
 from avatar_app.networks.monkeynet.config import is_monkeynet
 from avatar_app.text import Text
-from avatar_app.training.config import RunConfig, Stage, build
+from avatar_app.training.config import RunConfig
 from avatar_app.training.monkeynet_original import read_monkeynet
 from avatar_app.training.originals import read_original
 
@@ -31,5 +32,4 @@ def read_config(path: Path) -> RunConfig:
         raise ConfigError(
             Text("{} has no stages.", path), Text("Look at the files in avatar_app/training/configs.")
         )
-    values["stages"] = tuple(build(Stage, stage, f"stages[{i}]") for i, stage in enumerate(values["stages"]))
     return build(RunConfig, values, path.name)

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import FommConfig, parse
+from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.dense_motion import inverse_2x2
 from avatar_app.networks.fomm.discriminator import Discriminator, Judgement
 from avatar_app.networks.fomm.generator import Generated, Generator
@@ -32,7 +33,7 @@ class FommObjective:
 
     def __init__(self, config: RunConfig, features: Path | None, device: torch.device) -> None:
         self.network = FommConfig.from_original({"model_params": config.network})
-        self.settings = parse(FommLosses, config.losses, "losses")
+        self.settings = build(FommLosses, config.losses, "losses")
         self.weights = self.settings.loss_weights
         self._check(features)
         self.generator = Generator(self.network).to(device)

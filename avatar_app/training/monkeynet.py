@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import parse
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig
 from avatar_app.networks.monkeynet.generator import Generated, Generator
 from avatar_app.networks.monkeynet.keypoints import KeyPointDetector, PointTensors
@@ -45,7 +45,7 @@ class MonkeyNetObjective:
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:
         self.network = MonkeyNetConfig.from_dict(config.network)
-        self.weights = parse(MonkeyNetLosses, config.losses, "losses")
+        self.weights = build(MonkeyNetLosses, config.losses, "losses")
         if not any(self.weights.reconstruction):
             raise ConfigError(
                 Text("Every weight of losses.reconstruction is 0."),

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import parse
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig
 from avatar_app.text import Text
 from avatar_app.training.config import DataConfig, RunConfig
@@ -82,8 +82,8 @@ def read_monkeynet(document: Mapping[str, Any], where: str) -> RunConfig:
             Text("Known keys: {}.", ", ".join(sorted(SECTIONS))),
         )
     network = MonkeyNetConfig.from_original(document)
-    train = parse(MonkeyNetTrain, _without(document.get("train_params"), IGNORED), "train_params")
-    data = parse(
+    train = build(MonkeyNetTrain, _without(document.get("train_params"), IGNORED), "train_params")
+    data = build(
         MonkeyNetData, _without(document.get("dataset_params"), {"root_dir", "pairs_list"}), "dataset_params"
     )
     size = side_of(data.image_shape, "image_shape")

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import FommConfig, parse
+from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig
 from avatar_app.training.config import DataConfig, RunConfig, Stage
@@ -156,12 +157,12 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
             Text("Known keys: {}.", ", ".join(sorted(SECTIONS))),
         )
     FommConfig.from_original(document)  # only to find mistakes now
-    train = parse(TrainParams, document.get("train_params"), "train_params")
+    train = build(TrainParams, document.get("train_params"), "train_params")
     given = document.get("dataset_params")
     if isinstance(given, Mapping):
         # Paths are given on the command line here.
         given = {key: value for key, value in given.items() if key not in ("root_dir", "pairs_list")}
-    data = parse(DatasetParams, given, "dataset_params")
+    data = build(DatasetParams, given, "dataset_params")
     size = side_of(data.frame_shape, "frame_shape")
     return RunConfig(
         objective="fomm",

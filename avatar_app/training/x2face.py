@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
 from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
 from avatar_app.text import Text
 from avatar_app.training.augment import Pair
-from avatar_app.training.config import RunConfig, build
+from avatar_app.training.config import RunConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from avatar_app.types import KeyPoints
 from tests.fuzz.bounds import bounded, fuzz
 from tests.fuzz.material import DEEP, NASTY, TEXTS, VALUES, as_json, changed
 
-SETTINGS = {name: value for name, value in asdict(Settings()).items() if name != "unknown"} | {"version": 1}
+SETTINGS = Settings().flat() | {"version": 1}
 POSES = {"a": {"value": [[0.0, 0.5]], "jacobian": [[[1.0, 0.0], [0.0, 1.0]]], "depth": [0.1]}}
 HASH = "0" * 64
 BUNDLE = {
@@ -50,8 +50,8 @@ def any_file(document: object) -> st.SearchStrategy[bytes]:
 
 def assert_settings(path: Path) -> None:
     settings, warnings = load_settings(path)
-    assert settings.size in SIZES
-    assert all(type(side) is int for side in settings.size)
+    assert settings.controls.size in SIZES
+    assert all(type(side) is int for side in settings.controls.size)
     for warning in warnings:
         warning.encode()  # can be shown and printed
     to_controls(settings)

@@ -289,7 +289,7 @@ def options(**given: str) -> argparse.Namespace:
 
 def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
     library = make_library(tmp_path)
-    preferences = Preferences(Settings(source="Old Cam", avatar="zola.png", mirror_output=True))
+    preferences = Preferences(Settings().having(source="Old Cam", avatar="zola.png", mirror_output=True))
     controls, entry, notice = first_controls(options(source="new.mp4", avatar="MARCO"), preferences, library)
     assert (controls.source, controls.mirror_output, notice) == ("new.mp4", True, None)
     assert entry is not None

@@ -46,7 +46,7 @@ def test_settings_that_cannot_be_written_are_told_and_written_later(qtbot: QtBot
     path.rmdir()
     opened.preferences.save()  # as the window does when it closes, though nothing has changed since
     assert "own settings" not in banners
-    assert (load_settings(path)[0].theme, load_settings(path)[0].fps) == ("dark", 25)
+    assert (load_settings(path)[0].theme, load_settings(path)[0].controls.fps) == ("dark", 25)
 
 
 def test_a_full_disk_keeps_the_settings_of_before(qtbot: QtBot, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_full_disk_keeps_the_settings_of_before(qtbot: QtBot, tmp_path: Path) 
     with disk_with(10), qtbot.waitSignal(preferences.problem):
         preferences.change(fps=10)
         preferences.save()
-    assert load_settings(path) == (Settings(fps=20), [])
+    assert load_settings(path) == (Settings().having(fps=20), [])
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
@@ -82,7 +82,7 @@ def test_a_slow_disk_holds_up_the_window_alone(
         preferences.change(fps=50)
         preferences.save()
         window.close()
-    assert load_settings(tmp_path / "settings.json")[0].fps == 50
+    assert load_settings(tmp_path / "settings.json")[0].controls.fps == 50
     assert bench.leaks == 0
 
 
@@ -92,7 +92,7 @@ def test_a_closing_window_saves_what_it_could_not(qtbot: QtBot, tmp_path: Path) 
         opened.preferences.change(fps=10)
         opened.preferences.save()
     opened.window.close()
-    assert load_settings(tmp_path / "settings.json")[0].fps == 10
+    assert load_settings(tmp_path / "settings.json")[0].controls.fps == 10
 
 
 def test_the_processor_takes_over_and_the_user_may_try_the_card_again(qtbot: QtBot, tmp_path: Path) -> None:

@@ -496,7 +496,7 @@ def test_window_and_settings_are_remembered(qtbot: QtBot, tmp_path: Path) -> Non
     settings, warnings = load_settings(tmp_path / "settings.json")
     assert warnings == []
     assert settings.avatar == "marco.png"
-    assert settings.mirror_output
+    assert settings.controls.mirror_output
     live = StandIn()
     second = MainWindow(live, first.window.library, type(first.preferences)(settings), first.devices)
     qtbot.addWidget(second)

@@ -15,7 +15,6 @@ import pytest
 from avatar_app import paths
 from avatar_app.errors import OutputError
 from avatar_app.gui.settings import (
-    CONTROLS,
     Settings,
     from_controls,
     load_settings,
@@ -24,10 +23,10 @@ from avatar_app.gui.settings import (
     to_controls,
 )
 from avatar_app.photos.library import Library
-from avatar_app.session.controls import Controls
+from avatar_app.session.controls import KEPT, Controls
 from avatar_app.types import Box
 
-CHANGED = Settings(
+CHANGED = Settings().having(
     source="HD camera — кухня",
     avatar="anna.jpg",
     output="virtual-camera",
@@ -70,7 +69,7 @@ def test_everything_comes_back(path: Path) -> None:
 
 
 def test_a_file_name_that_is_no_unicode_comes_back(path: Path) -> None:
-    settings = replace(Settings(), avatar=b"caf\xe9.jpg".decode("utf-8", "surrogateescape"))
+    settings = Settings().having(avatar=b"caf\xe9.jpg".decode("utf-8", "surrogateescape"))
     save_settings(settings, path)
     assert load_settings(path) == (settings, [])
 
@@ -78,7 +77,33 @@ def test_a_file_name_that_is_no_unicode_comes_back(path: Path) -> None:
 def test_defaults_pass_their_own_checks(path: Path) -> None:
     save_settings(Settings(), path)
     written = json.loads(path.read_text())
-    assert written.keys() == {"version", *(entry.name for entry in fields(Settings))} - {"unknown"}
+    names = {*KEPT, *(entry.name for entry in fields(Settings))} - {"controls", "unknown"}
+    assert written.keys() == {"version", *names}
+
+
+OLD = """{
+  "version": 1, "source": "HD camera", "avatar": "anna.jpg", "model": "vox", "device": "cpu",
+  "output": "virtual-camera", "output_device": "/dev/video9", "size": [640, 480], "fps": 25,
+  "background": "#203040", "label": true, "relative": false, "adapt_scale": false, "head": 0.5,
+  "expression": 1, "gaze": 0.0, "smoothing": "strong", "follow": false, "zoom": 1.5, "pan_x": 0.1,
+  "pan_y": -0.1, "rotation": 90, "mirror_input": true, "mirror_output": true, "mirror_preview": false,
+  "show_landmarks": true, "show_ghost": false, "ghost_opacity": 0.5, "show_help_box": false,
+  "show_statistics": true, "theme": "dark", "language": "ru", "keys": {"calibrate": "C"},
+  "hotkeys": {"pause": ""}, "global_hotkeys": false, "limit_told": true, "tray": false,
+  "first_run_done": true, "save_folder": "/a", "ask_before_quit": false, "start_at_login": true,
+  "start_minimised": true, "window_geometry": "AdnQ", "window_state": "AAAA"
+}"""
+"""As version 1.0 of the app wrote it."""
+
+
+def test_a_file_of_an_older_version_is_read(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(OLD)
+    settings, warnings = load_settings(path)
+    assert warnings == []
+    assert {**settings.flat(), "size": [640, 480], "version": 1} == json.loads(OLD)
+    save_settings(settings, path)
+    assert json.loads(path.read_text()) == json.loads(OLD)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +132,7 @@ def test_defaults_pass_their_own_checks(path: Path) -> None:
 def test_wrong_value_keeps_the_default_and_is_named(path: Path, name: str, wrong: Any, says: str) -> None:
     write(path, {"version": 1, "model": "mine", name: wrong})
     settings, warnings = load_settings(path)
-    assert settings == replace(Settings(), model="mine")
+    assert settings == Settings().having(model="mine")
     assert len(warnings) == 1
     assert name in warnings[0] and says in warnings[0] and len(warnings[0]) < 250 + len(str(path))
 
@@ -116,15 +141,15 @@ def test_unknown_key_warns_and_survives(path: Path) -> None:
     write(path, {"version": 1, "colour_of_hat": "red"})
     settings, warnings = load_settings(path)
     assert len(warnings) == 1 and "colour_of_hat" in warnings[0]
-    save_settings(replace(settings, fps=24), path)
+    save_settings(settings.having(fps=24), path)
     assert json.loads(path.read_text())["colour_of_hat"] == "red"
 
 
 def test_what_a_newer_version_wrote_survives(path: Path) -> None:
     write(path, {"version": 7, "fps": 24, "hats": {"red": [1, 2]}})
     settings, warnings = load_settings(path)
-    assert (settings.fps, warnings) == (24, [])
-    save_settings(replace(settings, fps=25), path)
+    assert (settings.controls.fps, warnings) == (24, [])
+    save_settings(settings.having(fps=25), path)
     written = json.loads(path.read_text())
     assert (written["version"], written["fps"], written["hats"]) == (7, 25, {"red": [1, 2]})
 
@@ -145,7 +170,7 @@ def test_corrupt_file_is_kept_aside(path: Path, content: bytes) -> None:
 def test_file_with_a_byte_order_mark_is_read(path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"fps": 24}', encoding="utf-8-sig")
-    assert load_settings(path) == (replace(Settings(), fps=24), [])
+    assert load_settings(path) == (Settings().having(fps=24), [])
 
 
 def test_file_that_cannot_be_read_or_written_is_named(path: Path) -> None:
@@ -180,7 +205,7 @@ def test_controls_and_back(tmp_path: Path) -> None:
     assert to_controls(CHANGED).avatar is None
     assert from_controls(CHANGED, controls, library) == CHANGED
     chosen = replace(controls, fps=15, avatar=library.entries()[1].path)
-    assert from_controls(CHANGED, chosen, library) == replace(CHANGED, fps=15, avatar="mei.jpg")
+    assert from_controls(CHANGED, chosen, library) == CHANGED.having(fps=15, avatar="mei.jpg")
 
 
 def test_a_photo_outside_the_library_is_remembered_by_its_path(tmp_path: Path) -> None:
@@ -203,8 +228,8 @@ def test_what_must_not_be_remembered_is_not(tmp_path: Path) -> None:
     controls = Controls(paused=True, pass_through=True, calibrations=4, seeking=True, recording=Path("x.mp4"))
     assert from_controls(Settings(), controls, photos(tmp_path)) == Settings()
     left_out = {"avatar", "avatar_box", "paused", "pass_through", "calibrations", "seeking", "recording"}
-    left_out |= {"picks", "picked", "avatar_turn", "avatar_face"}
-    assert {entry.name for entry in fields(Controls)} == {*CONTROLS} | left_out
+    left_out |= {"picks", "picked", "avatar_turn", "avatar_face", "preset", "hold", "plays", "played"}
+    assert {entry.name for entry in fields(Controls)} == {*KEPT} | left_out
 
 
 def test_same_defaults_as_the_controls() -> None:
@@ -223,7 +248,7 @@ from avatar_app.gui.settings import Settings, save_settings
 number = 0
 while True:
     number += 1
-    save_settings(Settings(source="x" * 100_000, fps=number % 100 + 1), Path(sys.argv[1]))
+    save_settings(Settings().having(source="x" * 100_000, fps=number % 100 + 1), Path(sys.argv[1]))
     if number == 5:
         print("writing", flush=True)
 """
@@ -247,4 +272,4 @@ def test_a_killed_program_leaves_whole_settings(path: Path) -> None:
             writer.kill()
             writer.communicate()
     settings, warnings = load_settings(path)
-    assert (len(settings.source), warnings) == (100_000, [])
+    assert (len(settings.controls.source), warnings) == (100_000, [])

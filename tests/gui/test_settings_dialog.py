@@ -14,11 +14,12 @@ from pytestqt.qtbot import QtBot
 from avatar_app.gui.dialogs import key_rows
 from avatar_app.gui.dialogs.settings import SettingsDialog
 from avatar_app.gui.settings import Settings
+from avatar_app.session.controls import Controls
 
 BEFORE = Settings(
     theme="dark",
     language="ru",
-    fps=25,
+    controls=Controls(fps=25),
     keys={"calibrate": "Y", "of-a-newer-version": "N"},
     hotkeys={"pause": "", "later": "Ctrl+Alt+L"},
 )

@@ -87,9 +87,9 @@ def test_settings_and_photos_in_folders_of_any_name() -> None:
         "from avatar_app.paths import model_folders\n"
         "folder = Path(tempfile.mkdtemp()) / 'Привет 你好'\n"
         "folder.mkdir()\n"
-        "save_settings(Settings(fps=25), folder / 'settings.json')\n"
+        "save_settings(Settings().having(fps=25), folder / 'settings.json')\n"
         "photo = shutil.copy(model_folders()[0].parent / 'assets' / 'avatars' / 'anna.jpg', folder / 'фото.jpg')\n"
-        "found = [load_settings(folder / 'settings.json')[0].fps, load_settings(folder / 'settings.json')[1], "
+        "found = [load_settings(folder / 'settings.json')[0].controls.fps, load_settings(folder / 'settings.json')[1], "
         "read_portrait(photo).ndim]"
     )
     assert found == [25, [], 3]

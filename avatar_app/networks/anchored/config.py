@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from avatar_app import landmarks
-from avatar_app.errors import ConfigError
-from avatar_app.text import Text
+from avatar_app.configuration import build
 
 LANDMARKS = landmarks.COUNT
 
@@ -46,13 +45,5 @@ class AnchoredConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AnchoredConfig:
-        """Strict: raises ConfigError on an unknown key."""
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            message = Text("Unknown key in the network configuration: {}.", ", ".join(unknown))
-            raise ConfigError(message, Text("Known keys: {}.", ", ".join(sorted(known))))
-        checked: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**checked)
+        """Raises ConfigError on an unknown or mistyped key."""
+        return build(cls, values, "network")

@@ -9,20 +9,16 @@ that names it: a misspelt option must not silently become its default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
+from avatar_app.configuration import COMPARE, build, flattened
 from avatar_app.errors import ConfigError
 from avatar_app.text import Text
 
-T = TypeVar("T")
-
-LARGEST = 10**9
 MOST_BLOCKS, MOST_FEATURES = 32, 1 << 14
 """Beyond these no network could be built, or would be in hours."""
-
-COMPARE = Text("Compare it with the ones in avatar_app/training/configs.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ class FommConfig:
     @classmethod
     def from_dict(cls, values: Any) -> FommConfig:
         """Raises ConfigError on an unknown, missing or mistyped key."""
-        return _possible(parse(cls, values, "config"))
+        return _possible(build(cls, values, "config"))
 
     @classmethod
     def from_original(cls, document: Any) -> FommConfig:
@@ -122,39 +118,7 @@ class FommConfig:
         Raises:
             ConfigError: unknown, missing or mistyped key.
         """
-        model = _mapping(_mapping(document, "configuration").get("model_params"), "model_params")
-        sections = {"kp_detector_params", "generator_params", "discriminator_params"}
-        _refuse_unknown(model, sections | {"common_params"}, "model_params")
-        common = _mapping(model.get("common_params"), "model_params.common_params")
-        _refuse_unknown(
-            common,
-            {"num_kp", "num_channels", "estimate_jacobian", "align_corners"},
-            "model_params.common_params",
-        )
-        return _possible(
-            parse(
-                cls, {**common, **{name: model[name] for name in sections if name in model}}, "model_params"
-            )
-        )
-
-
-def parse(kind: type[T], values: Any, where: str) -> T:
-    """A frozen dataclass from plain values, nested ones included.
-
-    Args:
-        where: dotted name of this part of the file, for messages.
-
-    Raises:
-        ConfigError: naming the key.
-    """
-    given = _mapping(values, where)
-    hints = get_type_hints(kind)
-    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
-    _refuse_unknown(given, set(known), where)
-    for name, item in known.items():
-        if name not in given and item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(Text("The configuration lacks the key {}.{}.", where, name), COMPARE)
-    return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in given.items()})
+        return _possible(build(cls, flattened(document), "model_params"))
 
 
 def _possible(config: FommConfig) -> FommConfig:
@@ -186,42 +150,3 @@ def require_buildable(parts: Iterable[Any]) -> None:
                     ),
                     COMPARE,
                 )
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__"):
-        return parse(hint, value, where)
-    if hint is bool and isinstance(value, bool):
-        return value
-    if number and not abs(value) <= LARGEST:
-        raise ConfigError(
-            Text("The configuration key {} is {:.4g}, which is too large.", where, value), COMPARE
-        )
-    if hint is int and number and value == int(value):
-        return int(value)
-    if hint is float and number:
-        return float(value)
-    if hint is str and isinstance(value, str):
-        return value
-    if hint == tuple[float, ...] and isinstance(value, list | tuple):
-        return tuple(_value(float, part, where) for part in value)
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}.get(
-        hint, "a list of numbers"
-    )
-    raise ConfigError(Text("The configuration key {} is {}, but it must be {}.", where, repr(value), wanted))
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(Text("The configuration lacks the section {}.", where), COMPARE)
-    return value
-
-
-def _refuse_unknown(values: Mapping[str, Any], known: set[str], where: str) -> None:
-    for name in values:
-        if name not in known:
-            raise ConfigError(
-                Text("The configuration has an unknown key {}.{}.", where, name),
-                Text("Known here: {}.", ", ".join(sorted(known))),
-            )

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from avatar_app.configuration import build, flattened
 from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import parse, require_buildable
+from avatar_app.networks.fomm.config import require_buildable
 from avatar_app.text import Text
 
-PARTS = ("kp_detector_params", "generator_params", "discriminator_params")
-COMMON = ("num_kp", "num_channels", "kp_variance")
 HEAT_MAPS = ("gaussian", "difference")
 RESIZING = ("nearest", "trilinear")
 
@@ -108,7 +107,7 @@ class MonkeyNetConfig:
     @classmethod
     def from_dict(cls, values: Any) -> MonkeyNetConfig:
         """Raises ConfigError on an unknown, missing or mistyped key."""
-        return _supported(parse(cls, values, "config"))
+        return _supported(build(cls, values, "config"))
 
     @classmethod
     def from_original(cls, document: Any) -> MonkeyNetConfig:
@@ -117,21 +116,7 @@ class MonkeyNetConfig:
         Raises:
             ConfigError: unknown, missing or mistyped key, or an option that this app does not run.
         """
-        model = document.get("model_params") if isinstance(document, Mapping) else None
-        if not isinstance(model, Mapping) or not isinstance(model.get("common_params"), Mapping):
-            raise ConfigError(
-                Text("The configuration lacks the section model_params.common_params."), COMPARE
-            )
-        sections = {name: _with_number(model[name]) for name in PARTS if name in model}
-        unknown = sorted(str(name) for name in set(model) - {*PARTS, "common_params"})
-        if unknown:
-            raise ConfigError(
-                Text("The configuration has an unknown key model_params.{}.", unknown[0]), COMPARE
-            )
-        return _supported(parse(cls, {**model["common_params"], **sections}, "model_params"))
-
-
-COMPARE = Text("Compare it with avatar_app/training/configs/monkeynet-vox.yaml.")
+        return _supported(build(cls, _with_number(flattened(document)), "model_params"))
 
 
 def is_monkeynet(document: Any) -> bool:

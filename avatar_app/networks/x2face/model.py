@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
-from avatar_app.networks.fomm.config import parse
 from avatar_app.networks.grid import coordinate_grid, warp
 from avatar_app.text import Text
 
@@ -48,7 +48,7 @@ class X2FaceConfig:
     @classmethod
     def from_dict(cls, values: Any) -> X2FaceConfig:
         """Raises ConfigError on an unknown, mistyped or impossible value."""
-        config = parse(cls, values, "config")
+        config = build(cls, values, "config")
         if config.size not in (32, 64, 128, 256, 512):
             raise ConfigError(
                 Text("The configuration key size is {}.", config.size), Text("Give 32, 64, 128, 256 or 512.")

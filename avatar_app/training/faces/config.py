@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from avatar_app.configuration import build
 from avatar_app.errors import ConfigError
+from avatar_app.files import parse_yaml, read_small
 from avatar_app.text import Text
 
 
@@ -57,21 +56,6 @@ class FacesConfig:
     finder: PartConfig = PartConfig(minutes=20.0, batch=32)
 
 
-def _strict(cls: type[Any], values: Any, where: str) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise ConfigError(
-            Text("{} is {}, not a table of keys.", where, repr(values)), Text("See configs/faces.yaml.")
-        )
-    known = {field.name: field for field in fields(cls)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(
-            Text("{} has the unknown key {}.", where, repr(unknown[0])),
-            Text("Known keys: {}.", ", ".join(known)),
-        )
-    return values
-
-
 def read_config(path: Path) -> FacesConfig:
     """Read and check a YAML file.
 
@@ -83,13 +67,8 @@ def read_config(path: Path) -> FacesConfig:
             Text("No configuration at {}.", path), Text("See avatar_app/training/configs/faces.yaml.")
         )
     try:
-        values = dict(_strict(FacesConfig, yaml.safe_load(path.read_text()) or {}, path.name))
-        for part in ("landmarks", "finder"):
-            if part in values:
-                values[part] = PartConfig(**_strict(PartConfig, values[part], f"{path.name}: {part}"))
-        values["skip_licences"] = tuple(values.get("skip_licences", ()))
-        return FacesConfig(**values)
-    except (yaml.YAMLError, TypeError) as error:
+        return build(FacesConfig, parse_yaml(read_small(path)) or {}, path.name)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             Text("{} cannot be understood: {}.", path, error),
             Text("See avatar_app/training/configs/faces.yaml."),
