@@ -77,8 +77,9 @@ def _plain_path(path: str) -> str:
 
 
 def fault_of(url: str) -> str:
-    """Why nothing can be reached at an address of this form, without repeating any of it; empty where it is
-    well formed.
+    """Say why nothing can be reached at an address of this form.
+
+    Repeats no part of the address, which may hold a password. Empty where the address is well formed.
     """
     try:
         parts = urlsplit(url)

@@ -273,8 +273,9 @@ def unreachable(title: str, problem: Exception) -> CameraError:
 
 
 def prepare_opencv() -> None:
-    """Settings that OpenCV takes from the environment alone, when it first opens something. What the user has
-    set stays.
+    """Set what OpenCV reads from the environment alone, when it first opens something.
+
+    Values that the user has set stay.
     """
     cv2.utils.logging.setLogLevel(
         cv2.utils.logging.LOG_LEVEL_SILENT

@@ -95,7 +95,9 @@ def look_for_cameras() -> list[CameraInfo]:
 
 
 def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
-    """The first camera for an empty text, else the one of that number, that name, or a name with that part.
+    """Find a camera by its number, its name or a part of its name.
+
+    An empty text stands for the first camera.
 
     Raises:
         CameraError: none or several fit.
@@ -187,8 +189,9 @@ def linux_cameras(
 
 
 def kind_of(name: str, formats: list[str]) -> Kind:
-    """What a camera is by its name and, where they are known, its pixel formats, such as ``GREY up to 640 x
-    360``.
+    """Tell what kind of camera this is, by its name and its pixel formats.
+
+    Formats look like ``GREY up to 640 x 360``; empty where they are not known.
     """
     colourless = bool(formats) and all(text.split(" ")[0] in COLOURLESS for text in formats)
     return "infrared" if colourless or INFRARED.search(name) else "camera"
@@ -201,8 +204,9 @@ def _is_camera(path: Path, device: Capabilities) -> bool:
 
 
 def _is_fed_by_others(path: Path, device: Capabilities) -> bool:
-    """Whether a loopback device shows what another program sends, such as OBS, a phone's or a camera's
-    software.
+    """Return whether another program feeds a loopback device.
+
+    Such as OBS, or the software of a phone or a camera.
     """
     users = {process for process, _ in _holders(str(path))}
     if device.card == OWN_NAME or os.getpid() in users:

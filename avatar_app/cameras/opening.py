@@ -123,8 +123,9 @@ def _open_address(url: str) -> Source:
 
 
 def _named_device(text: str) -> CameraInfo | None:
-    """The camera of a path such as /dev/video0 or /dev/v4l/by-id/..., even one that the list leaves out.
-    Linux.
+    """Return the camera at a device path, even one that the list leaves out. Linux.
+
+    Paths are such as /dev/video0 or /dev/v4l/by-id/....
     """
     if platform.system() != "Linux" or not text.startswith("/dev/"):
         return None

@@ -80,7 +80,10 @@ def _status() -> int:
 
 @cache
 def _ask() -> None:
-    """Once in the life of the program, for the question stays on the screen until it is answered."""
+    """Ask for permission, once in the life of the program.
+
+    The question stays on the screen until it is answered.
+    """
     library = _library()
     if library is not None:
         library.AVCaptureDevice.requestAccessForMediaType_completionHandler_(
