@@ -1,4 +1,4 @@
-"""``animate``: a photo and a clip in, a video of the photo moving like the clip out."""
+"""``animate``: animate a photo with the motion of a clip, into a new video."""
 
 from __future__ import annotations
 

@@ -79,7 +79,9 @@ class Result:
 
 
 def folders_of(photo: Path, clip: Path) -> Folders | None:
-    """What is in the folders that the user has named; None where one photo and one clip are meant.
+    """List what is in the folders that the user has named.
+
+    None where one photo and one clip are meant.
 
     A folder that holds pictures alone is one clip. Raises AvatarError where a folder has nothing to offer.
     """
@@ -120,7 +122,10 @@ def _clips_in(folder: Path) -> list[Path]:
 
 
 def require_folder(output: Path) -> None:
-    """Raise OutputError unless results can go into this folder, which may have to be made."""
+    """Raise OutputError unless results can go into this folder.
+
+    It may have to be made.
+    """
     if output.exists() and not output.is_dir():
         raise OutputError(
             Text("The output {} must be a folder for several results.", output),

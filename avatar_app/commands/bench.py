@@ -1,4 +1,7 @@
-"""``bench``: how fast a model runs here, beside the original networks run as their authors run them."""
+"""``bench``: measure how fast a model runs here.
+
+The original networks run beside it, as their authors run them.
+"""
 
 from __future__ import annotations
 

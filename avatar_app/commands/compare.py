@@ -1,4 +1,4 @@
-"""``compare``: X2Face, Monkey-Net, the First Order Motion Model and our model, trained and judged alike.
+"""``compare``: train and judge X2Face, Monkey-Net, FOMM and our model alike.
 
     python run.py compare --data DIR --minutes 45
 

@@ -1,5 +1,6 @@
-"""``control``: tell the running app what to do, for desktops without global hotkeys, for scripts and key
-pads.
+"""``control``: send a command to the running app.
+
+For desktops without global hotkeys, for scripts and for key pads.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""``evaluate``: how well a model rebuilds clips it has not seen, each from one frame, beside a piecewise warp
-of it and the photo standing still.
+"""``evaluate``: measure how well a model rebuilds clips that it has not seen.
+
+Each clip is rebuilt from one frame. A piecewise warp of that frame and the frame itself are measured beside
+it.
 
 As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of
 every later frame are the pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json

@@ -1,4 +1,7 @@
-"""``serve``: render for apps on other computers, which send key points and get pictures."""
+"""``serve``: render for apps on other computers.
+
+They send key points and get pictures.
+"""
 
 from __future__ import annotations
 
