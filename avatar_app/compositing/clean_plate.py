@@ -45,7 +45,7 @@ FAINT = 0.2
 
 
 class Layers(NamedTuple):
-    """The person's own colours, the share of person in each pixel, and the background without the person."""
+    """A photo taken apart: the person's own colours, alpha, and the background behind."""
 
     colours: Image
     person: Plane
@@ -82,8 +82,9 @@ def separate(
 
 
 def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
-    """What of a square picture belongs to one of several people, 0 to 1 (S, S), with a soft edge: each has
-    what is nearest to them.
+    """Return which part of a square picture belongs to one of several people.
+
+    0 to 1 (S, S), with a soft edge: each person gets what is nearest to them.
 
     Distances are to the line from the middle of the head straight down, in face heights: large people in
     front have more.
@@ -101,8 +102,10 @@ def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
 
 
 def alone(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
-    """A network's alpha and its photo without people, where other people stay in the photo: ``own`` is of
-    `own_area`.
+    """Keep one person of a photo and leave the others in the background.
+
+    ``own`` comes from `own_area`. Returns the network's alpha and its photo without people, both changed
+    accordingly.
     """
     kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
     return _bytes(np.asarray(person * own, np.float32)), _bytes(np.asarray(kept, np.float32))
@@ -171,8 +174,9 @@ def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, 
 
 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
-    """Leaves, waves: what differs from its surroundings (S, S, 3), and how surely that is so everywhere here
-    (S, S).
+    """Separate fine texture, such as leaves or waves, from its surroundings.
+
+    Returns the texture (S, S, 3) and how certain it is that it continues everywhere here (S, S).
     """
     side = len(photo)
     detail = photo - _known_mean(photo, known, side / TEXTURE)
@@ -190,8 +194,9 @@ def _grain(photo: Floats, known: Floats) -> Floats:
 
 
 def _repeated(grain: Floats, known: Floats) -> Floats:
-    """``grain`` (S, S, C) mirrored into the gap at the nearest end of the gap in the same row, or from above;
-    0 where that is no background.
+    """Mirror ``grain`` (S, S, C) into the gap.
+
+    From the nearest end of the gap in the same row, or from above; 0 where that is not background.
     """
     side = len(grain)
     gap = side // 64

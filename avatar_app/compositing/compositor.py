@@ -68,15 +68,20 @@ class PhotoLayers:
         return self.cut_out[y : y + self.side, x : x + self.side]
 
     def in_scene(self, scene: Scene) -> PhotoLayers:
-        """The same with the person of a whole scene, so that what comes from beyond the square is known."""
+        """Return the same layers with the person of a whole scene.
+
+        So that what comes from beyond the square is known.
+        """
         return replace(self, cut_out=scene.person, corner=scene.corner)
 
     @classmethod
     def of(
         cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
     ) -> PhotoLayers:
-        """Of a photo with the landmarks ``still`` (P, 2), and `onnx_export.anchored.PHOTO_LAYERS` of it, a
-        batch of 1.
+        """Take a photo apart into layers.
+
+        ``still`` (P, 2) are the photo's landmarks; the rest are the outputs of
+        `onnx_export.anchored.PHOTO_LAYERS` for it, as a batch of 1.
         """
         person, filled = (layers[name][0] for name in ("person", "background"))
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still, others)
@@ -204,7 +209,7 @@ def _moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Any:
 def _continue(
     layers: PhotoLayers, places: Floats, share: Plane, strip: Area, image: Image, person: Plane
 ) -> None:
-    """Fill a strip outside of the square as far as there is anything of the person in it.
+    """Fill a strip outside the square as far as the person reaches into it.
 
     Args:
         places: as `move_person` leaves them.
@@ -236,14 +241,15 @@ def _continue(
 
 
 def _fade(line: AnyArray, side: int, before: int, after: int) -> Floats:
-    """Share of the motion at the square's edges that is left at places before and after it."""
+    """Return how much of the motion at the square's edges is left beyond them, 0 to 1."""
     beyond = np.maximum(np.maximum(-line * before, (line - (side - 1)) * after), 0)
     return np.asarray(np.clip(1 - beyond / side, 0, 1), np.float32)
 
 
 def calm_shoulders(places: Floats, chin: float) -> None:
-    """Take from ``places`` (2, S, S) the motion of shoulders at the sides, for what a photo's crop cuts off
-    stands still.
+    """Calm the shoulders at the sides of a sampling grid ``places`` (2, S, S).
+
+    What the photo's crop cuts off stands still, so the shoulders next to it must not move.
 
     Args:
         chin: its row.

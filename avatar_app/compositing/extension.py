@@ -120,8 +120,9 @@ def _above(person: Image, photo: Area) -> None:
 
 
 def _close(person: Image, first: int, begin: int, end: int, height: float) -> None:
-    """Close what the row ``first`` cuts between two columns like a dome ``height`` times half as high as it
-    is wide.
+    """Close what the row ``first`` cuts between two columns with a dome.
+
+    The dome is ``height`` times half as high as it is wide.
     """
     middle, half = (begin + end - 1) / 2, max(2.0, (end - begin) / 2)
     margin = 4
@@ -211,7 +212,7 @@ def _folded(away: npt.NDArray[Any], width: float) -> npt.NDArray[np.int64]:
 
 
 def _mirrored(length: int, first: int, end: int) -> npt.NDArray[np.int64]:
-    """For each of ``length`` places the one between ``first`` and ``end`` that it shows."""
+    """Return, for each of ``length`` positions, the mirrored one in [first, end)."""
     first, end = min(first + EDGE, length - 2), max(end - EDGE, 1)
     return first + _folded(np.abs(np.arange(length) - first), end - 1 - first)
 
@@ -246,7 +247,9 @@ def _softened(picture: Image, known: Floats, side: int) -> Floats:
 
 
 def filled(sums: Floats, weights: Floats) -> Floats:
-    """Means of what is known, near where there is something known and from far where not (push-pull).
+    """Fill unknown pixels with means of known ones, as near as there are any.
+
+    Push-pull interpolation.
 
     Args:
         sums: (h, w, 3), values times their weights.

@@ -156,7 +156,7 @@ def _decided(alpha: Plane) -> Plane:
 
 
 def _common(first: Area, second: Area) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The part that two areas have in common, in an array over the first and in one over the second."""
+    """Return the common part of two areas, as an index into each of their arrays."""
     left, right = max(first.left, second.left), min(first.right, second.right)
     top, bottom = max(first.top, second.top), min(first.bottom, second.bottom)
     both = Area(left, top, max(left, right), max(top, bottom))
@@ -171,7 +171,10 @@ def _mixed(front: Image, back: Image, share: Plane) -> Image:
 
 
 def _inner(side: int, around: Surroundings) -> Plane:
-    """(side, side): 255 in the square, less towards those of its sides beyond which the photo goes on."""
+    """Return (side, side): 255 inside the square, falling towards open sides.
+
+    A side is open where the photo continues beyond it.
+    """
     line = (np.arange(side, dtype=np.float32) + 0.5) * SEAM / side
     (x, y), photo = around.corner, around.photo
 
@@ -212,8 +215,10 @@ def _own_colours(photo: Image, alpha: Plane, background: Image) -> Floats:
 
 
 def spread_colours(colours: Floats, alpha: Plane) -> Image:
-    """The person's colours, continued beyond the outline, so that no old background shows before a new
-    one."""
+    """Continue the person's colours beyond the outline.
+
+    So that no old background shows in front of a new one.
+    """
     share = alpha.astype(np.float32) / 255
     sure = (share > SURE[1]).astype(np.float32)
     near = filled(colours * sure[..., None], sure)
