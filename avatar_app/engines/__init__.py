@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class JoinsPhotos(Protocol):
-    """An engine that can make one avatar of several photos of a person, if its model can (X2Face)."""
+    """An engine that can make one avatar of several photos of a person (X2Face)."""
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
         """One avatar of several photos. Raises EngineError for models that take one photo."""

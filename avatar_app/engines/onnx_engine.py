@@ -123,8 +123,7 @@ class OnnxEngine:
             return compose_layer(layers, painted, alpha, places, pose.value, area, face)
 
     def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
-        """What the network paints, the share of the moved photo, from where it is moved, and mouth and
-        eyes."""
+        """Return painted picture, alpha of the moved photo, sampling grid, mouth and eyes."""
         inputs = {name: value for name, value in avatar.features.items() if name != LAYERS}
         inputs |= self._tensors("driving", pose)
         made = (value.numpy() for value in self._render.run_values(self._layers, inputs))

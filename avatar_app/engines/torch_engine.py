@@ -52,7 +52,11 @@ class TorchEngine:
         quick: bool = False,
         open_place: Callable[[], Place] = Processor,
     ) -> None:
-        """Args: quick: change the networks' form and precision, if the pictures stay the same."""
+        """Prepare the networks for one device.
+
+        Args:
+            quick: change the networks' form and precision, as long as the pictures stay the same.
+        """
         self.size = bundle.size
         self._model, self._kind, self._device = bundle.name, bundle.kind, device
         graphs = load_graphs(bundle, device)
@@ -133,7 +137,10 @@ def _person_and_background(features: Features) -> tuple[npt.NDArray[np.uint8], I
 
 
 def taken_apart(features: Features, photo: Image, points: Array, others: Sequence[Array] = ()) -> Layers:
-    """A photo (S, S, 3) with landmarks (P, 2) as finely as `clean_plate` takes it apart."""
+    """Take a photo (S, S, 3) with landmarks (P, 2) apart.
+
+    As finely as `clean_plate` does.
+    """
     return separate(photo, *_person_and_background(features), points, others)
 
 
@@ -144,8 +151,9 @@ def with_layers(
     others: Sequence[Array] = (),
     layers: Layers | None = None,
 ) -> Features:
-    """The features of a photo (S, S, 3) with landmarks (P, 2) with its finer layers, if its person and
-    background are known.
+    """Add finer layers to the features of a photo, if person and background are known.
+
+    The photo is (S, S, 3), its landmarks (P, 2).
 
     Args:
         layers: None takes the photo apart here.
@@ -164,8 +172,9 @@ def with_layers(
 
 
 def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
-    """(..., S, S, C) of bytes' range as (1, ..., C, S, S) in [0, 1], of the type and on the device of
-    ``like``.
+    """Convert bytes (..., S, S, C) to (1, ..., C, S, S) in [0, 1].
+
+    Type and device are those of ``like``.
     """
     return (torch.from_numpy(picture).to(like.device).movedim(-1, -3)[None] / 255).to(like.dtype)
 
@@ -219,7 +228,9 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
 
 
 def computes(card: tuple[int, int], built_for: Iterable[str]) -> bool:
-    """Whether code for one of these architectures, such as ``sm_86``, runs on a card of this generation.
+    """Return whether code for these architectures runs on a card of this generation.
+
+    Architectures are such as ``sm_86``.
 
     Machine code runs on the later ones of its generation, and what is compiled when it is first needed
     (``compute_80``) on all later ones.
@@ -251,8 +262,7 @@ def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
 
 @contextmanager
 def card_faults(device: torch.device, model: str) -> Iterator[None]:
-    """Turn what PyTorch raises because of a graphics card into a DeviceError, and all else into an
-    EngineError.
+    """Turn errors of a graphics card into DeviceError, all others into EngineError.
 
     PyTorch's own words about a card fill a page.
     """

@@ -27,8 +27,12 @@ WARM_UPS = 3
 
 
 class Place(Protocol):
-    """Attributes: name: for people. records: what ``record`` makes, for people (``"CUDA graph"``), or empty
-    where it only hands back what it is given.
+    """Where the networks run: a device, and how its work is recorded.
+
+    Attributes:
+        name: for people.
+        records: what ``record`` makes, for people (``"CUDA graph"``); empty where it only returns what it
+            is given.
     """
 
     device: torch.device
@@ -42,7 +46,7 @@ class Place(Protocol):
         """Until all work is done."""
 
     def shared(self, count: int, kind: torch.dtype) -> Tensor:
-        """Zeros (count,) in the processor's memory, where the device reads and writes by itself."""
+        """Return zeros (count,) in processor memory that the device accesses itself."""
 
     def record(self, compute: Computation) -> Computation:
         """The same computation, quicker to start.
@@ -81,8 +85,9 @@ class Processor:
 
 
 class Card:
-    """A stream of a graphics card, and the CUDA graphs recorded on it, which share their memory: they are
-    never run at the same time.
+    """A stream of a graphics card and the CUDA graphs recorded on it.
+
+    The graphs share their memory: never run two at the same time.
     """
 
     records = "CUDA graph"
@@ -165,7 +170,7 @@ class Card:
 
 
 def pinned_zeros(count: int, kind: torch.dtype) -> Tensor:
-    """(count,) in memory of the processor that a graphics card can read and write by itself."""
+    """Return zeros (count,) in processor memory that a card accesses itself."""
     return torch.zeros(count, dtype=kind, pin_memory=True)
 
 
@@ -191,7 +196,9 @@ def reason(error: BaseException) -> str:
 
 @contextmanager
 def tried_convolutions() -> Iterator[None]:
-    """Within it cuDNN tries its ways to compute each new convolution and keeps the quickest, for this thread.
+    """Let cuDNN try its algorithms for each new convolution and keep the quickest.
+
+    For this thread.
 
     The switch is the process's: what other threads compute meanwhile without a recording is tried too, which
     takes them longer once.
@@ -205,7 +212,7 @@ def tried_convolutions() -> Iterator[None]:
 
 
 class FixedConstants(TorchFunctionMode):
-    """Within it, numbers and lists of indices in the networks' code go to the device the first time alone.
+    """Copy numbers and index lists in the networks' code to the device only once.
 
     Each would be a copy from ordinary memory that waits, which cannot be recorded. They live as long as this
     object; a recording that uses them must not live longer.

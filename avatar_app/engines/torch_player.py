@@ -36,7 +36,9 @@ wrong by far more. A picture must besides be at least twice as near to its own a
 
 
 def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player:
-    """A player that is recorded, or one that is not where the place cannot record, or not rightly.
+    """Return a recorded player, or an unrecorded one where recording fails.
+
+    Recording fails where the place cannot record, or where the recorded pictures differ.
 
     Raises:
         RuntimeError: the place has failed.

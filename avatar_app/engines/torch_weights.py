@@ -1,4 +1,4 @@
-"""A bundle's networks with its weights, and the quicker form of them that a graphics card runs."""
+"""Load a bundle's networks and find the quicker form that a graphics card runs."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def run(graph: Graph, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 @torch.inference_mode()
 def quickest(graphs: MotionGraphs) -> MotionGraphs:
-    """The quickest form of the graphs that makes the same pictures, or the graphs as they are where there is
-    none.
+    """Return the quickest form of the graphs that makes the same pictures.
+
+    The graphs as they are where there is none.
     """
     expected = _trial_picture(graphs)
     card = capability(graphs)
@@ -146,7 +147,9 @@ def _once(graphs: MotionGraphs) -> float:
 def quickened(
     graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format = torch.channels_last
 ) -> MotionGraphs:
-    """A copy with normalisation folded into convolutions, and weights of this type in this layout.
+    """Copy a network with its normalisation folded into the convolutions.
+
+    Weights get this type and memory layout.
 
     A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not
     lie side by side. Pictures come with channels innermost, and convolutions keep their input's layout: for
