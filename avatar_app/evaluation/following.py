@@ -1,4 +1,6 @@
-"""How an avatar follows its driver: what the same landmark network reads from both.
+"""Measure how an avatar follows its driver.
+
+One landmark network reads both.
 
 Correlation alone does not tell a blink that shuts half; the slope does.
 """
@@ -45,7 +47,10 @@ FOLLOWING = (
 
 
 def following(driver: Sequence[Face | None], shown: Sequence[Face | None]) -> dict[str, float | None]:
-    """Figures of ``FOLLOWING`` for the faces of a driver and of the avatar, frame by frame."""
+    """Return the figures of ``FOLLOWING`` for a driver's and an avatar's faces.
+
+    Frame by frame.
+    """
     wanted, given = signals(driver), signals(shown)
     figures = {name: correlation(wanted[name], given[name], FLOORS[name]) for name in SIGNALS}
     for name in SIGNALS:

@@ -29,8 +29,9 @@ MODES = ("absolute", "relative", "relative_adapt", "relative_value_only")
 
 
 def network_differences(original: Original, arrays: Arrays, align_corners: bool) -> dict[str, float]:
-    """Largest absolute difference of each recorded output of the networks, by array name; only arrays that
-    are present are compared.
+    """Return the largest absolute difference of each recorded output, by array name.
+
+    Arrays that are missing are left out.
 
     Args:
         arrays: NCHW float32 pictures in [0, 1] named ``source``, ``initial``, ``driving``, and recorded

@@ -40,8 +40,9 @@ def torch_home() -> str:
 
 
 class OutsideJudge:
-    """The package face-alignment, with whose network the First Order Motion Model's paper measures the
-    average key-point distance.
+    """The package face-alignment, the judge of the First Order Motion Model's paper.
+
+    The paper measures the average key-point distance with its network.
 
     It is slow, and is loaded only when it is made.
 

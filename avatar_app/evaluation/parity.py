@@ -1,4 +1,4 @@
-"""Compares what a checkpoint computes here with arrays recorded from the original implementation."""
+"""Compare what a checkpoint computes here with arrays recorded from the original."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Arrays = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Largest absolute difference of each array, and the convention of warps they were compared under.
+    """The largest absolute difference of each array, and the convention of warps used.
 
     Attributes:
         loose: arrays that went through several stages.
@@ -114,8 +114,10 @@ def write_arrays(path: Path, target: Path) -> None:
 
 
 def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) -> dict[str, KeyPoints]:
-    """The pose to render in each of the original's four modes, by the name that recorded arrays begin
-    with."""
+    """Return the pose to render in each of the original's four modes.
+
+    By the name that recorded arrays begin with.
+    """
     return {
         "absolute": transfer_absolute(driving),
         "relative": transfer_relative(portrait, neutral, driving),
@@ -125,8 +127,9 @@ def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) 
 
 
 def require_points(arrays: Arrays) -> None:
-    """Raise BundleError unless all key points are numbers of the shapes that key points have: SciPy crashes
-    on others.
+    """Raise BundleError unless all key points are numbers of the right shapes.
+
+    SciPy crashes on others.
     """
     value = arrays.get("kp_source_value", np.zeros((0, 10, 2), np.float32))
     shape = value.shape[:2] if value.ndim == 3 else (0, 0)
@@ -144,7 +147,10 @@ def require_points(arrays: Arrays) -> None:
 
 
 def motion_differences(arrays: Arrays) -> dict[str, float]:
-    """Largest difference of each recorded pose, computed here from the recorded key points."""
+    """Return the largest difference of each recorded pose.
+
+    Poses are computed here from the recorded key points.
+    """
     names = [f"kp_{name}_value" for name in ("source", "initial", "driving")]
     if not all(name in arrays for name in names):
         return {}

@@ -98,8 +98,9 @@ side."""
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture, the face that our own network sees in it, and the judge's landmarks (K, 2 or more) in
-    pixels; None: no face.
+    """A picture, the face found in it, and the judge's landmarks in pixels.
+
+    (K, 2 or more); None where no face is found. Our own network finds the face.
     """
 
     image: Image

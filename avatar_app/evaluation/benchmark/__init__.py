@@ -1,1 +1,1 @@
-"""How fast a model runs on this computer, beside the original and the hardware's floor."""
+"""Measure how fast a model runs, beside the original and the hardware's floor."""

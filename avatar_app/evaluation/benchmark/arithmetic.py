@@ -1,5 +1,6 @@
-"""How much arithmetic and memory traffic networks need, and how much of either a device can do: the floor
-that times are held against.
+"""Count the arithmetic and memory traffic that networks need and devices can do.
+
+Together they give the floor that measured times are held against.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ def count(call: Callable[[], object]) -> Work:
 
 
 def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
-    """The work of ``encode``, ``detect`` (nothing where there is no detector) and ``render``; the weights may
-    be any.
+    """Count the work of ``encode``, ``detect`` and ``render``.
+
+    ``detect`` is empty where there is no detector; the values of the weights do not matter.
     """
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
@@ -182,7 +184,10 @@ class Copies:
 
 
 def _memory(count: int, device: str) -> Tensor:
-    """Bytes on a card, or such as a card can read and write by itself, which engines use too."""
+    """Reserve bytes on a card, or processor memory that a card can access itself.
+
+    Engines use both.
+    """
     return torch.zeros(count, dtype=torch.uint8, device=device, pin_memory=device == "cpu")
 
 

@@ -1,4 +1,7 @@
-"""One frame's way from the camera's bytes to the output, in one thread, every stage timed."""
+"""Time one frame's way from the camera's bytes to the output, stage by stage.
+
+All in one thread.
+"""
 
 from __future__ import annotations
 
@@ -118,9 +121,10 @@ class Chain:
 
 
 def camera_pictures(images: list[Image], size: tuple[int, int] = CAMERA_SIZE) -> list[bytes]:
-    """A clip as a webcam of that size would send it, forwards and back, so that a loop has no cut, which
-    would make the tracker search anew. What a clip of another shape leaves free is filled with its own
-    mirrored edge.
+    """Show a clip as a webcam of that size would send it.
+
+    It runs forwards and back, so that a loop has no cut, at which the tracker would have to search again.
+    What a clip of another shape leaves free is filled with its own mirrored edge.
     """
     return [_jpeg(image, size) for image in [*images, *images[-2:0:-1]]]
 

@@ -43,8 +43,9 @@ class Reference:
             self._points = self.model.kp_detector(self._photo)
 
     def step(self, driver: Image) -> Image:
-        """One frame: the detector on the driver's picture (S, S, 3), and the whole generator, which encodes
-        the photo anew.
+        """Compute one frame: the detector on the driver's picture and the whole generator.
+
+        The picture is (S, S, 3); the generator encodes the photo again for every frame.
 
         Bytes in, bytes out, so the device has finished when it returns.
         """

@@ -13,8 +13,9 @@ UNIT, LARGEST = 128, 1024
 
 
 def resized(bundle: Bundle, size: int, folder: Path) -> Bundle:
-    """Write the model for pictures of ``size`` pixels a side into a new folder, in float32 whatever the
-    bundle's own graphs are in.
+    """Write the model for pictures of ``size`` pixels a side into a new folder.
+
+    In float32, whatever the bundle's own graphs use.
 
     How well it paints at a size that it was not trained for is another matter: this is for measuring.
 

@@ -1,4 +1,4 @@
-"""Settings that take turns, so that a busy or a hot computer is the same to all of them."""
+"""Measure several settings in turns, so that load and heat affect all alike."""
 
 from __future__ import annotations
 
@@ -138,8 +138,9 @@ is."""
 
 
 def open_reference(bundle: Bundle, device: str, photo: Image) -> Reference:
-    """The original: with the bundle's own networks and weights if it is of that family, else of full size
-    with random weights.
+    """Open the original networks.
+
+    With the bundle's own weights if it is of that family, else of full size with random weights.
     """
     if bundle.kind != "fomm" and photo.shape[0] != REFERENCE_SIDE:
         photo = cv2.resize(photo, (REFERENCE_SIDE, REFERENCE_SIDE), interpolation=cv2.INTER_AREA).astype(

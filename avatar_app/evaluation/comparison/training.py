@@ -34,7 +34,7 @@ class Trained:
 
 
 class TimedRun(Run):
-    """A run whose learning rate and end go by the time that it has computed, not by steps.
+    """A run whose learning rate and end depend on computing time, not on steps.
 
     Args:
         seconds: of computing that it may use.
