@@ -1,4 +1,4 @@
-"""Choose whose face drives the avatar, among all that the camera sees, and follow it."""
+"""Choose the face that drives the avatar, among all in the picture, and follow it."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ class FaceChoice:
         return [other.face for other in self._others if other.seen_at == self._looked_at]
 
     def choose_again(self) -> None:
-        """Look at all faces in the next frame and take the best, with little favour for the one followed so
-        far.
-        """
+        """Choose the best face in the next frame, with a small bonus for the current one."""
         self._due, self._afresh = -np.inf, not self._pinned
 
     def choose_at(self, x: float, y: float) -> None:
-        """Follow the face nearest to a point, in shares of the picture's width and height, until it is
-        gone."""
+        """Follow the face nearest to a point until it is gone.
+
+        The point is in fractions of the picture's width and height.
+        """
         self._wanted, self._due = (x, y), -np.inf
 
     def track(self, image: Image, now: float) -> Face | None:

@@ -52,8 +52,9 @@ def region_of(points: Array) -> Region:
 
 
 def to_picture(local: Array, region: Region) -> Array:
-    """Landmarks (..., 3) from [-1, 1] of a region (edge to edge) to pixels of the picture; z keeps its
-    direction.
+    """Convert landmarks (..., 3) from [-1, 1] of a region to pixels of the picture.
+
+    -1 and 1 are the region's edges; z keeps its direction.
     """
     position = local[..., :2] @ region.axes() + np.array([region.x, region.y])
     return np.concatenate([position, local[..., 2:] * (region.side / 2)], -1).astype(np.float32)
@@ -161,15 +162,16 @@ def photo_box(face: Face, photo: Image) -> Box:
 
 
 def _inside(middle: float, size: float, length: int) -> float:
-    """The middle of a square's side, moved towards where all of it lies on the line from -0.5 to length -
-    0.5.
+    """Move the middle of a square's side so that the whole side is in the picture.
+
+    The picture reaches from -0.5 to length - 0.5.
     """
     wanted = min(max(middle, (size - 1) / 2), length - (size + 1) / 2) if size < length else (length - 1) / 2
     return middle + min(max(wanted - middle, -LARGEST_SHIFT * size), LARGEST_SHIFT * size)
 
 
 class BoxSmoother:
-    """A crop box that follows a face over a clip as an unhurried camera operator would.
+    """Move a crop box over a clip as an unhurried camera operator would follow a face.
 
     Small movements of the head stay movements within the crop. Only what leaves a dead zone moves the box,
     softly.
@@ -189,7 +191,10 @@ class BoxSmoother:
         self._box = None
 
     def follow(self, box: Box, seconds: float) -> Box:
-        """The smoothed box for a frame whose own box is ``box``, ``seconds`` after the frame before."""
+        """Return the smoothed box for a frame whose own box is ``box``.
+
+        ``seconds`` have passed since the frame before.
+        """
         old = self._box
         if old is None or np.hypot(box.center_x - old.center_x, box.center_y - old.center_y) > 0.6 * old.size:
             self._box = box
@@ -242,15 +247,17 @@ def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.fl
 
 
 def crop_face(image: Image, face: Face, box: Box, size: int) -> Crop:
-    """The box of a picture with the face's landmarks in [-1, 1] of the crop, corner pixel centres at -1 and
-    1.
+    """Crop a box of a picture and convert the face's landmarks.
+
+    Landmarks are in [-1, 1] of the crop, with -1 and 1 at the corner pixels' centres.
     """
     return Crop(crop_picture(image, box, size), crop_landmarks(face, box, size), expression=face.expression)
 
 
 def crop_landmarks(face: Face, box: Box, size: int) -> Array:
-    """The face's landmarks (88, 3) in [-1, 1] of the box's crop of that size, corner pixel centres at -1 and
-    1.
+    """Convert the face's landmarks (88, 3) to [-1, 1] of the box's crop of that size.
+
+    -1 and 1 are the corner pixels' centres.
     """
     scale = size / box.size
     column = (face.points[:, :2] - np.array([box.center_x, box.center_y])) * scale + size / 2 - 0.5

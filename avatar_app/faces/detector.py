@@ -144,8 +144,9 @@ class FaceDetector:
         return 0, upright
 
     def _settled(self, image: Image, regions: list[Region]) -> list[Face]:
-        """Candidates after up to three passes, each around the landmarks of the one before; those that are no
-        faces are dropped.
+        """Refine candidates in up to three passes, each around the landmarks of the last.
+
+        Candidates that turn out not to be faces are dropped.
         """
         faces = [face for face in self.read(image, regions) if face.score > MAYBE]
         for _ in range(2):
@@ -232,8 +233,9 @@ class FaceTracker:
 
 
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:
-    """(left, top, width, height) of overlapping squares of 1 / 2**level of the longer side; none where they
-    would only enlarge.
+    """Return (left, top, width, height) of overlapping squares.
+
+    Each is 1 / 2**level of the longer side; none where they would only enlarge.
     """
     if level == 0:
         return [(0, 0, width, height)]
@@ -268,7 +270,10 @@ def _letterboxed(image: Image) -> tuple[Image, float, int, int]:
 
 
 def _peaks(found: Array) -> list[tuple[float, Region]]:
-    """Local maxima of the score in one finder map (6, H, W), in pixels of the finder's input."""
+    """Find the local maxima of the score in one finder map (6, H, W).
+
+    In pixels of the finder's input.
+    """
     score = found[0]
     highest = cv2.dilate(score, np.ones((3, 3), np.uint8))
     rows, columns = np.nonzero((score >= highest) & (score > MAYBE))

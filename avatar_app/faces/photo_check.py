@@ -70,7 +70,10 @@ COLOURLESS = 5.0
 
 
 def photo_notes(photo: Image, face: Face, name: str) -> list[Text]:
-    """Say what is wrong with a face in the photo called ``name``, one sentence each, worst first."""
+    """Describe what is wrong with the face in a photo, one sentence each, worst first.
+
+    ``name`` is the photo's.
+    """
     says = {
         "covered": Text("Something covers the mouth in {}; the avatar's mouth will not look right.", name),
         "shut": Text("The eyes in {} are shut; the avatar cannot open them well.", name),
@@ -131,8 +134,9 @@ def yaw(points: Array) -> float:
 
 
 def sharpness(light: Image, inside: Image) -> float:
-    """Edges of 1 to 2 pixels in a grey picture, in percent of its contrast, where ``inside`` is not 0; 100
-    where it has no contrast.
+    """Measure edges of 1 to 2 pixels in a grey picture, in percent of its contrast.
+
+    Where ``inside`` is not 0; 100 without contrast.
     """
     values = light.astype(np.float32)
     fine = np.abs(values - cv2.GaussianBlur(values, (0, 0), 1.2))[inside > 0]
