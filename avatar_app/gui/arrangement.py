@@ -30,9 +30,11 @@ class Heights:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Attributes:
-    side: the gallery is a column beside the stage.
-    over: the drawer lies over the stage.
+    """How the window's parts are arranged.
+
+    Attributes:
+        side: the gallery is a column beside the stage.
+        over: the drawer lies over the stage.
     """
 
     header: QRect

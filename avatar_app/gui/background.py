@@ -46,8 +46,9 @@ class Background(QObject):
     def run(
         self, work: Callable[[], T], done: Callable[[T], object], failed: Callable[[AvatarError], object]
     ) -> None:
-        """Call ``work`` in the thread, then ``done`` with its result, or ``failed`` with the error a user can
-        act on.
+        """Call ``work`` in the thread, then ``done`` with its result.
+
+        Or ``failed`` with the error, if it is one that the user can act on.
         """
         self._running = {task for task in self._running if not task.done()}
         self._running.add(self._threads.submit(_task, self._outbox, work, done, failed))

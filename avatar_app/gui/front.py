@@ -16,7 +16,10 @@ protection refuses."""
 
 
 def bring_to_front(window: QWidget) -> None:
-    """Show, raise and activate, also where the window manager protects the focus of the window in front."""
+    """Show, raise and activate a window.
+
+    Even where the window manager protects the focus of the window in front.
+    """
     window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
     window.show()
     window.raise_()

@@ -1,4 +1,7 @@
-"""Commands from other processes of this user and global hotkeys, carried into the window's thread."""
+"""Carry commands from other processes and global hotkeys into the window's thread.
+
+Other processes of this user alone.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Keys = Annotated[dict[str, str], described_as("an object with texts")]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is kept: the controls, without those of the moment, and what the window alone knows.
+    """What is kept: the controls, without momentary ones, and the window's own.
 
     In the file all stand side by side.
 

@@ -14,9 +14,11 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QWidget
 
 
 class Action(NamedTuple):
-    """Attributes:
-    keys: defaults, as Qt writes them.
-    text: English, a str, for menus and the table of keys; ``action_text`` translates it.
+    """A key or a menu entry of the window.
+
+    Attributes:
+        keys: defaults, as Qt writes them.
+        text: English, a str, for menus and the table of keys; ``action_text`` translates it.
     """
 
     keys: tuple[str, ...]
@@ -175,8 +177,9 @@ COMING_BACK = (
 
 
 def focus_by_tab_alone(root: QWidget) -> None:
-    """A click on a button or a list does what it is there for and leaves the focus where it was: Space after
-    a click still pauses.
+    """Keep the focus where it is when a button or a list is clicked.
+
+    Space after a click still pauses.
 
     Whoever works by keyboard comes to them with Tab, and there Space presses them.
     """

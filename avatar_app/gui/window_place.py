@@ -51,8 +51,10 @@ class WindowPlace(QObject):
             self._window.move(x, y)
 
     def remember(self, is_open: bool) -> None:
-        """Args:
-        is_open: the drawer is.
+        """Remember size, place and panels of the window.
+
+        Args:
+            is_open: whether the drawer is open.
         """
         self._preferences.change(
             window_geometry=_pack(bytes(self._window.saveGeometry().data())),

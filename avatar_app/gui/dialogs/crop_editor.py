@@ -101,7 +101,7 @@ class CropEditor(QDialog):
         self._view.set_box(photo_box(face, self._image))
 
     def turn_right(self) -> None:
-        """Turn the photo clockwise by a quarter and fit the square to the face that is upright then."""
+        """Turn the photo clockwise by a quarter and fit the square to the upright face."""
         self.turn = (self.turn + 1) % 4
         self._image = turned(self._image, 1)
         self._faces, self._fit_at_first = None, True

@@ -36,8 +36,9 @@ class FaceFit:
             return self._opened().find(image)
 
     def upright(self, image: Image) -> tuple[int, list[Face]]:
-        """Quarters clockwise by which a photo has to be turned, and its faces then, as
-        `FaceDetector.find_upright`.
+        """Return the quarter turns that bring a photo upright, and the faces found then.
+
+        Clockwise, as `FaceDetector.find_upright`.
         """
         with self._lock:
             return self._opened().find_upright(image)

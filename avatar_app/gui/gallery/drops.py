@@ -42,7 +42,10 @@ class Added:
 
 
 def local_files(mime: QMimeData) -> list[Path]:
-    """The files of this computer in a drop or in the clipboard, also where somebody copied a path as text."""
+    """Return the local files in a drop or in the clipboard.
+
+    Also where a path was copied as text.
+    """
     files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if files or mime.hasUrls() or mime.hasImage() or not mime.hasText():
         return files
@@ -124,7 +127,7 @@ class DropZone(QObject):
 
 
 class DropCover(QWidget):
-    """Lies over a widget while photos are dragged across it, and says what dropping them will do."""
+    """Covers a widget while photos are dragged across it; says what dropping will do."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -1,4 +1,7 @@
-"""Brings photos into the library, from files, drops and the clipboard, without making the window wait."""
+"""Bring photos into the library from files, drops and the clipboard.
+
+In the background: the window does not wait.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ from avatar_app.text import Text
 
 
 class Intake(QObject):
-    """``added`` carries the new entries, and whether it is one that the user will want to use at once."""
+    """Adds photos to the library.
+
+    ``added`` carries the new entries, and whether there is one that the user will want to use at once.
+    """
 
     added = Signal(list, bool)
     problem = Signal(object, object)

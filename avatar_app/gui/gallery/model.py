@@ -1,5 +1,6 @@
-"""The photos of the library as Qt's views want them, with thumbnails that are made in the background when
-they are first shown.
+"""Show the photos of the library as a Qt model.
+
+Thumbnails are made in the background when they are first shown.
 """
 
 from __future__ import annotations

@@ -89,8 +89,9 @@ class GalleryView(QListView):
         return tile_size(self.tile.photo, self.fontMetrics().height())
 
     def fill_width(self) -> None:
-        """Spread as many columns as there is room for beside a scroll bar, whether it is there or not, so
-        that nothing flickers.
+        """Spread as many columns as fit beside a scroll bar.
+
+        Whether the bar is there or not, so that nothing flickers.
         """
         tile = self._tile_size()
         if self._side:

@@ -29,7 +29,7 @@ DONE, REFUSED = 0, (126, 127)
 
 
 class JoinPage(Page):
-    """Says whether other programs can get the avatar, helps where they cannot, and what to choose there."""
+    """Says whether other programs can get the avatar, and helps where they cannot."""
 
     def __init__(self, live: Live, devices: DeviceLists) -> None:
         super().__init__(

@@ -14,5 +14,8 @@ CONTEXT = "Messages"
 
 
 def in_user_language(text: Text) -> str:
-    """A text as ``AvatarError``, ``Notice`` and ``Check`` carry it; in English where a translation is missing."""
+    """Translate a text that ``AvatarError``, ``Notice`` or ``Check`` carries.
+
+    Templates without a translation stay English.
+    """
     return text.translated(lambda template: QCoreApplication.translate(CONTEXT, template))

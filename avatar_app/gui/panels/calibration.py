@@ -1,5 +1,6 @@
-"""Calibrating: the photo to imitate, how well the user's pose fits it, what to change, and a button that
-counts down.
+"""Calibrate: the photo to imitate, how well the user's pose fits it, and a button.
+
+Also what to change, and the countdown.
 """
 
 from __future__ import annotations

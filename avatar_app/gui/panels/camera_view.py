@@ -27,8 +27,9 @@ class Shown:
 
 
 class CameraView(PictureView):
-    """The camera with landmarks, the square that is looked at, and the photo as a ghost in it. Never part of
-    what is sent.
+    """The camera with landmarks, the crop's square and the photo as a ghost.
+
+    Never part of what is sent.
 
     ``face_asked`` carries the point of the picture that was clicked on, in shares of the frame's width and
     height.
@@ -85,7 +86,10 @@ class CameraView(PictureView):
             self.update()
 
     def _ghost_for(self, side: float) -> QImage:
-        """The photo at this size, mirrored like the camera, so that the user moves as before a mirror."""
+        """Return the photo at this size, mirrored like the camera.
+
+        The user then moves as before a mirror.
+        """
         assert self._portrait is not None
         pixels = max(1, round(side * self.devicePixelRatioF()))
         # The box breathes with the face; a ghost that is a few pixels off is not worth making a new one.

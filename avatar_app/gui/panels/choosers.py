@@ -33,7 +33,7 @@ def small_button(name: str, text: str) -> QToolButton:
 
 
 class SourceChooser(QWidget):
-    """The camera: a named list, a button to look again, and a file or an address instead."""
+    """Chooses the camera from a list, or a file or an address instead."""
 
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,7 +206,7 @@ class BackgroundChooser(QWidget):
 
 
 def plain(problem: Text) -> str:
-    """What is wrong and what to do, each on a line of its own, as one text in the user's language."""
+    """Join what is wrong and what to do into one line, in the user's language."""
     return in_user_language(problem).replace("\n", " ")
 
 

@@ -127,7 +127,10 @@ class NoticeBar(QWidget):
             self._rebuild()
 
     def tell(self, notice: Notice) -> None:
-        """Show a notice of the window's own until the user hides it or another one about the same comes."""
+        """Show a notice of the window's own.
+
+        Until the user hides it or another one about the same comes.
+        """
         self._own[notice.about] = notice
         self._rebuild()
 

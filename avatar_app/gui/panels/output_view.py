@@ -11,7 +11,7 @@ from avatar_app.outputs.i420 import Outgoing
 
 
 class OutputView(PictureView):
-    """What others see; a red banner lies over it here while that is the user's real face.
+    """What others see; a red banner covers it while that is the user's real face.
 
     Attributes:
         mirrored: show it as a mirror does, like one's own picture in a call. Others see it the right way

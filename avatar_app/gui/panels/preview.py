@@ -39,7 +39,10 @@ def fit(width: int, height: int, place: QRect) -> QRect:
 
 
 def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -> QImage:
-    """The picture in so many pixels, as an image that owns them and that Qt paints without converting it."""
+    """Scale a picture to the screen, as an image that Qt paints without converting it.
+
+    The image owns its pixels.
+    """
     import cv2
 
     picture = _scaled(picture, width, height)
@@ -75,7 +78,10 @@ def sent_to_screen(picture: Outgoing, width: int, height: int, mirrored: bool = 
 
 
 def _scaled(picture: Image | Plane, width: int, height: int) -> Image | Plane:
-    """Halving by averaging and one linear step look like averaging at once, and are seven times as fast."""
+    """Scale by halving and one linear step.
+
+    It looks like averaging in one step and is seven times as fast.
+    """
     import cv2
 
     while picture.shape[1] >= 2 * width and picture.shape[0] >= 2 * height:

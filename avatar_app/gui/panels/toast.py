@@ -1,4 +1,7 @@
-"""A short message over the picture about something that was just done, with what can be done about it."""
+"""Show a short message over the picture about what was just done.
+
+With a button for what can be done about it.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,10 @@ SIDES = (16, 32, 64)
 
 
 def pixmap(name: str, colour: str, side: int = 64, ratio: float = 1) -> QPixmap:
-    """One icon, ``side`` pixels wide and high, for a screen with ``ratio`` pixels to a unit."""
+    """Draw one icon, ``side`` pixels wide and high.
+
+    ``ratio`` is the screen's, in pixels to a unit.
+    """
     key = f"{name} {colour} {side} {ratio}"
     drawn = QPixmap()
     if QPixmapCache.find(key, drawn):

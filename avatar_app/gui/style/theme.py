@@ -226,7 +226,7 @@ def apply_theme(application: QApplication, choice: str) -> Theme:
 
 
 def restyle(widget: QWidget, **properties: str) -> None:
-    """Set properties that the style sheet selects by, and have it applied where they changed."""
+    """Set properties that the style sheet selects by; apply them where they changed."""
     changed = [name for name, value in properties.items() if widget.property(name) != value]
     for name in changed:
         widget.setProperty(name, properties[name])
