@@ -57,7 +57,10 @@ class Pictures:
         return len(self.files)
 
     def part(self, start: Fraction, end: Fraction | None) -> Pictures:
-        """Those from ``start`` up to ``end``, in seconds. Raises ClipError if there are none."""
+        """Return the frames from ``start`` up to ``end``, in seconds.
+
+        Raises ClipError if there are none.
+        """
         last = None if end is None else math.ceil(end * self.fps)
         files = self.files[math.ceil(start * self.fps) : last]
         if not files:

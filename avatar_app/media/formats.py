@@ -73,7 +73,10 @@ TRANSPARENT = {
 
 
 def require_clip_output(path: Path, alpha: bool = False) -> None:
-    """Raise OutputError unless a clip, or one with transparent pictures, can be written to ``path``."""
+    """Raise OutputError unless a clip can be written to ``path``.
+
+    Or one with transparent pictures, if these are wanted.
+    """
     _require(path, OPAQUE, TRANSPARENT, alpha)
 
 

@@ -74,8 +74,9 @@ class LiveWriter:
         self._key = -TICKS
 
     def write(self, planes: Image, seconds: float) -> None:
-        """Add a picture as I420 planes, (height * 3 / 2, width), shown ``seconds`` after the first; two at
-        one time are spread.
+        """Add a picture, shown ``seconds`` after the first.
+
+        As I420 planes (height * 3 / 2, width). Two pictures at one time are spread.
         """
         frame = VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.time_base = Fraction(1, TICKS)

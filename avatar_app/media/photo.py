@@ -50,8 +50,9 @@ USE = Text("Use a JPEG, PNG, WebP or HEIC file.")
 
 
 def _silence_libtiff() -> None:
-    """Keep libtiff from writing about damaged files to stderr, where our own sentences stand. Pillow has no
-    way to say so.
+    """Keep libtiff from writing about damaged files to stderr.
+
+    Our own messages are there. Pillow has no option for it.
     """
     for library in (Path(PIL.__file__).parent.parent / "pillow.libs").glob("libtiff*"):
         with suppress(OSError, AttributeError):
@@ -113,7 +114,9 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The pictures in a folder, hidden ones left out, in the order of the numbers in their names.
+    """List the pictures in a folder, by the numbers in their names.
+
+    Hidden ones are left out.
 
     Raises OSError where it cannot be read.
     """
@@ -126,8 +129,10 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def animated_kind(path: Path) -> str:
-    """The kind of a picture that `read_frame` has read, such as WEBP, if it holds several frames; else
-    empty."""
+    """Return the kind of an animated picture that `read_frame` has read, such as WEBP.
+
+    Empty if it holds a single frame.
+    """
     with PIL.Image.open(path, formats=KINDS) as opened:
         return str(opened.format) if getattr(opened, "is_animated", False) else ""
 

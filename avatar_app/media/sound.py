@@ -75,7 +75,10 @@ class SoundTrack:
         self._write(time)
 
     def finish(self, time: Fraction) -> None:
-        """Pass on the rest: up to the end of the pictures, or all where it belongs to them."""
+        """Pass on the rest: up to the end of the pictures, or all of it.
+
+        All where the sound belongs to the pictures.
+        """
         self._write(None if self._sound.whole else time)
 
     def close(self) -> None:

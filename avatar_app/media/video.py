@@ -252,7 +252,10 @@ def _require_modest(path: str | Path, width: int, height: int) -> None:
 
 
 def _bound(stream: av.VideoStream) -> None:
-    """Have the decoder refuse pictures of more than ``LARGEST`` pixels before it takes memory for them."""
+    """Make the decoder refuse pictures of more than ``LARGEST`` pixels.
+
+    Before it takes memory for them.
+    """
     stream.codec_context.options = {"max_pixels": str(LARGEST)}
 
 
