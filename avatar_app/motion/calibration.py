@@ -52,8 +52,9 @@ class Calibration:
 
 
 def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
-    """The median of each number over the half of the poses nearest to the median of all: a blink or a jerk
-    among them does not count.
+    """Return the median pose over the half of the poses nearest to the median of all.
+
+    A blink or a jerk among them does not count.
     """
     places = [pose.value if pose.code is None else pose.code for pose in poses]
     middle = np.median(places, axis=0)

@@ -50,7 +50,7 @@ def transfer_relative(
     relative_jacobian: bool = True,
     adapt_variance: bool = False,
 ) -> KeyPoints:
-    """The portrait's key points, moved as the driver's have moved since the neutral pose (section 3.4).
+    """Move the photo's key points as the driver's moved since neutral (section 3.4).
 
     p = p_portrait + s (p_driving - p_neutral),  J = J_driving J_neutral^-1 J_portrait.
 
@@ -98,7 +98,7 @@ beyond, pictures tear."""
 
 
 def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, expression: float) -> KeyPoints:
-    """The driver's key points with its motion since the neutral pose weakened or strengthened.
+    """Scale the driver's motion since the neutral pose.
 
     What a shift, turn and zoom of all points explains counts as the head's motion, the rest as expression.
     Jacobians follow the head and are damped to ``STRETCH``.
@@ -116,7 +116,10 @@ def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, express
 
 
 def _similar(still: Array, moved: Array) -> Array:
-    """``still`` (K, 2) after the shift, turn and zoom that bring it nearest to ``moved``."""
+    """Move ``still`` (K, 2) by the similarity that brings it nearest to ``moved``.
+
+    Shift, turn and zoom.
+    """
     a, b = still - still.mean(0), moved - moved.mean(0)
     # As complex numbers turn and zoom are one factor.
     first, second = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]

@@ -1,5 +1,6 @@
-"""How a head moved and what its face did, told apart in three dimensions, and both given to another face.
-Pure numpy.
+"""Separate a head's rigid motion from its expression; give both to another face.
+
+In three dimensions. Pure NumPy.
 
 For models whose key points are the 88 face landmarks with depth. The driver's rigid motion since its neutral
 pose is fitted on landmarks that no expression moves; what remains of the motion is the expression, in the
@@ -138,8 +139,9 @@ class RigidMotion:
 
 
 def fit_rigid(still: Points, moved: Points) -> RigidMotion:
-    """The rotation, scale and shift that take the stable landmarks of one face nearest to another's (least
-    squares, Umeyama 1991).
+    """Fit the rotation, scale and shift from one face's stable landmarks to another's.
+
+    Least squares (Umeyama 1991).
     """
     a, b = still[STABLE], moved[STABLE]
     center_a, center_b = a.mean(0), b.mean(0)
@@ -156,8 +158,9 @@ def facing(face: Points) -> Points:
 
 
 def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
-    """By which a photo turns, nods and leans as much as the driver does since the neutral pose: rotations
-    from the straight face.
+    """Return rotations by which a photo turns, nods and leans like the driver.
+
+    The driver's turn counts from the neutral pose, the photo's from the straight face.
 
     A driver's neutral pose need not face the camera; cameras stand beside screens. A nod is then no nod in
     the camera's own directions, and the avatar, which does face it, would lean as well. So angles are passed
@@ -193,7 +196,7 @@ def rotation_of(yaw: float, pitch: float, roll: float) -> Points:
 
 
 def compress(value: float, limit: float) -> float:
-    """``value`` as it is up to 70 % of ``limit``, then ever less, and never beyond ``limit``."""
+    """Return ``value`` up to 70 % of ``limit``, then compressed below ``limit``."""
     knee = 0.7 * limit
     if abs(value) <= knee:
         return value
@@ -363,7 +366,7 @@ def lip_closure(driver: Points) -> float:
 
 
 def close_lips(face: Points, closure: float) -> Points:
-    """The face with its lips brought together by the share ``closure``, and never through each other."""
+    """Bring the lips together by ``closure`` (0 to 1), never through each other."""
     up = face[CORNERS].mean((0, 1)) - face[[MOUTH_RIGHT, MOUTH_LEFT]].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
     between = face[LIP_PAIRS[:, 0]] - face[LIP_PAIRS[:, 1]]

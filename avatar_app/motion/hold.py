@@ -45,8 +45,9 @@ class Hold:
         return blend(self._rest, pose, _smooth(self._weight))
 
     def wait(self, now: float) -> KeyPoints | None:
-        """The pose to render for a frame without one, at last the photo's own again and again; None before
-        the first pose of all.
+        """Return the pose to render for a frame without one; None before the first pose.
+
+        After a while it is the photo's own pose.
         """
         if self._time is None:
             return None

@@ -31,7 +31,10 @@ class Match:
 
 
 def turn_between(portrait: Array, driver: Array) -> tuple[float, float, float]:
-    """Yaw, pitch and roll in degrees from one face's pose to another's, (88, 3) landmarks each."""
+    """Return yaw, pitch and roll in degrees from one face's pose to another's.
+
+    (88, 3) landmarks each.
+    """
     return angles(fit_rigid(portrait.astype(np.float64), driver.astype(np.float64)).rotation)
 
 

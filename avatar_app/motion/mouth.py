@@ -72,8 +72,9 @@ def nose_length(face: Points) -> float:
 
 
 def lip_gaps(face: Points) -> Points:
-    """(3,) gaps between the inner lips of (88, 3) landmarks over the length of the nose: 0 closed, about 0.5
-    wide open.
+    """Measure the gaps between the inner lips over the nose's length, (3,).
+
+    0 is closed, about 0.5 wide open. Landmarks are (88, 3).
     """
     return np.asarray(np.linalg.norm(face[LIP_PAIRS[:, 0]] - face[LIP_PAIRS[:, 1]], axis=-1)) / nose_length(
         face

@@ -56,8 +56,9 @@ class Outline:
         self._usual = distance[self._seen] / height
 
     def correction(self, turned: Points) -> Points:
-        """What is to be added to a pose (88, 3), so that its sides are as this photo can show them: nothing
-        in small turns.
+        """Return what to add to a pose (88, 3) so that this photo can show its sides.
+
+        Nothing in small turns.
 
         Args:
             turned: (88, 3) the photo's own landmarks in that pose. Without the expression: a rounded mouth
@@ -79,8 +80,9 @@ class Outline:
 
 
 def _distances(face: Points) -> tuple[Points, Points, float]:
-    """How far the ``OUTER`` landmarks are from the line between eye and mouth, across the face, (16,); that
-    direction (2,); its height.
+    """Measure how far the ``OUTER`` landmarks are from the line between eye and mouth.
+
+    Returns the distances across the face (16,), that direction (2,) and the line's height.
     """
     points = face[:, :2]
     up = points[FOREHEAD] - points[CHIN]

@@ -70,7 +70,10 @@ def smile_of(face: Points, faces: Points) -> float:
 
 
 def believed(difference: float) -> float:
-    """Return the part of a difference of smiles, -1 to 1, that is beyond the regression's error."""
+    """Return the part of a difference of smiles beyond the regression's error.
+
+    Both are -1 to 1.
+    """
     least, most = DOUBT
     return difference * min(max((abs(difference) - least) / (most - least), 0.0), 1.0)
 

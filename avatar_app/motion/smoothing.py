@@ -18,10 +18,12 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """Attributes:
-    cutoff: in Hz for a value at rest; lower is steadier.
-    speed_gain: Hz added for each half side per second of speed; higher lags less.
-    speed_cutoff: in Hz, for the speed itself.
+    """Strength of smoothing, as for the one-euro filter.
+
+    Attributes:
+        cutoff: in Hz for a value at rest; lower is steadier.
+        speed_gain: Hz added for each half side per second of speed; higher lags less.
+        speed_cutoff: in Hz, for the speed itself.
     """
 
     cutoff: float
@@ -75,7 +77,10 @@ class KeyPointFilter:
 
 
 def _share(cutoff: float | Values, gap: float) -> Values:
-    """The share of a new value that a low-pass filter of ``cutoff`` Hz takes after ``gap`` seconds."""
+    """Return the weight of a new value in a low-pass filter of ``cutoff`` Hz.
+
+    ``gap`` seconds after the last one.
+    """
     return np.asarray(1.0 / (1.0 + 1.0 / (2.0 * np.pi * np.asarray(cutoff) * gap)))
 
 

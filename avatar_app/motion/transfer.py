@@ -1,5 +1,6 @@
-"""From the driver's key points to the pose of the photo, relative to a neutral pose or as they are. Pure
-numpy.
+"""Turn the driver's key points into the pose of the photo.
+
+Relative to a neutral pose or as they are. Pure NumPy.
 """
 
 from __future__ import annotations
