@@ -1,4 +1,6 @@
-"""Expression code: a few numbers that say what 88 landmarks cannot, read from the driver's mouth and eyes.
+"""Read an expression code from the driver's mouth and eyes.
+
+A few numbers that say what 88 landmarks cannot.
 
 12 numbers for the mouth (teeth, tongue, dark), 6 for each eye (gaze, lids). They hold no picture: networks
 that paint (`painters`) put them into any face. Numbers are in [-1, 1]; all 0 stands for "not known".
@@ -41,7 +43,10 @@ class ExpressionReader(nn.Module):
         self.mouth, self.eye = CodeReader(MOUTH), CodeReader(EYE)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        """(B, 24) of pictures (B, 3, H, W) in [0, 1] with landmarks (B, 88, 2) in [-1, 1] of them."""
+        """Return codes (B, 24) of pictures (B, 3, H, W) in [0, 1].
+
+        Landmarks (B, 88, 2) are in [-1, 1] of them.
+        """
         lips = self.mouth(crop(picture, frames(MOUTH, points, reading=True), *MOUTH.read))
         right, left = (
             self.eye(crop(picture, frames(EYE, points, mirrored, reading=True), *EYE.read))

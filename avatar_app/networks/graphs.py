@@ -175,7 +175,10 @@ def x2face_graphs(model: X2Face, config: X2FaceConfig) -> MotionGraphs:
 
 
 def from_bytes(image: Tensor, network: nn.Module) -> Tensor:
-    """uint8 (B, H, W, 3) -> (B, 3, H, W) in [0, 1], in the precision of the network's weights."""
+    """Convert uint8 (B, H, W, 3) to (B, 3, H, W) in [0, 1].
+
+    In the precision of the network's weights.
+    """
     return image.permute(0, 3, 1, 2).to(next(network.parameters()).dtype) / 255
 
 

@@ -1,5 +1,6 @@
-"""Region painters: mouth and eyes at the picture's own resolution, from the moved photo, landmarks and an
-expression code.
+"""Paint mouth and eyes at the picture's own resolution.
+
+From the moved photo, landmarks and an expression code.
 
 Shapes: B batch, H x W the region's crop; c1, c2, c3 channels at 1/2, 1/4 and 1/8 of it.
 """
@@ -226,7 +227,10 @@ class FacePainter(nn.Module):
 
 
 def eye_frames(points: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Frames (B, 2, 3) of right and left eyes, and the landmarks (2B, 88, 2) in their crops."""
+    """Return frames (B, 2, 3) of right and left eyes and the landmarks in their crops.
+
+    The landmarks are (2B, 88, 2).
+    """
     right, left = frames(EYE, points), frames(EYE, points, mirrored=True)
     placed = region_points(EYE, points, right), region_points(EYE, points, left, mirrored=True)
     return (right, left), torch.cat(placed)

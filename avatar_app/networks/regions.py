@@ -129,7 +129,9 @@ def face_size(points: Tensor) -> Tensor:
 
 
 def frames(region: Region, points: Tensor, mirrored: bool = False, reading: bool = False) -> Tensor:
-    """(B, 2, 3) affine maps from a region's crop to the picture of the landmarks (B, 88, 2).
+    """Return affine maps (B, 2, 3) from a region's crop to the picture.
+
+    Landmarks are (B, 88, 2).
 
     Args:
         mirrored: whether the region is of the other half of the face.
@@ -164,8 +166,10 @@ def to_crop(points: Tensor, frame: Tensor) -> Tensor:
 
 
 def region_points(region: Region, points: Tensor, frame: Tensor, mirrored: bool = False) -> Tensor:
-    """All landmarks (B, 88, 2) in a region's crop, for a mirrored one under the numbers of its mirror
-    image."""
+    """Return all landmarks (B, 88, 2) in a region's crop.
+
+    A mirrored region has them under the numbers of its mirror image.
+    """
     return to_crop(points[:, list(MIRRORED)] if mirrored else points, frame)
 
 
@@ -179,7 +183,10 @@ def sample(picture: Tensor, places: Tensor, width: int, height: int) -> Tensor:
 
 
 def crop(picture: Tensor, frame: Tensor, width: int, height: int) -> Tensor:
-    """The crop (B, C, height, width) that a frame (B, 2, 3) has of pictures (B, C, H, W)."""
+    """Cut the crop of a frame (B, 2, 3) out of pictures (B, C, H, W).
+
+    (B, C, height, width)
+    """
     grid = coordinate_grid(height, width, picture.device).reshape(-1, 2)
     return sample(picture, to_picture(grid, frame), width, height)
 
@@ -213,7 +220,10 @@ class RegionSketch(nn.Module):
         return torch.cat([lines, self.opening(points)], 1)
 
     def opening(self, points: Tensor) -> Tensor:
-        """(B, 1, height, width) how surely a pixel lies between the two edges of the region's gap, 0 to 1."""
+        """Return how surely each pixel lies in the region's gap, (B, 1, height, width).
+
+        0 to 1; the gap is between its two edges.
+        """
         left, right = points[:, self.ends].reshape(-1, 2, 2, self.gap, 2).unbind(1)
         width = (right[..., :1] - left[..., :1]).clamp_min(1e-3)
         share = (self.across - left[..., :1]) / width

@@ -72,8 +72,9 @@ def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
 
 
 def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) with hair over the forehead, neck and shoulders moved smoothly, and less and less
-    towards the lower edge.
+    """Smooth the flow (B, 2, s, s) of neck, shoulders and hair over the forehead.
+
+    Less and less towards the lower edge.
 
     Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as
     clothes are. Without the fading, the photo's lowest row would be stretched into streaks whenever the head
@@ -102,8 +103,9 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
 
 
 def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) with long hair beside the face moved as what is around it, so that no turn of the
-    head tears it.
+    """Move long hair beside the face with its surroundings in the flow (B, 2, s, s).
+
+    So that no turn of the head tears it.
 
     With short hair there is nothing to tear, and the ear that a turn should hide would be drawn out from
     behind the cheek.
@@ -176,8 +178,9 @@ def beyond_face(points: Tensor, side: int) -> Tensor:
 
 
 def face_distance(points: Tensor, side: int) -> Tensor:
-    """(B, 1, side, side) how far every pixel is from the middle of the landmarks, in half axes of the ellipse
-    around them.
+    """Return every pixel's distance from the landmarks' middle, (B, 1, side, side).
+
+    In half axes of the ellipse around them.
     """
     up = points[:, landmarks.FOREHEAD] - points[:, landmarks.CHIN]
     up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)

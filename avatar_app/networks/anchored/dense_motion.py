@@ -31,7 +31,10 @@ def draw_sketch(points: Tensor, size: int) -> Tensor:
 
 
 def inverse_2x2(m: Tensor) -> Tensor:
-    """Inverse of (..., 2, 2) matrices in closed form (it exports to ONNX, unlike ``torch.linalg.inv``)."""
+    """Invert (..., 2, 2) matrices in closed form.
+
+    This exports to ONNX, unlike ``torch.linalg.inv``.
+    """
     a, b, c, d = m[..., 0, 0], m[..., 0, 1], m[..., 1, 0], m[..., 1, 1]
     adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
     return adjugate / (a * d - b * c)[..., None, None]
@@ -44,7 +47,9 @@ def face_scale(points: Tensor) -> Tensor:
 
 
 def estimate_jacobians(source: Tensor, driving: Tensor) -> Tensor:
-    """Local affine maps from driving to source offsets around each anchor, (B, K, 2, 2).
+    """Estimate local affine maps from driving to source offsets, (B, K, 2, 2).
+
+    One around each anchor.
 
     Weighted least squares over the anchors near each one (nearness measured in the photo), with a ridge
     towards the face's global affine map: stands for J_k = J^S_k (J^D_k)^-1 of FOMM equation 4.
@@ -79,8 +84,9 @@ class ResidualBlock(nn.Module):
 
 
 class DenseMotion(nn.Module):
-    """From two sets of anchors to one backward flow, occlusion maps and a context for the decoder (FOMM
-    section 3.2).
+    """Compute flow, occlusion and a decoder context from two sets of anchors.
+
+    FOMM section 3.2; the flow points backwards.
 
     The softmax over anchors starts from a prior: a pixel follows the anchors near it and stays still far from
     all of them.
@@ -144,8 +150,9 @@ class DenseMotion(nn.Module):
         return torch.cat([still, moved], 1)
 
     def forward(self, features: Features, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Returns flow (B, 2, H/4, H/4), its free offset, occlusion (B, 3, H/4, H/4), context at H/8, the
-        driving sketch.
+        """Return flow, free offset, occlusion, context and the sketch of the driving face.
+
+        (B, 2, H/4, H/4), the same, (B, 3, H/4, H/4), and context at H/8.
         """
         source, driving = features.points[:, self.anchors], points[:, self.anchors]
         size = features.motion.shape[-1]

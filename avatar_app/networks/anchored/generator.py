@@ -78,8 +78,9 @@ class AnchoredGenerator(nn.Module):
         return Features(image, half, quarter, eighth, motion, points, person, behind, body, skull, *regions)
 
     def decode(self, features: Features, points: Tensor, code: Tensor | None = None) -> Rendered:
-        """The photo moved to the landmarks (B, P, 2), with the expression of the codes (B, 24) if there are
-        painters.
+        """Move the photo to the landmarks (B, P, 2).
+
+        With the expression of the codes (B, 24) if there are painters.
         """
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:

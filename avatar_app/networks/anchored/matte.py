@@ -1,4 +1,4 @@
-"""Which pixels of a photo belong to the person, and what the background may look like behind them.
+"""Find the pixels of the person in a photo, and fill in what is behind.
 
 Both are made once per photo. With them the background stands still while the person moves before it: only
 what was behind the person is guessed, from the surroundings, and only as far as the person uncovers it.
@@ -35,7 +35,10 @@ would become a streak."""
 
 
 class PersonMatte(nn.Module):
-    """A U-Net that tells person from background, given the photo and where the face is in it."""
+    """A U-Net that separates person from background.
+
+    Given the photo and where the face is in it.
+    """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
@@ -49,7 +52,10 @@ class PersonMatte(nn.Module):
         self.coarse = nn.Conv2d(widths[0], 1, 3, padding=1)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        """Logits (B, 1, SIDE, SIDE) for pictures (B, 3, SIDE, SIDE) in [0, 1] with landmarks (B, 88, 2)."""
+        """Return logits (B, 1, SIDE, SIDE) for pictures (B, 3, SIDE, SIDE) in [0, 1].
+
+        Landmarks are (B, 88, 2).
+        """
         seen = [self.stem(torch.cat([picture, face_frame(points, picture.shape[-1])], 1))]
         for down in self.down:
             seen.append(down(seen[-1]))
@@ -61,8 +67,9 @@ class PersonMatte(nn.Module):
 
 
 def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """How far from the head's middle line and how far above its chin every pixel is, in face heights: (B, 1,
-    side, side) each.
+    """Measure every pixel's offset from the head's middle line and from its chin.
+
+    In face heights, upwards for the chin: (B, 1, side, side) each.
 
     Args:
         points: (B, 88, 2).
@@ -87,7 +94,10 @@ def face_frame(points: Tensor, side: int) -> Tensor:
 
 
 def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:
-    """Share of person (B, 1, S, S) in each pixel of photos (B, 3, S, S) with landmarks (B, 88, 2)."""
+    """Return each pixel's alpha of the person (B, 1, S, S).
+
+    For photos (B, 3, S, S) with landmarks (B, 88, 2).
+    """
     small = F.adaptive_avg_pool2d(image, SIDE)
     share = torch.sigmoid(network(small, points))
     share = guided(small, share, image, radius=4, slack=1e-3)
@@ -116,8 +126,9 @@ def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: floa
 
 
 def background(image: Tensor, person: Tensor) -> Tensor:
-    """The photo (B, 3, S, S) with the person filled in from the surroundings (push-pull: Gortler et al. 1996,
-    section 3.4).
+    """Fill the person in a photo (B, 3, S, S) from the surroundings.
+
+    Push-pull (Gortler et al. 1996, section 3.4).
 
     Along rows first: a horizon or the back of a sofa goes on behind a head that stands before it, and a head
     hides more height than width. Only where a whole row is covered is it filled from above.

@@ -35,7 +35,9 @@ def double(x: Tensor) -> Tensor:
 
 
 def warp(x: Tensor, flow: Tensor, beyond: str = "border") -> Tensor:
-    """Backward warp of (B, C, h, w) by a flow (B, 2, h', w') of source coordinates, resized to h x w.
+    """Warp (B, C, h, w) backwards by a flow (B, 2, h', w'), resized to h x w.
+
+    The flow holds source coordinates.
 
     Args:
         beyond: what is outside: the nearest pixel ("border"), or the picture mirrored ("reflection").

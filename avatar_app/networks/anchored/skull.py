@@ -75,13 +75,19 @@ class View(NamedTuple):
         return (self.rows.square().sum((1, 2), keepdim=True) / 2).sqrt().clamp_min(1e-3)
 
     def ahead(self) -> Tensor:
-        """(B, 1, 3), the direction of the view in the head's own coordinates, times the squared scale."""
+        """Return the viewing direction in the head's coordinates, times the squared scale.
+
+        (B, 1, 3)
+        """
         (a, b, c), (d, e, f) = (row.unbind(1) for row in self.rows.unbind(1))
         return torch.stack([b * f - c * e, c * d - a * f, a * e - b * d], 1)[:, None]
 
 
 def view(points: Tensor) -> View:
-    """The scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks (least squares)."""
+    """Fit the scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks.
+
+    Least squares.
+    """
     camera = points[:, list(MEAN_FACE)].transpose(1, 2) @ torch.tensor(
         CAMERA, device=points.device, dtype=points.dtype
     )
@@ -90,7 +96,7 @@ def view(points: Tensor) -> View:
 
 
 def in_plane(matrix: Tensor) -> Tensor:
-    """(B, 2, 2): the rotation within the picture that is nearest to a matrix (B, 2, 2)."""
+    """Return the rotation within the picture nearest to a matrix, both (B, 2, 2)."""
     along = matrix[:, 0, 0] + matrix[:, 1, 1]
     across = matrix[:, 1, 0] - matrix[:, 0, 1]
     length = (along.square() + across.square()).sqrt().clamp_min(1e-6)
@@ -99,8 +105,9 @@ def in_plane(matrix: Tensor) -> Tensor:
 
 
 def skull_size(body: Tensor, points: Tensor) -> Tensor:
-    """(B, 2) half the width of photos' heads above the brows, with hair, and their height there: of half
-    ellipses with the same moments.
+    """Measure the heads of photos above the brows, with hair: half width and height.
+
+    (B, 2), of half ellipses with the same moments.
 
     Args:
         body: (B, 1, s, s) share of person.
@@ -165,7 +172,10 @@ class Turn(NamedTuple):
         )
 
     def shown(self, places: Tensor) -> Tensor:
-        """(B, 2, N) where the photo has what the round head shows at places (B, 2, N) of the pose."""
+        """Return where the photo has what the round head shows at positions of the pose.
+
+        Both (B, 2, N).
+        """
         across, along = torch.split(_affine(self.to_disc, places), 1, 1)
         chord = (1 - across.square()).clamp_min(1e-3).sqrt()
         # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is
@@ -180,7 +190,7 @@ class Turn(NamedTuple):
 def turned_skull(
     flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, distance: Tensor, above: Tensor
 ) -> Tensor:
-    """The flow (B, 2, s, s) with the upper head moved as a round one, as far as it turns at all.
+    """Move the upper head in the flow (B, 2, s, s) as a round one, as far as it turns.
 
     Args:
         skull: (B, 2) of `skull_size`.

@@ -135,7 +135,7 @@ def _possible(config: FommConfig) -> FommConfig:
 
 
 def require_buildable(parts: Iterable[Any]) -> None:
-    """Raise ConfigError where a number of these dataclasses would make a network of impossible size."""
+    """Raise ConfigError where a number would make a network of impossible size."""
     for part in parts:
         for item in fields(part):
             value = getattr(part, item.name)

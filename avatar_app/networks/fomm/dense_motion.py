@@ -1,6 +1,4 @@
-"""Dense motion: how every pixel of the output is fetched from the photo, from the motion of a few key points
-(section 3.2).
-"""
+"""Compute where each output pixel is fetched from, from key points (section 3.2)."""
 
 from __future__ import annotations
 
@@ -46,12 +44,17 @@ def inverse_2x2(matrices: Tensor) -> Tensor:
 
 
 def multiply_2x2(left: Tensor, right: Tensor) -> Tensor:
-    """Product of (..., 2, 2), spelt out so that autocast does not take it to half precision."""
+    """Multiply (..., 2, 2) matrices without matmul.
+
+    Autocast would take it to half precision.
+    """
     return (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
 
 
 def sparse_flows(source: KeyPointTensors, driving: KeyPointTensors, height: int, width: int) -> Tensor:
-    """One backward flow for the background (identity) and each key point (equations 4 and 5).
+    """Return a backward flow for the background and each key point (equations 4, 5).
+
+    The background's is the identity.
 
     T_k(z) = p_k^S + J_k (z - p_k^D), with J_k = J_k^S (J_k^D)^-1.
 

@@ -33,8 +33,9 @@ def _convolution(inputs: int, outputs: int, kernel: int, normalised: bool) -> nn
 
 
 class PatchBlock(nn.Module):
-    """Convolution without padding, instance normalisation (not in the first), leaky ReLU, halving (not in the
-    last).
+    """Convolution without padding, normalisation, leaky ReLU, halving.
+
+    The first has no instance normalisation, the last no halving.
     """
 
     def __init__(self, inputs: int, outputs: int, first: bool, last: bool, spectral: bool) -> None:

@@ -1,5 +1,6 @@
-"""Generator: the photo's features, warped by the dense motion, decoded into the picture (section 3.2,
-equation 9).
+"""Decode the photo's features, warped by the dense motion.
+
+Section 3.2, equation 9.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two networks that make up a First Order Motion Model, under the names that original checkpoints use."""
+"""The two networks of a First Order Motion Model, named as in the original."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from avatar_app.networks.fomm.keypoints import KeyPointDetector
 
 
 class Fomm(nn.Module):
-    """Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with
+    """Generator and detector of the First Order Motion Model.
+
+    Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with
     that word.
     """
 

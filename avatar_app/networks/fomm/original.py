@@ -84,7 +84,7 @@ def load_weights(network: nn.Module, weights: WEIGHTS, name: str) -> None:
 
 
 def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
-    """Raises BundleError naming the first weight that is missing, superfluous or of another shape."""
+    """Raise BundleError for the first weight that is missing, extra or misshapen."""
     expected = network.state_dict()
     # PyTorch 0.4 did not count batches yet, and the blur kernels are constants.
     optional = {key for key in expected if key.endswith(("num_batches_tracked", "down.weight"))}
@@ -129,8 +129,9 @@ def read_weights(path: Path) -> Mapping[str, Any]:
 
 
 def write_numbers(path: Path, target: Path) -> None:
-    """Read a checkpoint and write its tensors for safetensors, as `read_weights` takes them. Raises
-    BundleError.
+    """Read a checkpoint and write its tensors for safetensors.
+
+    As `read_weights` needs them. Raises BundleError.
     """
     tensors: dict[str, Tensor] = {}
     for part, weights in _read_checkpoint(path).items():

@@ -1,4 +1,4 @@
-"""Configuration of Monkey-Net's networks, strictly parsed from an original YAML or a bundle."""
+"""Parse the configuration of Monkey-Net, from an original YAML or a bundle."""
 
 from __future__ import annotations
 

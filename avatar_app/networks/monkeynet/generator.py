@@ -49,7 +49,10 @@ class DenseMotion(nn.Module):
         nn.init.constant_(last.bias[:1], 2.0)
 
     def forward(self, small: Tensor, source: PointTensors, driving: PointTensors) -> Tensor:
-        """Where each pixel comes from, (B, h, w, 2), absolute, of the picture's small copy (B, C, h, w)."""
+        """Return where each pixel comes from, (B, h, w, 2), absolute.
+
+        For the picture's small copy (B, C, h, w).
+        """
         maps = embed_movement(self.embedding, small, source, driving, background=True)
         for block in self.group_blocks:
             maps = block(maps)
@@ -117,7 +120,10 @@ class Generator(nn.Module):
         return torch.sigmoid(self.refinement_module(self.video_decoder(warped)))
 
     def warped(self, maps: Tensor, flow: Tensor) -> Tensor:
-        """Maps (B, C, H, W) read where the flow (B, h, w, 2), brought to their size, points."""
+        """Read maps (B, C, H, W) where the flow (B, h, w, 2) points.
+
+        The flow is resized to them.
+        """
         return warp(maps, self._sized(flow.permute(0, 3, 1, 2), maps).permute(0, 2, 3, 1), align_corners=True)
 
     def _sized(self, maps: Tensor, like: Tensor) -> Tensor:

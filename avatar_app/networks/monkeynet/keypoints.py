@@ -80,7 +80,7 @@ def shrink(picture: Tensor, scale: float) -> Tensor:
 
 
 def widened(variance: Tensor, least: float) -> Tensor:
-    """Covariances (B, K, 2, 2), enlarged to a smallest singular value of at least ``least``."""
+    """Enlarge covariances (B, K, 2, 2) to a smallest singular value of ``least``."""
     a, b, c, d = variance[..., 0, 0], variance[..., 0, 1], variance[..., 1, 0], variance[..., 1, 1]
     total = a * a + b * b + c * c + d * d
     spread = torch.sqrt((a * a + b * b - c * c - d * d) ** 2 + 4 * (a * c + b * d) ** 2)

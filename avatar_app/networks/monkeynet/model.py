@@ -1,4 +1,4 @@
-"""Monkey-Net's networks, under the names of original checkpoints, without their time axis."""
+"""Monkey-Net's networks, without their time axis, named as in the original."""
 
 from __future__ import annotations
 

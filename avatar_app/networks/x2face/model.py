@@ -174,7 +174,10 @@ class X2Face(nn.Module):
 
 
 def shifted(picture: Tensor, offset: Tensor) -> Tensor:
-    """The picture (B, C, S, S) read at an offset (B, 2, S, S), x first, from each pixel's own place."""
+    """Read a picture (B, C, S, S) at an offset from each pixel's own position.
+
+    The offset is (B, 2, S, S), x first.
+    """
     place = coordinate_grid(picture.shape[2], picture.shape[3], picture.device)
     return warp(picture, place + offset.permute(0, 2, 3, 1), align_corners=True)
 
