@@ -1,5 +1,4 @@
-"""The anchored network in the order in which ONNX Runtime computes it fastest on processors. Same weights,
-same pictures.
+"""Order the anchored network as ONNX Runtime computes it fastest on processors.
 
 `anchored.AnchoredGenerator` says what is computed; this file says it again with the sums in another order:
 
@@ -96,7 +95,7 @@ class PhotoFeatures(NamedTuple):
 
 
 class PhotoEncoder(nn.Module):
-    """Bytes of a photo and its landmarks -> `PhotoFeatures` and what pictures are composed of.
+    """Turn a photo's bytes and landmarks into `PhotoFeatures` and its layers.
 
     That is, as bytes: the share of person (1, S, S, 1) and the background (1, S, S, 3).
     """
@@ -125,8 +124,9 @@ class PhotoEncoder(nn.Module):
 
 
 def neighbours(image: Tensor) -> Tensor:
-    """Of each pixel of a photo (1, S, S, 3) its own bytes and those of the next ones right, below and right
-    below, (S * S, 12).
+    """Return each pixel's bytes with those of three neighbours.
+
+    The right, the lower and the lower right one. For a photo (1, S, S, 3): (S * S, 12).
 
     A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which
     takes four times as long.
@@ -140,8 +140,9 @@ def neighbours(image: Tensor) -> Tensor:
 
 
 def between(pixels: Tensor, places: Tensor) -> Tensor:
-    """Colours (1, 3, h, w) in [0, 1] of the photo of `neighbours` at places (1, h, w, 2); beyond its sides
-    the nearest pixel.
+    """Sample the photo of `neighbours` at positions (1, h, w, 2).
+
+    Colours (1, 3, h, w) in [0, 1]; beyond the sides those of the nearest pixel.
     """
     side = math.isqrt(pixels.shape[0])
     position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
@@ -241,8 +242,9 @@ class FastMotion(nn.Module):
         return flow + 0.1 * fine[:, :2], torch.sigmoid(fine[:, 2:] + 2), context, sketch
 
     def candidates(self, photo: PhotoFeatures, driving: Tensor) -> Tensor:
-        """(7, K + 1): rows J00, J10, J01, J11 and the offset of each map z -> J z + o, and ones; the first
-        column stays where it is.
+        """Return the affine map z -> J z + o of each candidate motion, (7, K + 1).
+
+        Rows are J00, J10, J01, J11, the offset and ones; the first column is the identity.
 
         The weighted covariances of `estimate_jacobians`, as means of products less products of means.
         """
@@ -265,7 +267,7 @@ class FastMotion(nn.Module):
         return torch.cat([self.still, rows], 1)
 
     def coarse(self, maps: Tensor, driving: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
-        """The flow of the prior alone (1, 2, s, s) and the share of the background (1, 1, s, s)."""
+        """Return the prior's flow (1, 2, s, s) and the background's alpha (1, 1, s, s)."""
         bells = torch.exp((-sharpness * (self.line[None] - driving.t()[:, None]) ** 2).clamp_min(FAINTEST))
         across, down = bells[0], bells[1]
         parts = (maps[:, None, 1:] * down[None]).reshape(-1, len(self.anchors)) @ across.t()
@@ -315,7 +317,7 @@ def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
 
 
 class PhotoRenderer(nn.Module):
-    """`PhotoFeatures` and landmarks -> what the picture is composed of (`composition`).
+    """Turn `PhotoFeatures` and landmarks into a picture's `composition`.
 
     painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: (2, S, S), column
     and row of the photo from which each pixel is moved, with S the photo's side. Of a model with painters

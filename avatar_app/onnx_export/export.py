@@ -44,8 +44,9 @@ WEIGHTS = "weights.safetensors"
 
 
 def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
-    """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in
-    float32.
+    """Write ``encode.onnx``, ``render.onnx`` and ``detect.onnx``.
+
+    In float32; the last only where the model has a detector.
     """
     graphs = for_processors(graphs)
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
@@ -81,8 +82,10 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
 
 
 def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
-    """The original networks, the decoder in tiles, with `PhaseConvolution`s where pixels are doubled
-    first."""
+    """Rewrite the original networks with fewer multiplications.
+
+    The decoder works in tiles, with `PhaseConvolution`s where pixels are doubled first.
+    """
     quick = copy.deepcopy(model)
     generator = quick.generator
     side = graphs.size >> len(generator.down_blocks)
@@ -133,7 +136,10 @@ def example_points(count: int) -> tuple[Tensor, Tensor]:
 
 
 def example_poses(count: int) -> dict[str, Tensor]:
-    """Every part of the photo's and the driver's key points that a graph may take, by name."""
+    """Return every part of both faces' key points that a graph may take, by name.
+
+    Of the photo and of the driver.
+    """
     value, jacobian = example_points(count)
     parts = {
         "value": value,

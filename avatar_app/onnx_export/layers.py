@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class PhaseConvolution(nn.Module):
-    """Each pixel doubled, a 3x3 convolution, batch norm and ReLU, without ever doubling.
+    """Double each pixel, convolve 3x3, normalise, ReLU, without ever doubling.
 
     An output pixel of even row sees two rows of the input, once the one above it and twice its own; one of
     odd row the other way round. So each of the four places in a doubled pixel has a 2x2 kernel of its own,
@@ -104,8 +104,9 @@ def highest_rows(places: Tensor, rows: Tensor, height: int) -> Tensor:
 
 
 def interleave_bytes(parts: Tensor) -> Tensor:
-    """Four interleaved pictures (C, 2, 2, h, w) in [0, 1], by channel, row parity and column parity -> bytes
-    (1, 2 h, 2 w, C), rounded.
+    """Interleave four pictures (C, 2, 2, h, w) in [0, 1] into bytes (1, 2 h, 2 w, C).
+
+    By channel, row parity and column parity; rounded.
     """
     channels, (height, width) = parts.shape[0], parts.shape[3:]
     levels = (parts.clamp(0, 1) * 255 + 0.5).to(torch.uint8)

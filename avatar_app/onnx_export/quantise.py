@@ -254,7 +254,7 @@ class _Rewriter:
         return name
 
     def _drop_unused(self) -> None:
-        """Remove what nobody reads any more, float weights and floats that were only moved."""
+        """Remove float weights, and moved floats, that no node reads any more."""
         graph = self._model.graph
         wanted = {value.name for value in graph.output}
         kept: list[NodeProto] = []

@@ -45,8 +45,9 @@ def known_shapes(model: ModelProto) -> dict[str, list[int]]:
 
 
 def deform_warps(model: ModelProto) -> list[NodeProto]:
-    """The model's nodes, with every bilinear GridSample of one picture as a deformable convolution; adds
-    constants to the model.
+    """Rewrite every bilinear GridSample of one picture as a deformable convolution.
+
+    Returns the model's nodes; adds constants to the model.
 
     The positions must be at least as many as the picture's pixels along each axis.
     """
@@ -81,8 +82,9 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
 
 
 def _dimmer(node: NodeProto, readers: dict[str, list[NodeProto]], shapes: dict[str, list[int]]) -> str | None:
-    """What the warped picture is multiplied with, if that is all that happens to it and is one number a
-    pixel.
+    """Return what the warped picture is multiplied with, if that is all.
+
+    And if it is one number a pixel; else None.
     """
     found = readers.get(node.output[0], [])
     if len(found) != 1 or found[0].op_type != "Mul":

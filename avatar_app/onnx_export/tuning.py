@@ -1,4 +1,6 @@
-"""Rewrites an ONNX file into one with the same results that ONNX Runtime computes faster on processors.
+"""Rewrite an ONNX file so that ONNX Runtime computes it faster on processors.
+
+The results stay the same.
 
 Three of its habits cost half of a frame's time: it has fast convolutions only for channel counts that are
 multiples of four, its softmax over channels turns the whole tensor round twice, and its own warp is slow (see
@@ -38,8 +40,9 @@ def tune(path: Path) -> None:
 
 
 def _gather_constants(model: ModelProto) -> None:
-    """Constants that nodes give, or pass on because two layers have the same, become the model's, where the
-    steps below look for them.
+    """Turn constants of nodes into the model's, where the steps below look for them.
+
+    Also those that are passed on because two layers have the same.
     """
     known = {constant.name: constant for constant in model.graph.initializer}
     nodes: list[NodeProto] = []
@@ -58,8 +61,9 @@ def _gather_constants(model: ModelProto) -> None:
 
 
 def _join_convolutions(model: ModelProto) -> None:
-    """Make one of two convolutions that look at the same maps in the same way, where their outputs fill fewer
-    blocks together.
+    """Join two convolutions that read the same maps in the same way.
+
+    Where their outputs fill fewer blocks together.
     """
     constants = {constant.name: constant for constant in model.graph.initializer}
     first: dict[tuple[str, bytes, tuple[int, ...]], NodeProto] = {}
@@ -107,7 +111,7 @@ def _join(
 
 
 def _align_convolutions(model: ModelProto) -> None:
-    """Give odd convolutions a few channels of zeros more, and weights of zero for them."""
+    """Pad odd convolutions with a few channels of zeros, and zero weights for them."""
     constants = {constant.name: constant for constant in model.graph.initializer}
     shapes = known_shapes(model)
     readers = Counter(name for node in model.graph.node for name in node.input)
@@ -170,7 +174,10 @@ def _widen(model: ModelProto, tensor: str, lacking: int) -> NodeProto:
 
 
 def _spell_out_softmax(model: ModelProto) -> None:
-    """Softmax over channels as exp(x - max) / sum, whose parts work along the channels in place."""
+    """Spell softmax over channels out as exp(x - max) / sum.
+
+    Its parts work along the channels in place.
+    """
     axis = "softmax.axis"
     nodes: list[NodeProto] = []
     for node in model.graph.node:

@@ -1,5 +1,6 @@
-"""The original's decoder with less than half of its multiplications (Winograd's minimal filtering; Lavin and
-Gray 2016).
+"""Compute the original's decoder with less than half of its multiplications.
+
+Winograd's minimal filtering (Lavin and Gray 2016).
 
 A tile of 4x4 outputs of a 3x3 convolution depends on a window of 6x6 inputs. Windows and kernels are both
 turned into 36 values, of which products, one by one, summed over the channels, are all that is left to
@@ -151,8 +152,9 @@ class TiledConvolution(nn.Module):
 
 
 def minimal_filter(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What turns a kernel, a window and their products into ``outputs`` neighbouring results of a filter of
-    ``taps`` (Toom and Cook).
+    """Return the matrices of a minimal filter (Toom and Cook).
+
+    They transform a kernel of ``taps``, a window and their products into ``outputs`` neighbouring results.
 
     Returns:
         Of a kernel (n, taps), of a window (n, n), of products (outputs, n), with n = outputs + taps - 1.
@@ -194,5 +196,8 @@ def _windows(places: np.ndarray, beyond: int, taps: int) -> Tensor:
 
 
 def _on_pixels(values: Tensor) -> Tensor:
-    """What is added to each channel of a pixel's row, and nothing to the last rows, (17, 1, C)."""
+    """Return what is added to each channel of a pixel's row, (17, 1, C).
+
+    The last rows get nothing.
+    """
     return torch.cat([values.detach().expand(TILE**2, 1, -1), torch.zeros(1, 1, len(values))])
