@@ -1,4 +1,6 @@
-"""The avatar on a canvas of the shape that calls expect, put together in the planes that they take.
+"""Put the avatar on a canvas of the shape that calls expect.
+
+In the planes that they take.
 
 A picture is turned to planes at its own size and enlarged as planes: half as many values to enlarge as in
 RGB, and none to convert.
@@ -70,7 +72,10 @@ class Canvas:
         self._background = None
 
     def compose(self, picture: Picture) -> Outgoing:
-        """The picture on new planes, for the preview and a recording still look at the last ones."""
+        """Compose the picture on new planes.
+
+        The preview and a recording still read the last ones.
+        """
         planes = (
             self._square(picture.image) if picture.scene is None else self._person(picture, picture.scene)
         )
@@ -85,8 +90,9 @@ class Canvas:
         raise ValueError("an opaque square cannot be cut out")
 
     def compose_wide(self, frame: Frame) -> Outgoing:
-        """New planes filled with a camera's frame of any shape, whose longer sides are cut. It is no avatar:
-        no label.
+        """Fill new planes with a camera's frame of any shape; its longer sides are cut.
+
+        It is not an avatar, so it gets no label.
         """
         filled = cover(frame.image, self._size)
         return Outgoing(to_planes(_mirrored(filled) if self._mirror else filled), frame.captured_at)

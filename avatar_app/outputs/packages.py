@@ -1,4 +1,7 @@
-"""The commands that install a system package on Linux, for hints and for the setup."""
+"""Return the commands that install a system package on Linux.
+
+For hints and for the setup.
+"""
 
 from __future__ import annotations
 

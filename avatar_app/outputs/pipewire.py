@@ -115,8 +115,9 @@ class PipeWireCamera:
             self._lifeline.close()
 
     def _push(self, deadline: float) -> bool:
-        """Write what is left of the last picture, a part of which would garble all that follow; True when
-        nothing is left.
+        """Write what is left of the last picture; True when nothing is left.
+
+        A part that is not written would garble all that follow.
         """
         poll = select.poll()
         poll.register(self._pipe, select.POLLOUT)
@@ -147,8 +148,9 @@ class PipeWireCamera:
                 raise self._gone()
 
     def _listen(self) -> bool:
-        """Take what GStreamer has said since, so that it never waits for somebody to read it; False when it
-        has left.
+        """Read what GStreamer has said since; False when it has ended.
+
+        So that it never waits for a reader.
         """
         try:
             words = os.read(self._words, 65536)
@@ -182,7 +184,10 @@ class PipeWireCamera:
 
 
 def require_pipewire() -> None:
-    """Raise OutputError, with what to install or start, unless a camera can be published."""
+    """Raise OutputError unless a camera can be published.
+
+    The hint says what to install or start.
+    """
     if not sys.platform.startswith("linux"):
         raise OutputError(
             Text("PipeWire cameras exist on Linux alone."), Text("Choose the output virtual-camera.")

@@ -50,7 +50,10 @@ class Placement:
 def place(
     scene: Scene, size: tuple[int, int], framing: Framing = AS_IT_COMES, mirror: bool = False
 ) -> Placement:
-    """Place a person in a frame of ``size`` (width, height) pixels, which is mirrored later if ``mirror``."""
+    """Place a person in a frame of ``size`` (width, height) pixels.
+
+    With ``mirror`` the frame is mirrored later.
+    """
     if framing.whole:
         return _whole(scene.photo, size)
     whole = _height(scene, size, 1.0)
@@ -92,8 +95,9 @@ def _height(scene: Scene, size: tuple[int, int], zoom: float) -> float:
 def moving_area(
     scene: Scene, size: tuple[int, int], framing: Framing = AS_IT_COMES, mirror: bool = False
 ) -> Area:
-    """The part of the square and of its surroundings that is drawn anew for every frame; whole chromas, rows
-    in fours.
+    """Return the part of the square and its surroundings that every frame redraws.
+
+    In whole chroma pixels, rows in fours.
     """
     placement = place(scene, size, framing, mirror)
     side, sway, lift = scene.side, scene.side // SWAY, scene.side // LIFT
@@ -103,8 +107,9 @@ def moving_area(
 
 
 def _whole_steps(start: float, length: float, least: int, most: int, step: int) -> tuple[int, int]:
-    """First and end of what is seen between ``least`` and ``most``, a multiple of ``step``: a little more
-    where there is more.
+    """Return first and end of what is seen between ``least`` and ``most``.
+
+    Rounded to a multiple of ``step``, upwards where there is room.
     """
     first, end = max(least, math.floor(start)), min(most, math.ceil(start + length))
     missing = (first - end) % step

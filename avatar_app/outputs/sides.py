@@ -21,8 +21,10 @@ EDGE = 0.1
 
 
 def read_background(background: str, size: tuple[int, int]) -> Image:
-    """A colour as ``#rrggbb`` or the picture of this path, of a canvas's (width, height). Raises
-    OutputError."""
+    """Return a colour given as ``#rrggbb``, or the picture of this path.
+
+    The picture has a canvas's (width, height). Raises OutputError.
+    """
     if background.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
             raise OutputError(

@@ -70,7 +70,7 @@ class Device(Protocol):
 
 
 class VirtualCameraSink:
-    """Sends pictures to an opened virtual camera, which takes their planes as they are.
+    """Sends pictures to an opened virtual camera, as planes.
 
     pyvirtualcam could convert RGB too, but would hold the interpreter meanwhile.
     """

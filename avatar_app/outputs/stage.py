@@ -153,7 +153,10 @@ def _on_frame(area: Area, left: float, top: float, scale: float, size: tuple[int
 
 
 def _view(area: Area, spot: Area, corner: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """(2, 3): from the frame's pixels to those of a scene whose square begins at ``corner``."""
+    """Return the map (2, 3) from the frame's pixels to a scene's.
+
+    The scene's square begins at ``corner``.
+    """
     across = (area.right - area.left) / (spot.right - spot.left)
     down = (area.bottom - area.top) / (spot.bottom - spot.top)
     x = area.left + corner[0] - spot.left * across + (across - 1) / 2

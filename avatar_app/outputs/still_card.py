@@ -1,4 +1,4 @@
-"""The still card: what the call sees whenever it must not see the user and there is no avatar to show."""
+"""Draw the still card, which the call sees when there is no avatar to show."""
 
 from __future__ import annotations
 

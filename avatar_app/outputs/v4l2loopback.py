@@ -1,5 +1,7 @@
-"""What has to be asked of v4l2loopback, the kernel's virtual cameras on Linux, beyond what pyvirtualcam
-does."""
+"""Ask v4l2loopback, the kernel's virtual cameras, what pyvirtualcam does not.
+
+Linux.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ class Answer:
     capabilities: int
 
     def is_exclusive(self, possible: bool) -> bool | None:
-        """Whether it is never both, except for a while when a writer has left and a call still looks; None:
-        that may be so now.
+        """Return whether a device is never both input and output; None: perhaps now.
+
+        For a while it can be: when a writer has left and a call still reads.
 
         Args:
             possible: some device of the module is exclusive.
@@ -85,7 +88,9 @@ def end_stream(path: Path) -> None:
 
 
 def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
-    """Size (width, height) and pixel format that a device is set to, None if it does not say.
+    """Return size (width, height) and pixel format of a device.
+
+    None if it does not say.
 
     It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks
     like noise.

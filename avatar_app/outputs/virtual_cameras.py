@@ -62,8 +62,9 @@ class VirtualCamera:
 
 
 def list_virtual_cameras() -> list[VirtualCamera]:
-    """The virtual cameras that pictures can be sent to, in the order of their device numbers. Opens none of
-    them for writing.
+    """List the virtual cameras that pictures can be sent to, by device number.
+
+    Opens none of them for writing.
     """
     if sys.platform == "win32":
         return _windows_cameras()
@@ -89,7 +90,9 @@ def require_virtual_camera(device: str) -> VirtualCamera:
 
 
 def free_virtual_camera(device: str) -> VirtualCamera:
-    """Like ``require_virtual_camera``, but one that nobody writes to, made ready to be opened.
+    """Like ``require_virtual_camera``, but return one that no program writes to.
+
+    It is ready to be opened.
 
     Raises:
         OutputError: also where another program sends to it.
@@ -126,8 +129,9 @@ def _usable(device: str) -> list[VirtualCamera]:
 
 
 def setup_script() -> str:
-    """Shell commands for the administrator that make a virtual camera now and at each start of the computer;
-    empty: not known here.
+    """Return the administrator's shell commands that make a virtual camera.
+
+    Now and at each start of the computer; empty where they are not known.
     """
     if not sys.platform.startswith("linux") or any(camera.writable for camera in list_virtual_cameras()):
         return ""
