@@ -55,7 +55,10 @@ class Critics(nn.Module):
         self.judges = nn.ModuleDict({place: Critic() for place in PLACES})
 
     def forward(self, picture: Tensor, points: Tensor) -> list[Judgement]:
-        """A judgement of each place of pictures (B, 3, S, S) in [0, 1] with landmarks (B, 88, 2)."""
+        """Judge each position of pictures (B, 3, S, S) with landmarks (B, 88, 2).
+
+        Pictures are in [0, 1].
+        """
         return [self.judges[place](cutouts(picture, points, place)) for place in PLACES]
 
     def persuasion(self, made: Tensor, real: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

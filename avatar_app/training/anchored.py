@@ -181,7 +181,10 @@ class AnchoredObjective:
         return {name: term.detach() for name, term in terms.items()}
 
     def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        """Update the weights from the gradients of ``step``.
+
+        Between the two, several GPUs average the gradients.
+        """
         scaler.unscale_(self.optimisers["generator"])  # the limit is of the gradients themselves
         nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
         for optimiser in self.optimisers.values():

@@ -1,4 +1,6 @@
-"""Random changes made to both frames of a pair together, on whole batches, where the frames are.
+"""Change both frames of a pair alike, at random.
+
+On whole batches, on the device where they are.
 
 Geometry moves picture and landmarks alike; a smooth deformation gives face shapes that the data does not
 have. Colour changes are the same for both frames: how a frame looks is not part of the motion.
@@ -114,8 +116,9 @@ class Deformation:
 
 
 def recolour(pictures: list[Tensor], strength: float, random: torch.Generator) -> list[Tensor]:
-    """The same brightness, contrast, gamma, tint and saturation change for all pictures (B, 3, S, S) of the
-    list.
+    """Change brightness, contrast, gamma, tint and saturation alike for all pictures.
+
+    Each is (B, 3, S, S).
     """
     batch = len(pictures[0])
     contrast = torch.exp(uniform((batch, 1, 1, 1), strength, random))
@@ -132,7 +135,7 @@ def recolour(pictures: list[Tensor], strength: float, random: torch.Generator) -
 
 
 def turn_hue(pictures: list[Tensor], limit: float, random: torch.Generator) -> list[Tensor]:
-    """The same turn about the grey axis of the colour cube for all pictures of the list."""
+    """Turn the colours of all pictures alike about the grey axis of the colour cube."""
     angle = uniform((len(pictures[0]),), 2 * math.pi * limit, random)
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
     across = torch.full((3, 3), 1 / 3, device=random.device)

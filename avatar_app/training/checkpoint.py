@@ -1,4 +1,7 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped, in one file or in parts."""
+"""Save and load everything a run needs to continue as if it had never stopped.
+
+In one file or in parts.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from avatar_app.text import Text
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], part_mib: int = 0) -> None:
-    """Writes ``path``, or ``path.000``, ``path.001`` ... of at most ``part_mib`` MiB each; never leaves a
-    half-written file.
+    """Write a checkpoint to ``path``, or in parts to ``path.000``, ``path.001`` ...
+
+    Parts have at most ``part_mib`` MiB. Never leaves a half-written file.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)

@@ -1,4 +1,4 @@
-"""Read the YAML file of a training run, in this project's layout or in an original one."""
+"""Read the YAML file of a training run, in our layout or an original one."""
 
 from __future__ import annotations
 

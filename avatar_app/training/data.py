@@ -189,14 +189,15 @@ UNREADABLE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile)
 
 
 def read_arrays(path: Path, *names: str) -> list[npt.NDArray[Any]]:
-    """The arrays with these names of an .npz file, which numpy alone would leave open if it is damaged."""
+    """Return the named arrays of an .npz file, and close it even if it is damaged."""
     with path.open("rb") as file, np.load(file) as found:
         return [found[name] for name in names]
 
 
 def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Landmarks (T, 88, 2) as fractions of the picture's side, and which frames can be used (T,). Raises
-    ConfigError.
+    """Return landmarks (T, 88, 2), and which frames are usable (T,).
+
+    Landmarks are fractions of the picture's side. Raises ConfigError.
     """
     if entry.labels is None:
         raise ConfigError(Text("{} has no landmarks.", entry.path), Text("Use a data set with labels."))
@@ -211,8 +212,9 @@ def read_labels(entry: ClipEntry) -> tuple[npt.NDArray[np.float32], npt.NDArray[
 
 
 def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
-    """Label coordinates (0 = left edge, 1 = right edge of the picture) to [-1, 1] between the outer pixel
-    centres.
+    """Convert label coordinates to [-1, 1] between the outer pixels' centres.
+
+    In labels, 0 is the left edge of the picture and 1 the right one.
     """
     return ((fractions * size - 0.5) * (2 / (size - 1)) - 1).astype(np.float32)
 
@@ -220,7 +222,7 @@ def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.flo
 def load_store(
     folder: Path, split: str, size: int, stride: int, cache: Path | None = None, stills: bool = True
 ) -> FrameStore:
-    """Decodes a split, or maps it from ``cache`` when the same request was decoded before.
+    """Decode a split, or map it from ``cache`` where it was decoded before.
 
     Frames that the labels mark as not ok are left out, and clips with no usable frame with them.
     """

@@ -151,7 +151,10 @@ def export(
 def calibration_samples(
     graphs: MotionGraphs, store: FrameStore, config: RunConfig, detector: FaceDetector
 ) -> list[Sample]:
-    """Inputs of an anchored model's render graph for pairs of frames, with the pictures they should give."""
+    """Return inputs of an anchored model's render graph, and the right pictures.
+
+    For pairs of frames.
+    """
     source, driving, clip = PairSampler(store, 0, config.data).draw(CALIBRATION)
     pair = gather(store, source, driving, clip, graphs.size)
     if pair.source_points is None or pair.driving_points is None:

@@ -175,7 +175,10 @@ class FommObjective:
         return self.weights.discriminator_gan * torch.stack(parts).sum()
 
     def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        """Update the weights from the gradients of ``step``.
+
+        Between the two, several GPUs average the gradients.
+        """
         for optimiser in self.optimisers.values():
             scaler.step(optimiser)
 

@@ -61,8 +61,9 @@ class LandmarkReader(nn.Module):
         return super().train(False)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        """Landmarks (B, 88, 2) read off pictures (B, 3, S, S), in units of the region around ``points`` (B,
-        88, 2) in [-1, 1].
+        """Read landmarks (B, 88, 2) off pictures (B, 3, S, S).
+
+        In units of the region around ``points`` (B, 88, 2), which are in [-1, 1].
         """
         center, axes = region(points)
         grid = center[:, None, None] + self.local[None] @ axes[:, None]
@@ -72,7 +73,10 @@ class LandmarkReader(nn.Module):
 
 
 def region(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Centre (B, 2) and half axes (B, 2, 2), one axis a row, of the upright square around each face."""
+    """Return centre (B, 2) and half axes (B, 2, 2) of the square around each face.
+
+    Upright; one axis a row.
+    """
     across = points[:, marks.LEFT_EYE_OUTER] - points[:, marks.RIGHT_EYE_OUTER]
     axis = across / across.norm(dim=1, keepdim=True).clamp_min(1e-6)
     axes = torch.stack([axis, torch.stack([-axis[:, 1], axis[:, 0]], 1)], 1)
@@ -84,7 +88,10 @@ def region(points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def landmark_distance(shown: Tensor, wanted: Tensor) -> Tensor:
-    """Mean distance of expression landmarks plus mean difference of openings, both (B, 88, 2)."""
+    """Return the mean distance of expression landmarks plus that of openings.
+
+    Both sets are (B, 88, 2).
+    """
     chosen = list(EXPRESSIVE)
     position = (shown[:, chosen] - wanted[:, chosen]).abs().mean()
     first, second = zip(*GAPS, strict=True)

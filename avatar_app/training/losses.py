@@ -20,7 +20,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class FeatureNetwork(nn.Module):
-    """Frozen VGG-19 features relu1_1, 2_1, 3_1, 4_1, 5_1 for the perceptual loss (FOMM section 3.3).
+    """Frozen VGG-19 features for the perceptual loss (FOMM section 3.3).
+
+    Taps are relu1_1, 2_1, 3_1, 4_1 and 5_1.
 
     Reads either torchvision's ``vgg19`` state dict (``features.N.weight``) or the distilled one
     (``convXY.weight`` under ``model``): the names tell which.
@@ -139,8 +141,9 @@ def weighted_l1(picture: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def cut(picture: Tensor, center: Tensor, side: int) -> Tensor:
-    """Square cut-outs of ``side`` pixels at native resolution around centers (B, 2) in [-1, 1], kept inside
-    the picture.
+    """Cut squares of ``side`` pixels at native resolution around centers (B, 2).
+
+    Centers are in [-1, 1]; squares are kept inside the picture.
     """
     size = picture.shape[-1]
     corner = ((center + 1) / 2 * size - side / 2).round().clamp(0, size - side).long()

@@ -32,8 +32,9 @@ def psnr(first: Image, second: Image) -> float:
 
 
 def ssim(first: Image, second: Image) -> float:
-    """Structural similarity, mean over the colours and all places where the window lies within the picture; 1
-    is equal.
+    """Return structural similarity; 1 is equal.
+
+    The mean over the colours and all positions where the window lies within the picture.
 
     Pictures must be at least ``WINDOW`` pixels a side.
     """
@@ -82,7 +83,10 @@ def correlation(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float
 
 
 def slope(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float) -> float:
-    """How far the output moves for each unit of the driver (least squares); NaN as for `correlation`."""
+    """Return how far the output moves for each unit of the driver.
+
+    Least squares; NaN as for `correlation`.
+    """
     driver, output = _known(driver, output)
     r = correlation(driver, output, floor)
     return r * float(output.std() / driver.std()) if np.isfinite(r) else r

@@ -109,7 +109,10 @@ class MonkeyNetObjective:
         return self.weights.discriminator_gan * loss
 
     def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        """Update the weights from the gradients of ``step``.
+
+        Between the two, several GPUs average the gradients.
+        """
         for optimiser in self.optimisers.values():
             scaler.step(optimiser)
 

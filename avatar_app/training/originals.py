@@ -1,5 +1,6 @@
-"""Reads a training configuration in the original project's layout (``model_params``, ``train_params``,
-``dataset_params``).
+"""Read a training configuration in the original project's layout.
+
+It has ``model_params``, ``train_params`` and ``dataset_params``.
 
 How many steps an epoch has depends on the data, which is not read here: it is num_repeats * clips /
 batch_size, where ``clips`` is an optional key of ``dataset_params`` (people, not clips, where sampling is by
@@ -31,8 +32,10 @@ SECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights; ``feature_matching`` has one for each block of the discriminator, ``perceptual`` for each tap
-    of the feature network.
+    """Weights of the losses.
+
+    ``feature_matching`` has one for each block of the discriminator, ``perceptual`` for each tap of the
+    feature network.
     """
 
     generator_gan: float = 0.0

@@ -16,8 +16,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
-    """The photo (S, S, 3) with its landmarks (P, 2 or more) in pixels moved to ``driving``'s; the picture's
-    edges stay in place.
+    """Move a photo's landmarks (P, 2 or more), in pixels, to ``driving``'s.
+
+    The photo is (S, S, 3); its edges stay in place.
     """
     side = photo.shape[0] - 1
     edge = np.array(

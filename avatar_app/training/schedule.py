@@ -29,7 +29,7 @@ def learning_rate(progress: float, step: int, start: float, end: float = 0.0, *,
 def average_into(
     averaged: Mapping[str, Tensor], network: nn.Module, decay: float, step: int, slow: int = 10
 ) -> None:
-    """Update an exponential moving average of a network's weights and statistics in place.
+    """Update an exponential moving average of weights and statistics in place.
 
     Args:
         averaged: the average, as ``network.state_dict()``.

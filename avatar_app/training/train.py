@@ -202,7 +202,9 @@ class Run:
         self.random.set_state(state["random"])
 
     def start_from(self, state: dict[str, Any]) -> None:
-        """Takes the averaged weights of another run's networks that this run has too, and nothing else of it.
+        """Take the averaged weights of another run's networks that this run has too.
+
+        And nothing else of it.
 
         Raises ConfigError if there are none, or if theirs have other sizes.
         """

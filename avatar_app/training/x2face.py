@@ -23,7 +23,10 @@ from avatar_app.training.config import RunConfig
 
 @dataclass(frozen=True, slots=True)
 class X2FaceLosses:
-    """``optimiser`` is ``adam``, or ``sgd`` with a momentum of 0.9 as in the released script."""
+    """How X2Face is trained.
+
+    ``optimiser`` is ``adam``, or ``sgd`` with a momentum of 0.9 as in the released script.
+    """
 
     optimiser: str = "adam"
 
@@ -73,7 +76,10 @@ class X2FaceObjective:
         return {"l1": loss.detach()}
 
     def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Updates the weights from the gradients of ``step`` (between the two, several GPUs average them)."""
+        """Update the weights from the gradients of ``step``.
+
+        Between the two, several GPUs average the gradients.
+        """
         scaler.step(self.optimisers["x2face"])
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:

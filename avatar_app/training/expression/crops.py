@@ -144,7 +144,10 @@ def as_seen(batch: Batch, region: Region) -> Tensor:
 
 
 def relit(pictures: Tensor) -> Tensor:
-    """Pictures in other colours, contrast, brightness and gamma, lit from a side, some with glare."""
+    """Change colours, contrast, brightness and gamma, and light from a side.
+
+    Some get glare.
+    """
     count = len(pictures)
     mix = torch.eye(3) + 0.12 * torch.randn(count, 3, 3)
     x = torch.einsum("bij,bjhw->bihw", mix, pictures)
@@ -157,7 +160,10 @@ def relit(pictures: Tensor) -> Tensor:
 
 
 def glared(pictures: Tensor) -> Tensor:
-    """A third of the pictures with a soft spot of some colour, as glasses reflect and hands hide."""
+    """Put a soft spot of some colour on a third of the pictures.
+
+    As glasses reflect and hands hide.
+    """
     count, _, height, width = pictures.shape
     across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)[:, None]
     x, y = (1.6 * torch.rand(count, 1, 1, 1) - 0.8 for _ in range(2))

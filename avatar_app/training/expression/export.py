@@ -32,7 +32,10 @@ OPSET = 20
 
 
 class ExpressionGraph(nn.Module):
-    """Crops (B, 192, 192, 3) uint8 and landmarks (B, 88, 3) in [-1, 1] from edge to edge -> code (B, 24)."""
+    """Crops (B, 192, 192, 3) uint8 and landmarks (B, 88, 3) -> code (B, 24).
+
+    Landmarks are in [-1, 1] from edge to edge.
+    """
 
     def __init__(self, reader: ExpressionReader) -> None:
         super().__init__()

@@ -68,7 +68,7 @@ class Clip:
 
 
 def rows(folder: Path, split: str) -> Iterator[dict[str, str]]:
-    """The table's rows of a split whose licence permits to publish what is learned from them."""
+    """Return a split's rows whose licence permits publishing what is learned."""
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             stated = row["licence"] + row["source_repo"]
@@ -195,8 +195,9 @@ class Pairs:
         driving: Sequence[int],
         pose: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """Pairs of one photo with frames of the same person, or with ``pose`` (N, 88, 2) another person's
-        motion.
+        """Add pairs of one photo with frames of the same person.
+
+        Or, with ``pose`` (N, 88, 2), with another person's motion.
         """
         mover, rows = self.mover, list(driving)
         still = mover.shaken(torch.from_numpy(clip.points[[source], :, :2]))
@@ -235,8 +236,9 @@ class Pairs:
         landmarks: tuple[Tensor, Tensor, Tensor],
         flow: Tensor,
     ) -> None:
-        """Crops of one place from photo and drivers, with landmarks of the photo, of the drivers and of the
-        pose.
+        """Cut one region out of photo and drivers.
+
+        With landmarks of the photo, of the drivers and of the pose.
         """
         mover, (photo, truth), (still, real, points) = self.mover, pictures, landmarks
         own = frames(region, still, mirrored)
@@ -291,7 +293,10 @@ def frames_of(clip: Clip, count: int, random: np.random.Generator) -> list[int]:
 
 
 def crossed_pose(photo: Clip, source: int, driver: Clip, driving: Sequence[int]) -> npt.NDArray[np.float32]:
-    """(N, 88, 2) the photo's landmarks with another person's motion, as the app transfers it."""
+    """Return the photo's landmarks with another person's motion, (N, 88, 2).
+
+    Transferred as the app does.
+    """
     calm = driver.points[int(np.argmin(driver.lips + driver.blinks))]
     transfer = HeadTransfer(photo.points[source].astype(np.float64), calm.astype(np.float64))
     return np.stack([transfer(driver.points[index].astype(np.float64))[:, :2] for index in driving]).astype(

@@ -39,7 +39,10 @@ def recoloured(picture: Picture, random: Random) -> Picture:
 
 
 def relit(picture: Picture, random: Random) -> Picture:
-    """A smooth field of light and shadow, sometimes with a hard edge and a colour of its own."""
+    """Return a smooth field of light and shadow.
+
+    Sometimes with a hard edge and a colour of its own.
+    """
     height, width = picture.shape[:2]
     coarse = int(random.integers(2, 5))
     tint = 3 if chance(random, 0.3) else 1
@@ -94,7 +97,7 @@ def compressed(picture: Picture, random: Random) -> Picture:
 
 
 def degraded(picture: Picture, random: Random) -> Picture:
-    """All of the above, each with its own probability, in the order in which a camera does it."""
+    """Apply all of the above, each with its probability, in the order of a camera."""
     picture = recoloured(picture, random)
     if chance(random, 0.35):
         picture = relit(picture, random)

@@ -1,4 +1,4 @@
-"""Decode the labelled faces once, keep them as uint8 on disk, and draw balanced samples from them."""
+"""Decode the labelled faces once, keep them as uint8, and sample them evenly."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ class _Row:
 def read_points(
     labels: Path,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
-    """Landmarks (T, 88, 3) in pixels of a 320-pixel frame, the usable frames (T,) and the blend shapes (T,
-    52) of one label file.
+    """Read landmarks, usable frames and blend shapes of one label file.
+
+    (T, 88, 3) in pixels of a 320-pixel frame, (T,) and (T, 52).
     """
     with np.load(labels) as arrays:
         position = arrays["points"].astype(np.float32) / 65535 * 1.5 - 0.25
@@ -194,7 +195,10 @@ def build_cache(data: Path, cache: Path, split: str, stride: int, skip_licences:
 def open_faces(
     data: Path, cache: Path, split: str = "train", stride: int = 6, skip_licences: tuple[str, ...] = ()
 ) -> FaceSet:
-    """The faces of one split, decoded at the first call (some gigabytes) and mapped from disk afterwards."""
+    """Open the faces of one split.
+
+    The first call decodes them (some gigabytes); later ones map them from disk.
+    """
     if not (cache / "frames.npy").is_file():
         build_cache(data, cache, split, stride, skip_licences)
     with np.load(cache / "faces.npz") as arrays:

@@ -34,7 +34,10 @@ OPSET = 17
 
 
 class LandmarkGraph(nn.Module):
-    """Crops (B, 192, 192, 3) uint8 -> points (B, 88, 3) in [-1, 1] of the crop, presence (B,) 0..1."""
+    """Crops (B, 192, 192, 3) uint8 -> points (B, 88, 3), presence (B,) 0..1.
+
+    Points are in [-1, 1] of the crop.
+    """
 
     def __init__(self, network: LandmarkNet) -> None:
         super().__init__()
@@ -46,7 +49,10 @@ class LandmarkGraph(nn.Module):
 
 
 class FinderGraph(nn.Module):
-    """Pictures (B, 192, 192, 3) uint8 -> the finder's map (B, 6, 24, 24) with its score in 0..1."""
+    """Pictures (B, 192, 192, 3) uint8 -> the finder's map (B, 6, 24, 24).
+
+    Its score is in 0..1.
+    """
 
     def __init__(self, network: FaceFinder) -> None:
         super().__init__()
@@ -58,7 +64,7 @@ class FinderGraph(nn.Module):
 
 
 def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
-    """Fill a network with the averaged weights of a checkpoint and return the checkpoint.
+    """Fill a network with the averaged weights of a checkpoint; return the checkpoint.
 
     Raises:
         BundleError: no such checkpoint.
@@ -75,7 +81,10 @@ def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
 
 
 def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str], side: int) -> None:
-    """Trace a graph and store its weights in half precision (they are widened when the file is opened)."""
+    """Trace a graph and store its weights in half precision.
+
+    They are widened when the file is opened.
+    """
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     axes = {name: {0: "batch"} for name in (input_name, *outputs)}
     with warnings.catch_warnings():
@@ -99,8 +108,9 @@ def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str]
 
 
 def halve(graph: onnx.GraphProto, smallest: int = 256) -> None:
-    """Replace each large float32 constant by a float16 one and a Cast, which ONNX Runtime folds away at the
-    start.
+    """Replace each large float32 constant by a float16 one and a Cast.
+
+    ONNX Runtime folds the Cast away at the start.
     """
     casts = []
     for constant in list(graph.initializer):

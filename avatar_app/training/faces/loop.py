@@ -59,7 +59,10 @@ def landmark_batch(sampler: Sampler, count: int) -> Batch:
 
 
 def finder_batch(sampler: Sampler, count: int) -> Batch:
-    """Pictures (B, 192, 192, 3) uint8, target maps (B, 6, 24, 24), weights (B, 24, 24)."""
+    """Draw pictures (B, 192, 192, 3) uint8, target maps (B, 6, 24, 24) and weights.
+
+    The weights are (B, 24, 24).
+    """
     scenes = [sampler.scene(FINDER_SIDE) for _ in range(count)]
     cells = FINDER_SIDE // FINDER_STRIDE
     targets = [
@@ -113,7 +116,9 @@ def train_part(
     resume: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Train ``part`` ("landmarks" or "finder") and return its checkpoint, ``output/<part>.pt``.
+    """Train ``part`` ("landmarks" or "finder") and return its checkpoint.
+
+    That is ``output/<part>.pt``.
 
     Args:
         minutes: instead of the configuration's.

@@ -285,7 +285,10 @@ class Sampler:
                 )
 
     def _person_mask(self, points: Float, shape: tuple[int, int]) -> Picture:
-        """The whole frame, or the head with soft edges, so that straight edges tell nothing about faces."""
+        """Return the whole frame, or the head with soft edges.
+
+        So that straight edges reveal nothing about faces.
+        """
         random = self.random
         mask = np.zeros(shape, np.uint8)
         if chance(random, 0.4):
@@ -298,8 +301,9 @@ class Sampler:
 
 
 def painted_out(frame: Picture, points: Float, random: Random, whole: bool = False) -> Picture:
-    """The frame with the face's inside replaced by its own blurred colours or by a flat one; ``whole``: all
-    of the face.
+    """Replace the inside of a face by its own blurred colours or by a flat one.
+
+    ``whole``: all of the face.
     """
     hull = cv2.convexHull(points[:, :2].astype(np.float32)).reshape(-1, 2)
     grown = hull.mean(0) + (hull - hull.mean(0)) * (1.3 if whole else random.uniform(1.0, 1.25))
@@ -332,7 +336,7 @@ def _disturbed(region: Region, random: Random) -> Region:
 def _stretched(
     frame: Picture, points: Float, region: Region, stretch: float, side: int, border: int
 ) -> tuple[Picture, Float]:
-    """The region of a frame that is first made wider by ``stretch``, and the landmarks in it."""
+    """Return a region of a frame widened by ``stretch``, and the landmarks in it."""
     middle = region.x
     axes = region.axes()
     pixel = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])

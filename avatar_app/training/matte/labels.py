@@ -103,8 +103,9 @@ def guess(points: Points, side: int) -> Mask:
 
 
 def person(picture: npt.NDArray[np.uint8], points: Points) -> Mask:
-    """(S, S) 1 where the person is in a BGR picture (S, S, 3) with landmarks (88, 2) in pixels; in one piece
-    and without small holes.
+    """Return (S, S) 1 where the person is in a BGR picture (S, S, 3).
+
+    Landmarks (88, 2) are in pixels. In one piece and without small holes.
     """
     side = len(picture)
     mask = guess(points, side)

@@ -166,7 +166,7 @@ def _people(
 
 @torch.no_grad()
 def looked_at_again(people: People, network: PersonMatte) -> People:
-    """The same people, with doubt where a trained network sees something else than the labels say."""
+    """Add doubt to labels where a trained network disagrees with them."""
     trust, clean = torch.ones_like(people.trust), []
     for index in range(len(people.pictures)):
         picture = F.interpolate(people.pictures[index : index + 1].float() / 255, SIDE, mode="area")
@@ -198,7 +198,7 @@ def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArr
 def _every(
     entry: ClipEntry, stride: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
-    """Every so many frames, whether each can be used, and their landmarks as fractions of the side."""
+    """Return every so many frames, whether each is usable, and landmarks (0..1)."""
     points, good = read_labels(entry)
     return read_frames(entry.path, LABELLED, stride), good[::stride], points[::stride]
 
@@ -212,8 +212,9 @@ class Scenes:
         self.torch_random = torch.Generator().manual_seed(seed)
 
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pictures (B, 3, SIDE, SIDE), shares of person (B, 1, SIDE, SIDE), landmarks, and the weight of each
-        pixel's label.
+        """Draw pictures, alpha of the person, landmarks, and weights of the labels.
+
+        (B, 3, SIDE, SIDE), (B, 1, SIDE, SIDE), (B, 88, 2), (B, 1, SIDE, SIDE).
         """
         cut = batch // 2 + 1 if self.people.clean.any() else 0
         chosen = torch.from_numpy(
@@ -263,7 +264,7 @@ class Scenes:
         return self.random.choice(len(share), count, p=share / share.sum())
 
     def _dressed(self, picture: Tensor, chin: float) -> Tensor:
-        """Other clothes: whatever is below the chin gets another colour, stripes or a pattern."""
+        """Change the clothes: what is below the chin gets a colour, stripes or a pattern."""
         line = torch.linspace(-1, 1, SIDE)
         below = torch.sigmoid((line[:, None] - chin - self.random.uniform(0.08, 0.3)) * 30)[None]
         colour = torch.tensor(self.random.uniform(0.05, 1, 3), dtype=torch.float32)[:, None, None]
@@ -321,7 +322,7 @@ def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
 def train(
     network: PersonMatte, scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3
 ) -> PersonMatte:
-    """Trains, and writes the averaged weights to ``output``/matte.pt now and then and at the end."""
+    """Train, and write the averaged weights to ``output``/matte.pt now and then."""
     averaged = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
     bar = tqdm(range(steps), desc="matte", mininterval=5)

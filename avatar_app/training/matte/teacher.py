@@ -1,4 +1,6 @@
-r"""Labels for `avatar_app.training.matte.loop` by a network that was trained on many people: MediaPipe Selfie Segmentation (Apache-2.0).
+r"""Make labels for `avatar_app.training.matte.loop` with MediaPipe.
+
+Selfie Segmentation (Apache-2.0) was trained on many people.
 
     python3 -m venv teacher && teacher/bin/pip install mediapipe==0.10.14
     teacher/bin/python avatar_app/training/matte/teacher.py --data DATA --output masks
