@@ -78,7 +78,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser(chosen: str | None) -> tuple[Parser, ModuleType | None]:
-    """The parser of all commands, with the arguments of the chosen one, and that command's module.
+    """Return the parser of all commands and the module of the chosen one.
+
+    Only the chosen command's arguments are added.
 
     Only the chosen command is imported: the others may need libraries that take a second to load.
     """
@@ -202,8 +204,9 @@ def _drop_output() -> None:
 
 
 def _print_anything() -> None:
-    """Where the output cannot show a letter, as in a file on Windows, print its number: finished work must
-    not fail over its name.
+    """Print letters that the output cannot show as numbers.
+
+    Finished work must not fail over its name, as it could in a file on Windows.
     """
     for stream in (sys.stdout, sys.stderr):  # each is None in a program without a console
         if isinstance(stream, io.TextIOWrapper):

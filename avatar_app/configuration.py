@@ -45,7 +45,9 @@ def described_as(words: str) -> msgspec.Meta:
 
 
 def checked(value: Any, kind: Any) -> Any:
-    """A plain value as one of ``kind``: any type hint that msgspec knows, with ``Meta`` for its limits.
+    """Check a plain value against a type hint that msgspec knows.
+
+    ``Meta`` and ``Choices`` in the hint set limits. Raises ValueError, which says what would be right.
 
     Raises ValueError, which says what would be right.
     """
@@ -129,8 +131,7 @@ def _field(hint: Any, value: Any, where: str) -> Any:
 
 
 def flattened(document: Any) -> dict[str, Any]:
-    """The fields of a model from an original YAML document: its ``common_params`` and the sections beside
-    them.
+    """Join ``common_params`` and the sections beside it of an original YAML document.
 
     Raises ConfigError where these are missing.
     """

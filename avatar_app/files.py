@@ -59,7 +59,10 @@ def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
 
 
 def require_ordinary(path: Path) -> None:
-    """Raise OSError for a pipe or a device, which could be waited for or read without end."""
+    """Raise OSError for a pipe or a device.
+
+    Reading one could wait or go on without end.
+    """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError("it is no ordinary file")
 
@@ -90,8 +93,9 @@ def parse_json(data: bytes) -> Any:
 
 
 def require_modest(value: Any) -> None:
-    """Raise ValueError for what is nested beyond ``DEEPEST`` or has over ``MOST`` parts: a few lines of YAML
-    can stand for billions.
+    """Raise ValueError for what is nested too deeply or has too many parts.
+
+    Beyond ``DEEPEST`` or ``MOST``: a few lines of YAML can stand for billions.
     """
     waiting, count = [(value, 0)], 0
     while waiting:
@@ -235,8 +239,9 @@ def require_writable(path: Path) -> None:
 
 
 def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Raise OutputError where two outputs are one file, or an output is also an input, so that nothing is
-    lost. None: not given.
+    """Raise OutputError where two outputs are one file, or an output is also an input.
+
+    So that nothing is lost. None: not given.
     """
     written, read = ([path for path in paths if path is not None] for paths in (outputs, inputs))
     for index, output in enumerate(written):
@@ -275,9 +280,7 @@ def new_file(folder: Path, ending: str) -> Path:
 
 
 def keep_damaged(path: Path) -> None:
-    """Set a JSON file aside, as ``.bad``, that is about to be written anew although what it holds could not
-    be read.
-    """
+    """Rename a JSON file that cannot be read to ``.bad`` before it is written again."""
     try:
         damaged = not isinstance(parse_json(read_small(path)), dict)
     except FileNotFoundError:

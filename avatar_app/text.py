@@ -8,7 +8,9 @@ from typing import Any, Self
 
 
 class Text(str):
-    """An English text that remembers what it was made of; in all else an ordinary ``str``.
+    """An English text that remembers its template and values.
+
+    In all else an ordinary ``str``.
 
     Every message for the user is one. The window translates the template and then fills the values in.
 

@@ -17,7 +17,9 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class KeyPoints:
-    """Key points of one face picture, in [-1, 1], x first, x = 2 * column / (width - 1) - 1.
+    """Key points of one face picture, in [-1, 1], x first.
+
+    x = 2 * column / (width - 1) - 1.
 
     Attributes:
         value: (K, 2) positions.

@@ -1,5 +1,6 @@
-"""Read files that may be hostile in a child process with limits of memory and time: only plain numbers come
-back.
+"""Read files that may be hostile in a child process; only plain numbers come back.
+
+The child has limits of memory and time.
 
 A few bytes of a checkpoint can stand for gigabytes, or for a key whose hash takes years, in ways that no
 reader checks. What such a file does to the child ends with it. The limit of memory needs Linux; elsewhere
@@ -120,7 +121,10 @@ def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connect
 
 
 def _limit(more: int, seconds: float) -> None:
-    """Let this process take so many bytes more than it has, and so much processor time."""
+    """Let this process take this much more memory and processor time.
+
+    Bytes beyond what it has, and seconds.
+    """
     if importlib.util.find_spec("resource") is None:
         return
     import resource

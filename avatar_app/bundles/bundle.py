@@ -1,5 +1,7 @@
-"""Model bundles: folders of weights, ONNX files and a description, checked against their hashes before
-anything is read from them.
+"""Read and write model bundles.
+
+A bundle is a folder of weights, ONNX files and a description. All files are checked against their hashes
+before anything is read from them.
 """
 
 from __future__ import annotations
@@ -143,7 +145,10 @@ def list_bundles() -> list[Bundle]:
 
 
 def bundle_folders() -> Iterator[Path]:
-    """All folders with a description, readable or not, in the order in which names are looked up."""
+    """List all folders with a description, in the order in which names are looked up.
+
+    Folders that cannot be read are listed too.
+    """
     for place in model_folders():
         if place.is_dir():
             yield from sorted(

@@ -80,7 +80,10 @@ def can_hold(folder: Path) -> bool:
 
 
 def is_own_folder(folder: Path) -> bool:
-    """A folder of this user's, and not a link to one, which somebody else could turn elsewhere."""
+    """Return whether a folder belongs to this user and is not a link.
+
+    Somebody else could redirect a link.
+    """
     try:
         facts = folder.lstat()
     except OSError:

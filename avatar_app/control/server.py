@@ -94,7 +94,10 @@ Reply = str | Mapping[str, object]
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """Somebody who has not said a whole line yet, and until when that may take (``time.monotonic()``)."""
+    """A client that has not sent a whole line yet, and its deadline.
+
+    The deadline is in ``time.monotonic()`` seconds.
+    """
 
     socket: socket.socket
     until: float

@@ -130,7 +130,10 @@ def as_text(check: Check) -> str:
 
 
 def _folded(text: str, first: str) -> str:
-    """Folded to the width of a terminal, except for commands, so that they can be copied."""
+    """Fold text to the width of a terminal.
+
+    Commands stay whole, so that they can be copied.
+    """
     whole = re.sub("`[^`]*`", lambda command: command[0].replace(" ", "\0"), text)
     others = " " * TEXT_AT
     lines = textwrap.wrap(

@@ -1,4 +1,4 @@
-"""The NVIDIA graphics card of this computer, and the command that installs the PyTorch that fits it."""
+"""Find the NVIDIA graphics card and the command that installs a matching PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Global hotkeys: key combinations that work while another window, such as the call, has the focus.
+"""Listen to global hotkeys, which work while another window has the focus.
 
 Each system is asked for just these combinations, so no other key is ever seen: the X server (python-xlib),
 Windows and macOS (ctypes). Wayland lets no ordinary program have such keys; there the ``control`` command can

@@ -66,8 +66,10 @@ class System(Protocol):
         """Wait for a hotkey and return its number; None at the end. Raises OSError."""
 
     def types_character(self, key: int) -> bool:
-        """Whether Ctrl, Alt and this key type a character, as AltGr does, under a layout that is set up
-        here."""
+        """Return whether Ctrl, Alt and this key type a character under one of the layouts.
+
+        As AltGr does.
+        """
 
     def post_quit(self, thread: int) -> None:
         """End the waiting of that thread."""

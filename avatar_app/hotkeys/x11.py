@@ -1,5 +1,6 @@
-"""Hotkeys on X11: the server is asked for just these combinations, so nothing else that is typed ever comes
-here.
+"""Listen to hotkeys on X11.
+
+The server is asked for just these combinations, so nothing else that is typed ever comes here.
 """
 
 from __future__ import annotations

@@ -74,8 +74,9 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def as_mapping(value: object, path: Path | None = None) -> Mapping[str, Any]:
-    """A JSON value if it is an object, else an empty mapping, with a line in the log where it came from the
-    file ``path``.
+    """Return a JSON value if it is an object, else an empty mapping.
+
+    The log names the file ``path``, if given.
     """
     if isinstance(value, dict):
         return value

@@ -52,7 +52,10 @@ class Thumbnails:
 
 
 class Digests:
-    """Digests of the pictures that photos were made from, computed where they were not stored."""
+    """Digests of the pictures that photos were made from.
+
+    Computed where they were not stored.
+    """
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[object, str]] = {}

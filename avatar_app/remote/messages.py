@@ -28,8 +28,7 @@ class MalformedMessage(Exception):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """Which model the client wants, which picture formats it can decode, and how many pictures a second it
-    needs.
+    """What the client wants: model, picture formats, pictures a second.
 
     ``digest`` identifies the model's files; empty for whatever the server has under that name. ``layers``: it
     takes the person alone, and the scene once. ``sees``: it says of each picture that it has come.

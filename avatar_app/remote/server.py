@@ -37,12 +37,14 @@ FULL = "The other computer serves as many people as it can."
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Attributes:
-    model, digest: name of the bundle, and a digest of its files.
-    token: the secret that clients have to know.
-    sessions: how many clients are served at a time.
-    idle: seconds without a pose after which a client is sent away.
-    farewell: seconds that clients are told to have when the server ends.
+    """What a server serves, and to whom.
+
+    Attributes:
+        model, digest: name of the bundle, and a digest of its files.
+        token: the secret that clients have to know.
+        sessions: how many clients are served at a time.
+        idle: seconds without a pose after which a client is sent away.
+        farewell: seconds that clients are told to have when the server ends.
     """
 
     model: str

@@ -70,7 +70,10 @@ class Session:
         self._key = False
 
     async def run(self) -> None:
-        """Raises ConnectionError when the client goes, MalformedMessage when it breaks the protocol."""
+        """Serve one client until it leaves.
+
+        Raises ConnectionError when it goes, MalformedMessage when it breaks the protocol.
+        """
         hello = await asyncio.wait_for(self._next(), PATIENCE)
         if not isinstance(hello, Hello):
             raise MalformedMessage("the first message is no hello")

@@ -1,4 +1,4 @@
-"""The engine and the avatar that are on stage, and the exchange of either while the show goes on.
+"""Hold the engine and the avatar in use, and exchange either while it runs.
 
 A replacement is built completely before it takes over; where that fails, the last good one stays and a notice
 says why.
@@ -193,7 +193,7 @@ class Cast:
         return False
 
     def _may_read(self, wanted: Wanted) -> bool:
-        """A photo that failed is worth another look once its file has changed, or has come back."""
+        """Return whether a photo that failed has changed or come back since."""
         path = wanted[0]
         return wanted not in self._failed or path is None or self._failed[wanted] != stamp(path)
 

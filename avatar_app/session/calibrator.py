@@ -1,4 +1,4 @@
-"""Take the neutral pose when the user asks for it, or at the best moment while they look for one."""
+"""Take the neutral pose, when the user asks or at the best moment while they look."""
 
 from __future__ import annotations
 

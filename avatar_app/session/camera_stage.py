@@ -123,8 +123,9 @@ class CameraStage(Stage):
 
 
 def is_same_device(source: str, output: str) -> bool:
-    """Whether a source, such as ``OBS Virtual Camera, 1280 x 720``, is the device of an output: the avatar
-    would drive itself.
+    """Return whether a source is an output's device: the avatar would drive itself.
+
+    Sources are such as ``OBS Virtual Camera, 1280 x 720``.
     """
     name, _, path = output.rstrip(")").partition(" (")
     return bool(output) and source.partition(",")[0] in (name, path)

@@ -190,7 +190,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest camera frame with what was found in it, for the preview on this screen alone.
+    """The newest camera frame with what was found in it.
+
+    For the preview on this screen alone.
 
     Attributes:
         points: (88, 2) landmarks in pixels of the frame, or None where no face was found.

@@ -19,7 +19,7 @@ MEANWHILE = Text("This computer computes the avatar until the other one is back.
 
 
 class Fallback:
-    """Uses the processor in place of a graphics card that ``auto`` chose, or of another computer."""
+    """Falls back to the processor when a card that ``auto`` chose, or a server, fails."""
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices

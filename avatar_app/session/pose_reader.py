@@ -65,7 +65,7 @@ class PoseReader:
     def pose(
         self, look: Look | None, frame: Frame, cast: Cast, controls: Controls, proven: bool
     ) -> KeyPoints | None:
-        """Return the pose that the driver's face gives the avatar, None where there is no usable one.
+        """Return the avatar's pose for the driver's face; None where there is none.
 
         Args:
             proven: the face has moved, so it is no picture.

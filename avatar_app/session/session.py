@@ -121,8 +121,9 @@ class Session:
         return self._controls
 
     def change(self, **changes: Any) -> Controls:
-        """Replace fields of the controls, e.g. ``change(paused=True)``, as ``state.changed`` does; returns
-        the new ones.
+        """Replace fields of the controls, such as ``change(paused=True)``.
+
+        As ``controls.changed`` does; returns the new controls.
         """
         with self._lock:
             self._controls = changed(self._controls, **changes)
@@ -134,7 +135,10 @@ class Session:
             self._controls = changed(self._controls, calibrations=self._controls.calibrations + 1)
 
     def follow_face(self, x: float, y: float) -> None:
-        """Follow the face nearest to this point of ``seen()``, in shares of its width and height."""
+        """Follow the face nearest to this point of ``seen()``.
+
+        In fractions of its width and height.
+        """
         with self._lock:
             self._controls = changed(self._controls, picks=self._controls.picks + 1, picked=(x, y))
 

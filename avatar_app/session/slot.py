@@ -41,8 +41,9 @@ class Slot(Generic[T]):
             return self._value
 
     def watch(self, known: T | None, seconds: float) -> T | None:
-        """The newest value once it is another than ``known``, for a thread that looks on while another one
-        takes; None as for `take`.
+        """Return the newest value once it differs from ``known``, without taking it.
+
+        For a thread that watches while another one takes; None as for `take`.
         """
         with self._changed:
             self._changed.wait_for(

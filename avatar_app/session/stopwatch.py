@@ -14,8 +14,9 @@ Item = TypeVar("Item")
 
 
 class Stopwatch:
-    """Collects the durations of named stages, in milliseconds, in the order in which the stages are first
-    seen.
+    """Collects the durations of named stages, in milliseconds.
+
+    In the order in which the stages are first seen.
     """
 
     def __init__(self) -> None:
