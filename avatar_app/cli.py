@@ -106,8 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             the command.
 
     Returns:
-        The exit code: 0 done, 1 the command's own "no", 2 an error the user can put right, 128 + the number
-            of a signal.
+        The exit code: 0 done, 1 the command's own "no", 2 an error that the user can correct, 128 + the
+            number of a signal.
     """
     return program() if argv is None else run(argv)
 
@@ -187,7 +187,10 @@ def in_words(problem: Exception) -> str:
         if problem.errno == errno.ENAMETOOLONG:
             return f"The name {problem.filename} is too long. Name another file."
         about = f" with {problem.filename}" if problem.filename else ""
-        return f"The system reports a problem{about}: {reason(problem)}. {HINTS.get(problem.errno or 0, details)}"
+        return (
+            f"The system reports a problem{about}: {reason(problem)}. "
+            f"{HINTS.get(problem.errno or 0, details)}"
+        )
     text = f"{type(problem).__name__}: {problem}".splitlines()[0].rstrip(": .")
     return f"The command stopped because of a fault: {text}. {details}"
 

@@ -82,7 +82,7 @@ def read_small(path: Path) -> bytes:
 def parse_json(data: bytes) -> Any:
     """A JSON value that can be written again.
 
-    Raises ValueError where it is none, is no UTF-8, or is nested beyond ``DEEPEST``.
+    Raises ValueError where it is malformed, is not UTF-8, or is nested beyond ``DEEPEST``.
     """
     try:
         value = json.loads(data.decode("utf-8-sig"))
@@ -122,7 +122,7 @@ def read_yaml(path: Path) -> Any:
 def parse_yaml(data: bytes) -> Any:
     """A YAML value.
 
-    Raises ValueError where it is none, is far too long, or stands for far more than it says.
+    Raises ValueError where it is malformed, is far too long, or stands for far more than it says.
     """
     import yaml
 
@@ -264,7 +264,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """A key that sorts names as people count: 2.png before 10.png. Tells cases apart."""
+    """A key that sorts names as people count: 2.png before 10.png. Upper and lower case differ."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
@@ -327,7 +327,7 @@ def part_file(path: Path, mode: int = 0o666) -> Path:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a damaged file, so that what it held is not lost when it is written anew.
+    """Rename a damaged file, so that what it held is not lost when it is written again.
 
     None where that is impossible.
     """

@@ -11,7 +11,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 SIZE = 300_000
-"""Bytes after which the log begins anew; one older file is kept."""
+"""Bytes after which the log starts again; one older file is kept."""
 
 
 class PrivateLog(RotatingFileHandler):

@@ -213,7 +213,7 @@ class Layer:
 
     Attributes:
         image: (h, w, 3) colours.
-        alpha: (h, w) bytes; None: an opaque square, of a model that does not tell person from background.
+        alpha: (h, w) bytes; None: an opaque square, of a model that does not separate person from background.
         corner: column and row of its first pixel in the square; negative to the left of it and above.
     """
 
@@ -251,7 +251,7 @@ class Avatar:
     Attributes:
         key_points: the portrait's own key points.
         features: private to the engine that made it.
-        scene: None for a model that does not tell person from background.
+        scene: None for a model that does not separate person from background.
     """
 
     key_points: KeyPoints

@@ -105,7 +105,7 @@ def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
 
 def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connection) -> None:
     """In the child: an empty list when done, else a message and a hint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' last words are no help to the user
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' last words do not help the user
     said: list[Text] = []
     try:
         _limit(COPIES * path.stat().st_size + SPARE, seconds)

@@ -75,7 +75,7 @@ def ask(handle: int, request: int, shape: struct.Struct, *values: Any) -> tuple[
 
 
 def query(handle: int) -> Capabilities:
-    """Ask an open device what it is. Raises OSError where it is no video device."""
+    """Ask an open device what it is. Raises OSError where it is not a video device."""
     driver, card, _, _, whole, node = ask(handle, QUERY_CAPABILITIES, CAPABILITIES)
     return Capabilities(_text(driver), _text(card), node or whole)
 

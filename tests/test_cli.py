@@ -182,7 +182,8 @@ def test_what_no_part_explains_takes_one_line_and_goes_to_the_log(
 @pytest.mark.parametrize(
     "shell",
     [
-        "mkdir gone && cd gone && rmdir ../gone && {app} animate --avatar {photo} --driving {clip} --output x.mp4",
+        "mkdir gone && cd gone && rmdir ../gone && {app} animate --avatar {photo} --driving {clip} --output "
+        "x.mp4",
         "{app} models list >/dev/full",
         "ulimit -v 500000 && {app} animate --avatar {photo} --driving {clip} --output x.mp4",
         "{app} models verify '~nobody-of-this-name/model'",
@@ -217,7 +218,10 @@ def test_what_parts_log_goes_to_the_log_and_not_to_the_terminal(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    said = "import logging; logging.getLogger('avatar_app.session.stage').error('camera failed', exc_info=OSError('x'))"
+    said = (
+        "import logging; logging.getLogger('avatar_app.session.stage').error('camera failed', "
+        "exc_info=OSError('x'))"
+    )
     with start(f"{said}; return 0") as process:
         assert process.communicate() == ("", "")
     if sys.platform == "linux":

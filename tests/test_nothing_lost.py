@@ -1,4 +1,4 @@
-"""Files that cannot be read are kept aside before they are written anew, and reports appear whole."""
+"""Files that cannot be read are kept aside before they are written again, and reports appear whole."""
 
 from __future__ import annotations
 

@@ -10,10 +10,12 @@ import numpy as np
 from avatar_app.paths import PACKAGE
 
 FILE, CLASS, P90 = 400, 250, 20
-FIRST_LINE = 80
-"""Most lines of a file and of a class; the 90th percentile of functions' lines; letters of a docstring's first line."""
+"""Most lines of a file and of a class; the 90th percentile of functions' lines."""
 
 ATTRIBUTES, PARAMETERS = 15, 8
+
+FIRST_LINE = 80
+"""Most letters of a docstring's first line."""
 
 TOO_LARGE = {
     "gui/dialogs/settings.py: SettingsDialog attributes",

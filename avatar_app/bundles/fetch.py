@@ -50,7 +50,7 @@ class Download:
     """What there is to fetch.
 
     Attributes:
-        md5: of the whole file, as its publisher states it; it tells a damaged file, not a forged one.
+        md5: of the whole file, as its publisher states it; it reveals a damaged file, not a forged one.
         configuration: name of the YAML in ``training/configs`` that describes its networks.
         mirrors: addresses that are tried one after the other where ``url`` does not give the file.
     """

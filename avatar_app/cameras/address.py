@@ -17,7 +17,7 @@ PLAIN = re.compile(
     r"(video|live|stream|mjpe?g|cam(era)?|media|main|sub|ch(annel)?|h26[45]|track|profile|axis-cgi|cgi-bin|onvif|feed|image|snapshot"
     r"|play|index|login|unicast|multicast|av)?[\d_]*(\.[a-z\d]{2,5})?"
 )
-"""Parts of paths that are told: usual words and numbers. Any other may be a password."""
+"""Parts of paths that are shown: usual words and numbers. Any other may be a password."""
 
 SECRETIVE = re.compile(r"[?=;&%#\n\r]|:.*@|^//|^\w{2,}:/")
 """Marks of an address, and of a secret in it, in what was written without ``http://`` or the like before
@@ -47,12 +47,12 @@ def address_title(url: str) -> str:
 
     Users and passwords stand before an ``@``, behind a ``?``, and in paths as in ``/user=me&password=x`` or
     ``/me/x/video``. Where their own ``/``, ``?``, ``#`` or ``@`` make it unclear where they end, only the way
-    of talking is told.
+    of talking is shown.
     """
     scheme = url.partition(":")[0]
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  # raises where it is no number, but the first half of a password
+        parts.port  # noqa: B018  # raises where it is not a number, but the first half of a password
     except ValueError:
         return f"{scheme}://{HIDDEN}"
     if not url.isprintable():  # ``urlsplit`` leaves line ends out, so that what follows one joins the host
@@ -87,5 +87,8 @@ def fault_of(url: str) -> str:
         return "" if parts.hostname else "the address has no host"
     except ValueError:
         if "@" in url:
-            return "the address is unclear; in a user or a password write %2F for /, %3F for ?, %23 for # and %40 for @"
+            return (
+                "the address is unclear; in a user or a password write %2F for /, %3F for ?, %23 for # "
+                "and %40 for @"
+            )
         return "the address is damaged"

@@ -176,7 +176,7 @@ class StreamFeed:
     def _again(self) -> Picture:
         """The first picture of a film that begins again.
 
-        What is no film has stopped sending.
+        What is not film has stopped sending.
         """
         if self._pace is not None and self._pace.pictures and not self._stopping.is_set():
             self._pace = Pace()
@@ -288,6 +288,6 @@ def prepare_opencv() -> None:
         "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0"
     )  # else many cameras take half a minute to open
     # On macOS OpenCV can wait for the user's permission in the main thread alone, and cameras are opened in
-    # others. So it is told not to ask; then it opens no camera before there is the permission, for which
+    # others. So it is set not to ask; then it opens no camera before there is the permission, for which
     # camera_permission asks.
     os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

@@ -17,7 +17,7 @@ Ask = Callable[[int, struct.Struct, tuple[object, ...]], tuple[object, ...]]
 
 
 def camera_formats(path: str) -> list[str]:
-    """Such as ``MJPG up to 1920 x 1080``; empty where the device does not tell."""
+    """Such as ``MJPG up to 1920 x 1080``; empty where the device does not say."""
     with suppress(OSError), v4l2.opened(path) as device:
         return list(read_formats(lambda request, shape, values: v4l2.ask(device, request, shape, *values)))
     return []

@@ -217,8 +217,8 @@ class JpegCutter:
 
         Thumbnails in the headers have ends of their own.
 
-        Returns whether the compressed data was reached; if not, more bytes are needed, or this is no picture
-        and ``_at`` is 0.
+        Returns whether the compressed data was reached; if not, more bytes are needed, or this is not a
+        picture and ``_at`` is 0.
         """
         while not self._compressed:
             if len(self._data) < self._at + 9:

@@ -30,8 +30,10 @@ from avatar_app.text import Text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "With a folder of photos as --avatar or a folder of clips as --driving, every photo is animated with every clip, and "
-        "--output is a folder. What is in it already is not made again; exit code 1 if one of the results could not be made."
+        "With a folder of photos as --avatar or a folder of clips as --driving, every photo is animated "
+        "with every clip, and "
+        "--output is a folder. What is in it already is not made again; exit code 1 if one of the results "
+        "could not be made."
     )
     _add_files(parser.add_argument_group("files"))
     add_model_arguments(parser)
@@ -53,7 +55,8 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         type=Path,
         required=True,
         metavar="CLIP",
-        help="whose motion it gets: a clip, a folder of clips, a folder of pictures that follow each other, or one picture, "
+        help="whose motion it gets: a clip, a folder of clips, a folder of pictures that follow each other, "
+        "or one picture, "
         "whose pose is shown as it is",
     )
     files.add_argument(
@@ -76,7 +79,8 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         type=Path,
         required=True,
         metavar="VIDEO",
-        help="the result: .mp4, .m4v, .mov, .mkv, .webm, .gif, .webp or .png (animated); transparent: .webm, .mov, .webp, .png or "
+        help="the result: .mp4, .m4v, .mov, .mkv, .webm, .gif, .webp or .png (animated); transparent: "
+        ".webm, .mov, .webp, .png or "
         ".gif; of one driving picture: .png, .jpg or .webp; of folders: a folder",
     )
     files.add_argument(
@@ -130,7 +134,8 @@ def _add_picture(picture: argparse._ArgumentGroup) -> None:
     picture.add_argument(
         "--background",
         metavar="B",
-        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, a picture, or transparent "
+        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, a "
+        "picture, or transparent "
         "(default: photo)",
     )
     picture.add_argument("--whole-photo", action="store_true", help="show all of the photo, in its own shape")

@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_threads,
         default="all",
         metavar="N,...",
-        help="CPU threads: a number, all, or several such as 1,2,all, which take turns in one run (default: all)",
+        help="CPU threads: a number, all, or several such as 1,2,all, which take turns in one run (default: "
+        "all)",
     )
     parser.add_argument(
         "--size",
@@ -140,12 +141,14 @@ def show(report: dict[str, Any]) -> None:
     for run in runs:
         say(
             f"{_plural(run['threads'])}: {run['chain']['fps']:.1f} frames a second one after the other; "
-            f"the animation alone, as in a call, {run['animation']['fps']:.1f}; engine {run['floor']['times']:.1f} x the hardware's floor"
+            f"the animation alone, as in a call, {run['animation']['fps']:.1f}; engine "
+            f"{run['floor']['times']:.1f} x the hardware's floor"
         )
         if "speedup" in run:
             faster = run["speedup"]
             say(
-                f"  the original takes {faster['step']:.1f} times as long as the engine, {faster['animation']:.1f} times the animation"
+                f"  the original takes {faster['step']:.1f} times as long as the engine, "
+                f"{faster['animation']:.1f} times the animation"
             )
 
 

@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, choices=SIZES, default=128, help="side of the pictures, pixels (default: 128)"
     )
-    what = "channels of the published methods, 1 for all of them (default: 0.25 on processors, 1 on graphics cards)"
+    what = (
+        "channels of the published methods, 1 for all of them (default: 0.25 on processors, 1 on "
+        "graphics cards)"
+    )
     parser.add_argument("--width", type=_width, metavar="FACTOR", help=what)
     parser.add_argument(
         "--batch", type=whole_number(2), default=8, metavar="N", help="pairs a step (default: 8)"

@@ -50,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="take N frames of each clip, evenly spread (default: all)",
     )
-    what = "also animate the pairs in this table with the columns source and driving (names of clips of the split)"
+    what = (
+        "also animate the pairs in this table with the columns source and driving (names of clips of the "
+        "split)"
+    )
     parser.add_argument("--pairs", type=Path, metavar="CSV", help=what)
     parser.add_argument(
         "--embedding",
@@ -58,7 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ONNX",
         help="network from an upright RGB face to a vector, for identity (AED)",
     )
-    what = "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is slow (default: own)"
+    what = (
+        "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is "
+        "slow (default: own)"
+    )
     parser.add_argument("--judge", choices=list(JUDGES), default="own", help=what)
     parser.add_argument(
         "--fetch-judge",
@@ -134,7 +140,8 @@ def show(report: dict[str, Any]) -> None:
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
     say(
-        f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model / warp / still"
+        f"{report['engine']}: {report['frames']} frames of {len(report['clips'])} clips; each figure: model "
+        f"/ warp / still"
     )
     say(f"akd and mkr by {report['judge']}")
     say("clip".ljust(28) + "".join(name.rjust(26) for name in names))

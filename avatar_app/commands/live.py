@@ -62,8 +62,10 @@ SIZES = {f"{width}x{height}": (width, height) for width, height in CALL_SIZES}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "Exit code: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and never asked for; "
-        "1 if no avatar ever was sent, if a recording failed, or if a part did not stop; 2 for an error in what was asked; "
+        "Exit code: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and "
+        "never asked for; "
+        "1 if no avatar ever was sent, if a recording failed, or if a part did not stop; 2 for an error in "
+        "what was asked; "
         "130, 143 or 129 if SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, after everything was closed."
     )
     files = parser.add_argument_group("from, what and where to")
@@ -102,7 +104,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibrate-after",
         type=seconds,
         metavar="S",
-        help="take the neutral pose once after so many seconds, also where one is remembered for the avatar; negative: only on "
+        help="take the neutral pose once after so many seconds, also where one is remembered for the "
+        "avatar; negative: only on "
         f"`control recalibrate` (default: {CALIBRATE_AFTER:.0f}, and only where none is remembered)",
     )
     add_motion_arguments(motion)
@@ -128,7 +131,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--background",
         default="photo",
         metavar="B",
-        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, or a picture (default: photo)",
+        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, or a "
+        "picture (default: photo)",
     )
     add_framing_arguments(picture)
     picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
@@ -170,7 +174,8 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, report)
     rates = status.statistics
     say(
-        f"{rates.sent} picture{'s' * (rates.sent != 1)} in {at - began:.1f} s; at the end {rates.avatar_fps:.1f} new ones a second, "
+        f"{rates.sent} picture{'s' * (rates.sent != 1)} in {at - began:.1f} s; at the end "
+        f"{rates.avatar_fps:.1f} new ones a second, "
         f"{rates.latency_p50:.0f} ms old (95 %: {rates.latency_p95:.0f} ms)"
     )
     problem = _without_avatar(arguments, status, session.controls)

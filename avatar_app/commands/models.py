@@ -155,13 +155,15 @@ def _parity(arguments: argparse.Namespace) -> int:
     width = max(len(name) for name in comparison.differences)
     for name, difference in comparison.differences.items():
         say(
-            f"{name.ljust(width)}  {difference:.2e}{'' if difference <= comparison.limit(name) else '  differs'}"
+            f"{name.ljust(width)}  "
+            f"{difference:.2e}{'' if difference <= comparison.limit(name) else '  differs'}"
         )
     worst = max(comparison.differences.values())
     limits = " or ".join(
         f"{limit:.0e}" for limit in sorted({comparison.limit(name) for name in comparison.differences})
     )
     say(
-        f"largest difference {worst:.2e}, limit {limits}, align_corners {str(comparison.align_corners).lower()}"
+        f"largest difference {worst:.2e}, limit {limits}, align_corners "
+        f"{str(comparison.align_corners).lower()}"
     )
     return 0 if comparison.agrees else 1

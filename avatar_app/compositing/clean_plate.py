@@ -38,10 +38,10 @@ repeated."""
 TEXTURE, LEAVES, BUSY = 24, 80, (0.55, 0.75)
 """A texture lies over the first part of the side, its single leaves over the second. Where less than the
 first share of pixels departs from the mean over a leaf there are things, which are not repeated either,
-and from the second on it is a texture, which is."""
+and from the second upwards it is a texture, which is."""
 
 FAINT = 0.2
-"""Share of person below which a pixel's own colour cannot be told."""
+"""Alpha of the person below which a pixel's own colour cannot be known."""
 
 
 class Layers(NamedTuple):
@@ -58,7 +58,7 @@ def separate(
     """A photo taken apart.
 
     Args:
-        person: share of person as the network sees it, 0 to 255.
+        person: alpha of the person as the network sees it, 0 to 255.
         filled: the photo with the person filled in smoothly.
         still: (P, 2), the photo's landmarks in [-1, 1].
         others: (P, 2 or 3) each, those of other people, who stay whole in the background.
@@ -135,7 +135,7 @@ def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
 
     What is finer and otherwise coloured than the wall farther out.
 
-    The wall is looked at along rows, so that the edge of a sofa that goes on behind the head is no hair.
+    The wall is looked at along rows, so that the edge of a sofa that goes on behind the head is not hair.
     """
     side = len(photo)
     reach = side / 12

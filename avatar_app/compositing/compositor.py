@@ -41,7 +41,7 @@ class PhotoLayers:
     """What a photo's pictures are put together from.
 
     Attributes:
-        cut_out: (h, w, 4), the person's colours and in the last channel the share of person in each pixel.
+        cut_out: (h, w, 4), the person's colours and in the last channel each pixel's alpha.
             Both are moved at once: OpenCV needs half the time for four channels that it needs for three and
             one.
         background: (S, S, 3), the photo without the person.
@@ -155,8 +155,9 @@ def move_person(
 
     Args:
         painted: (s, s, 3), the network's own picture.
-        alpha: (s, s), share of the moved photo, the rest is painted.
-        places: (2, S, S), column and row of the photo from which each pixel is moved; changed to those of ``layers.cut_out``.
+        alpha: (s, s), of the moved photo; the rest is painted.
+        places: sampling grid (2, S, S), column and row of the photo from which each pixel is moved; changed
+            to those of ``layers.cut_out``.
         face: mouth and eyes; None leaves them as the network painted them.
     """
     size = (layers.side, layers.side)

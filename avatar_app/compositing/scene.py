@@ -2,7 +2,7 @@
 
 Person and background of the whole photo, put together of what networks know of the square and of a wider one.
 
-The square's own matte is the finer one; the wider square, which the same network sees smaller, tells what the
+The square's own matte is the finer one; the wider square, which the same network sees smaller, says what the
 crop cut off.
 """
 

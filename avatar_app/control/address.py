@@ -114,7 +114,7 @@ def make_private(folder: Path) -> None:
 
 
 def peer_user(connection: socket.socket) -> int | None:
-    """The user id at the other end, None where the system does not tell.
+    """The user id at the other end, None where the system does not say.
 
     There the folder's permissions alone decide.
     """

@@ -37,7 +37,7 @@ State = Literal["ok", "note", "problem"]
 
 OLDEST_PYTHON = (3, 11)
 SLOW, TOO_SLOW = 24.0, 15.0
-"""Frames a second below which a call looks jerky, and below which it is no use."""
+"""Frames a second below which a call looks jerky, and below which it is of no use."""
 FORMATS = 3
 """How many of a camera's formats are named."""
 WIDTH, NAME_AT, TEXT_AT = 79, 9, 25

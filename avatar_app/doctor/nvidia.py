@@ -30,7 +30,7 @@ class Card:
 
     Attributes:
         driver: its version, such as 580.65.
-        capability: CUDA compute capability, such as 8.6; 0 if the driver does not tell.
+        capability: CUDA compute capability, such as 8.6; 0 if the driver does not say.
     """
 
     name: str
@@ -71,7 +71,7 @@ def read_card(answer: str) -> Card | None:
 
 
 def lacks_driver(devices: Path = PCI) -> bool:
-    """Whether an NVIDIA card sits in the computer, told without its driver. Linux."""
+    """Whether an NVIDIA card sits in the computer, found out without its driver. Linux."""
     for device in devices.glob("*") if devices.is_dir() else ():
         with suppress(OSError):
             vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))

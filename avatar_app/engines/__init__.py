@@ -104,7 +104,7 @@ class LayerEngine(Engine, Protocol):
 def render_layer(engine: Engine, avatar: Avatar, pose: KeyPoints, area: Callable[[Scene], Area]) -> Layer:
     """The avatar as a canvas takes it.
 
-    The person alone, or an opaque square of a model that does not tell person from background.
+    The person alone, or an opaque square of a model that does not separate person from background.
 
     Args:
         area: which part of its scene is wanted.

@@ -63,14 +63,14 @@ def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
 
 
 def require_numbers(points: KeyPoints, model: str) -> KeyPoints:
-    """The key points; raises EngineError where one of them is no number."""
+    """The key points; raises EngineError where one of them is not a number."""
     if not all(np.isfinite(part).all() for part in points.parts.values()):
         raise EngineError(Text("The model {} finds key points that are no numbers.", model), AGAIN)
     return points
 
 
 def require_picture(picture: Any, model: str, size: int) -> Image:
-    """The picture; raises EngineError where it is none of ``size`` pixels."""
+    """The picture; raises EngineError unless it has ``size`` pixels a side."""
     if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
         raise EngineError(Text("The model {} makes no picture of {} pixels.", model, size), AGAIN)
     image: Image = picture

@@ -30,7 +30,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
 
     Raises:
         EngineError: unknown device, or it cannot be used here; says why.
-        BundleError: the bundle is no motion model, or a file does not fit.
+        BundleError: the bundle is not a motion model, or a file does not fit.
     """
     if bundle.kind == "faces":
         raise BundleError(

@@ -162,7 +162,7 @@ class Card:
         self._graphs, self._pinned, self._constants = [], [], FixedConstants()
         if self._sound:
             self._idle[self.device].append(self._stream)
-        # Not while a recording goes on, of which that is no part.
+        # Not while a recording goes on, of which that is not a part.
         if self._one_at_a_time.acquire(blocking=False):
             with suppress(RuntimeError):
                 torch.cuda.empty_cache()

@@ -27,8 +27,8 @@ DRIVING = "driving_"
 """What the names of a render graph's inputs begin with that change with every frame."""
 
 WORST_PICTURE, WORST_POINT = 1.0, 0.02
-"""Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1], from what it
-recorded.
+"""Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1],
+from what it recorded.
 
 Convolutions may be computed in another order, which moves a value by a rounding error; a wrong recording is
 wrong by far more. A picture must besides be at least twice as near to its own as to any other.

@@ -2,7 +2,7 @@
 
 One landmark network reads both.
 
-Correlation alone does not tell a blink that shuts half; the slope does.
+Correlation alone misses a blink that shuts half; the slope shows it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from avatar_app.types import Array, Face
 SIGNALS = ("yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows")
 
 FLOORS = {"yaw": 1.5, "pitch": 1.5, "roll": 1.5, "mouth": 0.01, "lids": 0.03, "gaze": 0.02, "brows": 0.007}
-"""Spread of the driver's signal (degrees, or as `expression` tells it) below which following it cannot be
+"""Spread of the driver's signal (degrees, or as `expression` measures it) below which following it cannot be
 judged."""
 
 WIDEST = 95
@@ -43,7 +43,7 @@ FOLLOWING = (
     | {f"{name}_slope": "motion for each unit of the driver's" for name in SIGNALS}
     | {"width": "widest mouth, in lengths of the nose, over the driver's"}
 )
-"""What `following` tells, and what it means."""
+"""What `following` returns, and what it means."""
 
 
 def following(driver: Sequence[Face | None], shown: Sequence[Face | None]) -> dict[str, float | None]:

@@ -40,7 +40,8 @@ FIGURES = {
     "l1": "mean absolute difference, pictures in [0, 1]",
     "psnr": "dB, at most 100",
     "ssim": "1 is equal",
-    "akd": "mean distance of the judge's landmarks, in pixels of a 256-pixel picture, where both pictures show a face",
+    "akd": "mean distance of the judge's landmarks, in pixels of a 256-pixel picture, where both pictures "
+    "show a face",
     "mkr": "share of frames in which only one of the two pictures shows a face",
     "mouth_l1": "l1 in a square around the truth's mouth",
     "eyes_l1": "l1 in a box around the truth's eyes and brows",
@@ -55,7 +56,7 @@ MOUTH, EYES_AND_BROWS = indices(LIPS), indices(BROWS, EYES)
 
 
 class Embedding:
-    """A network from a face to a vector that tells who it is.
+    """A network from a face to a vector that identifies a person.
 
     Takes (N, 3, H, W) float32 RGB in [-1, 1] or (N, H, W, 3) uint8 RGB; H and W of the file, 112 where it
     leaves them open.
@@ -134,7 +135,7 @@ class Evaluator:
     def reconstruct(self, entry: ClipEntry) -> dict[str, Any]:
         """Rebuild a clip from its first usable frame.
 
-        Every figure for each of ``WAYS``, None where it cannot be told.
+        Every figure for each of ``WAYS``, None where it cannot be measured.
         """
         frames = self._read(entry)
         faces, poses = self._look(frames)

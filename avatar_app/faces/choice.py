@@ -54,7 +54,7 @@ class Other:
 class FaceChoice:
     """Follow one face through a video.
 
-    Look at all of them about once a second, and choose anew if another fits better.
+    Look at all of them about once a second, and choose again if another fits better.
 
     Larger, more central and moving faces are preferred, and the one that was followed so far. Not
     thread-safe.

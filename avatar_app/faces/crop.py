@@ -146,7 +146,8 @@ def square_box(face: Face) -> Box:
 
 
 LARGEST_SHIFT, CLOSEST = 0.2, 0.85
-"""A photo's crop moves by so much of its side, and shrinks to so much of it, to stay within the photo."""
+"""A photo's crop moves by at most this fraction of its side, and shrinks to this fraction, to stay within
+the photo."""
 
 
 def photo_box(face: Face, photo: Image) -> Box:

@@ -82,7 +82,7 @@ class Driver:
         return Look(face, box, crop, another)
 
     def center(self) -> None:
-        """Place the square anew around the next face.
+        """Place the square again around the next face.
 
         Before a calibration, or after another camera was chosen.
         """

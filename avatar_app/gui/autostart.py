@@ -26,7 +26,8 @@ def command() -> list[str]:
 def desktop_entry(words: list[str]) -> str:
     """The content of a desktop file, in the format of freedesktop.org."""
     return (
-        "[Desktop Entry]\nType=Application\nName=Avatar\nComment=A photo, moved by your face, in any video call\n"
+        "[Desktop Entry]\nType=Application\nName=Avatar\nComment=A photo, moved by your face, in any video "
+        "call\n"
         f"Exec={shlex.join(words)}\nIcon={NAME}\nTerminal=false\nCategories=AudioVideo;Video;\n"
     )
 

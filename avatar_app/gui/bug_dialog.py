@@ -1,6 +1,6 @@
 """What happens when nobody catches an exception.
 
-It is logged, and the user is told once.
+It is logged, and the user sees one message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class BugDialog:
-    """Logs what nobody caught, with its stack, and tells the user once.
+    """Logs what nobody caught, with its stack, and shows the user one message.
 
     A bug that repeats must not bury them in dialogs.
     """

@@ -158,7 +158,7 @@ def _said(error: AvatarError) -> Text:
 
 
 class DeviceLists(QObject):
-    """Keeps what was found last; ``changed`` tells when there is something newer."""
+    """Keeps what was found last; ``changed`` is emitted when there is something newer."""
 
     changed = Signal()
     _arrived = Signal(object)

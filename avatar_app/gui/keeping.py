@@ -28,7 +28,7 @@ class Keeping(QObject):
     """Begins and ends recordings, takes photos.
 
     Args:
-        say: told what was done, and what can be done about it: label -> what it does.
+        say: called with what was done, and what can be done about it: label -> what it does.
         tell: told what did not work.
     """
 

@@ -39,7 +39,7 @@ class MainWindow(QMainWindow):
 
     Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``.
 
-    ``ended`` tells that the window is closed for good.
+    ``ended`` is emitted when the window is closed for good.
 
     Attributes:
         view: what is in it; another one after the language has changed.

@@ -117,7 +117,7 @@ class Remote(QObject):
         self._named.emit(find_photo(text, self._window.library))
 
     def _tell_of_hotkeys(self, problem: Text) -> None:
-        """What will never work on this desktop is told once.
+        """What will never work on this desktop is said once.
 
         From then on the doctor and the preferences say it.
         """

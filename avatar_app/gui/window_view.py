@@ -62,7 +62,7 @@ class Drawer(QFrame):
 class WindowView(QWidget):
     """Places its parts by ``arrangement.arrange``.
 
-    It is built anew when the language changes.
+    It is rebuilt when the language changes.
     """
 
     def __init__(

@@ -67,8 +67,8 @@ class Hotkeys:
 
     Args:
         bindings: action -> combination, empty for none.
-        pressed: told the action, in that thread, or on macOS in the main thread; must be quick. What it
-            raises is logged.
+        pressed: called with the action, in that thread, or on macOS in the main thread; must be quick.
+            What it raises is logged.
     """
 
     def __init__(self, bindings: Mapping[str, str], pressed: Callable[[str], None]) -> None:

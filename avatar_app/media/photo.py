@@ -106,7 +106,8 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
         raise PortraitError(Text("The photo {} is far too large to be read.", path), hint) from None
     except MemoryError:
         raise
-    except Exception as problem:  # a damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
+    except Exception as problem:
+        # A damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
         text = str(problem).rstrip(".")
         raise PortraitError(
             Text("The photo {} is damaged or cut short: {}.", path, text), Text("Copy or download it again.")

@@ -43,7 +43,7 @@ def read_sound(path: Path) -> Sound:
 class SoundTrack:
     """The sound of a file on its way into another.
 
-    Copied where the container takes it, else encoded anew.
+    Copied where the container takes it, else encoded again.
 
     Args:
         codec: what it becomes where it cannot be copied.
@@ -131,7 +131,7 @@ class SoundTrack:
             kind = frame.format.name, frame.layout.name, frame.sample_rate
             if (
                 passed is None
-            ):  # from here on samples are counted: the clock of a joined clip begins anew in the middle
+            ):  # from here on samples are counted: the clock of a joined clip starts again in the middle
                 begin = (
                     frame.pts * frame.time_base - offset
                     if frame.pts is not None and frame.time_base

@@ -25,7 +25,8 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 READ = (
-    "mov matroska avi mpegts mpeg mpegvideo m4v h264 hevc av1 obu ivf vvc gif apng flv live_flv asf ogg mjpeg nut mxf wtv dv rm swf "
+    "mov matroska avi mpegts mpeg mpegvideo m4v h264 hevc av1 obu ivf vvc gif apng flv live_flv asf ogg "
+    "mjpeg nut mxf wtv dv rm swf "
     "yuv4mpegpipe h261 h263 vc1 cavsvideo dirac gxf nsv smk bink roq flic"
 )
 """FFmpeg's names of the containers that may be clips. It knows 350 more, among them lists of other files and

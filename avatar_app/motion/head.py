@@ -51,23 +51,24 @@ CLOSED_EYE = 0.05
 0.3."""
 
 WIDER = 0.4
-"""Eyes open at most so much wider than at rest, as a share of that; a driver at rest may have squinted."""
+"""Eyes open at most this much wider than at rest, as a share of that; a driver at rest may have squinted."""
 
 HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
-"""Where a photo ends less than the first above the forehead, in face heights, it cuts the hair; from the
-second on it does not. A photo that does so comes down by so much at the most."""
+"""A photo that ends less than 0.28 face heights above the forehead cuts the hair; one that ends more than 0.36
+above it does not. A photo that cuts it moves down by at most ``LEAST_DOWN``."""
 
 ASIDE, LEAST_TURN = 0.8, 12.0
 """A photo that looks aside turns less, by this share of the degrees by which it does: it shows less of its
 far side, and has less way to go to be seen from the side. So far it turns at any rate."""
 
 CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
-"""Gap between the lips over the nose's length: closed up to the first, open as it is from the second on."""
+"""Gap between the lips over the nose's length: up to ``CLOSED_MOUTH`` it counts as closed, beyond
+``PARTED_MOUTH`` it stays as it is."""
 
 
 WINK = 0.25, 0.5
-"""Eyes of which one is open by less than the first more than the other do the same; from the second on one of
-them winks."""
+"""How much wider one eye is open than the other: up to the first value both do the same, beyond the second
+one of them winks."""
 
 SHUT = -0.15
 """How far beyond closed a lid may be driven, as a share of its open gap; lids never cross."""

@@ -2,7 +2,7 @@
 
 A driver who leans or turns aside while calibrating would bend the avatar for the whole call. So the head's
 pose in the neutral frame drifts slowly to its median over the last seconds. The face in it stays as it was:
-eyes that look down to read for a minute are no rest, and lips and smiles are matched to the photo anyway
+eyes that look down to read for a minute are not rest, and lips and smiles are matched to the photo anyway
 (`mouth`, `smile`).
 """
 
@@ -49,7 +49,7 @@ class Settling:
 
         Args:
             driver: the frame's key points.
-            now: seconds on a clock that goes forward; after a gap the samples are begun anew.
+            now: seconds on a clock that goes forward; after a gap the samples are started again.
         """
         if self._face is None:
             return self._given

@@ -19,13 +19,13 @@ from avatar_app.motion.mouth import nose_length
 Points = npt.NDArray[np.float64]
 
 WIDTH, ABOVE, BELOW, FROM_NOSE, BASE = 0.78, 1.16, 1.2, -1.4, -0.14
-"""Linear regression of smiles, 0 to 1 as an independent network tells them, over 97 clips and 344 photos: the
-mouth's width, how far its corners lie above the middle of the upper and of the lower lip, and how far below
-the nose, in lengths of the nose. With people it was not made of it agrees by a correlation of 0.91; mean
-error 0.11."""
+"""Linear regression of smiles, 0 to 1 as an independent network measures them, over 97 clips and 344
+photos. Its inputs are the mouth's width and how far its corners lie above the middle of the upper and of the
+lower lip and below the nose, in lengths of the nose. On other people it correlates by 0.91, with a mean error
+of 0.11."""
 
 DOUBT = 0.1, 0.3
-"""A difference of smiles up to the first may be an error of the regression and is ignored; from the second on
+"""A difference of smiles up to the first may be an error of the regression and is ignored; beyond the second
 it counts in full."""
 
 # Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on
@@ -79,7 +79,7 @@ def believed(difference: float) -> float:
 
 
 def with_less_smile(face: Points, faces: Points, by: float) -> Points:
-    """The face (88, 3) with so much of a smile taken off its lips."""
+    """The face (88, 3) with this much of a smile removed from its lips."""
     face = face.copy()
     face[LIPS] -= by * nose_length(face) * MOVES @ faces.T
     return face

@@ -58,8 +58,8 @@ class MotionGraphs:
     Attributes:
         model: holds all weights, under the names of the bundle's safetensors file.
         points: how many key points it takes or finds; of X2Face the numbers of its code.
-        layer: of models that tell person from background, `layer.moved_layer`: it takes a window besides what
-            ``render`` takes.
+        layer: of models that separate person from background, `layer.moved_layer`: it takes a window
+            besides what ``render`` takes.
         can_halve: whether the networks keep positions in float32 by themselves when their weights are
             float16.
     """
@@ -79,7 +79,7 @@ def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraph
 
     Raises:
         ConfigError: the configuration does not fit the kind.
-        BundleError: this kind of bundle is no motion model.
+        BundleError: this kind of bundle is not a motion model.
     """
     if kind == "fomm":
         own = FommConfig.from_dict(config)
@@ -132,7 +132,7 @@ def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
 
 
 def driving_inputs(model: AnchoredGenerator) -> tuple[str, ...]:
-    """What an anchored model is told of a pose.
+    """What an anchored model gets of a pose.
 
     Landmarks, and the expression where it has painters.
     """

@@ -40,7 +40,7 @@ CHANNELS = {"mouth": (24, 48, 80), "eye": (20, 40, 64)}
 
 
 class PhotoRegion(NamedTuple):
-    """What a photo's own region tells a painter, computed once per photo."""
+    """What a photo's own region gives a painter, computed once per photo."""
 
     half: Tensor
     quarter: Tensor

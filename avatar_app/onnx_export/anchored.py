@@ -67,7 +67,7 @@ class PhotoFeatures(NamedTuple):
         middle: (1, 2), their mean.
         near: (K + 1, K), how much each anchor counts for the Jacobian of each; in the last row all alike.
         ridge: (1,), pull of each Jacobian towards the face's global map.
-        body: (1, 1, s, s), the share of person.
+        body: (1, 1, s, s), the alpha of the person.
         skull: (1, 2), the upper head's size.
         pixels: (S * S, 12), bytes, of `neighbours`; painters see a part of the photo. The rest: as in
             `Features`.
@@ -97,7 +97,7 @@ class PhotoFeatures(NamedTuple):
 class PhotoEncoder(nn.Module):
     """Turn a photo's bytes and landmarks into `PhotoFeatures` and its layers.
 
-    That is, as bytes: the share of person (1, S, S, 1) and the background (1, S, S, 3).
+    That is, as bytes: the alpha of the person (1, S, S, 1) and the background (1, S, S, 3).
     """
 
     def __init__(self, generator: AnchoredGenerator) -> None:
@@ -146,7 +146,7 @@ def between(pixels: Tensor, places: Tensor) -> Tensor:
     """
     side = math.isqrt(pixels.shape[0])
     position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
-    position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is no number
+    position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is not a number
     corner = position.floor()
     x, y = torch.split(position - corner, 1)
     column, row = torch.split(corner, 1)
@@ -385,7 +385,7 @@ class PhotoRenderer(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         count = len(PhotoFeatures._fields)
         photo, points, *code = PhotoFeatures(*tensors[:count]), *tensors[count:]
-        # Points that are no numbers must give a wrong picture, not a place outside of it.
+        # Points that are not numbers must give a wrong picture, not a place outside of it.
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         painted, alpha, flow = self.layers(photo, points)
         pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)

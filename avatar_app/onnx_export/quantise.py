@@ -1,6 +1,6 @@
 """Eight-bit convolutions for processors.
 
-A fraction of the time, and a picture that nobody can tell from the exact one.
+A fraction of the time, and a picture that looks like the exact one.
 
 Weights and the inputs of convolutions become bytes, scaled by what a sample of real pictures needs (static
 quantisation, one scale for each channel of weights). Layers that place or blend pixels stay exact. What lies

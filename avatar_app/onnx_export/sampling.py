@@ -2,7 +2,7 @@
 
 As deformable convolutions of one pixel.
 
-Its own GridSample works out each position anew for every channel, and takes ten times as long. A deformable
+Its own GridSample works out each position again for every channel, and takes ten times as long. A deformable
 convolution with a kernel of one pixel and weights of one reads each channel where an offset from the pixel's
 own place points, and can dim it on the way. Where the offset is not a number it gives 0.
 """

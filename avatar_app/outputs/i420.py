@@ -36,7 +36,7 @@ class Outgoing:
         avatar: which one it shows; empty for a card.
 
     Raises:
-        ValueError: these are no planes, but an RGB picture, say.
+        ValueError: these are not planes, but an RGB picture, say.
     """
 
     planes: Planes

@@ -174,7 +174,7 @@ def _still_shown(device: str, shown: tuple[int, int], size: tuple[int, int]) -> 
 
 
 def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:
-    """What to tell the user when pyvirtualcam has refused a device with these words."""
+    """Say what happened when pyvirtualcam has refused a device with these words."""
     cause = "; ".join(line.partition("backend: ")[2] or line for line in said.splitlines()).rstrip(".")
     message = (
         Text("The virtual camera {} cannot be opened: {}.", device, cause)

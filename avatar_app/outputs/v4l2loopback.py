@@ -46,7 +46,7 @@ class Answer:
 
 
 def ask(path: Path) -> Answer | None:
-    """What a device is; None if it may not be opened or is no video device."""
+    """What a device is; None if it may not be opened or is not a video device."""
     with suppress(OSError), v4l2.opened(path, os.O_RDONLY) as handle:
         found = v4l2.query(handle)
         return Answer(found.driver, found.flags)
@@ -82,7 +82,7 @@ def end_stream(path: Path) -> None:
     # streams.
     with suppress(OSError), v4l2.opened(path) as handle:
         v4l2.start_stream(handle, v4l2.OUTPUT_STREAM)
-    # The driver works out anew what a device is only when it is asked, and until then takes no format from a
+    # The driver works out again what a device is only when it is asked, and until then takes no format from a
     # program that does not ask.
     ask(path)
 

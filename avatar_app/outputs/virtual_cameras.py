@@ -34,10 +34,12 @@ WINDOWS_FILTERS = {
 
 ABROAD = {
     "win32": Text(
-        "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity Capture."
+        "Install OBS Studio (https://obsproject.com) and start its virtual camera once, or install Unity "
+        "Capture."
     ),
     "darwin": Text(
-        "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow it in the system settings."
+        "Install OBS Studio 30 or newer (https://obsproject.com), start its virtual camera once and allow "
+        "it in the system settings."
     ),
 }
 """How to get a virtual camera elsewhere than on Linux."""

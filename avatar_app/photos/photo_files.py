@@ -145,7 +145,7 @@ def file_stem(name: str) -> str:
 def unused_name(stem: str, taken: Iterable[str]) -> str:
     """A file name that is not among ``taken``, which are folded.
 
-    Some systems do not tell cases apart.
+    Some systems do not distinguish upper and lower case.
     """
     names = set(taken)
     number, name = 2, f"{stem}.jpg"

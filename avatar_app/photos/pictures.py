@@ -1,6 +1,6 @@
 """The pictures of the photo library.
 
-Checked, cropped for the list, and told apart by their content.
+Checked, cropped for the list, and distinguished by their content.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class ServerConfig:
         token: the secret that clients have to know.
         sessions: how many clients are served at a time.
         idle: seconds without a pose after which a client is sent away.
-        farewell: seconds that clients are told to have when the server ends.
+        farewell: seconds that clients are given when the server ends.
     """
 
     model: str

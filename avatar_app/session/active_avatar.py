@@ -208,7 +208,7 @@ class Cast:
                     and self._engine_key is not None
                     and has_fallback(self._engine_key[1])
                 ):
-                    raise  # the stage begins anew, on the processor
+                    raise  # the stage starts again, on the processor
                 self._failed[key] = self._portrait_stamp
                 self._reject("avatar", error, ("choose-avatar",))
                 return False

@@ -115,7 +115,7 @@ class AnimateStage(Stage):
     def calibrating(self) -> float | None:
         """None also while there is nothing to calibrate with.
 
-        "hold still" is no help to somebody whom the camera does not see.
+        "hold still" does not help somebody whom the camera does not see.
         """
         return self._calibrator.share if self.match is not None else None
 
@@ -211,7 +211,7 @@ class AnimateStage(Stage):
     def _forget_frame(self) -> None:
         """The camera gives nothing: neither is there a face nor is it the user's fault.
 
-        A calibration waits, and begins anew.
+        A calibration waits, and starts again.
         """
         self.seen = None
         self._poses.forget()

@@ -51,7 +51,7 @@ class Calibrator:
         self._best = 0.0
 
     def wait(self) -> None:
-        """There is nothing to see: a running calibration begins anew."""
+        """There is nothing to see: a running calibration starts again."""
         if self._running is not None:
             self._running = Calibration(time.monotonic())
 
@@ -59,7 +59,7 @@ class Calibrator:
         """Take in one good frame.
 
         Args:
-            proven: the face has moved, so it is no picture.
+            proven: the face has moved, so it is not a picture.
         """
         if self._running is not None:
             neutral = self._running.add(points, time.monotonic())

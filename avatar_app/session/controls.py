@@ -60,7 +60,7 @@ class Controls:
         rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned before
             anything else.
         calibrations: how many times the user has asked to calibrate.
-        picks, picked: how many times the user has pointed at a face, and where the last time, in shares of
+        picks, picked: how many times the user has pointed at a face, and where the last time, in fractions of
             the picture's width and height; that face is followed until it is gone.
         seeking: look for the moment most like the photo and calibrate there, again and again while true.
         relative: motion since the neutral pose; False: the pose as it is.

@@ -14,11 +14,11 @@ from avatar_app.text import Text
 from avatar_app.types import KeyPoints
 
 SLOW, QUICK = 0.5, 0.4
-"""Median seconds for a picture from which the user is told that the model is too slow here, and below which
+"""Median seconds for a picture from which a notice says that the model is too slow here, and below which
 no longer."""
 
 TIMED = 0.5
-"""Seconds after which it is looked at anew how long pictures take."""
+"""Seconds after which it is looked at again how long pictures take."""
 
 
 class EngineWatch:

@@ -25,7 +25,7 @@ BLIND = 1.0
 """Seconds without a frame after which what was seen in the last one no longer counts."""
 
 FACELESS = 2.0
-"""Seconds without a face after which the user is told."""
+"""Seconds without a face after which the user gets a notice."""
 
 TURN_EVERY = 2.0
 """Seconds between two looks at the turned picture, which cost about 40 ms of one thread."""

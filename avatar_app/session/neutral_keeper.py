@@ -58,7 +58,7 @@ class NeutralKeeper:
         """Use this pose from now on.
 
         Args:
-            proven: the face that it was taken from has moved, so it is no picture.
+            proven: the face that it was taken from has moved, so it is not a picture.
         """
         if not self._unproven:
             self._before = self.pose, self._store.get(self._key)

@@ -34,7 +34,7 @@ SLOWEST = 3.0
 than this. With less, the avatar and the card would take turns."""
 
 HUNG = 5.0
-"""Seconds of a lively camera and no new picture after which the user is told."""
+"""Seconds of a lively camera and no new picture after which the user gets a notice."""
 
 ASLEEP = 5.0
 """Seconds without any picture that a recording leaves out."""
@@ -273,7 +273,7 @@ class RecorderStage(Stage):
     def close(self) -> None:
         """Finish the file.
 
-        A failure is told also when the session ends: on a full disk it may come only now.
+        A failure is reported also when the session ends: on a full disk it may come only now.
         """
         try:
             self._finish()

@@ -55,7 +55,7 @@ class PoseReader:
         self._hold, self._presets = Hold(like), Presets(like)
 
     def restart(self) -> None:
-        """Smooth anew: the next frame has nothing to do with those before."""
+        """Start smoothing again: the next frame has nothing to do with those before."""
         self._filter = None
 
     def forget(self) -> None:
@@ -68,7 +68,7 @@ class PoseReader:
         """Return the avatar's pose for the driver's face; None where there is none.
 
         Args:
-            proven: the face has moved, so it is no picture.
+            proven: the face has moved, so it is not a picture.
         """
         avatar, engine, own = cast.avatar, cast.engine, cast.crop
         if look is not None and look.another:
@@ -110,7 +110,7 @@ class PoseReader:
         return self._settling[1].step(points, moment)
 
     def _transfer_for(self, portrait: KeyPoints, neutral: KeyPoints, controls: Controls) -> Transfer:
-        """The motion transfer, made anew only when something it depends on has changed."""
+        """The motion transfer, made again only when something it depends on has changed."""
         strength = Strength(controls.head, controls.expression, controls.gaze)
         key = (id(portrait), id(neutral), controls.relative, controls.adapt_scale, strength)
         if self._transfer is None or self._transfer[0] != key:

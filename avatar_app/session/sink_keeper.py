@@ -21,7 +21,7 @@ class SinkKeeper:
     """Holds one sink. Belongs to one thread.
 
     Args:
-        report: tells the user of what failed.
+        report: shows the user what failed.
 
     Attributes:
         description: the open output's name for people, empty while none is open.

@@ -81,7 +81,7 @@ class Critics(nn.Module):
         """What the critics minimise: hinges, real cut-outs above 1 and made ones below -1.
 
         Least squares with spectral normalisation, as in the original, learns too slowly for a finish of a few
-        thousand steps: after 150 it told 61 of 100 made mouths from real ones, hinges and instance
+        thousand steps: after 150 it recognised 61 of 100 made mouths, hinges and instance
         normalisation 81.
         """
         parts = [

@@ -1,11 +1,13 @@
-r"""Makes a bundle of a training run's averaged weights.
+r"""Make a bundle of a training run's averaged weights.
 
-    python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml --output models/lite --card CARD.md \
-        --matte MATTE/matte.pt --detail 2 --calibrate DATA
+    python -m avatar_app.training.export RUN/checkpoint.pt --config RUN/config.yaml \
+        --output models/lite --card CARD.md --matte MATTE/matte.pt --detail 2 --calibrate DATA
 
-A bundle in place of the checkpoint is made anew with its own weights, matte and detail, when graphs are computed in another way:
+Given a bundle in place of the checkpoint, it exports that one's weights, matte and detail again, for graphs
+that are computed in another way:
 
-    python -m avatar_app.training.export models/lite --config avatar_app/training/configs/lite-mouths.yaml --output models/lite \
+    python -m avatar_app.training.export models/lite \
+        --config avatar_app/training/configs/lite-mouths.yaml --output models/lite \
         --overwrite --card models/lite/CARD.md --calibrate DATA
 """
 

@@ -25,7 +25,7 @@ class FeatureNetwork(nn.Module):
     Taps are relu1_1, 2_1, 3_1, 4_1 and 5_1.
 
     Reads either torchvision's ``vgg19`` state dict (``features.N.weight``) or the distilled one
-    (``convXY.weight`` under ``model``): the names tell which.
+    (``convXY.weight`` under ``model``): the names say which.
     """
 
     mean: Tensor

@@ -5,7 +5,7 @@ python -m tests.bench.gpu [--device cuda:0] [--frames 300] [--json FILE] [--prof
 
 A frame is what an engine does: the detector on the driver's picture, which the anchored family does without,
 and the picture of the avatar in that pose; numpy arrays in and out, so the device has finished when the clock
-is read. Rows take turns. The original, which encodes the photo anew, runs in the same turns with the same
+is read. Rows take turns. The original, which encodes the photo again, runs in the same turns with the same
 weights; they are random, in the sizes of vox-adv. `floor` is the time that the arithmetic or the traffic of a
 frame takes at the most that this device was seen to do; `cpu_ms` is the processor's time, waiting included.
 The row `app` is what the app makes of the model on this device, chosen and checked as at its start; the
@@ -108,7 +108,7 @@ def subject(name: str, graphs: MotionGraphs, device: torch.device) -> Subject:
 def traced(graph: Graph, tensors: dict[str, Tensor]) -> Graph:
     """The operations alone, with all constants on the device.
 
-    A compiler would bring lists of indices there anew for each frame.
+    A compiler would bring lists of indices there again for each frame.
     """
     inputs = [tensors[name] for name in graph.inputs]
     with FixedConstants():
@@ -147,9 +147,9 @@ def app(subject: Subject, place: Callable[[], Place]) -> Row:
         )
         layout = "innermost" if weights.is_contiguous(memory_format=torch.channels_last) else "outermost"
         folded = "as they are" if graphs is subject.graphs else f"channels {layout}"
-        row.form = f"{weights.dtype}, {folded}, {player.place.records if player.recorded else 'not recorded'}".removeprefix(
-            "torch."
-        )
+        row.form = (
+            f"{weights.dtype}, {folded}, {player.place.records if player.recorded else 'not recorded'}"
+        ).removeprefix("torch.")
         return subject.played(player)
 
     row = Row(subject.name, "app", start)

@@ -195,7 +195,8 @@ def verdicts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def show(figures: dict[str, Any]) -> str:
     lines = [
-        f"{figures['device']}, PyTorch {figures['torch']}, {figures['peak']['tflops']} Tflop/s, {figures['peak']['gb_s']} GB/s"
+        f"{figures['device']}, PyTorch {figures['torch']}, {figures['peak']['tflops']} Tflop/s, "
+        f"{figures['peak']['gb_s']} GB/s"
     ]
     heads = ("ms_p50", "ms_p95", "times_original", "times_floor", "psnr_db", "cpu_ms", "opening_s")
     lines.append(f"{'':52}" + "".join(f"{head:>16}" for head in heads))
@@ -210,6 +211,7 @@ def show(figures: dict[str, Any]) -> str:
     for target in figures["targets"]:
         word = "yes" if target["met"] else "no"
         lines.append(
-            f"{target['model'] + ': ' + target['what']:52}{target['found'] or 0:16.3f}, wanted {target['wanted']}: {word}"
+            f"{target['model'] + ': ' + target['what']:52}{target['found'] or 0:16.3f}, wanted "
+            f"{target['wanted']}: {word}"
         )
     return "\n".join(lines) + "\n"

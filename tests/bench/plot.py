@@ -46,7 +46,8 @@ def write_chart(path: Path, title: str, x_label: str, y_label: str, lines: list[
         return round(right, 1), round(down, 1)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         _text(LEFT, 22, title, "start", 14),
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_label, "middle"),
@@ -80,7 +81,10 @@ def _curve(line: Line, places: list[tuple[float, float]], legend: float) -> list
 
 
 def _text(x: float, y: float, text: str, anchor: str, size: int = 12, colour: str = "#222") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{escape(text)}</text>'
+    return (
+        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}" '
+        f'fill="{colour}">{escape(text)}</text>'
+    )
 
 
 def _step(most: float) -> float:

@@ -270,7 +270,10 @@ def test_real_photo_and_clip(tmp_path: Path) -> None:
 
 
 def test_the_processor_path_needs_no_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None; import avatar_app.commands.animate, avatar_app.engines.onnx_engine"
+    code = (
+        "import sys; sys.modules['torch'] = None; import avatar_app.commands.animate, "
+        "avatar_app.engines.onnx_engine"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -226,8 +226,10 @@ def test_another_user_is_not_answered(app: App, path: Path, monkeypatch: pytest.
 )
 def test_another_user_is_not_answered_for_real(app: App) -> None:
     program = (
-        "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); other = socket.socket(socket.AF_UNIX); "
-        "other.settimeout(20); other.connect(sys.argv[1]); print('connected', flush=True); other.send(b'pause\\n'); print(other.recv(100))"
+        "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); other = "
+        "socket.socket(socket.AF_UNIX); "
+        "other.settimeout(20); other.connect(sys.argv[1]); print('connected', flush=True); "
+        "other.send(b'pause\\n'); print(other.recv(100))"
     )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "run" / "control.socket"

@@ -369,7 +369,8 @@ def test_as_text_it_fits_a_terminal_and_commands_stay_whole() -> None:
 
 def test_the_whole_chain_is_measured_for_real() -> None:
     program = (
-        "import sys; sys.modules['torch'] = None; from avatar_app.doctor import speed; speed.FRAMES, speed.WARM_UP = 3, 1; "
+        "import sys; sys.modules['torch'] = None; from avatar_app.doctor import speed; speed.FRAMES, "
+        "speed.WARM_UP = 3, 1; "
         "found = speed.measure_speed('lite', 'cpu'); print(found.engine, found.fps > 0.2)"
     )
     done = subprocess.run(

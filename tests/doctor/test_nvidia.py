@@ -72,7 +72,8 @@ def test_the_command_that_mends_it(
 ) -> None:
     monkeypatch.setattr("sys.executable", str(Path.cwd() / ".venv" / "bin" / "python"))
     assert advice(Card("Card", driver, capability), "2.13.0+cpu") == (
-        f"Run `.venv/bin/python -m pip install torch=={graphics_card.TORCH}+{build} --index-url https://download.pytorch.org/whl/{build}`."
+        f"Run `.venv/bin/python -m pip install torch=={graphics_card.TORCH}+{build} --index-url "
+        f"https://download.pytorch.org/whl/{build}`."
     )
 
 

@@ -48,10 +48,12 @@ FOREIGN = (
 )
 
 QUIET = {
-    "main.lua.d/60-test.lua": "for _, each in pairs { alsa_monitor or {}, v4l2_monitor or {}, libcamera_monitor or {} } do "
+    "main.lua.d/60-test.lua": "for _, each in pairs { alsa_monitor or {}, v4l2_monitor or {}, "
+    "libcamera_monitor or {} } do "
     "each.enabled = false end",
     "bluetooth.lua.d/60-test.lua": "bluez_monitor.enabled = false",
-    "wireplumber.conf.d/60-test.conf": "wireplumber.profiles = { main = { hardware.audio = disabled, hardware.bluetooth = disabled, "
+    "wireplumber.conf.d/60-test.conf": "wireplumber.profiles = { main = { hardware.audio = disabled, "
+    "hardware.bluetooth = disabled, "
     "hardware.video-capture = disabled } }",
 }
 """Settings for WirePlumber 0.4 and 0.5, by which it leaves this machine's own cameras and microphones

@@ -252,7 +252,8 @@ def watch(
         "faces": int(seen.sum()),
         "echo": dataclasses.asdict(echo),
         "age_ms": echo.delay * 1000,
-        "age_by": "the delay at which the avatar's tilt fits the driver's best, from the webcam's frame to the peer's decoded picture",
+        "age_by": "the delay at which the avatar's tilt fits the driver's best, from the webcam's frame to "
+        "the peer's decoded picture",
         "load": os.getloadavg(),
         "processors": os.cpu_count(),
     }

@@ -16,7 +16,10 @@ from avatar_app.types import Array
 from tests.support.bundles import face_crop, write_fomm
 
 CARD = torch.device("cuda", 0)
-FULL = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB.\nSee the documentation."
+FULL = (
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB.\nSee the "
+    "documentation."
+)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ Change = Callable[[Path], None]
 
 
 def seal(folder: Path, **facts: Any) -> None:
-    """Write the description anew: hashes of the files as they are, and other facts."""
+    """Write the description again: hashes of the files as they are, and other facts."""
     path = folder / DESCRIPTION
     content = json.loads(path.read_text()) | facts
     content["files"] = {name: {"sha256": sha256(folder / name)} for name in content["files"]}

@@ -1,4 +1,4 @@
-"""Photos that lie, end too early or are no photos.
+"""Photos that lie, end too early or are not photos.
 
 A photo or a PortraitError, nothing else.
 """

@@ -55,7 +55,8 @@ def test_what_cv2_sets_for_qt_is_cleared_and_the_users_own_is_not() -> None:
 def test_qt_starts_after_cv2() -> None:
     code = (
         "import cv2, os; from avatar_app.gui.app import clear_qt_variables; clear_qt_variables();"
-        "assert not any('cv2' in os.environ.get(name, '') for name in ('QT_QPA_PLATFORM_PLUGIN_PATH', 'QT_QPA_FONTDIR'));"
+        "assert not any('cv2' in os.environ.get(name, '') for name in ('QT_QPA_PLATFORM_PLUGIN_PATH', "
+        "'QT_QPA_FONTDIR'));"
         "from PySide6.QtWidgets import QApplication; print(QApplication([]).platformName())"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=ROOT)

@@ -6,7 +6,10 @@ import pytest
 
 from avatar_app.gui.shortcuts import ACTIONS, action_keys, action_text, clashes, key_text
 
-PARITY = "1 2 3 4 5 6 7 8 9 A D L Q X F O Z C W S U H J K Shift+U Shift+H Shift+J Shift+K Shift+Z R T I 0 Space P Shift+R Ctrl+S"
+PARITY = (
+    "1 2 3 4 5 6 7 8 9 A D L Q X F O Z C W S U H J K Shift+U Shift+H Shift+J Shift+K Shift+Z R T I 0 "
+    "Space P Shift+R Ctrl+S"
+)
 
 
 @pytest.mark.parametrize("key", PARITY.split())

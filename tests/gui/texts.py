@@ -1,7 +1,7 @@
 """The texts that the window shows, read from the source, and the translation files made of them.
 
-``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date, with an unfinished entry for each new text, and
-compiles it. What is left over is removed.
+``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date, with an unfinished entry for each new text,
+and compiles it. What is left over is removed.
 """
 
 from __future__ import annotations

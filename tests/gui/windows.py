@@ -53,7 +53,7 @@ def make_library(folder: Path) -> Library:
 
 
 def drop_on(widget: QWidget, mime: QMimeData) -> bool:
-    """Drag something over a widget and let go there, as the system tells it.
+    """Drag something over a widget and let go there, as the system says it.
 
     Whether anybody there took it.
     """

@@ -123,10 +123,12 @@ LISTS = {
     "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\n{pipe}\n#EXT-X-ENDLIST\n",
     "mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
     '<AdaptationSet mimeType="video/mp4">'
-    "<Representation id='1' bandwidth='1'><BaseURL>{pipe}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    "<Representation id='1' "
+    "bandwidth='1'><BaseURL>{pipe}</BaseURL></Representation></AdaptationSet></Period></MPD>",
     "idx": "# VobSub index file, v7 (do not modify this line!)\nsize: 720x480\nid: en, index: 0\n"
     "timestamp: 00:00:01:000, filepos: 000000000\n",
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP "
+    "96\na=rtpmap:96 H264/90000\n",
 }
 
 

@@ -73,7 +73,7 @@ def test_four_pixels_at_once_are_the_same_pixels(side: int) -> None:
     ("config", "size", "tiled"), [(TINY, 64, True), (TINY, 96, True), (FINER, 48, False)]
 )
 def test_exported_networks_make_the_same_pictures(config: FommConfig, size: int, tiled: bool) -> None:
-    """Also where the features are no whole number of tiles."""
+    """Also where the features are not a whole number of tiles."""
     graphs = fomm_graphs(build(config), config, size)
     quick = for_processors(graphs)
     assert (TiledDecoder in kinds(quick.model)) == tiled

@@ -101,7 +101,7 @@ def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
     bench: Bench, controls: Controls, tmp_path: Path, route: str
 ) -> None:
     """However the user asks for something else than the camera, the camera shows again only after
-    ``pass_through`` is set anew.
+    ``pass_through`` is set again.
     """
     with bench.session(controls) as session:
         wait_for(lambda: session.status().face)

@@ -23,7 +23,10 @@ QUALITY = 80
 
 PACKET = 1400
 
-DESCRIPTION = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track\r\n"
+DESCRIPTION = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=video 0 "
+    b"RTP/AVP 26\r\na=control:track\r\n"
+)
 
 
 class RtspCamera(Server):

@@ -44,7 +44,8 @@ def value_in_windows(code: str) -> Any:
 def app_in_windows(*words: str) -> subprocess.CompletedProcess[str]:
     path = "Z:" + str(ROOT / "run.py").replace("/", "\\")
     return run_in_windows(
-        f"import runpy, sys; sys.argv = ['run.py', *{list(words)!r}]; runpy.run_path({path!r}, run_name='__main__')"
+        f"import runpy, sys; sys.argv = ['run.py', *{list(words)!r}]; runpy.run_path({path!r}, "
+        f"run_name='__main__')"
     )
 
 
@@ -88,8 +89,10 @@ def test_settings_and_photos_in_folders_of_any_name() -> None:
         "folder = Path(tempfile.mkdtemp()) / 'Привет 你好'\n"
         "folder.mkdir()\n"
         "save_settings(Settings().having(fps=25), folder / 'settings.json')\n"
-        "photo = shutil.copy(model_folders()[0].parent / 'assets' / 'avatars' / 'anna.jpg', folder / 'фото.jpg')\n"
-        "found = [load_settings(folder / 'settings.json')[0].controls.fps, load_settings(folder / 'settings.json')[1], "
+        "photo = shutil.copy(model_folders()[0].parent / 'assets' / 'avatars' / 'anna.jpg', folder / "
+        "'фото.jpg')\n"
+        "found = [load_settings(folder / 'settings.json')[0].controls.fps, load_settings(folder / "
+        "'settings.json')[1], "
         "read_portrait(photo).ndim]"
     )
     assert found == [25, [], 3]

@@ -25,7 +25,8 @@ PACKAGES = ("torch", "onnxruntime", "numpy", "opencv-python")
 SAME = "this model's own networks and weights"
 FULL = "the full-size vox-adv architecture with random weights"
 ORIGINAL = (
-    "{}, as the authors run them: eager float32 PyTorch on the same device and threads, detector on the driver's picture, photo encoded "
+    "{}, as the authors run them: eager float32 PyTorch on the same device and threads, detector on the "
+    "driver's picture, photo encoded "
     "anew and picture generated every frame, bytes in and bytes out, taking turns with the model"
 )
 
@@ -106,7 +107,7 @@ def _floor(setting: Setting, work: Work, took: float) -> dict[str, float]:
 
 
 def cpu_name() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, as far as the system says."""
     if sys.platform == "linux":
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
@@ -116,7 +117,7 @@ def cpu_name() -> str:
 
 
 def memory() -> float | None:
-    """The computer's memory in 10^9 bytes, where the system tells."""
+    """The computer's memory in 10^9 bytes, where the system says."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     except (AttributeError, ValueError, OSError):

@@ -35,7 +35,8 @@ TEXTS = {
     ),
     "few pixels": QT_TRANSLATE_NOOP(
         "CropCheck",
-        "The face is only {pixels} pixels high, so the avatar will be blurred. Use a larger photo if you can.",
+        "The face is only {pixels} pixels high, so the avatar will be blurred. Use a larger photo if you "
+        "can.",
     ),
     "small": QT_TRANSLATE_NOOP("CropCheck", "The face is small in the square. Make the square smaller."),
     "large": QT_TRANSLATE_NOOP(

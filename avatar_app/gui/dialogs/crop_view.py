@@ -34,7 +34,7 @@ AROUND = 0.04
 
 
 class CropView(QWidget):
-    """``moved`` tells the square after every change by the user."""
+    """``moved`` carries the square after every change by the user."""
 
     moved = Signal(object)
 

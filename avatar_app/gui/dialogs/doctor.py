@@ -102,7 +102,7 @@ class DoctorDialog(QDialog):
         return row
 
     def check(self) -> None:
-        """Begin anew."""
+        """Start again."""
         self.found = []
         while (item := self._rows.takeAt(0)) is not None:
             if row := item.widget():

@@ -60,7 +60,8 @@ class KeysDialog(QDialog):
                 self.table.setItem(number, place, QTableWidgetItem(text))
         note = label(
             self.tr(
-                "They can be changed in Preferences. Keys that work everywhere need a desktop that allows them."
+                "They can be changed in Preferences. Keys that work everywhere need a desktop that allows "
+                "them."
             ),
             "muted",
             wrap=True,

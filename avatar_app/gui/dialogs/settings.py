@@ -150,7 +150,8 @@ class SettingsDialog(QDialog):
                 combination = str(parse(key))
             except ConfigError:
                 text = self.tr(
-                    "{key} cannot be a global shortcut. Use a letter, a digit or a named key with Ctrl, Alt or Meta."
+                    "{key} cannot be a global shortcut. Use a letter, a digit or a named key with Ctrl, Alt "
+                    "or Meta."
                 )
                 lines.append(text.format(key=_shown(key)))
                 wrong.add(name)

@@ -92,7 +92,7 @@ def add_image(library: Library, image: QImage, name: str) -> Entry:
 class DropZone(QObject):
     """Lets photos be dropped anywhere on a widget.
 
-    Whatever it is goes to ``take``: who drops something else should be told so.
+    Whatever it is goes to ``take``: who drops something else should hear so.
     """
 
     def __init__(self, widget: QWidget, take: Callable[[QMimeData], None]) -> None:

@@ -55,7 +55,7 @@ class GalleryKeys(QObject):
         return False if editing else self._key(event)  # the end of a name reaches the view too
 
     def _paste_picture(self, event: QKeyEvent) -> bool:
-        """A picture that is pasted while the search field has the focus is no text.
+        """A picture that is pasted while the search field has the focus is not text.
 
         Returns whether the clipboard has pictures.
         """

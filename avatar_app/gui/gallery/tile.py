@@ -166,7 +166,7 @@ def _ring(painter: QPainter, square: QRectF, colour: QColor, width: float) -> No
 
 
 def _check(painter: QPainter, square: QRectF, palette: QPalette) -> None:
-    """A tick in the corner: the choice must not be told by colour alone."""
+    """A tick in the corner: colour alone must not show the choice."""
     middle = square.bottomRight() - QPointF(9, 9)
     painter.setPen(QPen(palette.color(QPalette.ColorRole.Window), 2))
     painter.setBrush(palette.color(QPalette.ColorRole.Highlight))

@@ -1,8 +1,8 @@
 """The languages of the window.
 
 English is in the code; the others are in the folder ``translations``. After texts have changed,
-``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date; translate what is unfinished there, for example
-with ``pyside6-linguist``, and run it again.
+``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date; translate what is unfinished there, for
+example with ``pyside6-linguist``, and run it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LANGUAGES = ("en", "ru")
 def install(application: QCoreApplication, language: str = "") -> str:
     """Have the application speak a language; returns which one.
 
-    Windows that are open are told by a ``LanguageChange`` event; those made later speak it from the start.
+    Windows that are open get a ``LanguageChange`` event; those made later speak it from the start.
 
     Args:
         language: one of ``LANGUAGES``; empty or another: the first of the system's languages that is known,

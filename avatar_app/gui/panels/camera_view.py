@@ -31,7 +31,7 @@ class CameraView(PictureView):
 
     Never part of what is sent.
 
-    ``face_asked`` carries the point of the picture that was clicked on, in shares of the frame's width and
+    ``face_asked`` carries the point of the picture that was clicked on, in fractions of the frame's width and
     height.
     """
 

@@ -116,7 +116,7 @@ class NoticeBar(QWidget):
             if any(notice.about == "avatar" for notice in notices):
                 self._own.pop(
                     "gallery", None
-                )  # that photo, told by who tried to use it, and gone with its cause
+                )  # that photo, reported by who tried to use it, and gone with its cause
             self._rebuild()
 
     def set_room(self, height: int) -> None:
@@ -135,7 +135,7 @@ class NoticeBar(QWidget):
         self._rebuild()
 
     def untell(self, about: str) -> None:
-        """What the window told about this is over."""
+        """What the window said about this is over."""
         if self._own.pop(about, None) is not None:
             self._rebuild()
 

@@ -41,7 +41,7 @@ class Views(Protocol):
 class StageMouse(QObject):
     """Watches both views of a stage.
 
-    ``panned`` carries by how much the avatar was dragged, in shares of the picture as others see it;
+    ``panned`` carries by how much the avatar was dragged, in fractions of the picture as others see it;
     ``turned`` the steps of the wheel.
     """
 

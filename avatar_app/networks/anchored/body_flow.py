@@ -40,7 +40,7 @@ FARTHEST = 1.2
 
 
 def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) where no landmark is, put right.
+    """The flow (B, 2, s, s) where no landmark is, corrected.
 
     Shoulders, long hair, the upper head.
 
@@ -81,7 +81,7 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     rises.
 
     Args:
-        body: (B, 1, s, s) share of person in the photo.
+        body: (B, 1, s, s) alpha of the person in the photo.
         points: (B, P, 2), of the pose.
     """
     side = flow.shape[-1]
@@ -111,7 +111,7 @@ def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Ten
     behind the cheek.
 
     Args:
-        body: (B, 1, s, s) share of person in the photo.
+        body: (B, 1, s, s) alpha of the person in the photo.
         points, still: (B, P, 2), of the pose and of the photo.
     """
     side = flow.shape[-1]
@@ -131,7 +131,7 @@ def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Ten
 def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
     """(B, N) how surely a place is inside a mouth of which the photo shows nothing.
 
-    There one must paint, for moved lips are no teeth.
+    There one must paint, for moved lips are not teeth.
 
     Args:
         source, driving: (B, P, 2), of the photo and the pose.

@@ -15,9 +15,9 @@ class Features(NamedTuple):
     Attributes:
         image: (B, 3, H, W) the photo, `detail` times as large as the networks' pictures.
         half: learned features at half the networks' side, and the photo itself.
-        person: (B, 1, H, W) share of person in each pixel, all 1 without a matte.
+        person: (B, 1, H, W) alpha of the person in each pixel, all 1 without a matte.
         background: (B, 3, H, W) the photo without the person.
-        body: (B, 1, h, w) the share of person at the size of the flow.
+        body: (B, 1, h, w) the alpha of the person at the size of the flow.
         skull: (B, 2) of `skull_size`.
         mouth_half to eyes_eighth: of `painters.FaceRegions`; of one number each without painters.
     """

@@ -110,7 +110,7 @@ def skull_size(body: Tensor, points: Tensor) -> Tensor:
     (B, 2), of half ellipses with the same moments.
 
     Args:
-        body: (B, 1, s, s) share of person.
+        body: (B, 1, s, s) alpha of the person.
         points: (B, P, 2), of the photo.
     """
     side = body.shape[-1]

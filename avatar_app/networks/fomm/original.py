@@ -165,7 +165,7 @@ def _read_checkpoint(path: Path) -> Mapping[str, Any]:
         if _unfolds(path):
             raise _packed(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files that are no checkpoints and are refused below
+            warnings.simplefilter("ignore")  # of files that are not checkpoints and are refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BundleError(

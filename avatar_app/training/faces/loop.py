@@ -181,7 +181,8 @@ def train_part(
             told = now
             terms = "  ".join(f"{name} {value:.5f}" for name, value in shown.items())
             report(
-                f"{part} {used / 60:5.1f}/{seconds / 60:.1f} min  step {step}  {step * settings.batch / used:.0f}/s  {terms}"
+                f"{part} {used / 60:5.1f}/{seconds / 60:.1f} min  step {step}  "
+                f"{step * settings.batch / used:.0f}/s  {terms}"
             )
         if now - saved_at > config.save_every:
             saved_at = now

@@ -1,4 +1,4 @@
-"""Collect what the networks take for faces and is none, to train on it again.
+"""Collect what the networks mistake for faces, to train on it.
 
 python -m avatar_app.training.faces.mine CONFIG RUN --data DIR --cache DIR --backgrounds DIR --output DIR
 [--pictures N]

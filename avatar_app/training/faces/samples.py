@@ -74,7 +74,7 @@ class Sampler:
 
     Args:
         backgrounds: pictures without faces.
-        mistakes: square pictures of what was taken for a face and is none, with room around it.
+        mistakes: square pictures of what was mistaken for a face, with room around it.
     """
 
     def __init__(

@@ -1,14 +1,15 @@
-r"""Trains the network that tells person from background in a photo.
+r"""Train the network that separates person from background in a photo.
 
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte
-    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-2 --start runs/matte/matte.pt
+    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-2 \
+        --start runs/matte/matte.pt
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-3 \
         --start runs/matte-2/matte.pt --masks MASKS
 
-Half of each batch are people who were cut out well, put before another background, their clothes recoloured; the other half are
-pictures as they are. Labels are made by GrabCut (`matte_labels`), or better by a teacher (`matte_teacher`). The first run cuts out people
-with a plain background; the second, which starts from the first, those of whom network and GrabCut say the same, and ignores pixels of
-which they do not; with a teacher, those of whom it is sure.
+Half of each batch are people who were cut out well and put before another background, in other colours; the
+other half are pictures as they are. GrabCut makes the labels (`labels`), or, better, a teacher (`teacher`).
+The first run uses people before a plain background. The second starts from it and uses people on whom
+network and GrabCut agree, without the pixels on which they differ; with a teacher, people of whom it is sure.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ FRAMES = 3
 """Frames taken of each clip."""
 
 NARROWEST = 0.6
-"""Faces narrower than this share of their height look aside: where the rest of the head is cannot be told
+"""Faces narrower than this share of their height look aside: where the rest of the head is cannot be known
 from them."""
 
 PLAIN = 0.06
@@ -178,7 +179,7 @@ def looked_at_again(people: People, network: PersonMatte) -> People:
         found = F.interpolate(seen, STORED, mode="bilinear") > 1
         labelled = people.persons[index : index + 1] > 0.5
         clean.append(bool((found & labelled).sum() > AGREED * (found | labelled).sum()))
-        # What lies between two outlines that nearly meet is no doubt, only their thickness.
+        # What lies between two outlines that nearly meet is not doubt, only their thickness.
         doubt = -F.max_pool2d(-(found != labelled).float(), 5, 1, 2)
         trust[index] = 1 - F.max_pool2d(doubt, 9, 1, 4)[0]
     return replace(people, trust=trust, clean=np.array(clean))

@@ -5,9 +5,9 @@ Selfie Segmentation (Apache-2.0) was trained on many people.
     python3 -m venv teacher && teacher/bin/pip install mediapipe==0.10.14
     teacher/bin/python avatar_app/training/matte/teacher.py --data DATA --output masks
 
-It needs an older numpy than the app, so it runs in an environment of its own and reads nothing of the app. Of every still, and of some
-frames of every clip, it writes the share of person, as bytes: ``masks/<name>.npz`` with ``frames`` (T,), their numbers, and ``masks``
-(T, 256, 256).
+It needs an older NumPy than the app, so it runs in its own environment and imports nothing of the app. For
+every still and some frames of every clip it writes the person's alpha, as bytes: ``masks/<name>.npz`` with
+``frames`` (T,), their numbers, and ``masks`` (T, 256, 256).
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         teach(options.data, options.output)
     except ImportError as problem:
         print(
-            f"The teacher cannot be loaded: {problem}. Install mediapipe==0.10.14 in an environment of its own.",
+            f"The teacher cannot be loaded: {problem}. Install mediapipe==0.10.14 in an environment of its "
+            f"own.",
             file=sys.stderr,
         )
     except KeyError as problem:
@@ -63,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except (OSError, ValueError) as problem:
         print(
-            f"The masks cannot be made: {problem}. Give a data set as for training, and a folder for the masks.",
+            f"The masks cannot be made: {problem}. Give a data set as for training, and a folder for the "
+            f"masks.",
             file=sys.stderr,
         )
     else:
@@ -74,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
 def teach(data: Path, output: Path) -> None:
     """Write the masks.
 
-    Raises OSError, KeyError or ValueError for what is no data set, ImportError without the teacher.
+    Raises OSError, KeyError or ValueError for what is not a data set, ImportError without the teacher.
     """
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -48,7 +48,10 @@ class Call:
     def __repr__(self) -> str:
         """For a test that waited in vain."""
         arrivals = self.arrivals
-        return f"a call with {len(arrivals)} pictures, the last {arrivals[-1:].tolist()}, {len(set(self.numbers))} of the avatar"
+        return (
+            f"a call with {len(arrivals)} pictures, the last {arrivals[-1:].tolist()}, "
+            f"{len(set(self.numbers))} of the avatar"
+        )
 
     @property
     def arrivals(self) -> Table:
