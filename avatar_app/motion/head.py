@@ -54,8 +54,8 @@ WIDER = 0.4
 """Eyes open at most this much wider than at rest, as a share of that; a driver at rest may have squinted."""
 
 HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
-"""A photo that ends less than 0.28 face heights above the forehead cuts the hair; one that ends more than 0.36
-above it does not. A photo that cuts it moves down by at most ``LEAST_DOWN``."""
+"""A photo that ends less than 0.28 face heights above the forehead cuts the hair; one that ends more than
+0.36 above it does not. A photo that cuts it moves down by at most ``LEAST_DOWN``."""
 
 ASIDE, LEAST_TURN = 0.8, 12.0
 """A photo that looks aside turns less, by this share of the degrees by which it does: it shows less of its

@@ -19,7 +19,7 @@ from avatar_app.evaluation.comparison.page import page
 from avatar_app.evaluation.comparison.recipes import METHODS, NEEDS_FEATURES, SIZES, Terms, recipe
 from avatar_app.training.data import load_store
 from avatar_app.training.train import Run, open_objective
-from tests.support.training import write_features, write_labelled_clips
+from tests.support.training import write_features, write_labelled_clips, write_moving_discs
 
 SIDE = 64
 
@@ -27,16 +27,7 @@ SIDE = 64
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A disc that moves, without labels."""
-    folder = tmp_path_factory.mktemp("clips")
-    for split, count in (("train", 2), ("test", 2)):
-        for clip in range(count):
-            path = folder / split / f"id{clip}#clip"
-            path.mkdir(parents=True)
-            for frame in range(5):
-                picture = np.full((SIDE, SIDE, 3), 40 + 40 * clip, np.uint8)
-                cv2.circle(picture, (16 + 5 * frame, 40 - 2 * frame), 12, (40, 200, 90 + 80 * clip), -1)
-                cv2.imwrite(str(path / f"{frame}.png"), picture)
-    return folder
+    return write_moving_discs(tmp_path_factory.mktemp("clips"), SIDE, frames=5, train=2, test=2)
 
 
 def words(data: Path, folder: Path, *more: str) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage, QPixmap
@@ -24,19 +23,13 @@ from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Box, Image
 from tests.gui.windows import drop_on
+from tests.support.photos import rough_picture, save
 
 DECORATION = Qt.ItemDataRole.DecorationRole
 
 
 def picture(seed: int, width: int = 96, height: int = 80) -> Image:
-    rough = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
-    return np.asarray(PIL.Image.fromarray(rough).resize((width, height)), np.uint8)
-
-
-def save(path: Path, image: Image) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(image).save(path)
-    return path
+    return rough_picture(seed, width, height)
 
 
 @pytest.fixture

@@ -112,6 +112,13 @@ def flow_beyond_the_edges() -> Tensor:
     return torch.stack([across, down], -1)[None]
 
 
+def assert_same(path: Path, module: nn.Module, inputs: dict[str, Tensor]) -> None:
+    """An ONNX file gives what the module gives."""
+    with torch.inference_mode():
+        for found, expected in zip(compute(path, inputs), module(*inputs.values()), strict=True):
+            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+
+
 @pytest.mark.parametrize("padding", ["zeros", "border"])
 @pytest.mark.parametrize("aligned", [True, False])
 def test_deformed_warps_are_warps(padding: str, aligned: bool, tmp_path: Path) -> None:
@@ -153,10 +160,7 @@ def test_a_warp_is_dimmed_in_the_same_step(tmp_path: Path) -> None:
     model = export(module, inputs, tmp_path / "dimmed.onnx")
     kinds = [node.op_type for node in model.graph.node]
     assert kinds.index("Exp") < kinds.index("DeformConv")
-    for found, expected in zip(
-        compute(tmp_path / "dimmed.onnx", inputs), module(*inputs.values()), strict=True
-    ):
-        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    assert_same(tmp_path / "dimmed.onnx", module, inputs)
 
 
 def test_odd_convolutions_and_softmax_keep_their_results(tmp_path: Path) -> None:
@@ -166,11 +170,7 @@ def test_odd_convolutions_and_softmax_keep_their_results(tmp_path: Path) -> None
     kinds = [node.op_type for node in model.graph.node]
     assert "Softmax" not in kinds
     assert kinds.count("Pad") == 1
-    with torch.inference_mode():
-        for found, expected in zip(
-            compute(tmp_path / "odd.onnx", inputs), module(*inputs.values()), strict=True
-        ):
-            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    assert_same(tmp_path / "odd.onnx", module, inputs)
 
 
 def test_convolutions_that_share_a_block_are_computed_at_once(tmp_path: Path) -> None:
@@ -182,19 +182,11 @@ def test_convolutions_that_share_a_block_are_computed_at_once(tmp_path: Path) ->
     assert kinds.count("Split") == 1
     read = {name for node in model.graph.node for name in node.input}
     assert {constant.name for constant in model.graph.initializer} <= read
-    with torch.inference_mode():
-        for found, expected in zip(
-            compute(tmp_path / "siblings.onnx", inputs), module(*inputs.values()), strict=True
-        ):
-            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    assert_same(tmp_path / "siblings.onnx", module, inputs)
 
 
 def test_grouped_convolutions_are_left_apart(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, inputs = Grouped(), {"maps": torch.randn(1, 20, SIDE, SIDE)}
     export(module, inputs, tmp_path / "grouped.onnx")
-    with torch.inference_mode():
-        for found, expected in zip(
-            compute(tmp_path / "grouped.onnx", inputs), module(*inputs.values()), strict=True
-        ):
-            np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    assert_same(tmp_path / "grouped.onnx", module, inputs)

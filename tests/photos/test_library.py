@@ -22,19 +22,13 @@ from avatar_app.media.photo import read_portrait
 from avatar_app.photos.library import Library, middle_box
 from avatar_app.photos.lookup import find_photo
 from avatar_app.types import Box, Image
+from tests.support.photos import rough_picture, save
 
 BOX = Box(60.5, 50.0, 80.0)
 
 
 def picture(seed: int, width: int = 120, height: int = 100) -> Image:
-    rough = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
-    return np.asarray(PIL.Image.fromarray(rough).resize((width, height)), np.uint8)
-
-
-def save(path: Path, image: Image) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(image).save(path)
-    return path
+    return rough_picture(seed, width, height)
 
 
 @pytest.fixture

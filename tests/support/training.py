@@ -58,3 +58,19 @@ def _drawn(points: np.ndarray, clip: int, side: int) -> np.ndarray:
     for x, y in points:
         cv2.circle(picture, (int(x), int(y)), 2, (200, 160, 80 * clip), -1)
     return picture
+
+
+def write_moving_discs(folder: Path, side: int, frames: int, **splits: int) -> Path:
+    """A data set of folders of frames without labels: a disc that moves, a colour for each clip.
+
+    ``splits``: how many clips each has, such as ``train=2``.
+    """
+    for split, count in splits.items():
+        for clip in range(count):
+            path = folder / split / f"id{clip}#clip"
+            path.mkdir(parents=True)
+            for frame in range(frames):
+                picture = np.full((side, side, 3), 40 + 40 * clip, np.uint8)
+                cv2.circle(picture, (16 + 5 * frame, 40 - 2 * frame), 12, (40, 200, 90 + 80 * clip), -1)
+                cv2.imwrite(str(path / f"{frame}.png"), picture)
+    return folder

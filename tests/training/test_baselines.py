@@ -25,6 +25,7 @@ from avatar_app.training.train import Run, open_objective
 from avatar_app.training.train import main as train
 from tests.networks.baselines import TINY_MONKEYNET, TINY_X2FACE
 from tests.support.media import make_clip
+from tests.support.training import write_moving_discs
 
 SIDE = 64
 FAMILIES = ("monkeynet", "x2face")
@@ -33,16 +34,7 @@ FAMILIES = ("monkeynet", "x2face")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of frames: a disc that moves, a colour for each clip."""
-    folder = tmp_path_factory.mktemp("clips")
-    for split, count in (("train", 2), ("test", 1)):
-        for clip in range(count):
-            path = folder / split / f"id{clip}#clip"
-            path.mkdir(parents=True)
-            for frame in range(6):
-                picture = np.full((SIDE, SIDE, 3), 40 + 40 * clip, np.uint8)
-                cv2.circle(picture, (16 + 5 * frame, 40 - 2 * frame), 12, (40, 200, 90 + 80 * clip), -1)
-                cv2.imwrite(str(path / f"{frame}.png"), picture)
-    return folder
+    return write_moving_discs(tmp_path_factory.mktemp("clips"), SIDE, frames=6, train=2, test=1)
 
 
 def monkeynet_document() -> dict[str, Any]:
