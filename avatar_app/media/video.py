@@ -26,8 +26,7 @@ from avatar_app.types import Image
 
 READ = (
     "mov matroska avi mpegts mpeg mpegvideo m4v h264 hevc av1 obu ivf vvc gif apng flv live_flv asf ogg "
-    "mjpeg nut mxf wtv dv rm swf "
-    "yuv4mpegpipe h261 h263 vc1 cavsvideo dirac gxf nsv smk bink roq flic"
+    "mjpeg nut mxf wtv dv rm swf yuv4mpegpipe h261 h263 vc1 cavsvideo dirac gxf nsv smk bink roq flic"
 )
 """FFmpeg's names of the containers that may be clips. It knows 350 more, among them lists of other files and
 addresses (concat, hls, vobsub), which it opens before anybody can refuse them, and would wait for a named

@@ -1,8 +1,7 @@
 r"""Train the network that separates person from background in a photo.
 
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte
-    python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-2 \
-        --start runs/matte/matte.pt
+    python -m avatar_app.training.matte.loop ... --output runs/matte-2 --start runs/matte/matte.pt
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-3 \
         --start runs/matte-2/matte.pt --masks MASKS
 
