@@ -264,7 +264,10 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """A key that sorts names as people count: 2.png before 10.png. Upper and lower case differ."""
+    """Return a key that sorts names as people count: 2.png before 10.png.
+
+    Upper and lower case differ.
+    """
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
@@ -327,7 +330,7 @@ def part_file(path: Path, mode: int = 0o666) -> Path:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a damaged file, so that what it held is not lost when it is written again.
+    """Rename a damaged file, so that its content survives the next writing.
 
     None where that is impossible.
     """

@@ -1,4 +1,6 @@
-"""``doctor``: would a call, or serving others, work on this computer, and if not, what to do.
+"""``doctor``: check whether a call, or serving others, would work here.
+
+If not, it says what to do.
 
 Exit code 1 where it would not.
 """

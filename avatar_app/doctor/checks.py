@@ -119,10 +119,7 @@ def would_work(found: Sequence[Check]) -> bool:
 
 
 def as_text(check: Check) -> str:
-    """One finding for a terminal.
-
-    State, name, what was found, and below it what to do.
-    """
+    """Write one finding for a terminal: state, name, what was found, what to do."""
     text = _folded(check.found, f"{check.state.ljust(NAME_AT)}{check.name.ljust(TEXT_AT - NAME_AT)}")
     if check.todo:
         text += "\n" + _folded(check.todo, f"{' ' * NAME_AT}{'what to do'.ljust(TEXT_AT - NAME_AT)}")

@@ -71,7 +71,7 @@ def read_card(answer: str) -> Card | None:
 
 
 def lacks_driver(devices: Path = PCI) -> bool:
-    """Whether an NVIDIA card sits in the computer, found out without its driver. Linux."""
+    """Return whether an NVIDIA card is there, without asking its driver. Linux."""
     for device in devices.glob("*") if devices.is_dir() else ():
         with suppress(OSError):
             vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))

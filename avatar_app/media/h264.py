@@ -38,8 +38,9 @@ class H264Encoder:
         self._gray = gray
 
     def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
-        """The bytes of one picture (height, width, 3), and whether they are a key frame, as ``key`` asks
-        for."""
+        """Encode one picture (height, width, 3).
+
+        Returns its bytes and whether they are a key frame, as ``key`` asks for."""
         # OpenCV converts in a third of the time that FFmpeg takes.
         planes: Image = np.asarray(
             picture if self._gray else cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8

@@ -1,4 +1,4 @@
-"""The pictures that come from a server, decoded, each given to whoever waits for it."""
+"""Decode the pictures that a server sends, and give each to whoever waits for it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class Arrivals:
         self.last_at = time.monotonic()
 
     def expect(self, captured_at: float, show: Take | None) -> int:
-        """The number of the next pose, whose picture ``show`` will get, in the other thread."""
+        """Return the number of the next pose.
+
+        ``show`` will get its picture, in the other thread.
+        """
         with self._changed:
             self._number += 1
             self._captured[self._number] = (captured_at, show)

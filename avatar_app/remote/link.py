@@ -98,7 +98,10 @@ class Link:
         return self._address
 
     def wait_for_welcome(self, seconds: float) -> Welcome:
-        """Raises EngineError if all servers refuse, DeviceError if none is reached in time."""
+        """Wait until a server has answered.
+
+        Raises EngineError if all servers refuse, DeviceError if none is reached in time.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self.welcome or self._refused, seconds)
             if self.welcome is None:
@@ -113,7 +116,10 @@ class Link:
         return self._refusals >= len(self._pairings)
 
     def place_photo(self, photo: Photo, seconds: float) -> Answer:
-        """Send a photo and wait for its key points and scene. Raises DeviceError or EngineError."""
+        """Send a photo and wait for its key points and scene.
+
+        Raises DeviceError or EngineError.
+        """
         self._placed.add(photo)
         self._send(photo)
         return self._placed.wait_for(photo.avatar, seconds, self._address)

@@ -19,15 +19,15 @@ QUEUE = 8
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP for clients that say what they want; those that only hold a connection open lose it."""
+    """HTTP that drops clients which only hold a connection open."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.loop.call_later(HANDSHAKE, self._end_if_silent)
 
     def _end_if_silent(self) -> None:
-        # A connection that has become a WebSocket has another protocol by then. Before the first request there is
-        # no cycle, whatever uvicorn's annotation says.
+        # A connection that has become a WebSocket has another protocol by then. Before the first request
+        # there is no cycle, whatever uvicorn's annotation says.
         if getattr(self, "cycle", None) is None and self.transport.get_protocol() is self:
             self.transport.close()
 

@@ -161,7 +161,10 @@ class GoingAway(msgspec.Struct, frozen=True):
 
 
 class SceneMessage(msgspec.Struct, frozen=True):
-    """An avatar's scene, before its `Ready`: two JPEG files, and the person's alpha as a PNG; see ``Scene``."""
+    """An avatar's scene, before its `Ready`; see ``Scene``.
+
+    Two JPEG files, and the person's alpha as a PNG.
+    """
 
     avatar: int
     colours: bytes

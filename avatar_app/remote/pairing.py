@@ -32,12 +32,14 @@ YEARS = 20
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Attributes:
-    host, port: where the server listens.
-    token: the secret.
-    pin: SHA-256 of the certificate, base64url; empty: trust the system's authorities. Several with commas
-        between: any of them.
-    others: further servers, hosts and ports.
+    """Address, secret and certificate of a computer that renders for others.
+
+    Attributes:
+        host, port: where the server listens.
+        token: the secret.
+        pin: SHA-256 of the certificate, base64url; empty: trust the system's authorities. Several with
+            commas between: any of them.
+        others: further servers, hosts and ports.
     """
 
     host: str

@@ -1,4 +1,7 @@
-"""The avatar's photo on its way to a server, and its scene on the way back. Each once a photo."""
+"""Send the avatar's photo to a server, and read its scene on the way back.
+
+Each once a photo.
+"""
 
 from __future__ import annotations
 

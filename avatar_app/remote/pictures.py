@@ -60,7 +60,10 @@ class Decoder(Protocol):
     """The inverse of ``Encoder``."""
 
     def decode(self, data: bytes, alpha: bytes) -> tuple[Image, Plane | None]:
-        """Colours (h, w, 3) and alpha (h, w). Raises MalformedMessage if the bytes are damaged."""
+        """Decode colours (h, w, 3) and alpha (h, w).
+
+        Raises MalformedMessage if the bytes are damaged.
+        """
 
     def close(self) -> None: ...
 
@@ -162,7 +165,10 @@ def _read_jpeg(data: bytes, flags: int) -> Image:
 
 
 def _fitting(alpha: Plane, picture: Image) -> Plane:
-    """The alpha without a codec's haze. Raises MalformedMessage unless it is the picture's."""
+    """Return the alpha without a codec's haze.
+
+    Raises MalformedMessage unless it is the picture's.
+    """
     if alpha.shape != picture.shape[:2]:
         raise MalformedMessage("a picture whose alpha is of another size")
     return np.asarray(cv2.LUT(alpha, _CLEAN), np.uint8)

@@ -33,7 +33,10 @@ class Placed:
                 self._forget(next(iter(self._photos)))
 
     def wait_for(self, avatar: int, seconds: float, address: str) -> Answer:
-        """Raises DeviceError if no answer comes in time, EngineError if the photo is refused."""
+        """Wait for the answer to a photo.
+
+        Raises DeviceError if none comes in time, EngineError if the photo is refused.
+        """
         with self._changed:
             self._changed.wait_for(lambda: avatar in self._ready, seconds)
             answer, scene = self._ready.get(avatar), self._scenes.pop(avatar, None)

@@ -1,4 +1,4 @@
-"""The photos of one client on a server: those that wait to be encoded, and the avatars made of them."""
+"""Keep the photos of one client on a server, and the avatars made of them."""
 
 from __future__ import annotations
 

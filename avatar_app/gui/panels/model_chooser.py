@@ -1,4 +1,4 @@
-"""Which model makes the pictures, and on which processor, graphics card or other computer it runs."""
+"""Choose the model, and the device or other computer that it runs on."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ class ModelChooser(QWidget):
         """The pairing line that the user pastes; empty if they change their mind."""
         title, line = self.tr("Another computer"), ""
         how = self.tr(
-            "Start `avatar-app serve --listen 0.0.0.0` on the other computer, and paste the line that it prints:"
+            "Start `avatar-app serve --listen 0.0.0.0` on the other computer, "
+            "and paste the line that it prints:"
         )
         problem = ""
         while True:

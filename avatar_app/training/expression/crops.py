@@ -105,7 +105,9 @@ def changed(batch: Batch, region: Region) -> Batch:
 
 
 def near_opening(region: Region, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Where lips or lids part, and that with what is around their edges: (B, 1, h, w) each.
+    """Return where lips or lids part, and that with its surroundings.
+
+    (B, 1, h, w) each.
 
     The second is there for shut eyes and closed lips too.
     """
