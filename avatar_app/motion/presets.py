@@ -1,8 +1,10 @@
-"""Ready expressions over the driver's own: a smile, a wink, a surprise, a look into the camera.
+"""Put ready expressions over the driver's own.
 
-Pure numpy. They change the pose to render: landmarks in the head's own frame, by measures of the face itself, so
-they fit every photo and every model of landmarks. What the driver does at that moment stays: a driver who smiles
-already gets no second smile.
+These are a smile, a wink, a surprise and a look into the camera.
+
+Pure numpy. They change the pose to render: landmarks in the head's own frame, by measures of the face itself,
+so they fit every photo and every model of landmarks. What the driver does at that moment stays: a driver who
+smiles already gets no second smile.
 """
 
 from __future__ import annotations

@@ -158,7 +158,10 @@ def changed(controls: Controls, **changes: Any) -> Controls:
 
 
 def expressed(controls: Controls, name: str, hold: bool) -> dict[str, Any]:
-    """The fields that change when a ready expression is chosen; the one that stays is chosen to end it."""
+    """Return the fields that change when a ready expression is chosen.
+
+    Choosing the one that stays ends it.
+    """
     if hold:
         return {"preset": "" if controls.preset == name else name}
     return {"plays": controls.plays + 1, "played": name, "preset": ""}

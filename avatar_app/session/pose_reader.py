@@ -125,7 +125,7 @@ class PoseReader:
         return self._transfer[1]
 
     def shown(self, pose: KeyPoints | None, moment: float, controls: Controls) -> KeyPoints | None:
-        """Return what to render: the pose, or for a while the last one, with ready expressions.
+        """Return the pose to render, or for a while the last one, with ready expressions.
 
         None before the first.
         """
