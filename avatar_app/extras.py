@@ -1,4 +1,4 @@
-"""Packages that only some commands need: which are missing, and the command that installs them."""
+"""Find packages that only some commands need, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def require(extra: str, what: Text) -> None:
 
 
 def missing(extra: str) -> list[str]:
-    """The requirements of an extra that no installed package answers, with their versions."""
+    """List the requirements of an extra that are not installed, with their versions."""
     return [requirement for requirement in requirements(extra) if not _installed(_name(requirement))]
 
 
@@ -74,7 +74,10 @@ def install(packages: list[str]) -> Text:
 
 
 def extensible() -> bool:
-    """Whether packages can be added: to a checkout and to what pip installed, not to the app's own bundles."""
+    """Return whether packages can be added.
+
+    They can to a checkout and to what pip installed, not to the app's own bundles.
+    """
     try:
         installer = metadata.distribution(NAME).read_text("INSTALLER")
     except metadata.PackageNotFoundError:

@@ -141,6 +141,7 @@ class MainWindow(QMainWindow):
         is_open, entry = before.drawer_open, before.gallery.entry
         before.gallery.stop()
         self.view = self._new_view()
+        self.view.stage.notices.take_over(before.stage.notices)
         self.view.show()
         before.deleteLater()
         self.view.open_drawer(is_open)

@@ -63,3 +63,19 @@ def test_everything_speaks_the_new_language_at_once(qtbot: QtBot, tmp_path: Path
     install(qapp, "en")
     window.speak()
     assert window.view.tools.buttons["pause"].text() == "Pause"
+
+
+def test_what_the_window_said_before_is_translated_too(
+    qtbot: QtBot, tmp_path: Path, qapp: QApplication
+) -> None:
+    opened = open_window(qtbot, tmp_path)
+    window = opened.window
+    message = Text("No face was found in {}.", "wall.png")
+    window.view.gallery.problem.emit(message, Text("Choose another one."))
+    window.preferences.problem.emit(Text("The settings {} cannot be written: {}.", "a", "full"), NOTHING)
+    assert not any(is_russian(text) for text in words(window.notices))
+    install(qapp, "ru")
+    window.speak()
+    said = words(window.notices)
+    assert "На фото wall.png не найдено лицо." in said  # noqa: RUF001
+    assert all(is_russian(text) for text in said), said

@@ -1,4 +1,5 @@
-"""The wheel and the source package: built, checked as the package index would, installed where nothing else is.
+"""The wheel and the source package: built, checked as the package index would, installed where nothing else
+is.
 
 The installation takes minutes and a gigabyte: it needs ``AVATAR_INSTALL=1`` and the package index.
 """

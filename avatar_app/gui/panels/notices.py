@@ -139,6 +139,11 @@ class NoticeBar(QWidget):
         if self._own.pop(about, None) is not None:
             self._rebuild()
 
+    def take_over(self, before: NoticeBar) -> None:
+        """Show what another bar shows, in the language of now."""
+        self._own, self._pipeline, self._hidden = before._own, before._pipeline, before._hidden
+        self._rebuild()
+
     def draw_again(self) -> None:
         """After the theme or language has changed."""
         for about in list(self.banners):
