@@ -1429,6 +1429,10 @@ Press I for more.</source>
         <translation>Закройте {0} или выберите другую камеру.</translation>
     </message>
     <message>
+        <source>Compare it with the ones in avatar_app/training/configs.</source>
+        <translation>Сравните её с файлами в avatar_app/training/configs.</translation>
+    </message>
+    <message>
         <source>Connect one, or choose what other programs feed: {}.</source>
         <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
     </message>
@@ -1527,6 +1531,10 @@ Press I for more.</source>
     <message>
         <source>Its pictures take {:.0f} ms there and back.</source>
         <translation>Путь туда и обратно занимает {0:.0f} мс.</translation>
+    </message>
+    <message>
+        <source>Known here: {}.</source>
+        <translation>Здесь известны: {0}.</translation>
     </message>
     <message>
         <source>Known models: {}.</source>
@@ -1891,6 +1899,30 @@ Press I for more.</source>
     <message>
         <source>The command {} is no single line of {} bytes at most.</source>
         <translation>Команда {0} — не одна строка длиной до {1} байт.</translation>
+    </message>
+    <message>
+        <source>The configuration has an unknown key {}: {}.</source>
+        <translation>В конфигурации неизвестный ключ {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The configuration key {} is {}, but it must be {}.</source>
+        <translation>Ключ конфигурации {0} равен {1}, а должен быть: {2}.</translation>
+    </message>
+    <message>
+        <source>The configuration key {} is {}, which is too large.</source>
+        <translation>Ключ конфигурации {0} равен {1}: это слишком много.</translation>
+    </message>
+    <message>
+        <source>The configuration lacks the key {}.{}.</source>
+        <translation>В конфигурации нет ключа {0}.{1}.</translation>
+    </message>
+    <message>
+        <source>The configuration lacks the section model_params.common_params.</source>
+        <translation>В конфигурации нет раздела model_params.common_params.</translation>
+    </message>
+    <message>
+        <source>The configuration lacks the section {}.</source>
+        <translation>В конфигурации нет раздела {0}.</translation>
     </message>
     <message>
         <source>The configuration {} cannot be read: {}.</source>
