@@ -17,177 +17,29 @@ picture's).
 
 from __future__ import annotations
 
-import math
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from avatar_app.networks.anchored.body_flow import beyond_face, opened_mouth, whole_head
-from avatar_app.networks.anchored.config import SKETCH_GROUPS
 from avatar_app.networks.anchored.dense_motion import DenseMotion, face_scale
-from avatar_app.networks.anchored.features import Features
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.anchored.pictures import resize, warp
 from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.painters import FaceRegions
-from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
-
-FAINTEST = -30.0
-"""Exponents end here, so that no product of two bells is too small for a normal number: those take a hundred
-times as long."""
+from avatar_app.onnx_export.layers import PhaseConvolution, interleave_bytes
+from avatar_app.onnx_export.photo import FAINTEST, PhotoFeatures, Sketch, between
 
 FARTHEST = 60.0
 """Logits of anchors end here, for the same reason; the softmax needs no other guard against overflow."""
-
-REACH = 6
-"""A dot of the sketch is drawn over so many rows above and below; further out it is below a millionth."""
-
 
 LAYERS = ("painted", "alpha", "places")
 """What `PhotoRenderer` gives."""
 
 REGIONS = ("mouth", "eyes", "frames")
 """What it gives besides of a model with painters: `PaintedFace`, crops as bytes."""
-
-PHOTO_LAYERS = ("person", "background")
-"""What `PhotoEncoder` gives beside `PhotoFeatures`."""
-
-
-class PhotoFeatures(NamedTuple):
-    """Everything that depends on the photo alone.
-
-    Of `Features` what the networks read, and what this order of sums takes from it.
-
-    Attributes:
-        sketch: (1, groups, s, s), the photo's own landmarks.
-        anchors: (K, 2), relative to their mean.
-        middle: (1, 2), their mean.
-        near: (K + 1, K), how much each anchor counts for the Jacobian of each; in the last row all alike.
-        ridge: (1,), pull of each Jacobian towards the face's global map.
-        body: (1, 1, s, s), the alpha of the person.
-        skull: (1, 2), the upper head's size.
-        pixels: (S * S, 12), bytes, of `neighbours`; painters see a part of the photo. The rest: as in
-            `Features`.
-    """
-
-    half: Tensor
-    quarter: Tensor
-    eighth: Tensor
-    motion: Tensor
-    points: Tensor
-    sketch: Tensor
-    anchors: Tensor
-    middle: Tensor
-    near: Tensor
-    ridge: Tensor
-    body: Tensor
-    skull: Tensor
-    pixels: Tensor
-    mouth_half: Tensor
-    mouth_quarter: Tensor
-    mouth_eighth: Tensor
-    eyes_half: Tensor
-    eyes_quarter: Tensor
-    eyes_eighth: Tensor
-
-
-class PhotoEncoder(nn.Module):
-    """Turn a photo's bytes and landmarks into `PhotoFeatures` and its layers.
-
-    That is, as bytes: the alpha of the person (1, S, S, 1) and the background (1, S, S, 3).
-    """
-
-    def __init__(self, generator: AnchoredGenerator) -> None:
-        super().__init__()
-        self.generator = generator
-        self.sketch = Sketch(generator.config.size // 4)
-
-    def forward(self, image: Tensor, points: Tensor) -> tuple[Tensor, ...]:
-        features: Features = self.generator.encode(image.permute(0, 3, 1, 2).float() / 255, points)
-        anchors = points[0, self.generator.dense_motion.anchors]
-        middle = anchors.mean(0, keepdim=True)
-        centred = anchors - middle
-        scale = face_scale(anchors[None])[0, 0, 0]
-        distance = ((anchors[None] - anchors[:, None]) ** 2).sum(-1)
-        near = torch.exp(-0.5 * distance / (0.3 * scale) ** 2)
-        near = near / near.sum(1, keepdim=True)
-        near = torch.cat([near, torch.full_like(near[:1], 1 / len(self.generator.dense_motion.anchors))])
-        ridge = ((0.12 * scale) ** 2).reshape(1)
-        own = (features.half, features.quarter, features.eighth, features.motion, features.points)
-        later = (features.body, features.skull, neighbours(image), *features.regions)
-        photo = PhotoFeatures(*own, self.sketch(points[0]), centred, middle, near, ridge, *later)
-        layers = (features.person, features.background)
-        return *photo, *(to_bytes(layer) for layer in layers)
-
-
-def neighbours(image: Tensor) -> Tensor:
-    """Return each pixel's bytes with those of three neighbours.
-
-    The right, the lower and the lower right one. For a photo (1, S, S, 3): (S * S, 12).
-
-    A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which
-    takes four times as long.
-    """
-    right, below = (
-        torch.cat([image[:, :, 1:], image[:, :, -1:]], 2),
-        torch.cat([image[:, 1:], image[:, -1:]], 1),
-    )
-    both = torch.cat([below[:, :, 1:], below[:, :, -1:]], 2)
-    return torch.cat([image, right, below, both], 3).reshape(-1, 12)
-
-
-def between(pixels: Tensor, places: Tensor) -> Tensor:
-    """Sample the photo of `neighbours` at positions (1, h, w, 2).
-
-    Colours (1, 3, h, w) in [0, 1]; beyond the sides those of the nearest pixel.
-    """
-    side = math.isqrt(pixels.shape[0])
-    position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
-    position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is not a number
-    corner = position.floor()
-    x, y = torch.split(position - corner, 1)
-    column, row = torch.split(corner, 1)
-    found = pixels[(row * side + column)[0].long()].t().float()
-    here, right, below, both = torch.split(found, 3)
-    upper, lower = here + x * (right - here), below + x * (both - below)
-    colours: Tensor = (upper + y * (lower - upper)) / 255
-    return colours.reshape(1, 3, places.shape[1], places.shape[2])
-
-
-class Sketch(nn.Module):
-    """`anchored.draw_sketch`: landmarks (P, 2) -> (1, groups, s, s)."""
-
-    rows: Tensor
-    line: Tensor
-    first_row: Tensor
-
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        self.side = side
-        self.points = [point for group in SKETCH_GROUPS for point in group]
-        start = [index * side for index, group in enumerate(SKETCH_GROUPS) for _ in group]
-        self.register_buffer("first_row", torch.tensor(start, dtype=torch.float32)[:, None], persistent=False)
-        self.register_buffer(
-            "rows", torch.arange(-REACH, REACH + 1, dtype=torch.float32)[None], persistent=False
-        )
-        self.register_buffer("line", torch.arange(side, dtype=torch.float32)[None], persistent=False)
-
-    def forward(self, points: Tensor) -> Tensor:
-        cells = (points + 1) * ((self.side - 1) / 2)
-        across, down = torch.split(cells[self.points], 1, 1)
-        # A row beyond the edge is drawn as the edge's own row, which it may be twice: the highest counts.
-        rows = (torch.round(down) + self.rows).clamp(0, self.side - 1)
-        bells = _bell(rows - down)[:, :, None] * _bell(self.line - across)[:, None]
-        places = (rows + self.first_row).long().reshape(-1, 1)
-        drawn = highest_rows(places, bells.reshape(-1, self.side), len(SKETCH_GROUPS) * self.side)
-        return drawn.reshape(1, len(SKETCH_GROUPS), self.side, self.side)
-
-
-def _bell(distance: Tensor) -> Tensor:
-    return torch.exp((-0.5 * distance**2).clamp_min(FAINTEST))
 
 
 class FastMotion(nn.Module):
@@ -201,7 +53,9 @@ class FastMotion(nn.Module):
     basis: Tensor
     still: Tensor
 
-    def __init__(self, motion: DenseMotion, side: int) -> None:
+    def __init__(
+        self, motion: DenseMotion, side: int, doubled: type[PhaseConvolution] = PhaseConvolution
+    ) -> None:
         super().__init__()
         self.side, self.anchors = side, motion.anchors
         self.stem, self.down1, self.down2, self.middle = (
@@ -210,7 +64,7 @@ class FastMotion(nn.Module):
             motion.down2,
             motion.middle,
         )
-        self.up1, self.up0 = PhaseConvolution(motion.up1), PhaseConvolution(motion.up0)
+        self.up1, self.up0 = doubled(motion.up1), doubled(motion.up0)
         self.merge1, self.merge0 = motion.merge1, motion.merge0
         self.mask, self.fine = motion.mask, motion.fine
         self.log_reach, self.rest = motion.log_reach, motion.rest
@@ -327,17 +181,19 @@ class PhotoRenderer(nn.Module):
     spread: Tensor
     places: Tensor
 
-    def __init__(self, generator: AnchoredGenerator) -> None:
+    def __init__(
+        self, generator: AnchoredGenerator, doubled: type[PhaseConvolution] = PhaseConvolution
+    ) -> None:
         super().__init__()
         self.size = generator.config.size
         self.photo_side = self.size * generator.config.detail
         self.calms = generator.matte is not None
-        self.motion = FastMotion(generator.dense_motion, self.size // 4)
+        self.motion = FastMotion(generator.dense_motion, self.size // 4, doubled)
         self.regions = generator.regions
         self.bottleneck = generator.bottleneck
         self.up_quarter, self.up_half = (
-            PhaseConvolution(generator.up_quarter),
-            PhaseConvolution(generator.up_half),
+            doubled(generator.up_quarter),
+            doubled(generator.up_half),
         )
         self.merge_quarter, self.merge_half, self.paint = (
             generator.merge_quarter,
@@ -388,11 +244,15 @@ class PhotoRenderer(nn.Module):
         # Points that are not numbers must give a wrong picture, not a place outside of it.
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         painted, alpha, flow = self.layers(photo, points)
-        pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)
-        places = self.spread @ pixels @ self.spread.t()
-        shown = interleave_bytes(painted), interleave_bytes(alpha), places
+        shown = interleave_bytes(painted), interleave_bytes(alpha), self.enlarged(flow)
         if self.regions is None:
             return shown
         known = FaceRegions(*photo[-len(FaceRegions._fields) :])
         face = self.regions(known, partial(between, photo.pixels), flow, points, *code)
         return *shown, to_bytes(face.mouth), to_bytes(face.eyes), face.frames
+
+    def enlarged(self, flow: Tensor) -> Tensor:
+        """Places (2, S, S) in pixels of the photo, of a flow (1, 2, s, s)."""
+        pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)
+        places: Tensor = self.spread @ pixels @ self.spread.t()
+        return places

@@ -26,15 +26,9 @@ from avatar_app.networks.graphs import (
     driving_inputs,
 )
 from avatar_app.networks.monkeynet.model import MonkeyNet
-from avatar_app.onnx_export.anchored import (
-    LAYERS,
-    PHOTO_LAYERS,
-    REGIONS,
-    PhotoEncoder,
-    PhotoFeatures,
-    PhotoRenderer,
-)
+from avatar_app.onnx_export.anchored import LAYERS, REGIONS, PhotoRenderer
 from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
+from avatar_app.onnx_export.photo import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures
 from avatar_app.onnx_export.tuning import tune
 from avatar_app.onnx_export.winograd import TiledDecoder, fits
 from avatar_app.types import NO_EXPRESSION

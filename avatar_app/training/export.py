@@ -45,8 +45,8 @@ from avatar_app.networks.graphs import (
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig
 from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
-from avatar_app.onnx_export.anchored import PHOTO_LAYERS
 from avatar_app.onnx_export.export import WEIGHTS, for_processors, write_motion_files
+from avatar_app.onnx_export.photo import PHOTO_LAYERS
 from avatar_app.onnx_export.quantise import Sample, quantise
 from avatar_app.text import Text
 from avatar_app.training.checkpoint import load_checkpoint

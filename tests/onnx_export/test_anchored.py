@@ -19,8 +19,9 @@ from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.blocks import conv
 from avatar_app.networks.graphs import AnchoredEncode, AnchoredRender
 from avatar_app.networks.regions import CODES
-from avatar_app.onnx_export.anchored import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, PhotoRenderer, Sketch
+from avatar_app.onnx_export.anchored import PhotoRenderer
 from avatar_app.onnx_export.layers import PhaseConvolution, highest_rows, interleave_bytes
+from avatar_app.onnx_export.photo import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures, Sketch
 from tests.networks.tiny import SIDE
 from tests.support.bundles import ANCHORED, face_crop
 

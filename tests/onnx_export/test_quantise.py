@@ -18,8 +18,8 @@ from avatar_app.errors import ConfigError
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
 from avatar_app.onnx_export import quantise as quantising
-from avatar_app.onnx_export.anchored import PHOTO_LAYERS
 from avatar_app.onnx_export.export import for_processors, write_onnx
+from avatar_app.onnx_export.photo import PHOTO_LAYERS
 from avatar_app.onnx_export.quantise import EXACT, Sample, quantise
 from avatar_app.training.export import picture_quality
 from tests.networks.tiny import SIDE
