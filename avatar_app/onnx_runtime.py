@@ -1,12 +1,17 @@
-"""ONNX Runtime on the processor: sessions and their values.
+"""ONNX Runtime: sessions on the processor and on graphics cards, and their values.
 
 The only file that imports it, and the one that turns its telemetry off.
+
+Graphics cards of all makers are reached through WebGPU, by a provider in a package of its own
+(`CARD_PACKAGE`), which the app does without.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +39,13 @@ read."""
 
 REINSTALL = Text("Install the version of onnxruntime in requirements.txt, or import the model again.")
 
+CARD_PACKAGE = "onnxruntime-ep-webgpu"
+CARD_MODULE = "onnxruntime_ep_webgpu"
+CARD_PROVIDER = "WebGpuExecutionProvider"
+
+MAKERS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel", 0x106B: "Apple", 0x5143: "Qualcomm"}
+"""Of graphics cards, by their PCI number."""
+
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
 
 Array = npt.NDArray[Any]
@@ -50,6 +62,54 @@ class Port:
 
     kind: str
     shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A graphics card that the provider offers.
+
+    Attributes:
+        name: for people.
+    """
+
+    name: str
+    device: Any
+
+
+def has_card_package() -> bool:
+    """Whether the provider for graphics cards is installed."""
+    return importlib.util.find_spec(CARD_MODULE) is not None
+
+
+def find_cards() -> list[Card]:
+    """The graphics cards that can be tried, those with memory of their own first.
+
+    Loads the provider. Raises EngineError where that fails.
+    """
+    if not has_card_package():
+        return []
+    try:
+        if not any(device.ep_name == CARD_PROVIDER for device in ort.get_ep_devices()):
+            library = importlib.import_module(CARD_MODULE).get_library_path()
+            ort.register_execution_provider_library(CARD_PROVIDER, library)
+    except Exception as error:  # of the package, of the system's loader, of ONNX Runtime
+        raise EngineError(
+            Text("The package {} cannot be loaded.", CARD_PACKAGE),
+            Text("Install the version that the app asks for."),
+        ) from error
+    found = [
+        device
+        for device in ort.get_ep_devices()
+        if device.ep_name == CARD_PROVIDER and device.device.type == ort.OrtHardwareDeviceType.GPU
+    ]
+    found.sort(key=lambda device: device.device.metadata.get("Discrete") != "1")
+    return [Card(_card_name(device.device), device) for device in found]
+
+
+def _card_name(hardware: Any) -> str:
+    described = hardware.metadata.get("Description", "").strip()  # Windows alone tells
+    maker = MAKERS.get(hardware.vendor_id) or hardware.vendor or "unknown maker"
+    return described or f"{maker} {hardware.device_id:04x}"
 
 
 class OnnxValue:
@@ -76,12 +136,13 @@ class OnnxSession:
         model: the file's content. Weights in other files are refused.
         title: the file's name, for errors; an attribute as well.
         threads: processor threads within one operation; 0: one for each core.
+        card: where to compute; None: on the processor.
 
     Raises:
         EngineError: this version of ONNX Runtime cannot open it.
     """
 
-    def __init__(self, model: bytes, title: str, threads: int = 1) -> None:
+    def __init__(self, model: bytes, title: str, threads: int = 1, card: Card | None = None) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
@@ -91,8 +152,12 @@ class OnnxSession:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
         self.title = title
+        if card is not None:
+            options.add_provider_for_devices([card.device], {})
         try:
-            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            # No list of providers beside a device: what the card cannot do is left to the processor.
+            providers = None if card else ["CPUExecutionProvider"]
+            self._session = ort.InferenceSession(model, options, providers=providers)
         except Exception as error:  # each of its errors is a class of its own, without a common base
             raise EngineError(Text("ONNX Runtime {} cannot open {}.", VERSION, title), REINSTALL) from error
         self.inputs = {item.name: _port(item) for item in self._session.get_inputs()}
@@ -120,6 +185,16 @@ class OnnxSession:
             raise self._failed(error) from error
         return [OnnxValue(value) for value in outputs]
 
+    def bind(self, fixed: Mapping[str, Array]) -> OnnxBinding:
+        """Bring inputs to where the graph is computed, for many runs.
+
+        Raises EngineError as ``run`` does.
+        """
+        try:
+            return OnnxBinding(self._session, fixed, list(self.outputs), self._failed)
+        except Exception as error:
+            raise self._failed(error) from error
+
     def _failed(self, error: Exception) -> EngineError | MemoryError:
         # Its messages are long and name places in its own source; the log keeps them as the cause.
         if any(words in str(error) for words in NO_MEMORY):
@@ -128,6 +203,34 @@ class OnnxSession:
             Text("The model file {} fails when it is computed.", self.title),
             Text("Import or fetch this model again."),
         )
+
+
+class OnnxBinding:
+    """A graph some of whose inputs stay where it is computed. Not thread-safe."""
+
+    def __init__(
+        self,
+        session: Any,
+        fixed: Mapping[str, Array],
+        outputs: Sequence[str],
+        failed: Callable[[Exception], Exception],
+    ) -> None:
+        self._session, self._failed, self._outputs = session, failed, outputs
+        self._binding = session.io_binding()
+        for name, array in fixed.items():
+            self._binding.bind_ortvalue_input(name, OnnxValue.of(array)._value)
+        for name in outputs:
+            self._binding.bind_output(name)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs. Raises EngineError as `OnnxSession.run` does."""
+        try:
+            for name, array in feeds.items():
+                self._binding.bind_cpu_input(name, array)
+            self._session.run_with_iobinding(self._binding)
+            return dict(zip(self._outputs, self._binding.copy_outputs_to_cpu(), strict=True))
+        except Exception as error:
+            raise self._failed(error) from error
 
 
 def open_session(model: Path | bytes, threads: int = 1) -> OnnxSession:

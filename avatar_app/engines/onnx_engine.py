@@ -1,4 +1,7 @@
-"""The CPU engine: a bundle's ONNX files in ONNX Runtime. Needs no PyTorch."""
+"""The engine of a bundle's ONNX files in ONNX Runtime. Needs no PyTorch.
+
+Photos are encoded on the processor; where pictures are made is up to its `Render`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports
 from avatar_app.engines.landmarks import detected, landmark_points
-from avatar_app.onnx_runtime import OnnxSession, OnnxValue
+from avatar_app.engines.onnx_render import ProcessorRender, Render, open_file
+from avatar_app.onnx_runtime import OnnxValue
 from avatar_app.types import NO_EXPRESSION, Area, Array, Avatar, Crop, Image, KeyPoints, Layer
 
 LAYERS = "layers"
@@ -37,17 +41,21 @@ class OnnxEngine:
     Only bytes and key points cross.
     """
 
-    def __init__(self, bundle: Bundle, threads: int) -> None:
-        """Raise EngineError or BundleError where a file is damaged or does not fit."""
+    def __init__(self, bundle: Bundle, threads: int, render: Render | None = None) -> None:
+        """Args: render: where pictures are made; None: on the processor.
+
+        Raise EngineError or BundleError where a file is damaged or does not fit.
+        """
         self.size = bundle.size
         self._kind, self._model = bundle.kind, bundle.name
-        self.name = f"{bundle.name}, ONNX Runtime, CPU"
         with model_faults(bundle.name):
-            self._encode = _open(bundle, "encode.onnx", threads)
-            self._render = _open(bundle, "render.onnx", threads)
-            self._detect = _open(bundle, "detect.onnx", threads) if "detect.onnx" in bundle.hashes else None
+            self._encode = open_file(bundle, "encode.onnx", threads)
+            self._render = render or ProcessorRender(bundle, threads)
+            self._detect = (
+                open_file(bundle, "detect.onnx", threads) if "detect.onnx" in bundle.hashes else None
+            )
+        self.name = f"{bundle.name}, ONNX Runtime, {self._render.name}"
         self.reads_pictures = self._detect is not None
-        self._render_inputs = self._render.inputs.keys()
         self._composes = "places" in self._render.outputs
         self._layers = (*COMPOSED, *FACE) if "frames" in self._render.outputs else COMPOSED
         self._require_graphs()
@@ -58,7 +66,7 @@ class OnnxEngine:
         layers = set(self._layers) if self._composes else {"picture"}
         made = set(PHOTO) if self._composes else set()
         require_ports(self._encode, self._model, {"image", "points"}, made, self.size)
-        require_ports(self._render, self._model, self._encode.outputs.keys() | poses, layers, self.size)
+        self._render.require(self._model, self._encode.outputs.keys() | poses, layers, self.size)
         if self._detect is not None:
             found = "code" if self._kind == "x2face" else "value"
             require_ports(self._detect, self._model, {"image"}, {found}, self.size)
@@ -85,8 +93,7 @@ class OnnxEngine:
         wanted = {name: OnnxValue.of(inputs[name]) for name in self._encode.inputs}
         features = dict(zip(self._encode.outputs, self._encode.run_values(None, wanted), strict=True))
         # The portrait's own points are fixed too, so they are handed over once.
-        fixed = features | self._tensors("source", points)
-        kept: dict[str, Any] = {name: value for name, value in fixed.items() if name in self._render_inputs}
+        kept = self._render.keep(features | self._tensors("source", points), crop.image)
         if self._composes:
             made = {name: features[name].numpy() for name in PHOTO}
             kept[LAYERS] = PhotoLayers.of(np.ascontiguousarray(crop.image), points.value, made, crop.others)
@@ -96,8 +103,10 @@ class OnnxEngine:
         """One avatar of several photos. Raises EngineError for models that take one photo."""
         require_joinable(self._kind, self.name)
         features = [avatar.features for avatar in avatars]
-        total = {name: OnnxValue.of(sum(one[name].numpy() for one in features)) for name in features[0]}
-        return Avatar(avatars[0].key_points, total)
+        names = [name for name, value in features[0].items() if isinstance(value, OnnxValue)]
+        total = {name: OnnxValue.of(sum(one[name].numpy() for one in features)) for name in names}
+        photo = np.zeros((self.size, self.size, 3), np.uint8)  # nothing of it is looked at again
+        return Avatar(avatars[0].key_points, self._render.keep(total, photo))
 
     def _seen(self, crop: Crop) -> Seen:
         """Person and background of another crop of the same photo."""
@@ -110,10 +119,14 @@ class OnnxEngine:
         with model_faults(self._model):
             return require_picture(self._picture(avatar, pose), self._model, self.size)
 
+    def outputs(self, avatar: Avatar, pose: KeyPoints) -> dict[str, Any]:
+        """What the render graph makes, before a picture is composed of it."""
+        known = {name: value for name, value in avatar.features.items() if name != LAYERS}
+        return self._render.run(known, self._tensors("driving", pose))
+
     def _picture(self, avatar: Avatar, pose: KeyPoints) -> Any:
         if not self._composes:
-            inputs = avatar.features | self._tensors("driving", pose)
-            return self._render.run_values(["picture"], inputs)[0].numpy()[0]
+            return self.outputs(avatar, pose)["picture"][0]
         return compose(avatar.features[LAYERS], *self._moved(avatar, pose))
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
@@ -123,14 +136,14 @@ class OnnxEngine:
             return compose_layer(layers, painted, alpha, places, pose.value, area, face)
 
     def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
-        """Return painted picture, alpha of the moved photo, sampling grid, mouth and eyes."""
-        inputs = {name: value for name, value in avatar.features.items() if name != LAYERS}
-        inputs |= self._tensors("driving", pose)
-        made = (value.numpy() for value in self._render.run_values(self._layers, inputs))
-        painted, alpha, places, *face = made
+        """What the network paints, the share of the moved photo, from where it is moved, and mouth and
+        eyes."""
+        made = self.outputs(avatar, pose)
+        painted, alpha, places, *face = (made[name] for name in self._layers)
         return painted[0], alpha[0, ..., 0], places, FaceCrops.of(*face) if face else None
 
     def close(self) -> None:
+        self._render.close()
         del self._encode, self._detect, self._render
 
     def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Any]:
@@ -138,9 +151,5 @@ class OnnxEngine:
         return {
             f"{whose}_{part}": OnnxValue.of(array[None].astype(np.float32, copy=False))
             for part, array in ({"expression": NO_EXPRESSION} | points.parts).items()
-            if f"{whose}_{part}" in self._render_inputs
+            if f"{whose}_{part}" in self._render.inputs
         }
-
-
-def _open(bundle: Bundle, name: str, threads: int) -> OnnxSession:
-    return OnnxSession(bundle.read(name), str(bundle.folder / name), threads)

@@ -27,6 +27,8 @@ from avatar_app.networks.graphs import (
 )
 from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.onnx_export.anchored import LAYERS, REGIONS, PhotoRenderer
+from avatar_app.onnx_export.card import OPSET as CARD_OPSET
+from avatar_app.onnx_export.card import PICTURE, divide, for_cards
 from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
 from avatar_app.onnx_export.photo import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures
 from avatar_app.onnx_export.tuning import tune
@@ -37,11 +39,14 @@ OPSET = 20
 WEIGHTS = "weights.safetensors"
 
 
-def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
-    """Write ``encode.onnx``, ``render.onnx`` and ``detect.onnx``.
+def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
+    """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in
+    float32; and the two files of `card`.
 
-    In float32; the last only where the model has a detector.
+    Args:
+        half: keep the card's weights in float16.
     """
+    on_card = for_cards(graphs)
     graphs = for_processors(graphs)
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
@@ -52,6 +57,9 @@ def write_onnx(graphs: MotionGraphs, folder: Path) -> None:
         if graph is not None:
             _trace(graph, tensors, folder / f"{name}.onnx")
             tune(folder / f"{name}.onnx")
+    tensors[PICTURE] = image.permute(0, 3, 1, 2).float()
+    _trace(on_card, tensors, folder / "card.onnx", CARD_OPSET)
+    divide(folder / "card.onnx", half)
 
 
 def for_processors(graphs: MotionGraphs) -> MotionGraphs:
@@ -146,7 +154,7 @@ def example_poses(count: int) -> dict[str, Tensor]:
     return {"points": value, **named}
 
 
-def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path) -> None:
+def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path, opset: int = OPSET) -> None:
     with warnings.catch_warnings():
         # The tracing exporter is marked as old; it needs no package but onnx, and takes a fifth of the newer
         # one's time.
@@ -155,7 +163,7 @@ def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path) -> None:
             graph.module,
             tuple(tensors[name] for name in graph.inputs),
             str(path),
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=False,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
@@ -184,4 +192,4 @@ def write_motion_files(graphs: MotionGraphs, folder: Path, half: bool = False) -
         graphs.model.load_state_dict(weights)
     # Through bytes: the library's own file writing leaves a file that only its owner can read.
     (folder / WEIGHTS).write_bytes(save(weights))
-    write_onnx(graphs, folder)
+    write_onnx(graphs, folder, half)

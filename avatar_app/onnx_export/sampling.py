@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
 BEYOND = 3.0
 """A position as far out as any: nothing of the picture is seen there."""
@@ -26,6 +26,15 @@ LARGE = 1 << 10
 
 def known_shapes(model: ModelProto) -> dict[str, list[int]]:
     """The shapes of a model's tensors; 0 for a size that is not fixed."""
+    values = known_values(model)
+    shapes = {
+        name: [size.dim_value for size in value.type.tensor_type.shape.dim] for name, value in values.items()
+    }
+    return shapes | {constant.name: list(constant.dims) for constant in model.graph.initializer}
+
+
+def known_values(model: ModelProto) -> dict[str, ValueInfoProto]:
+    """Type and shape of a model's tensors, as far as they can be told from its inputs."""
     skeleton = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
     skeleton.graph.name = model.graph.name
     skeleton.graph.node.extend(model.graph.node)
@@ -39,9 +48,7 @@ def known_shapes(model: ModelProto) -> dict[str, list[int]]:
                 helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
             )
     inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True).graph
-    values = [*inferred.value_info, *inferred.input, *inferred.output]
-    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in values}
-    return shapes | {constant.name: list(constant.dims) for constant in model.graph.initializer}
+    return {value.name: value for value in (*inferred.value_info, *inferred.input, *inferred.output)}
 
 
 def deform_warps(model: ModelProto) -> list[NodeProto]:

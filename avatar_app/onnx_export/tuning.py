@@ -29,20 +29,19 @@ BLOCK = 16
 def tune(path: Path) -> None:
     """Rewrite the file in place."""
     model = onnx.load(str(path))
-    _gather_constants(model)
-    _replace_nodes(model, deform_warps(model))
+    gather_constants(model)
+    replace_nodes(model, deform_warps(model))
     _join_convolutions(model)
-    _align_convolutions(model)
+    align_convolutions(model)
     _spell_out_softmax(model)
-    _drop_unread_constants(model)
+    drop_unread_constants(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
 
-def _gather_constants(model: ModelProto) -> None:
-    """Turn constants of nodes into the model's, where the steps below look for them.
-
-    Also those that are passed on because two layers have the same.
+def gather_constants(model: ModelProto) -> None:
+    """Constants that nodes give, or pass on because two layers have the same, become the model's, where the
+    steps below look for them.
     """
     known = {constant.name: constant for constant in model.graph.initializer}
     nodes: list[NodeProto] = []
@@ -57,7 +56,7 @@ def _gather_constants(model: ModelProto) -> None:
         constant.CopyFrom(value)
         constant.name = node.output[0]
         known[constant.name] = constant
-    _replace_nodes(model, nodes)
+    replace_nodes(model, nodes)
 
 
 def _join_convolutions(model: ModelProto) -> None:
@@ -84,7 +83,7 @@ def _join_convolutions(model: ModelProto) -> None:
             nodes.pop()
             _join(model, constants, other, node, nodes)
             del first[key]
-    _replace_nodes(model, nodes)
+    replace_nodes(model, nodes)
 
 
 def _saves_blocks(one: int, other: int) -> bool:
@@ -110,8 +109,12 @@ def _join(
     one.output[0] = joined
 
 
-def _align_convolutions(model: ModelProto) -> None:
-    """Pad odd convolutions with a few channels of zeros, and zero weights for them."""
+def align_convolutions(model: ModelProto, smallest: int = SMALLEST) -> None:
+    """Give odd convolutions a few channels of zeros more, and weights of zero for them.
+
+    Args:
+        smallest: those of so many channels or fewer stay as they are.
+    """
     constants = {constant.name: constant for constant in model.graph.initializer}
     shapes = known_shapes(model)
     readers = Counter(name for node in model.graph.node for name in node.input)
@@ -123,7 +126,7 @@ def _align_convolutions(model: ModelProto) -> None:
         if constant is not None and _groups(node) == 1:
             weight = numpy_helper.to_array(constant)
             lacking = -weight.shape[1] % ALIGNMENT
-            if lacking and weight.shape[1] > SMALLEST:
+            if lacking and weight.shape[1] > smallest:
                 source = node.input[0]
                 shape = _joined_shape(shapes, makers.get(source))
                 if shape and readers[source] == 1:
@@ -142,7 +145,7 @@ def _align_convolutions(model: ModelProto) -> None:
                 )
         nodes.append(node)
         makers |= dict.fromkeys(node.output, node)
-    _replace_nodes(model, nodes)
+    replace_nodes(model, nodes)
 
 
 def _groups(conv: NodeProto) -> int:
@@ -195,17 +198,17 @@ def _spell_out_softmax(model: ModelProto) -> None:
         ]
     if len(nodes) != len(model.graph.node):
         model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), axis))
-    _replace_nodes(model, nodes)
+    replace_nodes(model, nodes)
 
 
-def _drop_unread_constants(model: ModelProto) -> None:
+def drop_unread_constants(model: ModelProto) -> None:
     read = {name for node in model.graph.node for name in node.input}
     kept = [constant for constant in model.graph.initializer if constant.name in read]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
 
 
-def _replace_nodes(model: ModelProto, nodes: list[NodeProto]) -> None:
+def replace_nodes(model: ModelProto, nodes: list[NodeProto]) -> None:
     kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del model.graph.node[:]
     model.graph.node.extend(kept)

@@ -168,7 +168,8 @@ def test_an_original_checkpoint_becomes_a_bundle(places: tuple[Path, Path], tmp_
     imported = import_checkpoint(checkpoint, configuration, "mine", licence="CC0", align_corners=False)
     bundle = open_bundle("mine")
     assert bundle == imported
-    assert bundle.hashes.keys() == {"weights.safetensors", "encode.onnx", "detect.onnx", "render.onnx"}
+    graphs = ("encode", "detect", "render", "pose_card", "render_card")
+    assert bundle.hashes.keys() == {"weights.safetensors", *(f"{name}.onnx" for name in graphs)}
     assert (bundle.size, bundle.licence, bundle.config["align_corners"]) == (64, "CC0", False)
     assert (bundle.folder / "weights.safetensors").stat().st_mode & 0o044 == 0o044
     with pytest.raises(BundleError, match="already"):
