@@ -67,6 +67,11 @@ def user_neutrals() -> Path:
     return user_data() / "neutral-poses.json"
 
 
+def user_card_trials() -> Path:
+    """The file of what came of trying the graphics card. It need not exist yet."""
+    return user_data() / "graphics-card.json"
+
+
 def server_folder() -> Path:
     """Where `serve` keeps its token and certificate. It need not exist yet."""
     return user_data() / "serve"

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="lite", metavar="BUNDLE", help="what to render with (default: lite)"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or webgpu (default: auto)")
     what = (
         "address to listen on; 0.0.0.0 for every network of this computer (default: 127.0.0.1, this computer)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -11,12 +12,18 @@ from pathlib import Path
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
+<<<<<<< HEAD
 from avatar_app.extras import require
+=======
+from avatar_app.onnx_runtime import has_card_package
+>>>>>>> 1b9650c (Use a graphics card of any maker where it is right and pays)
 from avatar_app.processor import cores
 from avatar_app.remote.pairing import is_remote, parse_pairing
 from avatar_app.text import Text
 
-DEVICES = ("auto", "cpu", "cuda", "onnx", "torch")
+DEVICES = ("auto", "cpu", "cuda", "webgpu", "onnx", "torch")
+
+log = logging.getLogger(__name__)
 
 
 def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None) -> Engine:
@@ -24,7 +31,8 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
 
     Args:
         device: ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch`` is PyTorch on it; ``cuda``
-            or ``cuda:N`` is PyTorch on a graphics card; ``auto`` takes CUDA where it works, else the
+            or ``cuda:N`` is PyTorch on an NVIDIA graphics card; ``webgpu`` is ONNX Runtime on any graphics
+            card; ``auto`` takes CUDA where it works, else a card that is faster than the processor, else the
             processor; a pairing line (``avatar://...``) renders on another computer.
         threads: CPU threads; None is one for each core.
 
@@ -56,6 +64,15 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     if device == "auto" and cuda_problem() is None:
         with suppress(EngineError):  # a full graphics card is no reason to fail where nobody asked for it
             return _open_cuda(bundle, 0)
+    if device in ("auto", "webgpu") and (device == "webgpu" or has_card_package()):
+        from avatar_app.engines.card_engine import open_card
+
+        try:
+            return open_card(bundle, threads or cores(), insist=device == "webgpu")
+        except EngineError as error:
+            if device == "webgpu":
+                raise
+            log.info("the processor computes: %s", error.message)
     from avatar_app.engines.onnx_engine import OnnxEngine
 
     return OnnxEngine(bundle, threads or cores())

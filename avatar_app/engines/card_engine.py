@@ -1,0 +1,148 @@
+"""Open a model on a graphics card through WebGPU, where that is right, safe and worth it.
+
+What came of trying a card is remembered for as long as model, card, driver and libraries stay the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+from contextlib import suppress
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from avatar_app.bundles.bundle import Bundle
+from avatar_app.engines.card_trial import Trial, try_card
+from avatar_app.engines.onnx_engine import OnnxEngine
+from avatar_app.engines.onnx_render import RENDER_FILE, CardRender
+from avatar_app.errors import EngineError, OutputError
+from avatar_app.files import parse_json, read_small, write_json
+from avatar_app.onnx_runtime import CARD_PACKAGE, VERSION, Card, find_cards, has_card_package
+from avatar_app.paths import user_card_trials
+from avatar_app.text import Text, from_plain, to_plain
+
+log = logging.getLogger(__name__)
+
+WANTED = f"{CARD_PACKAGE}==0.4.0"
+"""What the app was tested with."""
+
+UNFINISHED = 2
+"""After so many ends of the program in a row while it used a card, it is not used by itself any more."""
+
+DRIVERS = (
+    Path("/usr/share/vulkan/icd.d"),
+    Path("/etc/vulkan/icd.d"),
+    Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "DriverStore" / "FileRepository",
+)
+"""Folders that change whenever a driver is installed."""
+
+
+class CardEngine(OnnxEngine):
+    """A model on a graphics card. While it is open, a note of that is kept."""
+
+    def __init__(self, bundle: Bundle, threads: int, card: Card) -> None:
+        super().__init__(bundle, threads, CardRender(bundle, threads, card))
+        _note_unfinished(1)
+
+    def close(self) -> None:
+        super().close()
+        _note_unfinished(0)
+
+
+def open_card(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
+    """Open a model on the first graphics card.
+
+    Args:
+        insist: also where the processor is as fast, or the program ended while it used the card.
+
+    Raises:
+        EngineError: why it is not used.
+    """
+    trial = trial_of(bundle, threads)
+    if trial is None:
+        raise EngineError(*missing())
+    if trial.problem:
+        raise EngineError(trial.problem, Text("Use --device cpu."))
+    if not insist and not trial.pays:
+        raise EngineError(Text("The processor is as fast as the graphics card {}, or nearly so.", trial.card))
+    if not insist and _read().get("unfinished", 0) >= UNFINISHED:
+        raise EngineError(
+            Text("The app ended {} times while it used the graphics card {}.", UNFINISHED, trial.card),
+            Text("Run `doctor` to try it again."),
+        )
+    card = next(card for card in find_cards() if card.name == trial.card)
+    return CardEngine(bundle, threads, card)
+
+
+def missing() -> tuple[Text, Text]:
+    """Why there is no card to try, and what to do."""
+    if not has_card_package():
+        return Text("The package {} is not installed.", CARD_PACKAGE), Text("Run `pip install {}`.", WANTED)
+    return Text("ONNX Runtime finds no graphics card."), Text("Install its driver, or use --device cpu.")
+
+
+def trial_of(bundle: Bundle, threads: int, again: bool = False) -> Trial | None:
+    """What came of trying the first card with a model; None where there is none.
+
+    Args:
+        again: try it now, whatever is remembered, and forget ends of the program.
+
+    Raises:
+        EngineError: the provider cannot be loaded, or the model has no files for cards.
+    """
+    cards = find_cards()
+    if not cards:
+        return None
+    if RENDER_FILE not in bundle.hashes:
+        raise EngineError(
+            Text("The model {} has no file for graphics cards.", bundle.name),
+            Text("Import or fetch it again."),
+        )
+    card, kept = cards[0].name, _read()
+    key = _key(bundle, card, threads)
+    with suppress(KeyError, TypeError):
+        if not again and kept["trials"][bundle.name]["key"] == key:
+            trial = kept["trials"][bundle.name]["trial"]
+            return Trial(trial["card"], from_plain(trial["problem"]), trial["seconds"], trial["processor"])
+    trial = try_card(bundle, card, threads)
+    log.info("tried the graphics card %s with %s: %s", card, bundle.name, trial)
+    trials = kept.get("trials") if isinstance(kept.get("trials"), dict) else {}
+    plain = asdict(trial) | {"problem": to_plain(trial.problem)}
+    _write({"trials": {**(trials or {}), bundle.name: {"key": key, "trial": plain}}, "unfinished": 0})
+    return trial
+
+
+def _key(bundle: Bundle, card: str, threads: int) -> str:
+    """All that a trial's result depends on."""
+    drivers = [folder.stat().st_mtime_ns for folder in DRIVERS if folder.is_dir()]
+    system = (platform.release(), platform.version(), drivers)
+    packages = (VERSION, metadata.version(CARD_PACKAGE))
+    facts = json.dumps([dict(bundle.hashes), card, threads, packages, system], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def _note_unfinished(count: int) -> None:
+    """Add to the number of unfinished uses, or begin it anew with 0."""
+    kept = _read()
+    before = kept.get("unfinished", 0)
+    _write(kept | {"unfinished": (before if isinstance(before, int) else 0) + 1 if count else 0})
+
+
+def _read() -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        kept = parse_json(read_small(user_card_trials()))
+        if isinstance(kept, dict):
+            return kept
+    return {}
+
+
+def _write(facts: dict[str, Any]) -> None:
+    path = user_card_trials()
+    with suppress(OSError, OutputError):  # then it is tried again the next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, facts)

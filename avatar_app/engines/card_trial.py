@@ -1,0 +1,191 @@
+"""Try a graphics card before a call relies on it: does it make the processor's pictures, and sooner?
+
+Drivers of graphics cards can be wrong, slow, hang, or end the program that uses them. So a card is tried in a
+child process.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avatar_app.bundles.bundle import Bundle, read_bundle
+from avatar_app.engines.onnx_engine import OnnxEngine
+from avatar_app.engines.onnx_render import CardRender
+from avatar_app.errors import AvatarError, EngineError
+from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.portrait import find_portrait
+from avatar_app.media.photo import read_portrait
+from avatar_app.onnx_runtime import Card, find_cards
+from avatar_app.paths import shipped_avatars
+from avatar_app.text import NOTHING, Text
+from avatar_app.types import Avatar, Crop, KeyPoints
+
+log = logging.getLogger(__name__)
+
+LEVELS, PIXELS = 2.0, 0.1
+"""How far a card's bytes and its places may be from the processor's."""
+
+FASTER = 1.2
+"""So many times as fast as the processor a card must be to be chosen by itself."""
+
+POSES = 3
+"""How many pictures are compared."""
+
+ROUNDS, ENOUGH = 9, 3.0
+"""How many pictures are timed at the most, and after how many seconds no more are."""
+
+PATIENCE = 180.0
+"""Seconds that a trial may take: at the first a driver translates a hundred programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of trying a card.
+
+    Attributes:
+        card: its name.
+        problem: why it must not be used, a sentence; empty if it makes the right pictures.
+        seconds, processor: for what a picture is composed of, on the card and on the processor.
+    """
+
+    card: str
+    problem: Text = NOTHING
+    seconds: float = 0.0
+    processor: float = 0.0
+
+    @property
+    def times(self) -> float:
+        """How many times as fast as the processor it is."""
+        return self.processor / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def pays(self) -> bool:
+        """Whether it is right and worth using."""
+        return not self.problem and self.times >= FASTER
+
+
+def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE) -> Trial:
+    """Try a card in a child process, which a driver may end or hold up.
+
+    Args:
+        card: its name.
+        threads: that the processor would compute with.
+        patience: seconds after which it counts as hanging.
+    """
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    # A new process, not a fork: of what drivers and libraries hold, nothing may come along.
+    child = multiprocessing.get_context("spawn").Process(
+        target=_child, args=(bundle.folder, card, threads, theirs), daemon=True
+    )
+    child.start()
+    theirs.close()
+    try:
+        if ours.poll(patience):
+            said: Trial = ours.recv()
+            return said
+        problem = Text("The graphics card {} did not answer for {:.0f} seconds.", card, patience)
+    except (EOFError, OSError):
+        problem = Text("The driver of the graphics card {} ended the program that tried it.", card)
+    finally:
+        child.kill()
+        child.join()
+        ours.close()
+    return Trial(card, problem)
+
+
+def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what drivers say is no help to the user
+    try:
+        bundle = read_bundle(folder)
+        found = next((one for one in find_cards() if one.name == card), None)
+        trial = (
+            tried(bundle, found, threads)
+            if found
+            else Trial(card, Text("The graphics card {} is gone.", card))
+        )
+    except AvatarError as error:
+        log.exception("the graphics card fails")
+        trial = Trial(card, Text("The graphics card {} fails: {}", card, error.message))
+    parent.send(trial)
+
+
+def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
+    """Try a card in this process.
+
+    Raises EngineError where it fails.
+    """
+    crop = trial_crop(bundle.size)
+    on_card = OnnxEngine(bundle, threads, CardRender(bundle, threads, card))
+    avatar = on_card.encode(crop)
+    worst = compared(on_card, avatar, OnnxEngine(bundle, threads, CardRender(bundle, threads, None)), crop)
+    if worst > 1:
+        return Trial(card.name, Text("The graphics card {} makes wrong pictures.", card.name))
+    processor = OnnxEngine(bundle, threads)
+    return Trial(
+        card.name,
+        NOTHING,
+        seconds_of(on_card, avatar),
+        seconds_of(processor, processor.encode(crop)),
+    )
+
+
+def compared(engine: OnnxEngine, avatar: Avatar, other: OnnxEngine, crop: Crop) -> float:
+    """How far an engine's results are from another's at the worst; up to 1 they are the same."""
+    like = other.encode(crop)
+    return max(
+        difference(engine.outputs(avatar, pose), other.outputs(like, pose))
+        for pose in poses(avatar.key_points)
+    )
+
+
+def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> float:
+    """The worst of all values, in `LEVELS` of bytes and in `PIXELS`."""
+    worst = 0.0
+    for name, wanted in expected.items():
+        made = found[name]
+        if made.shape != wanted.shape or made.dtype != wanted.dtype:
+            return math.inf
+        apart = np.abs(made.astype(np.float32) - wanted.astype(np.float32)).max(initial=0)
+        worst = max(worst, float(apart) / (LEVELS if wanted.dtype == np.uint8 else PIXELS))
+        if not np.isfinite(made).all():
+            return math.inf
+    return worst
+
+
+def poses(points: KeyPoints) -> Iterator[KeyPoints]:
+    """The photo's own pose, and others near it."""
+    for index in range(POSES):
+        moved = (points.value * (1 - 0.04 * index) + 0.03 * index).astype(np.float32)
+        code = None if points.code is None else (points.code + 0.05 * index).astype(np.float32)
+        yield replace(points, value=moved, code=code)
+
+
+def seconds_of(engine: OnnxEngine, avatar: Avatar) -> float:
+    """The median over some poses, for what a picture is composed of."""
+    durations: list[float] = []
+    wanted = list(poses(avatar.key_points))
+    engine.outputs(avatar, wanted[0])
+    while len(durations) < ROUNDS and sum(durations) < ENOUGH:
+        began = time.perf_counter()
+        engine.outputs(avatar, wanted[len(durations) % POSES])
+        durations.append(time.perf_counter() - began)
+    return statistics.median(durations)
+
+
+def trial_crop(size: int) -> Crop:
+    """A face that came with the app. Raises AvatarError where it is missing."""
+    for path in sorted(shipped_avatars().glob("*.jpg")):
+        return find_portrait(read_portrait(path), FaceDetector.open()).crop(size)
+    raise EngineError(Text("The photos that come with the app are missing."), Text("Install the app again."))

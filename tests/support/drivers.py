@@ -1,0 +1,18 @@
+"""What bad drivers of graphics cards do to the process that tries them."""
+
+from __future__ import annotations
+
+import os
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+
+def ends(folder: Path, card: str, threads: int, parent: Connection) -> None:
+    """End the process."""
+    os.abort()
+
+
+def hangs(folder: Path, card: str, threads: int, parent: Connection) -> None:
+    """Never come back."""
+    time.sleep(600)
