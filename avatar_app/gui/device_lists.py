@@ -50,7 +50,7 @@ class Found:
         virtual_cameras: the devices; ``virtual_problem`` says why there are none.
         pipewire_problem: why there can be no PipeWire camera; empty if there can.
         models: names; those that cannot be used say why.
-        cuda_problem: why the graphics card cannot be used; None where it can.
+        card: the device that a graphics card is; ``card_problem`` says why none can be used, None where one can.
     """
 
     cameras: tuple[str, ...] = ()
@@ -59,7 +59,8 @@ class Found:
     virtual_problem: Text = NOTHING
     pipewire_problem: Text = NOTHING
     models: tuple[Outlet, ...] = ()
-    cuda_problem: Text | None = None
+    card: str = "cuda"
+    card_problem: Text | None = None
 
 
 def look() -> Found:
@@ -69,6 +70,7 @@ def look() -> Found:
     """
     cameras, camera_problem = _attempt(_cameras, lambda said: ((), said))
     outlets, virtual_problem = _attempt(_virtual_cameras, lambda said: ((), said))
+    card, card_problem = _attempt(_graphics_card, lambda said: ("cuda", said))
     return Found(
         cameras=cameras,
         camera_problem=camera_problem,
@@ -76,13 +78,14 @@ def look() -> Found:
         virtual_problem=virtual_problem,
         pipewire_problem=_attempt(_pipewire_problem, lambda said: said),
         models=_attempt(_models, lambda said: (Outlet("lite", "lite", said),)),
-        cuda_problem=_attempt(_cuda_problem, lambda said: said),
+        card=card,
+        card_problem=card_problem,
     )
 
 
 def nothing_found() -> Found:
     """What is known where nothing could be looked at: that nothing can be used."""
-    return Found((), FAILED, (), FAILED, FAILED, (), FAILED)
+    return Found((), FAILED, (), FAILED, FAILED, (), card_problem=FAILED)
 
 
 def _attempt(work: Callable[[], T], failed: Callable[[Text], T]) -> T:
@@ -105,10 +108,12 @@ def _cameras() -> tuple[tuple[str, ...], Text]:
     return tuple(camera.name for camera in look_for_cameras()), NOTHING
 
 
-def _cuda_problem() -> Text | None:
+def _graphics_card() -> tuple[str, Text | None]:
     from avatar_app.engines.open import cuda_problem
+    from avatar_app.onnx_runtime import find_cards
 
-    return cuda_problem()
+    problem = cuda_problem()
+    return ("webgpu", None) if problem is not None and find_cards() else ("cuda", problem)
 
 
 def _virtual_cameras() -> tuple[tuple[Outlet, ...], Text]:

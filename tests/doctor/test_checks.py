@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from avatar_app.bundles.bundle import find_bundle
+from avatar_app.bundles.bundle import Bundle, find_bundle
 from avatar_app.cameras import permission as camera_permission
 from avatar_app.cameras.opening import CameraInfo
 from avatar_app.control import server as control
@@ -22,9 +22,10 @@ from avatar_app.doctor import nvidia as graphics_card
 from avatar_app.doctor.checks import Check, as_text, would_work
 from avatar_app.doctor.nvidia import Card
 from avatar_app.doctor.speed import Speed
+from avatar_app.engines.card_trial import Trial
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.outputs.sinks import VirtualCamera
-from avatar_app.text import Text
+from avatar_app.text import NOTHING, Text
 
 RTX = Card("NVIDIA GeForce RTX 3060", "580.65", 8.6)
 GTX = Card("NVIDIA GeForce GTX 1080", "580.65", 6.1)
@@ -80,6 +81,7 @@ def card(
     monkeypatch.setattr(graphics_card, "find_card", lambda: found)
     monkeypatch.setattr(doctor, "cuda_problem", lambda: problem)
     monkeypatch.setattr(metadata, "version", lambda name: version)
+    monkeypatch.setattr(doctor, "has_card_package", lambda: False)
 
 
 def states(found: list[Check]) -> dict[str, str]:
@@ -156,7 +158,7 @@ def test_a_check_that_fails_does_not_silence_the_others(
 @pytest.mark.parametrize(
     ("found", "problem", "version", "state", "says", "todo"),
     [
-        (None, "no driver", "2.13.0+cpu", "ok", "No NVIDIA card", ""),
+        (None, "no driver", "2.13.0+cpu", "ok", "No NVIDIA card", "pip install onnxruntime-ep-webgpu==0.4.0"),
         (RTX, None, "2.13.0+cu130", "ok", "RTX 3060 (driver 580.65), PyTorch 2.13.0+cu130", ""),
         (
             RTX,
@@ -186,7 +188,57 @@ def test_graphics_card(
     assert check.state == state
     assert says in check.found
     assert todo in check.todo
-    assert bool(check.todo) == (state == "problem")
+    assert bool(check.todo) == (state == "problem" or found is None)
+
+
+WRONG = Text("The graphics card {} makes wrong pictures.", "AMD 744c")
+
+
+@pytest.mark.parametrize(
+    ("trial", "state", "says"),
+    [
+        (None, "ok", "The processor computes: ONNX Runtime finds no graphics card. No NVIDIA card;"),
+        (
+            Trial("AMD 744c", NOTHING, 0.004, 0.015),
+            "ok",
+            "AMD 744c computes: 4 ms a picture, the processor 15 ms.",
+        ),
+        (
+            Trial("AMD 744c", NOTHING, 0.014, 0.015),
+            "ok",
+            "The processor computes: 15 ms a picture, AMD 744c 14 ms.",
+        ),
+        (Trial("AMD 744c", WRONG), "note", WRONG),
+    ],
+)
+def test_a_card_of_any_maker_is_tried(
+    monkeypatch: pytest.MonkeyPatch, trial: Trial | None, state: str, says: str
+) -> None:
+    card(monkeypatch, None, "no driver")
+    tried: list[bool] = []
+
+    def instead(bundle: Bundle, threads: int, again: bool) -> Trial | None:
+        tried.append(again)
+        return trial
+
+    monkeypatch.setattr(doctor, "has_card_package", lambda: True)
+    monkeypatch.setattr(doctor, "trial_of", instead)
+    check = doctor.check_graphics(quick=False)
+    assert check.state == state
+    assert says in check.found
+    assert bool(check.todo) == (state == "note")
+    doctor.check_graphics(quick=True)
+    assert tried == [True, False]
+
+
+def test_a_card_of_any_maker_may_stand_in_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    card(monkeypatch, RTX, "this PyTorch is built for the processor alone")
+    monkeypatch.setattr(doctor, "has_card_package", lambda: True)
+    monkeypatch.setattr(doctor, "trial_of", lambda *_, **__: Trial("NVIDIA 2503", NOTHING, 0.004, 0.015))
+    check = doctor.check_graphics()
+    assert check.state == "ok"
+    assert "NVIDIA 2503 computes" in check.found
+    assert "this PyTorch is built for the processor alone" in check.found
 
 
 def test_a_graphics_card_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:

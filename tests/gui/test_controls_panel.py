@@ -154,7 +154,7 @@ def test_a_list_that_fails_is_an_empty_one(qtbot: QtBot, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize(
-    "broken", ["_cameras", "_virtual_cameras", "_pipewire_problem", "_models", "_cuda_problem"]
+    "broken", ["_cameras", "_virtual_cameras", "_pipewire_problem", "_models", "_graphics_card"]
 )
 def test_each_list_fails_alone_and_says_so(
     broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -164,7 +164,7 @@ def test_each_list_fails_alone_and_says_so(
         "_virtual_cameras": ((Outlet("v", "v"),), ""),
         "_pipewire_problem": "",
         "_models": (Outlet("lite", "lite"),),
-        "_cuda_problem": None,
+        "_graphics_card": ("cuda", None),
     }
 
     def fail() -> object:
@@ -178,7 +178,7 @@ def test_each_list_fails_alone_and_says_so(
         "_virtual_cameras": found.virtual_problem,
         "_pipewire_problem": found.pipewire_problem,
         "_models": found.models[0].problem,
-        "_cuda_problem": found.cuda_problem or "",
+        "_graphics_card": found.card_problem or "",
     }
     assert {name for name, problem in problems.items() if problem} == {broken}
     assert "uname" in caplog.text

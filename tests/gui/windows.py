@@ -28,7 +28,7 @@ FOUND = Found(
     virtual_cameras=(Outlet("/dev/video9", "Avatar Camera (/dev/video9)"),),
     pipewire_problem=Text("PipeWire does not run in this session."),
     models=(Outlet("lite", "lite"), Outlet("vox", "vox")),
-    cuda_problem=Text("no NVIDIA driver was found"),
+    card_problem=Text("no NVIDIA driver was found"),
 )
 
 

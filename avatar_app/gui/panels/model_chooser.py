@@ -47,7 +47,7 @@ class ModelChooser(QWidget):
 
     def show_now(self) -> None:
         """Fill the lists from what was found and what is chosen."""
-        found, controls = self._devices.found or Found(cuda_problem=NOTHING), self._live.controls
+        found, controls = self._devices.found or Found(card_problem=NOTHING), self._live.controls
         self.choice.clear()
         for outlet in found.models:
             self.choice.add(outlet.text, outlet.value, plain(outlet.problem))
@@ -55,14 +55,19 @@ class ModelChooser(QWidget):
             self.choice.add(controls.model, controls.model)
         self.choice.show_value(controls.model)
         self.device.clear()
-        problem = found.cuda_problem
+        problem = found.card_problem
         self.device.add(self.tr("Auto"), "auto")
         self.device.add(self.tr("Processor"), "cpu")
+<<<<<<< HEAD
         self.device.add(self.tr("Graphics card"), "cuda", problem or "")
         if is_remote(controls.device):
             words = self.tr("Other computer ({0})").format(address_of(controls.device))
             self.device.add(words, controls.device)
         elif self.device.row_of(controls.device) < 0:
+=======
+        self.device.add(self.tr("Graphics card"), found.card, problem or "")
+        if self.device.row_of(controls.device) < 0:
+>>>>>>> ef716a5 (Tell of any graphics card in the doctor, the window and the docs)
             self.device.add(controls.device, controls.device)
         self.device.insertSeparator(self.device.count())
         self.device.add(self.tr("Another computer..."), ELSEWHERE)
