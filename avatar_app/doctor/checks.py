@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
@@ -21,17 +21,15 @@ from avatar_app.cameras.listing import user_of, users_of
 from avatar_app.cameras.opening import CameraInfo, list_cameras
 from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.control.server import NotRunning, send_command
+from avatar_app.doctor import any_card
 from avatar_app.doctor import nvidia as graphics_card
 from avatar_app.doctor.speed import measure_speed
-from avatar_app.engines.card_engine import WANTED, trial_of
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
 from avatar_app.extras import python
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
-from avatar_app.onnx_runtime import has_card_package
 from avatar_app.outputs.sinks import VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.outputs.virtual_cameras import ABROAD, LOAD, require_virtual_camera
-from avatar_app.processor import cores
 from avatar_app.text import NOTHING, Text, join, parts_of
 
 log = logging.getLogger(__name__)
@@ -178,43 +176,14 @@ def check_graphics(model: str = "lite", quick: bool = True) -> Check:
     problem = None if card is None else cuda_problem() or graphics_card.misfit(card, installed)
     if card is not None and problem is None:
         return Check(name, "ok", Text("{}, {}.", card.title, torch))
-    other = check_any_card(model, quick)
+    other = any_card.look(model, quick)
     if card is None or problem is None:
-        return replace(other, found=join([other.found, Text("No NVIDIA card; {}.", torch)]))
+        found = join([other.found, Text("No NVIDIA card; {}.", torch)])
+        return Check(name, other.state, found, other.todo)
     unused = Text("{} is not used: {}.", card.title, problem)
-    if has_card_package() and other.state == "ok":
-        return replace(other, found=join([other.found, unused]))
+    if other.computes:
+        return Check(name, "ok", join([other.found, unused]))
     return Check(name, "problem", unused, graphics_card.advice(card, installed))
-
-
-def check_any_card(model: str, quick: bool) -> Check:
-    """Whether ONNX Runtime uses a card of any maker with a model.
-
-    Tries it anew unless it must be quick.
-    """
-    name = Text("Graphics card")
-    if not has_card_package():
-        todo = Text("If there is another card, run `{} -m pip install {}`.", graphics_card.python(), WANTED)
-        return Check(name, "ok", Text("The processor computes."), todo)
-    try:
-        trial = trial_of(open_bundle(model), cores(), again=not quick)
-    except AvatarError as error:
-        return Check(name, "note", error.message, error.hint)
-    if trial is None:
-        return Check(name, "ok", Text("The processor computes: ONNX Runtime finds no graphics card."))
-    if trial.problem:
-        todo = Text("The processor computes instead. Update the card's driver, then run `doctor` again.")
-        return Check(name, "note", trial.problem, todo)
-    card, processor = 1000 * trial.seconds, 1000 * trial.processor
-    if trial.pays:
-        found = Text(
-            "{} computes: {:.0f} ms a picture, the processor {:.0f} ms.", trial.card, card, processor
-        )
-    else:
-        found = Text(
-            "The processor computes: {:.0f} ms a picture, {} {:.0f} ms.", processor, trial.card, card
-        )
-    return Check(name, "ok", found)
 
 
 def check_models(model: str) -> Check:

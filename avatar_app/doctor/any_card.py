@@ -1,0 +1,48 @@
+"""Whether ONNX Runtime uses a graphics card of any maker."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from avatar_app.bundles.bundle import open_bundle
+from avatar_app.doctor.nvidia import python
+from avatar_app.engines.card_engine import WANTED, trial_of
+from avatar_app.errors import AvatarError
+from avatar_app.onnx_runtime import has_card_package
+from avatar_app.processor import cores
+from avatar_app.text import NOTHING, Text
+
+
+class Finding(NamedTuple):
+    """What was found, and what to do about it; ``computes``: whether such a card is used."""
+
+    state: Literal["ok", "note"]
+    found: Text
+    todo: Text = NOTHING
+    computes: bool = False
+
+
+def look(model: str, quick: bool) -> Finding:
+    """Try the card with a model.
+
+    Args:
+        quick: be content with what came of it before.
+    """
+    if not has_card_package():
+        todo = Text("If there is another card, run `{} -m pip install {}`.", python(), WANTED)
+        return Finding("ok", Text("The processor computes."), todo)
+    try:
+        trial = trial_of(open_bundle(model), cores(), again=not quick)
+    except AvatarError as error:
+        return Finding("note", error.message, error.hint)
+    if trial is None:
+        return Finding("ok", Text("The processor computes: ONNX Runtime finds no graphics card."))
+    if trial.problem:
+        todo = Text("The processor computes instead. Update the card's driver, then run `doctor` again.")
+        return Finding("note", trial.problem, todo)
+    name, card, processor = trial.card, 1000 * trial.seconds, 1000 * trial.processor
+    if trial.pays:
+        found = Text("{} computes: {:.0f} ms a picture, the processor {:.0f} ms.", name, card, processor)
+        return Finding("ok", found, computes=True)
+    found = Text("The processor computes: {:.0f} ms a picture, {} {:.0f} ms.", processor, name, card)
+    return Finding("ok", found)
