@@ -36,7 +36,7 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     model = parser.add_argument_group("model")
     what = f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
     model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=what)
-    where = "auto, cpu, cuda, cuda:N, or the pairing line of another computer (default: auto)"
+    where = "auto, cpu, cuda, cuda:N, webgpu, or the pairing line of another computer (default: auto)"
     model.add_argument("--device", default="auto", help=where)
     return model
 

@@ -12,11 +12,8 @@ from pathlib import Path
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
-<<<<<<< HEAD
 from avatar_app.extras import require
-=======
 from avatar_app.onnx_runtime import has_card_package
->>>>>>> 1b9650c (Use a graphics card of any maker where it is right and pays)
 from avatar_app.processor import cores
 from avatar_app.remote.pairing import is_remote, parse_pairing
 from avatar_app.text import Text

@@ -58,16 +58,11 @@ class ModelChooser(QWidget):
         problem = found.card_problem
         self.device.add(self.tr("Auto"), "auto")
         self.device.add(self.tr("Processor"), "cpu")
-<<<<<<< HEAD
-        self.device.add(self.tr("Graphics card"), "cuda", problem or "")
+        self.device.add(self.tr("Graphics card"), found.card, problem or "")
         if is_remote(controls.device):
             words = self.tr("Other computer ({0})").format(address_of(controls.device))
             self.device.add(words, controls.device)
         elif self.device.row_of(controls.device) < 0:
-=======
-        self.device.add(self.tr("Graphics card"), found.card, problem or "")
-        if self.device.row_of(controls.device) < 0:
->>>>>>> ef716a5 (Tell of any graphics card in the doctor, the window and the docs)
             self.device.add(controls.device, controls.device)
         self.device.insertSeparator(self.device.count())
         self.device.add(self.tr("Another computer..."), ELSEWHERE)
