@@ -1585,10 +1585,6 @@ Press I for more.</source>
         <translation>Укажите папку, в которой он лежит.</translation>
     </message>
     <message>
-        <source>No NVIDIA card: the processor computes. {}.</source>
-        <translation>Видеокарты NVIDIA нет: вычисляет процессор. {0}.</translation>
-    </message>
-    <message>
         <source>No face was found in frame {} of the clip {}.</source>
         <translation>В кадре {0} видео {1} не найдено лицо.</translation>
     </message>
@@ -1607,6 +1603,10 @@ Press I for more.</source>
     <message>
         <source>Not installed: {}.</source>
         <translation>Не установлено: {0}.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime finds no graphics card.</source>
+        <translation>ONNX Runtime не находит видеокарты.</translation>
     </message>
     <message>
         <source>ONNX Runtime {} cannot open {}.</source>
@@ -1677,8 +1677,16 @@ Press I for more.</source>
         <translation>Выполните `chmod 600 {0}`.</translation>
     </message>
     <message>
+        <source>Run `doctor` to try it again.</source>
+        <translation>Запустите `doctor`, чтобы проверить её заново.</translation>
+    </message>
+    <message>
         <source>Run `pip install &apos;avatar-app[serve]&apos;`.</source>
         <translation>Выполните `pip install &apos;avatar-app[serve]&apos;`.</translation>
+    </message>
+    <message>
+        <source>Run `pip install {}`.</source>
+        <translation>Выполните `pip install {0}`.</translation>
     </message>
     <message>
         <source>Run `{} -m pip install pyvirtualcam`.</source>
@@ -1759,6 +1767,10 @@ Press I for more.</source>
     <message>
         <source>The app did not answer within {:g} seconds.</source>
         <translation>Программа не ответила за {0:g} с.</translation>
+    </message>
+    <message>
+        <source>The app ended {} times while it used the graphics card {}.</source>
+        <translation>Программа аварийно завершалась при работе с видеокартой {1}, раз подряд: {0}.</translation>
     </message>
     <message>
         <source>The app is not running.</source>
@@ -1961,6 +1973,10 @@ Press I for more.</source>
         <translation>Не удаётся записать скачанное в {0}: {1}.</translation>
     </message>
     <message>
+        <source>The driver of the graphics card {} ended the program that tried it.</source>
+        <translation>Драйвер видеокарты {0} обрушил программу, которая её проверяла.</translation>
+    </message>
+    <message>
         <source>The edge of {} cuts off a part of the face.</source>
         <translation>Край фото {0} обрезает часть лица.</translation>
     </message>
@@ -2035,6 +2051,26 @@ Press I for more.</source>
     <message>
         <source>The graphics card cuda:{} has failed: {}.</source>
         <translation>Сбой видеокарты cuda:{0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The graphics card {} did not answer for {:.0f} seconds.</source>
+        <translation>Видеокарта {0} не отвечала {1:.0f} с.</translation>
+    </message>
+    <message>
+        <source>The graphics card {} fails: {}</source>
+        <translation>Сбой видеокарты {0}: {1}</translation>
+    </message>
+    <message>
+        <source>The graphics card {} has failed.</source>
+        <translation>Сбой видеокарты {0}.</translation>
+    </message>
+    <message>
+        <source>The graphics card {} is gone.</source>
+        <translation>Видеокарты {0} больше нет.</translation>
+    </message>
+    <message>
+        <source>The graphics card {} makes wrong pictures.</source>
+        <translation>Видеокарта {0} рисует с ошибками.</translation>
     </message>
     <message>
         <source>The hotkey {} ({}) {}; choose another in the settings.</source>
@@ -2117,6 +2153,10 @@ Press I for more.</source>
         <translation>У модели {0} на этом компьютере нет детектора.</translation>
     </message>
     <message>
+        <source>The model {} has no file for graphics cards.</source>
+        <translation>У модели {0} нет файла для видеокарт.</translation>
+    </message>
+    <message>
         <source>The model {} has no {}.</source>
         <translation>В модели {0} нет файла {1}.</translation>
     </message>
@@ -2157,12 +2197,44 @@ Press I for more.</source>
         <translation>На другом компьютере другая версия протокола.</translation>
     </message>
     <message>
+        <source>The package {} cannot be loaded.</source>
+        <translation>Не удаётся загрузить пакет {0}.</translation>
+    </message>
+    <message>
+        <source>The package {} is not installed.</source>
+        <translation>Пакет {0} не установлен.</translation>
+    </message>
+    <message>
+        <source>The photos that come with the app are missing.</source>
+        <translation>Нет фотографий, которые поставляются с программой.</translation>
+    </message>
+    <message>
         <source>The picture {} has an ending that cannot be written.</source>
         <translation>Картинку {0} с таким расширением записать нельзя.</translation>
     </message>
     <message>
         <source>The pictures in {} are over after {} seconds.</source>
         <translation>Картинки в {0} заканчиваются через {1} с.</translation>
+    </message>
+    <message>
+        <source>The processor computes instead. Update the card&apos;s driver, then run `doctor` again.</source>
+        <translation>Вместо неё работает процессор. Обновите драйвер видеокарты и запустите `doctor` ещё раз.</translation>
+    </message>
+    <message>
+        <source>The processor computes.</source>
+        <translation>Вычисляет процессор.</translation>
+    </message>
+    <message>
+        <source>The processor computes: ONNX Runtime finds no graphics card.</source>
+        <translation>Вычисляет процессор: ONNX Runtime не находит видеокарты.</translation>
+    </message>
+    <message>
+        <source>The processor computes: {:.0f} ms a picture, {} {:.0f} ms.</source>
+        <translation>Вычисляет процессор: {0:.0f} мс на кадр, {1} — {2:.0f} мс.</translation>
+    </message>
+    <message>
+        <source>The processor is as fast as the graphics card {}, or nearly so.</source>
+        <translation>Процессор не медленнее видеокарты {0} или почти не медленнее.</translation>
     </message>
     <message>
         <source>The sound file {} cannot be read: {}.</source>
@@ -2351,6 +2423,10 @@ Press I for more.</source>
     <message>
         <source>{} cannot be read: {}.</source>
         <translation>{0} не читается: {1}.</translation>
+    </message>
+    <message>
+        <source>{} computes: {:.0f} ms a picture, the processor {:.0f} ms.</source>
+        <translation>Вычисляет {0}: {1:.0f} мс на кадр, процессор — {2:.0f} мс.</translation>
     </message>
     <message>
         <source>{} could not be fetched: {}.</source>
@@ -2623,6 +2699,26 @@ Press I for more.</source>
     <message>
         <source>If none comes, start the app again and choose another model.</source>
         <translation>Если кадров так и не будет, перезапустите программу и выберите другую модель.</translation>
+    </message>
+    <message>
+        <source>If there is another card, run `{} -m pip install {}`.</source>
+        <translation>Если есть другая видеокарта, выполните `{0} -m pip install {1}`.</translation>
+    </message>
+    <message>
+        <source>Import or fetch it again.</source>
+        <translation>Импортируйте или скачайте её ещё раз.</translation>
+    </message>
+    <message>
+        <source>Install its driver, or use --device cpu.</source>
+        <translation>Установите её драйвер или укажите --device cpu.</translation>
+    </message>
+    <message>
+        <source>Install the version that the app asks for.</source>
+        <translation>Установите версию, которую указывает программа.</translation>
+    </message>
+    <message>
+        <source>No NVIDIA card; {}.</source>
+        <translation>Видеокарты NVIDIA нет; {0}.</translation>
     </message>
     <message>
         <source>The camera does not see a face.</source>
