@@ -159,10 +159,7 @@ def check_python() -> Check:
 
 
 def check_graphics(model: str = "lite", quick: bool = True) -> Check:
-    """Whether the graphics card there is can be used: by PyTorch, or by ONNX Runtime.
-
-    Without one the processor computes, so a call works all the same.
-    """
+    """Whether PyTorch or ONNX Runtime can use the graphics card there is; a call works without."""
     name = Text("Graphics card")
     try:
         installed = metadata.version("torch")
@@ -178,8 +175,7 @@ def check_graphics(model: str = "lite", quick: bool = True) -> Check:
         return Check(name, "ok", Text("{}, {}.", card.title, torch))
     other = any_card.look(model, quick)
     if card is None or problem is None:
-        found = join([other.found, Text("No NVIDIA card; {}.", torch)])
-        return Check(name, other.state, found, other.todo)
+        return Check(name, other.state, join([other.found, Text("No NVIDIA card; {}.", torch)]), other.todo)
     unused = Text("{} is not used: {}.", card.title, problem)
     if other.computes:
         return Check(name, "ok", join([other.found, unused]))
