@@ -14,7 +14,10 @@ from avatar_app.text import NOTHING, Text
 
 
 class Finding(NamedTuple):
-    """What was found, and what to do about it; ``computes``: whether such a card is used."""
+    """Say what was found and what to do.
+
+    ``computes``: whether such a card is used.
+    """
 
     state: Literal["ok", "note"]
     found: Text

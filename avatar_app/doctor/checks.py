@@ -159,7 +159,7 @@ def check_python() -> Check:
 
 
 def check_graphics(model: str = "lite", quick: bool = True) -> Check:
-    """Whether PyTorch or ONNX Runtime can use the graphics card there is; a call works without."""
+    """Check whether a graphics card can be used; a call works without."""
     name = Text("Graphics card")
     try:
         installed = metadata.version("torch")

@@ -1,4 +1,4 @@
-"""Open a model on a graphics card through WebGPU, where that is right, safe and worth it.
+"""Open a model on a graphics card where that is right, safe and worth it.
 
 What came of trying a card is remembered for as long as model, card, driver and libraries stay the same.
 """

@@ -1,4 +1,6 @@
-"""Try a graphics card before a call relies on it: does it make the processor's pictures, and sooner?
+"""Try a graphics card before a call relies on it.
+
+Does it make the processor's pictures, and sooner?
 
 Drivers of graphics cards can be wrong, slow, hang, or end the program that uses them. So a card is tried in a
 child process.
@@ -142,7 +144,7 @@ def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
 
 
 def compared(engine: OnnxEngine, avatar: Avatar, other: OnnxEngine, crop: Crop) -> float:
-    """How far an engine's results are from another's at the worst; up to 1 they are the same."""
+    """Return how far two engines' results are apart; up to 1 they agree."""
     like = other.encode(crop)
     return max(
         difference(engine.outputs(avatar, pose), other.outputs(like, pose))

@@ -136,8 +136,7 @@ class OnnxEngine:
             return compose_layer(layers, painted, alpha, places, pose.value, area, face)
 
     def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
-        """What the network paints, the share of the moved photo, from where it is moved, and mouth and
-        eyes."""
+        """Return what the network paints, alpha, places, mouth and eyes."""
         made = self.outputs(avatar, pose)
         painted, alpha, places, *face = (made[name] for name in self._layers)
         return painted[0], alpha[0, ..., 0], places, FaceCrops.of(*face) if face else None

@@ -1,4 +1,4 @@
-"""Where a bundle's render graph is computed: on the processor, or on a graphics card.
+"""Compute a bundle's render graph on the processor or on a graphics card.
 
 On a card it is two graphs: what follows from key points alone is computed on the processor first
 (`onnx_export.card`).

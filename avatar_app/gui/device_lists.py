@@ -50,7 +50,8 @@ class Found:
         virtual_cameras: the devices; ``virtual_problem`` says why there are none.
         pipewire_problem: why there can be no PipeWire camera; empty if there can.
         models: names; those that cannot be used say why.
-        card: the device that a graphics card is; ``card_problem`` says why none can be used, None where one can.
+        card: the device that a graphics card is; ``card_problem`` says why none can be used, None where one
+            can.
     """
 
     cameras: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """Motion models for graphics cards that ONNX Runtime reaches through WebGPU.
 
-Two files in place of ``render.onnx``: ``pose_card.onnx`` holds all that follows from key points alone, and runs
-on the processor; ``render_card.onnx`` holds the rest, and runs on the card. There an operation costs a start of
-10 us, however small it is, so that hundreds of sums over 88 landmarks would take longer than the networks.
+Two files in place of ``render.onnx``: ``pose_card.onnx`` holds all that follows from key points alone, and
+runs on the processor; ``render_card.onnx`` holds the rest, and runs on the card. There an operation costs a
+start of 10 us, however small it is: hundreds of sums over 88 landmarks would take longer than the networks.
 
 What the card's provider (onnxruntime-ep-webgpu 0.4.0) cannot do or does wrongly is left out of its file:
 
@@ -73,7 +73,10 @@ FEW = 256
 
 
 def for_cards(graphs: MotionGraphs) -> Graph:
-    """The render graph in the operations that a card has. It takes what `export.for_processors` encodes."""
+    """Return the render graph in the operations that a card has.
+
+    It takes what `export.for_processors` encodes.
+    """
     model = graphs.model
     if isinstance(model, AnchoredGenerator):
         renamed = {f"features_{name}": f"features_{name}" for name in PhotoFeatures._fields}

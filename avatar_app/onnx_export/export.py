@@ -40,8 +40,9 @@ WEIGHTS = "weights.safetensors"
 
 
 def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
-    """Write ``encode.onnx``, ``render.onnx`` and, where the model has a detector, ``detect.onnx``, in
-    float32; and the two files of `card`.
+    """Write ``encode.onnx``, ``render.onnx``, ``detect.onnx`` and `card`'s files.
+
+    In float32; ``detect.onnx`` only where the model has a detector.
 
     Args:
         half: keep the card's weights in float16.

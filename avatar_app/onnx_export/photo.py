@@ -1,4 +1,4 @@
-"""What ONNX Runtime computes of a photo once: features in the form that `anchored.PhotoRenderer` reads."""
+"""Compute a photo's features in the form that `anchored.PhotoRenderer` reads."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PhotoFeatures(NamedTuple):
 
 
 class PhotoEncoder(nn.Module):
-    """Bytes of a photo and its landmarks -> `PhotoFeatures` and what pictures are composed of.
+    """Turn a photo's bytes and landmarks into `PhotoFeatures` and its layers.
 
     That is, as bytes: the share of person (1, S, S, 1) and the background (1, S, S, 3).
     """
@@ -94,8 +94,9 @@ class PhotoEncoder(nn.Module):
 
 
 def neighbours(image: Tensor) -> Tensor:
-    """Of each pixel of a photo (1, S, S, 3) its own bytes and those of the next ones right, below and right
-    below, (S * S, 12).
+    """Return each pixel's bytes with those of three neighbours.
+
+    The right, the lower and the lower right one. For a photo (1, S, S, 3): (S * S, 12).
 
     A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which
     takes four times as long.
@@ -109,8 +110,9 @@ def neighbours(image: Tensor) -> Tensor:
 
 
 def between(pixels: Tensor, places: Tensor) -> Tensor:
-    """Colours (1, 3, h, w) in [0, 1] of the photo of `neighbours` at places (1, h, w, 2); beyond its sides
-    the nearest pixel.
+    """Sample the photo of `neighbours` at positions (1, h, w, 2).
+
+    Colours (1, 3, h, w) in [0, 1]; beyond the sides those of the nearest pixel.
     """
     side = math.isqrt(pixels.shape[0])
     position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)

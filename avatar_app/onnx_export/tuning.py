@@ -40,8 +40,9 @@ def tune(path: Path) -> None:
 
 
 def gather_constants(model: ModelProto) -> None:
-    """Constants that nodes give, or pass on because two layers have the same, become the model's, where the
-    steps below look for them.
+    """Make constants that nodes give or pass on the model's own.
+
+    There the steps below look for them.
     """
     known = {constant.name: constant for constant in model.graph.initializer}
     nodes: list[NodeProto] = []
@@ -110,7 +111,7 @@ def _join(
 
 
 def align_convolutions(model: ModelProto, smallest: int = SMALLEST) -> None:
-    """Give odd convolutions a few channels of zeros more, and weights of zero for them.
+    """Give odd convolutions a few channels of zeros more, with weights of zero.
 
     Args:
         smallest: those of so many channels or fewer stay as they are.
