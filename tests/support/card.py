@@ -17,13 +17,15 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(os.environ.get("AVATAR_SWIFTSHADER", "/usr/lib/chromium"))
-"""Where ``libvk_swiftshader.so``, ``vk_swiftshader_icd.json`` and, if the system has none, ``libvulkan.so.1`` are."""
+"""Where ``libvk_swiftshader.so`` and ``vk_swiftshader_icd.json`` are; ``libvulkan.so.1`` too if the system
+has none."""
 
 ROOT = Path(__file__).parents[2]
 
 PREPARE = """
 mount -t tmpfs none /sys/class && mkdir -p /sys/class/drm/card0/device || exit 77
-cd /sys/class/drm/card0/device && echo 0x1002 >vendor && echo 0x744c >device && echo 0x030000 >class || exit 77
+cd /sys/class/drm/card0/device || exit 77
+echo 0x1002 >vendor && echo 0x744c >device && echo 0x030000 >class || exit 77
 cd "$0" && exec "$@"
 """
 NO_NAMESPACE = 77
