@@ -101,5 +101,10 @@ class Arrivals:
         return Traffic(address, connected, trip, len(last), bits, self._codec)
 
     def close(self) -> None:
+        """Give back what it holds, which is megabytes."""
+        with self._changed:
+            self._newest = None
+            self._captured.clear()
         for decoder in self._decoders.values():
             decoder.close()
+        self._decoders.clear()

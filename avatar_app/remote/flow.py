@@ -12,7 +12,7 @@ SPARE, MOST = 2, 8
 """Pictures on the way beside those that fit into the round trip, and at most. More would only wait in the
 network's queues and grow old there."""
 
-LAST = 45
+LAST = 20
 """Pictures by which the network is judged."""
 
 LIMITED = 0.3

@@ -136,6 +136,7 @@ class Link:
         if socket is not None:
             socket.close()
         self._thread.join(CONNECT)
+        self._placed.clear()
 
     def _send(self, message: Message) -> bool:
         socket = self._socket

@@ -68,6 +68,11 @@ class Placed:
         with self._changed:
             return None if avatar is None else self._photos.get(avatar)
 
+    def clear(self) -> None:
+        with self._changed:
+            for kept in (self._photos, self._scenes, self._ready):
+                kept.clear()
+
     def _forget(self, avatar: int) -> None:
         for kept in (self._photos, self._scenes, self._ready):
             kept.pop(avatar, None)

@@ -48,6 +48,7 @@ from avatar_app.remote.server import Server, ServerConfig
 from avatar_app.session.clip import silent, track_driver
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
+from tests.remote.serving import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ class Recorded:
 
 def serve_recorded(port: int) -> None:
     bundle = open_bundle("lite")
-    server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), Recorded)
+    recorded = Recorded()  # before anybody knows of it: it takes seconds
+    server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), lambda: recorded)
     sys.stdout.write(f"avatar://127.0.0.1:{port}#token={TOKEN}\n")
     sys.stdout.flush()
     listen_on(server.app, "127.0.0.1", port, None, 0.0).run()
@@ -152,7 +154,7 @@ def serve_recorded(port: int) -> None:
 @contextmanager
 def server(home: Path, recorded: bool) -> Iterator[Pairing]:
     """A server on this computer; how to reach it."""
-    own = [sys.executable, "-m", "tests.bench.remote", "--serve", "7448"]
+    own = [sys.executable, "-m", "tests.bench.remote", "--serve", str(free_port())]
     running = subprocess.Popen(
         own if recorded else [sys.executable, "run.py", "serve"],
         env={**os.environ, "XDG_DATA_HOME": str(home)},
