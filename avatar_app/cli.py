@@ -38,6 +38,7 @@ COMMANDS = {
     "animate": "animate any photo with the face in any clip",
     "models": "list, check, import, fetch and compare models",
     "serve": "render for apps on other computers: key points come, pictures go",
+    "cluster": "the same for many people, on many computers, with Ray Serve",
     "bench": "measure the speed of a model on this computer",
     "evaluate": "measure how well a model rebuilds the clips of a data set",
     "compare": "train X2Face, Monkey-Net, FOMM and our model alike, and put them side by side",

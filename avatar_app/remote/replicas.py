@@ -1,0 +1,146 @@
+"""The server as a deployment of Ray Serve.
+
+The same ASGI application in many processes, one engine each. A session stays with the replica that took its
+connection; how many replicas there are follows the number of sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from avatar_app.remote.host import Renderer
+from avatar_app.remote.server import Server, ServerConfig
+
+log = logging.getLogger(__name__)
+
+NAME = "avatar"
+"""Of the application and of its deployment."""
+
+HEALTH, UNASKED = 2.0, 4
+"""Seconds between Ray's questions whether a replica is well, and so many of them missed: it may be on its
+way out."""
+
+GRACE = 20.0
+"""Seconds that a replica has to send its clients away."""
+
+BUSY = 0.7
+"""Share of a replica's sessions that are used when Ray starts another one: a spare place is there before it
+is needed."""
+
+SPARE = 8
+"""Connections beyond a replica's sessions that reach it, to be told that it is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """How many replicas there are, and what each of them gets.
+
+    Attributes:
+        least, most: replicas.
+        processors, cards: of each, as Ray counts them; parts of a graphics card are possible.
+    """
+
+    least: int = 1
+    most: int = 4
+    processors: float = 1.0
+    cards: float = 0.0
+
+
+class Replica:
+    """One process of a cluster. Ray calls its methods.
+
+    It has no way to be told that it is to end before its clients have gone. So it watches whether Ray still
+    asks how it is; where not, it looks up its state.
+    """
+
+    def __init__(self, config: ServerConfig, open_engine: Callable[[], Renderer]) -> None:
+        self._server = Server(config, open_engine)
+        self._asked_at = time.monotonic()
+        self._watch: asyncio.Task[None] | None = None
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:  # the name is Ray's
+        return self._server.app
+
+    async def check_health(self) -> None:
+        self._asked_at = time.monotonic()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._end_in_time())
+
+    async def _end_in_time(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH)
+            if time.monotonic() - self._asked_at > UNASKED * HEALTH and await asyncio.to_thread(is_ending):
+                log.info("the replica ends")
+                await self._server.say_goodbye()
+                return
+
+
+def is_ending() -> bool:
+    """Whether Ray is about to end this replica. False where that cannot be known."""
+    with suppress(Exception):  # the controller may be down itself; it comes back
+        from ray import serve
+
+        own = serve.get_replica_context().replica_id.unique_id
+        return any(
+            replica["replica_id"] == own and replica["state"] == "STOPPING"
+            for replica in replicas_of(details())
+        )
+    return False
+
+
+def details() -> Mapping[str, Any]:
+    """What Ray Serve says about itself."""
+    from ray.serve.context import _get_global_client
+
+    found: Mapping[str, Any] = _get_global_client().get_serve_details()
+    return found
+
+
+def replicas_of(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The replicas in `details`."""
+    deployments = found.get("applications", {}).get(NAME, {}).get("deployments", {})
+    return [replica for each in deployments.values() for replica in each.get("replicas", [])]
+
+
+def application(config: ServerConfig, cluster: ClusterConfig, open_engine: Callable[[], Renderer]) -> Any:
+    """What ``serve.run`` takes.
+
+    Args:
+        open_engine: is sent to each replica, so it has to be a function of a module, or a ``partial`` of one.
+    """
+    from ray import serve
+
+    resources = {"num_cpus": cluster.processors, "num_gpus": cluster.cards}
+    deployed = serve.deployment(
+        serve.ingress()(Replica),
+        name=NAME,
+        ray_actor_options=resources,
+        max_ongoing_requests=config.sessions + SPARE,
+        autoscaling_config={
+            "min_replicas": cluster.least,
+            "max_replicas": max(cluster.least, cluster.most),
+            "target_ongoing_requests": max(1.0, BUSY * config.sessions),
+            "upscale_delay_s": 2.0,
+            "downscale_delay_s": 300.0,
+        },
+        health_check_period_s=HEALTH,
+        graceful_shutdown_timeout_s=GRACE,
+        graceful_shutdown_wait_loop_s=0.5,
+    )
+    return deployed.bind(config, open_engine)
+
+
+def quiet_ray() -> None:
+    """Let Ray report nothing to anybody, and leave this program's log alone."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_SERVE_LOG_TO_STDERR", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a busy computer is slow, not broken

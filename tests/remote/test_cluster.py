@@ -1,0 +1,129 @@
+"""Many processes behind one address, with Ray Serve.
+
+The slow test runs only where ``AVATAR_CLUSTER`` names a Python with Ray:
+
+python -m venv ray && ray/bin/pip install '.[cluster]'
+AVATAR_CLUSTER=ray/bin/python python -m pytest tests/remote/test_cluster.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avatar_app.bundles.bundle import open_bundle
+from avatar_app.commands import cluster
+from avatar_app.engines.remote_engine import RemoteEngine
+from avatar_app.errors import EngineError
+from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.portrait import find_portrait
+from avatar_app.media.photo import read_portrait
+from avatar_app.paths import shipped_avatars
+from avatar_app.remote.pairing import Pairing, parse_pairing
+from avatar_app.remote.replicas import NAME, ClusterConfig, application, is_ending, replicas_of
+from avatar_app.remote.server import ServerConfig
+from avatar_app.types import Crop
+from tests.remote.serving import Painted, free_port, until
+
+PYTHON = os.environ.get("AVATAR_CLUSTER", "")
+ROOT = Path(__file__).parents[2]
+
+
+def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EngineError, match="not installed: ray") as refusal:
+        cluster.run(Any)  # type: ignore[arg-type]
+    assert "avatar-app[cluster]" in refusal.value.hint
+
+
+def test_a_process_outside_of_a_cluster_does_not_end() -> None:
+    assert not is_ending()
+
+
+def test_replicas_are_found_in_what_ray_says() -> None:
+    found = {"applications": {NAME: {"deployments": {NAME: {"replicas": [{"replica_id": "a"}]}}}}}
+    assert replicas_of(found) == [{"replica_id": "a"}]
+    assert replicas_of({}) == []
+
+
+def test_the_deployment_is_what_the_user_asked_for() -> None:
+    pytest.importorskip("ray")
+    config = ServerConfig("lite", "digest", "token", sessions=10)
+    made = application(config, ClusterConfig(2, 6, 1.5, 0.25), Painted)
+    deployment = made._bound_deployment
+    assert deployment.ray_actor_options == {"num_cpus": 1.5, "num_gpus": 0.25}
+    scaling = deployment._deployment_config.autoscaling_config
+    assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 6, 7.0)
+    assert deployment._deployment_config.max_ongoing_requests > config.sessions
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[Pairing, dict[str, str]]]:
+    """Two replicas of four people each; their pairing line and environment."""
+    environment = {**os.environ, "XDG_DATA_HOME": str(folder), "RAY_TMPDIR": str(folder)}
+    options = ["--replicas", "2", "--most", "2", "--sessions", "4", "--device", "cpu", "--processors", "0.5"]
+    process = subprocess.Popen(
+        [PYTHON, "run.py", "cluster", "up", *options, "--port", str(free_port())],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        lines = (line for line in process.stdout if line.startswith("avatar://"))
+        yield parse_pairing(next(lines)), environment
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(120)
+
+
+def pids(environment: dict[str, str]) -> list[int]:
+    """Of the replicas that run."""
+    said = subprocess.run(
+        [PYTHON, "run.py", "cluster", "status"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        check=False,
+    )
+    return [int(found) for found in re.findall(r"process (\d+): running", said.stdout)]
+
+
+def photo(size: int) -> Crop:
+    return find_portrait(read_portrait(shipped_avatars() / "anna.jpg"), FaceDetector.open()).crop(size)
+
+
+@pytest.mark.skipif(not PYTHON, reason="AVATAR_CLUSTER names no Python with Ray")
+def test_sessions_spread_and_survive_the_end_of_a_replica(tmp_path: Path) -> None:
+    with running(tmp_path) as (pairing, environment):
+        bundle = open_bundle("lite")
+        engines = [RemoteEngine(bundle, pairing, ["jpeg"]) for _ in range(4)]
+        try:
+            avatars = [engine.encode(photo(engine.size)) for engine in engines]
+            first = pids(environment)
+            assert len(first) == 2
+            os.kill(first[0], signal.SIGKILL)
+            began = time.monotonic()
+            until(lambda: not all(engine.connected for engine in engines), 10)
+            cut = [engine for engine in engines if not engine.connected]
+            assert 0 < len(cut) < 4
+            until(lambda: all(engine.connected for engine in cut), 60)
+            for engine, avatar in zip(engines, avatars, strict=True):
+                engine.render(avatar, avatar.key_points)
+            sys.stderr.write(f"{len(cut)} of 4 live again after {time.monotonic() - began:.1f} s\n")
+        finally:
+            for engine in engines:
+                engine.close()
