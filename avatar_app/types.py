@@ -135,6 +135,19 @@ class Area:
         """The same rectangle ``x`` columns to the right and ``y`` rows down."""
         return Area(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
+    def times(self, factor: int) -> Area:
+        """The same rectangle in pixels of which ``factor`` lie along each of these."""
+        return Area(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
+    def common(self, other: Area) -> Area:
+        """What two rectangles have in common; without pixels, or less than that, where it is nothing."""
+        return Area(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:

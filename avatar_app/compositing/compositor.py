@@ -17,23 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.compositing.clean_plate import Layers, separate
-from avatar_app.types import Area, Image, Layer, Scene
+from avatar_app.types import Area, Image, Scene
 
 AnyArray = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
-SWAY, LIFT, DROP = 16, 2, 3
-"""Outside of the square the motion at its edges fades out over this part of its side, beside it, above and
-below."""
+TILE = 8
+"""Side of the tiles in which a person is looked for."""
 
-SHOULDERS = 4
-"""Shoulders begin to stand still so far inside of the square's sides."""
-
-CHIN = 8
-
-NECK = -0.05, 0.1
-"""Between these depths below the chin, in sides of the square, shoulders begin."""
+AROUND = 3
+"""Tiles around a person that are looked at too: motion may draw a picture out, and colours go on beyond the
+outline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +41,13 @@ class PhotoLayers:
             one.
         background: (S, S, 3), the photo without the person.
         corner: column and row of the square's first pixel in ``cut_out``, which may be larger.
+        tiles: as `person_tiles` makes them of ``cut_out``; None where the whole square is always moved.
     """
 
     cut_out: Image
     background: Image
     corner: tuple[int, int] = (0, 0)
+    tiles: Plane | None = None
 
     @property
     def side(self) -> int:
@@ -72,7 +69,8 @@ class PhotoLayers:
 
         So that what comes from beyond the square is known.
         """
-        return replace(self, cut_out=scene.person, corner=scene.corner)
+        tiles = person_tiles(scene.person[..., 3])
+        return replace(self, cut_out=scene.person, corner=scene.corner, tiles=tiles)
 
     @classmethod
     def of(
@@ -112,40 +110,8 @@ def compose(
 ) -> Image:
     """The picture (S, S, 3): `move_person` before the photo's own background."""
     colours, share = move_person(layers, painted, alpha, places, face)
-    composed: Image = _mixed(colours, layers.background, _wide(share))
+    composed: Image = mixed(colours, layers.background, _wide(share))
     return composed
-
-
-def compose_layer(
-    layers: PhotoLayers,
-    painted: Image,
-    alpha: Plane,
-    places: Floats,
-    pose: Floats,
-    area: Area,
-    face: FaceCrops | None = None,
-) -> Layer:
-    """`move_person` over an area that may reach beyond the square.
-
-    There the motion at the square's edge fades out.
-    """
-    calm_shoulders(places, (pose[CHIN, 1] + 1) * (layers.side - 1) / 2)
-    colours, share = move_person(layers, painted, alpha, places, face)
-    side, (top, left) = layers.side, (area.top, area.left)
-    image, person = np.zeros((*area.shape, 3), np.uint8), np.zeros(area.shape, np.uint8)
-    inner = Area(max(0, left), max(0, top), min(side, area.right), min(side, area.bottom))
-    into = inner.moved(-left, -top).slices
-    image[into], person[into] = colours[inner.slices], share[inner.slices]
-    for strip in (
-        Area(left, max(0, top), 0, inner.bottom),
-        Area(side, max(0, top), area.right, inner.bottom),
-        Area(left, top, area.right, 0),
-        Area(left, side, area.right, area.bottom),
-    ):
-        if min(strip.shape) > 0:
-            into = strip.moved(-left, -top).slices
-            _continue(layers, places, share, strip, image[into], person[into])
-    return Layer(image, person, (left, top))
 
 
 def move_person(
@@ -160,123 +126,95 @@ def move_person(
             to those of ``layers.cut_out``.
         face: mouth and eyes; None leaves them as the network painted them.
     """
-    size = (layers.side, layers.side)
-    share = cv2.resize(_soft(alpha), size)
-    moved = _moved(layers, places[0], places[1])
-    picture = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
-    _paint(picture, painted, alpha, share)
-    if face is not None:
-        for crop, frame in zip(face.crops, face.frames, strict=True):
-            _paste(picture, crop, frame)
-    return picture, np.asarray(cv2.extractChannel(moved, 3), np.uint8)
+    whole = Area(0, 0, layers.side, layers.side)
+    shift(layers, places)
+    there = moved(layers, places[0], places[1])
+    picture = np.asarray(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), np.uint8)
+    paint(picture, whole, layers.side, painted, alpha)
+    paint_face(picture, whole, layers.side, face)
+    return picture, np.asarray(cv2.extractChannel(there, 3), np.uint8)
 
 
-def _paint(picture: Any, painted: Image, alpha: Plane, share: Any) -> None:
+def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -> None:
     """Blend what was painted into the moved photo, where anything was.
 
     A face, a fifth of the picture.
 
     Args:
-        share: ``alpha`` at the picture's size.
+        picture: what ``area`` of the square of ``side`` shows; changed.
+        painted, alpha: as in `move_person`.
     """
     there = alpha < 255
     rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
     if not len(rows):
         return
     # A margin for the softening and the enlarging, which look at neighbours.
-    few = tuple(slice(max(0, line[0] - 3), line[-1] + 4) for line in (rows, columns))
-    times = len(picture) // len(alpha)
-    many = tuple(slice(part.start * times, part.stop * times) for part in few)
-    part = picture[many]
-    front = cv2.resize(_soft(painted[few]), part.shape[1::-1])
-    part[...] = _mixed(part, front, _wide(share[many]))
+    (top, bottom), (left, right) = ((max(0, int(line[0]) - 3), int(line[-1]) + 4) for line in (rows, columns))
+    few = slice(top, bottom), slice(left, right)
+    share, front = _soft(alpha[few]), _soft(painted[few])
+    times = side // len(alpha)
+    size = share.shape[1] * times, share.shape[0] * times
+    many = Area(left * times, top * times, left * times + size[0], top * times + size[1])
+    shown = many.common(area)
+    if min(shown.shape) <= 0:
+        return
+    of = shown.moved(-many.left, -many.top).slices
+    part = picture[shown.moved(-area.left, -area.top).slices]
+    part[...] = mixed(part, cv2.resize(front, size)[of], _wide(cv2.resize(share, size)[of]))
 
 
-def _moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Any:
-    """The cut-out at places of the square.
+def paint_face(picture: Image, area: Area, side: int, face: FaceCrops | None) -> None:
+    """Lay mouth and eyes over the picture, which shows ``area`` of the square of ``side``."""
+    if face is not None:
+        for crop, frame in zip(face.crops, face.frames, strict=True):
+            _paste(picture, area, side, crop, frame)
+
+
+def shift(layers: PhotoLayers, places: Floats) -> None:
+    """Change places of the square to those of the cut-out.
+
+    In place: a copy takes longer.
+    """
+    x, y = layers.corner
+    places[0] += np.float32(x)
+    places[1] += np.float32(y)
+
+
+def moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Image:
+    """Return colours and alpha at places of the cut-out.
 
     Beyond a cut-out of the square alone it is mirrored: hair that the sides cut goes on as hair and not as
     stripes, but above it no head stands upside down.
     """
-    x, y = layers.corner
     if layers.corner == (0, 0):
         rows = np.maximum(rows, 0)
-    else:
-        columns += np.float32(x)  # in place: a copy takes longer
-        rows += np.float32(y)
-    return cv2.remap(layers.cut_out, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    there = cv2.remap(layers.cut_out, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(there, np.uint8)
 
 
-def _continue(
-    layers: PhotoLayers, places: Floats, share: Plane, strip: Area, image: Image, person: Plane
-) -> None:
-    """Fill a strip outside the square as far as the person reaches into it.
+def person_tiles(alpha: Plane) -> Plane:
+    """Mark the tiles in which there is anything of a person with 255.
 
-    Args:
-        places: as `move_person` leaves them.
-        share: alpha in the square.
-        image, person: colours and alpha of the strip, all 0; changed.
+    Those around them too. Tiles have ``TILE`` x ``TILE`` pixels.
     """
-    side, (x, y) = layers.side, layers.corner
-    columns, rows = (np.arange(*ends) for ends in ((strip.left, strip.right), (strip.top, strip.bottom)))
-    edge_x, edge_y = columns.clip(0, side - 1), rows.clip(0, side - 1)
-    still = layers.cut_out[strip.moved(x, y).slices][..., 3]
-    lying = strip.bottom <= 0 or strip.top >= side
-    there = (
-        still.any(0) | (share[edge_y[0], edge_x] > 0)
-        if lying
-        else still.any(1) | (share[edge_y, edge_x[0]] > 0)
-    )
-    found = np.flatnonzero(there)
-    if not len(found):
-        return
-    some, every = slice(max(0, found[0] - 4), found[-1] + 5), slice(None)
-    part = (every, some) if lying else (some, every)
-    columns, edge_x, rows, edge_y = columns[part[1]], edge_x[part[1]], rows[part[0]], edge_y[part[0]]
-    edge = np.ix_(edge_y, edge_x)
-    fade = np.outer(_fade(rows, side, LIFT, DROP), _fade(columns, side, SWAY, SWAY))
-    from_x = columns[None] + fade * (places[0][edge] - x - edge_x[None])
-    from_y = rows[:, None] + fade * (places[1][edge] - y - edge_y[:, None])
-    moved = _moved(layers, from_x.astype(np.float32), from_y.astype(np.float32))
-    image[part], person[part] = moved[..., :3], moved[..., 3]
+    covered = np.where(alpha > 0, np.uint8(255), np.uint8(0))
+    size = -(-alpha.shape[1] // TILE), -(-alpha.shape[0] // TILE)
+    tiles = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)
+    tiles = cv2.dilate(tiles, np.ones((2 * AROUND + 1, 2 * AROUND + 1), np.uint8))
+    return np.where(tiles > 0, np.uint8(255), np.uint8(0))
 
 
-def _fade(line: AnyArray, side: int, before: int, after: int) -> Floats:
-    """Return how much of the motion at the square's edges is left beyond them, 0 to 1."""
-    beyond = np.maximum(np.maximum(-line * before, (line - (side - 1)) * after), 0)
-    return np.asarray(np.clip(1 - beyond / side, 0, 1), np.float32)
-
-
-def calm_shoulders(places: Floats, chin: float) -> None:
-    """Calm the shoulders at the sides of a sampling grid ``places`` (2, S, S).
-
-    What the photo's crop cuts off stands still, so the shoulders next to it must not move.
-
-    Args:
-        chin: its row.
-    """
-    side = places.shape[1]
-    few, first = side // SHOULDERS, max(0, int(chin + NECK[0] * side))
-    if first >= side:
-        return
-    rows = np.arange(first, side, dtype=np.float32)[:, None]
-    below = np.clip((rows - first) / ((NECK[1] - NECK[0]) * side), 0, 1)
-    still = below * np.linspace(1, 0, few, dtype=np.float32) ** 2
-    for columns, share in ((np.arange(few), still), (np.arange(side - few, side), still[:, ::-1])):
-        for place, here in zip(places, (columns[None], rows), strict=True):
-            part = place[first:, columns[0] : columns[-1] + 1]
-            part += share * (here - part)
-
-
-def _paste(picture: Image, crop: Image, frame: Floats) -> None:
-    """Lay a crop (h, w, 4) over the picture (S, S, 3), in place."""
-    (height, width), side = crop.shape[:2], picture.shape[0]
+def _paste(picture: Image, area: Area, side: int, crop: Image, frame: Floats) -> None:
+    """Lay a crop (h, w, 4) over the picture, in place."""
+    height, width = crop.shape[:2]
     if not np.isfinite(frame).all():
         return
     corners = frame[:, :2] @ np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]]) + frame[:, 2:]
-    pixels = (corners + 1) * ((side - 1) / 2)
-    low = np.clip(np.floor(pixels.min(1)), 0, side).astype(int)
-    high = np.clip(np.ceil(pixels.max(1)) + 1, 0, side).astype(int)
+    origin = np.array([[area.left], [area.top]])
+    pixels = (corners + 1) * ((side - 1) / 2) - origin
+    end = (area.right - area.left, area.bottom - area.top)
+    low = np.clip(np.floor(pixels.min(1)), 0, end).astype(int)
+    high = np.clip(np.ceil(pixels.max(1)) + 1, 0, end).astype(int)
     if (high - low < 1).any():
         return
     steps = np.array([2 / (width - 1), 2 / (height - 1)])
@@ -284,7 +222,7 @@ def _paste(picture: Image, crop: Image, frame: Floats) -> None:
     matrix = np.column_stack([axes, pixels[:, 0] - low])
     there = cv2.warpAffine(crop, matrix, tuple(int(length) for length in high - low))
     part = picture[low[1] : high[1], low[0] : high[0]]
-    part[...] = _mixed(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), part, _wide(cv2.extractChannel(there, 3)))
+    part[...] = mixed(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), part, _wide(cv2.extractChannel(there, 3)))
 
 
 def _wide(plane: Any) -> Any:
@@ -297,7 +235,7 @@ def _soft(picture: Any) -> Any:
     return cv2.GaussianBlur(picture, (3, 3), 0)
 
 
-def _mixed(front: Any, back: Any, share: Any) -> Any:
+def mixed(front: Any, back: Any, share: Any) -> Any:
     """``front`` where ``share`` is 255, ``back`` where it is 0."""
     return cv2.add(
         cv2.multiply(front, share, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(share), scale=1 / 255)

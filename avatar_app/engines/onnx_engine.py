@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose, compose_layer
+from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose
+from avatar_app.compositing.layer import compose_layer
 from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports

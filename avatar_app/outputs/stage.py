@@ -22,6 +22,9 @@ from avatar_app.types import Area, Framing, Image, Layer, Scene
 BLUR = 0.03
 """Standard deviation of a blurred background, in heights of the frame."""
 
+BANDS = 3
+"""A person is mixed with what is behind it in so many bands: half of the area is nobody's."""
+
 AREA_SHRINKS = 0.6
 """Below this scale pixels are averaged: a large photo in a small frame would flicker."""
 
@@ -37,6 +40,23 @@ class _Spot:
     @property
     def size(self) -> tuple[int, int]:
         return self.behind.shape[1], self.behind.shape[0]
+
+    def put(self, plane: Plane, front: Plane, share: Plane, bands: list[Area]) -> None:
+        """Enlarge the person, and put it before the background where it is.
+
+        Args:
+            plane: of the frame, with the background; changed.
+            front: the person at its own size.
+            share: alpha at the size of the spot, nothing outside of ``bands``.
+        """
+        person = cv2.resize(front, self.size, interpolation=cv2.INTER_CUBIC)
+        here = plane[self.rows, self.columns]
+        for band in bands:
+            part = band.slices
+            own, rest = person[part], cv2.bitwise_not(share[part])
+            cv2.multiply(own, share[part], dst=own, scale=1 / 255)
+            cv2.multiply(self.behind[part], rest, dst=rest, scale=1 / 255)
+            cv2.add(own, rest, dst=here[part])
 
 
 class Stage:
@@ -70,21 +90,20 @@ class Stage:
                 background = _blurred(background)
         elif mirror:
             background = np.ascontiguousarray(background[:, ::-1])
-        self._planes, self._spots = self._prepared(background), self._parts(background)
+        self._spots = self._parts(background)
+        self._planes = self._prepared(background)
 
     def put(self, layer: Layer) -> Planes:
         """New planes with the moved person."""
         planes = self._planes.copy()
         image, alpha = self._fitting(layer)
         luma, *chromas = zip(self._spots, split(planes), layer_planes(image), strict=True)
-        for parts in ((luma,), chromas):
-            share = cv2.resize(alpha, parts[0][0].size, interpolation=cv2.INTER_LINEAR)
-            rest = cv2.bitwise_not(share)
-            for spot, plane, front in parts:
-                person = cv2.resize(front, spot.size, interpolation=cv2.INTER_CUBIC)
-                cv2.multiply(person, share, dst=person, scale=1 / 255)
-                behind = cv2.multiply(spot.behind, rest, scale=1 / 255)
-                cv2.add(person, behind, dst=plane[spot.rows, spot.columns])
+        share = np.asarray(cv2.resize(alpha, luma[0].size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        half = np.asarray(cv2.resize(share, chromas[0][0].size, interpolation=cv2.INTER_AREA), np.uint8)
+        bands = _bands(half)
+        luma[0].put(luma[1], luma[2], share, [band.times(2) for band in bands])
+        for spot, plane, front in chromas:
+            spot.put(plane, front, half, bands)
         return planes
 
     def cut_out(self, layer: Layer) -> Image:
@@ -117,12 +136,16 @@ class Stage:
         return _seen(picture, self._view, self._size)
 
     def _prepared(self, background: Image) -> Planes:
+        """The person at rest before the background, and nobody where the person moves."""
         still, behind = self._still, background
         if self._mirror:
             still, behind = still[:, ::-1], behind[:, ::-1]
         share = still[..., 3:].astype(np.float32) / 255
         mixed = still[..., :3] * share + behind * (1 - share)
-        return to_planes(np.asarray(mixed.round(), np.uint8))
+        planes = to_planes(np.asarray(mixed.round(), np.uint8))
+        for spot, plane in zip(self._spots, split(planes), strict=True):
+            plane[spot.rows, spot.columns] = spot.behind
+        return planes
 
     def _parts(self, background: Image) -> list[_Spot]:
         x, y = self._spot.left, self._spot.top
@@ -136,6 +159,17 @@ class Stage:
             columns = slice(x // step, (x + width) // step)
             spots.append(_Spot(rows, columns, np.ascontiguousarray(plane[rows, columns])))
         return spots
+
+
+def _bands(share: Plane) -> list[Area]:
+    """The parts in which there is anything, one above the other: a head is narrower than shoulders."""
+    found = []
+    height = -(-len(share) // BANDS)
+    for first in range(0, len(share), height):
+        x, y, across, down = cv2.boundingRect(share[first : first + height])
+        if across:
+            found.append(Area(x, first + y, x + across, first + y + down))
+    return found
 
 
 def _on_frame(area: Area, left: float, top: float, scale: float, size: tuple[int, int]) -> Area:

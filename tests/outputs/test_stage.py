@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_app.compositing.compositor import PhotoLayers, compose_layer
+from avatar_app.compositing.compositor import PhotoLayers
+from avatar_app.compositing.layer import compose_layer
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.outputs.placement import AS_IT_COMES, moving_area, place
 from avatar_app.types import Framing, Image, Layer, Picture, Scene
@@ -55,8 +56,7 @@ def moved(
     assert pose is not None
     nothing, keep = np.zeros((SIDE, SIDE, 3), np.uint8), np.full((SIDE, SIDE), 255, np.uint8)
     area = moving_area(scene, size, framing, mirror)
-    layers = replace(layers_of(shot), cut_out=scene.person, corner=scene.corner)
-    return compose_layer(layers, nothing, keep, places, pose[:, :2], area).on(scene, 0.0, "drawn")
+    return compose_layer(layers_of(shot), nothing, keep, places, pose[:, :2], area).on(scene, 0.0, "drawn")
 
 
 def shown(

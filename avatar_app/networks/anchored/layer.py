@@ -1,6 +1,6 @@
 """The moved person alone, in the square and around it, for PyTorch.
 
-What `avatar_app.compositing.compositor` does in bytes.
+What `avatar_app.compositing.layer` does in bytes.
 
 Shapes: B batch, S the picture's side, P landmarks. A window is the square with ``S // 2`` pixels around it; a
 layer is the square with ``S // SWAY`` columns beside it and ``S // LIFT`` rows above and below it.
@@ -22,7 +22,7 @@ ABOVE, BELOW = 2, 3
 """Over this part of the side the motion at the square's edge fades out, above it and below."""
 
 SHOULDERS, NECK = 4, (-0.05, 0.1)
-"""As in `compositor.calm_shoulders`."""
+"""As in `compositing.layer.calm_shoulders`."""
 
 EDGE = 16
 """Over this part of the side the square's own picture becomes that of the window."""

@@ -1,0 +1,175 @@
+"""The moved person alone, in the square and around it, as a canvas takes it.
+
+Only where the person may be, half of the square, is anything moved.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from avatar_app.compositing.compositor import (
+    TILE,
+    FaceCrops,
+    Floats,
+    PhotoLayers,
+    Plane,
+    moved,
+    paint,
+    paint_face,
+    shift,
+)
+from avatar_app.landmarks import CHIN
+from avatar_app.types import Area, Image, Layer
+
+SWAY, LIFT, DROP = 16, 2, 3
+"""Outside of the square the motion at its edges fades out over this part of its side, beside it, above and
+below."""
+
+SHOULDERS = 4
+"""Shoulders begin to stand still so far inside of the square's sides."""
+
+NECK = -0.05, 0.1
+"""Between these depths below the chin, in sides of the square, shoulders begin."""
+
+BANDS = 4
+"""A person is looked for in so many bands, one above the other: a head is narrower than shoulders."""
+
+
+def compose_layer(
+    layers: PhotoLayers,
+    painted: Image,
+    alpha: Plane,
+    places: Floats,
+    pose: Floats,
+    area: Area,
+    face: FaceCrops | None = None,
+) -> Layer:
+    """Do what `compositor.move_person` does over an area beyond the square.
+
+    There the motion at the square's edge fades out.
+
+    Args:
+        places: as there; shoulders at the sides are calmed.
+        pose: (P, 2), landmarks.
+    """
+    side, (top, left) = layers.side, (area.top, area.left)
+    calm_shoulders(places, (pose[CHIN, 1] + 1) * (side - 1) / 2)
+    shift(layers, places)
+    image, person = np.zeros((*area.shape, 3), np.uint8), np.zeros(area.shape, np.uint8)
+    inner = area.common(Area(0, 0, side, side))
+    for part in _occupied(layers, places, inner):
+        there = moved(layers, places[0][part.slices], places[1][part.slices])
+        into = part.moved(-left, -top).slices
+        cv2.cvtColor(there, cv2.COLOR_RGBA2RGB, dst=image[into])
+        cv2.extractChannel(there, 3, dst=person[into])
+    within = inner.moved(-left, -top).slices
+    paint(image[within], inner, side, painted, alpha)
+    paint_face(image[within], inner, side, face)
+    for strip in (
+        Area(left, inner.top, 0, inner.bottom),
+        Area(side, inner.top, area.right, inner.bottom),
+        Area(left, top, area.right, 0),
+        Area(left, side, area.right, area.bottom),
+    ):
+        if min(strip.shape) > 0:
+            into = strip.moved(-left, -top).slices
+            _continue(layers, places, (person[within], inner), strip, image[into], person[into])
+    return Layer(image, person, (left, top))
+
+
+def _occupied(layers: PhotoLayers, places: Floats, inner: Area) -> list[Area]:
+    """Return the parts of ``inner`` where the person may be.
+
+    They lie one above the other.
+    """
+    if layers.tiles is None:
+        return [inner]
+    columns, rows = places[:, ::TILE, ::TILE] * np.float32(1 / TILE)
+    # A tile's first pixel stands for all of it: neighbours may be moved from elsewhere.
+    found = cv2.remap(layers.tiles, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+    found = cv2.dilate(found, np.ones((3, 3), np.uint8))
+    parts, height = [], -(-len(found) // BANDS)
+    for first in range(0, len(found), height):
+        x, y, across, down = cv2.boundingRect(found[first : first + height])
+        tiles = Area(x, first + y, x + across, first + y + down)
+        part = tiles.times(TILE).common(inner)
+        if min(part.shape) > 0:
+            parts.append(part)
+    return parts
+
+
+def _continue(
+    layers: PhotoLayers,
+    places: Floats,
+    inside: tuple[Plane, Area],
+    strip: Area,
+    image: Image,
+    person: Plane,
+) -> None:
+    """Fill a strip outside the square as far as the person reaches into it.
+
+    Args:
+        places: those of the cut-out.
+        inside: alpha in a part of the square, and which part that is.
+        image, person: colours and alpha of the strip, all 0; changed.
+    """
+    side, (x, y) = layers.side, layers.corner
+    columns, rows = (
+        np.arange(*ends, dtype=np.float32) for ends in ((strip.left, strip.right), (strip.top, strip.bottom))
+    )
+    edge_x, edge_y = (line.clip(0, side - 1).astype(int) for line in (columns, rows))
+    still = layers.cut_out[strip.moved(x, y).slices][..., 3]
+    share, area = inside
+    lying = strip.bottom <= 0 or strip.top >= side
+    at_edge = share[edge_y[0] - area.top, edge_x - area.left] if lying else share[:, edge_x[0] - area.left]
+    found = np.flatnonzero(still.any(0 if lying else 1) | (at_edge > 0))
+    if not len(found):
+        return
+    some = slice(max(0, found[0] - 4), found[-1] + 5)
+    part = (slice(None), some) if lying else (some, slice(None))
+    columns, edge_x, rows, edge_y = columns[part[1]], edge_x[part[1]], rows[part[0]], edge_y[part[0]]
+    fade = np.outer(_fade(rows, side, LIFT, DROP), _fade(columns, side, SWAY, SWAY))
+    edge = (edge_y[:1, None], edge_x[None]) if lying else (edge_y[:, None], edge_x[None, :1])
+    from_x = columns[None] + np.float32(x) + fade * (places[0][edge] - (edge[1] + x).astype(np.float32))
+    from_y = rows[:, None] + np.float32(y) + fade * (places[1][edge] - (edge[0] + y).astype(np.float32))
+    there = moved(layers, from_x, from_y)
+    image[part], person[part] = there[..., :3], there[..., 3]
+
+
+def _fade(line: Floats, side: int, before: int, after: int) -> Floats:
+    """Return how much of the motion at the square's edges is left beyond them, 0 to 1."""
+    beyond = np.maximum(np.maximum(-line * before, (line - (side - 1)) * after), 0)
+    return np.asarray(np.clip(1 - beyond / side, 0, 1), np.float32)
+
+
+def calm_shoulders(places: Floats, chin: float) -> None:
+    """Calm the shoulders at the sides of a sampling grid ``places`` (2, S, S).
+
+    What the photo's crop cuts off stands still, so the shoulders next to it must not move.
+
+    Args:
+        chin: its row.
+    """
+    side = places.shape[1]
+    first = max(0, int(chin + NECK[0] * side))
+    line = np.arange(side, dtype=np.float32)
+    share = _calmed(side)[: side - first]
+    few = share.shape[1]
+    for columns, still in ((slice(0, few), share), (slice(side - few, side), share[:, ::-1])):
+        for place, here in zip(places, (line[None, columns], line[first:, None]), strict=True):
+            part = place[first:, columns]
+            part += still * (here - part)
+
+
+@cache
+def _calmed(side: int) -> Floats:
+    """Return how much of the motion is taken, (side, side // SHOULDERS).
+
+    Rows begin where shoulders do, columns at the left side.
+    """
+    rows = np.arange(side, dtype=np.float32)[:, None]
+    below = np.clip(rows / np.float32((NECK[1] - NECK[0]) * side), 0, 1)
+    return np.asarray(below * np.linspace(1, 0, side // SHOULDERS, dtype=np.float32) ** 2, np.float32)
