@@ -42,6 +42,11 @@ def assets_folder() -> Path:
     return _shipped("assets")
 
 
+def icons_folder() -> Path:
+    """The app's icon in several sizes, and its desktop file."""
+    return assets_folder() / "icons"
+
+
 def shipped_avatars() -> Path:
     """The photos that came with the app."""
     return assets_folder() / "avatars"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from avatar_app.errors import OutputError
 from avatar_app.files import reason, write_whole
-from avatar_app.paths import PACKAGE
+from avatar_app.paths import PACKAGE, icons_folder
 from avatar_app.text import Text
 
 NAME = "avatar-app"
@@ -24,11 +24,13 @@ def command() -> list[str]:
 
 
 def desktop_entry(words: list[str]) -> str:
-    """The content of a desktop file, in the format of freedesktop.org."""
-    return (
-        "[Desktop Entry]\nType=Application\nName=Avatar\nComment=A photo, moved by your face, in any video "
-        "call\n"
-        f"Exec={shlex.join(words)}\nIcon={NAME}\nTerminal=false\nCategories=AudioVideo;Video;\n"
+    """Return the desktop file with another command to start the app.
+
+    Raises OSError where the app's own file cannot be read.
+    """
+    lines = (icons_folder() / f"{NAME}.desktop").read_text("utf-8").splitlines()
+    return "".join(
+        f"Exec={shlex.join(words)}\n" if line.startswith("Exec=") else f"{line}\n" for line in lines
     )
 
 
@@ -46,7 +48,7 @@ def set_autostart(on: bool, system: str = sys.platform, home: Path | None = None
             about = {"Label": NAME, "ProgramArguments": command(), "RunAtLoad": True}
             _set_file(home / "Library/LaunchAgents/avatar-app.plist", plistlib.dumps(about) if on else None)
         else:
-            content = desktop_entry(command()).encode() if on else None
+            content = desktop_entry(command()).encode("utf-8") if on else None
             _set_file(home / ".config/autostart/avatar-app.desktop", content)
     except OSError as problem:
         raise OutputError(

@@ -7,6 +7,8 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap, QPix
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
+from avatar_app.paths import icons_folder
+
 SHAPES = {
     "pause": '<path d="M8 5v14M16 5v14"/>',
     "resume": '<path d="M7 5l12 7-12 7z"/>',
@@ -84,33 +86,32 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     return made
 
 
+APP_SIDES = (16, 24, 32, 48, 64, 128, 256)
+"""Sides of the app's own icon; the files come from ``avatar-app.svg`` beside them."""
+
 DOTS = {"good": "#2fbf71", "warning": "#f0a92e", "bad": "#e23b3b"}
 """Kind of a headline -> colour of the dot on the app's icon."""
 
 
 def app_icon(kind: str = "") -> QIcon:
-    """The app's own: a face in a rounded square, with a dot for what others see.
+    """The app's own, with a dot for what others see.
 
     ``kind`` as in ``headline.Headline``.
     """
     made = QIcon()
-    for side in (*SIDES, 128, 256):
-        made.addPixmap(_app_pixmap(side, DOTS.get(kind)))
+    for side in APP_SIDES:
+        drawn = QPixmap(str(icons_folder() / f"avatar-app-{side}.png"))
+        if kind in DOTS and not drawn.isNull():
+            _dot(drawn, DOTS[kind])
+        made.addPixmap(drawn)
     return made
 
 
-def _app_pixmap(side: int, dot: str | None) -> QPixmap:
-    drawn = QPixmap(side, side)
-    drawn.fill(Qt.GlobalColor.transparent)
+def _dot(drawn: QPixmap, colour: str) -> None:
+    side = drawn.width()
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor("#2f63e0"))
-    painter.drawRoundedRect(QRectF(0, 0, side, side), side * 0.22, side * 0.22)
-    painter.drawPixmap(round(side * 0.14), round(side * 0.14), pixmap("face", "#ffffff", round(side * 0.72)))
-    if dot is not None:
-        painter.setPen(QPen(QColor("#ffffff"), side * 0.05))
-        painter.setBrush(QColor(dot))
-        painter.drawEllipse(QRectF(side * 0.6, side * 0.6, side * 0.36, side * 0.36))
+    painter.setPen(QPen(QColor("#ffffff"), side * 0.05))
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(QRectF(side * 0.6, side * 0.6, side * 0.36, side * 0.36))
     painter.end()
-    return drawn
