@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,29 @@ the least width, the greatest, the step, and the same of the height."""
 
 DISCRETE = 1
 """Type of an entry of ENUM_SIZES that is one size."""
+
+
+SUBSCRIBE_EVENT = 0x4020565A
+SUBSCRIPTION = struct.Struct("=III20x")
+"""VIDIOC_SUBSCRIBE_EVENT and struct v4l2_event_subscription: type, id, flags."""
+
+SEND_INITIAL = 1
+"""V4L2_EVENT_SUB_FL_SEND_INITIAL: how things are now is the first event."""
+
+NEXT_EVENT = 0x80885659
+EVENT = struct.Struct("=I4xI124x")
+"""VIDIOC_DQEVENT and struct v4l2_event: type, and the first four bytes of what it carries."""
+
+CLIENT_USAGE = 0x0800_0000 + 0x08E0_0000 + 1
+"""V4L2_EVENT_PRI_CLIENT_USAGE of v4l2loopback: how many read from the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a device told."""
+
+    kind: int
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +108,18 @@ def start_stream(handle: int, kind: int) -> None:
     import fcntl
 
     fcntl.ioctl(handle, START_STREAM, struct.pack("i", kind))
+
+
+def subscribe(handle: int, kind: int) -> None:
+    """Ask for events of a kind, the first of which says how things are. Raises OSError."""
+    ask(handle, SUBSCRIBE_EVENT, SUBSCRIPTION, kind, 0, SEND_INITIAL)
+
+
+def events(handle: int) -> Iterator[Event]:
+    """What a device that was opened without waiting has told since."""
+    with suppress(OSError):  # ENOENT: nothing more
+        while True:
+            yield Event(*ask(handle, NEXT_EVENT, EVENT))
 
 
 def _text(data: bytes) -> str:

@@ -52,8 +52,9 @@ def headline(status: Status, controls: Controls) -> Headline:
         if is_sent(status, controls):
             return Headline("bad", _say("REAL FACE – Hide"), "pass-through")
         return Headline("warning", _say("Real face, preview only – Hide"), "pass-through")
-    if controls.paused:
-        return Headline("warning", _say("Paused"), "pause")
+    if controls.paused or status.resting:
+        resting = Headline("info", _say("Nobody is watching – camera off"))
+        return Headline("warning", _say("Paused"), "pause") if controls.paused else resting
     if status.shows == "card":
         kind, text, action = CARDS.get(status.reason, CARDS["fault"])
         return Headline(kind, _say(str(text)), action)
@@ -76,6 +77,7 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Headline", "REAL FACE – Hide"),
     QT_TRANSLATE_NOOP("Headline", "Real face, preview only – Hide"),
     QT_TRANSLATE_NOOP("Headline", "Paused"),
+    QT_TRANSLATE_NOOP("Headline", "Nobody is watching – camera off"),
     QT_TRANSLATE_NOOP("Headline", "Live to {0}"),
     QT_TRANSLATE_NOOP("Headline", "Preview only – set up"),
 )

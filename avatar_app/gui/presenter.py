@@ -71,7 +71,7 @@ class Presenter(QObject):
 
         Those that came while the window was busy are never seen.
         """
-        if not self._window.isVisible() or self._window.isMinimized():
+        if self._is_out_of_sight():
             return
         view = self._view()
         stage, before = view.stage, view.stage.large.source_size
@@ -95,9 +95,19 @@ class Presenter(QObject):
         else:
             stage.output.show_picture(self._live.shown(), self.status.shows)
 
+    def _is_out_of_sight(self) -> bool:
+        return not self._window.isVisible() or self._window.isMinimized()
+
     def refresh(self) -> None:
         """Show how things are."""
+        away = self._is_out_of_sight()
+        self._pictures.setInterval(STATUS_MS if away else PICTURE_MS)
+        may_rest = away and self._preferences.now.rest
+        if may_rest != self._live.controls.may_rest:
+            self._live.change(may_rest=may_rest)
         status, controls, view = self._live.status(), self._live.controls, self._view()
+        if away and status.resting and self.status.resting:
+            return  # nothing changes, and nobody looks
         if status.found > self.status.found:
             self._flash = 1.0
         self.status = status

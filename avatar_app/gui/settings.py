@@ -45,6 +45,7 @@ class Settings:
             screen.
         ghost_opacity: of the photo over the camera, 0..1.
         save_folder: where recordings and photos go; empty: the user's folders for videos and pictures.
+        rest: let the session rest while the window is out of sight and nobody watches the output.
         start_at_login, start_minimised: begin with the desktop's session; with the window out of the way.
         ask_before_quit: ask before the app ends while others see the avatar.
         window_geometry, window_state: as Qt packs them, base64.
@@ -71,6 +72,7 @@ class Settings:
     ask_before_quit: bool = True
     start_at_login: bool = False
     start_minimised: bool = False
+    rest: bool = True
     window_geometry: str = ""
     window_state: str = ""
     unknown: dict[str, Any] = field(default_factory=dict)

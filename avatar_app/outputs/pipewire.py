@@ -100,6 +100,9 @@ class PipeWireCamera:
                 message, Text("A program that shows it may hang: choose the camera there again.")
             )
 
+    def watched(self) -> None:
+        """GStreamer does not say."""
+
     def close(self) -> None:
         """Take the camera away, within 0.2 seconds."""
         if self._process.stdin and self._process.stdout:

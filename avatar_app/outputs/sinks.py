@@ -42,6 +42,9 @@ class Sink(Protocol):
         Raises OutputError when the device is gone.
         """
 
+    def watched(self) -> bool | None:
+        """Whether anybody watches now; None: nobody knows. It takes microseconds."""
+
     def close(self) -> None:
         """Give the device back. May be called twice."""
 
@@ -53,6 +56,9 @@ class NoSink:
 
     def send(self, picture: Outgoing) -> None:
         pass
+
+    def watched(self) -> bool:
+        return False
 
     def close(self) -> None:
         pass
@@ -80,6 +86,7 @@ class VirtualCameraSink:
         self._device = device
         self._size = size
         self._path = Path(device.device) if device.device.startswith("/dev/") else None
+        self._audience = loopback.Audience(self._path) if self._path else None
 
     def send(self, picture: Outgoing) -> None:
         if picture.size != self._size:
@@ -99,7 +106,12 @@ class VirtualCameraSink:
                 Text("Open it again."),
             ) from None
 
+    def watched(self) -> bool | None:
+        return self._audience.is_there() if self._audience else None
+
     def close(self) -> None:
+        if self._audience:
+            self._audience.close()
         self._device.close()
         if self._path and not loopback.offers_output(self._path):
             loopback.end_stream(self._path)

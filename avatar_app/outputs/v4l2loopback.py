@@ -87,6 +87,34 @@ def end_stream(path: Path) -> None:
     ask(path)
 
 
+class Audience:
+    """Who watches a device, as the driver says from version 0.12.6 on.
+
+    It says so of readers that have started their stream; programs that only list cameras do not count.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._count: int | None = None
+        self._handle: int | None = None
+        with suppress(OSError):
+            self._handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+            v4l2.subscribe(self._handle, v4l2.CLIENT_USAGE)
+
+    def is_there(self) -> bool | None:
+        """Whether anybody watches; None where the driver does not say."""
+        if self._handle is not None:
+            for event in v4l2.events(self._handle):
+                if event.kind == v4l2.CLIENT_USAGE:
+                    self._count = event.value
+        return None if self._count is None else self._count > 0
+
+    def close(self) -> None:
+        """Let go of the device. May be called twice."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
 def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
     """Return size (width, height) and pixel format of a device.
 

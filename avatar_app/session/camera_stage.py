@@ -15,6 +15,7 @@ from avatar_app.cameras.opening import Source
 from avatar_app.cameras.rotation import turned
 from avatar_app.errors import CameraError
 from avatar_app.session.controls import Controls
+from avatar_app.session.rest import LOOK
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Again, Notices, Stage
 from avatar_app.session.statistics import Meter
@@ -37,6 +38,7 @@ class CameraStage(Stage):
     Args:
         sent_to: the name of the open output, such as ``Avatar Camera (/dev/video9)``; empty while none is
             open.
+        rests: whether nobody wants pictures; the camera is closed meanwhile.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class CameraStage(Stage):
         meter: Meter,
         notices: Notices,
         sent_to: Callable[[], str] = str,
+        rests: Callable[[], bool] = bool,
     ) -> None:
         super().__init__("camera", "camera", notices, ("retry", "choose-camera"))
         self._open_source = open_source
         self._controls = controls
         self._frames = frames
         self._sent_to = sent_to
+        self._rests = rests
         self._meter = meter
         self._source: Source | None = None
         self._wanted = ""
@@ -63,11 +67,16 @@ class CameraStage(Stage):
 
     def open(self) -> None:
         self._wanted = self._controls().source
-        self._source = self._open_source(self._wanted)
+        if not self._rests():
+            self._source = self._open_source(self._wanted)
         self._still = None
 
     def step(self) -> None:
-        assert self._source is not None
+        if self._rests() != (self._source is None):
+            raise Again
+        if self._source is None:
+            self._stopping.wait(LOOK)
+            return
         controls = self._controls()
         if controls.source != self._wanted:
             self._notices.clear("camera")

@@ -86,6 +86,8 @@ class Controls:
         size: one of ``SIZES``.
         fps: pictures a second that the output is sent.
         recording: video file that what is sent is written to; None: not recording.
+        may_rest: nobody looks at this screen, and the user lets the session rest while nobody watches the
+            output either.
     """
 
     source: str = ""
@@ -125,6 +127,7 @@ class Controls:
     size: Annotated[tuple[int, int], one_of(*SIZES)] = (1280, 720)
     fps: Annotated[int, between(1, 120)] = 30
     recording: Path | None = None
+    may_rest: bool = False
 
     @property
     def framing(self) -> Framing:
@@ -258,6 +261,7 @@ class Status:
         recording: the file being written, None when none is.
         avatars: pictures of an avatar that the output has taken since the start, repeats included.
         other: how the other computer does that should make the pictures; None where this one should.
+        resting: the camera is off until somebody looks.
     """
 
     shows: Shows = "card"
@@ -276,5 +280,6 @@ class Status:
     recording: Path | None = None
     avatars: int = 0
     other: Traffic | None = None
+    resting: bool = False
     statistics: Statistics = field(default_factory=Statistics)
     notices: tuple[Notice, ...] = ()

@@ -19,6 +19,7 @@ from avatar_app.outputs.recorder import Recorder
 from avatar_app.outputs.still_card import still_card
 from avatar_app.session.composer import Composer
 from avatar_app.session.controls import Controls, Notice, Shows
+from avatar_app.session.rest import FEED, LOOK, Rest
 from avatar_app.session.sink_keeper import OpenSink, SinkKeeper
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices, Stage
@@ -51,6 +52,9 @@ class Choice:
 
     shows: Shows
     reason: str = ""
+
+
+STALE_CARD = Choice("card", "stale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ class OutputStage(Stage):
         """The open output's name for people, empty while none is open."""
         return self._sink.description
 
+    @property
+    def rest(self) -> Rest:
+        """Whether nobody looks, so that nothing is shown anew."""
+        return self._sink.rest
+
     def open(self) -> None:
         self._sink.begin()
         for reason in ("starting", "paused", "stale"):
@@ -122,9 +131,28 @@ class OutputStage(Stage):
     def step(self) -> None:
         controls = self._controls()
         self._sink.follow(controls)
-        picture, fresh = self._next(controls)
-        if picture is None:
+        if self._sink.rests(controls):
+            self._idle(controls)
             return
+        picture, fresh = self._next(controls)
+        if picture is not None:
+            self._send(picture, fresh)
+
+    def _idle(self, controls: Controls) -> None:
+        """Nobody looks: a picture now and then for those who come. Never the camera's."""
+        kept = self.rest.kept
+        if kept is None or kept.size != controls.size:
+            if self.shown is not None and self.choice.shows == "avatar":
+                kept = self.shown
+            else:
+                self.choice = Choice("card", self.choice.reason or "stale")
+                kept = _card(controls, self.choice.reason)
+            self.rest.kept = kept
+        if time.monotonic() - self._last.at >= FEED:
+            self._send(kept, False)
+        self._stopping.wait(LOOK)
+
+    def _send(self, picture: Outgoing, fresh: bool) -> None:
         if self._sink.send(picture):
             self.avatars += bool(picture.avatar)
         now = time.monotonic()
@@ -156,7 +184,12 @@ class OutputStage(Stage):
             controls.pass_through and not now.pass_through
         ):  # hidden during the wait: that counts at once
             controls, fresh = replace(controls, paused=now.paused, pass_through=False), None
-        self.choice = choice = self._choose(controls)
+        choice = self._choose(controls)
+        kept = self.rest.kept
+        if kept is not None and choice == STALE_CARD and self.rest.is_waking and kept.size == controls.size:
+            return kept, False
+        self.choice = choice
+        self.rest.kept = None
         if choice.shows == "self":
             return self._self(controls), fresh is not None
         if choice.shows == "card":

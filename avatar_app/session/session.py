@@ -86,6 +86,7 @@ class Session:
             self._meter,
             self._notices,
             lambda: self._output.description,
+            lambda: self._output.rest.resting,
         )
         self._animate = AnimateStage(
             open_engine,
@@ -107,6 +108,8 @@ class Session:
             self._meter,
             self._notices,
         )
+        # Who comes later must not see the user because nobody was there when that was confirmed.
+        self._output.rest.begun = lambda: self.change(pass_through=False)
         self._recording = RecorderStage(wanted, self._sent, self._notices)
         self._stages = (self._camera, self._animate, self._output, self._recording)
 
@@ -179,6 +182,7 @@ class Session:
             recording=self._recording.path,
             avatars=self._output.avatars,
             other=animate.other_computer,
+            resting=self._output.rest.resting,
             statistics=self._meter.statistics(),
             notices=self._notices.all(),
         )

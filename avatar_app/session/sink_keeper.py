@@ -9,6 +9,7 @@ from avatar_app.errors import OutputError
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import Sink
 from avatar_app.session.controls import Controls
+from avatar_app.session.rest import Rest
 from avatar_app.session.stage import Notices
 
 SINK_PATIENCE = 3.0
@@ -24,6 +25,7 @@ class SinkKeeper:
         report: shows the user what failed.
 
     Attributes:
+        rest: whether anybody watches it, or this screen.
         description: the open output's name for people, empty while none is open.
     """
 
@@ -32,6 +34,7 @@ class SinkKeeper:
         self._sink: Sink | None = None
         self._key: tuple[object, ...] = ()
         self._retry_at = 0.0
+        self.rest = Rest()
         self.description = ""
 
     def begin(self) -> None:
@@ -71,6 +74,13 @@ class SinkKeeper:
             self._fail(error)
             return False
         return True
+
+    def rests(self, controls: Controls) -> bool:
+        """Whether nobody looks.
+
+        Where no output is open, nobody knows.
+        """
+        return self.rest.follow(controls, self._sink.watched() if self._sink is not None else None)
 
     def close(self) -> None:
         """Close the sink, if one is open."""

@@ -93,6 +93,9 @@ class KeepingSink:
             raise OutputError(Text("The output is gone."), Text("Plug it in again."))
         self._bench.take(picture.rgb())
 
+    def watched(self) -> bool | None:
+        return self._bench.watched
+
     def close(self) -> None:
         self._bench.sinks -= 1
 
@@ -122,6 +125,7 @@ class Bench:
         self.plugged = self.output_there = self.face = True
         self.engine_fault = self.still = False
         self.load_fault = ""
+        self.watched: bool | None = None
         self.engine_name = "drawing"
         self.frames = self.opened = self.sinks = self.engines = self.leaks = self.sent = 0
         self.newest: Image | None = None

@@ -626,6 +626,9 @@ def test_output_absent_at_the_start(
 
 def test_slow_output_gets_the_newest_pictures(bench: Bench, controls: Controls) -> None:
     class Slow(KeepingSink):
+        def watched(self) -> None:
+            pass
+
         def send(self, picture: Outgoing) -> None:
             time.sleep(0.15)  # a reader that takes its time
             super().send(picture)
@@ -642,6 +645,9 @@ def test_output_that_breaks_in_an_unknown_way(bench: Bench, controls: Controls) 
     broken = threading.Event()
 
     class Broken(KeepingSink):
+        def watched(self) -> None:
+            pass
+
         def send(self, picture: Outgoing) -> None:
             if broken.is_set():
                 raise RuntimeError("ioctl failed")

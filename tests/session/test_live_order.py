@@ -89,6 +89,9 @@ class NumberSink:
         self.numbers: list[int] = []
         self.leaks = 0
 
+    def watched(self) -> None:
+        pass
+
     def send(self, picture: Outgoing) -> None:
         image = picture.rgb()
         self.leaks += has_pattern(image)

@@ -25,6 +25,9 @@ class NotingSink:
     def __init__(self) -> None:
         self.avatars: list[bool] = []
 
+    def watched(self) -> None:
+        pass
+
     def send(self, picture: Outgoing) -> None:
         self.avatars.append(bool(picture.avatar))
 

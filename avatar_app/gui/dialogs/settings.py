@@ -27,7 +27,7 @@ from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import Choice, label
+from avatar_app.gui.style.widgets import Choice, label, tip
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, desktop_limit, parse
 
 EVERYWHERE = {
@@ -58,6 +58,14 @@ class SettingsDialog(QDialog):
         self.ask = QCheckBox(self.tr("Ask before quitting while others see the avatar"))
         self.login = QCheckBox(self.tr("Start when I log in"))
         self.minimised = QCheckBox(self.tr("Start minimised"))
+        self.rest = QCheckBox(self.tr("Turn the camera off while nobody watches"))
+        self.rest.setToolTip(
+            tip(
+                self.tr(
+                    "While this window is minimised and no call shows the avatar, the camera is off and the app rests."
+                )
+            )
+        )
         self.folder = FolderField(settings.save_folder)
         self.keys = KeyRows(
             {name: action_text(name) for name in ACTIONS},
@@ -110,6 +118,7 @@ class SettingsDialog(QDialog):
             ask_before_quit=self.ask.isChecked(),
             start_at_login=self.login.isChecked(),
             start_minimised=self.minimised.isChecked(),
+            rest=self.rest.isChecked(),
             save_folder=self.folder.path,
             global_hotkeys=self.listen.isChecked(),
             keys={**_unknown(self._settings.keys, ACTIONS), **self.keys.chosen},
@@ -179,6 +188,7 @@ class SettingsDialog(QDialog):
         self.ask.setChecked(self._settings.ask_before_quit)
         self.login.setChecked(self._settings.start_at_login)
         self.minimised.setChecked(self._settings.start_minimised)
+        self.rest.setChecked(self._settings.rest)
         self.listen.setChecked(self._settings.global_hotkeys)
 
     def _general(self) -> QWidget:
@@ -194,7 +204,7 @@ class SettingsDialog(QDialog):
         form.addRow(self.tr("Language"), self.language)
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow(self.tr("Save to"), self.folder)
-        for switch in (self.login, self.minimised, self.tray, self.ask):
+        for switch in (self.login, self.minimised, self.rest, self.tray, self.ask):
             form.addRow("", switch)
         return page
 

@@ -56,6 +56,9 @@ class Watched:
         self._sink, self._bench = sink, bench
         self.name = sink.name
 
+    def watched(self) -> None:
+        pass
+
     def send(self, picture: Outgoing) -> None:
         image = picture.rgb()
         sample = image[::8, ::8]

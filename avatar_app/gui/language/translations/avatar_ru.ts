@@ -1031,6 +1031,10 @@ Press I for more.</source>
         <translation>Пауза</translation>
     </message>
     <message>
+        <source>Nobody is watching – camera off</source>
+        <translation>Никто не смотрит – камера выключена</translation>
+    </message>
+    <message>
         <source>Live to {0}</source>
         <translation>В эфире: {0}</translation>
     </message>
@@ -3799,6 +3803,14 @@ Press I for more.</source>
     <message>
         <source>Start minimised</source>
         <translation>Запускать свёрнутым</translation>
+    </message>
+    <message>
+        <source>Turn the camera off while nobody watches</source>
+        <translation>Выключать камеру, пока никто не смотрит</translation>
+    </message>
+    <message>
+        <source>While this window is minimised and no call shows the avatar, the camera is off and the app rests.</source>
+        <translation>Пока окно свёрнуто и аватара никто не видит, камера выключена, а программа отдыхает.</translation>
     </message>
     <message>
         <source>Shortcuts</source>
