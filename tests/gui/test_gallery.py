@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QImage, QPixmap
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QImage, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
@@ -19,6 +19,7 @@ from avatar_app.gui.dialogs.crop_editor import CropEditor
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.gallery import MANY, Gallery
 from avatar_app.gui.gallery.model import CHOSEN
+from avatar_app.gui.gallery.tile import first_fitting
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library
 from avatar_app.types import Box, Image
@@ -474,3 +475,12 @@ def test_a_turned_photo_is_turned_in_the_list_and_kept(library: Library, tmp_pat
     assert library.thumbnail(kept, 64)[:20].mean() < 50, "turned as the user says"
     again = Library(library.folder, library.bundled).find(entry.path.name)
     assert again is not None and again.turn == 3 and again.box == Box(50, 80, 100)
+
+
+def test_the_sign_to_add_a_photo_has_the_longest_word_that_fits(qtbot: QtBot) -> None:
+    metrics = QFontMetrics(QFont())
+    texts = ("Add photo", "Add")
+    long, short = (metrics.horizontalAdvance(text) for text in texts)
+    assert first_fitting(metrics, long, texts) == "Add photo"
+    assert first_fitting(metrics, long - 1, texts) == "Add"
+    assert first_fitting(metrics, short - 1, texts) == ""

@@ -5,6 +5,8 @@ A rounded square with its key, its name below, and a ring around the chosen one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import (
     QLocale,
     QModelIndex,
@@ -16,7 +18,17 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPainterPath, QPalette, QPen, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QPen,
+    QPixmap,
+)
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from avatar_app.errors import AvatarError
@@ -72,7 +84,11 @@ class GalleryTile(QStyledItemDelegate):
         elif focused:
             _ring(painter, square, _mixed(palette, 0.75), 2.0)
         painter.setFont(font)
-        _name(painter, rect, square, str(index.data()), palette, chosen, isinstance(entry, Entry))
+        text = str(index.data())
+        if not isinstance(entry, Entry):
+            # The sign says it too, so that a shorter word will do, and a cut one says nothing.
+            text = first_fitting(painter.fontMetrics(), rect.width() - 4, (text, self.tr("Add")))
+        _name(painter, rect, square, text, palette, chosen, isinstance(entry, Entry))
         painter.restore()
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
@@ -100,6 +116,11 @@ class GalleryTile(QStyledItemDelegate):
 def tile_size(photo: int, line: int) -> QSize:
     """Size of a tile whose photo has this side and whose name has this height."""
     return QSize(photo + 2 * MARGIN, photo + 2 * MARGIN + GAP + line)
+
+
+def first_fitting(metrics: QFontMetrics, width: int, texts: Iterable[str]) -> str:
+    """The first of the texts that is not wider; empty if all are."""
+    return next((text for text in texts if metrics.horizontalAdvance(text) <= width), "")
 
 
 def photo_square(rect: QRect, side: int) -> QRectF:
@@ -188,8 +209,6 @@ def _name(
     font.setBold(chosen)
     painter.setFont(font)
     painter.setPen(palette.color(QPalette.ColorRole.WindowText) if is_photo else _mixed(palette, 0.6))
-    if not is_photo and painter.fontMetrics().horizontalAdvance(text) > rect.width() - 4:
-        return  # the sign says it too, and a cut word says nothing
     line = QRectF(rect.left() + 2, square.bottom() + GAP, rect.width() - 4, painter.fontMetrics().height())
     elided = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(line.width()))
     painter.drawText(line, Qt.AlignmentFlag.AlignCenter, elided)

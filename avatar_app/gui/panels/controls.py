@@ -60,10 +60,10 @@ class ControlsPanel(QTabWidget):
         sizes = [(f"{width} × {height}", (width, height)) for width, height in SIZES]
         rates = [(self.tr("{0} fps").format(rate), rate) for rate in RATES]
         clockwise = self.tr("{0}° clockwise")
-        turns = [(clockwise.format(angle) if angle else self.tr("As it is"), angle) for angle in ROTATIONS]
+        turns = [(clockwise.format(angle) if angle else self.tr("None"), angle) for angle in ROTATIONS]
         return {
             "rotation": self._choice(
-                self.tr("Turn"), "rotation", turns, self.tr("For a camera that stands on its side.")
+                self.tr("Rotation"), "rotation", turns, self.tr("For a camera that stands on its side.")
             ),
             "size": self._choice(
                 self.tr("Size"), "size", sizes, self.tr("Size of the picture that others get.")

@@ -297,10 +297,14 @@ class Slider(QWidget):
             blocked = self.slider.blockSignals(True)
             self.slider.setValue(round(value * 100))
             self.slider.blockSignals(blocked)
-        self._value.setText(self._style.format(value))
+        self._say(value)
+
+    def _say(self, value: float) -> None:
+        text = self._style.format(value)
+        self._value.setText(text if round(value * 100) else text.removeprefix("+"))
 
     def _changed(self, raw: int) -> None:
-        self._value.setText(self._style.format(raw / 100))
+        self._say(raw / 100)
         self.moved.emit(raw / 100)
 
 

@@ -501,16 +501,12 @@
         <translation>{0} кадр/с</translation>
     </message>
     <message>
-        <source>As it is</source>
-        <translation>Без поворота</translation>
-    </message>
-    <message>
-        <source>Turn</source>
-        <translation>Поворот</translation>
-    </message>
-    <message>
         <source>For a camera that stands on its side.</source>
         <translation>Для камеры, которая стоит на боку.</translation>
+    </message>
+    <message>
+        <source>Rotation</source>
+        <translation>Поворот</translation>
     </message>
     <message>
         <source>Size of the picture that others get.</source>
@@ -599,6 +595,10 @@
     <message>
         <source>Motion</source>
         <translation>Движение</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>Без поворота</translation>
     </message>
     <message>
         <source>For cameras that deliver a mirrored picture.</source>
@@ -918,6 +918,13 @@
     <message>
         <source>{name} (key {key})</source>
         <translation>{name} (клавиша {key})</translation>
+    </message>
+</context>
+<context>
+    <name>GalleryTile</name>
+    <message>
+        <source>Add</source>
+        <translation>Фото</translation>
     </message>
 </context>
 <context>
