@@ -140,7 +140,10 @@ class Area:
         return Area(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
 
     def common(self, other: Area) -> Area:
-        """What two rectangles have in common; without pixels, or less than that, where it is nothing."""
+        """Return what two rectangles have in common.
+
+        It has no pixels, or less than none, where that is nothing.
+        """
         return Area(
             max(self.left, other.left),
             max(self.top, other.top),

@@ -111,7 +111,10 @@ def start_stream(handle: int, kind: int) -> None:
 
 
 def subscribe(handle: int, kind: int) -> None:
-    """Ask for events of a kind, the first of which says how things are. Raises OSError."""
+    """Ask for events of a kind. Raises OSError.
+
+    The first one says how things are.
+    """
     ask(handle, SUBSCRIBE_EVENT, SUBSCRIPTION, kind, 0, SEND_INITIAL)
 
 

@@ -164,7 +164,7 @@ def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -
 
 
 def paint_face(picture: Image, area: Area, side: int, face: FaceCrops | None) -> None:
-    """Lay mouth and eyes over the picture, which shows ``area`` of the square of ``side``."""
+    """Lay mouth and eyes over the picture of ``area`` of the square."""
     if face is not None:
         for crop, frame in zip(face.crops, face.frames, strict=True):
             _paste(picture, area, side, crop, frame)

@@ -162,7 +162,10 @@ class Stage:
 
 
 def _bands(share: Plane) -> list[Area]:
-    """The parts in which there is anything, one above the other: a head is narrower than shoulders."""
+    """Return the parts in which there is anything.
+
+    They lie one above the other: a head is narrower than shoulders.
+    """
     found = []
     height = -(-len(share) // BANDS)
     for first in range(0, len(share), height):

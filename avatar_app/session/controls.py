@@ -137,7 +137,7 @@ class Controls:
 
 FORGOTTEN = frozenset(
     ("avatar", "avatar_box", "avatar_turn", "avatar_face", "calibrations", "picks", "picked", "seeking")
-) | {"paused", "pass_through", "recording", "preset", "hold", "plays", "played"}
+) | {"paused", "pass_through", "recording", "may_rest", "preset", "hold", "plays", "played"}
 """Fields that are not kept from one start to the next. The photo is remembered in another way."""
 
 KEPT = tuple(item.name for item in fields(Controls) if item.name not in FORGOTTEN)

@@ -62,7 +62,8 @@ class SettingsDialog(QDialog):
         self.rest.setToolTip(
             tip(
                 self.tr(
-                    "While this window is minimised and no call shows the avatar, the camera is off and the app rests."
+                    "While this window is minimised and no call shows the avatar, the camera is off "
+                    "and the app rests."
                 )
             )
         )
