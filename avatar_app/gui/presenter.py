@@ -102,7 +102,8 @@ class Presenter(QObject):
         """Show how things are."""
         away = self._is_out_of_sight()
         self._pictures.setInterval(STATUS_MS if away else PICTURE_MS)
-        may_rest = away and self._preferences.now.rest
+        begun = self._statuses.isActive()  # before, the window has not been shown yet
+        may_rest = away and begun and self._preferences.now.rest
         if may_rest != self._live.controls.may_rest:
             self._live.change(may_rest=may_rest)
         status, controls, view = self._live.status(), self._live.controls, self._view()

@@ -101,9 +101,10 @@ def test_a_file_of_an_older_version_is_read(path: Path) -> None:
     path.write_text(OLD)
     settings, warnings = load_settings(path)
     assert warnings == []
-    assert {**settings.flat(), "size": [640, 480], "version": 1} == json.loads(OLD)
+    newer = {"rest": True}
+    assert {**settings.flat(), "size": [640, 480], "version": 1} == json.loads(OLD) | newer
     save_settings(settings, path)
-    assert json.loads(path.read_text()) == json.loads(OLD)
+    assert json.loads(path.read_text()) == json.loads(OLD) | newer
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,17 @@ def test_what_must_not_be_remembered_is_not(tmp_path: Path) -> None:
     controls = Controls(paused=True, pass_through=True, calibrations=4, seeking=True, recording=Path("x.mp4"))
     assert from_controls(Settings(), controls, photos(tmp_path)) == Settings()
     left_out = {"avatar", "avatar_box", "paused", "pass_through", "calibrations", "seeking", "recording"}
-    left_out |= {"picks", "picked", "avatar_turn", "avatar_face", "preset", "hold", "plays", "played"}
+    left_out |= {
+        "picks",
+        "picked",
+        "avatar_turn",
+        "avatar_face",
+        "preset",
+        "hold",
+        "plays",
+        "played",
+        "may_rest",
+    }
     assert {entry.name for entry in fields(Controls)} == {*KEPT} | left_out
 
 
