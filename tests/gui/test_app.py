@@ -185,9 +185,9 @@ def test_changed_hotkeys_are_listened_to_at_once(
         def __init__(self, bindings: dict[str, str], pressed: Callable[[str], None]) -> None:
             self.bindings = bindings
 
-        def start(self) -> list[str]:
+        def start(self) -> list[Text]:
             said.append(self.bindings)
-            return ["no display"]
+            return [Text("no display")]
 
         def close(self) -> None:
             said.append("closed")
