@@ -261,7 +261,8 @@ def _problem(command: str, name: str) -> str:
     if known is None or not name.isprintable():
         return f"There is no command {command[:40]!r}."
     if known.needed and not name:
-        return f"The command {command} needs {known.takes.lower()}."
+        wanted = "the name of one" if command == "avatar" else known.takes.lower()
+        return f"The command {command} needs {wanted}."
     if name and not known.takes:
         return f"The command {command} takes nothing more."
     return ""
