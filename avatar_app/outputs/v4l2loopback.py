@@ -87,26 +87,38 @@ def end_stream(path: Path) -> None:
     ask(path)
 
 
+ASK_AGAIN = 2.0
+"""Seconds after which a driver that named nobody is asked from the start: it may have lost an event."""
+
+
 class Audience:
-    """Who watches a device, as the driver says from version 0.12.6 on.
+    """Who watches a device, as the driver says from version 0.13 on.
 
     It says so of readers that have started their stream; programs that only list cameras do not count.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._count: int | None = None
         self._handle: int | None = None
-        with suppress(OSError):
-            self._handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-            v4l2.subscribe(self._handle, v4l2.CLIENT_USAGE)
+        self._open()
 
     def is_there(self) -> bool | None:
         """Whether anybody watches; None where the driver does not say."""
+        if self._count == 0 and time.monotonic() > self._asked + ASK_AGAIN:
+            self.close()
+            self._open()
         if self._handle is not None:
             for event in v4l2.events(self._handle):
                 if event.kind == v4l2.CLIENT_USAGE:
                     self._count = event.value
         return None if self._count is None else self._count > 0
+
+    def _open(self) -> None:
+        self._asked = time.monotonic()
+        with suppress(OSError):
+            self._handle = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+            v4l2.subscribe(self._handle, v4l2.CLIENT_USAGE)
 
     def close(self) -> None:
         """Let go of the device. May be called twice."""

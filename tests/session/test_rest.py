@@ -193,3 +193,30 @@ def test_what_the_driver_tells_is_read_as_the_kernel_lays_it_out(
     told.extend(rest_of_it)
     assert audience.is_there() is False
     audience.close()
+
+
+def test_a_driver_that_loses_an_event_is_asked_from_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import fcntl
+
+    watching, waiting = [0], [EVENT.pack(CLIENT_USAGE, 0)]
+
+    def driver(handle: int, request: int, data: bytes) -> bytes:
+        if request == 0x4020565A:
+            waiting[:] = [EVENT.pack(CLIENT_USAGE, watching[0])]
+            return data
+        if not waiting:
+            raise FileNotFoundError
+        return waiting.pop(0)
+
+    monkeypatch.setattr(fcntl, "ioctl", driver)
+    device = tmp_path / "video"
+    device.write_bytes(b"")
+    audience = Audience(device)
+    assert audience.is_there() is False
+    watching[0] = 1  # and no event says so
+    assert audience.is_there() is False
+    monkeypatch.setattr("avatar_app.outputs.v4l2loopback.ASK_AGAIN", -1.0)
+    assert audience.is_there() is True
+    audience.close()
