@@ -31,6 +31,7 @@ lock: .venv/runtime-ready
 	@$(BIN)/pip install --quiet uv
 	@sed -i '/^# end of header/q' requirements.lock
 	@$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet requirements.txt >> requirements.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python packaging/make.py lock
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo.mp4

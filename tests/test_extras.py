@@ -97,7 +97,7 @@ def test_training_says_what_it_lacks_in_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: Training needs packages that are not installed: torch, onnx. Run `")
+    assert line.startswith("error: Training needs packages that are not installed: torch, onnx, scipy. Run `")
 
 
 def test_the_requirements_of_an_installation(installation: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_requirements_of_an_installation(installation: Path) -> None:
 
 
 def test_a_checkout_and_its_installation_ask_for_the_same() -> None:
-    assert extras.requirements("train") == ["torch==2.13.0", "onnx==1.23.2"]
+    assert extras.requirements("train") == ["torch==2.13.0", "onnx==1.23.2", "scipy==1.17.1"]
     assert extras.requirements("cluster")[-1] == "ray[serve]==2.60.0"
     assert set(extras.requirements("all")) >= {*extras.requirements("train"), *extras.requirements("gpu")}
 

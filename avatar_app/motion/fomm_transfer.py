@@ -1,12 +1,13 @@
 """Motion transfer of the First Order Motion Model.
 
-From the driver's key points to the pose to render. Pure numpy.
+From the driver's key points to the pose to render. NumPy, and OpenCV for a hull.
 """
 
 from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 from avatar_app.types import Array, KeyPoints
@@ -14,17 +15,9 @@ from avatar_app.types import Array, KeyPoints
 
 def hull_area(points: Array) -> float:
     """Area of the convex hull of (K, 2) points; 0 where they lie on one line."""
-    from scipy.spatial import (  # a fifth of a second, which models of landmarks never need
-        ConvexHull,
-        QhullError,
-    )
-
-    try:
-        return float(
-            ConvexHull(points.astype(np.float64)).volume
-        )  # scipy's "volume" is the area in two dimensions
-    except (QhullError, ValueError):
+    if len(points) < 3 or not np.isfinite(points).all():
         return 0.0
+    return float(cv2.contourArea(cv2.convexHull(points.astype(np.float32))))
 
 
 def movement_scale(portrait: KeyPoints, neutral: KeyPoints) -> float:

@@ -139,4 +139,4 @@ def test_the_installed_app_says_what_training_needs(
 ) -> None:
     done = call(installed / "avatar-app", "bench", cwd=tmp_path, env=alone)
     assert done.returncode == 2
-    assert "needs packages that are not installed: torch, onnx. Run `" in done.stderr
+    assert "needs packages that are not installed: torch, onnx, scipy. Run `" in done.stderr

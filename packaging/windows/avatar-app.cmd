@@ -1,0 +1,2 @@
+@echo off
+"%~dp0python.exe" -X utf8 -m avatar_app %*
