@@ -28,6 +28,7 @@ from avatar_app.engines.open import require_device
 from avatar_app.errors import OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.media.formats import require_recording
+from avatar_app.media.stream_writer import require_stream, stream_title
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
@@ -83,7 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         default="virtual-camera",
         metavar="WHERE",
-        help="virtual-camera, pipewire, none, or a video file to write (default: virtual-camera)",
+        help="virtual-camera, pipewire, none, a video file to write, or an address to send to: rtmp://, srt:// or udp://, without sound "
+        "(default: virtual-camera)",
     )
     files.add_argument(
         "--device-name", default="", metavar="D", help="which virtual camera (default: the first)"
@@ -186,13 +188,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     """Raises AvatarError for what cannot be."""
-    output, recording = arguments.output, None
+    output, recording, device = arguments.output, None, arguments.device_name
     if is_address(output):
-        raise OutputError(
-            Text("The output cannot be an address."),
-            Text("Stream the virtual camera with OBS, or name a video file."),
-        )
-    if output not in OUTPUTS:
+        require_stream(output)
+        output, device = "stream", output
+    elif output not in OUTPUTS:
         recording, output = Path(output), "none"
         require_recording(recording)
         if is_there(recording):
@@ -214,7 +214,7 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         expression=arguments.expression,
         gaze=arguments.gaze,
         output=output,
-        output_device=arguments.device_name,
+        output_device=device,
         recording=recording,
         size=SIZES[arguments.size],
         fps=arguments.fps,
@@ -318,7 +318,8 @@ def _report(
         "seconds": round(seconds, 2),
         "source": status.camera or source_title(arguments.source),
         "engine": status.engine,
-        "output": status.output or arguments.output,
+        "output": status.output
+        or (stream_title(arguments.output) if is_address(arguments.output) else arguments.output),
         "shows": status.shows,
         "avatars": status.avatars,
         "statistics": dataclasses.asdict(status.statistics),

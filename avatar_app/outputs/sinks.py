@@ -1,4 +1,4 @@
-"""Where pictures go: a virtual camera, a camera in PipeWire, or nowhere.
+"""Where pictures go: a virtual camera, a camera in PipeWire, an address, or nowhere.
 
 The only file that knows pyvirtualcam.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import OutputError
+from avatar_app.media.stream_writer import StreamWriter
 from avatar_app.outputs import v4l2loopback as loopback
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.pipewire import PipeWireCamera, require_pipewire
@@ -62,6 +63,23 @@ class NoSink:
 
     def close(self) -> None:
         pass
+
+
+class StreamSink:
+    """Sends pictures to an address."""
+
+    def __init__(self, url: str, size: tuple[int, int], fps: int) -> None:
+        self._size = size
+        self._writer = StreamWriter(url, size, fps)
+        self.name = self._writer.name
+
+    def send(self, picture: Outgoing) -> None:
+        if picture.size != self._size:
+            raise ValueError(f"the stream is of {self._size}, not for a picture of {picture.size}")
+        self._writer.write(picture.planes)
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 class Device(Protocol):
@@ -121,8 +139,9 @@ def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
     """Open an output.
 
     Args:
-        kind: one of ``state.OUTPUTS``.
-        device: path or name of the virtual camera; empty: the first. Other kinds have but one.
+        kind: one of ``state.OUTPUTS``, or ``stream``.
+        device: path or name of the virtual camera; empty: the first. Of a ``stream`` its address. Other kinds
+            have but one.
         size: width and height of the pictures, even numbers.
         fps: about how many pictures a second will be sent.
 
@@ -137,6 +156,8 @@ def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
         return _open_virtual_camera(device, size, fps)
     if kind == "pipewire":
         return PipeWireCamera(size, fps)
+    if kind == "stream":
+        return StreamSink(device, size, fps)
     raise ValueError(f"unknown output {kind!r}")
 
 

@@ -81,8 +81,8 @@ class Controls:
         background: behind the person: ``photo`` for the photo's own, ``blur`` for that blurred, a colour as
             ``#rrggbb``, or the path of a picture.
         label: write "AI avatar" on the picture.
-        output: one of ``OUTPUTS``.
-        output_device: which virtual camera; empty: the first.
+        output: one of ``OUTPUTS``, or ``stream``.
+        output_device: which virtual camera; empty: the first. Of a stream its address.
         size: one of ``SIZES``.
         fps: pictures a second that the output is sent.
         recording: video file that what is sent is written to; None: not recording.

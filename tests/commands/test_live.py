@@ -163,10 +163,29 @@ def test_a_wrong_camera_is_the_reason_whatever_else_is_not_ready(
     assert "No avatar was sent: the camera gave no picture." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("address", ["rtmp://host/app/key", "http://host/x.mp4", "srt://host:9000"])
-def test_an_address_is_no_output(runs: Runs, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("http://host/x.mp4", "Nothing can be sent to an address that begins with http://"),
+        ("rtmp:///app/s3cret", "has no host"),
+        ("udp://host", "no port"),
+        ("srt://host:s3cret", "no port"),
+    ],
+)
+def test_address_that_cannot_be_sent_to(
+    runs: Runs, address: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert runs.run("--output", address) == 2
-    assert "The output cannot be an address" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert says in said
+    assert "s3cret" not in said
+    assert not runs.sessions
+
+
+def test_the_key_of_a_stream_is_not_told(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.run("--output", "rtmp://127.0.0.1:1/live/s3cret", "--seconds", "0.1")
+    assert runs.sessions[-1].controls.output_device.endswith("s3cret")
+    assert "s3cret" not in "".join(capsys.readouterr()) + runs.report.read_text()
 
 
 @pytest.mark.parametrize("device", ["avatar://", "avatar://192.0.2.7#token=s3cret", "cuda:x", "gpu"])

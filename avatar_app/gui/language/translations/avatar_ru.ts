@@ -1380,6 +1380,10 @@ Press I for more.</source>
         <translation>Проверьте, как она написана.</translation>
     </message>
     <message>
+        <source>Check the address and the key, and whether the server runs.</source>
+        <translation>Проверьте адрес и ключ, а также работает ли сервер.</translation>
+    </message>
+    <message>
         <source>Check the folder {}.</source>
         <translation>Проверьте папку {0}.</translation>
     </message>
@@ -1612,12 +1616,16 @@ Press I for more.</source>
         <translation>Других адресов нет. {0}</translation>
     </message>
     <message>
+        <source>Nobody takes the pictures at {}: {}.</source>
+        <translation>По адресу {0} картинки никто не принимает: {1}.</translation>
+    </message>
+    <message>
         <source>Not installed: {}.</source>
         <translation>Не установлено: {0}.</translation>
     </message>
     <message>
-        <source>ONNX Runtime finds no graphics card.</source>
-        <translation>ONNX Runtime не находит видеокарты.</translation>
+        <source>Nothing can be sent to an address that begins with {}://.</source>
+        <translation>На адрес, который начинается с {0}://, ничего отправить нельзя.</translation>
     </message>
     <message>
         <source>ONNX Runtime {} cannot open {}.</source>
@@ -1768,8 +1776,16 @@ Press I for more.</source>
         <translation>Это не изображение.</translation>
     </message>
     <message>
+        <source>The FFmpeg in PyAV cannot send to {}.</source>
+        <translation>FFmpeg в составе PyAV не умеет отправлять на {0}.</translation>
+    </message>
+    <message>
         <source>The PipeWire camera has taken no picture for {:.0f} seconds.</source>
         <translation>Камера PipeWire не принимает кадры уже {0:.0f} с.</translation>
+    </message>
+    <message>
+        <source>The address to send to has no host or no port.</source>
+        <translation>В адресе, куда отправлять, нет узла или порта.</translation>
     </message>
     <message>
         <source>The app cannot be controlled: {}.</source>
@@ -2270,6 +2286,18 @@ Press I for more.</source>
     <message>
         <source>Use WAV, MP3, FLAC, M4A or a clip.</source>
         <translation>Подойдут WAV, MP3, FLAC, M4A или видео.</translation>
+    </message>
+    <message>
+        <source>Use one of {}, or name a video file.</source>
+        <translation>Подойдёт {0} или имя видеофайла.</translation>
+    </message>
+    <message>
+        <source>Use rtmp:// or udp://, or PyAV built with that protocol.</source>
+        <translation>Возьмите rtmp:// или udp:// либо PyAV, собранный с этим протоколом.</translation>
+    </message>
+    <message>
+        <source>Write it as rtmp://host/app/key or udp://host:port.</source>
+        <translation>Пишите так: rtmp://host/app/key или udp://host:port.</translation>
     </message>
     <message>
         <source>a file that ends in {} has no sound</source>
