@@ -1445,7 +1445,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Compare it with the ones in avatar_app/training/configs.</source>
-        <translation>Сравните её с файлами в avatar_app/training/configs.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Connect one, or choose what other programs feed: {}.</source>
@@ -1549,7 +1549,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Known here: {}.</source>
-        <translation>Здесь известны: {0}.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Known models: {}.</source>
@@ -1941,27 +1941,27 @@ Press I for more.</source>
     </message>
     <message>
         <source>The configuration has an unknown key {}: {}.</source>
-        <translation>В конфигурации неизвестный ключ {0}: {1}.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The configuration key {} is {}, but it must be {}.</source>
-        <translation>Ключ конфигурации {0} равен {1}, а должен быть: {2}.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The configuration key {} is {}, which is too large.</source>
-        <translation>Ключ конфигурации {0} равен {1}: это слишком много.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The configuration lacks the key {}.{}.</source>
-        <translation>В конфигурации нет ключа {0}.{1}.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The configuration lacks the section model_params.common_params.</source>
-        <translation>В конфигурации нет раздела model_params.common_params.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The configuration lacks the section {}.</source>
-        <translation>В конфигурации нет раздела {0}.</translation>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The configuration {} cannot be read: {}.</source>
