@@ -84,7 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         default="virtual-camera",
         metavar="WHERE",
-        help="virtual-camera, pipewire, none, a video file to write, or an address to send to: rtmp://, srt:// or udp://, without sound "
+        help="virtual-camera, pipewire, none, a video file to write, "
+        "or an address to send to: rtmp://, srt:// or udp://, without sound "
         "(default: virtual-camera)",
     )
     files.add_argument(

@@ -67,8 +67,8 @@ def require_stream(url: str) -> None:
 def greet(url: str) -> None:
     """Raise OSError unless a server answers at an RTMP address within ``PATIENCE``.
 
-    PyAV holds the interpreter while it connects, and has no time limit there: a server that says nothing would
-    stop the whole program.
+    PyAV holds the interpreter while it connects, and has no time limit there: a server that says nothing
+    would stop the whole program.
     """
     parts = urlsplit(url)
     secure = parts.scheme.lower() == "rtmps"
