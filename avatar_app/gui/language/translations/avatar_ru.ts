@@ -1445,7 +1445,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Compare it with the ones in avatar_app/training/configs.</source>
-        <translation type="unfinished"></translation>
+        <translation>Сравните её с файлами в avatar_app/training/configs.</translation>
     </message>
     <message>
         <source>Connect one, or choose what other programs feed: {}.</source>
@@ -1549,7 +1549,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Known here: {}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Здесь известны: {0}.</translation>
     </message>
     <message>
         <source>Known models: {}.</source>
@@ -1626,6 +1626,10 @@ Press I for more.</source>
     <message>
         <source>Nothing can be sent to an address that begins with {}://.</source>
         <translation>На адрес, который начинается с {0}://, ничего отправить нельзя.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime finds no graphics card.</source>
+        <translation>ONNX Runtime не находит видеокарты.</translation>
     </message>
     <message>
         <source>ONNX Runtime {} cannot open {}.</source>
@@ -1941,27 +1945,27 @@ Press I for more.</source>
     </message>
     <message>
         <source>The configuration has an unknown key {}: {}.</source>
-        <translation type="unfinished"></translation>
+        <translation>В конфигурации неизвестный ключ {0}: {1}.</translation>
     </message>
     <message>
         <source>The configuration key {} is {}, but it must be {}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ключ конфигурации {0} равен {1}, а должен быть: {2}.</translation>
     </message>
     <message>
         <source>The configuration key {} is {}, which is too large.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ключ конфигурации {0} равен {1}: это слишком много.</translation>
     </message>
     <message>
         <source>The configuration lacks the key {}.{}.</source>
-        <translation type="unfinished"></translation>
+        <translation>В конфигурации нет ключа {0}.{1}.</translation>
     </message>
     <message>
         <source>The configuration lacks the section model_params.common_params.</source>
-        <translation type="unfinished"></translation>
+        <translation>В конфигурации нет раздела model_params.common_params.</translation>
     </message>
     <message>
         <source>The configuration lacks the section {}.</source>
-        <translation type="unfinished"></translation>
+        <translation>В конфигурации нет раздела {0}.</translation>
     </message>
     <message>
         <source>The configuration {} cannot be read: {}.</source>
