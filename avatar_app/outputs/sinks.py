@@ -78,6 +78,9 @@ class StreamSink:
             raise ValueError(f"the stream is of {self._size}, not for a picture of {picture.size}")
         self._writer.write(picture.planes)
 
+    def watched(self) -> None:
+        """Nobody knows who receives a stream."""
+
     def close(self) -> None:
         self._writer.close()
 
