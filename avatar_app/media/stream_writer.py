@@ -38,13 +38,19 @@ KEY_SECONDS = 2
 
 
 def stream_title(url: str) -> str:
-    """Name an address without what follows its host: that is the key of the user's channel."""
+    """Name an address without what follows its host.
+
+    That is the key of the user's channel.
+    """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..."
 
 
 def require_stream(url: str) -> None:
-    """Raise OutputError for an address that cannot be sent to, without repeating the secrets in it."""
+    """Raise OutputError for an address that cannot be sent to.
+
+    Nothing of the secrets in it is repeated.
+    """
     kinds = ", ".join(f"{kind}://" for kind in KINDS)
     scheme = url.partition(":")[0].lower()
     if scheme not in KINDS:
@@ -81,7 +87,9 @@ def greet(url: str) -> None:
 
 
 class StreamWriter:
-    """Sends H.264 pictures to an address. One thread, which waits while the connection is made.
+    """Sends H.264 pictures to an address.
+
+    One thread, which waits while the connection is made.
 
     Args:
         url: as for `require_stream`.

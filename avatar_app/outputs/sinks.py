@@ -1,4 +1,4 @@
-"""Where pictures go: a virtual camera, a camera in PipeWire, an address, or nowhere.
+"""Where pictures go: to a camera, to an address, or nowhere.
 
 The only file that knows pyvirtualcam.
 """
