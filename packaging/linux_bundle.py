@@ -17,7 +17,8 @@ from steps import HERE, ROOT, Failure, System, fresh, program, run, size, versio
 
 DATA = HERE / "linux"
 PLACE = Path("opt/avatar-app")
-ICON = ROOT / "assets" / "icons" / "avatar-app-512.png"
+ICONS = ROOT / "assets" / "icons"
+ENTRY = ICONS / "avatar-app.desktop"
 ICON_SIDES = (64, 128, 256, 512)
 
 SYSTEM = System("linux", "x86_64-manylinux_2_36", f"{sys.version_info.major}.{sys.version_info.minor}")
@@ -81,7 +82,7 @@ def finish_desktop(root: Path) -> None:
     for folder in (programs, entries, metainfo):
         folder.mkdir(parents=True)
     (programs / "avatar-app").symlink_to(f"/{PLACE}/avatar-app")
-    shutil.copy2(DATA / "avatar-app.desktop", entries)
+    shutil.copy2(ENTRY, entries)
     about = (DATA / "avatar-app.metainfo.xml").read_text(encoding="utf-8")
     about = about.replace("@VERSION@", version()).replace(
         "@DATE@", time.strftime("%Y-%m-%d", time.gmtime(date()))
@@ -89,7 +90,7 @@ def finish_desktop(root: Path) -> None:
     (metainfo / "avatar-app.metainfo.xml").write_text(about, encoding="utf-8")
     from PIL import Image
 
-    with Image.open(ICON) as icon:
+    with Image.open(ICONS / "avatar-app-512.png") as icon:
         for side in ICON_SIDES:
             folder = root / f"usr/share/icons/hicolor/{side}x{side}/apps"
             folder.mkdir(parents=True)
@@ -139,7 +140,7 @@ def build_appdir(root: Path, target: Path) -> Path:
     link.symlink_to(f"../../{PLACE}/avatar-app")
     shutil.copy2(DATA / "AppRun", target / "AppRun")
     (target / "AppRun").chmod(0o755)
-    shutil.copy2(DATA / "avatar-app.desktop", target)
+    shutil.copy2(ENTRY, target)
     shutil.copy2(target / "usr/share/icons/hicolor/256x256/apps/avatar-app.png", target)
     (target / ".DirIcon").symlink_to("avatar-app.png")
     return target
