@@ -142,7 +142,7 @@ def test_pause_is_a_plain_button_that_says_what_it_does(opened: Opened) -> None:
 
 def test_menus_have_keys_of_their_own(opened: Opened) -> None:
     titles = [action.text() for action in opened.window.view.header.menu.menu().actions() if action.menu()]
-    assert len(titles) == 4
+    assert len(titles) == 5
     assert all("&" in title for title in titles)
 
 

@@ -15,7 +15,7 @@ from avatar_app.doctor.checks import Check, as_text
 from avatar_app.errors import AvatarError
 from avatar_app.gui.dialogs.doctor import DoctorDialog
 from avatar_app.gui.language.translations import install
-from avatar_app.text import Text
+from avatar_app.text import Text, join
 
 FOUND = [
     Check(Text("Cameras"), "ok", Text("USB Camera.")),
@@ -86,7 +86,7 @@ def test_russian_but_copied_in_english(
     check = Check(
         Text("Cameras"),
         "problem",
-        Text("USB Camera. You may not use USB Camera (/dev/video0)."),
+        join([Text("{}.", "USB Camera"), Text("You may not use {} ({}).", "USB Camera", "/dev/video0")]),
         todo,
         needed=True,
     )
