@@ -18,6 +18,7 @@ from avatar_app.ending import ENDING
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError
+from avatar_app.extras import install, requirements
 from avatar_app.paths import server_folder
 from avatar_app.remote.pairing import (
     PORT,
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if missing:
         raise EngineError(
             Text("A cluster needs packages that are not installed: {}.", ", ".join(missing)),
-            Text("pip install 'avatar-app[cluster]'"),
+            install(requirements("cluster")),
         )
     from avatar_app.remote.replicas import quiet_ray
 

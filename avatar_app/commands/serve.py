@@ -18,6 +18,7 @@ from avatar_app.doctor.server import NEEDED
 from avatar_app.ending import ENDING
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError, OutputError
+from avatar_app.extras import install, requirements
 from avatar_app.paths import server_folder
 from avatar_app.remote.pairing import (
     PORT,
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     if missing:
         raise EngineError(
             Text("Serving needs packages that are not installed: {}.", ", ".join(missing)),
-            Text("pip install 'avatar-app[serve]'"),
+            install(requirements("serve")),
         )
     from avatar_app.remote.link import digest_of
     from avatar_app.remote.listening import listen_on

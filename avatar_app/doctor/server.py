@@ -11,6 +11,7 @@ from pathlib import Path
 from avatar_app.doctor.checks import Check, check_graphics, check_models, check_python
 from avatar_app.doctor.speed import measure_speed
 from avatar_app.errors import AvatarError
+from avatar_app.extras import install, requirements
 from avatar_app.paths import server_folder
 from avatar_app.text import Text
 
@@ -44,8 +45,7 @@ def check_packages() -> Check:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         found = Text("Not installed: {}.", ", ".join(missing))
-        todo = Text("Run `pip install 'avatar-app[serve]'`.")
-        return Check(Text("Packages"), "problem", found, todo, needed=True)
+        return Check(Text("Packages"), "problem", found, install(requirements("serve")), needed=True)
     if importlib.util.find_spec("ray") is None:
         found = Text("All that one process needs is there; Ray, for `cluster`, is not.")
         return Check(Text("Packages"), "ok", found, needed=True)

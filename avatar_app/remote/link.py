@@ -178,9 +178,9 @@ class Link:
         while not self._ending.is_set():
             with suppress(TimeoutError):
                 data = socket.recv(timeout=0.5)
-                heard = time.monotonic()
                 self.received_bytes += len(data)
                 self._take(socket, unpack(data))
+                heard = time.monotonic()  # not before: sending a photo may take longer than silence may last
             now = time.monotonic()
             if now - heard > SILENCE:
                 raise OSError("it is silent")

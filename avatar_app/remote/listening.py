@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from avatar_app.remote.messages import LARGEST_PHOTO
 
 HANDSHAKE = 10.0
-"""Seconds that a connection has for its first request, TLS included."""
+"""Seconds after which a connection must have become a session."""
 
 QUEUE = 8
 """Messages of one client that wait at most; more wait in its own computer."""
@@ -23,12 +23,11 @@ class ImpatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(HANDSHAKE, self._end_if_silent)
+        self.loop.call_later(HANDSHAKE, self._end_unless_session)
 
-    def _end_if_silent(self) -> None:
-        # A connection that has become a WebSocket has another protocol by then. Before the first request
-        # there is no cycle, whatever uvicorn's annotation says.
-        if getattr(self, "cycle", None) is None and self.transport.get_protocol() is self:
+    def _end_unless_session(self) -> None:
+        # One that has become a WebSocket has another protocol by then. All else is answered at once.
+        if self.transport.get_protocol() is self:
             self.transport.close()
 
 

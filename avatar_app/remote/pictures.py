@@ -5,6 +5,7 @@ The person's alpha is a picture of its own beside the colours.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,8 +104,13 @@ class H264Pictures:
         self._shape: tuple[int, ...] = ()
         self._colours: H264Encoder | None = None
         self._alpha: H264Encoder | None = None
+        self._lock = threading.Lock()  # a session that ends closes while its last picture is still encoded
 
     def encode(self, layer: Layer, key: bool) -> Encoded:
+        with self._lock:
+            return self._encode(layer, key)
+
+    def _encode(self, layer: Layer, key: bool) -> Encoded:
         shape = (*layer.image.shape[:2], layer.alpha is not None)
         if self._colours is None or shape != self._shape:
             self._open(shape)
@@ -116,13 +122,17 @@ class H264Pictures:
         return Encoded(data, alpha, is_key and alpha_is_key)
 
     def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
         for encoder in (self._colours, self._alpha):
             if encoder is not None:
                 encoder.close()
         self._colours = self._alpha = None
 
     def _open(self, shape: tuple[int, ...]) -> None:
-        self.close()
+        self._close()
         height, width, layered = shape
         part = height * width / 512**2 * self._fps / 30
         # Above the square there is more wall than person: it takes no more bits.

@@ -24,10 +24,16 @@ from avatar_app.remote.session import Session
 log = logging.getLogger(__name__)
 
 DENIAL_SECONDS = 0.5
-"""Time that every refused token takes."""
+"""Time that a refused token takes."""
 
 TRIES, TRY_SECONDS = 5, 60.0
-"""Wrong tokens that an address may send in so many seconds."""
+"""Wrong tokens that an address may send in so many seconds; any further one takes longer."""
+
+SLOW_DENIAL_SECONDS = 5.0
+"""Time that these take."""
+
+SEND_SECONDS = 10.0
+"""Time that a client has to take a message; one that reads no more must not keep its place."""
 
 POLICY, TOO_MANY = 1008, 1013
 """WebSocket close codes: the protocol was broken; try again later."""
@@ -64,8 +70,9 @@ class Wire:
     async def send(self, data: bytes) -> None:
         async with self._sending:
             try:
-                await self._socket.send_bytes(data)
-            except (WebSocketDisconnect, RuntimeError) as problem:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._socket.send_bytes(data)
+            except (WebSocketDisconnect, RuntimeError, TimeoutError) as problem:
                 raise ConnectionError("the client is gone") from problem
 
     async def receive(self) -> bytes:
@@ -84,16 +91,16 @@ class Tries:
     def __init__(self) -> None:
         self._wrong: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def may_try(self, address: str) -> bool:
-        recent = self._wrong[address]
-        while recent and time.monotonic() - recent[0] > TRY_SECONDS:
-            recent.popleft()
-        if not recent:
-            del self._wrong[address]
-        return len(recent) < TRIES
-
-    def wrong(self, address: str) -> None:
-        self._wrong[address].append(time.monotonic())
+    def wrong(self, address: str) -> int:
+        """Count one; returns how many there were in the last ``TRY_SECONDS``."""
+        now = time.monotonic()
+        for other, times in list(self._wrong.items()):
+            while times and now - times[0] > TRY_SECONDS:
+                times.popleft()
+            if not times:
+                del self._wrong[other]
+        self._wrong[address].append(now)
+        return len(self._wrong[address])
 
 
 class Server:
@@ -136,15 +143,12 @@ class Server:
         )
 
     async def _admitted(self, header: str, client: object) -> bool:
-        address = str(getattr(client, "host", ""))
-        if not self._tries.may_try(address):
-            await asyncio.sleep(DENIAL_SECONDS)
-            return False
         wanted = f"Bearer {self._config.token}".encode()
-        if hmac.compare_digest(header.encode("utf-8", "replace"), wanted):
+        right = hmac.compare_digest(header.encode("utf-8", "replace"), wanted)
+        address = str(getattr(client, "host", ""))
+        if right:  # whatever somebody else behind the same address has tried
             return True
-        self._tries.wrong(address)
-        await asyncio.sleep(DENIAL_SECONDS)
+        await asyncio.sleep(DENIAL_SECONDS if self._tries.wrong(address) <= TRIES else SLOW_DENIAL_SECONDS)
         return False
 
     async def _session(self, socket: WebSocket) -> None:
@@ -190,6 +194,7 @@ class Server:
 
 async def _quietly(work: Awaitable[None]) -> None:
     try:
-        await work
-    except (ConnectionError, RuntimeError, WebSocketDisconnect):
+        async with asyncio.timeout(SEND_SECONDS):
+            await work
+    except (ConnectionError, RuntimeError, TimeoutError, WebSocketDisconnect):
         log.debug("the client was gone before the farewell")

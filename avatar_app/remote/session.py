@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0
 """Seconds that a client has for its hello."""
 
-HEARTBEAT, MISSED = 1.0, 3
+HEARTBEAT, MISSED = 1.0, 30
 FASTEST = 120
 
 

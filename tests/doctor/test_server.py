@@ -19,7 +19,7 @@ def test_missing_packages_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     check = check_packages()
     assert (check.state, check.needed) == ("problem", True)
-    assert "avatar-app[serve]" in check.todo
+    assert "uvicorn==" in check.todo
 
 
 def test_a_port_that_is_taken_is_told() -> None:

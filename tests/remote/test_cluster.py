@@ -44,7 +44,7 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EngineError, match="not installed: ray") as refusal:
         cluster.run(Any)  # type: ignore[arg-type]
-    assert "avatar-app[cluster]" in refusal.value.hint
+    assert "ray[serve]" in refusal.value.hint
 
 
 def test_a_process_outside_of_a_cluster_does_not_end() -> None:

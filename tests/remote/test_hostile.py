@@ -107,6 +107,7 @@ def test_a_client_that_falls_silent_loses_its_place(
     pairing: Pairing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(session, "MISSED", 3)
     with introduced(pairing) as silent:
         assert not [answer for answer in answers(silent) if isinstance(answer, Problem)]
 
@@ -126,6 +127,8 @@ def test_connections_that_never_ask_are_closed(pairing: Pairing, monkeypatch: py
         try:
             for connection in slow:
                 connection.sendall(b"GET /session HTTP/1.1\r\nHost: a\r\n")
+            for connection in slow[::2]:  # after a whole one
+                connection.sendall(b"\r\nGET /session HTTP/1.1\r\nHost: a\r\n")
             assert all(ended(connection) for connection in slow)
         finally:
             for connection in slow:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from avatar_app.engines import render_layer
@@ -26,6 +26,7 @@ from avatar_app.errors import ConfigError, DeviceError, EngineError
 from avatar_app.outputs.placement import moving_area
 from avatar_app.remote.messages import PROTOCOL, Hello, Pose, Problem, Welcome, pack, unpack
 from avatar_app.remote.pairing import Pairing, parse_pairing, pin_of, read_token
+from avatar_app.remote.server import TRIES, Tries
 from avatar_app.types import Area, Avatar, Crop, KeyPoints, Layer, Surroundings
 from tests.remote.serving import SIZE, TOKEN, Painted, free_port, serving, until
 from tests.support.heads import make_head
@@ -90,18 +91,31 @@ def test_a_wrong_token_is_refused(pairing: Pairing) -> None:
         client(replace(pairing, token="x" * 43))
 
 
-def test_guessing_is_slow(pairing: Pairing) -> None:
-    """After five wrong tokens not even the right one is looked at for a while."""
-    url = f"ws://{pairing.address}/session"
-    for token in [*["x" * 43] * 5, TOKEN]:
+def test_guessing_keeps_nobody_else_out(pairing: Pairing) -> None:
+    """People behind one address must not lock each other out with an old line."""
+
+    def dial(token: str) -> ClientConnection:
+        return connect(
+            f"ws://{pairing.address}/session",
+            additional_headers={"Authorization": f"Bearer {token}"},
+            subprotocols=[Subprotocol(PROTOCOL)],
+            proxy=None,
+        )
+
+    for _ in range(TRIES):
         with pytest.raises(InvalidStatus) as refusal:
-            connect(
-                url,
-                additional_headers={"Authorization": f"Bearer {token}"},
-                subprotocols=[Subprotocol(PROTOCOL)],
-                proxy=None,
-            )
+            dial("x" * 43)
         assert refusal.value.response.status_code == 401
+    with dial(TOKEN) as socket:
+        assert socket.subprotocol == PROTOCOL
+
+
+def test_wrong_tokens_are_counted_for_each_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = Tries()
+    assert [tries.wrong("a"), tries.wrong("a"), tries.wrong("b")] == [1, 2, 1]
+    monkeypatch.setattr("avatar_app.remote.server.TRY_SECONDS", -1.0)
+    assert tries.wrong("c") == 1
+    assert list(tries._wrong) == ["c"]
 
 
 def test_nobody_there_is_said() -> None:

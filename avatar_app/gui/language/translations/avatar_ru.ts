@@ -1704,10 +1704,6 @@ Press I for more.</source>
         <translation>Запустите `doctor`, чтобы проверить её заново.</translation>
     </message>
     <message>
-        <source>Run `pip install &apos;avatar-app[serve]&apos;`.</source>
-        <translation>Выполните `pip install &apos;avatar-app[serve]&apos;`.</translation>
-    </message>
-    <message>
         <source>Run `pip install {}`.</source>
         <translation>Выполните `pip install {0}`.</translation>
     </message>
