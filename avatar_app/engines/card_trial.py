@@ -12,7 +12,9 @@ import logging
 import math
 import multiprocessing
 import os
+import signal
 import statistics
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -102,13 +104,16 @@ def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE
         problem = Text("The driver of the graphics card {} ended the program that tried it.", card)
     finally:
         child.kill()
-        child.join()
+        child.join(2)  # one that is stuck in the kernel stays
         ours.close()
     return Trial(card, problem)
 
 
 def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what drivers say is no help to the user
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end ends this one
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_app, daemon=True).start()
     try:
         bundle = read_bundle(folder)
         found = next((one for one in find_cards() if one.name == card), None)
@@ -120,7 +125,16 @@ def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
     except AvatarError as error:
         log.exception("the graphics card fails")
         trial = Trial(card, Text("The graphics card {} fails: {}", card, error.message))
+    except Exception as error:
+        trial = Trial(card, Text("The graphics card {} fails: {}", card, type(error).__name__))
     parent.send(trial)
+
+
+def _end_with_the_app() -> None:
+    app = multiprocessing.parent_process()
+    if app is not None:
+        app.join()
+        os._exit(1)
 
 
 def tried(bundle: Bundle, card: Card, threads: int) -> Trial:

@@ -6,7 +6,8 @@ On a card it is two graphs: what follows from key points alone is computed on th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -120,7 +121,19 @@ class CardRender:
         there = {name: value.numpy() for name, value in kept.items() if name in self._render.inputs}
         if PICTURE in self._render.inputs:
             there[PICTURE] = photo.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
-        return kept | {BOUND: self._render.bind(there)}
+        with self._failures():
+            return kept | {BOUND: self._render.bind(there)}
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Tell what fails on a card as a fault of the card, which the processor can take over."""
+        try:
+            yield
+        except (EngineError, MemoryError) as error:
+            raise DeviceError(
+                Text("The graphics card {} has failed.", self._card),
+                Text("Restart the computer, or choose the processor (--device cpu)."),
+            ) from error
 
     def run(self, kept: Mapping[str, Any], pose: Values) -> dict[str, Any]:
         known = {**kept, **pose}
@@ -131,13 +144,8 @@ class CardRender:
         bound: OnnxBinding = kept[BOUND]
         feeds = {name: value.numpy() for name, value in pose.items()} | planned
         feeds = {name: value for name, value in feeds.items() if name in self._render.inputs}
-        try:
+        with self._failures():
             shown = bound.run(feeds)
-        except EngineError as error:
-            raise DeviceError(
-                Text("The graphics card {} has failed.", self._card),
-                Text("Restart the computer, or choose the processor (--device cpu)."),
-            ) from error
         shown |= {name: value for name, value in planned.items() if name not in self._render.inputs}
         if LAYER in shown:
             layer = shown.pop(LAYER)

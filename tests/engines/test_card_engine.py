@@ -237,6 +237,9 @@ def test_a_card_that_fails_in_a_call_is_a_device_error(
     monkeypatch.setattr(avatar.features["bound"], "run", lost)
     with pytest.raises(DeviceError, match="has failed"):
         engine.render(avatar, pose)
+    monkeypatch.setattr("avatar_app.onnx_runtime.OnnxSession.bind", lambda session, feeds: lost(feeds))
+    with pytest.raises(DeviceError, match="has failed"):
+        engine.encode(face_crop(0))
 
 
 def test_no_card_is_found_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
