@@ -201,9 +201,12 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
                 Text("There is a file {} already.", recording),
                 Text("Name another one, so that no recording is lost."),
             )
+    photo = find_photo(arguments.avatar, library)
     return Controls(
         source=arguments.source,
-        avatar=find_photo(arguments.avatar, library).path,
+        avatar=photo.path,
+        avatar_box=None if arguments.face else photo.box,
+        avatar_turn=photo.turn,
         avatar_face=arguments.face,
         model=arguments.model,
         device=arguments.device,

@@ -116,6 +116,7 @@ class Audience:
 
     def _open(self) -> None:
         self._asked = time.monotonic()
+        self._count = None  # until the driver says it again
         with suppress(OSError):
             self._handle = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
             v4l2.subscribe(self._handle, v4l2.CLIENT_USAGE)

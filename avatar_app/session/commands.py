@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from avatar_app.errors import AvatarError, OutputError
 from avatar_app.files import new_file
 from avatar_app.motion.presets import PRESETS
-from avatar_app.photos.library import Library
+from avatar_app.photos.library import Entry, Library
 from avatar_app.photos.lookup import find_photo
 from avatar_app.session.controls import CENTRED, ZOOM_STEP, ZOOMS, Controls, Status, expressed, zoomed
 from avatar_app.text import Text
@@ -67,7 +67,7 @@ class Commands:
             "toggle": self._toggle,
             "next": lambda _: self._step(1),
             "previous": lambda _: self._step(-1),
-            "avatar": lambda name: self._use(find_photo(name, library).path),
+            "avatar": lambda name: self._use(find_photo(name, library)),
             "mirror": self._mirror,
             "zoom": self._zoom,
             "expression": self._express,
@@ -146,15 +146,17 @@ class Commands:
         return f"{name} {rest}".strip()
 
     def _step(self, step: int) -> None:
-        paths = [entry.path for entry in self._library.entries()]
+        entries = self._library.entries()
+        paths = [entry.path for entry in entries]
         current = self._session.controls.avatar
         if current in paths:
-            self._use(paths[(paths.index(current) + step) % len(paths)])
-        else:
-            self._use(paths[0] if paths else current)
+            self._use(entries[(paths.index(current) + step) % len(entries)])
+        elif entries:
+            self._use(entries[0])
 
-    def _use(self, avatar: Path | None) -> None:
-        self._session.change(avatar=avatar, avatar_box=None, avatar_turn=None, avatar_face=0)
+    def _use(self, entry: Entry) -> None:
+        """Show a photo as the gallery keeps it, with its crop and turn."""
+        self._session.change(avatar=entry.path, avatar_box=entry.box, avatar_turn=entry.turn, avatar_face=0)
 
 
 def _wish(command: str, said: str, yes: str, no: str, now: bool) -> bool:

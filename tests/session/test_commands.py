@@ -12,6 +12,7 @@ from avatar_app.photos.library import Library
 from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
+from avatar_app.types import Box
 
 
 @pytest.fixture
@@ -121,3 +122,16 @@ def test_expressions_are_played_and_held(commands: Commands, session: Session) -
     for line in ("expression frown", "expression smile forever", "expression hold"):
         with pytest.raises(AvatarError, match="The command expression does not know"):
             commands(line)
+
+
+def test_a_photo_comes_with_the_crop_that_the_gallery_keeps(session: Session, tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    first, second = library.entries()[:2]
+    library.set_box(second, Box(110, 120, 200), 1)
+    Commands(session, library, {})(f"avatar {second.name}")
+    shown = session.controls
+    assert (shown.avatar_box, shown.avatar_turn) == (Box(110, 120, 200), 1)
+    Commands(session, library, {})(f"avatar {first.name}")
+    assert session.controls.avatar_box is None
+    Commands(session, library, {})("next")
+    assert session.controls.avatar_box == Box(110, 120, 200)
