@@ -156,6 +156,11 @@ def run(arguments: argparse.Namespace) -> int:
             Text("Give --end a later time."),
         )
     folders = batch.folders_of(arguments.avatar, arguments.driving)
+    if arguments.format and not folders:
+        raise OutputError(
+            Text("--format is for folders of photos or clips."),
+            Text("The ending of --output says what a single result becomes."),
+        )
     return _make_all(arguments, folders) if folders else _make_one(arguments)
 
 

@@ -192,6 +192,7 @@ def _of_clip(
 
 
 def _made(animator: Animator, job: Job, clip: Driving, track: Track) -> Result:
+    was_there = job.output.parent.exists()
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -203,8 +204,9 @@ def _made(animator: Animator, job: Job, clip: Driving, track: Track) -> Result:
     try:
         report = animator.make(job.photo, clip, job.output, track)
     except AvatarError as problem:
-        with suppress(OSError):  # unless something else is in it
-            job.output.parent.rmdir()
+        if not was_there:
+            with suppress(OSError):  # unless something else is in it
+                job.output.parent.rmdir()
         return _failed(job, problem)
     return Result(job, made=True, frames=report.frames, notes=report.notes)
 

@@ -302,3 +302,11 @@ def test_demo_files_are_there() -> None:
     photo, clip = demo.demo_files(assets_folder())
     assert photo.is_file()
     assert clip.is_file()
+
+
+def test_a_format_for_one_result_is_refused(
+    photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(photo, clip, tmp_path / "out.mp4", "--format", "gif") == 2
+    assert "--format is for folders" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
