@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import time
 from contextlib import suppress
 from fractions import Fraction
@@ -79,11 +80,18 @@ def greet(url: str) -> None:
     parts = urlsplit(url)
     secure = parts.scheme.lower() == "rtmps"
     with socket.create_connection((parts.hostname, parts.port or PORTS[secure]), PATIENCE) as connection:
-        if not secure:
-            connection.settimeout(PATIENCE)
-            connection.sendall(b"\x03" + bytes(8) + os.urandom(1528))  # C0 and C1 of the handshake
-            if not connection.recv(1):
+        connection.settimeout(PATIENCE)
+        with _encrypted(connection, parts.hostname) if secure else connection as talk:
+            talk.sendall(b"\x03" + bytes(8) + os.urandom(1528))  # C0 and C1 of the handshake
+            if not talk.recv(1):
                 raise OSError("the server hung up")
+
+
+def _encrypted(connection: socket.socket, host: str | None) -> ssl.SSLSocket:
+    """TLS over a connection. Whose certificate it is counts when the pictures are sent, not here."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(connection, server_hostname=host)
 
 
 class StreamWriter:

@@ -65,7 +65,7 @@ EYEBALL = 0.41
 FARTHEST = 0.17
 """As far as an iris leaves its place, in widths of the eye."""
 
-MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)
+MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
 """The parts of the expression (``networks/expression.py``)."""
 
 SHUT_EYE = (0.06, -0.01, 0.97, 0.37, 0.47, 0.14)
