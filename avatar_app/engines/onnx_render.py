@@ -126,7 +126,7 @@ class CardRender:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Tell what fails on a card as a fault of the card, which the processor can take over."""
+        """Raise DeviceError for what fails: the processor can take over."""
         try:
             yield
         except (EngineError, MemoryError) as error:

@@ -88,7 +88,10 @@ def greet(url: str) -> None:
 
 
 def _encrypted(connection: socket.socket, host: str | None) -> ssl.SSLSocket:
-    """TLS over a connection. Whose certificate it is counts when the pictures are sent, not here."""
+    """Put TLS over a connection.
+
+    Whose certificate it is counts when the pictures are sent, not here.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context.wrap_socket(connection, server_hostname=host)
