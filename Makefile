@@ -26,7 +26,7 @@ lint: .venv/dev-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# requirements.lock anew, after requirements.txt has changed.
+# Writes requirements.lock again, after requirements.txt has changed.
 lock: .venv/runtime-ready
 	@$(BIN)/pip install --quiet uv
 	@sed -i '/^# end of header/q' requirements.lock

@@ -69,7 +69,7 @@ def requirements() -> list[str]:
 
 
 def write_lock(work: Path) -> None:
-    """Make ``bundle.lock`` anew."""
+    """Write ``bundle.lock`` again."""
     work.mkdir(parents=True, exist_ok=True)
     wanted = work / "bundle.in"
     wanted.write_text("\n".join(requirements()) + "\n")

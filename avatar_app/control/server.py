@@ -320,7 +320,7 @@ def send_command(
         time.sleep(0.01)
     raise AvatarError(
         Text("The app did not answer within {:g} seconds.", timeout),
-        Text("Try again; if that does not help, end it and start it anew."),
+        Text("Try again; if that does not help, quit it and start it again."),
     )
 
 
@@ -354,6 +354,6 @@ def _understood(answer: bytes) -> dict[str, Any]:
     ):
         raise AvatarError(
             Text("The running app gave an answer that makes no sense."),
-            Text("It may be another version: end it and start it anew."),
+            Text("It may be another version: quit it and start it again."),
         )
     return reply

@@ -127,7 +127,7 @@ def _key(bundle: Bundle, card: str, threads: int) -> str:
 
 
 def _note_unfinished(count: int) -> None:
-    """Add to the number of unfinished uses, or begin it anew with 0."""
+    """Add to the number of unfinished uses, or set it to 0."""
     kept = _read()
     before = kept.get("unfinished", 0)
     _write(kept | {"unfinished": (before if isinstance(before, int) else 0) + 1 if count else 0})

@@ -106,7 +106,7 @@ class OnnxEngine:
         features = [avatar.features for avatar in avatars]
         names = [name for name, value in features[0].items() if isinstance(value, OnnxValue)]
         total = {name: OnnxValue.of(sum(one[name].numpy() for one in features)) for name in names}
-        photo = np.zeros((self.size, self.size, 3), np.uint8)  # nothing of it is looked at again
+        photo = np.zeros((self.size, self.size, 3), np.uint8)  # models that join photos do not read it
         return Avatar(avatars[0].key_points, self._render.keep(total, photo))
 
     def _seen(self, crop: Crop) -> Seen:

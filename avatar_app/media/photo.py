@@ -102,7 +102,7 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
     except PIL.UnidentifiedImageError:
         raise PortraitError(Text("{} is not a picture that can be read.", path), USE) from None
     except PIL.Image.DecompressionBombError:
-        hint = Text("Save it anew as a JPEG of 100 megapixels or less.")
+        hint = Text("Save it again as a JPEG of 100 megapixels or less.")
         raise PortraitError(Text("The photo {} is far too large to be read.", path), hint) from None
     except MemoryError:
         raise

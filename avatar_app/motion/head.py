@@ -67,8 +67,8 @@ CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
 
 
 WINK = 0.25, 0.5
-"""How much wider one eye is open than the other: up to the first value both do the same, beyond the second
-one of them winks."""
+"""How much wider one eye is open than the other. Below the first value both eyes move alike, above the second
+one winks."""
 
 SHUT = -0.15
 """How far beyond closed a lid may be driven, as a share of its open gap; lids never cross."""

@@ -190,7 +190,7 @@ def _looking(face: Points, rest: Points, weight: float) -> Points:
 
 
 def _with_lids(face: Points, pairs: npt.NDArray[np.int_], opening: Points, lower: float = 0.0) -> Points:
-    """The face with the lids of ``LID_PAIRS[pairs]`` so much as open as before.
+    """Return the face with the gap of ``LID_PAIRS[pairs]`` multiplied by ``opening``.
 
     Args:
         lower: the part of the gap by which lower lids rise; upper ones stay then.

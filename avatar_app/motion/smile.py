@@ -25,8 +25,8 @@ lower lip and below the nose, in lengths of the nose. On other people it correla
 of 0.11."""
 
 DOUBT = 0.1, 0.3
-"""A difference of smiles up to the first may be an error of the regression and is ignored; beyond the second
-it counts in full."""
+"""A difference of smiles below the first value may be an error of the regression and is ignored; one above
+the second counts in full."""
 
 # Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on
 # smiles, beside that on the gap between the lips, within clips and between photos of the same person; made

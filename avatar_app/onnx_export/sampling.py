@@ -34,7 +34,7 @@ def known_shapes(model: ModelProto) -> dict[str, list[int]]:
 
 
 def known_values(model: ModelProto) -> dict[str, ValueInfoProto]:
-    """Type and shape of a model's tensors, as far as they can be told from its inputs."""
+    """Infer type and shape of a model's tensors from its inputs, if possible."""
     skeleton = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
     skeleton.graph.name = model.graph.name
     skeleton.graph.node.extend(model.graph.node)

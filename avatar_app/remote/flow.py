@@ -86,7 +86,7 @@ class Flow:
         return float(np.median(self._bits))
 
     def forget(self) -> None:
-        """Judge the network anew: pictures are of another size now."""
+        """Measure the network again: pictures have another size now."""
         for kept in (self._waited, self._bits, self._seen):
             kept.clear()
 

@@ -37,7 +37,7 @@ BUSY = 0.7
 is needed."""
 
 SPARE = 8
-"""Connections beyond a replica's sessions that reach it, to be told that it is full."""
+"""Connections beyond its sessions that a replica accepts, only to answer that it is full."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class OutputStage(Stage):
 
     @property
     def rest(self) -> Rest:
-        """Whether nobody looks, so that nothing is shown anew."""
+        """Return whether nobody looks, so that no new picture is shown."""
         return self._sink.rest
 
     def open(self) -> None:

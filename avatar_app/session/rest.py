@@ -48,7 +48,7 @@ class Rest:
         return not self.resting and self._clock() - self._woken_at < WAKING
 
     def follow(self, controls: Controls, watched: bool | None) -> bool:
-        """Decide anew; returns ``resting``.
+        """Decide again; returns ``resting``.
 
         Args:
             watched: whether somebody watches the output; None: nobody knows, so there is no rest.

@@ -3288,7 +3288,7 @@ Press I for more.</source>
         <translation>Используйте файл JPEG, PNG, WebP или HEIC.</translation>
     </message>
     <message>
-        <source>Save it anew as a JPEG of 100 megapixels or less.</source>
+        <source>Save it again as a JPEG of 100 megapixels or less.</source>
         <translation>Сохраните его заново как JPEG, не больше 100 мегапикселей.</translation>
     </message>
     <message>
@@ -3552,7 +3552,7 @@ Press I for more.</source>
         <translation>Запущена; камера, скорость и горячие клавиши у неё и у этой проверки общие.</translation>
     </message>
     <message>
-        <source>Try again; if that does not help, end it and start it anew.</source>
+        <source>Try again; if that does not help, quit it and start it again.</source>
         <translation>Попробуйте ещё раз; если не поможет, завершите её и запустите снова.</translation>
     </message>
     <message>
@@ -3560,7 +3560,7 @@ Press I for more.</source>
         <translation>Запущенная программа дала непонятный ответ.</translation>
     </message>
     <message>
-        <source>It may be another version: end it and start it anew.</source>
+        <source>It may be another version: quit it and start it again.</source>
         <translation>Возможно, это другая версия: завершите её и запустите снова.</translation>
     </message>
     <message>
