@@ -13,7 +13,7 @@ from typing import Any
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import decimal, whole_number
 from avatar_app.commands.printer import say
-from avatar_app.commands.serve import ANY, own_address
+from avatar_app.commands.serve import ANY, add_address_arguments, own_address
 from avatar_app.ending import ENDING
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
@@ -21,7 +21,6 @@ from avatar_app.errors import EngineError
 from avatar_app.extras import install, requirements
 from avatar_app.paths import server_folder
 from avatar_app.remote.pairing import (
-    PORT,
     Pairing,
     certificate_files,
     certificate_pin,
@@ -46,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a running Ray cluster, or auto for the one on this computer (`ray start` makes one); "
         "without it `up` is a cluster of this computer alone, until it is interrupted",
     )
-    parser.add_argument(
-        "--model", default="lite", metavar="BUNDLE", help="what to render with (default: lite)"
-    )
+    add_address_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--replicas", type=whole_number(1, 10_000), default=1, metavar="N", help="at least (default: 1)"
@@ -69,11 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="graphics cards a replica; 0.25 lets four share one (default: 0)",
     )
-    parser.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help="(default: 127.0.0.1)")
-    parser.add_argument(
-        "--port", type=whole_number(1, 65535), default=PORT, metavar="N", help=f"(default: {PORT})"
-    )
-    parser.add_argument("--name", metavar="HOST", help="by which others reach it, for the pairing line")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -33,11 +33,11 @@ from avatar_app.text import Text
 ANY = ("0.0.0.0", "::", "")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_address_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is rendered with, and where it listens; `cluster` has the same."""
     parser.add_argument(
         "--model", default="lite", metavar="BUNDLE", help="what to render with (default: lite)"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or webgpu (default: auto)")
     what = (
         "address to listen on; 0.0.0.0 for every network of this computer (default: 127.0.0.1, this computer)"
     )
@@ -45,6 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=whole_number(1, 65535), default=PORT, metavar="N", help=f"(default: {PORT})"
     )
+    parser.add_argument(
+        "--name",
+        metavar="HOST",
+        help="name or address that others reach this computer by, for the pairing line",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_address_arguments(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or webgpu (default: auto)")
     parser.add_argument(
         "--sessions", type=whole_number(1, 256), default=4, metavar="N", help="people at a time (default: 4)"
     )
@@ -54,11 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=600,
         metavar="SECONDS",
         help="send a client away that asks for nothing so long (default: 600)",
-    )
-    parser.add_argument(
-        "--name",
-        metavar="HOST",
-        help="name or address that others reach this computer by, for the pairing line",
     )
 
 
