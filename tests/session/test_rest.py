@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,27 +166,37 @@ def test_a_device_that_does_not_say_who_watches_is_not_asked_again(tmp_path: Pat
         audience.close()
 
 
-def test_what_the_driver_tells_is_read_as_the_kernel_lays_it_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """struct v4l2_event has 136 bytes: type, a gap, 64 of what it carries, and more."""
+def device_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, events: list[bytes], subscribed: Callable[[bytes], None]
+) -> Path:
+    """Return a device whose driver takes a subscription and then has these events."""
     import fcntl
-
-    assert (EVENT.size, SUBSCRIPTION.size) == (136, 32)
-    told = [EVENT.pack(CLIENT_USAGE, 1), EVENT.pack(7, 9), EVENT.pack(CLIENT_USAGE, 0)]
 
     def driver(handle: int, request: int, data: bytes) -> bytes:
         if request == 0x4020565A:
-            assert data[:12] == SUBSCRIPTION.pack(CLIENT_USAGE, 0, 1)[:12]
+            subscribed(data)
             return data
-        if not told:
+        if not events:
             raise FileNotFoundError
-        return told.pop(0)
+        return events.pop(0)
 
     monkeypatch.setattr(fcntl, "ioctl", driver)
     device = tmp_path / "video"
     device.write_bytes(b"")
-    audience = Audience(device)
+    return device
+
+
+def test_what_the_driver_tells_is_read_as_the_kernel_lays_it_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """struct v4l2_event has 136 bytes: type, a gap, 64 of what it carries, and more."""
+    assert (EVENT.size, SUBSCRIPTION.size) == (136, 32)
+    told = [EVENT.pack(CLIENT_USAGE, 1), EVENT.pack(7, 9), EVENT.pack(CLIENT_USAGE, 0)]
+
+    def subscribed(data: bytes) -> None:
+        assert data[:12] == SUBSCRIPTION.pack(CLIENT_USAGE, 0, 1)[:12]
+
+    audience = Audience(device_of(monkeypatch, tmp_path, told, subscribed))
     first = told[:1]
     told[:], rest_of_it = first, told[1:]
     assert audience.is_there() is True
@@ -198,22 +209,12 @@ def test_what_the_driver_tells_is_read_as_the_kernel_lays_it_out(
 def test_a_driver_that_loses_an_event_is_asked_from_the_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import fcntl
+    watching, waiting = [0], list[bytes]()
 
-    watching, waiting = [0], [EVENT.pack(CLIENT_USAGE, 0)]
+    def subscribed(data: bytes) -> None:
+        waiting[:] = [EVENT.pack(CLIENT_USAGE, watching[0])]
 
-    def driver(handle: int, request: int, data: bytes) -> bytes:
-        if request == 0x4020565A:
-            waiting[:] = [EVENT.pack(CLIENT_USAGE, watching[0])]
-            return data
-        if not waiting:
-            raise FileNotFoundError
-        return waiting.pop(0)
-
-    monkeypatch.setattr(fcntl, "ioctl", driver)
-    device = tmp_path / "video"
-    device.write_bytes(b"")
-    audience = Audience(device)
+    audience = Audience(device_of(monkeypatch, tmp_path, waiting, subscribed))
     assert audience.is_there() is False
     watching[0] = 1  # and no event says so
     assert audience.is_there() is False
