@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ssl
 
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from avatar_app.errors import AvatarError
-from avatar_app.remote.messages import LARGEST_PHOTO, PROTOCOL
+from avatar_app.remote.messages import LARGEST_PHOTO, PROTOCOL, TOO_MANY
 from avatar_app.remote.pairing import Pairing, pin_of
 from avatar_app.text import Text
 
@@ -64,6 +64,15 @@ def dial(pairing: Pairing) -> ClientConnection:
         raise
     except InvalidHandshake as problem:
         raise OSError(str(problem)) from None
+
+
+def refusal_in(end: ConnectionClosed) -> Refused | None:
+    """The server's no, where the connection's end says it.
+
+    A server that is full closes at once. The client's first message may meet the closed connection, and what
+    the server sent before is then lost.
+    """
+    return Refused(*REFUSED["full"]) if end.rcvd is not None and end.rcvd.code == TOO_MANY else None
 
 
 def trusting(pairing: Pairing) -> ssl.SSLContext:

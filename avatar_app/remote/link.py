@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection
 
 from avatar_app.errors import AvatarError, DeviceError, EngineError
 from avatar_app.remote.arrivals import Arrived
-from avatar_app.remote.dial import CONNECT, REFUSED, Refused, dial
+from avatar_app.remote.dial import CONNECT, REFUSED, Refused, dial, refusal_in
 from avatar_app.remote.messages import (
     Dropped,
     GoingAway,
@@ -173,6 +173,12 @@ class Link:
                 pause = min(2 * pause, AGAIN[1])
 
     def _talk(self, socket: ClientConnection) -> None:
+        try:
+            self._converse(socket)
+        except ConnectionClosed as end:
+            raise refusal_in(end) or end from None
+
+    def _converse(self, socket: ClientConnection) -> None:
         socket.send(pack(self._hello))
         heard = beaten = time.monotonic()
         while not self._ending.is_set():

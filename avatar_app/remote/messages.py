@@ -19,6 +19,9 @@ PROTOCOL = "avatar-remote.1"
 LARGEST_MESSAGE, LARGEST_PHOTO = 1 << 20, 8 << 20
 """Bytes: of any message, of one with a photo or a scene."""
 
+POLICY, TOO_MANY = 1008, 1013
+"""WebSocket close codes: the protocol was broken; try again later."""
+
 Rectangle = tuple[int, int, int, int]
 """Left, top, right and bottom, as an ``Area``."""
 

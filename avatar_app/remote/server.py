@@ -18,7 +18,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from avatar_app.remote.host import Host, Renderer
-from avatar_app.remote.messages import PROTOCOL, MalformedMessage, Problem, pack
+from avatar_app.remote.messages import POLICY, PROTOCOL, TOO_MANY, MalformedMessage, Problem, pack
 from avatar_app.remote.session import Session
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,6 @@ SLOW_DENIAL_SECONDS = 5.0
 
 SEND_SECONDS = 10.0
 """Time that a client has to take a message; one that reads no more must not keep its place."""
-
-POLICY, TOO_MANY = 1008, 1013
-"""WebSocket close codes: the protocol was broken; try again later."""
 
 FULL = "The other computer serves as many people as it can."
 

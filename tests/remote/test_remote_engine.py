@@ -131,9 +131,14 @@ def test_another_model_is_refused(pairing: Pairing) -> None:
         RemoteEngine(bundle, pairing, ["jpeg"])
 
 
-def test_a_full_server_says_so() -> None:
+@pytest.mark.parametrize("delay", [0.0, 0.2])
+def test_a_full_server_says_so(delay: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to a client whose first message comes after the server has closed."""
     with serving(sessions=1) as pairing:
         first = client(pairing)
+        monkeypatch.setattr(
+            "avatar_app.remote.link.pack", lambda message: (time.sleep(delay), pack(message))[1]
+        )
         try:
             with pytest.raises(EngineError, match="as many people as it can"):
                 client(pairing)
