@@ -65,6 +65,8 @@ CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
 """Gap between the lips over the nose's length: up to ``CLOSED_MOUTH`` it counts as closed, beyond
 ``PARTED_MOUTH`` it stays as it is."""
 
+FARTHEST_LOOK = 0.23
+"""Irises move at most so many widths of an eye away from where the photo has them."""
 
 WINK = 0.25, 0.5
 """How much wider one eye is open than the other. Below the first value both eyes move alike, above the second
@@ -110,8 +112,8 @@ class Strength:
 class Exaggeration:
     """Gains on closing lids, looks to the side and moving brows.
 
-    The landmark network reads four fifths of what lids do and nine tenths of what irises do, smoothing takes
-    the peak off a blink, and the flow moves brows by four fifths. With ``AS_SEEN`` the avatar does what the
+    The landmark network reads four fifths of what lids do and half of what irises do, smoothing takes the
+    peak off a blink, and the flow moves brows by four fifths. With ``AS_SEEN`` the avatar does what the
     driver does (docs/benchmarks).
     """
 
@@ -120,7 +122,7 @@ class Exaggeration:
     brows: float = 1.0
 
 
-AS_SEEN = Exaggeration(lids=1.8, gaze=1.15, brows=1.25)
+AS_SEEN = Exaggeration(lids=1.8, gaze=2.0, brows=1.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,18 @@ def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
     return RigidMotion(scale, rotation, motion.center, shift)
 
 
+def within_eyes(looks: Points, width: float) -> Points:
+    """The same shift (3,) of the irises, compressed below `FARTHEST_LOOK`.
+
+    Beyond, irises slip under the lids, and what is left of them follows the driver less.
+
+    Args:
+        width: of an eye, in the unit of ``looks``.
+    """
+    far = float(np.linalg.norm(looks)) / max(width, 1e-6)
+    return looks if far == 0 else looks * (compress(far, FARTHEST_LOOK) / far)
+
+
 def way_down(photo: Points) -> float:
     """How far a photo (88, 3) may come down.
 
@@ -279,6 +293,8 @@ class HeadTransfer:
         self._between = between.rotation
         self._center = photo[STABLE].mean(0)
         self._lids = lid_gaps(neutral)
+        corners = photo[EYE_CORNERS]
+        self._eye_width = float(np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1).mean())
 
     def __call__(self, driver: Points) -> Points:
         """The photo's landmarks in the pose to render."""
@@ -287,6 +303,7 @@ class HeadTransfer:
         expression = (at_rest - self._neutral) @ self._between.T * self._size
         expression[BROWS] *= self._exaggeration.brows
         looks = self._strength.gaze * self._exaggeration.gaze * expression[IRISES].mean(0)
+        looks = within_eyes(looks, self._eye_width)
         face = self._photo + self._strength.expression * expression
         face[IRISES] = (
             self._photo[IRISES] + looks

@@ -345,6 +345,15 @@ def test_both_eyes_look_where_the_mean_of_the_drivers_looks() -> None:
     assert strong[68:78, 0] - photo[68:78, 0] == pytest.approx(0.018, abs=0.002)
 
 
+def test_irises_stay_within_the_eyes() -> None:
+    photo, farther = make_head(), []
+    for look in (0.05, 0.1, 0.2):
+        driver = make_head()
+        driver[68:78, 0] += look
+        farther.append((HeadTransfer(photo, make_head())(driver) - photo)[68:78, 0].mean())
+    assert farther[0] < farther[1] <= farther[2] <= head.FARTHEST_LOOK * np.linalg.norm(photo[39] - photo[36])
+
+
 def test_without_gaze_eyes_stay_where_the_photo_looks_and_still_blink() -> None:
     photo, driver = make_head(), make_head(lids=0.03)
     driver[68:78, 0] += 0.02
