@@ -34,6 +34,7 @@ class Outgoing:
         planes: not to be changed, for preview, recording and call look at the same ones.
         captured_at: as of the picture or frame that it shows.
         avatar: which one it shows; empty for a card.
+        is_card: whether it is the still card, whose text is never mirrored.
 
     Raises:
         ValueError: these are not planes, but an RGB picture, say.
@@ -42,6 +43,7 @@ class Outgoing:
     planes: Planes
     captured_at: float
     avatar: str = ""
+    is_card: bool = False
 
     def __post_init__(self) -> None:
         if (

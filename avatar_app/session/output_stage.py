@@ -247,7 +247,7 @@ class OutputStage(Stage):
 
 
 def _card(controls: Controls, reason: str) -> Outgoing:
-    return Outgoing(still_card(controls.size, reason), time.monotonic())
+    return Outgoing(still_card(controls.size, reason), time.monotonic(), is_card=True)
 
 
 class RecorderStage(Stage):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -31,6 +33,18 @@ def test_a_picture_is_copied(qtbot: QtBot) -> None:
     view.show_picture(sent, "avatar")
     sent.planes[:] = 0
     assert colour_at(view, 160, 90).green() in (199, 200, 201), "but for the rounding of planes"
+
+
+@pytest.mark.parametrize("shows", ["card", "avatar"])
+def test_a_card_is_readable_whatever_the_status_says(qtbot: QtBot, shows: str) -> None:
+    view = OutputView()
+    qtbot.addWidget(view)
+    view.resize(320, 180)
+    view.mirrored = True
+    image = plain(320, 180, (10, 10, 10))
+    image[:, :100] = 250
+    view.show_picture(dataclasses.replace(outgoing(image), is_card=True), shows)
+    assert colour_at(view, 50, 90).red() > 200 > colour_at(view, 270, 90).red()
 
 
 @pytest.mark.parametrize(

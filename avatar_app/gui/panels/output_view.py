@@ -30,7 +30,8 @@ class OutputView(PictureView):
         Args:
             shows: as in ``Status``.
         """
-        mirrored = self.mirrored and shows != "card"
+        # The status may already be of the next picture, so the picture itself says what it is.
+        mirrored = self.mirrored and not (picture is not None and picture.is_card)
         if shows != self._shows:
             self._shows = shows
             self.update()
