@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.compositing.even_wall import with_even_wall
 from avatar_app.landmarks import CHIN, face_height
 from avatar_app.types import Image
 
@@ -78,6 +79,7 @@ def separate(
         strands = strands * own
     background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
     share = np.maximum(person, (255 * strands).astype(np.uint8))
+    background = with_even_wall(background, share, len(photo))
     return Layers(_colours(photo, share, background), share, background)
 
 

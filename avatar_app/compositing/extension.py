@@ -43,7 +43,7 @@ than shoulders."""
 HIGH, LOW = 0.6, 0.25
 """How a cut head closes: height of the dome over half its width, above and to the sides."""
 
-SOFT = 0.25
+SOFT = 0.12
 """Over this distance from an edge the mirrored background becomes soft."""
 
 SOFTNESS = 0.05

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.compositing.clean_plate import FAINT, Layers, alone, own_area, whole_person
+from avatar_app.compositing.even_wall import with_even_wall
 from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
 from avatar_app.landmarks import CHIN, FOREHEAD
 from avatar_app.types import Area, Crop, Image, Scene, Surroundings
@@ -106,6 +107,7 @@ def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None
     assert landmarks is not None
     side, (x, y), photo = len(crop.image), around.corner, around.photo
     alpha, background = _of_photo(around, square, wide, seen)
+    background = with_even_wall(background, alpha, side)
     colours = spread_colours(_own_colours(around.image[photo.slices], alpha, background), alpha)
     chin = float((landmarks[CHIN, 1] + 1) * (side - 1) / 2)
     middle = float((landmarks[CHIN, 0] + landmarks[FOREHEAD, 0] + 2) * (side - 1) / 4)

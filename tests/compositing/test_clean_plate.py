@@ -238,3 +238,15 @@ def test_other_people_stay_whole() -> None:
     assert np.abs(layers.background[round(0.45 * side), round(0.3 * side)].astype(int) - 200).max() < 12, (
         "the one who moves leaves the wall"
     )
+
+
+def test_no_hair_beside_the_head_stays_on_an_even_wall() -> None:
+    """Thin, faint, and seen by no network."""
+    share = share_of_person()
+    photo = mixed(plain(DARK), plain(BRIGHT), share)
+    for column in (66, 190):
+        photo[80:170, column : column + 2] -= 30
+    background = separate(photo, share, photo, FACE).background
+    for column in (66, 190):
+        strip = background[80:CHIN, column - 6 : column + 8].mean((0, 2))
+        assert np.ptp(strip) < 2, strip
