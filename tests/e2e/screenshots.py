@@ -5,11 +5,12 @@ Needs Xvfb, openbox, xdotool and scrot.
 The app runs as ``tests.e2e.staged`` starts it: it has a camera and a virtual camera, whatever this computer
 has.
 
-python -m tests.e2e.screenshots [FOLDER] [--sizes]
+python -m tests.e2e.screenshots [FOLDER] [--sizes] [--clip VIDEO]
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import sys
 import tempfile
@@ -130,12 +131,24 @@ def every_size(camera: MjpegCamera, folder: Path) -> None:
             window(camera, path, "zola.jpg", size, scale, **options, window_geometry="")
 
 
+def driving_frames(clip: Path | None) -> list[Image]:
+    """The camera's pictures: of a clip as a webcam would give it, or of the one that comes with the app."""
+    if clip:
+        return read_clip(clip)
+    return [as_webcam(frame) for frame in read_clip(assets_folder() / "driving.mp4")]
+
+
 def main() -> int:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/images"))
+    parser.add_argument("--sizes", action="store_true", help="every size, theme and language")
+    parser.add_argument("--clip", type=Path, help="a video in place of a camera")
+    options = parser.parse_args()
+    folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    frames = [as_webcam(frame) for frame in read_clip(assets_folder() / "driving.mp4")]
+    frames = driving_frames(options.clip)
     with MjpegCamera(lambda number: frames[number % len(frames)], fps=30) as camera:
-        if "--sizes" in sys.argv:
+        if options.sizes:
             every_size(camera, folder)
             return 0
         window(camera, folder / "window.png", "zola.jpg", SCREEN, theme="light")
