@@ -24,7 +24,7 @@ from avatar_app.engines import render_layer
 from avatar_app.engines.remote_engine import RemoteEngine
 from avatar_app.errors import ConfigError, DeviceError, EngineError
 from avatar_app.outputs.placement import moving_area
-from avatar_app.remote.messages import PROTOCOL, Hello, Pose, Problem, Welcome, pack, unpack
+from avatar_app.remote.messages import PROTOCOL, Hello, Message, Pose, Problem, Welcome, pack, unpack
 from avatar_app.remote.pairing import Pairing, parse_pairing, pin_of, read_token
 from avatar_app.remote.server import TRIES, Tries
 from avatar_app.types import Area, Avatar, Crop, KeyPoints, Layer, Surroundings
@@ -136,9 +136,12 @@ def test_a_full_server_says_so(delay: float, monkeypatch: pytest.MonkeyPatch) ->
     """Also to a client whose first message comes after the server has closed."""
     with serving(sessions=1) as pairing:
         first = client(pairing)
-        monkeypatch.setattr(
-            "avatar_app.remote.link.pack", lambda message: (time.sleep(delay), pack(message))[1]
-        )
+
+        def late(message: Message) -> bytes:
+            time.sleep(delay)
+            return pack(message)
+
+        monkeypatch.setattr("avatar_app.remote.link.pack", late)
         try:
             with pytest.raises(EngineError, match="as many people as it can"):
                 client(pairing)
