@@ -11,11 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from avatar_app.errors import OutputError
 from avatar_app.outputs.i420 import Outgoing
-from avatar_app.outputs.recorder import Recorder
 from avatar_app.outputs.still_card import still_card
 from avatar_app.session.composer import Composer
 from avatar_app.session.controls import Controls, Notice, Shows
@@ -36,9 +33,6 @@ than this. With less, the avatar and the card would take turns."""
 
 HUNG = 5.0
 """Seconds of a lively camera and no new picture after which the user gets a notice."""
-
-ASLEEP = 5.0
-"""Seconds without any picture that a recording leaves out."""
 
 EARLIEST, LATEST = 0.75, 1.5
 """A new picture goes out as soon as it comes, from the first share of an interval after the one before; the
@@ -248,86 +242,3 @@ class OutputStage(Stage):
 
 def _card(controls: Controls, reason: str) -> Outgoing:
     return Outgoing(still_card(controls.size, reason), time.monotonic(), is_card=True)
-
-
-class RecorderStage(Stage):
-    """Writes what was sent to a video file.
-
-    A slow disk costs the recording frames, never the call.
-    """
-
-    def __init__(self, controls: Callable[[], Controls], sent: Slot[Outgoing], notices: Notices) -> None:
-        super().__init__("recording", "recording", notices, ("retry",))
-        self._controls = controls
-        self._sent = sent
-        self._recorder: Recorder | None = None
-        self._failed: Path | None = None
-        self._begun: Path | None = None
-        self._size = (0, 0)
-        self._began = self._last = 0.0
-        self.path: Path | None = None
-
-    def open(self) -> None:
-        """Waits in ``step`` for a file to be named."""
-
-    def step(self) -> None:
-        controls = self._controls()
-        wanted = controls.recording if controls.recording != self._failed else None
-        if self.path is not None and (wanted != self._begun or controls.size != self._size):
-            try:
-                self._finish()
-            except OutputError:
-                self._failed, self._begun = controls.recording, None
-                raise
-        if controls.recording is None and (self._failed or self._begun):
-            self._failed = self._begun = None
-            self._notices.clear("recording")
-        picture = self._sent.take(0.1)
-        if picture is None or wanted is None:
-            return
-        now = time.monotonic()
-        try:
-            if self._recorder is None:
-                path = _unused(wanted) if wanted == self._begun else wanted
-                self._recorder = Recorder(path, controls.size, controls.fps)
-                self._notices.clear("recording")
-                self.path, self._begun, self._size, self._began = path, wanted, controls.size, now
-            elif now - self._last > ASLEEP:
-                self._began += (
-                    now - self._last
-                )  # the computer slept: hours of one still picture are of no use
-            self._last = now
-            if picture.size == self._size:
-                self._recorder.write(picture, now - self._began)
-        except OutputError:
-            self._failed = wanted
-            raise
-
-    def close(self) -> None:
-        """Finish the file.
-
-        A failure is reported also when the session ends: on a full disk it may come only now.
-        """
-        try:
-            self._finish()
-        except OutputError as problem:
-            self._report(problem)
-
-    def retry(self) -> None:
-        self._failed = None
-
-    def _finish(self) -> None:
-        recorder, self._recorder, self.path = self._recorder, None, None
-        if recorder is not None:
-            recorder.close()
-
-
-def _unused(path: Path) -> Path:
-    """``film.mp4`` -> ``film-2.mp4`` and so on.
-
-    A recording that goes on in another size goes on in another file.
-    """
-    number = 2
-    while (other := path.with_stem(f"{path.stem}-{number}")).exists():
-        number += 1
-    return other

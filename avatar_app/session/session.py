@@ -30,7 +30,8 @@ from avatar_app.session.animate_stage import AnimateStage
 from avatar_app.session.camera_stage import CameraStage
 from avatar_app.session.controls import Controls, Seen, Status, changed
 from avatar_app.session.memory import give_memory_back, share_heap
-from avatar_app.session.output_stage import OutputStage, RecorderStage
+from avatar_app.session.output_stage import OutputStage
+from avatar_app.session.recorder_stage import RecorderStage
 from avatar_app.session.sink_keeper import OpenSink
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices

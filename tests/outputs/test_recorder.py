@@ -18,7 +18,7 @@ from avatar_app.media.video import read_clip
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.session.controls import Controls, Status
-from avatar_app.session.output_stage import RecorderStage
+from avatar_app.session.recorder_stage import RecorderStage
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
 from avatar_app.text import Text
@@ -81,7 +81,7 @@ from pathlib import Path
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.session.controls import Controls, Status
-from avatar_app.session.output_stage import RecorderStage
+from avatar_app.session.recorder_stage import RecorderStage
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
 from tests.support.media import outgoing, picture

@@ -29,11 +29,12 @@ from avatar_app.motion.calibration import FRAMES, NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.session import active_avatar as cast
-from avatar_app.session import output_stage, sink_keeper
+from avatar_app.session import output_stage, recorder_stage, sink_keeper
 from avatar_app.session.animate_stage import AnimateStage
 from avatar_app.session.camera_stage import reduced
 from avatar_app.session.controls import Controls, Notice
-from avatar_app.session.output_stage import OutputStage, RecorderStage
+from avatar_app.session.output_stage import OutputStage
+from avatar_app.session.recorder_stage import RecorderStage
 from avatar_app.session.session import Session, open_model
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
@@ -793,7 +794,7 @@ def test_slow_disk_costs_the_recording_alone(
 
 def test_a_recording_leaves_out_the_sleep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, film, sent = 100.0, tmp_path / "call.mp4", Slot[Outgoing]()
-    monkeypatch.setattr(output_stage, "time", type("Clock", (), {"monotonic": staticmethod(lambda: now)}))
+    monkeypatch.setattr(recorder_stage, "time", type("Clock", (), {"monotonic": staticmethod(lambda: now)}))
     stage = RecorderStage(lambda: Controls(recording=film, size=(96, 64), fps=10), sent, Notices())
     for number in range(40):
         now += 8 * 3600 if number == 20 else 0.1
