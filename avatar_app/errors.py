@@ -50,5 +50,9 @@ class CameraError(AvatarError):
     """The camera cannot be opened or read."""
 
 
+class SoundError(AvatarError):
+    """The microphone cannot be opened or read, or its sound not be passed on."""
+
+
 class ConfigError(AvatarError):
     """A configuration file has a wrong key or value."""

@@ -87,6 +87,7 @@ def description() -> dict[str, Any]:
         "CFBundleLocalizations": ["en", "ru"],
         "LSApplicationCategoryType": "public.app-category.video",
         "LSMinimumSystemVersion": OLDEST,
+        "NSMicrophoneUsageDescription": "Your voice is recorded with the avatar, where you ask for it.",
         "NSCameraUsageDescription": "Your face moves the avatar. No camera picture leaves this computer.",
         "NSHighResolutionCapable": True,
     }

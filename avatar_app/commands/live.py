@@ -37,6 +37,8 @@ from avatar_app.session.commands import Commands
 from avatar_app.session.controls import OUTPUTS, ROTATIONS, Controls, Status
 from avatar_app.session.controls import SIZES as CALL_SIZES
 from avatar_app.session.session import Session
+from avatar_app.sound.opening import SYSTEM, find_microphone, list_microphones
+from avatar_app.sound.virtual_microphone import require_virtual_microphone
 from avatar_app.text import Text
 
 WHY = {
@@ -90,6 +92,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     files.add_argument(
         "--device-name", default="", metavar="D", help="which virtual camera (default: the first)"
+    )
+    files.add_argument(
+        "--microphone",
+        default="",
+        metavar="M",
+        help='record its sound too, in time with the picture: its name or a part of that, or "default" for '
+        "the system's (default: no sound)",
+    )
+    files.add_argument(
+        "--virtual-microphone",
+        action="store_true",
+        help="let calls hear the microphone as late as they see the avatar: choose Avatar Microphone there "
+        "(Linux)",
     )
     files.add_argument(
         "--name",
@@ -151,6 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
     controls = controls_of(arguments, library)
     read = (Path(text) for text in (arguments.source, arguments.background) if text and is_there(text))
     require_apart([controls.recording, arguments.json], [controls.avatar, *read])
+    _require_sound(controls)
     session = Session(controls, NeutralStore(user_neutrals()))
     stopped = threading.Event()
     commands = Commands(session, library, {"quit": lambda _: stopped.set()})
@@ -187,6 +203,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if problem or stuck or tally.recording_failed else 0
 
 
+def _require_sound(controls: Controls) -> None:
+    """Raise SoundError for a microphone that there is not.
+
+    It should be said at once.
+    """
+    if controls.pass_sound:
+        require_virtual_microphone()
+    if controls.microphone:
+        find_microphone(controls.microphone, list_microphones())
+
+
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     """Raises AvatarError for what cannot be."""
     output, recording, device = arguments.output, None, arguments.device_name
@@ -219,6 +246,8 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
         gaze=arguments.gaze,
         output=output,
         output_device=device,
+        microphone=arguments.microphone or (SYSTEM if arguments.virtual_microphone else ""),
+        pass_sound=arguments.virtual_microphone,
         recording=recording,
         size=SIZES[arguments.size],
         fps=arguments.fps,

@@ -6,6 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
+import numpy.typing as npt
 from av.video.frame import PictureType, VideoFrame
 
 from avatar_app.errors import OutputError
@@ -22,6 +24,15 @@ slow the computer is."""
 LIVE_QUALITY = {"crf": "20", "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
 """Nothing waits in the encoder, so that an end without warning loses only the last second."""
 
+SOUND_RATE = 48_000
+"""Samples a second."""
+
+SOUND_BITS = 128_000
+
+PRIMING = 1024
+"""Samples that the AAC encoder puts before the first. Matroska notes them down for players; an MP4 file of
+pieces does not, so there as many of the beginning are left out."""
+
 
 class LiveWriter:
     """Writes an H.264 clip (yuv420p) while it happens.
@@ -32,13 +43,14 @@ class LiveWriter:
         path: ends in one of ``SUFFIXES``; there must be no such file yet.
         fps: pictures a second, about.
         size: (width, height), even numbers.
+        sound: the clip has sound, of one channel.
 
     Raises:
         OutputError: the file is there already or cannot be written; also from ``write`` when the disk is
             full.
     """
 
-    def __init__(self, path: str | Path, fps: int, size: tuple[int, int]) -> None:
+    def __init__(self, path: str | Path, fps: int, size: tuple[int, int], sound: bool = False) -> None:
         self.path = Path(path)
         require_recording(self.path)
         kind = SUFFIXES[self.path.suffix.lower()]
@@ -62,6 +74,7 @@ class LiveWriter:
                 f"file:{self.path}", "w", format=kind, options={"flush_packets": "1", **pieces}
             )
             self._stream = self._container.add_stream("libx264", rate=fps, options=LIVE_QUALITY)
+            self._sound = self._container.add_stream("aac", rate=SOUND_RATE) if sound else None
         except (av.FFmpegError, OSError) as problem:
             self.path.unlink(missing_ok=True)
             raise self._failed(problem) from None
@@ -69,6 +82,11 @@ class LiveWriter:
         context = self._stream.codec_context
         context.gop_size = 10 * fps  # `write` asks for key pictures, by time
         context.thread_count = 1
+        if self._sound:
+            self._sound.codec_context.layout = "mono"
+            self._sound.codec_context.bit_rate = SOUND_BITS
+        self._samples = 0
+        self._left_out = 0 if kind == "matroska" else PRIMING
         self._length = TICKS // fps
         self._last = -1
         self._key = -TICKS
@@ -89,6 +107,25 @@ class LiveWriter:
         except (av.FFmpegError, OSError) as problem:
             raise self._failed(problem) from None
 
+    def write_sound(self, samples: npt.NDArray[np.float32]) -> None:
+        """Add sound behind what there is of it.
+
+        ``SOUND_RATE`` samples a second from the clip's beginning.
+        """
+        if self._sound is None:
+            raise ValueError("the clip has no sound")
+        samples, self._left_out = samples[self._left_out :], max(0, self._left_out - len(samples))
+        if not len(samples):
+            return
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
+        frame.pts = self._samples
+        self._samples += len(samples)
+        try:
+            self._container.mux(self._sound.encode(frame))
+        except (av.FFmpegError, OSError) as problem:
+            raise self._failed(problem) from None
+
     def close(self) -> None:
         """Finish the file.
 
@@ -97,6 +134,8 @@ class LiveWriter:
         try:
             if self._last >= 0:
                 self._container.mux(self._stream.encode(None))
+                if self._sound and self._samples:
+                    self._container.mux(self._sound.encode(None))
             self._container.close()
         except (av.FFmpegError, OSError) as problem:
             raise self._failed(problem) from None

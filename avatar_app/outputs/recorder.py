@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from avatar_app.errors import OutputError
 from avatar_app.media.live_writer import LiveWriter
 from avatar_app.outputs.i420 import Outgoing
@@ -19,15 +22,16 @@ class Recorder:
         path: .mp4, .m4v, .mov or .mkv; there must be no such file yet.
         size: (width, height) of the pictures, even numbers.
         fps: pictures a second, about; the times that ``write`` is given rule.
+        sound: there will be sound too.
 
     Raises:
         OutputError: no such folder, the file is there already, or it cannot be written.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: int) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], fps: int, sound: bool = False) -> None:
         self.path = path
         self._size = size
-        self._writer: LiveWriter | None = LiveWriter(path, fps, size)
+        self._writer: LiveWriter | None = LiveWriter(path, fps, size, sound)
 
     def write(self, picture: Outgoing, seconds: float) -> None:
         """Add a picture of the promised size, ``seconds`` after the first.
@@ -42,6 +46,16 @@ class Recorder:
             raise ValueError("the recording has ended")
         try:
             self._writer.write(picture.planes, seconds)
+        except OutputError as problem:
+            self._end_after(problem)
+            raise
+
+    def write_sound(self, samples: npt.NDArray[np.float32]) -> None:
+        """Add sound behind what there is of it; raises as ``write`` does."""
+        if not self._writer:
+            raise ValueError("the recording has ended")
+        try:
+            self._writer.write_sound(samples)
         except OutputError as problem:
             self._end_after(problem)
             raise

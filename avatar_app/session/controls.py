@@ -85,6 +85,8 @@ class Controls:
         output_device: which virtual camera; empty: the first. Of a stream its address.
         size: one of ``SIZES``.
         fps: pictures a second that the output is sent.
+        microphone: whose sound a recording has, by its name, or ``default`` for the system's; empty: none.
+        pass_sound: let calls hear it too, as late as the picture, by a microphone of the app's own.
         recording: video file that what is sent is written to; None: not recording.
         may_rest: nobody looks at this screen, and the user lets the session rest while nobody watches the
             output either.
@@ -126,6 +128,8 @@ class Controls:
     output_device: str = ""
     size: Annotated[tuple[int, int], one_of(*SIZES)] = (1280, 720)
     fps: Annotated[int, between(1, 120)] = 30
+    microphone: str = ""
+    pass_sound: bool = False
     recording: Path | None = None
     may_rest: bool = False
 
@@ -180,8 +184,8 @@ class Notice:
     """Something the user should know. It stays until its cause is gone.
 
     Attributes:
-        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording`` or
-            ``settings``; there is one notice for each.
+        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording``,
+            ``sound`` or ``settings``; there is one notice for each.
         message, hint: as in ``errors.AvatarError``.
         actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``,
             ``choose-output``, ``choose-model``, ``calibrate``, ``resume``, ``doctor``, ``turn-camera``.

@@ -11,22 +11,37 @@ from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.session.controls import Controls
 from avatar_app.session.slot import Slot
+from avatar_app.session.sound_stage import Heard
 from avatar_app.session.stage import Notices, Stage
+from avatar_app.sound.timeline import Timeline
 
 ASLEEP = 5.0
 """Seconds without any picture that a recording leaves out."""
+
+UNHEARD = 0.5
+"""Seconds without sound that a recording leaves open for what may still come; before, there is silence."""
 
 
 class RecorderStage(Stage):
     """Writes what was sent to a video file.
 
     A slow disk costs the recording frames, never the call.
+
+    Args:
+        heard: gives the sound since the last time.
     """
 
-    def __init__(self, controls: Callable[[], Controls], sent: Slot[Outgoing], notices: Notices) -> None:
+    def __init__(
+        self,
+        controls: Callable[[], Controls],
+        sent: Slot[Outgoing],
+        notices: Notices,
+        heard: Callable[[], list[Heard]] = list,
+    ) -> None:
         super().__init__("recording", "recording", notices, ("retry",))
         self._controls = controls
-        self._sent = sent
+        self._sent, self._heard = sent, heard
+        self._timeline: Timeline | None = None
         self._recorder: Recorder | None = None
         self._failed: Path | None = None
         self._begun: Path | None = None
@@ -56,7 +71,8 @@ class RecorderStage(Stage):
         try:
             if self._recorder is None:
                 path = _unused(wanted) if wanted == self._begun else wanted
-                self._recorder = Recorder(path, controls.size, controls.fps)
+                self._recorder = Recorder(path, controls.size, controls.fps, bool(controls.microphone))
+                self._timeline = Timeline() if controls.microphone else None
                 self._notices.clear("recording")
                 self.path, self._begun, self._size, self._began = path, wanted, controls.size, now
             elif now - self._last > ASLEEP:
@@ -66,6 +82,7 @@ class RecorderStage(Stage):
             self._last = now
             if picture.size == self._size:
                 self._recorder.write(picture, now - self._began)
+            self._write_sound(self._recorder, now - self._began)
         except OutputError:
             self._failed = wanted
             raise
@@ -82,6 +99,19 @@ class RecorderStage(Stage):
 
     def retry(self) -> None:
         self._failed = None
+
+    def _write_sound(self, recorder: Recorder, seconds: float) -> None:
+        """Let each sound stand with the picture of its moment.
+
+        That is written later than it was seen.
+        """
+        heard = self._heard()
+        if self._timeline is None:
+            return
+        for each in heard:
+            at = each.block.at + each.delay - self._began
+            recorder.write_sound(self._timeline.place(each.block.samples, at))
+        recorder.write_sound(self._timeline.fill(seconds - UNHEARD))
 
     def _finish(self) -> None:
         recorder, self._recorder, self.path = self._recorder, None, None

@@ -2,7 +2,7 @@
 
 Controls in, status out.
 
-camera --frames--> animate --pictures--> output --sent--> recording
+camera --frames--> animate --pictures--> output --sent--> recording <--heard-- microphone
    each in a thread of its own, with the newest value alone between them
 """
 
@@ -34,8 +34,12 @@ from avatar_app.session.output_stage import OutputStage
 from avatar_app.session.recorder_stage import RecorderStage
 from avatar_app.session.sink_keeper import OpenSink
 from avatar_app.session.slot import Slot
+from avatar_app.session.sound_stage import SoundStage
 from avatar_app.session.stage import Notices
 from avatar_app.session.statistics import Meter
+from avatar_app.sound.microphone import Microphone
+from avatar_app.sound.opening import open_microphone
+from avatar_app.sound.virtual_microphone import VirtualMicrophone
 from avatar_app.text import Text
 from avatar_app.types import Frame, Image, Picture
 
@@ -55,7 +59,7 @@ class Session:
 
     Args:
         neutrals: where neutral poses are remembered; None forgets them at the end.
-        open_source, open_engine, open_detector, open_sink: the parts it is made of.
+        open_source, open_engine, open_detector, open_sink, open_microphone: the parts it is made of.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Session:
         open_engine: Callable[[str, str], Engine] = open_model,
         open_detector: Callable[[], FaceDetector] = FaceDetector.open,
         open_sink: OpenSink = open_sink,
+        open_microphone: Callable[[str], Microphone] = open_microphone,
     ) -> None:
         self._lock = threading.Lock()
         self._controls = controls
@@ -111,8 +116,11 @@ class Session:
         )
         # Who comes later must not see the user because nobody was there when that was confirmed.
         self._output.rest.begun = lambda: self.change(pass_through=False)
-        self._recording = RecorderStage(wanted, self._sent, self._notices)
-        self._stages = (self._camera, self._animate, self._output, self._recording)
+        self._sound = SoundStage(
+            open_microphone, VirtualMicrophone, wanted, self._meter.latency, self._notices
+        )
+        self._recording = RecorderStage(wanted, self._sent, self._notices, self._sound.take)
+        self._stages = (self._camera, self._animate, self._output, self._sound, self._recording)
 
     def start(self) -> None:
         """Start the stages; returns at once, models load in the background."""
@@ -163,6 +171,8 @@ class Session:
             self._output.hurry()
         elif about == "recording":
             self._recording.retry()
+        elif about == "sound":
+            self._sound.hurry()
 
     def status(self) -> Status:
         animate, choice = self._animate, self._output.choice

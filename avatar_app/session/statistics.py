@@ -13,6 +13,9 @@ from avatar_app.session.controls import Statistics
 WINDOW = 5.0
 """Seconds that rates and latencies are taken over."""
 
+RECENT = 2.0
+"""Seconds that the pictures' delay is taken over, which sound follows."""
+
 
 class Meter:
     """Collects events of all stages. Thread-safe; each call costs microseconds."""
@@ -57,6 +60,16 @@ class Meter:
         since = time.monotonic() - WINDOW
         with self._lock:
             recent = [value for moment, value in self._events["animated"] if moment >= since]
+        return float(np.median(recent)) if recent else 0.0
+
+    def latency(self) -> float:
+        """Median seconds from a frame's capture to its picture's sending, lately.
+
+        0 where none was sent.
+        """
+        since = time.monotonic() - RECENT
+        with self._lock:
+            recent = [value for moment, value in self._events["fresh"] if moment >= since]
         return float(np.median(recent)) if recent else 0.0
 
     def statistics(self) -> Statistics:

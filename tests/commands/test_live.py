@@ -20,6 +20,7 @@ from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Controls
 from avatar_app.session.face_watch import STILL_FACE
 from avatar_app.session.session import Session
+from avatar_app.sound.microphone import MicrophoneInfo
 from tests.session.live import PATIENCE, Bench, KeepingSink, MarkedCamera, wait_for, write_photo
 from tests.session.stand_ins import DiscDetector
 
@@ -266,3 +267,25 @@ def test_the_pose_of_a_poster_is_taken_again_from_a_person(runs: Runs) -> None:
 def test_the_camera_can_be_turned(runs: Runs, degrees: int) -> None:
     runs.run("--rotate", str(degrees), "--seconds", "0.1")
     assert runs.sessions[-1].controls.rotation == degrees
+
+
+def test_a_microphone_that_is_not_there_is_an_error_in_one_line(
+    runs: Runs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "list_microphones", lambda: [MicrophoneInfo("Yeti", "yeti")])
+    assert runs.run("--microphone", "Rode") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert 'There is no microphone "Rode". Choose one of "Yeti"' in said
+    assert not runs.sessions
+
+
+def test_a_microphone_is_listened_to_where_it_is_asked_for(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "list_microphones", lambda: [MicrophoneInfo("Yeti", "yeti")])
+    monkeypatch.setattr(live, "require_virtual_microphone", lambda: None)
+    runs.run("--microphone", "Yeti", "--seconds", "0.1")
+    assert (runs.sessions[-1].controls.microphone, runs.sessions[-1].controls.pass_sound) == ("Yeti", False)
+    runs.run("--virtual-microphone", "--seconds", "0.1")
+    assert (runs.sessions[-1].controls.microphone, runs.sessions[-1].controls.pass_sound) == ("default", True)

@@ -21,9 +21,11 @@ from avatar_app.session.controls import Controls, Status
 from avatar_app.session.recorder_stage import RecorderStage
 from avatar_app.session.slot import Slot
 from avatar_app.session.stage import Notices
+from avatar_app.sound.timeline import RATE
 from avatar_app.text import Text
 from tests.media.test_video import disk_with
 from tests.support.media import clip_facts, outgoing, picture
+from tests.support.sound_server import heard
 
 SIZE = (96, 64)
 
@@ -53,6 +55,19 @@ def length(path: Path) -> float:
     """As players show it, in seconds."""
     with av.open(str(path)) as container:
         return (container.duration or 0) / av.time_base
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+def test_sound_stands_where_it_was_put(tmp_path: Path, name: str) -> None:
+    recorder = Recorder(tmp_path / name, SIZE, 25, sound=True)
+    moments = np.arange(3 * RATE) / RATE
+    wave = np.where(moments % 1 < 0.1, np.sin(2000 * np.pi * moments) / 2, 0).astype(np.float32)
+    wave[: RATE // 2] = 0
+    for index in range(75):
+        recorder.write(outgoing(picture(*SIZE)), index / 25)
+        recorder.write_sound(wave[index * RATE // 25 : (index + 1) * RATE // 25])
+    recorder.close()
+    assert heard(tmp_path / name) == pytest.approx([1, 2], abs=0.002)
 
 
 def test_times_rule(tmp_path: Path) -> None:

@@ -1360,6 +1360,10 @@ Press I for more.</source>
         <translation>Изображение размера {0} и типа {1} — не 8-битное RGB.</translation>
     </message>
     <message>
+        <source>A virtual microphone can be made on Linux alone.</source>
+        <translation>Виртуальный микрофон можно создать только в Linux.</translation>
+    </message>
+    <message>
         <source>Addresses that begin with {}:// are not known.</source>
         <translation>Адреса, которые начинаются с {0}://, не поддерживаются.</translation>
     </message>
@@ -1420,6 +1424,10 @@ Press I for more.</source>
         <translation>Выберите одну из: {0}.</translation>
     </message>
     <message>
+        <source>Choose one of {}, or &quot;{}&quot; for the system&apos;s.</source>
+        <translation>Выберите один из: {0}, или «{1}» — системный.</translation>
+    </message>
+    <message>
         <source>Choose one with files that end in {}.</source>
         <translation>Выберите папку с файлами {0}.</translation>
     </message>
@@ -1430,6 +1438,10 @@ Press I for more.</source>
     <message>
         <source>Close other programs that compute, or use a computer with a graphics card.</source>
         <translation>Закройте другие программы, занимающие процессор, или возьмите компьютер с видеокартой.</translation>
+    </message>
+    <message>
+        <source>Close other programs that use it, and allow this one to use the microphone in the system&apos;s privacy settings.</source>
+        <translation>Закройте другие программы, которые им пользуются, и разрешите этой доступ к микрофону в настройках конфиденциальности системы.</translation>
     </message>
     <message>
         <source>Close that program: `fuser {}` names it. Or choose another output.</source>
@@ -1448,8 +1460,16 @@ Press I for more.</source>
         <translation>Сравните её с файлами в avatar_app/training/configs.</translation>
     </message>
     <message>
+        <source>Connect it again, or choose another.</source>
+        <translation>Подключите его снова или выберите другой.</translation>
+    </message>
+    <message>
         <source>Connect one, or choose what other programs feed: {}.</source>
         <translation>Подключите камеру или выберите ту, на которую передают изображение другие программы: {0}.</translation>
+    </message>
+    <message>
+        <source>Connect one, then try again.</source>
+        <translation>Подключите микрофон и попробуйте снова.</translation>
     </message>
     <message>
         <source>Convert it to 1920 x 1080 or less.</source>
@@ -1466,6 +1486,10 @@ Press I for more.</source>
     <message>
         <source>Copy the pairing line again from the computer itself.</source>
         <translation>Скопируйте строку подключения ещё раз с самого компьютера.</translation>
+    </message>
+    <message>
+        <source>Delay the sound in the call&apos;s or in OBS&apos;s own settings.</source>
+        <translation>Задержите звук в настройках самого звонка или OBS.</translation>
     </message>
     <message>
         <source>Delete it and try again.</source>
@@ -1536,6 +1560,10 @@ Press I for more.</source>
         <translation>Импортируйте её и здесь.</translation>
     </message>
     <message>
+        <source>Install PulseAudio&apos;s programs of version 16.</source>
+        <translation>Установите программы PulseAudio версии 16.</translation>
+    </message>
+    <message>
         <source>Install Python {}.{} or newer.</source>
         <translation>Установите Python {0}.{1} или новее.</translation>
     </message>
@@ -1562,6 +1590,10 @@ Press I for more.</source>
     <message>
         <source>Let fewer people use that computer, or look for a faster way to it, such as a cable.</source>
         <translation>Уменьшите число людей на том компьютере или подключитесь к нему быстрее, например кабелем.</translation>
+    </message>
+    <message>
+        <source>More than one microphone is called &quot;{}&quot;.</source>
+        <translation>Микрофонов с названием «{0}» несколько.</translation>
     </message>
     <message>
         <source>Name a file in a folder of yours.</source>
@@ -1612,8 +1644,16 @@ Press I for more.</source>
         <translation>На фото {0} не найдено лицо.</translation>
     </message>
     <message>
+        <source>No microphone was found.</source>
+        <translation>Микрофон не найден.</translation>
+    </message>
+    <message>
         <source>No other address is known. {}</source>
         <translation>Других адресов нет. {0}</translation>
+    </message>
+    <message>
+        <source>No sound server answers in this session.</source>
+        <translation>В этом сеансе не отвечает ни один звуковой сервер.</translation>
     </message>
     <message>
         <source>Nobody takes the pictures at {}: {}.</source>
@@ -1664,6 +1704,10 @@ Press I for more.</source>
         <translation>Порт</translation>
     </message>
     <message>
+        <source>PulseAudio&apos;s {} is not installed.</source>
+        <translation>Программа {0} из PulseAudio не установлена.</translation>
+    </message>
+    <message>
         <source>PyTorch cannot be loaded ({})</source>
         <translation>PyTorch не загружается ({0})</translation>
     </message>
@@ -1708,6 +1752,10 @@ Press I for more.</source>
         <translation>Выполните `pip install {0}`.</translation>
     </message>
     <message>
+        <source>Run `systemctl --user start pipewire-pulse`, or start PulseAudio.</source>
+        <translation>Выполните `systemctl --user start pipewire-pulse` или запустите PulseAudio.</translation>
+    </message>
+    <message>
         <source>Run `{} -m pip install pyvirtualcam`.</source>
         <translation>Выполните `{0} -m pip install pyvirtualcam`.</translation>
     </message>
@@ -1748,12 +1796,24 @@ Press I for more.</source>
         <translation>Проверьте, что PipeWire и WirePlumber запущены: `systemctl --user restart pipewire wireplumber`.</translation>
     </message>
     <message>
+        <source>See that it is on, or choose another.</source>
+        <translation>Проверьте, что он включён, или выберите другой.</translation>
+    </message>
+    <message>
+        <source>See that the sound server runs.</source>
+        <translation>Проверьте, что звуковой сервер работает.</translation>
+    </message>
+    <message>
         <source>Something covers the mouth in {}; the avatar&apos;s mouth will not look right.</source>
         <translation>На фото {0} рот чем-то закрыт; у аватара он будет выглядеть неправильно.</translation>
     </message>
     <message>
         <source>Something listens on {} already.</source>
         <translation>Порт {0} уже занят.</translation>
+    </message>
+    <message>
+        <source>Start it again, or leave out the virtual microphone.</source>
+        <translation>Запустите его снова или откажитесь от виртуального микрофона.</translation>
     </message>
     <message>
         <source>Start it first: python run.py, or python run.py live.</source>
@@ -2132,8 +2192,24 @@ Press I for more.</source>
         <translation>Не удаётся загрузить библиотеку pyvirtualcam: {0}.</translation>
     </message>
     <message>
+        <source>The library sounddevice cannot be loaded: {}.</source>
+        <translation>Не удаётся загрузить библиотеку sounddevice: {0}.</translation>
+    </message>
+    <message>
         <source>The memory of cuda:{} is too small or taken for the model {}.</source>
         <translation>Памяти cuda:{0} не хватает для модели {1}.</translation>
+    </message>
+    <message>
+        <source>The microphone {} cannot be opened: {}.</source>
+        <translation>Не удаётся открыть микрофон {0}: {1}.</translation>
+    </message>
+    <message>
+        <source>The microphone {} has stopped.</source>
+        <translation>Микрофон {0} перестал работать.</translation>
+    </message>
+    <message>
+        <source>The microphone {} sends nothing.</source>
+        <translation>Микрофон {0} ничего не передаёт.</translation>
     </message>
     <message>
         <source>The model cannot be used: {}.</source>
@@ -2268,12 +2344,28 @@ Press I for more.</source>
         <translation>Не удаётся прочитать звуковой файл {0}: {1}.</translation>
     </message>
     <message>
+        <source>The sound server refuses: {}.</source>
+        <translation>Звуковой сервер отказал: {0}.</translation>
+    </message>
+    <message>
+        <source>The virtual microphone has stopped.</source>
+        <translation>Виртуальный микрофон перестал работать.</translation>
+    </message>
+    <message>
+        <source>There is no microphone &quot;{}&quot;.</source>
+        <translation>Нет микрофона «{0}».</translation>
+    </message>
+    <message>
         <source>There is no sound in {}.</source>
         <translation>В {0} нет звука.</translation>
     </message>
     <message>
         <source>They will be made in {}.</source>
         <translation>Они будут созданы в {0}.</translation>
+    </message>
+    <message>
+        <source>This computer&apos;s pactl is too old.</source>
+        <translation>Программа pactl на этом компьютере слишком старая.</translation>
     </message>
     <message>
         <source>Try without sound.</source>

@@ -1,0 +1,114 @@
+"""The sound thread: a microphone into recordings, and on to calls.
+
+As late as the picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avatar_app.errors import SoundError
+from avatar_app.session.controls import Controls, Notice
+from avatar_app.session.stage import Again, Notices, Stage
+from avatar_app.sound.microphone import Block, Microphone
+from avatar_app.sound.virtual_microphone import VirtualMicrophone
+
+WAIT, WAIT_PASSING = 0.1, 0.005
+"""Seconds to wait for sound: longer than a block, and shorter where others are to be passed on meanwhile."""
+
+REMEASURE = 0.5
+"""Seconds between two looks at how late the picture is."""
+
+MOST = 1000
+"""Blocks that wait for a slow disk."""
+
+Wanted = tuple[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A block of sound, and the seconds by which the picture is later."""
+
+    block: Block
+    delay: float
+
+
+class SoundStage(Stage):
+    """Listens while a recording or the app's own microphone wants sound.
+
+    Args:
+        latency: seconds from a frame's capture to its picture's sending; 0 where none was sent lately.
+    """
+
+    def __init__(
+        self,
+        open_microphone: Callable[[str], Microphone],
+        open_virtual: Callable[[], VirtualMicrophone],
+        controls: Callable[[], Controls],
+        latency: Callable[[], float],
+        notices: Notices,
+    ) -> None:
+        super().__init__("microphone", "sound", notices, ("retry",))
+        self._open_microphone, self._open_virtual = open_microphone, open_virtual
+        self._controls, self._latency = controls, latency
+        self._wanted: Wanted | None = None
+        self._microphone: Microphone | None = None
+        self._virtual: VirtualMicrophone | None = None
+        self._delay = self._measured_at = 0.0
+        self._heard: deque[Heard] = deque(maxlen=MOST)
+
+    def take(self) -> list[Heard]:
+        """What was heard since the last time, for a recording. For one other thread."""
+        return [self._heard.popleft() for _ in range(len(self._heard))]
+
+    def open(self) -> None:
+        self._wanted = _wanted(self._controls())
+        if self._wanted is None:
+            self._notices.clear("sound")
+            return
+        name, passed_on = self._wanted
+        refused: SoundError | None = None
+        if passed_on:
+            try:
+                self._virtual = self._open_virtual()
+            except SoundError as problem:
+                refused = problem
+        self._microphone = self._open_microphone(name)
+        self._notices.clear("sound")
+        if refused is not None:  # the recording has its sound all the same
+            self._notices.put(Notice("sound", "warning", refused.message, refused.hint))
+
+    def step(self) -> None:
+        controls = self._controls()
+        if _wanted(controls) != self._wanted:
+            raise Again
+        if self._microphone is None:
+            self._stopping.wait(WAIT)
+            return
+        block = self._microphone.read(WAIT_PASSING if self._virtual else WAIT)
+        now = time.monotonic()
+        if now - self._measured_at > REMEASURE:
+            self._delay, self._measured_at = self._latency() or self._delay, now
+        if block is not None:
+            if controls.recording is not None:
+                self._heard.append(Heard(block, self._delay))
+            if self._virtual:
+                self._virtual.play(block, self._delay)
+        if self._virtual:
+            self._virtual.pass_on(now)
+
+    def close(self) -> None:
+        microphone, self._microphone = self._microphone, None
+        virtual, self._virtual = self._virtual, None
+        for part in (microphone, virtual):
+            if part is not None:
+                part.close()
+
+
+def _wanted(controls: Controls) -> Wanted | None:
+    if not controls.microphone or not (controls.pass_sound or controls.recording):
+        return None
+    return controls.microphone, controls.pass_sound

@@ -1,0 +1,57 @@
+"""Find the computer's microphones and open one."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+from avatar_app.errors import SoundError
+from avatar_app.sound.microphone import Microphone, MicrophoneInfo
+from avatar_app.sound.portaudio import PortAudioMicrophone, list_inputs
+from avatar_app.sound.pulse import PulseMicrophone, list_sources
+from avatar_app.text import Text
+
+SYSTEM = "default"
+"""Stands for the microphone that the user has chosen in the system."""
+
+
+def list_microphones() -> list[MicrophoneInfo]:
+    """List the microphones.
+
+    Raises SoundError where sound cannot be had; its hint says what to install.
+    """
+    if platform.system() == "Linux":
+        return list_sources()
+    return list_inputs()
+
+
+def open_microphone(name: str) -> Microphone:
+    """Open a microphone by its name or a part of that, or ``SYSTEM``.
+
+    Raises SoundError.
+    """
+    found = find_microphone(name, list_microphones())
+    if platform.system() == "Linux":
+        return PulseMicrophone(found)
+    return PortAudioMicrophone(found)
+
+
+def find_microphone(name: str, microphones: Sequence[MicrophoneInfo]) -> MicrophoneInfo:
+    """The microphone that the user means.
+
+    Raises SoundError where it is none, or more than one.
+    """
+    if not microphones:
+        raise SoundError(Text("No microphone was found."), Text("Connect one, then try again."))
+    if name == SYSTEM:
+        return MicrophoneInfo(SYSTEM, "")
+    exact = [each for each in microphones if name in (each.key, each.name)]
+    found = exact or [each for each in microphones if name.casefold() in each.name.casefold()]
+    if len(found) == 1 or exact:
+        return found[0]
+    names = ", ".join(f'"{each.name}"' for each in found or microphones)
+    if found:
+        message = Text('More than one microphone is called "{}".', name)
+    else:
+        message = Text('There is no microphone "{}".', name)
+    raise SoundError(message, Text('Choose one of {}, or "{}" for the system\'s.', names, SYSTEM))

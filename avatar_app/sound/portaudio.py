@@ -1,0 +1,101 @@
+"""Microphones of Windows and macOS, by PortAudio.
+
+The only file that knows sounddevice.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from avatar_app.errors import SoundError
+from avatar_app.extras import install, requirements
+from avatar_app.sound.microphone import Block, MicrophoneInfo
+from avatar_app.sound.timeline import RATE
+from avatar_app.text import Text
+
+BLOCK = RATE // 100
+WAITING = 200
+"""Blocks that may wait to be read; what comes later is lost."""
+
+
+class PortAudioMicrophone:
+    """What one input hears. Raises SoundError."""
+
+    def __init__(self, info: MicrophoneInfo) -> None:
+        self.name = info.name
+        self._blocks: queue.Queue[Block] = queue.Queue(WAITING)
+        sounddevice = _library()
+        try:
+            self._stream = sounddevice.InputStream(
+                samplerate=RATE,
+                blocksize=BLOCK,
+                device=int(info.key) if info.key else None,
+                channels=1,
+                dtype="float32",
+                latency="low",
+                callback=self._take,
+            )
+            self._stream.start()
+        except sounddevice.PortAudioError as problem:
+            raise SoundError(
+                Text("The microphone {} cannot be opened: {}.", self.name, str(problem).rstrip(".")),
+                Text(
+                    "Close other programs that use it, and allow this one to use the microphone in the "
+                    "system's privacy settings."
+                ),
+            ) from None
+
+    def read(self, seconds: float) -> Block | None:
+        try:
+            return self._blocks.get(timeout=seconds)
+        except queue.Empty:
+            if not self._stream.active:
+                raise SoundError(
+                    Text("The microphone {} has stopped.", self.name),
+                    Text("Connect it again, or choose another."),
+                ) from None
+            return None
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def _take(self, data: Any, frames: int, times: Any, status: object) -> None:
+        """Called by PortAudio in a thread of its own."""
+        age = times.currentTime - times.inputBufferAdcTime
+        if not 0 < age < 1:  # some drivers do not say it
+            age = frames / RATE
+        block = Block(np.array(data[:, 0], np.float32), time.monotonic() - age)
+        if not self._blocks.full():
+            self._blocks.put_nowait(block)
+
+
+def list_inputs() -> list[MicrophoneInfo]:
+    """List the inputs of the system's own way to sound.
+
+    Others name the same devices again.
+    """
+    sounddevice = _library()
+    main = sounddevice.query_hostapis()[sounddevice.default.hostapi]
+    devices = [(number, sounddevice.query_devices(number)) for number in main["devices"]]
+    return [
+        MicrophoneInfo(device["name"], str(number))
+        for number, device in devices
+        if device["max_input_channels"] > 0
+    ]
+
+
+def _library() -> ModuleType:
+    try:
+        import sounddevice
+    except (ImportError, OSError) as problem:
+        raise SoundError(
+            Text("The library sounddevice cannot be loaded: {}.", problem),
+            install(requirements("sound")),
+        ) from None
+    library: ModuleType = sounddevice
+    return library

@@ -1,0 +1,205 @@
+"""A clapper before camera and microphone: in the recording, and for a call, both are at one moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from avatar_app.errors import SoundError
+from avatar_app.media.video import read_clip
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
+from avatar_app.sound.microphone import MicrophoneInfo
+from avatar_app.sound.opening import find_microphone, list_microphones, open_microphone
+from avatar_app.sound.pulse import VIRTUAL, PulseMicrophone, default_source, pactl
+from avatar_app.sound.timeline import RATE
+from avatar_app.sound.virtual_microphone import VirtualMicrophone
+from avatar_app.text import Text
+from avatar_app.types import Avatar, Crop, Image, KeyPoints
+from tests.session.live import Bench, FaultyEngine, KeepingSink, MarkedCamera, shows, wait_for, write_photo
+from tests.session.stand_ins import DiscDetector, draw_face
+from tests.support.sound_server import CLAPPER, EVERY, Clapper, heard, needs_sound, sound_server
+
+ENGINE_SECONDS = 0.04
+"""That the stand-in engine takes: without a delay the sound would be early by more than this."""
+
+CLOSE = 0.03
+"""Seconds between lips and voice that pass, half of a picture's on this camera: a few flashes say no more."""
+
+
+@pytest.fixture
+def clapper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clapper]:
+    with sound_server(monkeypatch, CLAPPER) as folder:
+        clapper = Clapper(folder)
+        yield clapper
+        clapper.close()
+
+
+class ClapCamera(MarkedCamera):
+    """It is light while the clapper beeps."""
+
+    def __init__(self, bench: Bench, clapper: Clapper) -> None:
+        super().__init__(bench)
+        self._clapper = clapper
+
+    def read(self) -> Image:
+        super().read()
+        shift = 10 * np.sin(self.arrived)  # a face that never moves would count as a photo
+        light = 100 if self._clapper.beeps(self.arrived) else 0
+        return np.maximum(draw_face(x=80 + shift, radius=24), np.uint8(60 + light))
+
+
+class SlowEngine(FaultyEngine):
+    """Its pictures are as light as what it was shown last."""
+
+    light = 0
+
+    def detect(self, crop: Crop) -> KeyPoints:
+        self.light = int(crop.image[0, 0, 0])
+        return super().detect(crop)
+
+    def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
+        time.sleep(ENGINE_SECONDS)
+        return np.full((self.size, self.size, 3), self.light, np.uint8)
+
+
+@contextmanager
+def filming(clapper: Clapper, controls: Controls) -> Iterator[Session]:
+    bench = Bench()
+    session = Session(
+        controls,
+        open_source=lambda text: ClapCamera(bench, clapper),
+        open_engine=lambda model, device: SlowEngine(bench),
+        open_detector=DiscDetector,
+        open_sink=lambda kind, device, size, fps: KeepingSink(bench),
+    )
+    session.start()
+    try:
+        wait_for(lambda: session.status().face)
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+        yield session
+    finally:
+        assert not session.stop()
+
+
+def wanted(folder: Path, **more: object) -> Controls:
+    return Controls(
+        avatar=write_photo(folder),
+        size=(640, 480),
+        fps=20,
+        smoothing="off",
+        microphone="Clapper",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def flashes(path: Path) -> list[float]:
+    """Seconds at which the picture becomes light: between the last dark one and the first that is not."""
+    times, light = [], []
+    for image, moment in read_clip(path).timed_frames():
+        times.append(float(moment))
+        light.append(float(image.mean()))
+    is_light = np.array(light) > (min(light) + max(light)) / 2
+    begins = np.flatnonzero(is_light[1:] & ~is_light[:-1])
+    return [(times[at] + times[at + 1]) / 2 for at in begins]
+
+
+@needs_sound
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_recorded_sound_is_in_time_with_the_picture(tmp_path: Path, clapper: Clapper, name: str) -> None:
+    film = tmp_path / name
+    with filming(clapper, wanted(tmp_path)) as session:
+        session.change(recording=film)
+        time.sleep(14 * EVERY)  # of material
+        session.change(recording=None)
+        wait_for(lambda: session.status().recording is None)
+        assert not [notice for notice in session.status().notices if notice.about == "sound"]
+    beeps, seen = heard(film), flashes(film)
+    offsets = [min((flash - beep for flash in seen), key=abs) for beep in beeps]
+    offsets = [offset for offset in offsets if abs(offset) < EVERY / 4]  # those at the ends have no partner
+    assert len(offsets) >= 7
+    assert abs(float(np.median(offsets))) < CLOSE, offsets
+
+
+@needs_sound
+def test_calls_hear_the_sound_as_late_as_the_picture(tmp_path: Path, clapper: Clapper) -> None:
+    with filming(clapper, wanted(tmp_path, pass_sound=True)) as session:
+        wait_for(lambda: VIRTUAL in pactl("list", "short", "sources"))
+        call = PulseMicrophone(MicrophoneInfo("call", VIRTUAL))
+        moments: list[float] = []
+        until = clapper.began
+        while len(moments) < 6:
+            block = call.read(0.05)
+            if block is not None:
+                loud = np.flatnonzero(np.abs(block.samples) > 0.1)
+                if len(loud) and block.at > until:
+                    moments.append((block.at + loud[0] / RATE - clapper.began) % EVERY)
+                    until = block.at + EVERY / 2
+        call.close()
+        late = session.status().statistics.latency_p50 / 1000
+    offset = float(np.median(moments[2:])) - late
+    assert abs(offset) < CLOSE
+    assert VIRTUAL not in pactl("list", "short", "sources")
+    assert default_source() == "clapper"
+
+
+@needs_sound
+def test_what_a_killed_app_has_left_is_taken_away(clapper: Clapper) -> None:
+    left = VirtualMicrophone()
+    again = VirtualMicrophone()
+    assert pactl("list", "short", "sources").count(VIRTUAL) == 1
+    again.close()
+    left.close()
+    assert [each.name for each in list_microphones()] == ["Clapper"]
+
+
+@needs_sound
+def test_the_systems_microphone_is_never_the_apps_own(clapper: Clapper) -> None:
+    virtual = VirtualMicrophone()
+    pactl("set-default-source", VIRTUAL)
+    microphone = open_microphone("default")
+    for _ in range(100):
+        block = microphone.read(1)
+        if block is not None and np.abs(block.samples).max() > 0.1:
+            break
+    else:
+        raise AssertionError("no beep is heard")
+    microphone.close()
+    virtual.close()
+
+
+@needs_sound
+def test_a_server_that_ends_is_said_and_the_recording_goes_on(
+    tmp_path: Path, clapper: Clapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "film.mp4"
+    with filming(clapper, wanted(tmp_path, recording=film)) as session:
+        wait_for(film.exists)
+        monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+        session.change(microphone="other")
+        wait_for(lambda: any("No sound server" in str(n.message) for n in session.status().notices))
+        time.sleep(2)  # of material
+    clip = read_clip(film)
+    assert clip.fps > 5
+    with av.open(str(film)) as container:
+        assert container.streams.audio[0].duration
+
+
+def test_bad_names_are_one_kind_sentence() -> None:
+    some = [MicrophoneInfo("Blue Yeti", "a"), MicrophoneInfo("Blue Snowball", "b")]
+    assert find_microphone("yeti", some).key == "a"
+    assert find_microphone("b", some).key == "b"
+    for name, said in (("Rode", "There is no microphone"), ("blue", "More than one microphone")):
+        with pytest.raises(SoundError, match=f'{said}.*"{name}"') as caught:
+            find_microphone(name, some)
+        assert isinstance(caught.value.message, Text)
+        assert "Blue Snowball" in str(caught.value.hint)
+    with pytest.raises(SoundError, match="No microphone was found"):
+        find_microphone("default", [])
