@@ -54,21 +54,21 @@ class Layers(NamedTuple):
 
 
 def separate(
-    photo: Image, person: Plane, filled: Image, still: Floats, others: Sequence[Floats] = ()
+    photo: Image, person: Plane, filled: Image, landmarks: Floats, others: Sequence[Floats] = ()
 ) -> Layers:
     """A photo taken apart.
 
     Args:
         person: alpha of the person as the network sees it, 0 to 255.
         filled: the photo with the person filled in smoothly.
-        still: (P, 2), the photo's landmarks in [-1, 1].
+        landmarks: (P, 2), the photo's landmarks in [-1, 1].
         others: (P, 2 or 3) each, those of other people, who stay whole in the background.
     """
     own = None
     if others:
-        own = own_area(still, others, len(photo))
-        person, filled = alone(photo, person, filled, own)
-    person = whole_person(person, still)
+        own = nearest_person(landmarks, others, len(photo))
+        person, filled = keep_one_person(photo, person, filled, own)
+    person = whole_person(person, landmarks)
     if own is not None:
         person = _bytes(np.asarray(person * own, np.float32))
     if (person > PERSON).all():
@@ -83,7 +83,7 @@ def separate(
     return Layers(_colours(photo, share, background), share, background)
 
 
-def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
+def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Floats:
     """Return which part of a square picture belongs to one of several people.
 
     0 to 1 (S, S), with a soft edge: each person gets what is nearest to them.
@@ -100,27 +100,27 @@ def own_area(still: Floats, others: Sequence[Floats], side: int) -> Floats:
         )
 
     nearest = np.min([away(points) for points in others], 0)
-    return np.asarray(_smooth((away(still) < nearest).astype(np.float32), side / 128), np.float32)
+    return np.asarray(_smooth((away(landmarks) < nearest).astype(np.float32), side / 128), np.float32)
 
 
-def alone(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
+def keep_one_person(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
     """Keep one person of a photo and leave the others in the background.
 
-    ``own`` comes from `own_area`. Returns the network's alpha and its photo without people, both changed
-    accordingly.
+    ``own`` comes from `nearest_person`. Returns the network's alpha and its photo without people, both
+    changed accordingly.
     """
     kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
     return _bytes(np.asarray(person * own, np.float32)), _bytes(np.asarray(kept, np.float32))
 
 
-def whole_person(person: Plane, still: Floats) -> Plane:
+def whole_person(person: Plane, landmarks: Floats) -> Plane:
     """Nobody has holes, nor an end below the shoulders.
 
     Dark clothes before a dark sofa are the person's.
     """
     side = len(person)
     whole = person.copy()
-    chin = int((still[CHIN, 1] + 1) * ((side - 1) / 2)) if abs(still[CHIN, 1]) < 1 else side
+    chin = int((landmarks[CHIN, 1] + 1) * ((side - 1) / 2)) if abs(landmarks[CHIN, 1]) < 1 else side
     begun = np.maximum.accumulate((person[chin:] > HALF).astype(np.uint8), axis=0)
     for change in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN) if len(begun) else ():  # narrow columns would be stripes
         begun = cv2.morphologyEx(begun, change, np.ones((1, side // 25 + 1), np.uint8))

@@ -74,15 +74,15 @@ class PhotoLayers:
 
     @classmethod
     def of(
-        cls, photo: Image, still: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
+        cls, photo: Image, landmarks: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
     ) -> PhotoLayers:
         """Take a photo apart into layers.
 
-        ``still`` (P, 2) are the photo's landmarks; the rest are the outputs of
+        ``landmarks`` (P, 2) are the photo's landmarks; the rest are the outputs of
         `onnx_export.anchored.PHOTO_LAYERS` for it, as a batch of 1.
         """
         person, filled = (layers[name][0] for name in ("person", "background"))
-        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, still, others)
+        parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, landmarks, others)
         return cls(np.dstack((parts.colours, parts.person)), parts.background)
 
 
@@ -106,29 +106,29 @@ class FaceCrops:
 
 
 def compose(
-    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, face: FaceCrops | None = None
+    layers: PhotoLayers, painted: Image, alpha: Plane, grid: Floats, face: FaceCrops | None = None
 ) -> Image:
     """The picture (S, S, 3): `move_person` before the photo's own background."""
-    colours, share = move_person(layers, painted, alpha, places, face)
-    composed: Image = mixed(colours, layers.background, _wide(share))
+    colours, share = move_person(layers, painted, alpha, grid, face)
+    composed: Image = blend(colours, layers.background, _wide(share))
     return composed
 
 
 def move_person(
-    layers: PhotoLayers, painted: Image, alpha: Plane, places: Floats, face: FaceCrops | None
+    layers: PhotoLayers, painted: Image, alpha: Plane, grid: Floats, face: FaceCrops | None
 ) -> tuple[Image, Plane]:
     """The person's colours (S, S, 3) and alpha (S, S) in the square.
 
     Args:
         painted: (s, s, 3), the network's own picture.
         alpha: (s, s), of the moved photo; the rest is painted.
-        places: sampling grid (2, S, S), column and row of the photo from which each pixel is moved; changed
+        grid: sampling grid (2, S, S), column and row of the photo from which each pixel is moved; changed
             to those of ``layers.cut_out``.
         face: mouth and eyes; None leaves them as the network painted them.
     """
     whole = Area(0, 0, layers.side, layers.side)
-    shift(layers, places)
-    there = moved(layers, places[0], places[1])
+    shift(layers, grid)
+    there = moved(layers, grid[0], grid[1])
     picture = np.asarray(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), np.uint8)
     paint(picture, whole, layers.side, painted, alpha)
     paint_face(picture, whole, layers.side, face)
@@ -160,7 +160,7 @@ def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -
         return
     of = shown.moved(-many.left, -many.top).slices
     part = picture[shown.moved(-area.left, -area.top).slices]
-    part[...] = mixed(part, cv2.resize(front, size)[of], _wide(cv2.resize(share, size)[of]))
+    part[...] = blend(part, cv2.resize(front, size)[of], _wide(cv2.resize(share, size)[of]))
 
 
 def paint_face(picture: Image, area: Area, side: int, face: FaceCrops | None) -> None:
@@ -170,18 +170,18 @@ def paint_face(picture: Image, area: Area, side: int, face: FaceCrops | None) ->
             _paste(picture, area, side, crop, frame)
 
 
-def shift(layers: PhotoLayers, places: Floats) -> None:
-    """Change places of the square to those of the cut-out.
+def shift(layers: PhotoLayers, grid: Floats) -> None:
+    """Move a sampling grid of the square to that of the cut-out.
 
     In place: a copy takes longer.
     """
     x, y = layers.corner
-    places[0] += np.float32(x)
-    places[1] += np.float32(y)
+    grid[0] += np.float32(x)
+    grid[1] += np.float32(y)
 
 
 def moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Image:
-    """Return colours and alpha at places of the cut-out.
+    """Return colours and alpha at positions of the cut-out.
 
     Beyond a cut-out of the square alone it is mirrored: hair that the sides cut goes on as hair and not as
     stripes, but above it no head stands upside down.
@@ -222,7 +222,7 @@ def _paste(picture: Image, area: Area, side: int, crop: Image, frame: Floats) ->
     matrix = np.column_stack([axes, pixels[:, 0] - low])
     there = cv2.warpAffine(crop, matrix, tuple(int(length) for length in high - low))
     part = picture[low[1] : high[1], low[0] : high[0]]
-    part[...] = mixed(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), part, _wide(cv2.extractChannel(there, 3)))
+    part[...] = blend(cv2.cvtColor(there, cv2.COLOR_RGBA2RGB), part, _wide(cv2.extractChannel(there, 3)))
 
 
 def _wide(plane: Any) -> Any:
@@ -235,7 +235,7 @@ def _soft(picture: Any) -> Any:
     return cv2.GaussianBlur(picture, (3, 3), 0)
 
 
-def mixed(front: Any, back: Any, share: Any) -> Any:
+def blend(front: Any, back: Any, share: Any) -> Any:
     """``front`` where ``share`` is 255, ``back`` where it is 0."""
     return cv2.add(
         cv2.multiply(front, share, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(share), scale=1 / 255)

@@ -88,8 +88,8 @@ def _with_grain(picture: Image, soft: Floats, share: Floats, known: Floats) -> I
     """``soft`` by ``share``, with the fine texture of what is known of the picture."""
     near = cv2.GaussianBlur(picture, (0, 0), 1.5)
     grain = np.clip(picture.astype(np.int16) - near, -GRAIN, GRAIN)
-    mixed = cv2.blendLinear(picture, np.asarray(soft.clip(0, 255), np.uint8), 1 - share, share)
-    grained = mixed + grain * (share * known)[..., None]
+    blended = cv2.blendLinear(picture, np.asarray(soft.clip(0, 255), np.uint8), 1 - share, share)
+    grained = blended + grain * (share * known)[..., None]
     return np.asarray(grained.round().clip(0, 255), np.uint8)
 
 

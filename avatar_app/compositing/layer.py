@@ -42,7 +42,7 @@ def compose_layer(
     layers: PhotoLayers,
     painted: Image,
     alpha: Plane,
-    places: Floats,
+    grid: Floats,
     pose: Floats,
     area: Area,
     face: FaceCrops | None = None,
@@ -52,16 +52,16 @@ def compose_layer(
     There the motion at the square's edge fades out.
 
     Args:
-        places: as there; shoulders at the sides are calmed.
+        grid: as there; shoulders at the sides are calmed.
         pose: (P, 2), landmarks.
     """
     side, (top, left) = layers.side, (area.top, area.left)
-    calm_shoulders(places, (pose[CHIN, 1] + 1) * (side - 1) / 2)
-    shift(layers, places)
+    damp_shoulders(grid, (pose[CHIN, 1] + 1) * (side - 1) / 2)
+    shift(layers, grid)
     image, person = np.zeros((*area.shape, 3), np.uint8), np.zeros(area.shape, np.uint8)
     inner = area.common(Area(0, 0, side, side))
-    for part in _occupied(layers, places, inner):
-        there = moved(layers, places[0][part.slices], places[1][part.slices])
+    for part in _occupied(layers, grid, inner):
+        there = moved(layers, grid[0][part.slices], grid[1][part.slices])
         into = part.moved(-left, -top).slices
         cv2.cvtColor(there, cv2.COLOR_RGBA2RGB, dst=image[into])
         cv2.extractChannel(there, 3, dst=person[into])
@@ -76,18 +76,18 @@ def compose_layer(
     ):
         if min(strip.shape) > 0:
             into = strip.moved(-left, -top).slices
-            _continue(layers, places, (person[within], inner), strip, image[into], person[into])
+            _continue(layers, grid, (person[within], inner), strip, image[into], person[into])
     return Layer(image, person, (left, top))
 
 
-def _occupied(layers: PhotoLayers, places: Floats, inner: Area) -> list[Area]:
+def _occupied(layers: PhotoLayers, grid: Floats, inner: Area) -> list[Area]:
     """Return the parts of ``inner`` where the person may be.
 
     They lie one above the other.
     """
     if layers.tiles is None:
         return [inner]
-    columns, rows = places[:, ::TILE, ::TILE] * np.float32(1 / TILE)
+    columns, rows = grid[:, ::TILE, ::TILE] * np.float32(1 / TILE)
     # A tile's first pixel stands for all of it: neighbours may be moved from elsewhere.
     found = cv2.remap(layers.tiles, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
     found = cv2.dilate(found, np.ones((3, 3), np.uint8))
@@ -103,7 +103,7 @@ def _occupied(layers: PhotoLayers, places: Floats, inner: Area) -> list[Area]:
 
 def _continue(
     layers: PhotoLayers,
-    places: Floats,
+    grid: Floats,
     inside: tuple[Plane, Area],
     strip: Area,
     image: Image,
@@ -112,7 +112,7 @@ def _continue(
     """Fill a strip outside the square as far as the person reaches into it.
 
     Args:
-        places: those of the cut-out.
+        grid: those of the cut-out.
         inside: alpha in a part of the square, and which part that is.
         image, person: colours and alpha of the strip, all 0; changed.
     """
@@ -133,8 +133,8 @@ def _continue(
     columns, edge_x, rows, edge_y = columns[part[1]], edge_x[part[1]], rows[part[0]], edge_y[part[0]]
     fade = np.outer(_fade(rows, side, LIFT, DROP), _fade(columns, side, SWAY, SWAY))
     edge = (edge_y[:1, None], edge_x[None]) if lying else (edge_y[:, None], edge_x[None, :1])
-    from_x = columns[None] + np.float32(x) + fade * (places[0][edge] - (edge[1] + x).astype(np.float32))
-    from_y = rows[:, None] + np.float32(y) + fade * (places[1][edge] - (edge[0] + y).astype(np.float32))
+    from_x = columns[None] + np.float32(x) + fade * (grid[0][edge] - (edge[1] + x).astype(np.float32))
+    from_y = rows[:, None] + np.float32(y) + fade * (grid[1][edge] - (edge[0] + y).astype(np.float32))
     there = moved(layers, from_x, from_y)
     image[part], person[part] = there[..., :3], there[..., 3]
 
@@ -145,21 +145,21 @@ def _fade(line: Floats, side: int, before: int, after: int) -> Floats:
     return np.asarray(np.clip(1 - beyond / side, 0, 1), np.float32)
 
 
-def calm_shoulders(places: Floats, chin: float) -> None:
-    """Calm the shoulders at the sides of a sampling grid ``places`` (2, S, S).
+def damp_shoulders(grid: Floats, chin: float) -> None:
+    """Calm the shoulders at the sides of a sampling ``grid`` (2, S, S).
 
     What the photo's crop cuts off stands still, so the shoulders next to it must not move.
 
     Args:
         chin: its row.
     """
-    side = places.shape[1]
+    side = grid.shape[1]
     first = max(0, int(chin + NECK[0] * side))
     line = np.arange(side, dtype=np.float32)
     share = _calmed(side)[: side - first]
     few = share.shape[1]
     for columns, still in ((slice(0, few), share), (slice(side - few, side), share[:, ::-1])):
-        for place, here in zip(places, (line[None, columns], line[first:, None]), strict=True):
+        for place, here in zip(grid, (line[None, columns], line[first:, None]), strict=True):
             part = place[first:, columns]
             part += still * (here - part)
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.compositing.clean_plate import FAINT, Layers, alone, own_area, whole_person
+from avatar_app.compositing.clean_plate import FAINT, Layers, keep_one_person, nearest_person, whole_person
 from avatar_app.compositing.even_wall import with_even_wall
 from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
 from avatar_app.landmarks import CHIN, FOREHEAD
@@ -133,8 +133,8 @@ def _of_photo(
         size = (wide.area.shape[1], wide.area.shape[0])
         person, behind = seen
         if wide.crop.others:
-            own = own_area(wide.crop.landmarks, wide.crop.others, len(person))
-            person, behind = alone(wide.crop.image, person, behind, own)
+            own = nearest_person(wide.crop.landmarks, wide.crop.others, len(person))
+            person, behind = keep_one_person(wide.crop.image, person, behind, own)
         whole = _decided(_resized(whole_person(person, wide.crop.landmarks[:, :2]), size))
         margin = side // 128 + 1
         covered = cv2.dilate(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
@@ -168,8 +168,8 @@ def _common(first: Area, second: Area) -> tuple[tuple[slice, slice], tuple[slice
 def _mixed(front: Image, back: Image, share: Plane) -> Image:
     """``front`` where ``share`` is 255, ``back`` where it is 0."""
     weight = np.ascontiguousarray(share).astype(np.float32) / 255
-    mixed = cv2.blendLinear(np.ascontiguousarray(front), np.ascontiguousarray(back), weight, 1 - weight)
-    return np.asarray(mixed, np.uint8)
+    blended = cv2.blendLinear(np.ascontiguousarray(front), np.ascontiguousarray(back), weight, 1 - weight)
+    return np.asarray(blended, np.uint8)
 
 
 def _inner(side: int, around: Surroundings) -> Plane:

@@ -132,15 +132,15 @@ class OnnxEngine:
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
         with model_faults(self._model):
-            painted, alpha, places, face = self._moved(avatar, pose)
+            painted, alpha, grid, face = self._moved(avatar, pose)
             layers: PhotoLayers = avatar.features[LAYERS]
-            return compose_layer(layers, painted, alpha, places, pose.value, area, face)
+            return compose_layer(layers, painted, alpha, grid, pose.value, area, face)
 
     def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
-        """Return what the network paints, alpha, places, mouth and eyes."""
+        """Return what the network paints, its alpha, the sampling grid, mouth and eyes."""
         made = self.outputs(avatar, pose)
-        painted, alpha, places, *face = (made[name] for name in self._layers)
-        return painted[0], alpha[0, ..., 0], places, FaceCrops.of(*face) if face else None
+        painted, alpha, grid, *face = (made[name] for name in self._layers)
+        return painted[0], alpha[0, ..., 0], grid, FaceCrops.of(*face) if face else None
 
     def close(self) -> None:
         self._render.close()

@@ -108,14 +108,14 @@ def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, express
     return KeyPoints(value.astype(np.float32), jacobian, driving.depth, driving.variance)
 
 
-def _similar(still: Array, moved: Array) -> Array:
-    """Move ``still`` (K, 2) by the similarity that brings it nearest to ``moved``.
+def _similar(source: Array, target: Array) -> Array:
+    """Move ``source`` (K, 2) by the similarity that brings it nearest to ``target``.
 
     Shift, turn and zoom.
     """
-    a, b = still - still.mean(0), moved - moved.mean(0)
+    a, b = source - source.mean(0), target - target.mean(0)
     # As complex numbers turn and zoom are one factor.
     first, second = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
     factor = np.vdot(first, second) / max(float(np.vdot(first, first).real), 1e-12)
     placed = first * factor
-    return np.asarray(np.stack([placed.real, placed.imag], 1) + moved.mean(0), np.float32)
+    return np.asarray(np.stack([placed.real, placed.imag], 1) + target.mean(0), np.float32)

@@ -141,12 +141,12 @@ class RigidMotion:
         return (points - self.center - self.shift) @ self.rotation / self.scale + self.center
 
 
-def fit_rigid(still: Points, moved: Points) -> RigidMotion:
+def fit_rigid(source: Points, target: Points) -> RigidMotion:
     """Fit the rotation, scale and shift from one face's stable landmarks to another's.
 
     Least squares (Umeyama 1991).
     """
-    a, b = still[STABLE], moved[STABLE]
+    a, b = source[STABLE], target[STABLE]
     center_a, center_b = a.mean(0), b.mean(0)
     a, b = a - center_a, b - center_b
     left, singular, right = np.linalg.svd(b.T @ a)

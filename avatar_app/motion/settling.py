@@ -76,5 +76,5 @@ class Settling:
 
 
 def _motion(offset: Points, face: Points) -> RigidMotion:
-    still = fit_rigid(face, face)
-    return RigidMotion(float(np.exp(offset[6])), rotation_of(*offset[:3]), still.center, offset[3:6])
+    rest = fit_rigid(face, face)
+    return RigidMotion(float(np.exp(offset[6])), rotation_of(*offset[:3]), rest.center, offset[3:6])

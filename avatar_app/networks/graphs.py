@@ -258,7 +258,7 @@ class AnchoredLayer(Render):
         count = len(Features._fields)
         features, window, points = Features(*tensors[:count]), tensors[count], tensors[count + 1 :]
         made = self.generator.decode(features, *points)
-        return moved_layer(made.colours, made.places, window, points[0])
+        return moved_layer(made.colours, made.grid, window, points[0])
 
 
 class MonkeyEncode(nn.Module):

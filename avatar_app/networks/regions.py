@@ -151,9 +151,9 @@ def frames(region: Region, points: Tensor, mirrored: bool = False, reading: bool
     return torch.stack([half * along, tall * across, centre], 2)
 
 
-def to_picture(places: Tensor, frame: Tensor) -> Tensor:
-    """Places (B, N, 2) or (N, 2) of a crop as places of the picture."""
-    return places @ frame[:, :, :2].transpose(1, 2) + frame[:, None, :, 2]
+def to_picture(positions: Tensor, frame: Tensor) -> Tensor:
+    """Positions (B, N, 2) or (N, 2) of a crop as positions of the picture."""
+    return positions @ frame[:, :, :2].transpose(1, 2) + frame[:, None, :, 2]
 
 
 def to_crop(points: Tensor, frame: Tensor) -> Tensor:
@@ -173,12 +173,12 @@ def region_points(region: Region, points: Tensor, frame: Tensor, mirrored: bool 
     return to_crop(points[:, list(MIRRORED)] if mirrored else points, frame)
 
 
-def sample(picture: Tensor, places: Tensor, width: int, height: int) -> Tensor:
-    """(B, C, height, width) of pictures (B, C, H, W) at places (B, height * width, 2).
+def sample(picture: Tensor, positions: Tensor, width: int, height: int) -> Tensor:
+    """Sample pictures (B, C, H, W) at positions (B, height * width, 2).
 
-    Beyond their sides the nearest pixel.
+    Returns (B, C, height, width). Beyond their sides the nearest pixel counts.
     """
-    grid = places.reshape(-1, height, width, 2)
+    grid = positions.reshape(-1, height, width, 2)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 

@@ -252,7 +252,7 @@ class PhotoRenderer(nn.Module):
         return *shown, to_bytes(face.mouth), to_bytes(face.eyes), face.frames
 
     def enlarged(self, flow: Tensor) -> Tensor:
-        """Places (2, S, S) in pixels of the photo, of a flow (1, 2, s, s)."""
+        """The sampling grid (2, S, S) in pixels of the photo, of a flow (1, 2, s, s)."""
         pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)
-        places: Tensor = self.spread @ pixels @ self.spread.t()
-        return places
+        grid: Tensor = self.spread @ pixels @ self.spread.t()
+        return grid

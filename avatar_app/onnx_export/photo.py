@@ -109,13 +109,13 @@ def neighbours(image: Tensor) -> Tensor:
     return torch.cat([image, right, below, both], 3).reshape(-1, 12)
 
 
-def between(pixels: Tensor, places: Tensor) -> Tensor:
+def between(pixels: Tensor, positions: Tensor) -> Tensor:
     """Sample the photo of `neighbours` at positions (1, h, w, 2).
 
     Colours (1, 3, h, w) in [0, 1]; beyond the sides those of the nearest pixel.
     """
     side = math.isqrt(pixels.shape[0])
-    position = ((places.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
+    position = ((positions.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
     position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is no number
     corner = position.floor()
     x, y = torch.split(position - corner, 1)
@@ -124,7 +124,7 @@ def between(pixels: Tensor, places: Tensor) -> Tensor:
     here, right, below, both = torch.split(found, 3)
     upper, lower = here + x * (right - here), below + x * (both - below)
     colours: Tensor = (upper + y * (lower - upper)) / 255
-    return colours.reshape(1, 3, places.shape[1], places.shape[2])
+    return colours.reshape(1, 3, positions.shape[1], positions.shape[2])
 
 
 class Sketch(nn.Module):

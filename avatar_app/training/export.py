@@ -185,9 +185,9 @@ def calibration_samples(
 
 def picture_quality(layers: PhotoLayers, truth: Image, outputs: Sequence[Any]) -> float:
     """PSNR in dB of the picture that a render graph's outputs make."""
-    painted, alpha, places, *face = outputs
+    painted, alpha, grid, *face = outputs
     crops = FaceCrops.of(*face) if face else None
-    return psnr(compose(layers, painted[0], alpha[0, ..., 0], places, crops), truth)
+    return psnr(compose(layers, painted[0], alpha[0, ..., 0], grid, crops), truth)
 
 
 def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]]:

@@ -28,7 +28,7 @@ def share_of_person() -> Bytes:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 3), np.uint8)
 
 
-def mixed(front: npt.ArrayLike, back: npt.ArrayLike, share: Bytes) -> Bytes:
+def blend(front: npt.ArrayLike, back: npt.ArrayLike, share: Bytes) -> Bytes:
     weight = share[..., None] / 255
     return np.asarray((np.asarray(front) * weight + np.asarray(back) * (1 - weight)).round(), np.uint8)
 
@@ -44,23 +44,23 @@ def grainy(level: int) -> Bytes:
 
 def shown(layers: Layers, right: int = 0) -> Bytes:
     """The layers put together again, the person moved to the right."""
-    return mixed(np.roll(layers.colours, right, 1), layers.background, np.roll(layers.person, right, 1))
+    return blend(np.roll(layers.colours, right, 1), layers.background, np.roll(layers.person, right, 1))
 
 
 def test_at_rest_the_photo_is_seen() -> None:
     share = share_of_person()
-    photo = mixed(plain(DARK), plain(BRIGHT), share)
+    photo = blend(plain(DARK), plain(BRIGHT), share)
     again = shown(separate(photo, share, plain(BRIGHT), FACE))
     assert np.abs(again.astype(int) - photo).max() <= 12
 
 
 def test_a_moved_head_takes_no_rim_of_the_old_background_along() -> None:
     share = share_of_person()
-    photo = mixed(plain(DARK), plain(BRIGHT), share)
+    photo = blend(plain(DARK), plain(BRIGHT), share)
     layers = separate(photo, share, plain(BRIGHT), FACE)
     other = np.full_like(photo, DARK)
     before, after = (
-        mixed(colours, other, share)[:CHIN].astype(int).max() for colours in (photo, layers.colours)
+        blend(colours, other, share)[:CHIN].astype(int).max() for colours in (photo, layers.colours)
     )
     assert before > DARK + 30
     assert after < DARK + 12
@@ -68,7 +68,7 @@ def test_a_moved_head_takes_no_rim_of_the_old_background_along() -> None:
 
 def test_the_gap_has_the_grain_of_the_wall() -> None:
     share = share_of_person()
-    photo = mixed(plain(DARK), grainy(BRIGHT), share)
+    photo = blend(plain(DARK), grainy(BRIGHT), share)
     background = separate(photo, share, plain(BRIGHT), FACE).background
     wall, gap = (
         background[rows, columns].std()
@@ -81,7 +81,7 @@ def test_the_edges_of_things_are_not_repeated() -> None:
     share = share_of_person()
     wall = plain(BRIGHT)
     wall[:, 60:66] = 120  # a door's frame beside the head
-    photo = mixed(plain(DARK), wall, share)
+    photo = blend(plain(DARK), wall, share)
     background = separate(photo, share, plain(BRIGHT), FACE).background
     assert np.abs(background[100:150, 90:166].astype(int) - BRIGHT).max() < 12
 
@@ -91,7 +91,7 @@ def test_leaves_go_on_behind_the_head() -> None:
     leaves = cv2.resize(
         np.random.default_rng(3).integers(0, 256, (SIDE // 4, SIDE // 4, 3), dtype=np.uint8), (SIDE, SIDE)
     )
-    photo = mixed(plain(DARK), leaves, share)
+    photo = blend(plain(DARK), leaves, share)
     smooth = cv2.GaussianBlur(leaves, (0, 0), 30)
     background = separate(photo, share, np.asarray(smooth, np.uint8), FACE).background.astype(float)
     wall, gap = (background[90:170, columns].std() for columns in (slice(0, 60), slice(100, 156)))
@@ -101,7 +101,7 @@ def test_leaves_go_on_behind_the_head() -> None:
 
 def test_strands_beside_the_head_move_with_it() -> None:
     share = share_of_person()
-    photo = mixed(plain(DARK), plain(BRIGHT), share)
+    photo = blend(plain(DARK), plain(BRIGHT), share)
     for place in range(-4, 5, 4):
         cv2.line(photo, (175, 128 + place), (192, 118 + place), (DARK, DARK, DARK), 1, cv2.LINE_AA)
     layers = separate(photo, share, plain(BRIGHT), FACE)
@@ -115,7 +115,7 @@ def test_a_line_that_goes_on_behind_the_head_stays_where_it_is() -> None:
     share = share_of_person()
     wall = plain(BRIGHT)
     wall[126:129] = DARK
-    photo = mixed(plain(DARK), wall, share)
+    photo = blend(plain(DARK), wall, share)
     layers = separate(photo, share, wall, FACE)
     assert layers.person[120:135, 186:200].max() < 30
     assert layers.background[127, 190].max() < DARK + 20
@@ -165,7 +165,7 @@ def test_a_chin_at_the_edge_or_beyond_it(down: float) -> None:
 
 def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_upside_down() -> None:
     share = share_of_person()
-    photo = mixed(plain(DARK), plain(BRIGHT), share)
+    photo = blend(plain(DARK), plain(BRIGHT), share)
     made = {
         "person": share[..., None],
         "background": plain(BRIGHT),
@@ -187,7 +187,7 @@ def test_beyond_the_sides_the_picture_is_mirrored_and_above_it_no_head_stands_up
 
 def test_the_pytorch_engine_takes_a_photo_apart_in_the_same_way() -> None:
     share = share_of_person()
-    photo = mixed(plain(DARK), grainy(BRIGHT), share)
+    photo = blend(plain(DARK), grainy(BRIGHT), share)
     layers = separate(photo, share, plain(BRIGHT), FACE)
     given = {"image": photo, "person": share[..., None], "background": plain(BRIGHT)}
     features = {
@@ -243,7 +243,7 @@ def test_other_people_stay_whole() -> None:
 def test_no_hair_beside_the_head_stays_on_an_even_wall() -> None:
     """Thin, faint, and seen by no network."""
     share = share_of_person()
-    photo = mixed(plain(DARK), plain(BRIGHT), share)
+    photo = blend(plain(DARK), plain(BRIGHT), share)
     for column in (66, 190):
         photo[80:170, column : column + 2] -= 30
     background = separate(photo, share, photo, FACE).background

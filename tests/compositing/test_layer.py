@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, move_person
-from avatar_app.compositing.layer import SHOULDERS, calm_shoulders, compose_layer
+from avatar_app.compositing.layer import SHOULDERS, compose_layer, damp_shoulders
 from avatar_app.landmarks import CHIN
 from avatar_app.types import Area, Layer
 from tests.support.scenes import Drawn, draw
@@ -96,7 +96,7 @@ def test_shoulders_at_the_sides_stand_still_below_the_chin_alone() -> None:
     assert pose is not None
     chin = float((pose[CHIN, 1] + 1) * (SIDE - 1) / 2)
     places = grid() + np.float32(6)
-    calm_shoulders(places, chin)
+    damp_shoulders(places, chin)
     moved = places - grid()
     assert np.abs(moved[:, -1, (0, -1)]).max() < 0.01
     assert (moved[:, : int(chin - 0.05 * SIDE)] == 6).all()

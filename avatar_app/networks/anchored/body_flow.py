@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from avatar_app import landmarks
-from avatar_app.networks.anchored.matte import head_places
+from avatar_app.networks.anchored.matte import head_offsets
 from avatar_app.networks.anchored.pictures import warp
 from avatar_app.networks.anchored.skull import turned_skull
 from avatar_app.networks.grid import coordinate_grid
@@ -39,31 +39,33 @@ FARTHEST = 1.2
 """Nothing moves farther than the landmarks that move farthest, times this."""
 
 
-def whole_head(flow: Tensor, body: Tensor, skull: Tensor, points: Tensor, still: Tensor) -> Tensor:
+def whole_head(flow: Tensor, body: Tensor, skull: Tensor, driving: Tensor, source: Tensor) -> Tensor:
     """The flow (B, 2, s, s) where no landmark is, corrected.
 
     Shoulders, long hair, the upper head.
 
     Args:
         body, skull: as in `Features`.
-        points, still: (B, P, 2), of the pose and of the photo.
+        driving, source: (B, P, 2), landmarks of the pose and of the photo.
     """
     side = flow.shape[-1]
-    flow = whole_hair(calm_body(bounded(flow, points, still), body, points), body, points, still)
-    return turned_skull(flow, skull, points, still, face_distance(points, side), head_places(points, side)[1])
+    flow = whole_hair(damp_body(bounded(flow, driving, source), body, driving), body, driving, source)
+    return turned_skull(
+        flow, skull, driving, source, face_distance(driving, side), head_offsets(driving, side)[1]
+    )
 
 
-def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
+def bounded(flow: Tensor, driving: Tensor, source: Tensor) -> Tensor:
     """The flow (B, 2, s, s) that moves nothing much further than any landmark moves.
 
     Far from all of them the motion of the nearest goes on and on: squeezed behind a turned head's outline,
     what is a little farther out would come from the other end of the photo.
 
     Args:
-        points, still: (B, P, 2), of the pose and of the photo.
+        driving, source: (B, P, 2), landmarks of the pose and of the photo.
     """
     grid = coordinate_grid(flow.shape[-1], flow.shape[-1], flow.device).permute(2, 0, 1)[None]
-    farthest = FARTHEST * (still - points)
+    farthest = FARTHEST * (source - driving)
     low, high = farthest.amin(1).clamp_max(0), farthest.amax(1).clamp_min(0)
     limited: Tensor = grid + torch.maximum(
         torch.minimum(flow - grid, high[..., None, None]), low[..., None, None]
@@ -71,7 +73,7 @@ def bounded(flow: Tensor, points: Tensor, still: Tensor) -> Tensor:
     return limited
 
 
-def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
+def damp_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     """Smooth the flow (B, 2, s, s) of neck, shoulders and hair over the forehead.
 
     Less and less towards the lower edge.
@@ -86,7 +88,7 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     """
     side = flow.shape[-1]
     grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
-    beside, above = head_places(points, side)
+    beside, above = head_offsets(points, side)
     # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
     under = ((-above - 0.05) / 0.25).clamp(0, 1)
     outside = ((beside - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
@@ -102,7 +104,7 @@ def calm_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     return calm
 
 
-def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Tensor:
+def whole_hair(flow: Tensor, body: Tensor, driving: Tensor, source: Tensor) -> Tensor:
     """Move long hair beside the face with its surroundings in the flow (B, 2, s, s).
 
     So that no turn of the head tears it.
@@ -112,30 +114,32 @@ def whole_hair(flow: Tensor, body: Tensor, points: Tensor, still: Tensor) -> Ten
 
     Args:
         body: (B, 1, s, s) alpha of the person in the photo.
-        points, still: (B, P, 2), of the pose and of the photo.
+        driving, source: (B, P, 2), landmarks of the pose and of the photo.
     """
     side = flow.shape[-1]
     grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
-    distance, above = face_distance(still, side), head_places(still, side)[1]
+    distance, above = face_distance(source, side), head_offsets(source, side)[1]
     beside = ((distance > 1.15) & (distance < 1.5) & (above > 0.2) & (above < 0.7)).to(flow.dtype)
     share = (beside * body).sum((2, 3), keepdim=True) / beside.sum((2, 3), keepdim=True).clamp_min(1)
     long = ((share - 0.4) / 0.3).clamp(0, 1)
     moved, here = flow - grid, warp(body, flow) + 1e-2
     spread = gaussian_matrix(side, HAIR_BLUR * side, flow)
     sums = spread @ torch.cat([moved * here, here], 1) @ spread.t()
-    at_hair = ((face_distance(points, side) - HAIR_BEGINS[0]) / (HAIR_BEGINS[1] - HAIR_BEGINS[0])).clamp(0, 1)
+    at_hair = ((face_distance(driving, side) - HAIR_BEGINS[0]) / (HAIR_BEGINS[1] - HAIR_BEGINS[0])).clamp(
+        0, 1
+    )
     whole: Tensor = flow + long * at_hair * (sums[:, :2] / sums[:, 2:] - moved)
     return whole
 
 
-def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
+def opened_mouth(source: Tensor, driving: Tensor, positions: Tensor) -> Tensor:
     """(B, N) how surely a place is inside a mouth of which the photo shows nothing.
 
     There one must paint, for moved lips are not teeth.
 
     Args:
         source, driving: (B, P, 2), of the photo and the pose.
-        places: (2, N) in [-1, 1], x first.
+        positions: (2, N) in [-1, 1], x first.
     """
     nose = (
         (source[:, landmarks.NOSE_TOP] - source[:, landmarks.NOSE_BASE])
@@ -152,7 +156,7 @@ def opened_mouth(source: Tensor, driving: Tensor, places: Tensor) -> Tensor:
     across = torch.stack([-along[:, 1], along[:, 0]], 1)
     upper, lower = driving[:, landmarks.UPPER_INNER_LIP], driving[:, landmarks.LOWER_INNER_LIP].flip(1)
     height = ((lower - upper) * across[:, None]).sum(2).mean(1, keepdim=True).clamp_min(1e-3)
-    away = places[None] - driving[:, landmarks.INNER_LIPS].mean(1)[:, :, None]
+    away = positions[None] - driving[:, landmarks.INNER_LIPS].mean(1)[:, :, None]
     x = (away * along[:, :, None]).sum(1) / (0.5 * width)
     y = (away * across[:, :, None]).sum(1) / (0.55 * height)
     inside: Tensor = closed * ((1 - (x * x + y * y + 1e-6).sqrt()) * height / LIP_EDGE).clamp(0, 1)

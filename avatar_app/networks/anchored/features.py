@@ -47,7 +47,7 @@ class Features(NamedTuple):
 class Rendered(NamedTuple):
     """A picture and the parts it was made of.
 
-    For losses, and ``colours`` of the person and ``places`` for `layer.moved_layer`.
+    For losses, and ``colours`` of the person and ``grid`` for `layer.moved_layer`.
     """
 
     image: Tensor
@@ -57,4 +57,4 @@ class Rendered(NamedTuple):
     offset: Tensor
     painted: Tensor
     colours: Tensor
-    places: Tensor
+    grid: Tensor

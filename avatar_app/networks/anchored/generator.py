@@ -96,18 +96,18 @@ class AnchoredGenerator(nn.Module):
         x = self.merge_half(torch.cat([x, kept, half[:, -3:]], 1))
         layers = F.pixel_shuffle(self.paint(x), 2)
         side = layers.shape[-1]
-        places = coordinate_grid(side, side, points.device).permute(2, 0, 1).flatten(1)
+        pixels = coordinate_grid(side, side, points.device).permute(2, 0, 1).flatten(1)
         share = torch.sigmoid(layers[:, 3:] + 1)
         if self.regions is None:
-            share = share * (1 - opened_mouth(features.points, points, places).reshape(-1, 1, side, side))
+            share = share * (1 - opened_mouth(features.points, points, pixels).reshape(-1, 1, side, side))
         if self.matte is not None:
             share = torch.maximum(share, resize(beyond_face(points, flow.shape[-1]), side))
         layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
-        places = resize(flow, features.image.shape[-1])
+        grid = resize(flow, features.image.shape[-1])
         # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no
         # head stands upside down.
-        below_top = torch.cat([places[:, :1], places[:, 1:].clamp_min(-1)], 1)
+        below_top = torch.cat([grid[:, :1], grid[:, 1:].clamp_min(-1)], 1)
         moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
         warped, person = moved[:, :3], moved[:, 3:]
         image = alpha * warped + (1 - alpha) * painted
@@ -116,7 +116,7 @@ class AnchoredGenerator(nn.Module):
         colours = image
         if self.matte is not None:
             image = person * colours + (1 - person) * features.background
-        return Rendered(image, warped, alpha, flow, offset, painted, colours, places)
+        return Rendered(image, warped, alpha, flow, offset, painted, colours, grid)
 
     def forward(self, image: Tensor, source_points: Tensor, driving_points: Tensor) -> Rendered:
         return self.decode(self.encode(image, source_points), driving_points)

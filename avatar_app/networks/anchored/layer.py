@@ -22,7 +22,7 @@ ABOVE, BELOW = 2, 3
 """Over this part of the side the motion at the square's edge fades out, above it and below."""
 
 SHOULDERS, NECK = 4, (-0.05, 0.1)
-"""As in `compositing.layer.calm_shoulders`."""
+"""As in `compositing.layer.damp_shoulders`."""
 
 EDGE = 16
 """Over this part of the side the square's own picture becomes that of the window."""
@@ -33,31 +33,29 @@ def layer_corner(side: int) -> tuple[int, int]:
     return -(side // SWAY), -(side // LIFT)
 
 
-def moved_layer(colours: Tensor, places: Tensor, window: Tensor, points: Tensor) -> Tensor:
+def moved_layer(colours: Tensor, grid: Tensor, window: Tensor, points: Tensor) -> Tensor:
     """The layer (B, 4, h, w): colours and alpha.
 
     Args:
         colours: (B, 3, S, S), the person as moved and painted in the square.
-        places: (B, 2, S, S) in [-1, 1], from where in the square each pixel is moved.
+        grid: (B, 2, S, S) in [-1, 1], from where in the square each pixel is moved.
         window: (B, 4, 2 S, 2 S), the photo's person, colours and alpha.
         points: (B, P, 2), of the pose.
     """
-    side = places.shape[-1]
+    side = grid.shape[-1]
     beside, above = side // SWAY, side // LIFT
     around = (beside, beside, above, above)
-    grid = coordinate_grid(side, side, points.device).permute(2, 0, 1)[None].to(places.dtype)
-    left = _motion_left(points, side).to(places.dtype)
-    moves = F.pad((places - grid) * left, around, mode="replicate") * _faded(side, places)
-    columns = torch.arange(-beside, side + beside, device=places.device, dtype=places.dtype)
-    rows = torch.arange(-above, side + above, device=places.device, dtype=places.dtype)
+    identity = coordinate_grid(side, side, points.device).permute(2, 0, 1)[None].to(grid.dtype)
+    left = _motion_left(points, side).to(grid.dtype)
+    moves = F.pad((grid - identity) * left, around, mode="replicate") * _faded(side, grid)
+    columns = torch.arange(-beside, side + beside, device=grid.device, dtype=grid.dtype)
+    rows = torch.arange(-above, side + above, device=grid.device, dtype=grid.dtype)
     x = columns + moves[:, 0] * ((side - 1) / 2) + side // 2
     y = rows[:, None] + moves[:, 1] * ((side - 1) / 2) + side // 2
-    size = torch.tensor(
-        [window.shape[-1] - 1, window.shape[-2] - 1], device=places.device, dtype=places.dtype
-    )
+    size = torch.tensor([window.shape[-1] - 1, window.shape[-2] - 1], device=grid.device, dtype=grid.dtype)
     where = 2 * torch.stack([x, y], -1) / size - 1
     moved = F.grid_sample(window, where, mode="bilinear", padding_mode="border", align_corners=True)
-    own = F.pad(_inside(side, places) * ((left - 0.8) / 0.2).clamp(0, 1), around)
+    own = F.pad(_inside(side, grid) * ((left - 0.8) / 0.2).clamp(0, 1), around)
     image = own * F.pad(colours, around) + (1 - own) * moved[:, :3]
     return torch.cat([image, moved[:, 3:]], 1)
 

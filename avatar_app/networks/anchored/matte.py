@@ -66,7 +66,7 @@ class PersonMatte(nn.Module):
         return logits
 
 
-def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
+def head_offsets(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Measure every pixel's offset from the head's middle line and from its chin.
 
     In face heights, upwards for the chin: (B, 1, side, side) each.
@@ -87,8 +87,8 @@ def head_places(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 
 def face_frame(points: Tensor, side: int) -> Tensor:
-    """(B, 3, side, side): `head_places`, not too far, and a bell over the face."""
-    beside, above = head_places(points, side)
+    """(B, 3, side, side): `head_offsets`, not too far, and a bell over the face."""
+    beside, above = head_offsets(points, side)
     bell = torch.exp(-0.5 * (beside**2 + (above - 0.5) ** 2) / 0.3**2)
     return torch.cat([beside.clamp_max(3), above.clamp(-3, 3), bell], 1)
 

@@ -115,8 +115,8 @@ def skull_size(body: Tensor, points: Tensor) -> Tensor:
     """
     side = body.shape[-1]
     seen = view(points)
-    places = coordinate_grid(side, side, body.device).reshape(1, -1, 2) - seen.middle[:, None]
-    right, down = (places @ in_plane(seen.rows[:, :, :2]) / seen.scale()).unbind(2)
+    positions = coordinate_grid(side, side, body.device).reshape(1, -1, 2) - seen.middle[:, None]
+    right, down = (positions @ in_plane(seen.rows[:, :, :2]) / seen.scale()).unbind(2)
     here = (right.abs() < 1.2 * WIDTHS[1]) & (down < 0) & (down > -HEIGHTS[1])
     share = body.flatten(1) * here
     total = share.sum(1).clamp_min(1e-3)
@@ -171,12 +171,12 @@ class Turn(NamedTuple):
             torch.atan(deep * sine / cosine).clamp_max(FARTHEST),
         )
 
-    def shown(self, places: Tensor) -> Tensor:
+    def shown(self, positions: Tensor) -> Tensor:
         """Return where the photo has what the round head shows at positions of the pose.
 
         Both (B, 2, N).
         """
-        across, along = torch.split(_affine(self.to_disc, places), 1, 1)
+        across, along = torch.split(_affine(self.to_disc, positions), 1, 1)
         chord = (1 - across.square()).clamp_min(1e-3).sqrt()
         # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is
         # sines apart.
@@ -188,23 +188,23 @@ class Turn(NamedTuple):
 
 
 def turned_skull(
-    flow: Tensor, skull: Tensor, points: Tensor, still: Tensor, distance: Tensor, above: Tensor
+    flow: Tensor, skull: Tensor, driving: Tensor, source: Tensor, distance: Tensor, above: Tensor
 ) -> Tensor:
     """Move the upper head in the flow (B, 2, s, s) as a round one, as far as it turns.
 
     Args:
         skull: (B, 2) of `skull_size`.
-        points, still: (B, P, 2), of the pose and of the photo.
+        driving, source: (B, P, 2), landmarks of the pose and of the photo.
         distance: (B, 1, s, s) from the middle of the landmarks, in half axes of the ellipse around them.
         above: (B, 1, s, s) the chin, in face heights.
     """
     side, face = flow.shape[-1], list(OUTLINE)
-    outline, wanted = (where[:, face].transpose(1, 2) for where in (points, still))
+    outline, wanted = (where[:, face].transpose(1, 2) for where in (driving, source))
     pixels = coordinate_grid(side, side, flow.device).to(flow).permute(2, 0, 1).reshape(1, 2, -1)
-    turn = Turn.between(view(points), view(still), skull)
-    sources = turn.shown(pixels).reshape(len(points), 2, side, side)
+    turn = Turn.between(view(driving), view(source), skull)
+    sources = turn.shown(pixels).reshape(len(driving), 2, side, side)
     line = torch.linspace(-1, 1, side, device=flow.device, dtype=flow.dtype)
-    reach = NEAR * _length(points[:, FOREHEAD] - points[:, CHIN])[:, None].clamp_min(1e-3)
+    reach = NEAR * _length(driving[:, FOREHEAD] - driving[:, CHIN])[:, None].clamp_min(1e-3)
     bells = torch.exp((-0.5 * ((line - outline[..., None]) / reach[..., None]) ** 2).clamp_min(FAINTEST))
     across, down = bells[:, 0], bells[:, 1]
     missing = torch.cat([wanted - turn.shown(outline), torch.ones_like(outline[:, :1])], 1)
@@ -218,9 +218,9 @@ def turned_skull(
     return turned
 
 
-def _affine(matrix: Tensor, places: Tensor) -> Tensor:
-    """(B, 2, 3) of places (B or 1, 2, N)."""
-    return matrix[:, :, :2] @ places + matrix[:, :, 2:]
+def _affine(matrix: Tensor, positions: Tensor) -> Tensor:
+    """(B, 2, 3) of positions (B or 1, 2, N)."""
+    return matrix[:, :, :2] @ positions + matrix[:, :, 2:]
 
 
 def _length(vectors: Tensor) -> Tensor:

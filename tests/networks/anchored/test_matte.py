@@ -13,14 +13,21 @@ from avatar_app.networks.anchored.body_flow import (
     FARTHEST,
     beyond_face,
     bounded,
-    calm_body,
+    damp_body,
     face_distance,
     opened_mouth,
     whole_hair,
 )
 from avatar_app.networks.anchored.config import AnchoredConfig
 from avatar_app.networks.anchored.generator import AnchoredGenerator
-from avatar_app.networks.anchored.matte import PersonMatte, background, face_frame, guided, head_places, matte
+from avatar_app.networks.anchored.matte import (
+    PersonMatte,
+    background,
+    face_frame,
+    guided,
+    head_offsets,
+    matte,
+)
 from avatar_app.networks.grid import coordinate_grid
 from tests.support.heads import make_head
 
@@ -110,9 +117,9 @@ def test_shoulders_move_smoothly_and_the_lowest_row_not_at_all() -> None:
     pose = points() * 0.5 - torch.tensor([0.0, 0.2])
     grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
     everywhere = torch.ones(1, 1, 64, 64)
-    assert torch.allclose(calm_body(grid, everywhere, pose), grid, atol=1e-5)
+    assert torch.allclose(damp_body(grid, everywhere, pose), grid, atol=1e-5)
     restless = grid + 0.1 + 0.05 * torch.randn(1, 2, 64, 64)
-    calm = calm_body(restless, everywhere, pose)
+    calm = damp_body(restless, everywhere, pose)
     chin = int((pose[0, 8, 1] + 1) / 2 * 63)
     forehead = int((pose[0, 78, 1] + 1) / 2 * 63)
     assert torch.equal(calm[:, :, forehead:chin, 24:40], restless[:, :, forehead:chin, 24:40])
@@ -136,12 +143,12 @@ def test_nothing_moves_much_farther_than_the_landmarks() -> None:
 def test_hair_goes_with_the_head_instead_of_being_pulled() -> None:
     pose = points() * 0.5
     grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
-    above = head_places(pose, 64)[1]
+    above = head_offsets(pose, 64)[1]
     # The head has moved by 0.3; over the forehead the motion falls to that of the background, which stands
     # still.
     pulled = grid + torch.tensor([0.0, -0.3]).view(1, 2, 1, 1) * (1 - (above - 1) / 0.3).clamp(0, 1)
     head = (above < 1.15).float()
-    calm = calm_body(pulled, head, pose) - grid
+    calm = damp_body(pulled, head, pose) - grid
     tips = (above > 1.3)[0, 0] & (above < 1.4)[0, 0]
     assert (pulled - grid)[0, 1][tips].abs().max() < 0.01
     assert calm[0, 1][tips].mean() < -0.2
