@@ -29,10 +29,6 @@ SOUND_RATE = 48_000
 
 SOUND_BITS = 128_000
 
-PRIMING = 1024
-"""Samples that the AAC encoder puts before the first. Matroska notes them down for players; an MP4 file of
-pieces does not, so there as many of the beginning are left out."""
-
 
 class LiveWriter:
     """Writes an H.264 clip (yuv420p) while it happens.
@@ -86,7 +82,6 @@ class LiveWriter:
             self._sound.codec_context.layout = "mono"
             self._sound.codec_context.bit_rate = SOUND_BITS
         self._samples = 0
-        self._left_out = 0 if kind == "matroska" else PRIMING
         self._length = TICKS // fps
         self._last = -1
         self._key = -TICKS
@@ -114,7 +109,6 @@ class LiveWriter:
         """
         if self._sound is None:
             raise ValueError("the clip has no sound")
-        samples, self._left_out = samples[self._left_out :], max(0, self._left_out - len(samples))
         if not len(samples):
             return
         frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")

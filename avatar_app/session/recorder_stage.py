@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +66,7 @@ class RecorderStage(Stage):
         picture = self._sent.take(0.1)
         if picture is None or wanted is None:
             return
-        now = time.monotonic()
+        now = self._sent.put_at
         try:
             if self._recorder is None:
                 path = _unused(wanted) if wanted == self._begun else wanted

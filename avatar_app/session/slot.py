@@ -6,25 +6,31 @@ There is no queue: what nobody took in time is replaced.
 from __future__ import annotations
 
 import threading
+import time
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Slot(Generic[T]):
-    """Holds one value. Any thread may put; one thread takes, others may look on."""
+    """Holds one value. Any thread may put; one thread takes, others may look on.
+
+    Attributes:
+        put_at: when the value that was taken last was put, as of ``time.monotonic``.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._value: T | None = None
         self._fresh = False
         self._closed = False
+        self._newest_at = self.put_at = 0.0
 
     def put(self, value: T) -> bool:
         """Make this the newest value; returns whether one that nobody took was replaced."""
         with self._changed:
             replaced = self._fresh
-            self._value, self._fresh = value, True
+            self._value, self._fresh, self._newest_at = value, True, time.monotonic()
             self._changed.notify_all()
         return replaced
 
@@ -37,7 +43,7 @@ class Slot(Generic[T]):
             self._changed.wait_for(lambda: self._fresh or self._closed, max(0.0, seconds))
             if not self._fresh or self._closed:
                 return None
-            self._fresh = False
+            self._fresh, self.put_at = False, self._newest_at
             return self._value
 
     def watch(self, known: T | None, seconds: float) -> T | None:

@@ -26,6 +26,9 @@ FORMAT = ("--raw", "--format=float32le", f"--rate={RATE}", "--channels=1")
 CLIENT = "Avatar App"
 BLOCK_MS = 10
 START_SECONDS = 5.0
+SETTLING = 0.2
+"""Seconds of the beginning that only set the clock: old sound comes in a burst there."""
+
 SILENCE = 3.0
 """Seconds without a sample after which a microphone counts as stopped: even a quiet one sends samples."""
 
@@ -46,6 +49,7 @@ class PulseMicrophone:
         os.set_blocking(self._pipe, False)
         self._clock, self._rest = Clock(), b""
         self._heard_at, self._patience = time.monotonic(), START_SECONDS
+        self._settled_at = 0.0
 
     def read(self, seconds: float) -> Block | None:
         ready, _, _ = select.select([self._pipe], [], [], seconds)
@@ -68,7 +72,9 @@ class PulseMicrophone:
         whole = len(data) // 4 * 4
         data, self._rest = data[:whole], data[whole:]
         samples = np.frombuffer(data, np.float32)
-        return Block(samples, self._clock.heard(len(samples), now)) if len(samples) else None
+        at = self._clock.heard(len(samples), now)
+        self._settled_at = self._settled_at or now + SETTLING
+        return Block(samples, at) if len(samples) and now >= self._settled_at else None
 
     def close(self) -> None:
         end(self._process)

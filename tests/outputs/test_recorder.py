@@ -64,10 +64,13 @@ def test_sound_stands_where_it_was_put(tmp_path: Path, name: str) -> None:
     wave = np.where(moments % 1 < 0.1, np.sin(2000 * np.pi * moments) / 2, 0).astype(np.float32)
     wave[: RATE // 2] = 0
     for index in range(75):
-        recorder.write(outgoing(picture(*SIZE)), index / 25)
+        shade = 250 if index in (25, 50) else 5
+        recorder.write(outgoing(picture(*SIZE, shade=shade)), index / 25)
         recorder.write_sound(wave[index * RATE // 25 : (index + 1) * RATE // 25])
     recorder.close()
-    assert heard(tmp_path / name) == pytest.approx([1, 2], abs=0.002)
+    seen = [float(time) for image, time in read_clip(tmp_path / name).timed_frames() if image.mean() > 125]
+    assert seen == pytest.approx([1, 2], abs=0.03)
+    assert heard(tmp_path / name) == pytest.approx(seen, abs=0.002)
 
 
 def test_times_rule(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ from tests.support.sound_server import CLAPPER, EVERY, Clapper, heard, needs_sou
 ENGINE_SECONDS = 0.04
 """That the stand-in engine takes: without a delay the sound would be early by more than this."""
 
-CLOSE = 0.03
-"""Seconds between lips and voice that pass, half of a picture's on this camera: a few flashes say no more."""
+CLOSE = 0.02
+"""Seconds between lips and voice that nobody sees."""
 
 
 @pytest.fixture

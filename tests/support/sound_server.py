@@ -22,7 +22,7 @@ PROGRAMS = ("pulseaudio", "pactl", "parec", "pacat")
 missing = [name for name in PROGRAMS if not shutil.which(name)]
 needs_sound = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
-EVERY = 0.5
+EVERY = 0.53
 BEEP = 0.12
 STEP = 0.01
 """Seconds between two beeps, of each, and of sound that is written at once."""
