@@ -13,8 +13,9 @@ from avatar_app.types import Area, Framing, Scene
 NARROW = 0.8
 """Width of an upright frame, in sides of the square."""
 
-HEADROOM, LEAST_HEADROOM = 0.12, 0.03
-"""Above the hair, in heights of the frame: as placed, and as far as the user may move it."""
+HEADROOM, LEAST_HEADROOM = 0.12, 0.08
+"""Above the hair, in heights of the frame: as placed, and as far as the user may move it. A driver who sits
+up moves the head by about the second."""
 
 BELOW_CHIN = 0.05
 """Sides of the square below the chin that stay in the frame, even if the hair does not fit."""

@@ -120,6 +120,17 @@ def test_head_is_never_cut_while_there_is_room(shot: str, size: tuple[int, int])
             assert frame.top + frame.height > chin - 0.25 * SIDE
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_head_that_rises_a_little_stays_in_the_frame(size: tuple[int, int]) -> None:
+    """While the chin has room below."""
+    scene = scene_of("square")
+    hair, chin = scene.head
+    for zoom in (1.0, 1.3, 2.0):
+        frame = place(scene, size, Framing(zoom, 0.0, -1.0))
+        if frame.top + frame.height > chin + 0.06 * SIDE:
+            assert hair - frame.top > 0.07 * frame.height
+
+
 def test_body_goes_on_below_the_square_without_a_step() -> None:
     size, framing = (480, 640), Framing(0.8)
     picture = moved("tall", size, framing, 14.0, fixed=False)
