@@ -77,7 +77,7 @@ class MjpegFeed:
         except (OSError, ValueError) as problem:
             raise unreachable(self.title, problem) from None
         except http.client.HTTPException:
-            raise CameraError(Text("What answers at {} is no webcam.", self.title), PATH_HINT) from None
+            raise CameraError(Text("What answers at {} is not a webcam.", self.title), PATH_HINT) from None
         self._require_stream(self._response)
 
     def grab(self) -> bytes:

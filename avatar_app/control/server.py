@@ -298,7 +298,9 @@ def send_command(
     if not line.isprintable() or len(line.encode()) > LONGEST_LINE // 2:
         raise AvatarError(
             Text(
-                "The command {} is no single line of {} bytes at most.", repr(command[:40]), LONGEST_LINE // 2
+                "The command {} is not a single line of {} bytes at most.",
+                repr(command[:40]),
+                LONGEST_LINE // 2,
             ),
             Text("Check its spelling."),
         )

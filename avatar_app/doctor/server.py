@@ -58,7 +58,7 @@ def check_port(port: int) -> Check:
         try:
             probe.bind(("", port))
         except OSError:
-            todo = Text("If that is no server of this app, end it, or choose another --port.")
+            todo = Text("If that is not a server of this app, end it, or choose another --port.")
             return Check(Text("Port"), "note", Text("Something listens on {} already.", str(port)), todo)
     found = Text("{} is free. Others reach it where no firewall blocks it.", str(port))
     return Check(Text("Port"), "ok", found)

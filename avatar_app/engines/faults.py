@@ -65,7 +65,7 @@ def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
 def require_numbers(points: KeyPoints, model: str) -> KeyPoints:
     """The key points; raises EngineError where one of them is not a number."""
     if not all(np.isfinite(part).all() for part in points.parts.values()):
-        raise EngineError(Text("The model {} finds key points that are no numbers.", model), AGAIN)
+        raise EngineError(Text("The model {} finds key points that are not numbers.", model), AGAIN)
     return points
 
 

@@ -101,7 +101,7 @@ def cuda_problem() -> Text | None:
     except metadata.PackageNotFoundError:
         return Text("PyTorch is not installed")
     if version.endswith("+cpu"):
-        return Text("this PyTorch ({}) is built for the processor alone", version)
+        return Text("this PyTorch ({}) is built only for the processor", version)
     if not _driver_present():
         return Text("no NVIDIA driver was found")
     try:

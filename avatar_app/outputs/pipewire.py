@@ -193,7 +193,7 @@ def require_pipewire() -> None:
     """
     if not sys.platform.startswith("linux"):
         raise OutputError(
-            Text("PipeWire cameras exist on Linux alone."), Text("Choose the output virtual-camera.")
+            Text("PipeWire cameras exist only on Linux."), Text("Choose the output virtual-camera.")
         )
     install = install_command(
         "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire",

@@ -28,7 +28,7 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
     if background.startswith("#"):
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
             raise OutputError(
-                Text("The background {} is no colour.", background),
+                Text("The background {} is not a colour.", background),
                 Text("Write it as #rrggbb, such as #203040."),
             )
         canvas = np.empty((size[1], size[0], 3), np.uint8)

@@ -218,9 +218,9 @@ def huge_picture() -> bytes:
             sends(HEADER, part(JPEG)[:1000], stay=False), "ended the connection", id="dies within a picture"
         ),
         pytest.param(sends(stay=False), "reached", id="hangs up"),
-        pytest.param(sends(b"hello\r\n\r\n", stay=False), "is no webcam", id="no HTTP"),
-        pytest.param(floods(b"", b"x" * 65536), "is no webcam", id="endless status line"),
-        pytest.param(floods(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"), "is no webcam", id="endless header"),
+        pytest.param(sends(b"hello\r\n\r\n", stay=False), "is not a webcam", id="no HTTP"),
+        pytest.param(floods(b"", b"x" * 65536), "is not a webcam", id="endless status line"),
+        pytest.param(floods(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"), "is not a webcam", id="endless header"),
         pytest.param(floods(HEADER, bytes(65536)), "no picture", id="endless nothing"),
         pytest.param(floods(HEADER + part(JPEG)[:1000], b"\x00" * 65536), "no picture", id="endless picture"),
         pytest.param(

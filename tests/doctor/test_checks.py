@@ -163,7 +163,7 @@ def test_a_check_that_fails_does_not_silence_the_others(
         (RTX, None, "2.13.0+cu130", "ok", "RTX 3060 (driver 580.65), PyTorch 2.13.0+cu130", ""),
         (
             RTX,
-            "this PyTorch is built for the processor alone",
+            "this PyTorch is built only for the processor",
             "2.13.0+cpu",
             "problem",
             "is not used: this PyTorch",
@@ -233,13 +233,13 @@ def test_a_card_of_any_maker_is_tried(
 
 
 def test_a_card_of_any_maker_may_stand_in_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    card(monkeypatch, RTX, "this PyTorch is built for the processor alone")
+    card(monkeypatch, RTX, "this PyTorch is built only for the processor")
     monkeypatch.setattr(any_card, "has_card_package", lambda: True)
     monkeypatch.setattr(any_card, "trial_of", lambda *_, **__: Trial("NVIDIA 2503", NOTHING, 0.004, 0.015))
     check = doctor.check_graphics()
     assert check.state == "ok"
     assert "NVIDIA 2503 computes" in check.found
-    assert "this PyTorch is built for the processor alone" in check.found
+    assert "this PyTorch is built only for the processor" in check.found
 
 
 def test_a_graphics_card_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:

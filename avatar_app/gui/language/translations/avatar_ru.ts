@@ -72,7 +72,7 @@
     </message>
     <message>
         <source>Wink</source>
-        <translation>Подмигнуть</translation>
+        <translation>Подмигивание</translation>
     </message>
     <message>
         <source>Surprise</source>
@@ -334,7 +334,7 @@
     </message>
     <message>
         <source>Something went wrong that should not have. The call goes on.</source>
-        <translation>Произошла ошибка, которой не должно быть. Звонок продолжается.</translation>
+        <translation>Произошла непредвиденная ошибка. Звонок продолжается.</translation>
     </message>
     <message>
         <source>Copy</source>
@@ -486,7 +486,7 @@
     </message>
     <message>
         <source>{0}° clockwise</source>
-        <translation>{0}° по часовой</translation>
+        <translation>{0}° вправо</translation>
     </message>
     <message>
         <source>Mirror my previews</source>
@@ -1019,7 +1019,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Something failed</source>
-        <translation>Что-то сломалось</translation>
+        <translation>Произошёл сбой</translation>
     </message>
     <message>
         <source>Waiting for a picture</source>
@@ -1027,11 +1027,11 @@ Press I for more.</source>
     </message>
     <message>
         <source>REAL FACE – Hide</source>
-        <translation>ВАШЕ ЛИЦО – Скрыть</translation>
+        <translation>ВАШЕ ЛИЦО — Скрыть</translation>
     </message>
     <message>
         <source>Real face, preview only – Hide</source>
-        <translation>Ваше лицо, только предпросмотр – Скрыть</translation>
+        <translation>Ваше лицо, только предпросмотр — Скрыть</translation>
     </message>
     <message>
         <source>Paused</source>
@@ -1039,7 +1039,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Nobody is watching – camera off</source>
-        <translation>Никто не смотрит – камера выключена</translation>
+        <translation>Никто не смотрит — камера выключена</translation>
     </message>
     <message>
         <source>Live to {0}</source>
@@ -1047,7 +1047,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Preview only – set up</source>
-        <translation>Только предпросмотр – настроить</translation>
+        <translation>Только предпросмотр — настроить</translation>
     </message>
 </context>
 <context>
@@ -1129,7 +1129,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Wink</source>
-        <translation>Подмигнуть</translation>
+        <translation>Подмигивание</translation>
     </message>
     <message>
         <source>Surprise</source>
@@ -1329,7 +1329,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>This computer computes the avatar until the other one is back.</source>
-        <translation>Пока его нет, аватар считает этот компьютер.</translation>
+        <translation>Пока его нет, аватар создаёт этот компьютер.</translation>
     </message>
     <message>
         <source>The other computer does not accept the token.</source>
@@ -1548,7 +1548,7 @@ Press I for more.</source>
         <translation>Укажите YAML-файл этих весов.</translation>
     </message>
     <message>
-        <source>If that is no server of this app, end it, or choose another --port.</source>
+        <source>If that is not a server of this app, end it, or choose another --port.</source>
         <translation>Если это не сервер этого приложения, завершите ту программу или выберите другой --port.</translation>
     </message>
     <message>
@@ -1876,7 +1876,7 @@ Press I for more.</source>
         <translation>Этот фон использовать нельзя: {0}</translation>
     </message>
     <message>
-        <source>The background {} is no colour.</source>
+        <source>The background {} is not a colour.</source>
         <translation>Фон {0} — не цвет.</translation>
     </message>
     <message>
@@ -1996,7 +1996,7 @@ Press I for more.</source>
         <translation>Команда {0} не знает {1}.</translation>
     </message>
     <message>
-        <source>The command {} is no single line of {} bytes at most.</source>
+        <source>The command {} is not a single line of {} bytes at most.</source>
         <translation>Команда {0} — не одна строка длиной до {1} байт.</translation>
     </message>
     <message>
@@ -2248,7 +2248,7 @@ Press I for more.</source>
         <translation>Модель {0} находит лица и не умеет оживлять фото.</translation>
     </message>
     <message>
-        <source>The model {} finds key points that are no numbers.</source>
+        <source>The model {} finds key points that are not numbers.</source>
         <translation>Модель {0} выдаёт ключевые точки, которые не являются числами.</translation>
     </message>
     <message>
@@ -2500,7 +2500,7 @@ Press I for more.</source>
         <translation>без имени</translation>
     </message>
     <message>
-        <source>this PyTorch ({}) is built for the processor alone</source>
+        <source>this PyTorch ({}) is built only for the processor</source>
         <translation>этот PyTorch ({0}) собран только для процессора</translation>
     </message>
     <message>
@@ -2813,7 +2813,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Close other programs, or choose a quicker model, or a graphics card if there is one.</source>
-        <translation>Закройте другие программы или выберите модель побыстрее или видеокарту, если она есть.</translation>
+        <translation>Закройте другие программы, выберите модель побыстрее или видеокарту, если она есть.</translation>
     </message>
     <message>
         <source>All are there.</source>
@@ -2985,7 +2985,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The system gives no hotkeys: {}.</source>
-        <translation>Система не даёт горячих клавиш: {0}.</translation>
+        <translation>Система не предоставляет горячие клавиши: {0}.</translation>
     </message>
     <message>
         <source>The virtual camera cannot be opened: {}.</source>
@@ -3160,7 +3160,7 @@ Press I for more.</source>
         <translation>Возьмите модель lite или другой фон.</translation>
     </message>
     <message>
-        <source>What answers at {} is no webcam.</source>
+        <source>What answers at {} is not a webcam.</source>
         <translation>По адресу {0} отвечает не камера.</translation>
     </message>
     <message>
@@ -3305,7 +3305,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>has nothing at this path</source>
-        <translation>не имеет ничего по этому пути</translation>
+        <translation>ничего не отдаёт по этому пути</translation>
     </message>
     <message>
         <source>is busy</source>
@@ -3460,7 +3460,7 @@ Press I for more.</source>
         <translation>Камера PipeWire остановилась.</translation>
     </message>
     <message>
-        <source>PipeWire cameras exist on Linux alone.</source>
+        <source>PipeWire cameras exist only on Linux.</source>
         <translation>Камеры PipeWire есть только в Linux.</translation>
     </message>
     <message>
@@ -3937,7 +3937,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>While this window is minimised and no call shows the avatar, the camera is off and the app rests.</source>
-        <translation>Пока окно свёрнуто и аватара никто не видит, камера выключена, а программа отдыхает.</translation>
+        <translation>Пока окно свёрнуто и аватара никто не видит, камера выключена, а программа почти не нагружает компьютер.</translation>
     </message>
     <message>
         <source>Shortcuts</source>
@@ -4083,7 +4083,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>●  Calibrated · Redo</source>
-        <translation>●  Откалибровано · Заново</translation>
+        <translation>●  Откалибровано · Повторить</translation>
     </message>
     <message>
         <source>Look like the photo when the countdown ends</source>
