@@ -44,7 +44,7 @@ class EngineWatch:
         self._timed_at = time.monotonic()
         seconds = self._meter.making()
         if seconds > SLOW and self._notices.about("engine") is None:
-            message = Text("The model needs {:.1f} seconds for a picture on this computer.", seconds)
+            message = Text("The model takes {:.0f} ms per frame on this computer.", 1000 * seconds)
             hint = Text(
                 "Close other programs, or choose a quicker model, or a graphics card if there is one."
             )

@@ -123,7 +123,7 @@ def test_the_processor_takes_over_and_the_user_may_try_the_card_again(qtbot: QtB
         Text("The graphics card cuda:{} has failed: {}.", 0, "CUDA error: unspecified launch failure"),
         Text("The memory of cuda:{} is too small or taken for the model {}.", 0, "lite"),
         Text("The processor is used, which is slower."),
-        Text("The model needs {:.1f} seconds for a picture on this computer.", 0.84),
+        Text("The model takes {:.0f} ms per frame on this computer.", 840.0),
         Text("The model has given no picture for {:.0f} seconds.", 5.0),
         Text("The {} stopped: the computer's memory is full.", "animation"),
         Text("The background cannot be used: {}", Text("There is no {} {}.", Text("photo"), "/a/b.png")),

@@ -407,7 +407,7 @@ def test_a_slow_engine_is_told(bench: Bench, controls: Controls, monkeypatch: py
 
     with running(bench, controls, open_engine=lambda model, device: Slow(bench)) as session:
         calibrated(session)
-        told(session, "engine", "seconds for a picture on this computer")
+        told(session, "engine", "ms per frame on this computer")
         assert session.status().shows == "avatar"
         monkeypatch.setattr("avatar_app.session.engine_watch.SLOW", 50)
         monkeypatch.setattr("avatar_app.session.engine_watch.QUICK", 40)

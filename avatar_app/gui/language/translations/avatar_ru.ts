@@ -2232,8 +2232,8 @@ Press I for more.</source>
         <translation>Модель в {0} имеет формат версии {1}, а программа читает версию {2}.</translation>
     </message>
     <message>
-        <source>The model needs {:.1f} seconds for a picture on this computer.</source>
-        <translation>На этом компьютере модель тратит на кадр {0:.1f} с.</translation>
+        <source>The model takes {:.0f} ms per frame on this computer.</source>
+        <translation>На этом компьютере модель тратит на кадр {0:.0f} мс.</translation>
     </message>
     <message>
         <source>The model {} cannot be computed.</source>
