@@ -27,7 +27,7 @@ from avatar_app.doctor.speed import measure_speed
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
 from avatar_app.extras import python
-from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, by_portal, desktop_limit, way
 from avatar_app.outputs.sinks import VirtualCamera, list_virtual_cameras, require_pipewire
 from avatar_app.outputs.virtual_cameras import ABROAD, LOAD, require_virtual_camera
 from avatar_app.text import NOTHING, Text, join, parts_of
@@ -346,25 +346,25 @@ def _shown(message: str) -> Text:
 
 
 def check_hotkeys() -> Check:
+    name = Text("Hotkeys")
     with suppress(AvatarError):
         send_command("status", timeout=1.0)
-        limit = desktop_limit()
-        return (
-            Check(Text("Hotkeys"), "note", *_found_and_todo(limit))
-            if limit
-            else Check(Text("Hotkeys"), "ok", Text("The running app has them."))
-        )
+        if limit := desktop_limit():
+            return Check(name, "note", *_found_and_todo(limit))
+        return Check(name, "ok", Text("The running app has them ({}).", way()))
+    if by_portal():  # binding them for a trial would ask the user
+        return Check(name, "ok", Text("The desktop binds them: see its settings ({}).", way()))
     hotkeys = Hotkeys(DEFAULT_HOTKEYS, lambda action: None)
     try:
         problems = hotkeys.start()
     finally:
         hotkeys.close()
-    if problems:
-        found, todo = _found_and_todo(problems[0])
-        if len(problems) > 1:
-            found = Text("{} ({} more)", found, len(problems) - 1)
-        return Check(Text("Hotkeys"), "note", found, todo)
-    return Check(Text("Hotkeys"), "ok", Text("{} are free.", ", ".join(DEFAULT_HOTKEYS.values())))
+    if not problems:
+        return Check(name, "ok", Text("{} are free ({}).", ", ".join(DEFAULT_HOTKEYS.values()), way()))
+    found, todo = _found_and_todo(problems[0])
+    if len(problems) > 1:
+        found = Text("{} ({} more)", found, len(problems) - 1)
+    return Check(name, "note", found, todo)
 
 
 def _found_and_todo(problem: Text) -> tuple[Text, Text]:

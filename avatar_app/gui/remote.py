@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from avatar_app.control.server import AlreadyRunning, ControlServer
 from avatar_app.errors import AvatarError
+from avatar_app.gui.dialogs.settings import everywhere_text
 from avatar_app.gui.main_window import MainWindow
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit
 from avatar_app.photos.library import Entry
@@ -82,7 +83,7 @@ class Remote(QObject):
         """
         before, now = self._hotkeys, self._window.preferences.now
         bindings = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
-        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit)
+        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit, everywhere_text)
         self._bindings = bindings
 
         def work() -> None:

@@ -1,8 +1,8 @@
 """Listen to global hotkeys, which work while another window has the focus.
 
 Each system is asked for just these combinations, so no other key is ever seen: the X server (python-xlib),
-Windows and macOS (ctypes). Wayland lets no ordinary program have such keys; there the ``control`` command can
-be bound to keys in the desktop's own settings.
+Windows and macOS (ctypes), the desktop's portal under Wayland (jeepney). Where Wayland has no portal for
+shortcuts, the ``control`` command can be bound to keys in the desktop's own settings.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Protocol
 from avatar_app.errors import ConfigError
 from avatar_app.hotkeys.combination import ACTIONS, Combination, parse
 from avatar_app.hotkeys.macos import MacKeys
+from avatar_app.hotkeys.portal import PortalKeys, portal_binds
 from avatar_app.hotkeys.windows import WindowsKeys
 from avatar_app.hotkeys.x11 import X11Keys, wayland_limit
 from avatar_app.text import NOTHING, Text, join
 
-__all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "desktop_limit", "parse"]
+__all__ = ["DEFAULT_HOTKEYS", "Combination", "Hotkeys", "by_portal", "desktop_limit", "parse", "way"]
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,19 @@ def desktop_limit() -> Text:
 
     Each ``Hotkeys.start`` returns it, so telling of it once is enough.
     """
-    return NOTHING if sys.platform in BACKENDS else wayland_limit()
+    return NOTHING if sys.platform in BACKENDS or portal_binds() else wayland_limit()
+
+
+def by_portal() -> bool:
+    """Whether the desktop itself binds the keys, so that its settings say which they are."""
+    return sys.platform not in BACKENDS and portal_binds()
+
+
+def way() -> str:
+    """Return who gives hotkeys on this desktop, a ``Text`` where it is no name."""
+    if by_portal():
+        return Text("portal of the Wayland desktop")
+    return {"win32": "Windows", "darwin": "macOS"}.get(sys.platform, "X11")
 
 
 def _given_twice(combination: Combination, first: str, second: str) -> Text:
@@ -69,11 +82,18 @@ class Hotkeys:
         bindings: action -> combination, empty for none.
         pressed: called with the action, in that thread, or on macOS in the main thread; must be quick.
             What it raises is logged.
+        describe: returns what an action does, in the user's language, for a desktop that lists shortcuts.
     """
 
-    def __init__(self, bindings: Mapping[str, str], pressed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        bindings: Mapping[str, str],
+        pressed: Callable[[str], None],
+        describe: Callable[[str], str] = str,
+    ) -> None:
         self._bindings = dict(bindings)
         self._pressed = pressed
+        self._describe = describe
         self._backend: _Backend | None = None
 
     def start(self) -> list[Text]:
@@ -95,7 +115,12 @@ class Hotkeys:
                 wanted[combination] = action
         if not wanted:
             return problems
-        self._backend = backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._tell)
+        backend: _Backend
+        if by_portal():
+            backend = PortalKeys(wanted, self._tell, self._describe)
+        else:
+            backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._tell)
+        self._backend = backend
         return problems + backend.start()
 
     def close(self) -> None:

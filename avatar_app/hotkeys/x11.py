@@ -17,17 +17,18 @@ from itertools import chain, combinations
 from typing import Any
 
 from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
+from avatar_app.hotkeys.portal import under_wayland
 from avatar_app.text import NOTHING, Text, join
 
 log = logging.getLogger(__name__)
 
 
 def wayland_limit() -> Text:
-    """What a Wayland session never allows, a sentence; empty in others.
+    """What a Wayland session without the portal never allows, a sentence; empty in others.
 
     It is among what ``X11Keys.start`` returns.
     """
-    if not os.environ.get("WAYLAND_DISPLAY") and os.environ.get("XDG_SESSION_TYPE") != "wayland":
+    if not under_wayland():
         return NOTHING
     if not os.environ.get("DISPLAY"):
         return join([Text("Wayland has no hotkeys for programs like this."), INSTEAD])

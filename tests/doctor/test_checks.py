@@ -25,6 +25,7 @@ from avatar_app.doctor.nvidia import Card
 from avatar_app.doctor.speed import Speed
 from avatar_app.engines.card_trial import Trial
 from avatar_app.errors import AvatarError, BundleError, OutputError
+from avatar_app.hotkeys.listener import way
 from avatar_app.outputs.sinks import VirtualCamera
 from avatar_app.text import NOTHING, Text
 
@@ -379,7 +380,9 @@ def test_the_running_app(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         assert "It is running" in doctor.check_app().found
         assert "shows avatar" in doctor.check_app().found
-        assert doctor.check_hotkeys() == Check(Text("Hotkeys"), "ok", Text("The running app has them."))
+        assert doctor.check_hotkeys() == Check(
+            Text("Hotkeys"), "ok", Text("The running app has them ({}).", way())
+        )
         monkeypatch.delenv("DISPLAY", raising=False)
         monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
         found = doctor.check_hotkeys()

@@ -23,6 +23,7 @@ from avatar_app.paths import user_log
 USED = (
     *("PySide6", "numpy", "opencv-python", "onnxruntime", "torch", "av", "pillow", "scipy", "safetensors"),
     *("pyvirtualcam", "face-alignment", "platformdirs", "PyYAML", "cv2-enumerate-cameras", "python-xlib"),
+    "jeepney",
 )
 """Packages that the app runs with."""
 

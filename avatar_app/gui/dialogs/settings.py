@@ -28,7 +28,7 @@ from avatar_app.gui.settings import Settings
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import Choice, label, tip
-from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, desktop_limit, parse
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, by_portal, desktop_limit, parse
 
 EVERYWHERE = {
     "recalibrate": QT_TRANSLATE_NOOP("Hotkeys", "Calibrate"),
@@ -229,6 +229,9 @@ class SettingsDialog(QDialog):
         column.addWidget(label(text, "muted", wrap=True))
         if desktop_limit():
             column.addWidget(label(in_user_language(desktop_limit()), "problem", wrap=True))
+        elif by_portal():
+            asks = self.tr("Your desktop may ask you to confirm these keys; its settings can change them.")
+            column.addWidget(label(asks, "muted", wrap=True))
         column.addWidget(self.listen)
         return _page(top, self.hotkeys, self.hotkeys_problem, self.tr("Reset all shortcuts"))
 

@@ -2044,6 +2044,14 @@ Press I for more.</source>
         <translation>Описание {0} повреждено: {1} {2}.</translation>
     </message>
     <message>
+        <source>The desktop binds them: see its settings ({}).</source>
+        <translation>Их назначает рабочая среда — см. её настройки ({0}).</translation>
+    </message>
+    <message>
+        <source>The desktop gives no hotkeys: {}.</source>
+        <translation>Рабочая среда не даёт горячих клавиш: {0}.</translation>
+    </message>
+    <message>
         <source>The display ended the hotkeys ({}).</source>
         <translation>Дисплей отключил горячие клавиши ({0}).</translation>
     </message>
@@ -2340,6 +2348,10 @@ Press I for more.</source>
         <translation>Процессор не медленнее видеокарты {0} или почти не медленнее.</translation>
     </message>
     <message>
+        <source>The running app has them ({}).</source>
+        <translation>Ими пользуется запущенная программа ({0}).</translation>
+    </message>
+    <message>
         <source>The sound file {} cannot be read: {}.</source>
         <translation>Не удаётся прочитать звуковой файл {0}: {1}.</translation>
     </message>
@@ -2448,6 +2460,10 @@ Press I for more.</source>
         <translation>фото</translation>
     </message>
     <message>
+        <source>portal of the Wayland desktop</source>
+        <translation>портал рабочей среды Wayland</translation>
+    </message>
+    <message>
         <source>previous</source>
         <translation>предыдущий аватар</translation>
     </message>
@@ -2548,8 +2564,8 @@ Press I for more.</source>
         <translation>{0} (и ещё {1})</translation>
     </message>
     <message>
-        <source>{} are free.</source>
-        <translation>{0} свободны.</translation>
+        <source>{} are free ({}).</source>
+        <translation>Свободны: {0} ({1}).</translation>
     </message>
     <message>
         <source>{} cannot be read: {}.</source>
@@ -3656,10 +3672,6 @@ Press I for more.</source>
         <translation>Возможно, это другая версия: завершите её и запустите снова.</translation>
     </message>
     <message>
-        <source>The running app has them.</source>
-        <translation>Ими пользуется запущенная программа.</translation>
-    </message>
-    <message>
         <source>Not measured.</source>
         <translation>Не измерялась.</translation>
     </message>
@@ -3974,6 +3986,10 @@ Press I for more.</source>
     <message>
         <source>These keys work while the call is in front. Where the desktop allows none, set keys in the desktop&apos;s own settings for commands such as “control recalibrate”.</source>
         <translation>Эти клавиши работают, пока на переднем плане звонок. Если рабочая среда их не разрешает, назначьте в её настройках клавиши для команд вроде «control recalibrate».</translation>
+    </message>
+    <message>
+        <source>Your desktop may ask you to confirm these keys; its settings can change them.</source>
+        <translation>Рабочая среда может попросить подтвердить эти клавиши; изменить их можно в её настройках.</translation>
     </message>
     <message>
         <source>General</source>

@@ -1,0 +1,245 @@
+"""Listen to hotkeys under Wayland, where the desktop's portal binds them.
+
+GNOME from 48, KDE Plasma and Hyprland have it (``org.freedesktop.portal.GlobalShortcuts``). The desktop may
+ask the user first, and may give other keys than those asked for; it tells the app nothing but which of its
+shortcuts was pressed.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination
+from avatar_app.text import Text, join
+
+log = logging.getLogger(__name__)
+
+PORTAL = "org.freedesktop.portal.Desktop"
+PLACE = "/org/freedesktop/portal/desktop"
+SHORTCUTS = "org.freedesktop.portal.GlobalShortcuts"
+APP = "avatar-app"
+"""Name of the app's desktop file, by which the portal knows it."""
+
+MODIFIERS = {"Ctrl": "CTRL", "Alt": "ALT", "Shift": "SHIFT", "Meta": "LOGO"}
+REPEAT = 1.0
+"""Seconds: a key that is held may be told again and again, at shorter intervals, and counts once."""
+
+
+class PortalError(Exception):
+    """The desktop has no such portal, or it refuses."""
+
+
+def under_wayland() -> bool:
+    return bool(os.environ.get("WAYLAND_DISPLAY")) or os.environ.get("XDG_SESSION_TYPE") == "wayland"
+
+
+def portal_binds() -> bool:
+    """Whether hotkeys come from the desktop's portal here.
+
+    It is asked once, which can take some seconds, and shows nothing to the user.
+    """
+    return under_wayland() and _has_portal(os.environ.get("DBUS_SESSION_BUS_ADDRESS", ""))
+
+
+@functools.cache
+def _has_portal(_address: str) -> bool:
+    try:
+        Session().close()
+    except PortalError as problem:
+        log.info("the desktop's portal binds no shortcuts: %s", problem)
+        return False
+    return True
+
+
+def trigger(combination: Combination) -> str:
+    """Write a combination as the portal reads it: ``CTRL+ALT+x``."""
+    key = NAMED_KEYS.get(combination.key, combination.key.lower())
+    return "+".join((*(MODIFIERS[name] for name in combination.modifiers), key))
+
+
+class Session:
+    """A session of shortcuts with the portal, on a connection of its own.
+
+    Raises:
+        PortalError: there is none.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from jeepney import DBusAddress, MatchRule
+            from jeepney.bus_messages import message_bus
+            from jeepney.io.blocking import open_dbus_connection
+
+            self._connection = open_dbus_connection("SESSION", auth_timeout=PATIENCE)
+        except Exception as problem:  # no library, no bus, or none that lets us in
+            raise PortalError(str(problem) or type(problem).__name__) from problem
+        self._signals: deque[Any] = deque()
+        self._portal = DBusAddress(PLACE, PORTAL, SHORTCUTS)
+        try:
+            signals = {"type": "signal", "path_namespace": PLACE}
+            self._connection.filter(MatchRule(**signals), queue=self._signals)
+            self._ask(message_bus.AddMatch(MatchRule(sender=PORTAL, **signals)))
+            # Before version 1.20 nothing can be registered; from 1.21 on it must be.
+            with suppress(PortalError):
+                registry = DBusAddress(PLACE, PORTAL, "org.freedesktop.host.portal.Registry")
+                self._call(registry, "Register", "sa{sv}", (APP, {}))
+            options = {"handle_token": ("s", "avatar_open"), "session_handle_token": ("s", "avatar")}
+            (request,) = self._call(self._portal, "CreateSession", "a{sv}", (options,))
+            answer = self.response(request)
+            self.handle = str(answer["session_handle"][1])
+        except BaseException as problem:
+            self._connection.close()
+            if isinstance(problem, OSError | ValueError | KeyError):
+                raise PortalError(str(problem) or type(problem).__name__) from problem
+            raise
+
+    def bind(self, shortcuts: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
+        """Ask for all shortcuts; returns the request, whose answer waits for the user."""
+        body = (self.handle, shortcuts, "", {"handle_token": ("s", "avatar_bind")})
+        (request,) = self._call(self._portal, "BindShortcuts", "oa(sa{sv})sa{sv}", body)
+        return str(request)
+
+    def response(self, request: str) -> dict[str, Any]:
+        """Return what a request that needs no user has brought."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            signal = self._connection.recv_until_filtered(self._signals, timeout=left)
+            path, member, body = _parts(signal)
+            if (path, member) == (request, "Response"):
+                return _results(body)
+
+    def next_signal(self, bell: socket.socket) -> tuple[str, str, Any] | None:
+        """Wait for the portal; returns object, name and values of a signal, or None once the bell rings."""
+        while not self._signals:
+            try:
+                self._connection.recv_messages(timeout=0)
+            except TimeoutError:
+                if bell in select.select([self._connection.sock, bell], [], [])[0]:
+                    return None
+        return _parts(self._signals.popleft())
+
+    def close(self) -> None:
+        """Give the shortcuts back: the portal ends what the connection has opened."""
+        self._connection.close()
+
+    def _call(self, to: Any, method: str, signature: str, body: tuple[Any, ...]) -> Any:
+        from jeepney import new_method_call
+
+        return self._ask(new_method_call(to, method, signature, body))
+
+    def _ask(self, message: Any) -> Any:
+        from jeepney import MessageType
+
+        reply = self._connection.send_and_get_reply(message, timeout=PATIENCE)
+        if reply.header.message_type is MessageType.error:
+            raise PortalError(str(reply.body[0]) if reply.body else "no reason given")
+        return reply.body
+
+
+class PortalKeys:
+    """Has the combinations from the desktop's portal.
+
+    Args:
+        describe: returns what an action does, for the desktop's own list of shortcuts.
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[Combination, str],
+        tell: Callable[[str], None],
+        describe: Callable[[str], str] = str,
+    ) -> None:
+        self._wanted = {action: combination for combination, action in wanted.items()}
+        self._tell = tell
+        self._describe = describe
+        self._problems: list[Text] = []
+        self._pressed: dict[str, float] = {}
+        self._ready, self._stopping = threading.Event(), threading.Event()
+        self._bell, self._ringer = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
+
+    def start(self) -> list[Text]:
+        self._thread.start()
+        if not self._ready.wait(PATIENCE):
+            return [_none("no answer")]
+        return list(self._problems)
+
+    def close(self) -> None:
+        self._stopping.set()
+        with suppress(OSError):  # it may have ended by itself
+            self._ringer.send(b"!")
+        if self._thread.ident is not None and threading.current_thread() is not self._thread:
+            self._thread.join(0.2)
+        self._ringer.close()
+
+    def _run(self) -> None:
+        session = None
+        try:
+            session = Session()
+            bound = session.bind([self._shortcut(action) for action in self._wanted])
+            self._ready.set()
+            self._listen(session, bound)
+        except Exception as problem:
+            # The portal can go away at any moment.
+            log.warning("hotkeys ended: %s", problem)
+            self._problems.append(_none(str(problem) or type(problem).__name__))
+        finally:
+            self._ready.set()
+            self._bell.close()
+            if session:
+                session.close()
+
+    def _shortcut(self, action: str) -> tuple[str, dict[str, tuple[str, str]]]:
+        wishes = {"description": self._describe(action), "preferred_trigger": trigger(self._wanted[action])}
+        return action, {name: ("s", text) for name, text in wishes.items()}
+
+    def _listen(self, session: Session, bound: str) -> None:
+        while not self._stopping.is_set():
+            signal = session.next_signal(self._bell)
+            if signal is None:
+                return
+            path, member, body = signal
+            if member == "Response" and path == bound:
+                given = [str(name) for name, _ in _results(body).get("shortcuts", ("", []))[1]]
+                log.info("the desktop has bound %s", ", ".join(given) or "nothing")
+            elif member == "Activated" and body[0] == session.handle:
+                self._activate(str(body[1]))
+            elif member == "Deactivated" and body[0] == session.handle:
+                self._pressed.pop(str(body[1]), None)
+
+    def _activate(self, action: str) -> None:
+        now = time.monotonic()
+        held = now - self._pressed.get(action, -REPEAT) < REPEAT
+        self._pressed[action] = now
+        if not held and action in self._wanted:
+            self._tell(action)
+
+
+def _parts(signal: Any) -> tuple[str, str, Any]:
+    from jeepney import HeaderFields
+
+    fields = signal.header.fields
+    return fields.get(HeaderFields.path, ""), fields.get(HeaderFields.member, ""), signal.body
+
+
+def _results(body: Any) -> dict[str, Any]:
+    """The results of a request. Raises PortalError where the user or the desktop refuses."""
+    code, results = body
+    if code:
+        raise PortalError("the user said no" if code == 1 else "the desktop said no")
+    return dict(results)
+
+
+def _none(why: str) -> Text:
+    return join([Text("The desktop gives no hotkeys: {}.", why), INSTEAD])
