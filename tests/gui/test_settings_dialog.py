@@ -8,12 +8,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QLabel
+from PySide6.QtWidgets import QApplication, QDialog, QFormLayout, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.dialogs import key_rows
 from avatar_app.gui.dialogs.settings import SettingsDialog
+from avatar_app.gui.language.translations import install
 from avatar_app.gui.settings import Settings
+from avatar_app.gui.style.theme import apply_theme
 from avatar_app.session.controls import Controls
 
 BEFORE = Settings(
@@ -74,6 +76,33 @@ def test_a_key_is_pressed_cleared_and_reset(qtbot: QtBot) -> None:
     edit.setKeySequence(QKeySequence("Y"))
     dialog.keys.reset_all()
     assert dialog.settings().keys == {}
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_keys_and_their_placeholders_are_not_cut(qtbot: QtBot, qapp: QApplication, language: str) -> None:
+    install(qapp, language)
+    try:
+        apply_theme(qapp, "dark")
+        dialog = make(qtbot, Settings(hotkeys={"next": "Ctrl+Alt+Shift+PgDown"}))
+        dialog.tabs.setCurrentIndex(2)
+        for edit in dialog.hotkeys.edits.values():
+            line = edit.findChild(QLineEdit)
+            assert isinstance(line, QLineEdit)
+            beside = 44 if line.text() else 22  # the clear button and the frame
+            words = line.text() or line.placeholderText()
+            assert line.fontMetrics().horizontalAdvance(words) + beside <= line.width(), words
+    finally:
+        install(qapp, "en")
+
+
+def test_labels_stand_beside_the_middle_of_their_fields(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_theme(qapp, "dark")
+    dialog = make(qtbot, Settings())
+    form = dialog.findChild(QFormLayout)
+    assert isinstance(form, QFormLayout)
+    for field in (dialog.language, dialog.theme, dialog.folder):
+        text = form.labelForField(field)
+        assert abs(text.geometry().center().y() - field.geometry().center().y()) <= 2
 
 
 def test_same_key_twice_is_named_and_not_saved(qtbot: QtBot) -> None:

@@ -14,6 +14,8 @@ from avatar_app.gui.style.widgets import label, tip
 
 TEXT = QKeySequence.SequenceFormat.NativeText
 
+KEY_WIDTH = 220  # for Ctrl+Alt+Shift+PgDown, and for Qt's longest placeholder, which is Russian
+
 
 def written(sequence: QKeySequence, everywhere: bool = False) -> str:
     """A key as it is stored.
@@ -87,7 +89,7 @@ class KeyRows(QWidget):
         edit = QKeySequenceEdit()
         edit.setMaximumSequenceLength(1)
         edit.setClearButtonEnabled(True)
-        edit.setFixedWidth(150)
+        edit.setFixedWidth(KEY_WIDTH)
         for part in (edit, *edit.findChildren(QLineEdit)):
             part.setAccessibleName(text)
         words.setBuddy(edit)

@@ -205,6 +205,8 @@ class SettingsDialog(QDialog):
         form.addRow(self.tr("Language"), self.language)
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow(self.tr("Save to"), self.folder)
+        for field in (self.language, self.theme, self.folder):
+            form.labelForField(field).setMinimumHeight(field.sizeHint().height())  # in the middle beside it
         for switch in (self.login, self.minimised, self.rest, self.tray, self.ask):
             form.addRow("", switch)
         return page
