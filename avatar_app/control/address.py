@@ -148,7 +148,7 @@ def lock(path: Path) -> int:
     except OSError:
         os.close(descriptor)
         raise AlreadyRunning(
-            Text("The app is running already."), Text("Use the one that runs, or end it first.")
+            Text("The app is running already."), Text("Use the running one, or quit it first.")
         ) from None
     return descriptor
 

@@ -45,7 +45,7 @@ def look(model: str, quick: bool) -> Finding:
         return Finding("note", trial.problem, todo)
     name, card, processor = trial.card, 1000 * trial.seconds, 1000 * trial.processor
     if trial.pays:
-        found = Text("{} computes: {:.0f} ms a picture, the processor {:.0f} ms.", name, card, processor)
+        found = Text("{} computes: {:.0f} ms per frame, the processor {:.0f} ms.", name, card, processor)
         return Finding("ok", found, computes=True)
-    found = Text("The processor computes: {:.0f} ms a picture, {} {:.0f} ms.", processor, name, card)
+    found = Text("The processor computes: {:.0f} ms per frame, {} {:.0f} ms.", processor, name, card)
     return Finding("ok", found)

@@ -390,8 +390,8 @@ def check_speed(model: str, device: str, quick: bool) -> Check:
         state: State = "problem" if speed.fps < TOO_SLOW else "note"
         return Check(Text("Speed"), state, found, todo, needed=True)
     todo = (
-        Text("Close other programs that compute.")
+        Text("Close other programs that keep the processor busy.")
         if model == "lite"
-        else Text("Choose the model lite, or close other programs that compute.")
+        else Text("Choose the model lite, or close other programs that keep the processor busy.")
     )
     return Check(Text("Speed"), "problem" if speed.fps < TOO_SLOW else "note", found, todo, needed=True)

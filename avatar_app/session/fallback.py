@@ -15,7 +15,7 @@ RETURN = 15.0
 
 ACTIONS = ("retry", "choose-model", "doctor")
 SLOWER = Text("The processor is used, which is slower.")
-MEANWHILE = Text("This computer computes the avatar until the other one is back.")
+MEANWHILE = Text("This computer renders the avatar until the other one is back.")
 
 
 class Fallback:

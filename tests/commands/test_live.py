@@ -124,7 +124,7 @@ def test_a_second_one_leaves_camera_and_output_alone(
     assert started == []
     assert (
         capsys.readouterr().err
-        == "error: The app is running already. Use the one that runs, or end it first.\n"
+        == "error: The app is running already. Use the running one, or quit it first.\n"
     )
 
 

@@ -203,12 +203,12 @@ WRONG = Text("The graphics card {} makes wrong pictures.", "AMD 744c")
         (
             Trial("AMD 744c", NOTHING, 0.004, 0.015),
             "ok",
-            "AMD 744c computes: 4 ms a picture, the processor 15 ms.",
+            "AMD 744c computes: 4 ms per frame, the processor 15 ms.",
         ),
         (
             Trial("AMD 744c", NOTHING, 0.014, 0.015),
             "ok",
-            "The processor computes: 15 ms a picture, AMD 744c 14 ms.",
+            "The processor computes: 15 ms per frame, AMD 744c 14 ms.",
         ),
         (Trial("AMD 744c", WRONG), "note", WRONG),
     ],

@@ -33,7 +33,7 @@ HINTS = {
     "loading": QT_TRANSLATE_NOOP("Hints", "Getting ready..."),
     "paused": QT_TRANSLATE_NOOP("Hints", "Paused: resume to compare your pose with the photo's."),
     "head": QT_TRANSLATE_NOOP("Hints", "Turn and tilt your head like the photo."),
-    "expression": QT_TRANSLATE_NOOP("Hints", "Do what the photo's mouth and eyes do."),
+    "expression": QT_TRANSLATE_NOOP("Hints", "Match the photo's mouth and eyes."),
     "position": QT_TRANSLATE_NOOP(
         "Hints", "Bring your face to the middle, about half as high as the picture."
     ),

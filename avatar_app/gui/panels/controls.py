@@ -69,7 +69,7 @@ class ControlsPanel(QTabWidget):
                 self.tr("Size"), "size", sizes, self.tr("Size of the picture that others get.")
             ),
             "fps": self._choice(
-                self.tr("Frame rate"), "fps", rates, self.tr("Pictures per second that others get.")
+                self.tr("Frame rate"), "fps", rates, self.tr("Frames per second that others get.")
             ),
             "smoothing": self._choice(
                 self.tr("Smoothing"),

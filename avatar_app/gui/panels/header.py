@@ -36,7 +36,7 @@ class Header(QWidget):
         self.figures = label("", "muted")
         self.figures.setToolTip(
             self.tr(
-                "New avatar pictures a second, and the time from the camera's frame to the sent picture.\n"
+                "New avatar frames per second, and the time from the camera's frame to the sent picture.\n"
                 "Press I for more."
             )
         )

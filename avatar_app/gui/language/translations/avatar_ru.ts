@@ -9,7 +9,7 @@
     </message>
     <message>
         <source>A photo, moved by your face, in any video call. Nothing leaves this computer except the picture that you send to a call.</source>
-        <translation>Фото, которое оживляет ваше лицо, в любом видеозвонке. С этого компьютера уходит только изображение, которое вы сами отправляете в звонок.</translation>
+        <translation>Ваша мимика оживляет фото в любом видеозвонке. С этого компьютера уходит только изображение, которое вы сами отправляете в звонок.</translation>
     </message>
     <message>
         <source>Licences</source>
@@ -25,7 +25,7 @@
     </message>
     <message>
         <source>Made with</source>
-        <translation>Использованы</translation>
+        <translation>Использованные компоненты</translation>
     </message>
 </context>
 <context>
@@ -380,7 +380,7 @@
     </message>
     <message>
         <source>Watches you and calibrates by itself whenever you look more like the photo than before.</source>
-        <translation>Следит за вами и калибрует сам, как только вы становитесь больше похожи на фото.</translation>
+        <translation>Следит за вами и калибрует сам каждый раз, когда вы больше похожи на фото, чем раньше.</translation>
     </message>
     <message>
         <source>Lays the photo over your camera picture, only on this screen.</source>
@@ -517,12 +517,12 @@
         <translation>Частота кадров</translation>
     </message>
     <message>
-        <source>Pictures per second that others get.</source>
+        <source>Frames per second that others get.</source>
         <translation>Сколько кадров в секунду получают другие.</translation>
     </message>
     <message>
         <source>Takes the tremble out of your motion; strong smoothing lags a little.</source>
-        <translation>Убирает дрожание движений; сильное сглаживание немного запаздывает.</translation>
+        <translation>Убирает дрожание; при сильном сглаживании движения немного запаздывают.</translation>
     </message>
     <message>
         <source>How strongly your motion moves the avatar.</source>
@@ -673,7 +673,7 @@
     </message>
     <message>
         <source>The face fills the square. Make it larger: hair and shoulders need room.</source>
-        <translation>Лицо занимает весь квадрат. Увеличьте его: волосам и плечам нужно место.</translation>
+        <translation>Лицо занимает весь квадрат. Увеличьте квадрат: волосам и плечам нужно место.</translation>
     </message>
     <message>
         <source>There is more than one face in the square. The avatar will be the largest.</source>
@@ -689,7 +689,7 @@
     </message>
     <message>
         <source>The face is seen from the side; one from the front moves better.</source>
-        <translation>Лицо видно сбоку; лицо спереди двигается лучше.</translation>
+        <translation>Лицо видно сбоку; лицо анфас двигается лучше.</translation>
     </message>
     <message>
         <source>The face is very dark.</source>
@@ -969,7 +969,7 @@
 <context>
     <name>Header</name>
     <message>
-        <source>New avatar pictures a second, and the time from the camera&apos;s frame to the sent picture.
+        <source>New avatar frames per second, and the time from the camera&apos;s frame to the sent picture.
 Press I for more.</source>
         <translation>Новых кадров аватара в секунду и время от кадра камеры до отправки.
 Подробнее: клавиша I.</translation>
@@ -1077,7 +1077,7 @@ Press I for more.</source>
         <translation>Пауза: продолжите, чтобы сравнить позу с фото.</translation>
     </message>
     <message>
-        <source>Do what the photo&apos;s mouth and eyes do.</source>
+        <source>Match the photo&apos;s mouth and eyes.</source>
         <translation>Повторите выражение рта и глаз с фото.</translation>
     </message>
     <message>
@@ -1199,7 +1199,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>User Settings, Voice &amp; Video, Camera</source>
-        <translation>Настройки пользователя, Голос &amp; видео, Камера</translation>
+        <translation>Настройки пользователя, Голос и видео, Камера</translation>
     </message>
     <message>
         <source>Sources, +, Video Capture Device, Device</source>
@@ -1272,7 +1272,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>They can be changed in Preferences. Keys that work everywhere need a desktop that allows them.</source>
-        <translation>Их можно поменять в настройках. Клавиши, которые работают везде, должна разрешать рабочая среда.</translation>
+        <translation>Их можно поменять в настройках. Глобальные клавиши работают, если их разрешает рабочая среда.</translation>
     </message>
 </context>
 <context>
@@ -1287,7 +1287,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The camera in the call goes black or freezes.</source>
-        <translation>Камера в звонке погаснет или замрёт.</translation>
+        <translation>Изображение в звонке погаснет или замрёт.</translation>
     </message>
     <message>
         <source>Do not ask again</source>
@@ -1328,7 +1328,7 @@ Press I for more.</source>
         <translation>Проверьте, что на нём запущено `avatar-app serve` и порт ничем не закрыт.</translation>
     </message>
     <message>
-        <source>This computer computes the avatar until the other one is back.</source>
+        <source>This computer renders the avatar until the other one is back.</source>
         <translation>Пока его нет, аватар создаёт этот компьютер.</translation>
     </message>
     <message>
@@ -1436,7 +1436,7 @@ Press I for more.</source>
         <translation>В таком виде её не показывают Chrome, Zoom и Teams; выполните `sudo modprobe -r v4l2loopback &amp;&amp; {0}`.</translation>
     </message>
     <message>
-        <source>Close other programs that compute, or use a computer with a graphics card.</source>
+        <source>Close other programs that keep the processor busy, or use a computer with a graphics card.</source>
         <translation>Закройте другие программы, занимающие процессор, или возьмите компьютер с видеокартой.</translation>
     </message>
     <message>
@@ -1445,11 +1445,11 @@ Press I for more.</source>
     </message>
     <message>
         <source>Close that program: `fuser {}` names it. Or choose another output.</source>
-        <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другой вывод.</translation>
+        <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другое место отправки.</translation>
     </message>
     <message>
         <source>Close the program that sends to it, or choose another output.</source>
-        <translation>Закройте программу, которая в неё передаёт, или выберите другой вывод.</translation>
+        <translation>Закройте программу, которая в неё передаёт, или выберите другое место отправки.</translation>
     </message>
     <message>
         <source>Close {}, or choose another camera.</source>
@@ -1765,7 +1765,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Run {}, then `{}`. The output PipeWire needs no kernel module.</source>
-        <translation>Выполните {0}, затем `{1}`. Выводу PipeWire модуль ядра не нужен.</translation>
+        <translation>Выполните {0}, затем `{1}`. Камере PipeWire модуль ядра не нужен.</translation>
     </message>
     <message>
         <source>Run {}.</source>
@@ -2089,7 +2089,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The face in {} is seen from the side; one from the front moves better.</source>
-        <translation>На фото {0} лицо видно сбоку; лицо спереди двигается лучше.</translation>
+        <translation>На фото {0} лицо видно сбоку; лицо анфас двигается лучше.</translation>
     </message>
     <message>
         <source>The face in {} is very dark.</source>
@@ -2161,11 +2161,11 @@ Press I for more.</source>
     </message>
     <message>
         <source>The graphics card {} is gone.</source>
-        <translation>Видеокарты {0} больше нет.</translation>
+        <translation>Видеокарта {0} пропала.</translation>
     </message>
     <message>
         <source>The graphics card {} makes wrong pictures.</source>
-        <translation>Видеокарта {0} рисует с ошибками.</translation>
+        <translation>Видеокарта {0} выдаёт неверные кадры.</translation>
     </message>
     <message>
         <source>The hotkey {} ({}) {}; choose another in the settings.</source>
@@ -2340,7 +2340,7 @@ Press I for more.</source>
         <translation>Вычисляет процессор: ONNX Runtime не находит видеокарты.</translation>
     </message>
     <message>
-        <source>The processor computes: {:.0f} ms a picture, {} {:.0f} ms.</source>
+        <source>The processor computes: {:.0f} ms per frame, {} {:.0f} ms.</source>
         <translation>Вычисляет процессор: {0:.0f} мс на кадр, {1} — {2:.0f} мс.</translation>
     </message>
     <message>
@@ -2544,7 +2544,7 @@ Press I for more.</source>
         <translation>{0:.0f} кадр/с, {1}.</translation>
     </message>
     <message>
-        <source>{:.0f} fps with {}: enough for {}, {} pictures a second each.</source>
+        <source>{:.0f} fps with {}: enough for {}, {} fps each.</source>
         <translation>{0:.0f} кадр/с, {1}: человек одновременно — {2}, по {3} кадр/с каждому.</translation>
     </message>
     <message>
@@ -2572,7 +2572,7 @@ Press I for more.</source>
         <translation>{0} не читается: {1}.</translation>
     </message>
     <message>
-        <source>{} computes: {:.0f} ms a picture, the processor {:.0f} ms.</source>
+        <source>{} computes: {:.0f} ms per frame, the processor {:.0f} ms.</source>
         <translation>Вычисляет {0}: {1:.0f} мс на кадр, процессор — {2:.0f} мс.</translation>
     </message>
     <message>
@@ -2885,7 +2885,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The output {} is a folder.</source>
-        <translation>Вывод {0} — это папка.</translation>
+        <translation>{0} — это папка, а нужен файл.</translation>
     </message>
     <message>
         <source>The output {} is also an input.</source>
@@ -2893,7 +2893,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The output {} is not a plain file.</source>
-        <translation>Вывод {0} — не обычный файл.</translation>
+        <translation>{0} — не обычный файл.</translation>
     </message>
     <message>
         <source>The pairing line for {} has no pin, so nobody knows who answers there.</source>
@@ -3089,7 +3089,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>There is no folder {} for the output.</source>
-        <translation>Нет папки {0} для вывода.</translation>
+        <translation>Нет папки {0}, в которую нужно записать результат.</translation>
     </message>
     <message>
         <source>There is no model called {}.</source>
@@ -3221,7 +3221,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Wait until the output shows one.</source>
-        <translation>Подождите, пока в выводе появится картинка.</translation>
+        <translation>Подождите, пока появится изображение.</translation>
     </message>
     <message>
         <source>Free some space or name another folder.</source>
@@ -3345,7 +3345,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>The rules of this Mac forbid cameras.</source>
-        <translation>Правила этого Mac запрещают камеры.</translation>
+        <translation>Правила этого Mac запрещают использовать камеру.</translation>
     </message>
     <message>
         <source>Ask whoever manages it, or see Screen Time in System Settings.</source>
@@ -3457,7 +3457,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Load the kernel module again, or choose another output.</source>
-        <translation>Загрузите модуль ядра снова или выберите другой вывод.</translation>
+        <translation>Загрузите модуль ядра снова или выберите другое место отправки.</translation>
     </message>
     <message>
         <source>Run `pip install pyvirtualcam`.</source>
@@ -3481,7 +3481,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Choose the output virtual-camera.</source>
-        <translation>Выберите вывод «Виртуальная камера».</translation>
+        <translation>Выберите, куда отправлять: «Виртуальная камера».</translation>
     </message>
     <message>
         <source>PipeWire does not run in this session.</source>
@@ -3580,7 +3580,7 @@ Press I for more.</source>
         <translation>Программа уже запущена.</translation>
     </message>
     <message>
-        <source>Use the one that runs, or end it first.</source>
+        <source>Use the running one, or quit it first.</source>
         <translation>Используйте запущенную программу или сначала закройте её.</translation>
     </message>
     <message>
@@ -3621,7 +3621,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>An NVIDIA card is there, but its driver is not.</source>
-        <translation>Видеокарта NVIDIA есть, а её драйвера нет.</translation>
+        <translation>Видеокарта NVIDIA есть, а драйвера для неё нет.</translation>
     </message>
     <message>
         <source>Graphics cards are numbered from cuda:0.</source>
@@ -3676,11 +3676,11 @@ Press I for more.</source>
         <translation>Не измерялась.</translation>
     </message>
     <message>
-        <source>Close other programs that compute.</source>
+        <source>Close other programs that keep the processor busy.</source>
         <translation>Закройте другие программы, которые нагружают процессор.</translation>
     </message>
     <message>
-        <source>Choose the model lite, or close other programs that compute.</source>
+        <source>Choose the model lite, or close other programs that keep the processor busy.</source>
         <translation>Выберите модель lite или закройте другие программы, которые нагружают процессор.</translation>
     </message>
     <message>
