@@ -85,11 +85,11 @@ def check_capacity(model: str, device: str) -> Check:
         return Check(Text("Speed"), "problem", error.message, error.hint, needed=True)
     people = int(speed.fps // RATE)
     if people < 1:
-        todo = Text("Close other programs that keep the processor busy, or use a computer with a graphics card.")
+        todo = Text(
+            "Close other programs that keep the processor busy, or use a computer with a graphics card."
+        )
         found = Text("{:.0f} fps with {}: less than one person needs.", speed.fps, speed.engine)
         return Check(Text("Speed"), "note", found, todo, needed=True)
     todo = Text("Run `avatar-app serve --listen 0.0.0.0 --sessions {}`.", people)
-    found = Text(
-        "{:.0f} fps with {}: enough for {}, {} fps each.", speed.fps, speed.engine, people, RATE
-    )
+    found = Text("{:.0f} fps with {}: enough for {}, {} fps each.", speed.fps, speed.engine, people, RATE)
     return Check(Text("Speed"), "ok", found, todo, needed=True)

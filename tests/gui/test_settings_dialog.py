@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFormLayout, QLabel, QLineE
 from pytestqt.qtbot import QtBot
 
 from avatar_app.gui.dialogs import key_rows
-from avatar_app.gui.dialogs.settings import SettingsDialog
+from avatar_app.gui.dialogs.settings import SettingsDialog, everywhere_text
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.theme import apply_theme
@@ -93,6 +93,12 @@ def test_keys_and_their_placeholders_are_not_cut(qtbot: QtBot, qapp: QApplicatio
             assert line.fontMetrics().horizontalAdvance(words) + beside <= line.width(), words
     finally:
         install(qapp, "en")
+
+
+def test_a_shortcut_of_a_newer_version_has_its_name() -> None:
+    """The desktop's list of shortcuts needs some text for each."""
+    assert everywhere_text("later") == "later"
+    assert everywhere_text("avatar-3") == "Avatar 3"
 
 
 def test_labels_stand_beside_the_middle_of_their_fields(qtbot: QtBot, qapp: QApplication) -> None:

@@ -242,8 +242,8 @@ class SettingsDialog(QDialog):
 
 
 def everywhere_text(name: str) -> str:
-    """What a global shortcut does, in the user's language."""
-    return _say("Hotkeys", str(EVERYWHERE[name])).replace("%1", name.removeprefix("avatar-"))
+    """Return what a global shortcut does, or the name of one from a newer version."""
+    return _say("Hotkeys", str(EVERYWHERE.get(name, name))).replace("%1", name.removeprefix("avatar-"))
 
 
 def _page(note: QWidget, rows: KeyRows, problem: QWidget, again: str) -> QWidget:
