@@ -55,7 +55,7 @@ def desktop_limit() -> Text:
 
 
 def by_portal() -> bool:
-    """Whether the desktop itself binds the keys, so that its settings say which they are."""
+    """Return whether the desktop itself binds the keys, and its settings name them."""
     return sys.platform not in BACKENDS and portal_binds()
 
 

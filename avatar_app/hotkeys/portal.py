@@ -120,7 +120,10 @@ class Session:
                 return _results(body)
 
     def next_signal(self, bell: socket.socket) -> tuple[str, str, Any] | None:
-        """Wait for the portal; returns object, name and values of a signal, or None once the bell rings."""
+        """Wait for the portal.
+
+        Returns object, name and values of a signal, or None once the bell rings.
+        """
         while not self._signals:
             try:
                 self._connection.recv_messages(timeout=0)
@@ -234,7 +237,10 @@ def _parts(signal: Any) -> tuple[str, str, Any]:
 
 
 def _results(body: Any) -> dict[str, Any]:
-    """The results of a request. Raises PortalError where the user or the desktop refuses."""
+    """Return the results of a request.
+
+    Raises PortalError where the user or the desktop refuses.
+    """
     code, results = body
     if code:
         raise PortalError("the user said no" if code == 1 else "the desktop said no")

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def wayland_limit() -> Text:
-    """What a Wayland session without the portal never allows, a sentence; empty in others.
+    """What Wayland without the portal never allows, a sentence; else empty.
 
     It is among what ``X11Keys.start`` returns.
     """
