@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 import time
 from contextlib import suppress
 from fractions import Fraction
@@ -33,6 +34,12 @@ PATIENCE = 4.0
 
 PORTS = (1935, 443)
 """Of RTMP and RTMPS, where the address does not say."""
+
+STALLED = 4.0
+"""Seconds that a server may take for one picture. Others are dropped meanwhile."""
+
+FAREWELL = 0.5
+"""Seconds that hanging up may take; with a server that stalls it goes on in the stream's own thread."""
 
 KEY_SECONDS = 2
 """Seconds between key pictures, as streaming services ask for."""
@@ -97,10 +104,15 @@ def _encrypted(connection: socket.socket, host: str | None) -> ssl.SSLSocket:
     return context.wrap_socket(connection, server_hostname=host)
 
 
+Sending = tuple[Image, float]
+"""Planes, and when they were given."""
+
+
 class StreamWriter:
     """Sends H.264 pictures to an address.
 
-    One thread, which waits while the connection is made.
+    It waits while the connection is made. After that a thread of its own sends, for FFmpeg has no time limit
+    there: of what comes while that is held up, the newest picture is kept.
 
     Args:
         url: as for `require_stream`.
@@ -130,21 +142,62 @@ class StreamWriter:
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as problem:
             raise self._failed(problem) from None
+        self._changed = threading.Condition()
+        self._newest: Sending | None = None
+        self._busy_since: float | None = None
+        self._problem: OutputError | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
+        self._thread.start()
 
     def write(self, planes: Image) -> None:
-        """Send a picture as I420 planes, (height * 3 / 2, width), now."""
-        frame = VideoFrame.from_ndarray(planes, format="yuv420p")
-        frame.time_base = Fraction(1, TICKS)
-        frame.pts = self._last = max(round((time.monotonic() - self._began) * TICKS), self._last + 1)
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except (av.FFmpegError, OSError) as problem:
-            raise self._failed(problem) from None
+        """Send a picture as I420 planes, (height * 3 / 2, width), as of now.
+
+        The planes are not to be changed afterwards. Returns at once; raises what befell those before.
+        """
+        now = time.monotonic()
+        with self._changed:
+            if self._problem:
+                raise self._problem
+            if self._busy_since is not None and now - self._busy_since > STALLED:
+                raise OutputError(
+                    Text("The server at {} takes no more pictures.", self.name),
+                    Text("Check the server and the network; the app connects again by itself."),
+                )
+            self._newest = planes, now
+            self._changed.notify()
 
     def close(self) -> None:
         """Hang up. May be called twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(FAREWELL)
+
+    def _run(self) -> None:
+        try:
+            while sending := self._next():
+                self._send(*sending)
+        except (av.FFmpegError, OSError) as problem:
+            with self._changed:
+                self._problem = self._failed(problem)
         with suppress(av.FFmpegError, OSError):
             self._container.close()
+
+    def _next(self) -> Sending | None:
+        """Wait for the newest picture; None at the end."""
+        with self._changed:
+            self._busy_since = None
+            self._changed.wait_for(lambda: self._newest or self._closed)
+            sending, self._newest = self._newest, None
+            self._busy_since = time.monotonic()
+            return None if self._closed else sending
+
+    def _send(self, planes: Image, now: float) -> None:
+        frame = VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.time_base = Fraction(1, TICKS)
+        frame.pts = self._last = max(round((now - self._began) * TICKS), self._last + 1)
+        self._container.mux(self._stream.encode(frame))
 
     def _failed(self, problem: Exception) -> OutputError:
         if isinstance(problem, av.error.ProtocolNotFoundError):

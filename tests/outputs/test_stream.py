@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import numpy as np
@@ -13,7 +16,11 @@ import pytest
 
 from avatar_app.errors import OutputError
 from avatar_app.media import stream_writer
-from avatar_app.outputs.sinks import open_sink
+from avatar_app.outputs.i420 import Outgoing
+from avatar_app.outputs.sinks import Sink, open_sink
+from avatar_app.session.controls import Controls
+from avatar_app.session.sink_keeper import SinkKeeper
+from avatar_app.session.stage import Notices
 from tests.support.media import outgoing, picture
 
 
@@ -71,6 +78,60 @@ def test_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         url = f"rtmp://127.0.0.1:{silent.getsockname()[1]}/live/key"
         with pytest.raises(OutputError, match="timed out"):
             open_sink("stream", url, (96, 64), 30)
+
+
+def reading_server(port: int) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", RECEIVER.replace("range(3)", "range(10**9)"), stream_url(port), "listen"]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, text=True)
+
+
+def stream_url(port: int) -> str:
+    return f"rtmp://127.0.0.1:{port}/live/key"
+
+
+def connected(url: str, size: tuple[int, int]) -> Sink:
+    """Its first connection only asks whether somebody is there, so the server may need a moment."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return open_sink("stream", url, size, 30)
+        except OutputError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
+def noise(size: tuple[int, int]) -> Outgoing:
+    """A picture that needs many bytes."""
+    width, height = size
+    planes = np.random.default_rng().integers(0, 255, (height * 3 // 2, width), np.uint8)
+    return Outgoing(planes, time.monotonic())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a program cannot be stopped here")
+def test_server_that_stops_reading_holds_nobody_up_and_is_connected_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_writer, "STALLED", 0.5)
+    size, port, said = (640, 480), free_port(socket.SOCK_STREAM), list[Exception]()
+    keeper = SinkKeeper(lambda *key: connected(stream_url(port), size), Notices(), said.append)
+    controls = Controls(output="stream", output_device=stream_url(port), size=size)
+    with reading_server(port) as server:
+        keeper.follow(controls)
+        os.kill(server.pid, signal.SIGSTOP)
+        until = time.monotonic() + 60
+        while not said and time.monotonic() < until:
+            keeper.send(noise(size))
+            time.sleep(0.01)
+        server.kill()
+    assert [str(problem).partition(" at ")[0] for problem in said] == ["The server"]
+    assert "takes no more pictures" in str(said[0])
+    with reading_server(port) as server:
+        keeper.hurry()
+        keeper.follow(controls)
+        assert keeper.send(noise(size))
+        keeper.close()
+        server.kill()
 
 
 def test_nobody_there_is_said_without_the_key() -> None:

@@ -1400,6 +1400,10 @@ Press I for more.</source>
         <translation>Проверьте путь.</translation>
     </message>
     <message>
+        <source>Check the server and the network; the app connects again by itself.</source>
+        <translation>Проверьте сервер и сеть; приложение подключится снова само.</translation>
+    </message>
+    <message>
         <source>Choose a larger one.</source>
         <translation>Выберите область побольше.</translation>
     </message>
@@ -2350,6 +2354,10 @@ Press I for more.</source>
     <message>
         <source>The running app has them ({}).</source>
         <translation>Ими пользуется запущенная программа ({0}).</translation>
+    </message>
+    <message>
+        <source>The server at {} takes no more pictures.</source>
+        <translation>Сервер {0} больше не принимает изображение.</translation>
     </message>
     <message>
         <source>The sound file {} cannot be read: {}.</source>
