@@ -52,7 +52,7 @@ def compose_layer(
     There the motion at the square's edge fades out.
 
     Args:
-        grid: as there; shoulders at the sides are calmed.
+        grid: as in `move_person`; shoulders at the sides are calmed.
         pose: (P, 2), landmarks.
     """
     side, (top, left) = layers.side, (area.top, area.left)
@@ -112,7 +112,7 @@ def _continue(
     """Fill a strip outside the square as far as the person reaches into it.
 
     Args:
-        grid: those of the cut-out.
+        grid: that of the cut-out.
         inside: alpha in a part of the square, and which part that is.
         image, person: colours and alpha of the strip, all 0; changed.
     """
@@ -146,7 +146,7 @@ def _fade(line: Floats, side: int, before: int, after: int) -> Floats:
 
 
 def damp_shoulders(grid: Floats, chin: float) -> None:
-    """Calm the shoulders at the sides of a sampling ``grid`` (2, S, S).
+    """Damp the motion of shoulders at the sides of a sampling ``grid`` (2, S, S).
 
     What the photo's crop cuts off stands still, so the shoulders next to it must not move.
 
