@@ -194,7 +194,7 @@ def _make_all(arguments: argparse.Namespace, folders: batch.Folders) -> int:
     results = batch.make_all(jobs, lambda: Animator(arguments), lambda path: _driving(arguments, path))
     say(batch.summary(results))
     if arguments.json:
-        write_json(arguments.json, batch.facts(results))
+        write_json(arguments.json, batch.results_report(results))
     return int(any(result.error for result in results))
 
 

@@ -19,7 +19,7 @@ from avatar_app.faces.detector import FaceDetector
 from avatar_app.media.driving import Driving, is_picture
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.sound import read_sound
-from avatar_app.session.clip import Report, Track, Wishes, animate_clip, track_driver
+from avatar_app.session.clip import ClipOptions, Report, Track, animate_clip, track_driver
 from avatar_app.session.clip_frames import Look
 from avatar_app.session.stopwatch import Stopwatch
 
@@ -37,7 +37,7 @@ class Animator:
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self._crop, self._wishes = arguments.crop, wishes_of(arguments)
+        self._crop, self._options = arguments.crop, clip_options(arguments)
         self.bundle: Bundle = open_bundle(arguments.model)
         self.engine: Engine = open_engine(self.bundle, arguments.device, arguments.threads)
         # A model of key points without landmarks animates anything, if the crop does not depend on a face.
@@ -51,9 +51,9 @@ class Animator:
     def make(self, photo: Path, clip: Driving, output: Path, track: Track | None = None) -> Report:
         """Make one result and say so. Raises AvatarError; nothing is left of it then."""
         # The motion since the one pose there is would be none.
-        wishes = replace(self._wishes, relative=False) if is_picture(clip) else self._wishes
+        options = replace(self._options, relative=False) if is_picture(clip) else self._options
         picture = read_portrait(photo)
-        report = animate_clip(self.engine, self._faces, picture, clip, output, wishes, progress_bar, track)
+        report = animate_clip(self.engine, self._faces, picture, clip, output, options, progress_bar, track)
         for note in report.notes:
             say(f"note: {note}", error=True)
         frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
@@ -66,10 +66,10 @@ class Animator:
         self.engine.close()
 
 
-def wishes_of(arguments: argparse.Namespace) -> Wishes:
+def clip_options(arguments: argparse.Namespace) -> ClipOptions:
     """What the options ask for. Raises AvatarError where a file cannot be read."""
     first: int | str = "first" if arguments.best_frame is None else arguments.best_frame
-    return Wishes(
+    return ClipOptions(
         relative=arguments.relative,
         adapt_scale=arguments.adapt_scale,
         neutral="best" if arguments.find_best_frame else first,

@@ -224,8 +224,8 @@ def summary(results: Sequence[Result]) -> str:
     return f"{len(results)} results: {count['made']} made{there}{failed}"
 
 
-def facts(results: Sequence[Result]) -> dict[str, Any]:
-    """The same for programs."""
+def results_report(results: Sequence[Result]) -> dict[str, Any]:
+    """What became of every job, for a JSON file."""
     count = Counter(result.state for result in results)
     return {
         **{state: count[state] for state in ("made", "there", "failed")},

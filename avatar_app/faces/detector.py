@@ -120,8 +120,8 @@ class FaceDetector:
             tiles = _tiles(image.shape[1], image.shape[0], level)
             if not tiles:
                 break
-            places = self._places(image, tiles)
-            found = _distinct(found + self._settled(image, places))
+            candidates = self._candidates(image, tiles)
+            found = _distinct(found + self._settled(image, candidates))
             if found and face_height(found[0].points) > 0.14 * max(image.shape[:2]) / 2**level:
                 break
         return found
@@ -157,7 +157,7 @@ class FaceDetector:
             ]
         return [face for face in faces if face.score > PRESENT]
 
-    def _places(self, image: Image, tiles: list[tuple[int, int, int, int]]) -> list[Region]:
+    def _candidates(self, image: Image, tiles: list[tuple[int, int, int, int]]) -> list[Region]:
         """The best candidates of the finder over all tiles, as regions of the picture."""
         inputs, back = [], []
         for left, top, width, height in tiles:
@@ -165,14 +165,14 @@ class FaceDetector:
             inputs.append(picture)
             back.append((scale, left - right / scale, top - down / scale))
         (maps,) = self._finder.run(["map"], {"picture": np.stack(inputs)})
-        places: list[tuple[float, Region]] = []
+        candidates: list[tuple[float, Region]] = []
         for found, (scale, from_left, from_top) in zip(maps, back, strict=True):
             for score, region in _peaks(found):
                 x, y = (region.x + 0.5) / scale + from_left - 0.5, (region.y + 0.5) / scale + from_top - 0.5
-                places.append((score, Region(x, y, region.side / scale, region.roll)))
-        places.sort(key=lambda place: -place[0])
+                candidates.append((score, Region(x, y, region.side / scale, region.roll)))
+        candidates.sort(key=lambda place: -place[0])
         kept: list[Region] = []
-        for _, region in places:
+        for _, region in candidates:
             if all(
                 np.hypot(region.x - other.x, region.y - other.y)
                 > 0.25 * max(region.side, other.side) / REGION_SCALE

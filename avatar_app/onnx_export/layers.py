@@ -16,7 +16,7 @@ class PhaseConvolution(nn.Module):
     """Double each pixel, convolve 3x3, normalise, ReLU, without ever doubling.
 
     An output pixel of even row sees two rows of the input, once the one above it and twice its own; one of
-    odd row the other way round. So each of the four places in a doubled pixel has a 2x2 kernel of its own,
+    odd row the other way round. So each of the four positions in a doubled pixel has a 2x2 kernel of its own,
     and a convolution of four times the channels at the small size makes them all, with 16 instead of 36
     multiplications.
     """
@@ -83,23 +83,23 @@ class HighestRows(torch.autograd.Function):
     """See `highest_rows`."""
 
     @staticmethod
-    def forward(_: Any, places: Tensor, rows: Tensor, height: int) -> Tensor:
+    def forward(_: Any, positions: Tensor, rows: Tensor, height: int) -> Tensor:
         empty = torch.zeros(height, rows.shape[1])
-        return empty.scatter_reduce(0, places.expand_as(rows), rows, "amax")
+        return empty.scatter_reduce(0, positions.expand_as(rows), rows, "amax")
 
     @staticmethod
-    def symbolic(graph: Any, places: Any, rows: Any, height: int) -> Any:
+    def symbolic(graph: Any, positions: Any, rows: Any, height: int) -> Any:
         shape = torch.tensor([height, rows.type().sizes()[1]])
         empty = graph.op("ConstantOfShape", graph.op("Constant", value_t=shape))
-        return graph.op("ScatterND", empty, places, rows, reduction_s="max")
+        return graph.op("ScatterND", empty, positions, rows, reduction_s="max")
 
 
-def highest_rows(places: Tensor, rows: Tensor, height: int) -> Tensor:
-    """Rows (N, w) put into a picture (height, w) of zeros at ``places`` (N, 1).
+def highest_rows(positions: Tensor, rows: Tensor, height: int) -> Tensor:
+    """Rows (N, w) put into a picture (height, w) of zeros at ``positions`` (N, 1).
 
     Where several meet, the highest value counts.
     """
-    drawn: Tensor = HighestRows.apply(places, rows, height)  # type: ignore[no-untyped-call]
+    drawn: Tensor = HighestRows.apply(positions, rows, height)  # type: ignore[no-untyped-call]
     return drawn
 
 

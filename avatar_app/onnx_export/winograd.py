@@ -48,20 +48,20 @@ class TiledDecoder(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(1, C, H, W) -> (1, C', 2**n H, 2**n W)."""
         channels, height, width = (int(side) for side in maps.shape[1:])
-        places = _in_tiles(height, width)
+        positions = _in_tiles(height, width)
         rows = (
             maps.reshape(channels, height * width)
             .t()
-            .index_select(0, torch.from_numpy(np.argsort(places, axis=None)))
+            .index_select(0, torch.from_numpy(np.argsort(positions, axis=None)))
         )
         rows = torch.cat([rows, torch.zeros(height * width // TILE**2, channels)])
-        windows = _windows(places, len(rows) - 1, 3)
+        windows = _windows(positions, len(rows) - 1, 3)
         for block in self.residual:
             rows = block(rows, windows)
         for block in self.up:
-            rows, places = block(rows, places)
-        pixels = rows.index_select(0, torch.from_numpy(places.reshape(-1)))
-        return pixels.reshape(1, *places.shape, rows.shape[1]).permute(0, 3, 1, 2)
+            rows, positions = block(rows, positions)
+        pixels = rows.index_select(0, torch.from_numpy(positions.reshape(-1)))
+        return pixels.reshape(1, *positions.shape, rows.shape[1]).permute(0, 3, 1, 2)
 
 
 class _TiledResidual(nn.Module):
@@ -99,12 +99,12 @@ class _TiledUp(nn.Module):
         phases = PhaseConvolution([block.conv, block.norm])
         self.conv, self.outputs = TiledConvolution(phases.weight, phases.bias), phases.outputs
 
-    def forward(self, rows: Tensor, places: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        height, width = places.shape
+    def forward(self, rows: Tensor, positions: np.ndarray) -> tuple[Tensor, np.ndarray]:
+        height, width = positions.shape
         tiles_down, tiles_across = height // TILE + 1, width // TILE + 1
         # One more position than pixels, and whole tiles of them.
         beyond = np.full((TILE * tiles_down, TILE * tiles_across), len(rows) - 1)
-        beyond[:height, :width] = places
+        beyond[:height, :width] = positions
         found = functional.relu(self.conv(rows, _windows(beyond, len(rows) - 1, 2)))
         # Position p holds pixels 2 p - 1 and 2 p of the output.
         (down, odd_down), (across, odd_across) = (
@@ -175,17 +175,17 @@ def _in_tiles(height: int, width: int) -> np.ndarray:
     """The number of each pixel's row as a `TiledConvolution` leaves them, (H, W)."""
     down, across = np.mgrid[:height, :width]
     pixel, tile = down % TILE * TILE + across % TILE, down // TILE * (width // TILE) + across // TILE
-    places: np.ndarray = pixel * (height * width // TILE**2) + tile
-    return places
+    positions: np.ndarray = pixel * (height * width // TILE**2) + tile
+    return positions
 
 
-def _windows(places: np.ndarray, beyond: int, taps: int) -> Tensor:
+def _windows(positions: np.ndarray, beyond: int, taps: int) -> Tensor:
     """The rows that the tiles' windows consist of.
 
     The upper left ones of all, then the next; ``beyond`` beyond the map.
     """
-    height, width = places.shape
-    around = np.pad(places, 1, constant_values=beyond)
+    height, width = positions.shape
+    around = np.pad(positions, 1, constant_values=beyond)
     side = range(TILE + taps - 1)
     corners = [
         around[down : down + height : TILE, across : across + width : TILE]

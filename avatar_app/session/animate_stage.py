@@ -151,7 +151,7 @@ class AnimateStage(Stage):
         controls = self._controls()
         if self._cast.adapt(controls):
             self._begin_avatar(controls)
-        self._heed_requests(controls)
+        self._apply_requests(controls)
         frame = self._frames.take(0.1)
         began = time.monotonic()
         if frame is None:
@@ -235,7 +235,7 @@ class AnimateStage(Stage):
         if self._neutrals.pose is None:
             self._pictures.clear()
 
-    def _heed_requests(self, controls: Controls) -> None:
+    def _apply_requests(self, controls: Controls) -> None:
         if self._calibrator.follow(controls):
             self._driver.center()
             self._driver.faces.choose_again()

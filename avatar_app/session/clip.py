@@ -59,7 +59,7 @@ def silent(items: Iterable[Item], title: str, total: int | None) -> Iterable[Ite
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ClipOptions:
     """How the user wants a clip animated.
 
     Attributes:
@@ -139,7 +139,7 @@ def animate_clip(
     photo: Image,
     clip: Driving,
     output: Path,
-    wishes: Wishes,
+    options: ClipOptions,
     progress: Progress = silent,
     track: Track | None = None,
 ) -> Report:
@@ -157,27 +157,28 @@ def animate_clip(
     begin = time.perf_counter()
     stopwatch = Stopwatch()
     notes: list[Text] = []
-    look = wishes.look
-    crop = portrait_crop(photo, detector, wishes.crop, engine.size, notes, look.framing.whole, wishes.face)
+    look = options.look
+    crop = portrait_crop(photo, detector, options.crop, engine.size, notes, look.framing.whole, options.face)
     width, height = look.shape(engine.size, photo)
-    size = (width + height * wishes.side_by_side, height)
-    with writer_of(clip, output, size, wishes, notes) as writer:
+    size = (width + height * options.side_by_side, height)
+    with writer_of(clip, output, size, options, notes) as writer:
         with stopwatch.time("encode"):
             further = (
-                portrait_crop(more, detector, wishes.crop, engine.size, notes) for more in wishes.more_photos
+                portrait_crop(more, detector, options.crop, engine.size, notes)
+                for more in options.more_photos
             )
             avatar = joined(engine, [crop, *further])
-        notes += motion_notes(avatar.key_points, wishes)
+        notes += motion_notes(avatar.key_points, options)
         frames = ClipFrames(engine, avatar, photo, look)
-        track = track or track_driver(engine, detector, clip, wishes.crop, stopwatch, progress)
-        neutral = choose_neutral(avatar.key_points, track, wishes.neutral, clip)
+        track = track or track_driver(engine, detector, clip, options.crop, stopwatch, progress)
+        neutral = choose_neutral(avatar.key_points, track, options.neutral, clip)
         held = track.poses.count(None)
         if held:
             notes.append(
                 Text("no face in {} of {} frames; the last pose was held there", held, len(track.poses))
             )
-        drivers = (image for image, _ in clip.timed_frames()) if wishes.side_by_side else repeat(None)
-        pictures = render(frames, avatar.key_points, track, neutral, wishes, stopwatch)
+        drivers = (image for image, _ in clip.timed_frames()) if options.side_by_side else repeat(None)
+        pictures = render(frames, avatar.key_points, track, neutral, options, stopwatch)
         steps = zip(pictures, track.times, track.boxes, drivers, strict=False)
         for picture, moment, box, driver in progress(steps, "rendering", len(track.times)):
             shown = picture
@@ -190,29 +191,29 @@ def animate_clip(
 
 
 def writer_of(
-    clip: Driving, output: Path, size: tuple[int, int], wishes: Wishes, notes: list[Text]
+    clip: Driving, output: Path, size: tuple[int, int], options: ClipOptions, notes: list[Text]
 ) -> ClipWriter | PictureWriter:
     """What writes the result of this clip; adds to ``notes``. Raises OutputError."""
     if is_picture(clip):
-        return PictureWriter(output, wishes.look.alpha)
+        return PictureWriter(output, options.look.alpha)
     encoding = OPAQUE.get(output.suffix.lower())
-    if wishes.sound and clip.sound is None:
+    if options.sound and clip.sound is None:
         notes.append(Text("the clip has no sound to copy"))
-    sound = clip.sound if wishes.sound else wishes.other_sound
+    sound = clip.sound if options.sound else options.other_sound
     if sound and encoding and not encoding.sound:
         notes.append(Text("a file that ends in {} has no sound", output.suffix))
-    return ClipWriter(output, clip.fps, size, sound, wishes.look.alpha)
+    return ClipWriter(output, clip.fps, size, sound, options.look.alpha)
 
 
-def motion_notes(portrait: KeyPoints, wishes: Wishes) -> list[Text]:
-    """What of the wishes this model cannot do, one sentence each."""
+def motion_notes(portrait: KeyPoints, options: ClipOptions) -> list[Text]:
+    """The options that this model cannot follow, one sentence each."""
     notes: list[Text] = []
-    if wishes.relative and portrait.code is not None:
+    if options.relative and portrait.code is not None:
         notes.append(Text("X2Face has no relative motion; the driver's pose is shown as it is"))
-    absolute = portrait.code is not None or not wishes.relative
-    if portrait.depth is None and absolute and wishes.strength != AS_SEEN:
+    absolute = portrait.code is not None or not options.relative
+    if portrait.depth is None and absolute and options.strength != AS_SEEN:
         notes.append(Text("this model passes a pose on as it is, at full strength"))
-    elif portrait.depth is None and wishes.strength.gaze != 1:
+    elif portrait.depth is None and options.strength.gaze != 1:
         notes.append(Text("this model does not tell eyes from the face: --gaze does nothing"))
     return notes
 
@@ -332,23 +333,28 @@ def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Dri
 
 
 def render(
-    frames: ClipFrames, portrait: KeyPoints, track: Track, neutral: int, wishes: Wishes, stopwatch: Stopwatch
+    frames: ClipFrames,
+    portrait: KeyPoints,
+    track: Track,
+    neutral: int,
+    options: ClipOptions,
+    stopwatch: Stopwatch,
 ) -> Iterator[Image]:
     """One picture for every frame.
 
     Where there is no face the last pose is held, and before the first face that first pose.
     """
-    poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[wishes.smoothing])
+    poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[options.smoothing])
     at_rest = poses[neutral]
     assert at_rest is not None
     transfer = motion_transfer(
         portrait,
         at_rest,
-        relative=wishes.relative,
-        adapt_scale=wishes.adapt_scale,
+        relative=options.relative,
+        adapt_scale=options.adapt_scale,
         # None: exactly as the model's paper has it.
-        strength=None if wishes.strength == AS_SEEN else wishes.strength,
-        adapt_variance=wishes.adapt_variance,
+        strength=None if options.strength == AS_SEEN else options.strength,
+        adapt_variance=options.adapt_variance,
     )
     last = next(pose for pose in poses if pose is not None)
     for pose in poses:

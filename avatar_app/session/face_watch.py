@@ -84,11 +84,11 @@ class FaceWatch:
         elif now - self._turned_at > TURN_EVERY:
             self._turned_at = now
             self.turn = upright_turn(frame.image, self._detector)
-        self._say(
+        self._report(
             STILL_FACE if self._faces.only_pictures else turned_face(self.turn) if self.turn else NO_FACE
         )
 
-    def _say(self, notice: Notice) -> None:
+    def _report(self, notice: Notice) -> None:
         if self._notices.about("face") != notice:
             self._notices.put(notice)
 

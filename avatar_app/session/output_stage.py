@@ -205,7 +205,7 @@ class OutputStage(Stage):
         picture = self._pictures.peek()
         now = time.monotonic()
         if picture is None or self._is_stale(now - picture.captured_at):
-            self._tell_of_hanging(now)
+            self._report_hanging(now)
             return Choice("card", "stale")
         self._stale_since = 0.0
         self._notices.withdraw(self._hung)
@@ -214,7 +214,7 @@ class OutputStage(Stage):
     def _is_stale(self, age: float) -> bool:
         return age > STALE and age > min(SLOWEST, 2.5 * self._meter.making())
 
-    def _tell_of_hanging(self, now: float) -> None:
+    def _report_hanging(self, now: float) -> None:
         if not self._stale_since or self._notices.about("face") or self.choice.reason != "stale":
             self._stale_since = now
         elif now - self._stale_since > HUNG and self._notices.about("engine") is None:

@@ -121,8 +121,8 @@ def label(entries: list[ClipEntry]) -> People:
     return _people(pictures, persons, points, plain, groups)
 
 
-def taught(entries: list[ClipEntry], folder: Path) -> People:
-    """The people of the frames of which a teacher has written masks to ``folder``."""
+def people_from_masks(entries: list[ClipEntry], folder: Path) -> People:
+    """Label people by the masks in ``folder`` that `training.matte.teacher` has written."""
     pictures, persons, points, sure, groups = [], [], [], [], []
     for entry in tqdm(entries, desc="masks"):
         try:
@@ -165,8 +165,8 @@ def _people(
 
 
 @torch.no_grad()
-def looked_at_again(people: People, network: PersonMatte) -> People:
-    """Add doubt to labels where a trained network disagrees with them."""
+def mark_doubtful_labels(people: People, network: PersonMatte) -> People:
+    """Lower the trust in labels where a trained network disagrees with them."""
     trust, clean = torch.ones_like(people.trust), []
     for index in range(len(people.pictures)):
         picture = F.interpolate(people.pictures[index : index + 1].float() / 255, SIDE, mode="area")
@@ -377,10 +377,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         torch.manual_seed(options.seed)
         entries, network = list_clips(options.data, "train"), PersonMatte()
-        people = taught(entries, options.masks) if options.masks else label(entries)
+        people = people_from_masks(entries, options.masks) if options.masks else label(entries)
         if options.start:
             network.load_state_dict(load_checkpoint(options.start)["networks"]["matte"])
-            people = people if options.masks else looked_at_again(people, network.eval())
+            people = people if options.masks else mark_doubtful_labels(people, network.eval())
         scenes = Scenes(people, read_backgrounds(options.backgrounds), options.seed)
         train(
             network.train(),

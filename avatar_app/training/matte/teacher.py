@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for the masks")
     options = parser.parse_args(arguments)
     try:
-        teach(options.data, options.output)
+        write_masks(options.data, options.output)
     except ImportError as problem:
         print(
             f"The teacher cannot be loaded: {problem}. Install mediapipe==0.10.14 in an environment of its "
@@ -73,8 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 2
 
 
-def teach(data: Path, output: Path) -> None:
-    """Write the masks.
+def write_masks(data: Path, output: Path) -> None:
+    """Write the masks of a data set to ``output``.
 
     Raises OSError, KeyError or ValueError for what is not a data set, ImportError without the teacher.
     """

@@ -16,7 +16,7 @@ from avatar_app.networks.anchored.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.data import list_clips
 from avatar_app.training.matte.labels import one_piece, person, without_holes
-from avatar_app.training.matte.loop import label, looked_at_again, main, taught
+from avatar_app.training.matte.loop import label, main, mark_doubtful_labels, people_from_masks
 from avatar_app.training.matte.teacher import frames_of
 from avatar_app.training.matte.teacher import main as ask_teacher
 from tests.support.heads import make_head
@@ -132,7 +132,7 @@ def test_second_run_doubts_what_the_first_sees_otherwise(data: Path, tmp_path: P
             logits = (torch.nn.functional.interpolate(seen, picture.shape[-1]) - 0.5) * 20
             return logits.flip(3) if mirrored else logits
 
-    again = looked_at_again(people, Seer())
+    again = mark_doubtful_labels(people, Seer())
     assert not again.clean[0]
     assert again.clean[1:].all()
     assert again.trust[0, 0, :36, :36].max() == 0
@@ -176,7 +176,7 @@ def masks(data: Path, tmp_path: Path) -> Path:
 
 
 def test_a_teacher_says_who_the_person_is(data: Path, masks: Path) -> None:
-    people = taught(list_clips(data, "train"), masks)
+    people = people_from_masks(list_clips(data, "train"), masks)
     assert people.clean.tolist() == [True, True, True, False]
     assert people.as_is == 1
     for seed in range(3):
@@ -234,7 +234,7 @@ def test_a_teacher_is_asked_for_what_is_no_data_set(
 def test_damaged_labels_and_masks_are_named(data: Path, masks: Path, damaged: bytes) -> None:
     (masks / "p1.npz").write_bytes(damaged)
     with pytest.raises(ConfigError, match="no mask of p1"):
-        taught(list_clips(data, "train"), masks)
+        people_from_masks(list_clips(data, "train"), masks)
     (data / "labels" / "p0.npz").write_bytes(damaged)
     with pytest.raises(ConfigError, match=r"p0\.npz"):
         label(list_clips(data, "train"))
