@@ -111,7 +111,7 @@ class WindowActions(QObject):
             self._pan(rest)
         self.done.emit()
 
-    def heed_notice(self, about: str, action: str) -> None:
+    def handle_notice(self, about: str, action: str) -> None:
         """A button of a banner."""
         if action == "retry":
             self._live.retry(about)

@@ -33,7 +33,7 @@ class BugDialog:
         self._box: object = None  # kept, or Python would take it away where no window is its parent
 
     def install(self) -> None:
-        sys.excepthook = self.heed
+        sys.excepthook = self.handle
         threading.excepthook = lambda bug: self.log(bug.exc_type, bug.exc_value, bug.exc_traceback)
 
     def log(
@@ -41,7 +41,9 @@ class BugDialog:
     ) -> None:
         log.error("a bug", exc_info=(kind, error or kind(), traceback))
 
-    def heed(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    def handle(
+        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
         """In the window's thread."""
         if issubclass(kind, KeyboardInterrupt):
             QApplication.quit()

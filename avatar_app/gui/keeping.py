@@ -29,7 +29,7 @@ class Keeping(QObject):
 
     Args:
         say: called with what was done, and what can be done about it: label -> what it does.
-        tell: told what did not work.
+        notify: called with what did not work.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Keeping(QObject):
         live: Live,
         preferences: Preferences,
         say: Callable[[str, dict[str, Callable[[], object]]], object],
-        tell: Callable[[Notice], object],
+        notify: Callable[[Notice], object],
     ) -> None:
         super().__init__(parent)
-        self._live, self._preferences, self._say, self._tell = live, preferences, say, tell
+        self._live, self._preferences, self._say, self._notify = live, preferences, say, notify
 
     def toggle_recording(self) -> None:
         """Begin a recording; end the one that runs."""
@@ -57,7 +57,7 @@ class Keeping(QObject):
         try:
             self._live.snapshot(path)
         except AvatarError as error:
-            self._tell(Notice("snapshot", "warning", error.message, error.hint))
+            self._notify(Notice("snapshot", "warning", error.message, error.hint))
             return
         self._say_saved(path)
 

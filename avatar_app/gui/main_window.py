@@ -89,10 +89,10 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.actions_.done.connect(self.refresh)
         self.actions_.said.connect(self.say)
-        self.actions_.failed.connect(self.tell)
+        self.actions_.failed.connect(self.notify)
         self.presenter.refreshed.connect(self.refreshed)
         self.preferences.changed.connect(self.apply_preferences)
-        self.preferences.problem.connect(self._tell_of_settings)
+        self.preferences.problem.connect(self._report_settings)
 
     @property
     def status(self) -> Status:
@@ -114,12 +114,12 @@ class MainWindow(QMainWindow):
         view = WindowView(self.live, self.library, self.preferences, self.devices, self._menus)
         view.gallery.chosen.connect(self._use)
         view.gallery.take_drops_on(view)
-        view.gallery.problem.connect(self._tell_of_gallery)
+        view.gallery.problem.connect(self._report_gallery)
         view.gallery.said.connect(self.say)
         for part in (view.header, view.stage, view.tools):
             part.asked.connect(self.actions_.do)
         view.panel.output.fix.clicked.connect(self.dialogs.open_join)
-        view.stage.notices.acted.connect(self.actions_.heed_notice)
+        view.stage.notices.acted.connect(self.actions_.handle_notice)
         view.stage.camera.face_asked.connect(self.live.follow_face)
         mouse = view.stage.mouse
         mouse.panned.connect(self.actions_.pan)
@@ -172,14 +172,14 @@ class MainWindow(QMainWindow):
         self.live.change(avatar=entry.path, avatar_box=entry.box, avatar_turn=entry.turn, avatar_face=0)
         self.refresh()
 
-    def _tell_of_gallery(self, message: Text, hint: Text) -> None:
-        self.tell(Notice("gallery", "warning", message, hint))
+    def _report_gallery(self, message: Text, hint: Text) -> None:
+        self.notify(Notice("gallery", "warning", message, hint))
 
-    def _tell_of_settings(self, message: Text, hint: Text) -> None:
+    def _report_settings(self, message: Text, hint: Text) -> None:
         if message:
-            self.tell(Notice("settings", "warning", message, hint))
+            self.notify(Notice("settings", "warning", message, hint))
         else:
-            self.notices.untell("settings")
+            self.notices.remove("settings")
 
     # What actions ask of the window.
 
@@ -190,9 +190,9 @@ class MainWindow(QMainWindow):
         """
         self.view.stage.toast.say(text, actions)
 
-    def tell(self, notice: Notice) -> None:
+    def notify(self, notice: Notice) -> None:
         """Show a notice of the window's own."""
-        self.notices.tell(notice)
+        self.notices.add(notice)
 
     def swap_views(self) -> None:
         self.view.stage.swap()

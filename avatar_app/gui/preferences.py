@@ -39,7 +39,7 @@ class Preferences(QObject):
         self._settings = settings or Settings()
         self._path = path
         self._dirty = False
-        self._told = ""
+        self._reported = ""
         self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._timer.timeout.connect(self.save)
 
@@ -72,13 +72,13 @@ class Preferences(QObject):
             save_settings(self._settings, self._path)
         except OutputError as error:
             log.warning("%s", error)
-            self._tell(error.message, error.hint)
+            self._report(error.message, error.hint)
             return
         self._dirty = False
-        self._tell(NOTHING, NOTHING)
+        self._report(NOTHING, NOTHING)
 
-    def _tell(self, message: Text, hint: Text) -> None:
+    def _report(self, message: Text, hint: Text) -> None:
         """Once, not with every step of a slider."""
-        if message != self._told:
-            self._told = message
+        if message != self._reported:
+            self._reported = message
             self.problem.emit(message, hint)

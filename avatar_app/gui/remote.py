@@ -52,7 +52,7 @@ class Remote(QObject):
         self._window = window
         self._asked.connect(self._do)
         self._named.connect(self._use)
-        self._refused.connect(self._tell_of_hotkeys)
+        self._refused.connect(self._report_hotkeys)
         # They run in the server's thread: the session may be used from there, the window may not.
         words = ("next", "previous", "raise", "quit", "record", "snapshot")
         in_window = {word: partial(self._ask, word) for word in words}
@@ -72,7 +72,7 @@ class Remote(QObject):
         except AlreadyRunning:
             return False
         except AvatarError as error:
-            self._window.tell(Notice("control", "warning", error.message, error.hint))
+            self._window.notify(Notice("control", "warning", error.message, error.hint))
         self.start_hotkeys()
         return True
 
@@ -117,7 +117,7 @@ class Remote(QObject):
     def _name(self, text: str) -> None:
         self._named.emit(find_photo(text, self._window.library))
 
-    def _tell_of_hotkeys(self, problem: Text) -> None:
+    def _report_hotkeys(self, problem: Text) -> None:
         """What will never work on this desktop is said once.
 
         From then on the doctor and the preferences say it.
@@ -126,7 +126,7 @@ class Remote(QObject):
             if self._window.preferences.now.limit_told:
                 return
             self._window.preferences.change(limit_told=True)
-        self._window.tell(Notice("hotkeys", "info", problem))
+        self._window.notify(Notice("hotkeys", "info", problem))
 
     def _use(self, entry: Entry) -> None:
         """Choose a photo of the gallery, or use one from outside it."""

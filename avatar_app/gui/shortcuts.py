@@ -139,16 +139,16 @@ class Shortcuts:
 
     Args:
         owner: gets them all, so that their keys work wherever the focus is in it.
-        heed: called with an action's name when its key is pressed or its menu line is chosen.
+        triggered: called with an action's name when its key is pressed or its menu line is chosen.
     """
 
-    def __init__(self, owner: QWidget, heed: Callable[[str], None], chosen: Mapping[str, str]) -> None:
+    def __init__(self, owner: QWidget, triggered: Callable[[str], None], chosen: Mapping[str, str]) -> None:
         self.actions: dict[str, QAction] = {}
         for name in ACTIONS:
             action = QAction(owner)
             action.setCheckable(name in SWITCHES)
             action.setAutoRepeat(name.startswith(REPEATING))
-            action.triggered.connect(lambda _=False, name=name: heed(name))
+            action.triggered.connect(lambda _=False, name=name: triggered(name))
             owner.addAction(action)
             self.actions[name] = action
         self.rename()

@@ -72,9 +72,9 @@ class Started(QObject):
         self.devices = DeviceLists(parent=self)
         self.window = MainWindow(self.live, library, self.preferences, self.devices)
         for text in warnings[:1]:
-            self.window.tell(Notice("settings", "warning", text))
+            self.window.notify(Notice("settings", "warning", text))
         if notice is not None:
-            self.window.tell(notice)
+            self.window.notify(notice)
         if entry is not None:
             self.window.gallery.select(entry.path)
         self.remote = Remote(self.window)
@@ -155,7 +155,7 @@ class Started(QObject):
         try:
             set_autostart(on)
         except AvatarError as error:
-            self.window.tell(Notice("settings", "warning", error.message, error.hint))
+            self.window.notify(Notice("settings", "warning", error.message, error.hint))
 
     def show(self) -> None:
         """Show the window, or begin out of the way as the settings say.

@@ -117,9 +117,9 @@ class Hotkeys:
             return problems
         backend: _Backend
         if by_portal():
-            backend = PortalKeys(wanted, self._tell, self._describe)
+            backend = PortalKeys(wanted, self._call, self._describe)
         else:
-            backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._tell)
+            backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._call)
         self._backend = backend
         return problems + backend.start()
 
@@ -129,7 +129,7 @@ class Hotkeys:
             self._backend.close()
             self._backend = None
 
-    def _tell(self, action: str) -> None:
+    def _call(self, action: str) -> None:
         try:
             self._pressed(action)
         except Exception:

@@ -75,10 +75,10 @@ class MacKeys:
     """Has the combinations from macOS."""
 
     def __init__(
-        self, wanted: Mapping[Combination, str], tell: Callable[[str], None], system: System | None = None
+        self, wanted: Mapping[Combination, str], on_press: Callable[[str], None], system: System | None = None
     ) -> None:
         self._wanted = list(wanted.items())
-        self._tell = tell
+        self._on_press = on_press
         self._system = system
         self._problems: list[Text] = []
         self._held: set[int] = set()
@@ -138,7 +138,7 @@ class MacKeys:
             self._held.discard(number)
         elif number not in self._held and number < len(self._wanted) and not self._stopping.is_set():
             self._held.add(number)
-            self._tell(self._wanted[number][1])
+            self._on_press(self._wanted[number][1])
 
 
 def _none(problem: Exception) -> Text:

@@ -160,11 +160,11 @@ class PortalKeys:
     def __init__(
         self,
         wanted: Mapping[Combination, str],
-        tell: Callable[[str], None],
+        on_press: Callable[[str], None],
         describe: Callable[[str], str] = str,
     ) -> None:
         self._wanted = {action: combination for combination, action in wanted.items()}
-        self._tell = tell
+        self._on_press = on_press
         self._describe = describe
         self._problems: list[Text] = []
         self._pressed: dict[str, float] = {}
@@ -226,7 +226,7 @@ class PortalKeys:
         held = now - self._pressed.get(action, -REPEAT) < REPEAT
         self._pressed[action] = now
         if not held and action in self._wanted:
-            self._tell(action)
+            self._on_press(action)
 
 
 def _parts(signal: Any) -> tuple[str, str, Any]:

@@ -79,10 +79,10 @@ class WindowsKeys:
     """Has the combinations from Windows, in a thread of its own."""
 
     def __init__(
-        self, wanted: Mapping[Combination, str], tell: Callable[[str], None], system: System | None = None
+        self, wanted: Mapping[Combination, str], on_press: Callable[[str], None], system: System | None = None
     ) -> None:
         self._wanted = list(wanted.items())
-        self._tell = tell
+        self._on_press = on_press
         self._system = system
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -115,7 +115,7 @@ class WindowsKeys:
                 if number is None:
                     break
                 if number in registered:
-                    self._tell(self._wanted[number][1])
+                    self._on_press(self._wanted[number][1])
         except Exception as problem:
             log.warning("hotkeys ended", exc_info=True)
             self._problems.append(

@@ -42,9 +42,9 @@ class X11Keys:
     Its display is opened, used and closed in its thread.
     """
 
-    def __init__(self, wanted: Mapping[Combination, str], tell: Callable[[str], None]) -> None:
+    def __init__(self, wanted: Mapping[Combination, str], on_press: Callable[[str], None]) -> None:
         self._wanted = wanted
-        self._tell = tell
+        self._on_press = on_press
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._problems: list[Text] = []
@@ -166,7 +166,7 @@ class X11Keys:
                 elif event.type == X.KeyPress and (event.detail, event.time) != self._released:
                     mask = event.state & (X.ControlMask | X.Mod1Mask | X.ShiftMask | X.Mod4Mask)
                     if (event.detail, mask) in self._grabbed:
-                        self._tell(self._grabbed[event.detail, mask])
+                        self._on_press(self._grabbed[event.detail, mask])
             select.select([display, self._bell], [], [])
 
     def _keyboard_changed(self, display: Any, event: Any) -> None:

@@ -74,11 +74,11 @@ def running(
     def start(answer: Callable[[str], str]) -> list[str]:
         asked: list[str] = []
 
-        def heed(command: str) -> str:
+        def handle(command: str) -> str:
             asked.append(command)
             return answer(command)
 
-        servers.append(ControlServer(heed, tmp_path / "control.socket"))
+        servers.append(ControlServer(handle, tmp_path / "control.socket"))
         servers[0].start()
         return asked
 
@@ -221,7 +221,7 @@ def test_what_the_desktop_never_allows_is_told_once(
         assert [banner.notice.message[:23] for banner in opened.window.notices.banners.values()] == [
             "Wayland has no hotkeys "
         ] * (1 - start)
-        opened.window.notices.untell("hotkeys")
+        opened.window.notices.remove("hotkeys")
     monkeypatch.delenv("WAYLAND_DISPLAY")
     with qtbot.waitSignal(remotes[-1]._refused):
         remotes[-1].start_hotkeys()
@@ -346,7 +346,7 @@ def test_a_bug_is_logged_with_its_stack_and_told_once(qtbot: QtBot, caplog: pyte
         try:
             raise ZeroDivisionError("a slider at 0")
         except ZeroDivisionError as error:
-            bugs.heed(type(error), error, error.__traceback__)
+            bugs.handle(type(error), error, error.__traceback__)
     boxes = [
         widget
         for widget in QApplication.topLevelWidgets()

@@ -71,7 +71,7 @@ def test_a_hidden_notice_comes_back_when_it_is_news(bar: NoticeBar) -> None:
 
 
 def test_own_notices_stay_until_they_are_hidden(bar: NoticeBar) -> None:
-    bar.tell(Notice("snapshot", "warning", Text("The disk is full.")))
+    bar.add(Notice("snapshot", "warning", Text("The disk is full.")))
     bar.show_notices((UNPLUGGED,))
     bar.show_notices(())
     assert list(bar.banners) == ["own snapshot"]
@@ -126,7 +126,7 @@ def test_buttons_lead_to_the_setting(opened: Opened, action: str, section: str) 
 
 
 def test_a_photo_without_a_face_has_one_banner(bar: NoticeBar) -> None:
-    bar.tell(Notice("gallery", "warning", Text("No face was found in cat."), Text("Crop it by hand.")))
+    bar.add(Notice("gallery", "warning", Text("No face was found in cat."), Text("Crop it by hand.")))
     bar.show_notices((UNPLUGGED,))
     assert set(bar.banners) == {"own gallery", "camera"}
     bar.show_notices((Notice("avatar", "error", Text("No face was found in cat.jpg.")),))

@@ -95,7 +95,7 @@ def test_message_boxes_and_banners_are_plain(text: str, qtbot: QtBot) -> None:
     assert not not_plain(box, text)
     bar = NoticeBar()
     qtbot.addWidget(bar)
-    bar.tell(Notice("gallery", "warning", Text("{}", text), Text("{}", text)))
+    bar.add(Notice("gallery", "warning", Text("{}", text), Text("{}", text)))
     assert not not_plain(bar, text)
     choice = Choice("name")
     qtbot.addWidget(choice)

@@ -101,7 +101,7 @@ class Guide(QDialog):
         gallery, panel, keys = self.avatar.gallery, self.calibrate.panel, self._preferences.now.keys
         gallery.take_drops_on(self)
         gallery.chosen.connect(self._chosen)
-        gallery.problem.connect(self._tell)
+        gallery.problem.connect(self._show_problem)
         panel.asked.connect(self._asked)
         self.back.clicked.connect(lambda: self.show_step(self.pages.currentIndex() - 1))
         self.forward.clicked.connect(self._go_on)
@@ -144,7 +144,7 @@ class Guide(QDialog):
         self.avatar.problem.hide()
         self.chosen.emit(entry.path)
 
-    def _tell(self, message: Text, hint: Text) -> None:
+    def _show_problem(self, message: Text, hint: Text) -> None:
         """What is wrong with a photo, beside the gallery.
 
         It may have been dropped or pasted at another step.

@@ -126,7 +126,7 @@ class NoticeBar(QWidget):
             self._most = most
             self._rebuild()
 
-    def tell(self, notice: Notice) -> None:
+    def add(self, notice: Notice) -> None:
         """Show a notice of the window's own.
 
         Until the user hides it or another one about the same comes.
@@ -134,7 +134,7 @@ class NoticeBar(QWidget):
         self._own[notice.about] = notice
         self._rebuild()
 
-    def untell(self, about: str) -> None:
+    def remove(self, about: str) -> None:
         """What the window said about this is over."""
         if self._own.pop(about, None) is not None:
             self._rebuild()
