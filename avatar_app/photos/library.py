@@ -4,7 +4,7 @@ Those that came with the app and the user's own.
 
 A photo of the user's is a copy in one folder, with a small JSON file beside it that holds its name and crop.
 Photos that are put into the folder by hand are listed too. What the user changed about the photos of the app,
-and the keys 1 to 9, are in ``INDEX``.
+and the keys 1 to 9, are in an index (`photos.index`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ import numpy as np
 import PIL.Image
 
 from avatar_app.errors import PortraitError
-from avatar_app.files import keep_damaged, reason, same_file, write_whole
+from avatar_app.files import reason, same_file
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import shipped_avatars, user_avatars
+from avatar_app.photos.index import LibraryIndex
 from avatar_app.photos.photo_files import (
     Entry,
     as_box,
@@ -42,7 +43,6 @@ from avatar_app.photos.photo_files import (
     sidecar,
     unused_name,
     user_entry,
-    without,
     write_photo_file,
 )
 from avatar_app.photos.pictures import Digests, FindFace, Thumbnails, digest_of, middle_box, usable
@@ -51,8 +51,6 @@ from avatar_app.types import Box, Image
 
 __all__ = ["Entry", "Library", "Removed", "middle_box"]
 
-INDEX = "index.json"
-KEYS = range(1, 10)
 QUALITY = 95
 
 
@@ -89,6 +87,7 @@ class Library:
         self.bundled = bundled or shipped_avatars()
         self.find_face = find_face
         self._lock = threading.RLock()
+        self._index = LibraryIndex(self.folder)
         self._entries: tuple[Entry, ...] = ()
         self._digests, self._thumbnails = Digests(), Thumbnails()
         self.reload()
@@ -120,8 +119,7 @@ class Library:
     def reload(self) -> None:
         """Read the folders again. Never fails: what is damaged counts as not there."""
         with self._lock:
-            index = self._index()
-            changed = as_mapping(index.get("bundled"))
+            changed = self._index.bundled()
             own = [user_entry(path) for path in photo_files(self.folder)]
             names = {entry.path.name for entry in own}
             given = [
@@ -131,12 +129,7 @@ class Library:
             ]
             found = sorted([*own, *(entry for entry in given if entry is not None)], key=by_name)
             before = {entry.path.name: entry.key for entry in self._entries}
-            keyed = _with_keys(found, {**before, **as_mapping(index.get("keys"))})
-            self._entries = tuple(_ordered(keyed, index.get("order")))
-            keys = {entry.path.name: entry.key for entry in keyed if entry.key is not None}
-            if keys != index.get("keys") and self.folder.is_dir():
-                with suppress(OSError):  # they are given out alike next time
-                    self._write_index({**index, "keys": keys})
+            self._entries = tuple(self._index.arrange(found, before))
 
     def add(self, photo: str | Path | Image, name: str | None = None, box: Box | None = None) -> Entry:
         """Copy a photo, a file or a picture (H, W, 3), into the library.
@@ -175,16 +168,7 @@ class Library:
 
         Raises PortraitError.
         """
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                image = _pasted(Path(folder) / "picture", data)
-        except OSError as problem:
-            place = problem.filename or tempfile.tempdir
-            hint = Text("Free some space, or check the folder's permissions.")
-            raise PortraitError(
-                Text("The library cannot write {}: {}.", place, reason(problem)), hint
-            ) from None
-        return self.add(image, name)
+        return self.add(_pasted(data), name)
 
     def rename(self, entry: Entry, name: str) -> Entry:
         """Give a photo another name; its file keeps its own.
@@ -252,7 +236,8 @@ class Library:
             names = [other.path.name for other in self._entries if other.path != entry.path]
             place = names.index(before.path.name) if before and before.path.name in names else len(names)
             names.insert(place, entry.path.name)
-            self._save_index({**self._index(), "order": names})
+            self._index.save_order(names)
+            self.reload()
 
     def hidden(self) -> int:
         """How many photos of the app were removed."""
@@ -262,12 +247,8 @@ class Library:
     def restore_bundled(self) -> None:
         """Show all photos of the app again. Raises PortraitError."""
         with self._lock:
-            index = self._index()
-            changed = {
-                name: without(as_mapping(values), "hidden")
-                for name, values in as_mapping(index.get("bundled")).items()
-            }
-            self._save_index({**index, "bundled": changed})
+            self._index.show_bundled()
+            self.reload()
 
     def thumbnail(self, entry: Entry, side: int) -> Image:
         """The photo's crop as (side, side, 3).
@@ -299,21 +280,7 @@ class Library:
             return self._current(entry)
 
     def _change_bundled(self, file_name: str, **values: Any) -> None:
-        index = self._index()
-        changed = as_mapping(index.get("bundled"))
-        self._save_index(
-            {**index, "bundled": {**changed, file_name: {**as_mapping(changed.get(file_name)), **values}}}
-        )
-
-    def _index(self) -> Mapping[str, Any]:
-        return read_json(self.folder / INDEX)
-
-    def _write_index(self, index: Mapping[str, Any]) -> None:
-        keep_damaged(self.folder / INDEX)
-        write_whole(self.folder / INDEX, as_json(index))
-
-    def _save_index(self, index: Mapping[str, Any]) -> None:
-        write_photo_file(self.folder / INDEX, as_json(index))
+        self._index.change_bundled(file_name, values)
         self.reload()
 
     def _store(self, image: Image, digest: str, values: Mapping[str, Any]) -> Entry:
@@ -343,33 +310,6 @@ class Library:
         return None
 
 
-def _ordered(entries: list[Entry], stored: object) -> list[Entry]:
-    """In the stored order.
-
-    Those without a place in it come last, with their keys first.
-    """
-    names = [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
-    places = {name: number for number, name in enumerate(names)}
-    return sorted(
-        entries, key=lambda entry: (places.get(entry.path.name, len(places)), entry.key or KEYS.stop)
-    )
-
-
-def _with_keys(entries: list[Entry], stored: Mapping[str, Any]) -> list[Entry]:
-    """Keep the keys that photos have; free ones go to the first photos without."""
-    kept: dict[int, str] = {}
-    for entry in entries:
-        key = stored.get(entry.path.name)
-        if type(key) is int and key in KEYS:
-            kept.setdefault(key, entry.path.name)
-    holders = set(kept.values())
-    waiting = [entry.path.name for entry in entries if entry.path.name not in holders]
-    free = [key for key in KEYS if key not in kept]
-    kept.update(zip(free, waiting, strict=False))
-    keys = {name: key for key, name in kept.items()}
-    return [replace(entry, key=keys.get(entry.path.name)) for entry in entries]
-
-
 def _of_pasted(message: Text) -> Text:
     """What is wrong with a file, said of what was pasted, which has no path."""
     values = message.values[1:]
@@ -390,10 +330,16 @@ def _of_pasted(message: Text) -> Text:
     return said.get(message.template, lambda: message)()
 
 
-def _pasted(path: Path, data: bytes) -> Image:
-    """The picture in ``data``, read by way of a file. Raises OSError, PortraitError."""
-    path.write_bytes(data)
+def _pasted(data: bytes) -> Image:
+    """The picture in ``data``, read by way of a file. Raises PortraitError."""
     try:
-        return read_portrait(path)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture"
+            path.write_bytes(data)
+            return read_portrait(path)
     except PortraitError as error:
         raise PortraitError(_of_pasted(error.message), error.hint) from None
+    except OSError as problem:
+        place = problem.filename or tempfile.tempdir
+        hint = Text("Free some space, or check the folder's permissions.")
+        raise PortraitError(Text("The library cannot write {}: {}.", place, reason(problem)), hint) from None

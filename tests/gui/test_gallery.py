@@ -17,8 +17,9 @@ from pytestqt.qtbot import QtBot
 from avatar_app.errors import PortraitError
 from avatar_app.gui.dialogs.crop_editor import CropEditor
 from avatar_app.gui.dialogs.face_fit import FaceFit
-from avatar_app.gui.gallery.gallery import MANY, Gallery
+from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.gallery.model import CHOSEN
+from avatar_app.gui.gallery.search_field import MANY
 from avatar_app.gui.gallery.tile import first_fitting
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.photos.library import Entry, Library

@@ -45,8 +45,8 @@ def test_language_theme_and_switches(qtbot: QtBot) -> None:
     dialog.language.setCurrentIndex(dialog.language.row_of("ru"))
     dialog.theme.setCurrentIndex(dialog.theme.row_of("light"))
     dialog.listen.setChecked(False)
-    dialog.tray.setChecked(False)
-    dialog.ask.setChecked(False)
+    dialog.switches["tray"].setChecked(False)
+    dialog.switches["ask_before_quit"].setChecked(False)
     dialog.folder.take("/tmp")
     QTest.mouseClick(dialog.save, Qt.MouseButton.LeftButton)
     assert dialog.result() == QDialog.DialogCode.Accepted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QSize, Qt
 from PySide6.QtGui import QKeySequence
@@ -45,7 +46,11 @@ EVERYWHERE = {
 
 
 class SettingsDialog(QDialog):
-    """``settings()`` is the answer once accepted."""
+    """Preferences; ``settings()`` is the answer once accepted.
+
+    Attributes:
+        switches: check boxes by the names of their fields in `Settings`.
+    """
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,13 +58,15 @@ class SettingsDialog(QDialog):
         self.setWindowTitle(self.tr("Preferences"))
         self._settings = settings
         self.language, self.theme = Choice(self.tr("Language")), Choice(self.tr("Theme"))
-        self.tray = QCheckBox(self.tr("Icon in the system tray"))
+        self.switches = {
+            "start_at_login": QCheckBox(self.tr("Start when I log in")),
+            "start_minimised": QCheckBox(self.tr("Start minimised")),
+            "rest": QCheckBox(self.tr("Turn the camera off while nobody watches")),
+            "tray": QCheckBox(self.tr("Icon in the system tray")),
+            "ask_before_quit": QCheckBox(self.tr("Ask before quitting while others see the avatar")),
+        }
         self.listen = QCheckBox(self.tr("Use these keys also while another window is in front"))
-        self.ask = QCheckBox(self.tr("Ask before quitting while others see the avatar"))
-        self.login = QCheckBox(self.tr("Start when I log in"))
-        self.minimised = QCheckBox(self.tr("Start minimised"))
-        self.rest = QCheckBox(self.tr("Turn the camera off while nobody watches"))
-        self.rest.setToolTip(
+        self.switches["rest"].setToolTip(
             tip(
                 self.tr(
                     "While this window is minimised and no call shows the avatar, the camera is off "
@@ -111,15 +118,12 @@ class SettingsDialog(QDialog):
 
         What this dialog does not show is as it was.
         """
+        switches: dict[str, Any] = {name: switch.isChecked() for name, switch in self.switches.items()}
         return replace(
             self._settings,
+            **switches,
             language=self.language.currentData(),
             theme=self.theme.currentData(),
-            tray=self.tray.isChecked(),
-            ask_before_quit=self.ask.isChecked(),
-            start_at_login=self.login.isChecked(),
-            start_minimised=self.minimised.isChecked(),
-            rest=self.rest.isChecked(),
             save_folder=self.folder.path,
             global_hotkeys=self.listen.isChecked(),
             keys={**_unknown(self._settings.keys, ACTIONS), **self.keys.chosen},
@@ -185,11 +189,8 @@ class SettingsDialog(QDialog):
             self.theme.add(text, value)
         self.language.show_value(self._settings.language)
         self.theme.show_value(self._settings.theme)
-        self.tray.setChecked(self._settings.tray)
-        self.ask.setChecked(self._settings.ask_before_quit)
-        self.login.setChecked(self._settings.start_at_login)
-        self.minimised.setChecked(self._settings.start_minimised)
-        self.rest.setChecked(self._settings.rest)
+        for name, switch in self.switches.items():
+            switch.setChecked(getattr(self._settings, name))
         self.listen.setChecked(self._settings.global_hotkeys)
 
     def _general(self) -> QWidget:
@@ -207,7 +208,7 @@ class SettingsDialog(QDialog):
         form.addRow(self.tr("Save to"), self.folder)
         for field in (self.language, self.theme, self.folder):
             form.labelForField(field).setMinimumHeight(field.sizeHint().height())  # in the middle beside it
-        for switch in (self.login, self.minimised, self.rest, self.tray, self.ask):
+        for switch in self.switches.values():
             form.addRow("", switch)
         return page
 

@@ -9,9 +9,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QModelIndex, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication
-from PySide6.QtWidgets import QBoxLayout, QLineEdit, QMenu, QWidget
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QBoxLayout, QMenu, QWidget
 
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import DropZone
@@ -20,12 +20,10 @@ from avatar_app.gui.gallery.gallery_keys import GalleryKeys
 from avatar_app.gui.gallery.gallery_menu import gallery_menu
 from avatar_app.gui.gallery.intake import Intake
 from avatar_app.gui.gallery.model import GalleryModel
+from avatar_app.gui.gallery.search_field import SearchField
 from avatar_app.gui.gallery.view import GalleryView
 from avatar_app.photos.library import Entry, Library
-from avatar_app.text import Text
 
-MANY = 12
-"""The search field is always there when there are more photos than this."""
 SEARCH_WIDTH = 150
 
 
@@ -49,26 +47,22 @@ class Gallery(QWidget):
         if library.find_face is None:
             library.find_face = face_fit.face
         self._current: Entry | None = None
-        self._searching = False
         self._intake = Intake(library, face_fit, self)
         self.editing = Editing(library, face_fit, self)
         self._model = GalleryModel(library, self)
-        self._search = QLineEdit(self)
+        self._search = SearchField(self.tr("Search photos"), self)
         self._view = GalleryView(self)
         self._view.setModel(self._model)
-        self._drops = DropZone(self, self._take_dropped)
+        self._drops = DropZone(self, self._intake.take_dropped)
         self.setFocusProxy(self._view)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.addWidget(self._search)
         self._layout.addWidget(self._view, 1)
         self._connect()
-        self._search.setClearButtonEnabled(True)
-        self._search.setPlaceholderText(self.tr("Search photos"))
-        self._search.setAccessibleName(self.tr("Search photos"))
         self._view.setAccessibleName(self.tr("Photos"))
         self.fit(False, False)
-        self._show_search()
+        self._search.show_for(len(self.library.entries()))
 
     def _connect(self) -> None:
         for part in (self._intake, self.editing, self._model):
@@ -108,8 +102,7 @@ class Gallery(QWidget):
         The tick comes with ``show_used``.
         """
         self._current = entry
-        path = entry.path if entry else None
-        index = self._model.index_of(path)
+        index = self._model.index_of(entry.path if entry else None)
         self._view.setCurrentIndex(index)
         self._view.scrollTo(index)
 
@@ -132,11 +125,11 @@ class Gallery(QWidget):
 
     def next(self) -> bool:
         """Choose the photo after the chosen one, after the last the first."""
-        return self._step(1)
+        return self.choose(_entry_beside(self._current, self.library.entries(), 1))
 
     def previous(self) -> bool:
         """Choose the photo before the chosen one, before the first the last."""
-        return self._step(-1)
+        return self.choose(_entry_beside(self._current, self.library.entries(), -1))
 
     def random(self) -> bool:
         """Choose any other photo."""
@@ -148,21 +141,11 @@ class Gallery(QWidget):
         """Use a photo; false for None."""
         if entry is None:
             return False
-        found = self.library.search(self._search.text())
-        if self._model.entries != found:  # another window may have added photos
-            self.refresh()
+        if self._model.entries != self.library.search(self._search.text()):
+            self.refresh()  # another window may have added photos
         self.mark(entry)
         self.chosen.emit(entry)
         return True
-
-    def _step(self, by: int) -> bool:
-        entries = self.library.entries()
-        paths = [entry.path for entry in entries]
-        if not entries:
-            return False
-        if self._current is None or self._current.path not in paths:
-            return self.choose(entries[0 if by > 0 else -1])
-        return self.choose(entries[(paths.index(self._current.path) + by) % len(entries)])
 
     def use(self, index: QModelIndex) -> None:
         """Use the photo of a row, or let the user add one."""
@@ -183,17 +166,14 @@ class Gallery(QWidget):
         """Show what the library holds now, with the cursor where it was."""
         at = self._model.entry_at(self._view.currentIndex())
         self._model.show()
-        self._show_search()
+        self._search.show_for(len(self.library.entries()))
         self._view.fill_width()
         if at is not None:
             self._view.setCurrentIndex(self._model.index_of(at.path))
 
     def open_search(self) -> None:
         """Put the cursor into the search field."""
-        self._searching = True
-        self._show_search()
-        self._search.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self._search.selectAll()
+        self._search.open()
 
     def _find(self, text: str) -> None:
         self._model.show(text)
@@ -202,16 +182,8 @@ class Gallery(QWidget):
 
     def end_search(self) -> None:
         """Show all photos again."""
-        self._searching = False
-        self._search.clear()
-        self._show_search()
+        self._search.end(len(self.library.entries()))
         self._view.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _show_search(self) -> None:
-        shown = self._searching or len(self.library.entries()) > MANY
-        self._search.setVisible(shown)
-        if not shown:
-            self._search.clear()
 
     def _move(self, entry: Entry, place: int) -> None:
         """Put a photo before the one that is shown at a place now."""
@@ -234,17 +206,12 @@ class Gallery(QWidget):
 
     def paste(self) -> None:
         """Add the picture or the picture files in the clipboard."""
-        hint = Text("Copy a picture or a picture file, then paste it here.")
-        mime = QGuiApplication.clipboard().mimeData() or QMimeData()
-        self._intake.take(mime, Text("There is no picture in the clipboard."), hint)
+        self._intake.paste()
 
     def take_drops_on(self, widget: QWidget) -> None:
         """Photos may be dropped anywhere on ``widget``, which this is a part of."""
         self._drops.end()
-        self._drops = DropZone(widget, self._take_dropped)
-
-    def _take_dropped(self, mime: QMimeData) -> None:
-        self._intake.take(mime, Text("That isn't a picture."), Text("Drop photos, or a folder of photos."))
+        self._drops = DropZone(widget, self._intake.take_dropped)
 
     def _show_added(self, entries: list[Entry], choose: bool) -> None:
         self._search.clear()
@@ -306,11 +273,17 @@ class Gallery(QWidget):
         return gallery_menu(self, self, entry)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        index, place = self._view.currentIndex(), event.globalPos()
-        if event.reason() == QContextMenuEvent.Reason.Keyboard:
-            place = self._view.viewport().mapToGlobal(self._view.visualRect(index).center())
-        else:
-            index = self._view.indexAt(self._view.viewport().mapFromGlobal(event.globalPos()))
+        index, place = self._view.menu_place(event)
         menu = self.menu(self._model.entry_at(index))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(place)
+
+
+def _entry_beside(current: Entry | None, entries: Sequence[Entry], by: int) -> Entry | None:
+    """The photo ``by`` places after the current one, around the ends of the list."""
+    if not entries:
+        return None
+    paths = [entry.path for entry in entries]
+    if current is None or current.path not in paths:
+        return entries[0 if by > 0 else -1]
+    return entries[(paths.index(current.path) + by) % len(entries)]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QObject, Qt, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from avatar_app.errors import AvatarError
@@ -58,11 +58,18 @@ class Intake(QObject):
             message = Text("There are no photos in {}.", paths[0])
             self.problem.emit(message, Text("Drop photos, or a folder with some."))
 
-    def take(self, mime: QMimeData, otherwise: Text, hint: Text) -> None:
-        """Add what was dropped or pasted.
+    def paste(self) -> None:
+        """Add the picture or the picture files in the clipboard."""
+        hint = Text("Copy a picture or a picture file, then paste it here.")
+        mime = QGuiApplication.clipboard().mimeData() or QMimeData()
+        self._take(mime, Text("There is no picture in the clipboard."), hint)
 
-        ``otherwise`` and ``hint`` are said where it is nothing that can be added.
-        """
+    def take_dropped(self, mime: QMimeData) -> None:
+        """Add what was dropped."""
+        self._take(mime, Text("That isn't a picture."), Text("Drop photos, or a folder of photos."))
+
+    def _take(self, mime: QMimeData, problem: Text, hint: Text) -> None:
+        """Add the pictures in ``mime``; report ``problem`` where it holds none."""
         files = local_files(mime)
         if files:
             self.add_files(files)
@@ -72,12 +79,12 @@ class Intake(QObject):
             message = Text("Only pictures on this computer can be added.")
             self.problem.emit(message, Text("Save the picture first, then drop the file here."))
         else:
-            self.problem.emit(otherwise, hint)
+            self.problem.emit(problem, hint)
 
     def _add(self, works: Sequence[Callable[[], Entry]]) -> None:
-        self._background.run(partial(add_all, works, self._face_fit.face), self._tell, self._failed)
+        self._background.run(partial(add_all, works, self._face_fit.face), self._report, self._failed)
 
-    def _tell(self, added: Added) -> None:
+    def _report(self, added: Added) -> None:
         entries, errors = added.entries, added.errors
         self.added.emit(entries, len(entries) == 1 and not errors)
         if len(errors) == 1:

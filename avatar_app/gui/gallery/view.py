@@ -6,7 +6,16 @@ They can be dragged to another place.
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QApplication, QListView, QStyle, QWidget
 
 from avatar_app.gui.gallery.model import ENTRY
@@ -130,6 +139,13 @@ class GalleryView(QListView):
         row = pressed[1].row()
         if target not in (row, row + 1):
             self.moved.emit(pressed[1].data(ENTRY), target)
+
+    def menu_place(self, event: QContextMenuEvent) -> tuple[QModelIndex, QPoint]:
+        """The row that a context menu is for, and where on the screen it opens."""
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+            return index, self.viewport().mapToGlobal(self.visualRect(index).center())
+        return self.indexAt(self.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
 
     def _gap_at(self, place: QPoint) -> int:
         """The row before which a photo would be put that is let go here."""
