@@ -105,8 +105,9 @@ class StandIn:
     def shown(self) -> Outgoing | None:
         if self.sent is None:
             return None
-        if self._shown is None or self._shown[0] is not self.sent:
-            self._shown = (self.sent, Outgoing(to_planes(self.sent), 0.0))
+        card = self._controls.paused
+        if self._shown is None or self._shown[0] is not self.sent or self._shown[1].is_card != card:
+            self._shown = (self.sent, Outgoing(to_planes(self.sent), 0.0, is_card=card))
         return self._shown[1]
 
     def portrait(self) -> Image | None:
