@@ -122,7 +122,7 @@ def label(entries: list[ClipEntry]) -> People:
 
 
 def people_from_masks(entries: list[ClipEntry], folder: Path) -> People:
-    """Label people by the masks in ``folder`` that `training.matte.teacher` has written."""
+    """Label people by the masks of `training.matte.teacher` in ``folder``."""
     pictures, persons, points, sure, groups = [], [], [], [], []
     for entry in tqdm(entries, desc="masks"):
         try:
