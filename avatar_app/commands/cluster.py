@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import threading
 import time
 from collections import Counter
@@ -18,7 +17,7 @@ from avatar_app.ending import ENDING
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import EngineError
-from avatar_app.extras import install, requirements
+from avatar_app.extras import require
 from avatar_app.paths import server_folder
 from avatar_app.remote.pairing import (
     Pairing,
@@ -29,7 +28,6 @@ from avatar_app.remote.pairing import (
 )
 from avatar_app.text import Text
 
-NEEDED = ("ray", "fastapi", "uvicorn", "starlette", "websockets", "msgspec", "cryptography")
 OWN = "own"
 """The address that stands for a cluster of this computer alone."""
 
@@ -69,12 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineError(
-            Text("A cluster needs packages that are not installed: {}.", ", ".join(missing)),
-            install(requirements("cluster")),
-        )
+    require("cluster", Text("A cluster"))
     from avatar_app.remote.replicas import quiet_ray
 
     quiet_ray()

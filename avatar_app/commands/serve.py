@@ -6,7 +6,6 @@ They send key points and get pictures.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
 import socket
 from pathlib import Path
@@ -14,11 +13,10 @@ from pathlib import Path
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands.numbers import whole_number
 from avatar_app.commands.printer import say
-from avatar_app.doctor.server import NEEDED
 from avatar_app.ending import ENDING
 from avatar_app.engines.open import open_engine
-from avatar_app.errors import EngineError, OutputError
-from avatar_app.extras import install, requirements
+from avatar_app.errors import OutputError
+from avatar_app.extras import require
 from avatar_app.paths import server_folder
 from avatar_app.remote.pairing import (
     PORT,
@@ -68,12 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise EngineError(
-            Text("Serving needs packages that are not installed: {}.", ", ".join(missing)),
-            install(requirements("serve")),
-        )
+    require("serve", Text("Serving"))
     from avatar_app.remote.link import digest_of
     from avatar_app.remote.listening import listen_on
     from avatar_app.remote.server import Server, ServerConfig

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 from collections.abc import Iterator
@@ -11,12 +10,9 @@ from pathlib import Path
 from avatar_app.doctor.checks import Check, check_graphics, check_models, check_python
 from avatar_app.doctor.speed import measure_speed
 from avatar_app.errors import AvatarError
-from avatar_app.extras import install, requirements
+from avatar_app.extras import install, missing
 from avatar_app.paths import server_folder
 from avatar_app.text import Text
-
-NEEDED = ("uvicorn", "starlette", "websockets", "msgspec", "cryptography")
-"""Packages without which nothing can be served."""
 
 RATE = 30
 """Pictures a second that a person needs."""
@@ -42,11 +38,11 @@ def server_checks(model: str, device: str, port: int, quick: bool = False) -> It
 
 
 def check_packages() -> Check:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        found = Text("Not installed: {}.", ", ".join(missing))
-        return Check(Text("Packages"), "problem", found, install(requirements("serve")), needed=True)
-    if importlib.util.find_spec("ray") is None:
+    lacking = missing("serve")
+    if lacking:
+        found = Text("Not installed: {}.", ", ".join(lacking))
+        return Check(Text("Packages"), "problem", found, install(lacking), needed=True)
+    if missing("cluster"):
         found = Text("All that one process needs is there; Ray, for `cluster`, is not.")
         return Check(Text("Packages"), "ok", found, needed=True)
     return Check(Text("Packages"), "ok", Text("All are there."), needed=True)

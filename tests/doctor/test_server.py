@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 from pathlib import Path
 
 import pytest
 
+from avatar_app import extras
 from avatar_app.doctor import server
 from avatar_app.doctor.server import check_capacity, check_packages, check_port, check_secrets
 from avatar_app.doctor.speed import Speed
@@ -16,7 +16,7 @@ from avatar_app.remote.pairing import certificate_files, read_token
 
 def test_missing_packages_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_packages().state == "ok"
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "_installed", lambda name: False)
     check = check_packages()
     assert (check.state, check.needed) == ("problem", True)
     assert "uvicorn==" in check.todo

@@ -8,7 +8,6 @@ AVATAR_CLUSTER=ray/bin/python python -m pytest tests/remote/test_cluster.py
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -23,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from avatar_app import extras
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.commands import cluster
 from avatar_app.engines.remote_engine import RemoteEngine
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "_installed", lambda name: not name.startswith("ray"))
     with pytest.raises(EngineError, match="not installed: ray") as refusal:
         cluster.run(Any)  # type: ignore[arg-type]
     assert "ray[serve]" in refusal.value.hint
