@@ -182,7 +182,12 @@ def test_changed_hotkeys_are_listened_to_at_once(
     said: list[object] = []
 
     class Listening:
-        def __init__(self, bindings: dict[str, str], pressed: Callable[[str], None]) -> None:
+        def __init__(
+            self,
+            bindings: dict[str, str],
+            pressed: Callable[[str], None],
+            describe: Callable[[str], str],
+        ) -> None:
             self.bindings = bindings
 
         def start(self) -> list[Text]:
