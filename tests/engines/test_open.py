@@ -48,7 +48,7 @@ def test_auto_falls_back_where_the_graphics_card_fails(
 
 @pytest.mark.parametrize(
     ("version", "driver", "words"),
-    [("2.13.0+cpu", True, "built for the processor alone"), ("2.13.0", False, "no NVIDIA driver")],
+    [("2.13.0+cpu", True, "built only for the processor"), ("2.13.0", False, "no NVIDIA driver")],
 )
 def test_cuda_asked_for_but_absent_says_why(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, version: str, driver: bool, words: str
