@@ -19,6 +19,25 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequ
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
+class Blur(nn.Module):
+    """The mean over 3 x 3 pixels with the binomial weights 1 2 1.
+
+    What is left of the pattern that `F.pixel_shuffle` begins with goes.
+    """
+
+    weight: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        line = torch.tensor([0.25, 0.5, 0.25])
+        weight = (line[:, None] * line).repeat(channels, 1, 1, 1)
+        self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        around = functional.pad(maps, (1, 1, 1, 1), mode="reflect")
+        return functional.conv2d(around, self.weight, groups=len(self.weight))
+
+
 class SameBlock(nn.Module):
     """Convolution, normalisation, ReLU; keeps the size."""
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avatar_app.networks.blocks import conv
+from avatar_app.networks.blocks import Blur, conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.regions import (
     EYE,
@@ -103,6 +103,7 @@ class RegionPainter(nn.Module):
         self.merge_quarter, self.merge_half = conv(2 * quarter, quarter), conv(2 * half, half)
         self.refine = conv(half, half)
         self.paint = nn.Conv2d(half, 16, 3, padding=1)
+        self.blur = Blur(4)
         self.by_code = nn.ModuleList(Modulation(codes, width) for width in (eighth, quarter, half))
         self.register_buffer("rim", _window(region), persistent=False)
 
@@ -132,8 +133,9 @@ class RegionPainter(nn.Module):
         x = self.by_code[1](x, code)
         x = self.merge_half(torch.cat([_double(self.narrow_half(x)), half], 1))
         x = self.by_code[2](x, code)
-        out = F.pixel_shuffle(self.paint(x + self.refine(x)), 2)
-        return Painted(torch.sigmoid(out[:, :3]), torch.sigmoid(out[:, 3:]) * self.rim)
+        # A critic likes the fine stripes that a pixel shuffle can draw; blurred, they are gone.
+        out = self.blur(torch.sigmoid(F.pixel_shuffle(self.paint(x + self.refine(x)), 2)))
+        return Painted(out[:, :3], out[:, 3:] * self.rim)
 
     def _seen(self, picture: Tensor, points: Tensor) -> Tensor:
         return torch.cat([F.pixel_unshuffle(picture * 2 - 1, 2), self.sketch(points)], 1)

@@ -22,9 +22,9 @@ from avatar_app.networks.anchored.config import SKETCH_GROUPS, AnchoredConfig
 from avatar_app.networks.anchored.dense_motion import DenseMotion, ResidualBlock, draw_sketch
 from avatar_app.networks.anchored.features import Features, Rendered
 from avatar_app.networks.anchored.matte import PersonMatte, background, matte
-from avatar_app.networks.anchored.pictures import blur, double, enlarge, resize, warp
+from avatar_app.networks.anchored.pictures import double, enlarge, resize, warp
 from avatar_app.networks.anchored.skull import skull_size
-from avatar_app.networks.blocks import conv
+from avatar_app.networks.blocks import Blur, conv
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.painters import FacePainter, FaceRegions, look_at, paste
 
@@ -51,6 +51,7 @@ class AnchoredGenerator(nn.Module):
         self.up_half = conv(quarter, half)
         self.merge_half = conv(2 * half + 3, half)
         self.paint = nn.Conv2d(half, 16, 3, padding=1)
+        self.blur = Blur(4)
         self.matte = PersonMatte() if config.matte else None
         self.regions = FacePainter() if config.regions else None
 
@@ -102,7 +103,7 @@ class AnchoredGenerator(nn.Module):
             share = share * (1 - opened_mouth(features.points, points, pixels).reshape(-1, 1, side, side))
         if self.matte is not None:
             share = torch.maximum(share, resize(beyond_face(points, flow.shape[-1]), side))
-        layers = enlarge(blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
+        layers = enlarge(self.blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         grid = resize(flow, features.image.shape[-1])
         # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no

@@ -1,8 +1,7 @@
-"""Resize, blur and warp batches of pictures."""
+"""Resize and warp batches of pictures."""
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,18 +15,6 @@ def enlarge(x: Tensor, times: int) -> Tensor:
     return (
         x if times == 1 else F.interpolate(x, scale_factor=float(times), mode="bilinear", align_corners=False)
     )
-
-
-def blur(x: Tensor) -> Tensor:
-    """The mean over 3 x 3 pixels with the binomial weights 1 2 1.
-
-    What is left of the pattern that `F.pixel_shuffle` begins with goes.
-    """
-    kernel = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
-    channels = x.shape[1]
-    weight = (kernel[:, None] * kernel).expand(channels, 1, 3, 3)
-    blurred: Tensor = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, groups=channels)
-    return blurred
 
 
 def double(x: Tensor) -> Tensor:
