@@ -70,6 +70,8 @@ class SoundStage(Stage):
             self._notices.clear("sound")
             return
         name, passed_on = self._wanted
+        if self._controls().recording is not None:
+            self._heard.clear()  # what an earlier recording left
         refused: SoundError | None = None
         if passed_on:
             try:

@@ -26,6 +26,9 @@ SINK = "avatar_sound"
 SERVER_MS = 20
 """Milliseconds of sound that the server asks for ahead."""
 
+PIECE = RATE // 100
+"""Samples handed on at a time: a larger block would not fit into the pipe at once."""
+
 PIPE_BYTES = 4096
 """Room in the pipe to the server; more would be a delay that nobody sees."""
 
@@ -75,7 +78,8 @@ class VirtualMicrophone:
             self._began = at
         begin = self._began + self._timeline.seconds
         samples = self._timeline.place(block.samples, at - self._began)
-        self._waiting.append((begin, samples))
+        for first in range(0, len(samples), PIECE):
+            self._waiting.append((begin + first / RATE, samples[first : first + PIECE]))
 
     def pass_on(self, now: float) -> None:
         """Give the server what is due. Raises SoundError when it is gone."""

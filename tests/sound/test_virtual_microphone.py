@@ -1,0 +1,29 @@
+"""What the virtual microphone gives to its server, without one."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import pytest
+
+from avatar_app.sound.microphone import Block
+from avatar_app.sound.timeline import RATE, Timeline
+from avatar_app.sound.virtual_microphone import PIPE_BYTES, VirtualMicrophone
+
+
+def test_a_long_block_goes_on_whole_in_pieces_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe takes a part of a larger piece, and the rest would be lost."""
+    made = VirtualMicrophone.__new__(VirtualMicrophone)
+    made._began, made._timeline, made._waiting = None, Timeline(), deque()
+    written: list[bytes] = []
+    monkeypatch.setattr(made, "_write", written.append)
+    sound = np.linspace(-1, 1, RATE // 20, dtype=np.float32)
+    made.play(Block(sound, 5.0), 0.1)
+    moments = [moment for moment, _ in made._waiting]
+    made.pass_on(moments[0])
+    assert len(written) == 1
+    made.pass_on(10.0)
+    assert max(map(len, written)) <= PIPE_BYTES
+    assert np.array_equal(np.frombuffer(b"".join(written), np.float32), sound)
+    assert np.allclose(np.diff(moments), 0.01)
