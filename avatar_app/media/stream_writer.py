@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from fractions import Fraction
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
@@ -40,6 +41,13 @@ STALLED = 4.0
 
 FAREWELL = 0.5
 """Seconds that hanging up may take; with a server that stalls it goes on in the stream's own thread."""
+
+SLOW = 1.0
+"""Seconds for one picture after which closing is too dangerous."""
+
+ABANDONED: list[Any] = []
+"""Outputs whose last picture took so long are kept and not closed: closing writes once more, holds the
+interpreter meanwhile, and a server that reads nothing would stop the whole program."""
 
 KEY_SECONDS = 2
 """Seconds between key pictures, as streaming services ask for."""
@@ -175,12 +183,18 @@ class StreamWriter:
         self._thread.join(FAREWELL)
 
     def _run(self) -> None:
+        slow = False
         try:
             while sending := self._next():
+                began = time.monotonic()
                 self._send(*sending)
+                slow = time.monotonic() - began > SLOW
         except (av.FFmpegError, OSError) as problem:
             with self._changed:
                 self._problem = self._failed(problem)
+        if slow:
+            ABANDONED.append(self._container)
+            return
         with suppress(av.FFmpegError, OSError):
             self._container.close()
 
