@@ -190,6 +190,8 @@ class PortalKeys:
         session = None
         try:
             session = Session()
+            if self._stopping.is_set():
+                return
             bound = session.bind([self._shortcut(action) for action in self._wanted])
             self._ready.set()
             self._listen(session, bound)
