@@ -52,7 +52,7 @@ def compose_layer(
     There the motion at the square's edge fades out.
 
     Args:
-        grid: as in `move_person`; shoulders at the sides are calmed.
+        grid: as in `move_person`; shoulders at the sides are damped.
         pose: (P, 2), landmarks.
     """
     side, (top, left) = layers.side, (area.top, area.left)
@@ -156,7 +156,7 @@ def damp_shoulders(grid: Floats, chin: float) -> None:
     side = grid.shape[1]
     first = max(0, int(chin + NECK[0] * side))
     line = np.arange(side, dtype=np.float32)
-    share = _calmed(side)[: side - first]
+    share = _damped(side)[: side - first]
     few = share.shape[1]
     for columns, still in ((slice(0, few), share), (slice(side - few, side), share[:, ::-1])):
         for place, here in zip(grid, (line[None, columns], line[first:, None]), strict=True):
@@ -165,7 +165,7 @@ def damp_shoulders(grid: Floats, chin: float) -> None:
 
 
 @cache
-def _calmed(side: int) -> Floats:
+def _damped(side: int) -> Floats:
     """Return how much of the motion is taken, (side, side // SHOULDERS).
 
     Rows begin where shoulders do, columns at the left side.

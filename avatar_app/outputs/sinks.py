@@ -142,7 +142,7 @@ def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
     """Open an output.
 
     Args:
-        kind: one of ``state.OUTPUTS``, or ``stream``.
+        kind: one of ``session.controls.OUTPUTS``, or ``stream``.
         device: path or name of the virtual camera; empty: the first. Of a ``stream`` its address. Other kinds
             have but one.
         size: width and height of the pictures, even numbers.
