@@ -65,3 +65,15 @@ def test_arrivals_that_jitter_do_not_move_the_sound() -> None:
         late = float(random.exponential(0.01)) if number else 0.0
         offs.append(clock.heard(BLOCK, heard + 0.01 + late) - heard)
     assert max(map(abs, offs)) < 0.003
+
+
+def test_sound_after_lost_samples_is_in_time_again() -> None:
+    clock, random = Clock(), np.random.default_rng(0)
+    offs = []
+    for number in range(2000):
+        heard = 100 + number * 0.01
+        if 600 <= number < 630:
+            continue  # the device has dropped these
+        offs.append(clock.heard(BLOCK, heard + 0.01 + float(random.exponential(0.005))) - heard)
+    assert max(map(abs, offs[100:600])) < 0.003
+    assert max(map(abs, offs[850:])) < 0.01
