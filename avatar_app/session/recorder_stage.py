@@ -48,6 +48,11 @@ class RecorderStage(Stage):
         self._began = self._last = 0.0
         self.path: Path | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the wanted recording has ended by a fault, until it is tried again."""
+        return self._failed is not None
+
     def open(self) -> None:
         """Waits in ``step`` for a file to be named."""
 

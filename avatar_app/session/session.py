@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,11 @@ class Session:
         def wanted() -> Controls:
             return self._controls
 
+        def heard() -> Controls:
+            # A recording that has failed keeps no microphone open.
+            controls = self._controls
+            return replace(controls, recording=None) if self._recording.failed else controls
+
         neutrals = neutrals or NeutralStore()
         self._camera = CameraStage(
             open_source,
@@ -117,7 +123,7 @@ class Session:
         # Who comes later must not see the user because nobody was there when that was confirmed.
         self._output.rest.begun = lambda: self.change(pass_through=False)
         self._sound = SoundStage(
-            open_microphone, VirtualMicrophone, wanted, self._meter.latency, self._notices
+            open_microphone, VirtualMicrophone, heard, self._meter.latency, self._notices
         )
         self._recording = RecorderStage(wanted, self._sent, self._notices, self._sound.take)
         self._stages = (self._camera, self._animate, self._output, self._sound, self._recording)

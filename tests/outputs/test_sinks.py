@@ -305,5 +305,5 @@ def test_pipewire_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_pipewire_is_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipewire_camera, "sys", SimpleNamespace(platform="win32"))
-    with pytest.raises(OutputError, match="Linux alone"):
+    with pytest.raises(OutputError, match="only on Linux"):
         open_sink("pipewire", "", (640, 480), 30)

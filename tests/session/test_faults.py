@@ -29,7 +29,7 @@ from avatar_app.motion.calibration import FRAMES, NeutralStore
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.recorder import Recorder
 from avatar_app.session import active_avatar as cast
-from avatar_app.session import output_stage, recorder_stage, sink_keeper
+from avatar_app.session import output_stage, sink_keeper, slot
 from avatar_app.session.animate_stage import AnimateStage
 from avatar_app.session.camera_stage import reduced
 from avatar_app.session.controls import Controls, Notice
@@ -759,13 +759,28 @@ def test_recording_on_a_full_disk(
     assert film.read_bytes() == kept
 
 
+class Deaf:
+    """A microphone that hears nothing."""
+
+    name, closed = "deaf", False
+
+    def read(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def test_recording_to_a_folder_that_is_not_there(bench: Bench, controls: Controls, tmp_path: Path) -> None:
+    microphone = Deaf()
+    wishes = {"recording": tmp_path / "stick" / "call.mp4", "microphone": "deaf"}
     with running(
-        bench, Controls(**as_fields(controls) | {"recording": tmp_path / "stick" / "call.mp4"})
+        bench, Controls(**as_fields(controls) | wishes), open_microphone=lambda name: microphone
     ) as session:
         calibrated(session)
         told(session, "recording", "There is no folder")
         assert session.status().recording is None
+        wait_for(lambda: microphone.closed)
         session.change(recording=None)
         not_told(session, "recording")
 
@@ -794,7 +809,7 @@ def test_slow_disk_costs_the_recording_alone(
 
 def test_a_recording_leaves_out_the_sleep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, film, sent = 100.0, tmp_path / "call.mp4", Slot[Outgoing]()
-    monkeypatch.setattr(recorder_stage, "time", type("Clock", (), {"monotonic": staticmethod(lambda: now)}))
+    monkeypatch.setattr(slot, "time", type("Clock", (), {"monotonic": staticmethod(lambda: now)}))
     stage = RecorderStage(lambda: Controls(recording=film, size=(96, 64), fps=10), sent, Notices())
     for number in range(40):
         now += 8 * 3600 if number == 20 else 0.1
