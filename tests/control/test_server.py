@@ -362,7 +362,7 @@ def test_an_app_that_hangs_is_not_waited_for(path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["avatar one\npause", "avatar " + "x" * 600, "avatar \udc80"])
 def test_what_is_no_line_is_not_even_sent(path: Path, command: str) -> None:
-    with pytest.raises(AvatarError, match="no single line"):
+    with pytest.raises(AvatarError, match="not a single line"):
         send_command(command, path=path)
 
 
