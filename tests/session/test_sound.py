@@ -29,8 +29,8 @@ from tests.support.sound_server import CLAPPER, EVERY, Clapper, heard, needs_sou
 ENGINE_SECONDS = 0.04
 """That the stand-in engine takes: without a delay the sound would be early by more than this."""
 
-CLOSE = 0.06
-"""Seconds that sound and picture may be apart on a busy machine, where single flashes scatter by half of it;
+CLOSE = 0.04
+"""Seconds that sound and picture may be apart on a busy machine, where single flashes scatter by 0.025;
 docs/benchmarks has what was measured, and `media` holds the file itself to 2 ms."""
 
 
