@@ -32,7 +32,7 @@ APP = "avatar-app"
 
 MODIFIERS = {"Ctrl": "CTRL", "Alt": "ALT", "Shift": "SHIFT", "Meta": "LOGO"}
 REPEAT = 1.0
-"""Seconds: a key that is held may be told again and again, at shorter intervals, and counts once."""
+"""Seconds within which a repeated signal for one shortcut counts as the same press: the key is held."""
 
 
 class PortalError(Exception):

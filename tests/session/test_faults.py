@@ -104,7 +104,7 @@ def notice(session: Session, about: str) -> Notice | None:
     return next((found for found in session.status().notices if found.about == about), None)
 
 
-def told(session: Session, about: str, words: str) -> Notice:
+def notice_shown(session: Session, about: str, words: str) -> Notice:
     """Wait for a notice with these words; it must also say what to do."""
     wait_for(
         lambda: (found := notice(session, about)) is not None and words in found.message, f"{about}: {words}"
@@ -114,7 +114,7 @@ def told(session: Session, about: str, words: str) -> Notice:
     return found
 
 
-def not_told(session: Session, about: str) -> None:
+def notice_cleared(session: Session, about: str) -> None:
     wait_for(lambda: notice(session, about) is None, f"no notice about {about}")
 
 
@@ -147,11 +147,11 @@ def test_camera_absent_at_the_start(bench: Bench, controls: Controls) -> None:
     bench.plugged = False
     with running(bench, controls) as session:
         wait_for(shows(session, "card", "no-camera"))
-        assert told(session, "camera", "not there").actions == ("retry", "choose-camera")
+        assert notice_shown(session, "camera", "not there").actions == ("retry", "choose-camera")
         goes_on(bench)
         bench.plugged = True  # found without a word from the user
         calibrated(session)
-        not_told(session, "camera")
+        notice_cleared(session, "camera")
 
 
 def moving_face(number: int) -> Image:
@@ -203,7 +203,7 @@ def test_camera_that_sends_damaged_pictures(
             whole.set()
             session.retry("camera")
             wait_for(shows(session, "avatar"))
-            not_told(session, "camera")
+            notice_cleared(session, "camera")
 
 
 def test_camera_that_is_stuck_on_one_picture(
@@ -220,7 +220,7 @@ def test_camera_that_is_stuck_on_one_picture(
     with running(bench, controls, open_source=lambda text: Stuck(bench)) as session:
         calibrated(session)
         stuck.set()
-        told(session, "camera", "one and the same picture")
+        notice_shown(session, "camera", "one and the same picture")
         wait_for(shows(session, "card", "no-camera"))
         stuck.clear()
         session.retry("camera")
@@ -361,11 +361,11 @@ def test_engine_absent_comes_by_itself(
     monkeypatch.setattr(cast, "AGAIN", 0.1)
     bench.load_fault = "drawing"
     with running(bench, controls) as session:
-        told(session, "engine", "does not fit")
+        notice_shown(session, "engine", "does not fit")
         wait_for(shows(session, "card", "fault"))
         bench.load_fault = ""
         calibrated(session)
-        not_told(session, "engine")
+        notice_cleared(session, "engine")
 
 
 def output_without_thread(
@@ -407,11 +407,11 @@ def test_a_slow_engine_is_told(bench: Bench, controls: Controls, monkeypatch: py
 
     with running(bench, controls, open_engine=lambda model, device: Slow(bench)) as session:
         calibrated(session)
-        told(session, "engine", "ms per frame on this computer")
+        notice_shown(session, "engine", "ms per frame on this computer")
         assert session.status().shows == "avatar"
         monkeypatch.setattr("avatar_app.session.engine_watch.SLOW", 50)
         monkeypatch.setattr("avatar_app.session.engine_watch.QUICK", 40)
-        not_told(session, "engine")
+        notice_cleared(session, "engine")
 
 
 def test_an_engine_that_hangs(bench: Bench, controls: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,12 +430,12 @@ def test_an_engine_that_hangs(bench: Bench, controls: Controls, monkeypatch: pyt
         free.clear()
         try:
             wait_for(shows(session, "card", "stale"))
-            told(session, "engine", "has given no picture")
+            notice_shown(session, "engine", "has given no picture")
             goes_on(bench)
         finally:
             free.set()
         wait_for(shows(session, "avatar"))
-        not_told(session, "engine")
+        notice_cleared(session, "engine")
 
 
 def test_no_memory_is_said_in_words(bench: Bench, controls: Controls) -> None:
@@ -450,7 +450,7 @@ def test_no_memory_is_said_in_words(bench: Bench, controls: Controls) -> None:
     with running(bench, controls, open_engine=lambda model, device: Hungry(bench)) as session:
         calibrated(session)
         full.set()
-        told(session, "engine", "memory is full")
+        notice_shown(session, "engine", "memory is full")
         full.clear()
         session.retry("engine")
         wait_for(shows(session, "avatar"))
@@ -462,7 +462,7 @@ def test_photo_deleted_while_in_use_survives_a_dead_engine(bench: Bench, control
         calibrated(session)
         controls.avatar.unlink()
         bench.engine_fault = True
-        told(session, "engine", "out of memory")
+        notice_shown(session, "engine", "out of memory")
         wait_for(lambda: session.status().shows == "card")
         bench.engine_fault = False
         session.retry("engine")
@@ -475,13 +475,13 @@ def test_photo_that_comes_back_is_taken(bench: Bench, controls: Controls) -> Non
     data = controls.avatar.read_bytes()
     controls.avatar.unlink()
     with running(bench, controls) as session:
-        told(session, "avatar", "There is no photo")
+        notice_shown(session, "avatar", "There is no photo")
         wait_for(shows(session, "card", "fault"))
         controls.avatar.write_bytes(data[:100])
-        told(session, "avatar", "damaged")
+        notice_shown(session, "avatar", "damaged")
         controls.avatar.write_bytes(data)
         calibrated(session)
-        not_told(session, "avatar")
+        notice_cleared(session, "avatar")
 
 
 def test_photo_that_changes_while_it_is_read_is_read_again(
@@ -501,7 +501,7 @@ def test_photo_that_changes_while_it_is_read_is_read_again(
     monkeypatch.setattr("avatar_app.session.active_avatar.read_portrait", overtaken)
     with running(bench, controls) as session:
         calibrated(session)
-        not_told(session, "avatar")
+        notice_cleared(session, "avatar")
 
 
 def test_photo_that_the_engine_cannot_take_leaves_the_last_one(
@@ -518,7 +518,7 @@ def test_photo_that_the_engine_cannot_take_leaves_the_last_one(
         calibrated(session)
         picky.set()
         session.change(avatar=write_photo(tmp_path, "other.png", 55))
-        told(session, "avatar", "bad allocation")
+        notice_shown(session, "avatar", "bad allocation")
         goes_on(bench)
         assert session.status().shows == "avatar"
 
@@ -568,7 +568,7 @@ def test_full_graphics_card_leaves_the_call_to_the_processor(bench: Bench, contr
     with running(bench, controls, open_engine=card.open_engine) as session:
         calibrated(session)
         card.full = True
-        found = told(session, "engine", "memory of cuda:0")
+        found = notice_shown(session, "engine", "memory of cuda:0")
         assert (found.level, found.hint) == ("warning", "The processor is used, which is slower.")
         wait_for(lambda: card.opened == ["auto", "cpu"])
         wait_for(lambda: session.status().engine)
@@ -576,7 +576,7 @@ def test_full_graphics_card_leaves_the_call_to_the_processor(bench: Bench, contr
         card.full = False
         session.retry("engine")  # the card again, once the user has made room
         wait_for(lambda: card.opened == ["auto", "cpu", "auto"])
-        not_told(session, "engine")
+        notice_cleared(session, "engine")
         wait_for(shows(session, "avatar"))
 
 
@@ -585,10 +585,10 @@ def test_graphics_card_too_full_for_the_photo(bench: Bench, controls: Controls) 
     card.full = True
     with running(bench, controls, open_engine=card.open_engine) as session:
         calibrated(session)
-        told(session, "engine", "memory of cuda:0")
+        notice_shown(session, "engine", "memory of cuda:0")
         assert card.opened == ["auto", "cpu"]
         session.change(device="cuda")  # by name: then it is the card or nothing
-        told(session, "engine", "memory of cuda:0")
+        notice_shown(session, "engine", "memory of cuda:0")
         wait_for(lambda: "cuda" in card.opened)
 
 
@@ -599,13 +599,13 @@ def test_graphics_card_asked_for_by_name_is_tried_again(bench: Bench, controls: 
     ) as session:
         calibrated(session)
         card.full = True
-        assert told(session, "engine", "memory of cuda:0").level == "error"
+        assert notice_shown(session, "engine", "memory of cuda:0").level == "error"
         wait_for(lambda: session.status().shows == "card")
         assert "cpu" not in card.opened
         card.full = False
         session.retry("engine")
         wait_for(shows(session, "avatar"))
-        not_told(session, "engine")
+        notice_cleared(session, "engine")
 
 
 # The output.
@@ -617,11 +617,11 @@ def test_output_absent_at_the_start(
     monkeypatch.setattr(sink_keeper, "SINK_PATIENCE", 0.1)
     bench.output_there = False
     with running(bench, controls) as session:
-        told(session, "output", "not there")
+        notice_shown(session, "output", "not there")
         calibrated(session)  # the preview works
         bench.output_there = True
         wait_for(lambda: session.status().output == "kept")  # by itself
-        not_told(session, "output")
+        notice_cleared(session, "output")
         goes_on(bench)
 
 
@@ -657,11 +657,11 @@ def test_output_that_breaks_in_an_unknown_way(bench: Bench, controls: Controls) 
     with running(bench, controls, open_sink=lambda *_: Broken(bench)) as session:
         calibrated(session)
         broken.set()
-        told(session, "output", "ioctl failed")
+        notice_shown(session, "output", "ioctl failed")
         broken.clear()
         session.retry("output")
         goes_on(bench)
-        not_told(session, "output")
+        notice_cleared(session, "output")
 
 
 def test_background_picture_deleted_while_in_use(bench: Bench, controls: Controls, tmp_path: Path) -> None:
@@ -673,10 +673,10 @@ def test_background_picture_deleted_while_in_use(bench: Bench, controls: Control
         goes_on(bench)
         assert not session.status().notices, "it is in memory"
         session.change(mirror_output=True)
-        told(session, "settings", "background.png")
+        notice_shown(session, "settings", "background.png")
         assert session.status().shows == "avatar"
         session.change(background="#203040")
-        not_told(session, "settings")
+        notice_cleared(session, "settings")
 
 
 # Bundles.
@@ -696,7 +696,7 @@ def test_damaged_bundle_leaves_the_running_model(bench: Bench, controls: Control
     with running(bench, controls, open_engine=open_engine) as session:
         calibrated(session)
         session.change(model=str(folder))
-        told(session, "engine", "render.onnx is damaged")
+        notice_shown(session, "engine", "render.onnx is damaged")
         assert session.status().shows == "avatar"
         render.write_bytes(whole)
         session.retry("engine")
@@ -746,7 +746,7 @@ def test_recording_on_a_full_disk(
         calibrated(session)
         with disk_with(6_000_000):
             session.change(recording=film)
-            told(session, "recording", "call.mp4 cannot be written")
+            notice_shown(session, "recording", "call.mp4 cannot be written")
             wait_for(lambda: session.status().recording is None)
             goes_on(bench, 3)
             assert session.status().shows == "avatar"
@@ -755,7 +755,7 @@ def test_recording_on_a_full_disk(
         session.retry("recording")
         wait_for(lambda: session.status().recording == film.with_stem("call-2"))
         session.change(recording=None)
-        not_told(session, "recording")
+        notice_cleared(session, "recording")
     assert film.read_bytes() == kept
 
 
@@ -778,11 +778,11 @@ def test_recording_to_a_folder_that_is_not_there(bench: Bench, controls: Control
         bench, Controls(**as_fields(controls) | wishes), open_microphone=lambda name: microphone
     ) as session:
         calibrated(session)
-        told(session, "recording", "There is no folder")
+        notice_shown(session, "recording", "There is no folder")
         assert session.status().recording is None
         wait_for(lambda: microphone.closed)
         session.change(recording=None)
-        not_told(session, "recording")
+        notice_cleared(session, "recording")
 
 
 def test_slow_disk_costs_the_recording_alone(
@@ -892,10 +892,10 @@ def test_neutral_pose_that_cannot_be_kept_works_all_the_same(
     with running(bench, controls, store) as session:
         with disk_with(0):
             calibrated(session)
-            told(session, "settings", "The calibration cannot be kept on disk")
+            notice_shown(session, "settings", "The calibration cannot be kept on disk")
         assert (tmp_path / "poses.json").read_bytes() == kept
         session.recalibrate()
-        not_told(session, "settings")
+        notice_cleared(session, "settings")
     assert len(json.loads((tmp_path / "poses.json").read_bytes())) == 2
 
 
@@ -911,7 +911,7 @@ def test_damaged_face_networks_are_told(bench: Bench, controls: Controls) -> Non
         return DiscDetector()
 
     with running(bench, controls, open_detector=open_detector) as session:
-        told(session, "engine", "finder.onnx is damaged")
+        notice_shown(session, "engine", "finder.onnx is damaged")
         wait_for(shows(session, "card", "fault"))
         goes_on(bench)
         there.set()
