@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from avatar_app.hotkeys.bell import ring
 from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination
 from avatar_app.text import Text, join
 
@@ -179,11 +180,7 @@ class PortalKeys:
         return list(self._problems)
 
     def close(self) -> None:
-        self._stopping.set()
-        with suppress(OSError):  # it may have ended by itself
-            self._ringer.send(b"!")
-        if self._thread.ident is not None and threading.current_thread() is not self._thread:
-            self._thread.join(0.2)
+        ring(self._stopping, self._ringer, self._thread)
         self._ringer.close()
 
     def _run(self) -> None:

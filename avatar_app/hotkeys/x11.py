@@ -16,6 +16,7 @@ from contextlib import redirect_stdout, suppress
 from itertools import chain, combinations
 from typing import Any
 
+from avatar_app.hotkeys.bell import ring
 from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
 from avatar_app.hotkeys.portal import under_wayland
 from avatar_app.text import NOTHING, Text, join
@@ -67,11 +68,7 @@ class X11Keys:
         return [*self._problems, limit] if limit else list(self._problems)
 
     def close(self) -> None:
-        self._stopping.set()
-        with suppress(OSError):  # it may have ended by itself
-            self._ringer.send(b"!")
-        if self._thread.ident is not None and threading.current_thread() is not self._thread:
-            self._thread.join(0.2)
+        ring(self._stopping, self._ringer, self._thread)
         if self._thread.ident is None:
             self._bell.close()
         self._ringer.close()
