@@ -34,6 +34,7 @@ from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.config import RunConfig, Stage
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
+from avatar_app.training.loop import repeat, set_rate
 from avatar_app.training.schedule import average_into, learning_rate
 
 
@@ -120,6 +121,8 @@ class Run:
         # infinite ones left out.
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.position = 0
+        self.deadline = math.inf
+        """When the run stops though steps are left, on the clock of `time.monotonic`."""
 
     @property
     def total(self) -> int | None:
@@ -128,8 +131,8 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the configuration's steps are done."""
-        return self.position >= self.config.steps
+        """Whether the configuration's steps are done, or the time is over."""
+        return self.position >= self.config.steps or time.monotonic() >= self.deadline
 
     def at(self) -> tuple[Stage, float]:
         """The stage of the next step and how far into it that is, 0..1."""
@@ -147,8 +150,7 @@ class Run:
             warmup=self.config.warmup,
         )
         for optimiser in self.objective.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group.get("share", 1.0)
+            set_rate(optimiser, rate)
         kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(self.config.precision)
         with torch.autocast(self.device.type, kind, enabled=kind is not None):
             terms = self.objective.step(pair, self.scaler)
@@ -233,10 +235,10 @@ class Run:
 def train(
     run: Run, output: Path, minutes: float | None, save_minutes: float, sample_steps: int, part_mib: int
 ) -> None:
-    """Trains to the end of the configuration or of the time there is."""
-    started = saved = time.monotonic()
+    """Train to the end of the configuration, or for ``minutes``."""
+    started = time.monotonic()
+    run.deadline = math.inf if minutes is None else started + minutes * 60
     first = run.rank == 0
-    watched = None
     bar = tqdm(
         total=run.total,
         initial=run.position,
@@ -245,42 +247,30 @@ def train(
         mininterval=5,
         dynamic_ncols=True,
     )
-    means: dict[str, float] = {}
-    while not run.finished and (minutes is None or time.monotonic() - started < minutes * 60):
-        for name, value in run.advance().items():
-            if not math.isfinite(value):
-                raise ConfigError(
-                    Text("The loss term {} is {} at step {}.", name, value, run.position),
-                    Text("Lower the learning rate or use float32."),
-                )
-            means[name] = value if name not in means else 0.98 * means[name] + 0.02 * value
+    watched = None
+
+    def report(means: dict[str, float]) -> None:
+        nonlocal watched
         bar.update()
         if not first:
-            continue
+            return
         if run.position % 100 == 0:
             bar.set_postfix_str(" ".join(f"{name} {value:.4f}" for name, value in means.items()))
+            terms = ",".join(f"{value:.5f}" for value in means.values())
             with (output / "log.csv").open("a") as log:
-                log.write(
-                    ",".join(
-                        [
-                            str(run.position),
-                            f"{time.monotonic() - started:.0f}",
-                            *[f"{v:.5f}" for v in means.values()],
-                        ]
-                    )
-                    + "\n"
-                )
+                log.write(f"{run.position},{time.monotonic() - started:.0f},{terms}\n")
         if run.position % sample_steps == 0:
             # Always the same pairs, so that the grids can be compared; the run's own random state is not
             # touched.
             watched = watched or _watched_pair(run)
             run.write_sample(output / "samples" / f"{run.position:07d}.png", watched)
-        if time.monotonic() - saved > save_minutes * 60:
+
+    def save() -> None:
+        if first:
             save_checkpoint(output / "checkpoint.pt", run.state(), part_mib)
-            saved = time.monotonic()
-    bar.close()
-    if first:
-        save_checkpoint(output / "checkpoint.pt", run.state(), part_mib)
+
+    with bar:
+        repeat(run, report, save, save_minutes * 60)
 
 
 def _watched_pair(run: Run) -> Pair:

@@ -19,6 +19,7 @@ from avatar_app.training.faces.config import FacesConfig, PartConfig
 from avatar_app.training.faces.data import FaceSet
 from avatar_app.training.faces.losses import finder_loss, finder_targets, landmark_loss
 from avatar_app.training.faces.samples import Sampler
+from avatar_app.training.loop import descend, repeat
 from avatar_app.training.schedule import average_into, learning_rate
 
 Batch = tuple[Tensor, ...]
@@ -106,6 +107,83 @@ def step_losses(part: str, network: nn.Module, batch: Batch) -> Losses:
     return landmark_loss(network(pictures, jitter=0.06), batch[1], batch[2])
 
 
+class PartTraining:
+    """One network, the average of its weights and its optimiser for a stretch of time.
+
+    Args:
+        seconds: of training, those before a resume included.
+        output: where ``<part>.pt`` lies.
+    """
+
+    def __init__(self, part: str, config: FacesConfig, faces: FaceSet, seconds: float, output: Path) -> None:
+        self.part, self.config, self.seconds = part, config, seconds
+        self.settings: PartConfig = getattr(config, part)
+        self.path = output / f"{part}.pt"
+        torch.manual_seed(config.seed)
+        self.network = new_network(part, faces).train()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), self.settings.rate, betas=(0.9, 0.99), weight_decay=self.settings.decay
+        )
+        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.position, self.used, self.finished = 0, 0.0, False
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        if not self.path.is_file():
+            return
+        saved = torch.load(self.path, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.average, self.position, self.used = saved["average"], saved["step"], saved["seconds"]
+
+    def start(self, faces: FaceSet, others: Others) -> None:
+        """Start the clock and the processes that make samples."""
+        workers = self.config.workers
+        stream = Batches(self.part, faces, others, self.settings.batch, self.config.seed + self.position)
+        self.batches = iter(
+            DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+        )
+        self.started = time.monotonic() - self.used
+
+    def advance(self) -> dict[str, float]:
+        """Make one optimiser step; return each loss term."""
+        settings = self.settings
+        batch = next(self.batches)
+        progress = self.used / max(self.seconds, 1e-9)
+        rate = learning_rate(progress, self.position, settings.rate, warmup=settings.warmup)
+        losses = step_losses(self.part, self.network, batch)
+        descend(self.network, self.optimiser, losses.values(), rate)
+        self.position += 1
+        average_into(self.average, self.network, settings.average, self.position, slow=20)
+        self.used = time.monotonic() - self.started
+        self.finished = self.used >= self.seconds
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def save(self) -> None:
+        """Write the checkpoint; never leaves a half-written one."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.position,
+            "seconds": self.used,
+            "part": self.part,
+            "config": asdict(self.config),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, self.path.with_suffix(".part"))
+        self.path.with_suffix(".part").replace(self.path)
+
+    def progress(self, means: dict[str, float]) -> str:
+        """Return a line with the time used, the speed and the running means of the losses."""
+        terms = "  ".join(f"{name} {value:.5f}" for name, value in means.items())
+        return (
+            f"{self.part} {self.used / 60:5.1f}/{self.seconds / 60:.1f} min  step {self.position}  "
+            f"{self.position * self.settings.batch / self.used:.0f}/s  {terms}"
+        )
+
+
 def train_part(
     part: str,
     config: FacesConfig,
@@ -123,71 +201,21 @@ def train_part(
     Args:
         minutes: instead of the configuration's.
         resume: go on from the checkpoint, with the time it had used counted.
-        report: gets a progress line every few seconds.
+        report: gets a progress line every ten seconds.
     """
     settings: PartConfig = getattr(config, part)
     seconds = 60 * (settings.minutes if minutes is None else minutes)
-    torch.manual_seed(config.seed)
-    network = new_network(part, faces).train()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(
-        network.parameters(), settings.rate, betas=(0.9, 0.99), weight_decay=settings.decay
-    )
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    path, step, used = output / f"{part}.pt", 0, 0.0
-    if resume and path.is_file():
-        saved = torch.load(path, weights_only=True)
-        network.load_state_dict(saved["network"])
-        optimiser.load_state_dict(saved["optimiser"])
-        average, step, used = saved["average"], saved["step"], saved["seconds"]
-    stream = Batches(part, faces, others, settings.batch, config.seed + step)
-    loader = DataLoader(
-        stream, batch_size=None, num_workers=config.workers, prefetch_factor=4 if config.workers else None
-    )
-    output.mkdir(parents=True, exist_ok=True)
+    training = PartTraining(part, config, faces, seconds, output)
+    if resume:
+        training.resume()
+    training.start(faces, others)
+    reported = time.monotonic()
 
-    def save() -> None:
-        state = {
-            "network": network.state_dict(),
-            "average": average,
-            "optimiser": optimiser.state_dict(),
-        }
-        torch.save(
-            {**state, "step": step, "seconds": used, "part": part, "config": asdict(config)},
-            path.with_suffix(".part"),
-        )
-        path.with_suffix(".part").replace(path)
+    def after(means: dict[str, float]) -> None:
+        nonlocal reported
+        if time.monotonic() - reported > 10:
+            reported = time.monotonic()
+            report(training.progress(means))
 
-    start = time.monotonic() - used
-    told = saved_at = time.monotonic()
-    shown: dict[str, float] = {}
-    for batch in loader:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(
-                used / max(seconds, 1e-9), step, settings.rate, warmup=settings.warmup
-            )
-        losses = step_losses(part, network, batch)
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        average_into(average, network, settings.average, step, slow=20)
-        for name, value in losses.items():
-            shown[name] = 0.98 * shown.get(name, float(value.detach())) + 0.02 * float(value.detach())
-        now = time.monotonic()
-        used = now - start
-        if now - told > 10:
-            told = now
-            terms = "  ".join(f"{name} {value:.5f}" for name, value in shown.items())
-            report(
-                f"{part} {used / 60:5.1f}/{seconds / 60:.1f} min  step {step}  "
-                f"{step * settings.batch / used:.0f}/s  {terms}"
-            )
-        if now - saved_at > config.save_every:
-            saved_at = now
-            save()
-        if used >= seconds:
-            break
-    save()
-    return path
+    repeat(training, after, training.save, config.save_every)
+    return training.path

@@ -46,6 +46,7 @@ from avatar_app.training.data import (
     read_labels,
     to_grid,
 )
+from avatar_app.training.loop import descend, repeat
 from avatar_app.training.matte.labels import person
 from avatar_app.training.schedule import average_into, learning_rate
 
@@ -77,6 +78,9 @@ UNSURE = 0.05
 
 MISSED = 2.0
 """How much more a pixel of a person counts than one of the background."""
+
+SAVE_SECONDS = 240.0
+"""Between two checkpoints."""
 
 CHANGES = AugmentConfig(rotation=0.25, scale=0.3, aspect=0.1, shift=0.2, deform=0.03)
 
@@ -130,7 +134,7 @@ def people_from_masks(entries: list[ClipEntry], folder: Path) -> People:
         except UNREADABLE as problem:
             raise ConfigError(
                 Text("There is no mask of {}: {}.", entry.path.stem, problem),
-                Text("Run matte_teacher.py on this data set."),
+                Text("Run avatar_app.training.matte.teacher on this data set."),
             ) from None
         stride = int(numbers[1]) if len(numbers) > 1 else 1
         for frame, usable, place, mask in zip(*_every(entry, stride), masks, strict=False):
@@ -319,28 +323,47 @@ def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
     return entropy + 0.5 * dice.mean()
 
 
+class MatteTraining:
+    """A network, its average and its optimiser for a number of steps."""
+
+    def __init__(self, network: PersonMatte, scenes: Scenes, steps: int, batch: int, rate: float) -> None:
+        self.network, self.scenes, self.steps, self.batch, self.rate = network, scenes, steps, batch, rate
+        self.averaged = copy.deepcopy(network).eval()
+        self.optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
+        self.position = 0
+
+    @property
+    def finished(self) -> bool:
+        return self.position >= self.steps
+
+    def advance(self) -> dict[str, float]:
+        """Make one optimiser step; return the loss."""
+        pictures, persons, points, weight = self.scenes.draw(self.batch)
+        value = loss(self.network(pictures, points), persons, weight)
+        rate = learning_rate(self.position / self.steps, self.position, self.rate, warmup=50)
+        descend(self.network, self.optimiser, [value], rate)
+        average_into(self.averaged.state_dict(), self.network, 0.998, self.position)
+        self.position += 1
+        return {"loss": value.item()}
+
+
 def train(
     network: PersonMatte, scenes: Scenes, output: Path, steps: int, batch: int, rate: float = 2e-3
 ) -> PersonMatte:
-    """Train, and write the averaged weights to ``output``/matte.pt now and then."""
-    averaged = copy.deepcopy(network).eval()
-    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
-    bar = tqdm(range(steps), desc="matte", mininterval=5)
-    for step in bar:
-        optimiser.param_groups[0]["lr"] = learning_rate(step / steps, step, rate, warmup=50)
-        pictures, persons, points, weight = scenes.draw(batch)
-        value = loss(network(pictures, points), persons, weight)
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        average_into(averaged.state_dict(), network, 0.998, step)
-        bar.set_postfix_str(f"loss {value.item():.3f}")
-        if step % 300 == 299 or step == steps - 1:
-            save_checkpoint(
-                output / "matte.pt", {"step": step + 1, "networks": {"matte": averaged.state_dict()}}
-            )
-    return averaged
+    """Train, and write the averaged weights to ``output``/matte.pt every four minutes."""
+    training = MatteTraining(network, scenes, steps, batch, rate)
+
+    def report(means: dict[str, float]) -> None:
+        bar.update()
+        bar.set_postfix_str(f"loss {means['loss']:.3f}")
+
+    def save() -> None:
+        networks = {"matte": training.averaged.state_dict()}
+        save_checkpoint(output / "matte.pt", {"step": training.position, "networks": networks})
+
+    with tqdm(total=steps, desc="matte", mininterval=5) as bar:
+        repeat(training, report, save, SAVE_SECONDS)
+    return training.averaged
 
 
 def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
