@@ -16,7 +16,8 @@ from avatar_app.networks.anchored.matte import PersonMatte
 from avatar_app.training.checkpoint import load_checkpoint
 from avatar_app.training.data import list_clips
 from avatar_app.training.matte.labels import one_piece, person, without_holes
-from avatar_app.training.matte.loop import label, main, mark_doubtful_labels, people_from_masks
+from avatar_app.training.matte.loop import main
+from avatar_app.training.matte.people import label, mark_doubtful_labels, people_from_masks
 from avatar_app.training.matte.teacher import frames_of
 from avatar_app.training.matte.teacher import main as ask_teacher
 from tests.support.heads import make_head
