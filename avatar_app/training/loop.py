@@ -71,7 +71,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 def descend(
     network: nn.Module, optimiser: torch.optim.Optimizer, losses: Iterable[Tensor], rate: float
 ) -> None:
-    """Minimise the sum of ``losses`` by one step, with gradients clipped to a norm of 1."""
+    """Minimise the sum of ``losses`` by one step; clip gradients to a norm of 1."""
     set_rate(optimiser, rate)
     optimiser.zero_grad(set_to_none=True)
     torch.stack(list(losses)).sum().backward()  # type: ignore[no-untyped-call]
