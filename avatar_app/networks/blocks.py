@@ -1,6 +1,6 @@
-"""Building blocks.
+"""Building blocks of networks.
 
-Attribute names are those of the original checkpoints, so that they load unchanged.
+Attribute names are those of the original checkpoints, so that these load unchanged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU, for networks of our own.
+    """Convolution, batch norm and ReLU of our own networks.
 
     The norm folds into the convolution at export.
     """
@@ -20,9 +20,9 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequ
 
 
 class Blur(nn.Module):
-    """The mean over 3 x 3 pixels with the binomial weights 1 2 1.
+    """Blur by 3 x 3 pixels with the binomial weights 1 2 1.
 
-    What is left of the pattern that `F.pixel_shuffle` begins with goes.
+    Removes the pattern left by `F.pixel_shuffle`.
     """
 
     weight: Tensor
@@ -58,17 +58,14 @@ class DownBlock(SameBlock):
 
 
 class UpBlock(SameBlock):
-    """Each pixel doubled, then a `SameBlock`."""
+    """Upsampling by 2 (nearest pixel), then a `SameBlock`."""
 
     def forward(self, maps: Tensor) -> Tensor:
         return super().forward(functional.interpolate(maps, scale_factor=2.0, mode="nearest"))
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a straight path.
-
-    Normalisation and ReLU come before each convolution.
-    """
+    """Two convolutions with a skip connection, each after normalisation and ReLU."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -84,15 +81,12 @@ class ResidualBlock(nn.Module):
 
 
 def widths(block_expansion: int, max_features: int, blocks: int) -> list[int]:
-    """Channels at each scale: doubled at each halving of the picture, up to a limit.
-
-    ``blocks + 1`` numbers.
-    """
+    """Return ``blocks + 1`` channel counts: doubled at each halving, up to a limit."""
     return [min(max_features, block_expansion * 2**level) for level in range(blocks + 1)]
 
 
 class HourglassEncoder(nn.Module):
-    """Returns the input and the maps of every scale, largest first."""
+    """Encoder of a U-Net: returns the input and the maps of each scale, largest first."""
 
     def __init__(self, inputs: int, channels: list[int]) -> None:
         super().__init__()
@@ -109,7 +103,7 @@ class HourglassEncoder(nn.Module):
 
 
 class HourglassDecoder(nn.Module):
-    """Climbs back up, joining the encoder's maps of each scale.
+    """Decoder of a U-Net: upsamples and concatenates the encoder's maps of each scale.
 
     Args:
         extra: channels that the caller has added to the maps of every scale.
@@ -131,9 +125,9 @@ class HourglassDecoder(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """A U-Net whose output keeps its input beside the features.
+    """A U-Net whose output includes its input, ``features`` channels in all.
 
-    ``features`` channels in all. The side must be a multiple of 2**blocks.
+    The side must be a multiple of 2**blocks.
     """
 
     def __init__(self, inputs: int, block_expansion: int, max_features: int, blocks: int) -> None:
@@ -149,12 +143,12 @@ class Hourglass(nn.Module):
 
 
 class AntiAliasDownscale(nn.Module):
-    """Smaller picture: Gaussian blur matched to the scale, then every n-th pixel.
+    """Downscaling by Gaussian blur matched to the scale, then every n-th pixel.
 
     Args:
         scale: 1/n for a whole n.
-        saved: whether the blur kernel is part of the state dict, as the original checkpoints have it for the
-            networks' inputs.
+        saved: whether the blur kernel is part of the state dict, as in original checkpoints for the networks'
+            inputs.
     """
 
     weight: Tensor

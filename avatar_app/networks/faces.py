@@ -1,7 +1,4 @@
-"""The two face networks.
-
-Where faces are in a picture, and the 88 landmarks of one face.
-"""
+"""The two face networks: a finder of faces, and the 88 landmarks of one face."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ FINDER_STRIDE = 8
 
 EYE_RIGHT = indices(landmarks.RIGHT_EYE, landmarks.RIGHT_IRIS, landmarks.RIGHT_BROW)
 EYE_LEFT = tuple(landmarks.MIRRORED[index] for index in EYE_RIGHT)
-"""The left eye's points in the order of the mirrored right eye's, so that one network reads both."""
+"""Points of the left eye in the order of the mirrored right eye's, so that one network reads both."""
 MOUTH = indices(landmarks.LIPS)
 
 
@@ -37,9 +34,9 @@ class Normalised(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two plain 3x3 convolutions around a skip.
+    """Two 3x3 convolutions with a skip connection.
 
-    At these widths quicker on a CPU than depthwise ones.
+    At these widths they are faster on a CPU than depthwise ones.
     """
 
     def __init__(self, width: int) -> None:
@@ -52,7 +49,7 @@ class Residual(nn.Module):
 
 
 def _stages(widths: tuple[int, ...], blocks: tuple[int, ...], inputs: int = 3) -> nn.Sequential:
-    """Stages that halve the resolution each, with so many residual blocks behind."""
+    """Return stages that halve the resolution, each followed by residual blocks."""
     layers: list[nn.Module] = []
     for width, count in zip(widths, blocks, strict=True):
         layers.append(Normalised(inputs, width, stride=2))
@@ -62,7 +59,7 @@ def _stages(widths: tuple[int, ...], blocks: tuple[int, ...], inputs: int = 3) -
 
 
 class Regressor(nn.Module):
-    """A small tower from a square picture to numbers."""
+    """A small network from a square picture to numbers."""
 
     def __init__(
         self,
@@ -90,7 +87,7 @@ class Regressor(nn.Module):
 class LandmarkConfig:
     """Widths of the landmark network.
 
-    The patches are read from the full picture, the tower from half of it.
+    Patches are read from the full picture, the first stage from half of it.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 96)
@@ -103,13 +100,13 @@ class LandmarkConfig:
 
 
 class Landmarks(NamedTuple):
-    """What the landmark network says of a batch of crops.
+    """Output of the landmark network for a batch of crops.
 
     Attributes:
         points: (B, 88, 3) in [-1, 1] of the crop, edges at -1 and 1 (``align_corners=False``); z in the same
             unit.
         presence: (B,) logit of "a face fills this crop".
-        coarse: (B, 88, 3) before the eyes and the mouth were read again in detail.
+        coarse: (B, 88, 3) before the refinement of eyes and mouth.
     """
 
     points: Tensor
@@ -120,8 +117,8 @@ class Landmarks(NamedTuple):
 class LandmarkNet(nn.Module):
     """Square face crop -> landmarks, in two steps.
 
-    A tower reads the whole crop at half resolution. Lids and lips need more than that: patches around both
-    eyes and the mouth are cut from the full crop, upright and scaled by the face, and a small tower each
+    A regressor reads the whole crop at half resolution. Lids and lips need more: patches around both eyes and
+    the mouth are cut from the full crop, upright and scaled by the face, and a small regressor for each
     corrects the points there.
     """
 
@@ -150,11 +147,11 @@ class LandmarkNet(nn.Module):
         self.register_buffer("place", torch.tensor([*refined, *untouched]).argsort(), persistent=False)
 
     def forward(self, crop: Tensor, jitter: float = 0.0) -> Landmarks:
-        """Landmarks of crops (B, 3, 192, 192) in 0..1.
+        """Read landmarks of crops (B, 3, 192, 192) in 0..1.
 
         Args:
             crop: the face upright, forehead to chin about 70 % of the side.
-            jitter: training only: how far the patches are moved at random, in patch halves.
+            jitter: training only: random shift of the patches, in patch halves.
         """
         centred = crop * 2 - 1
         out = self.face(functional.avg_pool2d(centred, 2))
@@ -212,16 +209,14 @@ class LandmarkNet(nn.Module):
 
 
 def _grid(side: int) -> Tensor:
-    """(side * side, 2) pixel centres of a square in [-1, 1], x first."""
+    """Return (side * side, 2) pixel centres of a square in [-1, 1], x first."""
     line = (torch.arange(side) * 2 + 1) / side - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x, y], -1).reshape(-1, 2)
 
 
 class FaceFinder(nn.Module):
-    """Whole picture -> for each cell of 8x8 pixels.
-
-    Is a face's centre here, where exactly, how large, how rolled.
+    """Finds faces in a whole picture: centre, size and roll for each 8x8 pixels.
 
     Output (B, 6, side / 8, side / 8): score logit; offset x, y in cells from the cell's centre; log2 of the
     face's size in cells; cosine and sine of its roll.

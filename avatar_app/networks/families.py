@@ -1,7 +1,4 @@
-"""Checkpoints of original projects.
-
-Which family a file belongs to, and its networks ready to be exported.
-"""
+"""Recognise checkpoints of original projects; prepare their networks for export."""
 
 from __future__ import annotations
 
@@ -45,20 +42,17 @@ FOREIGN = {
         "detector.",
     ),
 }
-"""Models that this app does not run, and how names in their files begin."""
+"""Models that this app does not run, and the prefixes of names in their files."""
 
 UNNAMED, LARGEST = 64, 2048
-"""Sides of Monkey-Net's pictures: where the configuration names none, and at most."""
+"""Sides of Monkey-Net's pictures: the default, and the maximum."""
 
 RUNS = Text("This app runs checkpoints of the First Order Motion Model, Monkey-Net and X2Face.")
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An original checkpoint as a bundle is made of it.
-
-    ``kind`` and ``config`` are the bundle's.
-    """
+    """An original checkpoint, read; ``kind`` and ``config`` become the bundle's."""
 
     kind: str
     config: Mapping[str, Any]
@@ -70,7 +64,7 @@ def open_original(checkpoint: Path, configuration: Path | None, align_corners: b
 
     Args:
         configuration: the YAML it was trained with; X2Face has none.
-        align_corners: how FOMM's warps read positions; None takes what the YAML says, else True.
+        align_corners: how FOMM's warps read positions; None: as the YAML says, else True.
 
     Raises:
         BundleError: not a checkpoint, damaged, unsafe, of another family, or not fitting the configuration.
@@ -85,7 +79,7 @@ def open_content(
     configuration: Path | None,
     align_corners: bool | None = None,
 ) -> Opened:
-    """The same from what the checkpoint holds."""
+    """Do the same with content that was read before."""
     family = family_of(content, checkpoint)
     if family != "fomm" and align_corners is False:
         raise ConfigError(
@@ -120,9 +114,9 @@ def open_content(
 
 
 def family_of(content: Mapping[str, Any], path: Path) -> str:
-    """A key of ``NAMES``.
+    """Return the family, a key of ``NAMES``.
 
-    Raises BundleError for anything else, with its name where that is known.
+    Raises BundleError for any other content, with its name where that is known.
     """
     weights = content.get("state_dict")
     if isinstance(weights, Mapping) and any(str(name).startswith(tuple(ORIGINAL)) for name in weights):

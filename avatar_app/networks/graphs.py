@@ -1,15 +1,13 @@
-"""What engines run.
-
-Three graphs from bytes to bytes, the same for PyTorch and for the ONNX files.
+"""The graphs that engines run, in PyTorch and as ONNX files.
 
     encode   photo (and its key points, in the anchored family)  ->  features
-    detect   picture  ->  key points (only in the original family; anchored models take landmarks)
+    detect   picture  ->  key points (only in the original families; anchored models take landmarks)
     render   features, key points  ->  picture
 
 Pictures are uint8 (1, S, S, 3), so that nothing larger is copied between an engine and its caller. Tensors
-are known by their names: an engine feeds ``image``, ``points`` (the photo's), the features as ``encode``
-named them, and the parts of the photo's and the driver's key points (``source_value``, ``driving_jacobian``,
-``driving_code`` and so on), whichever of these a graph lists.
+are identified by name: an engine passes ``image``, ``points`` (the photo's), the features as ``encode`` named
+them, and the parts of the photo's and the driver's key points (``source_value``, ``driving_jacobian``,
+``driving_code`` and so on), as far as a graph lists them.
 """
 
 from __future__ import annotations
@@ -39,12 +37,12 @@ from avatar_app.networks.x2face.model import Embedded, X2Face, X2FaceConfig
 from avatar_app.text import Text
 
 WINDOW = "features_window"
-"""The name of `layer.moved_layer`'s window among a photo's features."""
+"""Name of `layer.moved_layer`'s window among a photo's features."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A module with names for what goes in and comes out, in order."""
+    """A module with the names of its inputs and outputs, in order."""
 
     module: nn.Module
     inputs: tuple[str, ...]
@@ -57,11 +55,10 @@ class MotionGraphs:
 
     Attributes:
         model: holds all weights, under the names of the bundle's safetensors file.
-        points: how many key points it takes or finds; of X2Face the numbers of its code.
-        layer: of models that separate person from background, `layer.moved_layer`: it takes a window
-            besides what ``render`` takes.
-        can_halve: whether the networks keep positions in float32 by themselves when their weights are
-            float16.
+        points: number of key points; for X2Face the length of the code.
+        layer: of models with a matte, `layer.moved_layer`: it takes a window besides the inputs of
+            ``render``.
+        can_halve: whether the networks keep positions in float32 when their weights are float16.
     """
 
     model: nn.Module
@@ -75,7 +72,7 @@ class MotionGraphs:
 
 
 def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraphs:
-    """The graphs of a bundle, with random weights: load ``model``'s state next.
+    """Build the graphs of a bundle with random weights; load ``model``'s state next.
 
     Raises:
         ConfigError: the configuration does not fit the kind.
@@ -99,7 +96,7 @@ def build_graphs(kind: str, config: Mapping[str, Any], size: int) -> MotionGraph
 
 
 def fomm_graphs(model: Fomm, config: FommConfig, size: int) -> MotionGraphs:
-    """Graphs of the original family."""
+    """Build the graphs of the First Order Motion Model."""
     parts = ("value", "jacobian") if config.estimate_jacobian else ("value",)
     features = tuple(f"features_{name}" for name in SourceFeatures._fields)
     poses = tuple(f"{whose}_{part}" for whose in ("source", "driving") for part in parts)
@@ -115,7 +112,7 @@ def fomm_graphs(model: Fomm, config: FommConfig, size: int) -> MotionGraphs:
 
 
 def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
-    """Graphs of the landmark-anchored family."""
+    """Build the graphs of the landmark-anchored family."""
     features = tuple(f"features_{name}" for name in Features._fields)
     return MotionGraphs(
         model=model.eval(),
@@ -132,15 +129,15 @@ def anchored_graphs(model: AnchoredGenerator, size: int) -> MotionGraphs:
 
 
 def driving_inputs(model: AnchoredGenerator) -> tuple[str, ...]:
-    """What an anchored model gets of a pose.
+    """Return the names of an anchored model's pose inputs.
 
-    Landmarks, and the expression where it has painters.
+    Landmarks, and the expression code if the model has painters.
     """
     return ("driving_value",) if model.regions is None else ("driving_value", "driving_expression")
 
 
 def monkeynet_graphs(model: MonkeyNet, config: MonkeyNetConfig, size: int) -> MotionGraphs:
-    """Graphs of Monkey-Net.
+    """Build the graphs of Monkey-Net.
 
     The photo's features are the picture and its maps at each halving.
     """
@@ -158,9 +155,9 @@ def monkeynet_graphs(model: MonkeyNet, config: MonkeyNetConfig, size: int) -> Mo
 
 
 def x2face_graphs(model: X2Face, config: X2FaceConfig) -> MotionGraphs:
-    """Graphs of X2Face.
+    """Build the graphs of X2Face.
 
-    The features of several photos of one person add up to those of all.
+    The features of several photos of one person can be added.
     """
     features = tuple(f"features_{name}" for name in Embedded._fields)
     return MotionGraphs(
@@ -175,15 +172,12 @@ def x2face_graphs(model: X2Face, config: X2FaceConfig) -> MotionGraphs:
 
 
 def from_bytes(image: Tensor, network: nn.Module) -> Tensor:
-    """Convert uint8 (B, H, W, 3) to (B, 3, H, W) in [0, 1].
-
-    In the precision of the network's weights.
-    """
+    """Convert uint8 (B, H, W, 3) to (B, 3, H, W) in [0, 1], in the weights' precision."""
     return image.permute(0, 3, 1, 2).to(next(network.parameters()).dtype) / 255
 
 
 def to_bytes(picture: Tensor) -> Tensor:
-    """(B, 3, H, W) in [0, 1] -> uint8 (B, H, W, 3), rounded."""
+    """Convert (B, 3, H, W) in [0, 1] to uint8 (B, H, W, 3), rounded."""
     return (picture.float().clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -210,7 +204,7 @@ class Render(nn.Module):
     """A photo's features and key points -> a picture."""
 
     def picture(self, *tensors: Tensor) -> Tensor:
-        """Before rounding: (B, 3, H, W) in [0, 1]."""
+        """Return the picture before rounding, (B, 3, H, W) in [0, 1]."""
         raise NotImplementedError
 
     def forward(self, *tensors: Tensor) -> Tensor:
@@ -248,7 +242,7 @@ class AnchoredRender(Render):
 
 
 class AnchoredLayer(Render):
-    """A photo's features, its window and key points -> the moved person alone."""
+    """A photo's features, its window and key points -> the layer of the person."""
 
     def __init__(self, generator: AnchoredGenerator) -> None:
         super().__init__()

@@ -1,10 +1,8 @@
 """Coordinates, heat maps and warps.
 
-What every part of the model agrees on about positions.
-
 Positions are in [-1, 1], x first, and -1 and 1 are the *centres* of the first and last pixel: x = 2 * column
-/ (width - 1) - 1. Motion is computed in float32 whatever the networks run in: half precision resolves only an
-eighth of a pixel at 256.
+/ (width - 1) - 1. Motion is computed in float32 whatever precision the networks have: half precision resolves
+only an eighth of a pixel at 256.
 """
 
 from __future__ import annotations
@@ -15,14 +13,14 @@ from torch.nn import functional
 
 
 def coordinate_grid(height: int, width: int, device: torch.device | None = None) -> Tensor:
-    """Position of every pixel, (height, width, 2), x first."""
+    """Return the position of every pixel, (height, width, 2), x first."""
     x = 2 * (torch.arange(width, dtype=torch.float32, device=device) / (width - 1)) - 1
     y = 2 * (torch.arange(height, dtype=torch.float32, device=device) / (height - 1)) - 1
     return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)
 
 
 def gaussian_heat_maps(points: Tensor, height: int, width: int, variance: float) -> Tensor:
-    """A bump of height 1 around each point: equation 6 of the paper.
+    """Draw a Gaussian of height 1 around each point (equation 6 of the paper).
 
     Args:
         points: (B, K, 2).
@@ -37,7 +35,7 @@ def gaussian_heat_maps(points: Tensor, height: int, width: int, variance: float)
 
 
 def warp(picture: Tensor, flow: Tensor, align_corners: bool, padding: str = "zeros") -> Tensor:
-    """Backward warp: each output pixel is read from the picture where the flow points.
+    """Warp backwards: read each output pixel where the flow points.
 
     Args:
         picture: (B, C, H, W).
@@ -55,15 +53,12 @@ def warp(picture: Tensor, flow: Tensor, align_corners: bool, padding: str = "zer
 
 
 def resize(maps: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear resize of (B, C, H, W).
-
-    Pixels are areas here, so borders are not aligned, in both conventions of `warp`.
-    """
+    """Resize (B, C, H, W) bilinearly, without aligned corners."""
     if maps.shape[2] == height and maps.shape[3] == width:
         return maps
     return functional.interpolate(maps, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def resize_flow(flow: Tensor, height: int, width: int) -> Tensor:
-    """`resize` for a flow (B, h, w, 2)."""
+    """Resize a flow (B, h, w, 2) as `resize` does."""
     return resize(flow.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)

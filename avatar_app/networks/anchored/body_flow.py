@@ -1,9 +1,7 @@
-"""How everything but the face moves.
+"""Correct the flow of shoulders, hair, upper head and open mouths.
 
-Shoulders, hair and the head as a whole, and the inside of an opened mouth.
-
-Plain geometry, without learned weights. Shapes: B batch, P landmarks (88), grids in [-1, 1] with
-``align_corners=True``.
+Plain geometry, without learned weights. Shapes: B batch, P landmarks (88), s side of the flow, grids in [-1,
+1] with ``align_corners=True``.
 """
 
 from __future__ import annotations
@@ -18,31 +16,31 @@ from avatar_app.networks.anchored.skull import turned_skull
 from avatar_app.networks.grid import coordinate_grid
 
 PARTED = 0.1
-"""Gap between the lips, over the length of the nose, from which a photo shows the inside of the mouth."""
+"""Lip gap in nose lengths from which a photo shows the inside of the mouth."""
 
 LIP_EDGE = 0.02
-"""Over this distance the inside of an opened mouth becomes lip, in half sides of the picture."""
+"""Width of the transition from the inside of an open mouth to the lip, in half sides of the picture."""
 
 BODY_BLUR = 6 / 64
-"""Standard deviation, in sides of the picture, over which the motion of the body is smoothed."""
+"""Standard deviation of the smoothing of the body's motion, in sides of the picture."""
 
 FACE_ENDS = 0.85, 1.0
-"""Between these distances, in half axes of the ellipse around the landmarks, painting fades out."""
+"""Range over which painting fades out, in half axes of the ellipse around the landmarks."""
 
 HAIR_BEGINS = 1.0, 1.15
-"""Between these distances from the face the motion of long hair becomes that of its surroundings."""
+"""Range over which the flow of long hair blends into that of its surroundings, in the same unit."""
 
 HAIR_BLUR = 2 / 64
-"""Standard deviation, in sides of the picture, of these surroundings."""
+"""Standard deviation of the blur that gives the surroundings' flow, in sides of the picture."""
 
 FARTHEST = 1.2
-"""Nothing moves farther than the landmarks that move farthest, times this."""
+"""Limit of any displacement, as a multiple of the largest landmark displacement."""
 
 
 def whole_head(flow: Tensor, body: Tensor, skull: Tensor, driving: Tensor, source: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) where no landmark is, corrected.
+    """Correct a flow (B, 2, s, s) where there are no landmarks.
 
-    Shoulders, long hair, the upper head.
+    These parts are shoulders, long hair and the upper head.
 
     Args:
         body, skull: as in `Features`.
@@ -56,10 +54,10 @@ def whole_head(flow: Tensor, body: Tensor, skull: Tensor, driving: Tensor, sourc
 
 
 def bounded(flow: Tensor, driving: Tensor, source: Tensor) -> Tensor:
-    """The flow (B, 2, s, s) that moves nothing much further than any landmark moves.
+    """Limit a flow (B, 2, s, s) to `FARTHEST` times the largest landmark motion.
 
-    Far from all of them the motion of the nearest goes on and on: squeezed behind a turned head's outline,
-    what is a little farther out would come from the other end of the photo.
+    The motion extrapolated from the nearest landmark grows with distance: without the limit, pixels just
+    beyond the compressed outline of a turned head would be read from the opposite end of the photo.
 
     Args:
         driving, source: (B, P, 2), landmarks of the pose and of the photo.
@@ -74,17 +72,15 @@ def bounded(flow: Tensor, driving: Tensor, source: Tensor) -> Tensor:
 
 
 def damp_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
-    """Smooth the flow (B, 2, s, s) of neck, shoulders and hair over the forehead.
+    """Smooth a flow (B, 2, s, s) at neck, shoulders and hair over the forehead.
 
-    Less and less towards the lower edge.
-
-    Few clips show how shoulders move, and no landmark is on them: what is learned there is as restless as
-    clothes are. Without the fading, the photo's lowest row would be stretched into streaks whenever the head
-    rises.
+    It fades out towards the lower edge: otherwise the photo's lowest row would be stretched into streaks
+    whenever the head rises. Smoothing is needed because no landmark lies on the shoulders and few training
+    clips show them moving, so the learned flow is restless there.
 
     Args:
         body: (B, 1, s, s) alpha of the person in the photo.
-        points: (B, P, 2), of the pose.
+        points: (B, P, 2), landmarks of the pose.
     """
     side = flow.shape[-1]
     grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
@@ -105,14 +101,13 @@ def damp_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
 
 
 def whole_hair(flow: Tensor, body: Tensor, driving: Tensor, source: Tensor) -> Tensor:
-    """Move long hair beside the face with its surroundings in the flow (B, 2, s, s).
+    """Move long hair beside the face with its surroundings, so that it cannot tear.
 
-    So that no turn of the head tears it.
-
-    With short hair there is nothing to tear, and the ear that a turn should hide would be drawn out from
-    behind the cheek.
+    Short hair is left alone: it cannot tear, and the correction would pull an ear that a turn should hide out
+    from behind the cheek.
 
     Args:
+        flow: (B, 2, s, s).
         body: (B, 1, s, s) alpha of the person in the photo.
         driving, source: (B, P, 2), landmarks of the pose and of the photo.
     """
@@ -133,9 +128,9 @@ def whole_hair(flow: Tensor, body: Tensor, driving: Tensor, source: Tensor) -> T
 
 
 def opened_mouth(source: Tensor, driving: Tensor, positions: Tensor) -> Tensor:
-    """(B, N) how surely a place is inside a mouth of which the photo shows nothing.
+    """Return (B, N) where a mouth is open in the pose but closed in the photo, 0 to 1.
 
-    There one must paint, for moved lips are not teeth.
+    The inside must be painted there, because the photo does not show it.
 
     Args:
         source, driving: (B, P, 2), of the photo and the pose.
@@ -164,13 +159,10 @@ def opened_mouth(source: Tensor, driving: Tensor, positions: Tensor) -> Tensor:
 
 
 def beyond_face(points: Tensor, side: int) -> Tensor:
-    """(B, 1, side, side) how surely a pixel lies outside the face.
+    """Return (B, 1, side, side) where pixels are only moved, not painted, 0 to 1.
 
-    There the photo is moved and nothing painted.
-
-    Hair that a turning head uncovers is painted as a mixture of hair and background, since it may have been
-    either. Once the person is cut out of the photo the background needs no painter, and hair that is
-    stretched still looks like hair.
+    That is outside of the face. The network paints uncovered hair as a mixture of hair and background. With a
+    matte the background needs no painting, and stretched hair still looks like hair.
 
     Args:
         points: (B, P, 2), of the pose.
@@ -182,9 +174,9 @@ def beyond_face(points: Tensor, side: int) -> Tensor:
 
 
 def face_distance(points: Tensor, side: int) -> Tensor:
-    """Return every pixel's distance from the landmarks' middle, (B, 1, side, side).
+    """Return each pixel's distance (B, 1, side, side) from the landmarks' middle.
 
-    In half axes of the ellipse around them.
+    In half axes of the ellipse around the landmarks.
     """
     up = points[:, landmarks.FOREHEAD] - points[:, landmarks.CHIN]
     up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
@@ -203,7 +195,10 @@ def face_distance(points: Tensor, side: int) -> Tensor:
 
 
 def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
-    """(side, side): a product with it blurs columns; what lies outside does not count."""
+    """Return the (side, side) matrix that blurs columns when multiplied.
+
+    Pixels outside do not count.
+    """
     line = torch.arange(side, device=like.device, dtype=like.dtype)
     # Smaller numbers than these have products below the normal ones, with which a processor takes ten times
     # as long.

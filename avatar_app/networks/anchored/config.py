@@ -1,4 +1,4 @@
-"""Configuration of the anchored network: its anchors, sketches and sizes."""
+"""Configuration of the anchored network."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class AnchoredConfig:
         channels: encoder widths at 1/2, 1/4 and 1/8 of the side.
         blocks: residual blocks at 1/8.
         motion_channels: widths of the dense-motion U-Net at 1/8, 1/16 and 1/32.
-        photo_channels: photo features shown to the dense-motion network.
-        matte: whether the model knows person from background, which then stands still (`matte`).
-        detail: photo and result have so many times the side: what is only moved keeps the photo's own
-            sharpness.
+        photo_channels: photo features given to the dense-motion network.
+        matte: whether the model separates person and background, which then stands still (`matte`).
+        detail: factor by which photo and result are larger than ``size``: parts that are only moved keep the
+            photo's own sharpness.
         regions: whether the model has painters of mouth and eyes (`networks.painters`), which take expression
             codes.
     """
@@ -45,5 +45,5 @@ class AnchoredConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AnchoredConfig:
-        """Raises ConfigError on an unknown or mistyped key."""
+        """Build from plain values; raise ConfigError on an unknown or mistyped key."""
         return build(cls, values, "network")

@@ -1,7 +1,7 @@
-"""From landmarks to the motion of each pixel.
+"""Compute the motion of each pixel from landmarks.
 
-Each anchor moves what is near it by an affine map that is estimated from the landmarks around it; a network
-learns which anchor moves which pixel. Shapes: B batch, P landmarks (88), K anchors, grids in [-1, 1] with
+Each anchor moves its neighbourhood by an affine map estimated from the landmarks around it; a network learns
+which anchor moves which pixel. Shapes: B batch, P landmarks (88), K anchors, grids in [-1, 1] with
 ``align_corners=True``.
 """
 
@@ -18,9 +18,9 @@ from avatar_app.networks.grid import coordinate_grid
 
 
 def draw_sketch(points: Tensor, size: int) -> Tensor:
-    """Landmarks (B, P, 2) as soft dots one cell wide, one channel a group.
+    """Draw landmarks (B, P, 2) as soft dots one cell wide, one channel for each group.
 
-    (B, len(SKETCH_GROUPS), size, size).
+    Returns (B, len(SKETCH_GROUPS), size, size).
     """
     cell = 2 / (size - 1)
     line = torch.linspace(-1, 1, size, device=points.device, dtype=points.dtype)
@@ -31,28 +31,26 @@ def draw_sketch(points: Tensor, size: int) -> Tensor:
 
 
 def inverse_2x2(m: Tensor) -> Tensor:
-    """Invert (..., 2, 2) matrices in closed form.
-
-    This exports to ONNX, unlike ``torch.linalg.inv``.
-    """
+    """Invert (..., 2, 2) matrices in closed form, which exports to ONNX."""
     a, b, c, d = m[..., 0, 0], m[..., 0, 1], m[..., 1, 0], m[..., 1, 1]
     adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
     return adjugate / (a * d - b * c)[..., None, None]
 
 
 def face_scale(points: Tensor) -> Tensor:
-    """(B, 1, 1) root mean square distance of the points (B, K, 2) from their centre."""
+    """Return (B, 1, 1) the points' root mean square distance from their centre.
+
+    Points are (B, K, 2).
+    """
     centred = points - points.mean(1, keepdim=True)
     return (centred**2).sum(-1, keepdim=True).mean(1, keepdim=True).sqrt()
 
 
 def estimate_jacobians(source: Tensor, driving: Tensor) -> Tensor:
-    """Estimate local affine maps from driving to source offsets, (B, K, 2, 2).
+    """Estimate affine maps (B, K, 2, 2) from driving to source offsets at the anchors.
 
-    One around each anchor.
-
-    Weighted least squares over the anchors near each one (nearness measured in the photo), with a ridge
-    towards the face's global affine map: stands for J_k = J^S_k (J^D_k)^-1 of FOMM equation 4.
+    Weighted least squares over neighbouring anchors (nearness measured in the photo), with a ridge towards
+    the face's global affine map. It replaces J_k = J^S_k (J^D_k)^-1 of FOMM equation 4.
     """
     scale = face_scale(source)
     eye = torch.eye(2, device=source.device, dtype=source.dtype)
@@ -84,12 +82,10 @@ class ResidualBlock(nn.Module):
 
 
 class DenseMotion(nn.Module):
-    """Compute flow, occlusion and a decoder context from two sets of anchors.
+    """Compute backward flow, occlusion and a decoder context from two sets of anchors.
 
-    FOMM section 3.2; the flow points backwards.
-
-    The softmax over anchors starts from a prior: a pixel follows the anchors near it and stays still far from
-    all of them.
+    See FOMM section 3.2. The softmax over anchors starts from a prior: a pixel follows the anchors near it
+    and stays still far from all of them.
     """
 
     def __init__(self, config: AnchoredConfig) -> None:
@@ -113,7 +109,7 @@ class DenseMotion(nn.Module):
             nn.init.zeros_(parameter)
 
     def prior(self, driving: Tensor, size: int) -> Tensor:
-        """(B, K+1, size, size) logits before learning; channel 0 is the still background."""
+        """Return the prior's logits (B, K+1, size, size); channel 0 is the background."""
         reach = self.log_reach.exp()[None, :, None] * face_scale(driving)
         line = torch.linspace(-1, 1, size, device=driving.device, dtype=driving.dtype)
         across = -0.5 * ((line - driving[..., 0:1]) / reach) ** 2
@@ -123,12 +119,10 @@ class DenseMotion(nn.Module):
 
     @staticmethod
     def mix(weights: Tensor, affine: Tensor) -> Tensor:
-        """Sum over k of weight_k (A_k z + b_k).
+        """Sum weight_k (A_k z + b_k) over k.
 
-        Weights (B, K+1, h, w), affine (B, K+1, 6) -> flow (B, 2, h, w).
-
-        The sum of affine maps is itself an affine map at each pixel, so the K + 1 candidate flows are never
-        stored.
+        Weights (B, K+1, h, w), affine (B, K+1, 6) -> flow (B, 2, h, w). The sum of affine maps is itself an
+        affine map at each pixel, so the K + 1 candidate flows are never stored.
         """
         maps = torch.einsum("bkp,bkhw->bphw", affine, weights)
         z = coordinate_grid(weights.shape[2], weights.shape[3], weights.device).permute(2, 0, 1)
@@ -137,9 +131,9 @@ class DenseMotion(nn.Module):
         return torch.stack([x, y], 1)
 
     def candidates(self, source: Tensor, driving: Tensor) -> Tensor:
-        """(B, K+1, 6) affine maps z -> J_k (z - d_k) + s_k as (J row-major, offset).
+        """Return the affine maps z -> J_k (z - d_k) + s_k, (B, K+1, 6).
 
-        The first is the identity.
+        As (J row-major, offset). The first is the identity.
         """
         jacobians = estimate_jacobians(source, driving)
         offsets = source - (jacobians @ driving[..., None])[..., 0]
@@ -152,7 +146,7 @@ class DenseMotion(nn.Module):
     def forward(self, features: Features, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return flow, free offset, occlusion, context and the sketch of the driving face.
 
-        (B, 2, H/4, H/4), the same, (B, 3, H/4, H/4), and context at H/8.
+        Flow and offset are (B, 2, H/4, H/4), occlusion (B, 3, H/4, H/4), context at H/8.
         """
         source, driving = features.points[:, self.anchors], points[:, self.anchors]
         size = features.motion.shape[-1]

@@ -1,4 +1,4 @@
-"""What the anchored network computes of a photo, and what it renders."""
+"""Inputs and outputs of the anchored network's decoder."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from avatar_app.networks.painters import FaceRegions
 
 
 class Features(NamedTuple):
-    """Everything that depends on the photo alone, computed once per photo.
+    """Everything that depends on the photo alone, computed once for each photo.
 
     Attributes:
         image: (B, 3, H, W) the photo, `detail` times as large as the networks' pictures.
         half: learned features at half the networks' side, and the photo itself.
-        person: (B, 1, H, W) alpha of the person in each pixel, all 1 without a matte.
+        person: (B, 1, H, W) alpha of the person, all 1 without a matte.
         background: (B, 3, H, W) the photo without the person.
-        body: (B, 1, h, w) the alpha of the person at the size of the flow.
-        skull: (B, 2) of `skull_size`.
-        mouth_half to eyes_eighth: of `painters.FaceRegions`; of one number each without painters.
+        body: (B, 1, h, w) alpha of the person at the size of the flow.
+        skull: (B, 2) from `skull_size`.
+        mouth_half to eyes_eighth: from `painters.FaceRegions`; one number each without painters.
     """
 
     image: Tensor
@@ -45,9 +45,9 @@ class Features(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A picture and the parts it was made of.
+    """A picture and its parts.
 
-    For losses, and ``colours`` of the person and ``grid`` for `layer.moved_layer`.
+    Losses read the parts; `layer.moved_layer` reads ``colours`` of the person and ``grid``.
     """
 
     image: Tensor

@@ -1,11 +1,9 @@
-"""First-order motion with key points anchored to face landmarks.
+"""First-order motion with key points anchored to face landmarks: the main model.
 
-The network of the default model.
-
-The original method learns where key points and their Jacobians are. Here the key points are landmarks that a
-separate, supervised network finds, and each Jacobian is *estimated* from how the landmarks around it moved.
-What is left to learn is which anchor moves which pixel, what is hidden, and how to paint it; that needs far
-less data and time.
+The original method learns where key points and their Jacobians are. Here the key points are landmarks found
+by a separate, supervised network, and each Jacobian is *estimated* from how the landmarks around it moved.
+What remains to be learned is which anchor moves which pixel, what is hidden, and how to paint it; that needs
+far less data and time.
 
 Shapes: B batch, P landmarks (88), K anchors, H = W the picture's side (a multiple of 32), grids in [-1, 1]
 with ``align_corners=True`` throughout.
@@ -30,7 +28,7 @@ from avatar_app.networks.painters import FacePainter, FaceRegions, look_at, past
 
 
 class AnchoredGenerator(nn.Module):
-    """``encode`` a photo once, then ``decode`` it for every pose."""
+    """The anchored network: ``encode`` a photo once, ``decode`` it for each pose."""
 
     def __init__(self, config: AnchoredConfig) -> None:
         super().__init__()
@@ -56,7 +54,7 @@ class AnchoredGenerator(nn.Module):
         self.regions = FacePainter() if config.regions else None
 
     def encode(self, image: Tensor, points: Tensor) -> Features:
-        """Photo (B, 3, H, W) in [0, 1] and its landmarks (B, P, 2)."""
+        """Encode a photo (B, 3, H, W) in [0, 1] with landmarks (B, P, 2)."""
         detail = self.config.detail
         small = F.avg_pool2d(image, detail) if detail > 1 else image
         half = self.encode_half(small)
@@ -79,9 +77,10 @@ class AnchoredGenerator(nn.Module):
         return Features(image, half, quarter, eighth, motion, points, person, behind, body, skull, *regions)
 
     def decode(self, features: Features, points: Tensor, code: Tensor | None = None) -> Rendered:
-        """Move the photo to the landmarks (B, P, 2).
+        """Render the photo with the landmarks (B, P, 2).
 
-        With the expression of the codes (B, 24) if there are painters.
+        Args:
+            code: (B, 24) expression; only models with painters use it.
         """
         flow, offset, occlusion, context, sketch = self.dense_motion(features, points)
         if self.matte is not None:

@@ -1,6 +1,4 @@
-"""The moved person alone, in the square and around it, for PyTorch.
-
-What `avatar_app.compositing.layer` does in bytes.
+"""The PyTorch form of `avatar_app.compositing.layer`: the moved person alone.
 
 Shapes: B batch, S the picture's side, P landmarks. A window is the square with ``S // 2`` pixels around it; a
 layer is the square with ``S // SWAY`` columns beside it and ``S // LIFT`` rows above and below it.
@@ -16,29 +14,29 @@ from avatar_app import landmarks
 from avatar_app.networks.grid import coordinate_grid
 
 SWAY, LIFT = 16, 3
-"""A person moves outside of the square by this part of its side, beside it, above and below."""
+"""Divisors of the side: the margins of a layer beside the square, and above and below it."""
 
 ABOVE, BELOW = 2, 3
-"""Over this part of the side the motion at the square's edge fades out, above it and below."""
+"""Divisors of the side: the distances over which motion fades out above and below the square."""
 
 SHOULDERS, NECK = 4, (-0.05, 0.1)
 """As in `compositing.layer.damp_shoulders`."""
 
 EDGE = 16
-"""Over this part of the side the square's own picture becomes that of the window."""
+"""Divisor of the side: width of the blend from the square's picture to the window's."""
 
 
 def layer_corner(side: int) -> tuple[int, int]:
-    """Column and row of a layer's first pixel in the square."""
+    """Return column and row of a layer's first pixel, relative to the square."""
     return -(side // SWAY), -(side // LIFT)
 
 
 def moved_layer(colours: Tensor, grid: Tensor, window: Tensor, points: Tensor) -> Tensor:
-    """The layer (B, 4, h, w): colours and alpha.
+    """Return the layer (B, 4, h, w): colours and alpha.
 
     Args:
         colours: (B, 3, S, S), the person as moved and painted in the square.
-        grid: (B, 2, S, S) in [-1, 1], from where in the square each pixel is moved.
+        grid: (B, 2, S, S) in [-1, 1], the sampling grid within the square.
         window: (B, 4, 2 S, 2 S), the photo's person, colours and alpha.
         points: (B, P, 2), of the pose.
     """
@@ -61,7 +59,7 @@ def moved_layer(colours: Tensor, grid: Tensor, window: Tensor, points: Tensor) -
 
 
 def _motion_left(points: Tensor, side: int) -> Tensor:
-    """(B, 1, S, S) share of the motion that shoulders at the sides keep."""
+    """Return the factor (B, 1, S, S) by which shoulders at the sides still move."""
     line = torch.arange(side, device=points.device, dtype=points.dtype)
     chin = (points[:, landmarks.CHIN, 1] + 1) * ((side - 1) / 2)
     below = (line - chin[:, None] - NECK[0] * side) / ((NECK[1] - NECK[0]) * side)
@@ -71,7 +69,7 @@ def _motion_left(points: Tensor, side: int) -> Tensor:
 
 
 def _faded(side: int, like: Tensor) -> Tensor:
-    """(h, w) share of the motion at the square's edges that is left in a layer."""
+    """Return the factor (h, w) by which the motion at the square's edges is kept."""
     beside, above = side // SWAY, side // LIFT
     columns = torch.arange(-beside, side + beside, device=like.device, dtype=like.dtype)
     rows = torch.arange(-above, side + above, device=like.device, dtype=like.dtype)
@@ -81,7 +79,7 @@ def _faded(side: int, like: Tensor) -> Tensor:
 
 
 def _inside(side: int, like: Tensor) -> Tensor:
-    """(S, S): 1 in the square, less towards its edges."""
+    """Return (S, S): 1 in the square, falling towards its edges."""
     line = torch.arange(side, device=like.device, dtype=like.dtype)
     near = (torch.minimum(line, side - 1 - line) * (EDGE / side)).clamp(0, 1)
     return near[:, None] * near

@@ -1,7 +1,7 @@
-"""Find the pixels of the person in a photo, and fill in what is behind.
+"""Find the person in a photo and fill in the background behind.
 
-Both are made once per photo. With them the background stands still while the person moves before it: only
-what was behind the person is guessed, from the surroundings, and only as far as the person uncovers it.
+Both happen once for each photo. The background then stands still while the person moves in front of it; only
+what the person uncovers has to be guessed.
 
 Shapes: B batch, S the picture's side, grids in [-1, 1] with ``align_corners=True``.
 """
@@ -19,26 +19,24 @@ from avatar_app.networks.blocks import conv
 from avatar_app.networks.grid import coordinate_grid
 
 SIDE = 128
-"""Side of the picture in which the person is sought; the guided filter brings the outline back to the photo's
-own edges."""
+"""Side of the network's picture; the guided filter brings the outline back to the photo's own edges."""
 
 WIDTHS = (16, 32, 48, 64, 96)
 
 SURE = 0.55, 0.25
-"""Shares of person are stretched about the first by the second (half width): so they agree best with a
-teacher's on people never seen."""
+"""Middle and half width of the range to which alpha is stretched: the values that agree best with a teacher
+on people outside of the training data.
+"""
 
 
 ALONG_ROWS, ALONG_COLUMNS = ((3, 2), (1, 2), (1, 0)), ((2, 1), (2, 1), (0, 0))
-"""Kernel, stride and padding that halve a picture; rows are mixed a little with their neighbours, or each
-would become a streak."""
+"""Kernel, stride and padding that halve a picture. Rows are mixed slightly with their neighbours, otherwise
+each would become a streak.
+"""
 
 
 class PersonMatte(nn.Module):
-    """A U-Net that separates person from background.
-
-    Given the photo and where the face is in it.
-    """
+    """A U-Net that separates person from background, given photo and landmarks."""
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
@@ -67,7 +65,7 @@ class PersonMatte(nn.Module):
 
 
 def head_offsets(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Measure every pixel's offset from the head's middle line and from its chin.
+    """Measure each pixel's offset from the head's middle line and from the chin.
 
     In face heights, upwards for the chin: (B, 1, side, side) each.
 
@@ -87,16 +85,17 @@ def head_offsets(points: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 
 def face_frame(points: Tensor, side: int) -> Tensor:
-    """(B, 3, side, side): `head_offsets`, not too far, and a bell over the face."""
+    """Return (B, 3, side, side): limited `head_offsets`, and a bell over the face."""
     beside, above = head_offsets(points, side)
     bell = torch.exp(-0.5 * (beside**2 + (above - 0.5) ** 2) / 0.3**2)
     return torch.cat([beside.clamp_max(3), above.clamp(-3, 3), bell], 1)
 
 
 def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:
-    """Return each pixel's alpha of the person (B, 1, S, S).
+    """Return the person's alpha (B, 1, S, S) in photos (B, 3, S, S).
 
-    For photos (B, 3, S, S) with landmarks (B, 88, 2).
+    Args:
+        points: landmarks, (B, 88, 2).
     """
     small = F.adaptive_avg_pool2d(image, SIDE)
     share = torch.sigmoid(network(small, points))
@@ -106,9 +105,9 @@ def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:
 
 
 def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: float) -> Tensor:
-    """The guided filter (He et al. 2013).
+    """Enlarge an alpha (B, 1, s, s) by the guided filter (He et al. 2013).
 
-    ``share`` (B, 1, s, s) as a local linear function of the grey picture, at full size.
+    The result is, locally, a linear function of the grey picture.
     """
 
     def mean(x: Tensor) -> Tensor:
@@ -128,10 +127,8 @@ def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: floa
 def background(image: Tensor, person: Tensor) -> Tensor:
     """Fill the person in a photo (B, 3, S, S) from the surroundings.
 
-    Push-pull (Gortler et al. 1996, section 3.4).
-
-    Along rows first: a horizon or the back of a sofa goes on behind a head that stands before it, and a head
-    hides more height than width. Only where a whole row is covered is it filled from above.
+    Push-pull (Gortler et al. 1996, section 3.4), along rows first: horizons and sofa backs continue sideways,
+    and a head hides more height than width. Rows that are covered completely are filled from above.
     """
     margin = image.shape[-1] // 64
     covered = F.max_pool2d((person > 0.1).to(image.dtype), 2 * margin + 1, 1, margin)

@@ -11,7 +11,7 @@ def resize(x: Tensor, size: int) -> Tensor:
 
 
 def enlarge(x: Tensor, times: int) -> Tensor:
-    """Larger pictures, each pixel's middle where it was."""
+    """Enlarge pictures, keeping pixel centres in place."""
     return (
         x if times == 1 else F.interpolate(x, scale_factor=float(times), mode="bilinear", align_corners=False)
     )
@@ -24,10 +24,9 @@ def double(x: Tensor) -> Tensor:
 def warp(x: Tensor, flow: Tensor, beyond: str = "border") -> Tensor:
     """Warp (B, C, h, w) backwards by a flow (B, 2, h', w'), resized to h x w.
 
-    The flow holds source coordinates.
-
     Args:
-        beyond: what is outside: the nearest pixel ("border"), or the picture mirrored ("reflection").
+        flow: positions in the source, in [-1, 1].
+        beyond: what lies outside: the nearest pixel ("border"), or the picture mirrored ("reflection").
     """
     if flow.shape[-1] != x.shape[-1]:
         flow = resize(flow, x.shape[-1])

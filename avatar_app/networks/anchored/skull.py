@@ -1,15 +1,13 @@
-"""The upper head is round.
+"""Turn the upper head as a round body.
 
-When it turns, its outline stays, and hair and skin slide along under it.
+There are no landmarks above the forehead. Moved like the nearly flat forehead, hair would lean over like a
+signboard and a bald head would become a cone. The head is therefore treated as half an ellipsoid, as wide and
+high as the photo's matte shows it. When it turns, its outline moves with its middle; inside, pixels rotate
+about the middle, and less towards the outline. A photo does not show what comes out from behind the head, so
+the visible part is stretched over it. At the landmarks around the face this motion blends into theirs.
 
-No landmark is above the forehead. Moved as the forehead is, which is nearly flat, hair would lean over like a
-signboard and a bald head become a cone. So a photo's head is taken for half an ellipsoid, as wide and high as
-its matte says. Its outline moves with its middle; within, what a pixel shows is turned about the middle, and
-ever less towards the outline: what comes out from behind the head no photo shows, so what it does show is
-stretched over that. At the landmarks around the face this motion is brought to theirs.
-
-Shapes: B batch, P landmarks (B, P, 2) in [-1, 1], x first, s the side of the flow. A head's own coordinates
-are those of `MEAN_FACE`.
+Shapes: B batch, P landmarks (B, P, 2) in [-1, 1], x first, s the side of the flow. Head coordinates are those
+of `MEAN_FACE`.
 """
 
 from __future__ import annotations
@@ -24,67 +22,72 @@ from avatar_app.landmarks import CAMERA, CHIN, FOREHEAD, LEFT_EAR, MEAN_FACE, RI
 from avatar_app.networks.grid import coordinate_grid
 
 MIDDLE = (0.0, -0.35, 1.1)
-"""Of the skull: behind the brows, above the ears."""
+"""Middle of the skull in head coordinates: behind the brows, above the ears."""
 
 DEPTH = 1.66
-"""From there to the brows."""
+"""Distance from the middle to the brows."""
 
 RIM = 0.85
-"""Beyond this share of the outline nothing slides: hair's soft edge, stretched, would become a blur."""
+"""Fraction of the outline beyond which nothing slides: stretching hair's soft edge would blur it."""
 
 FARTHEST = 0.45
-"""A turn (radians) beyond which what is stretched towards the rim would show its streaks."""
+"""Largest turn in radians; beyond it, stretching towards the rim would show streaks."""
 
 WIDTHS, HEIGHTS = (1.15, 2.0), (1.3, 2.4)
-"""Least and most of half a head with its hair, and of its height above the middle."""
+"""Limits of half a head's width with hair, and of its height above the middle."""
 
 OUTLINE = indices(RIGHT_EAR, LEFT_EAR, UPPER_OVAL)
-"""Landmarks at which the motion of the face begins."""
+"""Landmarks at which the face's own motion begins."""
 
 NEAR, FAINT = 0.16, 0.5
-"""How far from each of them, in face heights, its own motion counts; and how much all others then weigh."""
+"""Radius around each of them within which its own motion counts, in face heights; weight of all others
+there.
+"""
 
 SMALL = 0.05, 0.25
-"""Sines of turns from which on and up to which this motion takes over: in small ones hair goes on as the
-forehead does, and an expression may look like one."""
+"""Sines of turns over which this motion fades in. In small turns hair moves with the forehead, and an
+expression can look like a turn.
+"""
 
 UPPER_HEAD, TEMPLES = (1.0, 1.2), (0.75, 1.3)
-"""Where the round head's motion takes over: half axes of the ellipse around the landmarks, and face heights
-above the chin."""
+"""Where the round head's motion fades in: half axes of the ellipse around the landmarks, and face heights
+above the chin.
+"""
 
 BACK_HEAD, NECK, BACK, LARGE = (0.8, 0.95), (0.45, 0.85), (-0.3, 0.2), (0.2, 0.45)
-"""The same for the back of the head, which a large turn brings to sight behind the ear: where that is, in
-half axes of the round head away from where the face turns to, and sines of the turns."""
+"""The same for the back of the head, which a large turn uncovers behind the ear: region in half axes of the
+round head, on the side away from the turn, and sines of the turns.
+"""
 
 FAINTEST = -30.0
-"""Exponents end here: products of smaller numbers would not be normal ones, with which a processor takes ten
-times as long."""
+"""Lower limit of exponents: products of smaller numbers would be subnormal, with which a processor is ten
+times as slow.
+"""
 
 
 class View(NamedTuple):
-    """How a head is seen.
+    """A camera's view of a head.
 
-    Rows (B, 2, 3) of scale times rotation, middle (B, 2) of the skull.
+    Attributes:
+        rows: (B, 2, 3), scale times rotation.
+        middle: (B, 2), middle of the skull in the picture.
     """
 
     rows: Tensor
     middle: Tensor
 
     def scale(self) -> Tensor:
-        """(B, 1, 1)."""
+        """Return the scale, (B, 1, 1)."""
         return (self.rows.square().sum((1, 2), keepdim=True) / 2).sqrt().clamp_min(1e-3)
 
     def ahead(self) -> Tensor:
-        """Return the viewing direction in the head's coordinates, times the squared scale.
-
-        (B, 1, 3)
-        """
+        """Return viewing direction times squared scale, (B, 1, 3), in head coordinates."""
         (a, b, c), (d, e, f) = (row.unbind(1) for row in self.rows.unbind(1))
         return torch.stack([b * f - c * e, c * d - a * f, a * e - b * d], 1)[:, None]
 
 
 def view(points: Tensor) -> View:
-    """Fit the scaled orthographic camera that takes `MEAN_FACE` nearest to landmarks.
+    """Fit the scaled orthographic camera that maps `MEAN_FACE` to landmarks.
 
     Least squares.
     """
@@ -96,7 +99,7 @@ def view(points: Tensor) -> View:
 
 
 def in_plane(matrix: Tensor) -> Tensor:
-    """Return the rotation within the picture nearest to a matrix, both (B, 2, 2)."""
+    """Return the in-plane rotation nearest to a matrix, both (B, 2, 2)."""
     along = matrix[:, 0, 0] + matrix[:, 1, 1]
     across = matrix[:, 1, 0] - matrix[:, 0, 1]
     length = (along.square() + across.square()).sqrt().clamp_min(1e-6)
@@ -105,9 +108,9 @@ def in_plane(matrix: Tensor) -> Tensor:
 
 
 def skull_size(body: Tensor, points: Tensor) -> Tensor:
-    """Measure the heads of photos above the brows, with hair: half width and height.
+    """Measure heads with hair above the brows: half width and height (B, 2).
 
-    (B, 2), of half ellipses with the same moments.
+    Of half ellipses with the same moments.
 
     Args:
         body: (B, 1, s, s) alpha of the person.
@@ -126,12 +129,12 @@ def skull_size(body: Tensor, points: Tensor) -> Tensor:
 
 
 class Turn(NamedTuple):
-    """How a pose's head is turned from its photo's.
+    """The turn of a pose's head relative to its photo's.
 
-    In half axes of the rim, across the turn and along it, the head is a circle.
+    In half axes of the rim, across and along the turn, the head is a unit disc.
 
     Attributes:
-        to_disc, from_disc: (B, 2, 3), from the pose's picture to there, and from there to the photo's.
+        to_disc, from_disc: (B, 2, 3), from the pose's picture to the disc, and from the disc to the photo.
         sine: (B, 1, 1), of the angle by which the face turns out of the picture.
         farthest: (B, 1, 1), the angle by which the middle of the round head slides.
     """
@@ -143,7 +146,7 @@ class Turn(NamedTuple):
 
     @classmethod
     def between(cls, pose: View, photo: View, skull: Tensor) -> Turn:
-        """Args: skull: (B, 2) of `skull_size`."""
+        """Compute the turn; ``skull`` is (B, 2) from `skull_size`."""
         upright = in_plane(photo.rows[:, :, :2])  # from the photo's directions to the head's own
         swing = pose.ahead() @ photo.rows.transpose(1, 2) @ upright / (pose.scale() ** 2 * photo.scale())
         sine = _length(swing).clamp(1e-6, 0.7)
@@ -172,10 +175,7 @@ class Turn(NamedTuple):
         )
 
     def shown(self, positions: Tensor) -> Tensor:
-        """Return where the photo has what the round head shows at positions of the pose.
-
-        Both (B, 2, N).
-        """
+        """Map positions of the pose to positions in the photo, both (B, 2, N)."""
         across, along = torch.split(_affine(self.to_disc, positions), 1, 1)
         chord = (1 - across.square()).clamp_min(1e-3).sqrt()
         # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is
@@ -190,13 +190,13 @@ class Turn(NamedTuple):
 def turned_skull(
     flow: Tensor, skull: Tensor, driving: Tensor, source: Tensor, distance: Tensor, above: Tensor
 ) -> Tensor:
-    """Move the upper head in the flow (B, 2, s, s) as a round one, as far as it turns.
+    """Move the upper head in a flow (B, 2, s, s) as a round body, as far as it turns.
 
     Args:
-        skull: (B, 2) of `skull_size`.
+        skull: (B, 2) from `skull_size`.
         driving, source: (B, P, 2), landmarks of the pose and of the photo.
         distance: (B, 1, s, s) from the middle of the landmarks, in half axes of the ellipse around them.
-        above: (B, 1, s, s) the chin, in face heights.
+        above: (B, 1, s, s), height above the chin in face heights.
     """
     side, face = flow.shape[-1], list(OUTLINE)
     outline, wanted = (where[:, face].transpose(1, 2) for where in (driving, source))
@@ -219,16 +219,16 @@ def turned_skull(
 
 
 def _affine(matrix: Tensor, positions: Tensor) -> Tensor:
-    """(B, 2, 3) of positions (B or 1, 2, N)."""
+    """Apply affine maps (B, 2, 3) to positions (B or 1, 2, N)."""
     return matrix[:, :, :2] @ positions + matrix[:, :, 2:]
 
 
 def _length(vectors: Tensor) -> Tensor:
-    """Of vectors (..., 2), with one number in place of two."""
+    """Return the lengths of vectors (..., 2) as (..., 1)."""
     return vectors.square().sum(-1, keepdim=True).sqrt()
 
 
 def ramp(value: Tensor, ends: tuple[float, float]) -> Tensor:
-    """From 0 to 1 between the ends, smoothly."""
+    """Rise smoothly from 0 to 1 between two values."""
     share = ((value - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
     return share.square() * (3 - 2 * share)

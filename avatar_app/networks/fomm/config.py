@@ -1,10 +1,8 @@
-"""Configuration of the original First Order Motion Model's networks.
+"""Configuration of the First Order Motion Model's networks.
 
-Frozen values, strictly parsed.
-
-Two spellings of the same thing: the original project's YAML layout (``model_params: common_params, ...``),
-and the plain dictionary that a bundle keeps (the fields below, nested). An unknown or missing key is an error
-that names it: a misspelt option must not silently become its default.
+It is read from the original project's YAML layout (``model_params: common_params, ...``) or from the plain
+dictionary in a bundle (the fields below, nested). An unknown or missing key is an error that names it: a
+misspelt option must not silently become its default.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.text import Text
 
 MOST_BLOCKS, MOST_FEATURES = 32, 1 << 14
-"""Beyond these no network could be built, or would be in hours."""
+"""Beyond these a network could not be built, or only in hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +96,12 @@ class FommConfig:
     align_corners: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` reads them back."""
+        """Return plain values for JSON; `from_dict` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Any) -> FommConfig:
-        """Raises ConfigError on an unknown, missing or mistyped key."""
+        """Build from plain values; raise ConfigError on an unknown, missing or wrong key."""
         return _possible(build(cls, values, "config"))
 
     @classmethod
@@ -122,7 +120,7 @@ class FommConfig:
 
 
 def _possible(config: FommConfig) -> FommConfig:
-    """The configuration itself; raises ConfigError where its networks would be giants."""
+    """Return the configuration; raise ConfigError if its networks would be too large."""
     require_buildable(
         (
             config,
@@ -135,7 +133,7 @@ def _possible(config: FommConfig) -> FommConfig:
 
 
 def require_buildable(parts: Iterable[Any]) -> None:
-    """Raise ConfigError where a number would make a network of impossible size."""
+    """Raise ConfigError if a number would make a network of impossible size."""
     for part in parts:
         for item in fields(part):
             value = getattr(part, item.name)

@@ -1,4 +1,4 @@
-"""Compute where each output pixel is fetched from, from key points (section 3.2)."""
+"""Compute dense motion from key points (section 3.2)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from avatar_app.networks.grid import coordinate_grid, gaussian_heat_maps, warp
 
 
 class Motion(NamedTuple):
-    """What moves where.
+    """Dense motion of a picture.
 
     Attributes:
-        flow: (B, h, w, 2), where each output pixel comes from.
+        flow: (B, h, w, 2), the source position of each output pixel.
         occlusion: (B, 1, h, w) in [0, 1], 0 where the photo does not show what is needed, or None.
         mask: (B, K + 1, h, w), which key point a pixel follows; the first is the background.
         warped: (B, K + 1, C, h, w), the small photo under each key point's motion alone.
@@ -30,10 +30,10 @@ class Motion(NamedTuple):
 
 
 def inverse_2x2(matrices: Tensor) -> Tensor:
-    """Inverse of (..., 2, 2); in closed form where a graph is exported and on GPUs.
+    """Invert (..., 2, 2) matrices: in closed form at export and on GPUs, else LAPACK.
 
     The original calls LAPACK. A last-bit difference here moves a sample by 1e-5 pixels, which shows as 3e-5
-    in a warped noise picture: so on the CPU this calls LAPACK too, and reproduces the original bit for bit.
+    in a warped noise picture; with LAPACK on the CPU the original is reproduced bit for bit.
     """
     if matrices.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
         inverse: Tensor = torch.linalg.inv(matrices)
@@ -44,19 +44,14 @@ def inverse_2x2(matrices: Tensor) -> Tensor:
 
 
 def multiply_2x2(left: Tensor, right: Tensor) -> Tensor:
-    """Multiply (..., 2, 2) matrices without matmul.
-
-    Autocast would take it to half precision.
-    """
+    """Multiply (..., 2, 2) matrices without matmul, which autocast would halve."""
     return (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
 
 
 def sparse_flows(source: KeyPointTensors, driving: KeyPointTensors, height: int, width: int) -> Tensor:
     """Return a backward flow for the background and each key point (equations 4, 5).
 
-    The background's is the identity.
-
-    T_k(z) = p_k^S + J_k (z - p_k^D), with J_k = J_k^S (J_k^D)^-1.
+    T_k(z) = p_k^S + J_k (z - p_k^D), with J_k = J_k^S (J_k^D)^-1; the background's is the identity.
 
     Returns:
         (B, K + 1, height, width, 2).
@@ -72,7 +67,7 @@ def sparse_flows(source: KeyPointTensors, driving: KeyPointTensors, height: int,
 
 
 def dense_flow(mask: Tensor, flows: Tensor) -> Tensor:
-    """The flows, weighted by who owns each pixel (equation 8).
+    """Average the flows, weighted by the mask (equation 8).
 
     (B, K + 1, h, w) and (B, K + 1, h, w, 2) -> (B, h, w, 2).
     """
@@ -80,7 +75,7 @@ def dense_flow(mask: Tensor, flows: Tensor) -> Tensor:
 
 
 class DenseMotion(nn.Module):
-    """Chooses, for every pixel, among the key points' motions.
+    """Mixes the key points' motions for every pixel.
 
     Works on the photo at ``scale_factor`` of its size.
     """
@@ -102,15 +97,12 @@ class DenseMotion(nn.Module):
         )
 
     def thumbnail(self, photo: Tensor) -> Tensor:
-        """The photo at this network's scale.
-
-        Depends on the photo alone, so it is made once.
-        """
+        """Return the photo at this network's scale; computed once for each photo."""
         small: Tensor = self.down(photo)
         return small
 
     def forward(self, thumbnail: Tensor, source: KeyPointTensors, driving: KeyPointTensors) -> Motion:
-        """Args: thumbnail: the photo, (B, C, h, w), from `thumbnail`."""
+        """Compute the motion of ``thumbnail``, the photo (B, C, h, w) from `thumbnail`."""
         batch, channels, height, width = thumbnail.shape
         flows = sparse_flows(source, driving, height, width)
         # All K + 1 flows are stacked into one tall picture: one 4-D sampling instead of K + 1 copies of the
@@ -125,9 +117,9 @@ class DenseMotion(nn.Module):
         return Motion(dense_flow(mask, flows), occlusion, mask, warped)
 
     def _heat_maps(self, source: KeyPointTensors, driving: KeyPointTensors, thumbnail: Tensor) -> Tensor:
-        """(B, K + 1, 1, h, w): where each key point comes from and goes to (equation 6).
+        """Return driving minus source heat maps (B, K + 1, 1, h, w) (equation 6).
 
-        Nothing for the background.
+        The background's are 0.
         """
         height, width = thumbnail.shape[2:]
         there, here = (

@@ -1,7 +1,4 @@
-"""Discriminator of the adversarial configurations.
-
-Is this patch real, at one or several scales?
-"""
+"""Patch discriminator of the adversarial configurations, at one or several scales."""
 
 from __future__ import annotations
 
@@ -18,9 +15,11 @@ from avatar_app.networks.grid import gaussian_heat_maps
 
 
 class Judgement(NamedTuple):
-    """``features`` of every block, for feature matching.
+    """Output of a discriminator.
 
-    ``prediction`` (B, 1, h, w), near 1 for real patches.
+    Attributes:
+        features: the maps of every block, for feature matching.
+        prediction: (B, 1, h, w), near 1 for real patches.
     """
 
     features: list[Tensor]
@@ -50,7 +49,7 @@ class PatchBlock(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """One scale."""
+    """A discriminator at one scale."""
 
     def __init__(self, config: FommConfig) -> None:
         super().__init__()
@@ -79,7 +78,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A `PatchDiscriminator` per scale; the smaller pictures are made here."""
+    """A `PatchDiscriminator` for each scale, which downscales the pictures itself."""
 
     def __init__(self, config: FommConfig) -> None:
         super().__init__()
@@ -96,12 +95,11 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, picture: Tensor, points: Tensor | None = None) -> list[Judgement]:
-        """One judgement per scale.
+        """Return one judgement for each scale.
 
         Args:
             picture: (B, C, H, W) in [0, 1].
-            points: (B, K, 2) driving key points; needed where the configuration says ``use_kp``, else left
-                out of account.
+            points: (B, K, 2) driving key points; used only with ``use_kp``.
         """
         if self.use_kp and points is None:
             raise ValueError("this discriminator is conditioned on key points, but got none")
@@ -110,7 +108,7 @@ class Discriminator(nn.Module):
 
 
 def _key(scale: float) -> str:
-    """Module names cannot hold a dot.
+    """Return a module name for a scale: names cannot hold a dot.
 
     The original writes 1 and 0-5 for the scales 1 and 0.5.
     """

@@ -1,7 +1,4 @@
-"""Decode the photo's features, warped by the dense motion.
-
-Section 3.2, equation 9.
-"""
+"""Decode the photo's features, warped by the motion (section 3.2, equation 9)."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from avatar_app.networks.grid import resize, resize_flow, warp
 
 
 class SourceFeatures(NamedTuple):
-    """All that depends on the photo alone.
+    """Everything that depends on the photo alone.
 
     Attributes:
         features: (B, C, H/4, W/4).
@@ -31,7 +28,7 @@ class SourceFeatures(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """A picture and what it was made of, for losses and for looking at.
+    """A picture and its parts, for losses and samples.
 
     Attributes:
         prediction: (B, C, H, W) in [0, 1].
@@ -64,7 +61,7 @@ class Generator(nn.Module):
         self.final = nn.Conv2d(channels[0], config.num_channels, 7, padding=3)
 
     def encode(self, photo: Tensor) -> SourceFeatures:
-        """Args: photo: (B, C, H, W) in [0, 1]."""
+        """Encode a photo (B, C, H, W) in [0, 1]."""
         maps = self.first(photo)
         for block in self.down_blocks:
             maps = block(maps)
@@ -73,11 +70,11 @@ class Generator(nn.Module):
     def decode(
         self, source: SourceFeatures, kp_source: KeyPointTensors, kp_driving: KeyPointTensors
     ) -> Tensor:
-        """The photo in the driving pose, (B, C, H, W) in [0, 1]."""
+        """Return the photo in the driving pose, (B, C, H, W) in [0, 1]."""
         return self.paint(source, self.dense_motion_network(source.thumbnail, kp_source, kp_driving))
 
     def paint(self, source: SourceFeatures, motion: Motion) -> Tensor:
-        """Warp the features, dim what the photo does not show, and decode."""
+        """Warp the features, mask what the photo does not show, and decode."""
         height, width = source.features.shape[2:]
         maps = warp(source.features, resize_flow(motion.flow, height, width), self.align_corners)
         if motion.occlusion is not None:

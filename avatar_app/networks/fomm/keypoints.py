@@ -1,6 +1,6 @@
-"""Key-point detector.
+"""Key-point detector of the First Order Motion Model.
 
-A picture -> key points with local affine frames, learned without labels (section 3.1 and its network in A.1).
+From a picture to key points with local affine frames, learned without labels (section 3.1; network in A.1).
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from avatar_app.networks.grid import coordinate_grid
 
 
 class KeyPointTensors(NamedTuple):
-    """Key points of a batch, float32: ``value`` (B, K, 2) in [-1, 1], x first.
+    """Key points of a batch, float32.
 
-    ``jacobian`` (B, K, 2, 2), or None in a zero-order model.
+    Attributes:
+        value: (B, K, 2) in [-1, 1], x first.
+        jacobian: (B, K, 2, 2), or None in a zero-order model.
     """
 
     value: Tensor
@@ -27,9 +29,9 @@ class KeyPointTensors(NamedTuple):
 
 
 class KeyPointDetector(nn.Module):
-    """Heat maps over the picture.
+    """Detects key points as the means of heat maps.
 
-    A key point is its heat map's mean, its Jacobian the mean of a Jacobian map under the same weights.
+    A Jacobian is the mean of a Jacobian map under the same weights.
     """
 
     def __init__(self, config: FommConfig) -> None:
@@ -55,7 +57,7 @@ class KeyPointDetector(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> KeyPointTensors:
-        """Args: picture: (B, C, H, W) in [0, 1]."""
+        """Detect key points in a picture (B, C, H, W) in [0, 1]."""
         features = self.predictor(self.down(picture))
         logits = self.kp(features).float()
         batch, count, height, width = logits.shape

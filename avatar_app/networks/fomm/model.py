@@ -12,8 +12,7 @@ from avatar_app.networks.fomm.keypoints import KeyPointDetector
 class Fomm(nn.Module):
     """Generator and detector of the First Order Motion Model.
 
-    Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, each name prefixed with
-    that word.
+    The state dict holds an original checkpoint's ``generator`` and ``kp_detector``, with these prefixes.
     """
 
     def __init__(self, config: FommConfig) -> None:

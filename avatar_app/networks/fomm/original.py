@@ -1,6 +1,6 @@
-"""Reads checkpoints of the original project.
+"""Read checkpoints of the original project.
 
-Nothing in the file is ever run: it is read with ``weights_only=True``, in a child.
+No code from the file runs: it is read with ``weights_only=True``, in a child process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from avatar_app.untrusted import read_in_child
 
 WEIGHTS = Mapping[str, Tensor]
 APART = "\n"
-"""Stands between a part and a weight in the names of the numbers."""
+"""Separates part and weight in tensor names."""
 
 AGAIN = Text("Check that it is the right file, and download it again if it may be damaged.")
 
@@ -57,13 +57,13 @@ def read_original(checkpoint: Path, configuration: Path) -> Original:
 
 
 def original_of(content: Mapping[str, Any], document: Any, path: Path) -> Original:
-    """The same from what the two files hold."""
+    """Do the same with the content of both files."""
     parts = {name: state_dict_of(content, name, path) for name in ("generator", "kp_detector")}
     return Original(config=FommConfig.from_original(document), size=picture_size(document), **parts)
 
 
 def build_fomm(config: FommConfig, original: Original) -> Fomm:
-    """The networks with the checkpoint's weights, for inference.
+    """Build the networks with the checkpoint's weights, for inference.
 
     Raises BundleError where they do not fit the configuration.
     """
@@ -78,7 +78,7 @@ def build_fomm(config: FommConfig, original: Original) -> Fomm:
 
 
 def load_weights(network: nn.Module, weights: WEIGHTS, name: str) -> None:
-    """Raises BundleError as `require_fit` does."""
+    """Load weights; raise BundleError as `require_fit` does."""
     require_fit(network, weights, name)
     network.load_state_dict(dict(weights), strict=False)
 
@@ -111,12 +111,10 @@ def require_fit(network: nn.Module, weights: WEIGHTS, name: str) -> None:
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:
-    """What a checkpoint holds, read without running anything.
-
-    Part -> its weights by name, None for any other part.
+    """Read a checkpoint's weights by part and name; None for any other part.
 
     Raises:
-        BundleError: not a checkpoint, truncated, not safe to read, or it takes far too much memory or time.
+        BundleError: not a checkpoint, truncated, unsafe, or it takes far too much memory or time.
     """
     content: dict[str, Any] = {}
     for name, value in read_in_child(write_numbers, path).items():
@@ -129,9 +127,9 @@ def read_weights(path: Path) -> Mapping[str, Any]:
 
 
 def write_numbers(path: Path, target: Path) -> None:
-    """Read a checkpoint and write its tensors for safetensors.
+    """Read a checkpoint and write its tensors as safetensors, for `read_weights`.
 
-    As `read_weights` needs them. Raises BundleError.
+    Raises BundleError.
     """
     tensors: dict[str, Tensor] = {}
     for part, weights in _read_checkpoint(path).items():
@@ -192,9 +190,9 @@ def _read_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def _unfolds(path: Path) -> bool:
-    """Whether a zip holds more than its own size, or cannot be looked into.
+    """Whether a zip holds more than its own size, or cannot be inspected.
 
-    PyTorch's own never do.
+    PyTorch's own files never do.
     """
     with path.open("rb") as file:
         if file.read(2) != b"PK" and not zipfile.is_zipfile(file):
@@ -209,7 +207,7 @@ def _unfolds(path: Path) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """A tensor with numbers in it, as networks have."""
+    """Whether this is a dense tensor of numbers."""
     return (
         isinstance(value, Tensor)
         and value.layout is torch.strided
@@ -219,9 +217,9 @@ def _is_plain(value: object) -> bool:
 
 
 def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
-    """The weights of one network of a checkpoint.
+    """Return the weights of one network of a checkpoint.
 
-    Raises BundleError where there are none.
+    Raises BundleError if there are none.
     """
     weights = content.get(name)
     if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
@@ -238,10 +236,7 @@ def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
 
 
 def picture_size(document: Mapping[str, Any], usual: int = 256) -> int:
-    """Side of the pictures that a configuration names, in pixels.
-
-    ``usual`` where it names none.
-    """
+    """Return the picture side in pixels that a configuration names, else ``usual``."""
     data = document.get("dataset_params") or {}
     shape = data.get("frame_shape") or data.get("image_shape") if isinstance(data, Mapping) else None
     if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] > 0:

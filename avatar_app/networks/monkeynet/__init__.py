@@ -1,4 +1,1 @@
-"""Monkey-Net (Siarohin et al., CVPR 2019).
-
-Key points that only translate, and their covariances.
-"""
+"""Monkey-Net (Siarohin et al., CVPR 2019): key points with covariances."""

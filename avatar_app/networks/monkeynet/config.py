@@ -1,4 +1,4 @@
-"""Parse the configuration of Monkey-Net, from an original YAML or a bundle."""
+"""Configuration of Monkey-Net, from an original YAML or a bundle."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ class MonkeyNetConfig:
     kp_variance: str = "matrix"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` reads them back."""
+        """Return plain values for JSON; `from_dict` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Any) -> MonkeyNetConfig:
-        """Raises ConfigError on an unknown, missing or mistyped key."""
+        """Build from plain values; raise ConfigError on an unknown, missing or wrong key."""
         return _supported(build(cls, values, "config"))
 
     @classmethod
@@ -129,7 +129,7 @@ def is_monkeynet(document: Any) -> bool:
 
 
 def _with_number(value: Any) -> Any:
-    """The section with ``norm_const: sum`` as a number."""
+    """Replace ``norm_const: sum`` by a number."""
     if not isinstance(value, Mapping):
         return value
     return {
@@ -139,10 +139,7 @@ def _with_number(value: Any) -> Any:
 
 
 def _supported(config: MonkeyNetConfig) -> MonkeyNetConfig:
-    """The configuration itself.
-
-    Raises ConfigError for networks that are giants or not in this app.
-    """
+    """Return the configuration; raise ConfigError for networks that cannot be run."""
     generator = config.generator_params
     motion = generator.dense_motion_params
     require_buildable((config, config.kp_detector_params, generator, motion, config.discriminator_params))

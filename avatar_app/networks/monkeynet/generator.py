@@ -1,7 +1,4 @@
-"""Monkey-Net's generator.
-
-A U-Net whose skip connections are warped (sections 3.3, 3.4).
-"""
+"""Monkey-Net's generator: a U-Net with warped skips (sections 3.3, 3.4)."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ class DenseMotion(nn.Module):
         self._favour_background()
 
     def _favour_background(self) -> None:
-        """Begin without motion: the first mask is the background's."""
+        """Start without motion: let the background's mask win."""
         last = self.hourglass.decoder.get_submodule("conv")
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         nn.init.zeros_(last.weight)
@@ -49,9 +46,10 @@ class DenseMotion(nn.Module):
         nn.init.constant_(last.bias[:1], 2.0)
 
     def forward(self, small: Tensor, source: PointTensors, driving: PointTensors) -> Tensor:
-        """Return where each pixel comes from, (B, h, w, 2), absolute.
+        """Return the source position of each pixel, (B, h, w, 2).
 
-        For the picture's small copy (B, C, h, w).
+        Args:
+            small: small copy of the picture, (B, C, h, w).
         """
         maps = embed_movement(self.embedding, small, source, driving, background=True)
         for block in self.group_blocks:
@@ -67,7 +65,7 @@ class DenseMotion(nn.Module):
 
 
 class Generated(NamedTuple):
-    """What one pass makes.
+    """Output of one pass.
 
     Attributes:
         prediction: (B, C, H, W) in [0, 1].
@@ -103,27 +101,24 @@ class Generator(nn.Module):
         self.refinement_module.add_module("conv-last", nn.Conv2d(features, config.num_channels, 1))
 
     def encode(self, photo: Tensor) -> list[Tensor]:
-        """The photo (B, C, H, W) in [0, 1] and its maps at each halving, largest first."""
+        """Return the photo (B, C, H, W) in [0, 1] and its maps, largest first."""
         skips: list[Tensor] = self.appearance_encoder(photo)
         return skips
 
     def decode(self, skips: list[Tensor], source: PointTensors, driving: PointTensors) -> Tensor:
-        """The photo in the driving pose, (B, C, H, W) in [0, 1]."""
+        """Return the photo in the driving pose, (B, C, H, W) in [0, 1]."""
         small = shrink(skips[0], self.dense_motion_module.scale)
         return self.paint(skips, self.dense_motion_module(small, source, driving), source, driving)
 
     def paint(self, skips: list[Tensor], flow: Tensor, source: PointTensors, driving: PointTensors) -> Tensor:
-        """Warp every skip, put the key points beside it, and decode."""
+        """Warp every skip, concatenate the key-point maps, and decode."""
         small = shrink(skips[0], self.embedding.scale_factor)
         drawn = embed_movement(self.embedding, small, source, driving)
         warped = [torch.cat([self.warped(skip, flow), self._sized(drawn, skip)], dim=1) for skip in skips]
         return torch.sigmoid(self.refinement_module(self.video_decoder(warped)))
 
     def warped(self, maps: Tensor, flow: Tensor) -> Tensor:
-        """Read maps (B, C, H, W) where the flow (B, h, w, 2) points.
-
-        The flow is resized to them.
-        """
+        """Warp maps (B, C, H, W) by a flow (B, h, w, 2), resized to them."""
         return warp(maps, self._sized(flow.permute(0, 3, 1, 2), maps).permute(0, 2, 3, 1), align_corners=True)
 
     def _sized(self, maps: Tensor, like: Tensor) -> Tensor:

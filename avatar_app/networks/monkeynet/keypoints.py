@@ -1,7 +1,4 @@
-"""Monkey-Net's key-point detector.
-
-Mean and covariance of each heat map (section 3.2).
-"""
+"""Monkey-Net's key-point detector: mean and covariance of heat maps (section 3.2)."""
 
 from __future__ import annotations
 
@@ -16,13 +13,15 @@ from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.monkeynet.config import MonkeyNetConfig
 
 HEAT_FLOOR = 1e-7
-"""Added to every cell of a heat map, which is not normalised again: it shifts the means slightly."""
+"""Added to every cell of a heat map, which is not normalised again; the means shift slightly."""
 
 
 class PointTensors(NamedTuple):
-    """Key points of a batch, float32: ``value`` (B, K, 2) in [-1, 1], x first.
+    """Key points of a batch, float32.
 
-    ``variance`` (B, K, 2, 2).
+    Attributes:
+        value: (B, K, 2) in [-1, 1], x first.
+        variance: (B, K, 2, 2).
     """
 
     value: Tensor
@@ -50,7 +49,7 @@ class FinishedHourglass(nn.Module):
 
 
 class KeyPointDetector(nn.Module):
-    """Heat maps over the picture; a key point is a heat map's mean and covariance."""
+    """Detects key points as mean and covariance of heat maps."""
 
     def __init__(self, config: MonkeyNetConfig) -> None:
         super().__init__()
@@ -60,7 +59,7 @@ class KeyPointDetector(nn.Module):
         self.predictor = FinishedHourglass(config.num_channels, config.num_kp, *sizes)
 
     def forward(self, picture: Tensor) -> PointTensors:
-        """Args: picture: (B, C, H, W) in [0, 1]."""
+        """Detect key points in a picture (B, C, H, W) in [0, 1]."""
         logits = self.predictor(shrink(picture, self.scale)).float()
         heat = functional.softmax(logits.flatten(2) / self.temperature, dim=2).view(logits.shape) + HEAT_FLOOR
         grid = coordinate_grid(logits.shape[2], logits.shape[3], picture.device)
@@ -71,9 +70,9 @@ class KeyPointDetector(nn.Module):
 
 
 def shrink(picture: Tensor, scale: float) -> Tensor:
-    """Every n-th pixel of (B, C, H, W), with n = 1 / scale.
+    """Keep every n-th pixel of (B, C, H, W), with n = 1 / scale.
 
-    The original resizes to the nearest pixel.
+    The same as the original's resize to the nearest pixel.
     """
     step = round(1 / scale)
     return picture if step == 1 else picture[:, :, ::step, ::step]

@@ -1,4 +1,4 @@
-"""Monkey-Net's networks, without their time axis, named as in the original."""
+"""Monkey-Net's networks without their time axis, named as in the original."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from avatar_app.networks.monkeynet.movement import embed_movement, embedding_cha
 
 
 class MonkeyNet(nn.Module):
-    """Generator and detector.
+    """Generator and detector of Monkey-Net.
 
-    Its state dict is an original checkpoint's ``generator`` and ``kp_detector``, prefixed with these words.
+    The state dict holds an original checkpoint's ``generator`` and ``kp_detector``, with these prefixes.
     """
 
     def __init__(self, config: MonkeyNetConfig) -> None:
@@ -26,7 +26,7 @@ class MonkeyNet(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Is this patch real? It sees the picture and the driving key points."""
+    """Patch discriminator that sees the picture and the driving key points."""
 
     def __init__(self, config: MonkeyNetConfig) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Discriminator(nn.Module):
 
 
 def without_time(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """An original state dict with its 3-D convolutions as 2-D ones.
+    """Convert 3-D convolutions of an original state dict to 2-D.
 
     (out, in, 1, k, k) -> (out, in, k, k).
     """

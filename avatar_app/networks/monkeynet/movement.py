@@ -1,7 +1,4 @@
-"""Movement embedding: key points drawn as maps that a convolution can read.
-
-It has no weights.
-"""
+"""Movement embedding: key points drawn as maps for convolutions, without weights."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from avatar_app.networks.monkeynet.keypoints import PointTensors
 
 
 def embedding_channels(config: EmbeddingConfig, colours: int) -> int:
-    """How many maps each key point is drawn as."""
+    """Return the number of maps for each key point."""
     return config.use_heatmap + 2 * config.use_difference + colours * config.use_deformed_source_image
 
 
@@ -25,14 +22,14 @@ def embed_movement(
     driving: PointTensors,
     background: bool = False,
 ) -> Tensor:
-    """Draw the key points.
+    """Draw key points as maps.
 
     Args:
         small: the source picture at the embedding's scale, (B, C, h, w).
         background: put a key point without motion before the others.
 
     Returns:
-        (B, K * n, h, w), with a background (B, (K + 1) * n, h, w); a key point's n maps lie side by side.
+        (B, K * n, h, w), with a background (B, (K + 1) * n, h, w); a key point's n maps are adjacent.
     """
     height, width = small.shape[2:]
     maps: list[Tensor] = []
@@ -49,7 +46,7 @@ def embed_movement(
 
 
 def deformed_sources(small: Tensor, moved: Tensor) -> Tensor:
-    """The picture (B, C, h, w) under each translation of (B, K, 2): (B, K, C, h, w)."""
+    """Translate a picture (B, C, h, w) by each of (B, K, 2): (B, K, C, h, w)."""
     batch, channels, height, width = small.shape
     flows = coordinate_grid(height, width, small.device) + moved.float()[:, :, None, None]
     # All flows are stacked into one tall picture: one sampling instead of K copies of the photo.
@@ -64,7 +61,7 @@ def _heat_maps(
     driving: PointTensors,
     background: bool,
 ) -> Tensor:
-    """(B, K, 1, h, w)."""
+    """Return (B, K, 1, h, w), with the background's where wanted."""
     heat = _bells(driving, size, config.norm_const)
     if config.heatmap_type == "difference":
         heat = heat - _bells(source, size, config.norm_const)
@@ -74,9 +71,9 @@ def _heat_maps(
 
 
 def _bells(points: PointTensors, size: tuple[int, int], norm: float) -> Tensor:
-    """A bell for each key point's covariance, divided by ``norm`` (0: by its sum).
+    """Draw a Gaussian for each covariance, divided by ``norm`` (0: by its sum).
 
-    (B, K, h, w).
+    Returns (B, K, h, w).
     """
     offset = coordinate_grid(*size, points.value.device) - points.value.float()[:, :, None, None]
     inverse = inverse_covariance(points.variance.float())[:, :, None, None]
@@ -91,7 +88,7 @@ def _bells(points: PointTensors, size: tuple[int, int], norm: float) -> Tensor:
 
 
 def inverse_covariance(matrices: Tensor) -> Tensor:
-    """Inverse of (..., 2, 2) in closed form."""
+    """Invert (..., 2, 2) matrices in closed form."""
     a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
     adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
     return adjugate / (a * d - b * c)[..., None, None]

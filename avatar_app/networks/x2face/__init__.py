@@ -1,4 +1,1 @@
-"""X2Face (Wiles et al., ECCV 2018).
-
-An embedded face, warped by a code read off the driver.
-"""
+"""X2Face (Wiles et al., ECCV 2018): an embedded face, warped by the driver's code."""

@@ -1,8 +1,7 @@
-"""X2Face's two U-Nets (section 3 of the paper): photos -> one embedded face.
+"""X2Face's two U-Nets (section 3 of the paper).
 
-Driving picture -> code -> flow.
-
-The driving flow depends on the driver alone: the photo has no key points, and there is no relative motion.
+Photos -> one embedded face; driving picture -> code -> flow. The flow depends on the driver alone: the photo
+has no key points, so there is no relative motion.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class X2FaceConfig:
         size: side of the pictures, a power of two: each network halves it down to one pixel.
         channels: of the outermost level; doubled at each halving, up to ``max_channels``.
         inner: channels of the embedding network's single pixel.
-        code: numbers that a driving picture is described by.
+        code: length of the code of a driving picture.
     """
 
     size: int = 256
@@ -42,12 +41,12 @@ class X2FaceConfig:
     code: int = 128
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` reads them back."""
+        """Return plain values for JSON; `from_dict` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Any) -> X2FaceConfig:
-        """Raises ConfigError on an unknown, mistyped or impossible value."""
+        """Build from plain values; raise ConfigError on an unknown or impossible value."""
         config = build(cls, values, "config")
         if config.size not in (32, 64, 128, 256, 512):
             raise ConfigError(
@@ -63,19 +62,19 @@ class X2FaceConfig:
 
     @property
     def levels(self) -> list[int]:
-        """Channels after each halving but the last."""
+        """Return the channels after each halving but the last."""
         halvings = round(math.log2(self.size))
         return [min(self.max_channels, self.channels * 2**level) for level in range(halvings - 1)]
 
 
 class Level(nn.Module):
-    """One halving of a U-Net with all smaller ones inside it.
+    """One level of a U-Net with all smaller ones inside it.
 
     No convolution has a bias.
 
     Args:
         channels: after this halving and each smaller one.
-        skips: whether what came in is put beside what goes out.
+        skips: whether the input is concatenated to the output.
         outputs: channels of the result, without a skip.
     """
 
@@ -96,12 +95,12 @@ class Level(nn.Module):
         self.skips = skips and not outermost
 
     def code(self, maps: Tensor) -> Tensor:
-        """The single pixel at the bottom, (B, C, 1, 1)."""
+        """Return the single pixel at the bottom, (B, C, 1, 1)."""
         maps = self.down(maps)
         return maps if self.submodule is None else self.submodule.code(maps)
 
     def climb(self, code: Tensor) -> Tensor:
-        """From the single pixel back up, where nothing is skipped."""
+        """Decode from the single pixel; only for levels without skips."""
         maps: Tensor = self.up(code if self.submodule is None else self.submodule.climb(code))
         return maps
 
@@ -114,7 +113,7 @@ class Level(nn.Module):
 
 
 class Embedded(NamedTuple):
-    """Photos as they are added up.
+    """The sum of embedded photos.
 
     Attributes:
         weighted: (B, 3, S, S), the face times its confidence.
@@ -126,12 +125,12 @@ class Embedded(NamedTuple):
 
     @property
     def face(self) -> Tensor:
-        """(B, 3, S, S): the mean of all photos, weighted by confidence."""
+        """Return the mean of all photos weighted by confidence, (B, 3, S, S)."""
         return self.weighted / self.confidence
 
 
 class X2Face(nn.Module):
-    """``embedding`` and ``driving``.
+    """The networks ``embedding`` and ``driving``.
 
     `from_original` renames the weights of checkpoints.
     """
@@ -142,28 +141,25 @@ class X2Face(nn.Module):
         self.driving = Level(3, [*config.levels, config.code], 2, skips=False, outermost=True)
 
     def embed(self, photo: Tensor) -> Embedded:
-        """One photo (B, 3, S, S) in [0, 1].
-
-        The sums over several photos are the embedding of all.
-        """
+        """Embed a photo (B, 3, S, S) in [0, 1]; results of several photos can be added."""
         found = self.embedding(photo).float()
         face = shifted(photo, torch.tanh(found[:, :2]))
         confidence = torch.exp(found[:, 2:3]) + CONFIDENCE_FLOOR
         return Embedded(face * confidence, confidence)
 
     def read(self, driver: Tensor) -> Tensor:
-        """What a driving picture (B, 3, S, S) says, (B, code)."""
+        """Return the code (B, code) of a driving picture (B, 3, S, S)."""
         return self.driving.code(driver).flatten(1)
 
     def flow(self, code: Tensor) -> Tensor:
-        """Offset of each pixel, (B, 2, S, S) in [-0.76, 0.76].
+        """Return the offset of each pixel, (B, 2, S, S) in [-0.76, 0.76].
 
         The original takes tanh twice.
         """
         return torch.tanh(torch.tanh(self.driving.climb(code[..., None, None]).float()))
 
     def show(self, embedded: Embedded, code: Tensor) -> Tensor:
-        """The embedded face under a code, (B, 3, S, S).
+        """Render the embedded face under a code, (B, 3, S, S).
 
         Black where the flow points beyond the face.
         """
@@ -174,20 +170,17 @@ class X2Face(nn.Module):
 
 
 def shifted(picture: Tensor, offset: Tensor) -> Tensor:
-    """Read a picture (B, C, S, S) at an offset from each pixel's own position.
-
-    The offset is (B, 2, S, S), x first.
-    """
+    """Read a picture (B, C, S, S) at offsets (B, 2, S, S), x first, from each pixel."""
     place = coordinate_grid(picture.shape[2], picture.shape[3], picture.device)
     return warp(picture, place + offset.permute(0, 2, 3, 1), align_corners=True)
 
 
 ORIGINAL = {"pix2pixUnwrapped.netG.model.": "embedding.", "pix2pixSampler.netG.model.": "driving."}
-"""Prefixes of the original's names, and ours."""
+"""Prefixes of weight names: the original's, and ours."""
 
 
 def from_original(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """An original ``state_dict`` under our names; others stay as they are."""
+    """Rename an original ``state_dict``; other names stay."""
     renamed = {}
     for name, value in weights.items():
         prefix = next((prefix for prefix in ORIGINAL if name.startswith(prefix)), None)
@@ -196,10 +189,10 @@ def from_original(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(weights: Mapping[str, Tensor]) -> X2FaceConfig:
-    """Read the sizes off weights under our names.
+    """Read the sizes from weights under our names.
 
     Raises:
-        KeyError, ValueError, IndexError: they are not of these networks.
+        KeyError, ValueError, IndexError: the weights are not of these networks.
     """
     depth = 1 + max(name.count("submodule.") for name in weights if name.startswith("driving."))
     bottom = "submodule." * (depth - 1) + "down.1.weight"
