@@ -1,1 +1,1 @@
-"""From the driver's key points to the pose to render. Pure numpy."""
+"""Turn the driver's key points into the pose to render. Pure numpy."""

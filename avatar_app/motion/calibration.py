@@ -1,6 +1,6 @@
-"""The neutral pose.
+"""Determine the neutral pose and remember it for each avatar.
 
-Taken as the median of several good frames, and remembered for each avatar.
+It is the median of several good frames.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from avatar_app.files import keep_damaged, parse_json, read_small, write_whole
 from avatar_app.types import NO_POINTS, KeyPoints, combine_key_points, key_points, shape_of_part
 
 FRAMES = 12
-"""Frames that a neutral pose is the median of: 0.4 s of a usual camera."""
+"""Frames for the median: 0.4 s of a usual camera."""
 
 PATIENCE = 4.0
-"""Seconds after which a calibration that has seen some good frames makes do with them."""
+"""Seconds after which a calibration uses the good frames it has."""
 
 LEAST = 3
 
 LARGEST = 10.0
-"""What the numbers of a remembered pose must lie within, in half sides of the crop."""
+"""Largest absolute value in a remembered pose, in half sides of the crop."""
 
 
 class Calibration:
@@ -38,23 +38,20 @@ class Calibration:
 
     @property
     def share(self) -> float:
-        """How much of it is done, 0..1."""
+        """Return the progress, 0..1."""
         return len(self._poses) / FRAMES
 
     def add(self, pose: KeyPoints, now: float) -> KeyPoints | None:
-        """One good frame's key points.
-
-        Returns the neutral pose as soon as there are enough.
-        """
+        """Add one good frame's key points; return the neutral pose once there are enough."""
         self._poses.append(pose)
         late = now - self._began > PATIENCE and len(self._poses) >= LEAST
         return median_pose(self._poses) if len(self._poses) >= FRAMES or late else None
 
 
 def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
-    """Return the median pose over the half of the poses nearest to the median of all.
+    """Return the median over the half of the poses nearest to the median of all.
 
-    A blink or a jerk among them does not count.
+    This leaves out blinks and jerks.
     """
     places = [pose.value if pose.code is None else pose.code for pose in poses]
     middle = np.median(places, axis=0)
@@ -64,12 +61,12 @@ def median_pose(poses: Sequence[KeyPoints]) -> KeyPoints:
 
 
 class NeutralStore:
-    """Neutral poses by avatar and model, in a JSON file of this user.
+    """Neutral poses by avatar and model, in a JSON file of the user.
 
-    What cannot be read counts as not there.
+    Unreadable entries count as missing.
 
     Args:
-        path: None remembers only until the app ends.
+        path: None keeps poses only until the app ends.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -84,7 +81,7 @@ class NeutralStore:
     def put(self, key: str, pose: KeyPoints | None) -> None:
         """Remember a pose, or forget it (None).
 
-        Raises OSError where it cannot be kept on disk; it is known until the app ends all the same.
+        Raises OSError if it cannot be written; it is still known until the app ends.
         """
         with self._lock:
             # Another instance may have added some since this one began.
@@ -112,7 +109,7 @@ def _read(path: Path) -> dict[str, KeyPoints]:
 
 
 def _entries(data: bytes) -> Any:
-    """The JSON in a file; of one that ends too early what is whole. Raises ValueError."""
+    """Parse the JSON in a file, as much as is complete; raise ValueError."""
     try:
         return parse_json(data)
     except ValueError:
@@ -120,9 +117,9 @@ def _entries(data: bytes) -> Any:
 
 
 def _decoded(entry: dict[str, list[float] | None]) -> KeyPoints:
-    """Raises ValueError and its like for what cannot be a pose.
+    """Decode a pose; raise ValueError and the like if it cannot be one.
 
-    With numbers that are merely odd, the avatar would be torn apart.
+    Values out of range are refused too: they would distort the avatar.
     """
     parts = {name: np.array(part, np.float32) for name, part in entry.items() if part is not None}
     if not parts["value"].size:

@@ -1,7 +1,4 @@
-"""Motion transfer of the First Order Motion Model.
-
-From the driver's key points to the pose to render. NumPy, and OpenCV for a hull.
-"""
+"""Motion transfer of the First Order Motion Model. NumPy, and OpenCV for a hull."""
 
 from __future__ import annotations
 
@@ -14,23 +11,23 @@ from avatar_app.types import Array, KeyPoints
 
 
 def hull_area(points: Array) -> float:
-    """Area of the convex hull of (K, 2) points; 0 where they lie on one line."""
+    """Return the area of the convex hull of (K, 2) points; 0 if they are collinear."""
     if len(points) < 3 or not np.isfinite(points).all():
         return 0.0
     return float(cv2.contourArea(cv2.convexHull(points.astype(np.float32))))
 
 
 def movement_scale(portrait: KeyPoints, neutral: KeyPoints) -> float:
-    """How much larger the portrait's face is than the driver's.
+    """Return the ratio of the portrait's face size to the driver's.
 
-    Root of the ratio of the points' hull areas; 1 if undefined.
+    The root of the ratio of the points' hull areas; 1 if undefined.
     """
     own, other = hull_area(portrait.value), hull_area(neutral.value)
     return math.sqrt(own / other) if own > 0 and other > 0 else 1.0
 
 
 def transfer_absolute(driving: KeyPoints) -> KeyPoints:
-    """The driver's key points as they are: for drivers who look like the portrait."""
+    """Return the driver's key points unchanged, for drivers similar to the portrait."""
     return driving
 
 
@@ -50,8 +47,8 @@ def transfer_relative(
     Args:
         neutral: the driver in the portrait's pose.
         adapt_scale: s is `movement_scale` instead of 1.
-        relative_jacobian: False keeps the driver's Jacobians as they are.
-        adapt_variance: change the portrait's covariances as the driver's have changed; False takes the
+        relative_jacobian: False keeps the driver's Jacobians.
+        adapt_variance: apply the change of the driver's covariances to the portrait's; False takes the
             driver's (Monkey-Net).
     """
     scale = movement_scale(portrait, neutral) if adapt_scale else 1.0
@@ -76,9 +73,9 @@ def transfer_relative(
 
 
 def nearest_covariance(matrices: Array) -> Array:
-    """Matrices (K, 2, 2) made symmetric, and their eigenvalues positive.
+    """Make matrices (K, 2, 2) symmetric with positive eigenvalues.
 
-    What Monkey-Net's ``adapt_variance`` ends with.
+    The last step of Monkey-Net's ``adapt_variance``.
     """
     values, vectors = np.linalg.eigh((matrices + matrices.transpose(0, 2, 1)) / 2)
     values = np.where(values <= 0, 1e-6, values)
@@ -86,15 +83,16 @@ def nearest_covariance(matrices: Array) -> Array:
 
 
 STRETCH = 1.6
-"""A Jacobian may stretch or squeeze its surroundings by at most this factor more than in the neutral pose;
-beyond, pictures tear."""
+"""Largest factor by which a Jacobian may stretch or squeeze its surroundings relative to the neutral pose;
+beyond it, pictures tear.
+"""
 
 
 def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, expression: float) -> KeyPoints:
     """Scale the driver's motion since the neutral pose.
 
-    What a shift, turn and zoom of all points explains counts as the head's motion, the rest as expression.
-    Jacobians follow the head and are damped to ``STRETCH``.
+    The part that a shift, turn and zoom of all points explains counts as the head's motion, the rest as
+    expression. Jacobians follow the head and are damped to ``STRETCH``.
     """
     followed = _similar(neutral.value, driving.value)
     value = neutral.value + head * (followed - neutral.value) + expression * (driving.value - followed)
@@ -109,10 +107,7 @@ def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, express
 
 
 def _similar(source: Array, target: Array) -> Array:
-    """Move ``source`` (K, 2) by the similarity that brings it nearest to ``target``.
-
-    Shift, turn and zoom.
-    """
+    """Move ``source`` (K, 2) by the similarity that brings it nearest to ``target``."""
     a, b = source - source.mean(0), target - target.mean(0)
     # As complex numbers turn and zoom are one factor.
     first, second = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]

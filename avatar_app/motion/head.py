@@ -1,15 +1,13 @@
 """Separate a head's rigid motion from its expression; give both to another face.
 
-In three dimensions. Pure NumPy.
-
-For models whose key points are the 88 face landmarks with depth. The driver's rigid motion since its neutral
-pose is fitted on landmarks that no expression moves; what remains of the motion is the expression, in the
-head's own frame:
+For models whose key points are the 88 landmarks with depth. Pure NumPy, in three dimensions. The driver's
+rigid motion since the neutral pose is fitted on landmarks that no expression moves; the remaining motion, in
+the head's own frame, is the expression:
 
     pose = rigid motion (photo + expression)
 
-All points are (88, 3): x right, y down, z away from the camera, in [-1, 1] of a square crop; depth may be
-weak, as long as the driver's and the photo's are weak alike.
+All points are (88, 3): x right, y down, z away from the camera, in [-1, 1] of a square crop. Depth may be
+underestimated, as long as it is for the driver and the photo alike.
 """
 
 from __future__ import annotations
@@ -47,45 +45,48 @@ CORNERS = np.repeat(EYE_CORNERS, 2, axis=0)
 """The corners of the eye that each of ``LID_PAIRS`` belongs to."""
 
 CLOSED_EYE = 0.05
-"""Gap between the lids over the eye's width at which the landmarks of a closed eye rest; open eyes have about
-0.3."""
+"""Gap between the landmarks of closed lids, in widths of the eye; open eyes have about 0.3."""
 
 WIDER = 0.4
-"""Eyes open at most this much wider than at rest, as a share of that; a driver at rest may have squinted."""
+"""Limit to which eyes open wider than at rest, as a fraction of that gap: a driver may squint at rest."""
 
 HAIR, LEAST_DOWN = (0.28, 0.36), 0.05
-"""A photo that ends less than 0.28 face heights above the forehead cuts the hair; one that ends more than
-0.36 above it does not. A photo that cuts it moves down by at most ``LEAST_DOWN``."""
+"""Face heights of photo above the forehead: below the first value the photo cuts the hair, above the second
+it does not. A photo that cuts it moves down by at most ``LEAST_DOWN``.
+"""
 
 ASIDE, LEAST_TURN = 0.8, 12.0
-"""A photo that looks aside turns less, by this share of the degrees by which it does: it shows less of its
-far side, and has less way to go to be seen from the side. So far it turns at any rate."""
+"""A photo that looks aside shows less of its far side, so its limit is lowered by this fraction of the
+degrees by which it does, but not below ``LEAST_TURN`` degrees.
+"""
 
 CLOSED_MOUTH, PARTED_MOUTH = 0.02, 0.10
-"""Gap between the lips over the nose's length: up to ``CLOSED_MOUTH`` it counts as closed, beyond
-``PARTED_MOUTH`` it stays as it is."""
+"""Gap between the lips in nose lengths: up to ``CLOSED_MOUTH`` the mouth counts as closed, beyond
+``PARTED_MOUTH`` it stays as it is.
+"""
 
 FARTHEST_LOOK = 0.23
-"""Irises move at most so many widths of an eye away from where the photo has them."""
+"""Largest movement of an iris from its position in the photo, in widths of the eye."""
 
 WINK = 0.25, 0.5
-"""How much wider one eye is open than the other. Below the first value both eyes move alike, above the second
-one winks."""
+"""Difference in opening between the eyes: below the first value both move alike, above the second it is a
+wink.
+"""
 
 SHUT = -0.15
-"""How far beyond closed a lid may be driven, as a share of its open gap; lids never cross."""
+"""How far beyond closed a lid may be driven, as a fraction of its open gap; lids never cross."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a pose may go from the photo before the picture would tear.
+    """Limits within which a pose does not tear the picture.
 
-    Motion beyond is compressed, never cut.
+    Motion beyond them is compressed, never cut off.
 
     Attributes:
         yaw, pitch, roll: degrees to either side.
         shift: of the head across the crop, in half sides; down: of that, towards the lower edge.
-        scale: how much nearer or farther, as a factor.
+        scale: factor of size, larger or smaller.
     """
 
     yaw: float = 45.0
@@ -98,10 +99,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How much of the motion of head, face and irises is passed on.
-
-    0 nothing, 1 as it is.
-    """
+    """Factors on the motion of head, face and irises: 0 none, 1 unchanged."""
 
     head: float = 1.0
     expression: float = 1.0
@@ -112,9 +110,9 @@ class Strength:
 class Exaggeration:
     """Gains on closing lids, looks to the side and moving brows.
 
-    The landmark network reads four fifths of what lids do and half of what irises do, smoothing takes the
-    peak off a blink, and the flow moves brows by four fifths. With ``AS_SEEN`` the avatar does what the
-    driver does (docs/benchmarks).
+    The landmark network measures four fifths of the lids' motion and half of the irises', smoothing lowers
+    the peak of a blink, and the flow moves brows by four fifths. With ``AS_SEEN`` the avatar moves as much as
+    the driver (docs/benchmarks).
     """
 
     lids: float = 1.0
@@ -142,7 +140,7 @@ class RigidMotion:
 
 
 def fit_rigid(source: Points, target: Points) -> RigidMotion:
-    """Fit the rotation, scale and shift from one face's stable landmarks to another's.
+    """Fit rotation, scale and shift from one face's stable landmarks to another's.
 
     Least squares (Umeyama 1991).
     """
@@ -156,27 +154,25 @@ def fit_rigid(source: Points, target: Points) -> RigidMotion:
 
 
 def facing(face: Points) -> Points:
-    """The rotation to this face (88, 3) from one that looks straight into the camera."""
+    """Return the rotation to a face (88, 3) from one that looks into the camera."""
     return fit_rigid(_STRAIGHT, face).rotation
 
 
 def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
-    """Return rotations by which a photo turns, nods and leans like the driver.
+    """Return rotations by which a photo yaws, pitches and rolls like the driver.
 
-    The driver's turn counts from the neutral pose, the photo's from the straight face.
-
-    A driver's neutral pose need not face the camera; cameras stand beside screens. A nod is then no nod in
-    the camera's own directions, and the avatar, which does face it, would lean as well. So angles are passed
-    on, and not the rotation as the camera sees it.
+    The driver's angles count from the neutral pose, the photo's from the frontal face. Angles are
+    transferred, not the camera's rotation: a driver may face a screen beside the camera, and a nod then has a
+    roll in camera coordinates that would tilt an avatar that faces the camera.
 
     Args:
-        ahead: (3,) `angles` of the photo less those of the driver's neutral pose.
+        ahead: (3,) `angles` of the photo minus those of the driver's neutral pose.
     """
     return np.asarray(rotation_of(*(ahead + angles(driver))) @ photo.T)
 
 
 def angles(rotation: Points) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees.
+    """Return yaw, pitch and roll in degrees.
 
     Yaw > 0: nose to the right of the image; pitch > 0: up; roll > 0: counter-clockwise in the image.
     """
@@ -187,7 +183,7 @@ def angles(rotation: Points) -> tuple[float, float, float]:
 
 
 def rotation_of(yaw: float, pitch: float, roll: float) -> Points:
-    """The inverse of ``angles``: first roll, then pitch, then yaw."""
+    """Invert ``angles``: first roll, then pitch, then yaw."""
     (cy, cp, cr), (sy, sp, sr) = (
         np.cos(np.radians([yaw, pitch, roll])),
         np.sin(np.radians([yaw, pitch, roll])),
@@ -207,7 +203,7 @@ def compress(value: float, limit: float) -> float:
 
 
 def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
-    """The same motion, kept inside the limits."""
+    """Compress a motion into the limits."""
     yaw, pitch, roll = angles(motion.rotation)
     rotation = rotation_of(
         compress(yaw, limits.yaw), compress(pitch, limits.pitch), compress(roll, limits.roll)
@@ -220,9 +216,9 @@ def within(motion: RigidMotion, limits: Limits) -> RigidMotion:
 
 
 def within_eyes(looks: Points, width: float) -> Points:
-    """The same shift (3,) of the irises, compressed below `FARTHEST_LOOK`.
+    """Compress the shift (3,) of the irises below `FARTHEST_LOOK`.
 
-    Beyond, irises slip under the lids, and what is left of them follows the driver less.
+    Beyond it, irises disappear under the lids, and the visible part follows the driver less.
 
     Args:
         width: of an eye, in the unit of ``looks``.
@@ -232,9 +228,9 @@ def within_eyes(looks: Points, width: float) -> Points:
 
 
 def way_down(photo: Points) -> float:
-    """How far a photo (88, 3) may come down.
+    """Return how far a photo (88, 3) may move down.
 
-    Hair that its upper edge cuts has no end to show.
+    Hair that the photo's upper edge cuts has no end to show.
     """
     room = (photo[FOREHEAD, 1] + 1) / max(float(np.linalg.norm(photo[FOREHEAD] - photo[CHIN])), 1e-6)
     least, enough = HAIR
@@ -244,7 +240,7 @@ def way_down(photo: Points) -> float:
 
 
 def weakened(motion: RigidMotion, strength: float) -> RigidMotion:
-    """The same motion with its angles, shift and zoom multiplied."""
+    """Scale the angles, shift and zoom of a motion."""
     if strength == 1.0:
         return motion
     yaw, pitch, roll = angles(motion.rotation)
@@ -253,16 +249,16 @@ def weakened(motion: RigidMotion, strength: float) -> RigidMotion:
 
 
 class HeadTransfer:
-    """Gives one photo the head motion and expression of one driver.
+    """Gives a photo the head motion and expression of a driver.
 
     Args:
         photo: the photo's landmarks, (88, 3).
-        neutral: the driver's, at rest; its mouth counts as open as the photo's, whatever it is, and as
-            smiling no more than it.
-        adapt_scale: whether motion is enlarged or reduced to the photo's face size.
-        limits: how far the pose may go.
-        strength: how much of the driver's motion is passed on.
-        exaggeration: of lids, irises and brows.
+        neutral: the driver's landmarks at rest. The mouth is first opened or closed to the photo's, and a
+            smile beyond the photo's is removed.
+        adapt_scale: scale motion to the photo's face size.
+        limits: limits of the pose.
+        strength: factors on the driver's motion.
+        exaggeration: gains on lids, irises and brows.
     """
 
     def __init__(
@@ -297,7 +293,7 @@ class HeadTransfer:
         self._eye_width = float(np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1).mean())
 
     def __call__(self, driver: Points) -> Points:
-        """The photo's landmarks in the pose to render."""
+        """Return the photo's landmarks in the pose to render."""
         motion = fit_rigid(self._neutral, driver)
         at_rest = motion.undo(driver)
         expression = (at_rest - self._neutral) @ self._between.T * self._size
@@ -322,24 +318,24 @@ class HeadTransfer:
 
 
 def lid_gaps(face: Points) -> Points:
-    """(4,) distances between the ``LID_PAIRS`` over the width of their eye."""
+    """Return the distances (4,) between the ``LID_PAIRS`` in widths of their eye."""
     gap = np.linalg.norm(face[LID_PAIRS[:, 0]] - face[LID_PAIRS[:, 1]], axis=-1)
     width = np.linalg.norm(face[CORNERS[:, 0]] - face[CORNERS[:, 1]], axis=-1)
     return np.asarray(gap / np.maximum(width, 1e-6))
 
 
 def lid_opening(gaps: Points, neutral_gaps: Points) -> Points:
-    """(4,) how open the lids are: 0 shut, 1 as at rest, never more than 1 + ``WIDER``."""
+    """Return the opening of the lids (4,): 0 shut, 1 at rest, at most 1 + ``WIDER``."""
     opening = np.maximum((gaps - CLOSED_EYE) / np.maximum(neutral_gaps - CLOSED_EYE, 0.05), 0.0)
     return np.where(opening < 1, opening, 1 + WIDER * np.tanh((opening - 1) / WIDER))
 
 
 def opening_of_both(gaps: Points, neutral_gaps: Points) -> Points:
-    """(4,) `lid_opening`, alike for both eyes unless one of them winks.
+    """Return `lid_opening` (4,), the same for both eyes unless one of them winks.
 
-    Eyes blink together. Told one by one they would not: landmarks of a far or blurred eye are noisy, and one
-    that happened to be half shut in the neutral pose would be wide open ever after. A wink is one whether
-    each eye's own neutral gap counts or that of both.
+    Eyes blink together, but landmarks of a far or blurred eye are noisy, and an eye that happened to be half
+    shut in the neutral pose would stay wide open. It counts as a wink only if it is one both by each eye's
+    own neutral gap and by that of both.
     """
     own = lid_opening(gaps, neutral_gaps)
     common = np.full(4, neutral_gaps.mean())
@@ -351,19 +347,16 @@ def opening_of_both(gaps: Points, neutral_gaps: Points) -> Points:
 
 
 def exaggerated(opening: Points, gain: float) -> Points:
-    """Openings as they are from the neutral one on.
-
-    Below, closing ``gain`` times as much as the driver does.
-    """
+    """Multiply closing beyond the neutral opening by ``gain``; wider openings stay."""
     if gain == 1.0:
         return opening
     return np.where(opening < 1, np.maximum(1 - gain * (1 - opening), SHUT), opening)
 
 
 def open_lids(face: Points, photo: Points, opening: Points) -> Points:
-    """The face with its upper lids where they belong.
+    """Place the upper lids of a face.
 
-    The photo's own gap times ``opening``, so that shut eyes shut whoever's they are.
+    The gap is the photo's own times ``opening``, so that closed eyes close completely on every face.
     """
     upper, lower = LID_PAIRS.T
     direction = photo[upper] - photo[lower]
@@ -379,12 +372,12 @@ def open_lids(face: Points, photo: Points, opening: Points) -> Points:
 
 
 def lip_closure(driver: Points) -> float:
-    """1 where the driver's lips touch, 0 where they are clearly apart."""
+    """Return 1 if the driver's lips touch, falling to 0 where they are clearly apart."""
     return float(np.clip((PARTED_MOUTH - lip_gaps(driver).max()) / (PARTED_MOUTH - CLOSED_MOUTH), 0.0, 1.0))
 
 
 def close_lips(face: Points, closure: float) -> Points:
-    """Bring the lips together by ``closure`` (0 to 1), never through each other."""
+    """Bring the lips together by ``closure`` (0 to 1); they never cross."""
     up = face[CORNERS].mean((0, 1)) - face[[MOUTH_RIGHT, MOUTH_LEFT]].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
     between = face[LIP_PAIRS[:, 0]] - face[LIP_PAIRS[:, 1]]

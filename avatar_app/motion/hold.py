@@ -1,20 +1,17 @@
-"""What the avatar does while no usable pose comes.
-
-It holds still for a moment, then eases back to the photo's own pose.
-"""
+"""Bridge frames without a usable pose: hold, then ease back to the photo's pose."""
 
 from __future__ import annotations
 
 from avatar_app.types import KeyPoints, combine_key_points, key_points
 
 HOLD = 0.5
-"""Seconds that the last pose is kept: a hand before the face, a quick turn."""
+"""Seconds for which the last pose is kept: a hand before the face, a quick turn."""
 
 RELEASE = 0.8
 """Seconds from the last pose back to the photo's."""
 
 RETURN = 0.25
-"""Seconds from the photo's pose into the driver's when the face is back."""
+"""Seconds from the photo's pose to the driver's when the face is back."""
 
 
 class Hold:
@@ -33,11 +30,11 @@ class Hold:
 
     @property
     def has_begun(self) -> bool:
-        """A usable pose has come."""
+        """Whether a usable pose has arrived."""
         return self._time is not None
 
     def follow(self, pose: KeyPoints, now: float) -> KeyPoints:
-        """The pose to render for a frame with a usable pose."""
+        """Return the pose to render for a frame with a usable pose."""
         gap = 0.0 if self._time is None else max(0.0, now - self._time)
         # The first pose of all needs no easing: nothing was shown before it.
         self._weight = 1.0 if self._time is None else min(1.0, self._weight + gap / RETURN)
@@ -45,10 +42,7 @@ class Hold:
         return blend(self._rest, pose, _smooth(self._weight))
 
     def wait(self, now: float) -> KeyPoints | None:
-        """Return the pose to render for a frame without one; None before the first pose.
-
-        After a while it is the photo's own pose.
-        """
+        """Return the pose to render for a frame without one; None before the first pose."""
         if self._time is None:
             return None
         self._lost_at = now if self._lost_at is None else self._lost_at
@@ -64,7 +58,7 @@ def _smooth(share: float) -> float:
 
 
 def blend(rest: KeyPoints, pose: KeyPoints, share: float) -> KeyPoints:
-    """``rest`` at 0, ``pose`` at 1."""
+    """Interpolate from ``rest`` (0) to ``pose`` (1)."""
     if share >= 1:
         return pose
 

@@ -1,7 +1,4 @@
-"""How well the user's pose fits the photo's.
-
-What the calibration panel shows while one gets into place.
-"""
+"""Measure how well the user's pose matches the photo's, for the calibration panel."""
 
 from __future__ import annotations
 
@@ -14,15 +11,15 @@ from avatar_app.motion.mouth import lip_gaps
 from avatar_app.types import Array, Box, Image
 
 HEAD = 12.0
-"""Degrees of difference at which the head's score has fallen to 0.6."""
+"""Degrees of difference at which the head's score is 0.6."""
 
 EXPRESSION = 0.1
-"""Difference of openings at which the expression's score has fallen to 0.6."""
+"""Difference of openings at which the expression's score is 0.6."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How well the user's pose fits the photo's, each 0..1 where 1 is alike."""
+    """Scores 0..1 of the user's pose against the photo's; 1 is a perfect match."""
 
     score: float
     head: float
@@ -33,7 +30,8 @@ class Match:
 def turn_between(portrait: Array, driver: Array) -> tuple[float, float, float]:
     """Return yaw, pitch and roll in degrees from one face's pose to another's.
 
-    (88, 3) landmarks each.
+    Args:
+        portrait, driver: (88, 3) landmarks.
     """
     return angles(fit_rigid(portrait.astype(np.float64), driver.astype(np.float64)).rotation)
 
@@ -64,18 +62,12 @@ def _score(distance: float) -> float:
 
 
 def _openings(face: Points) -> Points:
-    """Lips and lids, right and left together.
-
-    (2,) openings over nose length and eye width.
-    """
+    """Return openings (2,): of lips in nose lengths, of lids in eye widths."""
     return np.array([lip_gaps(face).max() / 2, lid_gaps(face).mean()])
 
 
 def _position(image: Image, box: Box) -> float:
-    """1 while the crop lies within the picture and is large enough.
-
-    Less as it is cut or small.
-    """
+    """Return 1 if the crop lies within the picture and is large enough, else less."""
     height, width = image.shape[:2]
     half = box.size / 2
     inside_x = min(box.center_x + half, width) - max(box.center_x - half, 0.0)

@@ -1,10 +1,8 @@
-"""What opening the mouth does to a face.
+"""Model how lips and jaw move with the gap between the lips. Pure numpy.
 
-How lips and jaw move for each bit of gap between the lips. Pure numpy.
-
-A driver is seldom caught at rest with the mouth as the photo has it. Taken as it is, such a neutral pose
-would press the avatar's lips together whenever the driver closes the mouth further than in that pose, and
-would open them too little. So the mouth of the neutral pose is first opened or closed to the photo's.
+A driver's mouth at rest is seldom as open as the photo's. Without correction, such a neutral pose would press
+the avatar's lips together whenever the driver closes the mouth further, and open them too little. The mouth
+of the neutral pose is therefore first opened or closed to the photo's.
 """
 
 from __future__ import annotations
@@ -67,12 +65,12 @@ MOVES = np.array([*_JAW, *_OUTER_LIPS, *_INNER_LIPS])
 
 
 def nose_length(face: Points) -> float:
-    """The yardstick for gaps: no expression changes it."""
+    """Return the nose's length, the unit for gaps, which no expression changes."""
     return max(float(np.linalg.norm(face[NOSE_TOP] - face[NOSE_BASE])), 1e-6)
 
 
 def lip_gaps(face: Points) -> Points:
-    """Measure the gaps between the inner lips over the nose's length, (3,).
+    """Measure the gaps (3,) between the inner lips in nose lengths.
 
     0 is closed, about 0.5 wide open. Landmarks are (88, 3).
     """
@@ -82,7 +80,7 @@ def lip_gaps(face: Points) -> Points:
 
 
 def with_mouth_of(face: Points, other: Points) -> Points:
-    """The face (88, 3) with its mouth opened or closed as far as the other's."""
+    """Return a face (88, 3) with its mouth opened or closed as far as the other's."""
     up = (face[NOSE_TOP] - face[NOSE_BASE])[:2]
     up = up / max(float(np.linalg.norm(up)), 1e-6)
     upright = np.array(

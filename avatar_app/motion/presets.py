@@ -1,10 +1,8 @@
-"""Put ready expressions over the driver's own.
+"""Lay ready expressions over the driver's: smile, wink, surprise, look.
 
-These are a smile, a wink, a surprise and a look into the camera.
-
-Pure numpy. They change the pose to render: landmarks in the head's own frame, by measures of the face itself,
-so they fit every photo and every model of landmarks. What the driver does at that moment stays: a driver who
-smiles already gets no second smile.
+Pure numpy. They change landmarks of the pose in the head's own frame, by measures of the face itself, so they
+fit every photo and every landmark model. The driver's own expression stays: a driver who already smiles gets
+no second smile.
 """
 
 from __future__ import annotations
@@ -33,53 +31,53 @@ PRESETS = ("smile", "wink", "surprise", "look")
 """Names of the ready expressions; ``look`` is into the camera."""
 
 RISE, STAY, FALL = 0.25, 1.2, 0.4
-"""Seconds in which one that is played comes, stays and goes."""
+"""Seconds over which a played expression rises, stays and falls."""
 
 SMILE = 0.85
-"""How much a face smiles, as `smile_of` has it."""
+"""Smile as measured by `smile_of`."""
 
 SQUINT = 0.12
-"""The part of the eye's gap by which lower lids rise with a smile."""
+"""How far lower lids rise with a smile, in gaps of the eye."""
 
 WINKED = 0.01
-"""Gap between the lids of a winking eye over its width."""
+"""Gap between the lids of a winking eye, in widths of the eye."""
 
 SIDE_SMILE = 0.3
-"""How much the corner of the mouth rises below a winking eye, in whole smiles."""
+"""How much the mouth corner below a winking eye rises, in whole smiles."""
 
 WIDE = 1.3
-"""How open surprised eyes are, 1 as before."""
+"""Opening of surprised eyes relative to the driver's."""
 
 BROWS_UP = 0.16
-"""How far brows rise in surprise, in lengths of the nose."""
+"""How far brows rise in surprise, in nose lengths."""
 
 MOUTH_OPEN = 0.26
-"""Gap between surprised lips over the length of the nose."""
+"""Gap between surprised lips, in nose lengths."""
 
 PARTED = 0.06, 0.14
-"""The same from which lips begin to show what is between them, and from which they do."""
+"""Lip gaps in nose lengths over which the inside of the mouth becomes visible."""
 
 EYEBALL = 0.41
 """Radius of an eyeball in widths of the eye."""
 
 FARTHEST = 0.17
-"""As far as an iris leaves its place, in widths of the eye."""
+"""Largest shift of an iris, in widths of the eye."""
 
 MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
-"""The parts of the expression (``networks/expression.py``)."""
+"""Slices of the expression code (``networks/expression.py``)."""
 
 SHUT_EYE = (0.06, -0.01, 0.97, 0.37, 0.47, 0.14)
-"""How the expression of a shut eye reads: the mean of the frames in which two drivers have shut theirs."""
+"""Expression code of a shut eye: the mean of frames in which two drivers have theirs shut."""
 
 OPEN_MOUTH = (0.41, 0.87, 1.0, 0.34, -1.0, 0.05, 0.8, 0.24, 0.98, 1.0, 0.44, -0.05)
-"""The same of a mouth that is open without speaking."""
+"""Expression code of a mouth that is open without speaking, measured likewise."""
 
 
 class Presets:
     """Plays and holds ready expressions. Belongs to one thread.
 
     Args:
-        rest: the avatar's own key points, whose gaze counts as into the camera.
+        rest: the avatar's own key points; their gaze counts as into the camera.
     """
 
     def __init__(self, rest: KeyPoints) -> None:
@@ -89,14 +87,14 @@ class Presets:
         self._time: float | None = None
 
     def play(self, name: str, now: float) -> None:
-        """Begin to show one for a moment; again while it shows, it stays longer."""
+        """Show an expression for a moment; playing it again extends it."""
         self._until[name] = now + RISE + STAY
 
     def follow(self, pose: KeyPoints, held: str, now: float) -> KeyPoints:
-        """The pose to render.
+        """Return the pose to render.
 
         Args:
-            held: the one that stays, empty for none.
+            held: name of the expression that stays, or empty.
             now: seconds, growing.
         """
         passed = 0.0 if self._time is None else max(0.0, now - self._time)
@@ -109,9 +107,9 @@ class Presets:
 
 
 def with_presets(pose: KeyPoints, rest: KeyPoints, weights: dict[str, float]) -> KeyPoints:
-    """A pose with ready expressions, each by its weight from 0 to 1.
+    """Add ready expressions to a pose, each by its weight from 0 to 1.
 
-    Key points that are no landmarks stay as they are.
+    Key points other than landmarks stay as they are.
     """
     if pose.depth is None or not any(weights.values()):
         return pose
@@ -127,11 +125,11 @@ def with_presets(pose: KeyPoints, rest: KeyPoints, weights: dict[str, float]) ->
 
 
 def _painted(code: Array | None, own: Array | None, name: str, weight: float, parted: float) -> Array | None:
-    """The expression that goes with a ready one.
+    """Return the expression code that goes with a ready expression.
 
     Args:
-        own: the photo's.
-        parted: 1 where the driver's lips are apart, whose numbers then say what is between them.
+        own: the photo's code.
+        parted: 1 where the driver's lips are apart; the driver's numbers of the mouth's inside are kept then.
     """
     if code is None:
         return None
@@ -175,7 +173,7 @@ def _surprised(face: Points, weight: float) -> Points:
 
 
 def _looking(face: Points, rest: Points, weight: float) -> Points:
-    """Irises where the photo has them, moved against the turn of the head since then."""
+    """Place irises as in the photo, corrected for the turn of the head since then."""
     faces, at_rest = facing(face), facing(rest)
     yaw, pitch, _ = np.radians(np.subtract(angles(faces), angles(at_rest)))
     face = face.copy()
@@ -190,10 +188,10 @@ def _looking(face: Points, rest: Points, weight: float) -> Points:
 
 
 def _with_lids(face: Points, pairs: npt.NDArray[np.int_], opening: Points, lower: float = 0.0) -> Points:
-    """Return the face with the gap of ``LID_PAIRS[pairs]`` multiplied by ``opening``.
+    """Multiply the gap of ``LID_PAIRS[pairs]`` by ``opening``.
 
     Args:
-        lower: the part of the gap by which lower lids rise; upper ones stay then.
+        lower: fraction of the gap by which lower lids rise; upper ones stay then.
     """
     above, below = LID_PAIRS[pairs].T
     gap = face[above] - face[below]

@@ -1,8 +1,8 @@
 """Move the neutral pose to where the driver's head rests. Pure numpy.
 
-A driver who leans or turns aside while calibrating would bend the avatar for the whole call. So the head's
-pose in the neutral frame drifts slowly to its median over the last seconds. The face in it stays as it was:
-eyes that look down to read for a minute are not rest, and lips and smiles are matched to the photo anyway
+A driver who leans or turns aside during calibration would tilt the avatar for the whole call. The head's pose
+in the neutral frame therefore drifts slowly to its median over the last seconds. The expression in it stays:
+eyes that look down to read for a minute are not at rest, and lips and smiles are matched to the photo anyway
 (`mouth`, `smile`).
 """
 
@@ -17,14 +17,13 @@ from avatar_app.motion.transfer import as_key_points, in_space
 from avatar_app.types import KeyPoints
 
 EVERY, WINDOW, LEAST = 0.5, 20.0, 8.0
-"""Seconds between samples, seconds that they are kept, and seconds of samples needed before anything
-moves."""
+"""Seconds: between samples, for which samples are kept, and of samples needed before the pose changes."""
 
 HALF_LIFE = 6.0
-"""Seconds in which half of the way is gone."""
+"""Seconds in which half of the way is covered."""
 
 ASIDE = 25.0
-"""Degrees from the neutral pose beyond which the driver looks at something else: no sample."""
+"""Degrees from the neutral pose beyond which the driver looks at something else and no sample is taken."""
 
 STEP = 0.1
 """Degrees by which the neutral pose has to change before a new one is returned."""
@@ -34,7 +33,7 @@ class Settling:
     """Holds the neutral pose of one calibration.
 
     Args:
-        neutral: key points with depth; others are returned as they are.
+        neutral: key points with depth; others are returned unchanged.
     """
 
     def __init__(self, neutral: KeyPoints) -> None:
@@ -49,7 +48,7 @@ class Settling:
 
         Args:
             driver: the frame's key points.
-            now: seconds on a clock that goes forward; after a gap the samples are started again.
+            now: seconds on a monotonic clock; after a gap, sampling starts over.
         """
         if self._face is None:
             return self._given

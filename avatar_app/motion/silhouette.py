@@ -1,15 +1,12 @@
-"""The sides of a turned head.
+"""Keep the sides of a turned head within what the photo shows. Pure numpy.
 
-As far as the photo shows them, and never folded over the face. Pure numpy.
+Landmarks of a far ear or jaw, hidden by the head, are detected within the cheek or even beyond the eye, so
+that their order along a row is reversed. A picture moved by them would show the cheek a second time, mirrored
+and stretched over the background. Each of them therefore stays on its side of the face, approaching it
+asymptotically, as at the outline of a real head.
 
-Landmarks of a far ear or jaw, which the head hides, are seen within the cheek or even beyond the eye: the
-order in which a row of them is met turns round there. A picture moved by them would show the cheek a second
-time, mirrored and drawn out over the background. So each of them stays on its side of the face, ever closer
-to it, as it does at the outline of the head itself.
-
-On the near side a turn brings to sight what the photo shows narrow, or not at all: under hair. Stretched over
-all of it, the little that the photo shows would be a broad cheek. So there the landmarks part less than they
-do.
+On the near side a turn uncovers what the photo shows narrowly, or not at all under hair. Stretching the
+visible part over it would make a broad cheek, so these landmarks move apart less than the driver's.
 """
 
 from __future__ import annotations
@@ -33,21 +30,22 @@ Points = npt.NDArray[np.float64]
 OUTER = np.array([*RIGHT_SIDE, *LEFT_SIDE])
 EYE = np.repeat([RIGHT_EYE_OUTER, LEFT_EYE_OUTER], len(RIGHT_SIDE))
 MOUTH = np.repeat([MOUTH_RIGHT, MOUTH_LEFT], len(RIGHT_SIDE))
-"""The corners of eye and mouth of their side: the line between them stays in sight."""
+"""Mouth corner for each outer landmark; the line from there to the eye corner stays visible."""
 
 AWAY = np.repeat([-1.0, 1.0], len(RIGHT_SIDE))
-"""To the right of the picture or to its left."""
+"""Direction away from the face: to the left (-1) or the right (1) of the picture."""
 
 CLOSER, CLOSEST = 0.5, 0.08
-"""Of its distance from that line in the photo, a landmark keeps what a turn leaves of it down to the first
-share; from there on it goes ever slower towards the second."""
+"""Fractions of a landmark's distance from that line in the photo: a turn reduces it freely down to the first,
+then ever more slowly towards the second.
+"""
 
 WIDER, WIDEST = 1.4, 1.6
-"""The same for what a turn makes of it beyond that distance."""
+"""The same for a turn that increases the distance."""
 
 
 class Outline:
-    """Of one photo (88, 3)."""
+    """The sides of the face in one photo (88, 3)."""
 
     def __init__(self, photo: Points) -> None:
         distance, _, height = _distances(photo)
@@ -58,11 +56,11 @@ class Outline:
     def correction(self, turned: Points) -> Points:
         """Return what to add to a pose (88, 3) so that this photo can show its sides.
 
-        Nothing in small turns.
+        0 in small turns.
 
         Args:
-            turned: (88, 3) the photo's own landmarks in that pose. Without the expression: a rounded mouth
-                makes no broad jaw.
+            turned: (88, 3) the photo's own landmarks in that pose, without the expression: a rounded mouth
+                does not widen the jaw.
         """
         added = np.zeros_like(turned)
         distance, across, height = _distances(turned)

@@ -1,11 +1,8 @@
-"""How much a face smiles, whoever's it is, and what a smile does to lips.
+"""Measure smiles, and remove them from lips. Pure numpy.
 
-Pure numpy.
-
-A smile is passed on as it is, not as a change since the neutral pose: the neutral pose is first made to smile
-as the photo does. So a driver caught smiling at calibration still makes a serious photo smile, a smiling
-photo turns serious with a serious driver, and a driver who smiles does not add a second smile to the photo's
-own.
+A smile is transferred as an absolute value, not as a change since the neutral pose: the neutral pose is first
+made to smile like the photo. So a driver who smiled during calibration still makes a serious photo smile, a
+smiling photo becomes serious with a serious driver, and a driver's smile is not added to the photo's own.
 """
 
 from __future__ import annotations
@@ -19,14 +16,15 @@ from avatar_app.motion.mouth import nose_length
 Points = npt.NDArray[np.float64]
 
 WIDTH, ABOVE, BELOW, FROM_NOSE, BASE = 0.78, 1.16, 1.2, -1.4, -0.14
-"""Linear regression of smiles, 0 to 1 as an independent network measures them, over 97 clips and 344
-photos. Its inputs are the mouth's width and how far its corners lie above the middle of the upper and of the
-lower lip and below the nose, in lengths of the nose. On other people it correlates by 0.91, with a mean error
-of 0.11."""
+"""Linear regression of smiles, 0 to 1 as an independent network measures them, over 97 clips and 344 photos.
+Inputs: the mouth's width, and how far its corners lie above the middle of the upper and of the lower lip
+and below the nose, in nose lengths. On other people the correlation is 0.91 and the mean error 0.11.
+"""
 
 DOUBT = 0.1, 0.3
-"""A difference of smiles below the first value may be an error of the regression and is ignored; one above
-the second counts in full."""
+"""A difference of smiles below the first value may be an error of the regression and is ignored; above the
+second it counts in full.
+"""
 
 # Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on
 # smiles, beside that on the gap between the lips, within clips and between photos of the same person; made
@@ -57,10 +55,10 @@ MOVES = np.array([*_OUTER, *_INNER])
 
 
 def smile_of(face: Points, faces: Points) -> float:
-    """0 serious to about 1, of landmarks (88, 3).
+    """Measure the smile of landmarks (88, 3): 0 serious, about 1 a broad smile.
 
     Args:
-        faces: the rotation to it from a face that looks straight ahead.
+        faces: rotation to the face from one that looks straight ahead.
     """
     straight = (face - face[NOSE_BASE]) @ faces / nose_length(face)
     corners = (straight[MOUTH_RIGHT, 1] + straight[MOUTH_LEFT, 1]) / 2
@@ -70,16 +68,13 @@ def smile_of(face: Points, faces: Points) -> float:
 
 
 def believed(difference: float) -> float:
-    """Return the part of a difference of smiles beyond the regression's error.
-
-    Both are -1 to 1.
-    """
+    """Return the part of a smile difference (-1 to 1) beyond the regression's error."""
     least, most = DOUBT
     return difference * min(max((abs(difference) - least) / (most - least), 0.0), 1.0)
 
 
 def with_less_smile(face: Points, faces: Points, by: float) -> Points:
-    """The face (88, 3) with this much of a smile removed from its lips."""
+    """Remove a smile of size ``by`` from the lips of a face (88, 3)."""
     face = face.copy()
     face[LIPS] -= by * nose_length(face) * MOVES @ faces.T
     return face

@@ -1,6 +1,6 @@
-"""Steadier key points: the One-Euro filter (Casiez et al. 2012).
+"""Smooth key points with the One-Euro filter (Casiez et al. 2012). Pure numpy.
 
-Slow motion is smoothed, fast motion passes. Pure numpy.
+Slow motion is smoothed, fast motion passes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """Strength of smoothing, as for the one-euro filter.
+    """Parameters of the One-Euro filter.
 
     Attributes:
         cutoff: in Hz for a value at rest; lower is steadier.
@@ -32,14 +32,11 @@ class Smoothing:
 
 
 STRENGTHS = {"off": None, "light": Smoothing(2.0, 20.0), "strong": Smoothing(1.2, 12.0)}
-"""What a user can choose."""
+"""The user's choices."""
 
 
 class OneEuro:
-    """Filters arrays of one shape that arrive over time.
-
-    State is kept here, one filter for one signal.
-    """
+    """One-Euro filter of one signal: arrays of one shape that arrive over time."""
 
     def __init__(self, smoothing: Smoothing) -> None:
         self._smoothing = smoothing
@@ -48,7 +45,7 @@ class OneEuro:
         self._time = 0.0
 
     def step(self, value: Values, time: float) -> Values:
-        """The smoothed value at ``time`` in seconds, which must grow."""
+        """Return the smoothed value at ``time`` in seconds, which must grow."""
         if self._value is None:
             self._value, self._speed = value, np.zeros_like(value)
         else:
@@ -62,24 +59,25 @@ class OneEuro:
 
 
 class KeyPointFilter:
-    """The One-Euro filter for live key points.
+    """One-Euro filter of live key points.
 
     Args:
-        smoothing: None passes everything as it is.
+        smoothing: None disables it.
     """
 
     def __init__(self, smoothing: Smoothing | None) -> None:
         self._filter = OneEuro(smoothing) if smoothing else None
 
     def step(self, points: KeyPoints, time: float) -> KeyPoints:
-        """The smoothed key points at ``time`` in seconds, which must grow."""
+        """Return the smoothed key points at ``time`` in seconds, which must grow."""
         return points if self._filter is None else _unflat(self._filter.step(_flat(points), time), points)
 
 
 def _share(cutoff: float | Values, gap: float) -> Values:
-    """Return the weight of a new value in a low-pass filter of ``cutoff`` Hz.
+    """Return a new value's weight in a low-pass filter of ``cutoff`` Hz.
 
-    ``gap`` seconds after the last one.
+    Args:
+        gap: seconds since the last value.
     """
     return np.asarray(1.0 / (1.0 + 1.0 / (2.0 * np.pi * np.asarray(cutoff) * gap)))
 
@@ -87,12 +85,12 @@ def _share(cutoff: float | Values, gap: float) -> Values:
 def smooth_track(
     track: Sequence[KeyPoints | None], times: Sequence[float], smoothing: Smoothing | None
 ) -> list[KeyPoints | None]:
-    """A whole clip's key points, smoothed without lag.
+    """Smooth a whole clip's key points without lag.
 
-    The mean of a pass forwards and one backwards.
+    The mean of a forward and a backward pass.
 
     Args:
-        track: None where there is no face; each stretch of faces is smoothed by itself.
+        track: None where there is no face; each run of faces is smoothed separately.
         times: seconds, growing, one for each entry.
         smoothing: None changes nothing.
     """
@@ -116,7 +114,7 @@ def _filtered(values: Values, times: Values, smoothing: Smoothing) -> Values:
 
 
 def _stretches(track: Sequence[KeyPoints | None]) -> list[tuple[int, int]]:
-    """(start, stop) of each run of entries that are not None."""
+    """Yield (start, stop) of each run of entries that are not None."""
     present = np.array([False, *(points is not None for points in track), False])
     edges = np.flatnonzero(present[1:] != present[:-1])
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

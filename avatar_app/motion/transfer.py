@@ -1,7 +1,4 @@
-"""Turn the driver's key points into the pose of the photo.
-
-Relative to a neutral pose or as they are. Pure NumPy.
-"""
+"""Turn the driver's key points into the pose of the photo. Pure NumPy."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from avatar_app.motion.head import AS_SEEN, HeadTransfer, Limits, Points, Streng
 from avatar_app.types import NO_EXPRESSION, Array, KeyPoints
 
 Transfer = Callable[[KeyPoints], KeyPoints]
-"""Takes the driver's key points, gives the pose to render."""
+"""From the driver's key points to the pose to render."""
 
 
 def motion_transfer(
@@ -29,21 +26,20 @@ def motion_transfer(
     strength: Strength | None = None,
     adapt_variance: bool = False,
 ) -> Transfer:
-    """How this driver moves this portrait.
+    """Return the transfer from this driver to this portrait.
 
-    Key points with depth are face landmarks and are moved as a head (see ``head``); others by the First Order
-    Motion Model's rules. A code (X2Face) has no relative motion: the driver's is taken as it is.
+    Key points with depth are landmarks and are moved as a head (see ``head``); others by the rules of the
+    First Order Motion Model. A code (X2Face) is used as it is: it has no relative motion.
 
     Args:
         neutral: the driver in a pose like the portrait's.
-        relative: give the portrait the driver's motion since ``neutral``; False gives it the driver's face
-            shape and pose as they are.
-        adapt_scale: enlarge or reduce motion by the ratio of the two faces' sizes.
+        relative: apply the driver's motion since ``neutral``; False applies the driver's own face shape and
+            pose.
+        adapt_scale: scale motion by the ratio of the two faces' sizes.
         limits: how far a head may turn and shift; ignored for key points without depth.
-        strength: how much of the motion is passed on; ignored for absolute motion of key points without
-            depth.
-        adapt_variance: let the portrait's covariances follow the change of the driver's (Monkey-Net), instead
-            of taking the driver's.
+        strength: factors on the motion; ignored for absolute motion of key points without depth.
+        adapt_variance: apply the change of the driver's covariances to the portrait's (Monkey-Net) instead of
+            taking the driver's.
     """
     if portrait.depth is None:
         if not relative or portrait.code is not None:
@@ -74,19 +70,19 @@ def motion_transfer(
 
 
 def in_space(key_points: KeyPoints) -> Points:
-    """Key points with depth as (K, 3)."""
+    """Return key points with depth as (K, 3)."""
     if key_points.depth is None:
         raise ValueError("key points without depth are not in space")
     return np.concatenate([key_points.value, key_points.depth[:, None]], axis=1).astype(np.float64)
 
 
 def expressed(portrait: KeyPoints, driving: KeyPoints, share: float) -> Array | None:
-    """The driver's expression, absolute in every mode.
+    """Return the driver's expression code, which is absolute in every mode.
 
-    What is between lips does not depend on what is there at rest.
+    What shows between the lips does not depend on the neutral pose.
 
     Args:
-        share: how much of it is passed on, 0 to 1; the rest is the portrait's own.
+        share: weight of the driver's code, 0 to 1; the rest is the portrait's own.
     """
     if driving.expression is None or share >= 1:
         return driving.expression
@@ -95,14 +91,14 @@ def expressed(portrait: KeyPoints, driving: KeyPoints, share: float) -> Array | 
 
 
 def as_key_points(points: Points) -> KeyPoints:
-    """Points (K, 3) as key points with depth."""
+    """Return points (K, 3) as key points with depth."""
     return KeyPoints(value=points[:, :2].astype(np.float32), depth=points[:, 2].astype(np.float32))
 
 
 def pose_distance(first: KeyPoints, second: KeyPoints) -> float:
-    """How unlike two faces are in pose and expression, free of place and size.
+    """Measure how much two faces differ in pose and expression; 0 is equal.
 
-    0 is alike.
+    Position and size do not count.
     """
     if first.code is not None and second.code is not None:
         return float(np.square(first.code - second.code).sum())
@@ -110,9 +106,9 @@ def pose_distance(first: KeyPoints, second: KeyPoints) -> float:
 
 
 def best_frame(portrait: KeyPoints, driver: Sequence[KeyPoints | None]) -> int:
-    """Index of the driver's key points that are most like the portrait's.
+    """Return the index of the driver's key points most like the portrait's.
 
-    None entries are passed over.
+    None entries are skipped.
 
     Raises:
         ValueError: all are None.
