@@ -1,1 +1,1 @@
-"""From an engine's layers to the finished picture."""
+"""Combine an engine's layers into the finished picture."""

@@ -1,11 +1,10 @@
-"""What stands still behind a moving person, made once per photo.
+"""Separate a photo into the person and a clean plate, once for each photo.
 
-Strands of hair go to the person, the gap gets the wall's texture.
-
-The networks say which pixels are the person and fill the gap smoothly (``networks.matte``). At 512 x 512
-three things still show as soon as the head moves: strands beside the hair that stay where they were, a gap
-that is smoother than its surroundings, and a rim of the old background around the moved head. None of them
-needs a network.
+The networks give a matte and fill the person smoothly (``networks.matte``). At 512 x 512 three faults remain
+visible as soon as the head moves: strands of hair that stay where they were, a filling that is smoother than
+its surroundings, and a rim of the old background around the moved head. They are corrected here without a
+network: strands go to the person, the filling gets the wall's texture, the person's colours are freed of the
+background.
 
 S is the picture's side; pictures are (S, S, 3) bytes RGB, planes (S, S).
 """
@@ -27,26 +26,28 @@ Plane = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 PERSON = 25
-"""Shares of person above this, of 255, hide the background."""
+"""Alpha of 255 above which the person hides the background."""
 
 HALF = 127
-"""Shares of person up to this are more background than person."""
+"""Alpha of 255 up to which a pixel is more background than person."""
 
 GRAIN = 8.0
-"""How far, in 255ths, a texture may depart from its mean: what departs further is a thing, and things are not
-repeated."""
+"""Largest deviation of a texture from its mean, in 255ths. Larger ones belong to things, which are not
+repeated.
+"""
 
 TEXTURE, LEAVES, BUSY = 24, 80, (0.55, 0.75)
-"""A texture lies over the first part of the side, its single leaves over the second. Where less than the
-first share of pixels departs from the mean over a leaf there are things, which are not repeated either,
-and from the second upwards it is a texture, which is."""
+"""Divisors of the side: the extent of a texture, and of its single leaves. If the fraction of pixels that
+deviate from the mean over a leaf is below the first value of ``BUSY``, they are things, which are not
+repeated; from the second upwards they are a texture, which is.
+"""
 
 FAINT = 0.2
-"""Alpha of the person below which a pixel's own colour cannot be known."""
+"""Alpha of the person below which a pixel's own colour cannot be determined."""
 
 
 class Layers(NamedTuple):
-    """A photo taken apart: the person's own colours, alpha, and the background behind."""
+    """A separated photo: the person's own colours, alpha, and the background behind."""
 
     colours: Image
     person: Plane
@@ -56,13 +57,13 @@ class Layers(NamedTuple):
 def separate(
     photo: Image, person: Plane, filled: Image, landmarks: Floats, others: Sequence[Floats] = ()
 ) -> Layers:
-    """A photo taken apart.
+    """Separate a photo into person and background.
 
     Args:
-        person: alpha of the person as the network sees it, 0 to 255.
+        person: the network's alpha of the person, 0 to 255.
         filled: the photo with the person filled in smoothly.
         landmarks: (P, 2), the photo's landmarks in [-1, 1].
-        others: (P, 2 or 3) each, those of other people, who stay whole in the background.
+        others: (P, 2 or 3) each, landmarks of other people, who stay in the background.
     """
     own = None
     if others:
@@ -84,12 +85,10 @@ def separate(
 
 
 def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Floats:
-    """Return which part of a square picture belongs to one of several people.
+    """Return the part (S, S) of a square picture that is nearest to one person.
 
-    0 to 1 (S, S), with a soft edge: each person gets what is nearest to them.
-
-    Distances are to the line from the middle of the head straight down, in face heights: large people in
-    front have more.
+    0 to 1 with a soft edge. Distances are to the line from the middle of the head straight down, in face
+    heights, so that large people in front get more.
     """
     column, row = np.meshgrid(*2 * [np.linspace(-1, 1, side, dtype=np.float32)])
 
@@ -106,15 +105,17 @@ def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Fl
 def keep_one_person(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
     """Keep one person of a photo and leave the others in the background.
 
-    ``own`` comes from `nearest_person`. Returns the network's alpha and its photo without people, both
-    changed accordingly.
+    Returns the network's alpha and its photo without people, both changed accordingly.
+
+    Args:
+        own: from `nearest_person`.
     """
     kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
     return _bytes(np.asarray(person * own, np.float32)), _bytes(np.asarray(kept, np.float32))
 
 
 def whole_person(person: Plane, landmarks: Floats) -> Plane:
-    """Nobody has holes, nor an end below the shoulders.
+    """Fill holes of the person's alpha and continue it below the shoulders.
 
     Dark clothes before a dark sofa are the person's.
     """
@@ -133,11 +134,10 @@ def whole_person(person: Plane, landmarks: Floats) -> Plane:
 
 
 def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
-    """Share of hair, 0 to 1, in each pixel close to the person.
+    """Return the alpha of hair strands, 0 to 1, in pixels close to the person.
 
-    What is finer and otherwise coloured than the wall farther out.
-
-    The wall is looked at along rows, so that the edge of a sofa that goes on behind the head is not hair.
+    A strand is finer than the wall farther out, and of another colour. The wall is examined along rows, so
+    that the edge of a sofa that continues behind the head is not taken for hair.
     """
     side = len(photo)
     reach = side / 12
@@ -178,7 +178,7 @@ def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
     """Separate fine texture, such as leaves or waves, from its surroundings.
 
-    Returns the texture (S, S, 3) and how certain it is that it continues everywhere here (S, S).
+    Returns the texture (S, S, 3) and the certainty that it continues everywhere here (S, S).
     """
     side = len(photo)
     detail = photo - _known_mean(photo, known, side / TEXTURE)
@@ -189,7 +189,7 @@ def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
 
 
 def _grain(photo: Floats, known: Floats) -> Floats:
-    """The fine texture of what is known, without the edges of things."""
+    """Return the fine texture of the known part, without the edges of things."""
     fine, coarse = (_known_mean(photo, known, len(photo) / part) for part in (170, 64))
     edge = np.abs(fine - coarse).max(2, keepdims=True)
     return np.asarray(np.clip(photo - fine, -GRAIN, GRAIN) * np.clip(1.5 - edge / 4, 0, 1), np.float32)
@@ -217,11 +217,10 @@ def _repeated(grain: Floats, known: Floats) -> Floats:
 
 
 def _colours(photo: Image, person: Plane, background: Image) -> Image:
-    """What, mixed with the background, gives the photo again.
+    """Return the person's colours that, mixed with the background, give the photo.
 
-    The person's colours without the old background's in half covered pixels.
-
-    Hardly covered ones are the exception, where the background's smallest error would become a colour.
+    They are free of the old background in half covered pixels. Hardly covered pixels keep their colour,
+    because the smallest error of the background would dominate.
     """
     share = (person / np.float32(255))[..., None]
     behind = background.astype(np.float32)
@@ -229,7 +228,7 @@ def _colours(photo: Image, person: Plane, background: Image) -> Image:
 
 
 def _along_rows(values: Floats) -> Floats:
-    """Means over an eighth of the width and little height, worked out on fewer pixels."""
+    """Return means over an eighth of the width and a small height, on a reduced copy."""
     side = len(values)
     few = cv2.resize(values, (side // 8, side // 2), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(_smooth(few, side / 64, side / 160), (side, side)), np.float32)

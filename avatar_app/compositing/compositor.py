@@ -1,9 +1,8 @@
-"""The last step of a landmark-anchored model on a processor.
+"""The last step of a landmark model on a processor.
 
-The photo is moved, blended with what was painted, put before its background.
-
-All in bytes and by OpenCV, which moves a photo of 512 x 512 in a fraction of the time that ONNX Runtime
-takes. In floats the same is done by `networks.anchored.AnchoredGenerator.decode`.
+Moves the photo, blends it with the painted parts and puts it before its background. All in bytes and by
+OpenCV, which moves a photo of 512 x 512 in a fraction of the time of ONNX Runtime.
+`networks.anchored.AnchoredGenerator.decode` does the same in floats.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
 TILE = 8
-"""Side of the tiles in which a person is looked for."""
+"""Side of the tiles that mark where the person is, in pixels."""
 
 AROUND = 3
-"""Tiles around a person that are looked at too: motion may draw a picture out, and colours go on beyond the
-outline."""
+"""Tiles around the person that are processed too: motion may stretch a picture, and colours continue beyond
+the outline.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoLayers:
-    """What a photo's pictures are put together from.
+    """The layers of a photo.
 
     Attributes:
-        cut_out: (h, w, 4), the person's colours and in the last channel each pixel's alpha.
-            Both are moved at once: OpenCV needs half the time for four channels that it needs for three and
-            one.
+        cut_out: (h, w, 4), the person's colours and alpha. In one array because OpenCV moves four channels in
+            half the time that three and one take.
         background: (S, S, 3), the photo without the person.
         corner: column and row of the square's first pixel in ``cut_out``, which may be larger.
-        tiles: as `person_tiles` makes them of ``cut_out``; None where the whole square is always moved.
+        tiles: of ``cut_out``, from `person_tiles`; None: the whole square is always moved.
     """
 
     cut_out: Image
@@ -55,19 +54,19 @@ class PhotoLayers:
 
     @property
     def parts(self) -> Layers:
-        """The square taken apart."""
+        """Return the layers of the square."""
         return Layers(self.square[..., :3], self.square[..., 3], self.background)
 
     @property
     def square(self) -> Image:
-        """The part of ``cut_out`` in the square."""
+        """Return the part of ``cut_out`` in the square."""
         x, y = self.corner
         return self.cut_out[y : y + self.side, x : x + self.side]
 
     def in_scene(self, scene: Scene) -> PhotoLayers:
         """Return the same layers with the person of a whole scene.
 
-        So that what comes from beyond the square is known.
+        Pixels from beyond the square are then known.
         """
         tiles = person_tiles(scene.person[..., 3])
         return replace(self, cut_out=scene.person, corner=scene.corner, tiles=tiles)
@@ -76,10 +75,12 @@ class PhotoLayers:
     def of(
         cls, photo: Image, landmarks: Floats, layers: Mapping[str, AnyArray], others: Sequence[Floats] = ()
     ) -> PhotoLayers:
-        """Take a photo apart into layers.
+        """Separate a photo into layers.
 
-        ``landmarks`` (P, 2) are the photo's landmarks; the rest are the outputs of
-        `onnx_export.anchored.PHOTO_LAYERS` for it, as a batch of 1.
+        Args:
+            landmarks: (P, 2), the photo's.
+            layers: the outputs of `onnx_export.anchored.PHOTO_LAYERS` for it, as a batch of 1.
+            others: landmarks of other people.
         """
         person, filled = (layers[name][0] for name in ("person", "background"))
         parts = separate(photo, np.ascontiguousarray(person[..., 0]), filled, landmarks, others)
@@ -88,7 +89,7 @@ class PhotoLayers:
 
 @dataclass(frozen=True, slots=True)
 class FaceCrops:
-    """Mouth and eyes as painters made them.
+    """Painted crops of mouth and eyes.
 
     Attributes:
         crops: bytes (h, w, 4) each, colours and alpha; transparent at the border.
@@ -101,14 +102,14 @@ class FaceCrops:
 
     @classmethod
     def of(cls, mouth: Image, eyes: Image, frames: Floats) -> FaceCrops:
-        """Of a render graph's outputs: (1, h, w, 4), (2, h, w, 4), (3, 2, 3)."""
+        """Convert a render graph's outputs: (1, h, w, 4), (2, h, w, 4), (3, 2, 3)."""
         return cls((mouth[0], eyes[0], eyes[1]), frames)
 
 
 def compose(
     layers: PhotoLayers, painted: Image, alpha: Plane, grid: Floats, face: FaceCrops | None = None
 ) -> Image:
-    """The picture (S, S, 3): `move_person` before the photo's own background."""
+    """Return the picture (S, S, 3): `move_person` before the photo's own background."""
     colours, share = move_person(layers, painted, alpha, grid, face)
     composed: Image = blend(colours, layers.background, _wide(share))
     return composed
@@ -117,14 +118,13 @@ def compose(
 def move_person(
     layers: PhotoLayers, painted: Image, alpha: Plane, grid: Floats, face: FaceCrops | None
 ) -> tuple[Image, Plane]:
-    """The person's colours (S, S, 3) and alpha (S, S) in the square.
+    """Return the person's colours (S, S, 3) and alpha (S, S) in the square.
 
     Args:
         painted: (s, s, 3), the network's own picture.
-        alpha: (s, s), of the moved photo; the rest is painted.
-        grid: sampling grid (2, S, S), column and row of the photo from which each pixel is moved; changed
-            to those of ``layers.cut_out``.
-        face: mouth and eyes; None leaves them as the network painted them.
+        alpha: (s, s), of the moved photo over ``painted``.
+        grid: sampling grid (2, S, S), column and row of the photo; changed to those of ``layers.cut_out``.
+        face: mouth and eyes; None keeps those that the network painted.
     """
     whole = Area(0, 0, layers.side, layers.side)
     shift(layers, grid)
@@ -136,12 +136,12 @@ def move_person(
 
 
 def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -> None:
-    """Blend what was painted into the moved photo, where anything was.
+    """Blend the painted parts into the moved photo, in place.
 
-    A face, a fifth of the picture.
+    Only where anything was painted: a face, a fifth of the picture.
 
     Args:
-        picture: what ``area`` of the square of ``side`` shows; changed.
+        picture: the pixels of ``area``, a part of the square of ``side``; changed.
         painted, alpha: as in `move_person`.
     """
     there = alpha < 255
@@ -164,17 +164,14 @@ def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -
 
 
 def paint_face(picture: Image, area: Area, side: int, face: FaceCrops | None) -> None:
-    """Lay mouth and eyes over the picture of ``area`` of the square."""
+    """Lay mouth and eyes over the picture of ``area``, a part of the square."""
     if face is not None:
         for crop, frame in zip(face.crops, face.frames, strict=True):
             _paste(picture, area, side, crop, frame)
 
 
 def shift(layers: PhotoLayers, grid: Floats) -> None:
-    """Move a sampling grid of the square to that of the cut-out.
-
-    In place: a copy takes longer.
-    """
+    """Change a sampling grid of the square to that of the cut-out, in place."""
     x, y = layers.corner
     grid[0] += np.float32(x)
     grid[1] += np.float32(y)
@@ -183,8 +180,8 @@ def shift(layers: PhotoLayers, grid: Floats) -> None:
 def moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Image:
     """Return colours and alpha at positions of the cut-out.
 
-    Beyond a cut-out of the square alone it is mirrored: hair that the sides cut goes on as hair and not as
-    stripes, but above it no head stands upside down.
+    Beyond a cut-out of the square alone it is mirrored sideways, so that hair cut by the sides continues as
+    hair and not as stripes; above it nothing is mirrored, since that would show a head upside down.
     """
     if layers.corner == (0, 0):
         rows = np.maximum(rows, 0)
@@ -193,9 +190,9 @@ def moved(layers: PhotoLayers, columns: Floats, rows: Floats) -> Image:
 
 
 def person_tiles(alpha: Plane) -> Plane:
-    """Mark the tiles in which there is anything of a person with 255.
+    """Mark tiles that contain a part of the person, and those around them, with 255.
 
-    Those around them too. Tiles have ``TILE`` x ``TILE`` pixels.
+    Tiles have ``TILE`` x ``TILE`` pixels.
     """
     covered = np.where(alpha > 0, np.uint8(255), np.uint8(0))
     size = -(-alpha.shape[1] // TILE), -(-alpha.shape[0] // TILE)
@@ -226,17 +223,17 @@ def _paste(picture: Image, area: Area, side: int, crop: Image, frame: Floats) ->
 
 
 def _wide(plane: Any) -> Any:
-    """One channel as three."""
+    """Repeat one channel as three."""
     return cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
 
 
 def _soft(picture: Any) -> Any:
-    """Weights 1 2 1, as `networks.anchored.blur`."""
+    """Blur with the weights 1 2 1, as `networks.anchored.blur` does."""
     return cv2.GaussianBlur(picture, (3, 3), 0)
 
 
 def blend(front: Any, back: Any, share: Any) -> Any:
-    """``front`` where ``share`` is 255, ``back`` where it is 0."""
+    """Blend: ``front`` where ``share`` is 255, ``back`` where it is 0."""
     return cv2.add(
         cv2.multiply(front, share, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(share), scale=1 / 255)
     )

@@ -1,8 +1,7 @@
-"""Even walls around a person, freed of what the matte left there.
+"""Clean even walls around a person of remains of the matte.
 
-That is stray hairs, a soft rim, and ledges in the gap.
-Where the wall varies little, it is continued from farther away, and nobody sees where that begins. Where
-there are things, the background stays as it is.
+These are stray hairs, a soft rim, and steps in the filling. Where the wall varies little, it is continued
+from farther away, which does not show. Where there are things, the background stays as it is.
 """
 
 from __future__ import annotations
@@ -18,26 +17,28 @@ Plane = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 PERSON = 25
-"""Above this alpha a pixel is the person's, or half theirs."""
+"""Alpha above which a pixel is at least partly the person's."""
 
 RIM = 12
-"""What the matte leaves lies within this part of the side around the person."""
+"""Divisor of the side: width of the zone around the person where remains of the matte lie."""
 
 EVEN, UNEVEN = 3.0, 9.0
-"""Levels by which an even wall differs from its own mean at most, and from which on it is none."""
+"""Deviation of a wall from its own mean, in levels: up to the first value it is even, from the second on it
+is not a wall.
+"""
 
 TREND = 14
-"""Shades change over more than this part of the side."""
+"""Divisor of the side: shades change over longer distances than this."""
 
 GRAIN = 2.0
-"""So many standard deviations of the wall's fine texture are kept beside the person: more is a hair."""
+"""Standard deviations of the wall's fine texture that are kept beside the person; more is a hair."""
 
 SMALLER = 4
-"""Walls are smooth, so they are looked at on copies of so many times fewer rows and columns."""
+"""Divisor of rows and columns: walls are smooth, so reduced copies suffice."""
 
 
 def with_even_wall(background: Image, person: Plane, side: int) -> Image:
-    """The background (h, w, 3) with even walls continued behind the person.
+    """Continue even walls of the background (h, w, 3) behind the person.
 
     Args:
         person: (h, w), alpha 0 to 255.
@@ -61,9 +62,9 @@ def with_even_wall(background: Image, person: Plane, side: int) -> Image:
 
 
 def _wall(picture: Floats, fine: Floats, far: Floats, side: int) -> tuple[Floats, Floats, Floats]:
-    """The wall as it goes on from where ``far`` (h, w) is 1.
+    """Extrapolate the wall from where ``far`` (h, w) is 1.
 
-    Returns its shade (h, w, 3), how even it is, 0 to 1 (h, w), and the standard deviation of its fine texture
+    Returns its shade (h, w, 3), its evenness, 0 to 1 (h, w), and the standard deviation of its fine texture
     (h, w, 3).
     """
     height, width = far.shape

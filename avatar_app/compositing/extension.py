@@ -1,8 +1,8 @@
-"""A person and a background continued beyond a photo's edges, made once per photo.
+"""Continue person and background beyond a photo's edges, once for each photo.
 
 Shoulders that the photo cuts slope on and end; a cut head closes like a dome. Their colours are those next to
-the edge, folded. The background is mirrored and the softer the farther out, with its grain, so that things in
-it do not come twice.
+the edge, folded. The background is mirrored, and blurred more the farther out it is, with its grain, so that
+things in it do not appear twice.
 
 Arrays are (h, w, ...) with the photo in `Area` ``photo``; ``side`` is that of the square crop, the unit of
 all lengths.
@@ -22,52 +22,53 @@ Plane = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 HALF = 127
-"""Above this alpha a pixel is the person's."""
+"""Alpha above which a pixel is the person's."""
 
 EDGE = 3
-"""Pixels at a photo's edge that are not looked at: frames, and what compression leaves."""
+"""Pixels at a photo's edge that are ignored: frames, and artefacts of compression."""
 
 FOLD = 0.05
-"""Colours beyond an edge are those of so wide a strip at it, to and fro."""
+"""Width of the strip at an edge whose colours are repeated beyond it, forth and back."""
 
 SLOPE = 0.15, 2.5
-"""Least and largest fall of a shoulder at the photo's edge, over the way outwards."""
+"""Limits of the slope of a shoulder at the photo's edge, outwards."""
 
 ROUND = 2.2
-"""How soon a shoulder falls steeper: half its second derivative."""
+"""Curvature of a continued shoulder: half its second derivative."""
 
 ROUNDER = 8.0
-"""More of it for each side by which the person's outline at the edge is above the chin: hair closes sooner
-than shoulders."""
+"""Added curvature for each side by which the person's outline at the edge is above the chin: hair closes
+sooner than shoulders.
+"""
 
 HIGH, LOW = 0.6, 0.25
-"""How a cut head closes: height of the dome over half its width, above and to the sides."""
+"""Height of the dome that closes a cut head over half its width, above and to the sides."""
 
 SOFT = 0.12
-"""Over this distance from an edge the mirrored background becomes soft."""
+"""Distance from an edge over which the mirrored background becomes blurred."""
 
 SOFTNESS = 0.05
-"""Standard deviation of its blur."""
+"""Standard deviation of that blur."""
 
 GRAIN = 6
-"""Fine texture of so many levels goes on sharply."""
+"""Amplitude of fine texture, in levels, that stays sharp."""
 
 REACH = 40
-"""So near to the person, as part of a side, the background may still be the person's."""
+"""Divisor of the side: nearer to the person than this, the background may still contain the person."""
 
 INSIDE = 0.08
-"""A guess at a photo's edge is smoothed away over this distance inwards."""
+"""Distance inwards over which a guess at a photo's edge is blended away."""
 
 SMALLER = 4
-"""Backgrounds are smoothed on copies of so many times fewer rows and columns."""
+"""Divisor of rows and columns for smoothing backgrounds."""
 
 
 def extended_background(background: Image, person: Plane, photo: Area, side: int) -> Image:
-    """The background (h, w, 3) with everything outside of the photo continued.
+    """Continue the background (h, w, 3) outside of the photo.
 
     Args:
-        person: (h, w) alpha. What it covers at the photo's edge is a guess, which is not mirrored but
-            smoothed away.
+        person: (h, w) alpha. What it covers at the photo's edge is a guess, which is not mirrored but blended
+            away.
     """
     height, width = background.shape[:2]
     rows, columns = _mirrored(height, photo.top, photo.bottom), _mirrored(width, photo.left, photo.right)
@@ -85,7 +86,7 @@ def extended_background(background: Image, person: Plane, photo: Area, side: int
 
 
 def _with_grain(picture: Image, soft: Floats, share: Floats, known: Floats) -> Image:
-    """``soft`` by ``share``, with the fine texture of what is known of the picture."""
+    """Blend in ``soft`` by ``share``, keeping the fine texture of the known picture."""
     near = cv2.GaussianBlur(picture, (0, 0), 1.5)
     grain = np.clip(picture.astype(np.int16) - near, -GRAIN, GRAIN)
     blended = cv2.blendLinear(picture, np.asarray(soft.clip(0, 255), np.uint8), 1 - share, share)
@@ -94,7 +95,7 @@ def _with_grain(picture: Image, soft: Floats, share: Floats, known: Floats) -> I
 
 
 def extended_person(person: Image, photo: Area, side: int, chin: float) -> Image:
-    """Colours and alpha (h, w, 4) with everything outside of the photo continued.
+    """Continue the person's colours and alpha (h, w, 4) outside of the photo.
 
     Args:
         chin: row of the chin.
@@ -110,7 +111,7 @@ def extended_person(person: Image, photo: Area, side: int, chin: float) -> Image
 
 
 def _above(person: Image, photo: Area) -> None:
-    """A head that the photo's upper edge cuts closes like a dome over the cut."""
+    """Close a head that the photo's upper edge cuts with a dome."""
     first = photo.top + EDGE
     if photo.top > 0:
         person[:first, :, 3] = 0
@@ -122,7 +123,7 @@ def _above(person: Image, photo: Area) -> None:
 def _close(person: Image, first: int, begin: int, end: int, height: float) -> None:
     """Close what the row ``first`` cuts between two columns with a dome.
 
-    The dome is ``height`` times half as high as it is wide.
+    Its height is ``height`` times half its width.
     """
     middle, half = (begin + end - 1) / 2, max(2.0, (end - begin) / 2)
     margin = 4
@@ -146,7 +147,7 @@ def _close(person: Image, first: int, begin: int, end: int, height: float) -> No
 
 
 def _below(person: Image, photo: Area, side: int) -> None:
-    """The body goes on below the photo."""
+    """Continue the body below the photo."""
     last = photo.bottom - EDGE
     if photo.bottom < len(person):
         rows = last - 1 - _folded(np.arange(1, len(person) - last + 1), FOLD * side)
@@ -155,7 +156,7 @@ def _below(person: Image, photo: Area, side: int) -> None:
 
 
 def _beside(person: Image, photo: Area, side: int, chin: float) -> None:
-    """The left edge: a shoulder that is cut there slopes on and ends, a head closes."""
+    """Continue the person beyond the left edge: shoulders slope on, heads close."""
     first = photo.left + EDGE
     if photo.left <= 0:
         return
@@ -175,7 +176,8 @@ def _beside(person: Image, photo: Area, side: int, chin: float) -> None:
 def _slope(person: Image, first: int, outline: Floats, side: int, chin: float) -> None:
     """Continue a shoulder to the left of the column ``first``.
 
-    ``outline`` is its first row there and inwards.
+    Args:
+        outline: its first row there and inwards.
     """
     fold = len(outline) // 2
     slope = float(np.clip((outline[0] - outline[fold]) / fold, *SLOPE))
@@ -193,9 +195,9 @@ def _slope(person: Image, first: int, outline: Floats, side: int, chin: float) -
 
 
 def _outline(alpha: Plane, last: int) -> Floats | None:
-    """First row of what reaches down to the row ``last`` in each column, smooth.
+    """Return, smoothed, the first row of what reaches down to the row ``last``.
 
-    None if the first columns have nothing there.
+    For each column; None if the first columns have nothing there.
     """
     there = np.logical_and.accumulate(alpha[last::-1] > HALF, axis=0)
     rows = (last + 1 - there.sum(0)).astype(np.float32)
@@ -205,7 +207,7 @@ def _outline(alpha: Plane, last: int) -> Floats | None:
 
 
 def _folded(away: npt.NDArray[Any], width: float) -> npt.NDArray[np.int64]:
-    """Distances to and fro between 0 and ``width``."""
+    """Fold distances into 0 to ``width``."""
     whole = max(2, round(width))
     along = np.asarray(away, np.int64) % (2 * whole)
     return np.minimum(along, 2 * whole - along)
@@ -218,7 +220,7 @@ def _mirrored(length: int, first: int, end: int) -> npt.NDArray[np.int64]:
 
 
 def _outside(height: int, width: int, photo: Area) -> Floats:
-    """How far outside of the photo each pixel is; negative inside."""
+    """Return each pixel's distance outside of the photo; negative inside."""
 
     def beyond(length: int, first: int, end: int) -> Floats:
         line = np.arange(length, dtype=np.float32)
@@ -235,7 +237,7 @@ def _outside(height: int, width: int, photo: Area) -> Floats:
 
 
 def _softened(picture: Image, known: Floats, side: int) -> Floats:
-    """What is known, blurred and spread over what is not; on a small copy."""
+    """Blur the known part and spread it over the rest, on a reduced copy."""
     height, width = known.shape
     few = (max(1, width // SMALLER), max(1, height // SMALLER))
     weights = cv2.resize(known, few, interpolation=cv2.INTER_AREA)
@@ -247,9 +249,7 @@ def _softened(picture: Image, known: Floats, side: int) -> Floats:
 
 
 def filled(sums: Floats, weights: Floats) -> Floats:
-    """Fill unknown pixels with means of known ones, as near as there are any.
-
-    Push-pull interpolation.
+    """Fill unknown pixels with means of the nearest known ones (push-pull).
 
     Args:
         sums: (h, w, 3), values times their weights.

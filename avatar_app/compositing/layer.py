@@ -1,6 +1,6 @@
-"""The moved person alone, in the square and around it, as a canvas takes it.
+"""Compute the moved person in the square and its margin, the layer for a canvas.
 
-Only where the person may be, half of the square, is anything moved.
+Only the part where the person may be, half of the square, is moved.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from avatar_app.landmarks import CHIN
 from avatar_app.types import Area, Image, Layer
 
 SWAY, LIFT, DROP = 16, 2, 3
-"""Outside of the square the motion at its edges fades out over this part of its side, beside it, above and
-below."""
+"""Divisors of the side: distances over which motion fades out outside of the square, beside it, above and
+below.
+"""
 
 SHOULDERS = 4
-"""Shoulders begin to stand still so far inside of the square's sides."""
+"""Divisor of the side: distance inside the square's sides from which shoulders stand still."""
 
 NECK = -0.05, 0.1
-"""Between these depths below the chin, in sides of the square, shoulders begin."""
+"""Depths below the chin, in sides of the square, between which shoulders begin."""
 
 BANDS = 4
-"""A person is looked for in so many bands, one above the other: a head is narrower than shoulders."""
+"""Number of bands, one above the other, in which the person is located: a head is narrower than shoulders."""
 
 
 def compose_layer(
@@ -47,9 +48,9 @@ def compose_layer(
     area: Area,
     face: FaceCrops | None = None,
 ) -> Layer:
-    """Do what `compositor.move_person` does over an area beyond the square.
+    """Do what `compositor.move_person` does, over an area beyond the square.
 
-    There the motion at the square's edge fades out.
+    Outside, the motion at the square's edge fades out.
 
     Args:
         grid: as in `move_person`; shoulders at the sides are damped.
@@ -81,10 +82,7 @@ def compose_layer(
 
 
 def _occupied(layers: PhotoLayers, grid: Floats, inner: Area) -> list[Area]:
-    """Return the parts of ``inner`` where the person may be.
-
-    They lie one above the other.
-    """
+    """Return the parts of ``inner``, one above the other, where the person may be."""
     if layers.tiles is None:
         return [inner]
     columns, rows = grid[:, ::TILE, ::TILE] * np.float32(1 / TILE)
@@ -140,7 +138,7 @@ def _continue(
 
 
 def _fade(line: Floats, side: int, before: int, after: int) -> Floats:
-    """Return how much of the motion at the square's edges is left beyond them, 0 to 1."""
+    """Return the factor, 0 to 1, on the edge's motion outside of the square."""
     beyond = np.maximum(np.maximum(-line * before, (line - (side - 1)) * after), 0)
     return np.asarray(np.clip(1 - beyond / side, 0, 1), np.float32)
 
@@ -148,7 +146,7 @@ def _fade(line: Floats, side: int, before: int, after: int) -> Floats:
 def damp_shoulders(grid: Floats, chin: float) -> None:
     """Damp the motion of shoulders at the sides of a sampling ``grid`` (2, S, S).
 
-    What the photo's crop cuts off stands still, so the shoulders next to it must not move.
+    The part beyond the photo's crop stands still, so the shoulders next to it must not move.
 
     Args:
         chin: its row.
@@ -166,7 +164,7 @@ def damp_shoulders(grid: Floats, chin: float) -> None:
 
 @cache
 def _damped(side: int) -> Floats:
-    """Return how much of the motion is taken, (side, side // SHOULDERS).
+    """Return the fraction of motion removed, (side, side // SHOULDERS).
 
     Rows begin where shoulders do, columns at the left side.
     """

@@ -1,9 +1,7 @@
-"""An avatar's scene.
+"""Build an avatar's scene: person and background of the whole photo.
 
-Person and background of the whole photo, put together of what networks know of the square and of a wider one.
-
-The square's own matte is the finer one; the wider square, which the same network sees smaller, says what the
-crop cut off.
+It combines what the networks find in the square with what they find in a wider one. The square's own matte is
+finer; the wider square, which the same network sees smaller, shows what the crop cut off.
 """
 
 from __future__ import annotations
@@ -25,16 +23,16 @@ Plane = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 WIDEST = 2.2
-"""Side of the wider square, in sides of the square: in a larger one faces are too small for the network."""
+"""Side of the wider square, in sides of the square; in a larger one faces are too small for the network."""
 
 SEAM = 16
-"""The square's own layers become those of the wider one over this part of its side."""
+"""Divisor of the side: width of the blend from the square's layers to those of the wider one."""
 
 SURE = 0.35, 0.85
-"""Below the first alpha a pixel has its neighbours' colours, above the second its own."""
+"""Below the first alpha a pixel takes its neighbours' colours, above the second it keeps its own."""
 
 DOUBT = 0.3, 0.7
-"""Alphas of the wider square below the first are none, above the second whole."""
+"""Range of the wider square's alpha that is stretched to 0 to 1."""
 
 
 class Wide(NamedTuple):
@@ -42,7 +40,7 @@ class Wide(NamedTuple):
 
     Attributes:
         crop: (S, S) pixels, with landmarks.
-        area: where it is in the surroundings.
+        area: its position in the surroundings.
     """
 
     crop: Crop
@@ -50,7 +48,7 @@ class Wide(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a network knows of a square.
+    """Output of the matte network for a square.
 
     Alpha (S, S), and the background (S, S, 3) with the person filled in smoothly.
     """
@@ -60,9 +58,9 @@ class Seen(NamedTuple):
 
 
 def wider(crop: Crop) -> Wide | None:
-    """The square that shows what the crop cut off.
+    """Return the square that shows what the crop cut off.
 
-    None if that is next to nothing, or nobody knows.
+    None if that is almost nothing, or unknown.
     """
     around, side = crop.around, len(crop.image)
     if around is None or crop.landmarks is None:
@@ -81,13 +79,13 @@ def wider(crop: Crop) -> Wide | None:
 
 
 def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], Seen]) -> Scene | None:
-    """The scene of a photo's crop.
+    """Return the scene of a photo's crop.
 
-    None for a crop of which nobody knows what is around it, or in which everything is the person.
+    None if the surroundings of the crop are unknown, or everything in it is the person.
 
     Args:
         square: the crop's own layers.
-        look: what the network sees in another crop of the photo.
+        look: runs the matte network on another crop of the photo.
     """
     if crop.around is None or crop.landmarks is None or (square.person == 255).all():
         return None
@@ -96,7 +94,7 @@ def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], Seen]) -> Scene 
 
 
 def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None) -> Scene:
-    """Put a scene together.
+    """Combine the layers of the square and of the wider one.
 
     Args:
         square: the crop's own layers.
@@ -125,7 +123,7 @@ def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None
 def _of_photo(
     around: Surroundings, square: Layers, wide: Wide | None, seen: Seen | None
 ) -> tuple[Plane, Image]:
-    """Alpha and background of all that the photo shows."""
+    """Return alpha and background of the whole photo."""
     photo, side = around.photo, len(square.person)
     alpha, background = np.zeros(photo.shape, np.uint8), around.image[photo.slices].copy()
     if wide is not None and seen is not None:
@@ -149,9 +147,9 @@ def _of_photo(
 
 
 def _decided(alpha: Plane) -> Plane:
-    """Steeper at the outline.
+    """Steepen alpha at the outline.
 
-    Where a photo of a wide square leaves the network in doubt, half a person would be seen.
+    In a wide square the network is often in doubt, which would show as a half transparent person.
     """
     low, high = (255 * end for end in DOUBT)
     return _bytes(255 * (alpha.astype(np.float32) - low) / (high - low))
@@ -166,7 +164,7 @@ def _common(first: Area, second: Area) -> tuple[tuple[slice, slice], tuple[slice
 
 
 def _mixed(front: Image, back: Image, share: Plane) -> Image:
-    """``front`` where ``share`` is 255, ``back`` where it is 0."""
+    """Blend: ``front`` where ``share`` is 255, ``back`` where it is 0."""
     weight = np.ascontiguousarray(share).astype(np.float32) / 255
     blended = cv2.blendLinear(np.ascontiguousarray(front), np.ascontiguousarray(back), weight, 1 - weight)
     return np.asarray(blended, np.uint8)
@@ -193,7 +191,7 @@ def _inner(side: int, around: Surroundings) -> Plane:
 def _ends(
     alpha: Plane, top: int, middle: int, side: int, forehead: float
 ) -> tuple[float, tuple[float | None, float | None]]:
-    """The hair's first row, and the rows where the photo cuts hair and body.
+    """Return the hair's first row, and the rows where the photo cuts hair and body.
 
     Rows of the square.
 
@@ -210,7 +208,7 @@ def _ends(
 
 
 def _own_colours(photo: Image, alpha: Plane, background: Image) -> Floats:
-    """What, mixed with the background, gives the photo again."""
+    """Return the colours that, mixed with the background, give the photo."""
     share = (alpha / np.float32(255))[..., None]
     behind = background.astype(np.float32)
     return np.asarray((behind + (photo - behind) / np.maximum(share, FAINT)).clip(0, 255), np.float32)
@@ -219,7 +217,7 @@ def _own_colours(photo: Image, alpha: Plane, background: Image) -> Floats:
 def spread_colours(colours: Floats, alpha: Plane) -> Image:
     """Continue the person's colours beyond the outline.
 
-    So that no old background shows in front of a new one.
+    Otherwise the old background would show as a rim before a new one.
     """
     share = alpha.astype(np.float32) / 255
     sure = (share > SURE[1]).astype(np.float32)
