@@ -1,7 +1,4 @@
-"""An engine computes a model on one kind of hardware.
-
-``encode``, ``detect``, ``render``, ``close``.
-"""
+"""Engines: a model computed on one kind of hardware."""
 
 from __future__ import annotations
 
@@ -17,37 +14,36 @@ from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 class Engine(Protocol):
     """One opened bundle on one device.
 
-    Not thread-safe: open, use and close it in one thread.
-
-    Key points cross as numpy (a few hundred bytes); features stay where the engine computes.
+    Not thread-safe: open, use and close it in one thread. Key points are numpy arrays (a few hundred bytes);
+    features stay in the engine's memory.
     """
 
     @property
     def size(self) -> int:
-        """Side of the pictures it takes and makes, in pixels."""
+        """Side of the input and output pictures, in pixels."""
 
     @property
     def name(self) -> str:
-        """What runs where, for people: ``"lite, ONNX Runtime, CPU"``."""
+        """Model, library and device, for people: ``"lite, ONNX Runtime, CPU"``."""
 
     @property
     def reads_pictures(self) -> bool:
-        """Whether ``detect`` looks at the crop's picture.
+        """Whether ``detect`` needs the crop's picture.
 
-        Else its landmarks are enough, and a live crop need not be cut.
+        Otherwise its landmarks are enough, and live crops need not be cut.
         """
 
     def detect(self, crop: Crop) -> KeyPoints:
-        """Key points of a square face picture of side ``size``."""
+        """Return the key points of a square face picture of side ``size``."""
 
     def encode(self, crop: Crop) -> Avatar:
-        """Everything that depends on the photo alone; once per photo."""
+        """Compute everything that depends on the photo alone, once for each photo."""
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        """The avatar in a pose, (size, size, 3) RGB, before its photo's own background."""
+        """Render the avatar in a pose, (size, size, 3) RGB, before its own background."""
 
     def close(self) -> None:
-        """Give back memory; the engine cannot be used afterwards."""
+        """Free memory; the engine cannot be used afterwards."""
 
 
 @runtime_checkable
@@ -55,11 +51,11 @@ class JoinsPhotos(Protocol):
     """An engine that can make one avatar of several photos of a person (X2Face)."""
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
-        """One avatar of several photos. Raises EngineError for models that take one photo."""
+        """Join several photos into one avatar; raise EngineError if the model takes one."""
 
 
 def require_joinable(kind: str, name: str) -> None:
-    """Raise EngineError where a model of this kind takes one photo."""
+    """Raise EngineError if models of this kind take one photo."""
     if kind != "x2face":
         raise EngineError(
             Text("The model {} takes one photo.", name), Text("Give one, or use an X2Face model.")
@@ -67,30 +63,30 @@ def require_joinable(kind: str, name: str) -> None:
 
 
 Show = Callable[[Layer, float], None]
-"""Takes a layer and the moment at which the frame of its pose was captured."""
+"""Takes a layer and the time at which the frame of its pose was captured."""
 
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """An engine far away.
-
-    Several poses are on the way at a time, and pictures come when they come.
-    """
+    """An engine on another computer, with several poses in flight at a time."""
 
     def stream(
         self, avatar: Avatar, pose: KeyPoints, area: Area | None, captured_at: float, show: Show
     ) -> None:
-        """Send a pose, and which area of the scene is wanted, if the avatar has one.
+        """Send a pose; ``show`` gets the picture later, in another thread.
 
-        ``show`` is called in another thread. Raises DeviceError while nothing answers.
+        Raises DeviceError while there are no answers.
+
+        Args:
+            area: wanted area of the scene, if the avatar has one.
         """
 
     def traffic(self) -> Traffic:
-        """What the network does."""
+        """Return figures about the network."""
 
 
 def streaming(engine: object) -> StreamingEngine | None:
-    """The engine, if it is far away."""
+    """Return the engine if it is on another computer, else None."""
     return engine if isinstance(engine, StreamingEngine) else None
 
 
@@ -98,16 +94,16 @@ class LayerEngine(Engine, Protocol):
     """An engine whose avatars have a scene."""
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
-        """The person alone in a pose, over an area of the square and around it."""
+        """Render the person alone in a pose, over an area of the square and around it."""
 
 
 def render_layer(engine: Engine, avatar: Avatar, pose: KeyPoints, area: Callable[[Scene], Area]) -> Layer:
-    """The avatar as a canvas takes it.
+    """Render the avatar for a canvas.
 
-    The person alone, or an opaque square of a model that does not separate person from background.
+    The person alone, or an opaque square if the model does not separate person and background.
 
     Args:
-        area: which part of its scene is wanted.
+        area: wanted area of the scene.
     """
     if avatar.scene is None:
         return Layer(engine.render(avatar, pose))

@@ -1,6 +1,6 @@
-"""Open a model on a graphics card where that is right, safe and worth it.
+"""Open a model on a graphics card if that is correct, safe and faster.
 
-What came of trying a card is remembered for as long as model, card, driver and libraries stay the same.
+The result of trying a card is remembered while model, card, driver and libraries stay the same.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from avatar_app.text import Text, from_plain, to_plain
 log = logging.getLogger(__name__)
 
 WANTED = f"{CARD_PACKAGE}==0.4.0"
-"""What the app was tested with."""
+"""The version that the app was tested with."""
 
 UNFINISHED = 2
-"""After so many ends of the program in a row while it used a card, it is not used by itself any more."""
+"""Number of consecutive crashes while a card was in use after which it is no longer chosen automatically."""
 
 DRIVERS = (
     Path("/usr/share/vulkan/icd.d"),
@@ -43,7 +43,7 @@ DRIVERS = (
 
 
 class CardEngine(OnnxEngine):
-    """A model on a graphics card. While it is open, a note of that is kept."""
+    """A model on a graphics card; a file records that it is open."""
 
     def __init__(self, bundle: Bundle, threads: int, card: Card) -> None:
         super().__init__(bundle, threads, CardRender(bundle, threads, card))
@@ -58,7 +58,7 @@ def open_card(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
     """Open a model on the first graphics card.
 
     Args:
-        insist: also where the processor is as fast, or the program ended while it used the card.
+        insist: use it even if the processor is as fast or the program crashed while using it.
 
     Raises:
         EngineError: why it is not used.
@@ -80,17 +80,17 @@ def open_card(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
 
 
 def missing() -> tuple[Text, Text]:
-    """Why there is no card to try, and what to do."""
+    """Return why no card can be tried, and what to do; None if one can."""
     if not has_card_package():
         return Text("The package {} is not installed.", CARD_PACKAGE), Text("Run `pip install {}`.", WANTED)
     return Text("ONNX Runtime finds no graphics card."), Text("Install its driver, or use --device cpu.")
 
 
 def trial_of(bundle: Bundle, threads: int, again: bool = False) -> Trial | None:
-    """What came of trying the first card with a model; None where there is none.
+    """Return the result of trying the first card with a model; None without a card.
 
     Args:
-        again: try it now, whatever is remembered, and forget ends of the program.
+        again: try now, whatever is remembered, and forget crashes.
 
     Raises:
         EngineError: the provider cannot be loaded, or the model has no files for cards.
@@ -118,7 +118,7 @@ def trial_of(bundle: Bundle, threads: int, again: bool = False) -> Trial | None:
 
 
 def _key(bundle: Bundle, card: str, threads: int) -> str:
-    """All that a trial's result depends on."""
+    """Return everything that a trial's result depends on."""
     drivers = [folder.stat().st_mtime_ns for folder in DRIVERS if folder.is_dir()]
     system = (platform.release(), platform.version(), drivers)
     packages = (VERSION, metadata.version(CARD_PACKAGE))

@@ -1,9 +1,7 @@
-"""Try a graphics card before a call relies on it.
+"""Try a graphics card before a call relies on it: is it correct, and is it faster?
 
-Does it make the processor's pictures, and sooner?
-
-Drivers of graphics cards can be wrong, slow, hang, or end the program that uses them. So a card is tried in a
-child process.
+Drivers of graphics cards can be wrong, slow, hang, or crash the program that uses them. A card is therefore
+tried in a child process.
 """
 
 from __future__ import annotations
@@ -39,29 +37,29 @@ from avatar_app.types import Avatar, Crop, KeyPoints
 log = logging.getLogger(__name__)
 
 LEVELS, PIXELS = 2.0, 0.1
-"""How far a card's bytes and its places may be from the processor's."""
+"""Largest differences between card and processor: in bytes, and in pixels of the sampling grid."""
 
 FASTER = 1.2
-"""So many times as fast as the processor a card must be to be chosen by itself."""
+"""Speed relative to the processor from which a card is chosen automatically."""
 
 POSES = 3
-"""How many pictures are compared."""
+"""Number of pictures that are compared."""
 
 ROUNDS, ENOUGH = 9, 3.0
-"""How many pictures are timed at the most, and after how many seconds no more are."""
+"""Limits of the timing: number of pictures, and seconds."""
 
 PATIENCE = 180.0
-"""Seconds that a trial may take: at the first a driver translates a hundred programs."""
+"""Seconds that a trial may take: the first time, a driver compiles a hundred programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of trying a card.
+    """Result of trying a card.
 
     Attributes:
         card: its name.
-        problem: why it must not be used, a sentence; empty if it makes the right pictures.
-        seconds, processor: for what a picture is composed of, on the card and on the processor.
+        problem: why it must not be used, a sentence; empty if its pictures are right.
+        seconds, processor: time for one picture's parts on the card and on the processor.
     """
 
     card: str
@@ -71,21 +69,21 @@ class Trial:
 
     @property
     def times(self) -> float:
-        """How many times as fast as the processor it is."""
+        """Speed relative to the processor."""
         return self.processor / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def pays(self) -> bool:
-        """Whether it is right and worth using."""
+        """Whether it is correct and worth using."""
         return not self.problem and self.times >= FASTER
 
 
 def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE) -> Trial:
-    """Try a card in a child process, which a driver may end or hold up.
+    """Try a card in a child process, which a driver may crash or block.
 
     Args:
         card: its name.
-        threads: that the processor would compute with.
+        threads: threads of the processor's computation.
         patience: seconds after which it counts as hanging.
     """
     ours, theirs = multiprocessing.Pipe(duplex=False)
@@ -140,7 +138,7 @@ def _end_with_the_app() -> None:
 def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
     """Try a card in this process.
 
-    Raises EngineError where it fails.
+    Raises EngineError if it fails.
     """
     crop = trial_crop(bundle.size)
     on_card = OnnxEngine(bundle, threads, CardRender(bundle, threads, card))
@@ -158,7 +156,7 @@ def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
 
 
 def compared(engine: OnnxEngine, avatar: Avatar, other: OnnxEngine, crop: Crop) -> float:
-    """Return how far two engines' results are apart; up to 1 they agree."""
+    """Return how far two engines' results differ; up to 1 they agree."""
     like = other.encode(crop)
     return max(
         difference(engine.outputs(avatar, pose), other.outputs(like, pose))
@@ -167,7 +165,7 @@ def compared(engine: OnnxEngine, avatar: Avatar, other: OnnxEngine, crop: Crop) 
 
 
 def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> float:
-    """The worst of all values, in `LEVELS` of bytes and in `PIXELS`."""
+    """Return the largest difference, in units of `LEVELS` for bytes and `PIXELS`."""
     worst = 0.0
     for name, wanted in expected.items():
         made = found[name]
@@ -181,7 +179,7 @@ def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> float:
 
 
 def poses(points: KeyPoints) -> Iterator[KeyPoints]:
-    """The photo's own pose, and others near it."""
+    """Yield the photo's own pose and some near it."""
     for index in range(POSES):
         moved = (points.value * (1 - 0.04 * index) + 0.03 * index).astype(np.float32)
         code = None if points.code is None else (points.code + 0.05 * index).astype(np.float32)
@@ -189,7 +187,7 @@ def poses(points: KeyPoints) -> Iterator[KeyPoints]:
 
 
 def seconds_of(engine: OnnxEngine, avatar: Avatar) -> float:
-    """The median over some poses, for what a picture is composed of."""
+    """Return the median time over some poses for one picture's parts."""
     durations: list[float] = []
     wanted = list(poses(avatar.key_points))
     engine.outputs(avatar, wanted[0])
@@ -201,7 +199,7 @@ def seconds_of(engine: OnnxEngine, avatar: Avatar) -> float:
 
 
 def trial_crop(size: int) -> Crop:
-    """A face that came with the app. Raises AvatarError where it is missing."""
+    """Return a face shipped with the app; raise AvatarError if it is missing."""
     for path in sorted(shipped_avatars().glob("*.jpg")):
         return find_portrait(read_portrait(path), FaceDetector.open()).crop(size)
     raise EngineError(Text("The photos that come with the app are missing."), Text("Install the app again."))

@@ -1,4 +1,4 @@
-"""Whatever a library raises while a model is loaded or computed becomes one error."""
+"""Turn errors of libraries into errors for the user, and check what models return."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGAIN = Text("Import or fetch it again, or choose another one.")
 
 @contextmanager
 def model_faults(model: str) -> Iterator[None]:
-    """Raise EngineError in place of whatever a library raises within it.
+    """Raise EngineError in place of any error that a library raises within.
 
     A model file may hold any graph. MemoryError and errors meant for the user pass.
     """
@@ -41,7 +41,7 @@ def require_ports(session: OnnxSession, model: str, inputs: set[str], outputs: s
 
     Args:
         inputs: all names that can be fed.
-        outputs: names that must be there.
+        outputs: required names.
         size: side of pictures, in pixels.
     """
     unknown, missing = session.inputs.keys() - inputs, outputs - session.outputs.keys()
@@ -63,14 +63,14 @@ def _fits(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
 
 
 def require_numbers(points: KeyPoints, model: str) -> KeyPoints:
-    """The key points; raises EngineError where one of them is not a number."""
+    """Return key points; raise EngineError if one of them is not a number."""
     if not all(np.isfinite(part).all() for part in points.parts.values()):
         raise EngineError(Text("The model {} finds key points that are not numbers.", model), AGAIN)
     return points
 
 
 def require_picture(picture: Any, model: str, size: int) -> Image:
-    """The picture; raises EngineError unless it has ``size`` pixels a side."""
+    """Return a picture; raise EngineError unless it is (size, size)."""
     if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
         raise EngineError(Text("The model {} makes no picture of {} pixels.", model, size), AGAIN)
     image: Image = picture

@@ -1,4 +1,4 @@
-"""Key points of a crop: its landmarks, or what a model's own detector finds."""
+"""Key points of a crop: its landmarks, or those found by a model's own detector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from avatar_app.types import NO_EXPRESSION, Crop, Image, KeyPoints, key_points
 
 
 def landmark_points(crop: Crop) -> KeyPoints:
-    """Raises PortraitError for a crop without landmarks."""
+    """Return a crop's landmarks as key points; raise PortraitError without landmarks."""
     if crop.landmarks is None:
         raise PortraitError(
             Text("No face was found in the picture."),

@@ -1,6 +1,6 @@
-"""The engine of a bundle's ONNX files in ONNX Runtime. Needs no PyTorch.
+"""Run a bundle's ONNX files in ONNX Runtime, without PyTorch.
 
-Photos are encoded on the processor; where pictures are made is up to its `Render`.
+Photos are encoded on the processor; a `Render` computes the pictures.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ from avatar_app.onnx_runtime import OnnxValue
 from avatar_app.types import NO_EXPRESSION, Area, Array, Avatar, Crop, Image, KeyPoints, Layer
 
 LAYERS = "layers"
-"""Where an avatar's features hold what its pictures are composed of."""
+"""Key of `PhotoLayers` among an avatar's features."""
 
 
 COMPOSED = ("painted", "alpha", "places")
-"""What a graph makes whose picture is composed outside it."""
+"""Outputs of a render graph whose picture is composed outside of it."""
 
 PHOTO = ("person", "background")
-"""What its encoder makes for that."""
+"""Outputs of its encoder for that."""
 
 FACE = ("mouth", "eyes", "frames")
-"""What a graph with painters makes besides."""
+"""Additional outputs of a graph with painters."""
 
 
 class OnnxEngine:
-    """Features of a photo stay in ONNX Runtime's memory.
+    """The ONNX Runtime engine.
 
-    Only bytes and key points cross.
+    Features of a photo stay in ONNX Runtime's memory; only bytes and key points are copied.
     """
 
     def __init__(self, bundle: Bundle, threads: int, render: Render | None = None) -> None:
-        """Args: render: where pictures are made; None: on the processor.
+        """Open the graphs; raise EngineError or BundleError if a file is damaged or unfit.
 
-        Raise EngineError or BundleError where a file is damaged or does not fit.
+        Args:
+            render: computes pictures; None: on the processor.
         """
         self.size = bundle.size
         self._kind, self._model = bundle.kind, bundle.name
@@ -101,7 +102,7 @@ class OnnxEngine:
         return kept
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
-        """One avatar of several photos. Raises EngineError for models that take one photo."""
+        """Join several photos into one avatar; raise EngineError if the model takes one."""
         require_joinable(self._kind, self.name)
         features = [avatar.features for avatar in avatars]
         names = [name for name, value in features[0].items() if isinstance(value, OnnxValue)]
@@ -110,7 +111,7 @@ class OnnxEngine:
         return Avatar(avatars[0].key_points, self._render.keep(total, photo))
 
     def _seen(self, crop: Crop) -> Seen:
-        """Person and background of another crop of the same photo."""
+        """Return person and background of another crop of the same photo."""
         assert crop.landmarks is not None
         inputs: dict[str, Any] = {"image": crop.image[None], "points": crop.landmarks[None, :, :2]}
         person, filled = self._encode.run(["person", "background"], inputs)
@@ -121,7 +122,7 @@ class OnnxEngine:
             return require_picture(self._picture(avatar, pose), self._model, self.size)
 
     def outputs(self, avatar: Avatar, pose: KeyPoints) -> dict[str, Any]:
-        """What the render graph makes, before a picture is composed of it."""
+        """Return the render graph's outputs, before a picture is composed of them."""
         known = {name: value for name, value in avatar.features.items() if name != LAYERS}
         return self._render.run(known, self._tensors("driving", pose))
 
@@ -137,7 +138,7 @@ class OnnxEngine:
             return compose_layer(layers, painted, alpha, grid, pose.value, area, face)
 
     def _moved(self, avatar: Avatar, pose: KeyPoints) -> tuple[Image, Image, Array, FaceCrops | None]:
-        """Return what the network paints, its alpha, the sampling grid, mouth and eyes."""
+        """Return the network's picture, its alpha, the sampling grid, mouth and eyes."""
         made = self.outputs(avatar, pose)
         painted, alpha, grid, *face = (made[name] for name in self._layers)
         return painted[0], alpha[0, ..., 0], grid, FaceCrops.of(*face) if face else None
@@ -147,7 +148,7 @@ class OnnxEngine:
         del self._encode, self._detect, self._render
 
     def _tensors(self, whose: str, points: KeyPoints) -> dict[str, Any]:
-        """Key points under the names of the render graph, as far as it asks for them."""
+        """Return key points by input name, as far as the render graph has them."""
         return {
             f"{whose}_{part}": OnnxValue.of(array[None].astype(np.float32, copy=False))
             for part, array in ({"expression": NO_EXPRESSION} | points.parts).items()

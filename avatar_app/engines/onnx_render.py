@@ -1,6 +1,6 @@
 """Compute a bundle's render graph on the processor or on a graphics card.
 
-On a card it is two graphs: what follows from key points alone is computed on the processor first
+For a card it is split in two: everything that depends on key points alone is computed on the processor first
 (`onnx_export.card`).
 """
 
@@ -25,43 +25,43 @@ POSE_FILE, RENDER_FILE = "pose_card.onnx", "render_card.onnx"
 """A bundle's graphs for graphics cards."""
 
 PICTURE = "features_picture"
-"""The photo as a card reads it, (1, 3, S, S) in [0, 1]."""
+"""Name of the photo in the form that a card reads, (1, 3, S, S) in [0, 1]."""
 
 LAYER = "layer"
-"""``painted`` and ``alpha`` as one tensor, as a card gives them."""
+"""Name of a card's output: ``painted`` and ``alpha`` as one tensor."""
 
 BOUND = "bound"
-"""Where an avatar's features hold what lies on the card."""
+"""Key of the tensors on the card among an avatar's features."""
 
 
 class Render(Protocol):
-    """Makes pictures, or what they are composed of, of a photo's features and a pose."""
+    """Computes pictures, or their parts, from a photo's features and a pose."""
 
     @property
     def name(self) -> str:
-        """Where it computes, for people."""
+        """The device, for people."""
 
     @property
     def inputs(self) -> Set[str]:
-        """What it reads; of a pose begins with ``driving_``."""
+        """Names of inputs; those of a pose begin with ``driving_``."""
 
     @property
     def outputs(self) -> Set[str]:
-        """What ``run`` gives."""
+        """Names of the results of ``run``."""
 
     def require(self, model: str, known: set[str], wanted: set[str], size: int) -> None:
-        """Raise BundleError where graphs do not fit.
+        """Raise BundleError if the graphs do not fit.
 
         Args:
-            known: all that can be fed.
-            wanted: outputs that must be there.
+            known: all names that can be fed.
+            wanted: required outputs.
         """
 
     def keep(self, features: Values, photo: Image) -> dict[str, Any]:
-        """Of all that is known of a photo what every picture needs."""
+        """Select the features of a photo that every picture needs."""
 
     def run(self, kept: Mapping[str, Any], pose: Values) -> dict[str, Any]:
-        """All outputs."""
+        """Return all outputs."""
 
     def close(self) -> None: ...
 
@@ -93,7 +93,7 @@ class CardRender:
     """`POSE_FILE` on the processor and `RENDER_FILE` on a card.
 
     Args:
-        card: None computes both on the processor, which says what the card should give.
+        card: None computes both on the processor, as the reference for the card.
     """
 
     def __init__(self, bundle: Bundle, threads: int, card: Card | None) -> None:
@@ -126,7 +126,7 @@ class CardRender:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Raise DeviceError for what fails: the processor can take over."""
+        """Raise DeviceError for any failure: the processor can take over."""
         try:
             yield
         except (EngineError, MemoryError) as error:
@@ -157,5 +157,5 @@ class CardRender:
 
 
 def open_file(bundle: Bundle, name: str, threads: int, card: Card | None = None) -> OnnxSession:
-    """Open a bundle's graph. Raises EngineError or BundleError."""
+    """Open a bundle's graph; raise EngineError or BundleError."""
     return OnnxSession(bundle.read(name), str(bundle.folder / name), threads, card)

@@ -1,4 +1,4 @@
-"""Which engine runs a bundle here."""
+"""Choose and open the engine for a bundle."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     """Open a bundle.
 
     Args:
-        device: ``cpu`` and ``onnx`` are ONNX Runtime on the processor, ``torch`` is PyTorch on it; ``cuda``
-            or ``cuda:N`` is PyTorch on an NVIDIA graphics card; ``webgpu`` is ONNX Runtime on any graphics
-            card; ``auto`` takes CUDA where it works, else a card that is faster than the processor, else the
-            processor; a pairing line (``avatar://...``) renders on another computer.
-        threads: CPU threads; None is one for each core.
+        device: ``cpu`` and ``onnx``: ONNX Runtime on the processor; ``torch``: PyTorch on it; ``cuda`` or
+            ``cuda:N``: PyTorch on an NVIDIA graphics card; ``webgpu``: ONNX Runtime on any graphics card;
+            ``auto``: CUDA if it works, else a card that is faster than the processor, else the processor; a
+            pairing line (``avatar://...``): another computer.
+        threads: CPU threads; None: one for each core.
 
     Raises:
         EngineError: unknown device, or it cannot be used here; says why.
@@ -76,7 +76,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
 
 
 def require_device(device: str) -> None:
-    """Raise ConfigError or EngineError for what cannot be a device on any computer."""
+    """Raise ConfigError or EngineError for an impossible device name."""
     family, _, number = device.partition(":")
     if is_remote(device):
         parse_pairing(device)
@@ -92,9 +92,9 @@ def _unknown(device: str) -> EngineError:
 
 
 def cuda_problem() -> Text | None:
-    """Why CUDA cannot be used, or None.
+    """Return why CUDA cannot be used, or None.
 
-    Loads PyTorch, which takes a second, only where a driver and a CUDA build are there.
+    Loads PyTorch, which takes a second, only if a driver and a CUDA build are present.
     """
     try:
         version = metadata.version("torch")

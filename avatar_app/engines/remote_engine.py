@@ -1,9 +1,7 @@
-"""An engine on another computer.
+"""An engine on another computer: ``detect`` runs here, the rest there.
 
-``detect`` runs here, ``encode`` and ``render`` there.
-
-What leaves this computer is the avatar's photo, once, and key points. There is no way for a camera frame to
-get out: this module and `avatar_app.remote` cannot import its type (see setup.cfg).
+The avatar's photo, once, and key points leave this computer. A camera frame cannot: this module and
+`avatar_app.remote` cannot import its type (see setup.cfg).
 """
 
 from __future__ import annotations
@@ -30,18 +28,20 @@ from avatar_app.text import Text
 from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer
 
 WELCOME, PHOTO, ANSWER = 10.0, 30.0, 3.0
-"""Seconds that a server has for its welcome, for a photo and for a picture."""
+"""Seconds that a server may take for its welcome, for a photo and for a picture."""
 
 SILENT, SLOW = 0.5, 3.0
-"""Seconds without a picture, and round trips of the last one, after which a call goes on without the other
-computer."""
+"""Seconds without a picture, and multiples of the last round trip, after which a call continues without the
+other computer.
+"""
 
 PATIENCE = 3.0
-"""The same for the first picture, and where there is another address to go to."""
+"""The same for the first picture, and if there is another address to try."""
 
 WINDOW, SPARE, MOST = 2, 4, 45
-"""Poses on the way at a time: for a server that answers each with a picture; for one that paces itself, those
-beside the ones that fit into one and a half trips, and at most."""
+"""Poses in flight: for a server that answers each with a picture; for one that paces itself, those beyond the
+number that fits into one and a half round trips; and the maximum.
+"""
 
 NUMBERED = itertools.count(1)
 
@@ -49,7 +49,7 @@ NUMBERED = itertools.count(1)
 def open_remote(bundle: Bundle, line: str) -> RemoteEngine:
     """Open a bundle on the computer of a pairing line.
 
-    Raises ConfigError for a bad line, EngineError if it is not reached.
+    Raises ConfigError for a malformed line, EngineError if the computer is not reached.
     """
     return RemoteEngine(bundle, parse_pairing(line), list(CODECS))
 
@@ -58,7 +58,7 @@ class RemoteEngine:
     """Renders on the computer of a pairing line.
 
     Args:
-        bundle: the model, which has to be the server's too; its detector runs here.
+        bundle: the model, which the server must have too; its detector runs here.
         codecs: picture formats in the order of preference.
     """
 
@@ -92,7 +92,7 @@ class RemoteEngine:
 
     @property
     def received_bytes(self) -> int:
-        """Since it was opened."""
+        """Bytes since it was opened."""
         return self._link.received_bytes
 
     def traffic(self) -> Traffic:
@@ -118,11 +118,11 @@ class RemoteEngine:
             ) from None
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
-        """Send a pose and wait for its picture. Raises DeviceError if none comes."""
+        """Send a pose and wait for its picture; raise DeviceError if none comes."""
         return self._rendered(avatar, pose, None).image
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
-        """The same for the person alone."""
+        """Do the same for the person alone."""
         return self._rendered(avatar, pose, area)
 
     def _rendered(self, avatar: Avatar, pose: KeyPoints, area: Area | None) -> Layer:
@@ -135,11 +135,12 @@ class RemoteEngine:
     def stream(
         self, avatar: Avatar, pose: KeyPoints, area: Area | None, captured_at: float, show: Show
     ) -> None:
-        """Send a pose, unless enough of them are on the way.
+        """Send a pose, unless enough of them are in flight.
 
-        ``show`` gets each picture when it comes, in another thread.
+        ``show`` gets each picture when it arrives, in another thread.
 
-        Raises DeviceError: the other computer has not answered for ``SILENT`` seconds.
+        Raises:
+            DeviceError: the other computer has not answered for ``SILENT`` seconds.
         """
         now, waiting = time.monotonic(), self._link.waiting
         if self._link.connected and waiting == 0:

@@ -1,10 +1,8 @@
-"""The PyTorch engine: float32 as it stands on the processor.
+"""The PyTorch engine: float32 on the processor, the fastest safe form on a card.
 
-On a graphics card whatever is quickest and makes the same pictures.
-
-On a card the networks are folded, in float16 where they can, and each of a frame's graphs is one CUDA graph.
-Each of these is tried at the start and left where it fails or changes the picture; the engine's name says
-what is used, and the log why something is not.
+On a graphics card the norms are folded, networks run in float16 where possible, and each graph of a frame is
+one CUDA graph. Each of these is tried at the start and skipped if it fails or changes the picture; the
+engine's name shows what is used, and the log why something is not.
 """
 
 from __future__ import annotations
@@ -36,13 +34,13 @@ from avatar_app.text import Text
 from avatar_app.types import NO_EXPRESSION, Area, Array, Avatar, Crop, Image, KeyPoints, Layer, key_points
 
 NO_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
-"""What CUDA and its libraries say, of which PyTorch makes no error of its own."""
+"""Out-of-memory messages of CUDA libraries for which PyTorch has no exception of its own."""
 
 
 class TorchEngine:
     """Features of a photo stay on the device.
 
-    A frame costs one copy there and one back for each graph.
+    A frame costs one copy to it and one back for each graph.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class TorchEngine:
         """Prepare the networks for one device.
 
         Args:
-            quick: change the networks' form and precision, as long as the pictures stay the same.
+            quick: optimise form and precision as long as the pictures stay the same.
         """
         self.size = bundle.size
         self._model, self._kind, self._device = bundle.name, bundle.kind, device
@@ -96,13 +94,13 @@ class TorchEngine:
             return Avatar(points, features, scene)
 
     def _seen(self, crop: Crop) -> Seen:
-        """Person and background of another crop of the same photo."""
+        """Return person and background of another crop of the same photo."""
         features = self._player.encode(crop.image, *self._arrays(landmark_points(crop)))
         person, filled = _person_and_background(features)
         return Seen(person, filled)
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
-        """One avatar of several photos. Raises EngineError for models that take one photo."""
+        """Join several photos into one avatar; raise EngineError if the model takes one."""
         require_joinable(self._kind, self._model)
         with card_faults(self._device, self._model):
             return Avatar(avatars[0].key_points, self._player.join([avatar.features for avatar in avatars]))
@@ -137,10 +135,7 @@ def _person_and_background(features: Features) -> tuple[npt.NDArray[np.uint8], I
 
 
 def taken_apart(features: Features, photo: Image, points: Array, others: Sequence[Array] = ()) -> Layers:
-    """Take a photo (S, S, 3) with landmarks (P, 2) apart.
-
-    As finely as `clean_plate` does.
-    """
+    """Separate a photo (S, S, 3) with landmarks (P, 2) by `clean_plate`."""
     return separate(photo, *_person_and_background(features), points, others)
 
 
@@ -151,12 +146,12 @@ def with_layers(
     others: Sequence[Array] = (),
     layers: Layers | None = None,
 ) -> Features:
-    """Add finer layers to the features of a photo, if person and background are known.
+    """Add refined layers to a photo's features, if person and background are known.
 
     The photo is (S, S, 3), its landmarks (P, 2).
 
     Args:
-        layers: None takes the photo apart here.
+        layers: None separates the photo here.
     """
     if "features_background" not in features:
         return features
@@ -180,7 +175,7 @@ def _from_bytes(picture: npt.NDArray[Any], like: Tensor) -> Tensor:
 
 
 def cuda_problem() -> Text | None:
-    """Why this PyTorch cannot use CUDA here, or None."""
+    """Return why this PyTorch cannot use CUDA here, or None."""
     if torch.version.cuda is None:
         return Text("this PyTorch ({}) is built without CUDA", torch.__version__)
     if not torch.cuda.is_available():
@@ -193,10 +188,10 @@ def cuda_problem() -> Text | None:
 
 
 def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
-    """Raises EngineError.
+    """Open a bundle on a CUDA device.
 
-    No such device, it is of another generation than PyTorch is built for, its memory is too small, or it
-    fails.
+    Raises EngineError: no such device, a generation that PyTorch is not built for, too little memory, or a
+    failure.
     """
     found = torch.cuda.device_count()
     if number >= found:
@@ -230,10 +225,8 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
 def computes(card: tuple[int, int], built_for: Iterable[str]) -> bool:
     """Return whether code for these architectures runs on a card of this generation.
 
-    Architectures are such as ``sm_86``.
-
-    Machine code runs on the later ones of its generation, and what is compiled when it is first needed
-    (``compute_80``) on all later ones.
+    Architectures are such as ``sm_86``. Machine code runs on later cards of its generation, and code that is
+    compiled on demand (``compute_80``) on all later ones.
     """
     for architecture in built_for:
         kind, _, digits = architecture.rstrip("af").partition("_")
@@ -244,9 +237,9 @@ def computes(card: tuple[int, int], built_for: Iterable[str]) -> bool:
 
 
 def forget(error: BaseException) -> None:
-    """Drop what the calls that led to an error had in hand.
+    """Clear the local variables of the calls that led to an error.
 
-    Weights and features that would stay on the card as long as it is kept.
+    Weights and features in them would stay on the card as long as the error is kept.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -255,7 +248,7 @@ def forget(error: BaseException) -> None:
 
 
 def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
-    """PyTorch on the processor."""
+    """Open a bundle with PyTorch on the processor."""
     torch.set_num_threads(threads or min(torch.get_num_threads(), cores()))
     return TorchEngine(bundle, torch.device("cpu"))
 
@@ -264,7 +257,7 @@ def open_cpu(bundle: Bundle, threads: int | None) -> TorchEngine:
 def card_faults(device: torch.device, model: str) -> Iterator[None]:
     """Turn errors of a graphics card into DeviceError, all others into EngineError.
 
-    PyTorch's own words about a card fill a page.
+    PyTorch's own text about a card fills a page.
     """
     with model_faults(model):
         try:

@@ -1,10 +1,7 @@
-"""Where an engine's tensors are and its work is queued.
+"""Where an engine's tensors lie and its work is queued: the processor, or a card.
 
-The processor, or a graphics card that can record a computation.
-
-All that is particular to CUDA is in `Card`. One stream is enough for an engine: a frame is detected, moved by
-the processor and rendered, each of which needs the one before, so that a second stream would have nothing to
-do meanwhile.
+Everything specific to CUDA is in `Card`. One stream suffices for an engine: a frame is detected, moved by the
+processor and rendered, each step waiting for the one before, so a second stream would be idle.
 """
 
 from __future__ import annotations
@@ -20,10 +17,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 Computation = Callable[[], None]
-"""Reads tensors that stay where they are, and writes others that do."""
+"""Reads tensors at fixed addresses, and writes others at fixed addresses."""
 
 WARM_UPS = 3
-"""Runs before a recording: libraries are loaded, kernels chosen and memory is found in them."""
+"""Runs before a recording, in which libraries are loaded, kernels chosen and memory allocated."""
 
 
 class Place(Protocol):
@@ -31,8 +28,7 @@ class Place(Protocol):
 
     Attributes:
         name: for people.
-        records: what ``record`` makes, for people (``"CUDA graph"``); empty where it only returns what it
-            is given.
+        records: what ``record`` returns, for people (``"CUDA graph"``); empty if it returns its argument.
     """
 
     device: torch.device
@@ -40,29 +36,29 @@ class Place(Protocol):
     records: str
 
     def working(self) -> AbstractContextManager[object]:
-        """All work on the device goes here, within this."""
+        """Context in which all work goes to this device."""
 
     def wait(self) -> None:
-        """Until all work is done."""
+        """Wait until all work is done."""
 
     def shared(self, count: int, kind: torch.dtype) -> Tensor:
-        """Return zeros (count,) in processor memory that the device accesses itself."""
+        """Return zeros (count,) in processor memory that the device can access."""
 
     def record(self, compute: Computation) -> Computation:
-        """The same computation, quicker to start.
+        """Return the same computation in a form that is faster to start.
 
         Raises RuntimeError if it cannot be recorded.
         """
 
     def close(self) -> None:
-        """Forget what was recorded and give memory back.
+        """Drop recordings and free memory; raises nothing.
 
-        Raises nothing; what the caller held must be dropped before.
+        The caller must drop its own references before.
         """
 
 
 class Processor:
-    """Computes at once and records nothing."""
+    """Computes immediately and records nothing."""
 
     device = torch.device("cpu")
     name = "CPU"
@@ -94,12 +90,14 @@ class Card:
     _one_at_a_time = threading.Lock()
     """PyTorch can record one graph at a time in a process."""
     _idle: ClassVar[dict[torch.device, list[torch.cuda.Stream]]] = {}
-    """Streams of closed places. PyTorch has 32 and hands them out in turns, in use or not; on one that
-    another place uses, a recording would swallow that one's work, and the end of either place would take
-    the other's working memory away."""
+    """Streams of closed places. PyTorch has 32 and hands them out in turn, whether in use or not; on a shared
+    stream, a recording would include the other place's work, and closing one place would free the other's
+    working memory.
+    """
     _refused: ClassVar[dict[torch.device, str]] = {}
-    """Why a recording has failed. PyTorch keeps its memory as long as the process lives, so there is no
-    second try."""
+    """Why a recording has failed. PyTorch keeps its memory until the process ends, so there is no
+    second try.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -170,24 +168,24 @@ class Card:
 
 
 def pinned_zeros(count: int, kind: torch.dtype) -> Tensor:
-    """Return zeros (count,) in processor memory that a card accesses itself."""
+    """Return zeros (count,) in processor memory that a card can access."""
     return torch.zeros(count, dtype=kind, pin_memory=True)
 
 
 def keep_forever(things: Iterable[object]) -> None:
-    """Never free these.
+    """Keep these objects until the process ends.
 
-    After a failure of the card no function of CUDA works, and the destructors of graphs and of memory that it
-    reads by itself would call some: they can raise nothing, so the process would end there and then.
+    After a failure of the card no CUDA function works. Destructors of graphs and of pinned memory call some
+    and cannot raise, so they would end the process.
     """
     for thing in things:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def reason(error: BaseException) -> str:
-    """What came first, in a line.
+    """Return the first error's message as one line.
 
-    The end of a recording that has failed raises an error of its own.
+    The end of a failed recording raises an error of its own.
     """
     while error.__context__ is not None:
         error = error.__context__
@@ -196,12 +194,10 @@ def reason(error: BaseException) -> str:
 
 @contextmanager
 def tried_convolutions() -> Iterator[None]:
-    """Let cuDNN try its algorithms for each new convolution and keep the quickest.
+    """Let cuDNN benchmark its algorithms for each new convolution, for this thread.
 
-    For this thread.
-
-    The switch is the process's: what other threads compute meanwhile without a recording is tried too, which
-    takes them longer once.
+    The switch belongs to the process: other threads that compute meanwhile without a recording benchmark too,
+    which takes longer once.
     """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
@@ -212,10 +208,10 @@ def tried_convolutions() -> Iterator[None]:
 
 
 class FixedConstants(TorchFunctionMode):
-    """Copy numbers and index lists in the networks' code to the device only once.
+    """Copies numbers and index lists in the networks' code to the device only once.
 
-    Each would be a copy from ordinary memory that waits, which cannot be recorded. They live as long as this
-    object; a recording that uses them must not live longer.
+    Each copy from ordinary memory blocks, which cannot be recorded. The copies live as long as this object; a
+    recording that uses them must not live longer.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""The networks of a bundle, ready to be run frame after frame.
+"""Run the networks of a bundle frame after frame.
 
-Recorded where the place can record and the recording is right.
+They are recorded if the place can record and the recording is correct.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 Features = dict[str, Tensor]
 
 DRIVING = "driving_"
-"""What the names of a render graph's inputs begin with that change with every frame."""
+"""Prefix of the render graph's inputs that change with every frame."""
 
 WORST_PICTURE, WORST_POINT = 1.0, 0.02
-"""Mean difference of a recording's pictures, in 255ths, and largest of its key points, in [-1, 1],
-from what it recorded.
+"""Limits for a recording against the direct computation: mean difference of pictures, in 255ths, and largest
+difference of key points, in [-1, 1].
 
-Convolutions may be computed in another order, which moves a value by a rounding error; a wrong recording is
-wrong by far more. A picture must besides be at least twice as near to its own as to any other.
+Convolutions may be computed in another order, which changes a value by a rounding error; a wrong recording
+differs by far more. A picture must also be at least twice as near to its own reference as to any other.
 """
 
 
 def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player:
-    """Return a recorded player, or an unrecorded one where recording fails.
+    """Return a recorded player, or an unrecorded one if recording fails.
 
-    Recording fails where the place cannot record, or where the recorded pictures differ.
+    Recording fails if the place cannot record, or if the recorded pictures differ.
 
     Raises:
         RuntimeError: the place has failed.
@@ -76,12 +76,9 @@ def _opened(graphs: MotionGraphs, place: Place, record: bool) -> Player:
 
 
 def difference(recorded: Player, plain: Player) -> str:
-    """What the first player does otherwise than the second, in words.
+    """Describe how the first player's results differ from the second's; else empty.
 
-    Empty if they agree.
-
-    Two photos take turns in two poses, so that a recording is found out that keeps a photo, a pose or a
-    picture.
+    Two photos alternate in two poses, which reveals a recording that keeps a photo, a pose or a picture.
     """
     images = [trial_image(plain.size, seed).numpy()[0] for seed in (1, 2)]
     poses: list[list[AnyArray]] = [
@@ -109,23 +106,25 @@ def difference(recorded: Player, plain: Player) -> str:
 
 
 def window_like(image: Tensor) -> Tensor:
-    """An empty window for photos like (1, 3, S, S)."""
+    """Return an empty window for photos like (1, 3, S, S)."""
     side = image.shape[-1]
     return image.new_zeros(1, 4, side + side // 2 * 2, side + side // 2 * 2)
 
 
 class Player:
-    """Not thread-safe. Has its place to itself and gives its memory back when closed.
+    """Runs the graphs of one model. Not thread-safe.
+
+    It owns its place and frees its memory when closed.
 
     Attributes:
         recorded: whether frames are replayed from a recording.
-        points: how many key points a pose has.
-        parts: the names of a pose's arrays, in the order in which calls take and give them.
+        points: number of key points of a pose.
+        parts: names of a pose's arrays, in the order in which calls take and return them.
         detects: whether `detect` can be called.
     """
 
     def __init__(self, graphs: MotionGraphs, place: Place, record: bool = False) -> None:
-        """Raises RuntimeError: a recording, or the place itself, has failed."""
+        """Record the graphs; raise RuntimeError if recording or the place fails."""
         self.place, self.recorded = place, record and bool(place.records)
         self.size, self.points, self.detects = graphs.size, graphs.points, graphs.detect is not None
         asked = [name for name in graphs.render.inputs if name.startswith(DRIVING)]
@@ -157,17 +156,17 @@ class Player:
 
     @torch.inference_mode()
     def detect(self, image: AnyArray) -> list[AnyArray]:
-        """The key points of a uint8 picture, as `parts` names them."""
+        """Return the key points of a uint8 picture, named as in `parts`."""
         assert self._detect is not None
         with self.place.working():
             return self._detect(image)
 
     @torch.inference_mode()
     def encode(self, image: AnyArray, *points: AnyArray) -> Features:
-        """All that depends on the photo alone, for `render`; never changed afterwards.
+        """Compute everything that depends on the photo alone; never changed afterwards.
 
         Args:
-            points: of the photo, as `detect` gives them.
+            points: of the photo, as returned by `detect`.
         """
         with self.place.working():
             arrays = (np.asarray(array, np.float32) for array in points)
@@ -183,7 +182,7 @@ class Player:
 
     @torch.inference_mode()
     def join(self, photos: Sequence[Features]) -> Features:
-        """The features of several photos of one person, added up."""
+        """Add the features of several photos of one person."""
         with self.place.working():
             total = {
                 name: torch.stack([features[name] for features in photos]).sum(0)
@@ -194,9 +193,9 @@ class Player:
 
     @torch.inference_mode()
     def render(self, features: Features, *points: AnyArray) -> AnyArray:
-        """The photo in a pose, uint8 (size, size, 3).
+        """Render the photo in a pose, uint8 (size, size, 3).
 
-        An expression that is missing says nothing.
+        A missing expression counts as unknown.
         """
         if len(points) < len(self.parts):
             points = (*points, NO_EXPRESSION)
@@ -206,7 +205,7 @@ class Player:
 
     @torch.inference_mode()
     def render_layer(self, features: Features, *points: AnyArray) -> AnyArray:
-        """The person alone in a pose, uint8 (h, w, 4), as `layer.moved_layer` has it.
+        """Render the person alone in a pose, uint8 (h, w, 4), as `layer.moved_layer`.
 
         For features with a window.
         """
@@ -225,7 +224,7 @@ class Player:
             self._shown = features
 
     def close(self) -> None:
-        """Give back memory, the networks' too if nobody else has them.
+        """Free memory, including the networks unless they are used elsewhere.
 
         The player cannot be used afterwards.
         """

@@ -1,7 +1,4 @@
-"""One graph of a bundle as a live engine runs it.
-
-Everything has a fixed place, one copy goes in and one comes out.
-"""
+"""One graph of a bundle with fixed memory: one copy in, one copy out."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ AnyArray = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 class Pack:
-    """Tensors of one type side by side in memory, so that one copy moves them all.
+    """Tensors of one type, contiguous in memory, so that one copy moves them all.
 
     Attributes:
         whole: all of them, (n,).
@@ -29,7 +26,7 @@ class Pack:
     """
 
     def __init__(self, examples: Iterable[Tensor], zeros: Callable[[int, torch.dtype], Tensor]) -> None:
-        """Args: zeros: makes the memory, from how many and of which type."""
+        """Allocate by ``zeros(count, type)``."""
         examples = list(examples)
         ends = np.cumsum([0, *(example.numel() for example in examples)]).tolist()
         self.whole = zeros(ends[-1], examples[0].dtype)
@@ -40,14 +37,14 @@ class Pack:
 
 
 class Step:
-    """A graph with places of its own for what goes in and what comes out.
+    """A graph with fixed memory for its inputs and outputs.
 
-    Calls take and give numpy arrays without the batch.
+    Calls take and return numpy arrays without the batch dimension.
 
     Args:
-        fed: examples of what changes with every call; of one type.
-        kept: tensors on the device, the other inputs; whoever changes their content changes the next result.
-        record: let the place record the computation; it raises RuntimeError where that fails.
+        fed: examples of the inputs that change with every call; of one type.
+        kept: tensors on the device, the other inputs; changing their content changes the next result.
+        record: let the place record the computation; raises RuntimeError if that fails.
     """
 
     def __init__(
@@ -65,7 +62,7 @@ class Step:
         place.wait()  # the first call overwrites what may still be on its way
 
     def __call__(self, *arrays: AnyArray) -> list[AnyArray]:
-        """Args: arrays: in the order of ``fed``."""
+        """Run on arrays in the order of ``fed``."""
         self._fill([array[None] for array in arrays])
         self._go()
         self._made_here.whole.copy_(self._made.whole, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Load a bundle's networks and find the quicker form that a graphics card runs."""
+"""Load a bundle's networks and find the fastest form for a graphics card."""
 
 from __future__ import annotations
 
@@ -26,26 +26,24 @@ log = logging.getLogger(__name__)
 WEIGHTS = "weights.safetensors"
 
 WORST_CHANGE = 0.02
-"""Mean difference from the plain float32 picture, in [0, 1], from which a quicker form is not used: float16
-has overflowed."""
+"""Mean difference from the float32 picture, in [0, 1], from which a faster form is rejected: float16 has
+overflowed.
+"""
 
 FASTER = 0.8
-"""Share of a likelier form's time that another one may take at the most to be chosen."""
+"""Time relative to a preferred form below which another one is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How numbers are kept.
-
-    Their type, and which of an image's dimensions lies innermost in memory.
-    """
+    """How tensors are stored: their type, and the innermost dimension of images."""
 
     kind: torch.dtype
     layout: torch.memory_format
 
 
 def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
-    """The bundle's networks with its weights, in float32.
+    """Load the bundle's networks with its weights, in float32.
 
     Raises:
         BundleError: the weights do not fit the bundle's configuration.
@@ -63,16 +61,16 @@ def load_graphs(bundle: Bundle, device: torch.device) -> MotionGraphs:
 
 
 def run(graph: Graph, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-    """Feed a graph what it lists."""
+    """Run a graph on the tensors that it lists."""
     outputs = graph.module(*(tensors[name] for name in graph.inputs))
     return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
 
 
 @torch.inference_mode()
 def quickest(graphs: MotionGraphs) -> MotionGraphs:
-    """Return the quickest form of the graphs that makes the same pictures.
+    """Return the fastest form of the graphs that renders the same pictures.
 
-    The graphs as they are where there is none.
+    The graphs themselves if there is none.
     """
     expected = _trial_picture(graphs)
     card = capability(graphs)
@@ -99,25 +97,25 @@ def quickest(graphs: MotionGraphs) -> MotionGraphs:
 
 
 def capability(graphs: MotionGraphs) -> tuple[int, int] | None:
-    """The generation of the card on which the networks are; None: on none."""
+    """Return the generation of the networks' card; None on the processor."""
     device = next(graphs.model.parameters()).device
     return torch.cuda.get_device_capability(device) if device.type == "cuda" else None
 
 
 def all_have_tensor_cores(card: tuple[int, int] | None) -> bool:
-    """Of this generation and all later ones.
+    """Whether all cards of this generation have tensor cores.
 
-    The processor, where those forms are tried out, counts as one.
+    The processor, on which those forms are tested, counts as one.
     """
     return card is None or card >= (8, 0)
 
 
 def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
-    """Forms that may be the quickest, likeliest first.
+    """Return forms that may be the fastest, likeliest first.
 
-    Tensor cores want channels innermost; those of generation 8 multiply float32 too, rounded. Of the cards of
-    generation 7 some have them, for float16 alone, and on the others that layout takes many times longer,
-    which a trial shows. Older ones are slow in float16.
+    Tensor cores want channels innermost; those of generation 8 multiply float32 too, rounded. Some cards of
+    generation 7 have them, for float16 only, and on the others that layout takes many times longer, which a
+    trial shows. Older cards are slow in float16.
     """
     half, single = torch.float16, torch.float32
     innermost, outermost = torch.channels_last, torch.contiguous_format
@@ -131,10 +129,7 @@ def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
 
 
 def trial_seconds(graphs: MotionGraphs) -> float:
-    """How long the trial picture takes, the best of three.
-
-    Computed once before, it is no longer new to the device.
-    """
+    """Return the time of the trial picture, the best of three after a warm-up."""
     return min(_once(graphs) for _ in range(3))
 
 
@@ -147,13 +142,11 @@ def _once(graphs: MotionGraphs) -> float:
 def quickened(
     graphs: MotionGraphs, kind: torch.dtype, layout: torch.memory_format = torch.channels_last
 ) -> MotionGraphs:
-    """Copy a network with its normalisation folded into the convolutions.
+    """Copy a network with folded norms, in this type and memory layout.
 
-    Weights get this type and memory layout.
-
-    A tensor core takes the channels of a pixel at once, so cuDNN would turn every map round if they did not
-    lie side by side. Pictures come with channels innermost, and convolutions keep their input's layout: for
-    the other one it is changed at the first of them.
+    A tensor core takes the channels of a pixel at once, so cuDNN would transpose every map if they were not
+    contiguous. Pictures come with channels innermost, and convolutions keep their input's layout: for the
+    other layout it is changed before the first of them.
     """
     quick = copy.deepcopy(graphs)
     fold_norms(quick.model)
@@ -170,9 +163,9 @@ def _with_channels_outermost(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[
 
 
 def fold_norms(model: nn.Module) -> None:
-    """Let each convolution do the normalisation that follows it, in place.
+    """Fold each norm into the convolution before it, in place.
 
-    Two numbers a channel, known once training is over.
+    A norm is two constants for each channel once training is over.
     """
     for block in model.modules():
         if isinstance(block, SameBlock):
@@ -193,24 +186,21 @@ def _fold(block: nn.Module, convolution: str, norm: str) -> None:
 
 
 def trial_image(size: int, seed: int = 0) -> Tensor:
-    """A picture of coarse noise, uint8 (1, size, size, 3)."""
+    """Return a picture of coarse noise, uint8 (1, size, size, 3)."""
     noise = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
     picture = nn.functional.interpolate(noise, size=(size, size), mode="bilinear") * 255
     return picture.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def trial_points(count: int, seed: int = 0) -> Tensor:
-    """Points on a spiral, (1, count, 2) in [-1, 1].
-
-    No two alike, so that nothing divides by zero.
-    """
+    """Return distinct points on a spiral, (1, count, 2) in [-1, 1]."""
     step = torch.arange(count, dtype=torch.float32)
     radius = 0.2 + 0.5 * step / count
     return torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)[None] + 0.02 * seed
 
 
 def trial_tensors(graphs: MotionGraphs) -> dict[str, Tensor]:
-    """All that the graphs take, by name: a photo of noise, to be moved a little."""
+    """Return all inputs of the graphs by name: a photo of noise, moved slightly."""
     device = next(graphs.model.parameters()).device
     tensors = {"image": trial_image(graphs.size).to(device), "points": trial_points(graphs.points).to(device)}
     found = {"value": tensors["points"]}
@@ -226,7 +216,7 @@ def trial_tensors(graphs: MotionGraphs) -> dict[str, Tensor]:
 
 
 def _trial_picture(graphs: MotionGraphs) -> Tensor:
-    """What the graphs make of the trial's noise, before rounding."""
+    """Render the trial's noise, before rounding."""
     tensors = trial_tensors(graphs)
     assert isinstance(graphs.render.module, Render)
     return graphs.render.module.picture(*(tensors[name] for name in graphs.render.inputs)).float()
