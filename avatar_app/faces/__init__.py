@@ -1,1 +1,1 @@
-"""Find a face, follow it, and cut the square around it."""
+"""Find a face, follow it, and crop the square around it."""

@@ -13,31 +13,34 @@ from avatar_app.landmarks import face_height
 from avatar_app.types import Face, Image
 
 LOOK_AGAIN = 1.0
-"""Seconds between two looks at the whole picture while a face is followed; each costs about 13 ms of one
-thread."""
+"""Seconds between searches of the whole picture while a face is followed; each costs about 13 ms of one
+thread.
+"""
 
 BETTER, BETTER_AFRESH = 1.5, 1.15
-"""How many times the score of the followed face another one needs: in two looks one after the other, and in
-one look when the choice is made afresh."""
+"""Factor by which another face's score must exceed the followed one's: in two consecutive searches, and in
+one search when the choice is repeated.
+"""
 
 STILL, LONG_STILL = 5.0, 20.0
-"""Seconds without motion after which a face is a picture: one that never has moved, and one that has. People
-who stare blink every few seconds."""
+"""Seconds without motion after which a face counts as a picture: one that has never moved, and one that has.
+People who stare blink every few seconds.
+"""
 
 PICTURE = 0.2
-"""Factor on the score of a face that has not moved for so long."""
+"""Factor on the score of such a face."""
 
 FAR_OFF = 0.4
-"""What a face at the edge of the picture loses of its score."""
+"""Fraction of its score that a face at the edge of the picture loses."""
 
 SMALLER = 0.6
-"""A new face of less than this share of the driver's height is somebody in the background."""
+"""A new face of less than this fraction of the driver's height belongs to somebody in the background."""
 
 ABSENCE = 1.0
-"""Seconds without the driver after which somebody in the background may take over, if that face moves."""
+"""Seconds without the driver after which a moving face in the background may take over."""
 
 FORGOTTEN = 10.0
-"""Seconds after which a face that is not seen any more is forgotten."""
+"""Seconds after which an unseen face is forgotten."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,17 +55,15 @@ class Other:
 
 
 class FaceChoice:
-    """Follow one face through a video.
+    """Follows one face through a video.
 
-    Look at all of them about once a second, and choose again if another fits better.
-
-    Larger, more central and moving faces are preferred, and the one that was followed so far. Not
-    thread-safe.
+    All faces are searched about once a second, and another is chosen if it fits better. Large, central and
+    moving faces are preferred, and the one followed so far. Not thread-safe.
 
     Attributes:
         picture: the followed face has not moved for seconds: a poster or a photo on the wall.
         proven: the followed face has moved since it was chosen.
-        changes: how often another face was chosen.
+        changes: number of times another face was chosen.
     """
 
     def __init__(self, detector: FaceDetector) -> None:
@@ -72,7 +73,7 @@ class FaceChoice:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all faces, as after another camera was chosen."""
+        """Forget all faces, for instance after another camera was chosen."""
         self._tracker.reset()
         self._liveness: Liveness | None = None
         self._last: Face | None = None
@@ -87,12 +88,12 @@ class FaceChoice:
 
     @property
     def only_pictures(self) -> bool:
-        """Faces are seen, but none that moves."""
+        """Whether there are faces, but none that moves."""
         return self.picture or (not self._followed and bool(self.others))
 
     @property
     def others(self) -> list[Face]:
-        """The faces that were seen in the last look but are not followed."""
+        """Return the faces of the last search that are not followed."""
         return [other.face for other in self._others if other.seen_at == self._looked_at]
 
     def choose_again(self) -> None:
@@ -107,7 +108,7 @@ class FaceChoice:
         self._wanted, self._due = (x, y), -np.inf
 
     def track(self, image: Image, now: float) -> Face | None:
-        """The driver's face in the next frame, (H, W, 3), taken at ``now`` in seconds.
+        """Return the driver's face in the next frame (H, W, 3), captured at ``now``.
 
         None: no face that may drive.
         """
@@ -129,7 +130,7 @@ class FaceChoice:
         self._last, self._seen_at = face, now
 
     def _look(self, image: Image, followed: Face | None, now: float) -> Face | None:
-        """Look at the whole picture, and choose."""
+        """Search the whole picture, and choose."""
         found = self._detector.find(image, levels=2 if followed is None or self.picture else 1)
         self._looked_at, self._due = now, now + LOOK_AGAIN
         self._take_others([face for face in found if followed is None or not _same(face, followed)], now)
@@ -147,7 +148,7 @@ class FaceChoice:
         return followed if best is None else self._follow(best, now)
 
     def _take_others(self, found: list[Face], now: float) -> None:
-        """Bring the list of other faces up to date."""
+        """Update the list of other faces."""
         for face in found:
             same = next((other for other in self._others if _same(face, other.face)), None)
             if same is None:
@@ -158,7 +159,7 @@ class FaceChoice:
         self._others = [other for other in self._others if now - other.seen_at < FORGOTTEN]
 
     def _pin(self, followed: Face | None, point: npt.NDArray[np.float64], now: float) -> Face | None:
-        """The face that the user has pointed at; the followed one where it is the nearest."""
+        """Return the face that the user pointed at, which may be the followed one."""
         here = [other for other in self._others if other.seen_at == now]
         nearest = min(here, key=lambda other: _distance(other.face, point), default=None)
         if nearest is None or (
@@ -171,9 +172,9 @@ class FaceChoice:
         return face
 
     def _may_drive(self, other: Other, now: float) -> bool:
-        """Whether a face may take over where the driver is not seen.
+        """Whether a face may take over while the driver is not seen.
 
-        At once only if it may be the driver's.
+        Immediately only if it may be the driver's.
         """
         beside = other.since <= self._seen_at  # it was there together with the driver
         if self._last is None or not (
@@ -184,9 +185,9 @@ class FaceChoice:
         return lively and now - self._seen_at >= ABSENCE
 
     def _challenger(self, followed: Face, afresh: bool, size: tuple[int, int], now: float) -> Other | None:
-        """Another face that has been better than the followed one for two looks.
+        """Return another face that was better than the followed one in two searches.
 
-        For one if the choice is made afresh.
+        In one search if the choice is repeated.
         """
         needed = _score(followed, self._liveness, size) * (BETTER_AFRESH if afresh else BETTER)
         better = []
@@ -199,10 +200,7 @@ class FaceChoice:
         return max(better, key=lambda pair: pair[0])[1] if better else None
 
     def _follow(self, other: Other, now: float) -> Face:
-        """Follow this face from now on.
-
-        One that was followed until this moment becomes one of the others.
-        """
+        """Follow this face from now on; the one followed before becomes one of the others."""
         last, liveness = self._last, self._liveness
         same = last is not None and _same(last, other.face)
         if last is not None and liveness is not None and not same:
@@ -217,9 +215,9 @@ class FaceChoice:
 
 
 def _score(face: Face, liveness: Liveness | None, size: tuple[int, int]) -> float:
-    """How well a face fits as the driver.
+    """Score a face as the driver's.
 
-    Its height, less at the picture's edge, much less for a picture.
+    Its height, less at the picture's edge, much less for a picture of a face.
     """
     half = np.array(size) / 2
     middle = face.points[:, :2].mean(0)
@@ -232,18 +230,18 @@ def _is_picture(liveness: Liveness | None) -> bool:
 
 
 def _same(one: Face, other: Face) -> bool:
-    """Whether two faces of about the same moment are one."""
+    """Whether two faces of about the same time are one."""
     return _distance(one, other.points[:, :2].mean(0)) < 0.5 * max(
         face_height(one.points), face_height(other.points)
     )
 
 
 def _alike(one: Face, other: Face) -> bool:
-    """Whether two faces are about as large as each other."""
+    """Whether two faces have about the same size."""
     first, second = face_height(one.points), face_height(other.points)
     return min(first, second) >= SMALLER * max(first, second)
 
 
 def _distance(face: Face, point: npt.NDArray[np.floating]) -> float:
-    """From the middle of a face to a point, in pixels."""
+    """Return the distance from a face's middle to a point, in pixels."""
     return float(np.linalg.norm(face.points[:, :2].mean(0) - point))

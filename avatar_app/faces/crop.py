@@ -1,7 +1,4 @@
-"""Where the landmark network looks.
-
-An upright square region around a face, and pictures cut from it. numpy and OpenCV only.
-"""
+"""Regions and crops around a face. numpy and OpenCV only."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from avatar_app.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, face_height
 from avatar_app.types import Array, Box, Crop, Face, Image
 
 REGION_SCALE = 1.4
-"""Side of the region over the face's height (top of forehead to chin)."""
+"""Ratio of the region's side to the face's height (top of forehead to chin)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Region:
     Attributes:
         x, y: its centre in pixels; the centre of the first pixel is 0.
         side: in pixels.
-        roll: angle of its own x axis in the picture, radians, clockwise as seen.
+        roll: angle of its x axis in the picture, radians, clockwise as seen.
     """
 
     x: float
@@ -34,13 +31,13 @@ class Region:
     roll: float
 
     def axes(self) -> npt.NDArray[np.float64]:
-        """(2, 2): its x axis and y axis as half sides in pixels."""
+        """Return x axis and y axis as half sides in pixels, (2, 2)."""
         cosine, sine = np.cos(self.roll), np.sin(self.roll)
         return np.array([[cosine, sine], [-sine, cosine]]) * (self.side / 2)
 
 
 def region_of(points: Array) -> Region:
-    """The upright square around 88 landmarks (88, 2 or 3) in pixels."""
+    """Return the upright square around 88 landmarks (88, 2 or 3) in pixels."""
     flat = points[:, :2].astype(np.float64)
     across = flat[LEFT_EYE_OUTER] - flat[RIGHT_EYE_OUTER]
     roll = float(np.arctan2(across[1], across[0]))
@@ -61,15 +58,15 @@ def to_picture(local: Array, region: Region) -> Array:
 
 
 def to_region(points: Array, region: Region) -> Array:
-    """The inverse of :func:`to_picture`."""
+    """Invert :func:`to_picture`."""
     position = (points[..., :2] - np.array([region.x, region.y])) @ np.linalg.inv(region.axes())
     return np.concatenate([position, points[..., 2:] / (region.side / 2)], -1).astype(np.float32)
 
 
 def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLICATE) -> Image:
-    """The region as an upright square picture of ``side`` pixels.
+    """Cut the region as an upright square picture of ``side`` pixels.
 
-    Large regions are shrunk first, so that nothing aliases.
+    Large regions are reduced first to avoid aliasing.
     """
     factor = int(region.side / side)
     image, region = _shrunk(image, region, factor) if factor >= 2 else _part(image, region)
@@ -85,7 +82,7 @@ def cut(image: Image, region: Region, side: int, border: int = cv2.BORDER_REPLIC
 
 
 def _bounds(image: Image, region: Region) -> tuple[slice, slice]:
-    """Rows and columns of the picture in which the region lies, whatever its roll."""
+    """Return the rows and columns of the picture that contain the region."""
     reach = region.side * 0.75
     height, width = image.shape[:2]
     left, top = max(0, int(region.x - reach)), max(0, int(region.y - reach))
@@ -95,10 +92,7 @@ def _bounds(image: Image, region: Region) -> tuple[slice, slice]:
 
 
 def _part(image: Image, region: Region) -> tuple[Image, Region]:
-    """The part of a picture that the region needs.
-
-    All of it where that is next to nothing.
-    """
+    """Return the part of a picture that the region needs; all of it if it is small."""
     rows, columns = _bounds(image, region)
     if rows.stop - rows.start < 2 or columns.stop - columns.start < 2:
         return image, region
@@ -108,9 +102,9 @@ def _part(image: Image, region: Region) -> tuple[Image, Region]:
 
 
 def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
-    """The part of a picture that the region needs, so many times smaller.
+    """Return the part of a picture that the region needs, reduced by ``factor``.
 
-    OpenCV takes means over whole pixels in a tenth of the time.
+    OpenCV averages whole pixels in a tenth of the time.
     """
     rows, columns = _bounds(image, region)
     left, top = columns.start, rows.start
@@ -129,13 +123,15 @@ def _shrunk(image: Image, region: Region, factor: int) -> tuple[Image, Region]:
 
 
 FACE_SHARE = 0.5
-"""Height of the face (top of forehead to chin) over the side of a square crop, as in the training data."""
+"""Ratio of the face's height (top of forehead to chin) to the side of a square crop, as in the
+training data.
+"""
 FACE_MIDDLE = 0.515
-"""Where the middle of the landmarks' upright box sits in that crop, from its top edge."""
+"""Middle of the landmarks' upright box in that crop, from its top edge."""
 
 
 def square_box(face: Face) -> Box:
-    """The square crop around a face, framed like the training data's."""
+    """Return the square crop around a face, framed as in the training data."""
     low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
     height = face_height(face.points)
     # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal)
@@ -146,16 +142,16 @@ def square_box(face: Face) -> Box:
 
 
 LARGEST_SHIFT, CLOSEST = 0.2, 0.85
-"""A photo's crop moves by at most this fraction of its side, and shrinks to this fraction, to stay within
-the photo."""
+"""To stay within the photo, a crop moves by at most this fraction of its side, and shrinks to this
+fraction.
+"""
 
 
 def photo_box(face: Face, photo: Image) -> Box:
-    """`square_box`, moved and made smaller a little where the photo (H, W, 3) cuts it.
+    """Return `square_box`, moved and reduced slightly if the photo (H, W, 3) cuts it.
 
-    What is beyond would have to be made up.
-
-    Hair that a photo cuts would end flat below a strip of wall; so cut, it ends where the picture does.
+    Otherwise the missing part would have to be invented, and hair that the photo cuts would end flat below a
+    strip of wall.
     """
     box, (height, width) = square_box(face), photo.shape[:2]
     size = max(min(box.size, width, height), CLOSEST * box.size)
@@ -165,22 +161,22 @@ def photo_box(face: Face, photo: Image) -> Box:
 def _inside(middle: float, size: float, length: int) -> float:
     """Move the middle of a square's side so that the whole side is in the picture.
 
-    The picture reaches from -0.5 to length - 0.5.
+    The picture extends from -0.5 to length - 0.5.
     """
     wanted = min(max(middle, (size - 1) / 2), length - (size + 1) / 2) if size < length else (length - 1) / 2
     return middle + min(max(wanted - middle, -LARGEST_SHIFT * size), LARGEST_SHIFT * size)
 
 
 class BoxSmoother:
-    """Move a crop box over a clip as an unhurried camera operator would follow a face.
+    """Moves a crop box over a clip slowly, like a camera operator who follows a face.
 
-    Small movements of the head stay movements within the crop. Only what leaves a dead zone moves the box,
-    softly.
+    Small movements of the head remain movements within the crop. Only motion beyond a dead zone moves the
+    box, smoothly.
 
     Args:
-        shift: half-width of the dead zone as a share of the box.
-        zoom: how much larger or smaller the face may get before the box follows, as a logarithm.
-        pace: seconds in which the box makes up for most of what left the dead zone.
+        shift: half width of the dead zone as a fraction of the box.
+        zoom: change of the face's size before the box follows, as a logarithm.
+        pace: time constant of the box in seconds.
     """
 
     def __init__(self, shift: float = 0.18, zoom: float = 0.15, pace: float = 0.5) -> None:
@@ -188,13 +184,14 @@ class BoxSmoother:
         self._box: Box | None = None
 
     def reset(self) -> None:
-        """Forget the box, as after a cut."""
+        """Forget the box, for instance after a cut."""
         self._box = None
 
     def follow(self, box: Box, seconds: float) -> Box:
         """Return the smoothed box for a frame whose own box is ``box``.
 
-        ``seconds`` have passed since the frame before.
+        Args:
+            seconds: since the frame before.
         """
         old = self._box
         if old is None or np.hypot(box.center_x - old.center_x, box.center_y - old.center_y) > 0.6 * old.size:
@@ -210,14 +207,14 @@ class BoxSmoother:
 
 
 def _beyond(value: float, zone: float) -> float:
-    """What of a value lies outside a dead zone."""
+    """Return the part of a value outside of a dead zone."""
     return float(np.sign(value) * max(0.0, abs(value) - zone))
 
 
 def crop_picture(image: Image, box: Box, size: int) -> Image:
-    """The box of a picture as (size, size, 3).
+    """Crop the box of a picture as (size, size, 3).
 
-    Beyond the picture's edges its last pixels go on, blurred.
+    Beyond the picture's edges its last pixels are repeated, blurred.
     """
     region = Region(box.center_x, box.center_y, box.size, 0.0)
     crop = cut(image, region, size)
@@ -243,7 +240,7 @@ def crop_picture(image: Image, box: Box, size: int) -> Image:
 
 
 def _depth(position: npt.NDArray[np.floating], length: int) -> npt.NDArray[np.float64]:
-    """How far inside 0..length - 1 positions are, in pixels; negative outside."""
+    """Return how far inside 0..length - 1 positions are, in pixels; negative outside."""
     return np.asarray(np.minimum(position, length - 1 - position), np.float64)
 
 

@@ -1,6 +1,6 @@
-"""Find faces in any picture and follow one through a video.
+"""Find faces in a picture and follow one through a video.
 
-ONNX Runtime on the CPU, whatever the motion model runs on.
+ONNX Runtime on the CPU, whatever device the motion model uses.
 """
 
 from __future__ import annotations
@@ -49,23 +49,22 @@ EXPRESSION = "expression.onnx"
 SIDE = 192
 STRIDE = 8
 MAYBE = 0.25
-"""The finder's score from which a place is worth a look by the landmark network."""
+"""Score of the finder from which the landmark network examines a candidate."""
 PRESENT = 0.5
-"""The landmark network's score from which a region shows a face."""
+"""Score of the landmark network from which a region contains a face."""
 LOST = 0.3
-"""While following, a face may drop to this before it is searched for again."""
+"""Score below which a followed face is searched for again."""
 LEANING = 60.0
-"""Degrees up to which a head leans; beyond, the picture lies on its side."""
+"""Degrees up to which a head is tilted; beyond, the picture is rotated."""
 FEW = 8
-"""At most so many candidates are looked at in one pass over a picture."""
+"""Largest number of candidates examined in one pass over a picture."""
 
 
 class FaceDetector:
     """The face networks. Not thread-safe.
 
     Args:
-        expression: reads expression codes; None in a bundle that has none: painters then go by landmarks
-            alone.
+        expression: reads expression codes; None in a bundle without it: painters then use landmarks alone.
     """
 
     def __init__(self, finder: Any, landmarks: Any, expression: Any = None) -> None:
@@ -73,7 +72,7 @@ class FaceDetector:
 
     @classmethod
     def open(cls, folder: Path | None = None, threads: int = 1) -> FaceDetector:
-        """Open the bundle that came with the app, or the one in ``folder``.
+        """Open the bundle shipped with the app, or the one in ``folder``.
 
         Raises:
             BundleError: a file is missing or damaged.
@@ -93,9 +92,9 @@ class FaceDetector:
         return cls(*(open_session(folder / name, threads) for name in names if (folder / name).is_file()))
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        """One pass of the landmark network over upright regions of a picture.
+        """Run the landmark network once on upright regions of a picture.
 
-        The scores say whether faces are there.
+        The scores tell whether faces are there.
         """
         if not regions:
             return []
@@ -110,7 +109,7 @@ class FaceDetector:
         ]
 
     def find(self, image: Image, levels: int = 3) -> list[Face]:
-        """All faces of a picture (H, W, 3), largest first.
+        """Return all faces of a picture (H, W, 3), largest first.
 
         The whole picture is searched first, then overlapping tiles of half its size, then of a quarter
         (``levels`` 3), until a face is found that is not small for the search it was found in.
@@ -127,12 +126,11 @@ class FaceDetector:
         return found
 
     def find_upright(self, image: Image, levels: int = 3) -> tuple[int, list[Face]]:
-        """All faces of a photo that may lie on its side or upside down.
+        """Return all faces of a photo that may be rotated by quarter turns.
 
         Returns:
-            turn: quarters clockwise by which the photo has to be turned; 0 where it is upright or shows no
-                face.
-            faces: as `find` has them, in pixels of the turned photo.
+            turn: clockwise quarter turns that bring the photo upright; 0 if it is upright or shows no face.
+            faces: as from `find`, in pixels of the turned photo.
         """
         upright = self.find(image, levels)
         if upright and _leans(upright[0]) <= LEANING:
@@ -158,7 +156,7 @@ class FaceDetector:
         return [face for face in faces if face.score > PRESENT]
 
     def _candidates(self, image: Image, tiles: list[tuple[int, int, int, int]]) -> list[Region]:
-        """The best candidates of the finder over all tiles, as regions of the picture."""
+        """Return the finder's best candidates over all tiles, as regions of the picture."""
         inputs, back = [], []
         for left, top, width, height in tiles:
             picture, scale, right, down = _letterboxed(image[top : top + height, left : left + width])
@@ -185,7 +183,7 @@ class FaceDetector:
 class FaceTracker:
     """Follows one face through a video.
 
-    Each frame is read around where the face was in the frame before.
+    Each frame is read around the face's position in the frame before.
     """
 
     def __init__(self, detector: FaceDetector) -> None:
@@ -193,15 +191,13 @@ class FaceTracker:
         self._region: Region | None = None
 
     def reset(self) -> None:
-        """Forget the face, as after a cut."""
+        """Forget the face, for instance after a cut."""
         self._region = None
 
     def track(self, image: Image) -> Face | None:
-        """The face in the next frame (H, W, 3); the largest one if none was followed.
+        """Return the face in the next frame (H, W, 3); the largest if none was followed.
 
-        None: no face.
-
-        The landmarks are of this frame alone: nothing is smoothed and nothing lags.
+        None: no face. The landmarks are of this frame alone: nothing is smoothed and nothing lags.
         """
         face = self.follow(image)
         if face is None and (found := self._detector.find(image, levels=2)):
@@ -214,9 +210,9 @@ class FaceTracker:
         return face
 
     def follow(self, image: Image) -> Face | None:
-        """The followed face in the next frame (H, W, 3).
+        """Return the followed face in the next frame (H, W, 3).
 
-        None if it is lost, or none is followed. Never looks elsewhere.
+        None if it is lost, or none is followed. Never searches elsewhere.
         """
         followed = None if self._region is None else self._follow(image, self._region)
         self._region = None if followed is None else _steady(self._region, followed[1])
@@ -235,7 +231,7 @@ class FaceTracker:
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:
     """Return (left, top, width, height) of overlapping squares.
 
-    Each is 1 / 2**level of the longer side; none where they would only enlarge.
+    Each has 1 / 2**level of the longer side; none if they would only enlarge.
     """
     if level == 0:
         return [(0, 0, width, height)]
@@ -250,7 +246,7 @@ def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where tiles begin so that they cover a length and overlap by at least a third."""
+    """Return the starts of tiles that cover a length and overlap by at least a third."""
     if length <= side:
         return [0]
     count = int(np.ceil((length - side) / (side * 2 / 3))) + 1
@@ -258,7 +254,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _letterboxed(image: Image) -> tuple[Image, float, int, int]:
-    """The picture within a black square of 192 pixels; its scale and where it begins."""
+    """Fit the picture into a black square of 192 pixels; return scale and offset too."""
     height, width = image.shape[:2]
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -291,12 +287,12 @@ def _peaks(found: Array) -> list[tuple[float, Region]]:
 
 
 def _leans(face: Face) -> float:
-    """Degrees between a face and the picture's upright, 0..180."""
+    """Return the angle between a face and the picture's upright, 0..180 degrees."""
     return float(abs(np.degrees(region_of(face.points).roll)))
 
 
 def _distinct(faces: list[Face]) -> list[Face]:
-    """Largest first, each face once."""
+    """Return each face once, largest first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face_height(face.points)):
         middle = face.points[:, :2].mean(0)
@@ -309,9 +305,9 @@ def _distinct(faces: list[Face]) -> list[Face]:
 
 
 def _apart(old: Region, new: Region) -> float:
-    """How far two regions are from each other.
+    """Measure the difference of two regions.
 
-    The largest of shift, zoom and turn, as shares of the side.
+    The largest of shift, zoom and turn, as fractions of the side.
     """
     shift = float(np.hypot(new.x - old.x, new.y - old.y)) / max(old.side, 1e-6)
     turn = abs(np.angle(np.exp(1j * (new.roll - old.roll)))) / 2
@@ -319,8 +315,8 @@ def _apart(old: Region, new: Region) -> float:
 
 
 def _steady(old: Region | None, new: Region) -> Region:
-    """The old region while the face stays about in its middle.
+    """Return the old region while the face stays near its middle.
 
-    A region that does not move resamples every frame alike.
+    With a fixed region every frame is resampled alike.
     """
     return old if old is not None and _apart(old, new) < 0.03 else new

@@ -1,7 +1,4 @@
-"""Reads the driver's face off camera frames.
-
-Where it is, the square around it, its landmarks there.
-"""
+"""Read the driver's face from camera frames: position, crop and landmarks."""
 
 from __future__ import annotations
 
@@ -19,13 +16,13 @@ NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen in one frame.
+    """Result of one frame.
 
     Attributes:
         face: in pixels of the frame.
         box: the square that the crop shows.
         crop: the face as the engine takes it.
-        another: another face is followed than in the look before.
+        another: another face is followed than in the frame before.
     """
 
     face: Face
@@ -38,7 +35,7 @@ class Driver:
     """Follows the driver's face. Belongs to one thread.
 
     Attributes:
-        faces: all faces that are seen, and which of them is followed.
+        faces: all faces, and which of them is followed.
     """
 
     def __init__(self, detector: FaceDetector) -> None:
@@ -50,12 +47,11 @@ class Driver:
         self._shape: tuple[int, ...] = ()
 
     def look(self, frame: Frame, follow: bool, size: int, pictured: bool) -> Look | None:
-        """The face in a frame, cropped to ``size``, its picture only if ``pictured``.
-
-        None without one, or with a poster.
+        """Return the face in the frame, cropped to ``size``; None without a living face.
 
         Args:
-            follow: the square follows the face; else it stays where it was first placed.
+            follow: the square follows the face; else it stays at its first position.
+            pictured: cut the crop's picture too.
         """
         if (
             frame.image.shape != self._shape
@@ -82,7 +78,7 @@ class Driver:
         return Look(face, box, crop, another)
 
     def center(self) -> None:
-        """Place the square again around the next face.
+        """Place the square around the next face.
 
         Before a calibration, or after another camera was chosen.
         """

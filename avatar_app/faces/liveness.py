@@ -1,6 +1,6 @@
-"""Tell a living face from a picture of one.
+"""Distinguish a living face from a picture of one.
 
-Landmarks of a living face move against each other.
+Landmarks of a living face move relative to each other.
 """
 
 from __future__ import annotations
@@ -27,27 +27,30 @@ PARTS = (
 )
 
 DEFORMED = 0.015
-"""Mean shift of one part against the rest, in face heights, from which a face has moved. A blink gives 0.02
-to 0.03, speech more."""
+"""Mean shift of one part relative to the rest, in face heights, that counts as motion. A blink gives 0.02 to
+0.03, speech more.
+"""
 
 DEFORMED_PIXELS = 0.5
-"""Added to it, in pixels: noise of the sensor moves the landmarks of a small face by a larger share of its
-height."""
+"""Added to it, in pixels: sensor noise moves the landmarks of a small face by a larger fraction of its
+height.
+"""
 
 SHIFTED = 0.15
-"""Shift of the whole face, in face heights, that no shaking camera gives."""
+"""Shift of the whole face, in face heights, that no shaking camera causes."""
 
 
 LONGEST_GAP = 2.0
-"""Seconds between two frames that count as still; longer ones are a computer that slept or a camera that was
-away."""
+"""Longest gap in seconds between frames that counts as time without motion; after longer ones the computer
+slept or the camera was gone.
+"""
 
 
 class Liveness:
     """Whether one face moves.
 
-    A shaking or panning camera moves a picture on the wall too. So the best affine map from the old landmarks
-    to the new ones is taken out first; what is left comes from eyelids, lips, brows or a head that turns.
+    A shaking or panning camera moves a picture on the wall too. The best affine map from the old landmarks to
+    the new ones is therefore removed first; the rest comes from eyelids, lips, brows or a turning head.
 
     Attributes:
         moved: it has moved since it was first seen.
@@ -61,10 +64,7 @@ class Liveness:
         self._rest = _flat(points)
 
     def add(self, points: Array, now: float) -> None:
-        """Take the landmarks of a later frame in, (88, 2 or 3) in pixels.
-
-        ``now`` in seconds.
-        """
+        """Add the landmarks (88, 2 or 3) of a later frame, in pixels; ``now`` in seconds."""
         self.still += min(max(0.0, now - self._seen_at), LONGEST_GAP)
         self._seen_at = now
         flat = _flat(points)
@@ -73,7 +73,7 @@ class Liveness:
 
 
 def has_moved(before: Points, after: Points) -> bool:
-    """Whether a living face lies between two sets of landmarks, (88, 2) in pixels."""
+    """Whether two sets of landmarks (88, 2), in pixels, show a face that moved."""
     height = max(face_height(before), 1.0)
     if float(np.linalg.norm(after.mean(0) - before.mean(0))) > SHIFTED * height:
         return True

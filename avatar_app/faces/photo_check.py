@@ -1,6 +1,6 @@
-"""What in a photo will show in its avatar.
+"""Find faults in a photo that will show in its avatar. numpy and OpenCV only.
 
-Shut eyes, a covered mouth, a face from the side, and the like. numpy and OpenCV only.
+For instance shut eyes, a covered mouth, or a face from the side.
 """
 
 from __future__ import annotations
@@ -34,45 +34,48 @@ FACE_OUTLINE = [
     *range(JAW.stop),
     *(LEFT_BROW_OUTER, LEFT_BROW_MIDDLE, RIGHT_BROW_MIDDLE, RIGHT_BROW_OUTER),
 ]
-"""Around jaw and brows."""
+"""Outline along jaw and brows."""
 
 UPPER_FACE = [*EYE_CORNERS.ravel(), NOSTRILS.stop - 1, NOSTRILS.start]
-"""From eye to eye and down to the nostrils: what a mask leaves free."""
+"""From eye to eye and down to the nostrils: the part that a mask leaves free."""
 
 SMALL = 75
-"""Faces of fewer pixels, forehead to chin, make a soft picture."""
+"""Height of a face in pixels, forehead to chin, below which its picture is soft."""
 
 SIDE = 256
-"""Pixels of the crop in which light, sharpness and colours are measured."""
+"""Side of the crop in which light, sharpness and colours are measured, in pixels."""
 
 SHUT = 0.11
-"""Gap between the lids over the eye's width below which an eye is shut."""
+"""Gap between the lids in eye widths below which an eye is shut."""
 
 ASIDE = 30.0
-"""Degrees to either side. From here on half of the face is hidden."""
+"""Degrees to either side from which half of the face is hidden."""
 
 DARK = 35.0
 """Mean brightness of the face, 0..255."""
 
 BLURRED = 4.0
-"""Mean strength of edges of 1 to 2 pixels in the face, over its contrast, in percent. Sharp photos have 6 to
-20."""
+"""Mean strength of edges of 1 to 2 pixels in the face, in percent of its contrast. Sharp photos have 6
+to 20.
+"""
 
 FLAT = 4.0
-"""Standard deviation of brightness, 0..255, below which there is nothing that could be sharp."""
+"""Standard deviation of brightness, 0..255, below which sharpness cannot be measured."""
 
 PALE_LIPS = 0.3
-"""Redness of what is at the mouth over that of the upper face. Lips have 0.6 to 2, masks of any colour but
-skin's at most 0."""
+"""Redness at the mouth over that of the upper face. Lips have 0.6 to 2, masks at most 0 unless
+skin-coloured.
+"""
 
 COLOURLESS = 5.0
-"""CIELAB a* of an upper face in a grey picture is below this."""
+"""CIELAB a* of an upper face below which a picture is grey."""
 
 
 def photo_notes(photo: Image, face: Face, name: str) -> list[Text]:
-    """Describe what is wrong with the face in a photo, one sentence each, worst first.
+    """Describe the faults of a photo's face, one sentence each, worst first.
 
-    ``name`` is the photo's.
+    Args:
+        name: of the photo.
     """
     says = {
         "covered": Text("Something covers the mouth in {}; the avatar's mouth will not look right.", name),
@@ -91,11 +94,9 @@ def photo_notes(photo: Image, face: Face, name: str) -> list[Text]:
 
 
 def photo_faults(photo: Image, face: Face) -> list[str]:
-    """Name what is wrong with a face in a photo (H, W, 3), worst first.
+    """Name the faults of a face in a photo (H, W, 3), worst first.
 
-    Empty for a good one.
-
-    The names are those that `photo_notes` knows.
+    The names are the keys of `photo_notes`.
     """
     box = square_box(face)
     crop, points = crop_picture(photo, box, SIDE), crop_landmarks(face, box, SIDE)
@@ -116,7 +117,7 @@ def photo_faults(photo: Image, face: Face) -> list[str]:
 
 
 def eye_opening(points: Array) -> float:
-    """Gap between the lids over the eye's width, of the eye that is wider open."""
+    """Return the lid gap of the more open eye, in eye widths."""
     gaps = np.linalg.norm(points[LID_PAIRS[:, 0], :2] - points[LID_PAIRS[:, 1], :2], axis=1)
     corners = EYE_CORNERS[[0, 0, 1, 1]]
     widths = np.linalg.norm(points[corners[:, 0], :2] - points[corners[:, 1], :2], axis=1)
@@ -125,9 +126,9 @@ def eye_opening(points: Array) -> float:
 
 
 def yaw(points: Array) -> float:
-    """Degrees by which a face looks to the side.
+    """Return the degrees by which a face looks to the side.
 
-    How much farther away one side of it is than the other.
+    Measured by the depth of its two sides.
     """
     x, y, z = (points[LEFT_EAR] - points[RIGHT_EAR]) + (points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER])
     return float(np.degrees(np.arctan2(z, np.hypot(x, y))))
@@ -145,7 +146,7 @@ def sharpness(light: Image, inside: Image) -> float:
 
 
 def mouth_redness(crop: Image, points: Array) -> float:
-    """How red the mouth is over how red the upper face is, CIELAB a*.
+    """Return the ratio of the mouth's redness (CIELAB a*) to the upper face's.
 
     1 in a picture without colours.
     """
@@ -159,7 +160,7 @@ def mouth_redness(crop: Image, points: Array) -> float:
 
 
 def _polygon(points: Array) -> Image:
-    """1 within an outline of landmarks in [-1, 1] of the crop, 0 outside."""
+    """Return a mask of an outline of landmarks in [-1, 1] of the crop: 1 inside."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     corners = ((points[:, :2] + 1) * ((SIDE - 1) / 2)).round().astype(np.int32)
     cv2.fillPoly(mask, [corners], 1)

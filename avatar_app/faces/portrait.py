@@ -1,4 +1,4 @@
-"""A photo with its face found: the same for a call and for a clip."""
+"""Find the face to animate in a photo, for calls and clips."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from avatar_app.types import Area, Box, Crop, Face, Image, Surroundings
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user chose in a photo.
+    """The user's choice in a photo.
 
     Attributes:
         box: the square of the turned photo that is used; None: fitted to the face.
-        turn: quarters clockwise that bring the photo upright; None: found by trying the four.
-        face: which face, counted from the left, from 1; 0: the one nearest to the middle of ``box``, else the
-            largest.
+        turn: clockwise quarter turns that bring the photo upright; None: found by trying the four.
+        face: number of the face, counted from the left, from 1; 0: the one nearest to the middle of ``box``,
+            else the largest.
     """
 
     box: Box | None = None
@@ -35,21 +35,21 @@ class Choice:
 
 
 BESIDE, ABOVE = 0.75, 0.6
-"""How much of a photo beside, and above and below, the square is looked at, in sides of the square."""
+"""Width of the surroundings that are kept beside, and above and below the square, in sides of the square."""
 
 FARTHEST = 3.0
-"""The same of a photo of which all is wanted."""
+"""The same for a photo that is shown whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """An upright photo and the face in it that was chosen.
+    """An upright photo and the chosen face in it.
 
     Attributes:
         box: the square of the photo that is used.
         others: the other faces, which stay as they are.
-        turn: quarters clockwise by which the photo was turned.
-        path: None for a photo that is in memory alone.
+        turn: clockwise quarter turns by which the photo was turned.
+        path: None for a photo in memory.
     """
 
     photo: Image
@@ -61,7 +61,7 @@ class Portrait:
 
     @property
     def notes(self) -> list[Text]:
-        """What the user should know, one sentence each."""
+        """Return warnings for the user, one sentence each."""
         name = _name(self.path)
         notes = photo_notes(self.photo, self.face, name)
         if self.others:
@@ -83,9 +83,10 @@ class Portrait:
         return notes
 
     def crop(self, size: int, whole: bool = False) -> Crop:
-        """The face as an engine with pictures of ``size`` takes it.
+        """Return the face's crop for an engine with pictures of ``size``.
 
-        ``whole``: with all of the photo around it.
+        Args:
+            whole: keep the whole photo around it.
         """
         around = surroundings(self.photo, self.box, size, FARTHEST if whole else 0.0)
         others = tuple(crop_landmarks(other, self.box, size) for other in self.others)
@@ -93,10 +94,10 @@ class Portrait:
 
 
 def surroundings(photo: Image, box: Box, size: int, most: float = 0.0) -> Surroundings:
-    """The photo around a box whose crop has ``size`` pixels a side.
+    """Return the photo around a box whose crop has ``size`` pixels a side.
 
     Args:
-        most: sides of the square up to which more of a large photo is taken.
+        most: largest extent, in sides of the square.
     """
     (height, width), half = photo.shape[:2], box.size / 2
     needed_x = max(box.center_x - half, width - box.center_x - half) / box.size
@@ -129,10 +130,10 @@ def surroundings(photo: Image, box: Box, size: int, most: float = 0.0) -> Surrou
 def find_portrait(
     photo: Image, detector: FaceDetector, choice: Choice | None = None, path: Path | None = None
 ) -> Portrait:
-    """Turn a photo upright and find the face that is to move.
+    """Turn a photo upright and find the face to animate.
 
     Raises:
-        PortraitError: there is no face, or not as many as ``choice`` counts.
+        PortraitError: there is no face, or fewer than ``choice`` asks for.
     """
     choice = choice or Choice()
     if choice.turn is None and choice.box is None:
