@@ -1,1 +1,1 @@
-"""Cameras, video files, folders and network addresses as sources of frames."""
+"""Read frames from cameras, video files, folders and network addresses."""

@@ -1,6 +1,6 @@
-"""Addresses of cameras for people and files: without the secrets in them.
+"""Show camera addresses to people and in files without their secrets.
 
-Only the settings and the camera itself get those.
+Only the settings and the camera itself get the secrets.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ PLAIN = re.compile(
     r"(video|live|stream|mjpe?g|cam(era)?|media|main|sub|ch(annel)?|h26[45]|track|profile|axis-cgi|cgi-bin|onvif|feed|image|snapshot"
     r"|play|index|login|unicast|multicast|av)?[\d_]*(\.[a-z\d]{2,5})?"
 )
-"""Parts of paths that are shown: usual words and numbers. Any other may be a password."""
+"""Parts of paths that are shown: common words and numbers. Any other may be a password."""
 
 SECRETIVE = re.compile(r"[?=;&%#\n\r]|:.*@|^//|^\w{2,}:/")
-"""Marks of an address, and of a secret in it, in what was written without ``http://`` or the like before
-it."""
+"""Marks of an address, and of a secret in it, in text written without ``http://`` or the like in front."""
 
 
 def is_address(text: str) -> bool:
@@ -30,10 +29,7 @@ def is_address(text: str) -> bool:
 
 
 def source_title(text: str) -> str:
-    """Name what the user gave as the source, without secrets.
-
-    An address, also one without its beginning, or other text as it is.
-    """
+    """Return the source that the user gave, without secrets."""
     if is_address(text):
         return address_title(text)
     if not SECRETIVE.search(text):
@@ -43,11 +39,11 @@ def source_title(text: str) -> str:
 
 
 def address_title(url: str) -> str:
-    """Name an address by its host and what of its path is surely no secret.
+    """Return an address's host, and the parts of its path that cannot be secret.
 
     Users and passwords stand before an ``@``, behind a ``?``, and in paths as in ``/user=me&password=x`` or
-    ``/me/x/video``. Where their own ``/``, ``?``, ``#`` or ``@`` make it unclear where they end, only the way
-    of talking is shown.
+    ``/me/x/video``. If a ``/``, ``?``, ``#`` or ``@`` in them makes it unclear where they end, only the
+    protocol is shown.
     """
     scheme = url.partition(":")[0]
     try:
@@ -67,7 +63,7 @@ def address_title(url: str) -> str:
 
 
 def _plain_path(path: str) -> str:
-    """A path up to its first part that might be a secret."""
+    """Return a path up to its first part that might be a secret."""
     plain = ""
     for part in path.split("/")[1:]:
         if not PLAIN.fullmatch(part):
@@ -77,9 +73,9 @@ def _plain_path(path: str) -> str:
 
 
 def fault_of(url: str) -> str:
-    """Say why nothing can be reached at an address of this form.
+    """Return why an address of this form cannot work; empty if it is well formed.
 
-    Repeats no part of the address, which may hold a password. Empty where the address is well formed.
+    Repeats no part of the address, which may hold a password.
     """
     try:
         parts = urlsplit(url)

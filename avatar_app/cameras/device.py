@@ -1,4 +1,4 @@
-"""Cameras of this computer, and streams that FFmpeg reads, through OpenCV."""
+"""Read cameras of this computer, and streams by FFmpeg, through OpenCV."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
-"""Over USB 2 most cameras reach 1280 x 720 at 30 fps only when they compress."""
+"""Over USB 2 most cameras reach 1280 x 720 at 30 fps only with compression."""
 
 BUFFERS = 2
-"""One being filled while the other is decoded: with a single one, drivers leave out every second picture.
-None waits, for the source's thread takes each at once."""
+"""One is filled while the other is decoded: with a single one, drivers skip every second picture. None waits,
+because the source's thread takes each at once.
+"""
 
 
 OPENING = 5.0
-"""Seconds that a stream may take to open: many cameras send a picture that stands on its own only every few
-seconds."""
+"""Seconds that a stream may take to open: many cameras send a key frame only every few seconds."""
 
 
 class DeviceFeed:
     """A camera.
 
     Args:
-        size, fps: what is asked for; cameras deliver what they can.
+        size, fps: requested values; cameras deliver what they can.
     """
 
     def __init__(self, camera: CameraInfo, size: tuple[int, int], fps: int) -> None:
@@ -81,9 +81,9 @@ class DeviceFeed:
         self._capture.release()
 
     def _ways(self) -> list[tuple[int, int]]:
-        """Index and backend, in the order to try.
+        """Return index and backend, in the order to try.
 
-        Each backend of Windows counts cameras in its own order.
+        Each backend of Windows numbers cameras differently.
         """
         ways = [(self._camera.index, self._camera.backend)]
         if self._camera.backend == cv2.CAP_DSHOW:
@@ -131,11 +131,11 @@ class DeviceFeed:
 
 
 class StreamFeed:
-    """A network stream of any kind that FFmpeg knows, such as RTSP.
+    """A network stream of any kind that FFmpeg reads, such as RTSP.
 
     Args:
-        paced: it comes faster than it is to be seen, as films and lists of their pieces (HLS) do: each
-            picture waits for its own time, and a film begins again at its end.
+        paced: for films and their playlists (HLS), which arrive faster than they play: each picture waits for
+            its own time, and a film starts over at its end.
     """
 
     def __init__(self, url: str, paced: bool = False) -> None:
@@ -174,9 +174,9 @@ class StreamFeed:
         return picture
 
     def _again(self) -> Picture:
-        """The first picture of a film that begins again.
+        """Reopen a film and return its first picture.
 
-        What is not film has stopped sending.
+        Raises CameraError for other streams, which have stopped sending.
         """
         if self._pace is not None and self._pace.pictures and not self._stopping.is_set():
             self._pace = Pace()
@@ -190,7 +190,7 @@ class StreamFeed:
         return rgb(raw)
 
     def interrupt(self) -> None:
-        """FFmpeg cannot be woken; it gives up by itself after ``SILENCE`` seconds."""
+        """Do nothing: FFmpeg cannot be interrupted; it gives up after ``SILENCE`` seconds."""
         self._stopping.set()
 
     def release(self) -> None:
@@ -199,7 +199,7 @@ class StreamFeed:
             stream.close()
 
     def _require_answer(self) -> None:
-        """Where nothing listens, FFmpeg could not say why."""
+        """Raise CameraError if nothing listens; FFmpeg could not say why."""
         try:
             parts = urlsplit(self._url)
             if not parts.hostname:
@@ -211,7 +211,7 @@ class StreamFeed:
 
 
 class Pace:
-    """When the pictures of a stream are due that comes faster than it is to be seen."""
+    """Schedule of the pictures of a stream that arrives faster than it plays."""
 
     LONGEST = 1.0
     """Seconds; a longer step between two pictures, or one back, is a cut: the next picture is due at once."""
@@ -221,7 +221,7 @@ class Pace:
         self._begin = self._last = 0.0
 
     def wait(self, moment: float) -> float:
-        """Seconds until the next picture is due, whose own time is ``moment``, in seconds."""
+        """Return the seconds until the picture with the time stamp ``moment`` (s) is due."""
         now = time.monotonic()
         is_cut = self.pictures == 0 or not 0 <= moment - self._last <= self.LONGEST
         if is_cut or now > self._begin + moment + self.LONGEST:
@@ -232,7 +232,7 @@ class Pace:
 
 
 def to_rgb(picture: cv2.typing.MatLike) -> Image | None:
-    """RGB of what OpenCV delivers: BGR, BGRA or grey, of 8 or 16 bits.
+    """Convert a picture of OpenCV to RGB: BGR, BGRA or grey, of 8 or 16 bits.
 
     None for anything else.
     """
@@ -246,7 +246,7 @@ def to_rgb(picture: cv2.typing.MatLike) -> Image | None:
 
 
 def require_device(camera: CameraInfo) -> None:
-    """Raise CameraError unless this V4L2 device is there and we may use it."""
+    """Raise CameraError unless this V4L2 device exists and may be used."""
     try:
         os.close(os.open(camera.path, os.O_RDWR | os.O_NONBLOCK))
     except PermissionError:
@@ -264,7 +264,7 @@ def require_device(camera: CameraInfo) -> None:
 
 
 def unreachable(title: str, problem: Exception) -> CameraError:
-    """The error for an address that gives no answer."""
+    """Return the error for an address that does not answer."""
     said = "no answer" if isinstance(problem, TimeoutError) else reason(problem)
     return CameraError(
         Text("The camera {} cannot be reached: {}.", title, said),
@@ -273,7 +273,7 @@ def unreachable(title: str, problem: Exception) -> CameraError:
 
 
 def prepare_opencv() -> None:
-    """Set what OpenCV reads from the environment alone, when it first opens something.
+    """Set the environment variables that OpenCV reads when it first opens something.
 
     Values that the user has set stay.
     """

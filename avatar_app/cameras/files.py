@@ -1,6 +1,6 @@
-"""Video files and folders of pictures in place of a camera.
+"""Play video files and folders of pictures in place of a camera.
 
-Shown at their own pace, again and again.
+At their own pace, repeatedly.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 LONGEST_WAIT = 1.0
-"""Seconds; a picture that stands longer is given again, so that its reader knows that the source is alive."""
+"""Seconds after which a picture that stays is returned again, to show that the source is alive."""
 
 CATCHING_UP = 0.5
-"""Seconds that a late reader may spend on leaving out frames; what is still missing then is forgiven."""
+"""Seconds that a late reader may spend on skipping frames; the remaining delay is dropped."""
 
 
 class ClipSource:
@@ -48,9 +48,9 @@ class ClipSource:
         self._start: float | None = None
 
     def read(self) -> Image:
-        """The frame that is due now, or the next one when it is.
+        """Return the frame that is due, or wait for the next.
 
-        A late reader misses those between.
+        A late reader misses the frames between.
 
         Raises:
             CameraError: the file is damaged from here on, gone, or closed.
@@ -76,13 +76,13 @@ class ClipSource:
             self._frames.close()
 
     def _now(self) -> float:
-        """Seconds since the first frame was read."""
+        """Return the seconds since the first frame was read."""
         if self._start is None:
             self._start = time.monotonic()
         return time.monotonic() - self._start
 
     def _next_due(self) -> tuple[Image, float]:
-        """The next frame that is not yet over, and when it is due."""
+        """Return the next frame that is not over yet, and when it is due."""
         give_up = time.monotonic() + CATCHING_UP
         image, due = next(self._frames)
         while self._now() - due > 1 / self._clip.fps:
@@ -93,9 +93,9 @@ class ClipSource:
         return image, due
 
     def _looped(self) -> Generator[tuple[Image, float], None, None]:
-        """All frames and when each is due, in seconds.
+        """Yield all frames repeatedly, each with its due time in seconds.
 
-        The last one stands as long as frames do on average.
+        The last one lasts as long as frames do on average.
         """
         begin = Fraction(0)
         while True:
@@ -106,7 +106,7 @@ class ClipSource:
 
 
 class FolderSource:
-    """The pictures of a folder in the order of the numbers in their names.
+    """The pictures of a folder, ordered by the numbers in their names.
 
     Raises CameraError if there are none.
     """
@@ -137,9 +137,9 @@ class FolderSource:
         self._start: float | None = None
 
     def read(self) -> Image:
-        """The picture that is due now, or the next one when it is.
+        """Return the picture that is due, or wait for the next.
 
-        A late reader misses those between.
+        A late reader misses the pictures between.
 
         Raises:
             CameraError: a picture is gone or damaged, or the source closed.
@@ -159,7 +159,7 @@ class FolderSource:
 
 
 def read_picture(path: Path) -> Image:
-    """Raises CameraError if the picture is gone or damaged."""
+    """Read an RGB picture; raise CameraError if it is gone or damaged."""
     try:
         return read_frame(path)
     except PortraitError as problem:

@@ -1,4 +1,4 @@
-"""What pictures a V4L2 camera offers. Linux; asking does not start the camera."""
+"""List the pixel formats of a V4L2 camera without starting it. Linux."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from avatar_app import v4l2
 from avatar_app.text import Text
 
 ENOUGH = 64
-"""More entries than any camera has; a driver that never ends its list must not hold us."""
+"""Limit of entries, more than any camera has: a driver's list may have no end."""
 
 Ask = Callable[[int, struct.Struct, tuple[object, ...]], tuple[object, ...]]
-"""Request, its structure and values in, values out; raises OSError at the end of a list."""
+"""From a request, its structure and values to values; raises OSError at the end of a list."""
 
 
 def camera_formats(path: str) -> list[str]:
-    """Such as ``MJPG up to 1920 x 1080``; empty where the device does not say."""
+    """Return lines such as ``MJPG up to 1920 x 1080``; empty if unknown."""
     with suppress(OSError), v4l2.opened(path) as device:
         return list(read_formats(lambda request, shape, values: v4l2.ask(device, request, shape, *values)))
     return []
 
 
 def read_formats(ask: Ask) -> Iterator[str]:
-    """One line for each pixel format, with the largest size."""
+    """Return one line for each pixel format, with the largest size."""
     with suppress(OSError):
         for index in range(ENOUGH):
             *_, code, _ = ask(
@@ -37,7 +37,7 @@ def read_formats(ask: Ask) -> Iterator[str]:
 
 
 def _sizes(ask: Ask, code: int) -> Iterator[tuple[int, int, int]]:
-    """Pixels, width and height of each size; of a range the largest."""
+    """Yield pixels, width and height of each size; of a range the largest."""
     with suppress(OSError):
         for index in range(ENOUGH):
             _, _, kind, *numbers = ask(v4l2.ENUM_SIZES, v4l2.SIZE_ENTRY, (index, code, 0, *[0] * 6))

@@ -1,6 +1,6 @@
-"""Which cameras there are.
+"""List cameras without starting them.
 
-Looking starts none of them: no light goes on, and no other program loses its camera.
+No light goes on, and no other program loses its camera.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 CAPTURES = CAPTURE | CAPTURE_PLANES
 
 OWN_NAME = "Avatar Camera"
-"""What the README has people call the device that the avatar is sent to."""
+"""Name that the README recommends for the device that shows the avatar."""
 VIRTUAL = ("OBS Virtual Camera", "Unity Video Capture", "OBS-Camera")
 """Cameras of Windows and macOS that programs feed: OBS, or this one."""
 
@@ -48,8 +48,7 @@ COLOURLESS = {"GREY", "Y8", "Y8I", "Y10", "Y12", "Y12I", "Y16", "Z16", "INVZ", "
 
 Kind = Literal["camera", "virtual", "infrared"]
 ORDER: tuple[Kind, ...] = ("camera", "virtual", "infrared")
-"""An infrared or depth camera, which many laptops have for logging in, is the last that anybody wants to be
-seen with."""
+"""Infrared and depth cameras, which many laptops have for logging in, come last."""
 
 NOT_OPENED = {errno.EACCES, errno.EPERM, errno.EBUSY}
 
@@ -59,11 +58,11 @@ class CameraInfo:
     """A camera of this computer.
 
     Attributes:
-        name: for people; no two cameras have the same.
+        name: for people; unique.
         index: OpenCV's number of it, which only ``backend`` understands.
         backend: an OpenCV constant CAP_*.
         path: such as /dev/video0 on Linux, else empty.
-        kind: ``virtual``: fed by a program; ``infrared``: gives no colours.
+        kind: ``virtual``: fed by a program; ``infrared``: no colours.
     """
 
     name: str
@@ -74,9 +73,9 @@ class CameraInfo:
 
 
 def list_cameras() -> list[CameraInfo]:
-    """The cameras of this computer.
+    """Return the cameras of this computer; never raises.
 
-    Never raises: a file or an address may be the source.
+    Without a camera, a file or an address may still be the source.
     """
     try:
         return look_for_cameras()
@@ -86,10 +85,7 @@ def list_cameras() -> list[CameraInfo]:
 
 
 def look_for_cameras() -> list[CameraInfo]:
-    """The cameras of this computer.
-
-    May raise whatever the libraries of the system raise.
-    """
+    """Return the cameras of this computer; may raise any error of system libraries."""
     found = linux_cameras() if platform.system() == "Linux" else _enumerated_cameras()
     return list(_with_unique_names(sorted(found, key=lambda camera: ORDER.index(camera.kind))))
 
@@ -140,12 +136,12 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
 
 
 def names(cameras: Iterable[CameraInfo]) -> str:
-    """For messages."""
+    """Return the cameras' names for messages."""
     return ", ".join(f"{camera.index} {camera.name}" for camera in cameras)
 
 
 def query_device(path: Path) -> Capabilities | None:
-    """Ask a V4L2 device what it is; None where it does not let us.
+    """Query a V4L2 device; None if access is denied.
 
     Raises OSError if it is gone or no such device.
     """
@@ -164,9 +160,9 @@ def linux_cameras(
     query: Callable[[Path], Capabilities | None] = query_device,
     formats: Callable[[str], list[str]] = camera_formats,
 ) -> list[CameraInfo]:
-    """The V4L2 devices that are cameras.
+    """Return the V4L2 devices that are cameras.
 
-    No metadata, no output, no codecs, no loopback that nobody else feeds.
+    Without metadata nodes, outputs, codecs, and loopback devices that no other program feeds.
     """
     found = []
     for path in devices.glob("video[0-9]*"):
@@ -189,9 +185,9 @@ def linux_cameras(
 
 
 def kind_of(name: str, formats: list[str]) -> Kind:
-    """Tell what kind of camera this is, by its name and its pixel formats.
+    """Return the kind of a camera, by its name and its pixel formats.
 
-    Formats look like ``GREY up to 640 x 360``; empty where they are not known.
+    Formats look like ``GREY up to 640 x 360``; empty if unknown.
     """
     colourless = bool(formats) and all(text.split(" ")[0] in COLOURLESS for text in formats)
     return "infrared" if colourless or INFRARED.search(name) else "camera"
@@ -217,7 +213,7 @@ def _is_fed_by_others(path: Path, device: Capabilities) -> bool:
 
 
 def _looks_usable(entry: Path) -> bool:
-    """For a device that we may not ask.
+    """Guess whether an inaccessible device is a camera.
 
     A camera is its hardware's first node, and loopback devices belong to no hardware.
     """
@@ -225,20 +221,20 @@ def _looks_usable(entry: Path) -> bool:
 
 
 def user_of(path: str) -> str:
-    """Name of another program that has this device open, as far as we may see.
+    """Return another program that has this device open, as far as visible. Linux.
 
-    Else empty. Linux.
+    Empty if there is none.
     """
     return next((name for process, name in _holders(path) if process != os.getpid()), "")
 
 
 def users_of(path: str) -> list[str]:
-    """Names of all programs of this user that have a device open, this one too. Linux."""
+    """Return the names of this user's programs that have a device open. Linux."""
     return sorted({name for _, name in _holders(path)})
 
 
 def _holders(path: str) -> Iterator[tuple[int, str]]:
-    """Number and name of each process that has a file open."""
+    """Yield number and name of each process that has a file open."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # most processes are other users', and some end while we look
             if any(str(link.readlink()) == path for link in (entry / "fd").iterdir()):
@@ -246,9 +242,9 @@ def _holders(path: str) -> Iterator[tuple[int, str]]:
 
 
 def _enumerated_cameras() -> list[CameraInfo]:
-    """Windows and macOS.
+    """List the cameras of Windows and macOS.
 
-    DirectShow knows cameras that Media Foundation does not, and the other way round.
+    DirectShow knows cameras that Media Foundation does not, and vice versa.
     """
     from cv2_enumerate_cameras import enumerate_cameras
 
@@ -279,10 +275,7 @@ def _enumerated_cameras() -> list[CameraInfo]:
 
 
 def _with_unique_names(cameras: list[CameraInfo]) -> Iterable[CameraInfo]:
-    """Two cameras of one make.
-
-    The second gets a number, so that the name can be remembered.
-    """
+    """Number cameras of equal names, so that a name can be remembered."""
     count: dict[str, int] = {}
     for camera in cameras:
         count[camera.name] = number = count.get(camera.name, 0) + 1
@@ -290,7 +283,7 @@ def _with_unique_names(cameras: list[CameraInfo]) -> Iterable[CameraInfo]:
 
 
 def _tidy(name: str) -> str:
-    """Names on one line with single spaces.
+    """Clean up a camera's name: one line, single spaces, no repetition.
 
     USB cameras call themselves "Webcam: Webcam", the second half cut off at 32 bytes.
     """

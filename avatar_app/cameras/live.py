@@ -1,10 +1,8 @@
-"""What sends pictures by itself, whether they are read or not.
+"""Read sources that send pictures by themselves: cameras and streams.
 
-Cameras and streams. Only the newest one counts.
-
-Each is opened, read and closed in a thread of its own. So a slow reader gets the newest picture instead of
-one that waited in a buffer, and a device that hangs in its driver holds up neither the reader nor the
-closing.
+Only the newest picture counts. Each source is opened, read and closed in a thread of its own: a slow reader
+gets the newest picture instead of a buffered one, and a device that hangs in its driver blocks neither the
+reader nor closing.
 """
 
 from __future__ import annotations
@@ -38,28 +36,28 @@ class Feed(Protocol[Raw]):
     title: str
 
     def open(self) -> None:
-        """Raises CameraError."""
+        """Open the device; raise CameraError."""
 
     def grab(self) -> Raw | None:
-        """Wait for what comes next; None where nothing usable came.
+        """Wait for the next raw picture; None if nothing usable came.
 
         Raises CameraError when there will be no more.
         """
 
     def decode(self, raw: Raw) -> Image | None:
-        """The picture in it, or None if it is damaged.
+        """Decode a raw picture; None if it is damaged.
 
-        Called by the reader, for what it takes alone.
+        Called by the reader, only for pictures that it takes.
         """
 
     def interrupt(self) -> None:
-        """Make a waiting ``grab`` return, if that is possible.
+        """Make a waiting ``grab`` return, if possible.
 
         Called by the closing thread.
         """
 
     def release(self) -> None:
-        """Give back whatever is open."""
+        """Close the device."""
 
 
 class LiveSource(Generic[Raw]):
@@ -92,7 +90,7 @@ class LiveSource(Generic[Raw]):
         self.name = f"{feed.title}, {width} x {height}"
 
     def read(self) -> Image:
-        """The newest picture that was not read yet, (H, W, 3).
+        """Return the newest unread picture, (H, W, 3).
 
         Raises:
             CameraError: gone, or no whole picture for ``SILENCE`` seconds; it may come back after the latter.
@@ -103,7 +101,7 @@ class LiveSource(Generic[Raw]):
         return self._next(SILENCE)
 
     def close(self) -> None:
-        """Returns within ``CLOSING`` seconds; may be called from any thread, and again."""
+        """Close within ``CLOSING`` seconds; any thread may call it, repeatedly."""
         with self._news:
             self._closed = True
             self._news.notify_all()
@@ -156,7 +154,7 @@ class LiveSource(Generic[Raw]):
 
 
 def silent(title: str, seconds: float) -> CameraError:
-    """The error for a source that is there but sends nothing."""
+    """Return the error for a source that is there but sends nothing."""
     return CameraError(
         Text("The camera {} has sent no picture for {:g} seconds.", title, seconds),
         Text("Check that it is on, or connect it again."),

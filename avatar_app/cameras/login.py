@@ -1,6 +1,6 @@
 """Log in to a camera over HTTP.
 
-Basic, or Digest (RFC 7616), which does not send the password itself.
+By Basic, or by Digest (RFC 7616), which does not send the password itself.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from urllib.request import (
 
 
 def login_header(parts: SplitResult, target: str, challenges: list[str]) -> str | None:
-    """The ``Authorization`` header that answers a camera which asks for a log-in.
+    """Return the ``Authorization`` header for a camera that requires a login.
 
     Args:
         parts: the address, with user and password.
-        target: path and query as they are requested.
+        target: path and query as requested.
         challenges: its ``WWW-Authenticate`` headers, one scheme each; without any, Basic is tried.
 
     Returns:
-        None where the address has no user, or the camera wants a kind of log-in that is not known.
+        None if the address has no user, or the scheme is unknown.
     """
     if parts.username is None:
         return None

@@ -1,9 +1,7 @@
-"""Webcams on the network that send JPEG pictures over HTTP (MJPEG).
+"""Read network webcams that send JPEG pictures over HTTP (MJPEG).
 
-Most phones as webcams, and many IP cameras.
-
-It is read here instead of by FFmpeg, which can neither say what the camera answered nor leave out decoding
-what nobody sees.
+These are most phone apps and many IP cameras. FFmpeg is not used because it can neither report the camera's
+answer nor skip the decoding of pictures that nobody sees.
 """
 
 from __future__ import annotations
@@ -26,13 +24,15 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 LARGEST_BYTES = 16 << 20
-"""A picture that does not end before is given up."""
+"""Size at which an unfinished picture is dropped."""
 
 LARGEST_PIXELS = 50_000_000
-"""A few bytes can declare gigabytes of pixels; no camera has more than these."""
+"""Limit of pixels, more than any camera has: a few bytes can declare gigabytes of pixels."""
 
 MOST_PASSES = 16
-"""Progressive pictures come in about ten passes over all pixels; each may take but a few bytes."""
+"""Limit of passes: progressive pictures have about ten over all pixels, and each may take only a few
+bytes.
+"""
 
 CHUNK = 1 << 16
 
@@ -81,7 +81,7 @@ class MjpegFeed:
         self._require_stream(self._response)
 
     def grab(self) -> bytes:
-        """The newest whole picture of those that have come, still compressed."""
+        """Return the newest whole picture received, still compressed."""
         assert self._response is not None
         while True:
             try:
@@ -119,9 +119,9 @@ class MjpegFeed:
                 part.close()
 
     def _ask(self, parts: SplitResult, login: str | None = None) -> http.client.HTTPResponse:
-        """Connect and ask for the stream.
+        """Connect and request the stream.
 
-        The password is sent only to a camera that wants it.
+        The password is sent only to a camera that asks for it.
         """
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         if self._connection is not None:
@@ -158,28 +158,29 @@ class MjpegFeed:
 
 
 class JpegCutter:
-    """Cuts whole JPEG pictures out of a stream, whatever stands between them.
+    """Cuts whole JPEG pictures out of a stream, whatever is between them.
 
-    A JPEG says itself where it ends. So the lengths and boundaries that servers write, which are often wrong,
-    are not needed, and a picture is there with its last byte instead of with the beginning of the next.
+    The end of a JPEG can be recognised. The lengths and boundaries that servers write are often wrong and not
+    needed, and a picture is complete with its last byte instead of with the beginning of the next.
     """
 
     _END = re.compile(rb"\xff(?:\xd9|\xd8\xff)")
-    """In compressed data 0xff is always followed by 0 or a restart marker: this is the end, or the start of a
-    picture after one that was cut off."""
+    """In compressed data 0xff is always followed by 0 or a restart marker; this is the end, or the start of a
+    picture after one that was cut off.
+    """
 
     _KIND = re.compile(rb"[^\xff]")
-    """Before the kind of a segment there may be as many 0xff as the camera likes."""
+    """Any number of 0xff may precede the kind of a segment."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._at = 0
-        """How far the picture at the start of ``_data`` was looked through; 0 while none has begun."""
+        """How far the picture at the start of ``_data`` was scanned; 0 while none has begun."""
         self._compressed = False
-        """Whether the headers are behind us."""
+        """Whether the headers were passed."""
 
     def add(self, piece: bytes) -> bytes | None:
-        """Returns the newest picture that has become whole, if any has."""
+        """Add data; return the newest picture that is now complete, if any."""
         self._data += piece
         newest = None
         while (picture := self._cut()) is not None:
@@ -215,10 +216,8 @@ class JpegCutter:
     def _pass_headers(self) -> bool:
         """Go from segment to segment up to the compressed data.
 
-        Thumbnails in the headers have ends of their own.
-
-        Returns whether the compressed data was reached; if not, more bytes are needed, or this is not a
-        picture and ``_at`` is 0.
+        Thumbnails in the headers have ends of their own. Returns whether the compressed data was reached; if
+        not, more bytes are needed, or this is not a picture and ``_at`` is 0.
         """
         while not self._compressed:
             if len(self._data) < self._at + 9:
@@ -245,7 +244,7 @@ class JpegCutter:
         return height * width > LARGEST_PIXELS
 
     def _restart(self, count: int) -> None:
-        """Forget ``count`` bytes and look for a picture in the rest."""
+        """Drop ``count`` bytes and search the rest for a picture."""
         del self._data[:count]
         self._at, self._compressed = 0, False
 

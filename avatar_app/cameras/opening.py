@@ -1,7 +1,4 @@
-"""Opens whatever a user may name as the source of pictures.
-
-A camera, a file, a folder or an address.
-"""
+"""Open any source of pictures: a camera, a file, a folder or an address."""
 
 from __future__ import annotations
 
@@ -30,26 +27,24 @@ __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
 ADDRESSES = ("http", "https", "rtsp", "rtsps")
 
 FILMS = (".m3u8", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ts", ".flv")
-"""Endings of addresses that FFmpeg reads: films, and lists of their pieces (HLS). All others are taken for a
-webcam."""
+"""Endings of addresses that FFmpeg reads: films and playlists (HLS). All others count as webcams."""
 
 BARE_ADDRESS = re.compile(
     r"(?:[^/@\s]*@)?(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\[[0-9a-fA-F:]+\](?::\d+)?|[A-Za-z][\w-]*(?:\.[\w-]+)*:\d+)(?:[/?].*)?"
 )
-"""An address of which the beginning is missing: a number of four parts or a name with a port, and what may
-follow."""
+"""An address without its protocol: four numbers, or a name with a port, and an optional path."""
 
 DEVICE_PATIENCE = 10.0 if platform.system() == "Windows" else 4.0
-"""Seconds until a camera's first picture; some need that long to wake up."""
+"""Seconds until a camera's first picture; some take that long to start."""
 
 
 class Source(Protocol):
-    """Something that pictures are read from, one reader at a time.
+    """A source of pictures, one reader at a time.
 
     Attributes:
         name: for people: "USB Camera, 1280 x 720".
         live: a camera, in which a picture that never changes is a fault; False for files and folders.
-        arrived: when the picture that was read last came, before it was decoded; ``time.monotonic()``.
+        arrived: arrival of the picture that was read last, before decoding; ``time.monotonic()``.
     """
 
     name: str
@@ -57,27 +52,27 @@ class Source(Protocol):
     arrived: float
 
     def read(self) -> Image:
-        """The next picture, (H, W, 3) RGB. Waits until it is due, at most 2 seconds.
+        """Return the next picture, (H, W, 3) RGB, when it is due, within 2 seconds.
 
         Raises:
             CameraError: gone, silent or damaged.
         """
 
     def close(self) -> None:
-        """Returns within 300 ms, whatever the camera does. May be called from any thread."""
+        """Close within 300 ms, whatever the camera does. Any thread may call it."""
 
 
 def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -> Source:
-    """Open what the text names.
+    """Open the source that a text names.
 
     Args:
         text: a camera's number, name or part of its name, /dev/videoN, a video file, a folder of pictures, or
             an address that begins with http, https, rtsp or rtsps; empty: the first camera.
-        size: width and height to ask a camera for.
-        fps: pictures a second to ask a camera for, and the pace of a folder.
+        size: width and height requested from a camera.
+        fps: pictures a second requested from a camera, and the pace of a folder.
 
     Raises:
-        CameraError: there is no such thing, or it gives no pictures.
+        CameraError: there is no such source, or it gives no pictures.
     """
     if is_address(text):
         return _open_address(text)
@@ -123,7 +118,7 @@ def _open_address(url: str) -> Source:
 
 
 def _named_device(text: str) -> CameraInfo | None:
-    """Return the camera at a device path, even one that the list leaves out. Linux.
+    """Return the camera at a device path, even one that is not listed. Linux.
 
     Paths are such as /dev/video0 or /dev/v4l/by-id/....
     """

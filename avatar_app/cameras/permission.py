@@ -1,8 +1,6 @@
-"""The permission to use cameras, which on macOS people give to each program once.
+"""Ask for permission to use cameras, which macOS grants to each program once.
 
-Elsewhere there is nothing to ask.
-
-A program that was started in a terminal has the permission of that terminal.
+Other systems need none. A program started in a terminal has the terminal's permission.
 """
 
 from __future__ import annotations
@@ -20,16 +18,16 @@ from avatar_app.text import Text
 log = logging.getLogger(__name__)
 
 NOT_ASKED, RESTRICTED, DENIED, GIVEN = range(4)
-"""The values of AVAuthorizationStatus."""
+"""Values of AVAuthorizationStatus."""
 
 
 def ask_for_camera(source: str) -> None:
-    """Let macOS put its question, if it has not yet; returns at once.
+    """Let macOS ask the user, if it has not yet; return at once.
 
     For the main thread, before a session starts.
 
     Args:
-        source: as ``open_source`` takes it; for a file, a folder or an address nothing is asked.
+        source: as for ``open_source``; files, folders and addresses need no permission.
     """
     if not _needs_camera(source):
         return
@@ -38,12 +36,9 @@ def ask_for_camera(source: str) -> None:
 
 
 def require_camera_permission() -> None:
-    """Ask, if nobody has yet.
+    """Ask for permission if nobody has yet; raise CameraError without it.
 
-    Whoever opens cameras tries again until the answer is there.
-
-    Raises:
-        CameraError: macOS does not let this program use cameras, or not yet.
+    The caller tries again until the user has answered.
     """
     status = _status()
     if status == NOT_ASKED:
@@ -92,14 +87,14 @@ def _ask() -> None:
 
 
 def _answered(given: bool) -> None:
-    """Called in a thread of the system."""
+    """Receive the answer, in a thread of the system."""
     log.info("macOS: the camera was %s", "allowed" if given else "refused")
 
 
 def _library() -> Any:
-    """AVFoundation, or None where there is none.
+    """Return AVFoundation, or None where it is missing.
 
-    Then OpenCV alone can say what is wrong.
+    OpenCV then reports what is wrong.
     """
     if platform.system() != "Darwin":
         return None

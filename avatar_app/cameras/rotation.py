@@ -1,4 +1,4 @@
-"""Turn pictures by quarters."""
+"""Rotate pictures by quarter turns."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ CODES = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CO
 
 
 def turned(image: Image, degrees: int) -> Image:
-    """A picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    """Rotate a picture clockwise by 0, 90, 180 or 270 degrees."""
     return np.asarray(cv2.rotate(image, CODES[degrees]), np.uint8) if degrees else image
