@@ -1,4 +1,1 @@
-"""Where pictures go: virtual cameras, PipeWire, recordings.
-
-And the canvas that they go on.
-"""
+"""Virtual cameras, PipeWire, streams, recordings, and the canvas for them."""

@@ -1,9 +1,7 @@
-"""Put the avatar on a canvas of the shape that calls expect.
+"""Compose the avatar on a canvas of the shape that calls expect, in I420 planes.
 
-In the planes that they take.
-
-A picture is turned to planes at its own size and enlarged as planes: half as many values to enlarge as in
-RGB, and none to convert.
+A picture is converted to planes at its own size and enlarged as planes: that is half as many values to
+enlarge as in RGB, and none to convert.
 """
 
 from __future__ import annotations
@@ -21,25 +19,25 @@ from avatar_app.outputs.stage import Stage
 from avatar_app.types import Frame, Framing, Image, Layer, Picture, Scene
 
 FEATHER = 0.03
-"""Share of the square's side over which each of its upright edges fades into the background."""
+"""Fraction of the square's side over which each of its upright edges fades into the background."""
 
 OWN = ("photo", "blur")
-"""Backgrounds that come with the avatar."""
+"""Backgrounds that come from the avatar itself."""
 
 Columns = npt.NDArray[np.uint16]
 
 
 class Canvas:
-    """Places pictures. One thread.
+    """Composes pictures. One thread.
 
     Args:
         size: (width, height) of the canvas, even.
-        background: behind the person: ``photo`` for what the photo shows there, ``blur`` for the same
-            blurred, a colour as ``#rrggbb``, or the path of a picture. An opaque square has its own blurred
-            extension beside it for both of the first.
+        background: behind the person: ``photo``: the photo's own, ``blur``: the same blurred, a colour as
+            ``#rrggbb``, or the path of a picture. Beside an opaque square, the first two are its own blurred
+            extension.
         mirror: mirror the person and the photo's background, but no other background and not the label.
         label: write "AI avatar" in the lower left corner.
-        framing: where the person stands.
+        framing: size and position of the person.
 
     Raises:
         OutputError: the colour is malformed or the picture cannot be read.
@@ -65,9 +63,9 @@ class Canvas:
         self._layers: list[_Layer] = []
 
     def reset(self) -> None:
-        """Another avatar comes.
+        """Prepare for another avatar.
 
-        Take the blurred sides of an opaque square from its first picture.
+        The blurred sides of an opaque square are made from its first picture.
         """
         self._background = None
 
@@ -84,13 +82,13 @@ class Canvas:
         return Outgoing(planes, picture.captured_at, picture.avatar)
 
     def cut_out(self, picture: Picture) -> Image:
-        """The person alone, (height, width, 4). An opaque square has nothing around it."""
+        """Return the person alone, (height, width, 4), or an opaque square."""
         if picture.scene is not None:
             return self._staged(picture.scene).cut_out(_layer(picture))
         raise ValueError("an opaque square cannot be cut out")
 
     def compose_wide(self, frame: Frame) -> Outgoing:
-        """Fill new planes with a camera's frame of any shape; its longer sides are cut.
+        """Fill new planes with a camera's frame of any shape, cropped at its longer sides.
 
         It is not an avatar, so it gets no label.
         """
@@ -122,7 +120,7 @@ class Canvas:
         return planes
 
     def _set_background(self, background: Image) -> Planes:
-        """The free edges of the square fade into what is behind them."""
+        """Fade the free edges of the square into the background."""
         width, height = self._size
         side = min(width, height)
         # Even, and so is ``fade``: the chromas begin and end where the luma does.
@@ -144,13 +142,13 @@ class Canvas:
 
 
 class _Layer:
-    """Where the square comes in one plane.
+    """The square in one plane.
 
     Args:
         background: the whole plane of it.
         columns: those of the square.
-        rising, falling: share of the square in its first and in its last columns, 0..256.
-        upright: the square is as high as the canvas; else as wide, and rows and columns change places.
+        rising, falling: weight of the square in its first and in its last columns, 0..256.
+        upright: the square is as high as the canvas; else as wide, and rows and columns are swapped.
     """
 
     def __init__(
@@ -165,7 +163,7 @@ class _Layer:
         )
 
     def put(self, square: Plane, plane: Plane) -> None:
-        """Enlarge the same plane of a picture, and put it into that of a canvas."""
+        """Enlarge one plane of a picture, and put it into that of a canvas."""
         place = plane[:, self._columns] if self._upright else plane[self._columns]
         cv2.resize(square, place.shape[::-1], dst=place, interpolation=cv2.INTER_CUBIC)
         for edge in self._edges:
@@ -173,10 +171,10 @@ class _Layer:
 
 
 class _Edge:
-    """Mixes one edge of the square with what is behind it, in one plane.
+    """Blends one edge of the square with the background, in one plane.
 
     Args:
-        weight: share of the square in each column, 0..256.
+        weight: of the square in each column, 0..256.
     """
 
     def __init__(self, columns: slice, weight: Columns, behind: Plane) -> None:
@@ -199,7 +197,7 @@ def _layer(picture: Picture) -> Layer:
 
 
 def _framed(image: Image, framing: Framing) -> Image:
-    """The part of an opaque square that a user who zooms in wants to see.
+    """Return the part of an opaque square that a user who zooms in wants to see.
 
     There is nothing around it to zoom out to.
     """

@@ -1,6 +1,6 @@
-"""What leaves the app.
+"""The pictures that leave the app, as I420 planes.
 
-A picture as the planes that calls and recordings take, so that nobody has to convert it again.
+Calls and recordings take planes, so nobody has to convert them.
 """
 
 from __future__ import annotations
@@ -13,31 +13,29 @@ import numpy.typing as npt
 from avatar_app.types import Image
 
 Plane = npt.NDArray[np.uint8]
-"""One of three: luma (height, width), or a chroma of half the width and height. BT.601, limited range: black
-is 16, white 235."""
+"""One plane: luma (height, width), or a chroma of half the width and height. BT.601, limited range: black is
+16, white 235.
+"""
 
 Planes = npt.NDArray[np.uint8]
-"""I420, (height * 3 / 2, width): luma, then U, then V, each row after row without a gap, as OpenCV lays them
-out."""
+"""I420, (height * 3 / 2, width): luma, then U, then V, contiguous, in OpenCV's layout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An avatar on its canvas, or the still card.
+    """An avatar on its canvas, or the still card: all that sinks and files accept.
 
-    The only thing that a sink or a recording accepts.
-
-    ``Canvas.compose`` makes it of a ``Picture``. Of a camera's ``Frame`` only ``Canvas.compose_wide`` does,
-    for ``OutputStage._self``.
+    ``Canvas.compose`` makes it from a ``Picture``. From a camera's ``Frame`` only ``Canvas.compose_wide``
+    does, for ``OutputStage._self``.
 
     Attributes:
-        planes: not to be changed, for preview, recording and call look at the same ones.
-        captured_at: as of the picture or frame that it shows.
-        avatar: which one it shows; empty for a card.
+        planes: read-only, since preview, recording and call share them.
+        captured_at: of the picture or frame.
+        avatar: the avatar shown; empty for a card.
         is_card: whether it is the still card, whose text is never mirrored.
 
     Raises:
-        ValueError: these are not planes, but an RGB picture, say.
+        ValueError: the array has another shape, for instance of an RGB picture.
     """
 
     planes: Planes
@@ -60,7 +58,7 @@ class Outgoing:
         return self.planes.shape[1], self.planes.shape[0] * 2 // 3
 
     def rgb(self) -> Image:
-        """The picture in RGB, new, (height, width, 3): for the screen and for files.
+        """Return a new RGB picture, (height, width, 3), for the screen and for files.
 
         It takes longer than sending.
         """
@@ -70,9 +68,9 @@ class Outgoing:
 
 
 def to_planes(image: Image) -> Planes:
-    """RGB of even sides, (height, width, 3), as new planes.
+    """Convert RGB of even sides, (height, width, 3), to new planes.
 
-    Each chroma is of the upper left one of four pixels.
+    Each chroma is that of the upper left one of four pixels.
     """
     import cv2
 
@@ -80,7 +78,7 @@ def to_planes(image: Image) -> Planes:
 
 
 def split(planes: Planes) -> tuple[Plane, Plane, Plane]:
-    """Luma, U and V as views."""
+    """Return luma, U and V as views."""
     rows, width = planes.shape
     height = rows * 2 // 3
     flat, end = planes.reshape(-1), height * width

@@ -1,4 +1,4 @@
-"""The tag "AI avatar" in the corner of what the call gets."""
+"""Draw the tag "AI avatar" into the corner of outgoing pictures."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Part:
 
 
 def draw_label(height: int) -> Image:
-    """The tag "AI avatar", ``height`` pixels high, as RGBA (height, W, 4)."""
+    """Draw the tag "AI avatar", ``height`` pixels high, as RGBA (height, W, 4)."""
     scale = 4  # drawn larger and reduced, for smooth edges
     font = ImageFont.load_default(size=height * scale * 0.58)
     width = round(font.getlength(LABEL)) + height * scale

@@ -1,7 +1,4 @@
-"""Return the commands that install a system package on Linux.
-
-For hints and for the setup.
-"""
+"""Return commands that install a system package on Linux, for hints and the setup."""
 
 from __future__ import annotations
 
@@ -9,10 +6,7 @@ import platform
 
 
 def install_command(debian: str, fedora: str, arch: str) -> str:
-    """The command for this distribution with the packages' names there.
-
-    All three where it is another one.
-    """
+    """Return the command for this distribution; all three for an unknown one."""
     commands = {
         "debian": f"sudo apt install {debian}",
         "fedora": f"sudo dnf install {fedora}",
@@ -26,7 +20,7 @@ def install_command(debian: str, fedora: str, arch: str) -> str:
 
 
 def root_install(debian: str, fedora: str, arch: str) -> str:
-    """The command for a script of the administrator, which asks nothing.
+    """Return the command for an administrator's script, which asks no questions.
 
     Empty on another distribution.
     """

@@ -1,4 +1,4 @@
-"""A camera in PipeWire, which needs no kernel module.
+"""Publish a camera in PipeWire, which needs no kernel module.
 
 Pictures go through a pipe to GStreamer, which publishes them.
 """
@@ -26,24 +26,25 @@ LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 ELEMENTS = ("rawvideoparse", "videoconvert", "pipewiresink")
 
 START_SECONDS = 10.0
-"""Starting takes 50 ms, but the first time GStreamer looks at all its plug-ins."""
+"""Seconds: starting takes 50 ms, but the first time GStreamer scans all its plug-ins."""
 
 STUCK_SECONDS = 3.0
-"""A program that stops while it shows the camera can jam it for good; only opening it again helps."""
+"""Seconds: a program that freezes while it shows the camera can block it for good; only opening it again
+helps.
+"""
 
 CLOSE_SECONDS = 0.1
 START = Text("Run `systemctl --user start pipewire wireplumber`.")
 KEPT = 4000
-"""Bytes of GStreamer's words that are kept for a message."""
+"""Bytes of GStreamer's output that are kept for a message."""
 
 
 class PipeWireCamera:
     """Publishes pictures as the camera ``NAME``.
 
-    Opened, used and closed in one thread; it ends with that thread.
-
-    Calls list it once the first picture was sent. A picture that GStreamer does not take within a frame's
-    time is dropped, so a call that stands still stops nothing here.
+    Opened, used and closed in one thread; it ends with that thread. Calls list it once the first picture was
+    sent. A picture that GStreamer does not take within a frame's time is dropped, so a frozen call blocks
+    nothing here.
 
     Raises:
         OutputError: something is not installed or PipeWire does not run.
@@ -79,7 +80,7 @@ class PipeWireCamera:
             raise
 
     def send(self, picture: Outgoing) -> None:
-        """Publish a picture of the promised size, or drop it.
+        """Publish a picture of the agreed size, or drop it.
 
         Raises OutputError when GStreamer or PipeWire is gone.
         """
@@ -101,10 +102,10 @@ class PipeWireCamera:
             )
 
     def watched(self) -> None:
-        """GStreamer does not say."""
+        """Return None: GStreamer does not report it."""
 
     def close(self) -> None:
-        """Take the camera away, within 0.2 seconds."""
+        """Remove the camera, within 0.2 seconds."""
         if self._process.stdin and self._process.stdout:
             with suppress(OSError):
                 self._process.stdin.close()  # the end of the pictures, at which GStreamer leaves by itself
@@ -118,9 +119,9 @@ class PipeWireCamera:
             self._lifeline.close()
 
     def _push(self, deadline: float) -> bool:
-        """Write what is left of the last picture; True when nothing is left.
+        """Write the rest of the last picture; return True when it is complete.
 
-        A part that is not written would garble all that follow.
+        A missing part would corrupt all pictures that follow.
         """
         poll = select.poll()
         poll.register(self._pipe, select.POLLOUT)
@@ -138,7 +139,7 @@ class PipeWireCamera:
         return True
 
     def _await_connection(self) -> None:
-        """GStreamer has opened PipeWire when it waits for the first picture."""
+        """Wait until GStreamer waits for the first picture: it has then opened PipeWire."""
         deadline = time.monotonic() + START_SECONDS
         while b"PREROLL" not in self._said:
             ready, _, _ = select.select([self._words], [], [], max(0.0, deadline - time.monotonic()))
@@ -151,10 +152,7 @@ class PipeWireCamera:
                 raise self._gone()
 
     def _listen(self) -> bool:
-        """Read what GStreamer has said since; False when it has ended.
-
-        So that it never waits for a reader.
-        """
+        """Read GStreamer's output, so that it cannot block; return False after its end."""
         try:
             words = os.read(self._words, 65536)
         except BlockingIOError:
@@ -170,7 +168,7 @@ class PipeWireCamera:
         return OutputError(Text("The PipeWire camera has stopped."), self._last_words())
 
     def _last_words(self) -> Text:
-        """What GStreamer complained of, else the most likely cure."""
+        """Return GStreamer's complaint, else the most likely remedy."""
         complaints = re.findall(
             r"(?:ERROR|WARNING): (?:from element \S+: |erroneous pipeline: )?(.+)",
             self._said.decode(errors="replace"),
@@ -179,7 +177,7 @@ class PipeWireCamera:
         return join([cure, Text("(GStreamer says: {}.)", complaints[0].rstrip("."))]) if complaints else cure
 
     def _widen_pipe(self) -> None:
-        """Room for about one picture: fewer wake-ups, and no more delay than that picture."""
+        """Enlarge the pipe to about one picture: fewer wake-ups, no more delay than that."""
         import fcntl
 
         with suppress(OSError):  # the system's limit may be lower
@@ -215,11 +213,9 @@ def require_pipewire() -> None:
 
 
 def _connect() -> socket.socket | None:
-    """A connection to PipeWire, looked for where its library looks.
+    """Connect to PipeWire at the address that its library uses; None if it fails.
 
-    None if nobody answers.
-
-    Nothing is said over it. It ends with PipeWire, which GStreamer does not notice: it goes on taking
+    Nothing is sent. The connection ends with PipeWire, which GStreamer does not notice: it goes on taking
     pictures that nobody sees.
     """
     remote = os.environ.get("PIPEWIRE_REMOTE", "pipewire-0")

@@ -1,4 +1,4 @@
-"""Where a person stands in the frame.
+"""Place a person in the frame.
 
 As large as the user wants, the head whole, the body down to the lower edge.
 """
@@ -14,8 +14,9 @@ NARROW = 0.8
 """Width of an upright frame, in sides of the square."""
 
 HEADROOM, LEAST_HEADROOM = 0.12, 0.08
-"""Above the hair, in heights of the frame: as placed, and as far as the user may move it. A driver who sits
-up moves the head by about the second."""
+"""Space above the hair, in heights of the frame: by default, and the least that the user may choose. A driver
+who sits up moves the head by about the second.
+"""
 
 BELOW_CHIN = 0.05
 """Sides of the square below the chin that stay in the frame, even if the hair does not fit."""
@@ -27,8 +28,7 @@ EYES = 0.25
 """Sides of the square from the chin up to the middle of the face."""
 
 SWAY, LIFT = 16, 3
-"""A person moves outside of the square by this part of its side, beside it, above and below; farther out
-nothing moves."""
+"""Divisors of the side: how far a person moves outside of the square, beside it, above and below."""
 
 AS_IT_COMES = Framing()
 
@@ -76,7 +76,7 @@ def place(
 
 
 def _whole(photo: Area, size: tuple[int, int]) -> Placement:
-    """All of the photo, in the middle."""
+    """Place the whole photo in the middle."""
     rows, columns = photo.shape
     height = max(rows, columns * size[1] / size[0])
     width = height * size[0] / size[1]
@@ -85,7 +85,7 @@ def _whole(photo: Area, size: tuple[int, int]) -> Placement:
 
 
 def _height(scene: Scene, size: tuple[int, int], zoom: float) -> float:
-    """Of the frame, in pixels of the square."""
+    """Return the frame's height in pixels of the square."""
     height = scene.side * max(1.0, NARROW * size[1] / size[0]) / min(2.0, max(0.5, zoom))
     above, below = scene.ends
     if above is None or below is None:
@@ -108,7 +108,7 @@ def moving_area(
 
 
 def _whole_steps(start: float, length: float, least: int, most: int, step: int) -> tuple[int, int]:
-    """Return first and end of what is seen between ``least`` and ``most``.
+    """Return start and end of the visible part between ``least`` and ``most``.
 
     Rounded to a multiple of ``step``, upwards where there is room.
     """

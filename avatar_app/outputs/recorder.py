@@ -1,4 +1,4 @@
-"""Writes what the output shows to a video file while it happens."""
+"""Record the output to a video file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from avatar_app.outputs.i420 import Outgoing
 class Recorder:
     """A video file of what is sent. One thread.
 
-    Whatever ends it, a full disk or the end of the program without warning, what was recorded up to a second
-    before can be played.
+    Whatever ends it, such as a full disk or a crash, everything up to a second before can be played.
 
     Args:
-        path: .mp4, .m4v, .mov or .mkv; there must be no such file yet.
+        path: .mp4, .m4v, .mov or .mkv; the file must not exist yet.
         size: (width, height) of the pictures, even numbers.
-        fps: pictures a second, about; the times that ``write`` is given rule.
-        sound: there will be sound too.
+        fps: approximate pictures a second; the times passed to ``write`` are exact.
+        sound: whether there will be sound.
 
     Raises:
-        OutputError: no such folder, the file is there already, or it cannot be written.
+        OutputError: no such folder, the file exists, or it cannot be written.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int, sound: bool = False) -> None:
@@ -34,7 +33,7 @@ class Recorder:
         self._writer: LiveWriter | None = LiveWriter(path, fps, size, sound)
 
     def write(self, picture: Outgoing, seconds: float) -> None:
-        """Add a picture of the promised size, ``seconds`` after the first.
+        """Add a picture of the agreed size, ``seconds`` after the first.
 
         Raises:
             OutputError: the disk is full or the folder is gone. The recording has ended then and its file is
@@ -51,7 +50,7 @@ class Recorder:
             raise
 
     def write_sound(self, samples: npt.NDArray[np.float32]) -> None:
-        """Add sound behind what there is of it; raises as ``write`` does."""
+        """Append sound; raises as ``write`` does."""
         if not self._writer:
             raise ValueError("the recording has ended")
         try:

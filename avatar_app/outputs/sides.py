@@ -1,6 +1,6 @@
-"""What is left and right of the square.
+"""Make what is beside the square: a colour, a picture, or its blurred extension.
 
-A colour, a picture, or the square's own blurred extension. All in RGB, and made once.
+All in RGB, and made once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 EDGE = 0.1
-"""Share of the picture's side that its blurred extension is made of; more of it would double the face."""
+"""Fraction of the picture's side from which its blurred extension is made; more would double the face."""
 
 
 def read_background(background: str, size: tuple[int, int]) -> Image:
@@ -44,7 +44,7 @@ def read_background(background: str, size: tuple[int, int]) -> Image:
 
 
 def cover(image: Image, size: tuple[int, int]) -> Image:
-    """The largest middle part of an image that has the canvas's shape, scaled to it."""
+    """Scale the largest middle part of an image that has the canvas's shape."""
     width, height = size
     rows, columns = image.shape[:2]
     scale = max(width / columns, height / rows)
@@ -57,11 +57,10 @@ def cover(image: Image, size: tuple[int, int]) -> Image:
 
 
 def blurred_extension(picture: Image, size: tuple[int, int]) -> Image:
-    """The picture continued to both sides.
+    """Continue the picture to both sides, blurred.
 
-    Its outermost parts mirrored, stretched, blurred, and darker the farther out.
-
-    In an upright frame it goes on above and below. All is done on a small copy; a blur needs no more pixels.
+    Its outermost parts are mirrored, stretched, blurred, and darkened outwards; in an upright frame above and
+    below. All is done on a small copy; a blur needs no more pixels.
     """
     if size[1] > size[0]:
         lying = blurred_extension(np.ascontiguousarray(picture.transpose(1, 0, 2)), (size[1], size[0]))

@@ -1,6 +1,6 @@
-"""Where pictures go: to a camera, to an address, or nowhere.
+"""Send pictures to a camera, to an address, or nowhere.
 
-The only file that knows pyvirtualcam.
+The only file that imports pyvirtualcam.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Sink(Protocol):
     """Takes pictures. Opened, used and closed in one thread.
 
     Attributes:
-        name: what it is, for people.
+        name: for people.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Sink(Protocol):
         """
 
     def watched(self) -> bool | None:
-        """Whether anybody watches now; None: nobody knows. It takes microseconds."""
+        """Whether anybody watches; None: unknown. It takes microseconds."""
 
     def close(self) -> None:
-        """Give the device back. May be called twice."""
+        """Close the device. May be called twice."""
 
 
 class NoSink:
@@ -79,14 +79,14 @@ class StreamSink:
         self._writer.write(picture.planes)
 
     def watched(self) -> None:
-        """Nobody knows who receives a stream."""
+        """Return None: the receivers of a stream are unknown."""
 
     def close(self) -> None:
         self._writer.close()
 
 
 class Device(Protocol):
-    """What is used of ``pyvirtualcam.Camera``."""
+    """The part of ``pyvirtualcam.Camera`` that is used."""
 
     @property
     def device(self) -> str: ...
@@ -99,7 +99,7 @@ class Device(Protocol):
 class VirtualCameraSink:
     """Sends pictures to an opened virtual camera, as planes.
 
-    pyvirtualcam could convert RGB too, but would hold the interpreter meanwhile.
+    pyvirtualcam could convert RGB too, but holds the GIL meanwhile.
     """
 
     def __init__(self, device: Device, size: tuple[int, int], label: str) -> None:
@@ -143,10 +143,10 @@ def open_sink(kind: str, device: str, size: tuple[int, int], fps: int) -> Sink:
 
     Args:
         kind: one of ``session.controls.OUTPUTS``, or ``stream``.
-        device: path or name of the virtual camera; empty: the first. Of a ``stream`` its address. Other kinds
-            have but one.
+        device: path or name of the virtual camera; empty: the first. For a ``stream`` its address. Other
+            kinds have only one.
         size: width and height of the pictures, even numbers.
-        fps: about how many pictures a second will be sent.
+        fps: approximate pictures a second.
 
     Raises:
         OutputError: it cannot be opened; the hint says what to install or run.
@@ -190,7 +190,7 @@ def _open_virtual_camera(device: str, size: tuple[int, int], fps: int) -> Virtua
 
 
 def _still_shown(device: str, shown: tuple[int, int], size: tuple[int, int]) -> OutputError:
-    """A call holds on to the picture format of whatever was sent before."""
+    """Return the error for a call that still shows another picture format."""
     if shown != size:
         message = Text(
             "A call still shows the virtual camera {} at {} x {}, not at {} x {}.",
@@ -210,7 +210,7 @@ def _still_shown(device: str, shown: tuple[int, int], size: tuple[int, int]) -> 
 
 
 def cannot_open(device: str, said: str, platform: str = sys.platform) -> OutputError:
-    """Say what happened when pyvirtualcam has refused a device with these words."""
+    """Return the error for a device that pyvirtualcam refused with this message."""
     cause = "; ".join(line.partition("backend: ")[2] or line for line in said.splitlines()).rstrip(".")
     message = (
         Text("The virtual camera {} cannot be opened: {}.", device, cause)

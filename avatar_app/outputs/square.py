@@ -1,4 +1,4 @@
-"""A model's picture as planes of its own size, before they are enlarged."""
+"""Convert a model's picture to planes of its own size, before they are enlarged."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from avatar_app.outputs.i420 import Plane
 from avatar_app.types import Image
 
 SMALL = 256
-"""Side of pictures up to which each pixel's colour counts: a fourth of them, enlarged, would let lips redden
-the teeth."""
+"""Side of pictures up to which chroma keeps full resolution: with half of it, enlarged, lips would redden the
+teeth.
+"""
 
 ALONE = 320 * 240
-"""Pixels from which OpenCV calls its other threads. They would save 0.1 ms here and spend 0.4 of their own,
-mostly on waiting."""
+"""Pixels from which OpenCV starts its other threads. They would save 0.1 ms here and use 0.4, mostly
+waiting.
+"""
 
 LUMA, CHROMA = (219 / 255, 16.0), (224 / 255, 128 - 128 * 224 / 255)
 """Scale and shift of values from 0..255 to the range that calls expect."""
 
 
 def layer_planes(picture: Image) -> tuple[Plane, Plane, Plane]:
-    """Luma of every pixel of (h, w, 3), then U and V of that size or half of it."""
+    """Convert (h, w, 3) to luma, U and V; chromas of the same size or half of it."""
     height, width = picture.shape[:2]
     return _by_bands(picture) if height > SMALL and height % 4 == 0 and width % 2 == 0 else _whole(picture)
 
 
 def _by_bands(picture: Image) -> tuple[Plane, Plane, Plane]:
-    """As ``to_planes`` has it, chromas of half the size."""
+    """Convert as ``to_planes`` does, with chromas of half the size."""
     height, width = picture.shape[:2]
     rows = max(
         (rows for rows in range(4, height + 1, 4) if height % rows == 0 and rows * width < ALONE), default=4
@@ -45,7 +47,7 @@ def _by_bands(picture: Image) -> tuple[Plane, Plane, Plane]:
 
 
 def _whole(picture: Image) -> tuple[Plane, Plane, Plane]:
-    """Chromas of every pixel."""
+    """Convert with chromas of full size."""
     luma, red, blue = (
         np.asarray(plane, np.uint8) for plane in cv2.split(cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb))
     )

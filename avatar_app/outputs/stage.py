@@ -1,9 +1,7 @@
-"""A scene prepared for a frame.
+"""Prepare a scene for a frame, and put the moved person before it.
 
-What stands still is drawn once, and the moved person is put before it in every frame.
-
-The person and its alpha are enlarged once, in the planes that calls take; in RGB there would be twice as many
-values.
+The static part is drawn once. The person and its alpha are enlarged once, as planes: in RGB there would be
+twice as many values.
 """
 
 from __future__ import annotations
@@ -23,15 +21,15 @@ BLUR = 0.03
 """Standard deviation of a blurred background, in heights of the frame."""
 
 BANDS = 3
-"""A person is mixed with what is behind it in so many bands: half of the area is nobody's."""
+"""Number of bands in which the person is blended with the background: half of the area is empty."""
 
 AREA_SHRINKS = 0.6
-"""Below this scale pixels are averaged: a large photo in a small frame would flicker."""
+"""Scale below which pixels are averaged: a large photo in a small frame would flicker."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The moved person's place in one plane, and the background there."""
+    """Position of the moved person in one plane, and the background there."""
 
     rows: slice
     columns: slice
@@ -42,7 +40,7 @@ class _Spot:
         return self.behind.shape[1], self.behind.shape[0]
 
     def put(self, plane: Plane, front: Plane, share: Plane, bands: list[Area]) -> None:
-        """Enlarge the person, and put it before the background where it is.
+        """Enlarge the person, and blend it with the background.
 
         Args:
             plane: of the frame, with the background; changed.
@@ -94,7 +92,7 @@ class Stage:
         self._planes = self._prepared(background)
 
     def put(self, layer: Layer) -> Planes:
-        """New planes with the moved person."""
+        """Return new planes with the moved person."""
         planes = self._planes.copy()
         image, alpha = self._fitting(layer)
         luma, *chromas = zip(self._spots, split(planes), layer_planes(image), strict=True)
@@ -107,7 +105,7 @@ class Stage:
         return planes
 
     def cut_out(self, layer: Layer) -> Image:
-        """The person alone, (height, width, 4), for outputs that know transparency.
+        """Return the person alone, (height, width, 4), for outputs with transparency.
 
         It takes longer than `put`.
         """
@@ -120,7 +118,7 @@ class Stage:
         return whole
 
     def _fitting(self, layer: Layer) -> tuple[Image, Plane]:
-        """The layer's colours and alpha over `area`; what it lacks there is transparent."""
+        """Return the layer's colours and alpha over `area`, transparent where unknown."""
         assert layer.alpha is not None
         own = Area(
             *layer.corner, layer.corner[0] + layer.image.shape[1], layer.corner[1] + layer.image.shape[0]
@@ -136,7 +134,7 @@ class Stage:
         return _seen(picture, self._view, self._size)
 
     def _prepared(self, background: Image) -> Planes:
-        """The person at rest before the background, and nobody where the person moves."""
+        """Return the background with the person at rest, without the moving part."""
         still, behind = self._still, background
         if self._mirror:
             still, behind = still[:, ::-1], behind[:, ::-1]
@@ -162,9 +160,9 @@ class Stage:
 
 
 def _bands(share: Plane) -> list[Area]:
-    """Return the parts in which there is anything.
+    """Return the non-empty parts, one above the other.
 
-    They lie one above the other: a head is narrower than shoulders.
+    A head is narrower than shoulders.
     """
     found = []
     height = -(-len(share) // BANDS)
@@ -176,10 +174,7 @@ def _bands(share: Plane) -> list[Area]:
 
 
 def _on_frame(area: Area, left: float, top: float, scale: float, size: tuple[int, int]) -> Area:
-    """Where the area comes in the frame.
-
-    Even, for the chromas have half of the pixels.
-    """
+    """Return the area's position in the frame, even because of the chromas."""
 
     def even(value: float, most: int) -> int:
         return min(most, max(0, round(value / 2) * 2))
@@ -202,7 +197,7 @@ def _view(area: Area, spot: Area, corner: tuple[int, int]) -> npt.NDArray[np.flo
 
 
 def _seen(picture: Image, view: npt.NDArray[np.float64], size: tuple[int, int]) -> Image:
-    """A scene's picture in the frame; beyond its edges it is mirrored."""
+    """Return a scene's picture in the frame, mirrored beyond its edges."""
     scale = 1 / max(view[0, 0], view[1, 1])
     if scale < AREA_SHRINKS:
         small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -219,7 +214,7 @@ def _seen(picture: Image, view: npt.NDArray[np.float64], size: tuple[int, int]) 
 
 
 def _blurred(picture: Image) -> Image:
-    """On a small copy: a blur needs no more pixels."""
+    """Blur on a small copy; a blur needs no more pixels."""
     height, width = picture.shape[:2]
     few = (max(1, width // 4), max(1, height // 4))
     small = cv2.resize(picture, few, interpolation=cv2.INTER_AREA)
@@ -228,7 +223,7 @@ def _blurred(picture: Image) -> Image:
 
 
 def _refitted(values: Image, own: Area, wanted: Area) -> Image:
-    """``values`` over ``own`` as they are over ``wanted``; 0 where they are not known."""
+    """Return ``values`` of the area ``own`` over ``wanted``; 0 where unknown."""
     fitted = np.zeros((*wanted.shape, *values.shape[2:]), np.uint8)
     left, right = max(own.left, wanted.left), min(own.right, wanted.right)
     top, bottom = max(own.top, wanted.top), min(own.bottom, wanted.bottom)

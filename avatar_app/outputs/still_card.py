@@ -17,21 +17,20 @@ LINES = {
     "paused": "Camera is paused",
     **dict.fromkeys(("no-camera", "fault", "stale"), "Camera is reconnecting"),
 }
-"""Reason -> what is written; the others have ``LINE``."""
+"""Reason -> text; others have ``LINE``."""
 
 TOP, BOTTOM = np.array([46.0, 54.0, 68.0]), np.array([24.0, 28.0, 37.0])
 DISC, FIGURE, TEXT = (58, 67, 83), (104, 117, 138), (206, 213, 224)
 SCALE = 2
-"""Drawn this much larger and reduced, for smooth edges."""
+"""Factor by which it is drawn larger and reduced, for smooth edges."""
 
 
 def still_card(size: tuple[int, int], reason: str = "") -> Planes:
-    """The card's planes, read-only, drawn and converted once.
+    """Return the card's planes, read-only, drawn and converted once.
 
     Args:
         size: (width, height), even.
-        reason: as ``Status.reason``. It says no more than that others have to wait: they need not know what
-            is wrong.
+        reason: as ``Status.reason``. The card only says that others have to wait, not what is wrong.
     """
     return _draw(size, LINES.get(reason, LINE))
 
@@ -57,14 +56,14 @@ def _draw(size: tuple[int, int], line: str) -> Planes:
 
 
 def _mask(size: tuple[int, int], paint: Callable[[ImageDraw.ImageDraw], None]) -> Pillow.Image:
-    """What ``paint`` draws at ``SCALE`` times the size, with smooth edges."""
+    """Draw by ``paint`` at ``SCALE`` times the size, and reduce for smooth edges."""
     large = Pillow.new("L", (size[0] * SCALE, size[1] * SCALE), 0)
     paint(ImageDraw.Draw(large))
     return large.resize(size, Pillow.Resampling.BOX)
 
 
 def _ground(width: int, height: int) -> Image:
-    """A gradient, lighter behind the figure; noise of half a level hides its steps."""
+    """Draw a gradient, lighter behind the figure; slight noise hides its steps."""
     rows, columns = np.linspace(0, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     glow = np.exp(-((columns * width / height / 0.9) ** 2)) * np.exp(-(((rows - 0.4) / 0.45) ** 2))
     share = np.clip(rows * 0.9 - glow * 0.35 + 0.1, -0.3, 1)[..., None]
@@ -73,16 +72,16 @@ def _ground(width: int, height: int) -> Image:
 
 
 def _figure(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> None:
-    """Head and shoulders that fit a disc.
+    """Draw head and shoulders that fit a disc.
 
-    What is outside of it is cut off by the caller.
+    The caller cuts off what is outside of it.
     """
     draw.ellipse(_around(x, y - radius * 0.22, radius * 0.34, radius * 0.40), fill=255)
     draw.ellipse(_around(x, y + radius * 1.02, radius * 0.78, radius * 0.68), fill=255)
 
 
 def _around(x: float, y: float, half_width: float, half_height: float) -> tuple[float, float, float, float]:
-    """The bounding box of an ellipse on the enlarged mask.
+    """Return the bounding box of an ellipse on the enlarged mask.
 
     Its last row and column count as inside.
     """

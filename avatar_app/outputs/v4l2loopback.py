@@ -1,7 +1,4 @@
-"""Ask v4l2loopback, the kernel's virtual cameras, what pyvirtualcam does not.
-
-Linux.
-"""
+"""Query v4l2loopback, the kernel's virtual cameras, beyond pyvirtualcam. Linux."""
 
 from __future__ import annotations
 
@@ -15,16 +12,17 @@ from avatar_app import v4l2
 from avatar_app.v4l2 import CAPTURE, OUTPUT
 
 I420 = b"YU12"
-"""The kernel's name of the pixel format that is written here."""
+"""The kernel's name of the pixel format written here."""
 
 TAKEN_BACK = 0.4
-"""Seconds in which a program that writes to a camera has surely written again: this one does so every 0.3
-seconds at its slowest."""
+"""Seconds within which a program that writes to a camera has written again: this one does so every 0.3
+seconds at its slowest.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a driver says of its device.
+    """A driver's description of its device.
 
     A camera has the capability ``CAPTURE``, a screen ``OUTPUT``.
     """
@@ -35,7 +33,7 @@ class Answer:
     def is_exclusive(self, possible: bool) -> bool | None:
         """Return whether a device is never both input and output; None: perhaps now.
 
-        For a while it can be: when a writer has left and a call still reads.
+        For a while it can be both: when a writer has left and a call still reads.
 
         Args:
             possible: some device of the module is exclusive.
@@ -46,7 +44,7 @@ class Answer:
 
 
 def ask(path: Path) -> Answer | None:
-    """What a device is; None if it may not be opened or is not a video device."""
+    """Query a device; None if it may not be opened or is not a video device."""
     with suppress(OSError), v4l2.opened(path, os.O_RDONLY) as handle:
         found = v4l2.query(handle)
         return Answer(found.driver, found.flags)
@@ -54,10 +52,7 @@ def ask(path: Path) -> Answer | None:
 
 
 def release(path: Path) -> bool:
-    """Make sure that a device that nobody writes to can be opened for writing.
-
-    False if somebody does.
-    """
+    """Make a device without a writer ready to be opened; return False if it has one."""
     if offers_output(path):
         return True
     end_stream(path)
@@ -66,17 +61,17 @@ def release(path: Path) -> bool:
 
 
 def offers_output(path: Path) -> bool:
-    """Whether a device would let itself be opened for writing, or does not say."""
+    """Whether a device can be opened for writing, or does not say."""
     answer = ask(path)
     return answer is None or bool(answer.capabilities & OUTPUT)
 
 
 def end_stream(path: Path) -> None:
-    """Tell a device that its writer has left.
+    """Notify a device that its writer has left.
 
-    With exclusive capabilities it is a camera and no screen while it is written to. Up to version 0.12 it
-    never becomes one again after a writer that did not start a stream, such as pyvirtualcam, has closed it or
-    was killed: the driver waits for the end of a stream. So one is started and ended here.
+    With exclusive capabilities it is a camera and no screen while it is written to. Up to version 0.12 the
+    driver waits for the end of a stream, and stays a camera after a writer that did not start one, such as
+    pyvirtualcam, has closed it or was killed. So a stream is started and ended here.
     """
     # Starting may be refused for want of a picture format, which does not matter, or because somebody
     # streams.
@@ -88,13 +83,13 @@ def end_stream(path: Path) -> None:
 
 
 ASK_AGAIN = 2.0
-"""Seconds after which a driver that named nobody is asked from the start: it may have lost an event."""
+"""Seconds after which a driver that reported no reader is queried afresh: an event may have been lost."""
 
 
 class Audience:
-    """Who watches a device, as the driver says from version 0.13 on.
+    """The readers of a device, as the driver reports them from version 0.13 on.
 
-    It says so of readers that have started their stream; programs that only list cameras do not count.
+    It reports readers that have started their stream; programs that only list cameras do not count.
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,7 +99,7 @@ class Audience:
         self._open()
 
     def is_there(self) -> bool | None:
-        """Whether anybody watches; None where the driver does not say."""
+        """Whether anybody watches; None if the driver does not report it."""
         if self._count == 0 and time.monotonic() > self._asked + ASK_AGAIN:
             self.close()
             self._open()
@@ -122,19 +117,16 @@ class Audience:
             v4l2.subscribe(self._handle, v4l2.CLIENT_USAGE)
 
     def close(self) -> None:
-        """Let go of the device. May be called twice."""
+        """Close the device. May be called twice."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def shown_format(path: Path) -> tuple[tuple[int, int], bytes] | None:
-    """Return size (width, height) and pixel format of a device.
+    """Return size (width, height) and pixel format of a device; None if unknown.
 
-    None if it does not say.
-
-    It keeps them while a call looks at it, whatever the next writer asks for, and what is written then looks
-    like noise.
+    They stay while a call reads, whatever the next writer asks for, and its pictures then look like noise.
     """
     with suppress(OSError), v4l2.opened(path) as handle:
         _, width, height, pixels = v4l2.ask(

@@ -1,4 +1,4 @@
-"""The virtual cameras that this computer has, and how to get one."""
+"""List this computer's virtual cameras, and say how to get one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from avatar_app.text import Text
 from avatar_app.v4l2 import LOOPBACK
 
 NAME = "Avatar Camera"
-"""What calls list the camera as, where the app may choose it."""
+"""Name of the camera in calls, where the app may choose it."""
 
 OPTIONS = f'exclusive_caps=1 card_label="{NAME}"'
 LOAD = f"sudo modprobe v4l2loopback {OPTIONS}"
@@ -29,7 +29,7 @@ WINDOWS_FILTERS = {
     "OBS Virtual Camera": "{A3FCE0F5-3493-419F-958A-ABA1250EC20B}",
     "Unity Video Capture": "{5C2CD55C-92AD-4999-8666-912BD3E70010}",
 }
-"""Class identifiers under which the two camera drivers register themselves."""
+"""Class identifiers under which the two camera drivers register."""
 
 
 ABROAD = {
@@ -42,7 +42,7 @@ ABROAD = {
         "it in the system settings."
     ),
 }
-"""How to get a virtual camera elsewhere than on Linux."""
+"""How to get a virtual camera on systems other than Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class VirtualCamera:
     """A virtual camera.
 
     Attributes:
-        name: what calls list it as.
+        name: its name in calls.
         path: the device file on Linux; the name elsewhere.
-        exclusive_caps: it shows itself as a plain camera while it is written to, which Chrome and others
-            insist on; None: unknown.
+        exclusive_caps: it appears as a plain camera while it is written to, which Chrome and others require;
+            None: unknown.
         writable: this user may write to it.
     """
 
@@ -83,7 +83,7 @@ def list_virtual_cameras() -> list[VirtualCamera]:
 
 
 def require_virtual_camera(device: str) -> VirtualCamera:
-    """The virtual camera with this path or name; the first for an empty ``device``.
+    """Return the virtual camera with this path or name; empty: the first.
 
     Raises:
         OutputError: there is none, or this user may not write to it.
@@ -92,12 +92,10 @@ def require_virtual_camera(device: str) -> VirtualCamera:
 
 
 def free_virtual_camera(device: str) -> VirtualCamera:
-    """Like ``require_virtual_camera``, but return one that no program writes to.
-
-    It is ready to be opened.
+    """Return a virtual camera that no program writes to, ready to be opened.
 
     Raises:
-        OutputError: also where another program sends to it.
+        OutputError: as ``require_virtual_camera``, or another program sends to it.
     """
     usable = _usable(device)
     for camera in usable:
@@ -131,9 +129,9 @@ def _usable(device: str) -> list[VirtualCamera]:
 
 
 def setup_script() -> str:
-    """Return the administrator's shell commands that make a virtual camera.
+    """Return the administrator's shell commands that create a virtual camera.
 
-    Now and at each start of the computer; empty where they are not known.
+    Now and at each start of the computer; empty if unknown.
     """
     if not sys.platform.startswith("linux") or any(camera.writable for camera in list_virtual_cameras()):
         return ""
@@ -155,7 +153,7 @@ def setup_script() -> str:
 
 
 def _is_installed() -> bool:
-    """Whether the kernel that runs has the module."""
+    """Whether the running kernel has the module."""
     try:
         return "/v4l2loopback.ko" in (MODULES / platform.release() / "modules.dep").read_text()
     except OSError:
@@ -176,7 +174,7 @@ def _how_to_get_one() -> Text:
 
 
 def _linux_camera(entry: Path) -> VirtualCamera | None:
-    """What ``entry`` of sysfs is, None for a real camera."""
+    """Return the camera of a sysfs ``entry``; None for a real camera."""
     path = DEVICES / entry.name
     answer = loopback.ask(path)
     # A device that may not be opened is still known by where it hangs: on no bus.
