@@ -50,6 +50,8 @@ class Found:
         virtual_cameras: the devices; ``virtual_problem`` says why there are none.
         pipewire_problem: why there can be no PipeWire camera; empty if there can.
         models: names; those that cannot be used say why.
+        microphones: names; ``microphone_problem`` says why they could not be listed.
+        virtual_microphone_problem: why there can be no microphone of the app's own; empty if there can.
         card: the device that a graphics card is; ``card_problem`` says why none can be used, None where one
             can.
     """
@@ -62,6 +64,9 @@ class Found:
     models: tuple[Outlet, ...] = ()
     card: str = "cuda"
     card_problem: Text | None = None
+    microphones: tuple[str, ...] = ()
+    microphone_problem: Text = NOTHING
+    virtual_microphone_problem: Text = NOTHING
 
 
 def look() -> Found:
@@ -72,6 +77,7 @@ def look() -> Found:
     cameras, camera_problem = _attempt(_cameras, lambda said: ((), said))
     outlets, virtual_problem = _attempt(_virtual_cameras, lambda said: ((), said))
     card, card_problem = _attempt(_graphics_card, lambda said: ("cuda", said))
+    microphones, microphone_problem = _attempt(_microphones, lambda said: ((), said))
     return Found(
         cameras=cameras,
         camera_problem=camera_problem,
@@ -81,12 +87,22 @@ def look() -> Found:
         models=_attempt(_models, lambda said: (Outlet("lite", "lite", said),)),
         card=card,
         card_problem=card_problem,
+        microphones=microphones,
+        microphone_problem=microphone_problem,
+        virtual_microphone_problem=_attempt(_virtual_microphone_problem, lambda said: said),
     )
 
 
 def nothing_found() -> Found:
     """What is known where nothing could be looked at: that nothing can be used."""
-    return Found((), FAILED, (), FAILED, FAILED, (), card_problem=FAILED)
+    return Found(
+        camera_problem=FAILED,
+        virtual_problem=FAILED,
+        pipewire_problem=FAILED,
+        card_problem=FAILED,
+        microphone_problem=FAILED,
+        virtual_microphone_problem=FAILED,
+    )
 
 
 def _attempt(work: Callable[[], T], failed: Callable[[Text], T]) -> T:
@@ -147,6 +163,19 @@ def _pipewire_problem() -> Text:
         require_pipewire()
     except AvatarError as error:
         return _said(error)
+    return NOTHING
+
+
+def _microphones() -> tuple[tuple[str, ...], Text]:
+    from avatar_app.sound.opening import list_microphones
+
+    return tuple(microphone.name for microphone in list_microphones()), NOTHING
+
+
+def _virtual_microphone_problem() -> Text:
+    from avatar_app.sound.virtual_microphone import require_virtual_microphone
+
+    require_virtual_microphone()
     return NOTHING
 
 

@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
             "choose-avatar": self.focus_gallery,
             "choose-camera": lambda: self.reveal("camera"),
             "choose-output": lambda: self.reveal("output"),
+            "choose-microphone": lambda: self.reveal("microphone"),
             "choose-model": lambda: self.reveal("model"),
         }
 

@@ -188,7 +188,8 @@ class Notice:
             ``sound`` or ``settings``; there is one notice for each.
         message, hint: as in ``errors.AvatarError``.
         actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``,
-            ``choose-output``, ``choose-model``, ``calibrate``, ``resume``, ``doctor``, ``turn-camera``.
+            ``choose-output``, ``choose-microphone``, ``choose-model``, ``calibrate``, ``resume``, ``doctor``,
+            ``turn-camera``.
     """
 
     about: str

@@ -51,7 +51,7 @@ class SoundStage(Stage):
         latency: Callable[[], float],
         notices: Notices,
     ) -> None:
-        super().__init__("microphone", "sound", notices, ("retry",))
+        super().__init__("microphone", "sound", notices, ("retry", "choose-microphone"))
         self._open_microphone, self._open_virtual = open_microphone, open_virtual
         self._controls, self._latency = controls, latency
         self._wanted: Wanted | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from avatar_app.errors import SoundError
 from avatar_app.sound.microphone import Microphone, MicrophoneInfo
@@ -18,11 +20,20 @@ SYSTEM = "default"
 def list_microphones() -> list[MicrophoneInfo]:
     """List the microphones.
 
-    Raises SoundError where sound cannot be had; its hint says what to install.
+    No two have the same name. Raises SoundError where sound cannot be had; its hint says what to install.
     """
-    if platform.system() == "Linux":
-        return list_sources()
-    return list_inputs()
+    return distinct(list_sources() if platform.system() == "Linux" else list_inputs())
+
+
+def distinct(microphones: Sequence[MicrophoneInfo]) -> list[MicrophoneInfo]:
+    """Number those that are called alike, for two webcams of one kind."""
+    seen: Counter[str] = Counter()
+    made = []
+    for each in microphones:
+        seen[each.name] += 1
+        number = seen[each.name]
+        made.append(each if number == 1 else replace(each, name=f"{each.name} ({number})"))
+    return made
 
 
 def open_microphone(name: str) -> Microphone:

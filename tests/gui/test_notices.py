@@ -113,7 +113,12 @@ def test_buttons_in_the_window_do_what_they_say(opened: Opened, qtbot: QtBot) ->
 
 @pytest.mark.parametrize(
     ("action", "section"),
-    [("choose-camera", "camera"), ("choose-output", "output"), ("choose-model", "model")],
+    [
+        ("choose-camera", "camera"),
+        ("choose-output", "output"),
+        ("choose-microphone", "microphone"),
+        ("choose-model", "model"),
+    ],
 )
 def test_buttons_lead_to_the_setting(opened: Opened, action: str, section: str) -> None:
     opened.window.view.drawer.hide()

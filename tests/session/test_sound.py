@@ -16,7 +16,7 @@ from avatar_app.media.video import read_clip
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from avatar_app.sound.microphone import MicrophoneInfo
-from avatar_app.sound.opening import find_microphone, list_microphones, open_microphone
+from avatar_app.sound.opening import distinct, find_microphone, list_microphones, open_microphone
 from avatar_app.sound.pulse import VIRTUAL, PulseMicrophone, default_source, pactl
 from avatar_app.sound.timeline import RATE
 from avatar_app.sound.virtual_microphone import VirtualMicrophone
@@ -191,6 +191,12 @@ def test_a_server_that_ends_is_said_and_the_recording_goes_on(
     assert clip.fps > 5
     with av.open(str(film)) as container:
         assert container.streams.audio[0].duration
+
+
+def test_microphones_that_are_called_alike_are_numbered() -> None:
+    twins = [MicrophoneInfo("C270", "a"), MicrophoneInfo("Yeti", "b"), MicrophoneInfo("C270", "c")]
+    assert [each.name for each in distinct(twins)] == ["C270", "Yeti", "C270 (2)"]
+    assert find_microphone("C270 (2)", distinct(twins)).key == "c"
 
 
 def test_bad_names_are_one_kind_sentence() -> None:

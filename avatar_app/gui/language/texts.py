@@ -9,6 +9,7 @@ NOTICE_ACTIONS = {
     "choose-camera": QT_TRANSLATE_NOOP("Notices", "Choose a camera"),
     "choose-avatar": QT_TRANSLATE_NOOP("Notices", "Choose a photo"),
     "choose-output": QT_TRANSLATE_NOOP("Notices", "Choose an output"),
+    "choose-microphone": QT_TRANSLATE_NOOP("Notices", "Choose a microphone"),
     "choose-model": QT_TRANSLATE_NOOP("Notices", "Choose a model"),
     "calibrate": QT_TRANSLATE_NOOP("Notices", "Calibrate"),
     "resume": QT_TRANSLATE_NOOP("Notices", "Resume"),

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QPushButton, QScrollArea, QTabWidget, QVBoxLayout,
 from avatar_app.gui.device_lists import DeviceLists
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import BackgroundChooser, OutputChooser, SourceChooser
+from avatar_app.gui.panels.microphone_chooser import MicrophoneChooser
 from avatar_app.gui.panels.model_chooser import ModelChooser
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.icons import icon
@@ -37,6 +38,7 @@ class ControlsPanel(QTabWidget):
         self._shown: Controls | None = None
         self.source = SourceChooser(live, devices)
         self.output = OutputChooser(live, devices)
+        self.microphone = MicrophoneChooser(live, devices)
         self.background = BackgroundChooser(live)
         self.model = ModelChooser(live, devices)
         self.choices = self._choices()
@@ -137,6 +139,7 @@ class ControlsPanel(QTabWidget):
                     [self.source, self._named(self.choices["rotation"]), self.mirror_preview],
                 ),
                 "output": (self.tr("Send to"), [self.output]),
+                "microphone": (self.tr("Microphone"), [self.microphone]),
                 "picture": (self.tr("Background"), [self.background]),
                 "view": (
                     self.tr("Framing"),
@@ -196,7 +199,12 @@ class ControlsPanel(QTabWidget):
             if isinstance(page, QScrollArea) and page.isAncestorOf(section):
                 self.setCurrentIndex(number)
                 page.ensureWidgetVisible(section)
-        first = {"camera": self.source.choice, "output": self.output.choice, "model": self.model.choice}
+        first = {
+            "camera": self.source.choice,
+            "output": self.output.choice,
+            "microphone": self.microphone.choice,
+            "model": self.model.choice,
+        }
         first.get(name, self.tabBar()).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def show_controls(self) -> None:
@@ -217,6 +225,7 @@ class ControlsPanel(QTabWidget):
         for piece, names in (
             (self.source, ("source",)),
             (self.output, ("output", "output_device")),
+            (self.microphone, ("microphone", "pass_sound")),
             (self.background, ("background",)),
             (self.model, ("model", "device")),
         ):
@@ -225,7 +234,7 @@ class ControlsPanel(QTabWidget):
 
     def draw_icons(self) -> None:
         """Draw them in the colours of the theme."""
-        for button in (self.source.refresh, self.output.refresh):
+        for button in (self.source.refresh, self.output.refresh, self.microphone.refresh):
             button.setIcon(icon("refresh"))
 
     def show_preferences(self) -> None:

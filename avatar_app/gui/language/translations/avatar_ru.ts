@@ -545,6 +545,10 @@
         <translation>Зеркалить камеру</translation>
     </message>
     <message>
+        <source>Microphone</source>
+        <translation>Микрофон</translation>
+    </message>
+    <message>
         <source>Strength</source>
         <translation>Сила</translation>
     </message>
@@ -3733,6 +3737,37 @@ Press I for more.</source>
     </message>
 </context>
 <context>
+    <name>MicrophoneChooser</name>
+    <message>
+        <source>Microphone</source>
+        <translation>Микрофон</translation>
+    </message>
+    <message>
+        <source>Its sound goes into your recordings, in time with the avatar.</source>
+        <translation>Его звук попадает в ваши записи, синхронно с аватаром.</translation>
+    </message>
+    <message>
+        <source>Look for microphones again</source>
+        <translation>Найти микрофоны заново</translation>
+    </message>
+    <message>
+        <source>Pass the sound to calls</source>
+        <translation>Передавать звук в звонок</translation>
+    </message>
+    <message>
+        <source>No sound</source>
+        <translation>Без звука</translation>
+    </message>
+    <message>
+        <source>Default microphone</source>
+        <translation>Микрофон по умолчанию</translation>
+    </message>
+    <message>
+        <source>Choose “Avatar Microphone” in the call. Others then hear you as late as they see the avatar.</source>
+        <translation>Выберите в звонке микрофон «Avatar Microphone»: собеседники услышат вас с той же задержкой, с какой видят аватар.</translation>
+    </message>
+</context>
+<context>
     <name>ModelChooser</name>
     <message>
         <source>Model</source>
@@ -3812,6 +3847,10 @@ Press I for more.</source>
     <message>
         <source>Choose an output</source>
         <translation>Выбрать, куда отправлять</translation>
+    </message>
+    <message>
+        <source>Choose a microphone</source>
+        <translation>Выбрать микрофон</translation>
     </message>
     <message>
         <source>Choose a model</source>
