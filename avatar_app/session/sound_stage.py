@@ -66,6 +66,8 @@ class SoundStage(Stage):
 
     def open(self) -> None:
         self._wanted = _wanted(self._controls())
+        if self._wanted is None or not self._wanted[1]:
+            self._close_virtual()
         if self._wanted is None:
             self._notices.clear("sound")
             return
@@ -73,7 +75,9 @@ class SoundStage(Stage):
         if self._controls().recording is not None:
             self._heard.clear()  # what an earlier recording left
         refused: SoundError | None = None
-        if passed_on:
+        if self._virtual:
+            self._virtual.begin_again()
+        elif passed_on:
             try:
                 self._virtual = self._open_virtual()
             except SoundError as problem:
@@ -100,14 +104,32 @@ class SoundStage(Stage):
             if self._virtual:
                 self._virtual.play(block, self._delay)
         if self._virtual:
-            self._virtual.pass_on(now)
+            self._pass_on(self._virtual, now)
 
     def close(self) -> None:
+        """Close the microphone.
+
+        The app's own stays for the calls that listen to it, as long as it is wanted.
+        """
         microphone, self._microphone = self._microphone, None
+        try:
+            if microphone is not None:
+                microphone.close()
+        finally:
+            if self.stopping:
+                self._close_virtual()
+
+    def _pass_on(self, virtual: VirtualMicrophone, now: float) -> None:
+        try:
+            virtual.pass_on(now)
+        except SoundError:
+            self._close_virtual()
+            raise
+
+    def _close_virtual(self) -> None:
         virtual, self._virtual = self._virtual, None
-        for part in (microphone, virtual):
-            if part is not None:
-                part.close()
+        if virtual is not None:
+            virtual.close()
 
 
 def _wanted(controls: Controls) -> Wanted | None:

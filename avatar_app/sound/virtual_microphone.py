@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import deque
@@ -23,6 +24,9 @@ NAME = "Avatar Microphone"
 """What calls list it as."""
 
 SINK = "avatar_sound"
+OWNER = re.compile(r'avatar\.owner="?(\d+)')
+"""In a module's words: the process that has loaded it."""
+
 SERVER_MS = 20
 """Milliseconds of sound that the server asks for ahead."""
 
@@ -42,26 +46,27 @@ class VirtualMicrophone:
 
     def __init__(self) -> None:
         require_virtual_microphone()
-        _remove_modules()  # those of an app that was killed
+        number = _free_number()
+        sink, suffix = f"{SINK}{number}", f" {number}" if number else ""
         chosen = default_source()
         self._modules: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
-        self._timeline = Timeline()
-        self._began: float | None = None
-        self._waiting: deque[tuple[float, Samples]] = deque()
+        self.begin_again()
         try:
-            self._load("module-null-sink", f"sink_name={SINK}", *_shape(), _described("sink", CLIENT))
+            self._load(
+                "module-null-sink", f"sink_name={sink}", *_shape(), _described("sink", CLIENT + suffix)
+            )
             self._load(
                 "module-remap-source",
-                f"master={SINK}.monitor",
-                f"source_name={VIRTUAL}",
+                f"master={sink}.monitor",
+                f"source_name={VIRTUAL}{number}",
                 *_shape()[1:],
-                _described("source", NAME),
+                _described("source", NAME + suffix),
             )
             if default_source() != chosen:  # the user's choice is not to become a circle
                 pactl("set-default-source", chosen)
             latency = f"--latency-msec={SERVER_MS}"
-            words = [program("pacat"), *FORMAT, latency, f"--client-name={CLIENT}", f"--device={SINK}"]
+            words = [program("pacat"), *FORMAT, latency, f"--client-name={CLIENT}", f"--device={sink}"]
             self._process = start(words, stdin=subprocess.PIPE)
             assert self._process.stdin
             self._pipe = self._process.stdin.fileno()
@@ -70,6 +75,15 @@ class VirtualMicrophone:
         except BaseException:
             self.close()
             raise
+
+    def begin_again(self) -> None:
+        """Forget the sound so far.
+
+        What comes next is another microphone's, or comes after a break.
+        """
+        self._timeline = Timeline()
+        self._began: float | None = None
+        self._waiting: deque[tuple[float, Samples]] = deque()
 
     def play(self, block: Block, delay: float) -> None:
         """Let a block be heard ``delay`` seconds after it was said."""
@@ -131,12 +145,38 @@ def require_virtual_microphone() -> None:
         program(name)
 
 
-def _remove_modules() -> None:
+def _free_number() -> str:
+    """What to add to the names.
+
+    Nothing, or 2 and so on while other instances of the app have theirs. What an instance that was killed has
+    left is taken away.
+    """
+    taken = set()
     for line in pactl("list", "short", "modules").splitlines():
-        number, _, rest = line.partition("\t")
-        if f"source_name={VIRTUAL}" in rest or f"sink_name={SINK}" in rest:
+        module, _, rest = line.partition("\t")
+        made = re.search(rf"(?:source_name={VIRTUAL}|sink_name={SINK})(\d*)", rest)
+        if made is None:
+            continue
+        if _owner_runs(rest):
+            taken.add(made[1])
+        else:
             with suppress(SoundError):
-                pactl("unload-module", number)
+                pactl("unload-module", module)
+    return next(number for number in ("", *map(str, range(2, 100))) if number not in taken)
+
+
+def _owner_runs(words: str) -> bool:
+    """Whether another process, which still runs, has loaded a module."""
+    owner = OWNER.search(words)
+    if owner is None or int(owner[1]) == os.getpid():
+        return False
+    try:
+        os.kill(int(owner[1]), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # of another user
+    return True
 
 
 def _shape() -> list[str]:
@@ -144,4 +184,4 @@ def _shape() -> list[str]:
 
 
 def _described(kind: str, name: str) -> str:
-    return f"{kind}_properties='device.description=\"{name}\"'"
+    return f'{kind}_properties=\'device.description="{name}" avatar.owner="{os.getpid()}"\''

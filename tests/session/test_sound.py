@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +18,9 @@ from avatar_app.errors import SoundError
 from avatar_app.media.video import read_clip
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
-from avatar_app.sound.microphone import MicrophoneInfo
+from avatar_app.session.sound_stage import SoundStage
+from avatar_app.session.stage import Notices
+from avatar_app.sound.microphone import Block, Microphone, MicrophoneInfo
 from avatar_app.sound.opening import distinct, find_microphone, list_microphones, open_microphone
 from avatar_app.sound.pulse import VIRTUAL, PulseMicrophone, default_source, pactl
 from avatar_app.sound.timeline import RATE
@@ -151,14 +156,89 @@ def test_calls_hear_the_sound_as_late_as_the_picture(tmp_path: Path, clapper: Cl
     assert default_source() == "clapper"
 
 
+def sources() -> set[str]:
+    return {line.split("\t")[1] for line in pactl("list", "short", "sources").splitlines()}
+
+
 @needs_sound
-def test_what_a_killed_app_has_left_is_taken_away(clapper: Clapper) -> None:
-    left = VirtualMicrophone()
+def test_what_a_killed_app_has_left_is_taken_away(clapper: Clapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr("avatar_app.sound.virtual_microphone.os.getpid", lambda: ended.pid)
+        left = VirtualMicrophone()
     again = VirtualMicrophone()
-    assert pactl("list", "short", "sources").count(VIRTUAL) == 1
+    assert {name for name in sources() if VIRTUAL in name} == {VIRTUAL}
     again.close()
     left.close()
     assert [each.name for each in list_microphones()] == ["Clapper"]
+
+
+@needs_sound
+def test_a_second_app_has_a_microphone_of_its_own(clapper: Clapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("avatar_app.sound.virtual_microphone.os.getpid", os.getppid)
+        first = VirtualMicrophone()
+    second = VirtualMicrophone()
+    assert {f"{VIRTUAL}2", VIRTUAL} < sources()
+    assert "Avatar Microphone 2" in pactl("list", "sources")
+    assert [each.name for each in list_microphones()] == ["Clapper"]
+    second.close()
+    assert VIRTUAL in sources() and f"{VIRTUAL}2" not in sources()
+    first.close()
+
+
+class CountedMicrophone:
+    """A microphone of the app's own, without a server."""
+
+    opened = closed = 0
+
+    @classmethod
+    def open(cls) -> CountedMicrophone:
+        cls.opened += 1
+        return cls()
+
+    def begin_again(self) -> None:
+        pass
+
+    def play(self, block: Block, delay: float) -> None:
+        pass
+
+    def pass_on(self, now: float) -> None:
+        pass
+
+    def close(self) -> None:
+        type(self).closed += 1
+
+
+def test_calls_keep_the_apps_microphone_while_the_real_one_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+
+    def refuse(name: str) -> Microphone:
+        tries.append(name)
+        raise SoundError(Text("No microphone was found."))
+
+    monkeypatch.setattr(SoundStage, "patience", 0.01)
+    monkeypatch.setattr(CountedMicrophone, "opened", 0)
+    monkeypatch.setattr(CountedMicrophone, "closed", 0)
+    controls = [Controls(microphone="default", pass_sound=True)]
+    stage = SoundStage(
+        refuse,
+        CountedMicrophone.open,  # type: ignore[arg-type]
+        lambda: controls[0],
+        lambda: 0.0,
+        Notices(),
+    )
+    stage.start()
+    try:
+        wait_for(lambda: len(tries) > 3)
+        assert (CountedMicrophone.opened, CountedMicrophone.closed) == (1, 0)
+        controls[0] = Controls(microphone="default")
+        wait_for(lambda: CountedMicrophone.closed == 1)
+    finally:
+        stage.stop()
+        assert stage.join(2)
+    assert (CountedMicrophone.opened, CountedMicrophone.closed) == (1, 1)
 
 
 @needs_sound

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 import pytest
 
 from avatar_app.sound.microphone import Block
-from avatar_app.sound.timeline import RATE, Timeline
+from avatar_app.sound.timeline import RATE
 from avatar_app.sound.virtual_microphone import PIPE_BYTES, VirtualMicrophone
 
 
 def test_a_long_block_goes_on_whole_in_pieces_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe takes a part of a larger piece, and the rest would be lost."""
     made = VirtualMicrophone.__new__(VirtualMicrophone)
-    made._began, made._timeline, made._waiting = None, Timeline(), deque()
+    made.begin_again()
     written: list[bytes] = []
     monkeypatch.setattr(made, "_write", written.append)
     sound = np.linspace(-1, 1, RATE // 20, dtype=np.float32)
