@@ -6,6 +6,7 @@ The only file that knows sounddevice.
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from avatar_app.errors import SoundError
-from avatar_app.extras import install, requirements
+from avatar_app.extras import install
 from avatar_app.sound.microphone import Block, MicrophoneInfo
 from avatar_app.sound.timeline import RATE
 from avatar_app.text import Text
@@ -21,6 +22,10 @@ from avatar_app.text import Text
 BLOCK = RATE // 100
 WAITING = 200
 """Blocks that may wait to be read; what comes later is lost."""
+
+LOCK = threading.Lock()
+OPEN: set[object] = set()
+"""The streams that are open, guarded by ``LOCK``."""
 
 
 class PortAudioMicrophone:
@@ -31,16 +36,9 @@ class PortAudioMicrophone:
         self._blocks: queue.Queue[Block] = queue.Queue(WAITING)
         sounddevice = _library()
         try:
-            self._stream = sounddevice.InputStream(
-                samplerate=RATE,
-                blocksize=BLOCK,
-                device=int(info.key) if info.key else None,
-                channels=1,
-                dtype="float32",
-                latency="low",
-                callback=self._take,
-            )
-            self._stream.start()
+            with LOCK:
+                self._stream = self._started(sounddevice, int(info.key) if info.key else None)
+                OPEN.add(self._stream)
         except sounddevice.PortAudioError as problem:
             raise SoundError(
                 Text("The microphone {} cannot be opened: {}.", self.name, str(problem).rstrip(".")),
@@ -62,7 +60,26 @@ class PortAudioMicrophone:
             return None
 
     def close(self) -> None:
-        self._stream.close()
+        with LOCK:
+            self._stream.close()
+            OPEN.discard(self._stream)
+
+    def _started(self, sounddevice: ModuleType, device: int | None) -> Any:
+        stream = sounddevice.InputStream(
+            samplerate=RATE,
+            blocksize=BLOCK,
+            device=device,
+            channels=1,
+            dtype="float32",
+            latency="low",
+            callback=self._take,
+        )
+        try:
+            stream.start()
+        except sounddevice.PortAudioError:
+            stream.close()
+            raise
+        return stream
 
     def _take(self, data: Any, frames: int, times: Any, status: object) -> None:
         """Called by PortAudio in a thread of its own."""
@@ -80,8 +97,12 @@ def list_inputs() -> list[MicrophoneInfo]:
     Others name the same devices again.
     """
     sounddevice = _library()
-    main = sounddevice.query_hostapis()[sounddevice.default.hostapi]
-    devices = [(number, sounddevice.query_devices(number)) for number in main["devices"]]
+    with LOCK:
+        if not OPEN:  # PortAudio looks for devices only when it begins, and its end would end open streams
+            sounddevice._terminate()
+            sounddevice._initialize()
+        main = sounddevice.query_hostapis()[sounddevice.default.hostapi]
+        devices = [(number, sounddevice.query_devices(number)) for number in main["devices"]]
     return [
         MicrophoneInfo(device["name"], str(number))
         for number, device in devices
@@ -95,7 +116,7 @@ def _library() -> ModuleType:
     except (ImportError, OSError) as problem:
         raise SoundError(
             Text("The library sounddevice cannot be loaded: {}.", problem),
-            install(requirements("sound")),
+            install(["sounddevice"]),
         ) from None
     library: ModuleType = sounddevice
     return library
