@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import socket
@@ -205,6 +206,17 @@ def wait_for_threads(seconds: float = LEAVING) -> list[str]:
     for thread in background_threads():
         thread.join(max(0.0, until - time.monotonic()))
     return [thread.name for thread in background_threads()]
+
+
+def end_with_parent() -> None:
+    """End this child process when the app has ended, in whatever way.
+
+    For a thread of its own.
+    """
+    app = multiprocessing.parent_process()
+    if app is not None:
+        app.join()
+        os._exit(1)
 
 
 def leave(code: int) -> NoReturn:

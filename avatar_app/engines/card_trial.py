@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from avatar_app.bundles.bundle import Bundle, read_bundle
+from avatar_app.ending import end_with_parent
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import CardRender
 from avatar_app.errors import AvatarError, EngineError
@@ -111,7 +112,7 @@ def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what drivers say is no help to the user
     for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end ends this one
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_app, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         bundle = read_bundle(folder)
         found = next((one for one in find_cards() if one.name == card), None)
@@ -126,13 +127,6 @@ def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
     except Exception as error:
         trial = Trial(card, Text("The graphics card {} fails: {}", card, type(error).__name__))
     parent.send(trial)
-
-
-def _end_with_the_app() -> None:
-    app = multiprocessing.parent_process()
-    if app is not None:
-        app.join()
-        os._exit(1)
 
 
 def tried(bundle: Bundle, card: Card, threads: int) -> Trial:

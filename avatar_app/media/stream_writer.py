@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import socket
-import ssl
 import threading
 import time
-from contextlib import suppress
-from fractions import Fraction
-from typing import Any
 from urllib.parse import urlsplit
 
-import av
-from av.video.frame import VideoFrame
-
 from avatar_app.errors import OutputError
-from avatar_app.files import reason
-from avatar_app.media.clip_writer import set_pictures
-from avatar_app.media.formats import TICKS
+from avatar_app.media.stream_child import MOMENT, failed, send_stream
 from avatar_app.text import Text
 from avatar_app.types import Image
 
@@ -28,29 +19,20 @@ KINDS = {"rtmp": "flv", "rtmps": "flv", "udp": "mpegts", "srt": "mpegts"}
 WHOLE_PACKETS = "pkt_size=1316"
 """Seven packets of a transport stream fill one of the network."""
 
-QUALITY = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "maxrate": "6M", "bufsize": "6M"}
+STARTING = 30.0
+"""Seconds that the process which sends may take to start."""
 
 PATIENCE = 4.0
 """Seconds in which a server must answer."""
 
-PORTS = (1935, 443)
-"""Of RTMP and RTMPS, where the address does not say."""
-
 STALLED = 4.0
 """Seconds that a server may take for one picture. Others are dropped meanwhile."""
 
+PORTS = {"rtmp": 1935, "rtmps": 443}
+"""Where the address does not say."""
+
 FAREWELL = 0.5
-"""Seconds that hanging up may take; with a server that stalls it goes on in the stream's own thread."""
-
-SLOW = 1.0
-"""Seconds for one picture after which closing is too dangerous."""
-
-ABANDONED: list[Any] = []
-"""Outputs whose last picture took so long are kept and not closed: closing writes once more, holds the
-interpreter meanwhile, and a server that reads nothing would stop the whole program."""
-
-KEY_SECONDS = 2
-"""Seconds between key pictures, as streaming services ask for."""
+"""Seconds that hanging up may take; then the process is ended."""
 
 
 def stream_title(url: str) -> str:
@@ -86,41 +68,15 @@ def require_stream(url: str) -> None:
         )
 
 
-def greet(url: str) -> None:
-    """Raise OSError unless a server answers at an RTMP address within ``PATIENCE``.
-
-    PyAV holds the interpreter while it connects, and has no time limit there: a server that says nothing
-    would stop the whole program.
-    """
-    parts = urlsplit(url)
-    secure = parts.scheme.lower() == "rtmps"
-    with socket.create_connection((parts.hostname, parts.port or PORTS[secure]), PATIENCE) as connection:
-        connection.settimeout(PATIENCE)
-        with _encrypted(connection, parts.hostname) if secure else connection as talk:
-            talk.sendall(b"\x03" + bytes(8) + os.urandom(1528))  # C0 and C1 of the handshake
-            if not talk.recv(1):
-                raise OSError("the server hung up")
-
-
-def _encrypted(connection: socket.socket, host: str | None) -> ssl.SSLSocket:
-    """Put TLS over a connection.
-
-    Whose certificate it is counts when the pictures are sent, not here.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context.wrap_socket(connection, server_hostname=host)
-
-
 Sending = tuple[Image, float]
 """Planes, and when they were given."""
 
 
 class StreamWriter:
-    """Sends H.264 pictures to an address.
+    """Sends H.264 pictures to an address, by a process of its own.
 
-    It waits while the connection is made. After that a thread of its own sends, for FFmpeg has no time limit
-    there: of what comes while that is held up, the newest picture is kept.
+    It waits while the connection is made. After that a thread passes the pictures on: of those that come
+    while the server is slow, the newest is kept.
 
     Args:
         url: as for `require_stream`.
@@ -138,18 +94,22 @@ class StreamWriter:
         address = url
         if url.lower().startswith("udp:"):
             address = f"{url}{'&' if '?' in url else '?'}{WHOLE_PACKETS}"
-        self._last, self._began = -1, time.monotonic()
+        if kind == "flv":
+            self._knock(url)
+        self._began = time.monotonic()
+        self._child, theirs = multiprocessing.Pipe()
+        # A new process, not a fork: of what threads hold here, nothing may come along.
+        self._process = multiprocessing.get_context("spawn").Process(
+            target=send_stream, args=(address, self.name, kind, size, fps, theirs), daemon=True
+        )
+        self._process.start()
+        theirs.close()
         try:
-            if kind == "flv":
-                greet(url)
-            self._container = av.open(address, "w", format=kind)
-            self._stream = self._container.add_stream("libx264", rate=fps, options=QUALITY)
-            set_pictures(self._stream, size)
-            self._stream.codec_context.gop_size = KEY_SECONDS * fps
-            self._stream.codec_context.thread_count = 1
-            self._container.start_encoding()
-        except (av.FFmpegError, OSError) as problem:
-            raise self._failed(problem) from None
+            self._hear(STARTING)
+            self._hear(PATIENCE)
+        except BaseException:
+            self._end()
+            raise
         self._changed = threading.Condition()
         self._newest: Sending | None = None
         self._busy_since: float | None = None
@@ -181,22 +141,22 @@ class StreamWriter:
             self._closed = True
             self._changed.notify()
         self._thread.join(FAREWELL)
+        self._process.kill()  # with a server that stalls; the thread then finds nobody to pass on to
+        self._thread.join(FAREWELL)
 
     def _run(self) -> None:
-        slow = False
         try:
             while sending := self._next():
-                began = time.monotonic()
-                self._send(*sending)
-                slow = time.monotonic() - began > SLOW
-        except (av.FFmpegError, OSError) as problem:
-            with self._changed:
-                self._problem = self._failed(problem)
-        if slow:
-            ABANDONED.append(self._container)
-            return
-        with suppress(av.FFmpegError, OSError):
-            self._container.close()
+                planes, now = sending
+                self._child.send_bytes(MOMENT.pack(now - self._began))
+                self._child.send_bytes(planes.tobytes())
+        except OSError:  # it has ended
+            try:
+                self._hear(0)
+            except OutputError as problem:
+                with self._changed:
+                    self._problem = problem
+        self._end()
 
     def _next(self) -> Sending | None:
         """Wait for the newest picture; None at the end."""
@@ -207,19 +167,37 @@ class StreamWriter:
             self._busy_since = time.monotonic()
             return None if self._closed else sending
 
-    def _send(self, planes: Image, now: float) -> None:
-        frame = VideoFrame.from_ndarray(planes, format="yuv420p")
-        frame.time_base = Fraction(1, TICKS)
-        frame.pts = self._last = max(round((now - self._began) * TICKS), self._last + 1)
-        self._container.mux(self._stream.encode(frame))
+    def _knock(self, url: str) -> None:
+        """Raise OutputError where nobody is there.
 
-    def _failed(self, problem: Exception) -> OutputError:
-        if isinstance(problem, av.error.ProtocolNotFoundError):
-            return OutputError(
-                Text("The FFmpeg in PyAV cannot send to {}.", self.name),
-                Text("Use rtmp:// or udp://, or PyAV built with that protocol."),
+        A process would take a second to say that.
+        """
+        parts = urlsplit(url)
+        try:
+            port = parts.port or PORTS[parts.scheme.lower()]
+            socket.create_connection((parts.hostname, port), PATIENCE).close()
+        except OSError as problem:
+            raise failed(self.name, problem) from None
+
+    def _hear(self, seconds: float) -> None:
+        """Wait for the process's next word.
+
+        Raises OutputError if it is a bad one, or none comes.
+        """
+        said: OutputError | None
+        try:
+            said = (
+                self._child.recv()
+                if self._child.poll(seconds)
+                else failed(self.name, TimeoutError("timed out"))
             )
-        return OutputError(
-            Text("Nobody takes the pictures at {}: {}.", self.name, reason(problem)),
-            Text("Check the address and the key, and whether the server runs."),
-        )
+        except (EOFError, OSError) as problem:
+            said = failed(self.name, problem)
+        if said is not None:
+            raise said
+
+    def _end(self) -> None:
+        self._child.close()
+        self._process.join(FAREWELL)
+        self._process.kill()
+        self._process.join()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -90,7 +92,7 @@ def stream_url(port: int) -> str:
 
 
 def connected(url: str, size: tuple[int, int]) -> Sink:
-    """Its first connection only asks whether somebody is there, so the server may need a moment."""
+    """Wait for the server, which may need a moment."""
     until = time.monotonic() + 60
     while True:
         try:
@@ -126,6 +128,9 @@ def test_server_that_stops_reading_holds_nobody_up_and_is_connected_again(
         server.kill()
     assert [str(problem).partition(" at ")[0] for problem in said] == ["The server"]
     assert "takes no more pictures" in str(said[0])
+    keeper.close()
+    assert not multiprocessing.active_children(), "a retry would leave one more"
+    assert "stream" not in [thread.name for thread in threading.enumerate()]
     with reading_server(port) as server:
         keeper.hurry()
         keeper.follow(controls)
