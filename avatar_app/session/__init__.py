@@ -1,4 +1,1 @@
-"""A running call, and the offline path.
-
-Stages, the slots between them, controls in, status out.
-"""
+"""A running call (stages and the slots between them), and the offline path."""

@@ -1,6 +1,6 @@
-"""Hold the engine and the avatar in use, and exchange either while it runs.
+"""Hold the engine and the avatar in use, and exchange either while running.
 
-A replacement is built completely before it takes over; where that fails, the last good one stays and a notice
+A replacement is built completely before it takes over; if that fails, the last good one stays and a notice
 says why.
 """
 
@@ -28,13 +28,13 @@ from avatar_app.types import Avatar, Crop
 log = logging.getLogger(__name__)
 
 AGAIN = 10.0
-"""Seconds until a model that does not load is tried again, as long as there is none on stage."""
+"""Seconds until a model that does not load is tried again while there is no other."""
 
 ENGINE_ACTIONS = ("retry", "choose-model", "doctor")
 
 
 Wanted = tuple[Path | None, Choice]
-"""A photo and what was chosen in it."""
+"""A photo and the user's choice in it."""
 
 
 class PhotoReader:
@@ -48,8 +48,7 @@ class PhotoReader:
     def read(self, path: Path, choice: Choice) -> Portrait:
         """Read a photo and find the chosen face in it.
 
-        A thread that was left to itself may still be at the detector: the next one waits here, and nobody
-        else.
+        An abandoned thread may still use the detector; only the next photo waits for it.
         """
         with self._lock:
             self._detector = self._detector or self._open_detector()
@@ -57,11 +56,11 @@ class PhotoReader:
 
 
 class Cast:
-    """What is rendered, and by what. Belongs to one thread.
+    """The engine and the avatar in use. Belongs to one thread.
 
     Args:
         open_engine: from a model's and a device's name.
-        open_detector: a face detector of its own for reading photos.
+        open_detector: a face detector for photos alone.
     """
 
     def __init__(
@@ -77,13 +76,14 @@ class Cast:
         self._engines: Loader[Engine] = Loader("engine loader", lambda engine: engine.close())
         self._portraits: Loader[Portrait] = Loader("photo loader")
         self._failed: dict[object, object] = {}
-        """What did not load -> until when that stands (a model), or the file's stamp for which it does (a
-        photo)."""
+        """Failed loads: a model -> the time until which it is not retried; a photo -> the file's stamp that
+        failed.
+        """
         self._fallback = Fallback(notices)
         self._engine_key: tuple[str, str] | None = None
         self._portrait_key: object = None
         self._portrait_stamp: object = None
-        """Of the file, before it was read last: one that changes meanwhile is read again."""
+        """The file's stamp before the last read; a file that changes meanwhile is read again."""
         self.engine: Engine | None = None
         self.portrait: Portrait | None = None
         self.crop: Crop | None = None
@@ -91,29 +91,29 @@ class Cast:
 
     @property
     def loading(self) -> str:
-        """What is being loaded, for people."""
+        """Name of what is being loaded, for people."""
         if self._engines.busy:
             return f"model {self._engines.key[0]}" if isinstance(self._engines.key, tuple) else "model"
         return "photo" if self._portraits.busy else ""
 
     @property
     def model(self) -> str:
-        """The name of the model that renders, empty while there is none."""
+        """Name of the model in use, empty without one."""
         return self._engine_key[0] if self._engine_key else ""
 
     def retry_soon(self) -> None:
-        """Let what failed be tried again, the graphics card too.
+        """Retry failed loads, including the graphics card.
 
         May be called from any thread.
         """
         self._again.set()
 
     def leave_device(self, error: DeviceError, device: str) -> bool:
-        """A device failed; returns whether the processor takes over."""
+        """Note that a device failed; return whether the processor takes over."""
         return self._fallback.fail(error, device)
 
     def adapt(self, controls: Controls) -> bool:
-        """Begin, go on with or finish what the controls ask for.
+        """Start, continue or finish the loads that the controls require.
 
         Returns whether the avatar to render is a new one.
         """

@@ -1,6 +1,6 @@
 """The animate thread: a frame in, a picture out.
 
-frame -> look for the face -> key points -> smooth -> (calibrate) -> transfer -> hold or follow -> render ->
+frame -> find the face -> key points -> smooth -> (calibrate) -> transfer -> hold or follow -> render ->
 picture
 """
 
@@ -33,7 +33,7 @@ from avatar_app.types import Area, Avatar, Frame, Image, KeyPoints, Layer, Pictu
 
 
 class AnimateStage(Stage):
-    """Makes pictures of the newest frames.
+    """Renders pictures of the newest frames.
 
     Its public attributes may be read from any thread.
     """
@@ -73,7 +73,7 @@ class AnimateStage(Stage):
 
     @property
     def other_computer(self) -> Traffic | None:
-        """How the other computer does that should render; None where this one should."""
+        """State of the connection to the rendering computer; None if rendering is local."""
         far, device = streaming(self._cast.engine), self._controls().device
         if not is_remote(device):
             return None
@@ -89,17 +89,17 @@ class AnimateStage(Stage):
 
     @property
     def waits_for_face(self) -> bool:
-        """There is a neutral pose, but no face has been seen since the avatar was chosen."""
+        """Whether there is a neutral pose, but no face since the avatar was chosen."""
         return not self._poses.has_begun and self.match is None and self.seen is not None
 
     @property
     def match(self) -> Match | None:
-        """How well the user's pose fits the photo's, None without a face or an avatar."""
+        """How well the user's pose matches the photo's, None without a face or an avatar."""
         return self._poses.match
 
     @property
     def found(self) -> int:
-        """How many better moments seeking has found since the start."""
+        """Number of better moments that seeking has found since the start."""
         return self._calibrator.found
 
     @property
@@ -113,9 +113,9 @@ class AnimateStage(Stage):
 
     @property
     def calibrating(self) -> float | None:
-        """None also while there is nothing to calibrate with.
+        """Progress of a calibration, None also while no face can be calibrated with.
 
-        "hold still" does not help somebody whom the camera does not see.
+        "hold still" does not help a user whom the camera does not see.
         """
         return self._calibrator.share if self.match is not None else None
 
@@ -130,7 +130,7 @@ class AnimateStage(Stage):
         return self._cast.portrait.path if self._cast.portrait else None
 
     def retry(self) -> None:
-        """Load again what failed to load."""
+        """Retry failed loads."""
         self._cast.retry_soon()
         self.hurry()
 
@@ -183,7 +183,7 @@ class AnimateStage(Stage):
     def _render(
         self, engine: Engine, avatar: Avatar, pose: KeyPoints, captured_at: float, began: float
     ) -> None:
-        """Make the picture of a pose, for a frame that was taken up at ``began``."""
+        """Render a pose, for a frame processed since ``began``."""
         far = streaming(engine)
         if far is not None:
             self._stream(far, avatar, pose, captured_at)
@@ -194,12 +194,12 @@ class AnimateStage(Stage):
         self._engine_watch.add()
 
     def _area(self, scene: Scene) -> Area:
-        """The part of an avatar's scene that the frame shows."""
+        """Return the part of an avatar's scene that the frame shows."""
         controls = self._controls()
         return moving_area(scene, controls.size, controls.framing, controls.mirror_output)
 
     def _stream(self, engine: StreamingEngine, avatar: Avatar, pose: KeyPoints, captured_at: float) -> None:
-        """Send a pose; its picture goes to the slot when it comes, from another thread."""
+        """Send a pose; its picture arrives in the slot later, from another thread."""
         name, sent, scene = self._name(), time.monotonic(), avatar.scene
 
         def show(layer: Layer, moment: float) -> None:
@@ -209,7 +209,7 @@ class AnimateStage(Stage):
         engine.stream(avatar, pose, None if scene is None else self._area(scene), captured_at, show)
 
     def _forget_frame(self) -> None:
-        """The camera gives nothing: neither is there a face nor is it the user's fault.
+        """Handle a camera without frames: a missing face is not the user's fault then.
 
         A calibration waits, and starts again.
         """
@@ -225,7 +225,7 @@ class AnimateStage(Stage):
             super()._report(error)
 
     def _begin_avatar(self, controls: Controls) -> None:
-        """A new avatar or engine is ready."""
+        """Prepare for a new avatar or engine."""
         assert self._cast.avatar is not None
         like = self._cast.avatar.key_points
         self._neutrals.begin(self._cast.model, self._key(), like)
@@ -245,15 +245,15 @@ class AnimateStage(Stage):
             self._driver.faces.choose_at(*controls.picked)
 
     def _key(self) -> str:
-        """By which a neutral pose is remembered.
+        """Return the key under which the neutral pose is remembered.
 
-        It is the driver's, and fits every crop of the photo.
+        The pose is the driver's, and fits every crop of the photo.
         """
         portrait = self._cast.portrait
         return f"{self._cast.model}|{portrait.path if portrait else ''}"
 
     def _name(self) -> str:
-        """What is rendered, by which a blurred background is known to belong to it.
+        """Return the name of the rendered crop, to which a blurred background belongs.
 
         Each crop of a photo has sides of its own.
         """

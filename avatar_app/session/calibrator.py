@@ -1,4 +1,4 @@
-"""Take the neutral pose, when the user asks or at the best moment while they look."""
+"""Calibrate when the user asks, or at the best moment while seeking."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from avatar_app.session.neutral_keeper import NeutralKeeper
 from avatar_app.types import KeyPoints
 
 BETTER = 0.01
-"""By how much a moment must beat the best one so far while seeking."""
+"""Least improvement over the best match so far while seeking."""
 
 
 class Calibrator:
     """Runs calibrations. Belongs to one thread.
 
     Attributes:
-        found: better moments that seeking has found since the start.
+        found: number of better moments found by seeking since the start.
     """
 
     def __init__(self, neutrals: NeutralKeeper, controls: Controls) -> None:
@@ -31,12 +31,12 @@ class Calibrator:
 
     @property
     def share(self) -> float | None:
-        """How much of a running calibration is done; None: none runs."""
+        """Progress of a running calibration; None: none runs."""
         running = self._running
         return running.share if running else None
 
     def follow(self, controls: Controls) -> bool:
-        """Begin what the user asks for; returns whether a calibration begins now."""
+        """Start what the controls ask for; return whether a calibration starts now."""
         if controls.seeking and not self._seeking:
             self._best = 0.0
         self._seeking = controls.seeking
@@ -47,16 +47,16 @@ class Calibrator:
         return True
 
     def begin_avatar(self) -> None:
-        """There is a new avatar: the best moment so far means nothing for it."""
+        """Forget the best moment so far, which belongs to another avatar."""
         self._best = 0.0
 
     def wait(self) -> None:
-        """There is nothing to see: a running calibration starts again."""
+        """Restart a running calibration, because no face is visible."""
         if self._running is not None:
             self._running = Calibration(time.monotonic())
 
     def add(self, points: KeyPoints, match: Match | None, proven: bool) -> None:
-        """Take in one good frame.
+        """Add a good frame.
 
         Args:
             proven: the face has moved, so it is not a picture.

@@ -1,6 +1,6 @@
-"""The camera thread.
+"""The camera thread: frames from a source into the slot.
 
-Frames from a source into the slot, and again from the beginning whenever the source fails.
+The source is opened again whenever it fails.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from avatar_app.text import Text
 from avatar_app.types import Frame, Image
 
 FROZEN = 3.0
-"""Seconds of one and the same picture after which a camera counts as stuck: sensors have noise, even in the
-dark."""
+"""Seconds of identical pictures after which a camera counts as stuck: sensors have noise, even in the
+dark.
+"""
 
 
 LARGE = 2560 * 1440
-"""Pixels from which a frame is reduced: a face is looked at with 192 pixels a side, and four times the pixels
-cost three times the work."""
+"""Pixels from which a frame is reduced: faces are read at 192 pixels a side, and four times the pixels cost
+three times the work.
+"""
 
 
 class CameraStage(Stage):
-    """Reads frames and stamps them the moment they arrive.
+    """Reads frames and stamps them when they arrive.
 
     Args:
-        sent_to: the name of the open output, such as ``Avatar Camera (/dev/video9)``; empty while none is
-            open.
-        rests: whether nobody wants pictures; the camera is closed meanwhile.
+        sent_to: name of the open output, such as ``Avatar Camera (/dev/video9)``; empty without one.
+        rests: whether nobody needs pictures; the camera is closed meanwhile.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class CameraStage(Stage):
         self._meter.frame(self._frames.put(Frame(image, now, self._index)))
 
     def wake(self) -> None:
-        """Closing a source ends a read that waits for its next picture."""
+        """Close the source, which ends a waiting read."""
         source = self._source
         if source is not None:
             source.close()
@@ -141,10 +142,7 @@ def is_same_device(source: str, output: str) -> bool:
 
 
 def reduced(image: Image) -> Image:
-    """A frame of at most ``LARGE`` pixels.
-
-    A half, a third ... of each side where there are more.
-    """
+    """Reduce a frame to at most ``LARGE`` pixels, by a whole factor."""
     rows, columns = image.shape[:2]
     times = 1
     while (rows // times) * (columns // times) > LARGE:

@@ -1,10 +1,10 @@
-"""A photo and a whole clip in, a video out: the offline path.
+"""The offline path: a photo and a whole clip in, a video out.
 
     photo -> crop -> encode ------------------------.
     clip -> read -> track, crop -> detect -> smooth -> transfer -> render -> write
 
-The clip is gone through twice: first every frame's key points are found, which are small; then, with the
-whole motion known, the neutral pose is chosen, the motion smoothed without lag, and the pictures are made.
+The clip is read twice: the first pass finds every frame's key points, which are small. Then, with the whole
+motion known, the neutral pose is chosen, the motion is smoothed without lag, and the pictures are rendered.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
 
 CROPS = ("auto", "center", "none")
 """``auto`` follows the face, ``center`` takes the largest square in the middle, ``none`` the whole picture
-padded to a square."""
+padded to a square.
+"""
 
 AS_THE_MODEL = Look()
 AS_SEEN = Strength()
@@ -48,23 +49,22 @@ Item = TypeVar("Item")
 
 
 class Progress(Protocol):
-    """Passes items on while it shows how far things are."""
+    """Passes items on and shows the progress."""
 
     def __call__(self, items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]: ...
 
 
 def silent(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
-    """Shows nothing."""
+    """Show nothing."""
     return items
 
 
 @dataclass(frozen=True, slots=True)
 class ClipOptions:
-    """How the user wants a clip animated.
+    """The user's choices for an animated clip.
 
     Attributes:
-        relative: give the photo the driver's motion since the neutral frame; False: the driver's pose as it
-            is.
+        relative: apply the driver's motion since the neutral frame; False: the driver's pose itself.
         adapt_scale: scale motion by the ratio of the faces' sizes.
         neutral: index of the driver's neutral frame, "first" for the first with a face, "best" for the most
             portrait-like.
@@ -73,12 +73,12 @@ class ClipOptions:
         side_by_side: show the driver's crop to the left of the result, which is not transparent then.
         sound: copy the clip's sound.
         other_sound: take this sound instead.
-        strength: how much of the motion of head, face and eyes is passed on.
+        strength: factors on the motion of head, face and eyes.
         more_photos: further photos of the same person, for models that take several (X2Face).
-        adapt_variance: let the photo's covariances follow the change of the driver's, instead of taking the
+        adapt_variance: apply the change of the driver's covariances to the photo's, instead of taking the
             driver's (Monkey-Net).
         smoothing: a key of ``smooth.STRENGTHS``.
-        face: which face of the photo moves, counted from the left, from 1; 0: the largest.
+        face: number of the photo's face, counted from the left, from 1; 0: the largest.
     """
 
     relative: bool = True
@@ -98,13 +98,13 @@ class ClipOptions:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What was seen of the driver, one entry a frame.
+    """The driver's motion, one entry for each frame.
 
     Attributes:
         times: seconds since the first frame.
-        boxes: the square that was looked at. It follows the face unhurriedly, so that a moving camera or a
-            driver who walks does not push the avatar out of its picture, while the head's own motion stays.
-        poses: key points in that square, None where there is no face.
+        boxes: the square around the face. It moves slowly, so that a moving camera or a walking driver does
+            not push the avatar out of its picture, while the head's own motion stays.
+        poses: key points in that square, None without a face.
     """
 
     times: list[Fraction]
@@ -114,14 +114,14 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How it went.
+    """Figures of a finished clip.
 
     Attributes:
         size: width and height of the pictures.
         held: frames without a face, in which the last pose was kept.
-        neutral: index of the frame that was the neutral pose.
+        neutral: index of the neutral frame.
         seconds: from the photo to the finished file.
-        notes: what the user should know, one sentence each.
+        notes: warnings for the user, one sentence each.
     """
 
     frames: int
@@ -146,8 +146,8 @@ def animate_clip(
     """Make the photo move like the face in the clip.
 
     Args:
-        detector: finds faces; None animates whatever the crop shows, for models of other things than faces.
-        track: what `track_driver` has found in the clip with this engine, where that is known.
+        detector: finds faces; None animates the crop as it is, for models of other things than faces.
+        track: result of `track_driver` for the clip and this engine, if known.
 
     Raises:
         PortraitError: no face in the photo.
@@ -193,7 +193,7 @@ def animate_clip(
 def writer_of(
     clip: Driving, output: Path, size: tuple[int, int], options: ClipOptions, notes: list[Text]
 ) -> ClipWriter | PictureWriter:
-    """What writes the result of this clip; adds to ``notes``. Raises OutputError."""
+    """Return the writer of this clip's result; add to ``notes``. Raises OutputError."""
     if is_picture(clip):
         return PictureWriter(output, options.look.alpha)
     encoding = OPAQUE.get(output.suffix.lower())
@@ -206,7 +206,7 @@ def writer_of(
 
 
 def motion_notes(portrait: KeyPoints, options: ClipOptions) -> list[Text]:
-    """The options that this model cannot follow, one sentence each."""
+    """Return the options that this model cannot follow, one sentence each."""
     notes: list[Text] = []
     if options.relative and portrait.code is not None:
         notes.append(Text("X2Face has no relative motion; the driver's pose is shown as it is"))
@@ -219,9 +219,9 @@ def motion_notes(portrait: KeyPoints, options: ClipOptions) -> list[Text]:
 
 
 def joined(engine: Engine, crops: Sequence[Crop]) -> Avatar:
-    """One avatar of one or several photos.
+    """Return one avatar of one or several photos.
 
-    Raises EngineError where the model takes one alone.
+    Raises EngineError if the model takes only one.
     """
     avatars = [engine.encode(crop) for crop in crops]
     if len(avatars) == 1:
@@ -240,12 +240,12 @@ def portrait_crop(
     whole: bool = False,
     face: int = 0,
 ) -> Crop:
-    """The photo as the engine takes it.
+    """Return the photo's crop for the engine; add to ``notes``.
 
-    Raises PortraitError where there is no face; adds to ``notes``.
+    Raises PortraitError without a face.
 
     Args:
-        whole: all of the photo around the crop is wanted.
+        whole: keep all of the photo around the crop.
     """
     if detector is None:
         return Crop(crop_picture(photo, fixed_box(photo, crop), size))
@@ -257,7 +257,7 @@ def portrait_crop(
 
 
 def fixed_box(image: Image, crop: str) -> Box:
-    """The square that ``center`` or ``none`` means in this picture."""
+    """Return the square that ``center`` or ``none`` means in this picture."""
     height, width = image.shape[:2]
     side = max(height, width) if crop == "none" else min(height, width)
     return Box((width - 1) / 2, (height - 1) / 2, side)
@@ -310,9 +310,9 @@ def track_driver(
 
 
 def choose_neutral(portrait: KeyPoints, track: Track, wish: int | str, clip: Driving) -> int:
-    """Index of the neutral frame.
+    """Return the index of the neutral frame.
 
-    Raises ClipError if the frame asked for does not exist or shows no face.
+    Raises ClipError if the requested frame does not exist or shows no face.
     """
     if wish == "best":
         return best_frame(portrait, track.poses)
@@ -340,9 +340,9 @@ def render(
     options: ClipOptions,
     stopwatch: Stopwatch,
 ) -> Iterator[Image]:
-    """One picture for every frame.
+    """Render one picture for every frame.
 
-    Where there is no face the last pose is held, and before the first face that first pose.
+    Without a face the last pose is held; before the first face, that first pose.
     """
     poses = smooth_track(track.poses, [float(moment) for moment in track.times], STRENGTHS[options.smoothing])
     at_rest = poses[neutral]

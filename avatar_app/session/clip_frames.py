@@ -1,6 +1,6 @@
-"""The pictures of a clip's result.
+"""Render the pictures of a clip's result.
 
-A square as the model makes it, or the person before a background in a frame of any shape.
+Either the model's square, or the person before a background in a frame of any shape.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from avatar_app.types import Area, Avatar, Framing, Image, KeyPoints, Scene
 TRANSPARENT = "transparent"
 
 LONGEST = 1920
-"""Pixels of the longer side of a whole photo's result."""
+"""Longer side of the result for a whole photo, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the result is to look.
+    """Size, background and framing of the result.
 
     Attributes:
         size: side of a square, or width and height, in pixels; None: the model's own, or the photo's.
-        background: as for `Canvas`, or ``transparent``; None: a square as the model makes it, or the photo's
-            own.
-        framing: where the person stands.
+        background: as for `Canvas`, or ``transparent``; None: the model's square, or the photo's own.
+        framing: position and size of the person.
     """
 
     size: int | tuple[int, int] | None = None
@@ -44,7 +43,7 @@ class Look:
         return self.background == TRANSPARENT
 
     def shape(self, own: int, photo: Image) -> tuple[int, int]:
-        """Width and height of the result, for a model of this side; even in a frame."""
+        """Return width and height of the result for a model of this side; even in a frame."""
         if isinstance(self.size, tuple):
             width, height = self.size
         elif self.framing.whole and self.size is None:
@@ -56,7 +55,7 @@ class Look:
         return (width, height) if self.is_plain(width, height) else (width - width % 2, height - height % 2)
 
     def is_plain(self, width: int, height: int) -> bool:
-        """Whether a square as the model makes it is wanted."""
+        """Whether the model's square is wanted."""
         return width == height and self.background is None and self.framing == AS_IT_COMES
 
 
@@ -83,7 +82,7 @@ class ClipFrames:
         )
 
     def render(self, pose: KeyPoints) -> Image:
-        """The next frame, (height, width, 3), or (height, width, 4) if it is transparent."""
+        """Return the next frame: (height, width, 3), or 4 channels if transparent."""
         if self._canvas is None:
             return resized(self._engine.render(self._avatar, pose), self.size[0])
         layer = render_layer(self._engine, self._avatar, pose, self._area)
@@ -95,7 +94,7 @@ class ClipFrames:
 
 
 def resized(picture: Image, size: int) -> Image:
-    """The picture with this side."""
+    """Resize a square picture to this side."""
     if picture.shape[0] == size:
         return picture
     way = cv2.INTER_AREA if size < picture.shape[0] else cv2.INTER_CUBIC

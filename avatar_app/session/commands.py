@@ -1,7 +1,4 @@
-"""Carry out the commands that other processes send to a running app.
-
-The same for `live` and for the window.
-"""
+"""Carry out commands from other processes, for `live` and for the window."""
 
 from __future__ import annotations
 
@@ -21,11 +18,11 @@ from avatar_app.text import Text
 
 Reply = dict[str, object]
 Action = Callable[[str], object]
-"""Takes what follows the command's word; may return what is to be answered."""
+"""Takes the command's argument; may return the answer."""
 
 
 class Commanded(Protocol):
-    """What commands need of a session."""
+    """The part of a session that commands need."""
 
     @property
     def controls(self) -> Controls: ...
@@ -47,15 +44,15 @@ DONE = {
     "previous": "the previous avatar",
     "quit": "ending",
 }
-"""What is answered after a command that answers nothing itself."""
+"""Answers to commands that return none."""
 
 
 class Commands:
-    """Answers the lines of ``control.server.COMMANDS``. May be called from any thread.
+    """Carries out the lines of ``control.server.COMMANDS``. Any thread may call it.
 
     Args:
-        others: what a window does in its own way, or what only the caller can do (``quit``), by the command's
-            word. ``record`` begins or ends a recording, ``snapshot`` chooses a name by itself.
+        others: actions that a window does in its own way, or that only the caller can do (``quit``), by
+            command. ``record`` starts or ends a recording, ``snapshot`` chooses a name itself.
     """
 
     def __init__(self, session: Commanded, library: Library, others: Mapping[str, Action]) -> None:
@@ -77,7 +74,7 @@ class Commands:
         self._actions = {**own, **others, "record": self._record, "snapshot": self._snapshot}
 
     def __call__(self, line: str) -> Reply:
-        """Carry out a command; raises AvatarError where it cannot be."""
+        """Carry out a command; raise AvatarError if it fails."""
         word, _, rest = line.partition(" ")
         if word == "status":
             return described(self._session.status(), self._session.controls)
@@ -155,12 +152,12 @@ class Commands:
             self._use(entries[0])
 
     def _use(self, entry: Entry) -> None:
-        """Show a photo as the gallery keeps it, with its crop and turn."""
+        """Show a photo of the gallery with its crop and turn."""
         self._session.change(avatar=entry.path, avatar_box=entry.box, avatar_turn=entry.turn, avatar_face=0)
 
 
 def _wish(command: str, said: str, yes: str, no: str, now: bool) -> bool:
-    """Whether something is to be on; without a word the opposite of ``now``."""
+    """Return whether something should be on; without argument the opposite of ``now``."""
     if said not in ("", yes, no):
         message = Text("The command {} does not know {}.", command, repr(said[:40]))
         raise AvatarError(message, Text("Say {} or {}, or nothing to change it.", yes, no))
@@ -183,7 +180,7 @@ def _no_window(_: str) -> None:
 
 
 def described(status: Status, controls: Controls) -> Reply:
-    """The answer to ``status``."""
+    """Return the answer to ``status``."""
     return {
         "message": f"shows {status.shows} {status.reason}".strip(),
         "shows": status.shows,

@@ -1,4 +1,4 @@
-"""Put pictures on the canvas that the controls ask for, each of them once."""
+"""Compose pictures on the canvas that the controls ask for, each only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Item = TypeVar("Item", Picture, Frame)
 
 
 class Composer:
-    """Holds one canvas and what was composed last. Belongs to one thread."""
+    """Holds one canvas and the last composed picture. Belongs to one thread."""
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
@@ -39,7 +39,7 @@ class Composer:
         return self.once(picture, compose)
 
     def once(self, item: Item, compose: Callable[[Item], Outgoing]) -> Outgoing:
-        """Compose an item, unless it is the one that was composed last on this canvas."""
+        """Compose an item, unless it was the last one composed on this canvas."""
         if self._composed is None or self._composed[0] is not item:
             self._composed = (item, compose(item))
         return self._composed[1]

@@ -1,9 +1,7 @@
-"""What the user wants (``Controls``) and how things are (``Status``).
+"""What the user wants (``Controls``), and the state of the session (``Status``).
 
-The only two values that a window and the stages exchange.
-
-Controls are a desired state, not commands: each stage compares them with what it has and adapts. Only
-calibrating is an event, and it is a counter that goes up.
+A window and the stages exchange only these two values. Controls are a desired state, not commands: each stage
+compares them with what it has and adapts. Calibrating is an event, counted by a number that grows.
 """
 
 from __future__ import annotations
@@ -21,24 +19,24 @@ from avatar_app.types import Array, Box, Frame, Framing
 
 OUTPUTS = ("none", "virtual-camera", "pipewire")
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
-"""Width and height of what the call gets."""
+"""Width and height of the output."""
 
 ROTATIONS = (0, 90, 180, 270)
 
 ZOOMS = (0.5, 2.0)
-"""The least and the most that the person is enlarged."""
+"""Limits of the zoom."""
 
 ZOOM_STEP = 0.1
 
 CENTRED = {"zoom": 1.0, "pan_x": 0.0, "pan_y": 0.0}
-"""Fields of a person who stands as the photo has it."""
+"""Fields of a person placed as in the photo."""
 
 BACKGROUND = matching(
     r"[^#].*|#[0-9a-fA-F]{6}", "photo, blur, a colour such as #203040, or the path of a picture"
 )
 
 Strength = Annotated[float, between(0, 1.5)]
-"""How strongly a part of the motion is passed on; 1 is as it is."""
+"""Factor on a part of the motion; 1 leaves it unchanged."""
 
 Offset = Annotated[float, between(-1, 1)]
 
@@ -54,40 +52,39 @@ class Controls:
         source: a camera's name or number, a video file, a folder of pictures or a URL; empty: the first
             camera.
         avatar: the photo; None: no avatar chosen yet.
-        avatar_box, avatar_turn, avatar_face: what the user chose in the photo, as in ``photo.Choice``.
+        avatar_box, avatar_turn, avatar_face: the user's choice in the photo, as in ``photo.Choice``.
         model: a bundle's name.
         device: as for ``engines.open.open_engine``.
-        rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned before
-            anything else.
+        rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned first.
         calibrations: how many times the user has asked to calibrate.
-        picks, picked: how many times the user has pointed at a face, and where the last time, in fractions of
-            the picture's width and height; that face is followed until it is gone.
-        seeking: look for the moment most like the photo and calibrate there, again and again while true.
-        relative: motion since the neutral pose; False: the pose as it is.
+        picks, picked: how many times the user has pointed at a face, and the last point, in fractions of the
+            picture's width and height; that face is followed until it is gone.
+        seeking: look for the moment most like the photo and calibrate there, repeatedly while true.
+        relative: motion since the neutral pose; False: the pose itself.
         adapt_scale: scale motion by the ratio of the faces' sizes.
-        head, expression, gaze: how strongly each is passed on, 0..1.5; 1 is as it is. Without gaze the avatar
-            looks where its photo does.
+        head, expression, gaze: factor on each motion, 0..1.5. Without gaze the avatar looks where its photo
+            does.
         preset: the ready expression that stays, one of ``presets.PRESETS``; empty: none.
-        hold: one that is chosen stays, instead of coming and going.
-        plays, played: how many times one was to come and go, and which the last time.
+        hold: a chosen ready expression stays, instead of ending by itself.
+        plays, played: how many times one was played, and the last one.
         smoothing: a key of ``smooth.STRENGTHS``.
         follow: the crop follows the face; else it stays where the last calibration put it.
-        zoom, pan_x, pan_y: where the person stands in the frame, as in `types.Framing`.
-        mirror_input: mirror what the camera sees, after turning it.
-        mirror_output: mirror what the call gets.
+        zoom, pan_x, pan_y: position of the person in the frame, as in `types.Framing`.
+        mirror_input: mirror the camera's picture, after turning it.
+        mirror_output: mirror the output.
         paused: show the still card.
         pass_through: show the camera itself: only after the user has confirmed it. It is never remembered,
             and see ``changed``.
-        background: behind the person: ``photo`` for the photo's own, ``blur`` for that blurred, a colour as
+        background: behind the person: ``photo``: the photo's own, ``blur``: the same blurred, a colour as
             ``#rrggbb``, or the path of a picture.
         label: write "AI avatar" on the picture.
         output: one of ``OUTPUTS``, or ``stream``.
-        output_device: which virtual camera; empty: the first. Of a stream its address.
+        output_device: which virtual camera; empty: the first. For a stream its address.
         size: one of ``SIZES``.
         fps: pictures a second that the output is sent.
-        microphone: whose sound a recording has, by its name, or ``default`` for the system's; empty: none.
-        pass_sound: let calls hear it too, as late as the picture, by a microphone of the app's own.
-        recording: video file that what is sent is written to; None: not recording.
+        microphone: its sound goes into recordings; a name, or ``default`` for the system's; empty: none.
+        pass_sound: let calls hear it too, delayed like the picture, by a microphone of the app's own.
+        recording: video file to which the output is written; None: not recording.
         may_rest: nobody looks at this screen, and the user lets the session rest while nobody watches the
             output either.
     """
@@ -135,29 +132,27 @@ class Controls:
 
     @property
     def framing(self) -> Framing:
-        """Where the person stands in the frame."""
+        """Position and size of the person in the frame."""
         return Framing(self.zoom, self.pan_x, self.pan_y)
 
 
 FORGOTTEN = frozenset(
     ("avatar", "avatar_box", "avatar_turn", "avatar_face", "calibrations", "picks", "picked", "seeking")
 ) | {"paused", "pass_through", "recording", "may_rest", "preset", "hold", "plays", "played"}
-"""Fields that are not kept from one start to the next. The photo is remembered in another way."""
+"""Fields that are not saved. The photo is remembered in another way."""
 
 KEPT = tuple(item.name for item in fields(Controls) if item.name not in FORGOTTEN)
 
 HIDING = frozenset({"paused", "avatar", "avatar_box", "avatar_turn", "avatar_face"})
-"""Fields by which the user asks for the card or an avatar, whatever is shown now."""
+"""Fields by which the user asks for the card or an avatar, whatever is shown."""
 
 
 def changed(controls: Controls, **changes: Any) -> Controls:
-    """The controls with some fields replaced.
+    """Return the controls with some fields replaced; every change goes through here.
 
-    The one way in which those of a session change.
-
-    Whoever pauses, goes on or chooses an avatar, even the same one again, is hidden from then on: such a
-    change takes ``pass_through`` away, whatever else it says, and nothing but a new confirmation brings it
-    back. It cannot be set during a pause.
+    A user who pauses, continues or chooses an avatar, even the same one, is hidden from then on: such a
+    change clears ``pass_through``, whatever else it says, and only a new confirmation sets it again. It
+    cannot be set during a pause.
     """
     after = replace(controls, **changes)
     hidden = after.paused or not HIDING.isdisjoint(changes)
@@ -175,19 +170,19 @@ def expressed(controls: Controls, name: str, hold: bool) -> dict[str, Any]:
 
 
 def zoomed(controls: Controls, step: float) -> float:
-    """The zoom after a step, + larger, within ``ZOOMS``."""
+    """Return the zoom after a step, + larger, within ``ZOOMS``."""
     return round(min(max(controls.zoom + step, ZOOMS[0]), ZOOMS[1]), 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the user should know. It stays until its cause is gone.
+    """A message for the user that stays until its cause is gone.
 
     Attributes:
-        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording``,
-            ``sound`` or ``settings``; there is one notice for each.
+        about: ``camera``, ``avatar``, ``engine``, ``face``, ``motion``, ``output``, ``recording``, ``sound``
+            or ``settings``; there is one notice for each.
         message, hint: as in ``errors.AvatarError``.
-        actions: what can be done about it at once, in order: ``retry``, ``choose-camera``, ``choose-avatar``,
+        actions: offered remedies, in order: ``retry``, ``choose-camera``, ``choose-avatar``,
             ``choose-output``, ``choose-microphone``, ``choose-model``, ``calibrate``, ``resume``, ``doctor``,
             ``turn-camera``.
     """
@@ -201,14 +196,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest camera frame with what was found in it.
-
-    For the preview on this screen alone.
+    """The newest camera frame and the faces in it, for this screen's preview alone.
 
     Attributes:
-        points: (88, 2) landmarks in pixels of the frame, or None where no face was found.
-        box: the square that is looked at, in pixels of the frame, or None before the first face.
-        others: landmarks of the faces that are not followed, as of the last look at the whole frame.
+        points: (88, 2) landmarks in pixels of the frame, or None without a face.
+        box: the crop around the face, in pixels of the frame, or None before the first face.
+        others: landmarks of faces that are not followed, from the last search of the whole frame.
     """
 
     frame: Frame
@@ -219,17 +212,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Measured over the last few seconds, never guessed.
+    """Measurements of the last few seconds.
 
     Attributes:
-        camera_fps: frames a second that came from the camera.
+        camera_fps: frames a second from the camera.
         avatar_fps: distinct avatar pictures a second that were sent.
         output_fps: pictures a second that were sent, repeats included.
         latency_p50, latency_p95: from a frame's capture to its picture's first sending, milliseconds; 0
             before the first.
         animate_ms: median time from a frame to its picture, milliseconds.
         dropped: frames since the start that were replaced by newer ones before they were animated.
-        repeated: pictures since the start that were sent again because nothing newer was there.
+        repeated: pictures since the start that were sent again for want of a newer one.
         sent: pictures since the start.
     """
 
@@ -246,26 +239,26 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things are at one moment.
+    """State of the session.
 
     Attributes:
         shows: what the output shows.
         reason: why it shows the card: ``starting``, ``no-avatar``, ``no-camera``, ``uncalibrated``,
             ``no-face``, ``paused``, ``fault``, ``stale``; empty otherwise.
-        camera, engine, output: what is open, for people; empty while it is not.
-        loading: what is being loaded, for people; empty when nothing is.
+        camera, engine, output: names of open parts, for people; empty while closed.
+        loading: name of what is being loaded, for people; empty if nothing is.
         calibrated: there is a neutral pose for this model, this avatar's own or another's.
         borrowed: the neutral pose was taken with another avatar: it fits nearly as well, calibrating again
             makes it exact.
         face: a face is seen now.
-        match: how the user's pose fits the photo's, None without a face or an avatar.
-        calibrating: share of the good frames of a running calibration, None when none runs or no face is seen
-            to calibrate with.
-        found: how many better moments ``seeking`` has found since the start; a window flashes when it grows.
-        avatar: the photo that is animated; None while there is none.
-        recording: the file being written, None when none is.
+        match: how well the user's pose matches the photo's, None without a face or an avatar.
+        calibrating: progress of a running calibration, None if none runs or no face can be calibrated with.
+        found: number of better moments that ``seeking`` has found since the start; a window flashes when it
+            grows.
+        avatar: the photo that is animated; None without one.
+        recording: the file being written, None without one.
         avatars: pictures of an avatar that the output has taken since the start, repeats included.
-        other: how the other computer does that should make the pictures; None where this one should.
+        other: state of the connection to the rendering computer; None if rendering is local.
         resting: the camera is off until somebody looks.
     """
 

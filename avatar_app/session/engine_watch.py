@@ -1,7 +1,4 @@
-"""Tell the user what the model in use cannot do here.
-
-It is slow, or it has no relative motion.
-"""
+"""Warn the user about limits of the model in use: slow, or no relative motion."""
 
 from __future__ import annotations
 
@@ -14,15 +11,16 @@ from avatar_app.text import Text
 from avatar_app.types import KeyPoints
 
 SLOW, QUICK = 0.5, 0.4
-"""Median seconds for a picture from which a notice says that the model is too slow here, and below which
-no longer."""
+"""Median seconds for a picture above which a notice says that the model is too slow here, and below which the
+notice ends.
+"""
 
 TIMED = 0.5
-"""Seconds after which it is looked at again how long pictures take."""
+"""Seconds between measurements of the time for a picture."""
 
 
 class EngineWatch:
-    """Puts and withdraws the notices about the model. Belongs to one thread."""
+    """Puts and withdraws notices about the model. Belongs to one thread."""
 
     def __init__(self, meter: Meter, notices: Notices) -> None:
         self._meter, self._notices = meter, notices
@@ -30,7 +28,7 @@ class EngineWatch:
         self._slow: Notice | None = None
 
     def begin(self, like: KeyPoints) -> None:
-        """A new avatar or engine is ready, whose key points are like these."""
+        """Prepare for a new avatar or engine with key points like these."""
         self._notices.clear("motion")
         if like.code is not None:
             message = Text("X2Face has no relative motion.")
@@ -38,7 +36,7 @@ class EngineWatch:
             self._notices.put(Notice("motion", "info", message, hint, ("choose-model",)))
 
     def add(self) -> None:
-        """A picture was made."""
+        """Count a rendered picture."""
         if time.monotonic() - self._timed_at < TIMED:
             return
         self._timed_at = time.monotonic()

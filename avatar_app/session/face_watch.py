@@ -1,6 +1,6 @@
-"""Tell the user when no face can drive the avatar, and why.
+"""Warn the user when no face can drive the avatar, and say why.
 
-None is seen, only a picture of one, or the camera is turned.
+No face is visible, only a picture of one, or the camera is rotated.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Turn = Literal[0, 90, 180, 270]
 """Degrees clockwise."""
 
 BLIND = 1.0
-"""Seconds without a frame after which what was seen in the last one no longer counts."""
+"""Seconds without a frame after which the faces of the last one no longer count."""
 
 FACELESS = 2.0
 """Seconds without a face after which the user gets a notice."""
 
 TURN_EVERY = 2.0
-"""Seconds between two looks at the turned picture, which cost about 40 ms of one thread."""
+"""Seconds between searches of the rotated picture, which cost about 40 ms of one thread."""
 
 NO_FACE = Notice(
     "face",
@@ -48,8 +48,7 @@ class FaceWatch:
     """Puts and clears the notice about the face. Belongs to one thread.
 
     Attributes:
-        turn: by how much the camera's picture must be turned so that a face stands upright in it; 0 if it
-            need not.
+        turn: rotation of the camera's picture that brings a face upright; 0 if none is needed.
     """
 
     def __init__(self, detector: FaceDetector, faces: FaceChoice, notices: Notices, now: float) -> None:
@@ -62,16 +61,13 @@ class FaceWatch:
         return now - self._frame_at > BLIND
 
     def frame_came(self, now: float) -> None:
-        """Take in that there is a frame.
-
-        Where nobody could be seen for a while, the patience begins now.
-        """
+        """Count a frame; after a gap, waiting for a face starts now."""
         if self.is_blind(now):
             self._seen_at = now
         self._frame_at = now
 
     def add(self, frame: Frame, followed: bool) -> None:
-        """Take in whether a face is followed in this frame."""
+        """Note whether a face is followed in this frame."""
         now = frame.captured_at
         if followed:
             self._seen_at, self.turn = now, 0
@@ -94,7 +90,7 @@ class FaceWatch:
 
 
 def turned_face(turn: Turn) -> Notice:
-    """The notice that offers to turn the camera's picture."""
+    """Return the notice that offers to turn the camera's picture."""
     hint = Text(
         "Turn the camera, or its picture: under Camera in the window, or with `live --rotate {}`.", turn
     )
@@ -104,9 +100,9 @@ def turned_face(turn: Turn) -> Notice:
 
 
 def upright_turn(image: Image, detector: FaceDetector) -> Turn:
-    """By how much a picture without an upright face must be turned to have one.
+    """Return the rotation after which a picture has an upright face.
 
-    The largest decides. 0: no face either way.
+    The largest face decides. 0: no face either way.
     """
     best: tuple[float, Turn] = (0.0, 0)
     turns: tuple[Turn, ...] = (90, 180, 270)

@@ -1,4 +1,4 @@
-"""Which device computes when the one that was wanted has failed."""
+"""Choose the device to compute on after the wanted one has failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEANWHILE = Text("This computer renders the avatar until the other one is back."
 
 
 class Fallback:
-    """Falls back to the processor when a card that ``auto`` chose, or a server, fails."""
+    """Falls back to the processor when a card chosen by ``auto``, or a server, fails."""
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
@@ -27,7 +27,7 @@ class Fallback:
         self._again_at = 0.0
 
     def fail(self, error: DeviceError, device: str) -> bool:
-        """Note that the wanted device failed; returns whether the processor takes over."""
+        """Note that the wanted device failed; return whether the processor takes over."""
         if not has_fallback(device):
             return False
         self._again_at = time.monotonic() + RETURN
@@ -37,7 +37,7 @@ class Fallback:
         return True
 
     def device(self, wanted: str) -> str:
-        """The device to open now."""
+        """Return the device to open now."""
         if self._fault is not None and not has_fallback(wanted):
             self.forget()
         if self._fault is None or self.tries_again(wanted):
@@ -45,11 +45,11 @@ class Fallback:
         return "cpu"
 
     def tries_again(self, device: str) -> bool:
-        """Whether this is another computer that failed and whose time has come."""
+        """Whether to try another computer again that failed."""
         return self._fault is not None and is_remote(device) and time.monotonic() >= self._again_at
 
     def opened(self, device: str) -> None:
-        """An engine is in use: its notices are over, unless it only stands in."""
+        """Clear notices about the engine in use, unless it is only a fallback."""
         if self._fault is not None and device == "cpu":
             self._notices.put(self._fault)
         else:
@@ -57,7 +57,7 @@ class Fallback:
             self._notices.clear("engine")
 
     def wait(self) -> None:
-        """It could not be opened again: later."""
+        """Postpone the next try, since opening failed again."""
         self._again_at = time.monotonic() + RETURN
 
     def forget(self) -> None:

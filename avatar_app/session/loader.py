@@ -1,6 +1,6 @@
-"""Builds what takes long beside the running picture.
+"""Build slow objects in the background: engines, photos with their face found.
 
-An engine, a photo with its face found. It comes complete, or not at all.
+They are delivered complete, or not at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[T]):
-    """The end of one loading: a value, or the reason why there is none."""
+    """Result of a build: a value, or the reason why there is none."""
 
     key: object
     value: T | None = None
@@ -28,7 +28,7 @@ class Loader(Generic[T]):
     All methods belong to the thread that will use the value.
 
     Args:
-        give_back: called with a finished value that nobody wants any more.
+        give_back: called with a finished value that is no longer wanted.
     """
 
     def __init__(self, name: str, give_back: Callable[[T], None] | None = None) -> None:
@@ -45,7 +45,7 @@ class Loader(Generic[T]):
         return self._thread is not None
 
     def begin(self, key: object, build: Callable[[], T]) -> None:
-        """Start a build, if none runs; what ``key`` names is up to the caller."""
+        """Start a build, if none runs; the caller chooses the ``key``."""
         if self._thread is not None:
             return
 
@@ -66,7 +66,7 @@ class Loader(Generic[T]):
         self._thread.start()
 
     def poll(self, wanted: object) -> Loaded[T] | None:
-        """The finished build, once.
+        """Return the finished build, once.
 
         One whose key is not ``wanted`` is given back and dropped.
         """
@@ -80,9 +80,9 @@ class Loader(Generic[T]):
         return done
 
     def close(self, seconds: float) -> None:
-        """Wait so long for a running build and give its value back.
+        """Wait up to ``seconds`` for a running build and give its value back.
 
-        One that takes longer gives it back itself.
+        A slower one gives its value back itself.
         """
         if self._thread is not None:
             self._thread.join(seconds)

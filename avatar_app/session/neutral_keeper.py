@@ -1,7 +1,4 @@
-"""The neutral pose in use.
-
-Remembered from last time, taken by a calibration, given up if it is a poster's.
-"""
+"""Keep the neutral pose in use: remembered, calibrated, or dropped if a poster's."""
 
 from __future__ import annotations
 
@@ -16,10 +13,8 @@ from avatar_app.types import KeyPoints
 class NeutralKeeper:
     """Holds the driver's neutral pose for the current model and photo.
 
-    Belongs to one thread.
-
-    A pose that was taken from a face which has never moved may be that of a poster: it is given up when the
-    face turns out to be one.
+    Belongs to one thread. A pose taken from a face that has never moved may be that of a poster; it is
+    dropped when the face turns out to be one.
 
     Attributes:
         pose: the neutral pose, None before the first calibration.
@@ -38,13 +33,12 @@ class NeutralKeeper:
         self._before: tuple[KeyPoints | None, KeyPoints | None] = (None, None)
 
     def begin(self, model: str, key: str, like: KeyPoints) -> None:
-        """A new avatar or engine.
+        """Choose the neutral pose for a new avatar or engine.
 
-        Its own pose of last time, else the one in use or the last one of this session, which fit nearly as
-        well.
+        The remembered one, else the one in use or the last one of this session, which fit nearly as well.
 
         Args:
-            key: by which the pose is remembered, for each model and photo.
+            key: model and photo, under which the pose is remembered.
             like: key points of the photo; poses of another kind do not count.
         """
         self._model, self._key, self._unproven = model, key, False
@@ -58,7 +52,7 @@ class NeutralKeeper:
         """Use this pose from now on.
 
         Args:
-            proven: the face that it was taken from has moved, so it is not a picture.
+            proven: the face has moved, so it is not a picture.
         """
         if not self._unproven:
             self._before = self.pose, self._store.get(self._key)
@@ -68,9 +62,9 @@ class NeutralKeeper:
         self._keep(pose)
 
     def settle(self, proven: bool, picture: bool) -> None:
-        """Learn that the face which the pose was taken from has moved, or is a picture.
+        """Note that the face of the pose has moved, or is a picture.
 
-        Then the pose of before is used again.
+        A picture's pose is replaced by the one before.
         """
         if not self._unproven or not (proven or picture):
             return
@@ -84,7 +78,7 @@ class NeutralKeeper:
         self._keep(kept)
 
     def _keep(self, pose: KeyPoints | None) -> None:
-        """Have the pose remembered for the next time; None: none."""
+        """Remember the pose for the next time; None: forget it."""
         self._notices.withdraw(self._unkept)
         try:
             self._store.put(self._key, pose)

@@ -1,9 +1,8 @@
-"""The output thread: the newest picture on its background to the call.
+"""The output thread: send the newest picture on its background, or the still card.
 
-The still card whenever there is none to trust.
-
-Sinks and recordings accept ``Outgoing`` alone, which the canvas makes of a ``Picture``. The one place where a
-camera's ``Frame`` may become one is ``OutputStage._self``, which needs the user's confirmed ``pass_through``.
+Sinks and recordings accept only ``Outgoing``, which the canvas makes from a ``Picture``. The one place where
+a camera's ``Frame`` may become one is ``OutputStage._self``, which needs the user's confirmed
+``pass_through``.
 """
 
 from __future__ import annotations
@@ -28,21 +27,23 @@ STALE = 1.0
 """Seconds after its frame's capture from which a picture is no longer shown."""
 
 SLOWEST = 3.0
-"""The same for a slow engine, whose pictures are old when they come: 2.5 times what one takes, but never more
-than this. With less, the avatar and the card would take turns."""
+"""Upper limit of this age for a slow engine, whose pictures are old when they arrive: 2.5 times the time for
+one. With less, avatar and card would alternate.
+"""
 
 HUNG = 5.0
-"""Seconds of a lively camera and no new picture after which the user gets a notice."""
+"""Seconds without a new picture, while the camera gives frames, after which the user gets a notice."""
 
 EARLIEST, LATEST = 0.75, 1.5
-"""A new picture goes out as soon as it comes, from the first share of an interval after the one before; the
-old one is sent again after the second. So a camera of the same rate sets the beat, however unsteady, and
-nothing new waits for a tick."""
+"""Fractions of an interval since the last picture: from the first on, a new picture is sent at once; at the
+second, the old one is sent again. A camera of the same rate thus sets the pace, however irregular, and no
+new picture waits for a tick.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is to be shown now: the kind, and for the card the reason."""
+    """What to show now: the kind, and for the card the reason."""
 
     shows: Shows
     reason: str = ""
@@ -60,13 +61,13 @@ class Sending:
 
 
 class OutputStage(Stage):
-    """Sends at the rate asked for.
+    """Sends pictures at the requested rate.
 
-    A new picture as soon as it comes, else the last one again. Its public attributes may be read from any
+    A new picture as soon as it arrives, else the last one again. Public attributes may be read from any
     thread.
 
     Args:
-        why_card: the reason for which no avatar can be shown now, empty if one can.
+        why_card: returns why no avatar can be shown now, empty if one can.
     """
 
     def __init__(
@@ -99,12 +100,12 @@ class OutputStage(Stage):
 
     @property
     def description(self) -> str:
-        """The open output's name for people, empty while none is open."""
+        """The open output's name for people, empty without one."""
         return self._sink.description
 
     @property
     def rest(self) -> Rest:
-        """Return whether nobody looks, so that no new picture is shown."""
+        """Return whether nobody watches, so that no new picture is shown."""
         return self._sink.rest
 
     def open(self) -> None:
@@ -118,7 +119,7 @@ class OutputStage(Stage):
         self._sink.close()
 
     def hurry(self) -> None:
-        """Try an output that failed again now."""
+        """Retry an output that failed now."""
         self._sink.hurry()
         super().hurry()
 
@@ -133,7 +134,7 @@ class OutputStage(Stage):
             self._send(picture, fresh)
 
     def _idle(self, controls: Controls) -> None:
-        """Nobody looks: a picture now and then for those who come. Never the camera's."""
+        """Send a picture now and then while nobody watches. Never the camera's."""
         kept = self.rest.kept
         if kept is None or kept.size != controls.size:
             if self.shown is not None and self.choice.shows == "avatar":
@@ -156,7 +157,7 @@ class OutputStage(Stage):
         self._sent.put(picture)
 
     def _next(self, controls: Controls) -> tuple[Outgoing | None, bool]:
-        """What to send next, when its time has come, and whether it is new.
+        """Wait for the next picture to send; return it and whether it is new.
 
         None: stopping.
         """
@@ -229,7 +230,7 @@ class OutputStage(Stage):
             self._notices.put(self._hung)
 
     def _self(self, controls: Controls) -> Outgoing:
-        """The user as the camera sees them.
+        """Return the camera's picture of the user.
 
         Reached only with ``pass_through``, which the user has confirmed.
         """

@@ -1,4 +1,4 @@
-"""From what is seen of the driver to the pose to render."""
+"""Compute the pose to render from the driver's face."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from avatar_app.session.neutral_keeper import NeutralKeeper
 from avatar_app.types import Frame, KeyPoints
 
 FAR_YAW, FAR_PITCH = 55.0, 45.0
-"""Degrees from the photo's pose beyond which landmarks cannot be trusted: the avatar holds as if no face were
-there."""
+"""Degrees from the photo's pose beyond which landmarks are unreliable: the avatar holds as if there were no
+face.
+"""
 
 MATCHED = 0.1
-"""Seconds between two measurements of the match, unless every frame may be the best one."""
+"""Seconds between measurements of the match, except while seeking."""
 
 
 class PoseReader:
@@ -30,7 +31,7 @@ class PoseReader:
     Belongs to one thread.
 
     Attributes:
-        match: how well the user's pose fits the photo's, None without a face or an avatar.
+        match: how well the user's pose matches the photo's, None without a face or an avatar.
     """
 
     def __init__(self, neutrals: NeutralKeeper, calibrator: Calibrator) -> None:
@@ -46,26 +47,26 @@ class PoseReader:
 
     @property
     def has_begun(self) -> bool:
-        """A pose has been rendered for this avatar, or there is no avatar."""
+        """Whether a pose was rendered for this avatar, or there is no avatar."""
         return self._hold is None or self._hold.has_begun
 
     def begin(self, like: KeyPoints) -> None:
-        """Take a new avatar with these key points, or another engine."""
+        """Prepare for an avatar with these key points, or another engine."""
         self._transfer = self._filter = self._settling = None
         self._hold, self._presets = Hold(like), Presets(like)
 
     def restart(self) -> None:
-        """Start smoothing again: the next frame has nothing to do with those before."""
+        """Restart smoothing: the next frame is unrelated to those before."""
         self._filter = None
 
     def forget(self) -> None:
-        """There is no frame, or no face in it."""
+        """Note that there is no frame, or no face in it."""
         self.match = self._filter = None
 
     def pose(
         self, look: Look | None, frame: Frame, cast: Cast, controls: Controls, proven: bool
     ) -> KeyPoints | None:
-        """Return the avatar's pose for the driver's face; None where there is none.
+        """Return the avatar's pose for the driver's face; None without one.
 
         Args:
             proven: the face has moved, so it is not a picture.
@@ -101,7 +102,7 @@ class PoseReader:
         return self._filter[1].step(points, moment)
 
     def _settled(self, points: KeyPoints, moment: float) -> KeyPoints | None:
-        """The neutral pose, moved to where the head rests."""
+        """Return the neutral pose, moved to where the head rests."""
         taken = self._neutrals.pose
         if taken is None:
             return None
@@ -110,7 +111,7 @@ class PoseReader:
         return self._settling[1].step(points, moment)
 
     def _transfer_for(self, portrait: KeyPoints, neutral: KeyPoints, controls: Controls) -> Transfer:
-        """The motion transfer, made again only when something it depends on has changed."""
+        """Return the motion transfer, created again only when an input has changed."""
         strength = Strength(controls.head, controls.expression, controls.gaze)
         key = (id(portrait), id(neutral), controls.relative, controls.adapt_scale, strength)
         if self._transfer is None or self._transfer[0] != key:

@@ -1,4 +1,4 @@
-"""The recording thread: what was sent, into a video file."""
+"""The recording thread: write the output to a video file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from avatar_app.session.stage import Notices, Stage
 from avatar_app.sound.timeline import Timeline
 
 ASLEEP = 5.0
-"""Seconds without any picture that a recording leaves out."""
+"""Seconds without any picture from which a gap is left out of a recording."""
 
 UNHEARD = 0.5
-"""Seconds without sound that a recording leaves open for what may still come; before, there is silence."""
+"""Seconds without sound that may still arrive; older gaps are filled with silence."""
 
 
 class RecorderStage(Stage):
-    """Writes what was sent to a video file.
+    """Writes sent pictures to a video file.
 
     A slow disk costs the recording frames, never the call.
 
     Args:
-        heard: gives the sound since the last time.
+        heard: returns the sound since the last call.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RecorderStage(Stage):
         return self._failed is not None
 
     def open(self) -> None:
-        """Waits in ``step`` for a file to be named."""
+        """Do nothing; ``step`` waits for a file name."""
 
     def step(self) -> None:
         controls = self._controls()
@@ -94,7 +94,7 @@ class RecorderStage(Stage):
     def close(self) -> None:
         """Finish the file.
 
-        A failure is reported also when the session ends: on a full disk it may come only now.
+        A failure is reported also when the session ends: a full disk may show only now.
         """
         try:
             self._finish()
@@ -105,10 +105,7 @@ class RecorderStage(Stage):
         self._failed = None
 
     def _write_sound(self, recorder: Recorder, seconds: float) -> None:
-        """Let each sound stand with the picture of its moment.
-
-        That is written later than it was seen.
-        """
+        """Write sound in time with the pictures, which are written later than captured."""
         heard = self._heard()
         if self._timeline is None:
             return
@@ -124,9 +121,9 @@ class RecorderStage(Stage):
 
 
 def _unused(path: Path) -> Path:
-    """``film.mp4`` -> ``film-2.mp4`` and so on.
+    """Return an unused name: ``film.mp4`` -> ``film-2.mp4`` and so on.
 
-    A recording that goes on in another size goes on in another file.
+    A recording whose size changes continues in another file.
     """
     number = 2
     while (other := path.with_stem(f"{path.stem}-{number}")).exists():

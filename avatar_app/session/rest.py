@@ -1,4 +1,4 @@
-"""When a session rests: nobody looks, neither at this screen nor in a call."""
+"""Decide when a session rests: nobody looks at this screen or watches the output."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from avatar_app.outputs.i420 import Outgoing
 from avatar_app.session.controls import Controls
 
 PATIENCE = 10.0
-"""Seconds without anybody who looks, and without a command, until the session rests."""
+"""Seconds without a viewer and without a command until the session rests."""
 
 LOOK = 0.05
-"""Seconds between two looks for somebody, while it rests."""
+"""Seconds between checks for a viewer while it rests."""
 
 FEED = 0.5
-"""Seconds between two pictures for the output meanwhile, so that whoever comes finds one at once."""
+"""Seconds between pictures for the output while it rests, so that a new viewer sees one at once."""
 
 WAKING = 3.0
-"""Seconds for which the last picture is shown on, until the camera gives new ones."""
+"""Seconds for which the last picture stays until the camera gives new ones."""
 
 
 class Rest:
-    """Decides it, in one thread; ``resting`` may be read from any.
+    """Decides whether to rest, in one thread; ``resting`` may be read from any.
 
     Attributes:
         resting: the camera is closed, and nothing is rendered.
-        begun: called when it begins.
-        kept: what the output shows meanwhile, and while it wakes.
+        begun: called when it starts.
+        kept: what the output shows while resting and waking.
 
     Args:
-        clock: gives seconds.
+        clock: returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,10 +48,10 @@ class Rest:
         return not self.resting and self._clock() - self._woken_at < WAKING
 
     def follow(self, controls: Controls, watched: bool | None) -> bool:
-        """Decide again; returns ``resting``.
+        """Decide again; return ``resting``.
 
         Args:
-            watched: whether somebody watches the output; None: nobody knows, so there is no rest.
+            watched: whether somebody watches the output; None: unknown, so there is no rest.
         """
         if controls is not self._controls:
             asked = replace(controls, pass_through=False, may_rest=False)

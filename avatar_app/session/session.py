@@ -1,9 +1,7 @@
-"""Wires the stages of a live session, starts and stops them.
-
-Controls in, status out.
+"""Connect the stages of a live session, start and stop them.
 
 camera --frames--> animate --pictures--> output --sent--> recording <--heard-- microphone
-   each in a thread of its own, with the newest value alone between them
+   each in a thread of its own, with only the newest value between them
 """
 
 from __future__ import annotations
@@ -45,11 +43,11 @@ from avatar_app.text import Text
 from avatar_app.types import Frame, Image, Picture
 
 STOP_SECONDS = 2.0
-"""How long each stage is given to end."""
+"""Seconds that each stage has to end."""
 
 
 def open_model(model: str, device: str) -> Engine:
-    """The engine for a model's and a device's name."""
+    """Open the engine for a model's and a device's name."""
     return open_engine(open_bundle(model), device)
 
 
@@ -60,7 +58,7 @@ class Session:
 
     Args:
         neutrals: where neutral poses are remembered; None forgets them at the end.
-        open_source, open_engine, open_detector, open_sink, open_microphone: the parts it is made of.
+        open_source, open_engine, open_detector, open_sink, open_microphone: create its parts.
     """
 
     def __init__(
@@ -129,7 +127,7 @@ class Session:
         self._stages = (self._camera, self._animate, self._output, self._sound, self._recording)
 
     def start(self) -> None:
-        """Start the stages; returns at once, models load in the background."""
+        """Start the stages; return at once, models load in the background."""
         share_heap()
         for stage in self._stages:
             stage.start()
@@ -153,7 +151,7 @@ class Session:
             self._controls = changed(self._controls, calibrations=self._controls.calibrations + 1)
 
     def follow_face(self, x: float, y: float) -> None:
-        """Follow the face nearest to this point of ``seen()``.
+        """Follow the face nearest to a point of ``seen()``.
 
         In fractions of its width and height.
         """
@@ -161,14 +159,14 @@ class Session:
             self._controls = changed(self._controls, picks=self._controls.picks + 1, picked=(x, y))
 
     def turn_camera(self) -> None:
-        """Turn the camera's picture as the notice about a lying face offers."""
+        """Turn the camera's picture as offered by the notice about a rotated face."""
         with self._lock:
             self._controls = changed(
                 self._controls, rotation=(self._controls.rotation + self._animate.turn) % 360
             )
 
     def retry(self, about: str) -> None:
-        """Try again at once what a notice is about, instead of in a few seconds."""
+        """Retry the subject of a notice at once instead of in a few seconds."""
         if about == "camera":
             self._camera.hurry()
         elif about in ("engine", "avatar"):
@@ -205,7 +203,7 @@ class Session:
         )
 
     def seen(self) -> Seen | None:
-        """The newest camera frame, for the preview on this screen alone."""
+        """Return the newest camera frame, for the preview on this screen alone."""
         frame, seen = self._frames.peek(), self._animate.seen
         if frame is None or not self._camera.description:
             return None
@@ -216,15 +214,15 @@ class Session:
         return Seen(frame)
 
     def shown(self) -> Outgoing | None:
-        """What the output was sent last: exactly what the call gets, at ``controls.size``."""
+        """Return the picture last sent: exactly what the call gets, at ``controls.size``."""
         return self._output.shown
 
     def portrait(self) -> Image | None:
-        """The avatar's photo as it was cropped, (size, size, 3); for the ghost overlay."""
+        """Return the avatar's cropped photo, (size, size, 3), for the ghost overlay."""
         return self._animate.portrait
 
     def snapshot(self, path: Path) -> None:
-        """Write what the output shows as PNG. Raises OutputError."""
+        """Write the output's picture as PNG. Raises OutputError."""
         picture = self.shown()
         if picture is None:
             raise OutputError(
@@ -256,7 +254,7 @@ class Session:
         return stuck
 
     def _why_card(self) -> str:
-        """Why no avatar can be shown, in the order in which a user would put it right."""
+        """Return why no avatar can be shown, in the order in which a user would fix it."""
         animate = self._animate
         if self._controls.avatar is None:
             return "no-avatar"

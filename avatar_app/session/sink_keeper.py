@@ -1,4 +1,4 @@
-"""Keep the output that the user wants open; one that failed is tried again."""
+"""Keep the wanted output open; one that failed is tried again."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class SinkKeeper:
     """Holds one sink. Belongs to one thread.
 
     Args:
-        report: shows the user what failed.
+        report: shows a failure to the user.
 
     Attributes:
-        rest: whether anybody watches it, or this screen.
-        description: the open output's name for people, empty while none is open.
+        rest: decides whether anybody watches the output or this screen.
+        description: the open output's name for people, empty without one.
     """
 
     def __init__(self, open_sink: OpenSink, notices: Notices, report: Callable[[Exception], None]) -> None:
@@ -38,17 +38,17 @@ class SinkKeeper:
         self.description = ""
 
     def begin(self) -> None:
-        """Open whatever is wanted at the next ``follow``."""
+        """Open the wanted output at the next ``follow``."""
         self._key, self._retry_at = (), 0.0
 
     def hurry(self) -> None:
-        """Try an output that failed again now. May be called from any thread."""
+        """Retry an output that failed now. May be called from any thread."""
         self._retry_at = 0.0
 
     def follow(self, controls: Controls) -> None:
-        """Open the output that is wanted.
+        """Open the wanted output.
 
-        While it cannot be, the preview and a recording go on without it.
+        While that fails, the preview and a recording continue without it.
         """
         key = (controls.output, controls.output_device, controls.size, controls.fps)
         if key != self._key:
@@ -65,7 +65,7 @@ class SinkKeeper:
             self._notices.clear("output")
 
     def send(self, picture: Outgoing) -> bool:
-        """Send a picture; returns whether an output took it."""
+        """Send a picture; return whether an output took it."""
         if self._sink is None:
             return False
         try:
@@ -76,10 +76,7 @@ class SinkKeeper:
         return True
 
     def rests(self, controls: Controls) -> bool:
-        """Whether nobody looks.
-
-        Where no output is open, nobody knows.
-        """
+        """Whether nobody watches; unknown without an open output."""
         return self.rest.follow(controls, self._sink.watched() if self._sink is not None else None)
 
     def close(self) -> None:

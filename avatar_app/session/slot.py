@@ -1,6 +1,6 @@
-"""Hands the newest value from one thread to another.
+"""Hand the newest value from one thread to another.
 
-There is no queue: what nobody took in time is replaced.
+There is no queue: a value that was not taken in time is replaced.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Slot(Generic[T]):
-    """Holds one value. Any thread may put; one thread takes, others may look on.
+    """Holds one value. Any thread may put; one thread takes, others may watch.
 
     Attributes:
-        put_at: when the value that was taken last was put, as of ``time.monotonic``.
+        put_at: when the value that was taken last was put, by ``time.monotonic``.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Slot(Generic[T]):
         self._newest_at = self.put_at = 0.0
 
     def put(self, value: T) -> bool:
-        """Make this the newest value; returns whether one that nobody took was replaced."""
+        """Store the newest value; return whether it replaced one that nobody took."""
         with self._changed:
             replaced = self._fresh
             self._value, self._fresh, self._newest_at = value, True, time.monotonic()
@@ -35,7 +35,7 @@ class Slot(Generic[T]):
         return replaced
 
     def take(self, seconds: float) -> T | None:
-        """The newest value that was not taken yet; waits for it up to so long.
+        """Take the newest value, waiting for it up to ``seconds``.
 
         None: nothing came, or the slot is closed.
         """
@@ -59,7 +59,7 @@ class Slot(Generic[T]):
             return None if self._closed or self._value is known else self._value
 
     def peek(self) -> T | None:
-        """The newest value, taken or not."""
+        """Return the newest value, taken or not."""
         with self._changed:
             return self._value
 
@@ -69,7 +69,7 @@ class Slot(Generic[T]):
             self._value, self._fresh = None, False
 
     def close(self) -> None:
-        """Wake whoever waits; from now on there is nothing to take."""
+        """Wake all waiting threads; nothing can be taken from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,7 +1,4 @@
-"""The sound thread: a microphone into recordings, and on to calls.
-
-As late as the picture.
-"""
+"""The sound thread: a microphone to recordings and calls, in time with pictures."""
 
 from __future__ import annotations
 
@@ -17,30 +14,30 @@ from avatar_app.sound.microphone import Block, Microphone
 from avatar_app.sound.virtual_microphone import VirtualMicrophone
 
 WAIT, WAIT_PASSING = 0.1, 0.005
-"""Seconds to wait for sound: longer than a block, and shorter where others are to be passed on meanwhile."""
+"""Seconds to wait for sound: longer than a block, and shorter if sound is passed on to calls meanwhile."""
 
 REMEASURE = 0.5
-"""Seconds between two looks at how late the picture is."""
+"""Seconds between measurements of the picture's latency."""
 
 MOST = 1000
-"""Blocks that wait for a slow disk."""
+"""Limit of blocks that wait for a slow disk."""
 
 Wanted = tuple[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A block of sound, and the seconds by which the picture is later."""
+    """A block of sound, and the picture's delay in seconds."""
 
     block: Block
     delay: float
 
 
 class SoundStage(Stage):
-    """Listens while a recording or the app's own microphone wants sound.
+    """Listens while a recording or the app's own microphone needs sound.
 
     Args:
-        latency: seconds from a frame's capture to its picture's sending; 0 where none was sent lately.
+        latency: seconds from a frame's capture to its picture's sending; 0 if none was sent lately.
     """
 
     def __init__(
@@ -61,7 +58,7 @@ class SoundStage(Stage):
         self._heard: deque[Heard] = deque(maxlen=MOST)
 
     def take(self) -> list[Heard]:
-        """What was heard since the last time, for a recording. For one other thread."""
+        """Return the sound since the last call, for a recording. For one other thread."""
         return [self._heard.popleft() for _ in range(len(self._heard))]
 
     def open(self) -> None:

@@ -1,6 +1,6 @@
-"""One thread of the pipeline: opens what it needs, steps, closes.
+"""One thread of the session: opens what it needs, steps, closes.
 
-After a fault it says so and begins again.
+After a fault it puts a notice and starts again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Notices:
-    """What the user should know now, one notice for each subject. Thread-safe."""
+    """The current notices, one for each subject. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class Notices:
             self._notices.pop(about, None)
 
     def withdraw(self, notice: Notice | None) -> None:
-        """Clear this very notice; one that has taken its place stays."""
+        """Clear this very notice; one that has replaced it stays."""
         with self._lock:
             if notice is not None and self._notices.get(notice.about) is notice:
                 del self._notices[notice.about]
@@ -42,21 +42,21 @@ class Notices:
             return self._notices.get(subject)
 
     def all(self) -> tuple[Notice, ...]:
-        """Errors first."""
+        """Return all notices, errors first."""
         order = {"error": 0, "warning": 1, "info": 2}
         with self._lock:
             return tuple(sorted(self._notices.values(), key=lambda notice: order[notice.level]))
 
 
 class Again(Exception):
-    """Raised in ``step`` to close and open again at once: what is wanted has changed."""
+    """Raised in ``step`` to close and open again at once: the controls have changed."""
 
 
 class Stage(ABC):
     """A stage of the data path in a thread of its own.
 
-    What ``open`` opens is used and closed in the same thread. An exception ends the opening or the step,
-    never the thread: it becomes a notice, the stage is closed and opened again after ``patience`` seconds.
+    Resources are opened, used and closed in the same thread. An exception ends the opening or the step, never
+    the thread: it becomes a notice, and the stage is closed and opened again after ``patience`` seconds.
 
     Args:
         about: the subject of its notices.
@@ -77,15 +77,15 @@ class Stage(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Get ready; raises AvatarError."""
+        """Open resources; raise AvatarError."""
 
     @abstractmethod
     def step(self) -> None:
-        """One unit of work, of bounded duration."""
+        """Do one unit of work, of bounded duration."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give everything back, whatever ``open`` reached."""
+        """Close everything that ``open`` reached."""
 
     def wake(self) -> None:  # noqa: B027  # most stages wait on a slot, which the session closes
         """End a wait inside ``step`` early, when stopping."""
@@ -98,19 +98,19 @@ class Stage(ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask it to end; returns at once."""
+        """Ask the thread to end; return at once."""
         self._stopping.set()
         self._hurry.set()
         self.wake()
 
     def join(self, seconds: float) -> bool:
-        """Wait for its end; returns whether it came."""
+        """Wait for the thread's end; return whether it ended."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def hurry(self) -> None:
-        """After a fault: try again now."""
+        """Retry now after a fault."""
         self._hurry.set()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Honest figures of a running session: what was measured in the last seconds."""
+"""Measure a running session."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from avatar_app.session.controls import Statistics
 
 WINDOW = 5.0
-"""Seconds that rates and latencies are taken over."""
+"""Seconds over which rates and latencies are measured."""
 
 RECENT = 2.0
-"""Seconds that the pictures' delay is taken over, which sound follows."""
+"""Seconds over which the pictures' delay, which sound follows, is measured."""
 
 
 class Meter:
@@ -29,20 +29,21 @@ class Meter:
         self._dropped = self._repeated = self._sent = 0
 
     def frame(self, replaced: bool) -> None:
-        """A frame came from the camera; ``replaced``: the one before was never animated."""
+        """Count a frame; ``replaced``: the one before was never animated."""
         with self._lock:
             self._add("frame", 0.0)
             self._dropped += replaced
 
     def animated(self, seconds: float) -> None:
-        """A picture was made, in so long."""
+        """Count a rendered picture and the seconds that it took."""
         with self._lock:
             self._add("animated", seconds)
 
     def sent(self, latency: float | None) -> None:
-        """A picture was sent.
+        """Count a sent picture.
 
-        ``latency`` in seconds since its frame was captured, None for a repeated one or a card.
+        Args:
+            latency: seconds since its frame was captured, None for a repeated one or a card.
         """
         with self._lock:
             self._add("sent", 0.0)
@@ -53,20 +54,14 @@ class Meter:
                 self._add("fresh", latency)
 
     def making(self) -> float:
-        """Median seconds that a picture of the last few seconds took.
-
-        0 where none was made.
-        """
+        """Return the median seconds for a picture of the last few seconds; 0 without one."""
         since = time.monotonic() - WINDOW
         with self._lock:
             recent = [value for moment, value in self._events["animated"] if moment >= since]
         return float(np.median(recent)) if recent else 0.0
 
     def latency(self) -> float:
-        """Median seconds from a frame's capture to its picture's sending, lately.
-
-        0 where none was sent.
-        """
+        """Return the recent median seconds from capture to sending; 0 without pictures."""
         since = time.monotonic() - RECENT
         with self._lock:
             recent = [value for moment, value in self._events["fresh"] if moment >= since]

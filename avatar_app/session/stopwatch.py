@@ -1,4 +1,4 @@
-"""How long each stage takes."""
+"""Measure the time of each stage."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ Item = TypeVar("Item")
 
 
 class Stopwatch:
-    """Collects the durations of named stages, in milliseconds.
-
-    In the order in which the stages are first seen.
-    """
+    """Collects the durations of named stages, in milliseconds, in order of appearance."""
 
     def __init__(self) -> None:
         self._durations: dict[str, list[float]] = defaultdict(list)
@@ -30,7 +27,7 @@ class Stopwatch:
         self._durations[stage].append((time.perf_counter() - start) * 1000)
 
     def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
-        """Pass items on and time how long each takes to come."""
+        """Pass items on and measure the time until each arrives."""
         source = iter(items)
         while True:
             start = time.perf_counter()
@@ -42,7 +39,7 @@ class Stopwatch:
             yield item
 
     def sums(self, stages: Iterable[str]) -> list[float]:
-        """Milliseconds of these stages together, round by round.
+        """Return the total milliseconds of these stages for each round.
 
         Each must have been timed once in every round.
         """
@@ -50,12 +47,12 @@ class Stopwatch:
         return [sum(values) for values in rounds]
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Stage -> {"p50", "p95"} in milliseconds."""
+        """Return stage -> {"p50", "p95"} in milliseconds."""
         return {stage: percentiles(values) for stage, values in self._durations.items()}
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
-    """{"p50", "p95"} of at least one value."""
+    """Return {"p50", "p95"} of at least one value."""
     return {
         "p50": round(float(np.percentile(values, 50)), 3),
         "p95": round(float(np.percentile(values, 95)), 3),
