@@ -1,11 +1,11 @@
-"""Where the running app listens, and who may come there.
+"""The address of the running app, and the check of who connects.
 
-On Linux and macOS a socket file (mode 0600) in a private folder, and the other end's user is asked of the
-system. Windows has no such check for sockets, so there a random token, in a file in the user's own folder,
-comes before the command.
+On Linux and macOS a socket file (mode 0600) in a private folder; the system reports the other end's user.
+Windows has no such check for sockets, so there a random token, in a file in the user's own folder, precedes
+the command.
 
-A lock file says whose turn it is: it is held as long as the app lives, and the system gives it back when the
-app crashes.
+A lock file belongs to the running instance: it is held as long as the app lives, and the system releases it
+when the app crashes.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from avatar_app.text import Text
 
 SOCKET_FILES = sys.platform != "win32"
 LONGEST_PATH = 100
-"""Bytes in the path of a socket file; the systems' own limits are 104 and 108."""
+"""Limit of a socket path in bytes; the systems' own limits are 104 and 108."""
 BACKLOG = 64
-"""Connections that the system keeps waiting."""
+"""Connections that the system queues."""
 
 
 class AlreadyRunning(AvatarError):
-    """Another instance of the app is running, which can be sent ``raise``."""
+    """Another instance of the app is running; it can be sent ``raise``."""
 
 
 class NotRunning(AvatarError):
-    """There is no instance that could be controlled."""
+    """No instance is running."""
 
 
 def default_path(name: str = "") -> Path:
-    """Where the running app is found.
+    """Return the address of the running app.
 
-    A socket file, on Windows a file with port and token.
+    A socket file; on Windows a file with port and token.
 
     Args:
         name: of the instance, for which `is_name` is true; empty: the usual one.
@@ -68,7 +68,7 @@ def default_path(name: str = "") -> Path:
 
 
 def is_name(text: str) -> bool:
-    """Whether an instance can be called this."""
+    """Whether an instance can have this name."""
     return re.fullmatch(r"[A-Za-z0-9_-]{1,24}", text) is not None
 
 
@@ -94,7 +94,7 @@ def is_own_folder(folder: Path) -> bool:
 def make_private(folder: Path) -> None:
     """Make the folder, for this user alone.
 
-    Raises AvatarError where somebody else could have a hand in it.
+    Raises AvatarError if somebody else could control it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,9 +114,9 @@ def make_private(folder: Path) -> None:
 
 
 def peer_user(connection: socket.socket) -> int | None:
-    """The user id at the other end, None where the system does not say.
+    """Return the user id at the other end, None if the system does not report it.
 
-    There the folder's permissions alone decide.
+    The folder's permissions alone decide then.
     """
     if not hasattr(socket, "SO_PEERCRED"):
         return None
@@ -131,7 +131,7 @@ def is_same_user(connection: socket.socket) -> bool:
 
 
 def lock(path: Path) -> int:
-    """Take the lock file; returns its descriptor, closing it gives the lock back.
+    """Take the lock file; return its descriptor, whose closing releases the lock.
 
     Raises AlreadyRunning.
     """
@@ -154,7 +154,7 @@ def lock(path: Path) -> int:
 
 
 def listen(path: Path) -> tuple[socket.socket, str]:
-    """Open the address at ``path``, in place of what a crashed instance left.
+    """Open the address at ``path``, replacing the remains of a crashed instance.
 
     Returns the token to expect, empty for a socket file.
     """
@@ -178,9 +178,9 @@ def listen(path: Path) -> tuple[socket.socket, str]:
 
 
 def connect(path: Path, until: float) -> tuple[socket.socket, str]:
-    """A connection and the token to begin with.
+    """Return a connection and the token to begin with.
 
-    Raises OSError, ConnectionRefusedError where another user is at the other end.
+    Raises OSError; ConnectionRefusedError if the other end is another user's.
     """
     timeout = max(0.001, until - time.monotonic())
     if not SOCKET_FILES:

@@ -1,4 +1,4 @@
-"""Local control of the running app, by the same user only.
+"""Control the running app from other programs of the same user.
 
 One line with a command in, one line of JSON out.
 """
@@ -47,12 +47,12 @@ log = logging.getLogger(__name__)
 
 
 class Command(NamedTuple):
-    """What other programs can ask for.
+    """A command.
 
     Attributes:
         summary: what it does.
-        takes: what follows it; empty: nothing.
-        needed: it cannot be left out.
+        takes: its argument; empty: none.
+        needed: the argument is required.
     """
 
     summary: str
@@ -81,13 +81,13 @@ COMMANDS = {
     "raise": Command("bring the window to the front"),
     "quit": Command("end the app"),
 }
-"""What can be asked for, by the word that asks for it."""
+"""Commands by their word."""
 
 LONGEST_LINE = 1024
 LONGEST_ANSWER = 1 << 20
 AT_ONCE = 8
 PATIENCE = 2.0
-"""Seconds in which a connection must have said its line."""
+"""Seconds within which a connection must have sent its line."""
 
 Reply = str | Mapping[str, object]
 
@@ -108,10 +108,10 @@ class ControlServer:
     """Answers commands in a thread of its own.
 
     Args:
-        handle: given a command of ``COMMANDS`` and what follows it, returns the message of the reply
-            or all its fields. It runs in the server's thread and must be quick. An AvatarError becomes a
-            reply that is not ok.
-        path: where the app is found; None: as ``default_path`` says for ``name``.
+        handle: given a command of ``COMMANDS`` and its argument, returns the message of the reply or all its
+            fields. It runs in the server's thread and must be quick. An AvatarError becomes a reply that is
+            not ok.
+        path: the app's address; None: ``default_path`` of ``name``.
     """
 
     def __init__(self, handle: Callable[[str], Reply], path: Path | None = None, name: str = "") -> None:
@@ -122,9 +122,9 @@ class ControlServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to answer.
+        """Start to answer.
 
-        Raises AlreadyRunning, or AvatarError where no address can be opened.
+        Raises AlreadyRunning, or AvatarError if no address can be opened.
         """
         make_private(self._path.parent)
         try:
@@ -147,7 +147,7 @@ class ControlServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering and leave the address to the next instance."""
+        """Stop answering and free the address for the next instance."""
         if self._thread is None:
             return
         self._stopping.set()
@@ -211,7 +211,7 @@ class ControlServer:
         connection.socket.close()
 
     def _finished(self, connection: _Connection) -> bool:
-        """Read what has come and answer a whole line; whether this connection is over."""
+        """Read data and answer a whole line; return whether this connection is over."""
         try:
             piece = connection.socket.recv(LONGEST_LINE + 1)
         except (BlockingIOError, InterruptedError):
@@ -256,7 +256,7 @@ class ControlServer:
 
 
 def _problem(command: str, name: str) -> str:
-    """What is wrong with a command, empty if nothing."""
+    """Return what is wrong with a command, empty if nothing."""
     known = COMMANDS.get(command)
     if known is None or not name.isprintable():
         return f"There is no command {command[:40]!r}."
@@ -279,15 +279,15 @@ def _as_line(reply: dict[str, Any]) -> bytes:
 def send_command(
     command: str, timeout: float = 2.0, path: Path | None = None, name: str = ""
 ) -> dict[str, Any]:
-    """Have the running app do something.
+    """Send a command to the running app.
 
     Args:
-        command: one of ``COMMANDS`` and what follows it.
+        command: one of ``COMMANDS`` and its argument.
         timeout: seconds.
-        path: where the app is found; None: as ``default_path`` says for ``name``.
+        path: the app's address; None: ``default_path`` of ``name``.
 
     Returns:
-        The reply: ``ok``, ``message`` and more; where not ok, ``hint``.
+        The reply: ``ok``, ``message`` and more; if not ok, ``hint``.
 
     Raises:
         NotRunning: no instance is running.
@@ -327,9 +327,9 @@ def send_command(
 
 
 def _exchange(line: str, until: float, path: Path) -> bytes:
-    """Say one line and hear one.
+    """Send one line and receive one.
 
-    What is heard lacks its end where the app closed early. Raises OSError.
+    The answer is incomplete if the app closed early. Raises OSError.
     """
     connection, token = connect(path, until)
     with connection:
