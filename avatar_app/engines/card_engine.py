@@ -80,7 +80,7 @@ def open_card(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
 
 
 def missing() -> tuple[Text, Text]:
-    """Return why no card can be tried, and what to do; None if one can."""
+    """Return why there is no card to try, and what to do."""
     if not has_card_package():
         return Text("The package {} is not installed.", CARD_PACKAGE), Text("Run `pip install {}`.", WANTED)
     return Text("ONNX Runtime finds no graphics card."), Text("Install its driver, or use --device cpu.")

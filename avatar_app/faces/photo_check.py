@@ -96,7 +96,7 @@ def photo_notes(photo: Image, face: Face, name: str) -> list[Text]:
 def photo_faults(photo: Image, face: Face) -> list[str]:
     """Name the faults of a face in a photo (H, W, 3), worst first.
 
-    The names are the keys of `photo_notes`.
+    `photo_notes` has a sentence for each name.
     """
     box = square_box(face)
     crop, points = crop_picture(photo, box, SIDE), crop_landmarks(face, box, SIDE)
