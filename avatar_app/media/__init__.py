@@ -1,1 +1,1 @@
-"""Video and photo files: decoding and encoding."""
+"""Decode and encode video, photo and sound files."""

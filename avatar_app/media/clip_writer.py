@@ -1,4 +1,4 @@
-"""Whole clips out: they appear when they are complete."""
+"""Write whole clips: they appear when they are complete."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
-"""Errors of the disk; others come from what is written."""
+"""Errors of the disk; others come from the data."""
 
 PALETTE = "new=1:dither=bayer:bayer_scale=3"
-"""Every picture has colours of its own; their pattern stands still where the picture does."""
+"""Every picture has its own colours; the dither pattern is fixed, so still parts do not flicker."""
 
 
 def set_pictures(
     stream: av.VideoStream, size: tuple[int, int], pixels: str = "yuv420p", ticks: int = TICKS
 ) -> None:
-    """What all pictures written here are.
+    """Set the properties of all pictures written here.
 
-    (width, height), planes that every player knows, and how colours became those planes.
+    (width, height), planes that every player knows, and the colour conversion.
     """
     stream.width, stream.height = size
     stream.pix_fmt = pixels
@@ -52,13 +52,13 @@ class ClipWriter:
     """Writes a clip that appears at ``path`` only when it is complete.
 
     Until then it is a hidden file beside it, which is removed on any error and on Ctrl-C: the output is whole
-    or absent, and a file that was there before is replaced only by a whole one. Use it as a context manager.
+    or absent, and an existing file is replaced only by a whole one. Use it as a context manager.
 
     Args:
         path: ends in one of ``formats.OPAQUE``, or of ``formats.TRANSPARENT`` with ``alpha``.
-        fps: average frames per second, which players show; the time stamps rule.
+        fps: average frames per second, which players show; the time stamps are exact.
         size: (width, height) of the pictures; odd ones are padded by one row or column.
-        sound: what is heard, or None. Left out where such files have none.
+        sound: the clip's sound, or None. Left out where such files have none.
         alpha: pictures are (height, width, 4) and may be transparent.
 
     Raises:
@@ -106,7 +106,7 @@ class ClipWriter:
         return container, stream
 
     def write(self, image: Image, time: Fraction) -> None:
-        """Add a picture of the promised size, shown ``time`` seconds after the start.
+        """Add a picture of the agreed size, shown ``time`` seconds after the start.
 
         Times must grow.
         """
@@ -144,7 +144,7 @@ class ClipWriter:
             self._drop()
 
     def _drop(self) -> None:
-        """Close what is open; nothing stays of an output that is not whole."""
+        """Close open files; remove an incomplete output."""
         if self._sound:
             self._sound.close()
         with suppress(av.FFmpegError, OSError):
@@ -172,7 +172,7 @@ class ClipWriter:
 
 
 def palette(size: tuple[int, int], pixels: str) -> av.filter.Graph:
-    """What finds the 256 colours of each picture and draws it with them."""
+    """Return the filter that reduces each picture to 256 colours of its own."""
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=size[0], height=size[1], format=av.VideoFormat(pixels), time_base=Fraction(1, 100)

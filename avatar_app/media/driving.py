@@ -1,4 +1,4 @@
-"""What shows a driver: a clip, the pictures of a folder, or one picture."""
+"""Read a driver from a clip, a folder of pictures, or one picture."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from avatar_app.types import Image
 
 
 class Driving(Protocol):
-    """Pictures of a driver and when each is shown.
+    """Pictures of a driver with their times.
 
     Attributes:
         fps: pictures per second on average.
-        frame_count: about how many there are, 0 where that is not known.
-        sound: what is heard with them, if anything.
+        frame_count: approximate number, 0 if unknown.
+        sound: the sound that belongs to them, if any.
     """
 
     @property
@@ -36,12 +36,12 @@ class Driving(Protocol):
     def sound(self) -> Sound | None: ...
 
     def timed_frames(self) -> Iterator[tuple[Image, Fraction]]:
-        """Each picture and its seconds after the first. Raises ClipError."""
+        """Yield each picture and its seconds after the first. Raises ClipError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Pictures that follow each other evenly.
+    """Pictures at equal intervals.
 
     Attributes:
         path: their folder, or the one picture.
@@ -72,7 +72,7 @@ class Pictures:
         return replace(self, files=files)
 
     def timed_frames(self) -> Iterator[tuple[Image, Fraction]]:
-        """Each picture and its seconds after the first. Raises ClipError."""
+        """Yield each picture and its seconds after the first. Raises ClipError."""
         for index, file in enumerate(self.files):
             try:
                 yield read_frame(file), index / self.fps
@@ -81,7 +81,7 @@ class Pictures:
 
 
 def read_driving(path: Path, fps: int, start: Fraction, end: Fraction | None) -> Driving:
-    """Open what shows a driver, from ``start`` up to ``end`` in seconds.
+    """Open a driver, from ``start`` up to ``end`` in seconds.
 
     Args:
         path: a clip, a folder of pictures, or a picture.
@@ -121,5 +121,5 @@ def _of_folder(path: Path, fps: int) -> Pictures:
 
 
 def is_picture(driving: Driving) -> bool:
-    """Whether it is one picture, and no folder or clip."""
+    """Whether it is one picture, not a folder or clip."""
     return isinstance(driving, Pictures) and driving.files == (driving.path,)

@@ -1,4 +1,4 @@
-"""The kinds of files that results are written to, by their endings."""
+"""Output formats by file ending."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Encoding:
         quality, muxing: options of codec and container.
         sound: codec of sound that cannot be copied; empty: these files have no sound.
         ticks: time stamps a second that the file can hold.
-        shortest: time stamps at least from one picture to the next; those between are left out.
+        shortest: least time stamps from one picture to the next; those between are left out.
     """
 
     container: str
@@ -60,7 +60,7 @@ OPAQUE = {
     ".webp": Encoding("webp", "libwebp_anim", "yuv420p", _WEBP, _ENDLESS, "", 1000),
     ".png": Encoding("apng", "apng", "rgb24", muxing={"plays": "0"}, sound=""),
 }
-"""Endings of the clips that can be written."""
+"""Encodings of clips, by ending."""
 
 TRANSPARENT = {
     ".webm": Encoding("webm", "libvpx-vp9", "yuva420p", _VP9, sound="libopus"),
@@ -69,19 +69,20 @@ TRANSPARENT = {
     ".webp": Encoding("webp", "libwebp_anim", "bgra", _WEBP, _ENDLESS, "", 1000),
     ".gif": _GIF,
 }
-"""Those whose pictures may be transparent. A GIF's pixels are there or not: edges are hard."""
+"""Encodings of clips with transparency. A GIF's pixels are there or not: edges are hard."""
 
 
 def require_clip_output(path: Path, alpha: bool = False) -> None:
     """Raise OutputError unless a clip can be written to ``path``.
 
-    Or one with transparent pictures, if these are wanted.
+    Args:
+        alpha: the clip has transparent pictures.
     """
     _require(path, OPAQUE, TRANSPARENT, alpha)
 
 
 def require_picture_output(path: Path, alpha: bool = False) -> None:
-    """The same for a single picture."""
+    """Do the same for a single picture."""
     if path.suffix.lower() in OPAQUE and path.suffix.lower() not in STILL:
         raise OutputError(
             Text("One driving picture gives one picture, not a clip such as {}.", path),
@@ -91,7 +92,7 @@ def require_picture_output(path: Path, alpha: bool = False) -> None:
 
 
 def require_recording(path: Path) -> None:
-    """The same for a recording while it happens."""
+    """Do the same for a recording."""
     _require(path, SUFFIXES, (), False)
 
 

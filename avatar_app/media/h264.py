@@ -1,4 +1,4 @@
-"""Live H.264: every picture in comes out as bytes at once, and back."""
+"""Live H.264: encode and decode picture by picture without delay."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from avatar_app.types import Image
 
 
 class H264Encoder:
-    """x264 without look-ahead or reordering, so that it holds no picture back.
+    """x264 without look-ahead or reordering, so that it delays no picture.
 
     Args:
         width, height: even.
         bits: a second.
-        gray: pictures of one plane (height, width), all of its range.
+        gray: pictures of one plane (height, width), full range.
     """
 
     def __init__(self, width: int, height: int, fps: int, bits: int, gray: bool = False) -> None:
@@ -40,7 +40,8 @@ class H264Encoder:
     def encode(self, picture: Image, key: bool) -> tuple[bytes, bool]:
         """Encode one picture (height, width, 3).
 
-        Returns its bytes and whether they are a key frame, as ``key`` asks for."""
+        Returns its bytes and whether they are a key frame, as ``key`` asks for.
+        """
         # OpenCV converts in a third of the time that FFmpeg takes.
         planes: Image = np.asarray(
             picture if self._gray else cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8
@@ -56,7 +57,7 @@ class H264Encoder:
 
 
 class H264Decoder:
-    """Decodes what ``H264Encoder`` made."""
+    """Decodes the output of ``H264Encoder``."""
 
     def __init__(self, gray: bool = False) -> None:
         self._gray = gray
@@ -65,7 +66,7 @@ class H264Decoder:
         self._context.options = {"flags": "low_delay"}
 
     def decode(self, data: bytes) -> Image:
-        """One picture.
+        """Decode one picture.
 
         Raises ValueError if the bytes hold none: they are damaged, or a key frame is missing.
         """

@@ -1,4 +1,4 @@
-"""A clip that is written while it happens and stays playable however it ends."""
+"""Write a clip in real time that stays playable however it ends."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 KEY_EVERY = 0.7
-"""Seconds of time between key pictures of a recording. A piece that can be played ends with each, however
-slow the computer is."""
+"""Seconds between key frames of a recording. Each ends a playable piece, however slow the computer is."""
 
 LIVE_QUALITY = {"crf": "20", "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1"}
-"""Nothing waits in the encoder, so that an end without warning loses only the last second."""
+"""Nothing waits in the encoder, so a crash loses only the last second."""
 
 SOUND_RATE = 48_000
 """Samples a second."""
@@ -31,19 +30,18 @@ SOUND_BITS = 128_000
 
 
 class LiveWriter:
-    """Writes an H.264 clip (yuv420p) while it happens.
+    """Writes an H.264 clip (yuv420p) in real time.
 
-    What was written up to a second ago stays playable, however it ends.
+    Everything up to a second ago stays playable, however it ends.
 
     Args:
-        path: ends in one of ``SUFFIXES``; there must be no such file yet.
-        fps: pictures a second, about.
+        path: ends in one of ``SUFFIXES``; the file must not exist yet.
+        fps: approximate pictures a second.
         size: (width, height), even numbers.
-        sound: the clip has sound, of one channel.
+        sound: the clip has mono sound.
 
     Raises:
-        OutputError: the file is there already or cannot be written; also from ``write`` when the disk is
-            full.
+        OutputError: the file exists or cannot be written; also from ``write`` when the disk is full.
     """
 
     def __init__(self, path: str | Path, fps: int, size: tuple[int, int], sound: bool = False) -> None:
@@ -87,7 +85,7 @@ class LiveWriter:
         self._key = -TICKS
 
     def write(self, planes: Image, seconds: float) -> None:
-        """Add a picture, shown ``seconds`` after the first.
+        """Add a picture, ``seconds`` after the first.
 
         As I420 planes (height * 3 / 2, width). Two pictures at one time are spread.
         """
@@ -103,10 +101,7 @@ class LiveWriter:
             raise self._failed(problem) from None
 
     def write_sound(self, samples: npt.NDArray[np.float32]) -> None:
-        """Add sound behind what there is of it.
-
-        ``SOUND_RATE`` samples a second from the clip's beginning.
-        """
+        """Append sound, ``SOUND_RATE`` samples a second from the clip's beginning."""
         if self._sound is None:
             raise ValueError("the clip has no sound")
         if not len(samples):

@@ -22,29 +22,30 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 LONGEST = 2048
-"""Larger photos are reduced to this side, in pixels: a face crop needs 256 to 1024."""
+"""Side in pixels to which larger photos are reduced: a face crop needs 256 to 1024."""
 
 SHORTEST = 64
-"""Smaller photos are refused, in pixels: no face can be recognised in them."""
+"""Least side in pixels: no face can be recognised in smaller photos."""
 
 LARGEST = 100_000_000
-"""Photos with more pixels are refused: a few bytes can declare gigabytes of them."""
+"""Limit of pixels: a few bytes can declare gigabytes of them."""
 
 LARGEST_FILE = 1 << 30
-"""Bytes. An uncompressed TIFF of 100 megapixels and 16 bits has 600 MB."""
+"""Limit in bytes. An uncompressed TIFF of 100 megapixels and 16 bits has 600 MB."""
 
 MOST_WORK = 2_000_000_000
-"""Pixels times scans. A progressive JPEG has about 10 scans; one of 1 MB can have thousands, each of which is
-decoded whole."""
+"""Limit of pixels times scans. A progressive JPEG has about 10 scans; one of 1 MB can have thousands, each of
+which is decoded whole.
+"""
 
 KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
-"""What is read. Pillow would know more, and hands some of it, such as PostScript, to other programs."""
+"""Formats that are read. Pillow knows more, and passes some, such as PostScript, to other programs."""
 
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
     *(".bmp", ".tif", ".tiff", ".gif"),
 )
-"""Files with these endings are pictures."""
+"""Endings of picture files."""
 
 USE = Text("Use a JPEG, PNG, WebP or HEIC file.")
 
@@ -52,7 +53,7 @@ USE = Text("Use a JPEG, PNG, WebP or HEIC file.")
 def _silence_libtiff() -> None:
     """Keep libtiff from writing about damaged files to stderr.
 
-    Our own messages are there. Pillow has no option for it.
+    The app has its own messages. Pillow has no option for it.
     """
     for library in (Path(PIL.__file__).parent.parent / "pillow.libs").glob("libtiff*"):
         with suppress(OSError, AttributeError):
@@ -65,7 +66,7 @@ _silence_libtiff()
 pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 GROUND = (128, 128, 128)
-"""What shows through transparent pixels."""
+"""Colour behind transparent pixels."""
 
 
 def read_portrait(path: str | Path) -> Image:
@@ -85,12 +86,12 @@ def read_portrait(path: str | Path) -> Image:
 
 
 def read_frame(path: Path) -> Image:
-    """Read a picture as `read_portrait` does, however small. Raises PortraitError."""
+    """Read a picture of any size as `read_portrait` does. Raises PortraitError."""
     return _read(path)[1]
 
 
 def _read(path: Path) -> tuple[tuple[int, int], Image]:
-    """The size as stored, and the upright picture. Raises PortraitError."""
+    """Return the size as stored, and the upright picture. Raises PortraitError."""
     require_readable(path, Text("photo"), PortraitError)
     try:
         with warnings.catch_warnings():
@@ -115,11 +116,9 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """List the pictures in a folder, by the numbers in their names.
+    """List the pictures in a folder, ordered by the numbers in their names.
 
-    Hidden ones are left out.
-
-    Raises OSError where it cannot be read.
+    Hidden files are left out. Raises OSError if the folder cannot be read.
     """
     files = (
         path
@@ -144,9 +143,9 @@ def turned(image: Image, turn: int) -> Image:
 
 
 def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
-    """The size as stored, and the upright picture in sRGB, reduced.
+    """Return the size as stored, and the upright picture in sRGB, reduced.
 
-    Raises DecompressionBombError, and nearly anything.
+    Raises DecompressionBombError, and almost any other error.
     """
     with path.open("rb") as file, PIL.Image.open(file, formats=KINDS) as opened:
         _require_modest(file, opened)
@@ -159,7 +158,7 @@ def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
 
 
 def _require_modest(file: BinaryIO, opened: PIL.Image.Image) -> None:
-    """Raise DecompressionBombError for what would take gigabytes or minutes to decode."""
+    """Raise DecompressionBombError for files that take gigabytes or minutes to decode."""
     at = file.tell()
     try:
         pixels, length = opened.width * opened.height, file.seek(0, io.SEEK_END)
@@ -174,9 +173,9 @@ def _require_modest(file: BinaryIO, opened: PIL.Image.Image) -> None:
 
 
 def _scans(file: BinaryIO, opened: PIL.Image.Image, enough: int) -> int:
-    """How often a decoder goes over the picture.
+    """Return the number of scans that a decoder makes over the picture.
 
-    The JPEG scans in the file for each strip or tile; counted until there are too many.
+    The JPEG scans in the file for each strip or tile; counting stops at ``enough``.
     """
     parts = 1
     if opened.format == "TIFF":
@@ -195,7 +194,7 @@ def _scans(file: BinaryIO, opened: PIL.Image.Image, enough: int) -> int:
 
 
 def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """At most ``LONGEST`` pixels a side, in a mode that can be averaged."""
+    """Reduce to at most ``LONGEST`` pixels a side, in a mode that can be averaged."""
     if picture.mode.startswith("I"):
         picture = _grey_of_16_bits(picture)
     if picture.mode in ("1", "P", "PA"):
@@ -206,7 +205,7 @@ def _reduced(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _grey_of_16_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """8 bits of grey that Pillow holds in 16 or 32, by a table.
+    """Convert grey that Pillow holds in 16 or 32 bits to 8, by a table.
 
     In floats a large photo would take gigabytes.
     """
@@ -218,7 +217,7 @@ def _grey_of_16_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _in_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
-    """The picture with the colours that its profile means.
+    """Convert a picture from its colour profile to sRGB.
 
     A damaged profile, or one of another kind of picture, is ignored.
     """
@@ -233,7 +232,7 @@ def _in_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image
 
 
 def _opaque(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """8-bit RGB of a picture of any mode."""
+    """Return 8-bit RGB of a picture of any mode."""
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         return PIL.Image.alpha_composite(

@@ -1,4 +1,4 @@
-"""Single pictures out."""
+"""Write single pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUALITY = 95
 
 
 class PictureWriter:
-    """Writes one picture, whole or not at all; used as `ClipWriter` is.
+    """Writes one picture, whole or not at all; used like `ClipWriter`.
 
     Args:
         path: ends in one of ``formats.STILL``.
@@ -35,7 +35,7 @@ class PictureWriter:
         self.path = path
 
     def write(self, image: Image, time: Fraction) -> None:
-        """Write the picture; the last one stays. ``time`` does not matter."""
+        """Write the picture, replacing an earlier one; ``time`` is ignored."""
         data = io.BytesIO()
         kind = STILL[self.path.suffix.lower()]
         PIL.Image.fromarray(image).save(data, kind, quality=QUALITY)
@@ -53,4 +53,4 @@ class PictureWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""

@@ -1,4 +1,4 @@
-"""Sound on its way from one file into another."""
+"""Copy or encode sound from one file into another."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from avatar_app.media.video import Sound, open_file, sound_stream
 from avatar_app.text import Text
 
 COPIED = ("aac", "mp3", "ac3", "eac3", "alac")
-"""Sound that mp4, mov and mkv take and common players play in them as it is; any other becomes AAC."""
+"""Codecs that mp4, mov and mkv take and common players play there; any other becomes AAC."""
 
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
-"""Samples a second that AAC can have; any other becomes 48,000."""
+"""Sample rates that AAC supports; any other becomes 48,000."""
 
 OPUS_RATE = 48_000
 
 
 def read_sound(path: Path) -> Sound:
-    """The sound of a file, to go with other pictures. Raises ClipError if it has none."""
+    """Return the sound of a file for other pictures. Raises ClipError if it has none."""
     require_readable(path, Text("sound file"), ClipError)
     try:
         with open_file(path) as container:
@@ -43,10 +43,10 @@ def read_sound(path: Path) -> Sound:
 class SoundTrack:
     """The sound of a file on its way into another.
 
-    Copied where the container takes it, else encoded again.
+    Copied if the container takes it, else encoded.
 
     Args:
-        codec: what it becomes where it cannot be copied.
+        codec: used if it cannot be copied.
     """
 
     def __init__(self, sound: Sound, output: av.container.OutputContainer, codec: str) -> None:
@@ -71,13 +71,13 @@ class SoundTrack:
         self._waiting: av.Packet[av.AudioStream] | None = None
 
     def write_until(self, time: Fraction) -> None:
-        """Pass on the sound up to ``time`` in seconds."""
+        """Write the sound up to ``time`` in seconds."""
         self._write(time)
 
     def finish(self, time: Fraction) -> None:
-        """Pass on the rest: up to the end of the pictures, or all of it.
+        """Write the rest: up to the end of the pictures, or all of it.
 
-        All where the sound belongs to the pictures.
+        All if the sound belongs to the pictures.
         """
         self._write(None if self._sound.whole else time)
 
@@ -94,7 +94,7 @@ class SoundTrack:
             self._waiting = None
 
     def _begin(self) -> Fraction:
-        """When the first picture is shown, or the sound begins where there are none."""
+        """Return the time of the first picture, or the sound's beginning without pictures."""
         pictures = self._input.streams.video
         moving = [s for s in pictures if not s.disposition & av.stream.Disposition.attached_pic]
         if not moving:
@@ -150,7 +150,7 @@ class SoundTrack:
 
 
 def later(piece: av.AudioFrame, samples: int) -> av.AudioFrame:
-    """What comes after so many samples of a piece of planes of floats, which has more."""
+    """Return a piece without its first ``samples``; planes of floats."""
     rest = np.ascontiguousarray(piece.to_ndarray()[:, samples:], np.float32)
     frame = av.AudioFrame.from_ndarray(rest, format=piece.format.name, layout=piece.layout.name)
     frame.sample_rate = piece.sample_rate

@@ -1,7 +1,7 @@
-"""Clips and streams in.
+"""Read clips and streams.
 
-Every frame keeps its own time stamp from the clip that is read to the one that is written, so a clip with a
-variable frame rate stays in step with its sound, and the number of frames never changes.
+Every frame keeps its time stamp from the clip that is read to the one that is written, so a clip with a
+variable frame rate stays in sync with its sound, and the number of frames never changes.
 """
 
 from __future__ import annotations
@@ -28,45 +28,47 @@ READ = (
     "mov matroska avi mpegts mpeg mpegvideo m4v h264 hevc av1 obu ivf vvc gif apng flv live_flv asf ogg "
     "mjpeg nut mxf wtv dv rm swf yuv4mpegpipe h261 h263 vc1 cavsvideo dirac gxf nsv smk bink roq flic"
 )
-"""FFmpeg's names of the containers that may be clips. It knows 350 more, among them lists of other files and
-addresses (concat, hls, vobsub), which it opens before anybody can refuse them, and would wait for a named
-pipe for ever."""
+"""FFmpeg's names of containers that may be clips. It knows 350 more, among them lists of other files and
+addresses (concat, hls, vobsub), which it opens before they can be refused, and would wait for a named pipe
+for ever.
+"""
 
 SOUND_ONLY = "aac ac3 eac3 aiff amr au caf flac mp3 wav w64 wv"
-"""Opened so that it can be said what is in them."""
+"""Sound formats, opened to report that they hold no pictures."""
 
 STANDS = 3
-"""So many frames in a row without a later time are a clock that stands; a few at one time are shown one after
-the other at once."""
+"""Number of consecutive frames without a later time that count as a stopped clock; a few at one time are
+shown in quick succession.
+"""
 
 HINT = Text("It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.")
 
 NETWORK = "tcp,udp,rtp,srtp,tls,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,rtmpts,srt"
-"""How streams may be reached: a list from a server must not name files of this computer."""
+"""Protocols of streams: a server's list must not name files of this computer."""
 
 LARGEST = 8192 * 8192
-"""Pixels in a frame; a few bytes can declare gigabytes of them."""
+"""Limit of pixels in a frame; a few bytes can declare gigabytes of them."""
 
 LONG_WAY = 5
-"""Seconds into a clip from which one jumps there."""
+"""Seconds into a clip from which seeking is used."""
 
 LONGEST_GAP = 24 * 3600
-"""Seconds between two frames; a clock that jumps further is broken."""
+"""Longest time between two frames in seconds; a clock with a longer step is broken."""
 
 
 class PictureGiven(ClipError):
-    """A picture where a clip was expected."""
+    """A picture was given instead of a clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Where sound comes from.
+    """A source of sound.
 
     Attributes:
         path: a clip or a sound file.
-        start: seconds after its first picture, or after its beginning, of the sound that goes with the first
-            picture written.
-        whole: it is all of the sound of all the pictures: what goes on after the last one stays too.
+        start: position, in seconds after the source's first picture or its beginning, of the sound that
+            belongs to the first picture written.
+        whole: it is all of the sound of all the pictures: the part after the last one stays too.
     """
 
     path: Path
@@ -76,16 +78,14 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file that was opened once and can be read.
+    """An opened video file.
 
     Attributes:
-        width, height: of the pictures as they are shown: turned upright, pixels square.
+        width, height: of the pictures as shown: turned upright, pixels square.
         fps: frames per second on average.
-        frame_count: as the file declares it, for progress bars; the frames that ``frames`` gives are what
-            counts.
+        frame_count: as the file declares it, for progress bars; ``frames`` may give another number.
         has_sound: whether there is a sound track.
-        start, end: seconds after the first frame; of the file, only what lies from one up to the other is the
-            clip.
+        start, end: seconds after the first frame; the clip is only this part of the file.
     """
 
     path: Path
@@ -99,25 +99,25 @@ class Clip:
 
     @property
     def sound(self) -> Sound | None:
-        """What is heard, from ``start`` on."""
+        """The clip's sound, from ``start`` on."""
         return Sound(self.path, self.start, whole=self.end is None) if self.has_sound else None
 
     def part(self, start: Fraction, end: Fraction | None) -> Clip:
-        """The clip from ``start`` up to ``end``, seconds of this one."""
+        """Return the clip from ``start`` up to ``end``, seconds of this one."""
         seconds = Fraction(self.frame_count) / self.fps
         rest = max(Fraction(0), (seconds if end is None else min(end, seconds)) - start)
         count = max(1, round(rest * self.fps)) if self.frame_count else 0
         return replace(self, start=self.start + start, end=end, frame_count=count)
 
     def frames(self) -> Iterator[Image]:
-        """The pictures in the order shown, (height, width, 3).
+        """Yield the pictures in the order shown, (height, width, 3).
 
-        Raises ClipError where the file is damaged.
+        Raises ClipError if the file is damaged.
         """
         return (image for image, _ in self.timed_frames())
 
     def timed_frames(self) -> Iterator[tuple[Image, Fraction]]:
-        """Each picture and when it is shown, in seconds after the first.
+        """Yield each picture and its time in seconds after the first.
 
         Times always grow.
         """
@@ -154,9 +154,9 @@ class Clip:
 
 
 def _from(stream: av.VideoStream, start: Fraction) -> Iterator[VideoFrame]:
-    """All frames, or the first and those from the last key frame before ``start`` on.
+    """Yield all frames, or the first and those from the key frame before ``start``.
 
-    Clips without an index are decoded from their beginning: a jump in them may miss.
+    Clips without an index are decoded from their beginning: seeking in them may miss.
     """
     container = stream.container
     assert isinstance(container, av.container.InputContainer)
@@ -175,7 +175,7 @@ def _from(stream: av.VideoStream, start: Fraction) -> Iterator[VideoFrame]:
 
 
 def read_clip(path: str | Path) -> Clip:
-    """Open a clip: anything FFmpeg reads that moves.
+    """Open a clip: any moving picture that FFmpeg reads.
 
     Raises ClipError if it is missing, cut short or no video.
     """
@@ -214,7 +214,7 @@ def _no_clip(path: Path, problem: av.FFmpegError) -> ClipError:
 
 
 def open_file(path: Path) -> av.container.InputContainer:
-    """Reads this file and nothing else, whatever its name or its contents refer to."""
+    """Open this file and nothing else, whatever its name or content refers to."""
     return av.open(
         f"file:{path}",
         options={
@@ -254,7 +254,7 @@ def _require_modest(path: str | Path, width: int, height: int) -> None:
 def _bound(stream: av.VideoStream) -> None:
     """Make the decoder refuse pictures of more than ``LARGEST`` pixels.
 
-    Before it takes memory for them.
+    Before it allocates memory for them.
     """
     stream.codec_context.options = {"max_pixels": str(LARGEST)}
 
@@ -263,21 +263,21 @@ class _Clock:
     """Times of frames that always grow, whatever the clip's own clock does.
 
     Args:
-        step: seconds that a frame is shown where the clock does not say.
+        step: seconds that a frame is shown if the clock does not say.
     """
 
     def __init__(self, step: Fraction) -> None:
         self._step = step
         self._start: Fraction | None = None
         self._before: Fraction | None = None
-        """``_start`` of the clock before, for one frame after a change."""
+        """``_start`` of the previous clock, for one frame after a change."""
         self._last = Fraction(0)
         self._standing = 0
 
     def read(self, time: Fraction | None) -> Fraction:
-        """Seconds since the first frame, for a frame that the clip shows at ``time``.
+        """Return seconds since the first frame, for a frame with the clip's time stamp.
 
-        None: it does not say.
+        ``time`` is None if it has no time stamp.
         """
         if self._start is None:
             self._start = time or Fraction(0)
@@ -298,7 +298,7 @@ class _Clock:
 
 
 def sound_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The first sound track that can be decoded."""
+    """Return the first sound track that can be decoded."""
     for stream in container.streams.audio:
         with suppress(
             AttributeError, ValueError, av.FFmpegError
@@ -320,7 +320,7 @@ def _contents(container: av.container.InputContainer) -> str:
 
 
 def _require_whole(stream: av.VideoStream, path: Path) -> None:
-    """Containers with an index say where their last byte should be."""
+    """Raise ClipError if a container ends before the last byte that its index names."""
     needed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
     present = path.stat().st_size
     if needed > present:
@@ -331,7 +331,7 @@ def _require_whole(stream: av.VideoStream, path: Path) -> None:
 
 
 def _shown_size(stream: av.VideoStream, first: VideoFrame | None) -> tuple[int, int]:
-    """Width and height once turned upright and with square pixels."""
+    """Return width and height once turned upright and with square pixels."""
     if first is None:
         raise ClipError(
             Text("The clip {} has no frame that can be decoded.", stream.container.name),
@@ -344,7 +344,7 @@ def _shown_size(stream: av.VideoStream, first: VideoFrame | None) -> tuple[int, 
 
 
 def _upright(frame: VideoFrame, width: int, height: int) -> Image:
-    """RGB of the size the clip has, whatever this frame's own size is."""
+    """Convert to upright RGB of the clip's size, whatever this frame's own size is."""
     turns = round(frame.rotation / 90) % 4
     if turns % 2:
         width, height = height, width
@@ -353,7 +353,7 @@ def _upright(frame: VideoFrame, width: int, height: int) -> Image:
 
 
 Picture = VideoFrame
-"""A frame as it was decoded."""
+"""A frame as decoded."""
 
 
 class NetworkStream:
@@ -384,17 +384,17 @@ class NetworkStream:
         self._frames = self._container.decode(stream)
 
     def read(self) -> Picture:
-        """Wait for the next frame, as it was decoded."""
+        """Wait for the next frame, as decoded."""
         try:
             return next(self._frames)
         except (StopIteration, av.FFmpegError):
             raise OSError("the stream has ended") from None
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._container.close()
 
 
 def rgb(frame: Picture) -> Image:
-    """A decoded frame as (H, W, 3)."""
+    """Convert a decoded frame to (H, W, 3)."""
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
