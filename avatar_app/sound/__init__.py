@@ -1,1 +1,1 @@
-"""Sound of the user's microphone: for recordings and for calls."""
+"""Sound of the user's microphone, for recordings and calls."""

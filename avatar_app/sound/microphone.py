@@ -1,4 +1,4 @@
-"""What a microphone is, and when its sound was heard."""
+"""Microphones, and the capture time of their sound."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Protocol
 from avatar_app.sound.timeline import RATE, Samples
 
 DRIFT = 2e-4
-"""Seconds by which a sound card's clock may be slow in a second."""
+"""Seconds that a sound card's clock may lose in a second."""
 
 LOST, WHILE = 0.04, 2.0
-"""Seconds by which all arrivals of the last while are late when samples are missing, and that while."""
+"""Seconds by which all recent arrivals are late if samples were lost, and the length of "recent"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class MicrophoneInfo:
 
     Attributes:
         name: for people.
-        key: what the system knows it by.
+        key: the system's identifier.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Block:
     """Some hundredths of a second of sound.
 
     Attributes:
-        at: when the first sample was heard, as of ``time.monotonic``.
+        at: capture time of the first sample, by ``time.monotonic``.
     """
 
     samples: Samples
@@ -41,7 +41,7 @@ class Block:
 
 
 class Microphone(Protocol):
-    """Opened, read and closed in one thread.
+    """A microphone, opened, read and closed in one thread.
 
     Attributes:
         name: for people.
@@ -50,20 +50,20 @@ class Microphone(Protocol):
     name: str
 
     def read(self, seconds: float) -> Block | None:
-        """What came since; waits for it up to so long.
+        """Return new blocks, waiting for them up to ``seconds``.
 
         Raises SoundError when the device is gone.
         """
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close the device. May be called twice."""
 
 
 class Clock:
-    """Finds when samples were heard from when they arrived.
+    """Computes capture times from arrival times.
 
-    They may arrive late, never early; so the earliest arrival rules. Where all of the last ones are later by
-    more than `LOST`, the device has lost samples, and the earliest of these rules.
+    Samples may arrive late, never early, so the earliest arrival counts. If all recent ones are later by more
+    than `LOST`, the device has lost samples, and the earliest of these counts.
     """
 
     def __init__(self) -> None:
@@ -72,10 +72,7 @@ class Clock:
         self._recent: deque[tuple[float, float]] = deque()
 
     def heard(self, samples: int, now: float) -> float:
-        """When the first of so many samples was heard.
-
-        The last of them has just arrived.
-        """
+        """Return the capture time of the first of ``samples`` that arrived just now."""
         begin = now - (self._samples + samples) / RATE
         recent = self._recent
         recent.append((now, begin))

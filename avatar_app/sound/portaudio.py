@@ -1,6 +1,6 @@
 """Microphones of Windows and macOS, by PortAudio.
 
-The only file that knows sounddevice.
+The only file that imports sounddevice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from avatar_app.text import Text
 
 BLOCK = RATE // 100
 WAITING = 200
-"""Blocks that may wait to be read; what comes later is lost."""
+"""Blocks that may wait to be read; later ones are lost."""
 
 LOCK = threading.Lock()
 OPEN: set[object] = set()
@@ -29,7 +29,7 @@ OPEN: set[object] = set()
 
 
 class PortAudioMicrophone:
-    """What one input hears. Raises SoundError."""
+    """A microphone of PortAudio. Raises SoundError."""
 
     def __init__(self, info: MicrophoneInfo) -> None:
         self.name = info.name
@@ -82,7 +82,7 @@ class PortAudioMicrophone:
         return stream
 
     def _take(self, data: Any, frames: int, times: Any, status: object) -> None:
-        """Called by PortAudio in a thread of its own."""
+        """Take a block; PortAudio calls it in a thread of its own."""
         age = times.currentTime - times.inputBufferAdcTime
         if not 0 < age < 1:  # some drivers do not say it
             age = frames / RATE
@@ -92,9 +92,9 @@ class PortAudioMicrophone:
 
 
 def list_inputs() -> list[MicrophoneInfo]:
-    """List the inputs of the system's own way to sound.
+    """List the inputs of the system's default sound interface.
 
-    Others name the same devices again.
+    Other interfaces list the same devices again.
     """
     sounddevice = _library()
     with LOCK:

@@ -1,7 +1,4 @@
-"""Microphones of PulseAudio, and of PipeWire in its place.
-
-By the programs that come with PulseAudio.
-"""
+"""Microphones of PulseAudio or PipeWire, by the programs of PulseAudio."""
 
 from __future__ import annotations
 
@@ -27,17 +24,17 @@ CLIENT = "Avatar App"
 BLOCK_MS = 10
 START_SECONDS = 5.0
 SETTLING = 0.2
-"""Seconds of the beginning that only set the clock: old sound comes in a burst there."""
+"""Seconds at the beginning that only set the clock: old sound arrives there in a burst."""
 
 SILENCE = 3.0
 """Seconds without a sample after which a microphone counts as stopped: even a quiet one sends samples."""
 
 VIRTUAL = "avatar_microphone"
-"""The app's own microphone; it is no choice to listen to."""
+"""The app's own microphone, which cannot be chosen."""
 
 
 class PulseMicrophone:
-    """What one source hears, through a pipe from ``parec``. Raises SoundError."""
+    """A microphone of PulseAudio, read from ``parec``. Raises SoundError."""
 
     def __init__(self, info: MicrophoneInfo) -> None:
         self.name = info.name
@@ -81,7 +78,7 @@ class PulseMicrophone:
 
 
 def list_sources() -> list[MicrophoneInfo]:
-    """List the microphones, and not what is played.
+    """List the microphones, without monitors of what is played.
 
     Raises SoundError.
     """
@@ -94,24 +91,21 @@ def list_sources() -> list[MicrophoneInfo]:
 
 
 def default_source() -> str:
-    """The source that the user has chosen in the system. Raises SoundError."""
+    """Return the source that the user has chosen in the system. Raises SoundError."""
     return pactl("get-default-source").strip()
 
 
 def _chosen_source() -> str:
-    """The same, but not the app's own microphone.
-
-    What is heard there would go round in a circle.
-    """
+    """Return the same, but not the app's own microphone, which would be a loop."""
     chosen = default_source()
     others = [source.key for source in list_sources()]
     return others[0] if chosen not in others and others else chosen
 
 
 def ask(*words: str) -> Any:
-    """What ``pactl`` answers.
+    """Return the answer of ``pactl``.
 
-    Raises SoundError where no sound server does.
+    Raises SoundError without a sound server.
     """
     said = pactl("-f", "json", *words)
     try:
@@ -123,7 +117,7 @@ def ask(*words: str) -> Any:
 
 
 def pactl(*words: str) -> str:
-    """Run ``pactl``; returns what it says. Raises SoundError."""
+    """Run ``pactl``; return its output. Raises SoundError."""
     command = [program("pactl"), *words]
     try:
         done = subprocess.run(
@@ -143,7 +137,7 @@ def pactl(*words: str) -> str:
 
 
 def no_server() -> SoundError:
-    """The error where nobody answers."""
+    """Return the error for a missing sound server."""
     return SoundError(
         Text("No sound server answers in this session."),
         Text("Run `systemctl --user start pipewire-pulse`, or start PulseAudio."),
@@ -151,9 +145,9 @@ def no_server() -> SoundError:
 
 
 def program(name: str) -> str:
-    """Full path of one of PulseAudio's programs.
+    """Return the full path of one of PulseAudio's programs.
 
-    Raises SoundError where it is not installed.
+    Raises SoundError if it is not installed.
     """
     found = find_program(name)
     if not found:
@@ -163,7 +157,7 @@ def program(name: str) -> str:
 
 
 def start(words: list[str], **pipes: int) -> subprocess.Popen[bytes]:
-    """Start a program in a group of its own.
+    """Start a program in its own process group.
 
     A Ctrl-C in the terminal is for the app.
     """
@@ -171,7 +165,7 @@ def start(words: list[str], **pipes: int) -> subprocess.Popen[bytes]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that `start` has started; may be called twice."""
+    """End a program started by `start`; may be called twice."""
     for pipe in (process.stdin, process.stdout):
         if pipe:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Turn blocks of sound and their times into one unbroken row of samples."""
+"""Turn timed blocks of sound into one continuous signal."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ RATE = 48_000
 """Samples a second, everywhere in the app."""
 
 Samples = npt.NDArray[np.float32]
-"""Of one channel, from -1 to 1."""
+"""Mono, from -1 to 1."""
 
 JUMP = 0.04
-"""Seconds off the place from which sound is cut or silence is put in. Below, it is stretched a little."""
+"""Offset in seconds from which sound is cut or silence inserted. Below, it is stretched slightly."""
 
 LET_BE = 0.001
-"""Seconds off the place that nobody hears."""
+"""Offset in seconds that nobody hears."""
 
 STRETCH = 100
-"""One sample in so many is added or left out while sound comes too late or too early."""
+"""One sample in this many is added or left out while sound is late or early."""
 
 STEADY = 0.9
-"""Share of what was known of the place before, against the jitter of single blocks."""
+"""Weight of the known offset against the jitter of single blocks."""
 
 
 class Timeline:
-    """Keeps the end of what was placed so far. One thread.
+    """Tracks the end of the signal so far. One thread.
 
-    A sound card's clock and the computer's differ by some seconds a day, and the pictures' delay changes.
+    The clocks of sound card and computer differ by some seconds a day, and the pictures' delay changes.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Timeline:
 
     @property
     def seconds(self) -> float:
-        """Where the next sample will stand."""
+        """Return the position of the next sample."""
         return self.samples / RATE
 
     def place(self, block: Samples, seconds: float) -> Samples:
@@ -54,10 +54,7 @@ class Timeline:
         return made
 
     def fill(self, seconds: float) -> Samples:
-        """Return the silence to append up to ``seconds``.
-
-        Nothing where sound is that far.
-        """
+        """Return the silence to append up to ``seconds``, empty if there is sound."""
         missing = max(0, round(seconds * RATE) - self.samples)
         self.samples += missing
         return np.zeros(missing, np.float32)

@@ -1,4 +1,4 @@
-"""A microphone for calls, on Linux: the user's sound, as late as the picture."""
+"""A microphone for calls, on Linux: the user's sound, delayed like the picture."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from avatar_app.sound.timeline import RATE, Samples, Timeline
 from avatar_app.text import Text
 
 AHEAD = 0.018
-"""Seconds from giving sound to the server until calls hear it."""
+"""Seconds from passing sound to the server until calls hear it."""
 
 NAME = "Avatar Microphone"
-"""What calls list it as."""
+"""Its name in calls."""
 
 SINK = "avatar_sound"
 OWNER = re.compile(r'avatar\.owner="?(\d+)')
 """In a module's words: the process that has loaded it."""
 
 SERVER_MS = 20
-"""Milliseconds of sound that the server asks for ahead."""
+"""Milliseconds of sound that the server requests ahead."""
 
 PIECE = RATE // 100
-"""Samples handed on at a time: a larger block would not fit into the pipe at once."""
+"""Samples written at a time: a larger block would not fit into the pipe at once."""
 
 PIPE_BYTES = 4096
-"""Room in the pipe to the server; more would be a delay that nobody sees."""
+"""Size of the pipe to the server; a larger one would be an unknown delay."""
 
 
 class VirtualMicrophone:
-    """Plays into a sink that nobody hears, whose sound is a microphone.
+    """Plays into a silent sink whose sound is a microphone.
 
-    Opened, used and closed in one thread, and opened before the microphone: where the server takes it for the
-    system's one, it moves who listens to that. Raises SoundError.
+    Opened, used and closed in one thread, and opened before the real microphone: if the server makes it the
+    default, it moves the listeners of the previous default. Raises SoundError.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class VirtualMicrophone:
         self._waiting: deque[tuple[float, Samples]] = deque()
 
     def play(self, block: Block, delay: float) -> None:
-        """Let a block be heard ``delay`` seconds after it was said."""
+        """Schedule a block to be heard ``delay`` seconds after it was captured."""
         at = block.at + delay - AHEAD
         if self._began is None:
             self._began = at
@@ -96,13 +96,13 @@ class VirtualMicrophone:
             self._waiting.append((begin + first / RATE, samples[first : first + PIECE]))
 
     def pass_on(self, now: float) -> None:
-        """Give the server what is due. Raises SoundError when it is gone."""
+        """Write the blocks that are due. Raises SoundError when the server is gone."""
         while self._waiting and self._waiting[0][0] <= now:
             _, samples = self._waiting.popleft()
             self._write(np.ascontiguousarray(samples, np.float32).tobytes())
 
     def close(self) -> None:
-        """Take the microphone away; may be called twice."""
+        """Remove the microphone; may be called twice."""
         process, self._process = self._process, None
         if process:
             end(process)
@@ -111,7 +111,7 @@ class VirtualMicrophone:
                 pactl("unload-module", self._modules.pop())
 
     def _write(self, data: bytes) -> None:
-        """What the server does not take now is lost.
+        """Write what the server takes now; the rest is lost.
 
         Sound that waits would stay late for ever.
         """
@@ -135,7 +135,7 @@ class VirtualMicrophone:
 
 
 def require_virtual_microphone() -> None:
-    """Raise SoundError unless there can be one; the hint says what to install."""
+    """Raise SoundError unless it can be created; the hint says what to install."""
     if not sys.platform.startswith("linux"):
         raise SoundError(
             Text("A virtual microphone can be made on Linux alone."),
