@@ -1,7 +1,4 @@
-"""The JSON file that a library keeps about its list of photos.
-
-The order of the photos, their number keys, and what the user changed about the photos of the app.
-"""
+"""The library's JSON file: order, number keys, changes to photos of the app."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ KEYS = range(1, 10)
 class LibraryIndex:
     """The file ``INDEX`` in the folder of the user's photos.
 
-    A file that is missing or damaged counts as empty. Methods that write raise PortraitError.
+    A missing or damaged file counts as empty. Methods that write raise PortraitError.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / INDEX
 
     def bundled(self) -> Mapping[str, Any]:
-        """What the user changed about the photos of the app, by file name."""
+        """Return the user's changes to the photos of the app, by file name."""
         return as_mapping(self._read().get("bundled"))
 
     def change_bundled(self, file_name: str, values: Mapping[str, Any]) -> None:
@@ -37,7 +34,7 @@ class LibraryIndex:
         self._save(bundled={**changed, file_name: {**as_mapping(changed.get(file_name)), **values}})
 
     def show_bundled(self) -> None:
-        """Hide no photo of the app any longer."""
+        """Show all hidden photos of the app again."""
         self._save(
             bundled={name: without(as_mapping(values), "hidden") for name, values in self.bundled().items()}
         )
@@ -47,9 +44,9 @@ class LibraryIndex:
         self._save(order=file_names)
 
     def arrange(self, entries: list[Entry], before: Mapping[str, int | None]) -> list[Entry]:
-        """Give photos their keys and the stored order.
+        """Apply the stored keys and order to photos.
 
-        Keys given out for the first time are stored.
+        New keys are stored.
 
         Args:
             before: keys by file name, for photos whose key is not stored.
@@ -71,10 +68,7 @@ class LibraryIndex:
 
 
 def _ordered(entries: list[Entry], stored: object) -> list[Entry]:
-    """In the stored order.
-
-    Those without a place in it come last, with their keys first.
-    """
+    """Sort by the stored order; others come last, those with keys first."""
     names = [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
     places = {name: number for number, name in enumerate(names)}
     return sorted(
@@ -83,7 +77,7 @@ def _ordered(entries: list[Entry], stored: object) -> list[Entry]:
 
 
 def _with_keys(entries: list[Entry], stored: Mapping[str, Any]) -> list[Entry]:
-    """Keep the keys that photos have; free ones go to the first photos without."""
+    """Keep existing keys; give free ones to the first photos without."""
     kept: dict[int, str] = {}
     for entry in entries:
         key = stored.get(entry.path.name)

@@ -1,10 +1,8 @@
-"""The photos an avatar can be made from.
-
-Those that came with the app and the user's own.
+"""The photos of the gallery: those shipped with the app, and the user's own.
 
 A photo of the user's is a copy in one folder, with a small JSON file beside it that holds its name and crop.
-Photos that are put into the folder by hand are listed too. What the user changed about the photos of the app,
-and the keys 1 to 9, are in an index (`photos.index`).
+Photos put into the folder by hand are listed too. The user's changes to the photos of the app, and the keys 1
+to 9, are in an index (`photos.index`).
 """
 
 from __future__ import annotations
@@ -56,10 +54,10 @@ QUALITY = 95
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A photo that was removed, with what brings it back.
+    """A removed photo, with everything needed to restore it.
 
     Attributes:
-        files: content of the photo and of the file beside it; empty for one that came with the app.
+        files: content of the photo and of the file beside it; empty for one of the app.
     """
 
     entry: Entry
@@ -67,13 +65,11 @@ class Removed:
 
 
 class Library:
-    """The list of photos and what can be done with them.
-
-    May be used from several threads.
+    """The list of photos. Thread-safe.
 
     Args:
-        folder: the user's photos; it is made when the first one is added.
-        bundled: photos that came with the app; never written to.
+        folder: the user's photos; created when the first one is added.
+        bundled: photos of the app; never written to.
         find_face: for thumbnails; may be set later.
     """
 
@@ -93,19 +89,19 @@ class Library:
         self.reload()
 
     def entries(self) -> list[Entry]:
-        """All photos in the user's order, the one added last first.
+        """Return all photos in the user's order, the last added first.
 
-        Before the first change those with keys in the order of the keys, then the others by name as people
-        count (2 before 10).
+        Before the first change those with keys come first in the order of the keys, then the others by name,
+        with numbers sorted by value (2 before 10).
         """
         return list(self._entries)
 
     def find(self, file_name: str) -> Entry | None:
-        """The photo with this file name."""
+        """Return the photo with this file name."""
         return next((entry for entry in self._entries if entry.path.name == file_name), None)
 
     def search(self, text: str) -> list[Entry]:
-        """The photos whose name has all words of ``text``, in any order and case.
+        """Return the photos whose name has all words of ``text``, in any order and case.
 
         All of them for an empty text.
         """
@@ -117,7 +113,7 @@ class Library:
         ]
 
     def reload(self) -> None:
-        """Read the folders again. Never fails: what is damaged counts as not there."""
+        """Read the folders again. Never fails: damaged files count as missing."""
         with self._lock:
             changed = self._index.bundled()
             own = [user_entry(path) for path in photo_files(self.folder)]
@@ -134,7 +130,7 @@ class Library:
     def add(self, photo: str | Path | Image, name: str | None = None, box: Box | None = None) -> Entry:
         """Copy a photo, a file or a picture (H, W, 3), into the library.
 
-        A picture that is there already is not copied again.
+        A picture that is already there is not copied again.
 
         Raises:
             PortraitError: not a usable photo, or it cannot be stored.
@@ -164,14 +160,14 @@ class Library:
             return there if box is None else self.set_box(there, box)
 
     def add_bytes(self, data: bytes, name: str | None = None) -> Entry:
-        """Add a photo from the content of a picture file, as it comes from the clipboard.
+        """Add a photo from the content of a picture file, as in the clipboard.
 
         Raises PortraitError.
         """
         return self.add(_pasted(data), name)
 
     def rename(self, entry: Entry, name: str) -> Entry:
-        """Give a photo another name; its file keeps its own.
+        """Give a photo another name; its file name stays.
 
         Raises PortraitError if the name is empty or cannot be stored.
         """
@@ -183,13 +179,13 @@ class Library:
         return self._change(entry, name=plain)
 
     def set_box(self, entry: Entry, box: Box | None, turn: int | None = None) -> Entry:
-        """Choose the square of the photo that is used, and how it is turned.
+        """Set the crop and the rotation of a photo.
 
         Raises PortraitError.
 
         Args:
             box: in pixels of the turned photo; None: fitted to the face.
-            turn: quarters clockwise; None: found with the face.
+            turn: clockwise quarter turns; None: found with the face.
         """
         if box is not None and as_box(as_list(box)) is None:
             raise PortraitError(
@@ -199,7 +195,7 @@ class Library:
         return self._change(entry, box=as_list(box), turn=turn)
 
     def remove(self, entry: Entry) -> Removed:
-        """Delete the copy of a photo, or hide one that came with the app.
+        """Delete the copy of a photo, or hide one of the app.
 
         ``restore`` brings it back. Raises PortraitError.
         """
@@ -221,7 +217,7 @@ class Library:
             return Removed(entry, kept)
 
     def restore(self, removed: Removed) -> None:
-        """Bring a removed photo back. Raises PortraitError."""
+        """Restore a removed photo. Raises PortraitError."""
         with self._lock:
             if removed.entry.bundled:
                 self._change_bundled(removed.entry.path.name, hidden=None)
@@ -231,7 +227,7 @@ class Library:
             self.reload()
 
     def move(self, entry: Entry, before: Entry | None) -> None:
-        """Put a photo before another one, or at the end. Raises PortraitError."""
+        """Move a photo before another one, or to the end. Raises PortraitError."""
         with self._lock:
             names = [other.path.name for other in self._entries if other.path != entry.path]
             place = names.index(before.path.name) if before and before.path.name in names else len(names)
@@ -240,7 +236,7 @@ class Library:
             self.reload()
 
     def hidden(self) -> int:
-        """How many photos of the app were removed."""
+        """Return the number of removed photos of the app."""
         shown = {entry.path.name for entry in self._entries}
         return sum(path.name not in shown for path in photo_files(self.bundled))
 
@@ -251,7 +247,7 @@ class Library:
             self.reload()
 
     def thumbnail(self, entry: Entry, side: int) -> Image:
-        """The photo's crop as (side, side, 3).
+        """Return the photo's crop as (side, side, 3).
 
         Slow the first time, then kept in memory. Raises PortraitError.
         """
@@ -266,7 +262,7 @@ class Library:
         return there
 
     def _change(self, entry: Entry, **values: Any) -> Entry:
-        """Replace values of a photo's description, wherever it is kept."""
+        """Replace values of a photo's description, wherever it is stored."""
         with self._lock:
             if entry.bundled:
                 self._change_bundled(entry.path.name, **values)
@@ -301,7 +297,7 @@ class Library:
         return self._current(entry)
 
     def _with_picture(self, digest: str) -> Entry | None:
-        """The photo, hidden or not, that was made from the same picture."""
+        """Return the photo, hidden or not, that was made from the same picture."""
         own = ((path, False) for path in photo_files(self.folder))
         given = ((path, True) for path in photo_files(self.bundled))
         for path, bundled in (*own, *given):
@@ -311,7 +307,7 @@ class Library:
 
 
 def _of_pasted(message: Text) -> Text:
-    """What is wrong with a file, said of what was pasted, which has no path."""
+    """Rephrase a problem of a file for pasted data, which has no path."""
     values = message.values[1:]
     said = {
         "There is no {} {}.": lambda: Text("The picture cannot be read."),
@@ -331,7 +327,7 @@ def _of_pasted(message: Text) -> Text:
 
 
 def _pasted(data: bytes) -> Image:
-    """The picture in ``data``, read by way of a file. Raises PortraitError."""
+    """Read the picture in ``data``, by way of a file. Raises PortraitError."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "picture"

@@ -1,7 +1,4 @@
-"""Find a photo by what the user calls it.
-
-Its name in the gallery, or the path of any file.
-"""
+"""Find a photo by its name in the gallery, or the path of any file."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ def find_photo(text: str, library: Library) -> Entry:
 
 
 def photo_elsewhere(path: Path) -> Entry | None:
-    """Return a file outside the gallery as a photo; None where there is no such file."""
+    """Return a file outside the gallery as a photo; None if it does not exist."""
     with suppress(OSError, ValueError):  # in a folder that may not be read, or no possible path
         if path.is_file():
             return Entry(path.absolute(), path.stem)

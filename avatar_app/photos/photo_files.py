@@ -1,7 +1,4 @@
-"""The files of the photo library.
-
-Photos, the small JSON files beside them, and names.
-"""
+"""The files of the photo library: photos, JSON files beside them, and names."""
 
 from __future__ import annotations
 
@@ -33,10 +30,10 @@ class Entry:
 
     Attributes:
         path: the file; its last part names the photo in settings and is unique in the library.
-        name: what people see.
+        name: shown to people.
         box: the user's crop, in pixels of the upright photo; None: fitted to the face.
-        turn: quarters clockwise that bring the photo upright, as the user chose; None: found with the face.
-        key: the number key 1..9 that chooses it, None when nine others have them.
+        turn: clockwise quarter turns chosen by the user; None: found with the face.
+        key: the number key 1..9 that chooses it, None if nine others have them.
     """
 
     path: Path
@@ -48,21 +45,21 @@ class Entry:
 
 
 def photo_files(folder: Path) -> list[Path]:
-    """The photos in a folder; none where it cannot be read."""
+    """Return the photos in a folder; none if it cannot be read."""
     with suppress(OSError):
         return picture_files(folder)
     return []
 
 
 def sidecar(path: Path) -> Path:
-    """The JSON file beside a photo."""
+    """Return the path of the JSON file beside a photo."""
     return path.with_name(path.name + ".json")
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """The JSON mapping in a file.
+    """Return the JSON mapping in a file.
 
-    Empty where there is none, with a line in the log where it is damaged.
+    Empty if there is none; a damaged one is logged.
     """
     try:
         return as_mapping(parse_json(read_small(path)), path)
@@ -86,17 +83,17 @@ def as_mapping(value: object, path: Path | None = None) -> Mapping[str, Any]:
 
 
 def without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A mapping less one key."""
+    """Return a mapping without one key."""
     return {name: value for name, value in values.items() if name != key}
 
 
 def as_json(values: Mapping[str, Any]) -> bytes:
-    """The content of a JSON file, as :func:`read_json` reads it."""
+    """Return the content of a JSON file for :func:`read_json`."""
     return (json.dumps(values, indent=2) + "\n").encode()
 
 
 def write_photo_file(path: Path, data: bytes) -> None:
-    """Write a file of the library whole. Raises PortraitError."""
+    """Write a file of the library atomically. Raises PortraitError."""
     try:
         if path.suffix == ".json":
             keep_damaged(path)
@@ -107,13 +104,13 @@ def write_photo_file(path: Path, data: bytes) -> None:
 
 
 def user_entry(path: Path) -> Entry:
-    """A photo of the user's own with what its sidecar says."""
+    """Return a photo of the user's own with the values of its sidecar."""
     values = read_json(sidecar(path))
     return Entry(path, _name(values, path), False, as_box(values.get("box")), as_turn(values.get("turn")))
 
 
 def bundled_entry(path: Path, values: Mapping[str, Any]) -> Entry | None:
-    """A photo of the app as the user changed it; None: hidden."""
+    """Return a photo of the app with the user's changes; None: hidden."""
     if values.get("hidden") is True:
         return None
     return Entry(path, _name(values, path), True, as_box(values.get("box")), as_turn(values.get("turn")))
@@ -125,25 +122,25 @@ def _name(values: Mapping[str, Any], path: Path) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A name on one line, without control characters, not overlong."""
+    """Return a name on one line, without control characters, of limited length."""
     text = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in name)
     return " ".join(text.split())[:LONGEST_NAME].strip()
 
 
 def readable_name(stem: str) -> str:
-    """A file's stem as a name for people."""
+    """Turn a file's stem into a name for people."""
     text = plain_name(re.sub(r"[_\-]+", " ", stem))
     return text[:1].upper() + text[1:]
 
 
 def file_stem(name: str) -> str:
-    """A file's stem from a name. It begins with a letter that no system reserves."""
+    """Turn a name into a file's stem. It begins with a letter that no system reserves."""
     text = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFC", name.lower())).strip("-_")[:60]
     return f"photo-{text}" if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)?", text) else text
 
 
 def unused_name(stem: str, taken: Iterable[str]) -> str:
-    """A file name that is not among ``taken``, which are folded.
+    """Return a file name that is not among ``taken``, which are folded.
 
     Some systems do not distinguish upper and lower case.
     """
@@ -155,7 +152,7 @@ def unused_name(stem: str, taken: Iterable[str]) -> str:
 
 
 def as_box(value: object) -> Box | None:
-    """A stored crop; None where it makes no sense."""
+    """Return a stored crop; None if it is invalid."""
     if (
         not isinstance(value, list)
         or len(value) != 3
@@ -170,27 +167,27 @@ def as_box(value: object) -> Box | None:
 
 
 def as_turn(value: object) -> int | None:
-    """A stored turn; None where it makes no sense."""
+    """Return a stored rotation; None if it is invalid."""
     return value if type(value) is int and 0 <= value < 4 else None
 
 
 def as_list(box: Box | None) -> list[float] | None:
-    """A crop as it is stored."""
+    """Return a crop in its stored form."""
     return None if box is None else [box.center_x, box.center_y, box.size]
 
 
 def by_name(entry: Entry) -> tuple[list[tuple[int, str]], str]:
-    """A key that sorts by name as people count."""
+    """Return a key that sorts by name, with numbers by value."""
     return natural(folded(entry.name)), entry.path.name
 
 
 def folded(text: str) -> str:
-    """Text for comparing: without cases."""
+    """Return text for case-insensitive comparison."""
     return unicodedata.normalize("NFC", text).casefold()
 
 
 def stamp(path: Path) -> object:
-    """Changes when the file does; None where it cannot be read."""
+    """Return a value that changes when the file does; None if it cannot be read."""
     try:
         state = path.stat()
     except OSError:

@@ -1,7 +1,4 @@
-"""The pictures of the photo library.
-
-Checked, cropped for the list, and distinguished by their content.
-"""
+"""The library's pictures: checked, cropped, and identified by their content."""
 
 from __future__ import annotations
 
@@ -22,22 +19,23 @@ from avatar_app.text import Text
 from avatar_app.types import Box, Image
 
 KEPT = 400
-"""At most so many thumbnails stay in memory."""
+"""Limit of thumbnails in memory."""
 
 FindFace = Callable[[Image], tuple[int, Box] | None]
-"""How a picture has to be turned, in quarters clockwise, and the square around its face then; None where
-there is none."""
+"""From a picture to its rotation in clockwise quarter turns and the square around its face; None
+without one.
+"""
 
 
 class Thumbnails:
-    """Small pictures of photos, kept in memory. May be used from several threads."""
+    """Small pictures of photos, kept in memory. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: dict[tuple[object, ...], Image] = {}
 
     def of(self, entry: Entry, side: int, find_face: FindFace | None) -> Image:
-        """The photo's crop as (side, side, 3). Slow the first time. Raises PortraitError."""
+        """Return a photo's crop, (side, side, 3); slow at first. Raises PortraitError."""
         key = (entry.path, stamp(entry.path), entry.box, entry.turn, side, find_face is not None)
         with self._lock:
             known = self._made.get(key)
@@ -52,16 +50,13 @@ class Thumbnails:
 
 
 class Digests:
-    """Digests of the pictures that photos were made from.
-
-    Computed where they were not stored.
-    """
+    """Digests of the pictures that photos were made from, computed unless stored."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[object, str]] = {}
 
     def of(self, path: Path, bundled: bool) -> str | None:
-        """The digest of a photo; None for one that cannot be read, which is like no other."""
+        """Return the digest of a photo; None for an unreadable one, which equals no other."""
         stored = None if bundled else read_json(sidecar(path)).get("picture")
         if isinstance(stored, str):
             return stored
@@ -76,7 +71,7 @@ class Digests:
 
 
 def _cropped(image: Image, entry: Entry, find_face: FindFace | None, side: int) -> Image:
-    """A photo's square as (side, side, 3).
+    """Return a photo's square as (side, side, 3).
 
     The user's, else the one around the face, else the middle.
     """
@@ -88,7 +83,7 @@ def _cropped(image: Image, entry: Entry, find_face: FindFace | None, side: int) 
 
 
 def middle_box(image: Image) -> Box:
-    """The largest square of a picture, for want of a face.
+    """Return the largest square of a picture, as a fallback without a face.
 
     In a tall picture somewhat above the middle, where faces are.
     """
@@ -98,7 +93,7 @@ def middle_box(image: Image) -> Box:
 
 
 def usable(image: Image) -> Image:
-    """A picture from elsewhere, checked and reduced like a photo from a file."""
+    """Check and reduce a picture from elsewhere like a photo from a file."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise PortraitError(
             Text("A picture of shape {} and type {} is not RGB of 8 bits.", image.shape, image.dtype), USE
@@ -117,5 +112,5 @@ def usable(image: Image) -> Image:
 
 
 def digest_of(image: Image) -> str:
-    """Tells pictures apart by size and content."""
+    """Return a digest of a picture's size and content."""
     return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
