@@ -1,1 +1,1 @@
-"""Model bundles: read, verify, fetch; read original checkpoints."""
+"""Model bundles: read, verify, download."""

@@ -1,7 +1,7 @@
 """Read and write model bundles.
 
 A bundle is a folder of weights, ONNX files and a description. All files are checked against their hashes
-before anything is read from them.
+before they are used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DESCRIPTION = "bundle.json"
 CARD = "CARD.md"
 KINDS = ("fomm", "anchored", "monkeynet", "x2face", "faces")
 SMALLEST, LARGEST = 16, 2048
-"""Side of a model's pictures, in pixels."""
+"""Limits of the side of a model's pictures, in pixels."""
 REPAIR = Text("Run `models list` to see all models; import or fetch this one again.")
 
 
@@ -38,7 +38,7 @@ class Bundle:
 
     Attributes:
         kind: one of ``KINDS``.
-        size: side of the pictures it takes and makes, in pixels.
+        size: side of its input and output pictures, in pixels.
         config: configuration of the networks, as their ``from_dict`` reads it.
         licence: of the weights.
         hashes: file name -> SHA-256, for every file but the description and the card.
@@ -53,7 +53,7 @@ class Bundle:
     hashes: Mapping[str, str]
 
     def file(self, name: str) -> Path:
-        """Path of one file. Raises BundleError if the bundle does not list it."""
+        """Return the path of one file. Raises BundleError if the bundle does not list it."""
         if name not in self.hashes:
             raise BundleError(
                 Text("The model {} has no {}.", self.name, name),
@@ -62,9 +62,9 @@ class Bundle:
         return self.folder / name
 
     def read(self, name: str) -> bytes:
-        """Content of one file: the very bytes whose hash was checked.
+        """Return the content of one file: the very bytes whose hash was checked.
 
-        Raises BundleError where it is missing or damaged.
+        Raises BundleError if it is missing or damaged.
         """
         path = self.file(name)
         with self._reading(path):
@@ -74,7 +74,7 @@ class Bundle:
         return content
 
     def verify(self) -> None:
-        """Raise BundleError at the first file that is missing or is not what was written."""
+        """Raise BundleError at the first file that is missing or differs from its hash."""
         for name in self.hashes:
             path = self.file(name)
             with self._reading(path):
@@ -113,7 +113,7 @@ def open_bundle(name_or_path: str | Path) -> Bundle:
 
 
 def find_bundle(name_or_path: str | Path) -> Path:
-    """The folder of a bundle. Raises BundleError listing the known names."""
+    """Return the folder of a bundle. Raises BundleError that lists the known names."""
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or any(
         separator in name for separator in (os.sep, os.altsep) if separator
@@ -133,9 +133,9 @@ def find_bundle(name_or_path: str | Path) -> Path:
 
 
 def list_bundles() -> list[Bundle]:
-    """All readable bundles, by name.
+    """Return all readable bundles, sorted by name, without checking their files.
 
-    Of two with the same name the one that `open_bundle` takes. Files are not checked.
+    Of two with the same name it is the one that `open_bundle` takes.
     """
     found: dict[str, Bundle] = {}
     for folder in bundle_folders():
@@ -145,9 +145,9 @@ def list_bundles() -> list[Bundle]:
 
 
 def bundle_folders() -> Iterator[Path]:
-    """List all folders with a description, in the order in which names are looked up.
+    """Return all folders with a description, in the order of the look-up of names.
 
-    Folders that cannot be read are listed too.
+    Unreadable folders are included.
     """
     for place in model_folders():
         if place.is_dir():
@@ -157,9 +157,9 @@ def bundle_folders() -> Iterator[Path]:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read a bundle's description; its files are not checked.
+    """Read a bundle's description without checking its files.
 
-    Raises BundleError where it makes no sense.
+    Raises BundleError if it is invalid.
     """
     path = folder / DESCRIPTION
     try:
@@ -212,13 +212,11 @@ def write_bundle(
     fill: Callable[[Path], None],
     overwrite: bool = False,
 ) -> Bundle:
-    """Write a bundle so that it is either there completely or not at all.
-
-    Its name is the folder's.
+    """Write a bundle completely or not at all, named like its folder.
 
     Args:
         fill: writes the bundle's files into the empty folder it is given; the description is added here.
-        overwrite: replace a bundle that is there already.
+        overwrite: replace an existing bundle.
 
     Raises:
         BundleError: it exists already, or cannot be written.
@@ -250,9 +248,9 @@ def write_bundle(
 
 
 def _swap(content: Path, folder: Path, old: Path) -> None:
-    """Put ``content`` at ``folder``.
+    """Move ``content`` to ``folder``.
 
-    What was there goes to ``old``, and comes back if that fails.
+    The previous content goes to ``old``, and comes back if that fails.
     """
     if folder.exists():
         folder.rename(old)
@@ -272,14 +270,14 @@ def _describe(folder: Path, name: str, **facts: Any) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, in hexadecimal. Raises OSError."""
+    """Return the hash of a file, in hexadecimal. Raises OSError."""
     require_ordinary(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_name(name: str) -> str:
-    """A name that can be a folder on every system. Raises BundleError otherwise."""
+    """Return a name that can be a folder on every system, or raise BundleError."""
     good = (
         name
         and name[0].isalnum()

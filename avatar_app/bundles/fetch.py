@@ -1,7 +1,4 @@
-"""Download a large file.
-
-Resumed where an earlier try broke off, checked against its hash before anyone uses it.
-"""
+"""Download a large file: resumed after a break, and checked against its hash."""
 
 from __future__ import annotations
 
@@ -26,11 +23,12 @@ PATIENCE = 30.0
 """Seconds without a byte after which a connection counts as dead."""
 
 LARGEST = 2 << 30
-"""Bytes; the largest known file has 716 MB."""
+"""Limit in bytes; the largest known file has 716 MB."""
 
 SLOWEST, LOOKS = 2000, 60.0
-"""Bytes a second, over so many seconds, below which a connection counts as dead too: the file would take
-days."""
+"""Bytes a second below which a connection counts as dead, over this many seconds: the file would take
+days.
+"""
 
 NETWORK_ERRORS = (
     urllib.error.URLError,
@@ -42,17 +40,17 @@ NETWORK_ERRORS = (
 )
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes there are so far and, where the server says so, the bytes there will be."""
+"""Called with the bytes received so far and, if the server says so, the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What there is to fetch.
+    """A file to download.
 
     Attributes:
         md5: of the whole file, as its publisher states it; it reveals a damaged file, not a forged one.
         configuration: name of the YAML in ``training/configs`` that describes its networks.
-        mirrors: addresses that are tried one after the other where ``url`` does not give the file.
+        mirrors: addresses tried in turn if ``url`` fails.
     """
 
     url: str
@@ -63,7 +61,7 @@ class Download:
 
     @property
     def file_name(self) -> str:
-        """What the file is called on disk."""
+        """The file's name on disk."""
         return self.url.rpartition("/")[2]
 
 
@@ -93,14 +91,13 @@ def fetch(
 ) -> Path:
     """Make sure that the right file is at ``target``.
 
-    A file that was put there by hand is taken if its hash is right.
+    A file put there by hand is taken if its hash is right.
 
     Args:
-        note: called with one sentence for each address that does not give the file.
+        note: called with one sentence for each address that fails.
 
     Raises:
-        BundleError: no address gives the file, it cannot be written, or what is at ``target`` is another
-            file.
+        BundleError: no address gives the file, it cannot be written, or there is another file at ``target``.
     """
     if target.exists():
         if md5(target) != download.md5:
@@ -160,7 +157,7 @@ def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> 
 
 
 def _download(url: str, partial: Path, progress: Progress) -> None:
-    """Append to ``partial`` what it still lacks."""
+    """Append the missing part to ``partial``."""
     have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -203,7 +200,7 @@ def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def md5(path: Path) -> str:
-    """Hash of a file, in hexadecimal."""
+    """Return the hash of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
