@@ -8,10 +8,9 @@ from contextlib import suppress
 
 
 def ring(stopping: threading.Event, ringer: socket.socket, thread: threading.Thread) -> None:
-    """Ask a listening thread to end, and wait for it up to 0.2 s.
+    """Wake a listening thread through ``ringer``, and wait up to 0.2 s for its end.
 
-    It waits at the other end of ``ringer``. It may have ended by itself, may never have begun, and
-    may be the one that calls.
+    The thread may have ended by itself, may never have started, and may be the caller.
     """
     stopping.set()
     with suppress(OSError):

@@ -9,7 +9,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.text import Text
 
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
-"""In the order in which they are written. Meta is the key with the Windows logo, Command on macOS."""
+"""In the order in which they are written. Meta is the Windows key, Command on macOS."""
 
 NAMED_KEYS = {
     "Left": "Left",
@@ -28,7 +28,7 @@ NAMED_KEYS = {
     "Backspace": "BackSpace",
     "Esc": "Escape",
 } | {f"F{number}": f"F{number}" for number in range(1, 21)}
-"""Name as Qt writes it -> the name that X11 uses."""
+"""Qt's name of a key -> X11's."""
 
 ALIASES = {
     "control": "Ctrl",
@@ -50,14 +50,14 @@ ACTIONS = {
     "next": Text("next"),
     "previous": Text("previous"),
 }
-"""What hotkeys do, for people."""
+"""Actions of hotkeys, for people."""
 CHARACTERS = string.ascii_uppercase + string.digits
 BY_NAME = {name.lower(): name for name in (*MODIFIERS, *NAMED_KEYS, *CHARACTERS)} | ALIASES
 
 INSTEAD = Text("Bind keys of your desktop to `python run.py control recalibrate`.")
-"""What to do where there are no global hotkeys."""
+"""Hint where global hotkeys are not available."""
 PATIENCE = 2.0
-"""Seconds in which the system must have given the keys."""
+"""Seconds within which the system must grant the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Combination:
 
 
 def parse(text: str) -> Combination:
-    """Read ``Ctrl+Alt+X``; upper and lower case are alike. Raises ConfigError."""
+    """Parse ``Ctrl+Alt+X``, in any case. Raises ConfigError."""
     hint = Text("Write it like Ctrl+Alt+X or Ctrl+Shift+F5.")
     names = []
     for part in text.split("+"):
@@ -100,7 +100,7 @@ def parse(text: str) -> Combination:
 
 
 def lost(combination: Combination, action: str, why: Text) -> Text:
-    """The sentence for a combination that cannot be had."""
+    """Return the sentence for a combination that is not available."""
     return Text(
         "The hotkey {} ({}) {}; choose another in the settings.",
         combination,

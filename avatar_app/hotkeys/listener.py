@@ -1,8 +1,8 @@
 """Listen to global hotkeys, which work while another window has the focus.
 
-Each system is asked for just these combinations, so no other key is ever seen: the X server (python-xlib),
-Windows and macOS (ctypes), the desktop's portal under Wayland (jeepney). Where Wayland has no portal for
-shortcuts, the ``control`` command can be bound to keys in the desktop's own settings.
+Each system is asked only for these combinations, so no other key is ever read: the X server (python-xlib),
+Windows and macOS (ctypes), the desktop's portal under Wayland (jeepney). If Wayland has no portal for
+shortcuts, the ``control`` command can be bound to keys in the desktop's settings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEFAULT_HOTKEYS = {
     "next": "Ctrl+Alt+PgDown",
     "previous": "Ctrl+Alt+PgUp",
 }
-"""Action -> combination. Ctrl+Alt with arrows is not among them: many desktops change workspaces with it."""
+"""Action -> combination. Ctrl+Alt with arrows is left out: many desktops change workspaces with it."""
 
 
 class _Backend(Protocol):
@@ -43,24 +43,24 @@ BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]],
     "win32": WindowsKeys,
     "darwin": MacKeys,
 }
-"""Platform -> its hotkeys; all others have X11."""
+"""Platform -> its hotkeys; all others use X11."""
 
 
 def desktop_limit() -> Text:
-    """What this desktop never lets hotkeys do, a sentence, or empty.
+    """Return what this desktop never allows hotkeys to do, a sentence, or empty.
 
-    Each ``Hotkeys.start`` returns it, so telling of it once is enough.
+    Each ``Hotkeys.start`` returns it, so showing it once is enough.
     """
     return NOTHING if sys.platform in BACKENDS or portal_binds() else wayland_limit()
 
 
 def by_portal() -> bool:
-    """Return whether the desktop itself binds the keys, and its settings name them."""
+    """Return whether the desktop itself binds the keys, and its settings show them."""
     return sys.platform not in BACKENDS and portal_binds()
 
 
 def way() -> str:
-    """Return who gives hotkeys on this desktop, a ``Text`` where it is no name."""
+    """Return the provider of hotkeys on this desktop, a ``Text`` if it is not a name."""
     if by_portal():
         return Text("portal of the Wayland desktop")
     return {"win32": "Windows", "darwin": "macOS"}.get(sys.platform, "X11")
@@ -80,8 +80,8 @@ class Hotkeys:
 
     Args:
         bindings: action -> combination, empty for none.
-        pressed: called with the action, in that thread, or on macOS in the main thread; must be quick.
-            What it raises is logged.
+        pressed: called with the action, in that thread, or on macOS in the main thread; must be quick. Its
+            exceptions are logged.
         describe: returns what an action does, in the user's language, for a desktop that lists shortcuts.
     """
 
@@ -97,7 +97,7 @@ class Hotkeys:
         self._backend: _Backend | None = None
 
     def start(self) -> list[Text]:
-        """Ask the system for the keys.
+        """Register the keys.
 
         Returns what does not work and why, a sentence each. Never raises.
         """
@@ -124,7 +124,7 @@ class Hotkeys:
         return problems + backend.start()
 
     def close(self) -> None:
-        """Give the keys back, within 0.2 seconds."""
+        """Release the keys, within 0.2 seconds."""
         if self._backend is not None:
             self._backend.close()
             self._backend = None

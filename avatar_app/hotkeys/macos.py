@@ -1,10 +1,9 @@
 """Hotkeys on macOS.
 
-The system is asked for just these combinations, so it wants no permission, and nothing else that is typed
-comes here.
+The system is asked only for these combinations, so it requires no permission, and other keys are not read.
 
-Carbon's event manager gives them, to the main thread alone: elsewhere some of its functions abort the
-program. So the work is handed to that thread, which runs the window.
+Carbon's event manager delivers them, to the main thread alone: in others some of its functions abort the
+program. All work is therefore done in that thread, which runs the window.
 """
 
 from __future__ import annotations
@@ -43,36 +42,36 @@ NAMED |= {f"F{number}": code for number, code in enumerate(FUNCTION_KEYS, 1)}
 LETTER_KEYS = bytes.fromhex("00 0B 08 02 0E 03 05 04 22 26 28 25 2E 2D 1F 23 0C 0F 01 11 20 09 0D 07 10 06")
 DIGIT_KEYS = bytes.fromhex("1D 12 13 14 15 17 16 1A 1C 19")
 KEYS = NAMED | dict(zip(CHARACTERS, LETTER_KEYS + DIGIT_KEYS, strict=True))
-"""Key codes. Those of letters and digits are their places on an American keyboard, whatever the layout."""
+"""Key codes. Those of letters and digits are positions on an American keyboard, whatever the layout."""
 
 TAKEN = -9878
 """eventHotKeyExistsErr."""
 
 
 class System(Protocol):
-    """What is needed of macOS. All but ``in_main_thread`` belong to the main thread."""
+    """The part of macOS that is used, in the main thread except ``in_main_thread``."""
 
     def in_main_thread(self, work: Callable[[], None]) -> None:
-        """Do this there, soon; at once if this is the main thread."""
+        """Call ``work`` in the main thread, soon; at once if this is the main thread."""
 
     def has_window(self) -> bool:
-        """Whether the program shows windows, without which no hotkeys arrive."""
+        """Whether the program has windows, without which no hotkeys arrive."""
 
     def listen(self, heard: Callable[[int, bool], None]) -> None:
-        """Tell of each hotkey, by its number, when it goes down (True) and up (False).
+        """Report each hotkey, by its number, when it goes down (True) and up (False).
 
         Raises OSError.
         """
 
     def register(self, number: int, modifiers: int, key: int) -> int:
-        """Ask for a hotkey under this number; returns 0, or the system's error number."""
+        """Register a hotkey under this number; return 0, or the system's error number."""
 
     def release(self) -> None:
-        """Give all hotkeys back and listen no more."""
+        """Release all hotkeys and stop listening."""
 
 
 class MacKeys:
-    """Has the combinations from macOS."""
+    """Hotkeys from macOS."""
 
     def __init__(
         self, wanted: Mapping[Combination, str], on_press: Callable[[str], None], system: System | None = None
@@ -133,7 +132,7 @@ class MacKeys:
         self._over.set()
 
     def _hear(self, number: int, down: bool) -> None:
-        """A key that is held counts once."""
+        """Handle a key; one that is held counts once."""
         if not down:
             self._held.discard(number)
         elif number not in self._held and number < len(self._wanted) and not self._stopping.is_set():
@@ -158,7 +157,7 @@ _HANDLER = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ct
 KEYBOARD, HOTKEY_ID, DIRECT_OBJECT, OURS = (
     int.from_bytes(name, "big") for name in (b"keyb", b"hkid", b"----", b"avtr")
 )
-"""Carbon's names of a class of events, of a type and of a parameter, and our own signature."""
+"""Carbon's names of an event class, a type and a parameter, and our own signature."""
 DOWN, UP = 5, 6
 """kEventHotKeyPressed, kEventHotKeyReleased."""
 NOT_HANDLED = -9874
@@ -166,7 +165,7 @@ NOT_HANDLED = -9874
 
 
 class Carbon:
-    """macOS itself."""
+    """The macOS system itself."""
 
     def __init__(self) -> None:
         self._carbon: Any = ctypes.CDLL("/System/Library/Frameworks/Carbon.framework/Carbon")
@@ -250,7 +249,7 @@ class Carbon:
             self._handler = ctypes.c_void_p()
 
     def _handle(self, _caller: int, event: int, _data: int) -> int:
-        """Carbon calls this; nothing may be raised into it."""
+        """Handle an event; called by Carbon, so nothing may be raised."""
         try:
             hotkey = _HotkeyId()
             error = self._carbon.GetEventParameter(

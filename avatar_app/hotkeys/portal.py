@@ -1,7 +1,7 @@
-"""Listen to hotkeys under Wayland, where the desktop's portal binds them.
+"""Hotkeys under Wayland, where the desktop's portal binds them.
 
 GNOME from 48, KDE Plasma and Hyprland have it (``org.freedesktop.portal.GlobalShortcuts``). The desktop may
-ask the user first, and may give other keys than those asked for; it tells the app nothing but which of its
+ask the user first, and may choose other keys than the requested ones; the app learns only which of its
 shortcuts was pressed.
 """
 
@@ -45,9 +45,9 @@ def under_wayland() -> bool:
 
 
 def portal_binds() -> bool:
-    """Whether hotkeys come from the desktop's portal here.
+    """Return whether hotkeys come from the desktop's portal here.
 
-    It is asked once, which can take some seconds, and shows nothing to the user.
+    The portal is queried once, which can take some seconds, and shows nothing to the user.
     """
     return under_wayland() and _has_portal(os.environ.get("DBUS_SESSION_BUS_ADDRESS", ""))
 
@@ -63,7 +63,7 @@ def _has_portal(_address: str) -> bool:
 
 
 def trigger(combination: Combination) -> str:
-    """Write a combination as the portal reads it: ``CTRL+ALT+x``."""
+    """Write a combination in the portal's form: ``CTRL+ALT+x``."""
     key = NAMED_KEYS.get(combination.key, combination.key.lower())
     return "+".join((*(MODIFIERS[name] for name in combination.modifiers), key))
 
@@ -105,13 +105,13 @@ class Session:
             raise
 
     def bind(self, shortcuts: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
-        """Ask for all shortcuts; returns the request, whose answer waits for the user."""
+        """Request all shortcuts; return the request, whose answer waits for the user."""
         body = (self.handle, shortcuts, "", {"handle_token": ("s", "avatar_bind")})
         (request,) = self._call(self._portal, "BindShortcuts", "oa(sa{sv})sa{sv}", body)
         return str(request)
 
     def response(self, request: str) -> dict[str, Any]:
-        """Return what a request that needs no user has brought."""
+        """Return the results of a request that needs no user."""
         deadline = time.monotonic() + PATIENCE
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -121,9 +121,9 @@ class Session:
                 return _results(body)
 
     def next_signal(self, bell: socket.socket) -> tuple[str, str, Any] | None:
-        """Wait for the portal.
+        """Wait for a signal of the portal.
 
-        Returns object, name and values of a signal, or None once the bell rings.
+        Returns its object, name and values, or None once the bell rings.
         """
         while not self._signals:
             try:
@@ -134,7 +134,7 @@ class Session:
         return _parts(self._signals.popleft())
 
     def close(self) -> None:
-        """Give the shortcuts back: the portal ends what the connection has opened."""
+        """Close the connection, which releases the shortcuts."""
         self._connection.close()
 
     def _call(self, to: Any, method: str, signature: str, body: tuple[Any, ...]) -> Any:
@@ -152,7 +152,7 @@ class Session:
 
 
 class PortalKeys:
-    """Has the combinations from the desktop's portal.
+    """Hotkeys from the desktop's portal.
 
     Args:
         describe: returns what an action does, for the desktop's own list of shortcuts.
@@ -238,7 +238,7 @@ def _parts(signal: Any) -> tuple[str, str, Any]:
 def _results(body: Any) -> dict[str, Any]:
     """Return the results of a request.
 
-    Raises PortalError where the user or the desktop refuses.
+    Raises PortalError if the user or the desktop refuses.
     """
     code, results = body
     if code:

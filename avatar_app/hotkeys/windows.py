@@ -1,8 +1,7 @@
 """Hotkeys on Windows.
 
-The system is asked for just these combinations, so nothing else that is typed ever comes here.
-
-They are asked for by key, not by character: a key stays the same under a layout that has other letters on it.
+The system is asked only for these combinations, so no other key is ever read. They are registered by key, not
+by character: a key stays the same under a layout that has other letters on it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ log = logging.getLogger(__name__)
 
 MODIFIERS = {"Alt": 0x1, "Ctrl": 0x2, "Shift": 0x4, "Meta": 0x8}
 NO_REPEAT = 0x4000
-"""A key that is held counts once."""
+"""A held key counts once."""
 KEYS = {
     "Left": 0x25,
     "Right": 0x27,
@@ -49,16 +48,16 @@ WM_QUIT, WM_HOTKEY = 0x0012, 0x0312
 
 
 class System(Protocol):
-    """What is needed of Windows.
+    """The part of Windows that is used.
 
-    All but ``post_quit`` belong to one thread: hotkeys come to the thread that asked for them.
+    All but ``post_quit`` belong to one thread: hotkeys arrive in the thread that registered them.
     """
 
     def open_queue(self) -> int:
-        """Make this thread one that messages can be sent to; returns its number."""
+        """Create this thread's message queue; return the thread's number."""
 
     def register(self, number: int, modifiers: int, key: int) -> int:
-        """Ask for a hotkey under this number; returns 0, or the system's error number."""
+        """Register a hotkey under this number; return 0, or the system's error number."""
 
     def unregister(self, number: int) -> None: ...
 
@@ -76,7 +75,7 @@ class System(Protocol):
 
 
 class WindowsKeys:
-    """Has the combinations from Windows, in a thread of its own."""
+    """Hotkeys from Windows, in a thread of their own."""
 
     def __init__(
         self, wanted: Mapping[Combination, str], on_press: Callable[[str], None], system: System | None = None
@@ -132,7 +131,7 @@ class WindowsKeys:
             self._ready.set()
 
     def _register(self, system: System) -> list[int]:
-        """The numbers of those that were given."""
+        """Return the numbers of the registered hotkeys."""
         registered = []
         for number, (combination, action) in enumerate(self._wanted):
             key = KEYS[combination.key]
@@ -160,7 +159,7 @@ class WindowsKeys:
 
 
 class User32:
-    """Windows itself."""
+    """The Windows system itself."""
 
     def __init__(self) -> None:
         # Neither is there on other systems, so neither is known to the type checker.

@@ -1,6 +1,6 @@
-"""Listen to hotkeys on X11.
+"""Hotkeys on X11.
 
-The server is asked for just these combinations, so nothing else that is typed ever comes here.
+The server is asked only for these combinations, so no other key is ever read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 
 def wayland_limit() -> Text:
-    """What Wayland without the portal never allows, a sentence; else empty.
+    """Return what Wayland without the portal never allows, a sentence; else empty.
 
-    It is among what ``X11Keys.start`` returns.
+    ``X11Keys.start`` includes it in its result.
     """
     if not under_wayland():
         return NOTHING
@@ -95,7 +95,7 @@ class X11Keys:
                     display.close()
 
     def _open(self) -> Any:
-        """The display, or None with a problem."""
+        """Return the display, or None and store a problem."""
         try:
             from Xlib.display import Display
             from Xlib.error import DisplayError
@@ -112,7 +112,7 @@ class X11Keys:
             return None
 
     def _grab(self, display: Any) -> None:
-        """Ask for every combination, together with every state of the lock keys."""
+        """Grab every combination, together with every state of the lock keys."""
         from Xlib import X, error
 
         root = display.screen().root
@@ -137,7 +137,7 @@ class X11Keys:
         display.sync()
 
     def _find(self, display: Any) -> dict[Combination, tuple[int, int]]:
-        """Key code and modifier mask of each combination, with the keyboard as it is now."""
+        """Return key code and modifier mask of each combination on the current keyboard."""
         from Xlib import X
 
         masks = {"Ctrl": X.ControlMask, "Alt": X.Mod1Mask, "Shift": X.ShiftMask, "Meta": X.Mod4Mask}
@@ -167,7 +167,7 @@ class X11Keys:
             select.select([display, self._bell], [], [])
 
     def _keyboard_changed(self, display: Any, event: Any) -> None:
-        """Grab again where another layout has the keys elsewhere."""
+        """Grab again if another layout moves the keys."""
         from Xlib import X
 
         if event.request == X.MappingKeyboard:
@@ -177,7 +177,7 @@ class X11Keys:
 
 
 def _key_code(display: Any, key: str) -> int:
-    """Code of a key on this keyboard, 0 if it has none."""
+    """Return the code of a key on this keyboard, 0 if it has none."""
     from Xlib import XK
 
     name = NAMED_KEYS[key] if key in NAMED_KEYS else key.lower()
@@ -191,7 +191,7 @@ def _key_code(display: Any, key: str) -> int:
 
 
 def _lock_masks(display: Any) -> list[int]:
-    """Modifier masks of every state that CapsLock, NumLock and ScrollLock can be in."""
+    """Return the modifier masks of all states of CapsLock, NumLock and ScrollLock."""
     from Xlib import XK, X
 
     rows = display.get_modifier_mapping()
