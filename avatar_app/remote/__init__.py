@@ -1,4 +1,4 @@
-"""Rendering on another computer.
+"""Render on another computer: key points go there, pictures come back.
 
-Key points go there, pictures come back, the camera's frames stay here.
+The camera's frames stay here.
 """

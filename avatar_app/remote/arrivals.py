@@ -1,4 +1,4 @@
-"""Decode the pictures that a server sends, and give each to whoever waits for it."""
+"""Decode the pictures that a server sends, and pass each to its receiver."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from avatar_app.remote.traffic import Traffic
 from avatar_app.types import Layer
 
 Take = Callable[[Layer, float], None]
-"""Takes a layer and the moment at which the frame of its pose was captured."""
+"""Takes a layer and the time at which the frame of its pose was captured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A picture message and when it came, in ``time.monotonic()`` seconds."""
+    """A picture message and its arrival, in ``time.monotonic()`` seconds."""
 
     message: PictureMessage
     at: float
 
 
 class Arrivals:
-    """Numbers the poses, and takes their pictures in another thread."""
+    """Numbers the poses, and decodes their pictures in another thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -45,7 +45,7 @@ class Arrivals:
     def expect(self, captured_at: float, show: Take | None) -> int:
         """Return the number of the next pose.
 
-        ``show`` will get its picture, in the other thread.
+        ``show`` gets its picture, in the other thread.
         """
         with self._changed:
             self._number += 1
@@ -53,15 +53,16 @@ class Arrivals:
             return self._number
 
     def wait_for(self, number: int, seconds: float) -> Layer | None:
-        """The picture of a pose or a later one; None if none comes in time."""
+        """Return the picture of a pose or a later one; None if none arrives in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None and self._newest[0] >= number, seconds)
             return self._newest[1] if self._newest and self._newest[0] >= number else None
 
     def take(self, arrived: Arrived, usual: str) -> bool:
-        """Take a picture; False if it cannot be decoded without a key frame.
+        """Take a picture; return False if it cannot be decoded without a key frame.
 
-        ``usual``: the codec of pictures that do not say theirs.
+        Args:
+            usual: the codec of pictures that do not name theirs.
         """
         message = arrived.message
         codec = message.codec or usual
@@ -91,7 +92,7 @@ class Arrivals:
             show(layer, captured_at)
 
     def traffic(self, address: str, connected: bool) -> Traffic:
-        """What came over the last second."""
+        """Return figures of the last second."""
         now = time.monotonic()
         last = [(trip, size) for at, trip, size in list(self._trips) if now - at < 1]
         if not last:
@@ -101,7 +102,7 @@ class Arrivals:
         return Traffic(address, connected, trip, len(last), bits, self._codec)
 
     def close(self) -> None:
-        """Give back what it holds, which is megabytes."""
+        """Free the decoders and the last picture, which are megabytes."""
         with self._changed:
             self._newest = None
             self._captured.clear()

@@ -1,4 +1,4 @@
-"""Open a connection to a server that is who the pairing line says."""
+"""Connect to a server whose identity matches the pairing line."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ REFUSED = {
         Text("Try again later, or use another one."),
     ),
 }
-"""Why a server says no, and what to do."""
+"""Reasons for which a server refuses, and what to do."""
 
 STATUS = {401: "token", 403: "token", 426: "version", 503: "full"}
-"""The same as HTTP says it."""
+"""The reason for an HTTP status."""
 
 
 class Refused(AvatarError):
-    """The server said no; trying again does not help."""
+    """The server refused; trying again does not help."""
 
 
 def dial(pairing: Pairing) -> ClientConnection:
@@ -67,16 +67,16 @@ def dial(pairing: Pairing) -> ClientConnection:
 
 
 def refusal_in(end: ConnectionClosed) -> Refused | None:
-    """The server's no, where the connection's end says it.
+    """Return the server's refusal, if the connection's end carries one.
 
-    A server that is full closes at once. The client's first message may meet the closed connection, and what
-    the server sent before is then lost.
+    A server that is full closes at once. The client's first message may meet the closed connection, and the
+    server's earlier message is then lost.
     """
     return Refused(*REFUSED["full"]) if end.rcvd is not None and end.rcvd.code == TOO_MANY else None
 
 
 def trusting(pairing: Pairing) -> ssl.SSLContext:
-    """A TLS context that accepts the pinned certificate and no other.
+    """Return a TLS context that accepts the pinned certificate and no other.
 
     Raises Refused if the server shows another one.
     """

@@ -1,4 +1,4 @@
-"""How many pictures may be on the way to a client, and how fast the network is."""
+"""Limit the pictures in flight to a client, and measure the network."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from collections import OrderedDict, deque
 import numpy as np
 
 SPARE, MOST = 2, 8
-"""Pictures on the way beside those that fit into the round trip, and at most. More would only wait in the
-network's queues and grow old there."""
+"""Pictures in flight beyond those that fit into the round trip, and at most. More would only wait in the
+network's queues.
+"""
 
 LAST = 20
-"""Pictures by which the network is judged."""
+"""Number of pictures over which the network is measured."""
 
 LIMITED = 0.3
-"""Of them so many had to wait for room: the network is what limits them, not the poses."""
+"""Fraction of them that had to wait from which the network is the limit, not the poses."""
 
 SLOW, FAST = 12e6, 24e6
 """Bits a second below which pictures are sent as H.264, and above which as JPEG again."""
 
 
 class Flow:
-    """Watches the pictures of one client. Times are in seconds, of any clock.
+    """Tracks the pictures of one client. Times are in seconds, of any clock.
 
     Args:
-        fps: pictures a second at most.
-        paced: whether the client says what it has seen; else nothing is known, and nothing waits.
+        fps: largest number of pictures a second.
+        paced: whether the client confirms pictures; else nothing is known, and nothing waits.
     """
 
     def __init__(self, fps: int, paced: bool = True) -> None:
@@ -37,30 +38,30 @@ class Flow:
         self._room.set()
         self._waited: deque[bool] = deque(maxlen=LAST)
         self._bits: deque[float] = deque(maxlen=LAST)
-        """Bits a second that each picture's own time on the way stands for."""
+        """Bits a second of each picture, from its own time in flight."""
         self._seen: deque[tuple[float, int]] = deque(maxlen=LAST)
         self.round_trip = math.inf
-        """The least there was; infinite while nothing is known."""
+        """The shortest round trip; infinite while unknown."""
 
     @property
     def window(self) -> int:
-        """How many pictures may be on the way."""
+        """Return the number of pictures that may be in flight."""
         trips = 0 if math.isinf(self.round_trip) else math.ceil(self._fps * self.round_trip)
         return min(MOST, SPARE + trips)
 
     async def wait(self) -> None:
-        """Until another picture may be sent."""
+        """Wait until another picture may be sent."""
         self._waited.append(not self._room.is_set())
         await self._room.wait()
 
     def sent(self, number: int, size: int, now: float) -> None:
-        """A picture of ``size`` bytes goes out."""
+        """Note that a picture of ``size`` bytes is sent."""
         if self._paced:
             self._way[number] = (now, size)
             self._open()
 
     def seen(self, number: int, now: float) -> None:
-        """The client has it, and with it all before."""
+        """Note that the client has this picture, and all before."""
         if number not in self._way:
             return
         left, size = self._way[number]
@@ -71,13 +72,13 @@ class Flow:
         self._open()
 
     def echoed(self, seconds: float) -> None:
-        """A small message came back after so long."""
+        """Note the round trip of a small message."""
         self.round_trip = min(self.round_trip, max(seconds, 0.0))
         self._open()
 
     @property
     def rate(self) -> float | None:
-        """Bits a second that the network carries; None while that is not known."""
+        """Return the network's rate in bits a second; None while unknown."""
         if len(self._seen) < LAST or len(self._bits) < LAST:
             return None
         if np.mean(self._waited) > LIMITED:
@@ -86,7 +87,7 @@ class Flow:
         return float(np.median(self._bits))
 
     def forget(self) -> None:
-        """Measure the network again: pictures have another size now."""
+        """Restart the measurement: pictures have another size now."""
         for kept in (self._waited, self._bits, self._seen):
             kept.clear()
 
@@ -98,10 +99,10 @@ class Flow:
 
 
 class CodecChoice:
-    """Which of the codecs that a client knows fits its network.
+    """Chooses the codec that fits the network among those that a client knows.
 
     Args:
-        known: in the client's order; the first is used until the network is known.
+        known: in the client's order; the first is used until the network is measured.
     """
 
     def __init__(self, known: list[str], flow: Flow) -> None:
@@ -109,7 +110,7 @@ class CodecChoice:
         self.now = known[0]
 
     def look(self) -> str:
-        """The codec of the next picture."""
+        """Return the codec of the next picture."""
         rate = self._flow.rate
         if rate is not None:
             wanted = "h264" if rate < SLOW else "jpeg" if rate > FAST else self.now

@@ -1,7 +1,4 @@
-"""The engine of a server.
-
-One thread opens, uses and closes it, and serves all sessions in turn.
-"""
+"""The engine of a server, in one thread that serves all sessions in turn."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ SMOOTH = 0.1
 
 
 class Renderer(Protocol):
-    """What a server needs of an engine; see ``avatar_app.engines.Engine``."""
+    """The part of an engine that a server needs; see ``avatar_app.engines.Engine``."""
 
     @property
     def size(self) -> int: ...
@@ -38,13 +35,13 @@ class Renderer(Protocol):
 
 
 class LayerRenderer(Renderer, Protocol):
-    """The same, of an engine whose avatars have a scene."""
+    """A renderer whose avatars have a scene."""
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer: ...
 
 
 class Host:
-    """Owns an engine. A session has at most one job here, so sessions take turns.
+    """Owns an engine. A session has at most one job here, so sessions alternate.
 
     Args:
         open_engine: called in the engine's thread.
@@ -59,7 +56,7 @@ class Host:
 
     @property
     def engine(self) -> Renderer:
-        """Its name, size and kind may be read from any thread."""
+        """The engine. Its name, size and kind may be read from any thread."""
         if self._engine is None:
             raise RuntimeError("the engine is not open")
         return self._engine
@@ -71,14 +68,14 @@ class Host:
         return await self._run(self.engine.encode, crop)
 
     async def render(self, avatar: Avatar, pose: KeyPoints, area: Area | None = None) -> tuple[Layer, float]:
-        """The layer, and the milliseconds that it took.
+        """Return the layer, and the milliseconds that it took.
 
-        An opaque square without an area, and of a model whose avatars have no scene.
+        An opaque square without an area, and for models without scenes.
         """
         return await self._run(self._timed, avatar, pose, area)
 
     async def convert(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what takes milliseconds but needs no engine."""
+        """Run work of milliseconds that needs no engine."""
         return await asyncio.get_running_loop().run_in_executor(self._encoders, function, *arguments)
 
     async def close(self) -> None:

@@ -1,7 +1,4 @@
-"""A client's connection to a server.
-
-It comes back by itself, and what it brings is the newest.
-"""
+"""Keep a client's connection to a server; it reconnects by itself."""
 
 from __future__ import annotations
 
@@ -48,22 +45,23 @@ SILENCE = 3.0
 """Seconds without a message after which the connection counts as dead."""
 
 AGAIN = 0.1, 8.0
-"""Seconds before the first new try, and at most before each further one. They double with each round of all
-addresses."""
+"""Seconds before the first retry, and the maximum. They double with each round of all addresses."""
 
 SPREAD = 0.5, 1.5
-"""Each pause is multiplied by a number between these: a server that ends sends all of its clients away."""
+"""Each pause is multiplied by a random number in this range: a server that ends disconnects all of its
+clients at once.
+"""
 
 STEADY = 5.0
-"""Seconds that a connection lasts before its end counts as the first."""
+"""Seconds that a connection must last for the pauses to start over."""
 
 
 class Link:
     """Keeps one connection. Its callbacks run in its own thread.
 
     Args:
-        pairing: where and how; each of its addresses is tried in turn.
-        hello: what is asked for.
+        pairing: addresses, tried in turn, and the secret.
+        hello: the request.
         on_picture: takes each picture message; returns False if it could not be decoded and a key frame is
             needed.
     """
@@ -89,12 +87,12 @@ class Link:
 
     @property
     def waiting(self) -> int:
-        """Poses that were sent and not yet answered."""
+        """Number of poses that were sent and not yet answered."""
         return self._sent - self._answered
 
     @property
     def address(self) -> str:
-        """Of the server that is or was connected last."""
+        """Address of the server that is or was connected last."""
         return self._address
 
     def wait_for_welcome(self, seconds: float) -> Welcome:
@@ -125,7 +123,7 @@ class Link:
         return self._placed.wait_for(photo.avatar, seconds, self._address)
 
     def send_pose(self, message: Message, number: int) -> bool:
-        """Send a pose; False if there is no connection now."""
+        """Send a pose; return False if there is no connection now."""
         with self._changed:
             self._sent = number
         return self._send(message)
@@ -247,7 +245,7 @@ class Link:
 
 
 def digest_of(hashes: Mapping[str, str]) -> str:
-    """One digest of a bundle's files and their SHA-256."""
+    """Return one digest of a bundle's files and their SHA-256."""
     text = "\n".join(f"{name} {hashes[name]}" for name in sorted(hashes))
     return hashlib.sha256(text.encode()).hexdigest()
 

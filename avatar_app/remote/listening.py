@@ -1,4 +1,4 @@
-"""How a server listens: with bounds on what a stranger can make it keep."""
+"""Listen as a server, with limits on what a stranger can make it hold."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from avatar_app.remote.messages import LARGEST_PHOTO
 
 HANDSHAKE = 10.0
-"""Seconds after which a connection must have become a session."""
+"""Seconds within which a connection must become a session."""
 
 QUEUE = 8
-"""Messages of one client that wait at most; more wait in its own computer."""
+"""Limit of queued messages of one client; more wait in its own computer."""
 
 
 class ImpatientProtocol(H11Protocol):
@@ -34,7 +34,7 @@ class ImpatientProtocol(H11Protocol):
 def listen_on(
     app: ASGIApp, host: str, port: int, certificate: tuple[Path, Path] | None, farewell: float
 ) -> uvicorn.Server:
-    """A server that is ready to run.
+    """Return a server that is ready to run.
 
     Args:
         certificate: its file and that of its key; None: without TLS.

@@ -1,8 +1,7 @@
 """The messages of the protocol ``avatar-remote.1``.
 
-A message is one binary WebSocket message: a byte that says its kind, then its fields in MessagePack. Fields
-that a reader does not know are ignored, and so are kinds, so later versions can add both. Camera frames have
-no message.
+A message is one binary WebSocket message: a byte for its kind, then its fields in MessagePack. Readers ignore
+unknown fields and kinds, so later versions can add both. There is no message for camera frames.
 
 client: hello -> photo -> pose, pose, seen, pose ...  server: welcome -> scene, ready -> picture, dropped ...
 both: ping, pong, error, going away
@@ -17,10 +16,10 @@ import msgspec
 
 PROTOCOL = "avatar-remote.1"
 LARGEST_MESSAGE, LARGEST_PHOTO = 1 << 20, 8 << 20
-"""Bytes: of any message, of one with a photo or a scene."""
+"""Limits in bytes: of any message, of one with a photo or a scene."""
 
 POLICY, TOO_MANY = 1008, 1013
-"""WebSocket close codes: the protocol was broken; try again later."""
+"""WebSocket close codes: protocol violation; try again later."""
 
 Rectangle = tuple[int, int, int, int]
 """Left, top, right and bottom, as an ``Area``."""
@@ -31,10 +30,12 @@ class MalformedMessage(Exception):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """What the client wants: model, picture formats, pictures a second.
+    """The client's request: model, picture formats, pictures a second.
 
-    ``digest`` identifies the model's files; empty for whatever the server has under that name. ``layers``: it
-    takes the person alone, and the scene once. ``sees``: it says of each picture that it has come.
+    Attributes:
+        digest: identifies the model's files; empty for whatever the server has under that name.
+        layers: the client takes the person alone, and the scene once.
+        sees: the client confirms each picture.
     """
 
     version: str
@@ -47,10 +48,12 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """What the server runs.
+    """The server's answer.
 
-    ``milliseconds`` is its measured time for a picture; ``heartbeat`` is in seconds. ``paces``: it sends no
-    more pictures than the client sees, so that every pose may be sent.
+    Attributes:
+        milliseconds: its measured time for a picture.
+        heartbeat: in seconds.
+        paces: it sends no more pictures than the client confirms, so every pose may be sent.
     """
 
     engine: str
@@ -71,11 +74,12 @@ class Around(msgspec.Struct, frozen=True):
 
 
 class Photo(msgspec.Struct, frozen=True):
-    """The avatar's photo.
+    """The avatar's photo: a PNG of the model's size.
 
-    PNG of the model's size, and its landmarks (88, 3) and expression (24,) as float32, if it has any.
+    With its landmarks (88, 3) and expression (24,) as float32, if it has any.
 
-    ``others`` holds the landmarks of each other person in the photo, who stay whole.
+    Attributes:
+        others: landmarks of each other person in the photo, who stays in the background.
     """
 
     avatar: int
@@ -87,7 +91,7 @@ class Photo(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The photo is encoded; its own key points."""
+    """The photo is encoded; with its own key points."""
 
     avatar: int
     points: Mapping[str, bytes]
@@ -96,8 +100,10 @@ class Ready(msgspec.Struct, frozen=True):
 class Pose(msgspec.Struct, frozen=True):
     """Key points to render.
 
-    ``number`` goes up by one; ``sent`` is the client's clock in microseconds. ``area``: which part of the
-    scene is wanted; without one the whole square is, before its background.
+    Attributes:
+        number: goes up by one.
+        sent: the client's clock in microseconds.
+        area: wanted part of the scene; without one the whole square, before its background.
     """
 
     number: int
@@ -110,8 +116,11 @@ class Pose(msgspec.Struct, frozen=True):
 class PictureMessage(msgspec.Struct, frozen=True):
     """A rendered pose.
 
-    ``queued`` and ``rendered`` are the server's milliseconds; ``key`` is true for a key frame. ``codec`` is
-    empty for the welcome's. A layer has an ``alpha`` and a ``corner``; see ``Layer``.
+    Attributes:
+        queued, rendered: the server's milliseconds.
+        key: true for a key frame.
+        codec: empty for the welcome's.
+        alpha, corner: of a layer; see ``Layer``.
     """
 
     number: int
@@ -126,7 +135,7 @@ class PictureMessage(msgspec.Struct, frozen=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """Poses that were replaced by a newer one before their turn came."""
+    """Poses that were replaced by a newer one before they were rendered."""
 
     first: int
     last: int
@@ -137,7 +146,7 @@ class KeyFrame(msgspec.Struct, frozen=True):
 
 
 class Ping(msgspec.Struct, frozen=True):
-    """Sent once a heartbeat. Three of them missed: the connection is dead.
+    """Sent once a heartbeat; after three missed ones the connection counts as dead.
 
     ``moment`` comes back in a `Pong`.
     """
@@ -146,7 +155,7 @@ class Ping(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What went wrong, in English, and what to do.
+    """An error in English, and what to do.
 
     ``avatar`` is set if it is about that photo only.
     """
@@ -158,7 +167,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class GoingAway(msgspec.Struct, frozen=True):
-    """The server ends in so many seconds: connect elsewhere."""
+    """The server ends in this many seconds: connect to another."""
 
     seconds: float
 
@@ -180,13 +189,13 @@ class SceneMessage(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """The picture of this number has come; said at once."""
+    """Confirms the picture of this number at once."""
 
     number: int
 
 
 class Pong(msgspec.Struct, frozen=True):
-    """The answer to a `Ping`, at once."""
+    """The immediate answer to a `Ping`."""
 
     moment: int
 
@@ -207,7 +216,7 @@ Message = (
     | Seen
     | Pong
 )
-"""New kinds go to the end: their place is their number."""
+"""New kinds go to the end: the position is the kind's number."""
 
 _KINDS: tuple[Any, ...] = get_args(Message)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS, 1)}
@@ -217,12 +226,12 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 
 def pack(message: Message) -> bytes:
-    """The message as bytes."""
+    """Return the message as bytes."""
     return bytes([_NUMBERS[type(message)]]) + _ENCODER.encode(message)
 
 
 def unpack(data: bytes | str) -> Message | None:
-    """Read a message; None for a kind that this version does not know.
+    """Read a message; None for an unknown kind.
 
     Raises:
         MalformedMessage: it is text, empty, too large, or a field is missing or of a wrong type.

@@ -1,11 +1,9 @@
-"""How a client finds and trusts a server.
+"""Pairing lines, by which a client finds and trusts a server.
 
-One line to copy, with the address, a secret and the certificate's fingerprint.
-
-``avatar://host:port#token=...&pin=...``. The server makes its own certificate; the client accepts that one
-and no other, so no authority and no warning is involved. A line without a pin uses the system's authorities;
-without TLS only this computer is reached. ``&also=host:port,host:port`` names further servers with the same
-secret, for when the first is full or gone.
+``avatar://host:port#token=...&pin=...`` holds the address, a secret and the certificate's fingerprint. The
+server makes its own certificate; the client accepts that one and no other, without authorities or warnings. A
+line without a pin uses the system's authorities; without TLS only this computer is reached.
+``&also=host:port,host:port`` names further servers with the same secret, for when the first is full or gone.
 """
 
 from __future__ import annotations
@@ -37,8 +35,8 @@ class Pairing:
     Attributes:
         host, port: where the server listens.
         token: the secret.
-        pin: SHA-256 of the certificate, base64url; empty: trust the system's authorities. Several with
-            commas between: any of them.
+        pin: SHA-256 of the certificate, base64url; empty: trust the system's authorities. Several, separated
+            by commas: any of them.
         others: further servers, hosts and ports.
     """
 
@@ -50,7 +48,7 @@ class Pairing:
 
     @property
     def each(self) -> list[Pairing]:
-        """One for each server."""
+        """Return one pairing for each server."""
         return [
             replace(self, host=host, port=port, others=())
             for host, port in ((self.host, self.port), *self.others)
@@ -74,7 +72,7 @@ class Pairing:
 
 
 def parse_pairing(line: str) -> Pairing:
-    """Read a pairing line. Raises ConfigError; its message never holds the secret."""
+    """Parse a pairing line. Raises ConfigError, whose message never holds the secret."""
     hint = Text("Copy the whole line that `avatar-app serve` prints; it begins with avatar://.")
     try:
         parts = urlsplit(line.strip())
@@ -102,7 +100,7 @@ def is_remote(device: str) -> bool:
 
 
 def address_of(line: str) -> str:
-    """Host and port of a pairing line, to show; never the secret."""
+    """Return host and port of a pairing line, to show; never the secret."""
     try:
         return parse_pairing(line).address
     except ConfigError:
@@ -126,12 +124,12 @@ def is_address(host: str) -> bool:
 
 
 def pin_of(certificate: bytes) -> str:
-    """The fingerprint of a certificate in DER form."""
+    """Return the fingerprint of a certificate in DER form."""
     return base64.urlsafe_b64encode(hashlib.sha256(certificate).digest()).rstrip(b"=").decode()
 
 
 def read_token(folder: Path) -> str:
-    """The server's secret, made at the first start; only this user can read the file."""
+    """Return the server's secret, created once; only this user can read the file."""
     file = folder / "token"
     if not file.exists():
         _write_secret(file, secrets.token_urlsafe(TOKEN_BYTES).encode())
@@ -144,7 +142,7 @@ def read_token(folder: Path) -> str:
 
 
 def certificate_files(folder: Path) -> tuple[Path, Path]:
-    """Certificate and key (PEM), made at the first start."""
+    """Return certificate and key (PEM), created once."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     if not (certificate.exists() and key.exists()):
         made = _new_certificate()
@@ -154,7 +152,7 @@ def certificate_files(folder: Path) -> tuple[Path, Path]:
 
 
 def certificate_pin(certificate: Path) -> str:
-    """The fingerprint of a certificate file (PEM)."""
+    """Return the fingerprint of a certificate file (PEM)."""
     return pin_of(ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii")))
 
 
@@ -167,7 +165,7 @@ def _write_secret(file: Path, content: bytes) -> None:
 
 
 def _new_certificate() -> tuple[bytes, bytes]:
-    """A self-signed P-256 certificate and its key, PEM."""
+    """Create a self-signed P-256 certificate and its key, PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

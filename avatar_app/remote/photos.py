@@ -1,7 +1,4 @@
-"""Send the avatar's photo to a server, and read its scene on the way back.
-
-Each once a photo.
-"""
+"""Send the avatar's photo to a server, and read its scene, once for each photo."""
 
 from __future__ import annotations
 
@@ -27,21 +24,22 @@ from avatar_app.types import NO_EXPRESSION, Area, Crop, Image, Scene, Surroundin
 LANDMARKS = 88
 
 MOST_OTHERS = 16
-"""Faces in a photo beside the one that moves."""
+"""Limit of other faces in a photo."""
 
 REACH = 16, 3
-"""A layer reaches beyond the square by at most these parts of its side: beside it, above and below."""
+"""Divisors of the side: how far a layer extends beyond the square, beside it, above and below."""
 
 MOST_AROUND = 4
-"""Width and height of the surroundings, in sides of the square. Calls need 2.5; the whole of a large photo is
-not sent."""
+"""Limit of width and height of the surroundings, in sides of the square. Calls need 2.5; a large photo is not
+sent whole.
+"""
 
 QUALITY, FAST = 95, 3
-"""JPEG quality, and effort of PNG, where a picture is sent once a photo."""
+"""JPEG quality, and effort of PNG, for pictures sent once for each photo."""
 
 
 def packed_photo(number: int, crop: Crop) -> Photo:
-    """A photo's crop as a message. Raises PortraitError if it cannot be sent."""
+    """Pack a photo's crop as a message. Raises PortraitError if it cannot be sent."""
     landmarks = None if crop.landmarks is None else crop.landmarks.astype("<f4").tobytes()
     near = (other for other in crop.others if np.abs(other).max() < FARTHEST)
     others = [other.astype("<f4").tobytes() for other in near][:MOST_OTHERS]
@@ -82,7 +80,7 @@ def _face(data: bytes) -> np.ndarray:
 
 
 def _read_around(around: Around, size: int) -> Surroundings:
-    """Raises MalformedMessage unless a layer may reach as far as it likes in it."""
+    """Decode the surroundings; raise MalformedMessage unless any layer fits into them."""
     image = _decoded(around.image, "JPEG", None, MOST_AROUND * size)
     (height, width), (x, y) = image.shape[:2], around.corner
     beside, above = (size // part for part in REACH)
@@ -109,7 +107,7 @@ def packed_scene(avatar: int, scene: Scene) -> SceneMessage:
 
 
 def unpacked_scene(message: SceneMessage, size: int) -> Scene:
-    """Raises MalformedMessage."""
+    """Decode a scene. Raises MalformedMessage."""
     colours = _decoded(message.colours, "JPEG", None, MOST_AROUND * size)
     height, width = colours.shape[:2]
     alpha = _decoded(message.alpha, "PNG", (width, height))[..., :1]
@@ -125,7 +123,7 @@ def unpacked_scene(message: SceneMessage, size: int) -> Scene:
 
 
 def layer_area(wanted: Rectangle, size: int) -> Area:
-    """The area of a pose. Raises MalformedMessage for what no layer can be of."""
+    """Return the area of a pose. Raises MalformedMessage if no layer can have it."""
     area = area_of(wanted)
     beside, above = (size // part for part in REACH)
     if not _within(area, Area(-beside, -above, size + beside, size + above)):
@@ -162,13 +160,14 @@ def _encoded(picture: Image, kind: str, options: list[int]) -> bytes:
 
 
 def _decoded(data: bytes, kind: str, size: tuple[int, int] | None, longest: int = 0) -> Image:
-    """A file as (h, w, 3).
+    """Decode a file as (h, w, 3).
 
     Args:
         size: width and height that it must have; None: up to ``longest`` each.
 
     Raises:
-        MalformedMessage: it is another kind, size, or damaged. What would take long is not even begun.
+        MalformedMessage: it is another kind, size, or damaged. Decoding that would take long is not even
+            begun.
     """
     try:
         with PIL.Image.open(io.BytesIO(data), formats=[kind]) as opened:

@@ -1,4 +1,4 @@
-"""Pictures on the wire: JPEG where the network is fast, H.264 where it is not.
+"""Encode pictures: JPEG if the network is fast, else H.264.
 
 The person's alpha is a picture of its own beside the colours.
 """
@@ -25,10 +25,10 @@ BITS, ALPHA_BITS = 1_900_000, 300_000
 """H.264's bits a second of colours and alpha, for 512 x 512 pixels at 30 fps."""
 
 FEWEST = 100_000
-"""Bits a second of the smallest pictures: with fewer not even their mean is right."""
+"""Least bits a second: with fewer, even the mean colour of the smallest pictures is wrong."""
 
 PURE = 6
-"""Alphas this near to none and to whole are that: what a codec adds there would be a haze."""
+"""Alphas within this distance of 0 or 255 become 0 or 255: a codec's noise there would be a haze."""
 
 _CLEAN = np.arange(256, dtype=np.uint8)
 _CLEAN[: PURE + 1], _CLEAN[-PURE - 1 :] = 0, 255
@@ -38,9 +38,11 @@ Plane = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A layer as bytes.
+    """An encoded layer.
 
-    ``alpha`` is empty for an opaque square; ``key``: it can be decoded without those before.
+    Attributes:
+        alpha: empty for an opaque square.
+        key: it can be decoded without earlier ones.
     """
 
     data: bytes
@@ -49,16 +51,16 @@ class Encoded:
 
 
 class Encoder(Protocol):
-    """Turns the layers of one session into bytes, in their order."""
+    """Encodes the layers of one session, in their order."""
 
     def encode(self, layer: Layer, key: bool) -> Encoded:
-        """``key`` asks for one that can be decoded without those before."""
+        """Encode a layer; with ``key`` so that it can be decoded without earlier ones."""
 
     def close(self) -> None: ...
 
 
 class Decoder(Protocol):
-    """The inverse of ``Encoder``."""
+    """Decodes the output of an ``Encoder``."""
 
     def decode(self, data: bytes, alpha: bytes) -> tuple[Image, Plane | None]:
         """Decode colours (h, w, 3) and alpha (h, w).
@@ -78,7 +80,7 @@ def open_decoder(codec: str) -> Decoder:
 
 
 class JpegPictures:
-    """Each picture for itself."""
+    """Encodes each picture on its own."""
 
     def encode(self, layer: Layer, key: bool) -> Encoded:
         picture = cv2.cvtColor(layer.image, cv2.COLOR_RGB2BGR)
@@ -94,9 +96,9 @@ class JpegPictures:
 
 
 class H264Pictures:
-    """Each picture as the change since the last one.
+    """Encodes each picture as the change since the last one.
 
-    A key frame where one is asked for, and where the layer's shape changes.
+    Key frames on request, and when the layer's shape changes.
     """
 
     def __init__(self, fps: int) -> None:
@@ -177,7 +179,7 @@ def _read_jpeg(data: bytes, flags: int) -> Image:
 def _fitting(alpha: Plane, picture: Image) -> Plane:
     """Return the alpha without a codec's haze.
 
-    Raises MalformedMessage unless it is the picture's.
+    Raises MalformedMessage unless it has the picture's size.
     """
     if alpha.shape != picture.shape[:2]:
         raise MalformedMessage("a picture whose alpha is of another size")

@@ -1,4 +1,4 @@
-"""The photos that a client has placed on its server."""
+"""Keep the photos that a client has sent to its server, and the answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from avatar_app.remote.messages import Photo, Problem, Ready, SceneMessage
 from avatar_app.text import Text
 
 KEPT = 2
-"""Photos that are placed again after a break: the avatar's, and the next one's while it is being encoded."""
+"""Photos that are sent again after a reconnection: the avatar's, and the next one's while it is being
+encoded.
+"""
 
 Answer = tuple[Mapping[str, bytes], SceneMessage | None]
 """A photo's own key points, and its scene if it has one."""
 
 
 class Placed:
-    """Keeps the photos, and what the server said to each. Any thread."""
+    """Photos and the server's answer to each. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -35,7 +37,7 @@ class Placed:
     def wait_for(self, avatar: int, seconds: float, address: str) -> Answer:
         """Wait for the answer to a photo.
 
-        Raises DeviceError if none comes in time, EngineError if the photo is refused.
+        Raises DeviceError if none arrives in time, EngineError if the photo is refused.
         """
         with self._changed:
             self._changed.wait_for(lambda: avatar in self._ready, seconds)
@@ -49,7 +51,7 @@ class Placed:
         return answer.points, scene
 
     def take(self, message: Ready | SceneMessage | Problem) -> None:
-        """Take what the server says about a photo."""
+        """Take the server's answer about a photo."""
         with self._changed:
             if message.avatar is None or message.avatar not in self._photos:
                 return
@@ -60,7 +62,7 @@ class Placed:
             self._changed.notify_all()
 
     def again(self) -> list[Photo]:
-        """The photos, for a server that does not have them."""
+        """Return the photos, for a server that does not have them."""
         with self._changed:
             return list(self._photos.values())
 

@@ -1,4 +1,4 @@
-"""Key points as bytes, and back."""
+"""Convert key points to bytes and back."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from avatar_app.remote.messages import MalformedMessage
 from avatar_app.types import KeyPoints, key_points, shape_of_part
 
 MOST_POINTS, FARTHEST = 512, 10.0
-"""Key points a pose may have, and the largest coordinate."""
+"""Limits of the number of key points in a pose, and of a coordinate."""
 
 LARGEST_CODE = 1e6
 """Largest number of a code, which has no unit."""
 
 
 def packed_points(points: KeyPoints) -> dict[str, bytes]:
-    """The arrays of key points as float32, little endian, each with its name."""
+    """Pack the arrays of key points as float32, little endian, by name."""
     arrays = {item.name: getattr(points, item.name) for item in fields(KeyPoints)}
     return {
         name: np.ascontiguousarray(array, "<f4").tobytes()
@@ -30,9 +30,9 @@ def packed_points(points: KeyPoints) -> dict[str, bytes]:
 
 
 def unpacked_points(data: Mapping[str, bytes]) -> KeyPoints:
-    """The inverse of ``packed_points``.
+    """Invert ``packed_points``.
 
-    Raises MalformedMessage for what cannot be a pose.
+    Raises MalformedMessage if it cannot be a pose.
     """
     known = {item.name for item in fields(KeyPoints)}
     limits = {"code": LARGEST_CODE}
@@ -54,7 +54,7 @@ def unpacked_points(data: Mapping[str, bytes]) -> KeyPoints:
 
 
 def unpacked_floats(data: bytes, largest: float = FARTHEST) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Bytes as float32.
+    """Unpack float32.
 
     Raises MalformedMessage unless all of them are finite and small.
     """

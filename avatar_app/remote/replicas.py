@@ -1,7 +1,7 @@
 """The server as a deployment of Ray Serve.
 
 The same ASGI application in many processes, one engine each. A session stays with the replica that took its
-connection; how many replicas there are follows the number of sessions.
+connection; the number of replicas follows the number of sessions.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ NAME = "avatar"
 """Of the application and of its deployment."""
 
 HEALTH, UNASKED = 2.0, 4
-"""Seconds between Ray's questions whether a replica is well, and so many of them missed: it may be on its
-way out."""
+"""Seconds between Ray's health checks of a replica, and the number of missed ones after which it may be
+ending.
+"""
 
 GRACE = 20.0
 """Seconds that a replica has to send its clients away."""
 
 BUSY = 0.7
-"""Share of a replica's sessions that are used when Ray starts another one: a spare place is there before it
-is needed."""
+"""Fraction of a replica's sessions in use at which Ray starts another one, before it is needed."""
 
 SPARE = 8
 """Connections beyond its sessions that a replica accepts, only to answer that it is full."""
@@ -42,11 +42,11 @@ SPARE = 8
 
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """How many replicas there are, and what each of them gets.
+    """Number of replicas, and the resources of each.
 
     Attributes:
         least, most: replicas.
-        processors, cards: of each, as Ray counts them; parts of a graphics card are possible.
+        processors, cards: of each, as Ray counts them; fractions of a graphics card are possible.
     """
 
     least: int = 1
@@ -58,8 +58,8 @@ class ClusterConfig:
 class Replica:
     """One process of a cluster. Ray calls its methods.
 
-    It has no way to be told that it is to end before its clients have gone. So it watches whether Ray still
-    asks how it is; where not, it looks up its state.
+    Ray does not announce the end of a replica before its clients have gone. The replica therefore watches
+    Ray's health checks; if they stop, it looks up its state.
     """
 
     def __init__(self, config: ServerConfig, open_engine: Callable[[], Renderer]) -> None:
@@ -85,7 +85,7 @@ class Replica:
 
 
 def is_ending() -> bool:
-    """Whether Ray is about to end this replica. False where that cannot be known."""
+    """Whether Ray is about to end this replica. False if that is unknown."""
     with suppress(Exception):  # the controller may be down itself; it comes back
         from ray import serve
 
@@ -98,7 +98,7 @@ def is_ending() -> bool:
 
 
 def details() -> Mapping[str, Any]:
-    """What Ray Serve says about itself."""
+    """Return Ray Serve's description of itself."""
     from ray.serve.context import _get_global_client
 
     found: Mapping[str, Any] = _get_global_client().get_serve_details()
@@ -106,13 +106,13 @@ def details() -> Mapping[str, Any]:
 
 
 def replicas_of(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The replicas in `details`."""
+    """Return the replicas in `details`."""
     deployments = found.get("applications", {}).get(NAME, {}).get("deployments", {})
     return [replica for each in deployments.values() for replica in each.get("replicas", [])]
 
 
 def application(config: ServerConfig, cluster: ClusterConfig, open_engine: Callable[[], Renderer]) -> Any:
-    """What ``serve.run`` takes.
+    """Return the application for ``serve.run``.
 
     Args:
         open_engine: is sent to each replica, so it has to be a function of a module, or a ``partial`` of one.
@@ -140,7 +140,7 @@ def application(config: ServerConfig, cluster: ClusterConfig, open_engine: Calla
 
 
 def quiet_ray() -> None:
-    """Let Ray report nothing to anybody, and leave this program's log alone."""
+    """Disable Ray's telemetry, and keep it out of this program's log."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_SERVE_LOG_TO_STDERR", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a busy computer is slow, not broken

@@ -1,4 +1,4 @@
-"""The ASGI application: who may come in, and how many."""
+"""The ASGI application: admits clients and limits their number."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from avatar_app.remote.session import Session
 log = logging.getLogger(__name__)
 
 DENIAL_SECONDS = 0.5
-"""Time that a refused token takes."""
+"""Seconds before a wrong token is refused."""
 
 TRIES, TRY_SECONDS = 5, 60.0
-"""Wrong tokens that an address may send in so many seconds; any further one takes longer."""
+"""Wrong tokens that an address may send in this many seconds; any further one takes longer."""
 
 SLOW_DENIAL_SECONDS = 5.0
-"""Time that these take."""
+"""Seconds before these are refused."""
 
 SEND_SECONDS = 10.0
-"""Time that a client has to take a message; one that reads no more must not keep its place."""
+"""Seconds that a client has to take a message; one that stops reading must not keep its place."""
 
 FULL = "The other computer serves as many people as it can."
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """What a server serves, and to whom.
+    """Settings of a server.
 
     Attributes:
         model, digest: name of the bundle, and a digest of its files.
         token: the secret that clients have to know.
-        sessions: how many clients are served at a time.
-        idle: seconds without a pose after which a client is sent away.
-        farewell: seconds that clients are given when the server ends.
+        sessions: number of clients served at a time.
+        idle: seconds without a pose after which a client is disconnected.
+        farewell: seconds that clients have when the server ends.
     """
 
     model: str
@@ -59,7 +59,7 @@ class ServerConfig:
 
 
 class Wire:
-    """A Starlette WebSocket as the session sees it. One message is sent at a time."""
+    """A Starlette WebSocket for a session. One message is sent at a time."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket, self._sending = socket, asyncio.Lock()
@@ -89,7 +89,7 @@ class Tries:
         self._wrong: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def wrong(self, address: str) -> int:
-        """Count one; returns how many there were in the last ``TRY_SECONDS``."""
+        """Count one; return how many there were in the last ``TRY_SECONDS``."""
         now = time.monotonic()
         for other, times in list(self._wrong.items()):
             while times and now - times[0] > TRY_SECONDS:

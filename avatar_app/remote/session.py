@@ -1,4 +1,4 @@
-"""One client's session on a server: its photos, its newest pose, its pictures."""
+"""Serve one client: its photos, its newest pose, its pictures."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Wire(Protocol):
     async def send(self, data: bytes) -> None: ...
 
     async def receive(self) -> bytes:
-        """The next message. Raises ConnectionError when the other side has gone."""
+        """Return the next message. Raises ConnectionError when the other side has gone."""
 
 
 class Session:
     """Serves one client until it goes.
 
     Args:
-        idle: seconds without a pose after which the client is sent away.
+        idle: seconds without a pose after which the client is disconnected.
     """
 
     def __init__(self, host: Host, wire: Wire, model: str, digest: str, idle: float) -> None:
@@ -70,7 +70,7 @@ class Session:
         self._key = False
 
     async def run(self) -> None:
-        """Serve one client until it leaves.
+        """Serve the client until it leaves.
 
         Raises ConnectionError when it goes, MalformedMessage when it breaks the protocol.
         """
@@ -86,7 +86,7 @@ class Session:
             tasks.create_task(self._beat())
 
     async def leave(self, seconds: float) -> None:
-        """Tell the client that the server ends."""
+        """Notify the client that the server ends."""
         await self._say(GoingAway(seconds))
 
     async def _welcome(self, hello: Hello) -> bool:
@@ -129,7 +129,7 @@ class Session:
                 self._key = True
 
     async def _take_photos(self) -> None:
-        """A photo takes seconds on a busy computer; its client is heard meanwhile."""
+        """Encode photos, which takes seconds on a busy computer, while messages are read."""
         while True:
             photo = await self._shelf.next()
             self._busy = time.monotonic()

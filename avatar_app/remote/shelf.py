@@ -9,11 +9,11 @@ from avatar_app.remote.messages import Photo
 from avatar_app.types import Avatar
 
 MOST_AVATARS = 8
-"""Avatars that a session keeps ready; the one used longest ago goes first. So many photos may wait, too."""
+"""Limit of avatars that a session keeps, the least recently used goes first, and of photos that wait."""
 
 
 class Shelf:
-    """Belongs to one event loop."""
+    """Photos that wait, and avatars by number. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._avatars: OrderedDict[int, Avatar] = OrderedDict()
@@ -22,16 +22,16 @@ class Shelf:
         self._changed = asyncio.Event()
 
     async def add(self, photo: Photo) -> None:
-        """Let a photo wait; returns when there is room for it."""
+        """Queue a photo; return when there is room for it."""
         self._coming[photo.avatar] += 1
         await self._waiting.put(photo)
 
     async def next(self) -> Photo:
-        """The photo to encode now. `done` has to follow."""
+        """Return the photo to encode now. `done` has to follow."""
         return await self._waiting.get()
 
     def done(self, number: int, avatar: Avatar | None) -> None:
-        """A photo has been encoded, or refused."""
+        """Note that a photo has been encoded, or refused."""
         self._coming[number] -= 1
         if self._coming[number] <= 0:
             del self._coming[number]
@@ -47,7 +47,7 @@ class Shelf:
         return number in self._coming
 
     async def change(self) -> None:
-        """Until the next photo has been encoded."""
+        """Wait until the next photo has been encoded."""
         self._changed.clear()
         await self._changed.wait()
 

@@ -1,4 +1,4 @@
-"""What the network to a server does."""
+"""Figures about the network to a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What the network does, over the last second.
+    """The network over the last second.
 
     Attributes:
         address: of the server that is or was connected last, without the secret.
