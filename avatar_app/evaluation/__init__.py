@@ -1,1 +1,1 @@
-"""How good a model is: reconstruction, parity with the original, speed."""
+"""Evaluate a model: reconstruction, parity with the original, speed."""

@@ -1,6 +1,6 @@
 """Compare Monkey-Net and X2Face with recorded outputs of their originals.
 
-Each stage gets its recorded input where there is one.
+Each stage gets its recorded input if there is one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PICTURES = ("source", "source2", "initial", "driving")
 
 
 class _Compared:
-    """The recorded arrays as tensors, and how far ours are from them."""
+    """The recorded arrays as tensors, and the differences of ours from them."""
 
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = {
@@ -53,16 +53,16 @@ def differences(model: nn.Module, arrays: Arrays) -> tuple[dict[str, float], fro
     """Measure the largest difference of each recorded output.
 
     Returns:
-        the differences by name, and the names of what went through several stages.
+        the differences by name, and the names of outputs that went through several stages.
 
     Args:
-        arrays: pictures named as in ``PICTURES``, (3, S, S) in [0, 1]; of Monkey-Net ``kp_source_mean``,
+        arrays: pictures named as in ``PICTURES``, (3, S, S) in [0, 1]; for Monkey-Net ``kp_source_mean``,
             ``kp_source_var`` and so on, ``relative_deformation`` (h, w, 2 or 3), ``relative_prediction``,
-            ``relative_deformed``, ``absolute_prediction``; of X2Face
-            ``embedded_one``, ``result_one``, ``result_two``, ``driving_flow_before_second_tanh``.
+            ``relative_deformed``, ``absolute_prediction``; for X2Face ``embedded_one``, ``result_one``,
+            ``result_two``, ``driving_flow_before_second_tanh``.
 
     Raises:
-        BundleError: the arrays are of other shapes than the networks'.
+        BundleError: the arrays have other shapes than the networks'.
     """
     compared = _Compared(arrays)
     try:

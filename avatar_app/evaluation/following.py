@@ -1,6 +1,4 @@
-"""Measure how an avatar follows its driver.
-
-One landmark network reads both.
+"""Measure how well an avatar follows its driver, by one landmark network for both.
 
 Correlation alone misses a blink that shuts half; the slope shows it.
 """
@@ -32,24 +30,26 @@ from avatar_app.types import Array, Face
 SIGNALS = ("yaw", "pitch", "roll", "mouth", "lids", "gaze", "brows")
 
 FLOORS = {"yaw": 1.5, "pitch": 1.5, "roll": 1.5, "mouth": 0.01, "lids": 0.03, "gaze": 0.02, "brows": 0.007}
-"""Spread of the driver's signal (degrees, or as `expression` measures it) below which following it cannot be
-judged."""
+"""Spread of the driver's signal (degrees, or as measured by `expression`) below which following cannot be
+judged.
+"""
 
 WIDEST = 95
-"""Percentile of the mouth's width that stands for its widest."""
+"""Percentile of the mouth's width that counts as its widest."""
 
 FOLLOWING = (
     dict.fromkeys(SIGNALS, "correlation with the driver")
     | {f"{name}_slope": "motion for each unit of the driver's" for name in SIGNALS}
     | {"width": "widest mouth, in lengths of the nose, over the driver's"}
 )
-"""What `following` returns, and what it means."""
+"""Keys of `following`'s result, and their meaning."""
 
 
 def following(driver: Sequence[Face | None], shown: Sequence[Face | None]) -> dict[str, float | None]:
     """Return the figures of ``FOLLOWING`` for a driver's and an avatar's faces.
 
-    Frame by frame.
+    Args:
+        driver, shown: the faces frame by frame.
     """
     wanted, given = signals(driver), signals(shown)
     figures = {name: correlation(wanted[name], given[name], FLOORS[name]) for name in SIGNALS}
@@ -60,14 +60,14 @@ def following(driver: Sequence[Face | None], shown: Sequence[Face | None]) -> di
 
 
 def widest(faces: Sequence[Face | None]) -> float:
-    """The mouth's width in lengths of the nose where it is widest; NaN without a face."""
+    """Return the mouth's largest width in nose lengths; NaN without a face."""
     points = [face.points.astype(np.float64) for face in faces if face]
     widths = [np.linalg.norm(face[MOUTH_LEFT] - face[MOUTH_RIGHT]) / nose_length(face) for face in points]
     return float(np.percentile(widths, WIDEST)) if widths else float("nan")
 
 
 def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
-    """Yaw, pitch and roll of the head in degrees, and `expression`, (T,) each.
+    """Return yaw, pitch and roll of the head in degrees, and `expression`, (T,) each.
 
     NaN without a face.
     """
@@ -84,10 +84,10 @@ def signals(faces: Sequence[Face | None]) -> dict[str, Array]:
 
 
 def expression(points: Points) -> tuple[float, float, float, float]:
-    """Of landmarks (88, 2).
+    """Measure the expression of landmarks (88, 2).
 
-    Gap of the lips and height of the brows above the eyes in face heights; gap of the lids and place of the
-    irises, to the right of the eyes' middles, in widths of an eye.
+    Gap of the lips and height of the brows above the eyes in face heights; gap of the lids and position of
+    the irises, to the right of the eyes' middles, in eye widths.
     """
     height = np.linalg.norm(points[FOREHEAD] - points[CHIN])
     corners = points[EYE_CORNERS]
@@ -101,5 +101,5 @@ def expression(points: Points) -> tuple[float, float, float, float]:
 
 
 def rounded(value: float) -> float | None:
-    """Six decimals for a report; None for what could not be measured."""
+    """Round to six decimals for a report; None for a NaN."""
     return round(value, 6) if np.isfinite(value) else None

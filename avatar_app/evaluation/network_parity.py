@@ -1,9 +1,7 @@
-"""Do these networks compute what the original implementation computed?
+"""Compare the networks with arrays recorded from the original, stage by stage.
 
-Compared stage by stage with arrays recorded from it.
-
-Each stage is given the recorded inputs of that stage, not the outputs of our previous one: a last-bit
-difference in a mask is not then multiplied by the contrast of a noise picture in the warp after it.
+Each stage is given the recorded inputs of that stage, not the outputs of our previous one: otherwise the
+contrast of a noise picture would multiply a last-bit difference in a mask.
 """
 
 from __future__ import annotations
@@ -31,14 +29,14 @@ MODES = ("absolute", "relative", "relative_adapt", "relative_value_only")
 def network_differences(original: Original, arrays: Arrays, align_corners: bool) -> dict[str, float]:
     """Return the largest absolute difference of each recorded output, by array name.
 
-    Arrays that are missing are left out.
+    Missing arrays are left out.
 
     Args:
         arrays: NCHW float32 pictures in [0, 1] named ``source``, ``initial``, ``driving``, and recorded
             outputs.
 
     Raises:
-        BundleError: the arrays are of other shapes than the networks'.
+        BundleError: the arrays have other shapes than the networks'.
     """
     model = build_fomm(replace(original.config, align_corners=align_corners), original)
     found: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Landmarks by somebody else's network, for judging pictures.
+"""Landmarks by an independent network, for judging pictures.
 
 Ours must not be the only judge of pictures made from its own landmarks.
 """
@@ -22,10 +22,7 @@ WAY_OUT = Text("Connect to the internet for the first use, or evaluate without -
 
 
 def weight_files() -> list[str]:
-    """What the package keeps in PyTorch's folder.
-
-    Its face finder's weights and its landmark network's.
-    """
+    """Return the package's weight files: of its face finder and its landmark network."""
     from face_alignment.api import models_urls
     from face_alignment.detection.sfd.sfd_detector import models_urls as finder_urls
 
@@ -33,7 +30,7 @@ def weight_files() -> list[str]:
 
 
 def torch_home() -> str:
-    """The folder in which PyTorch and packages for it keep what they fetch."""
+    """Return the folder in which PyTorch and its packages keep downloads."""
     import torch
 
     return torch.hub.get_dir()
@@ -42,16 +39,15 @@ def torch_home() -> str:
 class OutsideJudge:
     """The package face-alignment, the judge of the First Order Motion Model's paper.
 
-    The paper measures the average key-point distance with its network.
-
-    It is slow, and is loaded only when it is made.
+    The paper measures the average key-point distance with its network. It is slow, and is loaded only when an
+    object is created.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        fetch: let the package fetch its weights where they are not there yet.
+        fetch: let the package download missing weights.
 
     Raises:
-        EngineError: the package is not installed, or its weights cannot be had.
+        EngineError: the package is not installed, or its weights are not available.
     """
 
     def __init__(self, device: str = "cpu", fetch: bool = False) -> None:
@@ -97,7 +93,7 @@ class OutsideJudge:
             ) from None
 
     def landmarks(self, image: Image) -> Array | None:
-        """The 68 points (68, 2) in pixels of the largest face; None where it finds none."""
+        """Return the 68 points (68, 2) in pixels of the largest face; None without one."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where it finds no face
             found = self._aligner.get_landmarks(image) or []

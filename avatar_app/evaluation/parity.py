@@ -1,4 +1,4 @@
-"""Compare what a checkpoint computes here with arrays recorded from the original."""
+"""Compare a checkpoint's results here with arrays recorded from the original."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from avatar_app.types import Array, KeyPoints
 from avatar_app.untrusted import read_in_child
 
 LIMIT, LOOSE_LIMIT = 1e-5, 1e-4
-"""Largest difference that float32 on a CPU explains: in one stage, and in what goes through several
-stages."""
+"""Largest difference that float32 on a CPU explains: in one stage, and over several stages."""
 
 NAMES_HINT = Text("Record them under names such as kp_source_value.")
 
@@ -38,7 +37,7 @@ class Comparison:
     loose: frozenset[str] = frozenset()
 
     def limit(self, name: str) -> float:
-        """The largest difference of an array that counts as equal."""
+        """Return the largest difference of an array that counts as equal."""
         return LOOSE_LIMIT if name in self.loose else LIMIT
 
     @property
@@ -56,8 +55,7 @@ def compare(
     """Run a checkpoint on recorded inputs.
 
     Args:
-        align_corners: None takes the one that the arrays state (an array of that name), else whichever is
-            nearer.
+        align_corners: None: as the arrays state (an array of that name), else whichever is nearer.
 
     Raises:
         BundleError: the checkpoint or the arrays cannot be read, or there is nothing to compare.
@@ -91,13 +89,13 @@ def compare(
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """Arrays by name, as float32. Raises BundleError; nothing in the file is ever run."""
+    """Read arrays by name, as float32, without running code. Raises BundleError."""
     require_readable(path, "array file", BundleError)
     return read_in_child(write_arrays, path)
 
 
 def write_arrays(path: Path, target: Path) -> None:
-    """Read an .npz file and write its arrays as float32 for safetensors.
+    """Read an .npz file and write its arrays as float32 safetensors.
 
     Raises BundleError.
     """
@@ -116,7 +114,7 @@ def write_arrays(path: Path, target: Path) -> None:
 def poses_of_modes(portrait: KeyPoints, neutral: KeyPoints, driving: KeyPoints) -> dict[str, KeyPoints]:
     """Return the pose to render in each of the original's four modes.
 
-    By the name that recorded arrays begin with.
+    By the prefix of recorded arrays.
     """
     return {
         "absolute": transfer_absolute(driving),

@@ -1,7 +1,4 @@
-"""The measuring behind ``evaluate``.
-
-Clips rebuilt from one frame of theirs, and pairs of clips animated.
-"""
+"""The measurements of ``evaluate``: rebuilt clips, and animated pairs of clips."""
 
 from __future__ import annotations
 
@@ -49,8 +46,9 @@ FIGURES = {
 }
 
 WAYS = ("model", "warp", "still")
-"""What every figure is given for: the model, the photo warped piece by piece with the landmarks, the photo
-standing still."""
+"""Every figure is given for the model, for the photo warped piecewise with the landmarks, and for the still
+photo.
+"""
 
 MOUTH, EYES_AND_BROWS = indices(LIPS), indices(BROWS, EYES)
 
@@ -58,12 +56,12 @@ MOUTH, EYES_AND_BROWS = indices(LIPS), indices(BROWS, EYES)
 class Embedding:
     """A network from a face to a vector that identifies a person.
 
-    Takes (N, 3, H, W) float32 RGB in [-1, 1] or (N, H, W, 3) uint8 RGB; H and W of the file, 112 where it
+    Takes (N, 3, H, W) float32 RGB in [-1, 1] or (N, H, W, 3) uint8 RGB; H and W as in the file, 112 if it
     leaves them open.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises EngineError: not readable, or it takes something else."""
+        """Open the network; raise EngineError if it is unreadable or has other inputs."""
         require_readable(path, "embedding network", EngineError)
         try:
             self._session = open_session(path)
@@ -93,15 +91,14 @@ class Embedding:
 
 
 JUDGED = 256
-"""Side at which pictures are compared: figures of models with pictures of different sizes can be put side by
-side."""
+"""Side at which pictures are compared, so that figures of models of different sizes are comparable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture, the face found in it, and the judge's landmarks in pixels.
+    """A picture, the face in it found by our network, and the judge's landmarks.
 
-    (K, 2 or more); None where no face is found. Our own network finds the face.
+    The landmarks are in pixels, (K, 2 or more); None without a face.
     """
 
     image: Image
@@ -110,11 +107,11 @@ class Shown:
 
 
 class Evaluator:
-    """One model, and the means to judge its pictures.
+    """Judges one model's pictures.
 
     Args:
-        limit: so many frames of each clip are taken, evenly spread; None takes all.
-        judge: whose landmarks ``akd`` and ``mkr`` go by; None: our own network's 88.
+        limit: number of evenly spread frames of each clip; None takes all.
+        judge: landmarks for ``akd`` and ``mkr``; None: our own network's 88.
     """
 
     def __init__(
@@ -135,7 +132,7 @@ class Evaluator:
     def reconstruct(self, entry: ClipEntry) -> dict[str, Any]:
         """Rebuild a clip from its first usable frame.
 
-        Every figure for each of ``WAYS``, None where it cannot be measured.
+        Every figure for each of ``WAYS``, None if it cannot be measured.
         """
         frames = self._read(entry)
         faces, poses = self._look(frames)
@@ -166,8 +163,8 @@ class Evaluator:
     def animate(self, source: ClipEntry, driving: ClipEntry) -> dict[str, Any]:
         """Give the source's first usable frame the relative motion of another clip.
 
-        There is no truth: what counts is how the output's head and mouth follow the driver's, the share of
-        frames in which it is a face at all, and its likeness to the photo.
+        Without ground truth the figures are: how the output's head and mouth follow the driver's, the share
+        of frames in which there is a face, and the likeness to the photo.
         """
         photos, drivers = self._read(source), self._read(driving)
         (photo_faces, photo_poses), (faces, poses) = self._look(photos), self._look(drivers)
@@ -204,7 +201,7 @@ class Evaluator:
         return [frames[index] for index in np.linspace(0, len(frames) - 1, count).round().astype(int)]
 
     def _look(self, frames: list[Image]) -> tuple[list[Face | None], list[KeyPoints | None]]:
-        """The face and the key points of every frame; None where there are none."""
+        """Return the face and the key points of every frame; None where there are none."""
         tracker = FaceTracker(self._detector)
         faces = [tracker.track(frame) for frame in frames]
         poses: list[KeyPoints | None] = []
@@ -216,7 +213,7 @@ class Evaluator:
         return faces, poses
 
     def _crop(self, frame: Image, face: Face | None) -> Crop:
-        """The whole frame: clips of a data set are cropped already."""
+        """Return the whole frame: clips of a data set are cropped already."""
         box = fixed_box(frame, "none")
         if face is None:
             return Crop(crop_picture(frame, box, self._engine.size))
@@ -237,7 +234,7 @@ class Evaluator:
         return Shown(image, face, face.points if face else None)
 
     def _compare(self, picture: Shown, truth: Shown) -> dict[str, float]:
-        """All figures of one frame; NaN where there is nothing to compare."""
+        """Return all figures of one frame; NaN where nothing can be compared."""
         apart, only_one = float("nan"), float("nan")
         if picture.landmarks is not None and truth.landmarks is not None:
             apart, only_one = landmark_distance(picture.landmarks, truth.landmarks) * 256 / self.size, 0.0
@@ -263,7 +260,7 @@ class Evaluator:
 
 
 def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, ...]) -> float:
-    """L1 in the box around some landmarks of the truth, a quarter larger.
+    """Return the L1 in the box around some landmarks of the truth, a quarter larger.
 
     NaN without a face.
     """
@@ -279,7 +276,7 @@ def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, .
 
 
 def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]) -> int | None:
-    """The first frame with a face.
+    """Return the first frame with a face.
 
     For models of other things, where no frame has one, the first with key points.
     """
@@ -289,7 +286,7 @@ def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]
 
 
 def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry, ClipEntry]]:
-    """Rows of a table with the columns ``source`` and ``driving``.
+    """Read rows of a table with the columns ``source`` and ``driving``.
 
     Raises ConfigError for an unknown clip or another table.
     """
@@ -308,9 +305,9 @@ def read_pairs(path: Path, entries: Sequence[ClipEntry]) -> list[tuple[ClipEntry
 
 
 def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Every figure's mean over clips, each clip counting alike.
+    """Return every figure's mean over clips, each clip counting alike.
 
-    None where no clip has it.
+    None if no clip has it.
     """
     if not rows:
         return {}

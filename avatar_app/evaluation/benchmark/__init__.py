@@ -1,1 +1,1 @@
-"""Measure how fast a model runs, beside the original and the hardware's floor."""
+"""Measure the speed of a model beside the original and the hardware's floor."""

@@ -1,6 +1,6 @@
-"""Count the arithmetic and memory traffic that networks need and devices can do.
+"""Count the arithmetic and memory traffic that networks need and devices provide.
 
-Together they give the floor that measured times are held against.
+Together they give the floor with which measured times are compared.
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ HEAVY = (
     aten.gather,
     aten.index,
 )
-"""What cannot be fused into its neighbours: each has to read what it is given and to write what it makes."""
+"""Operations that cannot be fused into their neighbours: each has to read its inputs and write its
+outputs.
+"""
 
 SIDE = {"cpu": 1536, "cuda": 8192}
-"""Of the matrices whose product shows how much arithmetic a device can do."""
+"""Side of the matrices whose product measures a device's arithmetic."""
 COPIED = {"cpu": 1 << 25, "cuda": 1 << 26}
-"""Floats whose copying shows how fast its memory is."""
+"""Number of floats whose copy measures the memory's speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Of one call.
+    """The work of one call.
 
     Attributes:
         flop: floating-point operations of convolutions and matrix products; a multiplication and an addition
             are two.
-        values: how many values move between those and memory, weights included, if everything else is fused
-            into them.
+        values: values that move between those and memory, weights included, if everything else is fused.
     """
 
     flop: int
@@ -69,7 +70,7 @@ class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def count(call: Callable[[], object]) -> Work:
-    """The work of a call of networks on the processor."""
+    """Count the work of a call of networks on the processor."""
     with torch.no_grad(), FlopCounterMode(display=False) as operations, _Traffic() as traffic:
         call()
     return Work(operations.get_total_flops(), traffic.values)
@@ -78,7 +79,7 @@ def count(call: Callable[[], object]) -> Work:
 def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
     """Count the work of ``encode``, ``detect`` and ``render``.
 
-    ``detect`` is empty where there is no detector; the values of the weights do not matter.
+    ``detect`` is empty without a detector; the values of the weights do not matter.
     """
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
@@ -102,12 +103,12 @@ def count_graphs(graphs: MotionGraphs) -> dict[str, Work]:
 
 
 def count_reference(reference: Reference, driver: Image) -> Work:
-    """The work of one frame of the yardstick, which must be on the processor."""
+    """Count the work of one frame of the reference, which must be on the processor."""
     return count(lambda: reference.step(driver))
 
 
 class Peak:
-    """The most that a device was seen to do, in the precision that engines use on it.
+    """The measured peak of a device, in the precision that engines use on it.
 
     Float32 on processors, float16 on cards.
     """
@@ -125,7 +126,7 @@ class Peak:
         self.flops = self.bytes = 0.0
 
     def measure(self) -> None:
-        """Once more; the best counts."""
+        """Measure again; the best result counts."""
         side = len(self._matrix)
         self.flops = max(
             self.flops,
@@ -136,12 +137,12 @@ class Peak:
         )
 
     def floor(self, work: Work) -> float:
-        """Milliseconds below which a device with these peaks cannot do that work."""
+        """Return the least milliseconds for this work at these peaks."""
         size = 4 if self.precision == "float32" else 2
         return 1000 * max(work.flop / self.flops, work.values * size / self.bytes)
 
     def _seconds(self, call: Callable[[], object]) -> float:
-        """The shortest of three: the first touches memory for the first time."""
+        """Return the shortest of three: the first touches memory for the first time."""
         return min(self._once(call) for _ in range(3))
 
     def _once(self, call: Callable[[], object]) -> float:
@@ -153,18 +154,18 @@ class Peak:
 
 
 def synchronise(device: str) -> None:
-    """Wait until the device has done all it was given."""
+    """Wait until the device has finished."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
 
 
 def set_threads(count: int) -> None:
-    """Processor threads of PyTorch."""
+    """Set the processor threads of PyTorch."""
     torch.set_num_threads(count)
 
 
 class Copies:
-    """The copies that one frame costs: its bytes to the device and the picture's back.
+    """The copies of one frame: its bytes to the device and the picture's back.
 
     On a processor there are none.
 
@@ -178,13 +179,13 @@ class Copies:
         self._pairs = [(_memory(count, start), _memory(count, end)) for count, start, end in ways]
 
     def both(self) -> None:
-        """The caller waits for the device."""
+        """Copy both ways; the caller waits for the device."""
         for start, end in self._pairs:
             end.copy_(start, non_blocking=True)
 
 
 def _memory(count: int, device: str) -> Tensor:
-    """Reserve bytes on a card, or processor memory that a card can access itself.
+    """Allocate bytes on a card, or processor memory that a card can access.
 
     Engines use both.
     """
@@ -192,7 +193,7 @@ def _memory(count: int, device: str) -> Tensor:
 
 
 def card(device: str) -> str:
-    """The graphics card's name and its CUDA version, or an empty text."""
+    """Return the graphics card's name and its CUDA version, or an empty text."""
     return (
         f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
         if device.startswith("cuda")

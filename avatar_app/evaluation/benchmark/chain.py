@@ -1,4 +1,4 @@
-"""Time one frame's way from the camera's bytes to the output, stage by stage.
+"""Time a frame from the camera's bytes to the output, stage by stage.
 
 All in one thread.
 """
@@ -29,25 +29,27 @@ from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Crop, Frame, Image, KeyPoints, Picture
 
 CAMERA_SIZE = (1280, 720)
-"""What the app asks a camera for."""
+"""The size that the app requests from a camera."""
 CALL_SIZE = (1280, 720)
 QUALITY = 85
-"""Of the camera's JPEG."""
+"""JPEG quality of the camera."""
 
 STAGES = ("decode", "crop", "detect", "transfer", "render", "compose", "send")
-"""A frame's way. In a call the camera's thread decodes, and the output's does what comes after rendering."""
+"""Stages of a frame. In a call the camera's thread decodes, and the output's does the stages after
+rendering.
+"""
 ANIMATION = ("crop", "detect", "transfer", "render")
-"""What is done one after the other in the thread that sets the rate of a call."""
+"""Stages of the thread that sets the rate of a call."""
 STEP = ("detect", "render")
-"""The engine alone: bytes in, bytes out."""
+"""Stages of the engine: bytes in, bytes out."""
 
 
 class Chain:
-    """Does with frames what a call does.
+    """Processes frames as a call does.
 
     Args:
-        synchronise: waits for the engine's device; called within what is timed.
-        copies: copies a frame's bytes to the device and back once more, to see what that takes.
+        synchronise: waits for the engine's device; its time is included.
+        copies: repeats a frame's copies to the device and back, to measure them.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Chain:
         self._count = 0
 
     def step(self, jpeg: bytes, stopwatch: Stopwatch) -> Outgoing:
-        """One frame; returns what was sent."""
+        """Process one frame; return what was sent."""
         self._count += 1
         with stopwatch.time("decode"):
             image = self._decode(jpeg)
@@ -121,10 +123,10 @@ class Chain:
 
 
 def camera_pictures(images: list[Image], size: tuple[int, int] = CAMERA_SIZE) -> list[bytes]:
-    """Show a clip as a webcam of that size would send it.
+    """Convert a clip to the pictures of a webcam of that size.
 
-    It runs forwards and back, so that a loop has no cut, at which the tracker would have to search again.
-    What a clip of another shape leaves free is filled with its own mirrored edge.
+    It runs forwards and back, so that a loop has no cut, at which the tracker would have to search again. For
+    clips of another shape the rest is filled with the mirrored edge.
     """
     return [_jpeg(image, size) for image in [*images, *images[-2:0:-1]]]
 

@@ -1,7 +1,4 @@
-"""The yardstick of benchmarks.
-
-The original networks, run as their authors run them.
-"""
+"""The reference of benchmarks: the original networks, run as by their authors."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ from avatar_app.types import Image
 class Reference:
     """A model of the original family in eager float32 PyTorch.
 
-    Nothing folded, nothing remembered but the photo's key points.
+    Nothing is folded or cached but the photo's key points.
 
     Args:
         photo: the avatar's photo, (S, S, 3).
-        device: as PyTorch names it.
+        device: PyTorch's name.
         weights: a safetensors file of a bundle, or None for random ones.
     """
 
@@ -45,9 +42,8 @@ class Reference:
     def step(self, driver: Image) -> Image:
         """Compute one frame: the detector on the driver's picture and the whole generator.
 
-        The picture is (S, S, 3); the generator encodes the photo again for every frame.
-
-        Bytes in, bytes out, so the device has finished when it returns.
+        The picture is (S, S, 3); the generator encodes the photo again for every frame. Bytes in, bytes out,
+        so the device has finished on return.
         """
         # What engines switch on for themselves does not count here: these are PyTorch's own defaults.
         with (

@@ -1,6 +1,6 @@
-"""What was measured, as figures.
+"""Report measurements as the JSON of ``bench --json``.
 
-The JSON that ``bench --json`` writes. docs/benchmarks explains its keys.
+docs/benchmarks explains its keys.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ORIGINAL = (
 def make_report(
     bundle: Bundle, device: str, plan: Plan, settings: list[Setting], sink: str
 ) -> dict[str, Any]:
-    """All figures.
+    """Return all figures.
 
     Args:
         sink: the output, for people.
@@ -107,7 +107,7 @@ def _floor(setting: Setting, work: Work, took: float) -> dict[str, float]:
 
 
 def cpu_name() -> str:
-    """The processor's name, as far as the system says."""
+    """Return the processor's name, as far as the system reports it."""
     if sys.platform == "linux":
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
@@ -117,7 +117,7 @@ def cpu_name() -> str:
 
 
 def memory() -> float | None:
-    """The computer's memory in 10^9 bytes, where the system says."""
+    """Return the computer's memory in 10^9 bytes, if the system reports it."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     except (AttributeError, ValueError, OSError):

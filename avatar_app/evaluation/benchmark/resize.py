@@ -1,4 +1,4 @@
-"""A bundle at another picture size, to measure how the cost grows."""
+"""Resize a bundle to another picture size, to measure how the cost grows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from avatar_app.errors import BundleError
 from avatar_app.text import Text
 
 UNIT, LARGEST = 128, 1024
-"""Some of the networks work on a quarter of the picture and halve that five times."""
+"""Some of the networks work on a quarter of the picture and halve it five times."""
 
 
 def resized(bundle: Bundle, size: int, folder: Path) -> Bundle:
     """Write the model for pictures of ``size`` pixels a side into a new folder.
 
-    In float32, whatever the bundle's own graphs use.
-
-    How well it paints at a size that it was not trained for is another matter: this is for measuring.
+    In float32, whatever the bundle's own graphs use. For measuring only: the quality at a size that it was
+    not trained for may be poor.
 
     Raises:
         BundleError: this size is impossible.

@@ -23,19 +23,19 @@ from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Image
 
 WARM_UP = 10
-"""Frames of each setting at the start that do not count; of the reference, which is slow,
-``REFERENCE_WARM_UP``."""
+"""Frames of each setting at the start that do not count; ``REFERENCE_WARM_UP`` for the slow reference."""
 REFERENCE_WARM_UP = 2
 TURN = 20
-"""Frames that a setting does before the next one's turn. The first of each turn does not count: caches and
-threads are another's."""
+"""Frames of a setting in one turn. The first of each turn does not count: caches and threads are
+another's.
+"""
 
 REFERENCE_CONFIG = PACKAGE / "training" / "configs" / "vox-adv.yaml"
 
 
 @dataclass
 class Setting:
-    """So many processor threads, and what was measured with them."""
+    """A number of processor threads, and the measurements with it."""
 
     threads: int
     chain: Chain
@@ -46,11 +46,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be measured.
+    """What to measure.
 
     Attributes:
         jpegs: the camera's pictures, endlessly repeated.
-        frames: how many count, of each setting.
+        frames: number that count, of each setting.
         reference_frames: the same for the original; 0 leaves it out.
     """
 
@@ -128,13 +128,12 @@ def _reference_frames(reference: Reference, setting: Setting, count: int, warm_u
 
 
 def _share(total: int, turns: int, turn: int) -> int:
-    """How many of ``total`` belong to a turn."""
+    """Return how many of ``total`` belong to a turn."""
     return total * (turn + 1) // turns - total * turn // turns
 
 
 REFERENCE_SIDE = 256
-"""Side of the pictures that the full-size architecture was made for, whatever that of the model beside it
-is."""
+"""Side of the pictures that the full-size architecture was made for, whatever the compared model's."""
 
 
 def open_reference(bundle: Bundle, device: str, photo: Image) -> Reference:
@@ -158,11 +157,11 @@ def reference_config(path: Path) -> FommConfig:
 
 
 def torch_device(device: str) -> str:
-    """PyTorch's name for the hardware that an engine's device stands for."""
+    """Return PyTorch's name for an engine's device."""
     return device if device.startswith("cuda") else "cpu"
 
 
 def use_threads(count: int) -> None:
-    """Of all libraries; engines on the processor have their own number besides."""
+    """Set the threads of all libraries; engines on processors have their own number."""
     set_threads(count)
     cv2.setNumThreads(count)

@@ -31,20 +31,20 @@ from avatar_app.training.data import ClipEntry, read_frames
 from avatar_app.types import Crop, Image
 
 SHEET_SIDE, LABEL = 144, 22
-"""Pixels of a picture on the contact sheet, and of the line of names above it."""
+"""Side of a picture on the contact sheet, and height of the names above, in pixels."""
 
 ROWS, ROW_SIDE = 6, 256
 LATE = 0.7
-"""How far into a clip the frame is that drives a row of the sheet."""
+"""Position in a clip of the frame that drives a row of the sheet, as a fraction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of what runs when a photo is animated.
+    """Size and cost of a model's networks.
 
     Attributes:
         parameters: of all networks but a discriminator.
-        frame_macs, photo_macs: multiplications of one frame, and once for a photo.
+        frame_macs, photo_macs: multiplications for one frame, and once for a photo.
     """
 
     parameters: int
@@ -53,13 +53,13 @@ class Size:
 
 
 class Progress(Protocol):
-    """Passes items on while it shows how far things are."""
+    """Passes items on and shows the progress."""
 
     def __call__(self, items: Iterable[Any], title: str) -> Iterable[Any]: ...
 
 
 def size_of(bundle: Bundle) -> Size:
-    """Counted on the networks in PyTorch, whatever an engine makes of them."""
+    """Count parameters and multiplications of the PyTorch networks."""
     graphs = build_graphs(bundle.kind, bundle.config, bundle.size)
     work = count_graphs(graphs)
     parameters = sum(weights.numel() for weights in graphs.model.parameters())
@@ -78,7 +78,7 @@ def judge_method(
 
     Returns:
         the number of ``frames``, the ``mean`` of each figure for each of `reconstruction.WAYS`, and all
-            ``clips``.
+        ``clips``.
     """
     evaluator = Evaluator(engine, FaceDetector.open(), embedding, limit, judge)
     clips = [evaluator.reconstruct(entry) for entry in progress(entries, engine.name)]
@@ -95,7 +95,7 @@ class Row:
 
 
 def choose_rows(entries: Sequence[ClipEntry], size: int, count: int = ROWS) -> list[Row]:
-    """Take rows from held-out clips: half by their own driver, half by another.
+    """Choose rows from held-out clips: half by their own driver, half by another.
 
     Clips of AI-made people are preferred.
     """
@@ -117,7 +117,7 @@ def choose_rows(entries: Sequence[ClipEntry], size: int, count: int = ROWS) -> l
 
 
 def rows_of_app(count: int = ROWS) -> list[Row]:
-    """Take rows from the app's own photos and clip, which may be published.
+    """Choose rows from the app's own photos and clip, which may be published.
 
     Raises:
         PortraitError: no face in one of the photos.
@@ -166,7 +166,7 @@ def _column(rows: Sequence[Row], engine: Engine) -> list[Image]:
 
 
 def _crop(image: Image, size: int, detector: FaceDetector) -> Crop:
-    """The whole picture, with the face's landmarks where there is one."""
+    """Return the whole picture, with the face's landmarks if there is one."""
     box = fixed_box(image, "none")
     face = FaceTracker(detector).track(image)
     return crop_face(image, face, box, size) if face else Crop(crop_picture(image, box, size))
@@ -182,7 +182,7 @@ def _labelled(name: str, pictures: Sequence[Image]) -> Image:
 
 
 def write_sheet(path: Path, sheet: Image) -> None:
-    """As JPEG. Raises OSError."""
+    """Write the sheet as JPEG. Raises OSError."""
     done, data = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     if not done:
         raise OSError(f"the picture {path} cannot be encoded")

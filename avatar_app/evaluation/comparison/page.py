@@ -1,4 +1,4 @@
-"""Write the comparison as a page: tables, contact sheet, and what they can show."""
+"""Write the comparison as a page: tables, contact sheet, and their limits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PUBLISHED = """| | VoxCeleb L1 | AKD | AED | UvA-Nemo L1 | AKD | AED | BAIR L1 |
 
 
 def page(report: Mapping[str, Any], sheet: str) -> str:
-    """Markdown.
+    """Return the page in Markdown.
 
     Args:
-        report: what the command writes as JSON.
+        report: the command's JSON.
         sheet: name of the contact sheet's file.
     """
     parts = [

@@ -1,4 +1,4 @@
-"""How each method is trained: its own architecture and losses, one size and width."""
+"""Training recipes: each method's own architecture and losses, one size and width."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ RATE = 2e-4
 
 CONFIGS = PACKAGE / "training" / "configs"
 DETECTED = 64
-"""Side at which Monkey-Net and the First Order Motion Model look for key points in pictures of faces."""
+"""Side at which Monkey-Net and the First Order Motion Model detect key points in pictures of faces."""
 
 SMALLEST = 32
-"""Least side of a picture that the feature network can be shown."""
+"""Least side of a picture for the feature network."""
 
 NARROWEST = 8
 ENDLESS = 10**9
@@ -43,14 +43,14 @@ ENDLESS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all methods have in common.
+    """Terms that all methods share.
 
     Attributes:
         size: side of the pictures, one of ``SIZES``.
         width: factor for the published methods' channels.
         batch: pairs a step.
         minutes: of training.
-        stride: every how many frames of a clip one is used.
+        stride: one of this many frames of a clip is used.
     """
 
     size: int = 128
@@ -62,7 +62,7 @@ class Terms:
 
 
 def recipe(method: str, terms: Terms) -> RunConfig:
-    """A run of one method. Raises ConfigError for a size at which it cannot be built."""
+    """Return the run of one method. Raises ConfigError for an impossible size."""
     if terms.size not in SIZES:
         raise ConfigError(
             Text("The methods cannot all be built for pictures of {} pixels.", terms.size),
@@ -117,7 +117,7 @@ def _anchored(terms: Terms) -> RunConfig:
 
 
 def _scaled(network: dict[str, Any], terms: Terms) -> dict[str, Any]:
-    """Channels by the width; key points found at the same size whatever the picture's."""
+    """Scale channels by the width; keep the size at which key points are detected."""
     scaled = copy.deepcopy(network)
     _scale_in_place(scaled, terms)
     return scaled
@@ -138,5 +138,5 @@ def _narrowed(channels: int, width: float) -> int:
 
 
 def find_features(data: Path) -> Path | None:
-    """A feature network that comes with the data set."""
+    """Return a feature network shipped with the data set."""
     return next(iter(sorted((data / "perceptual").glob("*.pth"))), None)

@@ -21,7 +21,7 @@ from avatar_app.training.train import Objective, Run, open_objective, train
 
 FACTS = "training.json"
 NEVER = 10**9
-"""Minutes or steps after which something would be written that nobody needs here."""
+"""Minutes or steps that are never reached, for files that are not needed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class TimedRun(Run):
     """A run whose learning rate and end depend on computing time, not on steps.
 
     Args:
-        seconds: of computing that it may use.
-        clock: seconds of computing that the process has used.
+        seconds: limit of computing time.
+        clock: returns the computing time of the process in seconds.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class TimedRun(Run):
 
     @property
     def total(self) -> None:
-        """Not known: the run stops by the clock."""
+        """Unknown: the run stops by the clock."""
 
     @property
     def finished(self) -> bool:
@@ -71,7 +71,7 @@ class TimedRun(Run):
 
 
 def computing_clock(device: torch.device) -> Callable[[], float]:
-    """Read the time that counts: on processors the threads' mean CPU time.
+    """Return the clock that counts: on processors the threads' mean CPU time.
 
     Other programs on the same cores then favour no method.
     """
@@ -84,7 +84,7 @@ def computing_clock(device: torch.device) -> Callable[[], float]:
 def train_method(
     method: str, terms: Terms, store: FrameStore, folder: Path, features: Path | None, device: torch.device
 ) -> Trained:
-    """Train one method; everything it leaves is in ``folder``.
+    """Train one method; all its files are in ``folder``.
 
     Raises:
         ConfigError: a loss became infinite, or a feature network is missing.

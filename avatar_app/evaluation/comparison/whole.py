@@ -45,7 +45,7 @@ class Judging:
 
     Attributes:
         limit: frames of each clip of ``split``; None takes all.
-        judge: whose landmarks count, a key of ``commands.evaluate.JUDGES``.
+        judge: the landmark network, a key of ``commands.evaluate.JUDGES``.
         embedding: ONNX file of an identity network.
         sheet: whether the contact sheet shows people of the ``data`` or photos of the ``app``.
     """
@@ -71,7 +71,7 @@ class Comparison:
         self._notes: list[str] = []
 
     def run(self, methods: Sequence[str], output: Path, command: str) -> Path:
-        """Train and judge the methods; returns the page.
+        """Train and judge the methods; return the page.
 
         Raises:
             ConfigError: the data set, or a network that a method needs, is missing.
