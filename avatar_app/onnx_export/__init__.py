@@ -1,1 +1,1 @@
-"""How networks become ONNX files that run fast on processors."""
+"""Turn networks into ONNX files that run fast on processors."""

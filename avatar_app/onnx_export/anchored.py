@@ -1,17 +1,17 @@
-"""Order the anchored network as ONNX Runtime computes it fastest on processors.
+"""The anchored network in the order that is fastest in ONNX Runtime on processors.
 
-`anchored.AnchoredGenerator` says what is computed; this file says it again with the sums in another order:
+It computes the same as `anchored.AnchoredGenerator`, in another order:
 
-- what depends on the photo alone (its sketch, how near its anchors are to each other) is made by ``encode``;
-- sums over anchors are matrix products; the first softmax, over Gaussians alone, is never stored: they are
+- ``encode`` computes everything that depends on the photo alone (its sketch, the nearness of its anchors); -
+sums over anchors are matrix products; the first softmax, over Gaussians alone, is never stored: they are
     separable;
-- a sketch is stamped into an empty picture, a few rows a landmark, instead of drawn in full and compared;
-- doubling before a 3x3 convolution is four 2x2 convolutions, one for each place in the doubled pixel;
-- the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only
+- a sketch is stamped into an empty picture, a few rows a landmark, instead of drawn in full and compared; -
+upsampling before a 3x3 convolution is four 2x2 convolutions, one for each position in the doubled pixel; -
+the last layers work on four interleaved pictures of half the side, which `paint` makes, and weave them only
     as bytes;
 - the photo itself is not moved here: that and the blending are for `composition`, in bytes.
 
-Shapes: no batch here unless it says (1, ...); K anchors, s the side of the dense motion (a quarter of the
+Shapes: without batch unless it says (1, ...); K anchors, s the side of the dense motion (a quarter of the
 picture's).
 """
 
@@ -33,17 +33,17 @@ from avatar_app.onnx_export.layers import PhaseConvolution, interleave_bytes
 from avatar_app.onnx_export.photo import FAINTEST, PhotoFeatures, Sketch, between
 
 FARTHEST = 60.0
-"""Logits of anchors end here, for the same reason; the softmax needs no other guard against overflow."""
+"""Lower limit of anchors' logits, for the same reason; the softmax needs no other guard against overflow."""
 
 LAYERS = ("painted", "alpha", "places")
-"""What `PhotoRenderer` gives."""
+"""Outputs of `PhotoRenderer`."""
 
 REGIONS = ("mouth", "eyes", "frames")
-"""What it gives besides of a model with painters: `PaintedFace`, crops as bytes."""
+"""Its additional outputs with painters: `PaintedFace`, crops as bytes."""
 
 
 class FastMotion(nn.Module):
-    """`anchored.DenseMotion`.
+    """`anchored.DenseMotion`, faster.
 
     Photo and landmarks -> flow (1, 2, s, s), occlusion (1, 3, s, s), context (1, C, s/2, s/2), sketch.
     """
@@ -98,9 +98,8 @@ class FastMotion(nn.Module):
     def candidates(self, photo: PhotoFeatures, driving: Tensor) -> Tensor:
         """Return the affine map z -> J z + o of each candidate motion, (7, K + 1).
 
-        Rows are J00, J10, J01, J11, the offset and ones; the first column is the identity.
-
-        The weighted covariances of `estimate_jacobians`, as means of products less products of means.
+        Rows are J00, J10, J01, J11, the offset and ones; the first column is the identity. The weighted
+        covariances of `estimate_jacobians` are computed as means of products minus products of means.
         """
         source, here = photo.anchors, driving - driving.mean(0, keepdim=True)
         joint = (source[:, :, None] * here[:, None]).flatten(1)
@@ -130,9 +129,10 @@ class FastMotion(nn.Module):
         return flow, resting / total
 
     def shares(self, logits: Tensor, driving: Tensor, sharpness: Tensor) -> Tensor:
-        """(K + 1, s * s) shares of the anchors, not yet divided by their sum.
+        """Return the weights (K + 1, s * s) of the anchors, not divided by their sum.
 
-        Logits (1, K + 1, s/2, s/2) are what was learned.
+        Args:
+            logits: (1, K + 1, s/2, s/2), from the network.
         """
         x, y = torch.split(driving, 1, 1)
         steep = sharpness[:, None]
@@ -144,9 +144,9 @@ class FastMotion(nn.Module):
         return shares
 
     def mixed(self, parts: Tensor) -> tuple[Tensor, Tensor]:
-        """The maps (7, s * s) that hold at each pixel, summed by share.
+        """Average the maps (7, s * s) at each pixel, by weight.
 
-        Flow (1, 2, s, s) and the sum of the shares (1, 1, s, s).
+        Returns flow (1, 2, s, s) and the sum of the weights (1, 1, s, s).
         """
         across, down, offset, total = torch.split(parts.reshape(1, 7, self.side, self.side), [2, 2, 2, 1], 1)
         x, y = torch.split(self.grid, 1, 1)
@@ -154,12 +154,12 @@ class FastMotion(nn.Module):
 
 
 def _outer(left: Tensor, right: Tensor) -> Tensor:
-    """(K, 2) and (K, 2) -> (K, 4), row-major."""
+    """Multiply (K, 2) and (K, 2) to (K, 4), row-major."""
     return (left[:, :, None] * right[:, None]).flatten(1)
 
 
 def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
-    """joint @ inverse(own + ridge * identity) of row-major (K, 4).
+    """Return joint @ inverse(own + ridge * identity) of row-major (K, 4).
 
     ``own`` is symmetric.
     """
@@ -171,11 +171,11 @@ def _divide(joint: Tensor, own: Tensor, ridge: Tensor | float) -> Tensor:
 
 
 class PhotoRenderer(nn.Module):
-    """Turn `PhotoFeatures` and landmarks into a picture's `composition`.
+    """Turn `PhotoFeatures` and landmarks into the parts of a picture.
 
-    painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: (2, S, S), column
-    and row of the photo from which each pixel is moved, with S the photo's side. Of a model with painters
-    also mouth (1, h, w, 4), eyes (2, h, w, 4), bytes, and frames (3, 2, 3): `painters.PaintedFace`.
+    painted: (1, s, s, 3) and alpha: (1, s, s, 1), bytes, with s the networks' side; places: the sampling grid
+    (2, S, S), column and row of the photo, with S the photo's side. With painters also mouth (1, h, w, 4),
+    eyes (2, h, w, 4), bytes, and frames (3, 2, 3): `painters.PaintedFace`.
     """
 
     spread: Tensor
@@ -214,7 +214,7 @@ class PhotoRenderer(nn.Module):
         self.register_buffer("places", places.flatten(1), persistent=False)
 
     def layers(self, photo: PhotoFeatures, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1].
+        """Return painted (3, 2, 2, s/2, s/2) and alpha (1, 2, 2, s/2, s/2) in [0, 1].
 
         Channel, odd row, odd column; flow (1, 2, s/4, s/4).
         """
@@ -252,7 +252,7 @@ class PhotoRenderer(nn.Module):
         return *shown, to_bytes(face.mouth), to_bytes(face.eyes), face.frames
 
     def enlarged(self, flow: Tensor) -> Tensor:
-        """The sampling grid (2, S, S) in pixels of the photo, of a flow (1, 2, s, s)."""
+        """Convert a flow (1, 2, s, s) to a sampling grid (2, S, S) in pixels of the photo."""
         pixels = (flow[0] + 1) * ((self.photo_side - 1) / 2)
         grid: Tensor = self.spread @ pixels @ self.spread.t()
         return grid

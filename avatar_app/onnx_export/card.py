@@ -1,13 +1,13 @@
 """Motion models for graphics cards that ONNX Runtime reaches through WebGPU.
 
-Two files in place of ``render.onnx``: ``pose_card.onnx`` holds all that follows from key points alone, and
-runs on the processor; ``render_card.onnx`` holds the rest, and runs on the card. There an operation costs a
-start of 10 us, however small it is: hundreds of sums over 88 landmarks would take longer than the networks.
+Two files replace ``render.onnx``: ``pose_card.onnx`` computes everything that depends on key points alone, on
+the processor; ``render_card.onnx`` computes the rest on the card. There every operation costs a start of 10
+us: hundreds of sums over 88 landmarks would take longer than the networks.
 
-What the card's provider (onnxruntime-ep-webgpu 0.4.0) cannot do or does wrongly is left out of its file:
+Operations that the card's provider (onnxruntime-ep-webgpu 0.4.0) lacks or gets wrong are avoided in its file:
 
-- GridSample is known to it up to opset 19; deformable and eight-bit convolutions are not;
-- convolutions whose input channels are no multiple of 4 come out wrong (onnxruntime issue 29651).
+- it supports GridSample up to opset 19, and no deformable or eight-bit convolutions; - convolutions whose
+input channels are no multiple of 4 give wrong results (onnxruntime issue 29651).
 """
 
 from __future__ import annotations
@@ -43,39 +43,39 @@ from avatar_app.onnx_export.tuning import (
 )
 
 OPSET = 19
-"""The last one whose GridSample the card's provider knows."""
+"""The last opset whose GridSample the card's provider supports."""
 
 POSE_FILE, RENDER_FILE = "pose_card.onnx", "render_card.onnx"
 
 PICTURE = "features_picture"
-"""The photo, (1, 3, S, S) in [0, 1]: what painters look at."""
+"""Name of the photo, (1, 3, S, S) in [0, 1], for painters."""
 
 LAYERS = ("layer", "places")
-"""What `CardRenderer` gives: ``painted`` and ``alpha`` of `PhotoRenderer` as one tensor, (1, s, s, 4)."""
+"""Outputs of `CardRenderer`: ``painted`` and ``alpha`` of `PhotoRenderer` as one tensor, (1, s, s, 4)."""
 
 SHARED = ("features_body",)
 """Maps of the photo that sums over key points read too."""
 
 THREE = 3
-"""Convolutions of so many channels are right as they are."""
+"""Number of input channels at which convolutions are correct as they are."""
 
 MAPS = 4
-"""Inputs of so many dimensions are maps of pixels."""
+"""Number of dimensions from which an input is a map of pixels."""
 
 NETWORK = ("Conv", "ConvTranspose")
-"""Operations that are for the card, whatever they are computed of."""
+"""Operations that go to the card, whatever their inputs."""
 
 SPREAD = ("ConstantOfShape",)
-"""Operations whose results are larger in a file than they are."""
+"""Operations whose results take more space in a file than the operations."""
 
 FEW = 256
-"""Constants of more numbers are weights, and stored as float16 where that is wanted."""
+"""Constants of more numbers are weights, stored as float16 if wanted."""
 
 
 def for_cards(graphs: MotionGraphs) -> Graph:
-    """Return the render graph in the operations that a card has.
+    """Return the render graph in operations that a card supports.
 
-    It takes what `export.for_processors` encodes.
+    Its inputs are the outputs of `export.for_processors`' encoder.
     """
     model = graphs.model
     if isinstance(model, AnchoredGenerator):
@@ -93,7 +93,7 @@ def for_cards(graphs: MotionGraphs) -> Graph:
 
 
 def divide(path: Path, half: bool) -> None:
-    """Make `POSE_FILE` and `RENDER_FILE` of a whole graph for cards, a file that goes.
+    """Split a whole graph for cards into `POSE_FILE` and `RENDER_FILE`; remove it.
 
     Args:
         half: keep weights in float16.
@@ -127,9 +127,9 @@ class ShuffledPhases(PhaseConvolution):
 
 
 class CardRenderer(PhotoRenderer):
-    """`PhotoRenderer` in the operations that a card has.
+    """`PhotoRenderer` in operations that a card supports.
 
-    Gives ``painted`` and ``alpha`` as one tensor (1, s, s, 4), and the rest as `PhotoRenderer`.
+    Returns ``painted`` and ``alpha`` as one tensor (1, s, s, 4), and the rest as `PhotoRenderer`.
     """
 
     def __init__(self, generator: AnchoredGenerator) -> None:
@@ -150,7 +150,7 @@ class CardRenderer(PhotoRenderer):
 
 
 class Picture(nn.Module):
-    """A `Render` whose bytes are made in operations that a card has."""
+    """A `Render` that makes bytes by operations that a card supports."""
 
     def __init__(self, render: Render) -> None:
         super().__init__()
@@ -161,12 +161,12 @@ class Picture(nn.Module):
 
 
 def _bytes(picture: Tensor) -> Tensor:
-    """(B, C, H, W) in [0, 1] -> bytes (B, H, W, C); turned while they are floats."""
+    """Convert (B, C, H, W) in [0, 1] to bytes (B, H, W, C); transposed as floats."""
     return (picture.permute(0, 2, 3, 1).clamp(0, 1) * 255 + 0.5).to(torch.uint8)
 
 
 def fold_constants(model: ModelProto) -> None:
-    """Compute all that depends on neither photo nor pose, sizes too."""
+    """Compute everything that depends on neither photo nor pose, sizes included."""
     before = -1
     while len(model.graph.node) != before:
         before = len(model.graph.node)
@@ -196,9 +196,9 @@ def fold_constants(model: ModelProto) -> None:
 
 
 def split(model: ModelProto) -> tuple[ModelProto, ModelProto]:
-    """What follows from key points alone, and the rest, as two models.
+    """Split a model: the part that depends on key points alone, and the rest.
 
-    What the second takes from the first has names that begin with ``pose_``.
+    Tensors that the second takes from the first have names that begin with ``pose_``.
     """
     inputs = {value.name: value for value in model.graph.input}
     few = {name for name, value in inputs.items() if len(value.type.tensor_type.shape.dim) < MAPS}
@@ -244,7 +244,7 @@ def _part(
     outputs: Sequence[ValueInfoProto],
     more: Sequence[ValueInfoProto] = (),
 ) -> ModelProto:
-    """Some nodes of a model, with the inputs and constants that they read.
+    """Return some nodes of a model, with the inputs and constants that they read.
 
     Args:
         more: inputs that the whole model does not have.

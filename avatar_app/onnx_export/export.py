@@ -1,4 +1,4 @@
-"""Graphs -> the weights and ONNX files of a bundle."""
+"""Turn graphs into the weights and ONNX files of a bundle."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WEIGHTS = "weights.safetensors"
 def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
     """Write ``encode.onnx``, ``render.onnx``, ``detect.onnx`` and `card`'s files.
 
-    In float32; ``detect.onnx`` only where the model has a detector.
+    In float32; ``detect.onnx`` only if the model has a detector.
 
     Args:
         half: keep the card's weights in float16.
@@ -64,9 +64,9 @@ def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
 
 
 def for_processors(graphs: MotionGraphs) -> MotionGraphs:
-    """The same graphs in the order of sums that ONNX Runtime computes fastest.
+    """Return the graphs in the order that ONNX Runtime computes fastest.
 
-    ``encode`` may hand ``render`` more than before.
+    ``encode`` may pass ``render`` more than before.
     """
     if isinstance(graphs.model, Fomm):
         return _with_fewer_multiplications(graphs, graphs.model)
@@ -87,7 +87,7 @@ def for_processors(graphs: MotionGraphs) -> MotionGraphs:
 def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGraphs:
     """Rewrite the original networks with fewer multiplications.
 
-    The decoder works in tiles, with `PhaseConvolution`s where pixels are doubled first.
+    The decoder works in tiles, with `PhaseConvolution`s after upsampling.
     """
     quick = copy.deepcopy(model)
     generator = quick.generator
@@ -106,7 +106,7 @@ def _with_fewer_multiplications(graphs: MotionGraphs, model: Fomm) -> MotionGrap
 
 
 def _with_phases(graphs: MotionGraphs, model: MonkeyNet) -> MotionGraphs:
-    """Monkey-Net with `PhaseConvolution`s where pixels are doubled first."""
+    """Rewrite Monkey-Net with `PhaseConvolution`s after upsampling."""
     quick = copy.deepcopy(model)
     _replace_up_blocks(quick)
     return replace(
@@ -128,10 +128,7 @@ def _replace_up_blocks(model: nn.Module) -> None:
 
 
 def example_points(count: int) -> tuple[Tensor, Tensor]:
-    """Values and Jacobians of points on a spiral.
-
-    No two alike, so that nothing divides by zero.
-    """
+    """Return values and Jacobians of distinct points on a spiral."""
     step = torch.arange(count, dtype=torch.float32)
     radius = 0.2 + 0.5 * step / count
     value = torch.stack([radius * torch.cos(step), radius * torch.sin(step)], dim=-1)
@@ -139,10 +136,7 @@ def example_points(count: int) -> tuple[Tensor, Tensor]:
 
 
 def example_poses(count: int) -> dict[str, Tensor]:
-    """Return every part of both faces' key points that a graph may take, by name.
-
-    Of the photo and of the driver.
-    """
+    """Return all parts of the photo's and the driver's key points, by name."""
     value, jacobian = example_points(count)
     parts = {
         "value": value,
@@ -172,9 +166,7 @@ def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path, opset: int = OP
 
 
 def write_motion_files(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
-    """Everything in a motion model's bundle but its description and card.
-
-    ``weights.safetensors`` and the ONNX files.
+    """Write a motion model's weights and ONNX files, without description and card.
 
     Args:
         half: round convolution weights to float16, in the graphs too, so that every engine makes the same

@@ -25,8 +25,7 @@ def import_checkpoint(
 
     Args:
         configuration: the YAML it was trained with; None for X2Face, whose weights show its sizes.
-        align_corners: how warps read positions; None takes what the YAML states, else True (see
-            `FommConfig`).
+        align_corners: how warps read positions; None: as the YAML states, else True (see `FommConfig`).
 
     Raises:
         BundleError: no checkpoint, damaged, unsafe, of a model that this app does not run, not fitting the

@@ -1,4 +1,4 @@
-"""Layers in the form in which ONNX Runtime computes them fastest on processors."""
+"""Layers in the form that ONNX Runtime computes fastest on processors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class PhaseConvolution(nn.Module):
-    """Double each pixel, convolve 3x3, normalise, ReLU, without ever doubling.
+    """Upsample by 2, convolve 3x3, normalise, ReLU, without upsampled maps.
 
-    An output pixel of even row sees two rows of the input, once the one above it and twice its own; one of
-    odd row the other way round. So each of the four positions in a doubled pixel has a 2x2 kernel of its own,
-    and a convolution of four times the channels at the small size makes them all, with 16 instead of 36
+    An output pixel of an even row depends on two rows of the input: the one above it once and its own twice;
+    in an odd row vice versa. Each of the four positions in a doubled pixel thus has a 2x2 kernel of its own,
+    and a convolution of four times the channels at the small size computes them all, with 16 instead of 36
     multiplications.
     """
 
@@ -25,10 +25,7 @@ class PhaseConvolution(nn.Module):
     bias: Tensor
 
     def __init__(self, layers: Iterable[nn.Module]) -> None:
-        """Args: layers: the convolution and its batch norm.
-
-        What follows them must be a ReLU.
-        """
+        """Take a convolution and its batch norm; a ReLU must follow them."""
         super().__init__()
         convolution, norm = islice(layers, 2)
         assert isinstance(convolution, nn.Conv2d)
@@ -55,12 +52,12 @@ class PhaseConvolution(nn.Module):
 class QuadConvolution(nn.Module):
     """A convolution of few outputs, four neighbouring pixels at once.
 
-    ONNX Runtime computes 8 or 16 outputs in the time of one. Those of four pixels fill them: a kernel one
-    larger that steps by two, in which each of the four has the original one in another corner.
+    ONNX Runtime computes 8 or 16 outputs in the time of one. Four pixels' outputs fill them: a kernel one
+    larger with a stride of two, in which each of the four has the original one in another corner.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
-        """Args: convolution: of odd side, keeps the size; maps must have even sides."""
+        """Take a convolution of odd side that keeps the size; maps must have even sides."""
         super().__init__()
         outputs, inputs, side = convolution.weight.shape[:3]
         assert convolution.bias is not None
@@ -95,7 +92,7 @@ class HighestRows(torch.autograd.Function):
 
 
 def highest_rows(positions: Tensor, rows: Tensor, height: int) -> Tensor:
-    """Rows (N, w) put into a picture (height, w) of zeros at ``positions`` (N, 1).
+    """Stamp rows (N, w) into a picture (height, w) of zeros at ``positions`` (N, 1).
 
     Where several meet, the highest value counts.
     """

@@ -16,30 +16,31 @@ from avatar_app.networks.graphs import to_bytes
 from avatar_app.onnx_export.layers import highest_rows
 
 FAINTEST = -30.0
-"""Exponents end here, so that no product of two bells is too small for a normal number: those take a hundred
-times as long."""
+"""Lower limit of exponents, so that no product of two bells is subnormal: those take a hundred times
+as long.
+"""
 
 REACH = 6
-"""A dot of the sketch is drawn over so many rows above and below; further out it is below a millionth."""
+"""Rows above and below over which a dot of the sketch is drawn; further out it is below a millionth."""
 
 PHOTO_LAYERS = ("person", "background")
-"""What `PhotoEncoder` gives beside `PhotoFeatures`."""
+"""Outputs of `PhotoEncoder` beside `PhotoFeatures`."""
 
 
 class PhotoFeatures(NamedTuple):
     """Everything that depends on the photo alone.
 
-    Of `Features` what the networks read, and what this order of sums takes from it.
+    The networks' inputs among `Features`, and precomputed parts of the sums.
 
     Attributes:
         sketch: (1, groups, s, s), the photo's own landmarks.
         anchors: (K, 2), relative to their mean.
         middle: (1, 2), their mean.
-        near: (K + 1, K), how much each anchor counts for the Jacobian of each; in the last row all alike.
+        near: (K + 1, K), weight of each anchor for the Jacobian of each; in the last row all alike.
         ridge: (1,), pull of each Jacobian towards the face's global map.
-        body: (1, 1, s, s), the share of person.
+        body: (1, 1, s, s), alpha of the person.
         skull: (1, 2), the upper head's size.
-        pixels: (S * S, 12), bytes, of `neighbours`; painters see a part of the photo. The rest: as in
+        pixels: (S * S, 12), bytes, from `neighbours`; for painters a part of the photo. The rest: as in
             `Features`.
     """
 
@@ -67,7 +68,7 @@ class PhotoFeatures(NamedTuple):
 class PhotoEncoder(nn.Module):
     """Turn a photo's bytes and landmarks into `PhotoFeatures` and its layers.
 
-    That is, as bytes: the share of person (1, S, S, 1) and the background (1, S, S, 3).
+    The layers are bytes: the person's alpha (1, S, S, 1) and the background (1, S, S, 3).
     """
 
     def __init__(self, generator: AnchoredGenerator) -> None:
@@ -94,12 +95,10 @@ class PhotoEncoder(nn.Module):
 
 
 def neighbours(image: Tensor) -> Tensor:
-    """Return each pixel's bytes with those of three neighbours.
+    """Return each pixel's bytes with those of its right, lower and lower right one.
 
-    The right, the lower and the lower right one. For a photo (1, S, S, 3): (S * S, 12).
-
-    A row holds all that lies between four pixels: one look-up instead of a warp of ONNX Runtime's own, which
-    takes four times as long.
+    For a photo (1, S, S, 3): (S * S, 12). A row holds everything between four pixels: one look-up instead of
+    a warp of ONNX Runtime's own, which takes four times as long.
     """
     right, below = (
         torch.cat([image[:, :, 1:], image[:, :, -1:]], 2),

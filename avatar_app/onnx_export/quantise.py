@@ -1,11 +1,9 @@
-"""Eight-bit convolutions for processors.
+"""Eight-bit convolutions for processors: faster, with pictures almost the same.
 
-A fraction of the time, and a picture that looks like the exact one.
-
-Weights and the inputs of convolutions become bytes, scaled by what a sample of real pictures needs (static
-quantisation, one scale for each channel of weights). Layers that place or blend pixels stay exact. What lies
-between two such convolutions and only moves values (concatenation, transposition, cutting) moves bytes. Each
-part of a concatenation has a scale of its own: the weights that meet it take up the difference.
+Weights and inputs of convolutions become bytes, scaled for a sample of real pictures (static quantisation,
+one scale for each channel of weights). Layers that position or blend pixels stay exact. Operations between
+two such convolutions that only move values (concatenation, transposition, slicing) move bytes. Each part of a
+concatenation has a scale of its own, and the weights that read it compensate for the difference.
 """
 
 from __future__ import annotations
@@ -27,19 +25,19 @@ from avatar_app.onnx_runtime import OnnxSession, open_session
 from avatar_app.text import Text
 
 EXACT = ("/mask/", "/fine/", "/paint/")
-"""Parts of the names of convolutions that stay as they are: anchors' shares, flow and blending."""
+"""Parts of the names of convolutions that stay exact: anchors' weights, flow and blending."""
 
 MOVERS = ("Transpose", "Reshape", "Slice", "Unsqueeze", "Squeeze")
-"""Operations that move values and leave them as they are."""
+"""Operations that move values without changing them."""
 
 LOSS = 1.0
-"""dB of quality that may be lost."""
+"""Acceptable loss of quality in dB."""
 
 LARGEST_WEIGHT = 63
 """Seven bits: processors without VNNI add two products in sixteen bits, which overflow with eight."""
 
 HEADROOM = 1.1
-"""Pictures to come may go so far beyond those of the sample."""
+"""Factor by which future values may exceed those of the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Sample:
 
     Attributes:
         feed: the graph's inputs by name; others are ignored.
-        quality: how close to the truth the graph's outputs are, in order; dB, higher is better.
+        quality: returns how close the graph's outputs, in order, are to the truth; dB, higher is better.
     """
 
     feed: dict[str, Any]
@@ -64,7 +62,7 @@ def quantise(path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
         Mean quality in dB: exact, and with eight bits.
 
     Raises:
-        ConfigError: more than ``LOSS`` would be lost; the file is as it was.
+        ConfigError: more than ``LOSS`` would be lost; the file is unchanged.
     """
     model = onnx.load(str(path))
     rewriter = _Rewriter(model)
@@ -85,25 +83,25 @@ def quantise(path: Path, samples: Sequence[Sample]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """The values that a tensor takes."""
+    """The range of a tensor's values."""
 
     lowest: float
     highest: float
 
     def zero(self) -> int:
-        """The byte that should stand for 0."""
+        """Return the byte that should represent 0."""
         lowest = min(self.lowest, 0.0)
         return round(255 * -lowest / max(self.highest - lowest, 1e-6))
 
     def scale(self, zero: int) -> float:
-        """The value of one step when the byte ``zero`` stands for 0."""
+        """Return the value of one step when the byte ``zero`` represents 0."""
         below = -self.lowest / zero if zero else 0.0
         above = self.highest / (255 - zero) if zero < 255 else 0.0
         return max(above, below, 1e-6) * HEADROOM
 
 
 class _Rewriter:
-    """Replaces a model's float convolutions by those of bytes."""
+    """Replaces a model's float convolutions by eight-bit ones."""
 
     def __init__(self, model: ModelProto) -> None:
         self._model = model
@@ -128,7 +126,7 @@ class _Rewriter:
         )
 
     def measured(self) -> list[str]:
-        """The tensors whose ranges `rewrite` needs."""
+        """Return the tensors whose ranges `rewrite` needs."""
         needed = {self._result(name) for name in self._convolutions}
         for node in self._convolutions.values():
             needed |= {self._origin(part) for part in self._parts(node.input[0])}
@@ -150,21 +148,21 @@ class _Rewriter:
         self._drop_unused()
 
     def _result(self, name: str) -> str:
-        """A convolution's output behind its ReLU, if it has one.
+        """Return a convolution's output after its ReLU, if it has one.
 
-        A byte cannot be negative when the byte 0 stands for 0.
+        A byte cannot be negative when the byte 0 represents 0.
         """
         readers = self._readers.get(name, [])
         return readers[0].output[0] if [reader.op_type for reader in readers] == ["Relu"] else name
 
     def _parts(self, name: str) -> list[str]:
-        """What is put side by side as channels to make this tensor."""
+        """Return the tensors that are concatenated as channels to make this one."""
         node = self._makers.get(name)
         beside = node is not None and node.op_type == "Concat" and node.attribute[0].i == 1
         return list(node.input) if beside and node is not None else [name]
 
     def _origin(self, name: str) -> str:
-        """The tensor whose values this one holds, only elsewhere."""
+        """Return the tensor whose values this one holds in another order."""
         node = self._makers.get(name)
         while node is not None and node.op_type in MOVERS:
             name = node.input[0]
@@ -204,7 +202,7 @@ class _Rewriter:
         self._nodes.append(quantised)
 
     def _as_bytes(self, name: str, zero: int) -> str:
-        """The tensor as bytes of which ``zero`` stands for 0."""
+        """Return the tensor as bytes of which ``zero`` represents 0."""
         if (name, zero) in self._bytes:
             return self._bytes[name, zero]
         node, result = self._makers.get(name), f"{name}.bytes{zero or ''}"
@@ -233,7 +231,7 @@ class _Rewriter:
         return name
 
     def _read_back(self, results: dict[str, str]) -> None:
-        """Whoever still reads a float of what is now bytes reads it back from them."""
+        """Convert bytes back for nodes that still read floats."""
         read = {name for node in self._nodes for name in node.input}
         nodes: list[NodeProto] = []
         for node in self._nodes:

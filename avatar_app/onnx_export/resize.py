@@ -1,6 +1,6 @@
-"""The same model for another picture size.
+"""Write a model for another picture size.
 
-The networks are convolutional throughout, so its weights fit any.
+The networks are convolutional throughout, so the weights fit any.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Warps as ONNX Runtime does them fast on processors.
+"""Warps that ONNX Runtime computes fast on processors: deformable convolutions.
 
-As deformable convolutions of one pixel.
-
-Its own GridSample works out each position again for every channel, and takes ten times as long. A deformable
-convolution with a kernel of one pixel and weights of one reads each channel where an offset from the pixel's
-own place points, and can dim it on the way. Where the offset is not a number it gives 0.
+Its own GridSample computes each position again for every channel, and takes ten times as long. A deformable
+convolution with a kernel of one pixel and weights of one reads each channel at an offset from the pixel's own
+position, and can multiply it on the way. If the offset is not a number the result is 0.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import onnx
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
 BEYOND = 3.0
-"""A position as far out as any: nothing of the picture is seen there."""
+"""Limit of positions: beyond it nothing of the picture is visible."""
 
 
 LARGE = 1 << 10
@@ -25,7 +23,7 @@ LARGE = 1 << 10
 
 
 def known_shapes(model: ModelProto) -> dict[str, list[int]]:
-    """The shapes of a model's tensors; 0 for a size that is not fixed."""
+    """Return the shapes of a model's tensors; 0 for a size that is not fixed."""
     values = known_values(model)
     shapes = {
         name: [size.dim_value for size in value.type.tensor_type.shape.dim] for name, value in values.items()
@@ -54,9 +52,8 @@ def known_values(model: ModelProto) -> dict[str, ValueInfoProto]:
 def deform_warps(model: ModelProto) -> list[NodeProto]:
     """Rewrite every bilinear GridSample of one picture as a deformable convolution.
 
-    Returns the model's nodes; adds constants to the model.
-
-    The positions must be at least as many as the picture's pixels along each axis.
+    Returns the model's nodes; adds constants to the model. The positions must be at least as many as the
+    picture's pixels along each axis.
     """
     shapes = known_shapes(model)
     readers: dict[str, list[NodeProto]] = {}
@@ -89,9 +86,9 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
 
 
 def _dimmer(node: NodeProto, readers: dict[str, list[NodeProto]], shapes: dict[str, list[int]]) -> str | None:
-    """Return what the warped picture is multiplied with, if that is all.
+    """Return the factor of the warped picture, if multiplication is its only use.
 
-    And if it is one number a pixel; else None.
+    It must be one number a pixel; else None.
     """
     found = readers.get(node.output[0], [])
     if len(found) != 1 or found[0].op_type != "Mul":
@@ -101,7 +98,7 @@ def _dimmer(node: NodeProto, readers: dict[str, list[NodeProto]], shapes: dict[s
 
 
 def _sorted(model: ModelProto, nodes: list[NodeProto]) -> list[NodeProto]:
-    """The nodes with each behind those that it reads."""
+    """Return the nodes in an order in which each follows those that it reads."""
     known = {
         "",
         *(value.name for value in model.graph.input),
@@ -122,7 +119,7 @@ def _sorted(model: ModelProto, nodes: list[NodeProto]) -> list[NodeProto]:
 
 
 class _Warp:
-    """The nodes that stand for one GridSample."""
+    """The nodes that replace one GridSample."""
 
     def __init__(
         self, model: ModelProto, node: NodeProto, picture: list[int], flow: list[int], share: str | None
@@ -159,9 +156,9 @@ class _Warp:
         )
 
     def _places(self, rows: int, columns: int, middle: Any) -> str:
-        """Each pixel's own place, less the picture's middle.
+        """Return each pixel's own position minus the picture's middle.
 
-        (1, 2, rows, columns), which is spread out when the file is opened.
+        (1, 2, rows, columns), which is expanded when the file is opened.
         """
         down, across = np.arange(rows) - middle[0, 0], np.arange(columns) - middle[0, 1]
         shape = self._constant([1, 1, rows, columns], np.int64)
@@ -172,7 +169,7 @@ class _Warp:
         return self._add("Concat", *(self._add("Expand", part, shape) for part in parts), axis=1)
 
     def rename(self, output: str) -> None:
-        """Let the result have another name."""
+        """Rename the result."""
         self.nodes[-1].output[0] = output
 
     def _add(self, kind: str, *inputs: str, **options: Any) -> str:

@@ -1,10 +1,10 @@
-"""Rewrite an ONNX file so that ONNX Runtime computes it faster on processors.
+"""Rewrite an ONNX file so that ONNX Runtime computes it faster.
 
-The results stay the same.
+The results are equal.
 
-Three of its habits cost half of a frame's time: it has fast convolutions only for channel counts that are
-multiples of four, its softmax over channels turns the whole tensor round twice, and its own warp is slow (see
-`onnx_sampling`).
+On processors three of its properties cost half of a frame's time: its fast convolutions require channel
+counts that are multiples of four, its softmax over channels transposes the whole tensor twice, and its own
+warp is slow (see `sampling`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALIGNMENT = 4
 SMALLEST = 16
 """Convolutions of fewer channels have a fast path of their own."""
 BLOCK = 16
-"""So many outputs are computed at once, wanted or not."""
+"""Number of outputs that are computed at once, needed or not."""
 
 
 def tune(path: Path) -> None:
@@ -40,9 +40,9 @@ def tune(path: Path) -> None:
 
 
 def gather_constants(model: ModelProto) -> None:
-    """Make constants that nodes give or pass on the model's own.
+    """Turn constants made or passed on by nodes into the model's initialisers.
 
-    There the steps below look for them.
+    The steps below look for them there.
     """
     known = {constant.name: constant for constant in model.graph.initializer}
     nodes: list[NodeProto] = []
@@ -63,7 +63,7 @@ def gather_constants(model: ModelProto) -> None:
 def _join_convolutions(model: ModelProto) -> None:
     """Join two convolutions that read the same maps in the same way.
 
-    Where their outputs fill fewer blocks together.
+    If their outputs fill fewer blocks together.
     """
     constants = {constant.name: constant for constant in model.graph.initializer}
     first: dict[tuple[str, bytes, tuple[int, ...]], NodeProto] = {}
@@ -111,10 +111,10 @@ def _join(
 
 
 def align_convolutions(model: ModelProto, smallest: int = SMALLEST) -> None:
-    """Give odd convolutions a few channels of zeros more, with weights of zero.
+    """Pad odd convolutions with channels of zeros and weights of zero.
 
     Args:
-        smallest: those of so many channels or fewer stay as they are.
+        smallest: those of so many channels or fewer stay unchanged.
     """
     constants = {constant.name: constant for constant in model.graph.initializer}
     shapes = known_shapes(model)
@@ -154,10 +154,7 @@ def _groups(conv: NodeProto) -> int:
 
 
 def _joined_shape(shapes: dict[str, list[int]], concat: NodeProto | None) -> list[int]:
-    """What a concatenation of channels gives, where its whole shape is known.
-
-    Else nothing.
-    """
+    """Return the shape of a concatenation of channels; empty if unknown."""
     if concat is None or concat.op_type != "Concat" or concat.attribute[0].i != 1:
         return []
     shape = shapes.get(concat.output[0], [])
@@ -178,9 +175,9 @@ def _widen(model: ModelProto, tensor: str, lacking: int) -> NodeProto:
 
 
 def _spell_out_softmax(model: ModelProto) -> None:
-    """Spell softmax over channels out as exp(x - max) / sum.
+    """Replace softmax over channels by exp(x - max) / sum.
 
-    Its parts work along the channels in place.
+    These operations work along the channels in place.
     """
     axis = "softmax.axis"
     nodes: list[NodeProto] = []

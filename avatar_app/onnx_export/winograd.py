@@ -1,15 +1,13 @@
 """Compute the original's decoder with less than half of its multiplications.
 
-Winograd's minimal filtering (Lavin and Gray 2016).
+Winograd's minimal filtering (Lavin and Gray 2016). A tile of 4x4 outputs of a 3x3 convolution depends on a
+window of 6x6 inputs. Windows and kernels are transformed to 36 values each, multiplied one by one, and summed
+over the channels: 36 instead of 144 multiplications a tile. ONNX Runtime has no such convolution; it is
+expressed by operations that are fast there: gathering rows, and matrix products.
 
-A tile of 4x4 outputs of a 3x3 convolution depends on a window of 6x6 inputs. Windows and kernels are both
-turned into 36 values, of which products, one by one, summed over the channels, are all that is left to
-compute: 36 instead of 144 multiplications a tile. ONNX Runtime has no such convolution; it is spelled out
-here as what that does fast: gathering rows, and products of matrices.
-
-Between convolutions maps are rows (R, C), the channels of one pixel each, in whatever order the last
-convolution left them, and the numbers (H, W) of the pixels' rows, which are constants of the graph. The last
-row is zeros and stands for all that lies beyond the map.
+Between convolutions maps are rows (R, C), the channels of one pixel each, in the order in which the last
+convolution left them, and the indices (H, W) of the pixels' rows, which are constants of the graph. The last
+row is zeros and represents everything beyond the map.
 """
 
 from __future__ import annotations
@@ -27,11 +25,13 @@ from avatar_app.onnx_export.layers import PhaseConvolution
 
 TILE = 4
 POINTS = (0, 1, -1, 2, -2)
-"""Where the polynomials are evaluated, beside infinity: small numbers, so that little is lost in float32."""
+"""Points at which the polynomials are evaluated, beside infinity: small numbers, to lose little in
+float32.
+"""
 
 
 def fits(height: int, width: int) -> bool:
-    """Whether a map of that size is made of whole tiles."""
+    """Whether a map of that size consists of whole tiles."""
     return height % TILE == 0 and width % TILE == 0
 
 
@@ -123,7 +123,7 @@ class TiledConvolution(nn.Module):
     of_products: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        """Args: weight: (O, C, n, n). bias: (O)."""
+        """Take weights (O, C, n, n) and bias (O)."""
         super().__init__()
         self.outputs, inputs, taps = weight.shape[:3]
         self.window = (TILE + taps - 1) ** 2
@@ -138,9 +138,9 @@ class TiledConvolution(nn.Module):
         self.register_buffer("of_products", torch.from_numpy(of_products).float(), persistent=False)
 
     def forward(self, rows: Tensor, windows: Tensor) -> Tensor:
-        """Rows (R, C) and the ones of T tiles' windows (`_windows`) -> rows (17 T, O).
+        """Convolve rows (R, C) with the windows of T tiles (`_windows`) -> rows (17 T, O).
 
-        The tiles' upper left pixels, then the next.
+        First the tiles' upper left pixels, then the next.
         """
         tiles = len(windows) // self.window
         seen = rows.index_select(0, windows).reshape(self.window, -1)
@@ -157,7 +157,7 @@ def minimal_filter(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.
     They transform a kernel of ``taps``, a window and their products into ``outputs`` neighbouring results.
 
     Returns:
-        Of a kernel (n, taps), of a window (n, n), of products (outputs, n), with n = outputs + taps - 1.
+        For a kernel (n, taps), a window (n, n), products (outputs, n), with n = outputs + taps - 1.
     """
     points = np.array(POINTS[: outputs + taps - 2], np.float64)
     of_kernel, of_products = (
@@ -172,7 +172,7 @@ def minimal_filter(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _in_tiles(height: int, width: int) -> np.ndarray:
-    """The number of each pixel's row as a `TiledConvolution` leaves them, (H, W)."""
+    """Return the index of each pixel's row after a `TiledConvolution`, (H, W)."""
     down, across = np.mgrid[:height, :width]
     pixel, tile = down % TILE * TILE + across % TILE, down // TILE * (width // TILE) + across // TILE
     positions: np.ndarray = pixel * (height * width // TILE**2) + tile
@@ -180,9 +180,9 @@ def _in_tiles(height: int, width: int) -> np.ndarray:
 
 
 def _windows(positions: np.ndarray, beyond: int, taps: int) -> Tensor:
-    """The rows that the tiles' windows consist of.
+    """Return the row indices of the tiles' windows.
 
-    The upper left ones of all, then the next; ``beyond`` beyond the map.
+    The upper left ones of all, then the next; ``beyond`` outside of the map.
     """
     height, width = positions.shape
     around = np.pad(positions, 1, constant_values=beyond)
@@ -196,8 +196,8 @@ def _windows(positions: np.ndarray, beyond: int, taps: int) -> Tensor:
 
 
 def _on_pixels(values: Tensor) -> Tensor:
-    """Return what is added to each channel of a pixel's row, (17, 1, C).
+    """Return a bias (17, 1, C) for each channel of a pixel's row.
 
-    The last rows get nothing.
+    0 for the last rows.
     """
     return torch.cat([values.detach().expand(TILE**2, 1, -1), torch.zeros(1, 1, len(values))])
