@@ -1,1 +1,1 @@
-"""Would a call work on this computer?"""
+"""Check whether a call would work on this computer."""

@@ -1,4 +1,4 @@
-"""Whether ONNX Runtime uses a graphics card of any maker."""
+"""Check whether ONNX Runtime uses a graphics card of any maker."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from avatar_app.text import NOTHING, Text
 
 
 class Finding(NamedTuple):
-    """Say what was found and what to do.
+    """A finding and what to do about it.
 
-    ``computes``: whether such a card is used.
+    Attributes:
+        computes: whether such a card is used.
     """
 
     state: Literal["ok", "note"]
@@ -29,7 +30,7 @@ def look(model: str, quick: bool) -> Finding:
     """Try the card with a model.
 
     Args:
-        quick: be content with what came of it before.
+        quick: accept a remembered result.
     """
     if not has_card_package():
         todo = Text("If there is another card, run `{} -m pip install {}`.", python(), WANTED)

@@ -1,4 +1,4 @@
-"""Would a call work on this computer? If not, what is to be done."""
+"""Check whether a call would work on this computer, and say what to do if not."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ State = Literal["ok", "note", "problem"]
 
 OLDEST_PYTHON = (3, 11)
 SLOW, TOO_SLOW = 24.0, 15.0
-"""Frames a second below which a call looks jerky, and below which it is of no use."""
+"""Frames a second below which a call is jerky, and below which it is useless."""
 FORMATS = 3
-"""How many of a camera's formats are named."""
+"""Number of a camera's formats that are listed."""
 WIDTH, NAME_AT, TEXT_AT = 79, 9, 25
 """Columns of the report as text."""
 REASONS = {
@@ -53,16 +53,16 @@ REASONS = {
     "fault": Text("fault"),
     "stale": Text("stale"),
 }
-"""Why the call sees the still card, for people."""
+"""Reasons for the still card, for people."""
 JOIN_VIDEO = Text("Run `sudo usermod -aG video $USER`, then log out and in again.")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one look at the computer has found.
+    """Result of one check.
 
     Attributes:
-        name: what was looked at, for people.
+        name: what was checked, for people.
         todo: what to do about it, empty if nothing; commands are between backticks.
         needed: while this is a problem no call works.
     """
@@ -75,7 +75,7 @@ class Check:
 
 
 def run_checks(model: str = "lite", device: str = "auto", quick: bool = False) -> list[Check]:
-    """All checks; takes a few seconds. Never raises.
+    """Run all checks; takes a few seconds. Never raises.
 
     Args:
         model, device: as the session would be started with.
@@ -85,7 +85,7 @@ def run_checks(model: str = "lite", device: str = "auto", quick: bool = False) -
 
 
 def checks(model: str = "lite", device: str = "auto", quick: bool = False) -> Iterator[Check]:
-    """The same one after the other, as they are done."""
+    """Yield the results one by one."""
     parts: list[tuple[Text, bool, Callable[[], Sequence[Check]]]] = [
         (Text("Python"), True, lambda: [check_python()]),
         (Text("Graphics card"), False, lambda: [check_graphics(model, quick)]),
@@ -120,7 +120,7 @@ def would_work(found: Sequence[Check]) -> bool:
 
 
 def as_text(check: Check) -> str:
-    """Write one finding for a terminal: state, name, what was found, what to do."""
+    """Write one result for a terminal: state, name, finding, what to do."""
     text = _folded(check.found, f"{check.state.ljust(NAME_AT)}{check.name.ljust(TEXT_AT - NAME_AT)}")
     if check.todo:
         text += "\n" + _folded(check.todo, f"{' ' * NAME_AT}{'what to do'.ljust(TEXT_AT - NAME_AT)}")
@@ -159,7 +159,7 @@ def check_python() -> Check:
 
 
 def check_graphics(model: str = "lite", quick: bool = True) -> Check:
-    """Check whether a graphics card can be used; a call works without."""
+    """Check whether a graphics card can be used; calls work without one."""
     name = Text("Graphics card")
     try:
         installed = metadata.version("torch")
@@ -183,9 +183,9 @@ def check_graphics(model: str = "lite", quick: bool = True) -> Check:
 
 
 def check_models(model: str) -> Check:
-    """The chosen model and the face network are needed.
+    """Check the chosen model and the face networks, which are required.
 
-    Others that are damaged are named.
+    Other damaged models are named.
     """
     for needed in (model, "faces"):
         try:
@@ -261,7 +261,7 @@ def _with_details(name: str, details: Sequence[str]) -> Text:
 
 
 def check_outputs() -> list[Check]:
-    """The ways to a call: one of them is needed."""
+    """Check the ways to a call, of which one is required."""
     virtual, has_virtual = _check_virtual_camera()
     if sys.platform != "linux":
         return [Check(Text("Virtual camera"), "ok" if has_virtual else "problem", *virtual, needed=True)]
@@ -279,7 +279,7 @@ def check_outputs() -> list[Check]:
 
 
 def _check_virtual_camera() -> tuple[tuple[Text, Text], bool]:
-    """What was found and what to do, and whether there is one to use."""
+    """Return the finding, what to do, and whether there is a usable virtual camera."""
     if importlib.util.find_spec("pyvirtualcam") is None:
         return (
             Text("The library pyvirtualcam is not installed."),
@@ -337,7 +337,7 @@ def check_app() -> Check:
 
 
 def _shown(message: str) -> Text:
-    """What the running app says that the call sees."""
+    """Describe what the call sees, by the running app's answer."""
     what, _, why = message.removeprefix("shows ").partition(" ")
     if what == "card":
         return Text("shows card {}", REASONS.get(why, why))

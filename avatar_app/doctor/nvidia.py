@@ -18,7 +18,7 @@ INDEX = "https://download.pytorch.org/whl"
 """Where PyTorch publishes its builds for each version of CUDA."""
 
 DRIVER_FOR_13, DRIVER_FOR_12 = 580, 525
-"""The first drivers that run programs built with CUDA 13 and CUDA 12."""
+"""First drivers that run programs built with CUDA 13 and CUDA 12."""
 
 PCI = Path("/sys/bus/pci/devices")
 NVIDIA, DISPLAY_CONTROLLER = "0x10de", "0x03"
@@ -39,7 +39,7 @@ class Card:
 
     @property
     def title(self) -> Text:
-        """For people."""
+        """Its name for people."""
         return Text("{} (driver {})", self.name, self.driver)
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class Card:
 
 
 def find_card() -> Card | None:
-    """The first NVIDIA card that its driver knows, None without one."""
+    """Return the first NVIDIA card that its driver reports, None without one."""
     program = find_program("nvidia-smi")
     if program is None:
         return None
@@ -60,7 +60,7 @@ def find_card() -> Card | None:
 
 
 def read_card(answer: str) -> Card | None:
-    """Read ``NVIDIA GeForce RTX 3060, 580.65.06, 8.6`` from what nvidia-smi says."""
+    """Read ``NVIDIA GeForce RTX 3060, 580.65.06, 8.6``, an answer of nvidia-smi."""
     parts = [part.strip() for part in answer.strip().partition("\n")[0].split(",")]
     if len(parts) != 3 or not parts[1][:1].isdigit():
         return None
@@ -71,7 +71,7 @@ def read_card(answer: str) -> Card | None:
 
 
 def lacks_driver(devices: Path = PCI) -> bool:
-    """Return whether an NVIDIA card is there, without asking its driver. Linux."""
+    """Return whether there is an NVIDIA card, without its driver. Linux."""
     for device in devices.glob("*") if devices.is_dir() else ():
         with suppress(OSError):
             vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
@@ -81,7 +81,7 @@ def lacks_driver(devices: Path = PCI) -> bool:
 
 
 def misfit(card: Card, installed: str) -> Text | None:
-    """Why this build of PyTorch, though it finds the card, cannot compute on it.
+    """Return why this build of PyTorch cannot compute on a card that it finds.
 
     None if it can.
     """
@@ -94,7 +94,7 @@ def misfit(card: Card, installed: str) -> Text | None:
 
 
 def advice(card: Card, installed: str) -> Text:
-    """What to do about a card that PyTorch cannot use.
+    """Return what to do about a card that PyTorch cannot use.
 
     Args:
         installed: version of PyTorch with its build, such as 2.13.0+cpu; empty: none.

@@ -1,4 +1,4 @@
-"""Could this computer render for others? If not, what is to be done."""
+"""Check whether this computer could render for others, and say what to do if not."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from avatar_app.paths import server_folder
 from avatar_app.text import Text
 
 RATE = 30
-"""Pictures a second that a person needs."""
+"""Pictures a second for one person."""
 
 SECRETS = ("token", "key.pem")
 
 
 def server_checks(model: str, device: str, port: int, quick: bool = False) -> Iterator[Check]:
-    """All checks of a server, as they are done.
+    """Yield the results of all checks of a server.
 
     Args:
-        port: that it will listen on.
+        port: on which it will listen.
         quick: leave out the measurement of the speed.
     """
     yield check_python()
@@ -61,7 +61,7 @@ def check_port(port: int) -> Check:
 
 
 def check_secrets(folder: Path) -> Check:
-    """Whether others on this computer can read the server's secrets."""
+    """Check whether other users of this computer can read the server's secrets."""
     files = [folder / name for name in SECRETS if (folder / name).exists()]
     if not files:
         return Check(Text("Secrets"), "ok", Text("They will be made in {}.", folder))
@@ -74,7 +74,7 @@ def check_secrets(folder: Path) -> Check:
 
 
 def check_capacity(model: str, device: str) -> Check:
-    """For how many people this computer renders."""
+    """Check for how many people this computer can render."""
     try:
         speed = measure_speed(model, device)
     except AvatarError as error:

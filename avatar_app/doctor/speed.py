@@ -1,6 +1,6 @@
-"""How fast this computer makes pictures.
+"""Measure how fast this computer renders.
 
-The animate thread's work, measured on the photo and the clip that come with the app.
+Runs the animate thread's work on the photo and the clip shipped with the app.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ CAMERA = 30
 """Frames a second."""
 
 SECONDS = 3.0
-"""When to stop on slow computers."""
+"""Time limit on slow computers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What was measured.
+    """The measured speed.
 
     Attributes:
-        engine: what computed, for people.
+        engine: name of the engine, for people.
         fps: frames a second, from a camera's frame to the picture of the avatar.
         traffic: of an engine on another computer.
     """
@@ -68,7 +68,7 @@ def measure_speed(model: str, device: str) -> Speed:
 
 
 def _streamed(engine: Engine, stream: StreamingEngine) -> float:
-    """Pictures a second that come back where poses go out at the rate of a camera."""
+    """Return the pictures a second that arrive when poses are sent at a camera's rate."""
     avatar = _encoded(engine, FaceDetector.open())
     came: list[float] = []
     end = time.monotonic() + SECONDS
@@ -101,7 +101,7 @@ def _seconds_per_frame(engine: Engine) -> float:
 
 
 class _Chain:
-    """What the animate thread does with a frame."""
+    """The animate thread's work on a frame."""
 
     def __init__(self, engine: Engine, avatar: Avatar, detector: FaceDetector) -> None:
         self._engine = engine
