@@ -1,1 +1,1 @@
-"""One file for each sub-command: its arguments, and what it prints."""
+"""One file for each sub-command: its arguments and its output."""

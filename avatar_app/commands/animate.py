@@ -199,12 +199,12 @@ def _make_all(arguments: argparse.Namespace, folders: batch.Folders) -> int:
 
 
 def _driving(arguments: argparse.Namespace, path: Path) -> Driving:
-    """What drives. Raises ClipError."""
+    """Open the driver's clip or pictures. Raises ClipError."""
     return read_driving(path, arguments.fps, arguments.start, arguments.end)
 
 
 def _require_look(arguments: argparse.Namespace, output: Path, picture: bool) -> None:
-    """Raise OutputError for what cannot be written."""
+    """Raise OutputError if the result cannot be written."""
     alpha = arguments.background == TRANSPARENT
     (require_picture_output if picture else require_clip_output)(output, alpha)
     if alpha and arguments.side_by_side:

@@ -1,4 +1,4 @@
-"""Makes the results of ``animate``, one or many, with one open engine."""
+"""Make the results of ``animate``, one or many, with one open engine."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Animator:
         self._faces = FaceDetector.open() if needed else None
 
     def follow(self, clip: Driving) -> Track:
-        """Find the driver in a clip, once for several photos. Raises ClipError."""
+        """Track the driver in a clip, once for several photos. Raises ClipError."""
         return track_driver(self.engine, self._faces, clip, self._crop, Stopwatch(), progress_bar)
 
     def make(self, photo: Path, clip: Driving, output: Path, track: Track | None = None) -> Report:
-        """Make one result and say so. Raises AvatarError; nothing is left of it then."""
+        """Make one result and report it. Raises AvatarError; nothing is left of it then."""
         # The motion since the one pose there is would be none.
         options = replace(self._options, relative=False) if is_picture(clip) else self._options
         picture = read_portrait(photo)
@@ -62,12 +62,12 @@ class Animator:
         return report
 
     def close(self) -> None:
-        """Give the device back."""
+        """Close the engine."""
         self.engine.close()
 
 
 def clip_options(arguments: argparse.Namespace) -> ClipOptions:
-    """What the options ask for. Raises AvatarError where a file cannot be read."""
+    """Return the clip options. Raises AvatarError if a file cannot be read."""
     first: int | str = "first" if arguments.best_frame is None else arguments.best_frame
     return ClipOptions(
         relative=arguments.relative,
@@ -87,5 +87,5 @@ def clip_options(arguments: argparse.Namespace) -> ClipOptions:
 
 
 def progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:
-    """Rate and time left, on a terminal only."""
+    """Show rate and time left, on a terminal only."""
     return tqdm(items, desc=title, total=total, unit="frame", disable=None, dynamic_ncols=True)

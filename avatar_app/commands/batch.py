@@ -1,6 +1,6 @@
-"""Every photo of a folder with every clip of a folder.
+"""Animate every photo of a folder with every clip of a folder.
 
-What is there already is not made again, and a result that fails does not keep the others from being made.
+Existing results are not made again, and a failed one does not stop the others.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ CLIPS = frozenset(
         *(".wmv", ".asf", ".flv", ".3gp", ".ogv", ".gif", ".mjpeg"),
     )
 )
-"""Files with these endings are clips."""
+"""Endings of clips."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """What is combined.
+    """Photos and clips to combine.
 
     Attributes:
         photos, clips: at least one of each.
@@ -59,11 +59,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job.
+    """Result of a job.
 
     Attributes:
         made: it was made now.
-        error: why it was not; empty where it was there already or was made.
+        error: why it was not; empty if it existed or was made.
     """
 
     job: Job
@@ -79,11 +79,10 @@ class Result:
 
 
 def folders_of(photo: Path, clip: Path) -> Folders | None:
-    """List what is in the folders that the user has named.
+    """List the content of the folders that the user named.
 
-    None where one photo and one clip are meant.
-
-    A folder that holds pictures alone is one clip. Raises AvatarError where a folder has nothing to offer.
+    None for one photo and one clip. A folder of pictures alone is one clip. Raises AvatarError if a folder
+    has nothing usable.
     """
     many_photos = photo.is_dir()
     clips = _clips_in(clip) if clip.is_dir() else []
@@ -122,9 +121,9 @@ def _clips_in(folder: Path) -> list[Path]:
 
 
 def require_folder(output: Path) -> None:
-    """Raise OutputError unless results can go into this folder.
+    """Raise OutputError unless results can be written to this folder.
 
-    It may have to be made.
+    It may not exist yet.
     """
     if output.exists() and not output.is_dir():
         raise OutputError(
@@ -138,10 +137,9 @@ def require_folder(output: Path) -> None:
 
 
 def jobs_of(folders: Folders, output: Path, ending: str) -> list[Job]:
-    """All combinations, clip by clip.
+    """Return all combinations, clip by clip.
 
-    ``OUTPUT/CLIP.mp4`` or ``OUTPUT/PHOTO.mp4`` where there is one of the other, else
-    ``OUTPUT/PHOTO/CLIP.mp4``.
+    ``OUTPUT/CLIP.mp4`` or ``OUTPUT/PHOTO.mp4`` if there is one of the other, else ``OUTPUT/PHOTO/CLIP.mp4``.
     """
     photos, clips = _names(folders.photos), _names(folders.clips)
     jobs = []
@@ -154,7 +152,7 @@ def jobs_of(folders: Folders, output: Path, ending: str) -> list[Job]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """A name for each, without its ending unless two would be alike."""
+    """Return a name for each path, without its ending unless two would be equal."""
     stems = [path.stem for path in paths]
     alike = len({stem.casefold() for stem in stems}) < len(stems)
     return [path.name for path in paths] if alike else stems
@@ -163,7 +161,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def make_all(
     jobs: Sequence[Job], open_animator: Callable[[], Animator], read: Callable[[Path], Driving]
 ) -> list[Result]:
-    """Make what is missing. Raises AvatarError only where nothing can be made at all."""
+    """Make missing results. Raises AvatarError only if nothing can be made at all."""
     missing = [job for job in jobs if not job.output.exists()]
     results = {job: Result(job) for job in jobs}
     if missing:
@@ -179,7 +177,7 @@ def make_all(
 def _of_clip(
     animator: Animator, read: Callable[[Path], Driving], path: Path, jobs: Sequence[Job]
 ) -> Iterator[Result]:
-    """Follow the driver once, then animate each photo."""
+    """Track the driver once, then animate each photo."""
     try:
         clip = read(path)
         track = animator.follow(clip)
@@ -217,7 +215,7 @@ def _failed(job: Job, problem: AvatarError) -> Result:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """One line on what became of all."""
+    """Return a line with the number of results by state."""
     count = Counter(result.state for result in results)
     there = f", {count['there']} there already" if count["there"] else ""
     failed = f", {count['failed']} failed" if count["failed"] else ""
@@ -225,7 +223,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def results_report(results: Sequence[Result]) -> dict[str, Any]:
-    """What became of every job, for a JSON file."""
+    """Return the result of every job, for a JSON file."""
     count = Counter(result.state for result in results)
     return {
         **{state: count[state] for state in ("made", "there", "failed")},

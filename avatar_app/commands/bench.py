@@ -111,7 +111,7 @@ def _measured(arguments: argparse.Namespace, bundle: Bundle, plan: Plan) -> dict
 
 
 def open_output(kind: str) -> tuple[Sink, str]:
-    """The output, and what it is, for people."""
+    """Open the output; return it and its name, for people."""
     if kind != "none":
         try:
             sink = open_sink("virtual-camera" if kind == "auto" else kind, "", CALL_SIZE, 30)
@@ -124,7 +124,7 @@ def open_output(kind: str) -> tuple[Sink, str]:
 
 
 def show(report: dict[str, Any]) -> None:
-    """A table with a column for each number of threads."""
+    """Print a table with a column for each number of threads."""
     hardware, runs = report["hardware"], report["runs"]
     say(f"{report['engine']}; {report['model']['size']} pixels, {report['frames']} frames")
     say(", ".join(filter(None, [hardware["cpu"], f"{hardware['cores']} cores", hardware["card"]])))

@@ -29,7 +29,7 @@ from avatar_app.remote.pairing import (
 from avatar_app.text import Text
 
 OWN = "own"
-"""The address that stands for a cluster of this computer alone."""
+"""Address of a cluster of this computer alone."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +136,7 @@ def open_named(model: str, device: str) -> Engine:
 
 
 def _listening(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Ray's HTTP options, and the certificate's fingerprint."""
+    """Return Ray's HTTP options, and the certificate's fingerprint."""
     options: dict[str, Any] = {
         "host": arguments.listen,
         "port": arguments.port,

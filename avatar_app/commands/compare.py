@@ -115,7 +115,7 @@ def _device(wanted: str) -> str:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    """The command that was given, without paths of this computer."""
+    """Return the command as given, without paths of this computer."""
     words = [
         "python run.py compare --data DIR",
         f"--minutes {arguments.minutes:g} --size {arguments.size} --batch {arguments.batch}",

@@ -1,4 +1,4 @@
-"""``demo``: the photo and the clip that come with the app, animated."""
+"""``demo``: animate the app's own photo with its own clip."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def demo_files(assets: Path) -> tuple[Path, Path]:
-    """The first avatar and the driving clip.
+    """Return the first avatar and the driving clip.
 
-    Raises AvatarError where the app came without them.
+    Raises AvatarError if the app came without them.
     """
     photos = sorted(
         path for path in (assets / "avatars").glob("*") if path.suffix in {".jpg", ".png", ".webp"}

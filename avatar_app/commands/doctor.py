@@ -1,8 +1,6 @@
 """``doctor``: check whether a call, or serving others, would work here.
 
-If not, it says what to do.
-
-Exit code 1 where it would not.
+It says what to do, and exits with code 1, if not.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""``evaluate``: measure how well a model rebuilds clips that it has not seen.
+"""``evaluate``: measure how well a model rebuilds unseen clips.
 
 Each clip is rebuilt from one frame. A piecewise warp of that frame and the frame itself are measured beside
-it.
-
-As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of
+it. As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of
 every later frame are the pose, and that frame is the truth. ``avatar-app evaluate MODEL --data DIR --json
 FILE``; needs PyTorch for reading the data set.
 """
@@ -37,7 +35,7 @@ from avatar_app.text import Text
 from avatar_app.training.data import list_clips
 
 JUDGES = {"own": "our own network, 88 landmarks", "face-alignment": "face-alignment, 68 landmarks"}
-"""Whose landmarks akd and mkr can go by, and how the report calls them."""
+"""Landmark networks for akd and mkr, and their names in the report."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _outside_judge(device: str, fetch: bool) -> OutsideJudge:
-    """On the graphics card where the model was sent there by name.
+    """Open the judge: on the graphics card if the model was sent there by name.
 
     Else on the processor.
     """
@@ -136,7 +134,7 @@ def _outside_judge(device: str, fetch: bool) -> OutsideJudge:
 
 
 def show(report: dict[str, Any]) -> None:
-    """One line a clip, each figure for each of ``WAYS``."""
+    """Print one line a clip, each figure for each of ``WAYS``."""
     rows = [*report["clips"], {"clip": "mean", "figures": report["mean"]}]
     names = [name for name in FIGURES if report["mean"][name]["model"] is not None]
     say(

@@ -52,13 +52,13 @@ WHY = {
     "uncalibrated": "no neutral pose was taken",
     "no-output": "the output did not take it",
 }
-"""Why no avatar was sent, by the state at the end."""
+"""Why no avatar was sent, by the reason at the end."""
 
 CALIBRATE_AFTER = 1.0
-"""Seconds, where the user does not say."""
+"""Default in seconds."""
 
 AGAIN_AFTER = 2.0
-"""Seconds after which the pose is taken again if it was given up: it was that of a poster."""
+"""Seconds after which the pose is taken again if it was dropped as that of a poster."""
 
 SIZES = {f"{width}x{height}": (width, height) for width, height in CALL_SIZES}
 
@@ -204,10 +204,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _require_sound(controls: Controls) -> None:
-    """Raise SoundError for a microphone that there is not.
-
-    It should be said at once.
-    """
+    """Raise SoundError at once for a missing microphone."""
     if controls.pass_sound:
         require_virtual_microphone()
     if controls.microphone:
@@ -215,7 +212,7 @@ def _require_sound(controls: Controls) -> None:
 
 
 def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
-    """Raises AvatarError for what cannot be."""
+    """Return the controls for the arguments; raise AvatarError for impossible ones."""
     output, recording, device = arguments.output, None, arguments.device_name
     if is_address(output):
         require_stream(output)
@@ -262,13 +259,13 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
 
 @dataclass
 class Tally:
-    """What a run was like from its start to now.
+    """Summary of a run so far.
 
     Attributes:
-        latency_p95: the worst there was, milliseconds.
-        shows: what the output showed -> how often that was seen, five times a second.
-        notices: each once, in the order in which they came.
-        recording_failed: something of what should have been recorded is missing.
+        latency_p95: the largest, milliseconds.
+        shows: what the output showed -> how often, counted five times a second.
+        notices: each once, in order of appearance.
+        recording_failed: a part of the recording is missing.
     """
 
     latency_p95: float = 0.0
@@ -277,7 +274,7 @@ class Tally:
     recording_failed: bool = False
 
     def add(self, status: Status) -> None:
-        """Take one moment in; a notice that is new is said on stderr."""
+        """Add a status; print a new notice on stderr."""
         self.latency_p95 = max(self.latency_p95, status.statistics.latency_p95)
         shown = f"{status.shows} {status.reason}".strip()
         self.shows[shown] = self.shows.get(shown, 0) + 1
@@ -296,9 +293,9 @@ def _watch(
     calibrate_after: float | None,
     tally: Tally,
 ) -> None:
-    """Waits for the end.
+    """Wait for the end.
 
-    Calibrates by itself where there is no pose, and once where the user has said when.
+    Calibrates when there is no pose, and once at the time that the user gave.
     """
     began = time.monotonic()
     due = CALIBRATE_AFTER if calibrate_after is None else calibrate_after
@@ -319,9 +316,9 @@ def _watch(
 
 
 def _without_avatar(arguments: argparse.Namespace, status: Status, controls: Controls) -> str:
-    """What is to be said of a run in which no avatar was ever sent.
+    """Return the error of a run in which no avatar was ever sent.
 
-    Empty where one was, or where the user never asked for a pose.
+    Empty if one was, or if the user never asked for a pose.
     """
     by_hand = (
         arguments.calibrate_after is not None and arguments.calibrate_after < 0 and controls.calibrations == 0

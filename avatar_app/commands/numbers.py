@@ -1,4 +1,4 @@
-"""Numbers on the command line: a wrong one is said in words."""
+"""Read numbers of the command line, with clear errors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from fractions import Fraction
 from avatar_app.control.address import is_name
 
 MOST_THREADS = 256
-"""Far more than useful here; tens of thousands would bring a computer to a halt."""
+"""Limit, far more than useful; tens of thousands would halt a computer."""
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """What reads a whole number from ``least`` to ``most``, or without an upper end."""
+    """Return a reader of whole numbers from ``least`` to ``most``, or without a limit."""
     wanted = f"a whole number from {least} to {most}" if most is not None else f"a whole number from {least}"
 
     def read(text: str) -> int:
@@ -31,7 +31,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
-    """A time; may be negative."""
+    """Read a time in seconds; may be negative."""
     try:
         number = float(text)
     except ValueError:
@@ -42,7 +42,7 @@ def seconds(text: str) -> float:
 
 
 def clock_time(text: str) -> Fraction:
-    """A time in a clip, such as ``12.5``, ``1:02.5`` or ``1:00:00``, in seconds."""
+    """Read a time in a clip, such as ``12.5``, ``1:02.5`` or ``1:00:00``, in seconds."""
     if not re.fullmatch(r"(\d{1,3}:)?(\d{1,4}:)?\d{1,6}(\.\d{1,6})?", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a time such as 12.5 or 1:02.5")
     seconds = Fraction(0)
@@ -52,7 +52,7 @@ def clock_time(text: str) -> Fraction:
 
 
 def instance_name(text: str) -> str:
-    """A name by which one of several running apps is found."""
+    """Read the name of one of several running apps."""
     if not is_name(text):
         raise argparse.ArgumentTypeError(
             f"{text[:40]!r} is not a name of up to 24 letters from a to z, digits, - and _"
@@ -61,7 +61,7 @@ def instance_name(text: str) -> str:
 
 
 def decimal(least: float, most: float) -> Callable[[str], float]:
-    """What reads a number from ``least`` to ``most``."""
+    """Return a reader of numbers from ``least`` to ``most``."""
 
     def read(text: str) -> float:
         try:
@@ -76,7 +76,7 @@ def decimal(least: float, most: float) -> Callable[[str], float]:
 
 
 def offset(text: str) -> tuple[float, float]:
-    """Two parts of the picture, from -1 to 1, such as ``0.1,-0.05``."""
+    """Read two fractions of the picture, from -1 to 1, such as ``0.1,-0.05``."""
     read = decimal(-1, 1)
     across, comma, down = text.partition(",")
     if not comma:
@@ -85,7 +85,7 @@ def offset(text: str) -> tuple[float, float]:
 
 
 def frame_size(least: int, most: int) -> Callable[[str], tuple[int, int]]:
-    """What reads a side of a square in pixels, or ``WIDTHxHEIGHT``."""
+    """Return a reader of a square's side in pixels, or ``WIDTHxHEIGHT``."""
     side = whole_number(least, most)
 
     def read(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Options that several commands have, each defined once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from avatar_app.types import Framing
 DEFAULT_MODEL = "lite"
 
 STRONGEST = 1.5
-"""As far as the window's sliders go."""
+"""Limit of the window's sliders."""
 
 BACKGROUNDS = "behind the person: photo (what the photo shows there), blur, a colour such as #203040{more}"
 
@@ -21,7 +21,7 @@ Options = argparse._ArgumentGroup | argparse.ArgumentParser
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model, and where it runs."""
+    """Add the model, its device and threads."""
     model = add_device_arguments(parser)
     model.add_argument(
         "--threads",
@@ -32,7 +32,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """The same without the number of threads; returns their group."""
+    """Add the model and its device, without threads; return their group."""
     model = parser.add_argument_group("model")
     what = f"a name that `models list` shows, or a folder (default: {DEFAULT_MODEL})"
     model.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help=what)
@@ -42,7 +42,7 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
 
 
 def add_face_argument(files: Options) -> None:
-    """Which of the photo's faces moves."""
+    """Add the choice of the photo's face."""
     files.add_argument(
         "--face",
         type=whole_number(1, 99),
@@ -53,7 +53,7 @@ def add_face_argument(files: Options) -> None:
 
 
 def add_motion_arguments(motion: Options) -> None:
-    """How motion is passed on."""
+    """Add how motion is transferred."""
     way = motion.add_mutually_exclusive_group()
     way.add_argument(
         "--relative",
@@ -88,12 +88,12 @@ def add_motion_arguments(motion: Options) -> None:
 
 
 def strength_of(arguments: argparse.Namespace) -> Strength:
-    """What --head, --expression and --gaze ask for."""
+    """Return the factors of --head, --expression and --gaze."""
     return Strength(arguments.head, arguments.expression, arguments.gaze)
 
 
 def add_framing_arguments(picture: Options) -> None:
-    """Where the person stands."""
+    """Add position and size of the person."""
     picture.add_argument(
         "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
     )
@@ -107,10 +107,10 @@ def add_framing_arguments(picture: Options) -> None:
 
 
 def framing_of(arguments: argparse.Namespace, whole: bool) -> Framing:
-    """What --zoom and --offset ask for."""
+    """Return the framing of --zoom and --offset."""
     return Framing(arguments.zoom, arguments.offset[0], arguments.offset[1], whole)
 
 
 def add_report_argument(files: Options, what: str) -> None:
-    """Where figures are written to."""
+    """Add the file for figures."""
     files.add_argument("--json", type=Path, metavar="REPORT", help=f"write {what} to this file")

@@ -1,7 +1,4 @@
-"""What commands print.
-
-One place, so that no text from outside can do more than be read.
-"""
+"""Print text safely: text from outside can only be displayed."""
 
 from __future__ import annotations
 
@@ -9,15 +6,13 @@ import sys
 import unicodedata
 
 TURNING = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Letters that turn the direction of writing, so that a name reads as another."""
+"""Characters that change the writing direction, so that a name would read as another."""
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal would obey instead of show.
+    """Replace characters that a terminal would obey: escapes, bells, directions.
 
-    Escapes, bells, turns of the direction of writing; lines stay lines.
-
-    Names of files, licences of models and what servers answer come from others.
+    Lines stay lines. File names, licences of models and answers of servers come from others.
     """
     return "".join(
         "?" if letter in TURNING or (unicodedata.category(letter) == "Cc" and letter != "\n") else letter
@@ -26,5 +21,5 @@ def printable(text: str) -> str:
 
 
 def say(text: str = "", *, error: bool = False) -> None:
-    """Print a line for people, on stderr where it is about what went wrong."""
+    """Print a line for people, on stderr for errors."""
     print(printable(text), file=sys.stderr if error else sys.stdout, flush=True)

@@ -32,7 +32,7 @@ ANY = ("0.0.0.0", "::", "")
 
 
 def add_address_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is rendered with, and where it listens; `cluster` has the same."""
+    """Add model, device and address; `cluster` has the same."""
     parser.add_argument(
         "--model", default="lite", metavar="BUNDLE", help="what to render with (default: lite)"
     )
@@ -95,9 +95,9 @@ def _pairing(arguments: argparse.Namespace, token: str, certificate: Path | None
 
 
 def own_address() -> str:
-    """The address by which this computer's network knows it.
+    """Return the address of this computer in its network.
 
-    Nothing is sent: a datagram socket only looks up the way.
+    Nothing is sent: a datagram socket only looks up the route.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -108,9 +108,9 @@ def own_address() -> str:
 
 
 def _require_free(address: str, port: int) -> None:
-    """Raises OutputError where nothing can listen.
+    """Raise OutputError if the address cannot be listened on.
 
-    Uvicorn would only write it to its log.
+    Uvicorn would only log it.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

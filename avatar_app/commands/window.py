@@ -1,4 +1,4 @@
-"""The window, which is also what starts without a command."""
+"""``window``: the window, which also opens without a command."""
 
 from __future__ import annotations
 
