@@ -1,4 +1,4 @@
-"""The program itself: ``python -m avatar_app``, ``avatar-app`` and ``run.py``."""
+"""The program: ``python -m avatar_app``, ``avatar-app`` and ``run.py``."""
 
 from __future__ import annotations
 

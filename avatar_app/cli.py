@@ -1,6 +1,6 @@
 """The command line.
 
-Picks a sub-command, imports only that one, and turns errors into one line and an exit code.
+Chooses a sub-command, imports only that one, and turns errors into one line and an exit code.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ COMMANDS = {
     "evaluate": "measure how well a model rebuilds the clips of a data set",
     "compare": "train X2Face, Monkey-Net, FOMM and our model alike, and put them side by side",
 }
-"""Name -> what it does. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and
-``run(arguments) -> int``."""
+"""Name -> description. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and
+``run(arguments) -> int``.
+"""
 
 TRAINING = ("bench", "compare", "evaluate")
-"""Commands that need the packages of training: PyTorch and what goes with it."""
+"""Commands that need the packages of training, such as PyTorch."""
 
 LIGHT = ("control", "models")
 """Commands that load none of the large libraries at once."""
@@ -63,16 +64,16 @@ HINTS = {
     errno.EACCES: "Check the permissions.",
     errno.ENOENT: "Check that the current folder and the files that you name are still there.",
 }
-"""What to do about an error of the system that no part has explained."""
+"""Hints for system errors that no other part explains."""
 
 NO_MEMORY = ("failed to map segment", "annot allocate memory", "bad_alloc")
-"""What full memory is called in the messages of errors that are not a MemoryError."""
+"""Messages of libraries for full memory, other than MemoryError."""
 
 log = logging.getLogger(__name__)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says a wrong argument in one line, like every other error."""
+    """Reports a wrong argument in one line, like every other error."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USER_ERROR, printable(f"error: {message}. See: {self.prog} --help\n"))
@@ -81,9 +82,8 @@ class Parser(argparse.ArgumentParser):
 def build_parser(chosen: str | None) -> tuple[Parser, ModuleType | None]:
     """Return the parser of all commands and the module of the chosen one.
 
-    Only the chosen command's arguments are added.
-
-    Only the chosen command is imported: the others may need libraries that take a second to load.
+    Only the chosen command is imported, and its arguments added: others may need libraries that take a second
+    to load.
     """
     parser = Parser(prog="avatar-app", description="Animate a photo with the motion of a face in a video.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -108,13 +108,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 done, 1 the command's own "no", 2 an error that the user can correct, 128 + the
-            number of a signal.
+        number of a signal.
     """
     return program() if argv is None else run(argv)
 
 
 def program() -> NoReturn:
-    """The whole life of the process, from its arguments to its exit code."""
+    """Run the process from its arguments to its exit code."""
     try:
         ENDING.listen()
         share_heap()
@@ -127,7 +127,7 @@ def program() -> NoReturn:
 
 
 def run_program(argv: Sequence[str]) -> int:
-    """``run``, with every way out as an exit code, that of a bug included."""
+    """Call ``run`` and return an exit code for every outcome, bugs included."""
     try:
         return run(argv)
     except SystemExit as leaving:  # argparse has printed help or an error
@@ -143,7 +143,7 @@ def run_program(argv: Sequence[str]) -> int:
 def run(argv: Sequence[str]) -> int:
     """Run one command in this process; errors become one line.
 
-    Raises what is a bug, and SystemExit for ``--help``.
+    Raises bugs, and SystemExit for ``--help``.
     """
     _print_anything()
     # Without a command the app itself opens; its options may stand alone.
@@ -174,9 +174,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def in_words(problem: Exception) -> str:
-    """One sentence on what happened and one on what to do.
+    """Return one sentence on what happened and one on what to do.
 
-    All but errors meant for the user go to the log with their stack.
+    All but errors meant for the user are logged with their traceback.
     """
     if isinstance(problem, AvatarError):
         return str(problem)
@@ -197,7 +197,7 @@ def in_words(problem: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    """Print to stderr, where there is one that can be written to."""
+    """Print to stderr, if it can be written to."""
     with suppress(OSError, ValueError):
         say(text, error=True)
 
@@ -208,7 +208,7 @@ def _drop_output() -> None:
 
 
 def _print_anything() -> None:
-    """Print letters that the output cannot show as numbers.
+    """Print characters that the output cannot display as numbers.
 
     Finished work must not fail over its name, as it could in a file on Windows.
     """

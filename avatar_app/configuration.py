@@ -1,4 +1,4 @@
-"""Values from files, checked against the types of the fields that they are for."""
+"""Check values from files against the types of their fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from avatar_app.text import Text
 T = TypeVar("T")
 
 LARGEST = 10**9
-"""No number of a configuration is larger."""
+"""Upper limit of numbers in configurations."""
 
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
@@ -22,7 +22,7 @@ COMPARE = Text("Compare it with the ones in avatar_app/training/configs.")
 
 
 class Choices(tuple[Any, ...]):
-    """The only values that are right, for ``Annotated``."""
+    """The only valid values, for ``Annotated``."""
 
 
 def one_of(*choices: Any) -> Choices:
@@ -35,21 +35,19 @@ def between(low: float, high: float) -> msgspec.Meta:
 
 
 def matching(pattern: str, words: str) -> msgspec.Meta:
-    """What a whole text must match, and that in words, for ``Annotated``."""
+    """A pattern for a whole text, and its description, for ``Annotated``."""
     return msgspec.Meta(pattern=f"^(?:{pattern})$", description=words)
 
 
 def described_as(words: str) -> msgspec.Meta:
-    """What the type does not say in words, for ``Annotated``."""
+    """A description that the type does not give, for ``Annotated``."""
     return msgspec.Meta(description=words)
 
 
 def checked(value: Any, kind: Any) -> Any:
     """Check a plain value against a type hint that msgspec knows.
 
-    ``Meta`` and ``Choices`` in the hint set limits. Raises ValueError, which says what would be right.
-
-    Raises ValueError, which says what would be right.
+    ``Meta`` and ``Choices`` in the hint set limits. Raises ValueError, which says what would be valid.
     """
     choices = next((limit for limit in _limits(kind) if isinstance(limit, Choices)), None)
     try:
@@ -66,7 +64,7 @@ def _limits(kind: Any) -> tuple[Any, ...]:
 
 
 def _described(kind: Any) -> str:
-    """What is right for a type hint, in words."""
+    """Describe what is valid for a type hint."""
     plain = get_args(kind)[0] if _limits(kind) else kind
     words = WORDS.get(plain) or f"a value like {str(plain).replace('typing.', '')}"
     for limit in _limits(kind):
@@ -83,7 +81,7 @@ def _shown(choice: Any) -> str:
 
 
 def build(kind: type[T], values: Any, where: str) -> T:
-    """A dataclass from plain values, nested ones included.
+    """Build a dataclass from plain values, nested ones included.
 
     A misspelt key must not silently become its default, so every key must be known.
 
@@ -110,7 +108,7 @@ def build(kind: type[T], values: Any, where: str) -> T:
 
 
 def _field(hint: Any, value: Any, where: str) -> Any:
-    """The value of one field; raises ConfigError."""
+    """Check the value of one field; raise ConfigError."""
     if isinstance(hint, type) and is_dataclass(hint):
         return build(hint, value, where)
     parts = get_args(hint)
@@ -131,9 +129,9 @@ def _field(hint: Any, value: Any, where: str) -> Any:
 
 
 def flattened(document: Any) -> dict[str, Any]:
-    """Join ``common_params`` and the sections beside it of an original YAML document.
+    """Merge ``common_params`` into the other sections of an original YAML document.
 
-    Raises ConfigError where these are missing.
+    Raises ConfigError if these are missing.
     """
     model = document.get("model_params") if isinstance(document, Mapping) else None
     common = model.get("common_params") if isinstance(model, Mapping) else None

@@ -1,9 +1,7 @@
-"""The end of the program, on every way out.
+"""End the program: signals, threads that still run, and the exit itself.
 
-Signals, threads that still run, and the exit itself.
-
-Python's own end stops daemon threads in the middle of native code and then runs the destructors of native
-libraries; either can abort the process. So the program leaves without it.
+Python's own exit stops daemon threads in the middle of native code and then runs the destructors of native
+libraries; either can abort the process. The program therefore exits without it.
 """
 
 from __future__ import annotations
@@ -28,28 +26,29 @@ SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     if hasattr(signal, name)
 )
-"""All end the program alike: what is open is closed, nothing half-done stays, and the exit code is 128 + the
-number."""
+"""All end the program alike: open resources are closed, nothing partial stays, and the exit code is 128 + the
+number.
+"""
 
 LEAVING = 1.0
-"""Seconds that the end waits for threads; those in a camera's driver or loading a model may take longer and
-are left behind."""
+"""Seconds that the exit waits for threads; those in a camera's driver or loading a model may take longer and
+are abandoned.
+"""
 
 TWIN = 1.0
-"""Seconds within which a second signal counts as the first one's twin: closing a terminal sends two."""
+"""Seconds within which a second signal counts as a duplicate: closing a terminal sends two."""
 
 TIDYING = 5.0
-"""Seconds after the first signal that tidying up has where a twin came. Any later signal ends the program at
-once."""
+"""Seconds for closing after a duplicate signal. Any later signal ends the program at once."""
 
 IMPORTING = 5.0
-"""Seconds that a signal waits for an import, in the middle of which an exception would reach native code."""
+"""Seconds that a signal waits for an import, because an exception there would reach native code."""
 
 WATCHER = "signals"
 
 
 class Ended(KeyboardInterrupt):
-    """A signal asks for the end.
+    """A signal ends the program.
 
     Raised in the main thread, between any two steps of Python.
     """
@@ -60,7 +59,7 @@ class Ended(KeyboardInterrupt):
 
 
 class Ending:
-    """What the signals of this process do. ``ENDING`` is the only one."""
+    """Signal handling of this process. ``ENDING`` is the only instance."""
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -72,13 +71,13 @@ class Ending:
 
     @property
     def code(self) -> int | None:
-        """The exit code of the signal that came first; None if none has come."""
+        """The exit code of the first signal; None without one."""
         return None if self.received is None else exit_code(self.received)
 
     def listen(self) -> None:
-        """Take over the signals; call it in the main thread.
+        """Install the signal handlers; call it in the main thread.
 
-        Those that the parent has set to be ignored stay ignored.
+        Signals that the parent ignores stay ignored.
         """
         heard, self._bell = socket.socketpair()
         self._bell.setblocking(False)
@@ -101,16 +100,16 @@ class Ending:
     def end_now(self) -> NoReturn:
         """End the process with the signal's exit code.
 
-        For times when nothing is open that would have to be closed.
+        For times when nothing is open that must be closed.
         """
         end_process(self.code or 1)
 
     def begin(self) -> None:
-        """Raise nothing any more: the end has begun."""
+        """Raise nothing any more: the exit has begun."""
         self._over = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        """In the main thread, at the next step of Python."""
+        """Handle a signal, in the main thread, at the next step of Python."""
         self.received = self.received or number
         if self._raised or self._over:
             return
@@ -124,7 +123,7 @@ class Ending:
             raise Ended(self.received)
 
     def _watch(self, heard: socket.socket) -> None:
-        """Count the signals, also while the main thread is in native code for ever."""
+        """Count signals, even while the main thread is stuck in native code."""
         first: float | None = None
         latest = math.inf
         while True:
@@ -160,7 +159,7 @@ class Ending:
             _thread.interrupt_main(signal.Signals(self.received))
 
     def _unraisable(self, problem: Any) -> None:
-        """An exception in a destructor is dropped by Python; a wish to end must not be."""
+        """Keep a request to end: Python drops exceptions in destructors."""
         if isinstance(problem.exc_value, Ended):
             self._raised, self._waiting = False, True
             self._bell.send(b"\0")  # the watcher asks again, a moment after this
@@ -172,7 +171,7 @@ ENDING = Ending()
 
 
 def exit_code(number: int) -> int:
-    """As a shell names it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
+    """Return a shell's exit code: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
     return 128 + number
 
 
@@ -185,9 +184,9 @@ def _importing(frame: FrameType | None) -> bool:
 
 
 def background_threads() -> list[threading.Thread]:
-    """Return the threads that work beside the main one, whoever started them.
+    """Return the threads beside the main one, whoever started them.
 
-    Left out are the calling one and the watcher of signals.
+    Without the calling one and the watcher of signals.
     """
     others = (threading.current_thread(), threading.main_thread())
     return [
@@ -198,9 +197,9 @@ def background_threads() -> list[threading.Thread]:
 
 
 def wait_for_threads(seconds: float = LEAVING) -> list[str]:
-    """Give the background threads so long to end.
+    """Wait up to ``seconds`` for the background threads.
 
-    Returns the names of those that did not.
+    Returns the names of those that did not end.
     """
     until = time.monotonic() + seconds
     for thread in background_threads():
@@ -220,9 +219,9 @@ def end_with_parent() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the program without Python's own end and without native destructors.
+    """End the program without Python's own exit and without native destructors.
 
-    Background threads have ``LEAVING`` seconds; what is buffered is written out.
+    Background threads have ``LEAVING`` seconds; buffered output is written.
     """
     ENDING.begin()
     wait_for_threads()
@@ -234,7 +233,7 @@ def leave(code: int) -> NoReturn:
 
 
 def end_process(code: int) -> NoReturn:
-    """End at once, with no thread and no library asked."""
+    """End at once, without waiting for threads or libraries."""
     if sys.platform == "win32":
         import ctypes
 

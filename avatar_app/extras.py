@@ -13,7 +13,7 @@ from avatar_app.paths import PACKAGE
 from avatar_app.text import Text
 
 NAME = "avatar-app"
-"""Of the distribution, as `pip` knows it."""
+"""Name of the distribution for `pip`."""
 
 INSTALLERS = ("pip", "uv")
 """Programs that can add packages to an installation. The app's own installers write another name there."""
@@ -23,11 +23,11 @@ CONTAINED = re.compile(rf"{NAME}\[(.*)\]")
 
 
 def require(extra: str, what: Text) -> None:
-    """Raise EngineError where a package is missing.
+    """Raise EngineError if a package is missing.
 
     Args:
         extra: as in setup.cfg, such as ``train``.
-        what: that needs it, the beginning of a sentence.
+        what: the part that needs it, the beginning of a sentence.
     """
     lacking = missing(extra)
     if lacking:
@@ -43,10 +43,10 @@ def missing(extra: str) -> list[str]:
 
 
 def requirements(extra: str, root: Path = PACKAGE.parent) -> list[str]:
-    """What an extra asks for, such as ``torch==2.13.0``.
+    """Return the requirements of an extra, such as ``torch==2.13.0``.
 
-    From setup.cfg in a checkout, else from what the installation says of itself. An extra that contains
-    another one has its requirements too.
+    From setup.cfg in a checkout, else from the installation's metadata. An extra that contains another one
+    has its requirements too.
     """
     config = ConfigParser()
     if config.read(root / "setup.cfg", encoding="utf-8"):
@@ -66,7 +66,7 @@ def requirements(extra: str, root: Path = PACKAGE.parent) -> list[str]:
 
 
 def install(packages: list[str]) -> Text:
-    """The sentence that says how to install packages here."""
+    """Return the sentence that says how to install packages here."""
     if not extensible():
         return Text("This installation cannot be extended: install the app with pip, as its README says.")
     words = " ".join(f'"{package}"' if re.search(r"[\[<>]", package) else package for package in packages)
@@ -86,7 +86,7 @@ def extensible() -> bool:
 
 
 def python() -> str:
-    """How to start this Python from here."""
+    """Return how to start this Python from here."""
     path = Path(sys.executable)
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())

@@ -1,6 +1,6 @@
 """Read and write files.
 
-Paths checked with clear errors, small files read within bounds, new ones written whole.
+Paths are checked with clear errors, small files are read within limits, new ones are written atomically.
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ from avatar_app.errors import AvatarError, ConfigError, OutputError
 from avatar_app.text import Text
 
 LARGEST = 16 << 20
-"""Bytes in a settings file, a description and the like; real ones have thousands."""
+"""Limit in bytes of settings files, descriptions and the like; real ones have thousands."""
 
 LONGEST_YAML = 1 << 15
-"""Bytes; real configurations have two thousand, and reading takes time that grows faster than the text."""
+"""Limit in bytes; real configurations have two thousand, and parsing time grows faster than the text."""
 
 DEEPEST, MOST = 50, 500_000
-"""Levels of lists and objects in JSON or YAML, and how many of them; real files have three or four levels."""
+"""Limits of nesting in JSON or YAML, and of the number of lists and objects; real files have three or four
+levels.
+"""
 
 LEFT_OVER = 3600
-"""Seconds after its last change from which a half-written file is nobody's: its program was killed."""
+"""Seconds after its last change from which a partial file is abandoned: its program was killed."""
 
 
 def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
     """Raise ``error`` unless ``path`` is a readable, non-empty file.
 
-    ``what`` is the word for it, such as "photo".
+    Args:
+        what: the word for it, such as "photo".
     """
     try:
         require_ordinary(path)
@@ -59,18 +62,15 @@ def require_readable(path: Path, what: str, error: type[AvatarError]) -> None:
 
 
 def require_ordinary(path: Path) -> None:
-    """Raise OSError for a pipe or a device.
-
-    Reading one could wait or go on without end.
-    """
+    """Raise OSError for a pipe or a device, whose reading could block or never end."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError("it is no ordinary file")
 
 
 def read_small(path: Path) -> bytes:
-    """The content of a file of at most ``LARGEST`` bytes.
+    """Return the content of a file of at most ``LARGEST`` bytes.
 
-    Raises OSError, also where it is larger or no ordinary file.
+    Raises OSError, also if it is larger or no ordinary file.
     """
     require_ordinary(path)
     with path.open("rb") as file:
@@ -80,9 +80,9 @@ def read_small(path: Path) -> bytes:
 
 
 def parse_json(data: bytes) -> Any:
-    """A JSON value that can be written again.
+    """Parse a JSON value that can be written again.
 
-    Raises ValueError where it is malformed, is not UTF-8, or is nested beyond ``DEEPEST``.
+    Raises ValueError if it is malformed, not UTF-8, or nested beyond ``DEEPEST``.
     """
     try:
         value = json.loads(data.decode("utf-8-sig"))
@@ -93,7 +93,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def require_modest(value: Any) -> None:
-    """Raise ValueError for what is nested too deeply or has too many parts.
+    """Raise ValueError for values nested too deeply or with too many parts.
 
     Beyond ``DEEPEST`` or ``MOST``: a few lines of YAML can stand for billions.
     """
@@ -108,7 +108,7 @@ def require_modest(value: Any) -> None:
 
 
 def read_yaml(path: Path) -> Any:
-    """Parsed YAML; raises ConfigError naming the file."""
+    """Parse a YAML file; raise ConfigError naming it."""
     try:
         return parse_yaml(read_small(path))
     except (OSError, ValueError) as error:
@@ -120,9 +120,9 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(data: bytes) -> Any:
-    """A YAML value.
+    """Parse a YAML value.
 
-    Raises ValueError where it is malformed, is far too long, or stands for far more than it says.
+    Raises ValueError if it is malformed, far too long, or expands to far more than its text.
     """
     import yaml
 
@@ -132,7 +132,7 @@ def parse_yaml(data: bytes) -> Any:
     class PlainLoader(yaml.SafeLoader):
         """YAML without references.
 
-        A few lines that refer to each other, or merge each other, stand for billions.
+        A few lines that refer to each other, or merge each other, can stand for billions.
         """
 
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -159,9 +159,9 @@ def parse_yaml(data: bytes) -> Any:
 
 
 def find_program(name: str) -> str | None:
-    """Full path of a program of the search path, None where it is not installed.
+    """Return the full path of a program of the search path, None if not installed.
 
-    Relative folders are left out, and on Windows the current one, which it would look in first: a folder of
+    Relative folders are left out, and on Windows the current one, which it would search first: a folder of
     downloads must not decide what is run.
     """
     endings = ("", ".exe") if sys.platform == "win32" else ("",)
@@ -174,9 +174,9 @@ def find_program(name: str) -> str | None:
 
 
 def is_there(path: str | Path) -> bool:
-    """Whether there is such a file or folder.
+    """Whether a file or folder exists.
 
-    False for what no path can be, such as one that is far too long.
+    False for impossible paths, such as one that is far too long.
     """
     try:
         return Path(path).exists()
@@ -185,9 +185,9 @@ def is_there(path: str | Path) -> bool:
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with ``~`` replaced.
+    """Return the path with ``~`` replaced.
 
-    Unchanged where it names a user whom this computer does not know.
+    Unchanged if it names an unknown user.
     """
     with suppress(RuntimeError):
         return Path(path).expanduser()
@@ -197,7 +197,8 @@ def expanded(path: str | Path) -> Path:
 def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
     """Raise ``error`` unless ``path`` is a folder.
 
-    ``what`` is the word for it, such as "data set".
+    Args:
+        what: the word for it, such as "data set".
     """
     if not is_there(path):
         raise error(Text("There is no {} {}.", what, path), Text("Check the path and its spelling."))
@@ -208,7 +209,7 @@ def require_folder(path: Path, what: str, error: type[AvatarError]) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Raise OutputError where a file could not be put at ``path``.
+    """Raise OutputError if a file cannot be written at ``path``.
 
     No such folder, no permission, not a plain file.
     """
@@ -239,9 +240,9 @@ def require_writable(path: Path) -> None:
 
 
 def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Raise OutputError where two outputs are one file, or an output is also an input.
+    """Raise OutputError if two outputs are one file, or an output is also an input.
 
-    So that nothing is lost. None: not given.
+    None: not given.
     """
     written, read = ([path for path in paths if path is not None] for paths in (outputs, inputs))
     for index, output in enumerate(written):
@@ -257,14 +258,14 @@ def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file or folder, or would once it is there."""
+    """Whether two paths lead to one file or folder, or would once it exists."""
     with suppress(OSError, ValueError):
         return one.samefile(other)
     return one.resolve() == other.resolve()
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """Return a key that sorts names as people count: 2.png before 10.png.
+    """Return a key that sorts names with numbers by value: 2.png before 10.png.
 
     Upper and lower case differ.
     """
@@ -272,7 +273,7 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 
 def new_file(folder: Path, ending: str) -> Path:
-    """A name with the time in it that no file has yet."""
+    """Return an unused name with the time in it."""
     name = time.strftime("Avatar %Y-%m-%d %H.%M.%S")
     path = folder / f"{name}{ending}"
     number = 2
@@ -283,7 +284,7 @@ def new_file(folder: Path, ending: str) -> Path:
 
 
 def keep_damaged(path: Path) -> None:
-    """Rename a JSON file that cannot be read to ``.bad`` before it is written again."""
+    """Rename an unreadable JSON file to ``.bad`` before it is written again."""
     try:
         damaged = not isinstance(parse_json(read_small(path)), dict)
     except FileNotFoundError:
@@ -306,14 +307,13 @@ def write_json(path: Path, facts: dict[str, Any]) -> None:
 
 
 def part_file(path: Path, mode: int = 0o666) -> Path:
-    """Make the empty hidden file beside ``path`` that becomes it once it is whole.
+    """Create the empty hidden file beside ``path`` that replaces it once it is whole.
 
-    Those that killed programs have left are removed.
-
-    Its name cannot be guessed, so nobody can put a link in its place.
+    Those that killed programs have left are removed. Its name cannot be guessed, so nobody can put a link in
+    its place.
 
     Args:
-        mode: who may read and write it, as for ``os.open``.
+        mode: access rights, as for ``os.open``.
 
     Raises:
         OSError: no such folder, no permission, no space.
@@ -332,7 +332,7 @@ def part_file(path: Path, mode: int = 0o666) -> Path:
 def set_aside(path: Path) -> Path | None:
     """Rename a damaged file, so that its content survives the next writing.
 
-    None where that is impossible.
+    None if that is impossible.
     """
     bad = path.with_name(path.name + ".bad")
     with suppress(OSError):
@@ -341,14 +341,12 @@ def set_aside(path: Path) -> Path | None:
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put ``data`` at ``path`` at once.
+    """Write ``data`` to ``path`` atomically.
 
-    Whoever reads it sees the old content or the new one, never a part.
-
-    The folder is made if need be.
+    Readers see the old content or the new one, never a part. The folder is created if needed.
 
     Args:
-        mode: who may read and write it, as for ``os.open``.
+        mode: access rights, as for ``os.open``.
 
     Raises:
         OSError: no permission, no space; then nothing has changed.
@@ -368,5 +366,5 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def reason(problem: Exception) -> str:
-    """The short text of an operating-system error, without its number and path."""
+    """Return the short text of an operating-system error, without number and path."""
     return (getattr(problem, "strerror", None) or str(problem) or type(problem).__name__).rstrip(".").lower()

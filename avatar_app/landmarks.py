@@ -1,9 +1,9 @@
-"""The 88 face landmarks: their names, groups and pairs, and the mean face.
+"""The 88 face landmarks: names, groups and pairs, and the mean face.
 
-Landmarks 0 to 67 lie as in the 68-point scheme of 300-W (Sagonas et al. 2013); then come five for each iris
-(its centre first, then its rim) and ten on the forehead and the upper oval. "Right" and "left" are the
-person's own: their right eye is on the left of a picture that is not mirrored. No other file of the package
-names a landmark by its number.
+Landmarks 0 to 67 follow the 68-point scheme of 300-W (Sagonas et al. 2013); then come five for each iris (its
+centre first, then its rim) and ten on the forehead and the upper oval. "Right" and "left" are the person's
+own: their right eye is on the left of a picture that is not mirrored. No other file of the package uses a
+landmark's number.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ JAW = slice(0, 17)
 RIGHT_BROW, LEFT_BROW, BROWS = slice(17, 22), slice(22, 27), slice(17, 27)
 NOSE_BRIDGE, NOSTRILS, NOSE = slice(27, 31), slice(31, 36), slice(27, 36)
 RIGHT_EYE, LEFT_EYE, EYES = slice(36, 42), slice(42, 48), slice(36, 48)
-"""The lids, each eye from the corner on the picture's left over the upper lid and back along the lower
-one."""
+"""The lids, each eye from the corner on the picture's left along the upper lid and back along the
+lower one.
+"""
 
 OUTER_LIPS, INNER_LIPS, LIPS = slice(48, 60), slice(60, 68), slice(48, 68)
 RIGHT_IRIS, LEFT_IRIS, IRISES = slice(68, 73), slice(73, 78), slice(68, 78)
@@ -40,7 +41,7 @@ MOUTH_RIGHT, MOUTH_LEFT, UPPER_LIP, LOWER_LIP = 48, 54, 51, 57
 
 INNER_MOUTH_RIGHT, INNER_MOUTH_LEFT = 60, 64
 UPPER_INNER_LIP, LOWER_INNER_LIP = slice(61, 64), slice(65, 68)
-"""Without the corners; the lower one from left to right of the person, against the upper one."""
+"""Without the corners; the lower one runs from left to right of the person, opposite to the upper one."""
 
 RIGHT_PUPIL, LEFT_PUPIL = 68, 73
 FOREHEAD = 78
@@ -59,7 +60,7 @@ EYE_CORNERS = np.array([[36, 39], [42, 45]])
 """Both corners of each eye, from left to right in the picture."""
 
 RIGHT_SIDE, LEFT_SIDE = (0, 1, 2, 3, 4, 5, 84, 86), (16, 15, 14, 13, 12, 11, 85, 87)
-"""Either side of the head, from the ear to the jaw and up to the temple."""
+"""Each side of the head, from the ear to the jaw and up to the temple."""
 
 STABLE = np.array([*range(27, 37), 39, 42, 45, *range(78, 88), 0, 1, 2, 14, 15, 16])
 """Nose, eye corners, forehead and upper oval, upper ends of the jaw: no lips, lids, brows or chin."""
@@ -73,7 +74,7 @@ ANCHORS = (
     *(68, 73),
     *range(78, 88),
 )
-"""All that move on their own; of dense curves (jaw, brows, irises) every other point is enough."""
+"""Landmarks that move independently; of dense curves (jaw, brows, irises) every other point suffices."""
 
 CURVES = (
     tuple(range(0, 17)),  # jaw
@@ -91,7 +92,7 @@ CURVES = (
     (60, 61, 62, 63, 64),  # inner upper lip
     (64, 65, 66, 67, 60),  # inner lower lip
 )
-"""Landmarks that are drawn together, into one channel of a sketch each."""
+"""Landmarks that are drawn together, each group into one channel of a sketch."""
 
 MIRRORED = (
     *range(16, -1, -1),
@@ -103,8 +104,9 @@ MIRRORED = (
     *(73, 76, 75, 74, 77, 68, 71, 70, 69, 72),
     *(78, 79, 81, 80, 83, 82, 85, 84, 87, 86),
 )
-"""For each landmark, which one lies there in a mirrored picture: ``mirrored[k] = points[MIRRORED[k]]``, x
-negated."""
+"""For each landmark, its counterpart in a mirrored picture: ``mirrored[k] = points[MIRRORED[k]]``, x
+negated.
+"""
 
 MEAN_FACE = {
     **{27: (0.0, -0.11, -0.46), 28: (0.0, 0.15, -0.63), 29: (0.0, 0.38, -0.84), 30: (0.0, 0.65, -0.84)},
@@ -131,24 +133,26 @@ MEAN_FACE = {
     **{86: (-1.23, -0.23, 0.67), 87: (1.23, -0.23, 0.67), 0: (-1.26, 0.05, 0.86), 16: (1.26, 0.05, 0.86)},
     **{1: (-1.25, 0.31, 0.94), 15: (1.25, 0.31, 0.94), 2: (-1.19, 0.87, 0.90), 14: (1.19, 0.87, 0.90)},
 }
-"""Landmarks that no expression moves much, on 245 faces seen from the front: x right, y down, z away from the
-camera, in about 6 cm."""
+"""Landmarks that no expression moves much, mean of 245 frontal faces: x right, y down, z away from the
+camera, in about 6 cm.
+"""
 
 CAMERA = np.linalg.pinv([(*place, 1.0) for place in MEAN_FACE.values()]).T.tolist()
-"""(landmarks, 4): positions (2, landmarks) times it are the affine camera that takes the mean face nearest to
-them (least squares)."""
+"""(landmarks, 4): positions (2, landmarks) times it give the affine camera that maps the mean face nearest to
+them (least squares).
+"""
 
 
 def indices(*parts: slice | int) -> tuple[int, ...]:
-    """List the numbers of some groups and single landmarks, in the given order."""
+    """Return the numbers of groups and single landmarks, in the given order."""
     return tuple(
         index for part in parts for index in (range(COUNT)[part] if isinstance(part, slice) else (part,))
     )
 
 
 def face_height(points: npt.NDArray[np.floating]) -> float:
-    """Distance from the forehead to the chin of (88, 2 or 3) landmarks, in their unit.
+    """Return the distance from forehead to chin of (88, 2 or 3) landmarks.
 
-    Depth does not count.
+    In their unit; depth does not count.
     """
     return float(np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]))

@@ -11,13 +11,13 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 SIZE = 300_000
-"""Bytes after which the log starts again; one older file is kept."""
+"""Bytes after which a new log begins; one older file is kept."""
 
 
 class PrivateLog(RotatingFileHandler):
-    """Makes its file when there is first something to write.
+    """A log that creates its file at the first line.
 
-    Where that is impossible, the app works all the same.
+    If that fails, the app works all the same.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,11 +35,11 @@ class PrivateLog(RotatingFileHandler):
         return io.TextIOWrapper(io.FileIO(descriptor, "ab"), encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:  # logging's name
-        """A full disk must not become a traceback on stderr for every line."""
+        """Do nothing: a full disk must not print a traceback for every line."""
 
 
 def log_to_file(path: Path) -> None:
-    """Keep what ``avatar_app`` logs at ``path``."""
+    """Write the log of ``avatar_app`` to ``path``."""
     logger = logging.getLogger("avatar_app")
     if not any(
         isinstance(handler, PrivateLog) and handler.baseFilename == str(path.absolute())

@@ -1,9 +1,7 @@
 """ONNX Runtime: sessions on the processor and on graphics cards, and their values.
 
-The only file that imports it, and the one that turns its telemetry off.
-
-Graphics cards of all makers are reached through WebGPU, by a provider in a package of its own
-(`CARD_PACKAGE`), which the app does without.
+The only file that imports it and turns its telemetry off. Graphics cards of all makers are used through
+WebGPU, by a provider in a package of its own (`CARD_PACKAGE`), which is optional.
 """
 
 from __future__ import annotations
@@ -34,8 +32,9 @@ ort.disable_telemetry_events()  # what Windows has besides
 
 VERSION: str = ort.__version__
 NOWHERE = os.devnull + "/no-external-data"
-"""Folder that weights outside the file are looked for in: what was not hashed with the file must not be
-read."""
+"""Folder for weights outside of the file: none exist there, since files that were not hashed must not be
+read.
+"""
 
 REINSTALL = Text("Install the version of onnxruntime in requirements.txt, or import the model again.")
 
@@ -44,7 +43,7 @@ CARD_MODULE = "onnxruntime_ep_webgpu"
 CARD_PROVIDER = "WebGpuExecutionProvider"
 
 MAKERS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel", 0x106B: "Apple", 0x5143: "Qualcomm"}
-"""Of graphics cards, by their PCI number."""
+"""Makers of graphics cards, by their PCI number."""
 
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
 
@@ -56,8 +55,8 @@ class Port:
     """An input or output of a graph.
 
     Attributes:
-        kind: element type as ONNX Runtime names it, such as ``tensor(float)``.
-        shape: sizes; None where the file leaves one open.
+        kind: element type in ONNX Runtime's words, such as ``tensor(float)``.
+        shape: sizes; None if the file leaves one open.
     """
 
     kind: str
@@ -66,7 +65,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A graphics card that the provider offers.
+    """A graphics card of the provider.
 
     Attributes:
         name: for people.
@@ -82,9 +81,9 @@ def has_card_package() -> bool:
 
 
 def find_cards() -> list[Card]:
-    """The graphics cards that can be tried, those with memory of their own first.
+    """Return the graphics cards that can be tried, those with their own memory first.
 
-    Loads the provider. Raises EngineError where that fails.
+    Loads the provider. Raises EngineError if that fails.
     """
     if not has_card_package():
         return []
@@ -164,7 +163,7 @@ class OnnxSession:
         self.outputs = {item.name: _port(item) for item in self._session.get_outputs()}
 
     def run(self, wanted: Sequence[str] | None, feeds: Mapping[str, Array]) -> list[Array]:
-        """Compute the outputs named, all if None.
+        """Compute the named outputs, all if None.
 
         Raises EngineError: the graph fails or cannot take these inputs.
         """
@@ -175,7 +174,7 @@ class OnnxSession:
         return outputs
 
     def run_values(self, wanted: Sequence[str] | None, feeds: Mapping[str, OnnxValue]) -> list[OnnxValue]:
-        """As ``run``, without copies between numpy and ONNX Runtime."""
+        """Compute as ``run``, without copies between numpy and ONNX Runtime."""
         names = list(self.outputs) if wanted is None else list(wanted)
         try:
             outputs = self._session.run_with_ort_values(
@@ -186,7 +185,7 @@ class OnnxSession:
         return [OnnxValue(value) for value in outputs]
 
     def bind(self, fixed: Mapping[str, Array]) -> OnnxBinding:
-        """Bring inputs to where the graph is computed, for many runs.
+        """Copy inputs to the graph's device, for many runs.
 
         Raises EngineError as ``run`` does.
         """
@@ -206,7 +205,7 @@ class OnnxSession:
 
 
 class OnnxBinding:
-    """A graph some of whose inputs stay where it is computed. Not thread-safe."""
+    """A graph with fixed inputs on its device. Not thread-safe."""
 
     def __init__(
         self,
@@ -223,7 +222,7 @@ class OnnxBinding:
             self._binding.bind_output(name)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs. Raises EngineError as `OnnxSession.run` does."""
+        """Return all outputs. Raises EngineError as `OnnxSession.run` does."""
         try:
             for name, array in feeds.items():
                 self._binding.bind_cpu_input(name, array)

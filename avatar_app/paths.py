@@ -1,4 +1,7 @@
-"""Where things are: what came with the app, and what the user added."""
+"""Paths of files that came with the app, and of the user's.
+
+The user's need not exist yet.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def _shipped(name: str) -> Path:
-    """A folder that came with the app.
+    """Return a folder that came with the app.
 
     Beside the package in a checkout, inside it once installed.
     """
@@ -20,63 +23,60 @@ def _shipped(name: str) -> Path:
 
 
 def model_folders() -> tuple[Path, ...]:
-    """The folders that hold bundles, in the order in which a name is looked up.
-
-    They need not exist.
-    """
+    """Return the folders that hold bundles, in the order in which names are looked up."""
     return (_shipped("models"), user_models())
 
 
 def user_data() -> Path:
-    """Where the app keeps what is the user's own. It need not exist yet."""
+    """Return the folder of the user's files."""
     return platformdirs.user_data_path("avatar-app", appauthor=False)
 
 
 def user_models() -> Path:
-    """Where imported and fetched bundles go. It need not exist yet."""
+    """Return the folder of imported and downloaded bundles."""
     return user_data() / "models"
 
 
 def assets_folder() -> Path:
-    """Avatars and the demo clip."""
+    """Return the folder of avatars and the demo clip."""
     return _shipped("assets")
 
 
 def icons_folder() -> Path:
-    """The app's icon in several sizes, and its desktop file."""
+    """Return the folder of the app's icon in several sizes, and its desktop file."""
     return assets_folder() / "icons"
 
 
 def shipped_avatars() -> Path:
-    """The photos that came with the app."""
+    """Return the folder of the app's photos."""
     return assets_folder() / "avatars"
 
 
 def user_avatars() -> Path:
-    """Where the user's own photos are kept. It need not exist yet."""
+    """Return the folder of the user's own photos."""
     return user_data() / "avatars"
 
 
 def user_settings() -> Path:
-    """The file that the user's settings are kept in. It need not exist yet."""
+    """Return the file of the user's settings."""
     return platformdirs.user_config_path("avatar-app", appauthor=False) / "settings.json"
 
 
 def user_log() -> Path:
-    """The log file, beside the settings. It need not exist."""
+    """Return the log file, beside the settings."""
     return user_settings().with_name("avatar-app.log")
 
 
 def user_neutrals() -> Path:
-    """The file of the remembered neutral poses. It need not exist yet."""
+    """Return the file of the remembered neutral poses."""
     return user_data() / "neutral-poses.json"
 
 
 def user_card_trials() -> Path:
-    """The file of what came of trying the graphics card. It need not exist yet."""
+    """Return the file of trials of the graphics card."""
     return user_data() / "graphics-card.json"
 
 
 def server_folder() -> Path:
-    """Where `serve` keeps its token and certificate. It need not exist yet."""
+    """Return the folder in which `serve` keeps its token and certificate."""
     return user_data() / "serve"

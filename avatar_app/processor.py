@@ -1,4 +1,4 @@
-"""How many processor cores this process may use."""
+"""Count the processor cores that this process may use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 def cores() -> int:
     """Return the number of cores that threads of this process can keep busy.
 
-    It is the smaller of the affinity mask and the quota of the control group: with more threads than the
-    quota, all of them are stopped for the rest of each period.
+    The smaller of the affinity mask and the control group's quota: with more threads than the quota, all of
+    them are stopped for the rest of each period.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = group_quota()
@@ -23,9 +23,9 @@ def cores() -> int:
 
 
 def group_quota(membership: Path = MEMBERSHIP, root: Path = CONTROL_GROUPS) -> float | None:
-    """Return the processor time of the control group, in cores.
+    """Return the control group's quota of processor time, in cores.
 
-    None where there is no limit, and on systems without such groups.
+    None without a limit, and on systems without such groups.
 
     Args:
         membership: the file with the groups of this process, versions 1 and 2.
@@ -44,9 +44,9 @@ def group_quota(membership: Path = MEMBERSHIP, root: Path = CONTROL_GROUPS) -> f
 
 
 def _limits(mount: Path, path: str, read: Callable[[Path], float]) -> Iterator[float]:
-    """The limits of a group and of all above it.
+    """Yield the limits of a group and of all above it.
 
-    In a container the path can be the host's, of which only the top is seen.
+    In a container the path can be the host's, of which only the top is visible.
     """
     parts = [part for part in path.split("/") if part not in ("", "..")]
     for depth in range(len(parts), -1, -1):

@@ -8,15 +8,13 @@ from typing import Any, Self
 
 
 class Text(str):
-    """An English text that remembers its template and values.
+    """An English text that remembers its template and values; otherwise a ``str``.
 
-    In all else an ordinary ``str``.
-
-    Every message for the user is one. The window translates the template and then fills the values in.
+    Every message for the user is one. The window translates the template and then inserts the values.
 
     Attributes:
-        template: the text with ``{}`` for each value, as ``str.format`` takes it. It stands in the code as a
-            literal, so that the tests find it and require its translation.
+        template: the text with ``{}`` for each value, as in ``str.format``. It is a literal in the code, so
+            that the tests find it and require its translation.
         values: one for each ``{}``, in this order. A ``Text`` among them is translated too.
     """
 
@@ -33,10 +31,10 @@ class Text(str):
         return type(self), (self.template, *self.values)
 
     def translated(self, look_up: Callable[[str], str]) -> str:
-        """The text in another language.
+        """Return the text in another language.
 
         Args:
-            look_up: returns a template's translation, which may name the values' places: ``{1}: {0}``.
+            look_up: returns a template's translation, which may number the values: ``{1}: {0}``.
         """
         words = self.template.replace("{}", "")
         template = look_up(self.template) if any(map(str.isalpha, words)) else self.template
@@ -54,19 +52,19 @@ def join(texts: Iterable[str], between: str = " ") -> Text:
 
 
 def parts_of(text: Text) -> tuple[Text, ...]:
-    """The texts that ``join`` has joined; one that was not joined is its only part."""
+    """Return the texts that ``join`` has joined; any other text is its only part."""
     parts = tuple(value for value in text.values if isinstance(value, Text))
     joined = parts and not any(map(str.isalpha, text.template)) and len(parts) == len(text.values)
     return parts if joined else (text,)
 
 
 def to_plain(text: object) -> Any:
-    """A text as lists, strings and numbers, for another process; see ``from_plain``."""
+    """Convert a text to lists, strings and numbers, for another process."""
     return [text.template, *map(to_plain, text.values)] if isinstance(text, Text) else text
 
 
 def from_plain(plain: Any) -> Any:
-    """Make the text again that ``to_plain`` has taken apart."""
+    """Restore a text from `to_plain`."""
     if not isinstance(plain, Sequence) or isinstance(plain, str):
         return plain
     template, *values = plain

@@ -1,4 +1,4 @@
-"""The few values that cross module borders. Plain, frozen, numpy only."""
+"""Values that several folders share. Plain, frozen, numpy only."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class KeyPoints:
 
     Attributes:
         value: (K, 2) positions.
-        jacobian: (K, 2, 2) local affine frames (FOMM section 3.1), or None where the network estimates them
+        jacobian: (K, 2, 2) local affine frames (FOMM section 3.1), or None if the network estimates them
             itself.
         depth: (K,) in the unit of ``value``, smaller is nearer, or None for key points without depth.
         variance: (K, 2, 2) covariances of the heat maps (Monkey-Net), or None.
-        code: (C,) what X2Face reads off a picture; ``value`` is then empty, and motion is always absolute.
-        expression: (24,) what landmarks do not say of mouth and eyes, in [-1, 1] (`networks.expression`), or
-            None.
+        code: (C,) X2Face's code of a picture; ``value`` is then empty, and motion is always absolute.
+        expression: (24,) details of mouth and eyes beyond the landmarks, in [-1, 1] (`networks.expression`),
+            or None.
     """
 
     value: Array
@@ -41,34 +41,34 @@ class KeyPoints:
 
     @property
     def parts(self) -> dict[str, Array]:
-        """The arrays that are there, by name."""
+        """Return the existing arrays, by name."""
         named = ((item.name, getattr(self, item.name)) for item in fields(self))
         return {name: array for name, array in named if array is not None}
 
 
 NO_EXPRESSION: Array = np.zeros(24, np.float32)
-"""The expression that says nothing: painters then go by landmarks alone."""
+"""The unknown expression: painters then use landmarks alone."""
 
 NO_POINTS: Array = np.zeros((0, 2), np.float32)
-"""The ``value`` of key points that are a code alone."""
+"""The ``value`` of key points that are only a code."""
 
 
 def key_points(parts: Mapping[str, Array]) -> KeyPoints:
-    """Key points from their arrays by name."""
+    """Return key points from their arrays by name."""
     return KeyPoints(**{"value": NO_POINTS, **parts})
 
 
 def shape_of_part(name: str, count: int, size: int) -> tuple[int, ...]:
-    """The shape that a part of ``count`` key points must have.
+    """Return the shape that a part of ``count`` key points must have.
 
-    Of a code, which is free, that of its ``size`` numbers.
+    For a code, whose length is free, that of its ``size`` numbers.
     """
     shapes = {"value": (count, 2), "jacobian": (count, 2, 2), "depth": (count,), "variance": (count, 2, 2)}
     return shapes.get(name, (size,))
 
 
 def combine_key_points(function: Callable[..., Any], *points: KeyPoints) -> KeyPoints:
-    """Key points of which each part is the function of that part of all given ones.
+    """Apply a function to each part of several key points.
 
     Parts that one of them lacks are left out.
     """
@@ -85,8 +85,8 @@ class Face:
 
     Attributes:
         points: (88, 3) landmarks: x, y in pixels of that picture, z in pixels too, smaller is nearer.
-        score: 0..1, how sure the network is that this is a face.
-        expression: as in `KeyPoints`; None without a network that reads it.
+        score: 0..1, certainty that this is a face.
+        expression: as in `KeyPoints`; None without a network for it.
     """
 
     points: Array
@@ -98,7 +98,7 @@ class Face:
 class Box:
     """A square region of a picture, in pixels.
 
-    It may reach beyond the picture's edges.
+    It may extend beyond the picture's edges.
     """
 
     center_x: float
@@ -110,7 +110,7 @@ class Box:
 class Area:
     """A rectangle of whole pixels, without its last column and row.
 
-    It may reach beyond the picture.
+    It may extend beyond the picture.
     """
 
     left: int
@@ -125,24 +125,24 @@ class Area:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns of an array that begins at the rectangle's origin.
+        """Return slices of rows and columns of an array at the rectangle's origin.
 
         None may be negative.
         """
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def moved(self, x: int, y: int) -> Area:
-        """The same rectangle ``x`` columns to the right and ``y`` rows down."""
+        """Return the rectangle moved ``x`` columns to the right and ``y`` rows down."""
         return Area(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
     def times(self, factor: int) -> Area:
-        """The same rectangle in pixels of which ``factor`` lie along each of these."""
+        """Return the rectangle in pixels that are smaller by ``factor``."""
         return Area(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
 
     def common(self, other: Area) -> Area:
-        """Return what two rectangles have in common.
+        """Return the common part of two rectangles.
 
-        It has no pixels, or less than none, where that is nothing.
+        Its size is 0 or negative if there is none.
         """
         return Area(
             max(self.left, other.left),
@@ -169,13 +169,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A square face picture as the networks were trained on.
+    """A square face picture, framed as in the networks' training.
 
     Attributes:
         image: (S, S, 3).
-        landmarks: (88, 3) in [-1, 1] of the crop (z in the same unit), or None if no face was found in it.
+        landmarks: (88, 3) in [-1, 1] of the crop (z in the same unit), or None without a face.
         others: the landmarks of other people's faces, in the same unit; they may lie outside the crop.
-        around: None where nobody needs it: for drivers, and for models without a matte.
+        around: None if not needed: for drivers, and for models without a matte.
         expression: the face's, as in `KeyPoints`.
     """
 
@@ -188,18 +188,18 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An avatar at rest, taken apart.
+    """An avatar at rest, separated into person and background.
 
     A canvas puts the person before the photo's own background or another one.
 
     Attributes:
-        person: (h, w, 4), the person's colours and alpha. Colours go on beyond the outline.
+        person: (h, w, 4), the person's colours and alpha. Colours continue beyond the outline.
         background: (h, w, 3), the photo without the person, continued beyond the photo's edges.
         corner: column and row of the square's first pixel in them.
         side: of the square.
         head: from the hair's top to the chin, rows of the square.
         ends: rows of the square where the photo cuts the hair and the body; None where it does not.
-        photo: what the photo shows, in pixels of the square.
+        photo: the photo's area, in pixels of the square.
     """
 
     person: Image = field(repr=False)
@@ -212,13 +212,13 @@ class Scene:
 
     @property
     def square(self) -> Image:
-        """The person in the square, (side, side, 4)."""
+        """Return the person in the square, (side, side, 4)."""
         x, y = self.corner
         return self.person[y : y + self.side, x : x + self.side]
 
     @property
     def window(self) -> Image:
-        """The person in the square and half a side around it."""
+        """Return the person in the square and half a side around it."""
         (x, y), half = self.corner, self.side // 2
         return self.person[y - half : y + self.side + half, x - half : x + self.side + half]
 
@@ -238,13 +238,13 @@ class Layer:
     corner: tuple[int, int] = (0, 0)
 
     def on(self, scene: Scene | None, captured_at: float, avatar: str = "") -> Picture:
-        """The picture that shows it."""
+        """Return the picture of this layer."""
         return Picture(self.image, captured_at, avatar, self.alpha, self.corner, scene)
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """Where the user wants the person in the frame.
+    """Position and size of the person in the frame, as the user wants.
 
     Attributes:
         zoom: enlarges the person, 0.5..2.
@@ -260,9 +260,7 @@ class Framing:
 
 @dataclass(frozen=True, slots=True)
 class Avatar:
-    """A portrait made ready for one engine.
-
-    Everything that depends on the photo alone.
+    """A portrait encoded for one engine: everything that depends on the photo alone.
 
     Attributes:
         key_points: the portrait's own key points.
@@ -277,11 +275,10 @@ class Avatar:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the camera saw.
+    """A camera's picture.
 
-    It must never leave the machine: what outputs accept is made of a ``Picture``.
-
-    ``captured_at`` is ``time.monotonic()`` in seconds.
+    It must never leave the machine: outputs accept only what is made from a ``Picture``. ``captured_at`` is
+    ``time.monotonic()`` in seconds.
     """
 
     image: Image
@@ -291,11 +288,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered avatar: what may leave, once it is on its canvas.
+    """A rendered avatar: it may leave, once it is on its canvas.
 
     Attributes:
         image, alpha, corner: as in `Layer`.
-        avatar: which one it shows.
+        avatar: the avatar shown.
         scene: the avatar's own; None with an opaque square.
     """
 

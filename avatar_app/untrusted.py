@@ -1,10 +1,8 @@
-"""Read files that may be hostile in a child process; only plain numbers come back.
-
-The child has limits of memory and time.
+"""Read files that may be hostile in a child process; return only plain numbers.
 
 A few bytes of a checkpoint can stand for gigabytes, or for a key whose hash takes years, in ways that no
-reader checks. What such a file does to the child ends with it. The limit of memory needs Linux; elsewhere
-only time is limited.
+reader checks. The effects of such a file end with the child. The limit of memory needs Linux; elsewhere only
+time is limited.
 """
 
 from __future__ import annotations
@@ -29,29 +27,28 @@ from avatar_app.files import reason
 from avatar_app.text import Text, from_plain, to_plain
 
 SPARE = 1 << 30
-"""Bytes that the child may take beyond a few times the file's size."""
+"""Bytes that the child may use beyond a multiple of the file's size."""
 
 COPIES = 4
-"""How many times a file's size its reader may hold: the file, its tensors, those that are kept, what is
-written."""
+"""Multiple of a file's size that its reader may hold: the file, its tensors, those that are kept, the
+output.
+"""
 
 SECONDS = 60
 """Processor time for a file of up to 100 MB; larger ones get more."""
 
 Work = Callable[[Path, Path], None]
-"""Reads the first file and writes the second, in the format of safetensors. Raises BundleError."""
+"""Reads the first file and writes the second, as safetensors. Raises BundleError."""
 
 
 def read_in_child(work: Work, path: Path) -> dict[str, Any]:
-    """Run ``work`` on ``path`` in a child process and read what it wrote.
-
-    Arrays by name.
+    """Run ``work`` on ``path`` in a child process and return the arrays by name.
 
     Args:
         work: a function at the top level of a module.
 
     Raises:
-        BundleError: what ``work`` raised; the file takes far too much memory or time; no room for a temporary
+        BundleError: raised by ``work``; the file takes far too much memory or time; no room for a temporary
             file.
     """
     try:
@@ -92,10 +89,7 @@ def _run(work: Work, path: Path, target: Path, seconds: float) -> None:
 
 
 def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
-    """How children are started.
-
-    Where that is possible from one process that has these modules already.
-    """
+    """Return how to start children: if possible from a process with these modules."""
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -104,7 +98,7 @@ def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
 
 
 def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connection) -> None:
-    """In the child: an empty list when done, else a message and a hint."""
+    """Run in the child; send an empty list when done, else a message and a hint."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' last words do not help the user
     said: list[Text] = []
     try:
@@ -121,10 +115,7 @@ def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connect
 
 
 def _limit(more: int, seconds: float) -> None:
-    """Let this process take this much more memory and processor time.
-
-    Bytes beyond what it has, and seconds.
-    """
+    """Limit this process to ``more`` memory and ``seconds`` of processor time from now on."""
     if importlib.util.find_spec("resource") is None:
         return
     import resource
@@ -137,6 +128,6 @@ def _limit(more: int, seconds: float) -> None:
 
 
 def _data() -> int:
-    """Bytes of private memory that this process has reserved."""
+    """Return the bytes of private memory that this process has reserved."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmData"))

@@ -1,7 +1,4 @@
-"""What the app asks of Linux video devices.
-
-The kernel's requests and structures (linux/videodev2.h, 64 bits), in one file.
-"""
+"""Requests to Linux video devices (linux/videodev2.h, 64 bits)."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 LOOPBACK = "v4l2 loopback"
-"""Name of the driver of virtual cameras."""
+"""Driver name of virtual cameras."""
 
 QUERY_CAPABILITIES = 0x80685600
 CAPABILITIES = struct.Struct("=16s32s32sIII12x")
@@ -25,7 +22,7 @@ CAPTURE, OUTPUT, CAPTURE_PLANES, MEDIA_CONTROLLER = 0x1, 0x2, 0x1000, 0x2000_000
 """V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_OUTPUT, V4L2_CAP_VIDEO_CAPTURE_MPLANE, V4L2_CAP_IO_MC."""
 
 START_STREAM, CAPTURE_STREAM, OUTPUT_STREAM = 0x40045612, 1, 2
-"""VIDIOC_STREAMON, and the kinds of stream that a reader and a writer have."""
+"""VIDIOC_STREAMON, and the kinds of stream of a reader and a writer."""
 
 GET_FORMAT = 0xC0D05604
 FORMAT = struct.Struct("I4xII4s188x")
@@ -42,7 +39,7 @@ SIZE_ENTRY = struct.Struct("=III6I8x")
 the least width, the greatest, the step, and the same of the height."""
 
 DISCRETE = 1
-"""Type of an entry of ENUM_SIZES that is one size."""
+"""Type of an entry of ENUM_SIZES for a single size."""
 
 
 SUBSCRIBE_EVENT = 0x4020565A
@@ -50,19 +47,19 @@ SUBSCRIPTION = struct.Struct("=III20x")
 """VIDIOC_SUBSCRIBE_EVENT and struct v4l2_event_subscription: type, id, flags."""
 
 SEND_INITIAL = 1
-"""V4L2_EVENT_SUB_FL_SEND_INITIAL: how things are now is the first event."""
+"""V4L2_EVENT_SUB_FL_SEND_INITIAL: the current state is the first event."""
 
 NEXT_EVENT = 0x80885659
 EVENT = struct.Struct("=I4xI124x")
-"""VIDIOC_DQEVENT and struct v4l2_event: type, and the first four bytes of what it carries."""
+"""VIDIOC_DQEVENT and struct v4l2_event: type, and the first four bytes of its data."""
 
 CLIENT_USAGE = 0x0800_0000 + 0x08E0_0000 + 1
-"""V4L2_EVENT_PRI_CLIENT_USAGE of v4l2loopback: how many read from the device."""
+"""V4L2_EVENT_PRI_CLIENT_USAGE of v4l2loopback: number of readers of the device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a device told."""
+    """An event of a device."""
 
     kind: int
     value: int
@@ -70,7 +67,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a device says of itself; ``flags`` are those of this one node."""
+    """A device's description; ``flags`` are those of this one node."""
 
     driver: str
     card: str
@@ -79,7 +76,7 @@ class Capabilities:
 
 @contextmanager
 def opened(path: str | Path, flags: int = os.O_RDWR) -> Iterator[int]:
-    """Open a device without waiting for it. Raises OSError."""
+    """Open a device without blocking. Raises OSError."""
     handle = os.open(path, flags | os.O_NONBLOCK)
     try:
         yield handle
@@ -88,9 +85,9 @@ def opened(path: str | Path, flags: int = os.O_RDWR) -> Iterator[int]:
 
 
 def ask(handle: int, request: int, shape: struct.Struct, *values: Any) -> tuple[Any, ...]:
-    """Send a request with a structure, zeros where no values are given.
+    """Send a request with a structure, zeros by default; return the answer.
 
-    Returns the answer. Raises OSError.
+    Raises OSError.
     """
     import fcntl
 
@@ -98,7 +95,7 @@ def ask(handle: int, request: int, shape: struct.Struct, *values: Any) -> tuple[
 
 
 def query(handle: int) -> Capabilities:
-    """Ask an open device what it is. Raises OSError where it is not a video device."""
+    """Query an open device. Raises OSError if it is not a video device."""
     driver, card, _, _, whole, node = ask(handle, QUERY_CAPABILITIES, CAPABILITIES)
     return Capabilities(_text(driver), _text(card), node or whole)
 
@@ -111,15 +108,15 @@ def start_stream(handle: int, kind: int) -> None:
 
 
 def subscribe(handle: int, kind: int) -> None:
-    """Ask for events of a kind. Raises OSError.
+    """Subscribe to events of a kind. Raises OSError.
 
-    The first one says how things are.
+    The first one reports the current state.
     """
     ask(handle, SUBSCRIBE_EVENT, SUBSCRIPTION, kind, 0, SEND_INITIAL)
 
 
 def events(handle: int) -> Iterator[Event]:
-    """What a device that was opened without waiting has told since."""
+    """Return the new events of a device that was opened without blocking."""
     with suppress(OSError):  # ENOENT: nothing more
         while True:
             yield Event(*ask(handle, NEXT_EVENT, EVENT))
