@@ -1,4 +1,4 @@
-"""Training of all models, their data, losses and export."""
+"""Train all models: data, losses, loops and export."""
 
 import sys
 

@@ -1,10 +1,8 @@
-"""Adversarial loss of small cut-outs.
+"""Adversarial losses of cut-outs of mouths and eyes.
 
-Is this a photographed mouth, are these photographed eyes?
-
-The other losses leave teeth, lip edges and lashes soft, since the mean of several sharp possibilities is a
-blur. Critics that see nothing but mouths and eyes learn from few faces what such edges look like, at a small
-part of the cost of judging whole pictures.
+The other losses leave teeth, lip edges and lashes blurred, since the mean of several sharp possibilities is
+blurred. Critics that see only mouths and eyes learn from few faces what such edges look like, at a fraction
+of the cost of judging whole pictures.
 """
 
 from __future__ import annotations
@@ -20,10 +18,10 @@ from avatar_app.networks.fomm.discriminator import Judgement
 from avatar_app.training.losses import cut
 
 PLACES = {"mouth": (indices(LIPS),), "eyes": (indices(RIGHT_EYE), indices(LEFT_EYE))}
-"""Landmarks in whose middle each critic's cut-outs lie."""
+"""Landmarks whose middle is the centre of each critic's cut-outs."""
 
 SIDE = 64
-"""Of a cut-out, in pixels of the picture: a mouth, or an eye with its brow, in a picture of 256."""
+"""Side of a cut-out in pixels: a mouth, or an eye with its brow, in a picture of 256."""
 
 WIDTHS = (32, 64, 128)
 
@@ -40,7 +38,7 @@ class Critic(nn.Module):
         self.verdict = nn.Conv2d(WIDTHS[-1], 1, 3, 1, 1)
 
     def forward(self, picture: Tensor) -> Judgement:
-        """Of (B, 3, SIDE, SIDE) in [0, 1]; predictions above 0 mean real."""
+        """Judge (B, 3, SIDE, SIDE) in [0, 1]; predictions above 0 mean real."""
         features = [picture]
         for block in self.blocks:
             features.append(block(features[-1]))
@@ -55,14 +53,11 @@ class Critics(nn.Module):
         self.judges = nn.ModuleDict({place: Critic() for place in PLACES})
 
     def forward(self, picture: Tensor, points: Tensor) -> list[Judgement]:
-        """Judge each position of pictures (B, 3, S, S) with landmarks (B, 88, 2).
-
-        Pictures are in [0, 1].
-        """
+        """Judge the cut-outs of pictures (B, 3, S, S) in [0, 1], landmarks (B, 88, 2)."""
         return [self.judges[place](cutouts(picture, points, place)) for place in PLACES]
 
     def persuasion(self, made: Tensor, real: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """What the generator minimises.
+        """Return the generator's losses.
 
         Minus the predictions, and the distance to the real cut-outs' features.
         """
@@ -78,11 +73,10 @@ class Critics(nn.Module):
         return doubt, torch.stack(distances).mean()
 
     def mistakes(self, made: Tensor, real: Tensor, points: Tensor) -> Tensor:
-        """What the critics minimise: hinges, real cut-outs above 1 and made ones below -1.
+        """Return the critics' loss: hinges, real cut-outs above 1, generated below -1.
 
-        Least squares with spectral normalisation, as in the original, learns too slowly for a finish of a few
-        thousand steps: after 150 it recognised 61 of 100 made mouths, hinges and instance
-        normalisation 81.
+        Least squares with spectral normalisation, as in the original, learns too slowly for a few thousand
+        steps: after 150 it recognised 61 of 100 generated mouths, hinges and instance normalisation 81.
         """
         parts = [
             functional.relu(1 - truth.prediction.float()).mean()
@@ -93,6 +87,6 @@ class Critics(nn.Module):
 
 
 def cutouts(picture: Tensor, points: Tensor, place: str) -> Tensor:
-    """(B * n, 3, SIDE, SIDE) around the n middles of a place."""
+    """Cut (B * n, 3, SIDE, SIDE) around the n middles of a part."""
     side = min(SIDE, picture.shape[-1])
     return torch.cat([cut(picture, points[:, list(group)].mean(1), side) for group in PLACES[place]])

@@ -1,6 +1,6 @@
 """Training step of the anchored model.
 
-Reconstruct the driving frame from the source frame and both frames' landmarks.
+Reconstructs the driving frame from the source frame and both frames' landmarks.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from avatar_app.training.losses import (
 )
 
 CRITIC_RATE = 2.5
-"""How much faster critics learn than the generator."""
+"""Learning rate of critics relative to the generator's."""
 
 LIDS_AND_PUPILS = indices(EYES, RIGHT_PUPIL, LEFT_PUPIL)
 
 
 @dataclass(frozen=True, slots=True)
 class AnchoredLosses:
-    """Weights.
+    """Weights of losses.
 
     Attributes:
         l1, perceptual: of the picture.
         warped: of the warped photo alone (trains the flow directly), against the same target.
         detail: perceptual loss of a cut-out at native resolution around eyes or mouth.
         offset: mean size of the free offset.
-        face_gain: how much more a pixel at eyes and lips weighs in L1.
-        painted: of the painted picture alone, at eyes and mouth above all: where the photo is kept, the
-            painter would learn nothing.
-        landmarks: of the expression that a frozen landmark network reads off the picture.
-        adversarial: of what critics of mouths and eyes hold against the picture.
-        matching: of the distance of the critics' features of the picture from those of the target.
+        face_gain: additional weight of pixels at eyes and lips in L1.
+        painted: of the painted picture alone, mainly at eyes and mouth: the painter would learn nothing where
+            the photo is kept.
+        landmarks: of the expression that a frozen landmark network reads in the picture.
+        adversarial: of the critics' verdict on mouths and eyes.
+        matching: of the distance between the critics' features of the picture and of the target.
     """
 
     l1: float = 2.0
@@ -67,7 +67,7 @@ class AnchoredLosses:
 
 
 class AnchoredObjective:
-    """Holds network and optimiser; ``step`` does one update."""
+    """Holds networks and optimisers; ``step`` computes the gradients of one update."""
 
     def __init__(
         self, config: RunConfig, features: Path | None, device: torch.device, landmarks: Path | None = None
@@ -105,7 +105,7 @@ class AnchoredObjective:
         self.random = torch.Generator().manual_seed(config.seed)
 
     def losses(self, pair: Pair) -> tuple[dict[str, Tensor], Tensor]:
-        """Each weighted term, by name, and the picture that they are about."""
+        """Return each weighted term, by name, and the picture."""
         if pair.source_points is None or pair.driving_points is None:
             raise ConfigError(
                 Text("The anchored model needs landmarks for every frame."),
@@ -154,7 +154,7 @@ class AnchoredObjective:
         return terms, picture
 
     def _detail(self, pictures: list[Tensor], target: Tensor, points: Tensor) -> Tensor:
-        """Perceptual distance of a cut-out around eyes or mouth, mean over the pictures."""
+        """Return the mean perceptual distance of cut-outs around eyes or mouth."""
         at_mouth = torch.rand(len(points), generator=self.random).to(points.device) < 0.5
         center = torch.where(
             at_mouth[:, None], points[:, LIPS].mean(1), points[:, list(LIDS_AND_PUPILS)].mean(1)
@@ -183,7 +183,7 @@ class AnchoredObjective:
     def apply(self, scaler: torch.amp.GradScaler) -> None:
         """Update the weights from the gradients of ``step``.
 
-        Between the two, several GPUs average the gradients.
+        Several GPUs average the gradients in between.
         """
         scaler.unscale_(self.optimisers["generator"])  # the limit is of the gradients themselves
         nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
@@ -191,7 +191,7 @@ class AnchoredObjective:
             scaler.step(optimiser)
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
-        """(B, 3, S, 5 S): source, driving, output, warped source, painted share."""
+        """Return (B, 3, S, 5 S): source, driving, output, warped source, painted alpha."""
         rendered = networks["generator"](pair.source, pair.source_points, pair.driving_points)
         painted = (1 - rendered.alpha).expand_as(rendered.image)
         return torch.cat([pair.source, pair.driving, rendered.image, rendered.warped, painted], 3)

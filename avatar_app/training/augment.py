@@ -1,9 +1,7 @@
-"""Change both frames of a pair alike, at random.
+"""Augment both frames of a pair alike, at random, in batches.
 
-On whole batches, on the device where they are.
-
-Geometry moves picture and landmarks alike; a smooth deformation gives face shapes that the data does not
-have. Colour changes are the same for both frames: how a frame looks is not part of the motion.
+Geometry changes picture and landmarks alike; a smooth deformation adds face shapes that the data does not
+have. Colour changes are the same for both frames: the look of a frame is not part of the motion.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from avatar_app.landmarks import MIRRORED
 
 @dataclass(frozen=True, slots=True)
 class AugmentConfig:
-    """Strengths; 0 switches a change off.
+    """Strengths; 0 disables a change.
 
     Attributes:
         rotation: largest angle, radians.
@@ -31,7 +29,7 @@ class AugmentConfig:
         colour: brightness, contrast and saturation changes (1 = up to double).
         flip: mirror some of the pairs.
         hue: largest turn of the colour circle (0.5 = to the opposite colour).
-        flip_share: how many of them.
+        flip_share: fraction of mirrored pairs.
         point_noise: standard deviation of the noise on driving landmarks, in [-1, 1] units.
     """
 
@@ -68,7 +66,7 @@ def uniform(shape: tuple[int, ...], limit: float, random: torch.Generator) -> Te
 class Deformation:
     """A random affine map plus a smooth displacement field.
 
-    Output coordinates -> input coordinates.
+    From output to input coordinates.
     """
 
     def __init__(self, batch: int, config: AugmentConfig, random: torch.Generator) -> None:
@@ -83,7 +81,7 @@ class Deformation:
         self.field = torch.randn((batch, 2, 4, 4), generator=random, device=random.device) * config.deform
 
     def displacement(self, z: Tensor) -> Tensor:
-        """Bicubic value of the coarse field at z (B, N, 2)."""
+        """Return the bicubic value of the coarse field at z (B, N, 2)."""
         sampled: Tensor = F.grid_sample(
             self.field, z[:, :, None], mode="bicubic", padding_mode="border", align_corners=True
         )
@@ -95,7 +93,7 @@ class Deformation:
         return placed
 
     def inverse(self, points: Tensor) -> Tensor:
-        """Where input points (B, N, 2) end up in the output.
+        """Map input points (B, N, 2) to the output.
 
         A few fixed-point steps invert the small smooth part.
         """
@@ -147,7 +145,7 @@ def turn_hue(pictures: list[Tensor], limit: float, random: torch.Generator) -> l
 
 
 def mirror(pair: Pair, chosen: Tensor) -> Pair:
-    """Mirrors the chosen (B,) pairs left to right."""
+    """Mirror the chosen (B,) pairs left to right."""
 
     def picture(x: Tensor) -> Tensor:
         return torch.where(chosen[:, None, None, None], x.flip(3), x)
@@ -170,11 +168,11 @@ def mirror(pair: Pair, chosen: Tensor) -> Pair:
 def augment(
     pair: Pair, size: int, config: AugmentConfig, random: torch.Generator, lone: Tensor | None = None
 ) -> Pair:
-    """A changed pair of side ``size``.
+    """Augment a pair to the side ``size``.
 
     Args:
         lone: (B,) true where both frames are the same still: the driving frame then gets a deformation of its
-            own, so that there is something to learn.
+            own, so that there is motion to learn.
     """
     batch = len(pair.source)
     common = Deformation(batch, config, random)

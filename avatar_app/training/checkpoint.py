@@ -1,7 +1,4 @@
-"""Save and load everything a run needs to continue as if it had never stopped.
-
-In one file or in parts.
-"""
+"""Save and load everything a run needs to continue, in one file or in parts."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ def save_checkpoint(path: Path, state: dict[str, Any], part_mib: int = 0) -> Non
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a whole file or its parts.
+    """Read a whole file or its parts.
 
     Raises ConfigError if it is not a checkpoint of this program.
     """

@@ -1,4 +1,4 @@
-"""What a training run is made of.
+"""Configuration of a training run.
 
 Strict, so that a misspelt key stops the run before it costs hours.
 """
@@ -34,19 +34,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """Which frames are held in memory.
+    """Which frames are held in memory, and how pairs are drawn.
 
     Attributes:
         size: side at which frames are kept; the largest stage's size.
-        stride: every how many frames of a clip one is kept.
+        stride: one of this many frames of a clip is kept.
         stills: whether single pictures are used too.
         kind_weights: share of each kind of clip in a batch, before normalising.
-        candidates: driving frames to choose the most different expression from.
-        by_identity: whether a person is drawn first and then one of that person's clips; else every clip
-            counts the same.
-        wide: share of pairs whose driving mouth is wide open; such frames are rare, and painting them is
-            hardest.
-        in_order: whether the source is always the earlier frame of a pair.
+        candidates: number of driving frames from which the most different expression is chosen.
+        by_identity: draw a person first and then one of that person's clips; else all clips count alike.
+        wide: share of pairs whose driving mouth is wide open; such frames are rare, and hardest to paint.
+        in_order: the source is always the earlier frame of a pair.
     """
 
     size: int = 256
@@ -88,7 +86,7 @@ class RunConfig:
         return sum(stage.steps for stage in self.stages)
 
     def at(self, step: int) -> tuple[Stage, float]:
-        """The stage of a step and how far into it that is, 0..1."""
+        """Return the stage of a step and the progress within it, 0..1."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage, step / stage.steps

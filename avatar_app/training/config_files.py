@@ -15,7 +15,7 @@ from avatar_app.training.originals import read_original
 
 
 def read_config(path: Path) -> RunConfig:
-    """Reads this project's layout or the original one (which has ``model_params``).
+    """Read this project's layout or the original one (which has ``model_params``).
 
     Raises ConfigError, naming the file and the key.
     """

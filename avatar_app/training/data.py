@@ -33,8 +33,7 @@ VIDEO_SUFFIXES = {".mp4", ".gif", ".mov", ".avi", ".mkv", ".webm"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 WIDE = 0.13
-"""Gap of the lips in heights of the face (root of the nose to chin) from which a mouth counts as wide
-open."""
+"""Gap of the lips from which a mouth is wide open, in heights of the face (root of the nose to chin)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class ClipEntry:
 
     Attributes:
         path: a video file, an image or a folder of images.
-        identity: who is in it; sampling is by identity first.
+        identity: the person; sampling is by identity first.
         kind: ``real`` or ``ai`` (or empty); batches are balanced over kinds.
         labels: an .npz with ``points`` and ``ok``, or None.
         hidden: x0, y0, x1, y1 as fractions of the picture that losses must ignore, or None.
@@ -59,7 +58,7 @@ class ClipEntry:
 
 
 def list_clips(folder: Path, split: str) -> list[ClipEntry]:
-    """The clips of one split (``train`` or ``val``/``test``) of either layout.
+    """List the clips of one split (``train`` or ``val``/``test``) of either layout.
 
     Raises ConfigError if there are none.
     """
@@ -106,7 +105,7 @@ def _original(folder: Path, split: str) -> Iterator[ClipEntry]:
 
 
 def read_frames(path: Path, size: int, stride: int = 1) -> npt.NDArray[np.uint8]:
-    """Every ``stride``-th frame as (T, size, size, 3) RGB.
+    """Read every ``stride``-th frame as (T, size, size, 3) RGB.
 
     Raises ClipError if nothing can be read.
     """
@@ -143,10 +142,7 @@ def _images(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
 
 
 def _unrolled(image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
-    """The frames of a strip, in which square pictures lie side by side.
-
-    Any other picture is one frame.
-    """
+    """Split a strip of square pictures into frames; any other picture is one frame."""
     height, width = image.shape[:2]
     count = width // height if width % height == 0 else 1
     return np.split(image, max(1, count), axis=1)
@@ -185,7 +181,7 @@ class FrameStore:
 
 
 UNREADABLE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile)
-"""What `read_arrays` raises for a missing, damaged or foreign file."""
+"""Exceptions of `read_arrays` for a missing, damaged or foreign file."""
 
 
 def read_arrays(path: Path, *names: str) -> list[npt.NDArray[Any]]:
@@ -222,7 +218,7 @@ def to_grid(fractions: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.flo
 def load_store(
     folder: Path, split: str, size: int, stride: int, cache: Path | None = None, stills: bool = True
 ) -> FrameStore:
-    """Decode a split, or map it from ``cache`` where it was decoded before.
+    """Decode a split, or map it from ``cache`` if it was decoded before.
 
     Frames that the labels mark as not ok are left out, and clips with no usable frame with them.
     """
@@ -292,13 +288,10 @@ def _store(
 
 
 class PairSampler:
-    """Draws (source, driving) frame pairs.
+    """Draws (source, driving) pairs: a kind, an identity, a clip, then two frames.
 
-    A kind, then an identity, then a clip of it, then two frames.
-
-    Of a few candidates for the driving frame the one with the most different expression is taken half of the
-    time, because lips and lids move little between two random frames. Wide open mouths can be given a share
-    of their own.
+    Half of the time the driving frame is the candidate with the most different expression, because lips and
+    lids differ little between two random frames. Wide open mouths can be given a share of their own.
     """
 
     def __init__(self, store: FrameStore, seed: int, config: DataConfig) -> None:
@@ -322,7 +315,7 @@ class PairSampler:
         self.wide = self._wide_mouths(table[:, 0]) if table is not None and config.wide else {}
 
     def _wide_mouths(self, lips: npt.NDArray[np.float32]) -> dict[str, dict[str, list[tuple[int, int]]]]:
-        """(clip, frame) of each wide open mouth by kind and person."""
+        """Return (clip, frame) of each wide open mouth by kind and person."""
         wide: dict[str, dict[str, list[tuple[int, int]]]] = {}
         for kind, people in self.by_kind.items():
             for person, clips in people.items():
@@ -337,7 +330,7 @@ class PairSampler:
         return wide
 
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices (batch,) of source frames, of driving frames, and of their clips."""
+        """Return indices (batch,) of source frames, driving frames, and their clips."""
         pairs = [self._draw_one() for _ in range(batch)]
         if self.config.in_order:
             pairs = [(min(source, driving), max(source, driving), clip) for source, driving, clip in pairs]
@@ -384,9 +377,9 @@ class PairSampler:
 
 
 def _openings(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(N, 4) lip and lid openings, mouth width, brow height in heights of the face.
+    """Return (N, 4) lip and lid openings, mouth width, brow height in face heights.
 
-    A cheap expression signature.
+    A cheap signature of the expression.
     """
 
     def gap(a: int, b: int) -> npt.NDArray[np.float32]:

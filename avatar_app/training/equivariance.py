@@ -1,6 +1,6 @@
-"""Random deformations of the plane.
+"""Random deformations of the plane, for the equivariance losses (section 3.1).
 
-Key points must move with the picture they are found in (section 3.1, equivariance).
+Key points must move with the picture they are found in.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Deformation:
         return self
 
     def __call__(self, points: Tensor) -> Tensor:
-        """T(z) of (B, N, 2). The spline adds the same amount to x and y."""
+        """Return T(z) of (B, N, 2). The spline adds the same amount to x and y."""
         moved = (self.affine[:, None, :, :2] * points[:, :, None, :]).sum(-1) + self.affine[:, None, :, 2]
         square = (points[:, :, None] - self.controls).square().sum(-1)
         bend = 0.5 * square * (square + TINY).log()
         return moved + (bend * self.weights[:, None]).sum(-1, keepdim=True)
 
     def jacobian(self, points: Tensor) -> Tensor:
-        """Derivative of T at (B, N, 2), as (B, N, 2, 2).
+        """Return the derivative of T at (B, N, 2), as (B, N, 2, 2).
 
         Rows are T's coordinates, columns the point's.
         """
@@ -60,7 +60,7 @@ class Deformation:
         return self.affine[:, None, :, :2] + gradient[:, :, None, :]
 
     def warp(self, picture: Tensor, align_corners: bool = True) -> Tensor:
-        """(B, C, H, W), mirrored beyond its borders."""
+        """Warp (B, C, H, W), mirrored beyond its borders."""
         batch, _, height, width = picture.shape
         points = coordinate_grid(height, width, picture.device).view(1, -1, 2).expand(batch, -1, -1)
         flow = self(points).view(batch, height, width, 2)

@@ -64,11 +64,11 @@ CALIBRATION = 64
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What an anchored model gets besides its trained networks.
+    """Additional parts of an anchored model.
 
     Attributes:
-        matte: weights that ``training.matte`` wrote, for a model that knows person from background.
-        detail: photo and result have so many times the side that the model was trained with.
+        matte: weights from ``training.matte``, for a model that separates person and background.
+        detail: factor by which photo and result are larger than the training size.
         regions: checkpoints of ``training.expression`` for mouth and eyes: their painters.
         faces: the face bundle that reads expressions for calibration; None is the app's own.
     """
@@ -153,7 +153,7 @@ def export(
 def calibration_samples(
     graphs: MotionGraphs, store: FrameStore, config: RunConfig, detector: FaceDetector
 ) -> list[Sample]:
-    """Return inputs of an anchored model's render graph, and the right pictures.
+    """Return inputs of an anchored model's render graph, and the true pictures.
 
     For pairs of frames.
     """
@@ -184,14 +184,14 @@ def calibration_samples(
 
 
 def picture_quality(layers: PhotoLayers, truth: Image, outputs: Sequence[Any]) -> float:
-    """PSNR in dB of the picture that a render graph's outputs make."""
+    """Return the PSNR in dB of the picture composed of a render graph's outputs."""
     painted, alpha, grid, *face = outputs
     crops = FaceCrops.of(*face) if face else None
     return psnr(compose(layers, painted[0], alpha[0, ..., 0], grid, crops), truth)
 
 
 def _weights(checkpoint: Path, config: RunConfig) -> dict[str, dict[str, object]]:
-    """Of each network by name; a bundle's description goes into the configuration."""
+    """Return each network's weights; a bundle's settings go into ``config``."""
     if not checkpoint.is_dir():
         averaged: dict[str, dict[str, object]] = load_checkpoint(checkpoint)["averaged"]
         return averaged

@@ -1,6 +1,6 @@
-"""Training step of the original First Order Motion Model.
+"""Training step of the original First Order Motion Model (section 3.3).
 
-No labels, key points are learned (section 3.3).
+Without labels: key points are learned.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from avatar_app.training.originals import FommLosses
 
 
 class FommObjective:
-    """Generator, key-point detector and, where a loss needs one, discriminator.
+    """Generator, key-point detector and, if a loss needs one, discriminator.
 
     Without ``generator_gan`` the discriminator serves feature matching alone.
     """
@@ -75,7 +75,7 @@ class FommObjective:
             )
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
-        """Gradients of all networks, from one forward pass of the generator."""
+        """Compute the gradients of all networks in one forward pass of the generator."""
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         source, driving = self.detector(pair.source), self.detector(pair.driving)
@@ -133,9 +133,9 @@ class FommObjective:
         return torch.stack(parts).sum()
 
     def _equivariance(self, picture: Tensor, points: KeyPointTensors) -> dict[str, Tensor]:
-        """Key points of a deformed picture, mapped back, against those of the picture.
+        """Compare key points of a deformed picture, mapped back, with the original ones.
 
-        Then the same for their frames.
+        The same for their local frames.
         """
         if not (self.weights.equivariance_value or self.weights.equivariance_jacobian):
             return {}
@@ -164,7 +164,7 @@ class FommObjective:
         return terms
 
     def _discriminator_loss(self, made: Tensor, real: Tensor, points: Tensor) -> Tensor:
-        """Least squares: real patches to 1, made ones to 0."""
+        """Return the least-squares loss: real patches to 1, generated ones to 0."""
         assert self.discriminator is not None
         parts = [
             (1 - truth.prediction.float()).square().mean() + fake.prediction.float().square().mean()
@@ -177,13 +177,13 @@ class FommObjective:
     def apply(self, scaler: torch.amp.GradScaler) -> None:
         """Update the weights from the gradients of ``step``.
 
-        Between the two, several GPUs average the gradients.
+        Several GPUs average the gradients in between.
         """
         for optimiser in self.optimisers.values():
             scaler.step(optimiser)
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
-        """(B, 3, S, 4 S): source, driving, output, warped source."""
+        """Return (B, 3, S, 4 S): source, driving, output, warped source."""
         detector = networks["kp_detector"]
         generated: Generated = networks["generator"](
             pair.source, detector(pair.source), detector(pair.driving)
@@ -200,6 +200,6 @@ class FommObjective:
 
 
 def _adam(network: nn.Module, share: float) -> torch.optim.Optimizer:
-    """The run sets the learning rate: the stage's times ``share``."""
+    """Return Adam for a network; the learning rate is the stage's times ``share``."""
     group = {"params": list(network.parameters()), "share": share}
     return torch.optim.Adam([group], 2e-4, betas=(0.5, 0.999))

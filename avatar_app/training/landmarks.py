@@ -1,6 +1,4 @@
-"""Landmark consistency.
-
-A frozen face network must read the same lids, lips and brows off the output as off the driving frame.
+"""Landmark loss: a frozen network must read equal expressions in both pictures.
 
 L1 and perceptual losses hardly notice a lid that stays open: it is thirty pixels of a picture. A landmark
 network looks at little else.
@@ -57,11 +55,11 @@ class LandmarkReader(nn.Module):
         self.register_buffer("local", torch.stack([x, y], -1), persistent=False)
 
     def train(self, mode: bool = True) -> LandmarkReader:
-        """Stays in evaluation mode: its batch norms are frozen with it."""
+        """Stay in evaluation mode, since batch norms are frozen too."""
         return super().train(False)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        """Read landmarks (B, 88, 2) off pictures (B, 3, S, S).
+        """Read landmarks (B, 88, 2) in pictures (B, 3, S, S).
 
         In units of the region around ``points`` (B, 88, 2), which are in [-1, 1].
         """

@@ -1,7 +1,4 @@
-"""What training minimises.
-
-Pictures are (B, 3, S, S) in [0, 1]; landmarks (B, P, 2) in [-1, 1].
-"""
+"""Losses on pictures (B, 3, S, S) in [0, 1] and landmarks (B, P, 2) in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -22,10 +19,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class FeatureNetwork(nn.Module):
     """Frozen VGG-19 features for the perceptual loss (FOMM section 3.3).
 
-    Taps are relu1_1, 2_1, 3_1, 4_1 and 5_1.
-
-    Reads either torchvision's ``vgg19`` state dict (``features.N.weight``) or the distilled one
-    (``convXY.weight`` under ``model``): the names say which.
+    Taps are relu1_1, 2_1, 3_1, 4_1 and 5_1. Reads torchvision's ``vgg19`` state dict (``features.N.weight``)
+    or the distilled one (``convXY.weight`` under ``model``), by the names.
     """
 
     mean: Tensor
@@ -71,7 +66,7 @@ class FeatureNetwork(nn.Module):
         return names
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """Five feature maps, at 1, 1/2, 1/4, 1/8, 1/16 of the side."""
+        """Return five feature maps, at 1, 1/2, 1/4, 1/8, 1/16 of the side."""
         layers = list(self.layers)
         if self.distilled:
             x = layers.pop(0)(picture)
@@ -89,9 +84,9 @@ class FeatureNetwork(nn.Module):
 
 
 def relative_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
-    """Mean over taps of |a - b| / mean |b|.
+    """Return the mean over taps of |a - b| / mean |b|.
 
-    No tap outweighs the others, whatever its scale.
+    No tap dominates, whatever its scale.
     """
     terms = [(a - b).abs().mean() / (b.abs().mean() + 1e-3) for a, b in zip(features, targets, strict=True)]
     return torch.stack(terms).mean()
@@ -100,7 +95,7 @@ def relative_distance(features: list[Tensor], targets: list[Tensor]) -> Tensor:
 def pyramid_perceptual(
     network: FeatureNetwork, picture: Tensor, target: Tensor, scales: list[float], weights: list[float]
 ) -> Tensor:
-    """The original's perceptual loss.
+    """Return the original's perceptual loss.
 
     L1 of five feature maps at each scale of an anti-aliased pyramid.
     """
@@ -123,7 +118,7 @@ EXPRESSIVE = indices(BROWS, EYES, RIGHT_PUPIL, LEFT_PUPIL, LIPS)
 
 
 def face_weight(points: Tensor, size: int, gain: float) -> Tensor:
-    """(B, 1, size, size) weight of each pixel.
+    """Return a weight for each pixel, (B, 1, size, size).
 
     1 in general, up to 1 + gain around brows, eyes and mouth.
     """

@@ -1,7 +1,4 @@
-"""Figures for how alike two pictures, two sets of landmarks or two signals are.
-
-No network is known here.
-"""
+"""Measure the similarity of pictures, landmarks or signals, without networks."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ WINDOW, SPREAD = 11, 1.5
 """Side and standard deviation of SSIM's Gaussian window, in pixels (Wang et al. 2004)."""
 
 BEST_PSNR = 100.0
-"""Given for equal pictures, whose PSNR is infinite and would spoil every mean."""
+"""Value for equal pictures, whose PSNR is infinite and would spoil every mean."""
 
 
 def l1(first: Image, second: Image) -> float:
-    """Mean absolute difference, pictures in [0, 1]."""
+    """Return the mean absolute difference of pictures in [0, 1]."""
     return float(np.abs(first.astype(np.float32) - second.astype(np.float32)).mean()) / 255
 
 
 def psnr(first: Image, second: Image) -> float:
-    """Peak signal-to-noise ratio in dB, at most ``BEST_PSNR``."""
+    """Return the peak signal-to-noise ratio in dB, at most ``BEST_PSNR``."""
     error = float(np.square((first.astype(np.float64) - second.astype(np.float64)) / 255).mean())
     return min(BEST_PSNR, -10 * float(np.log10(max(error, 1e-12))))
 
@@ -34,9 +31,8 @@ def psnr(first: Image, second: Image) -> float:
 def ssim(first: Image, second: Image) -> float:
     """Return structural similarity; 1 is equal.
 
-    The mean over the colours and all positions where the window lies within the picture.
-
-    Pictures must be at least ``WINDOW`` pixels a side.
+    The mean over the colours and all positions where the window lies within the picture. Pictures must be at
+    least ``WINDOW`` pixels a side.
     """
     x, y = first.astype(np.float64) / 255, second.astype(np.float64) / 255
     mean_x, mean_y = _smooth(x), _smooth(y)
@@ -55,15 +51,15 @@ def _smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def landmark_distance(first: Array, second: Array) -> float:
-    """Mean distance of corresponding points (K, 2 or more), in the unit of the points.
+    """Return the mean distance of corresponding points (K, 2 or more).
 
-    Only x and y count.
+    In the unit of the points; only x and y count.
     """
     return float(np.linalg.norm(first[:, :2] - second[:, :2], axis=1).mean())
 
 
 def embedding_distance(first: Array, second: Array) -> float:
-    """Euclidean distance of two vectors brought to length 1: 0 same, 2 opposite."""
+    """Return the distance of two vectors scaled to length 1: 0 same, 2 opposite."""
     return float(np.linalg.norm(_unit(first) - _unit(second)))
 
 
@@ -72,9 +68,9 @@ def _unit(vector: Array) -> npt.NDArray[np.float64]:
 
 
 def correlation(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float) -> float:
-    """Pearson's r of two signals (T,), frames with a NaN left out.
+    """Return Pearson's r of two signals (T,), without frames with a NaN.
 
-    NaN where fewer than 3 frames remain or the driver's standard deviation is below ``floor``.
+    NaN if fewer than 3 frames remain or the driver's standard deviation is below ``floor``.
     """
     driver, output = _known(driver, output)
     if len(driver) < 3 or driver.std() < floor:
@@ -83,7 +79,7 @@ def correlation(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float
 
 
 def slope(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float) -> float:
-    """Return how far the output moves for each unit of the driver.
+    """Return the slope of the output against the driver.
 
     Least squares; NaN as for `correlation`.
     """
@@ -93,6 +89,6 @@ def slope(driver: npt.NDArray[Any], output: npt.NDArray[Any], floor: float) -> f
 
 
 def _known(*signals: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
-    """The frames in which no signal is NaN."""
+    """Return a mask of the frames in which no signal is NaN."""
     known = np.isfinite(signals).all(0)
     return tuple(signal[known] for signal in signals)

@@ -1,6 +1,6 @@
-"""Training step of Monkey-Net.
+"""Training step of Monkey-Net: reconstruction in a discriminator's features.
 
-Reconstruction in a discriminator's features (section 3.5).
+See section 3.5 of the paper.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from avatar_app.training.config import RunConfig
 
 @dataclass(frozen=True, slots=True)
 class MonkeyNetLosses:
-    """Weights.
+    """Weights of losses.
 
     Attributes:
         reconstruction: of L1 of the picture, then of the maps of each block of the discriminator.
         reconstruction_deformed: of L1 of the warped source alone.
-        detach_kp_generator: key points are not trained through the discriminator in the generator's losses.
-        detach_kp_discriminator: nor in the discriminator's own.
+        detach_kp_generator: the generator's losses do not train key points through the discriminator.
+        detach_kp_discriminator: the discriminator's own losses do not either.
     """
 
     reconstruction: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0, 1.0)
@@ -65,7 +65,7 @@ class MonkeyNetObjective:
         }
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
-        """Gradients of all networks, from one forward pass of the generator."""
+        """Compute the gradients of all networks in one forward pass of the generator."""
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         source, driving = self.detector(pair.source), self.detector(pair.driving)
@@ -103,7 +103,7 @@ class MonkeyNetObjective:
     def _discriminator_loss(
         self, made: Tensor, real: Tensor, shown: tuple[PointTensors, PointTensors]
     ) -> Tensor:
-        """Least squares: real patches to 1, made ones to 0."""
+        """Return the least-squares loss: real patches to 1, generated ones to 0."""
         truth, fake = (self.discriminator(picture, *shown)[-1].float() for picture in (real, made))
         loss: Tensor = (1 - truth).square().mean() + fake.square().mean()
         return self.weights.discriminator_gan * loss
@@ -111,13 +111,13 @@ class MonkeyNetObjective:
     def apply(self, scaler: torch.amp.GradScaler) -> None:
         """Update the weights from the gradients of ``step``.
 
-        Between the two, several GPUs average the gradients.
+        Several GPUs average the gradients in between.
         """
         for optimiser in self.optimisers.values():
             scaler.step(optimiser)
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
-        """(B, 3, S, 4 S): source, driving, output, warped source."""
+        """Return (B, 3, S, 4 S): source, driving, output, warped source."""
         detector = networks["kp_detector"]
         made: Generated = networks["generator"](pair.source, detector(pair.source), detector(pair.driving))
         return torch.cat([pair.source, pair.driving, made.prediction.float(), made.deformed.float()], 3)
@@ -126,7 +126,7 @@ class MonkeyNetObjective:
         return {}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Nothing is kept but networks and optimisers."""
+        """Do nothing: there is no state but networks and optimisers."""
 
 
 def _shown(points: tuple[PointTensors, PointTensors], detached: bool) -> tuple[PointTensors, PointTensors]:

@@ -1,8 +1,8 @@
-"""Reads a training configuration of Monkey-Net in its project's layout.
+"""Read a training configuration of Monkey-Net in its project's layout.
 
 As in `originals`, an epoch has ``clips`` / batch steps (1000 clips without that key of ``dataset_params``). A
-pair is two random frames of a clip, sorted in time. Time flips, where they are on, turn half of the pairs
-round; half of the others are mirrored.
+pair is two random frames of a clip, in order of time. Time flips, if enabled, swap half of the pairs; half of
+the others are mirrored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ IGNORED = {"log_params"}
 class MonkeyNetWeights:
     """``loss_weights``.
 
-    ``reconstruction``: of the picture, then of each block of the discriminator.
+    Attributes:
+        reconstruction: of the picture, then of each block of the discriminator.
     """
 
     reconstruction: tuple[float, ...]
@@ -74,7 +75,7 @@ class MonkeyNetData:
 
 
 def read_monkeynet(document: Mapping[str, Any], where: str) -> RunConfig:
-    """A run from a parsed file; raises ConfigError, naming the key."""
+    """Return the run of a parsed file; raise ConfigError, naming the key."""
     unknown = sorted(str(key) for key in set(document) - SECTIONS)
     if unknown:
         raise ConfigError(

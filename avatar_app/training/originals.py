@@ -1,12 +1,11 @@
 """Read a training configuration in the original project's layout.
 
-It has ``model_params``, ``train_params`` and ``dataset_params``.
-
-How many steps an epoch has depends on the data, which is not read here: it is num_repeats * clips /
-batch_size, where ``clips`` is an optional key of ``dataset_params`` (people, not clips, where sampling is by
-identity); without it, 1000. The learning rate falls to a tenth at each milestone, so each stretch between
-milestones becomes a stage. Time flips need no doing: either frame of a pair may come first. Sections of other
-programs of the original (``animate_params`` and so on) are left out of account.
+It has ``model_params``, ``train_params`` and ``dataset_params``. The number of steps in an epoch depends on
+the data, which is not read here: it is num_repeats * clips / batch_size, where ``clips`` is an optional key
+of ``dataset_params`` (people, not clips, if sampling is by identity), by default 1000. The learning rate
+falls to a tenth at each milestone, so each stretch between milestones becomes a stage. Time flips have no
+effect: either frame of a pair may come first. Sections of other programs of the original (``animate_params``
+and so on) are ignored.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class TransformParams:
 
 @dataclass(frozen=True, slots=True)
 class FommLosses:
-    """What the fomm objective reads of a run's ``losses``.
+    """The fomm objective's part of a run's ``losses``.
 
     Attributes:
         scales: of the perceptual loss's pyramid.
@@ -75,7 +74,7 @@ class FommLosses:
 class TrainParams:
     """``train_params``.
 
-    ``checkpoint_freq`` is read but checkpoints are written by time here.
+    ``checkpoint_freq`` is read, but checkpoints are written by time here.
     """
 
     num_epochs: int
@@ -117,7 +116,7 @@ class RotationParam:
 
 @dataclass(frozen=True, slots=True)
 class CropParam:
-    """The size is that of the pictures in every original file.
+    """Cropping, whose size is that of the pictures in every original file.
 
     A crop only undoes a resize.
     """
@@ -138,7 +137,7 @@ class AugmentationParams:
 class DatasetParams:
     """``dataset_params``.
 
-    ``clips`` and ``stride`` (every how many frames one is kept) are not in the original.
+    ``clips`` and ``stride`` (one of this many frames is kept) are not in the original.
     """
 
     frame_shape: tuple[float, ...] = (256.0, 256.0, 3.0)
@@ -149,7 +148,7 @@ class DatasetParams:
 
 
 def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
-    """A run from a parsed file of the original layout.
+    """Return the run of a parsed file of the original layout.
 
     Raises ConfigError, naming the key.
     """
@@ -187,7 +186,7 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
 
 
 def side_of(shape: tuple[float, ...], name: str) -> int:
-    """Side of square pictures, in pixels. Raises ConfigError."""
+    """Return the side of square pictures in pixels. Raises ConfigError."""
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % 32:
         raise ConfigError(
             Text("dataset_params.{} is {}.", name, list(shape)), Text("Give a square, such as [256, 256, 3].")
@@ -196,7 +195,7 @@ def side_of(shape: tuple[float, ...], name: str) -> int:
 
 
 def stages_of(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
-    """One stage for each stretch between milestones. Raises ConfigError."""
+    """Return one stage for each stretch between milestones. Raises ConfigError."""
     for name in ("num_epochs", "num_repeats", "batch_size", "lr_generator"):
         if getattr(train, name) <= 0:
             raise ConfigError(
@@ -220,7 +219,7 @@ def stages_of(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
 
 
 def augmentation_of(given: AugmentationParams, flip_share: float = 0.5) -> AugmentConfig:
-    """The same changes in our terms; time flips are left to whoever draws the frames."""
+    """Return the same changes as our configuration, without time flips."""
     jitter = given.jitter_param
     ratio = max([*given.resize_param.ratio, 1.0])
     degrees = max((abs(angle) for angle in given.rotation_param.degrees), default=0.0)

@@ -1,7 +1,4 @@
-"""The simplest way to move a photo by landmarks, as a baseline.
-
-Every triangle between landmarks is warped for itself.
-"""
+"""Move a photo by landmarks, triangle by triangle, as a baseline."""
 
 from __future__ import annotations
 
@@ -45,10 +42,10 @@ def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
 def barycentric(
     triangles: Delaunay, side: int
 ) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.int32], Floats]:
-    """Where the pixels of a picture lie: x and y (N, 2), row by row.
+    """Locate the pixels of a picture, x and y (N, 2), row by row, in triangles.
 
-    Whether within triangles (N,); the corners of theirs (N, 3), and the weights (N, 3) whose mean of them
-    they are. What lies in none has no meaning.
+    Returns whether they are within any (N,), its corners (N, 3), and their barycentric weights (N, 3), which
+    are undefined outside.
     """
     rows, columns = np.mgrid[:side, :side]
     pixels = np.stack([columns, rows], -1).reshape(-1, 2).astype(np.float64)

@@ -1,7 +1,4 @@
-"""What every training shares.
-
-The learning rate's schedule, and the running average of the weights that are exported.
-"""
+"""The learning rate's schedule, and the running average of weights."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ from torch import Tensor, nn
 
 
 def learning_rate(progress: float, step: int, start: float, end: float = 0.0, *, warmup: int) -> float:
-    """Rise over the first steps, then fall along a cosine.
+    """Return the learning rate: rises over the first steps, then falls along a cosine.
 
     Args:
-        progress: how much of the training is done, 0..1.
+        progress: of the training, 0..1.
         step: the number of this step, from 0.
         start, end: rates at the begin and at the end.
         warmup: steps over which the rate rises from 0.
@@ -33,8 +30,8 @@ def average_into(
 
     Args:
         averaged: the average, as ``network.state_dict()``.
-        decay: what is kept of it at each step, less in the first steps: they must not outweigh all that
-            follow.
+        decay: weight of the average at each step; less in the first steps, which must not outweigh all later
+            ones.
         slow: the larger, the longer these first steps.
     """
     keep = min(decay, (1 + step) / (slow + step))

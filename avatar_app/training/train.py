@@ -1,10 +1,10 @@
-"""Trains a motion model.
+"""Train a motion model.
 
     python -m avatar_app.training.train avatar_app/training/configs/lite.yaml --data DIR --features VGG
         --output DIR
     torchrun --nproc-per-node 4 -m avatar_app.training.train ...      (several GPUs)
 
-The run stops after --minutes with a checkpoint and goes on with --resume as if it had never stopped.
+The run stops after --minutes with a checkpoint; --resume continues it as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from avatar_app.training.schedule import average_into, learning_rate
 
 
 class Objective(Protocol):
-    """What is minimised.
+    """The objective of a training.
 
     Owns networks and optimisers, knows nothing of data, time or files.
     """
@@ -80,7 +80,7 @@ def open_objective(
 
 
 def gather(store: FrameStore, source: Tensor, driving: Tensor, clip: Tensor, size: int) -> Pair:
-    """A float batch of the stored frames, at least ``size`` large."""
+    """Return a float batch of the stored frames, at least ``size`` large."""
 
     def picture(index: Tensor) -> Tensor:
         x = store.frames[index.to(store.frames.device)].permute(0, 3, 1, 2).float() / 255
@@ -122,11 +122,11 @@ class Run:
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.position = 0
         self.deadline = math.inf
-        """When the run stops though steps are left, on the clock of `time.monotonic`."""
+        """When the run stops though steps remain, by `time.monotonic`."""
 
     @property
     def total(self) -> int | None:
-        """How many steps there will be, where that is known."""
+        """Total number of steps, if known."""
         return self.config.steps
 
     @property
@@ -135,11 +135,11 @@ class Run:
         return self.position >= self.config.steps or time.monotonic() >= self.deadline
 
     def at(self) -> tuple[Stage, float]:
-        """The stage of the next step and how far into it that is, 0..1."""
+        """Return the stage of the next step and the progress within it, 0..1."""
         return self.config.at(self.position)
 
     def advance(self) -> dict[str, float]:
-        """One optimiser step; returns each loss term."""
+        """Make one optimiser step; return each loss term."""
         stage, share = self.at()
         pair = self.next_pair(stage.size, stage.batch)
         rate = learning_rate(
@@ -204,11 +204,9 @@ class Run:
         self.random.set_state(state["random"])
 
     def start_from(self, state: dict[str, Any]) -> None:
-        """Take the averaged weights of another run's networks that this run has too.
+        """Take the averaged weights of the networks that another run shares with this one.
 
-        And nothing else of it.
-
-        Raises ConfigError if there are none, or if theirs have other sizes.
+        Nothing else is taken. Raises ConfigError if there are none, or if theirs have other sizes.
         """
         known = state["averaged"].keys() & self.objective.networks.keys()
         try:
@@ -225,7 +223,7 @@ class Run:
 
     @torch.no_grad()
     def write_sample(self, path: Path, pair: Pair) -> None:
-        """A PNG grid of the averaged networks' work on a batch."""
+        """Write a PNG grid of the averaged networks' pictures of a batch."""
         rows = self.objective.sample(pair, self.averaged)
         grid = torch.cat(list(rows), 1).clamp(0, 1).float().permute(1, 2, 0).cpu().numpy()
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
-"""Training step of X2Face.
-
-One frame, driven by another of its clip, must become the other.
+"""Training step of X2Face: a frame, driven by another of its clip, must equal it.
 
 This is stage 1 of the paper, and all that the released script does. That script descends by SGD with
-momentum, which is slow; Adam can be chosen instead. Stage 2 needs a face-recognition network and is not here.
+momentum, which is slow; Adam can be chosen instead. Stage 2 needs a face-recognition network and is not
+implemented.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from avatar_app.training.config import RunConfig
 class X2FaceLosses:
     """How X2Face is trained.
 
-    ``optimiser`` is ``adam``, or ``sgd`` with a momentum of 0.9 as in the released script.
+    Attributes:
+        optimiser: ``adam``, or ``sgd`` with a momentum of 0.9 as in the released script.
     """
 
     optimiser: str = "adam"
@@ -65,7 +65,7 @@ class X2FaceObjective:
                 )
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
-        """Gradients from one forward pass."""
+        """Compute the gradients in one forward pass."""
         self.optimisers["x2face"].zero_grad(set_to_none=True)
         # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
         picture = torch.lerp(
@@ -78,12 +78,12 @@ class X2FaceObjective:
     def apply(self, scaler: torch.amp.GradScaler) -> None:
         """Update the weights from the gradients of ``step``.
 
-        Between the two, several GPUs average the gradients.
+        Several GPUs average the gradients in between.
         """
         scaler.step(self.optimisers["x2face"])
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
-        """(B, 3, S, 4 S): source, driving, output, embedded face."""
+        """Return (B, 3, S, 4 S): source, driving, output, embedded face."""
         model = networks["x2face"]
         assert isinstance(model, X2Face)
         embedded = model.embed(pair.source)
@@ -94,11 +94,11 @@ class X2FaceObjective:
         return {}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Nothing is kept but network and optimiser."""
+        """Do nothing: there is no state but network and optimiser."""
 
 
 def _begin(layer: nn.Module) -> None:
-    """The released initial weights.
+    """Set the released initial weights.
 
     Xavier for convolutions, scales of 0.02 to 1 for normalisation.
     """

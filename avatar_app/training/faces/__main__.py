@@ -52,7 +52,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run from the command line; returns the exit code."""
+    """Run from the command line; return the exit code."""
     arguments = _arguments(words)
     cv2.setNumThreads(1)
     try:

@@ -1,7 +1,4 @@
-"""What a face may look like on somebody's camera.
-
-Light, colour, blur, noise, compression, things in the way.
-"""
+"""Degrade faces as cameras do: light, colour, blur, noise, compression, occlusion."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ def chance(random: Random, probability: float) -> bool:
 
 
 def recoloured(picture: Picture, random: Random) -> Picture:
-    """Brightness, contrast, gamma and white balance by one table; then saturation."""
+    """Change brightness, contrast, gamma, white balance by one table; then saturation."""
     ramp = np.arange(256, dtype=np.float32) / 255
     gamma = np.exp(random.normal(0, 0.28))
     gain = np.exp(random.normal(0, 0.22)) * np.exp(random.normal(0, 0.07, 3))
@@ -39,7 +36,7 @@ def recoloured(picture: Picture, random: Random) -> Picture:
 
 
 def relit(picture: Picture, random: Random) -> Picture:
-    """Return a smooth field of light and shadow.
+    """Apply a smooth field of light and shadow.
 
     Sometimes with a hard edge and a colour of its own.
     """
@@ -55,7 +52,7 @@ def relit(picture: Picture, random: Random) -> Picture:
 
 
 def blurred(picture: Picture, random: Random) -> Picture:
-    """Out of focus, or moved in one direction."""
+    """Blur: out of focus, or moved in one direction."""
     if chance(random, 0.5):
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), random.uniform(0.4, 2.4)), np.uint8)
     length = int(random.integers(3, 12))
@@ -67,7 +64,7 @@ def blurred(picture: Picture, random: Random) -> Picture:
 
 
 def coarsened(picture: Picture, random: Random) -> Picture:
-    """As if the face were small in the camera's picture."""
+    """Reduce and enlarge, as for a small face in the camera's picture."""
     height, width = picture.shape[:2]
     scale = random.uniform(0.18, 0.7)
     small = cv2.resize(
@@ -78,7 +75,7 @@ def coarsened(picture: Picture, random: Random) -> Picture:
 
 
 def noisy(picture: Picture, random: Random) -> Picture:
-    """Sensor noise, sometimes grey, sometimes in blobs of two pixels."""
+    """Add sensor noise, sometimes grey, sometimes in blobs of two pixels."""
     height, width = picture.shape[:2]
     blob = 2 if chance(random, 0.4) else 1
     channels = 3 if chance(random, 0.6) else 1
@@ -91,7 +88,7 @@ def noisy(picture: Picture, random: Random) -> Picture:
 
 
 def compressed(picture: Picture, random: Random) -> Picture:
-    """Through JPEG at a poor quality."""
+    """Compress as JPEG of poor quality."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(18, 75))])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
@@ -113,7 +110,7 @@ def degraded(picture: Picture, random: Random) -> Picture:
 
 
 def texture(backgrounds: Sequence[Picture], random: Random, side: int) -> Picture:
-    """A square without a face: a piece of a background picture, or a pattern."""
+    """Return a square without a face: a piece of a background picture, or a pattern."""
     if len(backgrounds) and chance(random, 0.7):
         source = backgrounds[int(random.integers(len(backgrounds)))]
         span = int(min(source.shape[:2]) * random.uniform(0.1, 1.0))
@@ -126,7 +123,7 @@ def texture(backgrounds: Sequence[Picture], random: Random, side: int) -> Pictur
 
 
 def _mottled(random: Random, side: int) -> Picture:
-    """Patches of colour, from one to 40 across."""
+    """Draw patches of colour, from one to 40 across."""
     grain = int(random.choice([1, 2, 3, 5, 9, 17, 40]))  # not landmarks
     field = random.uniform(0, 255, (grain, grain, 3)).astype(np.float32)
     if chance(random, 0.5):
@@ -136,10 +133,7 @@ def _mottled(random: Random, side: int) -> Picture:
 
 
 def _drawing(random: Random, side: int) -> Picture:
-    """Lettering, rings, ellipses and lines.
-
-    What a screen or a poster behind somebody shows.
-    """
+    """Draw lettering, rings, ellipses and lines, as on a screen or a poster."""
     out = np.full((side, side, 3), random.integers(0, 256, 3), np.uint8)
     lettering = chance(random, 0.4)
     for _ in range(int(random.integers(1, 25))):
@@ -178,7 +172,7 @@ def _drawing(random: Random, side: int) -> Picture:
 
 
 def with_glasses(picture: Picture, points: npt.NDArray[np.float32], random: Random) -> Picture:
-    """Drawn spectacles, for few people in the data wear them.
+    """Draw spectacles, since few people in the data wear them.
 
     ``points`` in pixels of the picture.
     """
@@ -220,7 +214,7 @@ def with_glasses(picture: Picture, points: npt.NDArray[np.float32], random: Rand
 
 
 def occluded(picture: Picture, filling: Picture, random: Random) -> Picture:
-    """A hand-sized blob, bar or box of another texture in front of the face."""
+    """Put a hand-sized blob, bar or box of another texture in front of the face."""
     side = picture.shape[0]
     mask = np.zeros((side, side), np.uint8)
     for _ in range(int(random.integers(1, 3))):
@@ -239,7 +233,7 @@ def occluded(picture: Picture, filling: Picture, random: Random) -> Picture:
 
 
 def behind(picture: Picture, filling: Picture, outline: npt.NDArray[np.float32], random: Random) -> Picture:
-    """The face, with a little hair, on another background.
+    """Put the face, with a little hair, on another background.
 
     ``outline`` (N, 2) in pixels.
     """
@@ -253,9 +247,9 @@ def behind(picture: Picture, filling: Picture, outline: npt.NDArray[np.float32],
 
 
 def cropped_by_edge(picture: Picture, random: Random) -> Picture:
-    """Part of the crop lies beyond the camera's picture.
+    """Repeat the last row or column beyond an edge of the camera's picture.
 
-    The last row or column goes on, as at run time.
+    As at run time for a crop that extends beyond it.
     """
     amount = int(picture.shape[0] * random.uniform(0.03, 0.3))
     turns = int(random.integers(4))

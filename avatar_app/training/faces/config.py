@@ -21,7 +21,7 @@ class PartConfig:
         rate: largest learning rate.
         warmup: steps until it is reached.
         decay: weight decay.
-        average: decay of the running average of the weights, which is what is exported.
+        average: decay of the running average of the weights, which is exported.
     """
 
     minutes: float = 60.0
@@ -38,7 +38,7 @@ class FacesConfig:
 
     Attributes:
         seed: of the weights and of the samples.
-        stride: every how-manieth video frame is used (rarer expressions and angles: every second one).
+        stride: one of this many video frames is used (of rarer expressions and angles every second).
         skip_licences: words; a clip or still whose licence has one of them is left out.
         backgrounds: folder of pictures without faces, relative to the configuration's own folder or absolute;
             none if empty.

@@ -26,8 +26,9 @@ GROUP_SHARE = {
     "still-real": 0.18,
     "still-ai": 0.12,
 }
-"""How often a sample comes from each kind of source; renders of one 3-D head model follow one camera path, so
-they get least."""
+"""Share of samples from each kind of source; renders of one 3-D head model follow one camera path, so they
+get least.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class FaceSet:
         frames: (N, 320, 320, 3) uint8 RGB, a memory map.
         points: (N, 88, 3) float32, pixels of the frame (centre of the first pixel is 0), z in pixels.
         identity: (N,) index of the person.
-        probability: (N,) how often to draw each frame; sums to 1.
-        flip: (88,) the point that takes this one's place in a mirrored picture.
+        probability: (N,) of drawing each frame; sums to 1.
+        flip: (88,) the counterpart of each point in a mirrored picture.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -92,7 +93,7 @@ def _pick(row: dict[str, str], labels: Path, stride: int) -> _Row:
 
 
 def read_rows(data: Path, split: str, stride: int, skip_licences: tuple[str, ...]) -> list[_Row]:
-    """What to take from each clip and still of one split.
+    """List the frames to take from each clip and still of one split.
 
     Raises:
         ConfigError: no data set in this folder.
@@ -110,7 +111,7 @@ def read_rows(data: Path, split: str, stride: int, skip_licences: tuple[str, ...
 
 
 def decode(data: Path, stem: str) -> Iterator[npt.NDArray[np.uint8]]:
-    """Every frame of a clip, or the one picture of a still, RGB."""
+    """Yield every frame of a clip, or the one picture of a still, RGB."""
     still = data / "stills" / f"{stem}.jpg"
     if still.is_file():
         yield _rgb(cv2.imread(str(still)))
@@ -135,7 +136,7 @@ def _rgb(frame: Any) -> npt.NDArray[np.uint8]:
 def balanced(
     kinds: list[str], identities: list[str], weights: list[npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """Probability of each frame.
+    """Return the probability of each frame.
 
     Kinds by their share, people of a kind equally, a person's frames by weight.
     """

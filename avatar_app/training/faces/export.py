@@ -64,7 +64,7 @@ class FinderGraph(nn.Module):
 
 
 def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
-    """Fill a network with the averaged weights of a checkpoint; return the checkpoint.
+    """Load the averaged weights of a checkpoint into a network; return the checkpoint.
 
     Raises:
         BundleError: no such checkpoint.
@@ -83,7 +83,7 @@ def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
 def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str], side: int) -> None:
     """Trace a graph and store its weights in half precision.
 
-    They are widened when the file is opened.
+    They are converted back when the file is opened.
     """
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     axes = {name: {0: "batch"} for name in (input_name, *outputs)}
@@ -156,7 +156,7 @@ def export(run: Path, output: Path) -> None:
 
 
 def write_description(folder: Path, training: dict[str, Any]) -> None:
-    """``bundle.json`` with the hashes of the ONNX files."""
+    """Write ``bundle.json`` with the hashes of the ONNX files."""
     files = {}
     for path in sorted(folder.glob("*.onnx")):
         data = path.read_bytes()
@@ -181,7 +181,7 @@ def write_description(folder: Path, training: dict[str, Any]) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run from the command line; returns the exit code."""
+    """Run from the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m avatar_app.training.faces.export", description="Make the bundle of the face networks."
     )

@@ -1,4 +1,4 @@
-"""Train one of the two networks for a given time."""
+"""Train one of the two face networks for a given time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Pictures without faces: backgrounds, and what was taken for a face before."""
+    """Pictures without faces: backgrounds, and earlier false detections."""
 
     backgrounds: Sequence[Picture] = ()
     mistakes: Sequence[Picture] = ()
@@ -50,7 +50,7 @@ class Batches(IterableDataset[Batch]):
 
 
 def landmark_batch(sampler: Sampler, count: int) -> Batch:
-    """Pictures (B, 192, 192, 3) uint8, points (B, 88, 3), present (B,)."""
+    """Draw pictures (B, 192, 192, 3) uint8, points (B, 88, 3), present (B,)."""
     samples = [sampler.crop(LANDMARK_SIDE) for _ in range(count)]
     return (
         torch.from_numpy(np.stack([sample.picture for sample in samples])),
@@ -60,10 +60,7 @@ def landmark_batch(sampler: Sampler, count: int) -> Batch:
 
 
 def finder_batch(sampler: Sampler, count: int) -> Batch:
-    """Draw pictures (B, 192, 192, 3) uint8, target maps (B, 6, 24, 24) and weights.
-
-    The weights are (B, 24, 24).
-    """
+    """Draw pictures (B, 192, 192, 3), targets (B, 6, 24, 24), weights (B, 24, 24)."""
     scenes = [sampler.scene(FINDER_SIDE) for _ in range(count)]
     cells = FINDER_SIDE // FINDER_STRIDE
     targets = [
@@ -83,7 +80,7 @@ def as_input(pictures: Tensor) -> Tensor:
 
 
 def mean_face(faces: FaceSet) -> Tensor:
-    """(88, 3) the average landmarks in their own region.
+    """Return the average landmarks (88, 3) in their own region.
 
     The network learns the difference.
     """
@@ -100,7 +97,7 @@ def new_network(part: str, faces: FaceSet) -> nn.Module:
 
 
 def step_losses(part: str, network: nn.Module, batch: Batch) -> Losses:
-    """Forward and losses of one batch."""
+    """Compute the losses of one batch."""
     pictures = as_input(batch[0])
     if part == "finder":
         return finder_loss(network(pictures), batch[1], batch[2])

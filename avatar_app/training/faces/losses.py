@@ -1,4 +1,4 @@
-"""What the face networks are trained to get right."""
+"""Losses of the face networks."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ SPANS = np.array(
     ]
 )
 """Further distances that an expression changes: mouth width, eye width, brow to lid, nose to lip, lip to
-chin."""
+chin.
+"""
 
 
 def point_weights() -> Tensor:
-    """(88,) how much each landmark counts.
+    """Return the weight of each landmark, (88,).
 
     Lids, irises and inner lips most, the jaw's outline (which slides) least.
     """
@@ -54,13 +55,13 @@ def _distance(points: Tensor, pairs: npt.NDArray[np.int64]) -> Tensor:
 
 
 def landmark_loss(out: Landmarks, points: Tensor, present: Tensor, beta: float = 0.01) -> dict[str, Tensor]:
-    """Terms of the landmark network's loss, already weighted.
+    """Return the weighted terms of the landmark network's loss.
 
     Args:
         out: of B crops.
         points: (B, 88, 3) labels in [-1, 1] of the crop.
         present: (B,) 1 where the crop shows a face.
-        beta: below this error (in crop halves) the loss is quadratic.
+        beta: error (in crop halves) below which the loss is quadratic.
     """
     weight = point_weights().to(points.device)[:, None]
     shown = present[:, None, None]
@@ -88,12 +89,11 @@ def landmark_loss(out: Landmarks, points: Tensor, present: Tensor, beta: float =
 
 
 def finder_targets(faces: Tensor, ignored: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """Target map (6, cells, cells) and weight map (cells, cells) of one scene.
+    """Return target map (6, cells, cells) and weight map (cells, cells) of one scene.
 
-    Both face lists (N, 4) as in ``Scene``.
-
-    A face is asked for in the cells within a quarter of its size around its centre (at least the nearest
-    cell); a ring around them counts for nothing. The nearer face wins where two meet.
+    Both face lists are (N, 4) as in ``Scene``. A face is expected in the cells within a quarter of its size
+    around its centre (at least the nearest cell); a ring around them does not count. The nearer face wins
+    where two meet.
     """
     line = (torch.arange(cells) + 0.5) * FINDER_STRIDE - 0.5
     row, column = torch.meshgrid(line, line, indexing="ij")
@@ -119,9 +119,9 @@ def finder_targets(faces: Tensor, ignored: Tensor, cells: int) -> tuple[Tensor, 
 
 
 def finder_loss(out: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-    """Terms of the finder's loss.
+    """Return the terms of the finder's loss for ``out`` and ``target`` (B, 6, H, W).
 
-    Focal score, and offset, size and roll where a face is. ``out``, ``target`` (B, 6, H, W).
+    Focal score, and offset, size and roll where there is a face.
     """
     score, truth = out[:, 0], target[:, 0]
     entropy = functional.binary_cross_entropy_with_logits(score, truth, reduction="none")

@@ -27,14 +27,14 @@ from avatar_app.training.faces.loop import as_input
 from avatar_app.training.faces.samples import Sampler, painted_out, read_backgrounds
 
 ROOM = 1.5
-"""A mistake is kept with this much around it, so that it can be moved and turned in training."""
+"""Margin kept around a false detection, so that it can be moved and turned in training."""
 KEPT_SIDE = 240
 
 
 def pictures(sampler: Sampler, count: int) -> Iterator[Picture]:
-    """Pictures (384, 384, 3) without a face.
+    """Yield pictures (384, 384, 3) without a face.
 
-    Pieces of backgrounds and frames with the face painted out.
+    Pieces of backgrounds, and frames with the face painted out.
     """
     random = sampler.random
     for _ in range(count):
@@ -50,7 +50,7 @@ def pictures(sampler: Sampler, count: int) -> Iterator[Picture]:
 
 
 class Searcher:
-    """Both networks in PyTorch, only as far as mining needs them."""
+    """Both networks in PyTorch, as far as mining needs them."""
 
     def __init__(self, run: Path) -> None:
         self.finder, self.landmarks = FaceFinder(), LandmarkNet()
@@ -59,7 +59,7 @@ class Searcher:
 
     @torch.inference_mode()
     def regions(self, picture: Picture, least: float) -> list[Region]:
-        """Where the finder sees something, in the whole picture."""
+        """Return the finder's detections in the whole picture."""
         small = cv2.resize(picture, (FINDER_SIDE, FINDER_SIDE), interpolation=cv2.INTER_AREA)
         found = self.finder(as_input(torch.from_numpy(np.asarray(small))[None]))[0].numpy()
         scale = picture.shape[0] / FINDER_SIDE
@@ -78,7 +78,7 @@ class Searcher:
 
     @torch.inference_mode()
     def settled(self, picture: Picture, region: Region) -> tuple[Region, float]:
-        """The region after two passes of the landmark network, and its score there."""
+        """Refine a region by two passes of the landmark network; return its score too."""
         score = 0.0
         for _ in range(3):
             crop = cut(picture, region, LANDMARK_SIDE)
@@ -92,7 +92,7 @@ class Searcher:
 
 
 def mine(searcher: Searcher, sampler: Sampler, count: int, output: Path) -> int:
-    """Write a picture of each mistake; returns how many."""
+    """Write a picture of each false detection; return their number."""
     output.mkdir(parents=True, exist_ok=True)
     kept = len(list(output.glob("*.jpg")))
     start = kept
@@ -111,7 +111,7 @@ def mine(searcher: Searcher, sampler: Sampler, count: int, output: Path) -> int:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run from the command line; returns the exit code."""
+    """Run from the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m avatar_app.training.faces.mine", description="Collect false faces."
     )

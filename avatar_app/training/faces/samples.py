@@ -1,7 +1,4 @@
-"""Training samples.
-
-Face crops with landmarks, and scenes with several faces or none.
-"""
+"""Draw training samples: face crops with landmarks, and scenes with several faces."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ class Scene:
 
 
 def read_backgrounds(folder: Path | None, largest: int = 700) -> list[Picture]:
-    """Pictures without faces, shrunk to at most ``largest`` pixels.
+    """Read pictures without faces, reduced to at most ``largest`` pixels.
 
     None without a folder.
     """
@@ -74,7 +71,7 @@ class Sampler:
 
     Args:
         backgrounds: pictures without faces.
-        mistakes: square pictures of what was mistaken for a face, with room around it.
+        mistakes: square pictures of false detections, with a margin.
     """
 
     def __init__(
@@ -87,7 +84,7 @@ class Sampler:
         self._cumulative = np.cumsum(faces.probability)
 
     def draw(self) -> tuple[Picture, Float]:
-        """A frame and its landmarks (88, 3) in pixels, mirrored half of the time."""
+        """Draw a frame and its landmarks (88, 3) in pixels, mirrored half of the time."""
         index = min(int(np.searchsorted(self._cumulative, self.random.random())), len(self.faces.points) - 1)
         frame, points = np.asarray(self.faces.frames[index]), self.faces.points[index]
         if chance(self.random, 0.5):
@@ -97,7 +94,7 @@ class Sampler:
         return frame, points
 
     def crop(self, side: int) -> CropSample:
-        """A crop for the landmark network: seven in eight with a face."""
+        """Draw a crop for the landmark network: seven in eight with a face."""
         random = self.random
         frame, points = self.draw()
         if chance(random, 0.18 if len(self.mistakes) else 0.13):
@@ -171,7 +168,7 @@ class Sampler:
         return cut(picture, _disturbed(Region(middle, middle, room, 0.0), self.random), side, self._border())
 
     def scene(self, side: int) -> Scene:
-        """A picture for the finder: 0 to 4 faces on any background, or one frame as it is."""
+        """Draw a picture for the finder: 0 to 4 faces on a background, or a whole frame."""
         random = self.random
         canvas, places = self._backdrop(side)
         count = int(random.choice([0, 1, 1, 1, 2, 2, 3, 4]))
@@ -212,9 +209,9 @@ class Sampler:
         return canvas, [] if painted else [_place(points, view, side)]
 
     def _letterboxed(self, canvas: Picture, faces: Float) -> npt.NDArray[np.bool_]:
-        """Paint the black bars that a picture gets that is not square.
+        """Paint the black bars of a picture that is not square.
 
-        Says which faces (N, 4) are still to be seen.
+        Returns which faces (N, 4) are still visible.
         """
         random, side = self.random, canvas.shape[0]
         bar = int(side * (1 - random.choice([9 / 16, 3 / 4, 2 / 3])) / 2)
@@ -225,7 +222,7 @@ class Sampler:
         return np.asarray((faces[:, axis] > inset) & (faces[:, axis] < side - inset))
 
     def _paste(self, canvas: Picture, places: list[list[float]], blank: bool = False) -> None:
-        """One more person somewhere, not over another face.
+        """Paste one more person, not over another face.
 
         ``blank``: with the face painted out.
         """
@@ -270,7 +267,7 @@ class Sampler:
             places.append(_place(turned, None, side))
 
     def _paste_mistakes(self, canvas: Picture, places: list[list[float]]) -> None:
-        """A few things that were taken for faces, where no face is."""
+        """Paste a few false detections where no face is."""
         random, side = self.random, canvas.shape[0]
         for _ in range(int(random.integers(1, 4))):
             span = int(np.exp(random.uniform(np.log(20), np.log(0.7 * side))))
@@ -285,9 +282,9 @@ class Sampler:
                 )
 
     def _person_mask(self, points: Float, shape: tuple[int, int]) -> Picture:
-        """Return the whole frame, or the head with soft edges.
+        """Return a mask of the whole frame, or of the head with soft edges.
 
-        So that straight edges reveal nothing about faces.
+        Straight edges would reveal faces.
         """
         random = self.random
         mask = np.zeros(shape, np.uint8)
@@ -319,9 +316,9 @@ def painted_out(frame: Picture, points: Float, random: Random, whole: bool = Fal
 
 
 def _disturbed(region: Region, random: Random) -> Region:
-    """The region as the step before may have left it.
+    """Shift the region as the previous step may have done.
 
-    A little off most of the time, a lot off now and then.
+    Slightly most of the time, strongly now and then.
     """
     wild = chance(random, 0.25)
     shift, zoom, turn = (0.11, 0.22, 0.35) if wild else (0.035, 0.08, 0.12)
@@ -352,7 +349,7 @@ def _stretched(
 
 
 def _place(points: Float, view: Region | None, side: int) -> list[float]:
-    """Centre, size and roll of a face in the scene."""
+    """Return centre, size and roll of a face in the scene."""
     if view is not None:
         local = to_region(points, view)
         points = np.concatenate([(local[:, :2] + 1) * (side / 2) - 0.5, local[:, 2:]], 1)

@@ -1,8 +1,6 @@
-"""Person or background, pixel by pixel, for pictures that nobody has labelled.
+"""Label person and background by GrabCut (Rother et al. 2004), from landmarks.
 
-GrabCut (Rother et al. 2004), begun from the landmarks.
-
-Right for nearly all pictures with a plain background and most others; a network trained on many of them
+Correct for nearly all pictures with a plain background and most others; a network trained on many of them
 averages the errors out.
 """
 
@@ -40,13 +38,13 @@ NECK_AND_CHEST = (
 )
 
 BESIDE, ABOVE = 1.15, 1.75
-"""Above the chin nothing so far to the side, and nowhere anything so high, is part of the person."""
+"""Limits of the person above the chin: distance to the side, and height."""
 
 ROUNDS = 4
 
 
 class HeadFrame:
-    """Places relative to the chin: along the face's width and height.
+    """Positions relative to the chin: along the face's width and height.
 
     ``points`` are (88, 2) in pixels.
     """
@@ -67,9 +65,9 @@ class HeadFrame:
         return np.round(corners).astype(np.int32)
 
     def place(self, side: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(side, side) each.
+        """Return each pixel's distance to the side and height over the chin.
 
-        How far to the side, in widths, and how high over the chin, in heights, every pixel is.
+        (side, side) each, in widths and heights of the face.
         """
         y, x = np.mgrid[0:side, 0:side]
         from_chin = np.stack([x, y], -1) - self.chin
@@ -77,9 +75,9 @@ class HeadFrame:
 
 
 def guess(points: Points, side: int) -> Mask:
-    """What GrabCut starts from.
+    """Return GrabCut's initial mask: surely or probably the person.
 
-    What is surely or probably the person in a picture of ``side`` pixels.
+    For a picture of ``side`` pixels.
     """
     frame = HeadFrame(points)
     mask = np.full((side, side), cv2.GC_PR_BGD, np.uint8)
@@ -103,9 +101,9 @@ def guess(points: Points, side: int) -> Mask:
 
 
 def person(picture: npt.NDArray[np.uint8], points: Points) -> Mask:
-    """Return (S, S) 1 where the person is in a BGR picture (S, S, 3).
+    """Return a mask (S, S) of the person in a BGR picture (S, S, 3).
 
-    Landmarks (88, 2) are in pixels. In one piece and without small holes.
+    Landmarks (88, 2) are in pixels. The mask is in one piece and without small holes.
     """
     side = len(picture)
     mask = guess(points, side)
@@ -124,14 +122,14 @@ def person(picture: npt.NDArray[np.uint8], points: Points) -> Mask:
 
 
 def one_piece(mask: Mask, inside: npt.NDArray[np.float64]) -> Mask:
-    """The part of the mask that holds the point ``inside``."""
+    """Return the part of the mask that contains the point ``inside``."""
     _, labels = cv2.connectedComponents(mask)
     column, row = np.clip(np.round(inside), 0, len(mask) - 1).astype(int)
     return np.asarray((labels == labels[row, column]) & (mask > 0), np.uint8)
 
 
 def without_holes(mask: Mask, largest: float = 0.01) -> Mask:
-    """Fills holes of at most ``largest`` of the picture that do not reach its edge."""
+    """Fill holes of at most ``largest`` of the picture that do not reach its edge."""
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(1 - mask)
     side = len(mask)
     for label, (x, y, width, height, area) in enumerate(boxes):

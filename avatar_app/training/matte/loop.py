@@ -5,10 +5,10 @@ r"""Train the network that separates person from background in a photo.
     python -m avatar_app.training.matte.loop --data DATA --backgrounds PICTURES --output runs/matte-3 \
         --start runs/matte-2/matte.pt --masks MASKS
 
-Half of each batch are people who were cut out well and put before another background, in other colours; the
-other half are pictures as they are. GrabCut makes the labels (`labels`), or, better, a teacher (`teacher`).
-The first run uses people before a plain background. The second starts from it and uses people on whom
-network and GrabCut agree, without the pixels on which they differ; with a teacher, people of whom it is sure.
+Half of each batch are cleanly separated people before another background, in other colours; the other half
+are unchanged pictures. The labels come from GrabCut (`labels`) or, better, from a teacher (`teacher`). The
+first run uses people before a plain background. The second starts from it and uses people on whom network and
+GrabCut agree, without the pixels on which they differ; with a teacher, people of whom it is certain.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from avatar_app.training.matte.scenes import Scenes, read_backgrounds
 from avatar_app.training.schedule import average_into, learning_rate
 
 MISSED = 2.0
-"""How much more a pixel of a person counts than one of the background."""
+"""Weight of a pixel of a person relative to one of the background."""
 
 SAVE_SECONDS = 240.0
-"""Between two checkpoints."""
+"""Seconds between checkpoints."""
 
 
 def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
-    """Cross entropy and Dice, both weighted pixel by pixel.
+    """Return cross entropy plus Dice, both weighted pixel by pixel.
 
-    A person overlooked counts more than one imagined.
+    A missed person counts more than a false one.
     """
     share = torch.sigmoid(logits)
     entropy = F.binary_cross_entropy_with_logits(
@@ -54,7 +54,7 @@ def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
 
 
 class MatteTraining:
-    """A network, its average and its optimiser for a number of steps."""
+    """Trains a network and its average for a number of steps."""
 
     def __init__(self, network: PersonMatte, scenes: Scenes, steps: int, batch: int, rate: float) -> None:
         self.network, self.scenes, self.steps, self.batch, self.rate = network, scenes, steps, batch, rate

@@ -23,7 +23,7 @@ from avatar_app.training.data import UNREADABLE, ClipEntry, read_arrays, read_fr
 from avatar_app.training.matte.labels import person
 
 STORED = 160
-"""Side of the pictures in memory; what is cut of them has `SIDE` pixels."""
+"""Side of the pictures in memory; crops of them have `SIDE` pixels."""
 
 LABELLED = 192
 """Side at which labels are made."""
@@ -32,21 +32,19 @@ FRAMES = 3
 """Frames taken of each clip."""
 
 NARROWEST = 0.6
-"""Faces narrower than this share of their height look aside: where the rest of the head is cannot be known
-from them."""
+"""Ratio of a face's width to its height below which it looks aside, and the rest of the head is uncertain."""
 
 PLAIN = 0.06
-"""A background counts as plain if the spread of its colours, in [0, 1], stays below this."""
+"""Standard deviation of a background's colours, in [0, 1], below which it is plain."""
 
 AGREED = 0.95
-"""Someone of whom network and GrabCut find the same pixels, intersection over union, is cut out well."""
+"""Intersection over union of network and GrabCut from which a person is cleanly separated."""
 
 AS_IS = 0.6
-"""Weight of pictures as they are, whose labels have errors, beside that of people put before another
-background."""
+"""Weight of unchanged pictures, whose labels have errors, relative to people before another background."""
 
 UNSURE = 0.05
-"""A teacher that gives no more of a picture shares between a tenth and nine tenths is sure."""
+"""Fraction of a picture with alphas between 0.1 and 0.9 up to which a teacher is certain."""
 
 
 @dataclass(slots=True)
@@ -58,9 +56,9 @@ class People:
         persons: (N, 1, STORED, STORED) in [0, 1].
         trust: (N, 1, STORED, STORED), 0 where the label of a pixel is doubtful, else 1.
         points: (N, 88, 2) landmarks in [-1, 1].
-        clean: (N,) who is cut out well enough to be put before another background.
-        as_is: the weight of pictures as they are.
-        share: (N,) how often each is drawn.
+        clean: (N,) whether the person is separated well enough for another background.
+        as_is: weight of unchanged pictures.
+        share: (N,) relative frequency of each in batches.
     """
 
     pictures: Tensor
@@ -73,7 +71,7 @@ class People:
 
 
 def label(entries: list[ClipEntry]) -> People:
-    """Cut the people out of some frames of every clip."""
+    """Separate the people in some frames of every clip by GrabCut."""
     pictures, persons, points, plain, groups = [], [], [], [], []
     for entry in tqdm(entries, desc="labels"):
         for frame, place in _frames(entry):
@@ -153,7 +151,7 @@ def mark_doubtful_labels(people: People, network: PersonMatte) -> People:
 
 
 def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]:
-    """Some frames with their landmarks as fractions of the side."""
+    """Yield some frames with their landmarks as fractions of the side."""
     stride = max(1, len(read_labels(entry)[1]) // FRAMES)
     for frame, usable, place in zip(*_every(entry, stride), strict=False):
         width, height = (
@@ -166,6 +164,6 @@ def _frames(entry: ClipEntry) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArr
 def _every(
     entry: ClipEntry, stride: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
-    """Return every so many frames, whether each is usable, and landmarks (0..1)."""
+    """Return every ``stride``-th frame, whether it is usable, and landmarks (0..1)."""
     points, good = read_labels(entry)
     return read_frames(entry.path, LABELLED, stride), good[::stride], points[::stride]

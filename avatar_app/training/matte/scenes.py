@@ -84,7 +84,7 @@ class Scenes:
         return self.random.choice(len(share), count, p=share / share.sum())
 
     def _dressed(self, picture: Tensor, chin: float) -> Tensor:
-        """Change the clothes: what is below the chin gets a colour, stripes or a pattern."""
+        """Recolour the clothes: a colour, stripes or a pattern below the chin."""
         line = torch.linspace(-1, 1, SIDE)
         below = torch.sigmoid((line[:, None] - chin - self.random.uniform(0.08, 0.3)) * 30)[None]
         colour = torch.tensor(self.random.uniform(0.05, 1, 3), dtype=torch.float32)[:, None, None]
@@ -126,7 +126,7 @@ class Scenes:
 
 
 def read_backgrounds(folder: Path) -> list[npt.NDArray[np.uint8]]:
-    """RGB pictures of a folder; raises ConfigError if there is none."""
+    """Read the RGB pictures of a folder; raise ConfigError if there is none."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     pictures = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files]
     found = [

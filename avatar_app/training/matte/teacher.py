@@ -23,14 +23,14 @@ import cv2
 import numpy as np
 
 FRAMES = 6
-"""Of each clip."""
+"""Frames of each clip."""
 
 SIDE = 256
-"""Of the network's own picture."""
+"""Side of the network's picture."""
 
 
 def frames_of(path: Path, count: int) -> Iterator[tuple[int, Any]]:
-    """Number and RGB picture of some frames of a clip of ``count``, or of a still."""
+    """Yield number and RGB picture of some of a clip's ``count`` frames, or a still."""
     reader, step = cv2.VideoCapture(str(path)), max(1, count // FRAMES)
     for number in range(count):
         found, picture = reader.read()
