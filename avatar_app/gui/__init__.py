@@ -1,1 +1,1 @@
-"""The window: the only place for Qt."""
+"""The window: the only folder that imports Qt."""

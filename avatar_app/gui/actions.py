@@ -1,4 +1,4 @@
-"""What the actions of ``shortcuts.ACTIONS`` do."""
+"""Carry out the actions of ``shortcuts.ACTIONS``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLAGS = {
     "statistics": "show_statistics",
     "mirror-preview": "mirror_preview",
 }
-"""Actions that turn a setting of this screen on or off."""
+"""Actions that toggle a setting of this screen."""
 OF_GALLERY = {
     "previous-avatar": "previous",
     "next-avatar": "next",
@@ -41,16 +41,16 @@ OF_GALLERY = {
 
 
 class WindowActions(QObject):
-    """Do what a key, a menu line or a button asks for.
+    """Carries out the actions of keys, menu lines and buttons.
 
-    It changes controls and settings; what they show follows by itself.
+    It changes controls and settings; their display follows by itself.
 
     Args:
-        window: parent of the questions that are asked.
-        gallery: the one of now: it is another one after the language has changed.
-        others: name -> what only the window itself can do.
+        window: parent of dialogs.
+        gallery: returns the current one: it is replaced when the language changes.
+        others: name -> action that only the window itself can do.
 
-    ``done`` is emitted after each action, ``said`` with what was just done and what can be done about it,
+    ``done`` is emitted after each action, ``said`` with what was done and what can be done about it,
     ``failed`` with a ``Notice``.
     """
 
@@ -93,7 +93,7 @@ class WindowActions(QObject):
         getattr(self._gallery(), name)()
 
     def do(self, name: str) -> None:
-        """Do what an action, a tray line or a notice's button is named."""
+        """Carry out the action of a key, a tray line or a notice's button."""
         kind, _, rest = name.partition("-")
         if name in self._plain:
             self._plain[name]()
@@ -112,7 +112,7 @@ class WindowActions(QObject):
         self.done.emit()
 
     def handle_notice(self, about: str, action: str) -> None:
-        """A button of a banner."""
+        """Carry out the button of a banner."""
         if action == "retry":
             self._live.retry(about)
         else:
@@ -123,7 +123,7 @@ class WindowActions(QObject):
         self._live.change(zoom=zoomed(self._live.controls, step))
 
     def pan(self, across: float, down: float) -> None:
-        """Move the avatar by shares of the picture's width and height."""
+        """Move the avatar by fractions of the picture's width and height."""
         now = self._live.controls
         moved = {"pan_x": now.pan_x + across, "pan_y": now.pan_y + down}
         self._live.change(

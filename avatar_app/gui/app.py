@@ -17,11 +17,10 @@ QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
 def clear_qt_variables(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Undo what importing cv2 does on Linux.
+    """Remove the variables that importing cv2 sets on Linux.
 
-    Its wheel points Qt to plug-ins and fonts of its own, with which PySide6 cannot start.
-
-    What the user has set is left alone.
+    Its wheel points Qt to plug-ins and fonts of its own, with which PySide6 cannot start. Values set by the
+    user stay.
     """
     for name in QT_VARIABLES:
         if "cv2" in Path(environment.get(name, "")).parts:
@@ -29,9 +28,9 @@ def clear_qt_variables(environment: MutableMapping[str, str] = os.environ) -> No
 
 
 def require_screen(environment: MutableMapping[str, str] = os.environ, system: str = sys.platform) -> None:
-    """Raises AvatarError where there is no screen.
+    """Raise AvatarError without a screen.
 
-    Qt would end the process without a word of use.
+    Qt would end the process without a useful message.
     """
     if system.startswith("linux") and not any(
         environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
@@ -43,9 +42,9 @@ def require_screen(environment: MutableMapping[str, str] = os.environ, system: s
 
 
 def run_window(arguments: argparse.Namespace) -> int:
-    """Show the window until it is closed; returns the exit code.
+    """Show the window until it is closed; return the exit code.
 
-    Raises AvatarError where a running instance cannot take what is wanted.
+    Raises AvatarError if a running instance cannot take over.
     """
     if hand_over(arguments):
         return 0

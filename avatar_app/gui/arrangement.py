@@ -1,4 +1,4 @@
-"""Where the parts of the window are: whatever makes the picture largest."""
+"""Arrange the parts of the window so that the picture is as large as possible."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ BESIDE = 1150
 """Width of the window from which the drawer is beside the stage instead of over it."""
 
 SIDE_FROM, SIDE_GAIN = 1500, 1.03
-"""The gallery goes beside the stage in a window of at least this width, and only if the picture gets this
-much wider."""
+"""The gallery moves beside the stage in a window of at least this width, and only if the picture becomes
+wider by this factor.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Heights:
-    """Of the parts that are as high as they are, pixels."""
+    """Heights of parts whose height is fixed, pixels."""
 
     header: int
     tools: int
@@ -30,7 +31,7 @@ class Heights:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """How the window's parts are arranged.
+    """Arrangement of the window's parts.
 
     Attributes:
         side: the gallery is a column beside the stage.
@@ -47,12 +48,12 @@ class Arrangement:
 
 
 def arrange(size: QSize, heights: Heights, drawer: bool, proportion: float = 16 / 9) -> Arrangement:
-    """The arrangement with the largest picture.
+    """Return the arrangement with the largest picture.
 
     Args:
         size: of the window's content.
         drawer: it is open.
-        proportion: width of the picture by its height.
+        proportion: width of the picture divided by its height.
     """
     strip = _arranged(size, heights, drawer, side=False)
     if size.width() < SIDE_FROM:
@@ -63,7 +64,7 @@ def arrange(size: QSize, heights: Heights, drawer: bool, proportion: float = 16 
 
 
 def picture_width(place: QRect, proportion: float) -> float:
-    """How wide a picture is that fills a place."""
+    """Return the width of a picture that fills a rectangle."""
     return min(place.width(), place.height() * proportion)
 
 

@@ -1,4 +1,4 @@
-"""Starting the app when the user logs in, as each system wants it."""
+"""Start the app when the user logs in, by each system's own means."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
 
 
 def command() -> list[str]:
-    """What starts this very app."""
+    """Return the command that starts this very app."""
     script = PACKAGE.parent / "run.py"
     return [sys.executable, str(script)] if script.is_file() else [sys.executable, "-m", "avatar_app"]
 
@@ -26,7 +26,7 @@ def command() -> list[str]:
 def desktop_entry(words: list[str]) -> str:
     """Return the desktop file with another command to start the app.
 
-    Raises OSError where the app's own file cannot be read.
+    Raises OSError if the app's own file cannot be read.
     """
     lines = (icons_folder() / f"{NAME}.desktop").read_text("utf-8").splitlines()
     return "".join(
@@ -35,7 +35,7 @@ def desktop_entry(words: list[str]) -> str:
 
 
 def set_autostart(on: bool, system: str = sys.platform, home: Path | None = None) -> None:
-    """Have the app started at each log-in, or not. Raises OutputError.
+    """Start the app at each login, or not. Raises OutputError.
 
     Args:
         home: the user's folder; None: the real one.

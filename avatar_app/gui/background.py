@@ -1,7 +1,4 @@
-"""Work that would make the window wait, done in a thread.
-
-Its result comes back in the window's own thread.
-"""
+"""Run slow work in a thread; its result comes back in the window's thread."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from avatar_app.errors import AvatarError
 T = TypeVar("T")
 
 MOMENT = 0.3
-"""Seconds that stopping waits for what is being done."""
+"""Seconds that stopping waits for running work."""
 
 
 class _Outbox(QObject):
-    """Carries results over.
+    """Transfers results between threads.
 
     It belongs to the tasks, so that it outlives a window that is closed while they run.
     """
@@ -54,11 +51,9 @@ class Background(QObject):
         self._running.add(self._threads.submit(_task, self._outbox, work, done, failed))
 
     def stop(self) -> None:
-        """Drop what has not begun, and give what has a moment.
+        """Drop waiting work, and wait a moment for running work; nothing runs afterwards.
 
-        Nothing can be run afterwards.
-
-        A large photo must not hold up the window.
+        A large photo must not delay closing the window.
         """
         self._threads.shutdown(wait=False, cancel_futures=True)
         wait(self._running, MOMENT)

@@ -1,7 +1,4 @@
-"""What happens when nobody catches an exception.
-
-It is logged, and the user sees one message.
-"""
+"""Handle uncaught exceptions: log them, and show the user one message."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 class BugDialog:
-    """Logs what nobody caught, with its stack, and shows the user one message.
+    """Logs uncaught exceptions with their traceback, and shows one message.
 
-    A bug that repeats must not bury them in dialogs.
+    A bug that repeats must not open many dialogs.
     """
 
     def __init__(self) -> None:
@@ -44,7 +41,7 @@ class BugDialog:
     def handle(
         self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
-        """In the window's thread."""
+        """Show the message, in the window's thread."""
         if issubclass(kind, KeyboardInterrupt):
             QApplication.quit()
             return
@@ -67,7 +64,7 @@ class BugDialog:
 
 
 def _offer(box: QMessageBox, text: str, act: Callable[[], object]) -> None:
-    """A button that does not close the box."""
+    """Add a button that does not close the box."""
     button = box.addButton(text, QMessageBox.ButtonRole.ActionRole)
     button.clicked.disconnect()
     button.clicked.connect(act)

@@ -1,7 +1,4 @@
-"""Looks for cameras, virtual cameras and models in a thread of its own.
-
-Some drivers take seconds to answer.
-"""
+"""List cameras, outputs and models in a thread: some drivers take seconds."""
 
 from __future__ import annotations
 
@@ -29,10 +26,10 @@ FAILED = join(
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """A place that the picture can be sent to.
+    """A destination of pictures.
 
     Attributes:
-        value, text: as the controls name it, and for people.
+        value, text: as in the controls, and for people.
         problem: why it cannot be used, and on the next line what to do; empty if it can.
     """
 

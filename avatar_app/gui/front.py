@@ -1,4 +1,4 @@
-"""Brings a window to the front because the user asked for it in another program."""
+"""Bring a window to the front at a request from another program."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from PySide6.QtWidgets import QWidget
 log = logging.getLogger(__name__)
 
 BY_THE_USER = 2
-"""Source of an activation in the extended window manager hints: a direct wish of the user, which no focus
-protection refuses."""
+"""Source of an activation in the extended window manager hints: a direct request of the user, which no focus
+protection refuses.
+"""
 
 
 def bring_to_front(window: QWidget) -> None:
     """Show, raise and activate a window.
 
-    Even where the window manager protects the focus of the window in front.
+    Even if the window manager protects the focus of the window in front.
     """
     window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
     window.show()

@@ -21,7 +21,7 @@ class Headline:
 
     Attributes:
         kind: ``good`` only while the avatar goes to an output.
-        action: name in ``shortcuts.ACTIONS`` of what a click on it does; empty: nothing.
+        action: name in ``shortcuts.ACTIONS`` of the action for a click; empty: none.
     """
 
     kind: Kind
@@ -38,16 +38,16 @@ CARDS: dict[str, tuple[Kind, object, str]] = {
     "fault": ("bad", QT_TRANSLATE_NOOP("Headline", "Something failed"), "doctor"),
     "stale": ("warning", QT_TRANSLATE_NOOP("Headline", "Waiting for a picture"), ""),
 }
-"""``Status.reason`` -> how it is said."""
+"""Sentences by ``Status.reason``."""
 
 
 def is_sent(status: Status, controls: Controls) -> bool:
-    """Whether pictures go to a program of others, and not only to this screen."""
+    """Whether pictures go to other programs, not only to this screen."""
     return controls.output != "none" and status.output not in ("", "none")
 
 
 def headline(status: Status, controls: Controls) -> Headline:
-    """What to say now. The real face comes before all else, then a pause."""
+    """Return the current headline. The real face has priority, then a pause."""
     if status.shows == "self":
         if is_sent(status, controls):
             return Headline("bad", _say("REAL FACE – Hide"), "pass-through")
@@ -64,7 +64,7 @@ def headline(status: Status, controls: Controls) -> Headline:
 
 
 def output_title(output: str) -> str:
-    """An output's name without the device file that stands behind it in brackets."""
+    """Return an output's name without the device file in brackets."""
     name, bracket, rest = output.partition(" (")
     return name if bracket and rest.startswith("/dev/") else output
 

@@ -1,7 +1,4 @@
-"""Recordings and photos of what others see.
-
-Where they go, and what is said about them.
-"""
+"""Record and take photos of what others see, and report where they are."""
 
 from __future__ import annotations
 
@@ -19,17 +16,17 @@ from avatar_app.session.controls import Notice
 
 
 def home_of(kind: QStandardPaths.StandardLocation) -> Path:
-    """The user's folder for videos or pictures; their home where there is none."""
+    """Return the user's folder for videos or pictures; their home if there is none."""
     folder = Path(QStandardPaths.writableLocation(kind))
     return folder if folder.is_dir() else Path.home()
 
 
 class Keeping(QObject):
-    """Begins and ends recordings, takes photos.
+    """Starts and ends recordings, takes photos.
 
     Args:
-        say: called with what was done, and what can be done about it: label -> what it does.
-        notify: called with what did not work.
+        say: called with what was done, and actions for it: label -> function.
+        notify: called with a failure.
     """
 
     def __init__(
@@ -44,7 +41,7 @@ class Keeping(QObject):
         self._live, self._preferences, self._say, self._notify = live, preferences, say, notify
 
     def toggle_recording(self) -> None:
-        """Begin a recording; end the one that runs."""
+        """Start a recording, or end the running one."""
         path = self._live.controls.recording
         if path is None:
             self._live.change(recording=new_file(self._folder(VIDEOS), ".mp4"))
@@ -80,5 +77,5 @@ PICTURES = QStandardPaths.StandardLocation.PicturesLocation
 
 
 def show_file(path: Path) -> None:
-    """Open a file or folder with the program that the desktop has for it."""
+    """Open a file or folder with the desktop's program for it."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -1,7 +1,4 @@
-"""The session as the window sees it.
-
-At once, while the real one is still being imported in the background.
-"""
+"""The session for the window, usable while the real one is still being imported."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Live(Protocol):
-    """What the window uses of ``session.session.Session``.
+    """The part of ``session.session.Session`` that the window uses.
 
     Nothing here waits, except ``stop``.
     """
@@ -56,12 +53,12 @@ class Live(Protocol):
 
 
 class LateSession:
-    """Stands before a session until it is there.
+    """Stands in for a session until it is created.
 
-    Importing and wiring one takes most of a second, which the first paint must not wait for.
+    Importing and connecting one takes most of a second, which the first paint must not wait for.
 
     Args:
-        make: builds the session; runs in a thread of its own. It gets the controls as they are by then.
+        make: creates the session, in a thread of its own, from the controls at that time.
     """
 
     def __init__(self, controls: Controls, make: Callable[[Controls], Live]) -> None:
@@ -160,5 +157,5 @@ class LateSession:
         return self._live.stop() if self._live else []
 
     def join(self, seconds: float = 5.0) -> None:
-        """Wait until the session is there, or could not be built."""
+        """Wait until the session exists, or could not be created."""
         self._thread.join(seconds)

@@ -1,7 +1,4 @@
-"""The window: what others see, the gallery, the settings.
-
-And what actions ask of it.
-"""
+"""The main window: the output's picture, gallery, settings, and its actions."""
 
 from __future__ import annotations
 
@@ -35,14 +32,13 @@ from avatar_app.text import Text
 
 
 class MainWindow(QMainWindow):
-    """What people see.
+    """The main window.
 
-    Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``.
-
-    ``ended`` is emitted when the window is closed for good.
+    Everything slow happens elsewhere: ``live`` never waits, devices are listed by ``devices``. ``ended`` is
+    emitted when the window is closed for good.
 
     Attributes:
-        view: what is in it; another one after the language has changed.
+        view: its content; replaced when the language changes.
     """
 
     ended = Signal()
@@ -97,7 +93,7 @@ class MainWindow(QMainWindow):
 
     @property
     def status(self) -> Status:
-        """How things were when they were shown last."""
+        """Return the status that was shown last."""
         return self.presenter.status
 
     @property
@@ -109,7 +105,7 @@ class MainWindow(QMainWindow):
         return self.view.stage.notices
 
     def _new_view(self) -> WindowView:
-        """Build everything in the language of now."""
+        """Build everything in the current language."""
         self.shortcuts.rename()
         self._menus = Menus(self, self.shortcuts, BackgroundMenu(self.live, self))
         view = WindowView(self.live, self.library, self.preferences, self.devices, self._menus)
@@ -137,7 +133,7 @@ class MainWindow(QMainWindow):
         self._menus.stage.popup(self.view.stage.mapToGlobal(place))
 
     def speak(self) -> None:
-        """Show everything in another language: that of the application now."""
+        """Show everything in the application's new language."""
         before = self.view
         is_open, entry = before.drawer_open, before.gallery.entry
         before.gallery.stop()
@@ -152,7 +148,7 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show how things are."""
+        """Show the current status."""
         self.presenter.refresh()
 
     def poll_pictures(self) -> None:
@@ -160,7 +156,7 @@ class MainWindow(QMainWindow):
         self.presenter.poll_pictures()
 
     def apply_preferences(self) -> None:
-        """Show what the settings say."""
+        """Apply the settings."""
         self.presenter.show_keys()
         self.presenter.show_overlays()
 
@@ -185,10 +181,7 @@ class MainWindow(QMainWindow):
     # What actions ask of the window.
 
     def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
-        """Tell of something that was just done, with what can be done about it.
-
-        Label -> what it does.
-        """
+        """Show what was just done, with actions for it: label -> function."""
         self.view.stage.toast.say(text, actions)
 
     def notify(self, notice: Notice) -> None:
@@ -210,7 +203,7 @@ class MainWindow(QMainWindow):
         self.view.open_drawer(self.view.drawer.isHidden())
 
     def toggle_full_screen(self) -> None:
-        """Only the picture on the whole screen, and back."""
+        """Show only the picture on the whole screen, or leave that mode."""
         on = not self.view.full_screen
         self.view.set_full_screen(on)
         self.setWindowState(
@@ -220,7 +213,7 @@ class MainWindow(QMainWindow):
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape leaves what lies over the picture, one after the other."""
+        """Close what lies over the picture with Escape, one after the other."""
         if event.key() == Qt.Key.Key_Escape and self.view.full_screen:
             self.toggle_full_screen()
         elif event.key() == Qt.Key.Key_Escape and not self.view.drawer.isHidden() and self.view.is_narrow():
@@ -239,18 +232,18 @@ class MainWindow(QMainWindow):
         self.gallery.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def come_forward(self) -> None:
-        """Show the window above others, with the focus."""
+        """Bring the window to the front, with the focus."""
         bring_to_front(self)
 
     def quit(self) -> None:
-        """End the app without a question, as other programs and signals ask for it."""
+        """End the app without a question, for other programs and signals."""
         self._leaving.sure = True
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """The app ends with its window, with a tray too.
+        """End the app with its window, even if there is a tray icon.
 
-        Nobody's camera stays on out of sight.
+        No camera stays on out of sight.
         """
         live = self.status.shows != "card" and is_sent(self.status, self.live.controls)
         if live and not self._leaving.may_go():

@@ -1,7 +1,4 @@
-"""The menus of the window.
-
-The main one, the one of the picture, and the backgrounds.
-"""
+"""The menus of the window: main menu, the picture's, and the backgrounds."""
 
 from __future__ import annotations
 

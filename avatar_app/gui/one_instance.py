@@ -1,4 +1,4 @@
-"""One instance for each user: a second start hands its wishes over to the first."""
+"""One instance for each user: a second start passes its options to the first."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ OPTIONS = ("source", "model", "device", "output")
 
 
 def hand_over(arguments: argparse.Namespace) -> bool:
-    """Leave it to the instance that runs already, if there is one.
+    """Hand over to a running instance; return whether there is one.
 
-    Its window comes to the front and takes the avatar.
-
-    Two sessions beside each other would fight for the camera. Raises AvatarError where that instance has no
-    window, does not answer or cannot take what is wanted: nothing is dropped in silence.
+    Its window comes to the front and takes the avatar. Two sessions at a time would fight for the camera.
+    Raises AvatarError if that instance has no window, does not answer or cannot take an option: nothing is
+    dropped silently.
     """
     try:
         _require(send_command("raise"))
@@ -42,6 +41,6 @@ def hand_over(arguments: argparse.Namespace) -> bool:
 
 
 def _require(answer: Mapping[str, object]) -> None:
-    """Raises AvatarError where a running instance refuses."""
+    """Raise AvatarError if a running instance refuses."""
     if not answer["ok"]:
         raise AvatarError(Text("{}", answer["message"]), Text("{}", answer.get("hint", "")))

@@ -1,4 +1,4 @@
-"""Pictures of numpy as pictures of Qt."""
+"""Convert numpy pictures to Qt images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from avatar_app.types import Image
 
 
 def to_qimage(image: Image) -> QImage:
-    """A copy that owns its pixels: numpy's may change or vanish while Qt paints."""
+    """Return a copy that owns its pixels: numpy's may change while Qt paints."""
     image = np.ascontiguousarray(image)
     height, width = image.shape[:2]
     return QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()

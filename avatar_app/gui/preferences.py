@@ -1,7 +1,4 @@
-"""The user's settings while the window is open.
-
-Read by everybody, changed here, written to disk a moment later.
-"""
+"""Hold the user's settings while the window is open, and save changes."""
 
 from __future__ import annotations
 
@@ -18,19 +15,19 @@ from avatar_app.text import NOTHING, Text
 log = logging.getLogger(__name__)
 
 DELAY_MS = 800
-"""A slider that is dragged should not write a file for each step."""
+"""Delay before writing: a dragged slider should not write a file for each step."""
 
 
 class Preferences(QObject):
-    """Holds the newest settings.
+    """Holds the current settings.
 
     Args:
-        path: where they are written; None keeps them in memory.
+        path: where they are saved; None keeps them in memory.
     """
 
     changed = Signal()
     problem = Signal(object, object)
-    """They cannot be written: message and hint, both `Text`; both empty once that is over."""
+    """The settings cannot be written: message and hint, both `Text`; both empty once that is over."""
 
     def __init__(
         self, settings: Settings | None = None, path: Path | None = None, parent: QObject | None = None
@@ -52,7 +49,7 @@ class Preferences(QObject):
         self.put(self._settings.having(**changes))
 
     def put(self, settings: Settings) -> None:
-        """Take these settings as the newest."""
+        """Replace the settings."""
         if settings == self._settings:
             return
         self._settings = settings
@@ -61,9 +58,9 @@ class Preferences(QObject):
         self.changed.emit()
 
     def save(self) -> None:
-        """Write what has changed.
+        """Write changes.
 
-        What cannot be written now is tried again with the next change, and at the end.
+        A failed write is tried again with the next change, and at the end.
         """
         self._timer.stop()
         if not self._dirty or self._path is None:
@@ -78,7 +75,7 @@ class Preferences(QObject):
         self._report(NOTHING, NOTHING)
 
     def _report(self, message: Text, hint: Text) -> None:
-        """Once, not with every step of a slider."""
+        """Report a problem once, not with every step of a slider."""
         if message != self._reported:
             self._reported = message
             self.problem.emit(message, hint)

@@ -1,4 +1,4 @@
-"""Polls the session and shows in the window how things are."""
+"""Poll the session and show its state in the window."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ FLASH_STEP = 0.05
 KEYED = ("pause", "record", "snapshot", "full-screen")
 """Buttons of the tool bar that have a key."""
 INSET_EVERY, INSET_LATEST = 2, 6
-"""The small picture is drawn with every second large one, since what lies under it is drawn again too; or
-after so many ticks."""
+"""The inset is drawn with every second large picture, because the picture below is drawn again too; or after
+this many ticks.
+"""
 
 
 class Presenter(QObject):
-    """Reads the session and the preferences, writes into the view of now.
+    """Reads the session and the preferences, updates the current view.
 
     Attributes:
-        status: how things were when they were shown last.
+        status: the status that was shown last.
     """
 
     refreshed = Signal()
@@ -69,7 +70,7 @@ class Presenter(QObject):
     def poll_pictures(self) -> None:
         """Show the newest pictures.
 
-        Those that came while the window was busy are never seen.
+        Those that arrived while the window was busy are skipped.
         """
         if self._is_out_of_sight():
             return
@@ -99,7 +100,7 @@ class Presenter(QObject):
         return not self._window.isVisible() or self._window.isMinimized()
 
     def refresh(self) -> None:
-        """Show how things are."""
+        """Show the current status."""
         away = self._is_out_of_sight()
         self._pictures.setInterval(STATUS_MS if away else PICTURE_MS)
         begun = self._statuses.isActive()  # before, the window has not been shown yet
@@ -151,7 +152,7 @@ class Presenter(QObject):
             self._shortcuts.check(name, on)
 
     def _say(self, status: Status, controls: Controls) -> None:
-        """The headline, and what is said where there is no picture."""
+        """Show the headline, and the text without a picture."""
         view = self._view()
         stage, now = view.stage, headline(status, controls)
         view.header.show_headline(now)
@@ -163,9 +164,9 @@ class Presenter(QObject):
         stage.output.set_text(self.tr("Getting ready..."))
 
     def show_overlays(self) -> None:
-        """What is drawn over both pictures on this screen.
+        """Update the drawings over both pictures.
 
-        The photo's ghost only as long as it helps.
+        The photo's ghost only while it helps.
         """
         now, status, stage = self._preferences.now, self.status, self._view().stage
         helps = stage.calibration.is_needed(status)
@@ -183,7 +184,7 @@ class Presenter(QObject):
         stage.calibration.ghost.setChecked(now.show_ghost)
 
     def show_keys(self) -> None:
-        """Name the keys that the user has chosen."""
+        """Show the keys that the user has chosen."""
         view, chosen = self._view(), self._preferences.now.keys
         names = ("calibrate", "find-best", "ghost")
         view.stage.calibration.set_keys(*(key_text(name, chosen) for name in names))

@@ -1,4 +1,4 @@
-"""Showing others the user's real face: only after a question each time."""
+"""Show others the user's real face: only after a question each time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RealFace(QObject):
         self._window, self._live, self._done = window, live, done
 
     def toggle(self) -> None:
-        """On only after a question; off at once."""
+        """Turn it on after a question; turn it off at once."""
         if self._live.controls.pass_through:
             self._live.change(pass_through=False)
             return

@@ -1,6 +1,6 @@
-"""Carry commands from other processes and global hotkeys into the window's thread.
+"""Carry commands of other programs and global hotkeys into the window's thread.
 
-Other processes of this user alone.
+Only programs of this user.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ ACTIONS = {
     "raise": "show",
     "pause": "pause",
 }
-"""Command or hotkey -> action of the window, where they are not called alike."""
+"""Command or hotkey -> action of the window, if their names differ."""
 
 
 class Remote(QObject):
     """Owns the control server and the hotkeys of a window.
 
     Args:
-        path: where commands arrive; None: the usual place.
+        path: the server's address; None: the default.
     """
 
     _asked = Signal(str)
@@ -63,9 +63,9 @@ class Remote(QObject):
         self._starting: threading.Thread | None = None
 
     def start(self) -> bool:
-        """Begin to listen; False if another instance does already.
+        """Start to listen; return False if another instance does already.
 
-        What else does not work becomes a notice, never an error.
+        Any other failure becomes a notice, never an error.
         """
         try:
             self._server.start()
@@ -77,7 +77,7 @@ class Remote(QObject):
         return True
 
     def start_hotkeys(self) -> None:
-        """Listen to the keys of the settings, in place of those before.
+        """Listen to the keys of the settings, replacing earlier ones.
 
         Returns at once: a display may take seconds to answer.
         """
@@ -98,7 +98,7 @@ class Remote(QObject):
         self._starting.start()
 
     def follow_settings(self) -> None:
-        """Take other keys where the user has changed them."""
+        """Register other keys after the user has changed them."""
         now = self._window.preferences.now
         wanted = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
         if self._hotkeys is not None and wanted != self._bindings:

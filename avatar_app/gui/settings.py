@@ -1,7 +1,7 @@
-"""What the user chose, kept from one start to the next in one JSON file.
+"""The user's settings, saved in one JSON file.
 
-Reading is lenient: a wrong value never keeps the app from starting. What a newer version of the app wrote is
-kept when saving.
+Reading is lenient: a wrong value never keeps the app from starting. Values written by a newer version of the
+app are kept when saving.
 """
 
 from __future__ import annotations
@@ -28,28 +28,27 @@ Keys = Annotated[dict[str, str], described_as("an object with texts")]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is kept: the controls, without momentary ones, and the window's own.
+    """The saved settings: the controls, without momentary ones, and the window's own.
 
-    In the file all stand side by side.
+    In the file all are on one level.
 
     Attributes:
-        controls: as they were last; none of ``FORGOTTEN`` is ever anything but its default.
+        controls: the last controls; those of ``FORGOTTEN`` always have their default.
         avatar: file name of a photo in the library, or the full path of another one.
         language: empty: the system's.
-        keys: name of an action -> key in the window, where the user changed it.
-        hotkeys: name of an action -> global key, where the user changed it; empty text: none.
+        keys: name of an action -> key in the window, if changed by the user.
+        hotkeys: name of an action -> global key, if changed by the user; empty text: none.
         global_hotkeys: listen to global keys at all.
-        limit_told: what this desktop never lets hotkeys do has been told once.
+        limit_told: the limits of hotkeys on this desktop were shown once.
         mirror_preview: show the camera on this screen as a mirror does.
-        show_landmarks, show_ghost, show_help_box, show_statistics: what is drawn over the previews on this
-            screen.
+        show_landmarks, show_ghost, show_help_box, show_statistics: drawings over the previews on this screen.
         ghost_opacity: of the photo over the camera, 0..1.
-        save_folder: where recordings and photos go; empty: the user's folders for videos and pictures.
+        save_folder: for recordings and photos; empty: the user's folders for videos and pictures.
         rest: let the session rest while the window is out of sight and nobody watches the output.
-        start_at_login, start_minimised: begin with the desktop's session; with the window out of the way.
+        start_at_login, start_minimised: start with the desktop's session; start without showing the window.
         ask_before_quit: ask before the app ends while others see the avatar.
         window_geometry, window_state: as Qt packs them, base64.
-        unknown: what was in the file under names that this version does not know.
+        unknown: values in the file under names that this version does not know.
     """
 
     controls: Controls = field(default_factory=Controls)
@@ -78,14 +77,14 @@ class Settings:
     unknown: dict[str, Any] = field(default_factory=dict)
 
     def flat(self) -> dict[str, Any]:
-        """All values that are kept, as they stand side by side in the file."""
+        """Return all saved values on one level, as in the file."""
         own = {item.name: getattr(self, item.name) for item in fields(self)}
         controls = own.pop("controls")
         del own["unknown"]
         return {name: getattr(controls, name) for name in KEPT} | own
 
     def having(self, **changes: Any) -> Settings:
-        """The settings with other values; names are those of the file."""
+        """Return the settings with other values; names are those of the file."""
         controls = {name: changes.pop(name) for name in KEPT if name in changes}
         if controls:
             changes["controls"] = replace(self.controls, **controls)
@@ -101,13 +100,14 @@ def _kinds() -> dict[str, Any]:
 
 
 KINDS = _kinds()
-"""Name in the file -> what its value must be."""
+"""Type of each value, by its name in the file."""
 
 
 def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
-    """The controls to start with.
+    """Return the controls to start with.
 
-    ``avatar`` is the photo for ``settings.avatar``, as ``remembered_avatar`` finds it.
+    Args:
+        avatar: the photo for ``settings.avatar``, from ``remembered_avatar``.
     """
     if avatar is None:
         return settings.controls
@@ -115,23 +115,23 @@ def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
 
 
 def from_controls(settings: Settings, controls: Controls, library: Library) -> Settings:
-    """The settings with what the user chose in the controls."""
+    """Return the settings with the user's choices in the controls."""
     kept = Controls(**{name: getattr(controls, name) for name in KEPT})
     avatar = settings.avatar if controls.avatar is None else _avatar_text(controls.avatar, library)
     return replace(settings, controls=kept, avatar=avatar)
 
 
 def _avatar_text(avatar: Path, library: Library) -> str:
-    """A photo of the library by its name, since the app's folders may move.
+    """Return a library photo's name, since the app's folders may move.
 
-    Any other by its full path.
+    Any other photo's full path.
     """
     entry = library.find(avatar.name)
     return avatar.name if entry is not None and entry.path == avatar else str(avatar.absolute())
 
 
 def remembered_avatar(settings: Settings, library: Library) -> Entry | None:
-    """The photo of last time; None where there was none or it is gone."""
+    """Return the photo of the last time; None if there was none or it is gone."""
     path = Path(settings.avatar)
     return library.find(settings.avatar) or (photo_elsewhere(path) if path.is_absolute() else None)
 
@@ -139,9 +139,8 @@ def remembered_avatar(settings: Settings, library: Library) -> Entry | None:
 def load_settings(path: Path) -> tuple[Settings, list[Text]]:
     """Read the settings.
 
-    What is missing or wrong gets its default, with one sentence about each wrong value.
-
-    A file that makes no sense at all is kept beside it as ``settings.json.bad``.
+    Missing or wrong values get their default, with one sentence about each wrong one. An unreadable file is
+    kept beside it as ``settings.json.bad``.
     """
     try:
         content = parse_json(read_small(path))
@@ -195,7 +194,7 @@ def load_settings(path: Path) -> tuple[Settings, list[Text]]:
 
 
 def save_settings(settings: Settings, path: Path) -> None:
-    """Write the settings whole or not at all. Raises OutputError."""
+    """Write the settings atomically. Raises OutputError."""
     content = {"version": VERSION, **settings.unknown, **settings.flat()}
     try:
         write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
@@ -219,6 +218,6 @@ def _short(value: Any) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text from a file, on one line and not overlong, without what cannot be shown."""
+    """Return a file's text on one line, shortened, without unprintable characters."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in text)
     return plain if len(plain) <= 40 else plain[:37] + "..."

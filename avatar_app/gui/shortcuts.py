@@ -1,7 +1,4 @@
-"""All keys of the window.
-
-What they do, which they are, and how the user's own replace them.
-"""
+"""All actions of the window with their keys, which the user can change."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ class Action(NamedTuple):
     """A key or a menu entry of the window.
 
     Attributes:
-        keys: defaults, as Qt writes them.
+        keys: defaults, in Qt's form.
         text: English, a str, for menus and the table of keys; ``action_text`` translates it.
     """
 
@@ -81,7 +78,7 @@ ACTIONS = {
     "about": Action((), QT_TRANSLATE_NOOP("Actions", "About Avatar...")),
     "quit": Action(("Ctrl+Q",), QT_TRANSLATE_NOOP("Actions", "Quit")),
 }
-"""Name -> default keys and text. Names are what ``settings.keys`` uses."""
+"""Name -> default keys and text. ``settings.keys`` uses these names."""
 
 SWITCHES = {
     "pause",
@@ -100,33 +97,34 @@ SWITCHES = {
 """Actions that are on or off."""
 
 REPEATING = ("zoom", "pan", "ghost-less", "ghost-more")
-"""Beginnings of the names that go on while the key is held."""
+"""Prefixes of actions that repeat while the key is held."""
 
 
 def action_text(name: str) -> str:
-    """What an action is called, in the user's language."""
+    """Return an action's description in the user's language."""
     text = QCoreApplication.translate("Actions", str(ACTIONS[name].text))
     return text.replace("%1", name.removeprefix("avatar-"))
 
 
 def action_keys(name: str, chosen: Mapping[str, str]) -> list[QKeySequence]:
-    """The keys of an action.
+    """Return the keys of an action.
 
-    ``chosen`` is ``settings.keys``, where an empty text takes the key away.
+    Args:
+        chosen: ``settings.keys``, where an empty text removes the key.
     """
     keys = ACTIONS[name].keys if name not in chosen else (chosen[name],)
     return [QKeySequence.fromString(key) for key in keys if key]
 
 
 def key_text(name: str, chosen: Mapping[str, str]) -> str:
-    """The keys of an action for people, as their system writes them."""
+    """Return the keys of an action in the system's notation."""
     return ", ".join(
         key.toString(QKeySequence.SequenceFormat.NativeText) for key in action_keys(name, chosen)
     )
 
 
 def clashes(chosen: Mapping[str, str]) -> dict[str, list[str]]:
-    """Keys that more than one action has -> the names of these actions."""
+    """Return keys that more than one action has -> the names of these actions."""
     holders: dict[str, list[str]] = {}
     for name in ACTIONS:
         for key in action_keys(name, chosen):
@@ -159,12 +157,12 @@ class Shortcuts:
             action.setShortcuts(action_keys(name, chosen))
 
     def rename(self) -> None:
-        """Set the texts again, after the language has changed."""
+        """Set the texts again after the language has changed."""
         for name, action in self.actions.items():
             action.setText(action_text(name))
 
     def check(self, name: str, on: bool) -> None:
-        """Show a switch as on or off without doing what it does."""
+        """Show a switch as on or off without triggering it."""
         self.actions[name].setChecked(on)
 
 
@@ -173,15 +171,13 @@ COMING_BACK = (
     Qt.FocusReason.PopupFocusReason,
     Qt.FocusReason.MenuBarFocusReason,
 )
-"""Why the focus is where it was before, after another window, a list or a menu was in front."""
+"""Reasons for which the focus returns, after another window, a list or a menu was in front."""
 
 
 def focus_by_tab_alone(root: QWidget) -> None:
-    """Keep the focus where it is when a button or a list is clicked.
+    """Keep the focus when a button or a list is clicked, so that Space still pauses.
 
-    Space after a click still pauses.
-
-    Whoever works by keyboard comes to them with Tab, and there Space presses them.
+    Keyboard users reach them with Tab, and there Space presses them.
     """
     for widget in root.findChildren(QWidget):
         if isinstance(widget, QAbstractButton | QComboBox) and widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
@@ -189,9 +185,9 @@ def focus_by_tab_alone(root: QWidget) -> None:
 
 
 class FocusedKeys(QObject):
-    """Leaves Space to a button or a list that the user came to with Tab.
+    """Leaves Space to a button or a list that was reached with Tab.
 
-    Everywhere else it is the window's key. Installed on the application.
+    Elsewhere it is the window's key. Installed on the application.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:

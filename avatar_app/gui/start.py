@@ -1,4 +1,4 @@
-"""Puts the window together: settings, library, session, tray, remote control."""
+"""Assemble the window: settings, library, session, tray, remote control."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def make_session(controls: Controls) -> Live:
 
 
 class Started(QObject):
-    """All that lives as long as the window."""
+    """Everything that lives as long as the window."""
 
     def __init__(self, application: QApplication, arguments: argparse.Namespace) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Started(QObject):
             self.window.dialogs.open_guide()
 
     def _give_way(self) -> None:
-        """Another instance was started in the same moment: two would fight for the camera."""
+        """Close, because another instance that needs the camera started at the same time."""
         self.window.hide()
         try:
             hand_over(self._arguments)
@@ -120,9 +120,9 @@ class Started(QObject):
         self._application.quit()
 
     def _offer_output(self) -> None:
-        """On a first start, the way out that works here.
+        """Choose, at the first start, an output that works here.
 
-        A call should see the app without a search through its settings.
+        Calls should find the app without a search through its settings.
         """
         if self.devices.found is not None and self.live.controls.output == "none":
             self.live.change(output=first_output(self.devices.found))
@@ -158,9 +158,9 @@ class Started(QObject):
             self.window.notify(Notice("settings", "warning", error.message, error.hint))
 
     def show(self) -> None:
-        """Show the window, or begin out of the way as the settings say.
+        """Show the window, or start out of sight as the settings say.
 
-        The first steps always show themselves.
+        The guide is always shown.
         """
         now = self.preferences.now
         if now.start_minimised and now.first_run_done:
@@ -172,7 +172,7 @@ class Started(QObject):
         apply_theme(self._application, self._theme)
 
     def _follow_tray(self) -> None:
-        """Have an icon in the tray, or none, as the settings say."""
+        """Show a tray icon, or none, as the settings say."""
         wanted = self.preferences.now.tray and Tray.is_possible()
         if self.tray is not None and not wanted:
             self.tray.close()
@@ -202,7 +202,7 @@ class Started(QObject):
 
 
 def first_output(found: Found) -> str:
-    """A virtual camera if there is one that can be used, which every program lists.
+    """Return a usable virtual camera, which every program lists.
 
     Else PipeWire; else none.
     """
@@ -214,7 +214,7 @@ def first_output(found: Found) -> str:
 def first_controls(
     arguments: argparse.Namespace, preferences: Preferences, library: Library
 ) -> tuple[Controls, Entry | None, Notice | None]:
-    """The controls to start with, the photo among them, and what is wrong with it."""
+    """Return the controls to start with, and the photo's problem."""
     now, named = preferences.now, getattr(arguments, "avatar", None)
     entry, notice = remembered_avatar(now, library), None
     if now.avatar and entry is None:

@@ -1,7 +1,4 @@
-"""The icon in the desktop's tray.
-
-What others see, the avatars, pause and calibrate while the window is behind others.
-"""
+"""The tray icon: what others see, the avatars, pause and calibrate."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from avatar_app.gui.style.widgets import tip
 from avatar_app.photos.library import Entry
 
 MOST = 20
-"""Avatars in the menu; a longer one does not fit on screens."""
+"""Limit of avatars in the menu; a longer one does not fit on screens."""
 
 
 class Tray(QObject):
-    """``asked`` carries the name of an action, or ``show``.
+    """The tray icon with its menu.
 
-    ``chosen`` the entry of an avatar.
+    ``asked`` carries the name of an action, or ``show``; ``chosen`` the entry of an avatar.
     """
 
     asked = Signal(str)
@@ -73,7 +70,7 @@ class Tray(QObject):
         return QSystemTrayIcon.isSystemTrayAvailable()
 
     def show_status(self, headline: Headline, paused: bool) -> None:
-        """Say what others see, in the tooltip, the menu and the icon's dot."""
+        """Show what others see, in the tooltip, the menu and the icon's dot."""
         self.rename(paused)
         self.state.setText(headline.text)
         self.icon.setToolTip(tip(f"Avatar: {headline.text}"))
@@ -82,7 +79,7 @@ class Tray(QObject):
             self.icon.setIcon(app_icon(headline.kind))
 
     def list_avatars(self, entries: list[Entry], chosen: Entry | None) -> None:
-        """Offer these photos."""
+        """List these photos in the menu."""
         if (entries, chosen) == self._listed:
             return
         self._listed = (entries, chosen)

@@ -1,4 +1,4 @@
-"""The dialogs that the window opens; each is imported when it is first needed."""
+"""The dialogs of the window; each is imported when first needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from avatar_app.photos.library import Library
 
 
 class WindowDialogs(QObject):
-    """Opens them over its window; none of them waits.
+    """Opens dialogs over its window; none of them blocks.
 
     Args:
         select: uses the photo with this path as the avatar.
@@ -35,7 +35,7 @@ class WindowDialogs(QObject):
         self._preferences, self._devices, self._select = preferences, devices, select
 
     def open_guide(self, last: bool = False) -> None:
-        """The first steps, or only the last one: joining a call."""
+        """Open the guide, or only its last step: joining a call."""
         from avatar_app.gui.guide.guide import Guide
 
         guide = Guide(self._live, self._library, self._preferences, self._devices, self._window)

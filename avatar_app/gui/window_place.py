@@ -1,7 +1,4 @@
-"""Where the window is and how large, from one start to the next.
-
-Never larger than the screen.
-"""
+"""Remember the window's position and size, within the screen."""
 
 from __future__ import annotations
 
@@ -17,18 +14,18 @@ from avatar_app.gui.preferences import Preferences
 STATE_VERSION = b"2"
 FIRST_SIZE = QSize(1280, 800)
 FRAME = QSize(2, 40)
-"""About what the desktop draws around a window: its title bar."""
+"""Approximate size of the desktop's frame around a window, with the title bar."""
 
 
 class WindowPlace(QObject):
-    """Restores and remembers size and place."""
+    """Restores and remembers size and position."""
 
     def __init__(self, window: QMainWindow, preferences: Preferences) -> None:
         super().__init__(window)
         self._window, self._preferences = window, preferences
 
     def restore(self) -> bool:
-        """Returns whether the drawer is open."""
+        """Restore them; return whether the drawer is open."""
         now = self._preferences.now
         self._window.resize(FIRST_SIZE)
         geometry, state = _unpack(now.window_geometry), _unpack(now.window_state)
@@ -38,7 +35,7 @@ class WindowPlace(QObject):
         return state[:2] == STATE_VERSION + b"1" and self._window.width() >= BESIDE
 
     def fit_screen(self) -> None:
-        """Make the window fit what the screen leaves to it."""
+        """Make the window fit the available area of the screen."""
         screen = self._window.screen() or QApplication.primaryScreen()
         if screen is None or self._window.isMaximized() or self._window.isFullScreen():
             return
@@ -51,7 +48,7 @@ class WindowPlace(QObject):
             self._window.move(x, y)
 
     def remember(self, is_open: bool) -> None:
-        """Remember size, place and panels of the window.
+        """Remember size, position and panels of the window.
 
         Args:
             is_open: whether the drawer is open.

@@ -1,7 +1,4 @@
-"""What is in the window.
-
-Header, stage, buttons, gallery and the drawer with the settings.
-"""
+"""The content of the window: header, stage, buttons, gallery and settings drawer."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from avatar_app.photos.library import Library
 
 
 class Drawer(QFrame):
-    """The settings panel with a title; ``closed`` when the user wants it away."""
+    """The settings panel with a title; emits ``closed`` when the user closes it."""
 
     closed = Signal()
 
@@ -93,11 +90,11 @@ class WindowView(QWidget):
 
     @property
     def drawer_open(self) -> bool:
-        """It is, or will be once the picture no longer fills the screen."""
+        """Whether it is open, or will be when full screen ends."""
         return self._drawer_open
 
     def set_full_screen(self, on: bool) -> None:
-        """Only the picture, or everything."""
+        """Show only the picture, or everything."""
         self.full_screen = on
         for piece in (self.header, self.tools, self.gallery_card):
             piece.setHidden(on)
@@ -156,7 +153,7 @@ class WindowView(QWidget):
             self.arrange()
 
     def draw_icons(self) -> None:
-        """Draw them in the colours of the theme."""
+        """Draw the icons in the theme's colours."""
         for piece in (self.header, self.tools, self.drawer, self.panel):
             piece.draw_icons()
         self.stage.notices.draw_again()

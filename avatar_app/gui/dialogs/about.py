@@ -29,7 +29,7 @@ USED = (
 
 
 class AboutDialog(QDialog):
-    """What this is, and what it is made of."""
+    """Version, log file and licences of the app."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,12 +77,12 @@ class AboutDialog(QDialog):
 
 
 def licences() -> str:
-    """One line for each package: name, version, licence."""
+    """Return one line for each package: name, version, licence."""
     return "\n".join(line for name in USED if (line := _line(name)))
 
 
 def _line(name: str) -> str:
-    """Empty where the package is not installed."""
+    """Return a package's line; empty if it is not installed."""
     try:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What is wrong with a crop, in words for people."""
+"""Find faults in a crop, in words for people."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from avatar_app.landmarks import face_height
 from avatar_app.types import Array, Box, Face, Image
 
 SMALL = 100
-"""Faces of fewer pixels make a blurred avatar."""
+"""Height of a face in pixels below which the avatar is blurred."""
 SHARES = (0.33, 0.68)
-"""Height of a face over the side of the square: what the networks can take; 0.5 is best."""
+"""Range of the face's height over the side of the square that the networks can handle; 0.5 is best."""
 
 
 def nearest(faces: list[Face], box: Box) -> Face | None:
-    """The face that a square is about: the one nearest to its middle."""
+    """Return the face nearest to the middle of the square."""
     return min(
         faces,
         key=lambda face: float(np.linalg.norm(_middle(face) - (box.center_x, box.center_y))),
@@ -58,7 +58,7 @@ TEXTS = {
 
 
 def crop_warning(faces: list[Face], box: Box, image: Image) -> str:
-    """The worst fault of a crop, or of the face in it, in the user's language.
+    """Return the worst fault of a crop, or of the face in it, in the user's language.
 
     Empty when it is good.
     """
@@ -72,7 +72,7 @@ def crop_warning(faces: list[Face], box: Box, image: Image) -> str:
 
 
 def crop_fault(faces: list[Face], box: Box, image: Image) -> str:
-    """A key of ``TEXTS``; empty when the crop is good."""
+    """Return a key of ``TEXTS``; empty when the crop is good."""
     face = nearest(faces, box)
     if face is None:
         return "none"
@@ -100,6 +100,6 @@ def _inside(face: Face, box: Box) -> bool:
 
 
 def _beyond(points: Array, width: int, height: int) -> bool:
-    """More than a few landmarks lie outside the photo."""
+    """Whether more than a few landmarks lie outside the photo."""
     outside = (points < -1).any(1) | (points[:, 0] > width) | (points[:, 1] > height)
     return int(outside.sum()) > 3

@@ -27,16 +27,16 @@ PREVIEW = 208
 
 
 class FindsFaces(Protocol):
-    """What the dialog needs of the face networks."""
+    """The part of the face networks that the dialog needs."""
 
     def faces(self, image: Image) -> list[Face]:
-        """All faces, largest first. Raises AvatarError."""
+        """Return all faces, largest first. Raises AvatarError."""
 
 
 class CropEditor(QDialog):
-    """Fits the square to the face at the start unless the user has chosen one before.
+    """Lets the user choose the square; it starts at the face or the previous choice.
 
-    ``box()`` and ``turn`` are the answer once accepted.
+    ``box()`` and ``turn`` are the result once accepted.
 
     Args:
         image: the photo, turned by ``turn`` quarters clockwise.
@@ -83,11 +83,11 @@ class CropEditor(QDialog):
         self._look()
 
     def box(self) -> Box:
-        """The square, in pixels of the photo; it may reach a little beyond it."""
+        """Return the square in pixels of the photo; it may extend slightly beyond it."""
         return self._view.box
 
     def fit(self) -> None:
-        """Put the square around the face it is nearest to.
+        """Put the square around the face nearest to it.
 
         If it is there already, around the next one.
         """
@@ -112,7 +112,7 @@ class CropEditor(QDialog):
     def _look(self) -> None:
         """Find the faces in the background.
 
-        An answer about a photo that was turned meanwhile is dropped.
+        The result is dropped if the photo was turned meanwhile.
         """
         turn = self.turn
 
@@ -159,7 +159,7 @@ class CropEditor(QDialog):
         restyle(self._about, role="problem")
 
     def _show(self) -> None:
-        """The preview and what is to be said about the square."""
+        """Show the preview and the square's faults."""
         ratio = self.devicePixelRatioF()
         picture = QPixmap.fromImage(to_qimage(crop_picture(self._image, self.box(), round(PREVIEW * ratio))))
         self._preview.setPixmap(_rounded(picture, PREVIEW, ratio))
@@ -199,7 +199,7 @@ class CropEditor(QDialog):
 
 
 def _rounded(picture: QPixmap, side: int, ratio: float) -> QPixmap:
-    """A square picture with round corners, for screens of any density."""
+    """Return a square picture with round corners, for screens of any density."""
     out = QPixmap(picture.size())
     out.setDevicePixelRatio(ratio)
     out.fill(Qt.GlobalColor.transparent)

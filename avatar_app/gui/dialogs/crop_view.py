@@ -1,4 +1,4 @@
-"""The photo with a square that can be moved and resized."""
+"""A view of a photo with a square that can be moved and resized."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ from avatar_app.types import Box, Face, Image
 LEAST = 48.0
 """Smallest side of the square, pixels of the photo."""
 GRIP = 14.0
-"""How near to a corner a press takes hold of it, pixels of the screen."""
+"""Distance from a corner within which a press grabs it, pixels of the screen."""
 AROUND = 0.04
-"""Room around the photo and the square, as a share of the photo's longer side."""
+"""Margin around the photo and the square, as a fraction of the photo's longer side."""
 
 
 class CropView(QWidget):
-    """``moved`` carries the square after every change by the user."""
+    """Shows the photo and the square.
+
+    ``moved`` carries the square after every change by the user.
+    """
 
     moved = Signal(object)
 
@@ -61,7 +64,7 @@ class CropView(QWidget):
         return self._box
 
     def set_box(self, box: Box) -> None:
-        """Move the square; it keeps a sensible size, and its middle within the photo."""
+        """Move the square; its size stays sensible, and its middle within the photo."""
         width, height = self._size
         size = float(np.clip(box.size, LEAST, 2 * max(width, height)))
         x, y = float(np.clip(box.center_x, 0, width - 1)), float(np.clip(box.center_y, 0, height - 1))
@@ -79,14 +82,14 @@ class CropView(QWidget):
         self.set_box(box)
 
     def set_faces(self, faces: list[Face]) -> None:
-        """Faces to outline; a click on one puts the square around it."""
+        """Set the faces to outline; a click on one puts the square around it."""
         self._faces = faces
         self.update()
 
     def _all(self) -> QRectF:
-        """What has to be seen: the photo and the square, in pixels of the photo.
+        """Return the visible area: the photo and the square, in pixels of the photo.
 
-        While the mouse drags, it stays as it is.
+        It is fixed while the mouse drags.
         """
         width, height = self._size
         box = self._box
@@ -97,12 +100,12 @@ class CropView(QWidget):
         return QRectF(0, 0, width, height).united(square).adjusted(-margin, -margin, margin, margin)
 
     def _scale(self) -> tuple[float, QPointF]:
-        """Screen pixels for one pixel of the photo, and where its first one is."""
+        """Return screen pixels for one pixel of the photo, and the position of its first."""
         scale = min(self.width() / self._seen.width(), self.height() / self._seen.height())
         return scale, QPointF(self.width() / 2, self.height() / 2) - self._seen.center() * scale
 
     def square(self) -> QRectF:
-        """The square on the screen."""
+        """Return the square on the screen."""
         return self._on_screen(self._box)
 
     def _on_screen(self, box: Box) -> QRectF:
@@ -111,7 +114,7 @@ class CropView(QWidget):
         return QRectF(left + origin.x(), top + origin.y(), box.size * scale, box.size * scale)
 
     def _corner(self, place: QPointF) -> tuple[int, int] | None:
-        """The corner near a place, as (-1 or 1, -1 or 1)."""
+        """Return the corner near a position, as (-1 or 1, -1 or 1)."""
         square = self.square()
         for across in (-1, 1):
             for down in (-1, 1):
@@ -161,7 +164,7 @@ class CropView(QWidget):
         self._show_cursor(event.position())
 
     def _resize(self, place: QPointF) -> None:
-        """Bring the held corner near the mouse; the opposite one stays."""
+        """Move the held corner to the mouse; the opposite one stays."""
         assert self._grip is not None
         across, down = self._grip
         square = self.square()
@@ -227,7 +230,7 @@ class CropView(QWidget):
         _paint_square(painter, square, self.palette().color(QPalette.ColorRole.Highlight), self.hasFocus())
 
     def _paint_faces(self, painter: QPainter) -> None:
-        """Where else the square could go."""
+        """Outline the other faces that the square could go to."""
         if len(self._faces) < 2:
             return
         used = nearest(self._faces, self._box)
@@ -248,7 +251,7 @@ def _tight(face: Face) -> Box:
 
 
 def _paint_square(painter: QPainter, square: QRectF, accent: QColor, focused: bool) -> None:
-    """The square with its corners, and an oval where the face belongs."""
+    """Draw the square with its corners, and an oval where the face belongs."""
     painter.setPen(QPen(QColor(0, 0, 0, 120), 4))
     painter.drawRect(square)
     painter.setPen(QPen(accent if focused else QColor(255, 255, 255), 2))

@@ -1,7 +1,4 @@
-"""What ``doctor`` finds, in a dialog.
-
-One row after the other, as the checks are done.
-"""
+"""Show the results of ``doctor`` in a dialog, row by row as the checks are done."""
 
 from __future__ import annotations
 
@@ -42,10 +39,10 @@ MARK = 20
 
 
 class DoctorDialog(QDialog):
-    """Looks at the computer in a thread; closing it drops what is left to do.
+    """Runs the checks in a thread; closing it drops the rest.
 
     Args:
-        model, device: as the session has them.
+        model, device: those of the session.
         look: the checks; None: the real ones.
     """
 
@@ -102,7 +99,7 @@ class DoctorDialog(QDialog):
         return row
 
     def check(self) -> None:
-        """Start again."""
+        """Start over."""
         self.found = []
         while (item := self._rows.takeAt(0)) is not None:
             if row := item.widget():
@@ -164,7 +161,7 @@ class DoctorDialog(QDialog):
         self.again.setEnabled(True)
 
     def _copy(self) -> None:
-        """In English, so that whoever helps can read it."""
+        """Copy the results in English, for whoever helps."""
         from avatar_app.doctor.checks import as_text
 
         QGuiApplication.clipboard().setText("\n".join(as_text(check) for check in self.found) + "\n")
@@ -177,7 +174,7 @@ def _real_checks(model: str, device: str) -> Iterator[Check]:
 
 
 def _with_commands(text: str) -> QLabel:
-    """What stands between backticks is shown as something to type."""
+    """Format text between backticks as commands."""
     made = label("", wrap=True)
     made.setTextFormat(Qt.TextFormat.RichText)
     made.setText(re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(text)))
@@ -185,7 +182,7 @@ def _with_commands(text: str) -> QLabel:
 
 
 def _selectable(text: QLabel) -> QLabel:
-    """Commands are there to be copied."""
+    """Make text selectable, so that commands can be copied."""
     text.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
     )

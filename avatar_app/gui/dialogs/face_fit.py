@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class FaceFit:
     """Finds faces in photos.
 
-    Slow: call it from a background thread. May be used from several.
+    Slow: call it from a background thread. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -28,9 +28,9 @@ class FaceFit:
         self._detector: FaceDetector | None = None
 
     def faces(self, image: Image) -> list[Face]:
-        """All faces, largest first.
+        """Return all faces, largest first.
 
-        Raises AvatarError where the networks cannot be opened.
+        Raises AvatarError if the networks cannot be opened.
         """
         with self._lock:
             return self._opened().find(image)
@@ -44,9 +44,9 @@ class FaceFit:
             return self._opened().find_upright(image)
 
     def face(self, image: Image) -> tuple[int, Box] | None:
-        """The turn, and the square around the largest face.
+        """Return the rotation, and the square around the largest face.
 
-        None where there is none or the networks cannot be opened.
+        None if there is none or the networks cannot be opened.
         """
         try:
             turn, faces = self.upright(image)

@@ -1,4 +1,4 @@
-"""A folder to choose, with a way back to the usual one."""
+"""A field to choose a folder, with a way back to the default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from avatar_app.gui.style.widgets import ElidedLabel
 
 
 class FolderField(QWidget):
-    """``path`` is empty for the system's folders for videos and pictures."""
+    """Chooses a folder; ``path`` is empty for the system's default."""
 
     def __init__(self, path: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

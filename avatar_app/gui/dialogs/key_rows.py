@@ -1,4 +1,4 @@
-"""A list of actions with a key that can be changed, each in its row."""
+"""A list of actions with keys that can be changed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ KEY_WIDTH = 220  # for Ctrl+Alt+Shift+PgDown, and for Qt's longest placeholder, 
 
 
 def written(sequence: QKeySequence, everywhere: bool = False) -> str:
-    """A key as it is stored.
+    """Return a key in its stored form.
 
-    Hotkeys that work ``everywhere`` mean the key that is labelled so; Qt swaps two of them on macOS.
+    Hotkeys that work ``everywhere`` mean the key with that label; Qt swaps two of them on macOS.
     """
     text = sequence.toString()
     return _swapped(text) if everywhere and sys.platform == "darwin" else text
 
 
 def read(text: str, everywhere: bool = False) -> QKeySequence:
-    """The inverse of :func:`written`."""
+    """Invert :func:`written`."""
     return QKeySequence.fromString(_swapped(text) if everywhere and sys.platform == "darwin" else text)
 
 
@@ -37,14 +37,14 @@ def _swapped(text: str) -> str:
 
 
 class KeyRows(QWidget):
-    """``chosen`` holds what differs from the defaults, as in settings.
+    """Rows of actions; ``chosen`` holds the changed keys, as in settings.
 
-    An empty text takes the key away.
+    An empty text removes the key.
 
     Args:
-        texts: name of an action -> what it does.
+        texts: name of an action -> description.
         defaults: name of an action -> its keys.
-        chosen: what the user changed before.
+        chosen: the user's changes.
         everywhere: they are hotkeys that work in all windows.
     """
 
@@ -80,7 +80,7 @@ class KeyRows(QWidget):
         self.changed.emit()
 
     def mark(self, names: set[str]) -> None:
-        """Point out the rows that something is wrong with."""
+        """Highlight rows with problems."""
         for name, text in self.names.items():
             restyle(text, role="problem" if name in names else "")
 

@@ -25,7 +25,8 @@ class KeysDialog(QDialog):
     """Keys of the window, and those that work everywhere.
 
     Args:
-        chosen: ``settings.keys``. hotkeys: ``settings.hotkeys``.
+        chosen: ``settings.keys``.
+        hotkeys: ``settings.hotkeys``.
     """
 
     def __init__(

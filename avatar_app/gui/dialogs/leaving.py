@@ -1,4 +1,4 @@
-"""The question before the app ends while others see the avatar."""
+"""Ask before the app ends while others see the avatar."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from avatar_app.gui.style.widgets import message_box
 
 
 class Leaving(QObject):
-    """Asks once; whoever says so is never asked again.
+    """Asks once, or never if the user has chosen so.
 
     Attributes:
-        sure: the answer was yes, or nobody is to be asked.
+        sure: the answer was yes, or the user wants no question.
     """
 
     def __init__(self, window: QWidget, preferences: Preferences) -> None:
@@ -24,7 +24,7 @@ class Leaving(QObject):
     def may_go(self) -> bool:
         """Whether the window may close now.
 
-        Else it closes itself once the user has said yes.
+        Otherwise it closes itself once the user has confirmed.
         """
         if self.sure or not self._preferences.now.ask_before_quit:
             return True

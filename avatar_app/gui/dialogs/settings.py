@@ -1,4 +1,4 @@
-"""Preferences: language, looks, and keys."""
+"""The preferences: language, appearance, and keys."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ EVERYWHERE = {
     "express-look": QT_TRANSLATE_NOOP("Hotkeys", "Look into the camera"),
     **{f"avatar-{number}": QT_TRANSLATE_NOOP("Hotkeys", "Avatar %1") for number in range(1, 10)},
 }
-"""What the hotkeys do."""
+"""Descriptions of the hotkeys."""
 
 
 class SettingsDialog(QDialog):
-    """Preferences; ``settings()`` is the answer once accepted.
+    """Preferences; ``settings()`` is the result once accepted.
 
     Attributes:
         switches: check boxes by the names of their fields in `Settings`.
@@ -114,10 +114,7 @@ class SettingsDialog(QDialog):
         self.check()
 
     def settings(self) -> Settings:
-        """The settings as they are chosen here.
-
-        What this dialog does not show is as it was.
-        """
+        """Return the settings with the choices made here; others are unchanged."""
         switches: dict[str, Any] = {name: switch.isChecked() for name, switch in self.switches.items()}
         return replace(
             self._settings,
@@ -131,7 +128,7 @@ class SettingsDialog(QDialog):
         )
 
     def check(self) -> None:
-        """Name what is wrong with the keys; what cannot work cannot be saved."""
+        """Show what is wrong with the keys; impossible ones cannot be saved."""
         same = clashes(self.keys.chosen)
         lines = [
             self.tr("{key} is the key of more than one action: {actions}.").format(
@@ -150,7 +147,7 @@ class SettingsDialog(QDialog):
         self.tabs.setTabText(2, self.tr("Global shortcuts") + (" ⚠" if wrong else ""))
 
     def _wrong_hotkeys(self) -> tuple[set[str], list[str]]:
-        """Hotkeys that cannot be, and why."""
+        """Return impossible hotkeys, and why."""
         keys = {
             name: key
             for name, key in {**DEFAULT_HOTKEYS, **self.hotkeys.chosen}.items()
@@ -243,7 +240,7 @@ class SettingsDialog(QDialog):
 
 
 def everywhere_text(name: str) -> str:
-    """Return what a global shortcut does, or the name of one from a newer version."""
+    """Return a global shortcut's description, or the name of one from a newer version."""
     return _say("Hotkeys", str(EVERYWHERE.get(name, name))).replace("%1", name.removeprefix("avatar-"))
 
 
@@ -276,7 +273,7 @@ def _shown(key: str) -> str:
 
 
 def _unknown(chosen: dict[str, str], known: Iterable[str]) -> dict[str, str]:
-    """What a newer version has stored about actions of its own."""
+    """Return what a newer version has stored about actions of its own."""
     names = set(known)
     return {name: key for name, key in chosen.items() if name not in names}
 

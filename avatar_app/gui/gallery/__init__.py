@@ -1,1 +1,1 @@
-"""The photos to choose from, and how they come in."""
+"""The gallery: the photos to choose from, and adding more."""

@@ -1,4 +1,4 @@
-"""What is dropped or pasted becomes photos of the library."""
+"""Add dropped or pasted files and pictures to the library."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from avatar_app.types import Image
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of photos that were to be added.
+    """Result of adding photos.
 
     Attributes:
         face: a face was found in the last one.
@@ -44,7 +44,7 @@ class Added:
 def local_files(mime: QMimeData) -> list[Path]:
     """Return the local files in a drop or in the clipboard.
 
-    Also where a path was copied as text.
+    Also if a path was copied as text.
     """
     files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     if files or mime.hasUrls() or mime.hasImage() or not mime.hasText():
@@ -59,7 +59,7 @@ def local_files(mime: QMimeData) -> list[Path]:
 
 
 def add_all(works: Sequence[Callable[[], Entry]], find_face: Callable[[Image], object | None]) -> Added:
-    """Add photos one after the other; one that fails does not keep the others out.
+    """Add photos one after the other; a failed one does not stop the others.
 
     Slow.
     """
@@ -92,7 +92,7 @@ def add_image(library: Library, image: QImage, name: str) -> Entry:
 class DropZone(QObject):
     """Lets photos be dropped anywhere on a widget.
 
-    Whatever it is goes to ``take``: who drops something else should hear so.
+    ``take`` gets every drop, so that it can report unusable ones.
     """
 
     def __init__(self, widget: QWidget, take: Callable[[QMimeData], None]) -> None:
@@ -103,7 +103,7 @@ class DropZone(QObject):
         widget.installEventFilter(self)
 
     def end(self) -> None:
-        """Nothing can be dropped here any more."""
+        """Accept no more drops."""
         self._widget.setAcceptDrops(False)
         self._widget.removeEventFilter(self)
         self._cover.deleteLater()
@@ -127,7 +127,7 @@ class DropZone(QObject):
 
 
 class DropCover(QWidget):
-    """Covers a widget while photos are dragged across it; says what dropping will do."""
+    """Covers a widget while photos are dragged across it, with an instruction."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

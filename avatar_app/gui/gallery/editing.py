@@ -1,7 +1,4 @@
-"""What changes a photo of the library.
-
-Cropping, removing with a way back, restoring.
-"""
+"""Edit the library: crop, remove with undo, restore."""
 
 from __future__ import annotations
 
@@ -22,14 +19,14 @@ from avatar_app.types import Box, Image
 
 
 class Undo(NamedTuple):
-    """A removal that can be taken back."""
+    """A removal that can be undone."""
 
     removed: Removed
     was_chosen: bool
 
 
 class Editing(QObject):
-    """``changed`` after each change of the library.
+    """Edits the library; emits ``changed`` after each change.
 
     ``recropped`` carries the entry with its new crop, ``restored`` one that came back.
     """
@@ -38,7 +35,7 @@ class Editing(QObject):
     recropped = Signal(object)
     restored = Signal(object, bool)
     problem = Signal(object, object)
-    """What is wrong and what to do, both `Text`."""
+    """Message and hint, both `Text`."""
 
     def __init__(self, library: Library, face_fit: FaceFit, window: QWidget) -> None:
         super().__init__(window)
@@ -54,7 +51,7 @@ class Editing(QObject):
         )
 
     def _upright(self, entry: Entry) -> tuple[Image, int]:
-        """The photo as it is turned now, and by how many quarters.
+        """Return the photo in its current rotation, and the quarter turns.
 
         Slow. Raises AvatarError.
         """
@@ -76,9 +73,9 @@ class Editing(QObject):
             self.recropped.emit(self._library.find(entry.path.name))
 
     def remove(self, entry: Entry, was_chosen: bool) -> bool:
-        """Remove a photo at once; it can be brought back with ``undo``.
+        """Remove a photo at once; ``undo`` brings it back.
 
-        False where that failed.
+        Returns False if that failed.
         """
         try:
             removed = self._library.remove(entry)
@@ -90,7 +87,7 @@ class Editing(QObject):
         return True
 
     def undo(self) -> None:
-        """Bring back the photo that was removed last."""
+        """Restore the photo that was removed last."""
         last, self._last = self._last, None
         if last is not None and self.tried(partial(self._library.restore, last.removed)):
             entry = self._library.find(last.removed.entry.path.name)
@@ -101,7 +98,7 @@ class Editing(QObject):
         self.tried(self._library.restore_bundled)
 
     def tried(self, change: Callable[[], object]) -> bool:
-        """Change the library; what fails is said."""
+        """Change the library; report a failure."""
         try:
             change()
         except AvatarError as error:

@@ -1,6 +1,6 @@
-"""The photos to choose from.
+"""The gallery of photos, a strip or a column.
 
-A strip or a column that can be searched, reordered, added to, and used by keyboard alone.
+It can be searched, reordered, extended, and used by keyboard alone.
 """
 
 from __future__ import annotations
@@ -31,13 +31,12 @@ class Gallery(QWidget):
     """The photos of a library.
 
     ``chosen`` carries the ``Entry`` whenever another photo is to be used, or the same one with another crop;
-    ``problem`` a message and a hint about something that did not work; ``said`` what was just done, with
-    actions.
+    ``problem`` a message and a hint about a failure; ``said`` what was done, with actions.
     """
 
     chosen = Signal(object)
     problem = Signal(object, object)
-    """What is wrong and what to do, both `Text`."""
+    """Message and hint, both `Text`."""
     said = Signal(str, object)
 
     def __init__(self, library: Library, parent: QWidget | None = None) -> None:
@@ -79,11 +78,11 @@ class Gallery(QWidget):
     # Where it is.
 
     def strip_height(self, low: bool) -> int:
-        """Height of the strip, in pixels; less in a ``low`` window."""
+        """Return the height of the strip, in pixels; less in a ``low`` window."""
         return self._view.strip_height(low)
 
     def fit(self, side: bool, low: bool) -> None:
-        """Be a column beside the stage, or a strip under it."""
+        """Become a column beside the stage, or a strip under it."""
         directions = QBoxLayout.Direction
         self._layout.setDirection(directions.TopToBottom if side else directions.LeftToRight)
         self._search.setMaximumWidth(16777215 if side else SEARCH_WIDTH)
@@ -93,11 +92,11 @@ class Gallery(QWidget):
 
     @property
     def entry(self) -> Entry | None:
-        """The chosen photo."""
+        """Return the chosen photo."""
         return self._current
 
     def mark(self, entry: Entry | None) -> None:
-        """Show a photo as the chosen one without telling anybody.
+        """Show a photo as the chosen one without a signal.
 
         The tick comes with ``show_used``.
         """
@@ -107,20 +106,20 @@ class Gallery(QWidget):
         self._view.scrollTo(index)
 
     def show_used(self, path: Path | None) -> None:
-        """Put the tick on the photo that is animated: one without a face never gets it."""
+        """Put the tick on the animated photo; one without a face never gets it."""
         self._model.mark(path)
 
     def select(self, path: Path | str) -> bool:
         """Choose a photo by its path or, as a text, by its file name.
 
-        False where the library does not have it.
+        Returns False if the library does not have it.
         """
         entry = self.library.find(Path(path).name)
         is_it = isinstance(path, str) or (entry is not None and entry.path == path)
         return self.choose(entry if is_it else None)
 
     def choose_number(self, number: int) -> bool:
-        """Choose the photo with a number key; false where no photo has it."""
+        """Choose the photo with a number key; return False if no photo has it."""
         return self.choose(next((entry for entry in self.library.entries() if entry.key == number), None))
 
     def next(self) -> bool:
@@ -132,13 +131,13 @@ class Gallery(QWidget):
         return self.choose(_entry_beside(self._current, self.library.entries(), -1))
 
     def random(self) -> bool:
-        """Choose any other photo."""
+        """Choose another photo at random."""
         now = self._current.path if self._current else None
         others = [entry for entry in self.library.entries() if entry.path != now]
         return self.choose(random.choice(others) if others else None)
 
     def choose(self, entry: Entry | None) -> bool:
-        """Use a photo; false for None."""
+        """Use a photo; return False for None."""
         if entry is None:
             return False
         if self._model.entries != self.library.search(self._search.text()):
@@ -163,7 +162,7 @@ class Gallery(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what the library holds now, with the cursor where it was."""
+        """Show the library's current content, keeping the cursor."""
         at = self._model.entry_at(self._view.currentIndex())
         self._model.show()
         self._search.show_for(len(self.library.entries()))
@@ -172,7 +171,7 @@ class Gallery(QWidget):
             self._view.setCurrentIndex(self._model.index_of(at.path))
 
     def open_search(self) -> None:
-        """Put the cursor into the search field."""
+        """Focus the search field."""
         self._search.open()
 
     def _find(self, text: str) -> None:
@@ -186,7 +185,7 @@ class Gallery(QWidget):
         self._view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _move(self, entry: Entry, place: int) -> None:
-        """Put a photo before the one that is shown at a place now."""
+        """Move a photo before the one at a position of the shown list."""
         shown = self._model.entries
         before = shown[place] if place < len(shown) else None
         self.editing.tried(lambda: self.library.move(entry, before))
@@ -209,7 +208,7 @@ class Gallery(QWidget):
         self._intake.paste()
 
     def take_drops_on(self, widget: QWidget) -> None:
-        """Photos may be dropped anywhere on ``widget``, which this is a part of."""
+        """Accept photos dropped anywhere on ``widget``, which contains this one."""
         self._drops.end()
         self._drops = DropZone(widget, self._intake.take_dropped)
 
@@ -222,7 +221,7 @@ class Gallery(QWidget):
             self._view.scrollTo(self._model.index_of(entries[-1].path))
 
     def remove(self, entry: Entry) -> None:
-        """Remove a photo at once, with a way back.
+        """Remove a photo at once, with undo.
 
         If it was the chosen one, its neighbour is chosen.
         """
@@ -242,7 +241,7 @@ class Gallery(QWidget):
         self.said.emit(text, {self.tr("Undo"): self.undo})
 
     def undo(self) -> None:
-        """Bring back the photo that was removed last."""
+        """Restore the photo that was removed last."""
         self.editing.undo()
 
     def _show_restored(self, entry: Entry | None, was_chosen: bool) -> None:
@@ -254,9 +253,9 @@ class Gallery(QWidget):
             self.choose(entry)
 
     def stop(self) -> None:
-        """Wait for what is done in the background and drop the rest.
+        """Wait for running background work and drop the rest.
 
-        Before the application ends.
+        Called before the application ends.
         """
         for part in (self._model, self.editing, self._intake):
             part.stop()
@@ -264,12 +263,12 @@ class Gallery(QWidget):
     # Menu.
 
     def edit_name(self, entry: Entry) -> None:
-        """Let the user type another name."""
+        """Let the user rename a photo."""
         self._view.setFocus()
         self._view.edit(self._model.index_of(entry.path))
 
     def menu(self, entry: Entry | None) -> QMenu:
-        """What can be done with a photo, and with the list."""
+        """Return the menu of a photo, and of the list."""
         return gallery_menu(self, self, entry)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -280,7 +279,7 @@ class Gallery(QWidget):
 
 
 def _entry_beside(current: Entry | None, entries: Sequence[Entry], by: int) -> Entry | None:
-    """The photo ``by`` places after the current one, around the ends of the list."""
+    """Return the photo ``by`` positions after the current one, cyclically."""
     if not entries:
         return None
     paths = [entry.path for entry in entries]

@@ -1,4 +1,4 @@
-"""The keys of the list of photos and of its search field."""
+"""Keys of the list of photos and of its search field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from avatar_app.photos.library import Entry
 
 
 class Keyed(Protocol):
-    """What keys do in a ``Gallery``."""
+    """The part of a ``Gallery`` that keys use."""
 
     def choose(self, entry: Entry | None) -> bool: ...
 
@@ -32,7 +32,7 @@ class Keyed(Protocol):
 
 
 class GalleryKeys(QObject):
-    """Watches both widgets; what it does not know is left to them."""
+    """Handles keys of both widgets; unknown ones are left to them."""
 
     def __init__(
         self, parent: QObject, gallery: Keyed, view: GalleryView, search: QLineEdit, model: GalleryModel
@@ -55,7 +55,7 @@ class GalleryKeys(QObject):
         return False if editing else self._key(event)  # the end of a name reaches the view too
 
     def _paste_picture(self, event: QKeyEvent) -> bool:
-        """A picture that is pasted while the search field has the focus is not text.
+        """Add a picture pasted while the search field has the focus.
 
         Returns whether the clipboard has pictures.
         """

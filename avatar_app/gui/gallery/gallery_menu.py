@@ -13,7 +13,7 @@ from avatar_app.photos.library import Entry, Library
 
 
 class Photos(Protocol):
-    """What the menu uses of ``Gallery``."""
+    """The part of a ``Gallery`` that the menu uses."""
 
     library: Library
     editing: Editing
@@ -34,7 +34,7 @@ class Photos(Protocol):
 
 
 def gallery_menu(parent: QWidget, gallery: Photos, entry: Entry | None) -> QMenu:
-    """What can be done with a photo (None: with the list alone)."""
+    """Return the menu for a photo (None: for the list alone)."""
     translate, menu = QCoreApplication.translate, QMenu(parent)
     if entry is not None:
         _add_photo_lines(menu, gallery, entry)

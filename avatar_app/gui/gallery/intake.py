@@ -1,7 +1,4 @@
-"""Bring photos into the library from files, drops and the clipboard.
-
-In the background: the window does not wait.
-"""
+"""Add photos from files, drops and the clipboard, in the background."""
 
 from __future__ import annotations
 
@@ -26,12 +23,12 @@ from avatar_app.text import Text
 class Intake(QObject):
     """Adds photos to the library.
 
-    ``added`` carries the new entries, and whether there is one that the user will want to use at once.
+    ``added`` carries the new entries, and whether one of them should be used at once.
     """
 
     added = Signal(list, bool)
     problem = Signal(object, object)
-    """What is wrong and what to do, both `Text`."""
+    """Message and hint, both `Text`."""
 
     def __init__(self, library: Library, face_fit: FaceFit, parent: QObject) -> None:
         super().__init__(parent)
@@ -65,11 +62,11 @@ class Intake(QObject):
         self._take(mime, Text("There is no picture in the clipboard."), hint)
 
     def take_dropped(self, mime: QMimeData) -> None:
-        """Add what was dropped."""
+        """Add dropped files and pictures."""
         self._take(mime, Text("That isn't a picture."), Text("Drop photos, or a folder of photos."))
 
     def _take(self, mime: QMimeData, problem: Text, hint: Text) -> None:
-        """Add the pictures in ``mime``; report ``problem`` where it holds none."""
+        """Add the pictures in ``mime``; report ``problem`` if it holds none."""
         files = local_files(mime)
         if files:
             self.add_files(files)

@@ -1,6 +1,6 @@
-"""Show the photos of the library as a Qt model.
+"""The photos of the library as a Qt model.
 
-Thumbnails are made in the background when they are first shown.
+Thumbnails are made in the background when first shown.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from avatar_app.types import Image
 
 Index = QModelIndex | QPersistentModelIndex
 ENTRY = Qt.ItemDataRole.UserRole
-"""The ``Entry`` of a row; None for the last row, the tile with the plus sign."""
+"""Role of a row's ``Entry``; None for the last row, the tile with the plus sign."""
 CHOSEN = Qt.ItemDataRole.UserRole + 1
 SIDE = 240
-"""Of the thumbnails, in pixels of the screen: sharp up to a scale of 2."""
+"""Side of the thumbnails, in pixels of the screen: sharp up to a scale of 2."""
 
 
 class GalleryModel(QAbstractListModel):
-    """One row for each photo that fits the search, then the tile that adds one."""
+    """One row for each photo that matches the search, then the tile that adds one."""
 
     problem = Signal(object, object)
-    """What is wrong and what to do, both `Text`."""
+    """Message and hint, both `Text`."""
 
     def __init__(self, library: Library, parent: QObject) -> None:
         super().__init__(parent)
@@ -46,11 +46,11 @@ class GalleryModel(QAbstractListModel):
 
     @property
     def entries(self) -> list[Entry]:
-        """The photos that are shown."""
+        """Return the photos that are shown."""
         return self._entries
 
     def show(self, search: str | None = None) -> None:
-        """Take over what the library holds now, or what fits another search."""
+        """Show the library's current content, or the matches of another search."""
         self._search = self._search if search is None else search
         self.beginResetModel()
         self._entries = self._library.search(self._search)
@@ -59,7 +59,7 @@ class GalleryModel(QAbstractListModel):
         self.endResetModel()
 
     def mark(self, path: Path | None) -> None:
-        """Show one photo as the one in use."""
+        """Mark one photo as the one in use."""
         before, self._chosen = self._chosen, path
         if before == path:
             return
@@ -68,12 +68,12 @@ class GalleryModel(QAbstractListModel):
                 self.dataChanged.emit(self.index(row), self.index(row), [CHOSEN])
 
     def index_of(self, path: Path | None) -> QModelIndex:
-        """The row of a photo; an invalid index where it is not shown."""
+        """Return the row of a photo; an invalid index if it is not shown."""
         rows = (row for row, entry in enumerate(self._entries) if entry.path == path)
         return self.index(next(rows, -1))
 
     def entry_at(self, index: Index) -> Entry | None:
-        """The photo of a row; None for the plus tile and for no row."""
+        """Return the photo of a row; None for the plus tile and for no row."""
         return self._entries[index.row()] if index.isValid() and index.row() < len(self._entries) else None
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -130,7 +130,7 @@ class GalleryModel(QAbstractListModel):
         )
 
     def _thumbnail(self, entry: Entry) -> QPixmap | AvatarError | None:
-        """The small picture, why there is none, or None while it is being made."""
+        """Return the small picture, or why there is none, or None while it is being made."""
         if entry not in self._thumbnails:
             self._thumbnails[entry] = None
             self._background.run(

@@ -1,7 +1,4 @@
-"""The search field of the gallery.
-
-Shown on request, and always where there are many photos.
-"""
+"""The search field of the gallery, shown on request or if there are many photos."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 MANY = 12
-"""The field is always there when there are more photos than this."""
+"""Number of photos above which the field is always shown."""
 
 
 class SearchField(QLineEdit):
-    """Text to find photos by.
+    """A search field for photos.
 
     Args:
         title: placeholder and accessible name.
@@ -27,14 +24,14 @@ class SearchField(QLineEdit):
         self.setAccessibleName(title)
 
     def open(self) -> None:
-        """Show the field and put the cursor into it."""
+        """Show and focus the field."""
         self._wanted = True
         self.show()
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.selectAll()
 
     def end(self, photos: int) -> None:
-        """Search no longer."""
+        """End the search."""
         self._wanted = False
         self.clear()
         self.show_for(photos)

@@ -1,4 +1,4 @@
-"""How one photo of the gallery is drawn.
+"""Draw one photo of the gallery.
 
 A rounded square with its key, its name below, and a ring around the chosen one.
 """
@@ -41,11 +41,11 @@ PHOTO = 68
 ROUND = 10.0
 MARGIN = 6
 GAP = 4
-"""Between a photo and its name."""
+"""Distance between a photo and its name."""
 
 
 class GalleryTile(QStyledItemDelegate):
-    """Sizes are in the units of the view.
+    """Draws tiles. Sizes are in the units of the view.
 
     Colours are the palette's, so that every theme fits.
 
@@ -98,7 +98,7 @@ class GalleryTile(QStyledItemDelegate):
         return editor
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
-        """Called again whenever a thumbnail arrives, which must not undo what was typed."""
+        """Set the text once: each thumbnail calls this again, which must not undo typing."""
         if isinstance(editor, QLineEdit) and not editor.isModified():
             editor.setText(str(index.data()))
 
@@ -114,22 +114,22 @@ class GalleryTile(QStyledItemDelegate):
 
 
 def tile_size(photo: int, line: int) -> QSize:
-    """Size of a tile whose photo has this side and whose name has this height."""
+    """Return the size of a tile for a photo's side and a name's height."""
     return QSize(photo + 2 * MARGIN, photo + 2 * MARGIN + GAP + line)
 
 
 def first_fitting(metrics: QFontMetrics, width: int, texts: Iterable[str]) -> str:
-    """The first of the texts that is not wider; empty if all are."""
+    """Return the first text that is not wider than ``width``; empty if all are."""
     return next((text for text in texts if metrics.horizontalAdvance(text) <= width), "")
 
 
 def photo_square(rect: QRect, side: int) -> QRectF:
-    """Where the photo is within a tile."""
+    """Return the photo's rectangle within a tile."""
     return QRectF(rect.center().x() + 0.5 - side / 2, rect.top() + MARGIN, side, side)
 
 
 def _mixed(palette: QPalette, share: float) -> QColor:
-    """A colour between the background (0) and the text (1)."""
+    """Mix the colours of background (0) and text (1)."""
     text, base = palette.color(QPalette.ColorRole.WindowText), palette.color(QPalette.ColorRole.Window)
     parts = ((text.redF(), base.redF()), (text.greenF(), base.greenF()), (text.blueF(), base.blueF()))
     return QColor.fromRgbF(*(share * one + (1 - share) * other for one, other in parts))
@@ -187,7 +187,7 @@ def _ring(painter: QPainter, square: QRectF, colour: QColor, width: float) -> No
 
 
 def _check(painter: QPainter, square: QRectF, palette: QPalette) -> None:
-    """A tick in the corner: colour alone must not show the choice."""
+    """Draw a tick in the corner: colour alone must not show the choice."""
     middle = square.bottomRight() - QPointF(9, 9)
     painter.setPen(QPen(palette.color(QPalette.ColorRole.Window), 2))
     painter.setBrush(palette.color(QPalette.ColorRole.Highlight))

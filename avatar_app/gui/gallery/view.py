@@ -1,7 +1,4 @@
-"""The photos as a strip, or as columns that fill their width.
-
-They can be dragged to another place.
-"""
+"""The photos as a strip, or as columns that fill the width, movable by dragging."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ BAR = 10
 
 
 class GalleryView(QListView):
-    """Letters are left to the window's keys.
+    """A view that leaves letters to the window's keys.
 
     ``moved`` carries an entry and the row before which it was dropped.
     """
@@ -54,11 +51,11 @@ class GalleryView(QListView):
         self.setMouseTracking(True)
 
     def strip_height(self, low: bool) -> int:
-        """Height of a strip with its scroll bar, in pixels."""
+        """Return the height of a strip with its scroll bar, in pixels."""
         return tile_size(STRIP_LOW if low else STRIP, self.fontMetrics().height()).height() + BAR
 
     def fit(self, side: bool, low: bool) -> None:
-        """Be columns, or a strip with photos of a size."""
+        """Become columns, or a strip with photos of a given size."""
         photo = COLUMN if side else STRIP_LOW if low else STRIP
         if (side, photo) == (self._side, self.tile.photo):
             return
@@ -78,14 +75,14 @@ class GalleryView(QListView):
         self.viewport().update()
 
     def keyboardSearch(self, search: str) -> None:
-        """Typing does not move the cursor."""
+        """Do nothing: typing does not move the cursor."""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.fill_width()
         super().resizeEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """A strip goes sideways with any wheel."""
+        """Scroll a strip sideways with any wheel."""
         if self._side:
             super().wheelEvent(event)
             return
@@ -98,9 +95,9 @@ class GalleryView(QListView):
         return tile_size(self.tile.photo, self.fontMetrics().height())
 
     def fill_width(self) -> None:
-        """Spread as many columns as fit beside a scroll bar.
+        """Use as many columns as fit beside a scroll bar.
 
-        Whether the bar is there or not, so that nothing flickers.
+        Whether there is a bar or not, so that nothing flickers.
         """
         tile = self._tile_size()
         if self._side:
@@ -141,14 +138,14 @@ class GalleryView(QListView):
             self.moved.emit(pressed[1].data(ENTRY), target)
 
     def menu_place(self, event: QContextMenuEvent) -> tuple[QModelIndex, QPoint]:
-        """The row that a context menu is for, and where on the screen it opens."""
+        """Return the row of a context menu, and its position on the screen."""
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
             index = self.currentIndex()
             return index, self.viewport().mapToGlobal(self.visualRect(index).center())
         return self.indexAt(self.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
 
     def _gap_at(self, place: QPoint) -> int:
-        """The row before which a photo would be put that is let go here."""
+        """Return the row before which a photo dropped here would go."""
         rows = self.model().rowCount() - 1  # the last one adds photos
         for row in range(rows):
             tile = self.visualRect(self.model().index(row, 0))

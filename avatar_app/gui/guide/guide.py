@@ -125,9 +125,9 @@ class Guide(QDialog):
         self.avatar.gallery.stop()
 
     def show_step(self, number: int) -> None:
-        """0 to ``LAST``.
+        """Show a step, 0 to ``LAST``.
 
-        Who has no avatar yet gets the first one, so that the picture is there when it is needed.
+        Users without an avatar get the first one, so that there is a picture when needed.
         """
         self.pages.setCurrentIndex(number)
         for place, step in enumerate(self._steps):
@@ -145,7 +145,7 @@ class Guide(QDialog):
         self.chosen.emit(entry.path)
 
     def _show_problem(self, message: Text, hint: Text) -> None:
-        """What is wrong with a photo, beside the gallery.
+        """Show a photo's problem beside the gallery.
 
         It may have been dropped or pasted at another step.
         """
@@ -170,7 +170,7 @@ class Guide(QDialog):
             self._preferences.change(show_ghost=not self._preferences.now.show_ghost)
 
     def poll(self) -> None:
-        """Show the newest pictures and how things are."""
+        """Show the newest pictures and the status."""
         page, status = self.pages.currentWidget(), self._live.status()
         self.avatar.gallery.show_used(status.avatar)
         if page is self.camera:

@@ -1,4 +1,4 @@
-"""The last page of the guide: the avatar's way into a call."""
+"""The last page of the guide: bring the avatar into a call."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from avatar_app.text import Text
 
 OBS = "https://obsproject.com/download"
 DONE, REFUSED = 0, (126, 127)
-"""What pkexec answers: done; the user has not allowed it."""
+"""Exit codes of pkexec: done; the user has refused."""
 
 
 class JoinPage(Page):
-    """Says whether other programs can get the avatar, and helps where they cannot."""
+    """Shows whether other programs can use the avatar, and helps if not."""
 
     def __init__(self, live: Live, devices: DeviceLists) -> None:
         super().__init__(
@@ -98,7 +98,7 @@ class JoinPage(Page):
         }
 
     def _take_devices(self) -> None:
-        """What there is to set up, known once the devices are listed."""
+        """Show what has to be set up, once the devices are listed."""
         from avatar_app.outputs.virtual_cameras import setup_script
 
         self._script = setup_script()
@@ -142,9 +142,9 @@ class JoinPage(Page):
             self.output.show_now()
 
     def _set_up(self) -> None:
-        """With the administrator's consent on Linux.
+        """Set up a virtual camera: with the administrator's consent on Linux.
 
-        Elsewhere OBS Studio brings the camera.
+        On other systems OBS Studio brings it.
         """
         if not self._script:
             QDesktopServices.openUrl(QUrl(OBS))

@@ -21,7 +21,7 @@ from avatar_app.text import join
 
 
 class Page(QWidget):
-    """A title, a text, and what is to be done."""
+    """A title, a text, and controls."""
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Page(QWidget):
 
 
 class CameraPage(Page):
-    """Which camera, and what it sees."""
+    """Choose the camera, and show its picture."""
 
     def __init__(self, live: Live, devices: DeviceLists) -> None:
         super().__init__(
@@ -55,7 +55,7 @@ class CameraPage(Page):
 
 
 class AvatarPage(Page):
-    """Which photo."""
+    """Choose the photo."""
 
     def __init__(self, library: Library) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class AvatarPage(Page):
 
 
 class CalibratePage(Page):
-    """The user beside the avatar, so that the result is seen at once."""
+    """Calibrate, with the user beside the avatar, so that the result shows at once."""
 
     def __init__(self) -> None:
         super().__init__(

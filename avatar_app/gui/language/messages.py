@@ -1,7 +1,7 @@
-"""Errors, notices and findings of the other parts in the user's language.
+"""Translate errors, notices and findings of the other parts.
 
-Those parts know nothing of languages: they make a `Text` of a template and values. Here the template is
-translated, in the context ``Messages`` of the translation files.
+Those parts know no languages: they make a `Text` of a template and values. Here the template is translated,
+in the context ``Messages`` of the translation files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CONTEXT = "Messages"
 
 
 def in_user_language(text: Text) -> str:
-    """Translate a text that ``AvatarError``, ``Notice`` or ``Check`` carries.
+    """Translate a text of an ``AvatarError``, ``Notice`` or ``Check``.
 
     Templates without a translation stay English.
     """

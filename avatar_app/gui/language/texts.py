@@ -1,4 +1,4 @@
-"""What states and actions of the pipeline are called in the window."""
+"""Names of states and actions in the window."""
 
 from __future__ import annotations
 

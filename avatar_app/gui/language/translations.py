@@ -1,8 +1,8 @@
 """The languages of the window.
 
-English is in the code; the others are in the folder ``translations``. After texts have changed,
-``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date; translate what is unfinished there, for
-example with ``pyside6-linguist``, and run it again.
+English is in the code; the others are in the folder ``translations``. After texts have changed, ``python -m
+tests.gui.texts`` brings ``avatar_ru.ts`` up to date; translate what is unfinished there, for example with
+``pyside6-linguist``, and run it again.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ LANGUAGES = ("en", "ru")
 
 
 def install(application: QCoreApplication, language: str = "") -> str:
-    """Have the application speak a language; returns which one.
+    """Switch the application to a language; return it.
 
-    Windows that are open get a ``LanguageChange`` event; those made later speak it from the start.
+    Open windows get a ``LanguageChange`` event; later ones use it from the start.
 
     Args:
-        language: one of ``LANGUAGES``; empty or another: the first of the system's languages that is known,
-            else English.
+        language: one of ``LANGUAGES``; empty or another: the first known one of the system's languages, else
+            English.
     """
     for old in application.findChildren(QTranslator):
         application.removeTranslator(old)
@@ -50,6 +50,6 @@ def install(application: QCoreApplication, language: str = "") -> str:
 
 
 def system_language() -> str:
-    """The first of the system's languages that the window can speak, else English."""
+    """Return the first of the system's languages that is supported, else English."""
     wanted = (name.replace("_", "-").split("-")[0].lower() for name in QLocale.system().uiLanguages())
     return next((language for language in wanted if language in LANGUAGES), "en")

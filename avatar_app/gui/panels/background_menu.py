@@ -1,7 +1,4 @@
-"""What can be behind the avatar.
-
-The same choices for the settings panel and for the button under the picture.
-"""
+"""Choose the background: for the settings panel and the button under the picture."""
 
 from __future__ import annotations
 
@@ -20,32 +17,32 @@ CHOICES: dict[str, object] = {
     "#d8dce2": QT_TRANSLATE_NOOP("Background", "Light grey"),
     "#00b140": QT_TRANSLATE_NOOP("Background", "Green screen"),
 }
-"""``Controls.background`` -> what it is called."""
+"""Names by ``Controls.background``."""
 
 
 def background_name(background: str) -> str:
-    """What a value of ``Controls.background`` is called."""
+    """Return the name of a value of ``Controls.background``."""
     if background in CHOICES:
         return QCoreApplication.translate("Background", str(CHOICES[background]))
     return background if background.startswith("#") else Path(background).name
 
 
 def ask_colour(parent: QWidget) -> str:
-    """A colour that the user chooses; empty: none."""
+    """Ask the user for a colour; empty: none."""
     title = QCoreApplication.translate("Background", "Background")
     colour = QColorDialog.getColor(QColor("#203040"), parent, title)
     return colour.name() if colour.isValid() else ""
 
 
 def ask_picture(parent: QWidget) -> str:
-    """A picture file that the user chooses; empty: none."""
+    """Ask the user for a picture file; empty: none."""
     title = QCoreApplication.translate("Background", "Picture for the background")
     kinds = QCoreApplication.translate("Background", "Pictures (*.jpg *.jpeg *.png *.webp *.bmp)")
     return QFileDialog.getOpenFileName(parent, title, "", kinds)[0]
 
 
 class BackgroundMenu(QMenu):
-    """The choices as a menu; the chosen one is ticked."""
+    """A menu of the choices; the chosen one is ticked."""
 
     def __init__(self, live: Live, parent: QWidget) -> None:
         super().__init__(self.tr("Background"), parent)

@@ -1,7 +1,4 @@
-"""Calibrate: the photo to imitate, how well the user's pose fits it, and a button.
-
-Also what to change, and the countdown.
-"""
+"""The calibration panel: the photo to imitate, match, hints, button, countdown."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ WIDTH = 430
 
 
 def hint_for(status: Status, seeking: bool = False) -> str:
-    """Name of the hint that helps most now."""
+    """Return the name of the most helpful hint."""
     if status.loading or status.reason == "starting":
         return "loading"
     if status.reason == "no-avatar":
@@ -41,9 +38,9 @@ def hint_for(status: Status, seeking: bool = False) -> str:
 
 
 class Countdown(QTimer):
-    """Counts seconds down, for people who have to look away from the button.
+    """Counts seconds down, for users who have to look away from the button.
 
-    ``done`` at the end.
+    Emits ``done`` at the end.
     """
 
     SECONDS = 3
@@ -56,7 +53,7 @@ class Countdown(QTimer):
         self.timeout.connect(self._tick)
 
     def begin(self) -> None:
-        """From the beginning, also while it runs."""
+        """Start, or start over."""
         self._show(self.SECONDS)
         self.start()
 
@@ -165,7 +162,7 @@ class CalibrationPanel(QFrame):
         return QSize(max(WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
 
     def set_compact(self, compact: bool) -> None:
-        """Show the whole match alone where there is little room."""
+        """Show only the overall match, to save space."""
         side = PHOTO_COMPACT if compact else PHOTO
         if self.photo.width() != side:
             self.photo.setFixedSize(side, side)
@@ -173,7 +170,7 @@ class CalibrationPanel(QFrame):
                 self._lines[part].setVisible(not compact)
 
     def emphasise(self, on: bool) -> None:
-        """Whether calibrating is what is to be done now."""
+        """Emphasise calibrating as the next thing to do."""
         role = "primary" if on else ""
         if self.calibrate.property("role") != role:
             restyle(self.calibrate, role=role)
@@ -194,14 +191,14 @@ class CalibrationPanel(QFrame):
             self.draw_icons()
 
     def draw_icons(self) -> None:
-        """Draw them in the colours of the theme."""
+        """Draw the icons in the theme's colours."""
         primary = self.calibrate.property("role") == "primary"
         self.calibrate.setIcon(icon("target", current(self).on_accent if primary else None))
         self.find_best.setIcon(icon("star"))
         self.ghost.setIcon(icon("ghost"))
 
     def _press(self) -> None:
-        """A second press does not wait any longer."""
+        """Start the countdown; a second press skips it."""
         if self.countdown.left:
             self.countdown.cancel()
             self.asked.emit("calibrate")
@@ -215,7 +212,7 @@ class CalibrationPanel(QFrame):
             self.photo.set_picture(portrait)
 
     def is_needed(self, status: Status) -> bool:
-        """Whether it helps now: not before there is an avatar, nor once it is calibrated."""
+        """Whether it helps now: there is an avatar that is not calibrated."""
         if status.reason in ("starting", "no-avatar") or status.shows == "self":
             return False
         busy = status.calibrating is not None or self.countdown.left > 0 or self.find_best.isChecked()

@@ -1,4 +1,4 @@
-"""What the camera sees, with what was found in it; only for this screen."""
+"""The camera's picture with detected faces, only for this screen."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ class Shown:
 class CameraView(PictureView):
     """The camera with landmarks, the crop's square and the photo as a ghost.
 
-    Never part of what is sent.
-
-    ``face_asked`` carries the point of the picture that was clicked on, in fractions of the frame's width and
-    height.
+    Never part of the output. ``face_asked`` carries the point of a click, in fractions of the frame's width
+    and height.
     """
 
     face_asked = Signal(float, float)
@@ -50,7 +48,7 @@ class CameraView(PictureView):
         self._ghost_mirrored = True
 
     def show_seen(self, seen: Seen | None) -> None:
-        """Show this frame, if it is another one; its pixels are copied."""
+        """Show this frame, if it is a new one; its pixels are copied."""
         unchanged = seen is self._seen or (
             seen is not None and self._seen is not None and seen.frame is self._seen.frame
         )
@@ -79,7 +77,7 @@ class CameraView(PictureView):
         self.face_asked.emit(1 - x if self._mirrored else x, y)
 
     def show_portrait(self, portrait: Image | None) -> None:
-        """Take this photo as the ghost."""
+        """Use this photo as the ghost."""
         if portrait is not self._portrait:
             self._portrait = portrait
             self._ghost = None
@@ -88,7 +86,7 @@ class CameraView(PictureView):
     def _ghost_for(self, side: float) -> QImage:
         """Return the photo at this size, mirrored like the camera.
 
-        The user then moves as before a mirror.
+        The user can then move as before a mirror.
         """
         assert self._portrait is not None
         pixels = max(1, round(side * self.devicePixelRatioF()))
@@ -135,7 +133,7 @@ class CameraView(PictureView):
             overlays.draw_number(painter, place, self.countdown)
 
     def _on_screen(self, points: Array, place: QRectF) -> Array:
-        """Landmarks (N, 2) in pixels of the frame, where they are painted."""
+        """Convert landmarks (N, 2) from pixels of the frame to the screen."""
         width = self.source_size[0]
         points = points.copy()
         if self._mirrored:

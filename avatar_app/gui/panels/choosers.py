@@ -1,4 +1,4 @@
-"""The choices that need more than a list: camera, output and background."""
+"""Choosers that are more than a list: camera, output and background."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from avatar_app.session.controls import OUTPUTS
 from avatar_app.text import Text
 
 ELSEWHERE = "elsewhere"
-"""Value of the entries that ask for a file, an address or a colour instead of being one."""
+"""Value of entries that ask for a file, an address or a colour."""
 
 
 def small_button(name: str, text: str) -> QToolButton:
-    """A button that is only an icon."""
+    """Return a button that is only an icon."""
     made = QToolButton()
     made.setIcon(icon(name))
     made.setToolTip(tip(text))
@@ -53,7 +53,7 @@ class SourceChooser(QWidget):
         self.show_now()
 
     def show_now(self) -> None:
-        """Fill the list from what was found and what is chosen."""
+        """Fill the list with the available and the chosen cameras."""
         found, source = self._devices.found, self._live.controls.source
         self.choice.blockSignals(True)
         self.choice.clear()
@@ -101,7 +101,7 @@ class SourceChooser(QWidget):
 
 
 class OutputChooser(QWidget):
-    """Where the picture goes. What cannot be used here is listed with the reason.
+    """Chooses the output. Unusable ones are listed with the reason.
 
     Attributes:
         may_fix: offer a button that leads to the setup; not on the page of the setup itself.
@@ -134,7 +134,7 @@ class OutputChooser(QWidget):
         self.show_now()
 
     def show_now(self) -> None:
-        """Fill the lists from what was found and what is chosen."""
+        """Fill the lists with the available and the chosen outputs."""
         found, controls = self._devices.found or Found(), self._live.controls
         problems = {"virtual-camera": plain(found.virtual_problem), "pipewire": plain(found.pipewire_problem)}
         self.choice.clear()
@@ -171,7 +171,7 @@ class OutputChooser(QWidget):
 
 
 class BackgroundChooser(QWidget):
-    """What is behind the avatar."""
+    """Chooses the background."""
 
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,11 +206,11 @@ class BackgroundChooser(QWidget):
 
 
 def plain(problem: Text) -> str:
-    """Join what is wrong and what to do into one line, in the user's language."""
+    """Join problem and remedy into one line, in the user's language."""
     return in_user_language(problem).replace("\n", " ")
 
 
 def _short(source: str) -> str:
-    """A path's last part, an address without its password; other texts as they are."""
+    """Return a path's last part, or an address without its password."""
     title = source_title(source)
     return Path(title).name if "://" not in title and Path(title).name else title

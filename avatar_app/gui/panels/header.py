@@ -1,7 +1,4 @@
-"""The line at the top.
-
-What others see, what is being done, the figures that matter, settings and menu.
-"""
+"""The header: what others see, activity, key figures, settings and menu."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ DOTS = {"good": "●", "info": "○", "warning": "●", "bad": "●"}
 
 
 class Header(QWidget):
-    """``asked`` carries the name of an action."""
+    """The line at the top; ``asked`` carries the name of an action."""
 
     asked = Signal(str)
 
@@ -70,12 +67,12 @@ class Header(QWidget):
         return made
 
     def draw_icons(self) -> None:
-        """Draw them in the colours of the theme."""
+        """Draw the icons in the theme's colours."""
         for button in (self.settings, self.menu):
             button.setIcon(icon(button.property("sign")))
 
     def show_headline(self, headline: Headline) -> None:
-        """Say what others see; whoever listens to a screen reader hears each change."""
+        """Show what others see; screen readers announce each change."""
         if headline == self._headline and self.state.text():
             return
         self._headline = headline
@@ -88,7 +85,7 @@ class Header(QWidget):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, headline.text))
 
     def show_status(self, status: Status, now: float | None = None) -> None:
-        """Show what is loading, the figures and for how long a recording has run."""
+        """Show loading, the figures and the duration of a recording."""
         self.activity.setText(self.tr("Loading: {0}").format(status.loading) if status.loading else "")
         figures = status.statistics
         self.figures.setText(
@@ -107,7 +104,7 @@ class Header(QWidget):
 
 
 def clock(seconds: float) -> str:
-    """``00:12``, and ``1:02:03`` from an hour on."""
+    """Format ``00:12``, and ``1:02:03`` from an hour on."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -17,7 +17,7 @@ from avatar_app.text import NOTHING
 
 
 class ModelChooser(QWidget):
-    """Two lists; what cannot be used here is grey, with the reason."""
+    """Two lists; unusable entries are grey, with the reason."""
 
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,7 +46,7 @@ class ModelChooser(QWidget):
         self.show_now()
 
     def show_now(self) -> None:
-        """Fill the lists from what was found and what is chosen."""
+        """Fill the lists with the available and the chosen entries."""
         found, controls = self._devices.found or Found(card_problem=NOTHING), self._live.controls
         self.choice.clear()
         for outlet in found.models:
@@ -71,7 +71,7 @@ class ModelChooser(QWidget):
         self.note.setVisible(bool(problem))
 
     def show_other(self, traffic: Traffic | None) -> None:
-        """Show how the other computer does; nothing where this one is to render."""
+        """Show the connection to the other computer; nothing for local rendering."""
         self.other.setVisible(traffic is not None)
         if traffic is None:
             return
@@ -96,7 +96,7 @@ class ModelChooser(QWidget):
         self.show_now()
 
     def _ask_line(self) -> str:
-        """The pairing line that the user pastes; empty if they change their mind."""
+        """Ask the user for a pairing line; empty if cancelled."""
         title, line = self.tr("Another computer"), ""
         how = self.tr(
             "Start `avatar-app serve --listen 0.0.0.0` on the other computer, "

@@ -1,6 +1,6 @@
-"""Banners for what the user should know now.
+"""Banners for the session's notices.
 
-They come and go with the pipeline's notices.
+They appear and disappear with the notices.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from avatar_app.gui.style.widgets import Badge, label
 from avatar_app.session.controls import Notice
 
 MOST = 3
-"""Banners at once. More would push the pictures out of the window; the next one shows when one of them
-goes."""
+"""Limit of banners at a time. More would push the pictures out of the window; the next one appears when one
+goes.
+"""
 ROOMS = {400: 1, 540: 2}
-"""Height of the stage -> banners at once below it."""
+"""Height of the stage below which there are fewer banners -> their number."""
 
 
 class Banner(QFrame):
@@ -82,7 +83,7 @@ class Banner(QFrame):
         focus_by_tab_alone(self)
 
     def say_more(self, count: int) -> None:
-        """Tell how many notices wait behind this one."""
+        """Show how many notices wait behind this one."""
         self.more.say(self.tr("+{0} more").format(count), "info")
         self.more.setVisible(count > 0)
 
@@ -90,7 +91,7 @@ class Banner(QFrame):
 class NoticeBar(QWidget):
     """At most ``MOST`` banners, errors first.
 
-    ``acted`` carries what a notice is about and the action that was chosen.
+    ``acted`` carries a notice's subject and the chosen action.
     """
 
     acted = Signal(str, str)
@@ -109,7 +110,7 @@ class NoticeBar(QWidget):
         self.hide()
 
     def show_notices(self, notices: tuple[Notice, ...]) -> None:
-        """Show these notices of the pipeline; banners of others go."""
+        """Show these notices of the session; banners of earlier ones go."""
         if notices != self._pipeline:
             self._pipeline = notices
             self._hidden &= set(notices)  # the same trouble later is news again
@@ -120,7 +121,7 @@ class NoticeBar(QWidget):
             self._rebuild()
 
     def set_room(self, height: int) -> None:
-        """Fewer banners on a stage of less height, in pixels."""
+        """Show fewer banners on a lower stage; height in pixels."""
         most = next((count for limit, count in ROOMS.items() if height < limit), MOST)
         if most != self._most:
             self._most = most
@@ -129,23 +130,23 @@ class NoticeBar(QWidget):
     def add(self, notice: Notice) -> None:
         """Show a notice of the window's own.
 
-        Until the user hides it or another one about the same comes.
+        Until the user hides it or there is another one on the subject.
         """
         self._own[notice.about] = notice
         self._rebuild()
 
     def remove(self, about: str) -> None:
-        """What the window said about this is over."""
+        """Remove the window's own notice on a subject."""
         if self._own.pop(about, None) is not None:
             self._rebuild()
 
     def take_over(self, before: NoticeBar) -> None:
-        """Show what another bar shows, in the language of now."""
+        """Show another bar's notices in the current language."""
         self._own, self._pipeline, self._hidden = before._own, before._pipeline, before._hidden
         self._rebuild()
 
     def draw_again(self) -> None:
-        """After the theme or language has changed."""
+        """Redraw after a change of theme or language."""
         for about in list(self.banners):
             self._drop(about)
         self._rebuild()
@@ -171,7 +172,7 @@ class NoticeBar(QWidget):
         self.changed.emit()
 
     def height_for(self, width: int) -> int:
-        """Height that all banners need at such a width, in pixels."""
+        """Return the height of all banners at a width, in pixels."""
         heights = [banner.heightForWidth(width) for banner in self.banners.values()]
         return sum(heights) + self._column.spacing() * max(0, len(heights) - 1)
 

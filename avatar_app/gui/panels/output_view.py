@@ -1,4 +1,4 @@
-"""What others see, as it is sent."""
+"""The output's picture, as it is sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from avatar_app.outputs.i420 import Outgoing
 
 
 class OutputView(PictureView):
-    """What others see; a red banner covers it while that is the user's real face.
+    """Shows what others see, with a red banner while that is the user's real face.
 
     Attributes:
-        mirrored: show it as a mirror does, like one's own picture in a call. Others see it the right way
-            round, and texts stay readable here: the still card is never mirrored.
+        mirrored: show it as a mirror does, like one's own picture in a call. Others see it unmirrored, and
+            texts stay readable here: the still card is never mirrored.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -25,7 +25,7 @@ class OutputView(PictureView):
         self._picture: Outgoing | None = None
 
     def show_picture(self, picture: Outgoing | None, shows: str) -> None:
-        """Show this picture, if it is another one; its pixels are copied.
+        """Show this picture, if it is a new one; its pixels are copied.
 
         Args:
             shows: as in ``Status``.

@@ -1,4 +1,4 @@
-"""What is drawn over the camera's picture on this screen."""
+"""Drawings over the camera's picture on this screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLOSED_LINES = (landmarks.RIGHT_EYE, landmarks.LEFT_EYE, landmarks.OUTER_LIPS, l
 
 
 def draw_text(painter: QPainter, place: QRectF, text: str, colour: QColor) -> None:
-    """A sentence in the middle."""
+    """Draw a sentence in the middle."""
     painter.setPen(colour)
     painter.drawText(
         place.adjusted(16, 8, -16, -8), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text
@@ -29,9 +29,9 @@ def draw_text(painter: QPainter, place: QRectF, text: str, colour: QColor) -> No
 
 
 def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
-    """The corners of the square that is looked at.
+    """Draw the corners of the crop's square.
 
-    Where no face was found yet, a dashed oval in which one would fit.
+    Before the first face, a dashed oval in which one would fit.
     """
     if not found:
         painter.setPen(QPen(QColor(255, 255, 255, 190), 2, Qt.PenStyle.DashLine))
@@ -59,7 +59,7 @@ def draw_box(painter: QPainter, square: QRectF, found: bool) -> None:
 
 
 def draw_other(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
-    """A dotted oval around a face that is not followed.
+    """Draw a dotted oval around a face that is not followed.
 
     Landmarks (N, 2) in the painter's unit.
     """
@@ -70,7 +70,7 @@ def draw_other(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
 
 
 def draw_points(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
-    """Landmarks, (88, 2) in the painter's unit, with the lines of the face."""
+    """Draw landmarks, (88, 2) in the painter's unit, with the lines of the face."""
     spots = [QPointF(float(x), float(y)) for x, y in points]
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(90, 220, 255, 170), 1.2))
@@ -85,7 +85,7 @@ def draw_points(painter: QPainter, points: npt.NDArray[np.floating]) -> None:
 
 
 def draw_ghost(painter: QPainter, square: QRectF, ghost: QImage, opacity: float) -> None:
-    """The photo in its square."""
+    """Draw the photo in its square."""
     painter.save()
     painter.setOpacity(opacity)
     if abs(ghost.width() - square.width() * painter.device().devicePixelRatio()) < 1:
@@ -96,9 +96,9 @@ def draw_ghost(painter: QPainter, square: QRectF, ghost: QImage, opacity: float)
 
 
 def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor) -> None:
-    """Make the corners of a picture round by painting what is outside of them.
+    """Round the corners of a picture by painting what is outside of them.
 
-    Much quicker than clipping the whole picture.
+    Much faster than clipping the whole picture.
     """
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
@@ -116,9 +116,9 @@ def draw_corners(painter: QPainter, place: QRectF, radius: float, colour: QColor
 
 
 def draw_frame(painter: QPainter, place: QRectF, radius: float) -> None:
-    """A line around a picture that lies over another one.
+    """Draw a frame around a picture over another one.
 
-    Seen on dark and on bright pictures.
+    Visible on dark and on bright pictures.
     """
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for colour, width, inside in ((QColor(0, 0, 0, 90), 1.0, 0.5), (QColor(255, 255, 255, 210), 1.5, 1.5)):
@@ -129,7 +129,7 @@ def draw_frame(painter: QPainter, place: QRectF, radius: float) -> None:
 
 
 def draw_caption(painter: QPainter, place: QRectF, text: str) -> None:
-    """The name of a picture in its upper left corner."""
+    """Draw a picture's name into its upper left corner."""
     if not text:
         return
     measure = painter.fontMetrics()
@@ -144,7 +144,7 @@ def draw_caption(painter: QPainter, place: QRectF, text: str) -> None:
 
 
 def draw_number(painter: QPainter, place: QRectF, number: int) -> None:
-    """A large number in the middle: seconds until something happens."""
+    """Draw a large number in the middle, the countdown."""
     side = min(place.width(), place.height()) * 0.42
     disc = QRectF(place.center().x() - side / 2, place.center().y() - side / 2, side, side)
     painter.setPen(Qt.PenStyle.NoPen)
@@ -159,7 +159,7 @@ def draw_number(painter: QPainter, place: QRectF, number: int) -> None:
 
 
 def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) -> None:
-    """Rates and latency in the upper left corner."""
+    """Draw rates and latency into the upper left corner."""
     lines = [
         QCoreApplication.translate("Statistics", "camera {0:.0f} fps").format(statistics.camera_fps),
         QCoreApplication.translate("Statistics", "avatar {0:.0f} fps, {1:.0f} ms each").format(
@@ -191,7 +191,7 @@ def draw_statistics(painter: QPainter, place: QRectF, statistics: Statistics) ->
 
 
 def draw_flash(painter: QPainter, place: QRectF, strength: float) -> None:
-    """A green glow at the edges: a better moment was found. ``strength`` 0..1."""
+    """Draw a green glow at the edges for a better moment found; ``strength`` 0..1."""
     painter.fillRect(place, QColor(60, 220, 130, round(60 * strength)))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(60, 230, 140, round(255 * strength)), 8))

@@ -1,7 +1,4 @@
-"""A picture on this screen.
-
-Scaled quickly, painted sharply, alone or over another one.
-"""
+"""Show pictures on this screen: scaled fast, painted sharply, whole or as inset."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ ROUND = 8.0
 
 
 def fit(width: int, height: int, place: QRect) -> QRect:
-    """The largest rectangle with these proportions in the middle of ``place``."""
+    """Return the largest rectangle of these proportions in the middle of ``place``."""
     scale = min(place.width() / max(width, 1), place.height() / max(height, 1))
     size = QSize(max(1, round(width * scale)), max(1, round(height * scale)))
     return QRect(
@@ -39,7 +36,7 @@ def fit(width: int, height: int, place: QRect) -> QRect:
 
 
 def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -> QImage:
-    """Scale a picture to the screen, as an image that Qt paints without converting it.
+    """Scale a picture to the screen, as an image that Qt paints without conversion.
 
     The image owns its pixels.
     """
@@ -55,9 +52,9 @@ def to_screen(picture: Image, width: int, height: int, mirrored: bool = False) -
 
 
 def sent_to_screen(picture: Outgoing, width: int, height: int, mirrored: bool = False) -> QImage:
-    """The same of what is sent.
+    """Do the same for an outgoing picture.
 
-    It is scaled as planes, so that only what is seen becomes RGB.
+    It is scaled as planes, so that only visible pixels are converted to RGB.
     """
     import cv2
 
@@ -93,12 +90,12 @@ def _scaled(picture: Image | Plane, width: int, height: int) -> Image | Plane:
 
 
 class PictureView(QWidget):
-    """Paints one picture, as large as fits, and a text where there is none.
+    """Paints one picture, as large as fits, or a text without one.
 
     Subclasses draw over it.
 
     Attributes:
-        floating: it lies over another picture: round corners let that one through, and ``caption`` names it.
+        floating: it lies over another picture: with transparent round corners, named by ``caption``.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -124,22 +121,22 @@ class PictureView(QWidget):
         return (self._source.shape[1], self._source.shape[0]) if self._source is not None else (0, 0)
 
     def place(self) -> QRect:
-        """Where the picture is painted."""
+        """Return the picture's rectangle on the screen."""
         return fit(*self.source_size, self.rect()) if self._source is not None else self.rect()
 
     def set_text(self, text: str) -> None:
-        """What is said while there is no picture."""
+        """Set the text shown without a picture."""
         if text != self.text:
             self.text = text
             self.update()
 
     def float_over(self, floating: bool, caption: str) -> None:
-        """Lie over another picture under this name, or fill the place alone."""
+        """Become an inset with this name, or fill the area alone."""
         self.floating, self.caption = floating, caption
         self.update()
 
     def set_picture(self, picture: Image | Outgoing | None, mirrored: bool = False) -> None:
-        """Show this picture, (H, W, 3), or what is sent, from now on."""
+        """Show this picture, (H, W, 3) or outgoing, from now on."""
         if picture is None and self._source is None:
             return
         self._source, self._flipped = picture, mirrored
@@ -147,7 +144,7 @@ class PictureView(QWidget):
         self.update()
 
     def _copy(self) -> None:
-        """Take the picture's pixels over, at the size of the screen."""
+        """Copy the picture's pixels, at the size of the screen."""
         self.image = None
         self._drawn_for = (self.width(), self.height(), self.devicePixelRatioF())
         if self._source is None:
@@ -180,7 +177,7 @@ class PictureView(QWidget):
             overlays.draw_caption(painter, place, self.caption)
 
     def _paint_floating(self, painter: QPainter, place: QRectF, image: QImage) -> None:
-        """Without clipping, whose edge is not smooth."""
+        """Paint an inset without clipping, whose edge is not smooth."""
         pixels, ratio = QImage(image), 1 / image.devicePixelRatio()
         pixels.setDevicePixelRatio(1)  # or it would be scaled twice
         brush = QBrush(pixels)

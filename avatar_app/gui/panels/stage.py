@@ -1,7 +1,4 @@
-"""The middle of the window.
-
-What others see, as large as fits, and over it the user's own camera and what is to be done or known.
-"""
+"""The middle of the window: the large picture, and over it the inset and messages."""
 
 from __future__ import annotations
 
@@ -22,17 +19,17 @@ from avatar_app.session.controls import Status
 
 EDGE = 12
 INSET = 0.24
-"""Width of the inset by that of the picture."""
+"""Width of the inset divided by that of the picture."""
 INSET_LEAST, INSET_MOST = 132, 320
 LEAST = QSize(600, 250)
 COMPACT = 380
-"""Height of the stage below which the calibration shows only the whole match."""
+"""Height of the stage below which the calibration shows only the overall match."""
 NOTICES = 680
-"""Width of the banners from which lines would be too long to read."""
+"""Largest width of the banners; longer lines are hard to read."""
 
 
 class Stage(QWidget):
-    """``asked`` carries the name of an action.
+    """The large picture with its overlays; ``asked`` carries the name of an action.
 
     Attributes:
         swapped: the user wants the camera large and the output small.
@@ -66,12 +63,12 @@ class Stage(QWidget):
 
     @property
     def large(self) -> PictureView:
-        """The view that fills the stage."""
+        """Return the view that fills the stage."""
         return self.camera if self._camera_first != self.swapped else self.output
 
     @property
     def inset(self) -> PictureView:
-        """The view that lies over it."""
+        """Return the view that lies over it."""
         return self.output if self.large is self.camera else self.camera
 
     def sizeHint(self) -> QSize:
@@ -88,7 +85,7 @@ class Stage(QWidget):
         self.arrange()
 
     def name_views(self) -> None:
-        """The small view bears its name."""
+        """Show the name of the small view."""
         you = self.tr("You") if self._face else self.tr("You · no face seen")
         names = {self.output: self.tr("Others see"), self.camera: you}
         for view, name in names.items():
@@ -102,7 +99,7 @@ class Stage(QWidget):
     def show_status(self, status: Status) -> None:
         """Show what helps in this state.
 
-        The camera is large while there is no avatar to look at yet.
+        The camera is large while there is no avatar yet.
         """
         first = status.shows == "card" and status.reason in ("no-avatar", "uncalibrated")
         face = status.face or not status.camera
@@ -133,12 +130,12 @@ class Stage(QWidget):
     # Where everything is.
 
     def picture_place(self) -> QRect:
-        """Where the large picture is, in this widget."""
+        """Return the rectangle of the large picture in this widget."""
         width, height = self.large.source_size
         return fit(width or 16, height or 9, self.rect())
 
     def move_inset(self, center: QPoint) -> None:
-        """Move the inset as the pointer does; it stays over the picture."""
+        """Move the inset with the pointer; it stays over the picture."""
         room, size = self._overlay_place(), self.inset.size()
         left = (center.x() - size.width() / 2 - room.x()) / max(1, room.width() - size.width())
         top = (center.y() - size.height() / 2 - room.y()) / max(1, room.height() - size.height())
@@ -146,7 +143,7 @@ class Stage(QWidget):
         self.arrange()
 
     def settle_inset(self) -> None:
-        """Let it slip into the nearest corner, so that it does not cover the face."""
+        """Move the inset to the nearest corner, so that it does not cover the face."""
         self._corner = QPointF(round(self._corner.x()), round(self._corner.y()))
         self.arrange()
 
@@ -160,7 +157,7 @@ class Stage(QWidget):
             self.arrange()
 
     def _overlay_place(self) -> QRect:
-        """Where things lie over the picture; beside it too where it is narrow."""
+        """Return the area for overlays: the picture, and beside it if that is narrow."""
         place = self.picture_place()
         wanted = self.width() if self.large is self.camera else LEAST.width()  # a face is to be seen whole
         spare = max(0, min(self.width(), wanted) - place.width())
@@ -188,7 +185,7 @@ class Stage(QWidget):
             self.toast.move(self.toast.x(), self.notices.geometry().bottom() + 7)
 
     def _inset_place(self, place: QRect) -> QRect:
-        """Beside the calibration panel where that is shown."""
+        """Return the inset's area, beside the calibration panel if that is shown."""
         width, height = self.inset.source_size
         ratio = height / width if width else 9 / 16
         most = place.width() - (self.calibration.width() + EDGE if self.calibration.isVisibleTo(self) else 0)

@@ -1,4 +1,4 @@
-"""What the mouse does on the stage.
+"""Handle the mouse on the stage.
 
 Swap and move the inset, move and zoom the avatar, full screen, menu.
 """
@@ -16,11 +16,11 @@ from avatar_app.gui.panels.output_view import OutputView
 from avatar_app.gui.panels.preview import PictureView
 
 NOTCH = 120
-"""What a wheel reports for one step."""
+"""Value of one step of a wheel."""
 
 
 class Views(Protocol):
-    """What is used of ``Stage``."""
+    """The part of a ``Stage`` that is used."""
 
     output: OutputView
     camera: CameraView
@@ -39,10 +39,10 @@ class Views(Protocol):
 
 
 class StageMouse(QObject):
-    """Watches both views of a stage.
+    """Handles the mouse on both views of a stage.
 
-    ``panned`` carries by how much the avatar was dragged, in fractions of the picture as others see it;
-    ``turned`` the steps of the wheel.
+    ``panned`` carries the distance by which the avatar was dragged, in fractions of the picture as others see
+    it; ``turned`` the steps of the wheel.
     """
 
     panned = Signal(float, float)

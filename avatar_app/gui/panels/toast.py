@@ -1,7 +1,4 @@
-"""Show a short message over the picture about what was just done.
-
-With a button for what can be done about it.
-"""
+"""Show a short message over the picture about what was done, with buttons."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ SECONDS = 8.0
 
 
 class Toast(QFrame):
-    """Hidden until ``say``; it goes by itself, but not while the pointer is on it."""
+    """A message that disappears by itself, but not while the pointer is on it."""
 
     shown = Signal()
 
@@ -36,7 +33,7 @@ class Toast(QFrame):
         self.hide()
 
     def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
-        """Show a text and a button for each action: label -> what it does.
+        """Show a text and a button for each action: label -> function.
 
         Each button hides the message.
         """

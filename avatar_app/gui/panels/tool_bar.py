@@ -20,7 +20,7 @@ SIGNS = {
 
 
 class ToolBar(QWidget):
-    """``asked`` carries the name of an action."""
+    """The buttons; ``asked`` carries the name of an action."""
 
     asked = Signal(str)
 
@@ -52,7 +52,7 @@ class ToolBar(QWidget):
         return made
 
     def show_state(self, paused: bool, recording: bool) -> None:
-        """Say what a click on each button would do now."""
+        """Show what a click on each button would do now."""
         texts = {
             "pause": self.tr("Resume") if paused else self.tr("Pause"),
             "record": self.tr("Stop") if recording else self.tr("Record"),
@@ -68,7 +68,7 @@ class ToolBar(QWidget):
             self.draw_icons()
 
     def show_keys(self, keys: dict[str, str]) -> None:
-        """Name the keys in the tooltips: action -> key."""
+        """Show the keys in the tooltips: action -> key."""
         tips = {
             "pause": self.tr("Others see a still card during a pause"),
             "record": self.tr("Record what others see"),
@@ -82,7 +82,7 @@ class ToolBar(QWidget):
             button.setToolTip(tip(f"{tips[name]} ({key})" if key else tips[name]))
 
     def draw_icons(self) -> None:
-        """Draw them in the colours of the theme."""
+        """Draw the icons in the theme's colours."""
         now = {"pause": "resume"} if self._paused else {}
         if self._recording:
             now["record"] = "stop"

@@ -1,1 +1,1 @@
-"""How the window looks: theme, icons, small widgets."""
+"""The window's appearance: theme, icons, small widgets."""

@@ -53,7 +53,8 @@ SIDES = (16, 32, 64)
 def pixmap(name: str, colour: str, side: int = 64, ratio: float = 1) -> QPixmap:
     """Draw one icon, ``side`` pixels wide and high.
 
-    ``ratio`` is the screen's, in pixels to a unit.
+    Args:
+        ratio: the screen's, in pixels for each unit.
     """
     key = f"{name} {colour} {side} {ratio}"
     drawn = QPixmap()
@@ -72,7 +73,7 @@ def pixmap(name: str, colour: str, side: int = 64, ratio: float = 1) -> QPixmap:
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:
-    """An icon in the colour of button texts, or in ``colour``.
+    """Return an icon in the colour of button texts, or in ``colour``.
 
     Sharp at every scale of the screen.
     """
@@ -87,16 +88,17 @@ def icon(name: str, colour: str | None = None) -> QIcon:
 
 
 APP_SIDES = (16, 24, 32, 48, 64, 128, 256)
-"""Sides of the app's own icon; the files come from ``avatar-app.svg`` beside them."""
+"""Sides of the app's own icon; the files are made from ``avatar-app.svg`` beside them."""
 
 DOTS = {"good": "#2fbf71", "warning": "#f0a92e", "bad": "#e23b3b"}
 """Kind of a headline -> colour of the dot on the app's icon."""
 
 
 def app_icon(kind: str = "") -> QIcon:
-    """The app's own, with a dot for what others see.
+    """Return the app's own icon, with a dot for what others see.
 
-    ``kind`` as in ``headline.Headline``.
+    Args:
+        kind: as in ``headline.Headline``.
     """
     made = QIcon()
     for side in APP_SIDES:

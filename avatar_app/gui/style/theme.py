@@ -1,7 +1,4 @@
-"""How the window looks, dark and light.
-
-A palette and one style sheet over Qt's Fusion style.
-"""
+"""Dark and light themes: a palette and one style sheet over Qt's Fusion style."""
 
 from __future__ import annotations
 
@@ -14,12 +11,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours by what they are for.
+    """Colours by purpose.
 
     Attributes:
         ground: behind everything; card: panels; field: inputs and buttons; hover: under the pointer; line:
-            between parts; edge: borders of what can be used, 3 times as bright or dark as what is beside it.
-        picture: behind pictures that do not fill their place.
+            between parts; edge: borders of controls, with a contrast of 3 to their surroundings.
+        picture: behind pictures that do not fill their area.
         accent: what matters now, on_accent: text on it.
         good, warning, bad: states; their *_ground are for banners and badges.
     """
@@ -206,12 +203,12 @@ def is_dark(choice: str) -> bool:
 
 
 def current(widget: QWidget) -> Theme:
-    """The theme that a widget is painted with."""
+    """Return the theme that a widget is painted with."""
     return DARK if widget.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
 def apply_theme(application: QApplication, choice: str) -> Theme:
-    """Dress the whole application; ``choice`` is a value of ``settings.THEMES``."""
+    """Apply a theme to the application; ``choice`` is a value of ``settings.THEMES``."""
     theme = DARK if is_dark(choice) else LIGHT
     if not application.property(
         "dressed"
@@ -226,7 +223,7 @@ def apply_theme(application: QApplication, choice: str) -> Theme:
 
 
 def restyle(widget: QWidget, **properties: str) -> None:
-    """Set properties that the style sheet selects by; apply them where they changed."""
+    """Set properties that the style sheet selects by; restyle if they changed."""
     changed = [name for name, value in properties.items() if widget.property(name) != value]
     for name in changed:
         widget.setProperty(name, properties[name])

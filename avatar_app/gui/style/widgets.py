@@ -1,4 +1,4 @@
-"""Small pieces that the panels are made of."""
+"""Small widgets of the panels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from avatar_app.gui.style.theme import current, restyle
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
-    """A text; ``role`` is one of the style sheet's."""
+    """Return a text; ``role`` is one of the style sheet's."""
     made = QLabel(text)
     made.setWordWrap(wrap)
     made.setTextFormat(Qt.TextFormat.PlainText)
@@ -34,7 +34,7 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
 
 
 def tip(text: str) -> str:
-    """A tool tip that shows ``text`` as it is.
+    """Return a tooltip that shows ``text`` literally.
 
     Qt would take a file called ``<img src=...>.jpg`` for rich text, and load it.
     """
@@ -44,7 +44,7 @@ def tip(text: str) -> str:
 def message_box(
     parent: QWidget | None, icon: QMessageBox.Icon, title: str, text: str, more: str = ""
 ) -> QMessageBox:
-    """A message box whose texts are shown as they are; it opens with ``open``."""
+    """Return a message box with literal texts; it opens with ``open``."""
     box = QMessageBox(parent)
     box.setIcon(icon)
     box.setWindowTitle(title)
@@ -57,7 +57,7 @@ def message_box(
 
 
 def card(parent: QWidget | None = None) -> QFrame:
-    """A panel with a border and round corners."""
+    """Return a panel with a border and round corners."""
     made = QFrame(parent)
     made.setProperty("role", "card")
     return made
@@ -72,7 +72,7 @@ class Badge(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def say(self, text: str, kind: str) -> None:
-        """``kind`` is ``good``, ``info``, ``warning`` or ``bad``."""
+        """Show a word; ``kind`` is ``good``, ``info``, ``warning`` or ``bad``."""
         self.setText(text)
         restyle(self, badge=kind)
         font = QFont(self.font())
@@ -82,7 +82,7 @@ class Badge(QLabel):
 
 
 class Meter(QProgressBar):
-    """A bar from 0 to 1 that turns from amber to green where it is enough.
+    """A bar from 0 to 1 that turns from amber to green at a sufficient value.
 
     Empty for None.
     """
@@ -107,11 +107,11 @@ class Meter(QProgressBar):
 
     @property
     def share(self) -> float | None:
-        """What is shown."""
+        """Return the value shown."""
         return None if self.value() < self.minimum() else self.value() / 100
 
     def set_share(self, share: float | None) -> None:
-        """0..1."""
+        """Show a value from 0 to 1."""
         if share is None:
             self.reset()
         else:
@@ -133,10 +133,7 @@ class Meter(QProgressBar):
 
 
 class ElidedLabel(QLabel):
-    """A line that gives way.
-
-    What does not fit is cut with an ellipsis, and the whole text is its tooltip.
-    """
+    """A line that is elided if space is short; its tooltip is the whole text."""
 
     def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -156,8 +153,7 @@ class ElidedLabel(QLabel):
 class Choice(QComboBox):
     """A list to choose from.
 
-    Entries have a value and, where they cannot be chosen, a reason. Ignores the wheel while the panel
-    scrolls.
+    Entries have a value and, if they cannot be chosen, a reason. Ignores the wheel while the panel scrolls.
     """
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
@@ -207,7 +203,7 @@ class Choice(QComboBox):
         return next((row for row in range(self.count()) if self.itemData(row) == value), -1)
 
     def show_value(self, value: object) -> None:
-        """Show the entry with this value as chosen, without telling anybody."""
+        """Show the entry with this value as chosen, without a signal."""
         row = self.row_of(value)
         if row != self.currentIndex():
             blocked = self.blockSignals(True)
@@ -292,7 +288,7 @@ class Slider(QWidget):
         return self.slider.value() / 100
 
     def show_value(self, value: float) -> None:
-        """Show this value without telling anybody."""
+        """Show this value without a signal."""
         if not self.slider.isSliderDown():
             blocked = self.slider.blockSignals(True)
             self.slider.setValue(round(value * 100))
@@ -309,14 +305,14 @@ class Slider(QWidget):
 
 
 class _PlainSlider(QSlider):
-    """Leaves the wheel to the panel that it is in."""
+    """A slider that leaves the wheel to the panel around it."""
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
 
 
 class Section(QWidget):
-    """A heading and what belongs under it."""
+    """A heading and its content."""
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -332,7 +328,7 @@ class Section(QWidget):
 
 
 def row(*pieces: QWidget, stretch: int = 0) -> QHBoxLayout:
-    """Widgets side by side; ``stretch``: which one takes the space that is left."""
+    """Put widgets side by side; ``stretch``: the one that takes the remaining space."""
     made = QHBoxLayout()
     made.setSpacing(6)
     for number, piece in enumerate(pieces):
