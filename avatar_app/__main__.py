@@ -11,8 +11,8 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            # Until the command line takes over, nothing is open: an end in the middle of the imports is
-            # silent.
+            # Nothing is open before the command line takes over, so a signal during the imports exits
+            # silently.
             signal.signal(number, lambda received, _: os._exit(128 + received))
     from avatar_app import cli
 

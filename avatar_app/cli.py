@@ -135,7 +135,7 @@ def run_program(argv: Sequence[str]) -> int:
     except Ended:
         raise
     except BaseException:
-        if ENDING.code is None:  # else a library has made something else of the end
+        if ENDING.code is None:  # else a library has replaced the exception
             traceback.print_exc()
         return BUG
 
@@ -154,7 +154,7 @@ def run(argv: Sequence[str]) -> int:
             require_memory()
         parser, command = build_parser(argv[0])
         arguments = parser.parse_args(argv)
-        assert command is not None  # any other word has made the parser stop
+        assert command is not None  # the parser has rejected any other word
         code: int = command.run(arguments)
         if sys.stdout:
             # so that a closed pipe or a full disk shows here and not while Python shuts down
@@ -163,7 +163,7 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as interruption:
         return getattr(interruption, "code", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has gone. Nothing more can be said to them, not even while Python flushes at
+        # The reader of the output has gone. Nothing more can be written, not even while Python flushes at
         # exit.
         _drop_output()
         return OUTPUT_CLOSED

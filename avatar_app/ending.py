@@ -237,7 +237,7 @@ def end_process(code: int) -> NoReturn:
     if sys.platform == "win32":
         import ctypes
 
-        # ``os._exit`` would have every library unloaded, with the threads that hold their locks already gone.
+        # ``os._exit`` would unload every library after the threads that hold their locks have gone.
         kernel = ctypes.windll.kernel32
         kernel.TerminateProcess(kernel.GetCurrentProcess(), code)
     os._exit(code)

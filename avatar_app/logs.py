@@ -27,7 +27,7 @@ class PrivateLog(RotatingFileHandler):
     def _open(self) -> io.TextIOWrapper:
         path = Path(self.baseFilename)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # It names photos, cameras and folders. A log of an older version may be readable for everybody.
+        # It names photos, cameras and folders. An older version's log may be readable for everybody.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             with suppress(OSError, AttributeError):

@@ -22,13 +22,12 @@ from avatar_app.processor import cores
 from avatar_app.text import Text
 
 # Release builds write a device id and a database of events into the user's cache folder and send them. They
-# read this when they are loaded. Setting it does not replace a choice of the user's: there is none that
-# should turn telemetry on.
+# read this variable when loaded. It replaces no choice of the user's: no value should turn telemetry on.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime as ort  # after the variable
+import onnxruntime as ort  # after setting the variable
 
-ort.disable_telemetry_events()  # what Windows has besides
+ort.disable_telemetry_events()  # additional events on Windows
 
 VERSION: str = ort.__version__
 NOWHERE = os.devnull + "/no-external-data"
@@ -106,7 +105,7 @@ def find_cards() -> list[Card]:
 
 
 def _card_name(hardware: Any) -> str:
-    described = hardware.metadata.get("Description", "").strip()  # Windows alone tells
+    described = hardware.metadata.get("Description", "").strip()  # only on Windows
     maker = MAKERS.get(hardware.vendor_id) or hardware.vendor or "unknown maker"
     return described or f"{maker} {hardware.device_id:04x}"
 
@@ -145,19 +144,18 @@ class OnnxSession:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what goes wrong is raised as well
-        # Waiting threads are quick to start again, but once an operation is done they would take the cores
-        # from camera and output.
+        options.log_severity_level = 4  # errors are also raised
+        # Threads that spin start faster, but would take the cores from camera and output after an operation.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
         self.title = title
         if card is not None:
             options.add_provider_for_devices([card.device], {})
         try:
-            # No list of providers beside a device: what the card cannot do is left to the processor.
+            # No list of providers beside a device: the processor computes what the card cannot.
             providers = None if card else ["CPUExecutionProvider"]
             self._session = ort.InferenceSession(model, options, providers=providers)
-        except Exception as error:  # each of its errors is a class of its own, without a common base
+        except Exception as error:  # its errors have no common base class
             raise EngineError(Text("ONNX Runtime {} cannot open {}.", VERSION, title), REINSTALL) from error
         self.inputs = {item.name: _port(item) for item in self._session.get_inputs()}
         self.outputs = {item.name: _port(item) for item in self._session.get_outputs()}
@@ -195,7 +193,7 @@ class OnnxSession:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> EngineError | MemoryError:
-        # Its messages are long and name places in its own source; the log keeps them as the cause.
+        # Its messages are long and refer to its own source; the log keeps them as the cause.
         if any(words in str(error) for words in NO_MEMORY):
             return MemoryError(f"for {self.title}")
         return EngineError(

@@ -71,10 +71,10 @@ def _run(work: Work, path: Path, target: Path, seconds: float) -> None:
     child.start()
     theirs.close()
     try:
-        # The child's own limit counts processor time; on a busy computer that takes longer.
+        # The child's own limit counts processor time; on a busy computer more wall time passes.
         said = json.loads(ours.recv_bytes()) if ours.poll(10 * seconds) else None
     except (EOFError, OSError):
-        said = None  # it was ended by its limits
+        said = None  # its limits have ended it
     finally:
         child.kill()
         child.join()
@@ -99,7 +99,7 @@ def _children(modules: list[str]) -> SpawnContext | ForkServerContext:
 
 def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connection) -> None:
     """Run in the child; send an empty list when done, else a message and a hint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' last words do not help the user
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries' messages do not help the user
     said: list[Text] = []
     try:
         _limit(COPIES * path.stat().st_size + SPARE, seconds)

@@ -117,7 +117,7 @@ def subscribe(handle: int, kind: int) -> None:
 
 def events(handle: int) -> Iterator[Event]:
     """Return the new events of a device that was opened without blocking."""
-    with suppress(OSError):  # ENOENT: nothing more
+    with suppress(OSError):  # ENOENT: no more events
         while True:
             yield Event(*ask(handle, NEXT_EVENT, EVENT))
 

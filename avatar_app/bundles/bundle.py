@@ -229,7 +229,7 @@ def write_bundle(
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # A dot keeps the half-written folder out of lists; beside the target, so that renaming is one step.
+        # The dot hides the partial folder from lists; it is beside the target so that renaming is atomic.
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         content = temporary / "content"
         content.mkdir()

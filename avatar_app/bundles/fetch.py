@@ -36,7 +36,7 @@ NETWORK_ERRORS = (
     ConnectionError,
     TimeoutError,
     ssl.SSLError,
-    ValueError,  # an address to which the server sends us makes no sense
+    ValueError,  # a redirection to a malformed address
 )
 
 Progress = Callable[[int, int | None], None]
@@ -143,7 +143,7 @@ def _fetched(address: str, expected: str, partial: Path, progress: Progress) -> 
         resumed = partial.exists()
         _download(address, partial, progress)
         if resumed and md5(partial) != expected:
-            # the part that was there may have been of another file: once more from the beginning
+            # The existing part may belong to another file: start over.
             partial.unlink()
             _download(address, partial, progress)
     except NETWORK_ERRORS as error:
@@ -165,7 +165,7 @@ def _download(url: str, partial: Path, progress: Progress) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing is lacking, or the file there is another one; the hash will tell
+            return  # nothing is missing, or it is another file; the hash decides
         raise
     with closing(answer):
         resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
@@ -186,7 +186,7 @@ def _download(url: str, partial: Path, progress: Progress) -> None:
 
 
 def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    # read1 gives what has come, so that a connection that breaks loses nothing and the bar moves on a slow
+    # read1 returns what has arrived, so that a broken connection loses nothing and progress shows on a slow
     # line.
     came, since = 0, time.monotonic()
     while piece := answer.read1(CHUNK):

@@ -51,7 +51,7 @@ def address_title(url: str) -> str:
         parts.port  # noqa: B018  # raises where it is not a number, but the first half of a password
     except ValueError:
         return f"{scheme}://{HIDDEN}"
-    if not url.isprintable():  # ``urlsplit`` leaves line ends out, so that what follows one joins the host
+    if not url.isprintable():  # ``urlsplit`` drops line ends, so that the text after one joins the host
         return f"{scheme}://{HIDDEN}"
     if "@" in parts.path + parts.query + parts.fragment:
         return f"{scheme}://{HIDDEN}"

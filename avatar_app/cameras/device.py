@@ -68,7 +68,7 @@ class DeviceFeed:
                 return picture
         if self._camera.path and not Path(self._camera.path).exists():
             raise CameraError(Text("The camera {} was unplugged.", self.title), Text("Connect it again."))
-        self._stopping.wait(0.01)  # a dead camera fails at once, again and again
+        self._stopping.wait(0.01)  # a dead camera fails at once, repeatedly
         return None
 
     def decode(self, raw: cv2.typing.MatLike) -> Image | None:
@@ -97,14 +97,14 @@ class DeviceFeed:
 
     def _open(self, index: int, backend: int) -> bool:
         wishes = {
-            cv2.CAP_PROP_FOURCC: MOTION_JPEG,  # before the size, which may exist in this format alone
+            cv2.CAP_PROP_FOURCC: MOTION_JPEG,  # before the size, which may exist only in this format
             cv2.CAP_PROP_FRAME_WIDTH: self._size[0],
             cv2.CAP_PROP_FRAME_HEIGHT: self._size[1],
             cv2.CAP_PROP_FPS: self._fps,
         }
         if backend == cv2.CAP_DSHOW:
-            # Set later, each of them would stop and start the camera. But one that it does not take makes
-            # opening fail.
+            # Set after opening, each of them would stop and start the camera. But opening fails if the camera
+            # rejects one.
             settings = [int(value) for wish in wishes.items() for value in wish]
             if self._capture.open(index, backend, settings):
                 return True
@@ -287,7 +287,6 @@ def prepare_opencv() -> None:
     os.environ.setdefault(
         "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0"
     )  # else many cameras take half a minute to open
-    # On macOS OpenCV can wait for the user's permission in the main thread alone, and cameras are opened in
-    # others. So it is set not to ask; then it opens no camera before there is the permission, for which
-    # camera_permission asks.
+    # On macOS OpenCV can wait for the user's permission only in the main thread, and cameras are opened in
+    # others. So it is set not to ask; camera_permission asks, and OpenCV opens no camera before.
     os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")

@@ -70,9 +70,7 @@ class ClipSource:
 
     def close(self) -> None:
         self._closed.set()
-        with suppress(
-            ValueError
-        ):  # another thread is reading just now; then the file is closed with the last reference
+        with suppress(ValueError):  # another thread is reading; the file is closed with the last reference
             self._frames.close()
 
     def _now(self) -> float:

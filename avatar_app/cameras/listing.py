@@ -106,7 +106,7 @@ def find_camera(text: str, cameras: list[CameraInfo]) -> CameraInfo:
     if not text:
         own = [
             camera for camera in cameras if camera.kind != "virtual"
-        ]  # another may show what this program sends
+        ]  # another may show this program's output
         if not own:
             raise CameraError(
                 Text("No camera is connected."),
@@ -166,7 +166,7 @@ def linux_cameras(
     """
     found = []
     for path in devices.glob("video[0-9]*"):
-        with suppress(OSError, ValueError):  # unplugged while we look, or no number: not a camera
+        with suppress(OSError, ValueError):  # unplugged meanwhile, or no number: not a camera
             index, capabilities = int(path.name.removeprefix("video")), query(path)
             if capabilities is None:
                 name, usable = _line(sysfs / path.name / "name"), _looks_usable(sysfs / path.name)
@@ -207,8 +207,8 @@ def _is_fed_by_others(path: Path, device: Capabilities) -> bool:
     users = {process for process, _ in _holders(str(path))}
     if device.card == OWN_NAME or os.getpid() in users:
         return False
-    # With exclusive capabilities it is a camera only while it is fed. Else somebody has it open: most likely
-    # who feeds it.
+    # With exclusive capabilities it is a camera only while it is fed. Otherwise somebody has it open, most
+    # likely the feeding program.
     return bool(users) if device.flags & OUTPUT else True
 
 
@@ -236,7 +236,7 @@ def users_of(path: str) -> list[str]:
 def _holders(path: str) -> Iterator[tuple[int, str]]:
     """Yield number and name of each process that has a file open."""
     for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # most processes are other users', and some end while we look
+        with suppress(OSError):  # most processes are other users', and some end meanwhile
             if any(str(link.readlink()) == path for link in (entry / "fd").iterdir()):
                 yield int(entry.name), _line(entry / "comm")
 

@@ -145,7 +145,7 @@ class LiveSource(Generic[Raw]):
                     with self._news:
                         self._newest, self._newest_at = raw, time.monotonic()
                         self._news.notify_all()
-        except Exception as problem:  # raised again where it is seen: in the reader's thread
+        except Exception as problem:  # raised again in the reader's thread, where it is seen
             with self._news:
                 self._fault = problem
                 self._news.notify_all()

@@ -44,9 +44,7 @@ def login_header(parts: SplitResult, target: str, challenges: list[str]) -> str 
 def _digest(parts: SplitResult, target: str, challenge: str, user: str, password: str) -> str | None:
     url = f"{parts.scheme}://{parts.hostname}{target}"
     passwords = HTTPPasswordMgr()
-    with suppress(
-        KeyError, ValueError, URLError
-    ):  # a challenge without a nonce, or with a hash that is not known
+    with suppress(KeyError, ValueError, URLError):  # a challenge without a nonce, or with an unknown hash
         facts = parse_keqv_list(parse_http_list(challenge))
         passwords.add_password(facts["realm"], url, user, password)
         answer = AbstractDigestAuthHandler(passwords).get_authorization(Request(url), facts)

@@ -208,7 +208,7 @@ class JpegCutter:
             if end.group() == b"\xff\xd9":
                 picture = bytes(
                     memoryview(self._data)[: end.end()]
-                )  # a slice of the array itself would be a copy more
+                )  # a slice of the array itself would be another copy
                 self._restart(end.end())
                 return picture
             self._restart(end.start())

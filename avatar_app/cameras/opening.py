@@ -108,7 +108,7 @@ def _open_address(url: str) -> Source:
     if scheme in ("http", "https"):
         return LiveSource(
             MjpegFeed(url), SILENCE + 0.3
-        )  # a little longer than its connection, which knows why
+        )  # slightly longer than the connection's own limit, whose error says more
     if scheme in ("rtsp", "rtsps"):
         return LiveSource(StreamFeed(url), camera_device.OPENING)
     raise CameraError(
@@ -126,7 +126,7 @@ def _named_device(text: str) -> CameraInfo | None:
         return None
     try:
         path = Path(text).resolve()
-    except (OSError, ValueError):  # with characters that no path can have
+    except (OSError, ValueError):  # characters that no path can have
         return None
     number = re.fullmatch(r"/dev/video(\d+)", str(path))
     if number is None or not path.exists():

@@ -165,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _make_one(arguments: argparse.Namespace) -> int:
-    # Cheap checks first: a wrong path should not cost the time that a model takes to open.
+    # Cheap checks first: a wrong path should not cost the time of opening a model.
     read_portrait(arguments.avatar)
     clip = _driving(arguments, arguments.driving)
     _require_look(arguments, arguments.output, is_picture(clip))
@@ -188,7 +188,7 @@ def _make_all(arguments: argparse.Namespace, folders: batch.Folders) -> int:
     one = len(folders.clips) == 1 and is_picture(_driving(arguments, folders.clips[0]))
     jobs = batch.jobs_of(folders, arguments.output, arguments.format or ("png" if one else "mp4"))
     batch.require_folder(arguments.output)
-    # One name stands for all: they differ in nothing that matters here.
+    # One name represents all: they do not differ in anything relevant.
     _require_look(arguments, arguments.output.with_suffix(jobs[0].output.suffix), one)
     require_apart((arguments.output, arguments.json), (arguments.avatar, arguments.driving))
     results = batch.make_all(jobs, lambda: Animator(arguments), lambda path: _driving(arguments, path))

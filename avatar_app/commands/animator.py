@@ -40,7 +40,7 @@ class Animator:
         self._crop, self._options = arguments.crop, clip_options(arguments)
         self.bundle: Bundle = open_bundle(arguments.model)
         self.engine: Engine = open_engine(self.bundle, arguments.device, arguments.threads)
-        # A model of key points without landmarks animates anything, if the crop does not depend on a face.
+        # A model of key points without landmarks animates anything, unless the crop depends on a face.
         needed = self.bundle.kind == "anchored" or arguments.crop == "auto"
         self._faces = FaceDetector.open() if needed else None
 
@@ -50,7 +50,7 @@ class Animator:
 
     def make(self, photo: Path, clip: Driving, output: Path, track: Track | None = None) -> Report:
         """Make one result and report it. Raises AvatarError; nothing is left of it then."""
-        # The motion since the one pose there is would be none.
+        # A single pose has no motion relative to itself.
         options = replace(self._options, relative=False) if is_picture(clip) else self._options
         picture = read_portrait(photo)
         report = animate_clip(self.engine, self._faces, picture, clip, output, options, progress_bar, track)

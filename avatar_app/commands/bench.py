@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measured(arguments: argparse.Namespace, bundle: Bundle, plan: Plan) -> dict[str, Any]:
     device = arguments.device
-    if device == "auto":  # decided once, for the model and the original alike
+    if device == "auto":  # decided once, for the model and the original
         device = "cuda:0" if cuda_problem() is None else "cpu"
     threads = list(dict.fromkeys(cores() if count == "all" else count for count in arguments.threads))
     sink, where = open_output(arguments.output)

@@ -100,11 +100,11 @@ def _up(arguments: argparse.Namespace) -> int:
     alone = arguments.cluster == OWN
     if alone:
         cores = max(2, round(arguments.most * arguments.processors)) + 1
-        # Ray's own processes need nobody from outside.
+        # Ray's own processes must not be reachable from outside.
         ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=cores, log_to_driver=False)
     else:
         _join(arguments.cluster)
-    # Before anything waits: an interrupt while Ray starts its processes would leave some of them behind.
+    # Before any wait: an interrupt while Ray starts its processes would leave some of them running.
     stopped = threading.Event()
     ENDING.call_instead(stopped.set)
     try:

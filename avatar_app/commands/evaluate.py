@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_writable(arguments.json)
     require_apart([arguments.json], [arguments.pairs, arguments.embedding, arguments.data / "manifest.csv"])
     require_folder(arguments.data, "data set", ConfigError)
-    entries = [e for e in list_clips(arguments.data, arguments.split) if not e.still]  # what moves
+    entries = [e for e in list_clips(arguments.data, arguments.split) if not e.still]  # clips
     pairs = read_pairs(arguments.pairs, entries) if arguments.pairs else []
     embedding = Embedding(arguments.embedding) if arguments.embedding else None
     engine = open_engine(open_bundle(arguments.model), arguments.device, arguments.threads)

@@ -158,7 +158,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    open_bundle(arguments.model)  # a wrong name should be said at once
+    open_bundle(arguments.model)  # report a wrong name at once
     require_device(arguments.device)
     if arguments.json:
         require_writable(arguments.json)
@@ -173,13 +173,13 @@ def run(arguments: argparse.Namespace) -> int:
     server = ControlServer(commands, name=arguments.name or "")
     tally = Tally()
     began = time.monotonic()
-    server.start()  # first: where another instance runs, camera and output are its own
+    server.start()  # first: if another instance runs, it owns camera and output
     try:
         ask_for_camera(session.controls.source)
         session.start()
         _watch(session, stopped, arguments.seconds, arguments.calibrate_after, tally)
     except KeyboardInterrupt:
-        pass  # tidied up like after any other end
+        pass  # closed like after any other end
     finally:
         status = session.status()
         server.close()

@@ -82,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(_pairing(arguments, token, certificate[0] if certificate else None).line)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     serving = listen_on(server.app, arguments.listen, arguments.port, certificate, config.farewell)
-    # uvicorn hears SIGINT and SIGTERM itself; an exception for SIGHUP would come out in the middle of its
-    # event loop.
+    # uvicorn handles SIGINT and SIGTERM itself; an exception for SIGHUP would be raised inside its event
+    # loop.
     ENDING.call_instead(lambda: setattr(serving, "should_exit", True))
     serving.run()
     return 0

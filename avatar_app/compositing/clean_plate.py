@@ -123,9 +123,9 @@ def whole_person(person: Plane, landmarks: Floats) -> Plane:
     whole = person.copy()
     chin = int((landmarks[CHIN, 1] + 1) * ((side - 1) / 2)) if abs(landmarks[CHIN, 1]) < 1 else side
     begun = np.maximum.accumulate((person[chin:] > HALF).astype(np.uint8), axis=0)
-    for change in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN) if len(begun) else ():  # narrow columns would be stripes
+    for change in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN) if len(begun) else ():  # narrow ones would be stripes
         begun = cv2.morphologyEx(begun, change, np.ones((1, side // 25 + 1), np.uint8))
-    edge = side // 64 + 1  # as soft as it is
+    edge = side // 64 + 1  # keep the edge's softness
     whole[chin + edge :][begun[:-edge] > 0] = 255
     outside = np.pad((whole <= HALF).astype(np.uint8), 1, constant_values=1)
     cv2.floodFill(outside, None, (0, 0), 2)
@@ -161,8 +161,8 @@ def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, 
     side = len(photo)
     known = (~covered & ~_grown(strands > 0.3, 2)).astype(np.float32)
     around = _known_mean(photo, known, side / 60)
-    # Strands are wiped away; under the person stands the smooth filling, with the grain or the texture of
-    # what is beside it.
+    # Strands are removed; the smooth filling replaces the person, with the grain or the texture of its
+    # surroundings.
     wiped = photo + np.clip(2 * _smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
     texture, busy = _texture(photo, known)
     fine = _grain(photo, known) * (1 - busy[..., None]) + texture * busy[..., None]

@@ -148,7 +148,7 @@ def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -
     rows, columns = np.flatnonzero(there.any(1)), np.flatnonzero(there.any(0))
     if not len(rows):
         return
-    # A margin for the softening and the enlarging, which look at neighbours.
+    # A margin for blurring and enlarging, which read neighbours.
     (top, bottom), (left, right) = ((max(0, int(line[0]) - 3), int(line[-1]) + 4) for line in (rows, columns))
     few = slice(top, bottom), slice(left, right)
     share, front = _soft(alpha[few]), _soft(painted[few])

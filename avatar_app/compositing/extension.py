@@ -189,7 +189,7 @@ def _slope(person: Image, first: int, outline: Floats, side: int, chin: float) -
     y = (rows - (fall - outline[inside])[None]).astype(np.float32)
     x = np.broadcast_to((inside + first).astype(np.float32), y.shape)
     made = cv2.remap(person, np.ascontiguousarray(x), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    # What is above the shoulder, an ear or hair, is not part of it.
+    # Anything above the shoulder, such as an ear or hair, is not part of it.
     made[..., 3] *= rows > fall[None] - 4
     person[:, :first] = made[:, ::-1]
 

@@ -86,7 +86,8 @@ def _occupied(layers: PhotoLayers, grid: Floats, inner: Area) -> list[Area]:
     if layers.tiles is None:
         return [inner]
     columns, rows = grid[:, ::TILE, ::TILE] * np.float32(1 / TILE)
-    # A tile's first pixel stands for all of it: neighbours may be moved from elsewhere.
+    # A tile's first pixel represents all of it, so its neighbours are included: they may be moved from
+    # elsewhere.
     found = cv2.remap(layers.tiles, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
     found = cv2.dilate(found, np.ones((3, 3), np.uint8))
     parts, height = [], -(-len(found) // BANDS)

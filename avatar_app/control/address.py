@@ -63,7 +63,7 @@ def default_path(name: str = "") -> Path:
     home = user_data() / file
     if len(os.fsencode(home)) <= LONGEST_PATH and can_hold(home.parent):
         return home
-    # The last resort: everybody can make a folder of this name there.
+    # The last resort: any user can make a folder of this name there.
     return Path(tempfile.gettempdir()) / f"avatar-app-{user}" / file
 
 

@@ -151,7 +151,7 @@ class ControlServer:
         if self._thread is None:
             return
         self._stopping.set()
-        with suppress(OSError):  # it may have seen the flag already, and hung up
+        with suppress(OSError):  # it may have seen the flag already and closed
             self._ringer.send(b"!")
         if threading.current_thread() is not self._thread:  # ``quit`` may end the app from within
             self._thread.join(PATIENCE)
@@ -187,8 +187,8 @@ class ControlServer:
         except (BlockingIOError, ConnectionError, InterruptedError):
             return
         except OSError as problem:
-            # Out of file descriptors: the listener stays ready, and asking it again at once would take a
-            # whole core.
+            # Out of file descriptors: the listener stays ready, and polling it at once would use a whole
+            # core.
             log.warning("control cannot accept: %s", reason(problem))
             self._stopping.wait(0.1)
             return
@@ -196,11 +196,11 @@ class ControlServer:
             other.close()
             return
         connection = _Connection(other, time.monotonic() + PATIENCE)
-        if self._finished(connection):  # an honest client has said its line by now
+        if self._finished(connection):  # an honest client has sent its line by now
             other.close()
             return
         if len(self._connections) >= AT_ONCE:
-            # Who says nothing must not keep out those who would: the oldest makes room.
+            # Silent clients must not keep others out: the oldest is dropped.
             self._drop(self._connections[0], selector)
         self._connections.append(connection)
         selector.register(other, selectors.EVENT_READ, connection)
@@ -226,7 +226,7 @@ class ControlServer:
             answer = self._answer(line)
         else:
             return not piece
-        with suppress(OSError):  # who does not wait for the answer has none
+        with suppress(OSError):  # the client did not wait for the answer
             connection.socket.send(answer)
         return True
 
@@ -307,7 +307,7 @@ def send_command(
     while time.monotonic() < until:
         with suppress(
             BlockingIOError, BrokenPipeError, ConnectionResetError, ConnectionAbortedError
-        ):  # too many ask at this moment
+        ):  # too many clients at this moment
             try:
                 answer = _exchange(line, until, path or default_path(name))
             except TimeoutError:

@@ -99,7 +99,7 @@ def checks(model: str = "lite", device: str = "auto", quick: bool = False) -> It
     for name, needed, part in parts:
         try:
             found = part()
-        except Exception as problem:  # a broken installation must not silence the other checks
+        except Exception as problem:  # a broken installation must not stop the other checks
             log.warning("the check of %s failed", name, exc_info=True)
             said = f"{type(problem).__name__}: {problem}".rstrip(": .")
             found = [
@@ -249,7 +249,7 @@ def check_cameras() -> Check:
 
 def _described(camera: CameraInfo) -> Text:
     formats = camera_formats(camera.path) if camera.path else []
-    # The one that matters comes first: without it large pictures are slow.
+    # The most important one first: without it large pictures are slow.
     formats.sort(key=lambda text: not text.startswith("MJPG"))
     if len(formats) > FORMATS:
         formats[FORMATS:] = [Text("{} more", len(formats) - FORMATS)]
@@ -352,7 +352,7 @@ def check_hotkeys() -> Check:
         if limit := desktop_limit():
             return Check(name, "note", *_found_and_todo(limit))
         return Check(name, "ok", Text("The running app has them ({}).", way()))
-    if by_portal():  # binding them for a trial would ask the user
+    if by_portal():  # a trial binding would ask the user
         return Check(name, "ok", Text("The desktop binds them: see its settings ({}).", way()))
     hotkeys = Hotkeys(DEFAULT_HOTKEYS, lambda action: None)
     try:

@@ -102,9 +102,9 @@ def advice(card: Card, installed: str) -> Text:
     driver = int(card.driver.partition(".")[0])
     if 0 < card.capability < 5:
         return Text("PyTorch no longer supports this card; the processor is used.")
-    if 0 < card.capability < 7.5:  # CUDA 13 has left these behind
+    if 0 < card.capability < 7.5:  # CUDA 13 no longer supports these
         needed, build = DRIVER_FOR_12, "cu126"
-    elif driver >= DRIVER_FOR_13 or card.capability >= 10:  # and CUDA 12.6 does not know these yet
+    elif driver >= DRIVER_FOR_13 or card.capability >= 10:  # CUDA 12.6 does not support these yet
         needed, build = DRIVER_FOR_13, "cu130"
     else:
         needed, build = DRIVER_FOR_12, "cu126"

@@ -89,7 +89,7 @@ def _seconds_per_frame(engine: Engine) -> float:
     avatar = _encoded(engine, detector)
     chain = _Chain(engine, avatar, detector)
     durations: list[float] = []
-    # Back and forth, because a cut would make the search for the face start again.
+    # Forth and back, because at a cut the search for the face would start again.
     for index, image in enumerate(islice(cycle([*clip, *clip[-2:0:-1]]), WARM_UP + FRAMES)):
         began = time.perf_counter()
         chain.step(image, index / 30)

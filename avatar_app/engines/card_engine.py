@@ -143,6 +143,6 @@ def _read() -> dict[str, Any]:
 
 def _write(facts: dict[str, Any]) -> None:
     path = user_card_trials()
-    with suppress(OSError, OutputError):  # then it is tried again the next time
+    with suppress(OSError, OutputError):  # it is tried again the next time
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, facts)

@@ -88,7 +88,7 @@ def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE
         patience: seconds after which it counts as hanging.
     """
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    # A new process, not a fork: of what drivers and libraries hold, nothing may come along.
+    # A new process, not a fork, which would inherit the state of drivers and libraries.
     child = multiprocessing.get_context("spawn").Process(
         target=_child, args=(bundle.folder, card, threads, theirs), daemon=True
     )
@@ -103,14 +103,14 @@ def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE
         problem = Text("The driver of the graphics card {} ended the program that tried it.", card)
     finally:
         child.kill()
-        child.join(2)  # one that is stuck in the kernel stays
+        child.join(2)  # one that is stuck in the kernel remains
         ours.close()
     return Trial(card, problem)
 
 
 def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what drivers say is no help to the user
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end ends this one
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # drivers' messages do not help the user
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end also ends this process
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:

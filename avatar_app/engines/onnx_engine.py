@@ -94,7 +94,7 @@ class OnnxEngine:
         inputs: dict[str, Any] = {"image": crop.image[None], "points": points.value[None]}
         wanted = {name: OnnxValue.of(inputs[name]) for name in self._encode.inputs}
         features = dict(zip(self._encode.outputs, self._encode.run_values(None, wanted), strict=True))
-        # The portrait's own points are fixed too, so they are handed over once.
+        # The portrait's own points are fixed too, so they are passed once.
         kept = self._render.keep(features | self._tensors("source", points), crop.image)
         if self._composes:
             made = {name: features[name].numpy() for name in PHOTO}

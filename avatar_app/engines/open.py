@@ -59,7 +59,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     if device not in DEVICES:
         raise _unknown(device)
     if device == "auto" and cuda_problem() is None:
-        with suppress(EngineError):  # a full graphics card is no reason to fail where nobody asked for it
+        with suppress(EngineError):  # ``auto`` must not fail because a graphics card is full
             return _open_cuda(bundle, 0)
     if device in ("auto", "webgpu") and (device == "webgpu" or has_card_package()):
         from avatar_app.engines.card_engine import open_card
@@ -106,7 +106,7 @@ def cuda_problem() -> Text | None:
         return Text("no NVIDIA driver was found")
     try:
         from avatar_app.engines import torch_engine
-    except (ImportError, OSError) as problem:  # a library of it is missing or does not fit this system
+    except (ImportError, OSError) as problem:  # a library is missing or does not fit this system
         return Text("PyTorch cannot be loaded ({})", str(problem).partition("\n")[0])
     return torch_engine.cuda_problem()
 
@@ -114,7 +114,7 @@ def cuda_problem() -> Text | None:
 def _driver_present() -> bool:
     if sys.platform == "win32":
         return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
-    # The second is the driver as seen from Windows' own Linux.
+    # The second path is the driver under WSL.
     return any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
 
 

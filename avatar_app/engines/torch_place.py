@@ -106,7 +106,7 @@ class Card:
             self._stream = self._idle.setdefault(device, []).pop()
         except IndexError:
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        # Weights may still be on their way, on the stream that is current here.
+        # Weights may still be being copied on the current stream.
         self._stream.wait_stream(torch.cuda.current_stream(device))
         self._graphs: list[torch.cuda.CUDAGraph] = []
         self._pinned: list[Tensor] = []
@@ -160,7 +160,7 @@ class Card:
         self._graphs, self._pinned, self._constants = [], [], FixedConstants()
         if self._sound:
             self._idle[self.device].append(self._stream)
-        # Not while a recording goes on, of which that is not a part.
+        # Not during a recording, which this work does not belong to.
         if self._one_at_a_time.acquire(blocking=False):
             with suppress(RuntimeError):
                 torch.cuda.empty_cache()

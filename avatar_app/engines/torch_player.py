@@ -60,7 +60,7 @@ def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player
     if recorded is not None:
         recorded.close()
     try:
-        difference(plain, plain)  # raises where the failure has taken the card with it
+        difference(plain, plain)  # raises if the failure has also broken the card
     except RuntimeError:
         plain.close()
         raise
@@ -91,7 +91,7 @@ def difference(recorded: Player, plain: Player) -> str:
             if not all(np.abs(a - b).max() < WORST_POINT for a, b in zip(poses[index], points, strict=True)):
                 return "its key points are others"
     photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
-    poses[1][0] = poses[1][0] + 0.1  # no photo of noise makes a detector sure; apart they must be
+    poses[1][0] = poses[1][0] + 0.1  # a detector is uncertain about noise, but the poses must differ
     turns = ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0))
     wanted, got = (
         [player.render(photos[a], *poses[b]).astype(np.float32) for a, b in turns]
@@ -140,7 +140,7 @@ class Player:
             known = (value.numpy()[0], NO_EXPRESSION)[: len(self.parts)]
             found = known if self._detect is None else self._detect(image.numpy()[0])
             features = self.encode(image.numpy()[0], *found)
-            # Whatever photo is shown, its features come to these places.
+            # The features of any photo are copied to these addresses.
             self._features = {
                 name: torch.empty_like(features[name]).copy_(features[name])
                 for name in graphs.render.inputs
@@ -228,7 +228,7 @@ class Player:
 
         The player cannot be used afterwards.
         """
-        with suppress(RuntimeError):  # what has failed does nothing any more
+        with suppress(RuntimeError):  # nothing works after a failure
             self.place.wait()
         self._shown = None
         self._features = {}

@@ -59,7 +59,7 @@ class Step:
         self._made = Pack(outputs, self._zeros)
         self._made_here = Pack(outputs, place.shared)
         self._go = place.record(self._compute) if record else self._compute
-        place.wait()  # the first call overwrites what may still be on its way
+        place.wait()  # the first call overwrites buffers that may still be being copied
 
     def __call__(self, *arrays: AnyArray) -> list[AnyArray]:
         """Run on arrays in the order of ``fed``."""

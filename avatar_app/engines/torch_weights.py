@@ -209,7 +209,7 @@ def trial_tensors(graphs: MotionGraphs) -> dict[str, Tensor]:
     tensors |= dict(zip(graphs.encode.outputs, run(graphs.encode, tensors), strict=True))
     tensors |= {f"source_{name}": value for name, value in found.items()}
     tensors |= {f"driving_{name}": value for name, value in found.items()}
-    placed = next(iter(found))  # where they are, or the code that stands for it
+    placed = next(iter(found))  # their device, or the code's
     tensors[f"driving_{placed}"] = found[placed] + 0.05
     tensors["driving_expression"] = torch.from_numpy(NO_EXPRESSION).to(device)[None]
     return tensors

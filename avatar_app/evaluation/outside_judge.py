@@ -73,8 +73,7 @@ class OutsideJudge:
                 Text("Add --fetch-judge to have the package fetch them from www.adrianbulat.com."),
             )
         try:
-            # Not mirrored and averaged, as the paper's figures were taken; compiling would take longer than
-            # it saves.
+            # Without mirroring, as for the paper's figures; compiling would take longer than it saves.
             self._aligner: Any = face_alignment.FaceAlignment(
                 face_alignment.LandmarksType.TWO_D, device=device, flip_input=False, compile=False
             )
@@ -82,7 +81,7 @@ class OutsideJudge:
             OSError,
             RuntimeError,
             EOFError,
-        ) as problem:  # no network, a server that refuses, a file that came in half
+        ) as problem:  # no network, a refusing server, a partial file
             why = (
                 problem.reason
                 if isinstance(problem, URLError) and isinstance(problem.reason, Exception)

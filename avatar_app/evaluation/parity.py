@@ -104,7 +104,7 @@ def write_arrays(path: Path, target: Path) -> None:
             save_file({name: np.array(stored[name], np.float32, order="C") for name in stored.files}, target)
     except MemoryError:
         raise
-    except Exception:  # NumPy, zipfile, zlib and the tokeniser of headers raise nearly anything
+    except Exception:  # NumPy, zipfile, zlib and the tokeniser of headers raise almost any error
         raise BundleError(
             Text("{} is not a file of arrays, or it is damaged.", path),
             Text("Give an .npz file made by numpy.savez."),

@@ -114,7 +114,7 @@ class FaceChoice:
         """
         face = self._tracker.follow(image)
         if face is not None and self._last is not None and not _alike(face, self._last):
-            self._tracker.reset()  # it slid from a driver who leaves to somebody behind
+            self._tracker.reset()  # it moved from a driver who left to somebody behind
             face = None
         if face is not None:
             self._note(face, now)
@@ -176,7 +176,7 @@ class FaceChoice:
 
         Immediately only if it may be the driver's.
         """
-        beside = other.since <= self._seen_at  # it was there together with the driver
+        beside = other.since <= self._seen_at  # it was visible together with the driver
         if self._last is None or not (
             beside or face_height(other.face.points) < SMALLER * face_height(self._last.points)
         ):
@@ -209,7 +209,7 @@ class FaceChoice:
                 self._others.append(Other(last, liveness, now, now))
         self._others.remove(other)
         self._pinned = False
-        back = same and now - self._seen_at < ABSENCE  # such as from behind a hand
+        back = same and now - self._seen_at < ABSENCE  # for instance from behind a hand
         self._last, self._seen_at, self._liveness = other.face, now, liveness if back else other.liveness
         return self._tracker.begin(other.face)
 

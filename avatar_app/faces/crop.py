@@ -134,7 +134,7 @@ def square_box(face: Face) -> Box:
     """Return the square crop around a face, framed as in the training data."""
     low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
     height = face_height(face.points)
-    # A face that looks down is shorter than its outline is wide; the width (0.83 of the height when frontal)
+    # A face that looks down is shorter than its outline is wide; its width (0.83 of the height when frontal)
     # keeps the box from shrinking.
     size = max(height, float(high[0] - low[0]) / 0.95) / FACE_SHARE
     middle = (low + high) / 2

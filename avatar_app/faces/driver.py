@@ -55,7 +55,7 @@ class Driver:
         """
         if (
             frame.image.shape != self._shape
-        ):  # another camera, or another size of the same: positions of before mean nothing in it
+        ):  # another camera, or another size: earlier positions are meaningless
             self._shape = frame.image.shape
             self.faces.reset()
             self.center()

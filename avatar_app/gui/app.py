@@ -49,7 +49,7 @@ def run_window(arguments: argparse.Namespace) -> int:
     if hand_over(arguments):
         return 0
     require_screen()
-    ENDING.call_instead(ENDING.end_now)  # an exception would come out of Qt's own code; nothing is open yet
+    ENDING.call_instead(ENDING.end_now)  # an exception would be raised inside Qt's code; nothing is open yet
     import cv2  # noqa: F401  # here, so that what it does to the environment is undone before Qt looks at it
 
     clear_qt_variables()

@@ -73,7 +73,7 @@ def _task(
         outcome: Callable[[], object] = partial(done, work())
     except AvatarError as error:
         outcome = partial(failed, error)
-    except Exception as error:  # a bug: it is raised where all bugs of the window are seen
+    except Exception as error:  # a bug: raised where all bugs of the window are handled
         outcome = partial(_raise, error)
     outbox.finished.emit(outcome)
 

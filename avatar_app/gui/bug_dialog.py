@@ -27,7 +27,7 @@ class BugDialog:
     """
 
     def __init__(self) -> None:
-        self._box: object = None  # kept, or Python would take it away where no window is its parent
+        self._box: object = None  # a reference, or Python would delete it without a parent window
 
     def install(self) -> None:
         sys.excepthook = self.handle

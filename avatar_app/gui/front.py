@@ -28,7 +28,7 @@ def bring_to_front(window: QWidget) -> None:
     if QGuiApplication.platformName() == "xcb":
         try:
             _activate_on_x11(int(window.winId()))
-        except Exception:  # without it the window manager marks the window in its own way
+        except Exception:  # the window manager then marks the window in its own way
             log.info("the window could not be activated", exc_info=True)
 
 

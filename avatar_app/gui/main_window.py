@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
         else:
             self.notices.remove("settings")
 
-    # What actions ask of the window.
+    # Methods for actions.
 
     def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
         """Show what was just done, with actions for it: label -> function."""

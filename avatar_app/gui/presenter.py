@@ -103,7 +103,7 @@ class Presenter(QObject):
         """Show the current status."""
         away = self._is_out_of_sight()
         self._pictures.setInterval(STATUS_MS if away else PICTURE_MS)
-        begun = self._statuses.isActive()  # before, the window has not been shown yet
+        begun = self._statuses.isActive()  # the window has not been shown before
         may_rest = away and begun and self._preferences.now.rest
         if may_rest != self._live.controls.may_rest:
             self._live.change(may_rest=may_rest)

@@ -53,7 +53,7 @@ class Remote(QObject):
         self._asked.connect(self._do)
         self._named.connect(self._use)
         self._refused.connect(self._report_hotkeys)
-        # They run in the server's thread: the session may be used from there, the window may not.
+        # They run in the server's thread, which may use the session but not the window.
         words = ("next", "previous", "raise", "quit", "record", "snapshot")
         in_window = {word: partial(self._ask, word) for word in words}
         self.answer = Commands(window.live, window.library, {**in_window, "avatar": self._name})

@@ -80,7 +80,7 @@ class Started(QObject):
         self.remote = Remote(self.window)
         self.tray: Tray | None = None
         self._connect()
-        # After the first paint: the window is there before anything heavy is imported.
+        # After the first paint: the window appears before anything heavy is imported.
         QTimer.singleShot(0, self._begin)
 
     def _connect(self) -> None:
@@ -93,9 +93,9 @@ class Started(QObject):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._restyle)
         self.window.refreshed.connect(self._show_tray)
         self._follow_tray()
-        # From the event loop, which may not run yet: before it does, Qt forgets that it was asked to quit.
+        # From the event loop: before it runs, Qt ignores a request to quit.
         ENDING.call_instead(lambda: QTimer.singleShot(0, self.window.quit))
-        # Python sees a signal only when it runs: a timer gives it the chance.
+        # Python handles signals only while it runs: a timer makes it run.
         self._awake = QTimer(self, interval=INTERRUPT_MS)
         self._awake.timeout.connect(lambda: None)
         self._awake.start()

@@ -127,7 +127,7 @@ class MacKeys:
         if self._system is not None:
             try:
                 self._system.release()
-            except Exception:  # whatever it stumbles over, it is over
+            except Exception:  # it must end, whatever fails
                 log.warning("hotkeys ended", exc_info=True)
         self._over.set()
 
@@ -172,7 +172,7 @@ class Carbon:
         self._heard: Callable[[int, bool], None] | None = None
         self._handler = ctypes.c_void_p()
         self._hotkeys: list[ctypes.c_void_p] = []
-        self._callback = _HANDLER(self._handle)  # kept: Carbon has only its address
+        self._callback = _HANDLER(self._handle)  # a reference: Carbon has only its address
         pointer = ctypes.POINTER(ctypes.c_void_p)
         self._carbon.GetApplicationEventTarget.argtypes = []
         self._carbon.GetApplicationEventTarget.restype = ctypes.c_void_p

@@ -82,7 +82,7 @@ class Session:
             from jeepney.io.blocking import open_dbus_connection
 
             self._connection = open_dbus_connection("SESSION", auth_timeout=PATIENCE)
-        except Exception as problem:  # no library, no bus, or none that lets us in
+        except Exception as problem:  # no library, no bus, or no access
             raise PortalError(str(problem) or type(problem).__name__) from problem
         self._signals: deque[Any] = deque()
         self._portal = DBusAddress(PLACE, PORTAL, SHORTCUTS)

@@ -96,7 +96,7 @@ class WindowsKeys:
         return list(self._problems)
 
     def close(self) -> None:
-        self._stopping.set()  # before the number is looked at: the thread looks in the other order
+        self._stopping.set()  # before the number is read: the thread does it in the opposite order
         if self._system is not None and self._number is not None:
             self._system.post_quit(self._number)
         if self._thread.ident is not None and threading.current_thread() is not self._thread:
@@ -135,7 +135,7 @@ class WindowsKeys:
         registered = []
         for number, (combination, action) in enumerate(self._wanted):
             key = KEYS[combination.key]
-            # AltGr is Ctrl and Alt to Windows: nobody could type that letter any more.
+            # AltGr is Ctrl and Alt to Windows: nobody could type that character any more.
             if (
                 set(combination.modifiers) == {"Ctrl", "Alt"}
                 and combination.key in CHARACTERS
@@ -162,7 +162,7 @@ class User32:
     """The Windows system itself."""
 
     def __init__(self) -> None:
-        # Neither is there on other systems, so neither is known to the type checker.
+        # Other systems have neither, so the type checker does not know them.
         library: Callable[..., Any] = vars(ctypes)["WinDLL"]
         self._last_error: Callable[[], int] = vars(ctypes)["get_last_error"]
         self._user = library("user32", use_last_error=True)
@@ -203,7 +203,7 @@ class User32:
     def open_queue(self) -> int:
         self._user.PeekMessageW(
             ctypes.byref(wintypes.MSG()), None, 0, 0, 0
-        )  # this makes the queue; it takes nothing from it
+        )  # creates the queue without taking anything from it
         return int(self._kernel.GetCurrentThreadId())
 
     def register(self, number: int, modifiers: int, key: int) -> int:
@@ -232,12 +232,12 @@ class User32:
             0x12,
             0xA2,
             0xA5,
-        ):  # Ctrl and Alt, and the left and right ones that AltGr is made of
+        ):  # Ctrl and Alt, and the left and right ones that form AltGr
             held[modifier] = 0x80
         typed = ctypes.create_unicode_buffer(8)
         for layout in layouts[:count]:
             scan = self._user.MapVirtualKeyExW(key, 0, layout)
-            # 4: leave the keyboard's own state alone. Below zero is an accent that waits for its letter.
+            # 4: do not change the keyboard's state. Below zero is an accent that waits for its letter.
             length = self._user.ToUnicodeEx(key, scan, held, typed, len(typed), 4, layout)
             if length < 0 or (length > 0 and typed[0].isprintable()):
                 return True

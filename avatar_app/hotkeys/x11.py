@@ -82,8 +82,7 @@ class X11Keys:
                 self._ready.set()
                 self._listen(display)
         except Exception as problem:
-            # The display can go away at any moment, and python-xlib has errors without a common base for
-            # that.
+            # The display can go away at any moment, and python-xlib's errors for that have no common base.
             log.warning("hotkeys ended: %s", problem)
             ended = Text("The display ended the hotkeys ({}).", type(problem).__name__)
             self._problems.append(join([ended, INSTEAD]))
@@ -104,7 +103,7 @@ class X11Keys:
             self._problems.append(join([missing, Text("Install it with: pip install python-xlib.")]))
             return None
         try:
-            with redirect_stdout(sys.stderr):  # where it has something to say about access rights, it prints
+            with redirect_stdout(sys.stderr):  # it prints messages about access rights
                 return Display()
         except (DisplayError, OSError):
             shut = Text("The display {} cannot be opened, so there are no hotkeys.", os.environ["DISPLAY"])
@@ -159,7 +158,7 @@ class X11Keys:
                     self._keyboard_changed(display, event)
                 elif event.type == X.KeyRelease:
                     self._released = (event.detail, event.time)
-                # A key that is held sends releases and presses at the same instant; it counts once.
+                # A held key sends releases and presses at the same instant; it counts once.
                 elif event.type == X.KeyPress and (event.detail, event.time) != self._released:
                     mask = event.state & (X.ControlMask | X.Mod1Mask | X.ShiftMask | X.Mod4Mask)
                     if (event.detail, mask) in self._grabbed:

@@ -45,7 +45,7 @@ def set_pictures(
         context.colorspace, context.color_range = (
             Colorspace.ITU601,
             ColorRange.MPEG,
-        )  # players would guess otherwise from the size
+        )  # otherwise players would guess from the size
 
 
 class ClipWriter:
@@ -81,7 +81,7 @@ class ClipWriter:
         self._last, self._step = -1, round(encoding.ticks / fps)
         self._container: av.container.OutputContainer | None = None
         self._sound: SoundTrack | None = None
-        try:  # shows at once whether the folder can be written; FFmpeg opens the file with the first picture
+        try:  # check at once whether the folder is writable; FFmpeg opens the file with the first picture
             self._part = part_file(self.path)
         except OSError as problem:
             raise self._failed(problem) from None

@@ -47,7 +47,7 @@ _VP9 = {"crf": "20", "b": "0", "cpu-used": "4", "row-mt": "1"}
 _WEBP = {"quality": "80", "compression_level": "2"}
 _ENDLESS = {"loop": "0"}
 
-# Players slow a GIF down whose pictures stand for less than two hundredths of a second.
+# Players slow down a GIF whose pictures last less than two hundredths of a second.
 _GIF = Encoding("gif", "gif", "pal8", muxing=_ENDLESS, sound="", ticks=100, shortest=2)
 
 OPAQUE = {

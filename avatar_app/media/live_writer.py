@@ -48,7 +48,7 @@ class LiveWriter:
         self.path = Path(path)
         require_recording(self.path)
         kind = SUFFIXES[self.path.suffix.lower()]
-        # An ordinary file once it is closed; until then in pieces that stand alone.
+        # An ordinary file once closed; until then in pieces that can be played alone.
         pieces = (
             {"cluster_time_limit": "1000"}
             if kind == "matroska"
@@ -74,7 +74,7 @@ class LiveWriter:
             raise self._failed(problem) from None
         set_pictures(self._stream, size)
         context = self._stream.codec_context
-        context.gop_size = 10 * fps  # `write` asks for key pictures, by time
+        context.gop_size = 10 * fps  # `write` requests key frames, by time
         context.thread_count = 1
         if self._sound:
             self._sound.codec_context.layout = "mono"

@@ -97,7 +97,7 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
-            )  # oddities in metadata, and "large picture": a camera's 100 megapixels are welcome
+            )  # odd metadata, and "large picture": a camera's 100 megapixels are accepted
             size, picture = _decoded(path)
             return size, np.ascontiguousarray(picture)
     except PIL.UnidentifiedImageError:
@@ -108,7 +108,7 @@ def _read(path: Path) -> tuple[tuple[int, int], Image]:
     except MemoryError:
         raise
     except Exception as problem:
-        # A damaged file makes the decoders raise nearly anything: OSError, SyntaxError, struct.error ...
+        # A damaged file makes the decoders raise almost anything: OSError, SyntaxError, struct.error ...
         text = str(problem).rstrip(".")
         raise PortraitError(
             Text("The photo {} is damaged or cut short: {}.", path, text), Text("Copy or download it again.")

@@ -109,7 +109,7 @@ class SoundTrack:
             first = round(offset / packet.time_base)
             if (
                 last is not None and packet.dts - first + shift <= last
-            ):  # the clock stands or goes back, as where clips were joined
+            ):  # the clock stops or goes back, as in joined clips
                 shift = last + max(packet.duration or 0, 1) - (packet.dts - first)
             packet.pts, packet.dts = packet.pts - first + shift, packet.dts - first + shift
             last = packet.dts
@@ -126,12 +126,12 @@ class SoundTrack:
             if kind not in (
                 None,
                 (frame.format.name, frame.layout.name, frame.sample_rate),
-            ):  # it changes in the middle
+            ):  # its format changes
                 resampler = av.AudioResampler(format="fltp", layout=context.layout, rate=rate)
             kind = frame.format.name, frame.layout.name, frame.sample_rate
             if (
                 passed is None
-            ):  # from here on samples are counted: the clock of a joined clip starts again in the middle
+            ):  # samples are counted from here on: the clock of a joined clip restarts in the middle
                 begin = (
                     frame.pts * frame.time_base - offset
                     if frame.pts is not None and frame.time_base

@@ -284,14 +284,14 @@ class _Clock:
             return self._last
         time = self._start + self._last + self._step if time is None else time
         passed = time - self._start - self._last
-        if self._before is not None:  # one frame alone had a wrong time
+        if self._before is not None:  # a single frame had a wrong time
             as_before = time - self._before - self._last
             if 0 < as_before < passed:
                 self._start, passed = self._before, as_before
             self._before = None
         self._standing = 0 if passed > 0 else self._standing + 1
         if passed > LONGEST_GAP or passed < -2 * self._step or self._standing >= STANDS:
-            # Another clock from here on, as where clips were joined.
+            # Another clock from here on, as in joined clips.
             self._before, self._start, passed = self._start, time - self._last - self._step, self._step
         self._last += max(passed, Fraction(1, 100_000))
         return self._last
@@ -376,7 +376,7 @@ class NetworkStream:
             raise OSError(reason(problem)) from None
         try:
             stream = self._container.streams.video[0]
-            stream.thread_type = "SLICE"  # threads that take a frame each would hold some back
+            stream.thread_type = "SLICE"  # frame threads would delay pictures
             _bound(stream)
         except (IndexError, AttributeError):
             self._container.close()

@@ -84,7 +84,7 @@ class NeutralStore:
         Raises OSError if it cannot be written; it is still known until the app ends.
         """
         with self._lock:
-            # Another instance may have added some since this one began.
+            # Another instance may have added some since this one started.
             others = {} if self._path is None else _read(self._path)
             self._poses = {name: known for name, known in (others | self._poses).items() if name != key}
             if pose is not None:

@@ -109,7 +109,7 @@ def weakened_points(neutral: KeyPoints, driving: KeyPoints, head: float, express
 def _similar(source: Array, target: Array) -> Array:
     """Move ``source`` (K, 2) by the similarity that brings it nearest to ``target``."""
     a, b = source - source.mean(0), target - target.mean(0)
-    # As complex numbers turn and zoom are one factor.
+    # In complex numbers, rotation and scale are one factor.
     first, second = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
     factor = np.vdot(first, second) / max(float(np.vdot(first, first).real), 1e-12)
     placed = first * factor

@@ -303,7 +303,7 @@ class HeadTransfer:
         face = self._photo + self._strength.expression * expression
         face[IRISES] = (
             self._photo[IRISES] + looks
-        )  # both eyes look the same way, whatever noise each landmark has
+        )  # both eyes look the same way, whatever the landmarks' noise
         # Lids and lips meet when the driver's do, at any strength.
         face = open_lids(
             face,
@@ -365,7 +365,7 @@ def open_lids(face: Points, photo: Points, opening: Points) -> Points:
     own = lid_gaps(photo)
     gap = np.where(
         own > CLOSED_EYE, CLOSED_EYE + (own - CLOSED_EYE) * opening, own
-    )  # eyes shut in the photo stay so
+    )  # eyes that are shut in the photo stay shut
     face = face.copy()
     face[upper] = face[lower] + direction * (gap * width)[:, None]
     return face

@@ -36,7 +36,7 @@ class Hold:
     def follow(self, pose: KeyPoints, now: float) -> KeyPoints:
         """Return the pose to render for a frame with a usable pose."""
         gap = 0.0 if self._time is None else max(0.0, now - self._time)
-        # The first pose of all needs no easing: nothing was shown before it.
+        # The first pose needs no easing: nothing was shown before it.
         self._weight = 1.0 if self._time is None else min(1.0, self._weight + gap / RETURN)
         self._time, self._lost_at, self._last = now, None, pose
         return blend(self._rest, pose, _smooth(self._weight))

@@ -17,9 +17,9 @@ Points = npt.NDArray[np.float64]
 MOVED = np.array(indices(JAW, LIPS))
 """Jaw line, outer and inner lips."""
 
-# Right, down and away from the camera, in gaps between the lips: regression of each landmark's place in the
-# head's own frame on the gap, within each of 97 clips of talking people (the frame is that of the head at
-# rest), mean weighted by the gap's variance, made symmetrical.
+# Right, down and away from the camera, in gaps between the lips: regression of each landmark's position in
+# the head's own frame on the gap, within each of 97 clips of talking people, relative to the head at rest;
+# mean weighted by the gap's variance, made symmetrical.
 _JAW = (
     *(
         (-0.02, -0.03, 0.0),

@@ -156,7 +156,7 @@ def _winking(face: Points, weight: float) -> Points:
     left = np.minimum(WINKED / np.maximum(lid_gaps(face)[pairs], 1e-6), 1.0)
     winked = _with_lids(face, pairs, 1 + weight * (left - 1))
     winked[RIGHT_BROW] += weight * 0.04 * nose_length(face) * faces[:, 1]
-    # The corner of the mouth on that side alone: the more, the nearer to it.
+    # Only that mouth corner: weighted by nearness.
     smiling = with_less_smile(winked, faces, -weight * SIDE_SMILE)
     across = (face - face[MOUTH_RIGHT]) @ faces[:, 0]
     width = max(float(across.max() - across[MOUTH_RIGHT]), 1e-6)

@@ -49,7 +49,7 @@ class Outline:
 
     def __init__(self, photo: Points) -> None:
         distance, _, height = _distances(photo)
-        # What the photo itself hides is left to the photo.
+        # Parts that the photo itself hides are not corrected.
         self._seen = np.flatnonzero(distance > 0)
         self._usual = distance[self._seen] / height
 

@@ -26,8 +26,8 @@ DOUBT = 0.1, 0.3
 second it counts in full.
 """
 
-# Right, down and away from the camera, in lengths of the nose, for a whole smile: regression of landmarks on
-# smiles, beside that on the gap between the lips, within clips and between photos of the same person; made
+# Right, down and away from the camera, in nose lengths, for a whole smile: regression of landmarks on smiles,
+# together with the gap between the lips, within clips and between photos of the same person; made
 # symmetrical.
 _OUTER = (
     *(

@@ -59,8 +59,8 @@ def motion_transfer(
             photo, rest, adapt_scale=adapt_scale, limits=limits, strength=strength, exaggeration=AS_SEEN
         )
         return lambda driving: replace(as_key_points(head(in_space(driving))), expression=expression(driving))
-    # As they are, but of the photo's size and in its place. The rest pose is then the photo itself: all the
-    # difference counts as motion.
+    # The driver's own motion, but of the photo's size and at its position. The rest pose is then the photo
+    # itself: the whole difference counts as motion.
     fit = fit_rigid(rest, photo)
     head = HeadTransfer(photo, photo, limits=limits, strength=strength, exaggeration=AS_SEEN)
     return lambda driving: replace(

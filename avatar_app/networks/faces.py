@@ -163,7 +163,7 @@ class LandmarkNet(nn.Module):
         flat = coarse[..., :2].detach()
         right_eye, left_eye = flat[:, landmarks.RIGHT_EYE].mean(1), flat[:, landmarks.LEFT_EYE].mean(1)
         lips = flat[:, landmarks.OUTER_LIPS].mean(1)
-        # Half-axes of an upright patch. The longer of "between the eyes" and "eyes to mouth" is steady when
+        # Half-axes of an upright patch. The longer of "between the eyes" and "eyes to mouth" is stable when
         # the head turns.
         across = left_eye - right_eye
         down = lips - (right_eye + left_eye) / 2

@@ -145,7 +145,7 @@ def _monkeynet(content: Mapping[str, Any], document: Any, path: Path) -> Opened:
             Text("The pictures of the configuration have {} pixels.", size),
             Text("Give a multiple of {} up to {}.", 2**halvings, LARGEST),
         )
-    with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
+    with torch.device("meta"):  # sizes without memory: checks the fit before allocating any
         plan = MonkeyNet(config)
     weights = {
         name: without_time(dict(state_dict_of(content, name, path))) for name in ("generator", "kp_detector")

@@ -74,7 +74,7 @@ class FastMotion(nn.Module):
         self.register_buffer("line", torch.linspace(-1, 1, side)[:, None], persistent=False)
         basis = torch.stack([(grid**2).sum(0), grid[0], grid[1], torch.ones(side, side)]).reshape(4, -1)
         self.register_buffer("basis", basis, persistent=False)
-        # Columns of an affine map as `candidates` orders them; the last counts shares.
+        # Columns of an affine map in the order of `candidates`; the last sums the weights.
         self.register_buffer("still", torch.tensor([1.0, 0, 0, 1, 0, 0, 1])[:, None], persistent=False)
 
     def forward(self, photo: PhotoFeatures, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -201,7 +201,7 @@ class PhotoRenderer(nn.Module):
             generator.paint,
         )
         side = self.size // 4
-        # Row r says how pixel r lies between two rows of the flow.
+        # Row r holds the weights of the flow's rows for pixel r.
         position = torch.arange(self.photo_side, dtype=torch.float64) * (side - 1) / (self.photo_side - 1)
         share = (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
         self.register_buffer("spread", share, persistent=False)
@@ -241,7 +241,7 @@ class PhotoRenderer(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         count = len(PhotoFeatures._fields)
         photo, points, *code = PhotoFeatures(*tensors[:count]), *tensors[count:]
-        # Points that are not numbers must give a wrong picture, not a place outside of it.
+        # NaNs in points must give a wrong picture, not an index outside of it.
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         painted, alpha, flow = self.layers(photo, points)
         shown = interleave_bytes(painted), interleave_bytes(alpha), self.enlarged(flow)

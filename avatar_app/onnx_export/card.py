@@ -208,7 +208,7 @@ def split(model: ModelProto) -> tuple[ModelProto, ModelProto]:
     late: list[NodeProto] = []
     for node in model.graph.node:
         if node.op_type in SPREAD and constants.issuperset(node.input):
-            # Needs no input: each part that reads it has its own.
+            # Needs no input, so each part that reads it gets its own.
             early.append(node)
             late.append(NodeProto.FromString(node.SerializeToString()))
             known.update(node.output)

@@ -151,7 +151,7 @@ def example_poses(count: int) -> dict[str, Tensor]:
 
 def _trace(graph: Graph, tensors: dict[str, Tensor], path: Path, opset: int = OPSET) -> None:
     with warnings.catch_warnings():
-        # The tracing exporter is marked as old; it needs no package but onnx, and takes a fifth of the newer
+        # The tracing exporter is deprecated; it needs no package but onnx, and takes a fifth of the newer
         # one's time.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -183,6 +183,6 @@ def write_motion_files(graphs: MotionGraphs, folder: Path, half: bool = False) -
             for name, value in weights.items()
         }
         graphs.model.load_state_dict(weights)
-    # Through bytes: the library's own file writing leaves a file that only its owner can read.
+    # As bytes: the library's own function writes a file that only its owner can read.
     (folder / WEIGHTS).write_bytes(save(weights))
     write_onnx(graphs, folder, half)

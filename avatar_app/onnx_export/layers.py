@@ -32,7 +32,7 @@ class PhaseConvolution(nn.Module):
         assert isinstance(norm, nn.BatchNorm2d)
         fused = fuse_conv_bn_eval(convolution, norm)
         assert fused.bias is not None
-        # The kernel's rows as seen by an odd row, which ends a pair above, and by the even row after it.
+        # The kernel's rows for an odd row, the second of a pair, and for the even row after it.
         sums = torch.tensor([[[1.0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
         phases = torch.einsum("pkr,ocrs,qls->pqockl", sums, fused.weight.detach(), sums)
         self.outputs = fused.out_channels
@@ -107,7 +107,7 @@ def interleave_bytes(parts: Tensor) -> Tensor:
     """
     channels, (height, width) = parts.shape[0], parts.shape[3:]
     levels = (parts.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
-    # Turned two planes at a time: as bytes, and in runs of whole rows wherever possible.
+    # Transposed two dimensions at a time: as bytes, and in runs of whole rows if possible.
     planes, run = 2 * channels, height * width
     rows = [
         levels[:, odd].transpose(0, 1).reshape(planes, run).t().reshape(height, 1, width * planes)

@@ -115,7 +115,7 @@ def between(pixels: Tensor, positions: Tensor) -> Tensor:
     """
     side = math.isqrt(pixels.shape[0])
     position = ((positions.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
-    position = torch.where(position >= 0, position, torch.zeros_like(position))  # what is no number
+    position = torch.where(position >= 0, position, torch.zeros_like(position))  # NaNs
     corner = position.floor()
     x, y = torch.split(position - corner, 1)
     column, row = torch.split(corner, 1)
@@ -147,7 +147,7 @@ class Sketch(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         cells = (points + 1) * ((self.side - 1) / 2)
         across, down = torch.split(cells[self.points], 1, 1)
-        # A row beyond the edge is drawn as the edge's own row, which it may be twice: the highest counts.
+        # A row beyond the edge is drawn as the edge's own row, possibly twice: the highest value counts.
         rows = (torch.round(down) + self.rows).clamp(0, self.side - 1)
         bells = _bell(rows - down)[:, :, None] * _bell(self.line - across)[:, None]
         places = (rows + self.first_row).long().reshape(-1, 1)

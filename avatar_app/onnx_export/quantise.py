@@ -175,7 +175,7 @@ class _Rewriter:
         zero = max(origin.zero() for origin in origins)
         weight = np.array(numpy_helper.to_array(self._constants[node.input[1]]), np.float64)
         channels = [weight.shape[1]] if len(parts) == 1 else [self._shapes[part][1] for part in parts]
-        # In steps of each part's own scale, so that the bytes as they are can be multiplied.
+        # In steps of each part's own scale, so that the bytes can be multiplied directly.
         weight *= np.repeat([origin.scale(zero) for origin in origins], channels)[None, :, None, None]
         scales = np.maximum(np.abs(weight).max((1, 2, 3)) / LARGEST_WEIGHT, 1e-12)
         small = np.round(weight / scales[:, None, None, None]).astype(np.int8)

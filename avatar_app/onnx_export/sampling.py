@@ -73,7 +73,7 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
             nodes.append(node)
             continue
         share = _dimmer(node, readers, shapes)
-        # Shares are computed after the positions: the whole warp moves to where both are known.
+        # The factor is computed after the positions: the whole warp moves to where both exist.
         warp = _Warp(model, node, picture, flow, share)
         if share is None:
             nodes += warp.nodes
@@ -130,7 +130,7 @@ class _Warp:
         _, channels, height, width = picture
         rows, columns = flow[1:3]
         turned = self._add("Transpose", node.input[1], perm=[0, 3, 1, 2])
-        # Offsets are down first, positions across first.
+        # Offsets are y first, positions x first.
         position = self._add("Gather", turned, self._constant([1, 0], np.int64), axis=1)
         sides = np.array([height, width]).reshape(1, 2, 1, 1)
         scale = (sides - 1) / 2 if options.get("align_corners") else sides / 2

@@ -131,7 +131,7 @@ def align_convolutions(model: ModelProto, smallest: int = SMALLEST) -> None:
                 source = node.input[0]
                 shape = _joined_shape(shapes, makers.get(source))
                 if shape and readers[source] == 1:
-                    # Channels are being put side by side here anyway.
+                    # Channels are concatenated here anyway.
                     nodes.insert(nodes.index(makers[source]), _zeros(model, source, [1, lacking, *shape[2:]]))
                     makers[source].input.append(f"{source}.zeros")
                 else:

@@ -102,7 +102,7 @@ class _TiledUp(nn.Module):
     def forward(self, rows: Tensor, positions: np.ndarray) -> tuple[Tensor, np.ndarray]:
         height, width = positions.shape
         tiles_down, tiles_across = height // TILE + 1, width // TILE + 1
-        # One more position than pixels, and whole tiles of them.
+        # One more position than pixels, in whole tiles.
         beyond = np.full((TILE * tiles_down, TILE * tiles_across), len(rows) - 1)
         beyond[:height, :width] = positions
         found = functional.relu(self.conv(rows, _windows(beyond, len(rows) - 1, 2)))
@@ -132,7 +132,7 @@ class TiledConvolution(nn.Module):
         kernels = (torch.from_numpy(of_kernel) @ values).reshape(self.window, inputs, self.outputs)
         self.register_buffer("kernels", kernels.float(), persistent=False)
         self.register_buffer("bias", _on_pixels(bias.detach()), persistent=False)
-        # The last rows, of zeros, come with the results.
+        # The last rows, zeros, come with the results.
         of_products = np.vstack([of_products, np.zeros((1, self.window))])
         self.register_buffer("of_window", torch.from_numpy(of_window).float(), persistent=False)
         self.register_buffer("of_products", torch.from_numpy(of_products).float(), persistent=False)

@@ -113,7 +113,7 @@ class Canvas:
             background = self._set_background(
                 blurred_extension(image, self._size) if given is None else given
             )
-        # To copy it whole is quicker than its sides alone.
+        # Copying it whole is faster than copying its sides.
         planes = background.copy()
         for layer, plane, square in zip(self._layers, split(planes), layer_planes(image), strict=True):
             layer.put(square, plane)
@@ -123,7 +123,7 @@ class Canvas:
         """Fade the free edges of the square into the background."""
         width, height = self._size
         side = min(width, height)
-        # Even, and so is ``fade``: the chromas begin and end where the luma does.
+        # Even, and so is ``fade``: chroma begins and ends where luma does.
         left, top = (width - side) // 4 * 2, (height - side) // 4 * 2
         fade = round(side * FEATHER / 2) * 2 if width != height else 0
         weight = (np.arange(1, fade + 1) * 256 // (fade + 1)).astype(np.uint16)
@@ -179,7 +179,7 @@ class _Edge:
 
     def __init__(self, columns: slice, weight: Columns, behind: Plane) -> None:
         self._columns = columns
-        # A value for each pixel: repeated over the rows by numpy, the multiplication takes longer.
+        # A value for each pixel: multiplying by values that numpy repeats over the rows takes longer.
         self._weight = np.ascontiguousarray(np.broadcast_to(weight, (len(behind), len(weight))))
         self._behind = behind[:, columns] * (256 - self._weight) + 128
 

@@ -82,7 +82,7 @@ def split(planes: Planes) -> tuple[Plane, Plane, Plane]:
     rows, width = planes.shape
     height = rows * 2 // 3
     flat, end = planes.reshape(-1), height * width
-    # Half a chroma's rows fill one row of the array, so that V may begin in the middle of one.
+    # Two rows of a chroma fill one row of the array, so V may begin in the middle of one.
     first, second = flat[end : end * 5 // 4], flat[end * 5 // 4 :]
     half = (height // 2, width // 2)
     return planes[:height], first.reshape(half), second.reshape(half)

@@ -20,8 +20,8 @@ class Label:
         height = size[1]
         tag, margin = draw_label(round(height * 0.045)), round(height * 0.03)
         top, left = height - margin - tag.shape[0], margin
-        # On an even place and of even sides, as a pixel of the chromas stands for two by two: transparent at
-        # its edges.
+        # At an even position and of even size, since a chroma pixel covers two by two; transparent at its
+        # edges.
         around = [
             (start % 2, (start + length) % 2)
             for start, length in zip((top, left), tag.shape[:2], strict=True)

@@ -59,7 +59,7 @@ class PipeWireCamera:
         self._rest = memoryview(b"")
         self._jammed_since: float | None = None
         self._said = b""
-        # Its own group: a Ctrl-C in the terminal is for the app, which then closes this.
+        # Its own process group: a Ctrl-C in the terminal is for the app, which then closes this.
         self._process = subprocess.Popen(
             _command(size, fps),
             stdin=subprocess.PIPE,
@@ -108,7 +108,7 @@ class PipeWireCamera:
         """Remove the camera, within 0.2 seconds."""
         if self._process.stdin and self._process.stdout:
             with suppress(OSError):
-                self._process.stdin.close()  # the end of the pictures, at which GStreamer leaves by itself
+                self._process.stdin.close()  # the end of the stream, at which GStreamer exits
             try:
                 self._process.wait(CLOSE_SECONDS)
             except subprocess.TimeoutExpired:
@@ -246,8 +246,8 @@ def _command(size: tuple[int, int], fps: int) -> list[str]:
     about = (
         f'media.class=Video/Source,media.role=Camera,node.name=avatar-camera,node.description=\\"{NAME}\\"'
     )
-    # The end of the pictures ends GStreamer, but not in a jam; then the end of the thread that opened the
-    # camera must.
+    # GStreamer ends with the stream, unless it is blocked; then it ends with the thread that opened the
+    # camera.
     setpriv = find_program("setpriv")
     guard = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
     return [

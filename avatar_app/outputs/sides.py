@@ -51,7 +51,7 @@ def cover(image: Image, size: tuple[int, int]) -> Image:
     part_rows, part_columns = min(rows, round(height / scale)), min(columns, round(width / scale))
     top, left = (rows - part_rows) // 2, (columns - part_columns) // 2
     part = image[top : top + part_rows, left : left + part_columns]
-    # Averaging takes nine times as long; a 1080p camera on a 720p canvas does without.
+    # Averaging takes nine times as long, and a 1080p camera on a 720p canvas does not need it.
     method = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(part, size, interpolation=method), np.uint8)
 

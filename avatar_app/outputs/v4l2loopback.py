@@ -73,12 +73,12 @@ def end_stream(path: Path) -> None:
     driver waits for the end of a stream, and stays a camera after a writer that did not start one, such as
     pyvirtualcam, has closed it or was killed. So a stream is started and ended here.
     """
-    # Starting may be refused for want of a picture format, which does not matter, or because somebody
+    # Starting may be refused for lack of a picture format, which does not matter, or because a program
     # streams.
     with suppress(OSError), v4l2.opened(path) as handle:
         v4l2.start_stream(handle, v4l2.OUTPUT_STREAM)
-    # The driver works out again what a device is only when it is asked, and until then takes no format from a
-    # program that does not ask.
+    # The driver updates a device's capabilities only when they are queried, and until then takes no format
+    # from a program that does not query them.
     ask(path)
 
 
@@ -111,7 +111,7 @@ class Audience:
 
     def _open(self) -> None:
         self._asked = time.monotonic()
-        self._count = None  # until the driver says it again
+        self._count = None  # until the driver reports it again
         with suppress(OSError):
             self._handle = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
             v4l2.subscribe(self._handle, v4l2.CLIENT_USAGE)

@@ -177,7 +177,7 @@ def _linux_camera(entry: Path) -> VirtualCamera | None:
     """Return the camera of a sysfs ``entry``; None for a real camera."""
     path = DEVICES / entry.name
     answer = loopback.ask(path)
-    # A device that may not be opened is still known by where it hangs: on no bus.
+    # A device that may not be opened is recognised by its place in sysfs: on no bus.
     is_loopback = answer.driver == LOOPBACK if answer else "/virtual/video4linux/" in str(entry.resolve())
     if not is_loopback:
         return None

@@ -55,7 +55,7 @@ class LibraryIndex:
         keyed = _with_keys(entries, {**before, **as_mapping(stored.get("keys"))})
         keys = {entry.path.name: entry.key for entry in keyed if entry.key is not None}
         if keys != stored.get("keys") and self._path.parent.is_dir():
-            with suppress(OSError):  # they are given out alike next time
+            with suppress(OSError):  # the same keys are chosen the next time
                 keep_damaged(self._path)
                 write_whole(self._path, as_json({**stored, "keys": keys}))
         return _ordered(keyed, stored.get("order"))

@@ -30,7 +30,7 @@ def find_photo(text: str, library: Library) -> Entry:
 
 def photo_elsewhere(path: Path) -> Entry | None:
     """Return a file outside the gallery as a photo; None if it does not exist."""
-    with suppress(OSError, ValueError):  # in a folder that may not be read, or no possible path
+    with suppress(OSError, ValueError):  # in an unreadable folder, or an impossible path
         if path.is_file():
             return Entry(path.absolute(), path.stem)
     return None

@@ -91,7 +91,7 @@ def trusting(pairing: Pairing) -> ssl.SSLContext:
             ),
             Text("Copy the pairing line again from the computer itself."),
         )
-    # The key is proven in the connection itself: only this certificate is trusted there.
+    # The connection itself proves the key: it trusts only this certificate.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED

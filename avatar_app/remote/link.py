@@ -184,7 +184,7 @@ class Link:
                 data = socket.recv(timeout=0.5)
                 self.received_bytes += len(data)
                 self._take(socket, unpack(data))
-                heard = time.monotonic()  # not before: sending a photo may take longer than silence may last
+                heard = time.monotonic()  # not earlier: sending a photo may take longer than ``SILENCE``
             now = time.monotonic()
             if now - heard > SILENCE:
                 raise OSError("it is silent")
@@ -216,7 +216,7 @@ class Link:
             self._answered = max(self._answered, answered)
 
     def _enter(self, socket: ClientConnection, welcome: Welcome) -> None:
-        for photo in self._placed.again():  # before any pose of them
+        for photo in self._placed.again():  # before any of their poses
             socket.send(pack(photo))
         with self._changed:
             self._answered = self._sent

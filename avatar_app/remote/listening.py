@@ -26,7 +26,7 @@ class ImpatientProtocol(H11Protocol):
         self.loop.call_later(HANDSHAKE, self._end_unless_session)
 
     def _end_unless_session(self) -> None:
-        # One that has become a WebSocket has another protocol by then. All else is answered at once.
+        # A WebSocket has another protocol by then. Any other request is answered at once.
         if self.transport.get_protocol() is self:
             self.transport.close()
 

@@ -179,5 +179,5 @@ def _decoded(data: bytes, kind: str, size: tuple[int, int] | None, longest: int 
             return np.ascontiguousarray(opened.convert("RGB"))
     except MalformedMessage:
         raise
-    except Exception as problem:  # a damaged file makes Pillow raise nearly anything
+    except Exception as problem:  # a damaged file makes Pillow raise almost anything
         raise MalformedMessage(f"the photo is damaged: {type(problem).__name__}") from None

@@ -106,7 +106,7 @@ class H264Pictures:
         self._shape: tuple[int, ...] = ()
         self._colours: H264Encoder | None = None
         self._alpha: H264Encoder | None = None
-        self._lock = threading.Lock()  # a session that ends closes while its last picture is still encoded
+        self._lock = threading.Lock()  # a session may close while its last picture is still being encoded
 
     def encode(self, layer: Layer, key: bool) -> Encoded:
         with self._lock:
@@ -137,7 +137,7 @@ class H264Pictures:
         self._close()
         height, width, layered = shape
         part = height * width / 512**2 * self._fps / 30
-        # Above the square there is more wall than person: it takes no more bits.
+        # The part above the square is mostly wall and needs no more bits.
         colours, alpha = (max(FEWEST, int(bits * min(part, self._fps / 30))) for bits in (BITS, ALPHA_BITS))
         self._colours = H264Encoder(width, height, self._fps, colours)
         self._alpha = H264Encoder(width, height, self._fps, alpha, gray=True) if layered else None

@@ -67,7 +67,7 @@ class Replica:
         self._asked_at = time.monotonic()
         self._watch: asyncio.Task[None] | None = None
 
-    def __serve_build_asgi_app__(self) -> ASGIApp:  # the name is Ray's
+    def __serve_build_asgi_app__(self) -> ASGIApp:  # Ray's name
         return self._server.app
 
     async def check_health(self) -> None:
@@ -86,7 +86,7 @@ class Replica:
 
 def is_ending() -> bool:
     """Whether Ray is about to end this replica. False if that is unknown."""
-    with suppress(Exception):  # the controller may be down itself; it comes back
+    with suppress(Exception):  # the controller may be down; it restarts
         from ray import serve
 
         own = serve.get_replica_context().replica_id.unique_id

@@ -143,7 +143,7 @@ class Server:
         wanted = f"Bearer {self._config.token}".encode()
         right = hmac.compare_digest(header.encode("utf-8", "replace"), wanted)
         address = str(getattr(client, "host", ""))
-        if right:  # whatever somebody else behind the same address has tried
+        if right:  # whatever others behind the same address have tried
             return True
         await asyncio.sleep(DENIAL_SECONDS if self._tries.wrong(address) <= TRIES else SLOW_DENIAL_SECONDS)
         return False
@@ -157,7 +157,7 @@ class Server:
             return
         wire = Wire(socket)
         if len(self._sessions) >= self._config.sessions:
-            # Said after the handshake: not every proxy passes on a status in place of one.
+            # Sent after the handshake: not every proxy passes on a status in its place.
             await socket.accept(subprotocol=PROTOCOL)
             await _quietly(wire.send(pack(Problem("full", FULL, "Try again later, or use another one."))))
             await _quietly(socket.close(TOO_MANY))

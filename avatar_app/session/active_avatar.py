@@ -129,7 +129,7 @@ class Cast:
         self._engines.close(0.1)
         self._portraits.close(0.1)
         engine, self.engine = self.engine, None
-        # The photo stays: after a fault it goes on, even if its file was deleted meanwhile.
+        # The photo is kept: after a fault it continues, even if its file was deleted meanwhile.
         self._engine_key = self.avatar = self.crop = None
         if engine is not None:
             engine.close()
@@ -208,7 +208,7 @@ class Cast:
                     and self._engine_key is not None
                     and has_fallback(self._engine_key[1])
                 ):
-                    raise  # the stage starts again, on the processor
+                    raise  # the stage restarts, on the processor
                 self._failed[key] = self._portrait_stamp
                 self._reject("avatar", error, ("choose-avatar",))
                 return False

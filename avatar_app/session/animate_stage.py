@@ -64,7 +64,7 @@ class AnimateStage(Stage):
         self.seen: Seen | None = None
         self.turn: Turn = 0
 
-    # What others may read.
+    # For other threads.
 
     @property
     def engine_name(self) -> str:
@@ -134,7 +134,7 @@ class AnimateStage(Stage):
         self._cast.retry_soon()
         self.hurry()
 
-    # The thread.
+    # In the stage's thread.
 
     def open(self) -> None:
         detector, now = self._open_detector(), time.monotonic()

@@ -114,7 +114,7 @@ class CameraStage(Stage):
     def _report(self, error: Exception) -> None:
         if (
             self._controls().source == self._wanted
-        ):  # the fault of a camera that is no longer wanted is nobody's business
+        ):  # faults of a camera that is no longer wanted are not shown
             super()._report(error)
 
     def _require_motion(self, image: Image, now: float) -> None:

@@ -352,7 +352,7 @@ def render(
         at_rest,
         relative=options.relative,
         adapt_scale=options.adapt_scale,
-        # None: exactly as the model's paper has it.
+        # None: as in the model's paper.
         strength=None if options.strength == AS_SEEN else options.strength,
         adapt_variance=options.adapt_variance,
     )

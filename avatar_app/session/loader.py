@@ -58,7 +58,7 @@ class Loader(Generic[T]):
                 if not closed.is_set():
                     self._done = done
                     return
-            self._drop(done)  # nobody waits for it any more
+            self._drop(done)  # no longer wanted
 
         closed = self._closed
         self.key = key

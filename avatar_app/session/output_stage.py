@@ -111,9 +111,7 @@ class OutputStage(Stage):
     def open(self) -> None:
         self._sink.begin()
         for reason in ("starting", "paused", "stale"):
-            still_card(
-                self._controls().size, reason
-            )  # drawn now, so that it is there at once when it is needed
+            still_card(self._controls().size, reason)  # drawn now, so that it is ready when needed
 
     def close(self) -> None:
         self._sink.close()
@@ -162,7 +160,7 @@ class OutputStage(Stage):
         None: stopping.
         """
         interval = 1 / controls.fps
-        # What is new waits only for what was new before it: behind a repeat it would age for nothing.
+        # A new picture waits only for the new one before it: behind a repeat it would only age.
         earliest = self._last.at + EARLIEST * interval if self._last.fresh else 0.0
         if self._stopping.wait(max(0.0, earliest - time.monotonic())):
             return None, False
@@ -177,7 +175,7 @@ class OutputStage(Stage):
         now = self._controls()
         if now.paused or (
             controls.pass_through and not now.pass_through
-        ):  # hidden during the wait: that counts at once
+        ):  # a user who hides during the wait is hidden at once
             controls, fresh = replace(controls, paused=now.paused, pass_through=False), None
         choice = self._choose(controls)
         kept = self.rest.kept
@@ -190,7 +188,7 @@ class OutputStage(Stage):
         if choice.shows == "card":
             return _card(controls, choice.reason), False
         picture = self._pictures.peek()
-        if picture is None:  # cleared this very moment
+        if picture is None:  # cleared at this moment
             return _card(controls, "stale"), False
         return self._composer.picture(picture, controls), fresh is not None
 

@@ -80,9 +80,7 @@ class RecorderStage(Stage):
                 self._notices.clear("recording")
                 self.path, self._begun, self._size, self._began = path, wanted, controls.size, now
             elif now - self._last > ASLEEP:
-                self._began += (
-                    now - self._last
-                )  # the computer slept: hours of one still picture are of no use
+                self._began += now - self._last  # the computer slept: hours of one still picture are useless
             self._last = now
             if picture.size == self._size:
                 self._recorder.write(picture, now - self._began)

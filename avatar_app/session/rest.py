@@ -56,7 +56,7 @@ class Rest:
         if controls is not self._controls:
             asked = replace(controls, pass_through=False, may_rest=False)
             if asked != self._asked:
-                self._since = self._clock()  # somebody is there who asks for something
+                self._since = self._clock()  # a request shows that somebody is there
             self._controls, self._asked = controls, asked
         may = controls.may_rest and controls.recording is None and watched is False
         if not may:

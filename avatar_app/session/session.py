@@ -118,7 +118,7 @@ class Session:
             self._meter,
             self._notices,
         )
-        # Who comes later must not see the user because nobody was there when that was confirmed.
+        # Viewers who come later must not see the user: nobody was there when that was confirmed.
         self._output.rest.begun = lambda: self.change(pass_through=False)
         self._sound = SoundStage(
             open_microphone, VirtualMicrophone, heard, self._meter.latency, self._notices
@@ -207,7 +207,7 @@ class Session:
         frame, seen = self._frames.peek(), self._animate.seen
         if frame is None or not self._camera.description:
             return None
-        # A slow engine must not make the preview slow: the newest frame, with what was last found if that is
+        # A slow engine must not slow the preview: the newest frame, with the last detected face if that is
         # recent.
         if seen is not None and frame.captured_at - seen.frame.captured_at < 0.5:
             return Seen(frame, seen.points, seen.box, seen.others)

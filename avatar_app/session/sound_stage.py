@@ -70,7 +70,7 @@ class SoundStage(Stage):
             return
         name, passed_on = self._wanted
         if self._controls().recording is not None:
-            self._heard.clear()  # what an earlier recording left
+            self._heard.clear()  # sound of an earlier recording
         refused: SoundError | None = None
         if self._virtual:
             self._virtual.begin_again()
@@ -81,7 +81,7 @@ class SoundStage(Stage):
                 refused = problem
         self._microphone = self._open_microphone(name)
         self._notices.clear("sound")
-        if refused is not None:  # the recording has its sound all the same
+        if refused is not None:  # the recording has sound nevertheless
             self._notices.put(Notice("sound", "warning", refused.message, refused.hint))
 
     def step(self) -> None:

@@ -125,7 +125,7 @@ class Stage(ABC):
                 pass
             except Exception as error:
                 failed = True
-                if not self.stopping:  # whatever it waited for was closed to end it
+                if not self.stopping:  # closing ended the wait
                     self._report(error)
             finally:
                 self._close()
@@ -136,7 +136,7 @@ class Stage(ABC):
         try:
             self.close()
         except Exception:
-            # The other end may be gone already; a fault while tidying up must not stop what comes next.
+            # The other end may be gone already; a fault while closing must not stop the rest.
             log.warning("closing %s failed", self.name, exc_info=True)
 
     def _report(self, error: Exception) -> None:
@@ -149,7 +149,7 @@ class Stage(ABC):
             )
         else:
             said = f"{type(error).__name__}: {error}".rstrip(": .")
-            if said != self._logged:  # a fault that comes again every second would bury all others
+            if said != self._logged:  # a fault repeated every second would hide all others
                 self._logged = said
                 log.error("%s failed", self.name, exc_info=error)
             notice = Notice(

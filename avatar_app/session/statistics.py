@@ -93,6 +93,6 @@ class Meter:
         events = self._events[name]
         now = time.monotonic()
         events.append((now, value))
-        # Bounded even if nobody ever asks for the figures.
+        # Limited even if nobody reads the figures.
         while events[0][0] < now - WINDOW:
             events.popleft()

@@ -6,7 +6,7 @@ from avatar_app.errors import EngineError
 from avatar_app.extras import require
 from avatar_app.text import Text
 
-if sys.argv[:1] == ["-m"]:  # Python is looking for the program to start: the place to say what it lacks
+if sys.argv[:1] == ["-m"]:  # Python is searching for the module to run: report missing packages here
     try:
         require("train", Text("Training"))
     except EngineError as lacking:

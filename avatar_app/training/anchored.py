@@ -115,7 +115,7 @@ class AnchoredObjective:
             *(x.float() for x in self.generator(pair.source, pair.source_points, pair.driving_points))
         )
         target = pair.driving
-        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        # Ignored pixels get the target's values: no loss can see a difference there.
         picture = torch.lerp(target, rendered.image, pair.weight)
         warped = torch.lerp(target, rendered.warped, pair.weight)
         weight = face_weight(pair.driving_points, target.shape[-1], self.weights.face_gain)
@@ -174,7 +174,7 @@ class AnchoredObjective:
         scaler.scale(torch.stack(list(terms.values())).sum()).backward()  # type: ignore[no-untyped-call]
         if self.critics is not None:
             assert pair.driving_points is not None
-            # The generator's losses went through the critics and left gradients there that are not their own.
+            # The generator's losses left gradients in the critics, which are not the critics' own.
             self.optimisers["critics"].zero_grad(set_to_none=True)
             terms["mistakes"] = self.critics.mistakes(picture, pair.driving, pair.driving_points)
             scaler.scale(terms["mistakes"]).backward()  # type: ignore[no-untyped-call]
@@ -185,7 +185,7 @@ class AnchoredObjective:
 
         Several GPUs average the gradients in between.
         """
-        scaler.unscale_(self.optimisers["generator"])  # the limit is of the gradients themselves
+        scaler.unscale_(self.optimisers["generator"])  # the limit applies to the unscaled gradients
         nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
         for optimiser in self.optimisers.values():
             scaler.step(optimiser)

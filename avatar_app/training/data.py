@@ -280,7 +280,7 @@ def _store(
             identities.append(entry.identity)
             kinds.append(entry.kind)
             hidden.append(entry.hidden or (0.0, 0.0, 0.0, 0.0))
-    # A read-only memory map is fine: frames are only ever gathered from, never written.
+    # A read-only memory map is fine: frames are only read.
     tensor = torch.from_numpy(frames if frames.flags.writeable else np.array(frames))
     return FrameStore(
         tensor, torch.from_numpy(points) if labelled else None, clips, identities, kinds, torch.tensor(hidden)
@@ -303,7 +303,7 @@ class PairSampler:
         self.by_kind: dict[str, dict[str, list[int]]] = {kind: {} for kind in kinds}
         for clip, (identity, kind) in enumerate(zip(store.identities, store.kinds, strict=True)):
             self.by_kind[kind].setdefault(identity if config.by_identity else str(clip), []).append(clip)
-        # Someone with minutes of video is worth more draws than someone with one still.
+        # A person with minutes of video deserves more draws than one with a single still.
         self.people = {kind: list(people) for kind, people in self.by_kind.items()}
         self.person_share = {}
         for kind, people in self.by_kind.items():

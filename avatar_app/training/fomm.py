@@ -80,7 +80,7 @@ class FommObjective:
             optimiser.zero_grad(set_to_none=True)
         source, driving = self.detector(pair.source), self.detector(pair.driving)
         generated: Generated = self.generator(pair.source, source, driving)
-        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        # Ignored pixels get the target's values: no loss can see a difference there.
         picture = torch.lerp(pair.driving, generated.prediction.to(pair.driving.dtype), pair.weight)
         terms = {
             **self._picture_terms(picture, pair.driving, driving),
@@ -92,8 +92,7 @@ class FommObjective:
             )
         torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
         if self.discriminator is not None:
-            # The generator's losses went through the discriminator and left gradients there that are not its
-            # own.
+            # The generator's losses left gradients in the discriminator, which are not its own.
             self.optimisers["discriminator"].zero_grad(set_to_none=True)
             terms["discriminator_gan"] = self._discriminator_loss(
                 picture.detach(), pair.driving, driving.value.detach()
@@ -110,7 +109,7 @@ class FommObjective:
             )
         if self.discriminator is None:
             return terms
-        # Key points are shown to the discriminator, not trained through it.
+        # Key points are inputs of the discriminator, but are not trained through it.
         shown = points.value.detach()
         judged: list[Judgement] = self.discriminator(picture, shown)
         if self.weights.generator_gan:
@@ -147,7 +146,7 @@ class FommObjective:
             deformed = deformation.warp(picture, self.network.align_corners)
         moved: KeyPointTensors = self.detector(deformed)
         terms = {}
-        # Positions and 2 x 2 matrices need float32: half precision would round away what is compared.
+        # Positions and 2 x 2 matrices need float32: half precision would round the differences away.
         with torch.autocast(picture.device.type, enabled=False):
             if self.weights.equivariance_value:
                 terms["equivariance_value"] = (

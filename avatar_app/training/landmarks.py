@@ -18,8 +18,7 @@ from avatar_app.faces.crop import REGION_SCALE
 from avatar_app.networks.faces import LANDMARK_SIDE, LandmarkNet
 from avatar_app.text import Text
 
-# What moves with the expression; the rest of the face follows the head and is well served by the other
-# losses.
+# Landmarks that move with the expression; the others follow the head, which the other losses cover.
 EXPRESSIVE = marks.indices(marks.BROWS, marks.EYES, marks.RIGHT_PUPIL, marks.LEFT_PUPIL, marks.LIPS)
 
 # Openings, as pairs of landmarks: lids, lips inside and outside, mouth corners, brow to eye.

@@ -113,7 +113,7 @@ def pyramid_perceptual(
     return total
 
 
-# Brows; lids and irises; inner and outer lips: small on the picture, large for whoever looks at it.
+# Brows; lids and irises; inner and outer lips: small in the picture, but the viewer looks at them.
 EXPRESSIVE = indices(BROWS, EYES, RIGHT_PUPIL, LEFT_PUPIL, LIPS)
 
 

@@ -70,13 +70,13 @@ class MonkeyNetObjective:
             optimiser.zero_grad(set_to_none=True)
         source, driving = self.detector(pair.source), self.detector(pair.driving)
         generated: Generated = self.generator(pair.source, source, driving)
-        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        # Ignored pixels get the target's values: no loss can see a difference there.
         picture, deformed = (
             torch.lerp(pair.driving, made.to(pair.driving.dtype), pair.weight) for made in generated[:2]
         )
         terms = self._generator_terms(picture, deformed, pair.driving, (driving, source))
         torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
-        # The generator's losses went through the discriminator and left gradients there that are not its own.
+        # The generator's losses left gradients in the discriminator, which are not its own.
         self.optimisers["discriminator"].zero_grad(set_to_none=True)
         shown = _shown((driving, source), self.weights.detach_kp_discriminator)
         terms["discriminator_gan"] = self._discriminator_loss(picture.detach(), pair.driving, shown)

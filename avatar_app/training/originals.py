@@ -158,11 +158,11 @@ def read_original(document: Mapping[str, Any], where: str) -> RunConfig:
             Text("Unknown key in {}: {}.", where, ", ".join(unknown)),
             Text("Known keys: {}.", ", ".join(sorted(SECTIONS))),
         )
-    FommConfig.from_original(document)  # only to find mistakes now
+    FommConfig.from_original(document)  # only to check it
     train = build(TrainParams, document.get("train_params"), "train_params")
     given = document.get("dataset_params")
     if isinstance(given, Mapping):
-        # Paths are given on the command line here.
+        # Paths come from the command line here.
         given = {key: value for key, value in given.items() if key not in ("root_dir", "pairs_list")}
     data = build(DatasetParams, given, "dataset_params")
     size = side_of(data.frame_shape, "frame_shape")

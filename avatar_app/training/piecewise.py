@@ -25,7 +25,7 @@ def piecewise_affine(photo: Image, source: Array, driving: Array) -> Image:
     origin = np.concatenate([source[:, :2], edge])
     triangles = Delaunay(
         goal, qhull_options="QJ Qbb Qc"
-    )  # jitter parts landmarks that lie on one another, as on shut lids
+    )  # jitter separates landmarks at one position, as on shut lids
     pixels, inside, corners, weight = barycentric(triangles, side + 1)
     place = np.einsum("nk,nkd->nd", weight, origin[corners])
     place = (

@@ -117,8 +117,8 @@ class Run:
         self.sampler = PairSampler(store, config.seed + 1000 * rank, config.data)
         self.random = torch.Generator(device=device).manual_seed(config.seed + 1000 * rank)
         self.averaged = {name: copy.deepcopy(network).eval() for name, network in objective.networks.items()}
-        # In float16 small gradients would be nought: losses are multiplied, gradients divided, and steps with
-        # infinite ones left out.
+        # In float16 small gradients would become 0: losses are multiplied, gradients divided, and steps with
+        # infinite gradients skipped.
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.position = 0
         self.deadline = math.inf
@@ -258,8 +258,8 @@ def train(
             with (output / "log.csv").open("a") as log:
                 log.write(f"{run.position},{time.monotonic() - started:.0f},{terms}\n")
         if run.position % sample_steps == 0:
-            # Always the same pairs, so that the grids can be compared; the run's own random state is not
-            # touched.
+            # The same pairs each time, so that the grids can be compared; the run's own random state is not
+            # used.
             watched = watched or _watched_pair(run)
             run.write_sample(output / "samples" / f"{run.position:07d}.png", watched)
 

@@ -67,7 +67,7 @@ class X2FaceObjective:
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
         """Compute the gradients in one forward pass."""
         self.optimisers["x2face"].zero_grad(set_to_none=True)
-        # Where a pixel must be ignored, the target itself is put in: no loss can see a difference there.
+        # Ignored pixels get the target's values: no loss can see a difference there.
         picture = torch.lerp(
             pair.driving, self.model(pair.source, pair.driving).to(pair.driving.dtype), pair.weight
         )

@@ -45,7 +45,7 @@ class Reference:
         The picture is (S, S, 3); the generator encodes the photo again for every frame. Bytes in, bytes out,
         so the device has finished on return.
         """
-        # What engines switch on for themselves does not count here: these are PyTorch's own defaults.
+        # These are PyTorch's own defaults, without the engines' switches.
         with (
             torch.no_grad(),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True),

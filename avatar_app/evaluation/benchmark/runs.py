@@ -103,7 +103,7 @@ def _take_turns(
             places[setting.threads] += 1
 
     for turn in range(turns):
-        # Back and forth, so that nobody is always after the same other.
+        # Forth and back, so that no setting always follows the same other.
         for setting in settings if turn % 2 == 0 else reversed(settings):
             use_threads(setting.threads)
             setting.peak.measure()

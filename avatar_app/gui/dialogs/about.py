@@ -90,7 +90,7 @@ def _line(name: str) -> str:
     known = about.json
     licence = str(known.get("license_expression") or known.get("license") or "")
     first = licence.strip().splitlines()[0] if licence.strip() else ""
-    if not known.get("license_expression") and (not first or len(first) > 60):  # the whole text of one
+    if not known.get("license_expression") and (not first or len(first) > 60):  # the whole text of a licence
         kinds = [text for text in known.get("classifier") or [] if text.startswith("License ::")]
         first = kinds[0].split(" :: ")[-1] if kinds else first[:60]
     return f"{about['Name']} {about['Version']}  –  {first or 'see the package'}"

@@ -168,7 +168,7 @@ class DoctorDialog(QDialog):
 
 
 def _real_checks(model: str, device: str) -> Iterator[Check]:
-    from avatar_app.doctor.checks import checks  # loads the engines' libraries, so in the thread
+    from avatar_app.doctor.checks import checks  # loads the engines' libraries, so it runs in the thread
 
     return checks(model, device)
 

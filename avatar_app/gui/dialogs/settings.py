@@ -204,7 +204,7 @@ class SettingsDialog(QDialog):
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow(self.tr("Save to"), self.folder)
         for field in (self.language, self.theme, self.folder):
-            form.labelForField(field).setMinimumHeight(field.sizeHint().height())  # in the middle beside it
+            form.labelForField(field).setMinimumHeight(field.sizeHint().height())  # centred beside it
         for switch in self.switches.values():
             form.addRow("", switch)
         return page

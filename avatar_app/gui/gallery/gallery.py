@@ -75,7 +75,7 @@ class Gallery(QWidget):
         self._view.moved.connect(self._move)
         self._keys = GalleryKeys(self, self, self._view, self._search, self._model)
 
-    # Where it is.
+    # Position.
 
     def strip_height(self, low: bool) -> int:
         """Return the height of the strip, in pixels; less in a ``low`` window."""

@@ -52,7 +52,7 @@ class GalleryKeys(QObject):
         if watched is self._search:
             return self._search_key(event)
         editing = self._view.state() == GalleryView.State.EditingState
-        return False if editing else self._key(event)  # the end of a name reaches the view too
+        return False if editing else self._key(event)  # the end of editing a name reaches the view too
 
     def _paste_picture(self, event: QKeyEvent) -> bool:
         """Add a picture pasted while the search field has the focus.

@@ -61,8 +61,7 @@ class GalleryTile(QStyledItemDelegate):
         return tile_size(self.photo, option.fontMetrics.height())
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        # The view's own palette may have a transparent background by the style sheet, of which no shades can
-        # be made.
+        # The style sheet may make the view's palette transparent, from which no shades can be mixed.
         rect, palette, state = option.rect, QGuiApplication.palette(), option.state
         font = QFont(option.font)
         square = photo_square(rect, self.photo)
@@ -86,7 +85,7 @@ class GalleryTile(QStyledItemDelegate):
         painter.setFont(font)
         text = str(index.data())
         if not isinstance(entry, Entry):
-            # The sign says it too, so that a shorter word will do, and a cut one says nothing.
+            # The sign has the same meaning, so a shorter word suffices, and a cut one says nothing.
             text = first_fitting(painter.fontMetrics(), rect.width() - 4, (text, self.tr("Add")))
         _name(painter, rect, square, text, palette, chosen, isinstance(entry, Entry))
         painter.restore()

@@ -90,7 +90,7 @@ class CameraView(PictureView):
         """
         assert self._portrait is not None
         pixels = max(1, round(side * self.devicePixelRatioF()))
-        # The box breathes with the face; a ghost that is a few pixels off is not worth making a new one.
+        # The box changes slightly with the face; a few pixels are not worth a new ghost.
         if (
             self._ghost is None
             or abs(self._ghost.width() - pixels) > 0.03 * pixels

@@ -154,7 +154,7 @@ class OutputChooser(QWidget):
         self.note.setText("\n\n".join(reasons))
         self.note.setVisible(bool(reasons))
         self.fix.setVisible(self.may_fix and bool(problems["virtual-camera"]))
-        # Loud only where it is in the way of what the user wants.
+        # Prominent only if it blocks the user's choice.
         restyle(self.note, role="problem" if problems.get(controls.output) else "muted")
 
     def _look_again(self) -> None:

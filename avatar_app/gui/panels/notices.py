@@ -43,7 +43,7 @@ class Banner(QFrame):
         for text in (message, hint):
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        if not notice.hint:  # shown before it is in the banner, it would be a window, which takes the focus
+        if not notice.hint:  # without a parent it would be a window, which takes the focus
             hint.hide()
         texts = QVBoxLayout()
         texts.setSpacing(1)
@@ -113,11 +113,11 @@ class NoticeBar(QWidget):
         """Show these notices of the session; banners of earlier ones go."""
         if notices != self._pipeline:
             self._pipeline = notices
-            self._hidden &= set(notices)  # the same trouble later is news again
+            self._hidden &= set(notices)  # a problem that comes back is new
             if any(notice.about == "avatar" for notice in notices):
                 self._own.pop(
                     "gallery", None
-                )  # that photo, reported by who tried to use it, and gone with its cause
+                )  # a photo's problem, reported when it was used; it ends with its cause
             self._rebuild()
 
     def set_room(self, height: int) -> None:

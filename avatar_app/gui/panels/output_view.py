@@ -30,7 +30,7 @@ class OutputView(PictureView):
         Args:
             shows: as in ``Status``.
         """
-        # The status may already be of the next picture, so the picture itself says what it is.
+        # The status may already belong to the next picture, so the picture itself is checked.
         mirrored = self.mirrored and not (picture is not None and picture.is_card)
         if shows != self._shows:
             self._shows = shows

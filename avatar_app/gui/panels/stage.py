@@ -127,7 +127,7 @@ class Stage(QWidget):
         self.camera.countdown = left
         self.camera.update()
 
-    # Where everything is.
+    # Positions.
 
     def picture_place(self) -> QRect:
         """Return the rectangle of the large picture in this widget."""
@@ -159,7 +159,7 @@ class Stage(QWidget):
     def _overlay_place(self) -> QRect:
         """Return the area for overlays: the picture, and beside it if that is narrow."""
         place = self.picture_place()
-        wanted = self.width() if self.large is self.camera else LEAST.width()  # a face is to be seen whole
+        wanted = self.width() if self.large is self.camera else LEAST.width()  # shows the whole face
         spare = max(0, min(self.width(), wanted) - place.width())
         return place.adjusted(-(spare // 2), 0, spare - spare // 2, 0).adjusted(EDGE, EDGE, -EDGE, -EDGE)
 

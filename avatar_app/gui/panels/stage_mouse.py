@@ -72,7 +72,7 @@ class StageMouse(QObject):
             self.full_screen.emit()
             return True
         if watched is self._stage.large is self._stage.camera:
-            return False  # a click there means a face
+            return False  # a click there chooses a face
         return self._follow(watched is self._stage.inset, event)
 
     def _follow(self, inset: bool, event: QMouseEvent) -> bool:

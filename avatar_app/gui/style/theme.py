@@ -212,7 +212,7 @@ def apply_theme(application: QApplication, choice: str) -> Theme:
     theme = DARK if is_dark(choice) else LIGHT
     if not application.property(
         "dressed"
-    ):  # with a style sheet, Qt no longer says the name of the style under it
+    ):  # with a style sheet, Qt no longer reports the name of the style below
         application.setStyle("Fusion")
         application.setProperty("dressed", True)
     sheet = SHEET.format(**asdict(theme))

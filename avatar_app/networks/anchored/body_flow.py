@@ -85,11 +85,11 @@ def damp_body(flow: Tensor, body: Tensor, points: Tensor) -> Tensor:
     side = flow.shape[-1]
     grid = coordinate_grid(side, side, flow.device).permute(2, 0, 1)[None]
     beside, above = head_offsets(points, side)
-    # Under the chin, or under the ears and farther out than they are: a shoulder beside a bowed head.
+    # Below the chin, or below the ears and farther out: a shoulder beside a bowed head.
     under = ((-above - 0.05) / 0.25).clamp(0, 1)
     outside = ((beside - 0.6) / 0.2).clamp(0, 1) * ((0.5 - above) / 0.2).clamp(0, 1)
-    # Over the forehead hair ends where the background begins: pulled between the two, its tips would become
-    # streaks.
+    # Over the forehead hair ends where the background begins: stretched between the two, its tips would
+    # become streaks.
     over = ((above - 1.1) / 0.2).clamp(0, 1)
     restless = torch.maximum(torch.maximum(under, outside), over)
     fade = ((1 - grid[:, 1:]) / (1 - points[:, landmarks.CHIN, 1:, None, None]).clamp_min(0.15)).clamp(0, 1)
@@ -185,7 +185,7 @@ def face_distance(points: Tensor, side: int) -> Tensor:
     for axis in (torch.stack([-up[:, 1], up[:, 0]], 1), up):
         face = (points * axis[:, None]).sum(2)
         low, high = face.amin(1, keepdim=True), face.amax(1, keepdim=True)
-        # Column and row of a pixel each add their part, so nothing but their sum is as large as the picture.
+        # Column and row are added last, so only their sum has the size of the picture.
         scaled = 2 * axis / (high - low).clamp_min(1e-3)
         middle = (low + high) / (high - low).clamp_min(1e-3)
         across = scaled[:, :1] * line
@@ -200,7 +200,6 @@ def gaussian_matrix(side: int, sigma: float, like: Tensor) -> Tensor:
     Pixels outside do not count.
     """
     line = torch.arange(side, device=like.device, dtype=like.dtype)
-    # Smaller numbers than these have products below the normal ones, with which a processor takes ten times
-    # as long.
+    # Products of smaller numbers are subnormal, with which a processor is ten times as slow.
     weights = torch.exp((-0.5 * ((line[:, None] - line) / sigma) ** 2).clamp_min(-30))
     return weights / weights.sum(1, keepdim=True)

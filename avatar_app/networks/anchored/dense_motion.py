@@ -104,7 +104,7 @@ class DenseMotion(nn.Module):
         self.merge0 = conv(2 * widths[0], widths[0])
         self.mask = nn.Conv2d(widths[0], len(config.anchors) + 1, 3, padding=1)
         self.fine = nn.Conv2d(widths[0], 5, 3, padding=1)
-        # All zero: training starts from the prior alone, with no free offset.
+        # All zero: training starts from the prior alone, without a free offset.
         for parameter in (*self.mask.parameters(), *self.fine.parameters()):
             nn.init.zeros_(parameter)
 

@@ -105,8 +105,8 @@ class AnchoredGenerator(nn.Module):
         layers = enlarge(self.blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         grid = resize(flow, features.image.shape[-1])
-        # Beyond the photo's sides its mirror image: hair goes on as hair, not as stripes; but above it no
-        # head stands upside down.
+        # Beyond the photo's sides it is mirrored: hair continues as hair, not as stripes. Above it is not,
+        # which would show a head upside down.
         below_top = torch.cat([grid[:, :1], grid[:, 1:].clamp_min(-1)], 1)
         moved = warp(torch.cat([features.image, features.person], 1), below_top, beyond="reflection")
         warped, person = moved[:, :3], moved[:, 3:]

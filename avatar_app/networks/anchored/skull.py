@@ -147,7 +147,7 @@ class Turn(NamedTuple):
     @classmethod
     def between(cls, pose: View, photo: View, skull: Tensor) -> Turn:
         """Compute the turn; ``skull`` is (B, 2) from `skull_size`."""
-        upright = in_plane(photo.rows[:, :, :2])  # from the photo's directions to the head's own
+        upright = in_plane(photo.rows[:, :, :2])  # from the photo's directions to the head's
         swing = pose.ahead() @ photo.rows.transpose(1, 2) @ upright / (pose.scale() ** 2 * photo.scale())
         sine = _length(swing).clamp(1e-6, 0.7)
         cosine = (1 - sine.square()).sqrt()
@@ -178,8 +178,8 @@ class Turn(NamedTuple):
         """Map positions of the pose to positions in the photo, both (B, 2, N)."""
         across, along = torch.split(_affine(self.to_disc, positions), 1, 1)
         chord = (1 - across.square()).clamp_min(1e-3).sqrt()
-        # A pixel at the angle a from the middle shows what was at a - turn cos(a); in the picture that is
-        # sines apart.
+        # A pixel at the angle a from the middle shows the point at a - turn cos(a); in the picture their
+        # distance is a difference of sines.
         sine = (along / chord).clamp(-1, 1)
         cosine = (1 - sine.square()).clamp_min(0).sqrt()
         slid = self.farthest * cosine

@@ -67,7 +67,7 @@ def build_fomm(config: FommConfig, original: Original) -> Fomm:
 
     Raises BundleError where they do not fit the configuration.
     """
-    with torch.device("meta"):  # sizes without memory: whether they fit is known before any is taken
+    with torch.device("meta"):  # sizes without memory: checks the fit before allocating any
         plan = Fomm(config)
     require_fit(plan.generator, original.generator, "generator")
     require_fit(plan.kp_detector, original.kp_detector, "kp_detector")
@@ -231,7 +231,7 @@ def state_dict_of(content: Mapping[str, Any], name: str, path: Path) -> WEIGHTS:
             ),
             AGAIN,
         )
-    # Checkpoints saved from a network spread over several GPUs carry this word before every name.
+    # Checkpoints of networks spread over several GPUs have this word before every name.
     return {str(key).removeprefix("module."): value for key, value in weights.items()}
 
 

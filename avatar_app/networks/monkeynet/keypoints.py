@@ -83,6 +83,6 @@ def widened(variance: Tensor, least: float) -> Tensor:
     a, b, c, d = variance[..., 0, 0], variance[..., 0, 1], variance[..., 1, 0], variance[..., 1, 1]
     total = a * a + b * b + c * c + d * d
     spread = torch.sqrt((a * a + b * b - c * c - d * d) ** 2 + 4 * (a * c + b * d) ** 2)
-    # Rounding can leave a tiny negative number under the root.
+    # Rounding can leave a slightly negative number under the root.
     smallest = torch.sqrt(((total - spread) / 2).clamp_min(1e-20))
     return variance * (smallest.clamp_min(least) / smallest)[..., None, None]

@@ -88,8 +88,7 @@ def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str]
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     axes = {name: {0: "batch"} for name in (input_name, *outputs)}
     with warnings.catch_warnings():
-        # The tracing exporter is marked as old, but it gives the smaller graph for networks without control
-        # flow.
+        # The tracing exporter is deprecated, but gives the smaller graph for networks without control flow.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph,

@@ -130,7 +130,7 @@ class Sampler:
             return augment.texture(self.backgrounds, random, side)
         region = region_of(points)
         if kind < 0.52:
-            # Lying or upside down: the points would be wrong, so better none.
+            # Rotated by a quarter or half turn: the points would be wrong, so the face is removed.
             return cut(
                 frame,
                 replace(_disturbed(region, random), roll=region.roll + random.uniform(1.2, 2 * np.pi - 1.2)),

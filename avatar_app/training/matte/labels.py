@@ -95,7 +95,7 @@ def guess(points: Points, side: int) -> Mask:
     cv2.fillPoly(mask, [frame.polygon(NECK_AND_CHEST)], int(cv2.GC_FGD))
     across, along = frame.place(side)
     mask[((np.abs(across) > BESIDE) & (along > 0)) | (along > ABOVE)] = cv2.GC_BGD
-    if not (mask == cv2.GC_BGD).any():  # a face that fills the picture: its upper corners must do
+    if not (mask == cv2.GC_BGD).any():  # a face fills the picture: use its upper corners
         mask[0, :3] = mask[0, -3:] = cv2.GC_BGD
     return mask
 

@@ -144,7 +144,7 @@ def mark_doubtful_labels(people: People, network: PersonMatte) -> People:
         found = F.interpolate(seen, STORED, mode="bilinear") > 1
         labelled = people.persons[index : index + 1] > 0.5
         clean.append(bool((found & labelled).sum() > AGREED * (found | labelled).sum()))
-        # What lies between two outlines that nearly meet is not doubt, only their thickness.
+        # Differences between two outlines that nearly meet are not doubt, only their thickness.
         doubt = -F.max_pool2d(-(found != labelled).float(), 5, 1, 2)
         trust[index] = 1 - F.max_pool2d(doubt, 9, 1, 4)[0]
     return replace(people, trust=trust, clean=np.array(clean))

@@ -55,7 +55,7 @@ class Scenes:
             warped[:, 3:4].contiguous(),
             self.people.as_is * warped[:, 4:],
         )
-        weight[:cut] = 1  # what is seen of someone cut out is what the label says, right or wrong
+        weight[:cut] = 1  # a separated person looks as labelled, right or wrong
         points = placed.inverse(self.people.points[chosen])
         parts = [
             recolour([part], strength, self.torch_random)[0]
@@ -69,7 +69,7 @@ class Scenes:
                 if self.random.random() < 0.6
                 else pictures[row]
             )
-            # A pixel less than was found: its outline has the old background in it.
+            # Shrunk by a pixel: the outline contains the old background.
             persons[row] = F.avg_pool2d(
                 1 - F.max_pool2d(1 - persons[row : row + 1], 3, 1, 1), 3, 1, 1, count_include_pad=False
             )[0]
