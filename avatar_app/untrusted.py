@@ -115,7 +115,7 @@ def _child(work: Work, path: Path, target: Path, seconds: float, parent: Connect
 
 
 def _limit(more: int, seconds: float) -> None:
-    """Limit this process to ``more`` memory and ``seconds`` of processor time from now on."""
+    """Limit this process to ``more`` memory and ``seconds`` of processor time."""
     if importlib.util.find_spec("resource") is None:
         return
     import resource
