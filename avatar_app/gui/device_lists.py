@@ -40,17 +40,16 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is on this computer.
+    """Devices and models of this computer.
 
     Attributes:
         cameras: names; ``camera_problem`` says why they could not be listed.
         virtual_cameras: the devices; ``virtual_problem`` says why there are none.
         pipewire_problem: why there can be no PipeWire camera; empty if there can.
-        models: names; those that cannot be used say why.
+        models: names; unusable ones with a reason.
         microphones: names; ``microphone_problem`` says why they could not be listed.
         virtual_microphone_problem: why there can be no microphone of the app's own; empty if there can.
-        card: the device that a graphics card is; ``card_problem`` says why none can be used, None where one
-            can.
+        card: device name of a graphics card; ``card_problem`` says why none can be used, None if one can.
     """
 
     cameras: tuple[str, ...] = ()
@@ -67,9 +66,9 @@ class Found:
 
 
 def look() -> Found:
-    """Look at everything; each list fails alone and says why.
+    """List everything; each list fails alone and says why.
 
-    Slow; belongs into another thread than the window's.
+    Slow: for another thread than the window's.
     """
     cameras, camera_problem = _attempt(_cameras, lambda said: ((), said))
     outlets, virtual_problem = _attempt(_virtual_cameras, lambda said: ((), said))
@@ -91,7 +90,7 @@ def look() -> Found:
 
 
 def nothing_found() -> Found:
-    """What is known where nothing could be looked at: that nothing can be used."""
+    """Return empty lists, for a search that failed."""
     return Found(
         camera_problem=FAILED,
         virtual_problem=FAILED,
@@ -103,10 +102,7 @@ def nothing_found() -> Found:
 
 
 def _attempt(work: Callable[[], T], failed: Callable[[Text], T]) -> T:
-    """The result of ``work``.
-
-    Where it fails in an unexpected way, what ``failed`` makes of the sentence that says so.
-    """
+    """Return the result of ``work``, or of ``failed`` with a sentence about its error."""
     try:
         return work()
     except AvatarError as error:
@@ -190,7 +186,7 @@ def _said(error: AvatarError) -> Text:
 
 
 class DeviceLists(QObject):
-    """Keeps what was found last; ``changed`` is emitted when there is something newer."""
+    """Keeps the latest lists; emits ``changed`` when they are new."""
 
     changed = Signal()
     _arrived = Signal(object)
@@ -207,13 +203,13 @@ class DeviceLists(QObject):
         return self._thread is not None
 
     def refresh(self) -> None:
-        """Look again; returns at once."""
+        """Search again; return at once."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="device lists", daemon=True)
             self._thread.start()
 
     def stop(self, seconds: float = 0.2) -> None:
-        """A driver that hangs is left behind: the thread ends with the app."""
+        """Abandon a search that hangs in a driver: its thread ends with the app."""
         if self._thread is not None:
             self._thread.join(seconds)
 

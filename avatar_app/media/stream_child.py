@@ -1,7 +1,7 @@
 """The process that sends a stream.
 
-FFmpeg waits for a server without a time limit, and PyAV holds the interpreter meanwhile. In a process of its
-own that stops nobody else, and the process can be ended.
+FFmpeg waits for a server without a time limit, and PyAV holds the GIL meanwhile. A process of its own blocks
+nobody else, and can be killed.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from avatar_app.text import Text
 QUALITY = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "maxrate": "6M", "bufsize": "6M"}
 
 KEY_SECONDS = 2
-"""Seconds between key pictures, as streaming services ask for."""
+"""Seconds between key frames, as streaming services require."""
 
 MOMENT = struct.Struct("<d")
-"""Before each picture: the seconds at which it is shown."""
+"""Precedes each picture: its time in seconds."""
 
 
 def send_stream(
     address: str, title: str, kind: str, size: tuple[int, int], fps: int, parent: Connection
 ) -> None:
-    """Send pictures to an address until the parent hangs up.
+    """Send pictures to an address until the parent closes the pipe.
 
-    Says to the parent: None when it has started, None when it is connected; at any time an OutputError, which
-    is the last word. Hears: `MOMENT`, then the I420 planes of a picture.
+    Sends to the parent: None when started, None when connected; at any time an OutputError, which is the last
+    message. Receives: `MOMENT`, then the I420 planes of a picture.
 
     Args:
-        title: names the address without its secrets.
+        title: the address without its secrets.
         kind: FFmpeg's name of the container.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what encoders say is no help to the user
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end ends this one
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # encoders' messages do not help the user
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end also ends this process
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     parent.send(None)
@@ -85,7 +85,7 @@ def _send(
 
 
 def failed(title: str, problem: Exception) -> OutputError:
-    """What to say of an address that takes nothing."""
+    """Return the error for an address that takes no pictures."""
     if isinstance(problem, av.error.ProtocolNotFoundError):
         return OutputError(
             Text("The FFmpeg in PyAV cannot send to {}.", title),

@@ -1,4 +1,4 @@
-"""Pictures out to an address while they happen: RTMP, SRT, or a plain UDP stream."""
+"""Send pictures to an address in real time: RTMP, SRT, or a plain UDP stream."""
 
 from __future__ import annotations
 
@@ -14,32 +14,29 @@ from avatar_app.text import Text
 from avatar_app.types import Image
 
 KINDS = {"rtmp": "flv", "rtmps": "flv", "udp": "mpegts", "srt": "mpegts"}
-"""Beginnings of the addresses that can be sent to, and FFmpeg's name of each container."""
+"""Protocols that can be sent to, and FFmpeg's name of each container."""
 
 WHOLE_PACKETS = "pkt_size=1316"
-"""Seven packets of a transport stream fill one of the network."""
+"""Seven packets of a transport stream fill one network packet."""
 
 STARTING = 30.0
-"""Seconds that the process which sends may take to start."""
+"""Seconds that the sending process may take to start."""
 
 PATIENCE = 4.0
-"""Seconds in which a server must answer."""
+"""Seconds within which a server must answer."""
 
 STALLED = 4.0
 """Seconds that a server may take for one picture. Others are dropped meanwhile."""
 
 PORTS = {"rtmp": 1935, "rtmps": 443}
-"""Where the address does not say."""
+"""Default ports."""
 
 FAREWELL = 0.5
-"""Seconds that hanging up may take; then the process is ended."""
+"""Seconds that closing may take; then the process is killed."""
 
 
 def stream_title(url: str) -> str:
-    """Name an address without what follows its host.
-
-    That is the key of the user's channel.
-    """
+    """Return an address without the part after its host, which holds the user's key."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..."
 
@@ -47,7 +44,7 @@ def stream_title(url: str) -> str:
 def require_stream(url: str) -> None:
     """Raise OutputError for an address that cannot be sent to.
 
-    Nothing of the secrets in it is repeated.
+    The message repeats no secrets.
     """
     kinds = ", ".join(f"{kind}://" for kind in KINDS)
     scheme = url.partition(":")[0].lower()
@@ -75,16 +72,16 @@ Sending = tuple[Image, float]
 class StreamWriter:
     """Sends H.264 pictures to an address, by a process of its own.
 
-    It waits while the connection is made. After that a thread passes the pictures on: of those that come
-    while the server is slow, the newest is kept.
+    The constructor waits for the connection. After that a thread passes the pictures on; while the server is
+    slow, only the newest is kept.
 
     Args:
         url: as for `require_stream`.
         size: (width, height), even numbers.
-        fps: pictures a second, about.
+        fps: approximate pictures a second.
 
     Raises:
-        OutputError: nobody takes it there; also from ``write``.
+        OutputError: no server takes it; also from ``write``.
     """
 
     def __init__(self, url: str, size: tuple[int, int], fps: int) -> None:
@@ -98,7 +95,7 @@ class StreamWriter:
             self._knock(url)
         self._began = time.monotonic()
         self._child, theirs = multiprocessing.Pipe()
-        # A new process, not a fork: of what threads hold here, nothing may come along.
+        # A new process, not a fork, which would inherit the state of threads.
         self._process = multiprocessing.get_context("spawn").Process(
             target=send_stream, args=(address, self.name, kind, size, fps, theirs), daemon=True
         )
@@ -119,9 +116,9 @@ class StreamWriter:
         self._thread.start()
 
     def write(self, planes: Image) -> None:
-        """Send a picture as I420 planes, (height * 3 / 2, width), as of now.
+        """Send a picture as I420 planes, (height * 3 / 2, width), with the current time.
 
-        The planes are not to be changed afterwards. Returns at once; raises what befell those before.
+        The planes must not change afterwards. Returns at once; raises errors of earlier pictures.
         """
         now = time.monotonic()
         with self._changed:
@@ -136,12 +133,12 @@ class StreamWriter:
             self._changed.notify()
 
     def close(self) -> None:
-        """Hang up. May be called twice."""
+        """Close the connection. May be called twice."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._thread.join(FAREWELL)
-        self._process.kill()  # with a server that stalls; the thread then finds nobody to pass on to
+        self._process.kill()  # the thread that passes pictures on then gets an error
         self._thread.join(FAREWELL)
 
     def _run(self) -> None:
@@ -168,9 +165,9 @@ class StreamWriter:
             return None if self._closed else sending
 
     def _knock(self, url: str) -> None:
-        """Raise OutputError where nobody is there.
+        """Raise OutputError if no server listens.
 
-        A process would take a second to say that.
+        The process would take a second to report that.
         """
         parts = urlsplit(url)
         try:
@@ -180,9 +177,9 @@ class StreamWriter:
             raise failed(self.name, problem) from None
 
     def _hear(self, seconds: float) -> None:
-        """Wait for the process's next word.
+        """Wait for the process's next message.
 
-        Raises OutputError if it is a bad one, or none comes.
+        Raises OutputError if it reports one, or does not answer.
         """
         said: OutputError | None
         try:

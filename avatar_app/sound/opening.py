@@ -14,19 +14,19 @@ from avatar_app.sound.pulse import PulseMicrophone, list_sources
 from avatar_app.text import Text
 
 SYSTEM = "default"
-"""Stands for the microphone that the user has chosen in the system."""
+"""Name of the microphone that the user has chosen in the system."""
 
 
 def list_microphones() -> list[MicrophoneInfo]:
-    """List the microphones.
+    """List the microphones under unique names.
 
-    No two have the same name. Raises SoundError where sound cannot be had; its hint says what to install.
+    Raises SoundError if sound is not available; its hint says what to install.
     """
     return distinct(list_sources() if platform.system() == "Linux" else list_inputs())
 
 
 def distinct(microphones: Sequence[MicrophoneInfo]) -> list[MicrophoneInfo]:
-    """Number those that are called alike, for two webcams of one kind."""
+    """Number equal names, for two webcams of one kind."""
     seen: Counter[str] = Counter()
     made = []
     for each in microphones:
@@ -37,7 +37,7 @@ def distinct(microphones: Sequence[MicrophoneInfo]) -> list[MicrophoneInfo]:
 
 
 def open_microphone(name: str) -> Microphone:
-    """Open a microphone by its name or a part of that, or ``SYSTEM``.
+    """Open a microphone by its name, a part of the name, or ``SYSTEM``.
 
     Raises SoundError.
     """
@@ -48,9 +48,9 @@ def open_microphone(name: str) -> Microphone:
 
 
 def find_microphone(name: str, microphones: Sequence[MicrophoneInfo]) -> MicrophoneInfo:
-    """The microphone that the user means.
+    """Find a microphone by its name or a part of the name.
 
-    Raises SoundError where it is none, or more than one.
+    Raises SoundError if there is none, or more than one.
     """
     if not microphones:
         raise SoundError(Text("No microphone was found."), Text("Connect one, then try again."))

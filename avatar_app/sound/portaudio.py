@@ -25,7 +25,7 @@ WAITING = 200
 
 LOCK = threading.Lock()
 OPEN: set[object] = set()
-"""The streams that are open, guarded by ``LOCK``."""
+"""The open streams, guarded by ``LOCK``."""
 
 
 class PortAudioMicrophone:
@@ -98,7 +98,7 @@ def list_inputs() -> list[MicrophoneInfo]:
     """
     sounddevice = _library()
     with LOCK:
-        if not OPEN:  # PortAudio looks for devices only when it begins, and its end would end open streams
+        if not OPEN:  # PortAudio finds devices only when it starts, and stopping it would end open streams
             sounddevice._terminate()
             sounddevice._initialize()
         main = sounddevice.query_hostapis()[sounddevice.default.hostapi]

@@ -25,7 +25,7 @@ NAME = "Avatar Microphone"
 
 SINK = "avatar_sound"
 OWNER = re.compile(r'avatar\.owner="?(\d+)')
-"""In a module's words: the process that has loaded it."""
+"""In a module's description: the process that loaded it."""
 
 SERVER_MS = 20
 """Milliseconds of sound that the server requests ahead."""
@@ -63,7 +63,7 @@ class VirtualMicrophone:
                 *_shape()[1:],
                 _described("source", NAME + suffix),
             )
-            if default_source() != chosen:  # the user's choice is not to become a circle
+            if default_source() != chosen:  # the default must not become a loop
                 pactl("set-default-source", chosen)
             latency = f"--latency-msec={SERVER_MS}"
             words = [program("pacat"), *FORMAT, latency, f"--client-name={CLIENT}", f"--device={sink}"]
@@ -77,10 +77,7 @@ class VirtualMicrophone:
             raise
 
     def begin_again(self) -> None:
-        """Forget the sound so far.
-
-        What comes next is another microphone's, or comes after a break.
-        """
+        """Forget the sound so far, before another microphone or after a break."""
         self._timeline = Timeline()
         self._began: float | None = None
         self._waiting: deque[tuple[float, Samples]] = deque()
@@ -146,10 +143,9 @@ def require_virtual_microphone() -> None:
 
 
 def _free_number() -> str:
-    """What to add to the names.
+    """Return the suffix of the names: empty, or 2 and so on.
 
-    Nothing, or 2 and so on while other instances of the app have theirs. What an instance that was killed has
-    left is taken away.
+    Other instances of the app may have theirs. Those of killed instances are removed.
     """
     taken = set()
     for line in pactl("list", "short", "modules").splitlines():
@@ -166,7 +162,7 @@ def _free_number() -> str:
 
 
 def _owner_runs(words: str) -> bool:
-    """Whether another process, which still runs, has loaded a module."""
+    """Whether another running process has loaded a module."""
     owner = OWNER.search(words)
     if owner is None or int(owner[1]) == os.getpid():
         return False
@@ -175,7 +171,7 @@ def _owner_runs(words: str) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # of another user
+        return True  # another user's
     return True
 
 

@@ -1,6 +1,6 @@
-"""Everything that can be set about the call, in three tabs.
+"""The settings of the call, in three tabs.
 
-It writes ``Controls`` and shows what they are; it never waits for a device.
+The panel changes ``Controls`` and shows them; it never waits for a device.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RATES = (15, 20, 25, 30, 60)
 
 
 class ControlsPanel(QTabWidget):
-    """``show_controls`` brings it up to date.
+    """The panel; ``show_controls`` updates it.
 
-    ``preferences`` has what concerns this screen alone.
+    ``preferences`` are the settings of this screen alone.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class ControlsPanel(QTabWidget):
         return page
 
     def reveal(self, name: str) -> None:
-        """Show a section and put the focus on its first choice."""
+        """Show a section and focus its first choice."""
         section = self.sections[name]
         for number in range(self.count()):
             page = self.widget(number)
@@ -208,7 +208,7 @@ class ControlsPanel(QTabWidget):
         first.get(name, self.tabBar()).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def show_controls(self) -> None:
-        """Show the controls as they are: keys and other programs change them too."""
+        """Show the current controls: keys and other programs change them too."""
         controls, before = self._live.controls, self._shown
         if controls == before:
             return
@@ -233,7 +233,7 @@ class ControlsPanel(QTabWidget):
                 piece.show_now()
 
     def draw_icons(self) -> None:
-        """Draw them in the colours of the theme."""
+        """Draw the icons in the theme's colours."""
         for button in (self.source.refresh, self.output.refresh, self.microphone.refresh):
             button.setIcon(icon("refresh"))
 
@@ -255,7 +255,7 @@ class ControlsPanel(QTabWidget):
         return made
 
     def _named(self, choice: Choice) -> QWidget:
-        """A choice with its name before it."""
+        """Return a row with a name and a choice."""
         made, words = QWidget(), label(choice.accessibleName(), wrap=True)
         words.setBuddy(choice)
         line = row(words, choice)

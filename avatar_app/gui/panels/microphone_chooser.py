@@ -14,7 +14,7 @@ from avatar_app.sound.opening import SYSTEM
 class MicrophoneChooser(QWidget):
     """A list of microphones, and a switch for the app's own one.
 
-    What cannot be used says why.
+    Unusable entries have a reason.
     """
 
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
@@ -38,7 +38,7 @@ class MicrophoneChooser(QWidget):
         self.show_now()
 
     def show_now(self) -> None:
-        """Fill the list from what was found and what is chosen."""
+        """Fill the list with the available and the chosen microphones."""
         found, controls = self._devices.found or Found(), self._live.controls
         self.choice.clear()
         self.choice.add(self.tr("No sound"), "")
@@ -52,7 +52,7 @@ class MicrophoneChooser(QWidget):
         problem = plain(found.virtual_microphone_problem)
         possible = bool(controls.microphone) and not problem
         self.calls.setChecked(controls.pass_sound)
-        self.calls.setEnabled(possible or controls.pass_sound)  # what is on can be switched off
+        self.calls.setEnabled(possible or controls.pass_sound)  # an active switch can be turned off
         self.calls.setToolTip(tip(problem or self._how()))
         self._say(plain(found.microphone_problem), problem, controls.pass_sound)
 
