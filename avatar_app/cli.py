@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from avatar_app import __version__
 from avatar_app.commands.printer import printable, say
+from avatar_app.cuda.folder import join_path
 from avatar_app.ending import ENDING, Ended, leave
 from avatar_app.errors import AvatarError
 from avatar_app.extras import require
@@ -34,6 +35,7 @@ COMMANDS = {
     "live": "the same without a window, for servers and scripts",
     "control": "recalibrate, pause and more in the running app, from another program",
     "doctor": "check this computer: would a call work, and if not, what to do",
+    "cuda": "fetch PyTorch for your NVIDIA card, or take it away again",
     "demo": "animate the photo that comes with the app, into demo.mp4",
     "animate": "animate any photo with the face in any clip",
     "models": "list, check, import, fetch and compare models",
@@ -50,7 +52,7 @@ COMMANDS = {
 TRAINING = ("bench", "compare", "evaluate")
 """Commands that need the packages of training, such as PyTorch."""
 
-LIGHT = ("control", "models")
+LIGHT = ("control", "cuda", "models")
 """Commands that load none of the large libraries at once."""
 
 BUG = 1
@@ -119,6 +121,7 @@ def program() -> NoReturn:
         ENDING.listen()
         share_heap()
         log_to_file(user_log())
+        join_path()
         code = run_program(sys.argv[1:])
         ENDING.begin()
     except Ended as ended:

@@ -77,6 +77,11 @@ def user_card_trials() -> Path:
     return user_data() / "graphics-card.json"
 
 
+def user_pytorch() -> Path:
+    """Where PyTorch for an NVIDIA card is fetched to. It need not exist yet."""
+    return user_data() / "pytorch"
+
+
 def server_folder() -> Path:
     """Return the folder in which `serve` keeps its token and certificate."""
     return user_data() / "serve"

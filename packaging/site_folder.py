@@ -15,10 +15,14 @@ LOCK = HERE / "bundle.lock"
 HEADLESS = ("opencv-python==", "opencv-python-headless==")
 """OpenCV's windows bring a second Qt; the app has its own."""
 
+UV = 'uv==0.13.9; sys_platform != "darwin"'
+"""Fetches PyTorch for NVIDIA cards (avatar_app.cuda), which no Mac has."""
+
 NOT_USED = (
     "**/__pycache__",
     "**/tests",
-    "bin",
+    "bin/[!u]*",
+    "bin/uv[wx]*",
     "*.whl",
     "_sounddevice_data/portaudio-binaries/*32bit*",
     "_sounddevice_data/portaudio-binaries/*arm64*",
@@ -64,11 +68,11 @@ QT_PYTHON = (
 
 
 def requirements() -> list[str]:
-    """What setup.cfg asks for, with the OpenCV that has no windows."""
+    """What setup.cfg asks for, with the OpenCV that has no windows, and uv."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     lines = config["options"]["install_requires"].split("\n")
-    return [line.replace(*HEADLESS) for line in lines if line]
+    return [*(line.replace(*HEADLESS) for line in lines if line), UV]
 
 
 def write_lock(work: Path) -> None:

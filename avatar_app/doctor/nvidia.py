@@ -1,4 +1,4 @@
-"""Find the NVIDIA graphics card and the command that installs a matching PyTorch."""
+"""Find the NVIDIA graphics card and the PyTorch that fits it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from avatar_app.extras import python
 from avatar_app.files import find_program
-from avatar_app.text import Text
-
-TORCH = "2.13.0"
-"""As in requirements.txt."""
-
-INDEX = "https://download.pytorch.org/whl"
-"""Where PyTorch publishes its builds for each version of CUDA."""
+from avatar_app.text import Text, join
 
 DRIVER_FOR_13, DRIVER_FOR_12 = 580, 525
 """First drivers that run programs built with CUDA 13 and CUDA 12."""
@@ -93,6 +86,14 @@ def misfit(card: Card, installed: str) -> Text | None:
     return None
 
 
+def backend(card: Card | None) -> str:
+    """Which build of PyTorch to fetch, as `uv` names them.
+
+    Its `auto` goes by the driver, not by the age of the card.
+    """
+    return "cu126" if card is not None and 0 < card.capability < 7.5 else "auto"
+
+
 def advice(card: Card, installed: str) -> Text:
     """Return what to do about a card that PyTorch cannot use.
 
@@ -108,9 +109,9 @@ def advice(card: Card, installed: str) -> Text:
         needed, build = DRIVER_FOR_13, "cu130"
     else:
         needed, build = DRIVER_FOR_12, "cu126"
-    install = f"`{python()} -m pip install torch=={TORCH}+{build} --index-url {INDEX}/{build}`"
+    fetch = Text("Run `cuda install`, or press *Use my NVIDIA card* in the window's settings.")
     if driver < needed:
-        return Text("Update the NVIDIA driver to version {} or newer, then run {}.", needed, install)
+        return join([Text("Update the NVIDIA driver to version {} or newer.", needed), fetch])
     if installed.partition("+")[2] == build:
         return Text("Restart the computer; if that does not help, install the NVIDIA driver again.")
-    return Text("Run {}.", install)
+    return fetch

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from contextlib import suppress
 from importlib import metadata
-from pathlib import Path
 
 from avatar_app.bundles.bundle import Bundle
+from avatar_app.cuda.fetch import has_driver
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
 from avatar_app.extras import require
@@ -102,7 +100,7 @@ def cuda_problem() -> Text | None:
         return Text("PyTorch is not installed")
     if version.endswith("+cpu"):
         return Text("this PyTorch ({}) is built only for the processor", version)
-    if not _driver_present():
+    if not has_driver():
         return Text("no NVIDIA driver was found")
     try:
         from avatar_app.engines import torch_engine
@@ -111,19 +109,12 @@ def cuda_problem() -> Text | None:
     return torch_engine.cuda_problem()
 
 
-def _driver_present() -> bool:
-    if sys.platform == "win32":
-        return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
-    # The second path is the driver under WSL.
-    return any(Path(path).exists() for path in ("/dev/nvidiactl", "/dev/dxg"))
-
-
 def _open_cuda(bundle: Bundle, number: int) -> Engine:
     problem = cuda_problem()
     if problem is not None:
         hint = (
-            Text("Install PyTorch for CUDA (pytorch.org says how), or use --device cpu.")
-            if "built" in problem
+            Text("Run `cuda install`, or use --device cpu.")
+            if "built" in problem or "installed" in problem
             else Text("Use --device cpu.")
         )
         raise EngineError(Text("CUDA cannot be used: {}.", problem), hint)

@@ -54,7 +54,7 @@ def test_cuda_asked_for_but_absent_says_why(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, version: str, driver: bool, words: str
 ) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda name: version)
-    monkeypatch.setattr(opening, "_driver_present", lambda: driver)
+    monkeypatch.setattr(opening, "has_driver", lambda: driver)
     with pytest.raises(EngineError, match=words) as caught:
         open_engine(bundle, "cuda")
     assert "--device cpu" in caught.value.hint
@@ -62,7 +62,7 @@ def test_cuda_asked_for_but_absent_says_why(
 
 def test_broken_pytorch_leaves_the_processor(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda name: "2.13.0")
-    monkeypatch.setattr(opening, "_driver_present", lambda: True)
+    monkeypatch.setattr(opening, "has_driver", lambda: True)
     monkeypatch.delattr("avatar_app.engines.torch_engine", raising=False)
     monkeypatch.setitem(sys.modules, "avatar_app.engines.torch_engine", None)  # so that importing it fails
     assert "ONNX Runtime" in open_engine(bundle).name

@@ -71,10 +71,14 @@ def test_what_no_call_uses_is_left_out(tmp_path: Path) -> None:
         "PySide6/Qt/translations/qtbase_ru.qm",
     )
     kept += ("numpy/__init__.py", "PySide6/Qt/lib/libicuuc.so.73", "onnxruntime/capi/x.so", "av/codec.py")
+    kept += ("bin/uv", "bin/uv.exe")
     kept += ("_sounddevice_data/portaudio-binaries/libportaudio64bit.dll",)
     dropped: tuple[str, ...] = (
         "numpy/tests/test_a.py",
         "numpy/__init__.pyi",
+        "bin/tqdm",
+        "bin/uvx",
+        "bin/uvw.exe",
         "_sounddevice_data/portaudio-binaries/libportaudio64bit-asio.dll",
         "_sounddevice_data/portaudio-binaries/libportaudioarm64.dll",
         "cv2/data/haar.xml",
