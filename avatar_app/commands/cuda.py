@@ -1,4 +1,4 @@
-"""``cuda``: fetch PyTorch for the NVIDIA card of this computer, or take it away again."""
+"""``cuda``: fetch PyTorch for an NVIDIA card, or take it away again."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""PyTorch for an NVIDIA card, fetched into the user's own folder, and taken away again."""
+"""PyTorch for an NVIDIA card, fetched into the user's own folder."""

@@ -1,7 +1,7 @@
-"""Fetch the PyTorch that fits the graphics card's driver, by `uv`, which knows the builds.
+"""Fetch the PyTorch that fits the graphics card's driver.
 
-It goes into a folder beside, is tried on the card, and counts only then. What a broken connection has left
-there is used by the next try.
+By `uv`, which knows the builds. It goes into a folder beside, is tried on the card, and counts only then.
+What a broken connection has left there is used by the next try.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def fetch(
     show: Callable[[Progress], object] = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> str:
-    """Fetch PyTorch and try it on the card; returns its version, empty where it was stopped.
+    """Fetch PyTorch and try it on the card.
 
-    What was fetched before stays until the new one works.
+    Returns its version, empty where it was stopped. What was fetched before stays until the new one works.
 
     Args:
         backend: as for ``uv pip install --torch-backend``; ``auto`` goes by the driver.

@@ -1,4 +1,4 @@
-"""The folder with the fetched PyTorch, and whether it fits this Python and this app."""
+"""The folder with the fetched PyTorch, and whether it fits Python and the app."""
 
 from __future__ import annotations
 

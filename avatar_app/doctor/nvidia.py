@@ -109,7 +109,7 @@ def advice(card: Card, installed: str) -> Text:
         needed, build = DRIVER_FOR_13, "cu130"
     else:
         needed, build = DRIVER_FOR_12, "cu126"
-    fetch = Text("Run `cuda install`, or press *Use my NVIDIA card* in the window's settings.")
+    fetch = Text("Run `cuda install`, or press “Use my NVIDIA card” in the window's settings.")
     if driver < needed:
         return join([Text("Update the NVIDIA driver to version {} or newer.", needed), fetch])
     if installed.partition("+")[2] == build:

@@ -47,6 +47,7 @@ class Found:
         virtual_cameras: the devices; ``virtual_problem`` says why there are none.
         pipewire_problem: why there can be no PipeWire camera; empty if there can.
         models: names; unusable ones with a reason.
+        fetchable: PyTorch can be fetched for an NVIDIA card, or was.
         microphones: names; ``microphone_problem`` says why they could not be listed.
         virtual_microphone_problem: why there can be no microphone of the app's own; empty if there can.
         card: device name of a graphics card; ``card_problem`` says why none can be used, None if one can.
@@ -60,6 +61,7 @@ class Found:
     models: tuple[Outlet, ...] = ()
     card: str = "cuda"
     card_problem: Text | None = None
+    fetchable: bool = False
     microphones: tuple[str, ...] = ()
     microphone_problem: Text = NOTHING
     virtual_microphone_problem: Text = NOTHING
@@ -83,6 +85,7 @@ def look() -> Found:
         models=_attempt(_models, lambda said: (Outlet("lite", "lite", said),)),
         card=card,
         card_problem=card_problem,
+        fetchable=_attempt(_fetchable, lambda said: False),
         microphones=microphones,
         microphone_problem=microphone_problem,
         virtual_microphone_problem=_attempt(_virtual_microphone_problem, lambda said: said),
@@ -124,6 +127,14 @@ def _graphics_card() -> tuple[str, Text | None]:
 
     problem = cuda_problem()
     return ("webgpu", None) if problem is not None and find_cards() else ("cuda", problem)
+
+
+def _fetchable() -> bool:
+    from avatar_app.cuda.fetch import has_driver
+    from avatar_app.cuda.folder import look as look_for_build
+    from avatar_app.engines.open import cuda_problem
+
+    return look_for_build()[0] != "absent" or (has_driver() and cuda_problem() is not None)
 
 
 def _virtual_cameras() -> tuple[tuple[Outlet, ...], Text]:

@@ -116,6 +116,7 @@ class MainWindow(QMainWindow):
         for part in (view.header, view.stage, view.tools):
             part.asked.connect(self.actions_.do)
         view.panel.output.fix.clicked.connect(self.dialogs.open_join)
+        view.panel.model.cuda.clicked.connect(self.dialogs.open_cuda)
         view.stage.notices.acted.connect(self.actions_.handle_notice)
         view.stage.camera.face_asked.connect(self.live.follow_face)
         mouse = view.stage.mouse

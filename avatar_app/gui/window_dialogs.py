@@ -59,6 +59,14 @@ class WindowDialogs(QObject):
         controls = self._live.controls
         DoctorDialog(self._window, model=controls.model, device=controls.device).open()
 
+    def open_cuda(self) -> None:
+        from avatar_app.gui.dialogs.cuda import CudaDialog
+
+        dialog = CudaDialog(self._window)
+        dialog.changed.connect(self._devices.refresh)
+        dialog.changed.connect(lambda: self._live.retry("engine"))
+        dialog.open()
+
     def open_about(self) -> None:
         from avatar_app.gui.dialogs.about import AboutDialog
 

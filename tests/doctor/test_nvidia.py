@@ -55,7 +55,7 @@ def test_a_card_without_its_driver(tmp_path: Path) -> None:
     assert lacks_driver(tmp_path)
 
 
-FETCH = "Run `cuda install`, or press *Use my NVIDIA card* in the window's settings."
+FETCH = "Run `cuda install`, or press “Use my NVIDIA card” in the window's settings."
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout, QInputDialog, QWidget
+from PySide6.QtWidgets import QGridLayout, QInputDialog, QPushButton, QWidget
 
 from avatar_app.errors import ConfigError
 from avatar_app.gui.device_lists import DeviceLists, Found
@@ -39,7 +39,10 @@ class ModelChooser(QWidget):
             grid.addWidget(words, number, 0)
             grid.addWidget(choice, number, 1)
         grid.addWidget(self.other, 2, 0, 1, 2)
+        self.cuda = QPushButton(self.tr("Use my NVIDIA card..."))
+        self.cuda.setToolTip(self.tr("Downloads what your card needs, or removes it again."))
         grid.addWidget(self.note, 3, 0, 1, 2)
+        grid.addWidget(self.cuda, 4, 0, 1, 2)
         self.choice.activated.connect(lambda: live.change(model=self.choice.currentData()))
         self.device.activated.connect(self._device_chosen)
         devices.changed.connect(self.show_now)
@@ -58,7 +61,7 @@ class ModelChooser(QWidget):
         problem = found.card_problem
         self.device.add(self.tr("Auto"), "auto")
         self.device.add(self.tr("Processor"), "cpu")
-        self.device.add(self.tr("Graphics card"), found.card, problem or "")
+        self.device.add(self.tr("Graphics card"), found.card, plain(problem or NOTHING))
         if is_remote(controls.device):
             words = self.tr("Other computer ({0})").format(address_of(controls.device))
             self.device.add(words, controls.device)
@@ -67,8 +70,9 @@ class ModelChooser(QWidget):
         self.device.insertSeparator(self.device.count())
         self.device.add(self.tr("Another computer..."), ELSEWHERE)
         self.device.show_value(controls.device)
-        self.note.setText(self.tr("No graphics card: {0}.").format(problem) if problem else "")
+        self.note.setText(self.tr("No graphics card: {0}.").format(plain(problem)) if problem else "")
         self.note.setVisible(bool(problem))
+        self.cuda.setVisible(found.fetchable)
 
     def show_other(self, traffic: Traffic | None) -> None:
         """Show the connection to the other computer; nothing for local rendering."""

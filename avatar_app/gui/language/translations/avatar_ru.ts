@@ -756,6 +756,69 @@
     </message>
 </context>
 <context>
+    <name>CudaDialog</name>
+    <message>
+        <source>Use my NVIDIA card</source>
+        <translation>Использовать видеокарту NVIDIA</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>Скачать</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Удалить</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Закрыть</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} is there for your NVIDIA card.</source>
+        <translation>PyTorch {0} для вашей видеокарты NVIDIA установлен.</translation>
+    </message>
+    <message>
+        <source>PyTorch {0} is there, but no longer fits the app. Download it again.</source>
+        <translation>PyTorch {0} установлен, но больше не подходит к программе. Скачайте его заново.</translation>
+    </message>
+    <message>
+        <source>Your card needs PyTorch, some gigabytes, from pytorch.org. It is kept in your own folder, {0}, and can be removed here at any time.</source>
+        <translation>Видеокарте нужен PyTorch — несколько гигабайт с pytorch.org. Он хранится в вашей папке {0}, и его можно в любой момент удалить здесь.</translation>
+    </message>
+    <message>
+        <source>PyTorch for your NVIDIA card is being downloaded. A running call goes on meanwhile.</source>
+        <translation>Скачивается PyTorch для вашей видеокарты NVIDIA. Звонок тем временем продолжается.</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Остановить</translation>
+    </message>
+    <message>
+        <source>Trying it on your card...</source>
+        <translation>Проверка на вашей видеокарте...</translation>
+    </message>
+    <message>
+        <source>{0} GB to download; {1} GB are unpacked so far.</source>
+        <translation>Всего скачать {0} ГБ; распаковано уже {1} ГБ.</translation>
+    </message>
+    <message>
+        <source>Stopped. Nothing was kept.</source>
+        <translation>Остановлено. Скачанное удалено.</translation>
+    </message>
+    <message>
+        <source>Done: your card computes with PyTorch {0}.</source>
+        <translation>Готово: видеокарта считает с PyTorch {0}.</translation>
+    </message>
+    <message>
+        <source>Done. Start the app again: then your card computes.</source>
+        <translation>Готово. Перезапустите программу — и считать будет видеокарта.</translation>
+    </message>
+    <message>
+        <source>Removed. Some files are in use: start the app again and press Remove once more.</source>
+        <translation>Удалено. Некоторые файлы ещё используются: перезапустите программу и нажмите «Удалить» ещё раз.</translation>
+    </message>
+</context>
+<context>
     <name>DoctorDialog</name>
     <message>
         <source>Check this computer</source>
@@ -1396,6 +1459,10 @@ Press I for more.</source>
         <translation>Проверьте папку {0}.</translation>
     </message>
     <message>
+        <source>Check the network and the free space; the next try goes on where this one ended.</source>
+        <translation>Проверьте сеть и свободное место; следующая попытка продолжит с того же места.</translation>
+    </message>
+    <message>
         <source>Check the path, and free some space.</source>
         <translation>Проверьте путь и освободите место.</translation>
     </message>
@@ -1528,6 +1595,10 @@ Press I for more.</source>
         <translation>Освободите место или проверьте права доступа.</translation>
     </message>
     <message>
+        <source>Free some space, close other windows of the app, then try again.</source>
+        <translation>Освободите место, закройте другие окна программы и попробуйте снова.</translation>
+    </message>
+    <message>
         <source>Free some space.</source>
         <translation>Освободите место.</translation>
     </message>
@@ -1566,6 +1637,10 @@ Press I for more.</source>
     <message>
         <source>Import it here as well.</source>
         <translation>Импортируйте её и здесь.</translation>
+    </message>
+    <message>
+        <source>Install NVIDIA&apos;s driver, restart the computer and try again.</source>
+        <translation>Установите драйвер NVIDIA, перезагрузите компьютер и попробуйте снова.</translation>
     </message>
     <message>
         <source>Install PulseAudio&apos;s programs of version 16.</source>
@@ -1638,6 +1713,10 @@ Press I for more.</source>
     <message>
         <source>Name the folder that it is in.</source>
         <translation>Укажите папку, в которой он лежит.</translation>
+    </message>
+    <message>
+        <source>No NVIDIA driver was found.</source>
+        <translation>Драйвер NVIDIA не найден.</translation>
     </message>
     <message>
         <source>No face was found in frame {} of the clip {}.</source>
@@ -1720,8 +1799,20 @@ Press I for more.</source>
         <translation>PyTorch не загружается ({0})</translation>
     </message>
     <message>
+        <source>PyTorch could not be fetched: {}.</source>
+        <translation>Не удалось скачать PyTorch: {0}.</translation>
+    </message>
+    <message>
+        <source>PyTorch could not be kept in {}: {}.</source>
+        <translation>Не удалось сохранить PyTorch в {0}: {1}.</translation>
+    </message>
+    <message>
         <source>PyTorch is not installed</source>
         <translation>PyTorch не установлен</translation>
+    </message>
+    <message>
+        <source>PyTorch was fetched, but does not compute on the graphics card: {}.</source>
+        <translation>PyTorch скачан, но не работает на видеокарте: {0}.</translation>
     </message>
     <message>
         <source>PyTorch {} finds no usable device; the driver may be too old for CUDA {}</source>
@@ -1750,6 +1841,10 @@ Press I for more.</source>
     <message>
         <source>Run `chmod 600 {}`.</source>
         <translation>Выполните `chmod 600 {0}`.</translation>
+    </message>
+    <message>
+        <source>Run `cuda install`, or use --device cpu.</source>
+        <translation>Выполните `cuda install` или используйте --device cpu.</translation>
     </message>
     <message>
         <source>Run `doctor` to try it again.</source>
@@ -2356,6 +2451,10 @@ Press I for more.</source>
         <translation>Процессор не медленнее видеокарты {0} или почти не медленнее.</translation>
     </message>
     <message>
+        <source>The program {} is missing, which fetches PyTorch.</source>
+        <translation>Нет программы {0}, которая скачивает PyTorch.</translation>
+    </message>
+    <message>
         <source>The running app has them ({}).</source>
         <translation>Ими пользуется запущенная программа ({0}).</translation>
     </message>
@@ -2394,6 +2493,14 @@ Press I for more.</source>
     <message>
         <source>Try without sound.</source>
         <translation>Попробуйте без звука.</translation>
+    </message>
+    <message>
+        <source>Update the NVIDIA driver to version {} or newer.</source>
+        <translation>Обновите драйвер NVIDIA до версии {0} или новее.</translation>
+    </message>
+    <message>
+        <source>Update the NVIDIA driver, restart the computer and try again.</source>
+        <translation>Обновите драйвер NVIDIA, перезагрузите компьютер и попробуйте снова.</translation>
     </message>
     <message>
         <source>Use .png.</source>
@@ -2880,6 +2987,10 @@ Press I for more.</source>
         <translation>Видеокарты NVIDIA нет; {0}.</translation>
     </message>
     <message>
+        <source>Run `cuda install`, or press “Use my NVIDIA card” in the window&apos;s settings.</source>
+        <translation>Выполните `cuda install` или нажмите «Использовать видеокарту NVIDIA» в настройках окна.</translation>
+    </message>
+    <message>
         <source>The camera does not see a face.</source>
         <translation>Камера не видит лица.</translation>
     </message>
@@ -3150,10 +3261,6 @@ Press I for more.</source>
     <message>
         <source>Two outputs have the same name {}.</source>
         <translation>Имя {0} указано для двух файлов сразу.</translation>
-    </message>
-    <message>
-        <source>Update the NVIDIA driver to version {} or newer, then run {}.</source>
-        <translation>Обновите драйвер NVIDIA до версии {0} или новее, затем выполните {1}.</translation>
     </message>
     <message>
         <source>Use a clip of one face, seen from the front and well lit.</source>
@@ -3784,6 +3891,14 @@ Press I for more.</source>
     <message>
         <source>Auto takes the graphics card where there is one that can be used.</source>
         <translation>«Авто» выбирает видеокарту, если ею можно пользоваться.</translation>
+    </message>
+    <message>
+        <source>Use my NVIDIA card...</source>
+        <translation>Использовать видеокарту NVIDIA...</translation>
+    </message>
+    <message>
+        <source>Downloads what your card needs, or removes it again.</source>
+        <translation>Скачивает то, что нужно видеокарте, или удаляет это.</translation>
     </message>
     <message>
         <source>Auto</source>
