@@ -15,8 +15,6 @@ DEFAULT_MODEL = "lite"
 STRONGEST = 1.5
 """Limit of the window's sliders."""
 
-BACKGROUNDS = "behind the person: photo (what the photo shows there), blur, a colour such as #203040{more}"
-
 Options = argparse._ArgumentGroup | argparse.ArgumentParser
 
 

@@ -74,18 +74,13 @@ class Check:
     needed: bool = False
 
 
-def run_checks(model: str = "lite", device: str = "auto", quick: bool = False) -> list[Check]:
-    """Run all checks; takes a few seconds. Never raises.
+def checks(model: str = "lite", device: str = "auto", quick: bool = False) -> Iterator[Check]:
+    """Yield the results of all checks; takes a few seconds. Never raises.
 
     Args:
         model, device: as the session would be started with.
         quick: leave out the measurement of the speed.
     """
-    return list(checks(model, device, quick))
-
-
-def checks(model: str = "lite", device: str = "auto", quick: bool = False) -> Iterator[Check]:
-    """Yield the results one by one."""
     parts: list[tuple[Text, bool, Callable[[], Sequence[Check]]]] = [
         (Text("Python"), True, lambda: [check_python()]),
         (Text("Graphics card"), False, lambda: [check_graphics(model, quick)]),

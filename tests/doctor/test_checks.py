@@ -92,7 +92,7 @@ def states(found: list[Check]) -> dict[str, str]:
 
 @pytest.mark.usefixtures("good")
 def test_a_good_computer() -> None:
-    found = doctor.run_checks()
+    found = list(doctor.checks())
     names = [
         "Python",
         "Graphics card",
@@ -127,8 +127,8 @@ def test_without_any_one_of_the_four_no_call_works(good: pytest.MonkeyPatch) -> 
             worse.setattr(doctor, name, spoiler)
             if name == "list_virtual_cameras":
                 outputs(worse, [], "It does not run.")
-            assert not would_work(doctor.run_checks()), name
-    assert would_work(doctor.run_checks())
+            assert not would_work(list(doctor.checks())), name
+    assert would_work(list(doctor.checks()))
 
 
 def test_quick_measures_nothing(good: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_quick_measures_nothing(good: pytest.MonkeyPatch) -> None:
         raise AssertionError
 
     good.setattr(doctor, "measure_speed", fail)
-    found = doctor.run_checks(quick=True)
+    found = list(doctor.checks(quick=True))
     assert states(found)["Speed"] == "note"
     assert would_work(found)
 
@@ -148,7 +148,7 @@ def test_a_check_that_fails_does_not_silence_the_others(
         raise ImportError("libGL.so.1: cannot open shared object file")
 
     good.setattr(doctor, "list_cameras", fail)
-    found = doctor.run_checks()
+    found = list(doctor.checks())
     cameras = next(check for check in found if check.name == "Cameras")
     assert cameras.state == "problem"
     assert "libGL.so.1" in cameras.found
