@@ -55,7 +55,7 @@ class PhotoReader:
             return find_portrait(read_portrait(path), self._detector, choice, path)
 
 
-class Cast:
+class ActiveAvatar:
     """The engine and the avatar in use. Belongs to one thread.
 
     Args:

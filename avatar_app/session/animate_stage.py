@@ -19,7 +19,7 @@ from avatar_app.motion.match import Match
 from avatar_app.outputs.placement import moving_area
 from avatar_app.remote.pairing import address_of, is_remote
 from avatar_app.remote.traffic import Traffic
-from avatar_app.session.active_avatar import Cast
+from avatar_app.session.active_avatar import ActiveAvatar
 from avatar_app.session.calibrator import Calibrator
 from avatar_app.session.controls import Controls, Seen
 from avatar_app.session.engine_watch import EngineWatch
@@ -56,7 +56,7 @@ class AnimateStage(Stage):
         self._pictures = pictures
         self._neutrals = NeutralKeeper(neutrals, notices)
         self._meter = meter
-        self._cast = Cast(open_engine, open_detector, notices)
+        self._cast = ActiveAvatar(open_engine, open_detector, notices)
         self._calibrator = Calibrator(self._neutrals, controls())
         self._poses = PoseReader(self._neutrals, self._calibrator)
         self._picks = controls().picks

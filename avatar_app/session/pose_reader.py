@@ -10,7 +10,7 @@ from avatar_app.motion.presets import Presets
 from avatar_app.motion.settling import Settling
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
 from avatar_app.motion.transfer import Transfer, motion_transfer
-from avatar_app.session.active_avatar import Cast
+from avatar_app.session.active_avatar import ActiveAvatar
 from avatar_app.session.calibrator import Calibrator
 from avatar_app.session.controls import Controls
 from avatar_app.session.neutral_keeper import NeutralKeeper
@@ -64,7 +64,7 @@ class PoseReader:
         self.match = self._filter = None
 
     def pose(
-        self, look: Look | None, frame: Frame, cast: Cast, controls: Controls, proven: bool
+        self, look: Look | None, frame: Frame, cast: ActiveAvatar, controls: Controls, proven: bool
     ) -> KeyPoints | None:
         """Return the avatar's pose for the driver's face; None without one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from avatar_app.session.active_avatar import Cast
+from avatar_app.session.active_avatar import ActiveAvatar
 from avatar_app.session.controls import Controls
 from avatar_app.session.stage import Notices
 from avatar_app.types import Face, Image
@@ -34,7 +34,7 @@ class HeldDetector(DiscDetector):
 def test_closing_leaves_a_photo_that_loads_to_itself(tmp_path: Path) -> None:
     """And the next photo, which comes after a fault, does not meet it at the detector."""
     detector = HeldDetector()
-    cast = Cast(Bench().open_engine, lambda: detector, Notices())
+    cast = ActiveAvatar(Bench().open_engine, lambda: detector, Notices())
     controls = Controls(avatar=write_photo(tmp_path), model="drawing")
     cast.adapt(controls)
     assert detector.entered.wait(20)
