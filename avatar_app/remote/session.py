@@ -8,6 +8,7 @@ import time
 from typing import Protocol
 
 from avatar_app.errors import AvatarError
+from avatar_app.remote.avatar_cache import Shelf
 from avatar_app.remote.flow import CodecChoice, Flow
 from avatar_app.remote.host import Host
 from avatar_app.remote.messages import (
@@ -32,7 +33,6 @@ from avatar_app.remote.messages import (
 from avatar_app.remote.photos import layer_area, packed_scene, read_photo
 from avatar_app.remote.pictures import CODECS, Encoder, open_encoder
 from avatar_app.remote.points import packed_points, unpacked_points
-from avatar_app.remote.shelf import Shelf
 from avatar_app.types import Avatar
 
 log = logging.getLogger(__name__)
