@@ -12,7 +12,7 @@ MOST_AVATARS = 8
 """Limit of avatars that a session keeps, the least recently used goes first, and of photos that wait."""
 
 
-class Shelf:
+class AvatarCache:
     """Photos that wait, and avatars by number. Belongs to one event loop."""
 
     def __init__(self) -> None:

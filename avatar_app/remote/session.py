@@ -8,7 +8,7 @@ import time
 from typing import Protocol
 
 from avatar_app.errors import AvatarError
-from avatar_app.remote.avatar_cache import Shelf
+from avatar_app.remote.avatar_cache import AvatarCache
 from avatar_app.remote.flow import CodecChoice, Flow
 from avatar_app.remote.host import Host
 from avatar_app.remote.messages import (
@@ -65,7 +65,7 @@ class Session:
         self._model, self._digest, self._idle = model, digest, idle
         self._pose: tuple[Pose, float] | None = None
         self._posed = asyncio.Event()
-        self._shelf = Shelf()
+        self._shelf = AvatarCache()
         self._heard = self._busy = time.monotonic()
         self._key = False
 
