@@ -36,7 +36,7 @@ from avatar_app.remote.messages import (
     unpack,
 )
 from avatar_app.remote.pairing import Pairing
-from avatar_app.remote.placed import Answer, Placed
+from avatar_app.remote.sent_photos import Answer, Placed
 from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
