@@ -36,7 +36,7 @@ from avatar_app.remote.messages import (
     unpack,
 )
 from avatar_app.remote.pairing import Pairing
-from avatar_app.remote.sent_photos import Answer, Placed
+from avatar_app.remote.sent_photos import Answer, SentPhotos
 from avatar_app.text import Text
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Link:
         self._address = pairing.address
         self._socket: ClientConnection | None = None
         self._changed = threading.Condition()
-        self._placed = Placed()
+        self._placed = SentPhotos()
         self._ending = threading.Event()
         self._sent = self._answered = 0
         self._problem: AvatarError | None = None

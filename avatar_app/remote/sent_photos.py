@@ -19,7 +19,7 @@ Answer = tuple[Mapping[str, bytes], SceneMessage | None]
 """A photo's own key points, and its scene if it has one."""
 
 
-class Placed:
+class SentPhotos:
     """Photos and the server's answer to each. Thread-safe."""
 
     def __init__(self) -> None:
