@@ -16,11 +16,11 @@ from avatar_app.engines import Show
 from avatar_app.engines.landmarks import detected, landmark_points
 from avatar_app.errors import BundleError, DeviceError
 from avatar_app.onnx_runtime import open_session
-from avatar_app.remote.arrivals import Arrivals, Arrived
 from avatar_app.remote.link import Link, digest_of
 from avatar_app.remote.messages import Hello, MalformedMessage, Pose
 from avatar_app.remote.pairing import Pairing, parse_pairing
 from avatar_app.remote.photos import packed_photo, rectangle, unpacked_scene
+from avatar_app.remote.picture_receiver import Arrivals, Arrived
 from avatar_app.remote.pictures import CODECS
 from avatar_app.remote.points import packed_points, unpacked_points
 from avatar_app.remote.traffic import Traffic

@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection
 
 from avatar_app.errors import AvatarError, DeviceError, EngineError
-from avatar_app.remote.arrivals import Arrived
 from avatar_app.remote.dial import CONNECT, REFUSED, Refused, dial, refusal_in
 from avatar_app.remote.messages import (
     Dropped,
@@ -36,6 +35,7 @@ from avatar_app.remote.messages import (
     unpack,
 )
 from avatar_app.remote.pairing import Pairing
+from avatar_app.remote.picture_receiver import Arrived
 from avatar_app.remote.sent_photos import Answer, SentPhotos
 from avatar_app.text import Text
 
