@@ -20,7 +20,7 @@ from avatar_app.remote.link import Link, digest_of
 from avatar_app.remote.messages import Hello, MalformedMessage, Pose
 from avatar_app.remote.pairing import Pairing, parse_pairing
 from avatar_app.remote.photos import packed_photo, rectangle, unpacked_scene
-from avatar_app.remote.picture_receiver import Arrivals, Arrived
+from avatar_app.remote.picture_receiver import PictureReceiver, ReceivedPicture
 from avatar_app.remote.pictures import CODECS
 from avatar_app.remote.points import packed_points, unpacked_points
 from avatar_app.remote.traffic import Traffic
@@ -65,7 +65,7 @@ class RemoteEngine:
     def __init__(self, bundle: Bundle, pairing: Pairing, codecs: list[str], fps: int = 30) -> None:
         self._detect = open_session(bundle.file("detect.onnx"), 1) if "detect.onnx" in bundle.hashes else None
         self._pairing = pairing
-        self._arrivals = Arrivals()
+        self._arrivals = PictureReceiver()
         self._asked_at = time.monotonic()
         digest = digest_of(bundle.hashes)
         hello = Hello(__version__, bundle.name, digest, codecs, fps, layers=True, sees=True)
@@ -180,5 +180,5 @@ class RemoteEngine:
         self._link.send_pose(Pose(number, sent, int(avatar.features), packed_points(pose), wanted), number)
         return number
 
-    def _take(self, arrived: Arrived) -> bool:
+    def _take(self, arrived: ReceivedPicture) -> bool:
         return self._arrivals.take(arrived, self._link.welcome.codec if self._link.welcome else "")

@@ -35,7 +35,7 @@ from avatar_app.remote.messages import (
     unpack,
 )
 from avatar_app.remote.pairing import Pairing
-from avatar_app.remote.picture_receiver import Arrived
+from avatar_app.remote.picture_receiver import ReceivedPicture
 from avatar_app.remote.sent_photos import Answer, SentPhotos
 from avatar_app.text import Text
 
@@ -66,7 +66,7 @@ class Link:
             needed.
     """
 
-    def __init__(self, pairing: Pairing, hello: Hello, on_picture: Callable[[Arrived], bool]) -> None:
+    def __init__(self, pairing: Pairing, hello: Hello, on_picture: Callable[[ReceivedPicture], bool]) -> None:
         self._pairings, self._hello, self._on_picture = pairing.each, hello, on_picture
         self._address = pairing.address
         self._socket: ClientConnection | None = None
@@ -196,7 +196,7 @@ class Link:
         if isinstance(message, PictureMessage):
             socket.send(pack(Seen(message.number)))
             self._count(message.number)
-            if not self._on_picture(Arrived(message, time.monotonic())):
+            if not self._on_picture(ReceivedPicture(message, time.monotonic())):
                 socket.send(pack(KeyFrame()))
         elif isinstance(message, Dropped):
             self._count(message.last)

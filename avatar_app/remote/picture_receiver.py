@@ -20,14 +20,14 @@ Take = Callable[[Layer, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ReceivedPicture:
     """A picture message and its arrival, in ``time.monotonic()`` seconds."""
 
     message: PictureMessage
     at: float
 
 
-class Arrivals:
+class PictureReceiver:
     """Numbers the poses, and decodes their pictures in another thread."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Arrivals:
             self._changed.wait_for(lambda: self._newest is not None and self._newest[0] >= number, seconds)
             return self._newest[1] if self._newest and self._newest[0] >= number else None
 
-    def take(self, arrived: Arrived, usual: str) -> bool:
+    def take(self, arrived: ReceivedPicture, usual: str) -> bool:
         """Take a picture; return False if it cannot be decoded without a key frame.
 
         Args:
