@@ -82,7 +82,7 @@ class Wire:
         return data
 
 
-class Tries:
+class TokenFailures:
     """Counts the wrong tokens of each address."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class Server:
 
     def __init__(self, config: ServerConfig, open_engine: Callable[[], Renderer]) -> None:
         self._config, self._host = config, Host(open_engine)
-        self._tries = Tries()
+        self._tries = TokenFailures()
         self._sessions: set[Session] = set()
         self.app = Starlette(
             routes=[WebSocketRoute("/session", self._session), Route("/state", self._state)],

@@ -26,7 +26,7 @@ from avatar_app.errors import ConfigError, DeviceError, EngineError
 from avatar_app.outputs.placement import moving_area
 from avatar_app.remote.messages import PROTOCOL, Hello, Message, Pose, Problem, Welcome, pack, unpack
 from avatar_app.remote.pairing import Pairing, parse_pairing, pin_of, read_token
-from avatar_app.remote.server import TRIES, Tries
+from avatar_app.remote.server import TRIES, TokenFailures
 from avatar_app.types import Area, Avatar, Crop, KeyPoints, Layer, Surroundings
 from tests.remote.serving import SIZE, TOKEN, Painted, free_port, serving, until
 from tests.support.heads import make_head
@@ -111,7 +111,7 @@ def test_guessing_keeps_nobody_else_out(pairing: Pairing) -> None:
 
 
 def test_wrong_tokens_are_counted_for_each_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    tries = Tries()
+    tries = TokenFailures()
     assert [tries.wrong("a"), tries.wrong("a"), tries.wrong("b")] == [1, 2, 1]
     monkeypatch.setattr("avatar_app.remote.server.TRY_SECONDS", -1.0)
     assert tries.wrong("c") == 1
