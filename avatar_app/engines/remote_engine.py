@@ -65,7 +65,7 @@ class RemoteEngine:
     def __init__(self, bundle: Bundle, pairing: Pairing, codecs: list[str], fps: int = 30) -> None:
         self._detect = open_session(bundle.file("detect.onnx"), 1) if "detect.onnx" in bundle.hashes else None
         self._pairing = pairing
-        self._arrivals = PictureReceiver()
+        self._receiver = PictureReceiver()
         self._asked_at = time.monotonic()
         digest = digest_of(bundle.hashes)
         hello = Hello(__version__, bundle.name, digest, codecs, fps, layers=True, sees=True)
@@ -96,7 +96,7 @@ class RemoteEngine:
         return self._link.received_bytes
 
     def traffic(self) -> Traffic:
-        return self._arrivals.traffic(self._link.address, self._link.connected)
+        return self._receiver.traffic(self._link.address, self._link.connected)
 
     def detect(self, crop: Crop) -> KeyPoints:
         if self._detect is None:
@@ -127,7 +127,7 @@ class RemoteEngine:
 
     def _rendered(self, avatar: Avatar, pose: KeyPoints, area: Area | None) -> Layer:
         number = self._send(avatar, pose, area, time.monotonic(), None)
-        layer = self._arrivals.wait_for(number, ANSWER)
+        layer = self._receiver.wait_for(number, ANSWER)
         if layer is None:
             raise self._unanswered()
         return layer
@@ -145,23 +145,23 @@ class RemoteEngine:
         now, waiting = time.monotonic(), self._link.waiting
         if self._link.connected and waiting == 0:
             self._asked_at = now
-        elif now - max(self._asked_at, self._arrivals.last_at) > self._patience:
+        elif now - max(self._asked_at, self._receiver.last_at) > self._patience:
             raise self._unanswered()
         if self._link.connected and waiting < self._window():
             self._send(avatar, pose, area, captured_at, show)
 
     def close(self) -> None:
         self._link.close()
-        self._arrivals.close()
+        self._receiver.close()
 
     def _window(self) -> int:
         if not self._paces:
             return WINDOW
-        return min(MOST, SPARE + math.ceil(1.5 * self._fps * self._arrivals.last_trip))
+        return min(MOST, SPARE + math.ceil(1.5 * self._fps * self._receiver.last_trip))
 
     @property
     def _patience(self) -> float:
-        trip = self._arrivals.last_trip
+        trip = self._receiver.last_trip
         if not trip or self._pairing.others:
             return PATIENCE
         return max(SILENT, SLOW * trip)
@@ -175,10 +175,10 @@ class RemoteEngine:
     def _send(
         self, avatar: Avatar, pose: KeyPoints, area: Area | None, captured_at: float, show: Show | None
     ) -> int:
-        number = self._arrivals.expect(captured_at, show)
+        number = self._receiver.expect(captured_at, show)
         sent, wanted = int(time.monotonic() * 1e6), None if area is None else rectangle(area)
         self._link.send_pose(Pose(number, sent, int(avatar.features), packed_points(pose), wanted), number)
         return number
 
     def _take(self, arrived: ReceivedPicture) -> bool:
-        return self._arrivals.take(arrived, self._link.welcome.codec if self._link.welcome else "")
+        return self._receiver.take(arrived, self._link.welcome.codec if self._link.welcome else "")

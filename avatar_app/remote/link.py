@@ -71,7 +71,7 @@ class Link:
         self._address = pairing.address
         self._socket: ClientConnection | None = None
         self._changed = threading.Condition()
-        self._placed = SentPhotos()
+        self._photos = SentPhotos()
         self._ending = threading.Event()
         self._sent = self._answered = 0
         self._problem: AvatarError | None = None
@@ -118,9 +118,9 @@ class Link:
 
         Raises DeviceError or EngineError.
         """
-        self._placed.add(photo)
+        self._photos.add(photo)
         self._send(photo)
-        return self._placed.wait_for(photo.avatar, seconds, self._address)
+        return self._photos.wait_for(photo.avatar, seconds, self._address)
 
     def send_pose(self, message: Message, number: int) -> bool:
         """Send a pose; return False if there is no connection now."""
@@ -134,7 +134,7 @@ class Link:
         if socket is not None:
             socket.close()
         self._thread.join(CONNECT)
-        self._placed.clear()
+        self._photos.clear()
 
     def _send(self, message: Message) -> bool:
         socket = self._socket
@@ -205,7 +205,7 @@ class Link:
         elif isinstance(message, Welcome):
             self._enter(socket, message)
         elif isinstance(message, Ready | SceneMessage):
-            self._placed.take(message)
+            self._photos.take(message)
         elif isinstance(message, Problem):
             self._take_problem(socket, message)
         elif isinstance(message, GoingAway):
@@ -216,7 +216,7 @@ class Link:
             self._answered = max(self._answered, answered)
 
     def _enter(self, socket: ClientConnection, welcome: Welcome) -> None:
-        for photo in self._placed.again():  # before any of their poses
+        for photo in self._photos.again():  # before any of their poses
             socket.send(pack(photo))
         with self._changed:
             self._answered = self._sent
@@ -225,11 +225,11 @@ class Link:
             self._changed.notify_all()
 
     def _take_problem(self, socket: ClientConnection, problem: Problem) -> None:
-        photo = self._placed.one(problem.avatar)
+        photo = self._photos.one(problem.avatar)
         if problem.code == "avatar" and photo is not None:
             socket.send(pack(photo))
         elif problem.avatar is not None:
-            self._placed.take(problem)
+            self._photos.take(problem)
         else:
             raise Refused(*REFUSED.get(problem.code, (Text("{}", problem.text), Text("{}", problem.hint))))
 

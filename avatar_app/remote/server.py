@@ -105,7 +105,7 @@ class Server:
 
     def __init__(self, config: ServerConfig, open_engine: Callable[[], Renderer]) -> None:
         self._config, self._host = config, Host(open_engine)
-        self._tries = TokenFailures()
+        self._failures = TokenFailures()
         self._sessions: set[Session] = set()
         self.app = Starlette(
             routes=[WebSocketRoute("/session", self._session), Route("/state", self._state)],
@@ -145,7 +145,7 @@ class Server:
         address = str(getattr(client, "host", ""))
         if right:  # whatever others behind the same address have tried
             return True
-        await asyncio.sleep(DENIAL_SECONDS if self._tries.wrong(address) <= TRIES else SLOW_DENIAL_SECONDS)
+        await asyncio.sleep(DENIAL_SECONDS if self._failures.wrong(address) <= TRIES else SLOW_DENIAL_SECONDS)
         return False
 
     async def _session(self, socket: WebSocket) -> None:

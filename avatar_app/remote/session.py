@@ -65,7 +65,7 @@ class Session:
         self._model, self._digest, self._idle = model, digest, idle
         self._pose: tuple[Pose, float] | None = None
         self._posed = asyncio.Event()
-        self._shelf = AvatarCache()
+        self._avatars = AvatarCache()
         self._heard = self._busy = time.monotonic()
         self._key = False
 
@@ -118,7 +118,7 @@ class Session:
         while True:
             message = await self._next()
             if isinstance(message, Photo):
-                await self._shelf.add(message)
+                await self._avatars.add(message)
             elif isinstance(message, Pose):
                 await self._take_pose(message)
             elif isinstance(message, Seen):
@@ -131,9 +131,9 @@ class Session:
     async def _take_photos(self) -> None:
         """Encode photos, which takes seconds on a busy computer, while messages are read."""
         while True:
-            photo = await self._shelf.next()
+            photo = await self._avatars.next()
             self._busy = time.monotonic()
-            self._shelf.done(photo.avatar, await self._take_photo(photo))
+            self._avatars.done(photo.avatar, await self._take_photo(photo))
 
     async def _take_photo(self, photo: Photo) -> Avatar | None:
         try:
@@ -160,8 +160,8 @@ class Session:
         try:
             while True:
                 await self._posed.wait()
-                if self._pose is not None and self._shelf.comes(self._pose[0].avatar):
-                    await self._shelf.change()
+                if self._pose is not None and self._avatars.comes(self._pose[0].avatar):
+                    await self._avatars.change()
                     continue
                 await self._flow.wait()
                 self._posed.clear()
@@ -173,7 +173,7 @@ class Session:
                 await self._host.convert(encoder.close)
 
     async def _answer(self, pose: Pose, came: float, encoders: dict[str, Encoder]) -> None:
-        avatar = self._shelf.get(pose.avatar)
+        avatar = self._avatars.get(pose.avatar)
         if avatar is None:
             text = "The photo of this pose is not on the server."
             await self._say(Problem("avatar", text, "It is sent again.", pose.avatar))

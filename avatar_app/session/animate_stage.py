@@ -56,7 +56,7 @@ class AnimateStage(Stage):
         self._pictures = pictures
         self._neutrals = NeutralKeeper(neutrals, notices)
         self._meter = meter
-        self._cast = ActiveAvatar(open_engine, open_detector, notices)
+        self._active = ActiveAvatar(open_engine, open_detector, notices)
         self._calibrator = Calibrator(self._neutrals, controls())
         self._poses = PoseReader(self._neutrals, self._calibrator)
         self._picks = controls().picks
@@ -68,24 +68,24 @@ class AnimateStage(Stage):
 
     @property
     def engine_name(self) -> str:
-        engine = self._cast.engine
+        engine = self._active.engine
         return engine.name if engine else ""
 
     @property
     def other_computer(self) -> Traffic | None:
         """State of the connection to the rendering computer; None if rendering is local."""
-        far, device = streaming(self._cast.engine), self._controls().device
+        far, device = streaming(self._active.engine), self._controls().device
         if not is_remote(device):
             return None
         return far.traffic() if far else Traffic(address_of(device), connected=False)
 
     @property
     def loading(self) -> str:
-        return self._cast.loading
+        return self._active.loading
 
     @property
     def calibrated(self) -> bool:
-        return self._neutrals.pose is not None and self._cast.avatar is not None
+        return self._neutrals.pose is not None and self._active.avatar is not None
 
     @property
     def waits_for_face(self) -> bool:
@@ -109,7 +109,7 @@ class AnimateStage(Stage):
 
     @property
     def has_avatar(self) -> bool:
-        return self._cast.avatar is not None
+        return self._active.avatar is not None
 
     @property
     def calibrating(self) -> float | None:
@@ -121,17 +121,17 @@ class AnimateStage(Stage):
 
     @property
     def portrait(self) -> Image | None:
-        crop = self._cast.crop
+        crop = self._active.crop
         return crop.image if crop else None
 
     @property
     def avatar(self) -> Path | None:
         """The photo whose face is animated."""
-        return self._cast.portrait.path if self._cast.portrait else None
+        return self._active.portrait.path if self._active.portrait else None
 
     def retry(self) -> None:
         """Retry failed loads."""
-        self._cast.retry_soon()
+        self._active.retry_soon()
         self.hurry()
 
     # In the stage's thread.
@@ -143,13 +143,13 @@ class AnimateStage(Stage):
         self._poses = PoseReader(self._neutrals, self._calibrator)
 
     def close(self) -> None:
-        self._cast.close()
+        self._active.close()
         self._pictures.clear()
         self._poses.forget()
 
     def step(self) -> None:
         controls = self._controls()
-        if self._cast.adapt(controls):
+        if self._active.adapt(controls):
             self._begin_avatar(controls)
         self._apply_requests(controls)
         frame = self._frames.take(0.1)
@@ -159,7 +159,7 @@ class AnimateStage(Stage):
                 self._forget_frame()
             return
         self._watch.frame_came(began)
-        engine = self._cast.engine
+        engine = self._active.engine
         look = self._driver.look(
             frame,
             controls.follow,
@@ -174,11 +174,11 @@ class AnimateStage(Stage):
         self._watch.add(frame, look is not None)
         self.turn = self._watch.turn
         self._neutrals.settle(faces.proven, faces.picture)
-        pose = self._poses.pose(look, frame, self._cast, controls, faces.proven)
-        if self._cast.avatar is not None and self._neutrals.pose is not None and not controls.paused:
+        pose = self._poses.pose(look, frame, self._active, controls, faces.proven)
+        if self._active.avatar is not None and self._neutrals.pose is not None and not controls.paused:
             shown = self._poses.shown(pose, frame.captured_at, controls)
             if engine is not None and shown is not None:
-                self._render(engine, self._cast.avatar, shown, frame.captured_at, began)
+                self._render(engine, self._active.avatar, shown, frame.captured_at, began)
 
     def _render(
         self, engine: Engine, avatar: Avatar, pose: KeyPoints, captured_at: float, began: float
@@ -219,16 +219,16 @@ class AnimateStage(Stage):
         self._calibrator.wait()
 
     def _report(self, error: Exception) -> None:
-        if isinstance(error, DeviceError) and self._cast.leave_device(error, self._controls().device):
+        if isinstance(error, DeviceError) and self._active.leave_device(error, self._controls().device):
             self.hurry()
         else:
             super()._report(error)
 
     def _begin_avatar(self, controls: Controls) -> None:
         """Prepare for a new avatar or engine."""
-        assert self._cast.avatar is not None
-        like = self._cast.avatar.key_points
-        self._neutrals.begin(self._cast.model, self._key(), like)
+        assert self._active.avatar is not None
+        like = self._active.avatar.key_points
+        self._neutrals.begin(self._active.model, self._key(), like)
         self._poses.begin(like)
         self._calibrator.begin_avatar()
         self._engine_watch.begin(like)
@@ -249,13 +249,13 @@ class AnimateStage(Stage):
 
         The pose is the driver's, and fits every crop of the photo.
         """
-        portrait = self._cast.portrait
-        return f"{self._cast.model}|{portrait.path if portrait else ''}"
+        portrait = self._active.portrait
+        return f"{self._active.model}|{portrait.path if portrait else ''}"
 
     def _name(self) -> str:
         """Return the name of the rendered crop, to which a blurred background belongs.
 
         Each crop of a photo has sides of its own.
         """
-        portrait = self._cast.portrait
+        portrait = self._active.portrait
         return f"{self._key()}|{portrait.box}" if portrait else self._key()

@@ -64,14 +64,14 @@ class PoseReader:
         self.match = self._filter = None
 
     def pose(
-        self, look: Look | None, frame: Frame, cast: ActiveAvatar, controls: Controls, proven: bool
+        self, look: Look | None, frame: Frame, active: ActiveAvatar, controls: Controls, proven: bool
     ) -> KeyPoints | None:
         """Return the avatar's pose for the driver's face; None without one.
 
         Args:
             proven: the face has moved, so it is not a picture.
         """
-        avatar, engine, own = cast.avatar, cast.engine, cast.crop
+        avatar, engine, own = active.avatar, active.engine, active.crop
         if look is not None and look.another:
             self._filter = self._settling = None
         if (
