@@ -24,7 +24,7 @@ from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
-from avatar_app.engines.torch_player import Features, open_player
+from avatar_app.engines.torch_runner import Features, open_player
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.anchored.layer import layer_corner

@@ -16,7 +16,7 @@ import torch
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine, open_cpu, open_cuda
 from avatar_app.engines.torch_place import Card, Processor
-from avatar_app.engines.torch_player import Player, difference, open_player
+from avatar_app.engines.torch_runner import Player, difference, open_player
 from avatar_app.engines.torch_weights import (
     all_have_tensor_cores,
     load_graphs,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from avatar_app.engines import torch_engine, torch_weights
 from avatar_app.engines.torch_engine import card_faults, computes, open_cuda
 from avatar_app.engines.torch_place import Processor
-from avatar_app.engines.torch_player import Player
+from avatar_app.engines.torch_runner import Player
 from avatar_app.engines.torch_weights import Form, forms, quickened, quickest, trial_image, trial_points
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.graphs import MotionGraphs

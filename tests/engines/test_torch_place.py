@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from avatar_app.engines.torch_place import Card, Processor, reason
-from avatar_app.engines.torch_player import Player, open_player
+from avatar_app.engines.torch_runner import Player, open_player
 from avatar_app.engines.torch_step import Step
 from avatar_app.engines.torch_weights import trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_place import Computation, FixedConstants, Processor, tried_convolutions
-from avatar_app.engines.torch_player import Player, open_player
+from avatar_app.engines.torch_runner import Player, open_player
 from avatar_app.engines.torch_step import AnyArray, Pack, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs

@@ -14,7 +14,7 @@ from torch import nn
 
 from avatar_app.engines import torch_weights
 from avatar_app.engines.torch_place import Processor
-from avatar_app.engines.torch_player import Player
+from avatar_app.engines.torch_runner import Player
 from avatar_app.engines.torch_weights import fold_norms, quickened, quickest, trial_image, trial_points
 from avatar_app.networks.blocks import ResidualBlock
 from avatar_app.networks.graphs import MotionGraphs
