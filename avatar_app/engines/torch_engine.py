@@ -24,7 +24,7 @@ from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults
 from avatar_app.engines.landmarks import landmark_points
 from avatar_app.engines.torch_place import Card, Place, Processor
-from avatar_app.engines.torch_runner import Features, open_player
+from avatar_app.engines.torch_runner import Features, open_runner
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.anchored.layer import layer_corner
@@ -60,28 +60,28 @@ class TorchEngine:
         graphs = load_graphs(bundle, device)
         if quick:
             graphs = quickest(graphs)
-        self._player = open_player(graphs, open_place)
+        self._runner = open_runner(graphs, open_place)
         place, precision = (
-            self._player.place,
+            self._runner.place,
             str(next(graphs.model.parameters()).dtype).removeprefix("torch."),
         )
-        how = f"{'' if self._player.recorded else 'without '}{place.records}" if place.records else ""
+        how = f"{'' if self._runner.recorded else 'without '}{place.records}" if place.records else ""
         self.name = ", ".join(part for part in (bundle.name, f"PyTorch {precision}", how, place.name) if part)
 
     @property
     def reads_pictures(self) -> bool:
-        return self._player.detects
+        return self._runner.detects
 
     def detect(self, crop: Crop) -> KeyPoints:
-        if not self._player.detects:
+        if not self._runner.detects:
             return landmark_points(crop)
         with card_faults(self._device, self._model):
-            return key_points(dict(zip(self._player.parts, self._player.detect(crop.image), strict=True)))
+            return key_points(dict(zip(self._runner.parts, self._runner.detect(crop.image), strict=True)))
 
     def encode(self, crop: Crop) -> Avatar:
         points = self.detect(crop)
         with card_faults(self._device, self._model):
-            features = self._player.encode(crop.image, *self._arrays(points))
+            features = self._runner.encode(crop.image, *self._arrays(points))
             if "features_background" not in features:
                 return Avatar(points, features)
             layers = taken_apart(features, crop.image, points.value, crop.others)
@@ -95,7 +95,7 @@ class TorchEngine:
 
     def _seen(self, crop: Crop) -> Seen:
         """Return person and background of another crop of the same photo."""
-        features = self._player.encode(crop.image, *self._arrays(landmark_points(crop)))
+        features = self._runner.encode(crop.image, *self._arrays(landmark_points(crop)))
         person, filled = _person_and_background(features)
         return Seen(person, filled)
 
@@ -103,16 +103,16 @@ class TorchEngine:
         """Join several photos into one avatar; raise EngineError if the model takes one."""
         require_joinable(self._kind, self._model)
         with card_faults(self._device, self._model):
-            return Avatar(avatars[0].key_points, self._player.join([avatar.features for avatar in avatars]))
+            return Avatar(avatars[0].key_points, self._runner.join([avatar.features for avatar in avatars]))
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with card_faults(self._device, self._model):
-            picture: Image = self._player.render(avatar.features, *self._arrays(pose))
+            picture: Image = self._runner.render(avatar.features, *self._arrays(pose))
             return picture
 
     def render_layer(self, avatar: Avatar, pose: KeyPoints, area: Area) -> Layer:
         with card_faults(self._device, self._model):
-            made = self._player.render_layer(avatar.features, *self._arrays(pose))
+            made = self._runner.render_layer(avatar.features, *self._arrays(pose))
         left, top = layer_corner(self.size)
         part = made[area.moved(-left, -top).slices]
         return Layer(
@@ -120,11 +120,11 @@ class TorchEngine:
         )
 
     def close(self) -> None:
-        self._player.close()
+        self._runner.close()
 
     def _arrays(self, points: KeyPoints) -> list[Array]:
         parts = {"expression": NO_EXPRESSION} | points.parts
-        return [parts[name] for name in self._player.parts]
+        return [parts[name] for name in self._runner.parts]
 
 
 def _person_and_background(features: Features) -> tuple[npt.NDArray[np.uint8], Image]:

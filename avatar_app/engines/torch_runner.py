@@ -35,8 +35,8 @@ differs by far more. A picture must also be at least twice as near to its own re
 """
 
 
-def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player:
-    """Return a recorded player, or an unrecorded one if recording fails.
+def open_runner(graphs: MotionGraphs, open_place: Callable[[], Place]) -> GraphRunner:
+    """Return a recorded runner, or an unrecorded one if recording fails.
 
     Recording fails if the place cannot record, or if the recorded pictures differ.
 
@@ -67,16 +67,16 @@ def open_player(graphs: MotionGraphs, open_place: Callable[[], Place]) -> Player
     return plain
 
 
-def _opened(graphs: MotionGraphs, place: Place, record: bool) -> Player:
+def _opened(graphs: MotionGraphs, place: Place, record: bool) -> GraphRunner:
     try:
-        return Player(graphs, place, record)
+        return GraphRunner(graphs, place, record)
     except RuntimeError:
         place.close()
         raise
 
 
-def difference(recorded: Player, plain: Player) -> str:
-    """Describe how the first player's results differ from the second's; else empty.
+def difference(recorded: GraphRunner, plain: GraphRunner) -> str:
+    """Describe how the first runner's results differ from the second's; else empty.
 
     Two photos alternate in two poses, which reveals a recording that keeps a photo, a pose or a picture.
     """
@@ -94,8 +94,8 @@ def difference(recorded: Player, plain: Player) -> str:
     poses[1][0] = poses[1][0] + 0.1  # a detector is uncertain about noise, but the poses must differ
     turns = ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0))
     wanted, got = (
-        [player.render(photos[a], *poses[b]).astype(np.float32) for a, b in turns]
-        for player in (plain, recorded)
+        [runner.render(photos[a], *poses[b]).astype(np.float32) for a, b in turns]
+        for runner in (plain, recorded)
     )
     for index, (expected, found) in enumerate(zip(wanted, got, strict=True)):
         others = [other for turn, other in zip(turns, wanted, strict=True) if turn != turns[index]]
@@ -111,7 +111,7 @@ def window_like(image: Tensor) -> Tensor:
     return image.new_zeros(1, 4, side + side // 2 * 2, side + side // 2 * 2)
 
 
-class Player:
+class GraphRunner:
     """Runs the graphs of one model. Not thread-safe.
 
     It owns its place and frees its memory when closed.
@@ -226,7 +226,7 @@ class Player:
     def close(self) -> None:
         """Free memory, including the networks unless they are used elsewhere.
 
-        The player cannot be used afterwards.
+        The runner cannot be used afterwards.
         """
         with suppress(RuntimeError):  # nothing works after a failure
             self.place.wait()

@@ -35,7 +35,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from avatar_app.bundles.bundle import read_bundle
 from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
-from avatar_app.engines.torch_runner import Player, open_player
+from avatar_app.engines.torch_runner import GraphRunner, open_runner
 from avatar_app.engines.torch_step import AnyArray
 from avatar_app.engines.torch_weights import (
     load_graphs,
@@ -83,15 +83,15 @@ class Subject:
 
     def opened(self, change: Change, place: Callable[[], Place], record: bool) -> Callable[[int], AnyArray]:
         with torch.inference_mode():
-            return self.played(Player(change(self.graphs), place(), record))
+            return self.played(GraphRunner(change(self.graphs), place(), record))
 
-    def played(self, player: Player) -> Callable[[int], AnyArray]:
-        first = player.detect(self.photo) if player.detects else [trial_points(player.points).numpy()[0]]
-        features = player.encode(self.photo, *first)
+    def played(self, runner: GraphRunner) -> Callable[[int], AnyArray]:
+        first = runner.detect(self.photo) if runner.detects else [trial_points(runner.points).numpy()[0]]
+        features = runner.encode(self.photo, *first)
 
         def make(index: int) -> AnyArray:
-            pose = player.detect(self.drivers[index]) if player.detects else [self.poses[index]]
-            return player.render(features, *pose)
+            pose = runner.detect(self.drivers[index]) if runner.detects else [self.poses[index]]
+            return runner.render(features, *pose)
 
         return make
 
@@ -141,16 +141,16 @@ def app(subject: Subject, place: Callable[[], Place]) -> Row:
 
     def start() -> Callable[[int], AnyArray]:
         graphs = quickest(subject.graphs)
-        player = open_player(graphs, place)
+        runner = open_runner(graphs, place)
         weights = next(
             value for value in graphs.model.parameters() if value.ndim == 4 and min(value.shape) > 1
         )
         layout = "innermost" if weights.is_contiguous(memory_format=torch.channels_last) else "outermost"
         folded = "as they are" if graphs is subject.graphs else f"channels {layout}"
         row.form = (
-            f"{weights.dtype}, {folded}, {player.place.records if player.recorded else 'not recorded'}"
+            f"{weights.dtype}, {folded}, {runner.place.records if runner.recorded else 'not recorded'}"
         ).removeprefix("torch.")
-        return subject.played(player)
+        return subject.played(runner)
 
     row = Row(subject.name, "app", start)
     return row

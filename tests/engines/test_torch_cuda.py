@@ -16,7 +16,7 @@ import torch
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine, open_cpu, open_cuda
 from avatar_app.engines.torch_place import Card, Processor
-from avatar_app.engines.torch_runner import Player, difference, open_player
+from avatar_app.engines.torch_runner import GraphRunner, difference, open_runner
 from avatar_app.engines.torch_weights import (
     all_have_tensor_cores,
     load_graphs,
@@ -66,7 +66,7 @@ def test_pictures_are_those_of_the_processor(bundle: Bundle) -> None:
 def test_recorded_and_plain_agree(bundle: Bundle) -> None:
     with torch.inference_mode():
         graphs = quickest(load_graphs(bundle, CARD))
-    plain, recorded = Player(graphs, Card(CARD)), Player(graphs, Card(CARD), record=True)
+    plain, recorded = GraphRunner(graphs, Card(CARD)), GraphRunner(graphs, Card(CARD), record=True)
     assert recorded.recorded and not plain.recorded
     assert difference(recorded, plain) == ""
     plain.close()
@@ -108,26 +108,26 @@ def test_memory_is_given_back(tmp_path: Path) -> None:
     assert used[-1] <= used[1]
 
 
-def graph_pictures(player: Player) -> list[Image]:
-    images = [trial_image(player.size, seed).numpy()[0] for seed in (1, 2)]
-    poses = [[trial_points(player.points, seed).numpy()[0]] for seed in (1, 2)]
-    if player.detects:
-        poses = [player.detect(image) for image in images]
-    photos = [player.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
-    return [player.render(photos[photo], *poses[pose]) for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0))]
+def graph_pictures(runner: GraphRunner) -> list[Image]:
+    images = [trial_image(runner.size, seed).numpy()[0] for seed in (1, 2)]
+    poses = [[trial_points(runner.points, seed).numpy()[0]] for seed in (1, 2)]
+    if runner.detects:
+        poses = [runner.detect(image) for image in images]
+    photos = [runner.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
+    return [runner.render(photos[photo], *poses[pose]) for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0))]
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_form_is_recorded(family: str, layout: torch.memory_format) -> None:
-    graphs, plain = FAMILIES[family](), Player(FAMILIES[family](), Processor())
+    graphs, plain = FAMILIES[family](), GraphRunner(FAMILIES[family](), Processor())
     graphs.model.to(CARD)
     for kind in (torch.float32, torch.float16) if graphs.can_halve else (torch.float32,):
-        player = open_player(quickened(graphs, kind, layout), lambda: Card(CARD))
-        assert player.recorded, f"{family} {kind}"
-        for found, expected in zip(graph_pictures(player), graph_pictures(plain), strict=True):
+        runner = open_runner(quickened(graphs, kind, layout), lambda: Card(CARD))
+        assert runner.recorded, f"{family} {kind}"
+        for found, expected in zip(graph_pictures(runner), graph_pictures(plain), strict=True):
             assert np.abs(found.astype(int) - expected).mean() < 2
-        player.close()
+        runner.close()
 
 
 def test_an_engine_outlives_the_thread_that_made_it(bundle: Bundle) -> None:
@@ -185,8 +185,8 @@ def test_a_recording_that_fails_leaves_the_card_usable(monkeypatch: pytest.Monke
     monkeypatch.setattr(
         waits, "forward", lambda *tensors: forward(*tensors) * int(tensors[-1].isfinite().all().item())
     )
-    player = open_player(graphs, lambda: Card(CARD))
-    assert not player.recorded
+    runner = open_runner(graphs, lambda: Card(CARD))
+    assert not runner.recorded
     assert CARD in Card._refused
-    assert graph_pictures(player)[0].std() > 0
-    player.close()
+    assert graph_pictures(runner)[0].std() > 0
+    runner.close()

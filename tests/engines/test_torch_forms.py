@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from avatar_app.engines import torch_engine, torch_weights
 from avatar_app.engines.torch_engine import card_faults, computes, open_cuda
 from avatar_app.engines.torch_place import Processor
-from avatar_app.engines.torch_runner import Player
+from avatar_app.engines.torch_runner import GraphRunner
 from avatar_app.engines.torch_weights import Form, forms, quickened, quickest, trial_image, trial_points
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.graphs import MotionGraphs
@@ -94,13 +94,13 @@ def test_channels_stay_outermost_through_all_convolutions(family: str) -> None:
 
 
 def picture(graphs: MotionGraphs) -> np.ndarray:
-    player = Player(graphs, Processor())
+    runner = GraphRunner(graphs, Processor())
     image, driving = (trial_image(graphs.size, seed).numpy()[0] for seed in (1, 2))
     points = [
-        player.detect(each) if player.detects else [trial_points(graphs.points, 1).numpy()[0]]
+        runner.detect(each) if runner.detects else [trial_points(graphs.points, 1).numpy()[0]]
         for each in (image, driving)
     ]
-    return player.render(player.encode(image, *points[0]), *points[1]).astype(float)
+    return runner.render(runner.encode(image, *points[0]), *points[1]).astype(float)
 
 
 CUDA_126 = ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"]

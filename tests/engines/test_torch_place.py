@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from avatar_app.engines.torch_place import Card, Processor, reason
-from avatar_app.engines.torch_runner import Player, open_player
+from avatar_app.engines.torch_runner import GraphRunner, open_runner
 from avatar_app.engines.torch_step import Step
 from avatar_app.engines.torch_weights import trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
@@ -54,8 +54,8 @@ def step(card: Card) -> Step:
 
 
 def test_a_card_plays_what_the_networks_do(cuda: PretendedCuda, graphs: MotionGraphs) -> None:
-    player, plain = open_player(graphs, open_card), Player(graphs, Processor())
-    assert player.recorded
+    runner, plain = open_runner(graphs, open_card), GraphRunner(graphs, Processor())
+    assert runner.recorded
     images = [trial_image(graphs.size, seed).numpy()[0] for seed in (3, 4)]
     poses = [
         plain.detect(image) if plain.detects else [trial_points(graphs.points, seed).numpy()[0]]
@@ -63,11 +63,11 @@ def test_a_card_plays_what_the_networks_do(cuda: PretendedCuda, graphs: MotionGr
     ]
     photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
-        played, right = (each.render(photos[photo], *poses[pose]).astype(int) for each in (player, plain))
+        played, right = (each.render(photos[photo], *poses[pose]).astype(int) for each in (runner, plain))
         assert (
             abs(played - right).max() <= 1
         )  # the layout of the memory decides in which order sums are taken
-    player.close()
+    runner.close()
     assert all(graph.reset_done for graph in cuda.graphs)
 
 
@@ -87,13 +87,13 @@ def test_live_cards_share_no_stream_and_closed_ones_give_theirs_back(cuda: Prete
 def test_a_failed_recording_is_tried_once(cuda: PretendedCuda, caplog: pytest.LogCaptureFixture) -> None:
     cuda.unrecordable = "operation not permitted when stream is capturing\nand a page"
     with caplog.at_level(logging.WARNING):
-        players = [open_player(FAMILIES["anchored"](), open_card) for _ in range(3)]
-    assert not any(player.recorded for player in players)
+        runners = [open_runner(FAMILIES["anchored"](), open_card) for _ in range(3)]
+    assert not any(runner.recorded for runner in runners)
     assert cuda.recordings == 1
     # The cause, not what ending the recording complains of.
     assert caplog.text.count("operation not permitted") == 3
     assert "previous error" not in caplog.text
-    failed = [stream for stream in cuda.streams if stream not in [player.place._stream for player in players]]  # type: ignore[attr-defined]
+    failed = [stream for stream in cuda.streams if stream not in [runner.place._stream for runner in runners]]  # type: ignore[attr-defined]
     cuda.unrecordable = ""
     assert open_card()._stream not in failed[:1]
 
@@ -157,7 +157,7 @@ def test_a_card_that_dies_while_an_engine_opens_is_left_alone(
 
     monkeypatch.setattr(Card, "record", die)
     with pytest.raises(RuntimeError, match="illegal memory access"):
-        open_player(FAMILIES["anchored"](), open_card)
+        open_runner(FAMILIES["anchored"](), open_card)
     assert len(set(closed)) == 2
     assert cuda.emptied == 0
 
@@ -165,15 +165,15 @@ def test_a_card_that_dies_while_an_engine_opens_is_left_alone(
 def test_memory_is_emptied_after_everything_is_dropped(
     cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    player = Player(FAMILIES["anchored"](), open_card(), record=True)
-    watched = [weakref.ref(value) for value in player._features.values()] + [
-        weakref.ref(player._render._graph.module)
+    runner = GraphRunner(FAMILIES["anchored"](), open_card(), record=True)
+    watched = [weakref.ref(value) for value in runner._features.values()] + [
+        weakref.ref(runner._render._graph.module)
     ]
     alive: list[int] = []
     monkeypatch.setattr(
         torch.cuda, "empty_cache", lambda: alive.append(sum(watch() is not None for watch in watched))
     )
-    player.close()
+    runner.close()
     assert alive == [0]
 
 
@@ -205,10 +205,10 @@ def test_a_first_frame_overwrites_nothing_that_is_on_its_way(
 
 
 def test_points_of_any_type_are_taken(graphs: MotionGraphs) -> None:
-    player = Player(graphs, Processor())
+    runner = GraphRunner(graphs, Processor())
     image = trial_image(graphs.size, 1).numpy()[0]
-    pose = player.detect(image) if player.detects else [trial_points(graphs.points, 1).numpy()[0]]
+    pose = runner.detect(image) if runner.detects else [trial_points(graphs.points, 1).numpy()[0]]
     wide = [np.asfortranarray(part.astype(np.float64)) for part in pose]
     assert np.array_equal(
-        player.render(player.encode(image, *wide), *wide), player.render(player.encode(image, *pose), *pose)
+        runner.render(runner.encode(image, *wide), *wide), runner.render(runner.encode(image, *pose), *pose)
     )

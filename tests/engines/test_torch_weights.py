@@ -14,7 +14,7 @@ from torch import nn
 
 from avatar_app.engines import torch_weights
 from avatar_app.engines.torch_place import Processor
-from avatar_app.engines.torch_runner import Player
+from avatar_app.engines.torch_runner import GraphRunner
 from avatar_app.engines.torch_weights import fold_norms, quickened, quickest, trial_image, trial_points
 from avatar_app.networks.blocks import ResidualBlock
 from avatar_app.networks.graphs import MotionGraphs
@@ -27,13 +27,13 @@ def graphs(request: pytest.FixtureRequest) -> MotionGraphs:
 
 
 def picture(graphs: MotionGraphs) -> np.ndarray:
-    player = Player(graphs, Processor())
+    runner = GraphRunner(graphs, Processor())
     image, driving = (trial_image(graphs.size, seed).numpy()[0] for seed in (1, 2))
     points = [
-        player.detect(each) if player.detects else [trial_points(graphs.points, 1).numpy()[0]]
+        runner.detect(each) if runner.detects else [trial_points(graphs.points, 1).numpy()[0]]
         for each in (image, driving)
     ]
-    return player.render(player.encode(image, *points[0]), *points[1]).astype(float)
+    return runner.render(runner.encode(image, *points[0]), *points[1]).astype(float)
 
 
 def test_folded_networks_make_the_same_picture(graphs: MotionGraphs) -> None:

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_place import Computation, FixedConstants, Processor, tried_convolutions
-from avatar_app.engines.torch_runner import Player, open_player
+from avatar_app.engines.torch_runner import GraphRunner, open_runner
 from avatar_app.engines.torch_step import AnyArray, Pack, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
@@ -39,11 +39,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return write_fomm(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def material(player: Player, seed: int) -> tuple[AnyArray, list[AnyArray]]:
+def material(runner: GraphRunner, seed: int) -> tuple[AnyArray, list[AnyArray]]:
     """A photo and its key points."""
-    image = trial_image(player.size, seed).numpy()[0]
-    known = [trial_points(player.points, seed).numpy()[0], NO_EXPRESSION + seed / 10]
-    return image, player.detect(image) if player.detects else known[: len(player.parts)]
+    image = trial_image(runner.size, seed).numpy()[0]
+    known = [trial_points(runner.points, seed).numpy()[0], NO_EXPRESSION + seed / 10]
+    return image, runner.detect(image) if runner.detects else known[: len(runner.parts)]
 
 
 def test_a_pack_moves_its_parts_at_once() -> None:
@@ -79,8 +79,8 @@ def test_a_recording_plays_what_the_networks_do(graphs: MotionGraphs) -> None:
         tapes.append(Tape())
         return tapes[-1]
 
-    player, plain = open_player(graphs, open_tape), Player(graphs, Processor())
-    assert player.recorded
+    runner, plain = open_runner(graphs, open_tape), GraphRunner(graphs, Processor())
+    assert runner.recorded
     assert tapes[0].closed and not tapes[1].closed
     before = tapes[1].replays
     photos = [
@@ -90,24 +90,24 @@ def test_a_recording_plays_what_the_networks_do(graphs: MotionGraphs) -> None:
         features, points = photos[photo][0], photos[pose][1]
         # The tape's operations are smaller, so that a value may round otherwise.
         assert (
-            np.abs(player.render(features, *points).astype(int) - plain.render(features, *points)).max() <= 1
+            np.abs(runner.render(features, *points).astype(int) - plain.render(features, *points)).max() <= 1
         )
     assert tapes[1].replays == before + 4
-    player.close()
+    runner.close()
     assert tapes[1].closed
 
 
 def test_features_are_copied_once_for_each_change_of_the_avatar(graphs: MotionGraphs) -> None:
-    player = Player(graphs, Processor())
-    photos = [player.encode(image, *pose) for image, pose in (material(player, seed) for seed in (3, 4))]
-    pose = material(player, 5)[1]
-    first = player.render(photos[0], *pose)
+    runner = GraphRunner(graphs, Processor())
+    photos = [runner.encode(image, *pose) for image, pose in (material(runner, seed) for seed in (3, 4))]
+    pose = material(runner, 5)[1]
+    first = runner.render(photos[0], *pose)
     with torch.inference_mode():
-        for kept in player._features.values():
+        for kept in runner._features.values():
             kept.fill_(0)  # whatever is there is used as long as the avatar stays
-    assert not np.array_equal(player.render(photos[0], *pose), first)
-    player.render(photos[1], *pose)
-    assert np.array_equal(player.render(photos[0], *pose), first)
+    assert not np.array_equal(runner.render(photos[0], *pose), first)
+    runner.render(photos[1], *pose)
+    assert np.array_equal(runner.render(photos[0], *pose), first)
 
 
 @pytest.mark.parametrize(
@@ -195,12 +195,12 @@ def test_a_frame_takes_nothing_from_the_processor(graphs: MotionGraphs, name: st
     graph: Graph | None = getattr(graphs, name)
     if graph is None:
         pytest.skip("has no detector")
-    player = Player(graphs, Processor())
-    image, pose = material(player, 1)
-    tensors = {"image": torch.from_numpy(image)[None]} | player.encode(image, *pose)
+    runner = GraphRunner(graphs, Processor())
+    image, pose = material(runner, 1)
+    tensors = {"image": torch.from_numpy(image)[None]} | runner.encode(image, *pose)
     tensors |= {
         f"driving_{part}": torch.from_numpy(array)[None]
-        for part, array in zip(player.parts, pose, strict=True)
+        for part, array in zip(runner.parts, pose, strict=True)
     }
     tensors = {name: tensor.to(device) for name, tensor in tensors.items()}
     graphs.model.to(device)
@@ -211,13 +211,13 @@ def test_a_frame_takes_nothing_from_the_processor(graphs: MotionGraphs, name: st
 
 
 def test_constants_change_no_result(graphs: MotionGraphs) -> None:
-    player = Player(graphs, Processor())
-    image, pose = material(player, 1)
-    features = player.encode(image, *pose)
-    expected = player.render(features, *pose)
+    runner = GraphRunner(graphs, Processor())
+    image, pose = material(runner, 1)
+    features = runner.encode(image, *pose)
+    expected = runner.render(features, *pose)
     with FixedConstants():
         for _ in range(2):
-            assert np.array_equal(player.render(features, *pose), expected)
+            assert np.array_equal(runner.render(features, *pose), expected)
 
 
 def test_settings_of_the_process_are_put_back() -> None:
@@ -233,7 +233,7 @@ def test_memory_is_given_back(tmp_path: Path, bundle: Bundle) -> None:
     import weakref
 
     engine = TorchEngine(bundle, CPU, quick=True, open_place=Tape)
-    player = weakref.ref(next(iter(engine._player._features.values())))
+    runner = weakref.ref(next(iter(engine._runner._features.values())))
     engine.close()
     gc.collect()
-    assert player() is None
+    assert runner() is None
