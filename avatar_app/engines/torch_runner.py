@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from avatar_app.engines.torch_place import Place, reason
-from avatar_app.engines.torch_step import AnyArray, Step
+from avatar_app.engines.torch_static_graph import AnyArray, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import WINDOW, Graph, MotionGraphs
 from avatar_app.types import NO_EXPRESSION

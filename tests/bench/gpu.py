@@ -36,7 +36,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from avatar_app.bundles.bundle import read_bundle
 from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
-from avatar_app.engines.torch_step import AnyArray
+from avatar_app.engines.torch_static_graph import AnyArray
 from avatar_app.engines.torch_weights import (
     load_graphs,
     quickened,

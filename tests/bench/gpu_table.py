@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from avatar_app.engines.torch_step import AnyArray
+from avatar_app.engines.torch_static_graph import AnyArray
 from avatar_app.evaluation.benchmark.arithmetic import Peak, Work
 
 TURNS = 5

@@ -11,7 +11,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from avatar_app.engines.torch_place import Computation, Processor
-from avatar_app.engines.torch_step import Step
+from avatar_app.engines.torch_static_graph import Step
 
 
 class Tape(Processor):

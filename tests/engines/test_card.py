@@ -10,7 +10,7 @@ import torch
 
 from avatar_app.engines import torch_engine
 from avatar_app.engines.torch_engine import card_faults, open_cpu, open_cuda
-from avatar_app.engines.torch_step import Step
+from avatar_app.engines.torch_static_graph import Step
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.types import Array
 from tests.support.bundles import face_crop, write_fomm

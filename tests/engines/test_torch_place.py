@@ -17,7 +17,7 @@ from torch import Tensor
 
 from avatar_app.engines.torch_place import Card, Processor, reason
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
-from avatar_app.engines.torch_step import Step
+from avatar_app.engines.torch_static_graph import Step
 from avatar_app.engines.torch_weights import trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
 from tests.engines.tiny_graphs import FAMILIES

@@ -18,7 +18,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_place import Computation, FixedConstants, Processor, tried_convolutions
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
-from avatar_app.engines.torch_step import AnyArray, Pack, Step
+from avatar_app.engines.torch_static_graph import AnyArray, Pack, Step
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
 from avatar_app.types import NO_EXPRESSION
