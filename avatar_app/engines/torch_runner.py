@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from avatar_app.engines.torch_place import Place, reason
-from avatar_app.engines.torch_static_graph import AnyArray, Step
+from avatar_app.engines.torch_static_graph import AnyArray, StaticGraph
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import WINDOW, Graph, MotionGraphs
 from avatar_app.types import NO_EXPRESSION
@@ -135,7 +135,9 @@ class GraphRunner:
         image, value = trial_image(graphs.size), trial_points(graphs.points)
         with torch.inference_mode(), place.working():
             self._detect = (
-                None if graphs.detect is None else Step(graphs.detect, place, {"image": image}, {}, record)
+                None
+                if graphs.detect is None
+                else StaticGraph(graphs.detect, place, {"image": image}, {}, record)
             )
             known = (value.numpy()[0], NO_EXPRESSION)[: len(self.parts)]
             found = known if self._detect is None else self._detect(image.numpy()[0])
@@ -148,11 +150,11 @@ class GraphRunner:
             }
             # With Jacobians or without, as the model has them.
             driving = {name: torch.from_numpy(part)[None] for name, part in zip(asked, found, strict=False)}
-            self._render = Step(graphs.render, place, driving, self._features, record)
+            self._render = StaticGraph(graphs.render, place, driving, self._features, record)
             self._layer = None
             if graphs.layer is not None:
                 self._features[WINDOW] = window_like(features["features_image"])
-                self._layer = Step(graphs.layer, place, driving, self._features, record)
+                self._layer = StaticGraph(graphs.layer, place, driving, self._features, record)
 
     @torch.inference_mode()
     def detect(self, image: AnyArray) -> list[AnyArray]:

@@ -17,7 +17,7 @@ from avatar_app.networks.graphs import Graph
 AnyArray = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
-class Pack:
+class FlatTensors:
     """Tensors of one type, contiguous in memory, so that one copy moves them all.
 
     Attributes:
@@ -36,7 +36,7 @@ class Pack:
         ]
 
 
-class Step:
+class StaticGraph:
     """A graph with fixed memory for its inputs and outputs.
 
     Calls take and return numpy arrays without the batch dimension.
@@ -51,13 +51,13 @@ class Step:
         self, graph: Graph, place: Place, fed: Mapping[str, Tensor], kept: Mapping[str, Tensor], record: bool
     ) -> None:
         self._graph, self._place = graph, place
-        self._fed_here = Pack(fed.values(), place.shared)
-        self._fed = Pack(fed.values(), self._zeros)
+        self._fed_here = FlatTensors(fed.values(), place.shared)
+        self._fed = FlatTensors(fed.values(), self._zeros)
         self._tensors = dict(kept) | dict(zip(fed, self._fed.parts, strict=True))
         self._fill([example.numpy(force=True) for example in fed.values()])
         outputs = run(graph, self._tensors)
-        self._made = Pack(outputs, self._zeros)
-        self._made_here = Pack(outputs, place.shared)
+        self._made = FlatTensors(outputs, self._zeros)
+        self._made_here = FlatTensors(outputs, place.shared)
         self._go = place.record(self._compute) if record else self._compute
         place.wait()  # the first call overwrites buffers that may still be being copied
 

@@ -11,7 +11,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from avatar_app.engines.torch_place import Computation, Processor
-from avatar_app.engines.torch_static_graph import Step
+from avatar_app.engines.torch_static_graph import StaticGraph
 
 
 class Tape(Processor):
@@ -59,7 +59,7 @@ class OnePhotoTape(Tape):
 
     def record(self, compute: Computation) -> Computation:
         step: Any = getattr(compute, "__self__")  # noqa: B009
-        assert isinstance(step, Step)
+        assert isinstance(step, StaticGraph)
         step._tensors = {
             name: tensor.clone() if "features" in name else tensor for name, tensor in step._tensors.items()
         }

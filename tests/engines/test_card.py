@@ -10,7 +10,7 @@ import torch
 
 from avatar_app.engines import torch_engine
 from avatar_app.engines.torch_engine import card_faults, open_cpu, open_cuda
-from avatar_app.engines.torch_static_graph import Step
+from avatar_app.engines.torch_static_graph import StaticGraph
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.types import Array
 from tests.support.bundles import face_crop, write_fomm
@@ -61,10 +61,10 @@ def test_every_verb_of_an_engine_says_it(tmp_path: Path, monkeypatch: pytest.Mon
     points = engine.detect(crop)
     monkeypatch.setattr(engine, "_device", CARD)
 
-    def fail(self: Step, *arrays: Array) -> None:
+    def fail(self: StaticGraph, *arrays: Array) -> None:
         raise torch.OutOfMemoryError(FULL)
 
-    monkeypatch.setattr(Step, "__call__", fail)
+    monkeypatch.setattr(StaticGraph, "__call__", fail)
     for verb in (
         lambda: engine.detect(crop),
         lambda: engine.encode(crop),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from avatar_app.engines.torch_place import Card, Processor, reason
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
-from avatar_app.engines.torch_static_graph import Step
+from avatar_app.engines.torch_static_graph import StaticGraph
 from avatar_app.engines.torch_weights import trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
 from tests.engines.tiny_graphs import FAMILIES
@@ -48,9 +48,9 @@ class Twice(torch.nn.Module):
 TWICE = Graph(Twice(), ("value",), ("doubled",))
 
 
-def step(card: Card) -> Step:
+def step(card: Card) -> StaticGraph:
     with torch.inference_mode():
-        return Step(TWICE, card, {"value": torch.zeros(1, 3)}, {}, record=True)
+        return StaticGraph(TWICE, card, {"value": torch.zeros(1, 3)}, {}, record=True)
 
 
 def test_a_card_plays_what_the_networks_do(cuda: PretendedCuda, graphs: MotionGraphs) -> None:
@@ -105,7 +105,7 @@ def test_numbers_that_come_while_it_records_are_refused(cuda: PretendedCuda) -> 
 
     card = open_card()
     with torch.inference_mode(), pytest.raises(RuntimeError) as caught:
-        Step(Graph(Reads(), ("value",), ("out",)), card, {"value": torch.ones(1, 3)}, {}, record=True)
+        StaticGraph(Graph(Reads(), ("value",), ("out",)), card, {"value": torch.ones(1, 3)}, {}, record=True)
     assert reason(caught.value) == "operation not permitted when stream is capturing"
 
 
@@ -191,15 +191,15 @@ def test_a_first_frame_overwrites_nothing_that_is_on_its_way(
     order: list[str] = []
     card = open_card()
     monkeypatch.setattr(card, "wait", lambda: order.append("wait"))
-    fill = Step._fill
+    fill = StaticGraph._fill
 
-    def watched(self: Step, arrays: Any) -> Any:
+    def watched(self: StaticGraph, arrays: Any) -> Any:
         order.append("fill")
         return fill(self, arrays)
 
-    monkeypatch.setattr(Step, "_fill", watched)
+    monkeypatch.setattr(StaticGraph, "_fill", watched)
     with torch.inference_mode():
-        made = Step(TWICE, card, {"value": torch.zeros(1, 3)}, {}, record=False)
+        made = StaticGraph(TWICE, card, {"value": torch.zeros(1, 3)}, {}, record=False)
         made(np.ones(3, np.float32))
     assert order == ["fill", "wait", "fill", "wait"]
 

@@ -18,7 +18,7 @@ from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine
 from avatar_app.engines.torch_place import Computation, FixedConstants, Processor, tried_convolutions
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
-from avatar_app.engines.torch_static_graph import AnyArray, Pack, Step
+from avatar_app.engines.torch_static_graph import AnyArray, FlatTensors, StaticGraph
 from avatar_app.engines.torch_weights import run, trial_image, trial_points
 from avatar_app.networks.graphs import Graph, MotionGraphs
 from avatar_app.types import NO_EXPRESSION
@@ -47,7 +47,9 @@ def material(runner: GraphRunner, seed: int) -> tuple[AnyArray, list[AnyArray]]:
 
 
 def test_a_pack_moves_its_parts_at_once() -> None:
-    here, there = (Pack([torch.zeros(1, 3, 2), torch.zeros(1, 4)], Processor().shared) for _ in range(2))
+    here, there = (
+        FlatTensors([torch.zeros(1, 3, 2), torch.zeros(1, 4)], Processor().shared) for _ in range(2)
+    )
     here.parts[0].copy_(torch.arange(6.0).view(1, 3, 2))
     here.parts[1].fill_(7)
     there.whole.copy_(here.whole)
@@ -64,7 +66,7 @@ class Scale(torch.nn.Module):
 def test_a_step_reads_what_is_in_its_places(place: type[Processor]) -> None:
     factor = torch.tensor([[2.0]])
     graph = Graph(Scale(), ("value", "factor"), ("scaled", "sum"))
-    step = Step(graph, place(), {"value": torch.zeros(1, 3)}, {"factor": factor}, record=True)
+    step = StaticGraph(graph, place(), {"value": torch.zeros(1, 3)}, {"factor": factor}, record=True)
     first = step(np.array([1.0, 2.0, 3.0], np.float64))
     assert [part.tolist() for part in first] == [[2, 4, 6], 6]
     factor.fill_(5)
@@ -148,7 +150,7 @@ def test_a_card_that_the_recording_has_broken_is_not_used(
 ) -> None:
     class Broken(NoTape):
         def record(self, compute: Computation) -> Computation:
-            monkeypatch.setattr(Step, "__call__", self.fail)
+            monkeypatch.setattr(StaticGraph, "__call__", self.fail)
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
         def fail(self, *arrays: AnyArray) -> None:
