@@ -35,7 +35,7 @@ FASTER = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TensorFormat:
     """How tensors are stored: their type, and the innermost dimension of images."""
 
     kind: torch.dtype
@@ -74,7 +74,7 @@ def quickest(graphs: MotionGraphs) -> MotionGraphs:
     """
     expected = _trial_picture(graphs)
     card = capability(graphs)
-    tried = forms(card, graphs.can_halve)
+    tried = formats(card, graphs.can_halve)
     chosen, least = graphs, float("inf")
     for form in tried:
         try:
@@ -105,13 +105,13 @@ def capability(graphs: MotionGraphs) -> tuple[int, int] | None:
 def all_have_tensor_cores(card: tuple[int, int] | None) -> bool:
     """Whether all cards of this generation have tensor cores.
 
-    The processor, on which those forms are tested, counts as one.
+    The processor, on which those formats are tested, counts as one.
     """
     return card is None or card >= (8, 0)
 
 
-def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
-    """Return forms that may be the fastest, likeliest first.
+def formats(card: tuple[int, int] | None, can_halve: bool) -> list[TensorFormat]:
+    """Return formats that may be the fastest, likeliest first.
 
     Tensor cores want channels innermost; those of generation 8 multiply float32 too, rounded. Some cards of
     generation 7 have them, for float16 only, and on the others that layout takes many times longer, which a
@@ -120,11 +120,15 @@ def forms(card: tuple[int, int] | None, can_halve: bool) -> list[Form]:
     half, single = torch.float16, torch.float32
     innermost, outermost = torch.channels_last, torch.contiguous_format
     if all_have_tensor_cores(card):
-        found = [Form(half, innermost), Form(single, innermost)]
+        found = [TensorFormat(half, innermost), TensorFormat(single, innermost)]
     elif card is not None and card >= (7, 0):
-        found = [Form(half, innermost), Form(half, outermost), Form(single, outermost)]
+        found = [
+            TensorFormat(half, innermost),
+            TensorFormat(half, outermost),
+            TensorFormat(single, outermost),
+        ]
     else:
-        found = [Form(single, outermost)]
+        found = [TensorFormat(single, outermost)]
     return [form for form in found if can_halve or form.kind == single]
 
 

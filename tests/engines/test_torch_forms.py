@@ -18,7 +18,14 @@ from avatar_app.engines import torch_engine, torch_weights
 from avatar_app.engines.torch_engine import card_faults, computes, open_cuda
 from avatar_app.engines.torch_place import Processor
 from avatar_app.engines.torch_runner import GraphRunner
-from avatar_app.engines.torch_weights import Form, forms, quickened, quickest, trial_image, trial_points
+from avatar_app.engines.torch_weights import (
+    TensorFormat,
+    formats,
+    quickened,
+    quickest,
+    trial_image,
+    trial_points,
+)
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.networks.graphs import MotionGraphs
 from tests.engines.tiny_graphs import FAMILIES
@@ -31,18 +38,18 @@ INNERMOST, OUTERMOST = torch.channels_last, torch.contiguous_format
 @pytest.mark.parametrize(
     ("card", "can_halve", "first", "count"),
     [
-        ((9, 0), True, Form(HALF, INNERMOST), 2),  # H100
-        ((8, 6), False, Form(SINGLE, INNERMOST), 1),  # RTX 3060, a model that cannot be halved
-        ((7, 5), True, Form(HALF, INNERMOST), 3),  # RTX 2060, and GTX 1660 without tensor cores
-        ((7, 5), False, Form(SINGLE, OUTERMOST), 1),
-        ((6, 1), True, Form(SINGLE, OUTERMOST), 1),  # GTX 1060
-        (None, True, Form(HALF, INNERMOST), 2),
+        ((9, 0), True, TensorFormat(HALF, INNERMOST), 2),  # H100
+        ((8, 6), False, TensorFormat(SINGLE, INNERMOST), 1),  # RTX 3060, a model that cannot be halved
+        ((7, 5), True, TensorFormat(HALF, INNERMOST), 3),  # RTX 2060, and GTX 1660 without tensor cores
+        ((7, 5), False, TensorFormat(SINGLE, OUTERMOST), 1),
+        ((6, 1), True, TensorFormat(SINGLE, OUTERMOST), 1),  # GTX 1060
+        (None, True, TensorFormat(HALF, INNERMOST), 2),
     ],
 )
 def test_forms_of_each_generation(
-    card: tuple[int, int] | None, can_halve: bool, first: Form, count: int
+    card: tuple[int, int] | None, can_halve: bool, first: TensorFormat, count: int
 ) -> None:
-    found = forms(card, can_halve)
+    found = formats(card, can_halve)
     assert found[0] == first
     assert len(found) == count
 
