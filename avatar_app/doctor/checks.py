@@ -21,8 +21,8 @@ from avatar_app.cameras.listing import user_of, users_of
 from avatar_app.cameras.opening import CameraInfo, list_cameras
 from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.control.server import NotRunning, send_command
-from avatar_app.doctor import any_card
 from avatar_app.doctor import nvidia as graphics_card
+from avatar_app.doctor import webgpu
 from avatar_app.doctor.speed import measure_speed
 from avatar_app.engines.open import cuda_problem
 from avatar_app.errors import AvatarError, BundleError, CameraError, OutputError
@@ -168,7 +168,7 @@ def check_graphics(model: str = "lite", quick: bool = True) -> Check:
     problem = None if card is None else cuda_problem() or graphics_card.misfit(card, installed)
     if card is not None and problem is None:
         return Check(name, "ok", Text("{}, {}.", card.title, torch))
-    other = any_card.look(model, quick)
+    other = webgpu.look(model, quick)
     if card is None or problem is None:
         return Check(name, other.state, join([other.found, Text("No NVIDIA card; {}.", torch)]), other.todo)
     unused = Text("{} is not used: {}.", card.title, problem)

@@ -1,7 +1,7 @@
 """Compute a bundle's render graph on the processor or on a graphics card.
 
 For a card it is split in two: everything that depends on key points alone is computed on the processor first
-(`onnx_export.card`).
+(`onnx_export.webgpu`).
 """
 
 from __future__ import annotations

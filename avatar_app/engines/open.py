@@ -60,7 +60,7 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
         with suppress(EngineError):  # ``auto`` must not fail because a graphics card is full
             return _open_cuda(bundle, 0)
     if device in ("auto", "webgpu") and (device == "webgpu" or has_card_package()):
-        from avatar_app.engines.card_engine import open_card
+        from avatar_app.engines.webgpu_engine import open_card
 
         try:
             return open_card(bundle, threads or cores(), insist=device == "webgpu")

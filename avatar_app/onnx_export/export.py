@@ -27,11 +27,11 @@ from avatar_app.networks.graphs import (
 )
 from avatar_app.networks.monkeynet.model import MonkeyNet
 from avatar_app.onnx_export.anchored import LAYERS, REGIONS, PhotoRenderer
-from avatar_app.onnx_export.card import OPSET as CARD_OPSET
-from avatar_app.onnx_export.card import PICTURE, divide, for_cards
 from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
 from avatar_app.onnx_export.photo import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures
 from avatar_app.onnx_export.tuning import tune
+from avatar_app.onnx_export.webgpu import OPSET as CARD_OPSET
+from avatar_app.onnx_export.webgpu import PICTURE, divide, for_cards
 from avatar_app.onnx_export.winograd import TiledDecoder, fits
 from avatar_app.types import NO_EXPRESSION
 
@@ -40,7 +40,7 @@ WEIGHTS = "weights.safetensors"
 
 
 def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
-    """Write ``encode.onnx``, ``render.onnx``, ``detect.onnx`` and `card`'s files.
+    """Write ``encode.onnx``, ``render.onnx``, ``detect.onnx`` and `webgpu`'s files.
 
     In float32; ``detect.onnx`` only if the model has a detector.
 

@@ -17,13 +17,13 @@ from avatar_app.cameras import permission as camera_permission
 from avatar_app.cameras.opening import CameraInfo
 from avatar_app.control import server as control
 from avatar_app.control.server import ControlServer
-from avatar_app.doctor import any_card
 from avatar_app.doctor import checks as doctor
 from avatar_app.doctor import nvidia as graphics_card
+from avatar_app.doctor import webgpu
 from avatar_app.doctor.checks import Check, as_text, would_work
 from avatar_app.doctor.nvidia import Card
 from avatar_app.doctor.speed import Speed
-from avatar_app.engines.card_trial import Trial
+from avatar_app.engines.webgpu_trial import Trial
 from avatar_app.errors import AvatarError, BundleError, OutputError
 from avatar_app.hotkeys.listener import way
 from avatar_app.outputs.sinks import VirtualCamera
@@ -83,7 +83,7 @@ def card(
     monkeypatch.setattr(graphics_card, "find_card", lambda: found)
     monkeypatch.setattr(doctor, "cuda_problem", lambda: problem)
     monkeypatch.setattr(metadata, "version", lambda name: version)
-    monkeypatch.setattr(any_card, "has_card_package", lambda: False)
+    monkeypatch.setattr(webgpu, "has_card_package", lambda: False)
 
 
 def states(found: list[Check]) -> dict[str, str]:
@@ -223,8 +223,8 @@ def test_a_card_of_any_maker_is_tried(
         tried.append(again)
         return trial
 
-    monkeypatch.setattr(any_card, "has_card_package", lambda: True)
-    monkeypatch.setattr(any_card, "trial_of", instead)
+    monkeypatch.setattr(webgpu, "has_card_package", lambda: True)
+    monkeypatch.setattr(webgpu, "trial_of", instead)
     check = doctor.check_graphics(quick=False)
     assert check.state == state
     assert says in check.found
@@ -235,8 +235,8 @@ def test_a_card_of_any_maker_is_tried(
 
 def test_a_card_of_any_maker_may_stand_in_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     card(monkeypatch, RTX, "this PyTorch is built only for the processor")
-    monkeypatch.setattr(any_card, "has_card_package", lambda: True)
-    monkeypatch.setattr(any_card, "trial_of", lambda *_, **__: Trial("NVIDIA 2503", NOTHING, 0.004, 0.015))
+    monkeypatch.setattr(webgpu, "has_card_package", lambda: True)
+    monkeypatch.setattr(webgpu, "trial_of", lambda *_, **__: Trial("NVIDIA 2503", NOTHING, 0.004, 0.015))
     check = doctor.check_graphics()
     assert check.state == "ok"
     assert "NVIDIA 2503 computes" in check.found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.engines.card_engine import WANTED, trial_of
+from avatar_app.engines.webgpu_engine import WANTED, trial_of
 from avatar_app.errors import AvatarError
 from avatar_app.extras import python
 from avatar_app.onnx_runtime import has_card_package

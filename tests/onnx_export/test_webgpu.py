@@ -19,10 +19,10 @@ from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
 from avatar_app.networks.regions import CODES
 from avatar_app.onnx_export.anchored import LAYERS, REGIONS, PhotoRenderer
-from avatar_app.onnx_export.card import ShuffledPhases
 from avatar_app.onnx_export.export import write_motion_files
 from avatar_app.onnx_export.layers import PhaseConvolution
 from avatar_app.onnx_export.photo import PHOTO_LAYERS, PhotoEncoder
+from avatar_app.onnx_export.webgpu import ShuffledPhases
 from avatar_app.types import Crop
 from tests.networks.tiny import SIDE
 from tests.onnx_export.test_anchored import generator

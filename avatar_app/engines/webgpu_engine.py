@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.bundles.bundle import Bundle
-from avatar_app.engines.card_trial import Trial, try_card
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import RENDER_FILE, CardRender
+from avatar_app.engines.webgpu_trial import Trial, try_card
 from avatar_app.errors import EngineError, OutputError
 from avatar_app.files import parse_json, read_small, write_json
 from avatar_app.onnx_runtime import CARD_PACKAGE, VERSION, Card, find_cards, has_card_package

@@ -13,13 +13,13 @@ import pytest
 from onnx import numpy_helper
 
 from avatar_app.bundles.bundle import Bundle, read_bundle
-from avatar_app.engines import card_engine, card_trial
 from avatar_app.engines import open as opening
-from avatar_app.engines.card_engine import open_card, trial_of
-from avatar_app.engines.card_trial import Trial, difference, tried, try_card
+from avatar_app.engines import webgpu_engine, webgpu_trial
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import RENDER_FILE, CardRender
 from avatar_app.engines.open import open_engine
+from avatar_app.engines.webgpu_engine import open_card, trial_of
+from avatar_app.engines.webgpu_trial import Trial, difference, tried, try_card
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.onnx_runtime import Card, find_cards
 from avatar_app.text import NOTHING, Text
@@ -41,13 +41,13 @@ def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """One card, which is the processor. Gives the file of what is remembered."""
     kept = tmp_path / "kept.json"
     card = Card(CARD, None)
-    for module in (card_engine, card_trial):
+    for module in (webgpu_engine, webgpu_trial):
         monkeypatch.setattr(module, "find_cards", lambda: [card])
-    monkeypatch.setattr(card_engine, "user_card_trials", lambda: kept)
+    monkeypatch.setattr(webgpu_engine, "user_card_trials", lambda: kept)
     monkeypatch.setattr(
-        card_engine, "CardRender", lambda bundle, threads, _: CardRender(bundle, threads, None)
+        webgpu_engine, "CardRender", lambda bundle, threads, _: CardRender(bundle, threads, None)
     )
-    monkeypatch.setattr(card_engine, "has_card_package", lambda: True)
+    monkeypatch.setattr(webgpu_engine, "has_card_package", lambda: True)
     monkeypatch.setattr(opening, "has_card_package", lambda: True)
     monkeypatch.setattr(opening, "cuda_problem", lambda: "there is none")
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.4.0")
@@ -62,7 +62,7 @@ def found(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> list[str]:
         tried.append(bundle.name)
         return trial
 
-    monkeypatch.setattr(card_engine, "try_card", instead)
+    monkeypatch.setattr(webgpu_engine, "try_card", instead)
     return tried
 
 
@@ -86,7 +86,7 @@ def test_a_card_is_chosen_where_it_is_right_and_pays(
     found(monkeypatch, trial)
     with caplog.at_level(logging.INFO):
         engine = open_engine(bundle)
-    assert isinstance(engine, card_engine.CardEngine) == (not words)
+    assert isinstance(engine, webgpu_engine.CardEngine) == (not words)
     assert words in caplog.text
     engine.close()
 
@@ -157,8 +157,8 @@ def test_a_model_without_files_for_cards_says_so(bundle: Bundle, pretended: Path
 
 
 def test_without_the_package_it_is_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_engine, "find_cards", list)
-    monkeypatch.setattr(card_engine, "has_card_package", lambda: False)
+    monkeypatch.setattr(webgpu_engine, "find_cards", list)
+    monkeypatch.setattr(webgpu_engine, "has_card_package", lambda: False)
     with pytest.raises(EngineError, match="onnxruntime-ep-webgpu is not installed") as caught:
         open_engine(bundle, "webgpu")
     assert "pip install" in caught.value.hint
@@ -167,14 +167,14 @@ def test_without_the_package_it_is_named(bundle: Bundle, monkeypatch: pytest.Mon
 def test_a_driver_that_ends_the_program_ends_the_child_alone(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card_trial, "_child", drivers.ends)
+    monkeypatch.setattr(webgpu_trial, "_child", drivers.ends)
     trial = try_card(bundle, CARD, 1)
     assert trial.problem == f"The driver of the graphics card {CARD} ended the program that tried it."
     assert not trial.pays
 
 
 def test_a_driver_that_hangs_is_left(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_trial, "_child", drivers.hangs)
+    monkeypatch.setattr(webgpu_trial, "_child", drivers.hangs)
     assert "did not answer" in try_card(bundle, CARD, 1, patience=0.5).problem
 
 
@@ -191,7 +191,7 @@ def test_wrong_pictures_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def render(bundle: Bundle, threads: int, card: Card | None) -> CardRender:
         return CardRender(broken if card else bundle, threads, None)
 
-    monkeypatch.setattr(card_trial, "CardRender", render)
+    monkeypatch.setattr(webgpu_trial, "CardRender", render)
     assert tried(bundle, Card(CARD, None), 1).problem == ""
     path = bundle.folder / RENDER_FILE
     model = onnx.load(str(path))
@@ -251,7 +251,7 @@ ON_CARD = """
 import sys
 from pathlib import Path
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.engines.card_engine import open_card, trial_of
+from avatar_app.engines.webgpu_engine import open_card, trial_of
 bundle = open_bundle(Path(sys.argv[1]))
 if __name__ == "__main__":
     print(trial_of(bundle, 1))
