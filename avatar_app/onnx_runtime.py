@@ -1,7 +1,7 @@
 """ONNX Runtime: sessions on the processor and on graphics cards, and their values.
 
 The only file that imports it and turns its telemetry off. Graphics cards of all makers are used through
-WebGPU, by a provider in a package of its own (`CARD_PACKAGE`), which is optional.
+WebGPU, by a provider in a package of its own (`WEBGPU_PACKAGE`), which is optional.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ read.
 
 REINSTALL = Text("Install the version of onnxruntime in requirements.txt, or import the model again.")
 
-CARD_PACKAGE = "onnxruntime-ep-webgpu"
-CARD_MODULE = "onnxruntime_ep_webgpu"
-CARD_PROVIDER = "WebGpuExecutionProvider"
+WEBGPU_PACKAGE = "onnxruntime-ep-webgpu"
+WEBGPU_MODULE = "onnxruntime_ep_webgpu"
+WEBGPU_PROVIDER = "WebGpuExecutionProvider"
 
 MAKERS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel", 0x106B: "Apple", 0x5143: "Qualcomm"}
 """Makers of graphics cards, by their PCI number."""
@@ -74,9 +74,9 @@ class Card:
     device: Any
 
 
-def has_card_package() -> bool:
+def has_webgpu_package() -> bool:
     """Whether the provider for graphics cards is installed."""
-    return importlib.util.find_spec(CARD_MODULE) is not None
+    return importlib.util.find_spec(WEBGPU_MODULE) is not None
 
 
 def find_cards() -> list[Card]:
@@ -84,21 +84,21 @@ def find_cards() -> list[Card]:
 
     Loads the provider. Raises EngineError if that fails.
     """
-    if not has_card_package():
+    if not has_webgpu_package():
         return []
     try:
-        if not any(device.ep_name == CARD_PROVIDER for device in ort.get_ep_devices()):
-            library = importlib.import_module(CARD_MODULE).get_library_path()
-            ort.register_execution_provider_library(CARD_PROVIDER, library)
+        if not any(device.ep_name == WEBGPU_PROVIDER for device in ort.get_ep_devices()):
+            library = importlib.import_module(WEBGPU_MODULE).get_library_path()
+            ort.register_execution_provider_library(WEBGPU_PROVIDER, library)
     except Exception as error:  # of the package, of the system's loader, of ONNX Runtime
         raise EngineError(
-            Text("The package {} cannot be loaded.", CARD_PACKAGE),
+            Text("The package {} cannot be loaded.", WEBGPU_PACKAGE),
             Text("Install the version that the app asks for."),
         ) from error
     found = [
         device
         for device in ort.get_ep_devices()
-        if device.ep_name == CARD_PROVIDER and device.device.type == ort.OrtHardwareDeviceType.GPU
+        if device.ep_name == WEBGPU_PROVIDER and device.device.type == ort.OrtHardwareDeviceType.GPU
     ]
     found.sort(key=lambda device: device.device.metadata.get("Discrete") != "1")
     return [Card(_card_name(device.device), device) for device in found]

@@ -72,7 +72,7 @@ def user_neutrals() -> Path:
     return user_data() / "neutral-poses.json"
 
 
-def user_card_trials() -> Path:
+def user_webgpu_trials() -> Path:
     """Return the file of trials of the graphics card."""
     return user_data() / "graphics-card.json"
 

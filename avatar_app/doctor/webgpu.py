@@ -8,7 +8,7 @@ from avatar_app.bundles.bundle import open_bundle
 from avatar_app.engines.webgpu_engine import WANTED, trial_of
 from avatar_app.errors import AvatarError
 from avatar_app.extras import python
-from avatar_app.onnx_runtime import has_card_package
+from avatar_app.onnx_runtime import has_webgpu_package
 from avatar_app.processor import cores
 from avatar_app.text import NOTHING, Text
 
@@ -32,7 +32,7 @@ def look(model: str, quick: bool) -> Finding:
     Args:
         quick: accept a remembered result.
     """
-    if not has_card_package():
+    if not has_webgpu_package():
         todo = Text("If there is another card, run `{} -m pip install {}`.", python(), WANTED)
         return Finding("ok", Text("The processor computes."), todo)
     try:

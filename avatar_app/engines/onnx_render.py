@@ -89,7 +89,7 @@ class ProcessorRender:
         del self._session
 
 
-class CardRender:
+class WebGpuRender:
     """`POSE_FILE` on the processor and `RENDER_FILE` on a card.
 
     Args:

@@ -11,7 +11,7 @@ from avatar_app.cuda.fetch import has_driver
 from avatar_app.engines import Engine
 from avatar_app.errors import BundleError, EngineError
 from avatar_app.extras import require
-from avatar_app.onnx_runtime import has_card_package
+from avatar_app.onnx_runtime import has_webgpu_package
 from avatar_app.processor import cores
 from avatar_app.remote.pairing import is_remote, parse_pairing
 from avatar_app.text import Text
@@ -59,11 +59,11 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
     if device == "auto" and cuda_problem() is None:
         with suppress(EngineError):  # ``auto`` must not fail because a graphics card is full
             return _open_cuda(bundle, 0)
-    if device in ("auto", "webgpu") and (device == "webgpu" or has_card_package()):
-        from avatar_app.engines.webgpu_engine import open_card
+    if device in ("auto", "webgpu") and (device == "webgpu" or has_webgpu_package()):
+        from avatar_app.engines.webgpu_engine import open_webgpu
 
         try:
-            return open_card(bundle, threads or cores(), insist=device == "webgpu")
+            return open_webgpu(bundle, threads or cores(), insist=device == "webgpu")
         except EngineError as error:
             if device == "webgpu":
                 raise

@@ -18,17 +18,17 @@ from typing import Any
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
-from avatar_app.engines.onnx_render import RENDER_FILE, CardRender
+from avatar_app.engines.onnx_render import RENDER_FILE, WebGpuRender
 from avatar_app.engines.webgpu_trial import Trial, try_card
 from avatar_app.errors import EngineError, OutputError
 from avatar_app.files import parse_json, read_small, write_json
-from avatar_app.onnx_runtime import CARD_PACKAGE, VERSION, Card, find_cards, has_card_package
-from avatar_app.paths import user_card_trials
+from avatar_app.onnx_runtime import VERSION, WEBGPU_PACKAGE, Card, find_cards, has_webgpu_package
+from avatar_app.paths import user_webgpu_trials
 from avatar_app.text import Text, from_plain, to_plain
 
 log = logging.getLogger(__name__)
 
-WANTED = f"{CARD_PACKAGE}==0.4.0"
+WANTED = f"{WEBGPU_PACKAGE}==0.4.0"
 """The version that the app was tested with."""
 
 UNFINISHED = 2
@@ -42,11 +42,11 @@ DRIVERS = (
 """Folders that change whenever a driver is installed."""
 
 
-class CardEngine(OnnxEngine):
+class WebGpuEngine(OnnxEngine):
     """A model on a graphics card; a file records that it is open."""
 
     def __init__(self, bundle: Bundle, threads: int, card: Card) -> None:
-        super().__init__(bundle, threads, CardRender(bundle, threads, card))
+        super().__init__(bundle, threads, WebGpuRender(bundle, threads, card))
         _note_unfinished(1)
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class CardEngine(OnnxEngine):
         _note_unfinished(0)
 
 
-def open_card(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
+def open_webgpu(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
     """Open a model on the first graphics card.
 
     Args:
@@ -76,13 +76,13 @@ def open_card(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
             Text("Run `doctor` to try it again."),
         )
     card = next(card for card in find_cards() if card.name == trial.card)
-    return CardEngine(bundle, threads, card)
+    return WebGpuEngine(bundle, threads, card)
 
 
 def missing() -> tuple[Text, Text]:
     """Return why there is no card to try, and what to do."""
-    if not has_card_package():
-        return Text("The package {} is not installed.", CARD_PACKAGE), Text("Run `pip install {}`.", WANTED)
+    if not has_webgpu_package():
+        return Text("The package {} is not installed.", WEBGPU_PACKAGE), Text("Run `pip install {}`.", WANTED)
     return Text("ONNX Runtime finds no graphics card."), Text("Install its driver, or use --device cpu.")
 
 
@@ -121,7 +121,7 @@ def _key(bundle: Bundle, card: str, threads: int) -> str:
     """Return everything that a trial's result depends on."""
     drivers = [folder.stat().st_mtime_ns for folder in DRIVERS if folder.is_dir()]
     system = (platform.release(), platform.version(), drivers)
-    packages = (VERSION, metadata.version(CARD_PACKAGE))
+    packages = (VERSION, metadata.version(WEBGPU_PACKAGE))
     facts = json.dumps([dict(bundle.hashes), card, threads, packages, system], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
 
@@ -135,14 +135,14 @@ def _note_unfinished(count: int) -> None:
 
 def _read() -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        kept = parse_json(read_small(user_card_trials()))
+        kept = parse_json(read_small(user_webgpu_trials()))
         if isinstance(kept, dict):
             return kept
     return {}
 
 
 def _write(facts: dict[str, Any]) -> None:
-    path = user_card_trials()
+    path = user_webgpu_trials()
     with suppress(OSError, OutputError):  # it is tried again the next time
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, facts)

@@ -25,7 +25,7 @@ import numpy as np
 from avatar_app.bundles.bundle import Bundle, read_bundle
 from avatar_app.ending import end_with_parent
 from avatar_app.engines.onnx_engine import OnnxEngine
-from avatar_app.engines.onnx_render import CardRender
+from avatar_app.engines.onnx_render import WebGpuRender
 from avatar_app.errors import AvatarError, EngineError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.portrait import find_portrait
@@ -135,9 +135,9 @@ def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
     Raises EngineError if it fails.
     """
     crop = trial_crop(bundle.size)
-    on_card = OnnxEngine(bundle, threads, CardRender(bundle, threads, card))
+    on_card = OnnxEngine(bundle, threads, WebGpuRender(bundle, threads, card))
     avatar = on_card.encode(crop)
-    worst = compared(on_card, avatar, OnnxEngine(bundle, threads, CardRender(bundle, threads, None)), crop)
+    worst = compared(on_card, avatar, OnnxEngine(bundle, threads, WebGpuRender(bundle, threads, None)), crop)
     if worst > 1:
         return Trial(card.name, Text("The graphics card {} makes wrong pictures.", card.name))
     processor = OnnxEngine(bundle, threads)

@@ -30,8 +30,8 @@ from avatar_app.onnx_export.anchored import LAYERS, REGIONS, PhotoRenderer
 from avatar_app.onnx_export.layers import PhaseConvolution, QuadConvolution
 from avatar_app.onnx_export.photo import PHOTO_LAYERS, PhotoEncoder, PhotoFeatures
 from avatar_app.onnx_export.tuning import tune
-from avatar_app.onnx_export.webgpu import OPSET as CARD_OPSET
-from avatar_app.onnx_export.webgpu import PICTURE, divide, for_cards
+from avatar_app.onnx_export.webgpu import OPSET as WEBGPU_OPSET
+from avatar_app.onnx_export.webgpu import PICTURE, divide, for_webgpu
 from avatar_app.onnx_export.winograd import TiledDecoder, fits
 from avatar_app.types import NO_EXPRESSION
 
@@ -47,7 +47,7 @@ def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
     Args:
         half: keep the card's weights in float16.
     """
-    on_card = for_cards(graphs)
+    on_webgpu = for_webgpu(graphs)
     graphs = for_processors(graphs)
     image = torch.zeros(1, graphs.size, graphs.size, 3, dtype=torch.uint8)
     tensors: dict[str, Tensor] = {"image": image} | example_poses(graphs.points)
@@ -59,7 +59,7 @@ def write_onnx(graphs: MotionGraphs, folder: Path, half: bool = False) -> None:
             _trace(graph, tensors, folder / f"{name}.onnx")
             tune(folder / f"{name}.onnx")
     tensors[PICTURE] = image.permute(0, 3, 1, 2).float()
-    _trace(on_card, tensors, folder / "card.onnx", CARD_OPSET)
+    _trace(on_webgpu, tensors, folder / "card.onnx", WEBGPU_OPSET)
     divide(folder / "card.onnx", half)
 
 

@@ -51,7 +51,7 @@ PICTURE = "features_picture"
 """Name of the photo, (1, 3, S, S) in [0, 1], for painters."""
 
 LAYERS = ("layer", "places")
-"""Outputs of `CardRenderer`: ``painted`` and ``alpha`` of `PhotoRenderer` as one tensor, (1, s, s, 4)."""
+"""Outputs of `WebGpuRenderer`: ``painted`` and ``alpha`` of `PhotoRenderer` as one tensor, (1, s, s, 4)."""
 
 SHARED = ("features_body",)
 """Maps of the photo that sums over key points read too."""
@@ -72,7 +72,7 @@ FEW = 256
 """Constants of more numbers are weights, stored as float16 if wanted."""
 
 
-def for_cards(graphs: MotionGraphs) -> Graph:
+def for_webgpu(graphs: MotionGraphs) -> Graph:
     """Return the render graph in operations that a card supports.
 
     Its inputs are the outputs of `export.for_processors`' encoder.
@@ -82,7 +82,7 @@ def for_cards(graphs: MotionGraphs) -> Graph:
         renamed = {f"features_{name}": f"features_{name}" for name in PhotoFeatures._fields}
         renamed["features_pixels"] = PICTURE
         layers = LAYERS if model.regions is None else (*LAYERS, *REGIONS)
-        return Graph(CardRenderer(model).eval(), (*renamed.values(), *driving_inputs(model)), layers)
+        return Graph(WebGpuRenderer(model).eval(), (*renamed.values(), *driving_inputs(model)), layers)
     if isinstance(model, Fomm):
         quick = copy.deepcopy(model)
         blocks = [block for block in quick.generator.up_blocks if isinstance(block, UpBlock)]
@@ -126,7 +126,7 @@ class ShuffledPhases(PhaseConvolution):
         return functional.pixel_shuffle(phases, 2)[:, :, 1:-1, 1:-1]
 
 
-class CardRenderer(PhotoRenderer):
+class WebGpuRenderer(PhotoRenderer):
     """`PhotoRenderer` in operations that a card supports.
 
     Returns ``painted`` and ``alpha`` as one tensor (1, s, s, 4), and the rest as `PhotoRenderer`.

@@ -83,7 +83,7 @@ def card(
     monkeypatch.setattr(graphics_card, "find_card", lambda: found)
     monkeypatch.setattr(doctor, "cuda_problem", lambda: problem)
     monkeypatch.setattr(metadata, "version", lambda name: version)
-    monkeypatch.setattr(webgpu, "has_card_package", lambda: False)
+    monkeypatch.setattr(webgpu, "has_webgpu_package", lambda: False)
 
 
 def states(found: list[Check]) -> dict[str, str]:
@@ -223,7 +223,7 @@ def test_a_card_of_any_maker_is_tried(
         tried.append(again)
         return trial
 
-    monkeypatch.setattr(webgpu, "has_card_package", lambda: True)
+    monkeypatch.setattr(webgpu, "has_webgpu_package", lambda: True)
     monkeypatch.setattr(webgpu, "trial_of", instead)
     check = doctor.check_graphics(quick=False)
     assert check.state == state
@@ -235,7 +235,7 @@ def test_a_card_of_any_maker_is_tried(
 
 def test_a_card_of_any_maker_may_stand_in_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     card(monkeypatch, RTX, "this PyTorch is built only for the processor")
-    monkeypatch.setattr(webgpu, "has_card_package", lambda: True)
+    monkeypatch.setattr(webgpu, "has_webgpu_package", lambda: True)
     monkeypatch.setattr(webgpu, "trial_of", lambda *_, **__: Trial("NVIDIA 2503", NOTHING, 0.004, 0.015))
     check = doctor.check_graphics()
     assert check.state == "ok"

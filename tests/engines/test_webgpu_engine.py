@@ -16,9 +16,9 @@ from avatar_app.bundles.bundle import Bundle, read_bundle
 from avatar_app.engines import open as opening
 from avatar_app.engines import webgpu_engine, webgpu_trial
 from avatar_app.engines.onnx_engine import OnnxEngine
-from avatar_app.engines.onnx_render import RENDER_FILE, CardRender
+from avatar_app.engines.onnx_render import RENDER_FILE, WebGpuRender
 from avatar_app.engines.open import open_engine
-from avatar_app.engines.webgpu_engine import open_card, trial_of
+from avatar_app.engines.webgpu_engine import open_webgpu, trial_of
 from avatar_app.engines.webgpu_trial import Trial, difference, tried, try_card
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.onnx_runtime import Card, find_cards
@@ -43,12 +43,12 @@ def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     card = Card(CARD, None)
     for module in (webgpu_engine, webgpu_trial):
         monkeypatch.setattr(module, "find_cards", lambda: [card])
-    monkeypatch.setattr(webgpu_engine, "user_card_trials", lambda: kept)
+    monkeypatch.setattr(webgpu_engine, "user_webgpu_trials", lambda: kept)
     monkeypatch.setattr(
-        webgpu_engine, "CardRender", lambda bundle, threads, _: CardRender(bundle, threads, None)
+        webgpu_engine, "WebGpuRender", lambda bundle, threads, _: WebGpuRender(bundle, threads, None)
     )
-    monkeypatch.setattr(webgpu_engine, "has_card_package", lambda: True)
-    monkeypatch.setattr(opening, "has_card_package", lambda: True)
+    monkeypatch.setattr(webgpu_engine, "has_webgpu_package", lambda: True)
+    monkeypatch.setattr(opening, "has_webgpu_package", lambda: True)
     monkeypatch.setattr(opening, "cuda_problem", lambda: "there is none")
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.4.0")
     return kept
@@ -86,7 +86,7 @@ def test_a_card_is_chosen_where_it_is_right_and_pays(
     found(monkeypatch, trial)
     with caplog.at_level(logging.INFO):
         engine = open_engine(bundle)
-    assert isinstance(engine, webgpu_engine.CardEngine) == (not words)
+    assert isinstance(engine, webgpu_engine.WebGpuEngine) == (not words)
     assert words in caplog.text
     engine.close()
 
@@ -111,7 +111,7 @@ def test_a_trial_is_remembered_until_something_changes(
 ) -> None:
     tried = found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
     for _ in range(2):
-        open_card(bundle, 1, insist=False).close()
+        open_webgpu(bundle, 1, insist=False).close()
     assert len(tried) == 1
     trial_of(replace(bundle, hashes={**bundle.hashes, RENDER_FILE: "0"}), 1)
     assert len(tried) == 2
@@ -130,7 +130,7 @@ def test_a_damaged_memory_is_none(
 ) -> None:
     pretended.write_text(content)
     tried = found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
-    open_card(bundle, 1, insist=False).close()
+    open_webgpu(bundle, 1, insist=False).close()
     assert len(tried) == 1
     assert json.loads(pretended.read_text())["unfinished"] == 0
 
@@ -140,13 +140,13 @@ def test_after_two_sudden_ends_the_processor_computes(
 ) -> None:
     found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
     for _ in range(2):
-        open_card(bundle, 1, insist=False)  # and never closed
+        open_webgpu(bundle, 1, insist=False)  # and never closed
     with pytest.raises(EngineError, match=f"ended 2 times while it used the graphics card {CARD}") as caught:
-        open_card(bundle, 1, insist=False)
+        open_webgpu(bundle, 1, insist=False)
     assert "doctor" in caught.value.hint
     assert "CPU" in open_engine(bundle).name
     trial_of(bundle, 1, again=True)  # as the doctor does
-    open_card(bundle, 1, insist=False).close()
+    open_webgpu(bundle, 1, insist=False).close()
 
 
 def test_a_model_without_files_for_cards_says_so(bundle: Bundle, pretended: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_model_without_files_for_cards_says_so(bundle: Bundle, pretended: Path
 
 def test_without_the_package_it_is_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webgpu_engine, "find_cards", list)
-    monkeypatch.setattr(webgpu_engine, "has_card_package", lambda: False)
+    monkeypatch.setattr(webgpu_engine, "has_webgpu_package", lambda: False)
     with pytest.raises(EngineError, match="onnxruntime-ep-webgpu is not installed") as caught:
         open_engine(bundle, "webgpu")
     assert "pip install" in caught.value.hint
@@ -188,10 +188,10 @@ def test_wrong_pictures_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     bundle = write(tmp_path / "tiny")  # type: ignore[operator]
     broken = read_bundle(bundle.folder)
 
-    def render(bundle: Bundle, threads: int, card: Card | None) -> CardRender:
-        return CardRender(broken if card else bundle, threads, None)
+    def render(bundle: Bundle, threads: int, card: Card | None) -> WebGpuRender:
+        return WebGpuRender(broken if card else bundle, threads, None)
 
-    monkeypatch.setattr(webgpu_trial, "CardRender", render)
+    monkeypatch.setattr(webgpu_trial, "WebGpuRender", render)
     assert tried(bundle, Card(CARD, None), 1).problem == ""
     path = bundle.folder / RENDER_FILE
     model = onnx.load(str(path))
@@ -228,7 +228,7 @@ def test_differences_are_counted_in_levels_and_pixels() -> None:
 def test_a_card_that_fails_in_a_call_is_a_device_error(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = OnnxEngine(bundle, 1, CardRender(bundle, 1, None))
+    engine = OnnxEngine(bundle, 1, WebGpuRender(bundle, 1, None))
     avatar, pose = engine.encode(face_crop(0)), engine.detect(face_crop(1))
 
     def lost(feeds: object) -> None:
@@ -243,7 +243,7 @@ def test_a_card_that_fails_in_a_call_is_a_device_error(
 
 
 def test_no_card_is_found_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_app.onnx_runtime.has_card_package", lambda: False)
+    monkeypatch.setattr("avatar_app.onnx_runtime.has_webgpu_package", lambda: False)
     assert find_cards() == []
 
 
@@ -251,11 +251,11 @@ ON_CARD = """
 import sys
 from pathlib import Path
 from avatar_app.bundles.bundle import open_bundle
-from avatar_app.engines.webgpu_engine import open_card, trial_of
+from avatar_app.engines.webgpu_engine import open_webgpu, trial_of
 bundle = open_bundle(Path(sys.argv[1]))
 if __name__ == "__main__":
     print(trial_of(bundle, 1))
-    engine = open_card(bundle, 1, insist=True)
+    engine = open_webgpu(bundle, 1, insist=True)
     print(engine.name)
     engine.close()
 """

@@ -13,7 +13,7 @@ from torch import nn
 
 from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
-from avatar_app.engines.onnx_render import POSE_FILE, RENDER_FILE, CardRender
+from avatar_app.engines.onnx_render import POSE_FILE, RENDER_FILE, WebGpuRender
 from avatar_app.engines.torch_weights import load_graphs
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.graphs import anchored_graphs
@@ -58,7 +58,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def test_pictures_are_those_of_the_processor(kind: str, tmp_path: Path) -> None:
     bundle = write_kind(kind, tmp_path / "tiny")
     pictures = []
-    for engine in (OnnxEngine(bundle, 1), OnnxEngine(bundle, 1, CardRender(bundle, 1, None))):
+    for engine in (OnnxEngine(bundle, 1), OnnxEngine(bundle, 1, WebGpuRender(bundle, 1, None))):
         avatar = engine.encode(face_crop(0))
         pictures += [engine.render(avatar, engine.detect(face_crop(seed))).astype(int) for seed in (0, 1)]
         engine.close()
@@ -72,7 +72,7 @@ def test_layers_are_those_of_pytorch(whole: Bundle) -> None:
     graphs = load_graphs(whole, torch.device("cpu"))
     assert isinstance(graphs.model, AnchoredGenerator)
     encoder, renderer = PhotoEncoder(graphs.model), PhotoRenderer(graphs.model)
-    engine = OnnxEngine(whole, 1, CardRender(whole, 1, None))
+    engine = OnnxEngine(whole, 1, WebGpuRender(whole, 1, None))
     crop = large_crop(0)
     avatar = engine.encode(crop)
     photo = encoder(torch.from_numpy(crop.image)[None], torch.from_numpy(avatar.key_points.value)[None])
