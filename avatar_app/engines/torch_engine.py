@@ -23,7 +23,7 @@ from avatar_app.compositing.scene import Seen, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults
 from avatar_app.engines.landmarks import landmark_points
-from avatar_app.engines.torch_place import Card, Place, Processor
+from avatar_app.engines.torch_place import CudaPlace, Place, Processor
 from avatar_app.engines.torch_runner import Features, open_runner
 from avatar_app.engines.torch_weights import load_graphs, quickest
 from avatar_app.errors import DeviceError, EngineError
@@ -214,7 +214,7 @@ def open_cuda(bundle: Bundle, number: int) -> TorchEngine:
                 Text("Install PyTorch for CUDA (pytorch.org says how), or use --device cpu."),
             )
         try:
-            return TorchEngine(bundle, device, quick=True, open_place=lambda: Card(device))
+            return TorchEngine(bundle, device, quick=True, open_place=lambda: CudaPlace(device))
         except RuntimeError as error:
             forget(error)
             with suppress(RuntimeError):

@@ -1,7 +1,7 @@
 """Where an engine's tensors lie and its work is queued: the processor, or a card.
 
-Everything specific to CUDA is in `Card`. One stream suffices for an engine: a frame is detected, moved by the
-processor and rendered, each step waiting for the one before, so a second stream would be idle.
+Everything specific to CUDA is in `CudaPlace`. One stream suffices for an engine: a frame is detected, moved
+by the processor and rendered, each step waiting for the one before, so a second stream would be idle.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Processor:
         pass
 
 
-class Card:
+class CudaPlace:
     """A stream of a graphics card and the CUDA graphs recorded on it.
 
     The graphs share their memory: never run two at the same time.

@@ -34,7 +34,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from avatar_app.bundles.bundle import read_bundle
-from avatar_app.engines.torch_place import Card, FixedConstants, Place, Processor
+from avatar_app.engines.torch_place import CudaPlace, FixedConstants, Place, Processor
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
 from avatar_app.engines.torch_static_graph import AnyArray
 from avatar_app.engines.torch_weights import (
@@ -59,7 +59,7 @@ CONFIG = PACKAGE / "training" / "configs" / "vox-adv.yaml"
 Change = Callable[[MotionGraphs], MotionGraphs]
 
 
-class Compiled(Card):
+class Compiled(CudaPlace):
     """Records what the compiler made, which has its constants on the card already."""
 
     _refused: ClassVar[dict[torch.device, str]] = {}
@@ -159,7 +159,7 @@ def app(subject: Subject, place: Callable[[], Place]) -> Row:
 def rows(subject: Subject, device: torch.device) -> list[Row]:
     """Every form of a model; on a processor those alone that it can have."""
     card = device.type == "cuda"
-    plain: Callable[[], Place] = partial(Card, device) if card else Processor
+    plain: Callable[[], Place] = partial(CudaPlace, device) if card else Processor
     kinds = (torch.float32, torch.float16) if subject.graphs.can_halve else (torch.float32,)
 
     def row(
@@ -214,7 +214,7 @@ def profile(subjects: list[Subject], device: torch.device) -> str:
     parts = []
     for each in subjects:
         make = each.opened(
-            quickest, partial(Card, device) if device.type == "cuda" else Processor, record=False
+            quickest, partial(CudaPlace, device) if device.type == "cuda" else Processor, record=False
         )
         make(0)
         with torch.profiler.profile(activities=activities) as watched:

@@ -15,7 +15,7 @@ import torch
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.torch_engine import TorchEngine, open_cpu, open_cuda
-from avatar_app.engines.torch_place import Card, Processor
+from avatar_app.engines.torch_place import CudaPlace, Processor
 from avatar_app.engines.torch_runner import GraphRunner, difference, open_runner
 from avatar_app.engines.torch_weights import (
     all_have_tensor_cores,
@@ -66,7 +66,7 @@ def test_pictures_are_those_of_the_processor(bundle: Bundle) -> None:
 def test_recorded_and_plain_agree(bundle: Bundle) -> None:
     with torch.inference_mode():
         graphs = quickest(load_graphs(bundle, CARD))
-    plain, recorded = GraphRunner(graphs, Card(CARD)), GraphRunner(graphs, Card(CARD), record=True)
+    plain, recorded = GraphRunner(graphs, CudaPlace(CARD)), GraphRunner(graphs, CudaPlace(CARD), record=True)
     assert recorded.recorded and not plain.recorded
     assert difference(recorded, plain) == ""
     plain.close()
@@ -123,7 +123,7 @@ def test_every_form_is_recorded(family: str, layout: torch.memory_format) -> Non
     graphs, plain = FAMILIES[family](), GraphRunner(FAMILIES[family](), Processor())
     graphs.model.to(CARD)
     for kind in (torch.float32, torch.float16) if graphs.can_halve else (torch.float32,):
-        runner = open_runner(quickened(graphs, kind, layout), lambda: Card(CARD))
+        runner = open_runner(quickened(graphs, kind, layout), lambda: CudaPlace(CARD))
         assert runner.recorded, f"{family} {kind}"
         for found, expected in zip(graph_pictures(runner), graph_pictures(plain), strict=True):
             assert np.abs(found.astype(int) - expected).mean() < 2
@@ -163,7 +163,7 @@ def test_changing_avatars_a_hundred_times_takes_no_memory(bundle: Bundle) -> Non
 def test_opening_many_times_takes_no_more_memory_and_no_more_streams(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Card, "_idle", {})
+    monkeypatch.setattr(CudaPlace, "_idle", {})
     bundle = write_kind("anchored", tmp_path / "tiny")
     reserved = []
     for _ in range(20):
@@ -173,11 +173,11 @@ def test_opening_many_times_takes_no_more_memory_and_no_more_streams(
         del engine
         reserved.append(torch.cuda.memory_reserved(CARD))
     assert reserved[-1] <= reserved[2]
-    assert len(Card._idle[CARD]) == 2
+    assert len(CudaPlace._idle[CARD]) == 2
 
 
 def test_a_recording_that_fails_leaves_the_card_usable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Card, "_refused", {})
+    monkeypatch.setattr(CudaPlace, "_refused", {})
     graphs = FAMILIES["anchored"]()
     graphs.model.to(CARD)
     waits: Any = graphs.render.module
@@ -185,8 +185,8 @@ def test_a_recording_that_fails_leaves_the_card_usable(monkeypatch: pytest.Monke
     monkeypatch.setattr(
         waits, "forward", lambda *tensors: forward(*tensors) * int(tensors[-1].isfinite().all().item())
     )
-    runner = open_runner(graphs, lambda: Card(CARD))
+    runner = open_runner(graphs, lambda: CudaPlace(CARD))
     assert not runner.recorded
-    assert CARD in Card._refused
+    assert CARD in CudaPlace._refused
     assert graph_pictures(runner)[0].std() > 0
     runner.close()

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from avatar_app.engines.torch_place import Card, Processor, reason
+from avatar_app.engines.torch_place import CudaPlace, Processor, reason
 from avatar_app.engines.torch_runner import GraphRunner, open_runner
 from avatar_app.engines.torch_static_graph import StaticGraph
 from avatar_app.engines.torch_weights import trial_image, trial_points
@@ -31,8 +31,8 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> PretendedCuda:
     return install(monkeypatch)
 
 
-def open_card() -> Card:
-    return Card(DEVICE)
+def open_card() -> CudaPlace:
+    return CudaPlace(DEVICE)
 
 
 @pytest.fixture(params=["fomm", "matte and detail"])
@@ -48,7 +48,7 @@ class Twice(torch.nn.Module):
 TWICE = Graph(Twice(), ("value",), ("doubled",))
 
 
-def step(card: Card) -> StaticGraph:
+def step(card: CudaPlace) -> StaticGraph:
     with torch.inference_mode():
         return StaticGraph(TWICE, card, {"value": torch.zeros(1, 3)}, {}, record=True)
 
@@ -142,20 +142,20 @@ def test_a_sound_card_frees_all(cuda: PretendedCuda) -> None:
 def test_a_card_that_dies_while_an_engine_opens_is_left_alone(
     cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed: list[Card] = []
-    right = Card.close
+    closed: list[CudaPlace] = []
+    right = CudaPlace.close
 
-    def watched(self: Card) -> None:
+    def watched(self: CudaPlace) -> None:
         closed.append(self)
         right(self)
 
-    monkeypatch.setattr(Card, "close", watched)
+    monkeypatch.setattr(CudaPlace, "close", watched)
 
-    def die(self: Card, compute: object) -> None:
+    def die(self: CudaPlace, compute: object) -> None:
         cuda.broken = DEAD
         raise torch.AcceleratorError(DEAD)
 
-    monkeypatch.setattr(Card, "record", die)
+    monkeypatch.setattr(CudaPlace, "record", die)
     with pytest.raises(RuntimeError, match="illegal memory access"):
         open_runner(FAMILIES["anchored"](), open_card)
     assert len(set(closed)) == 2
@@ -179,7 +179,7 @@ def test_memory_is_emptied_after_everything_is_dropped(
 
 def test_memory_is_not_emptied_while_another_records(cuda: PretendedCuda) -> None:
     card = open_card()
-    with Card._one_at_a_time:
+    with CudaPlace._one_at_a_time:
         card.close()
     assert cuda.emptied == 0
 

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from avatar_app.engines import torch_place
-from avatar_app.engines.torch_place import Card
+from avatar_app.engines.torch_place import CudaPlace
 
 DEVICE = torch.device("cpu")
 REFUSED = ("aten::_local_scalar_dense", "aten::nonzero", "aten::lift_fresh", "aten::lift_fresh_copy")
@@ -160,6 +160,6 @@ def install(monkeypatch: pytest.MonkeyPatch) -> PretendedCuda:
     for name, replacement in replacements.items():
         monkeypatch.setattr(torch.cuda, name, replacement)
     monkeypatch.setattr(torch_place, "pinned_zeros", cuda.pinned_zeros)
-    monkeypatch.setattr(Card, "_idle", {})
-    monkeypatch.setattr(Card, "_refused", {})
+    monkeypatch.setattr(CudaPlace, "_idle", {})
+    monkeypatch.setattr(CudaPlace, "_refused", {})
     return cuda
