@@ -15,7 +15,7 @@ NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Detection:
     """Result of one frame.
 
     Attributes:
@@ -46,7 +46,7 @@ class Driver:
         self._time = 0.0
         self._shape: tuple[int, ...] = ()
 
-    def look(self, frame: Frame, follow: bool, size: int, pictured: bool) -> Look | None:
+    def look(self, frame: Frame, follow: bool, size: int, pictured: bool) -> Detection | None:
         """Return the face in the frame, cropped to ``size``; None without a living face.
 
         Args:
@@ -75,7 +75,7 @@ class Driver:
             if pictured
             else Crop(NO_PICTURE, crop_landmarks(face, box, size), expression=face.expression)
         )
-        return Look(face, box, crop, another)
+        return Detection(face, box, crop, another)
 
     def center(self) -> None:
         """Place the square around the next face.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avatar_app.faces.driver import Look
+from avatar_app.faces.driver import Detection
 from avatar_app.motion.head import Strength
 from avatar_app.motion.hold import Hold
 from avatar_app.motion.match import Match, match, turn_between
@@ -64,7 +64,7 @@ class PoseReader:
         self.match = self._filter = None
 
     def pose(
-        self, look: Look | None, frame: Frame, active: ActiveAvatar, controls: Controls, proven: bool
+        self, look: Detection | None, frame: Frame, active: ActiveAvatar, controls: Controls, proven: bool
     ) -> KeyPoints | None:
         """Return the avatar's pose for the driver's face; None without one.
 

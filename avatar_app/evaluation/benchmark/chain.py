@@ -13,7 +13,7 @@ import cv2
 from avatar_app.cameras.mjpeg import MjpegFeed
 from avatar_app.engines import Engine, render_layer
 from avatar_app.faces.detector import FaceDetector, crop_picture
-from avatar_app.faces.driver import Driver, Look
+from avatar_app.faces.driver import Detection, Driver
 from avatar_app.motion.hold import Hold
 from avatar_app.motion.match import match, turn_between
 from avatar_app.motion.smoothing import STRENGTHS, KeyPointFilter
@@ -112,7 +112,7 @@ class Chain:
             self._sink.send(shown)
         return shown
 
-    def _pose(self, points: KeyPoints, look: Look | None, frame: Frame) -> KeyPoints:
+    def _pose(self, points: KeyPoints, look: Detection | None, frame: Frame) -> KeyPoints:
         own = self.crop.landmarks
         if own is not None and look is not None and look.crop.landmarks is not None:
             match(own, look.crop.landmarks, turn_between(own, look.crop.landmarks), frame.image, look.box)
