@@ -20,7 +20,7 @@ from avatar_app.media.driving import Driving, is_picture
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.sound import read_sound
 from avatar_app.session.clip import ClipOptions, Report, Track, animate_clip, track_driver
-from avatar_app.session.clip_frames import Look
+from avatar_app.session.clip_frames import ClipStyle
 from avatar_app.session.stopwatch import Stopwatch
 
 Item = TypeVar("Item")
@@ -74,7 +74,7 @@ def clip_options(arguments: argparse.Namespace) -> ClipOptions:
         adapt_scale=arguments.adapt_scale,
         neutral="best" if arguments.find_best_frame else first,
         crop=arguments.crop,
-        look=Look(arguments.size, arguments.background, framing_of(arguments, arguments.whole_photo)),
+        look=ClipStyle(arguments.size, arguments.background, framing_of(arguments, arguments.whole_photo)),
         side_by_side=arguments.side_by_side,
         sound=arguments.audio,
         other_sound=read_sound(arguments.audio_from) if arguments.audio_from else None,

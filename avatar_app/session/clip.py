@@ -32,7 +32,7 @@ from avatar_app.media.video import Sound
 from avatar_app.motion.head import Strength
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
-from avatar_app.session.clip_frames import ClipFrames, Look
+from avatar_app.session.clip_frames import ClipFrames, ClipStyle
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.text import Text
 from avatar_app.types import Avatar, Box, Crop, Image, KeyPoints
@@ -42,7 +42,7 @@ CROPS = ("auto", "center", "none")
 padded to a square.
 """
 
-AS_THE_MODEL = Look()
+AS_THE_MODEL = ClipStyle()
 AS_SEEN = Strength()
 
 Item = TypeVar("Item")
@@ -85,7 +85,7 @@ class ClipOptions:
     adapt_scale: bool = True
     neutral: int | str = "first"
     crop: str = "auto"
-    look: Look = AS_THE_MODEL
+    look: ClipStyle = AS_THE_MODEL
     side_by_side: bool = False
     sound: bool = False
     other_sound: Sound | None = None

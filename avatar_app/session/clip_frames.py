@@ -24,7 +24,7 @@ LONGEST = 1920
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClipStyle:
     """Size, background and framing of the result.
 
     Attributes:
@@ -66,7 +66,7 @@ class ClipFrames:
         OutputError: the background cannot be read, or the model cannot cut out people.
     """
 
-    def __init__(self, engine: Engine, avatar: Avatar, photo: Image, look: Look) -> None:
+    def __init__(self, engine: Engine, avatar: Avatar, photo: Image, look: ClipStyle) -> None:
         self._engine, self._avatar = engine, avatar
         self.size = look.shape(engine.size, photo)
         self.alpha = look.alpha

@@ -14,7 +14,7 @@ from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.media.video import Clip, read_clip
 from avatar_app.motion.head import Limits
 from avatar_app.session.clip import ClipOptions, animate_clip
-from avatar_app.session.clip_frames import Look
+from avatar_app.session.clip_frames import ClipStyle
 from avatar_app.types import Image, KeyPoints
 from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
 from tests.support.media import clip_facts
@@ -93,7 +93,7 @@ def test_neutral_frame_by_number(tmp_path: Path) -> None:
 
 def test_one_frame_size_and_driver_beside_it(tmp_path: Path) -> None:
     clip = write(tmp_path / "clip.mp4", walk(1))
-    options = ClipOptions(look=Look(100), side_by_side=True, neutral="best")
+    options = ClipOptions(look=ClipStyle(100), side_by_side=True, neutral="best")
     report = animate_clip(DrawingEngine(), DiscDetector(), PHOTO, clip, tmp_path / "out.mp4", options)
     assert report.frames == 1
     (image,) = read_clip(tmp_path / "out.mp4").frames()
