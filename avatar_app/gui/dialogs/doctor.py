@@ -32,7 +32,7 @@ from avatar_app.text import join
 if TYPE_CHECKING:
     from avatar_app.doctor.checks import Check
 
-Look = Callable[[], Iterator["Check"]]
+Checks = Callable[[], Iterator["Check"]]
 
 MARK = 20
 """Side of a row's mark, in pixels."""
@@ -52,7 +52,7 @@ class DoctorDialog(QDialog):
         *,
         model: str = "lite",
         device: str = "auto",
-        look: Look | None = None,
+        look: Checks | None = None,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
