@@ -19,7 +19,7 @@ from avatar_app.types import Area, Box, Crop, Face, Image, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PhotoChoice:
     """The user's choice in a photo.
 
     Attributes:
@@ -128,14 +128,14 @@ def surroundings(photo: Image, box: Box, size: int, most: float = 0.0) -> Surrou
 
 
 def find_portrait(
-    photo: Image, detector: FaceDetector, choice: Choice | None = None, path: Path | None = None
+    photo: Image, detector: FaceDetector, choice: PhotoChoice | None = None, path: Path | None = None
 ) -> Portrait:
     """Turn a photo upright and find the face to animate.
 
     Raises:
         PortraitError: there is no face, or fewer than ``choice`` asks for.
     """
-    choice = choice or Choice()
+    choice = choice or PhotoChoice()
     if choice.turn is None and choice.box is None:
         turn, faces = detector.find_upright(photo)
     else:
@@ -151,7 +151,7 @@ def find_portrait(
     return Portrait(photo, face, choice.box or photo_box(face, photo), others, turn, path)
 
 
-def _chosen(faces: list[Face], choice: Choice, path: Path | None) -> Face:
+def _chosen(faces: list[Face], choice: PhotoChoice, path: Path | None) -> Face:
     if choice.face:
         if choice.face > len(faces):
             one = Text("There is 1 face in {}, so there is no face {}.", _name(path), choice.face)

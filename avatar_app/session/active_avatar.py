@@ -15,7 +15,7 @@ from pathlib import Path
 from avatar_app.engines import Engine
 from avatar_app.errors import AvatarError, DeviceError
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.faces.portrait import Choice, Portrait, find_portrait
+from avatar_app.faces.portrait import PhotoChoice, Portrait, find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.photo_files import stamp
 from avatar_app.session.controls import Controls, Notice
@@ -33,7 +33,7 @@ AGAIN = 10.0
 ENGINE_ACTIONS = ("retry", "choose-model", "doctor")
 
 
-Wanted = tuple[Path | None, Choice]
+Wanted = tuple[Path | None, PhotoChoice]
 """A photo and the user's choice in it."""
 
 
@@ -45,7 +45,7 @@ class PhotoReader:
         self._detector: FaceDetector | None = None
         self._lock = threading.Lock()
 
-    def read(self, path: Path, choice: Choice) -> Portrait:
+    def read(self, path: Path, choice: PhotoChoice) -> Portrait:
         """Read a photo and find the chosen face in it.
 
         An abandoned thread may still use the detector; only the next photo waits for it.
@@ -122,7 +122,7 @@ class ActiveAvatar:
             self._failed.clear()
             self._fallback.forget()
         changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
-        choice = Choice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
+        choice = PhotoChoice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
         return self._adapt_portrait((controls.avatar, choice)) or changed
 
     def close(self) -> None:

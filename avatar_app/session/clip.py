@@ -23,7 +23,7 @@ from avatar_app.engines import Engine, JoinsPhotos
 from avatar_app.errors import ClipError, EngineError
 from avatar_app.faces.choice import FaceChoice
 from avatar_app.faces.detector import BoxSmoother, FaceDetector, crop_face, crop_picture, square_box
-from avatar_app.faces.portrait import Choice, find_portrait
+from avatar_app.faces.portrait import PhotoChoice, find_portrait
 from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.media.driving import Driving, is_picture
 from avatar_app.media.formats import OPAQUE
@@ -249,7 +249,7 @@ def portrait_crop(
     """
     if detector is None:
         return Crop(crop_picture(photo, fixed_box(photo, crop), size))
-    portrait = find_portrait(photo, detector, Choice(face=face))
+    portrait = find_portrait(photo, detector, PhotoChoice(face=face))
     if crop != "auto":
         portrait = replace(portrait, box=fixed_box(portrait.photo, crop))
     notes += portrait.notes

@@ -52,7 +52,7 @@ class Controls:
         source: a camera's name or number, a video file, a folder of pictures or a URL; empty: the first
             camera.
         avatar: the photo; None: no avatar chosen yet.
-        avatar_box, avatar_turn, avatar_face: the user's choice in the photo, as in ``photo.Choice``.
+        avatar_box, avatar_turn, avatar_face: the user's choice in the photo, as in `PhotoChoice`.
         model: a bundle's name.
         device: as for ``engines.open.open_engine``.
         rotation: degrees clockwise, one of ``ROTATIONS``, by which the camera's picture is turned first.

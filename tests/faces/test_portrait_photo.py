@@ -11,7 +11,7 @@ import pytest
 from avatar_app.errors import PortraitError
 from avatar_app.faces.detector import FaceDetector, square_box
 from avatar_app.faces.photo_check import photo_faults
-from avatar_app.faces.portrait import Choice, find_portrait
+from avatar_app.faces.portrait import PhotoChoice, find_portrait
 from avatar_app.media.photo import read_portrait, turned
 from avatar_app.paths import model_folders, shipped_avatars
 from avatar_app.types import Array, Box, Face, Image
@@ -52,7 +52,7 @@ def test_the_largest_face_is_taken() -> None:
 
 def test_a_square_chooses_the_face_nearest_to_it() -> None:
     box = Box(200, 180, 160)
-    portrait = find_portrait(PHOTO, Group(), Choice(box))
+    portrait = find_portrait(PHOTO, Group(), PhotoChoice(box))
     assert portrait.box is box
     assert square_box(portrait.face).center_x < 400
     assert portrait.notes == ["There are 2 faces in the photo; number 1 from the left moves."]
@@ -60,13 +60,13 @@ def test_a_square_chooses_the_face_nearest_to_it() -> None:
 
 @pytest.mark.parametrize(("number", "middle"), [(1, 150), (2, 600)])
 def test_a_number_chooses_the_face_from_the_left(number: int, middle: float) -> None:
-    portrait = find_portrait(PHOTO, Group(), Choice(face=number))
+    portrait = find_portrait(PHOTO, Group(), PhotoChoice(face=number))
     assert portrait.face.points[:, 0].mean() == pytest.approx(middle, abs=10)
 
 
 def test_a_number_too_high_is_refused() -> None:
     with pytest.raises(PortraitError, match=r"There are 2 faces in the photo, so there is no face 3\."):
-        find_portrait(PHOTO, Group(), Choice(face=3))
+        find_portrait(PHOTO, Group(), PhotoChoice(face=3))
 
 
 def test_a_photo_without_a_face_is_refused() -> None:
@@ -95,9 +95,9 @@ def test_a_photo_that_lies_on_its_side_is_turned(detector: FaceDetector, lies: i
 @needs_faces
 def test_a_turn_that_the_user_chose_is_kept(detector: FaceDetector) -> None:
     upright = read_portrait(ANNA)
-    assert find_portrait(turned(upright, 1), detector, Choice(turn=3)).turn == 3
+    assert find_portrait(turned(upright, 1), detector, PhotoChoice(turn=3)).turn == 3
     with pytest.raises(PortraitError, match="No face"):
-        find_portrait(upright, detector, Choice(turn=2))
+        find_portrait(upright, detector, PhotoChoice(turn=2))
 
 
 def anna(detector: FaceDetector) -> tuple[Image, Face]:
