@@ -42,14 +42,14 @@ new picture waits for a tick.
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OutputChoice:
     """What to show now: the kind, and for the card the reason."""
 
     shows: Shows
     reason: str = ""
 
 
-STALE_CARD = Choice("card", "stale")
+STALE_CARD = OutputChoice("card", "stale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class OutputStage(Stage):
         self._stale_since = 0.0
         self._hung: Notice | None = None
         self._last = Sending()
-        self.choice = Choice("card", "starting")
+        self.choice = OutputChoice("card", "starting")
         self.shown: Outgoing | None = None
         self.avatars = 0
 
@@ -138,7 +138,7 @@ class OutputStage(Stage):
             if self.shown is not None and self.choice.shows == "avatar":
                 kept = self.shown
             else:
-                self.choice = Choice("card", self.choice.reason or "stale")
+                self.choice = OutputChoice("card", self.choice.reason or "stale")
                 kept = _card(controls, self.choice.reason)
             self.rest.kept = kept
         if time.monotonic() - self._last.at >= FEED:
@@ -192,23 +192,23 @@ class OutputStage(Stage):
             return _card(controls, "stale"), False
         return self._composer.picture(picture, controls), fresh is not None
 
-    def _choose(self, controls: Controls) -> Choice:
+    def _choose(self, controls: Controls) -> OutputChoice:
         if controls.paused:
-            return Choice("card", "paused")
+            return OutputChoice("card", "paused")
         if controls.pass_through:
             frame = self._seen
             recent = frame is not None and time.monotonic() - frame.captured_at < STALE
-            return Choice("self") if recent else Choice("card", "no-camera")
+            return OutputChoice("self") if recent else OutputChoice("card", "no-camera")
         if reason := self._why_card():
-            return Choice("card", reason)
+            return OutputChoice("card", reason)
         picture = self._pictures.peek()
         now = time.monotonic()
         if picture is None or self._is_stale(now - picture.captured_at):
             self._report_hanging(now)
-            return Choice("card", "stale")
+            return OutputChoice("card", "stale")
         self._stale_since = 0.0
         self._notices.withdraw(self._hung)
-        return Choice("avatar")
+        return OutputChoice("avatar")
 
     def _is_stale(self, age: float) -> bool:
         return age > STALE and age > min(SLOWEST, 2.5 * self._meter.making())
