@@ -19,7 +19,7 @@ from avatar_app.gui.dialogs.settings import SettingsDialog
 from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.theme import DARK, LIGHT, Theme
-from avatar_app.gui.style.widgets import Choice
+from avatar_app.gui.style.widgets import ChoiceBox
 from avatar_app.motion.match import Match
 from avatar_app.session.controls import Notice
 from avatar_app.text import Text
@@ -124,7 +124,7 @@ def test_lists_announce_their_label_and_meters_are_progress_bars(opened: Opened)
     for label in view.findChildren(
         QLabel
     ):  # on Linux the name of a list is what is chosen; its label is told as a relation
-        if isinstance(label.buddy(), Choice):
+        if isinstance(label.buddy(), ChoiceBox):
             assert label.text() == label.buddy().accessibleName()
     named = {label.buddy() for label in view.findChildren(QLabel)}
     assert {view.panel.choices["size"], view.panel.model.choice, view.panel.sliders["head"].slider} <= named

@@ -16,7 +16,7 @@ from avatar_app.gui import device_lists
 from avatar_app.gui.device_lists import DeviceLists, Found, Outlet, nothing_found
 from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.start import first_output
-from avatar_app.gui.style.widgets import Choice
+from avatar_app.gui.style.widgets import ChoiceBox
 from avatar_app.session.controls import Controls, Status
 from avatar_app.text import Text
 from tests.gui.stand_in import StandIn
@@ -28,7 +28,7 @@ def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
     return open_window(qtbot, tmp_path)
 
 
-def pick(choice: Choice, value: object) -> None:
+def pick(choice: ChoiceBox, value: object) -> None:
     """As a user does."""
     choice.setCurrentIndex(choice.row_of(value))
     choice.activated.emit(choice.currentIndex())

@@ -20,7 +20,7 @@ from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.language import translations
 from avatar_app.gui.panels.notices import NoticeBar
-from avatar_app.gui.style.widgets import Choice, message_box, tip
+from avatar_app.gui.style.widgets import ChoiceBox, message_box, tip
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Notice
 from avatar_app.text import Text
@@ -97,7 +97,7 @@ def test_message_boxes_and_banners_are_plain(text: str, qtbot: QtBot) -> None:
     qtbot.addWidget(bar)
     bar.add(Notice("gallery", "warning", Text("{}", text), Text("{}", text)))
     assert not not_plain(bar, text)
-    choice = Choice("name")
+    choice = ChoiceBox("name")
     qtbot.addWidget(choice)
     choice.add(text, 1, text)
     assert choice.itemData(0, Qt.ItemDataRole.ToolTipRole) == tip(text)

@@ -28,7 +28,7 @@ from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import Choice, label, tip
+from avatar_app.gui.style.widgets import ChoiceBox, label, tip
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, by_portal, desktop_limit, parse
 
 EVERYWHERE = {
@@ -57,7 +57,7 @@ class SettingsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Preferences"))
         self._settings = settings
-        self.language, self.theme = Choice(self.tr("Language")), Choice(self.tr("Theme"))
+        self.language, self.theme = ChoiceBox(self.tr("Language")), ChoiceBox(self.tr("Theme"))
         self.switches = {
             "start_at_login": QCheckBox(self.tr("Start when I log in")),
             "start_minimised": QCheckBox(self.tr("Start minimised")),

@@ -15,7 +15,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.panels.background_menu import CHOICES, ask_colour, ask_picture, background_name
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import Choice, label, row, tip
+from avatar_app.gui.style.widgets import ChoiceBox, label, row, tip
 from avatar_app.session.controls import OUTPUTS
 from avatar_app.text import Text
 
@@ -38,7 +38,7 @@ class SourceChooser(QWidget):
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._live, self._devices = live, devices
-        self.choice = Choice(self.tr("Camera"))
+        self.choice = ChoiceBox(self.tr("Camera"))
         self.choice.setToolTip(self.tr("The camera that watches your face."))
         self.refresh = small_button("refresh", self.tr("Look for cameras again"))
         self.note = label("", "muted", wrap=True)
@@ -112,10 +112,10 @@ class OutputChooser(QWidget):
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._live, self._devices = live, devices
-        self.choice = Choice(self.tr("Output"))
+        self.choice = ChoiceBox(self.tr("Output"))
         self.choice.setToolTip(self.tr("How other programs get the avatar."))
         self.refresh = small_button("refresh", self.tr("Look for virtual cameras again"))
-        self.device = Choice(self.tr("Virtual camera"))
+        self.device = ChoiceBox(self.tr("Virtual camera"))
         self.note = label("", "problem", wrap=True)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column = QVBoxLayout(self)
@@ -176,7 +176,7 @@ class BackgroundChooser(QWidget):
     def __init__(self, live: Live, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._live = live
-        self.choice = Choice(self.tr("Background"))
+        self.choice = ChoiceBox(self.tr("Background"))
         self.choice.setToolTip(self.tr("What is behind the avatar."))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

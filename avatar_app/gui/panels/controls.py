@@ -17,7 +17,7 @@ from avatar_app.gui.panels.microphone_chooser import MicrophoneChooser
 from avatar_app.gui.panels.model_chooser import ModelChooser
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.icons import icon
-from avatar_app.gui.style.widgets import Choice, Section, Slider, Switch, label, row, tip
+from avatar_app.gui.style.widgets import ChoiceBox, Section, Slider, Switch, label, row, tip
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.controls import CENTRED, ROTATIONS, SIZES, Controls
 
@@ -57,7 +57,7 @@ class ControlsPanel(QTabWidget):
         self.show_preferences()
         self.show_controls()
 
-    def _choices(self) -> dict[str, Choice]:
+    def _choices(self) -> dict[str, ChoiceBox]:
         smoothings = {"off": self.tr("Off"), "light": self.tr("Light"), "strong": self.tr("Strong")}
         sizes = [(f"{width} × {height}", (width, height)) for width, height in SIZES]
         rates = [(self.tr("{0} fps").format(rate), rate) for rate in RATES]
@@ -240,8 +240,10 @@ class ControlsPanel(QTabWidget):
     def show_preferences(self) -> None:
         self.mirror_preview.setChecked(self._preferences.now.mirror_preview)
 
-    def _choice(self, name: str, control: str, entries: Sequence[tuple[str, object]], about: str) -> Choice:
-        made = Choice(name)
+    def _choice(
+        self, name: str, control: str, entries: Sequence[tuple[str, object]], about: str
+    ) -> ChoiceBox:
+        made = ChoiceBox(name)
         made.setToolTip(tip(about))
         for text, value in entries:
             made.add(text, value)
@@ -254,7 +256,7 @@ class ControlsPanel(QTabWidget):
         made.clicked.connect(lambda on: self._live.change(**{control: on}))
         return made
 
-    def _named(self, choice: Choice) -> QWidget:
+    def _named(self, choice: ChoiceBox) -> QWidget:
         """Return a row with a name and a choice."""
         made, words = QWidget(), label(choice.accessibleName(), wrap=True)
         words.setBuddy(choice)

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import plain, small_button
-from avatar_app.gui.style.widgets import Choice, Switch, label, row, tip
+from avatar_app.gui.style.widgets import ChoiceBox, Switch, label, row, tip
 from avatar_app.sound.opening import SYSTEM
 
 
@@ -20,7 +20,7 @@ class MicrophoneChooser(QWidget):
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._live, self._devices = live, devices
-        self.choice = Choice(self.tr("Microphone"))
+        self.choice = ChoiceBox(self.tr("Microphone"))
         self.choice.setToolTip(self.tr("Its sound goes into your recordings, in time with the avatar."))
         self.refresh = small_button("refresh", self.tr("Look for microphones again"))
         self.calls = Switch(self.tr("Pass the sound to calls"))

@@ -10,7 +10,7 @@ from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import ELSEWHERE, plain
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import Choice, label
+from avatar_app.gui.style.widgets import ChoiceBox, label
 from avatar_app.remote.pairing import address_of, is_remote, parse_pairing
 from avatar_app.remote.traffic import Traffic
 from avatar_app.text import NOTHING
@@ -22,9 +22,9 @@ class ModelChooser(QWidget):
     def __init__(self, live: Live, devices: DeviceLists, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._live, self._devices = live, devices
-        self.choice = Choice(self.tr("Model"))
+        self.choice = ChoiceBox(self.tr("Model"))
         self.choice.setToolTip(self.tr("Larger models look better and need more of the computer."))
-        self.device = Choice(self.tr("Run on"))
+        self.device = ChoiceBox(self.tr("Run on"))
         self.device.setToolTip(self.tr("Auto takes the graphics card where there is one that can be used."))
         self.note = label("", "muted", wrap=True)
         self.other = label("", "muted", wrap=True)

@@ -150,7 +150,7 @@ class ElidedLabel(QLabel):
         painter.drawText(self.rect(), self.alignment(), shown)
 
 
-class Choice(QComboBox):
+class ChoiceBox(QComboBox):
     """A list to choose from.
 
     Entries have a value and, if they cannot be chosen, a reason. Ignores the wheel while the panel scrolls.
