@@ -47,7 +47,7 @@ class Wide(NamedTuple):
     area: Area
 
 
-class Seen(NamedTuple):
+class MatteResult(NamedTuple):
     """Output of the matte network for a square.
 
     Alpha (S, S), and the background (S, S, 3) with the person filled in smoothly.
@@ -78,7 +78,7 @@ def wider(crop: Crop) -> Wide | None:
     return Wide(Crop(np.asarray(image, np.uint8), landmarks, others), area)
 
 
-def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], Seen]) -> Scene | None:
+def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], MatteResult]) -> Scene | None:
     """Return the scene of a photo's crop.
 
     None if the surroundings of the crop are unknown, or everything in it is the person.
@@ -93,7 +93,7 @@ def scene_of(crop: Crop, square: Layers, look: Callable[[Crop], Seen]) -> Scene 
     return build_scene(crop, square, wide, look(wide.crop) if wide else None)
 
 
-def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None) -> Scene:
+def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: MatteResult | None) -> Scene:
     """Combine the layers of the square and of the wider one.
 
     Args:
@@ -121,7 +121,7 @@ def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: Seen | None
 
 
 def _of_photo(
-    around: Surroundings, square: Layers, wide: Wide | None, seen: Seen | None
+    around: Surroundings, square: Layers, wide: Wide | None, seen: MatteResult | None
 ) -> tuple[Plane, Image]:
     """Return alpha and background of the whole photo."""
     photo, side = around.photo, len(square.person)

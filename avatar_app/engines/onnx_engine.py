@@ -14,7 +14,7 @@ import numpy as np
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.compositor import FaceCrops, PhotoLayers, compose
 from avatar_app.compositing.layer import compose_layer
-from avatar_app.compositing.scene import Seen, scene_of
+from avatar_app.compositing.scene import MatteResult, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults, require_numbers, require_picture, require_ports
 from avatar_app.engines.landmarks import detected, landmark_points
@@ -110,12 +110,12 @@ class OnnxEngine:
         photo = np.zeros((self.size, self.size, 3), np.uint8)  # models that join photos do not read it
         return Avatar(avatars[0].key_points, self._render.keep(total, photo))
 
-    def _seen(self, crop: Crop) -> Seen:
+    def _seen(self, crop: Crop) -> MatteResult:
         """Return person and background of another crop of the same photo."""
         assert crop.landmarks is not None
         inputs: dict[str, Any] = {"image": crop.image[None], "points": crop.landmarks[None, :, :2]}
         person, filled = self._encode.run(["person", "background"], inputs)
-        return Seen(person[0, ..., 0], filled[0])
+        return MatteResult(person[0, ..., 0], filled[0])
 
     def render(self, avatar: Avatar, pose: KeyPoints) -> Image:
         with model_faults(self._model):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.compositing.clean_plate import Layers, separate
-from avatar_app.compositing.scene import Seen, scene_of
+from avatar_app.compositing.scene import MatteResult, scene_of
 from avatar_app.engines import require_joinable
 from avatar_app.engines.faults import model_faults
 from avatar_app.engines.landmarks import landmark_points
@@ -93,11 +93,11 @@ class TorchEngine:
                 features[WINDOW] = _from_bytes(scene.window, features["features_image"])
             return Avatar(points, features, scene)
 
-    def _seen(self, crop: Crop) -> Seen:
+    def _seen(self, crop: Crop) -> MatteResult:
         """Return person and background of another crop of the same photo."""
         features = self._runner.encode(crop.image, *self._arrays(landmark_points(crop)))
         person, filled = _person_and_background(features)
-        return Seen(person, filled)
+        return MatteResult(person, filled)
 
     def join(self, avatars: Sequence[Avatar]) -> Avatar:
         """Join several photos into one avatar; raise EngineError if the model takes one."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from avatar_app.compositing.clean_plate import Layers
 from avatar_app.compositing.compositor import PhotoLayers
-from avatar_app.compositing.scene import Seen, build_scene, wider
+from avatar_app.compositing.scene import MatteResult, build_scene, wider
 from avatar_app.faces.portrait import Portrait
 from avatar_app.types import Box, Crop, Face, Image, Scene
 from tests.support.heads import make_head
@@ -38,7 +38,7 @@ class Drawn:
         seen = None
         if wide is not None:
             part = self._around(side, whole, wide.area.shape[0], side)
-            seen = Seen(part[..., 3], np.ascontiguousarray(part[..., :3]))
+            seen = MatteResult(part[..., 3], np.ascontiguousarray(part[..., :3]))
         return build_scene(crop, self.layers(side), wide, seen)
 
     def layers(self, side: int) -> Layers:
