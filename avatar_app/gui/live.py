@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from avatar_app.errors import OutputError
 from avatar_app.outputs.i420 import Outgoing
-from avatar_app.session.controls import Controls, Notice, Seen, Status
+from avatar_app.session.controls import Controls, Notice, SeenFrame, Status
 from avatar_app.text import Text
 from avatar_app.types import Image
 
@@ -39,7 +39,7 @@ class Live(Protocol):
 
     def status(self) -> Status: ...
 
-    def seen(self) -> Seen | None: ...
+    def seen(self) -> SeenFrame | None: ...
 
     def shown(self) -> Outgoing | None: ...
 
@@ -135,7 +135,7 @@ class LateSession:
             )
         return Status()
 
-    def seen(self) -> Seen | None:
+    def seen(self) -> SeenFrame | None:
         return self._live.seen() if self._live else None
 
     def shown(self) -> Outgoing | None:

@@ -21,7 +21,7 @@ from avatar_app.remote.pairing import address_of, is_remote
 from avatar_app.remote.traffic import Traffic
 from avatar_app.session.active_avatar import ActiveAvatar
 from avatar_app.session.calibrator import Calibrator
-from avatar_app.session.controls import Controls, Seen
+from avatar_app.session.controls import Controls, SeenFrame
 from avatar_app.session.engine_watch import EngineWatch
 from avatar_app.session.face_watch import FaceWatch, Turn
 from avatar_app.session.neutral_keeper import NeutralKeeper
@@ -61,7 +61,7 @@ class AnimateStage(Stage):
         self._poses = PoseReader(self._neutrals, self._calibrator)
         self._picks = controls().picks
         self._engine_watch = EngineWatch(meter, notices)
-        self.seen: Seen | None = None
+        self.seen: SeenFrame | None = None
         self.turn: Turn = 0
 
     # For other threads.
@@ -169,7 +169,9 @@ class AnimateStage(Stage):
         faces = self._driver.faces
         others = tuple(face.points[:, :2] for face in faces.others)
         self.seen = (
-            Seen(frame, look.face.points[:, :2], look.box, others) if look else Seen(frame, others=others)
+            SeenFrame(frame, look.face.points[:, :2], look.box, others)
+            if look
+            else SeenFrame(frame, others=others)
         )
         self._watch.add(frame, look is not None)
         self.turn = self._watch.turn

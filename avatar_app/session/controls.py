@@ -195,7 +195,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFrame:
     """The newest camera frame and the faces in it, for this screen's preview alone.
 
     Attributes:

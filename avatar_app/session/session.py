@@ -27,7 +27,7 @@ from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.sinks import open_sink
 from avatar_app.session.animate_stage import AnimateStage
 from avatar_app.session.camera_stage import CameraStage
-from avatar_app.session.controls import Controls, Seen, Status, changed
+from avatar_app.session.controls import Controls, SeenFrame, Status, changed
 from avatar_app.session.memory import give_memory_back, share_heap
 from avatar_app.session.output_stage import OutputStage
 from avatar_app.session.recorder_stage import RecorderStage
@@ -202,7 +202,7 @@ class Session:
             notices=self._notices.all(),
         )
 
-    def seen(self) -> Seen | None:
+    def seen(self) -> SeenFrame | None:
         """Return the newest camera frame, for the preview on this screen alone."""
         frame, seen = self._frames.peek(), self._animate.seen
         if frame is None or not self._camera.description:
@@ -210,8 +210,8 @@ class Session:
         # A slow engine must not slow the preview: the newest frame, with the last detected face if that is
         # recent.
         if seen is not None and frame.captured_at - seen.frame.captured_at < 0.5:
-            return Seen(frame, seen.points, seen.box, seen.others)
-        return Seen(frame)
+            return SeenFrame(frame, seen.points, seen.box, seen.others)
+        return SeenFrame(frame)
 
     def shown(self) -> Outgoing | None:
         """Return the picture last sent: exactly what the call gets, at ``controls.size``."""

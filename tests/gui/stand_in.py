@@ -14,7 +14,7 @@ import numpy as np
 from avatar_app.errors import OutputError
 from avatar_app.motion.match import Match
 from avatar_app.outputs.i420 import Outgoing, to_planes
-from avatar_app.session.controls import Controls, Seen, Statistics, Status, changed
+from avatar_app.session.controls import Controls, SeenFrame, Statistics, Status, changed
 from avatar_app.text import Text
 from avatar_app.types import Array, Box, Frame, Image
 
@@ -56,7 +56,7 @@ class StandIn:
         self.retried: list[str] = []
         self.snapshots: list[Path] = []
         self.started = self.stopped = False
-        self._seen: Seen | None = None
+        self._seen: SeenFrame | None = None
         self._shown: tuple[Image, Outgoing] | None = None
         self._index = 0
 
@@ -94,12 +94,12 @@ class StandIn:
             return dataclasses.replace(status, shows="self", reason="")
         return status
 
-    def seen(self) -> Seen | None:
+    def seen(self) -> SeenFrame | None:
         if self.camera is None:
             return None
         if self._seen is None or self._seen.frame.image is not self.camera:
             self._index += 1
-            self._seen = Seen(Frame(self.camera, 0.0, self._index), self.points, self.box)
+            self._seen = SeenFrame(Frame(self.camera, 0.0, self._index), self.points, self.box)
         return self._seen
 
     def shown(self) -> Outgoing | None:

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from avatar_app.gui.panels.camera_view import CameraView
 from avatar_app.gui.panels.output_view import OutputView
 from avatar_app.gui.panels.preview import PictureView, fit, sent_to_screen, to_screen
-from avatar_app.session.controls import Seen
+from avatar_app.session.controls import SeenFrame
 from avatar_app.types import Box, Frame, Image
 from tests.gui.stand_in import plain
 from tests.support.media import outgoing, picture
@@ -118,7 +118,7 @@ def test_landmarks_lie_on_the_face_mirrored_or_not(qtbot: QtBot, mirrored: bool)
     view.resize(640, 480)
     view.shown.mirrored, view.shown.box = mirrored, False
     points = np.full((88, 2), (100, 200), np.float32)
-    seen = Seen(frame_with_dot(100, 200), points, None)
+    seen = SeenFrame(frame_with_dot(100, 200), points, None)
     view.show_seen(seen)
     x = 539 if mirrored else 100
     assert colour_at(view, x, 200).red() == 255
@@ -134,7 +134,7 @@ def test_the_ghost_is_drawn_into_the_box_and_as_strong_as_asked(qtbot: QtBot) ->
     view.resize(640, 480)
     view.shown.mirrored, view.shown.box = False, False
     view.show_portrait(plain(64, 64, (240, 40, 40)))
-    view.show_seen(Seen(Frame(plain(640, 480, (40, 40, 40)), 0.0, 1), None, Box(400, 240, 200)))
+    view.show_seen(SeenFrame(Frame(plain(640, 480, (40, 40, 40)), 0.0, 1), None, Box(400, 240, 200)))
     assert colour_at(view, 400, 240).red() == 40
     view.shown.ghost = 0.5
     view.update()
@@ -147,7 +147,7 @@ def test_switching_the_mirror_shows_at_once(qtbot: QtBot) -> None:
     qtbot.addWidget(view)
     view.resize(640, 480)
     view.shown.box = False
-    seen = Seen(frame_with_dot(100, 200))
+    seen = SeenFrame(frame_with_dot(100, 200))
     view.show_seen(seen)
     assert colour_at(view, 539, 200).red() == 255
     view.shown.mirrored = False
@@ -164,7 +164,7 @@ def test_a_click_names_the_point_of_the_frame(qtbot: QtBot, mirrored: bool) -> N
     asked: list[tuple[float, float]] = []
     view.face_asked.connect(lambda x, y: asked.append((x, y)))
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 160))  # no picture yet
-    view.show_seen(Seen(frame_with_dot(100, 200)))
+    view.show_seen(SeenFrame(frame_with_dot(100, 200)))
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 160))
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 20))  # beside the picture
     assert asked == [(pytest.approx(0.25 if mirrored else 0.75), pytest.approx(0.25))]
@@ -176,10 +176,10 @@ def test_other_faces_are_marked(qtbot: QtBot) -> None:
     view.resize(640, 480)
     view.shown.mirrored = False
     frame = Frame(plain(640, 480, (40, 40, 40)), 0.0, 1)
-    view.show_seen(Seen(frame, None, Box(100, 100, 50)))
+    view.show_seen(SeenFrame(frame, None, Box(100, 100, 50)))
     assert view.cursor().shape() == Qt.CursorShape.ArrowCursor
     before = view.grab().toImage()
     other = np.array([(400, 300), (500, 420)], np.float32)
-    view.show_seen(Seen(Frame(frame.image, 0.1, 2), None, Box(100, 100, 50), (other,)))
+    view.show_seen(SeenFrame(Frame(frame.image, 0.1, 2), None, Box(100, 100, 50), (other,)))
     assert view.grab().toImage() != before
     assert view.cursor().shape() == Qt.CursorShape.PointingHandCursor

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from avatar_app.gui.panels import overlays
 from avatar_app.gui.panels.preview import PictureView, to_screen
-from avatar_app.session.controls import Seen, Statistics
+from avatar_app.session.controls import SeenFrame, Statistics
 from avatar_app.types import Array, Image
 
 
@@ -41,13 +41,13 @@ class CameraView(PictureView):
         self.statistics = Statistics()
         self.flash = 0.0
         self.countdown = 0
-        self._seen: Seen | None = None
+        self._seen: SeenFrame | None = None
         self._mirrored = True
         self._portrait: Image | None = None
         self._ghost: QImage | None = None
         self._ghost_mirrored = True
 
-    def show_seen(self, seen: Seen | None) -> None:
+    def show_seen(self, seen: SeenFrame | None) -> None:
         """Show this frame, if it is a new one; its pixels are copied."""
         unchanged = seen is self._seen or (
             seen is not None and self._seen is not None and seen.frame is self._seen.frame
