@@ -24,12 +24,12 @@ from avatar_app.remote.messages import (
     Message,
     Photo,
     PictureMessage,
+    PictureSeen,
     Ping,
     Pong,
     Problem,
     Ready,
     SceneMessage,
-    Seen,
     Welcome,
     pack,
     unpack,
@@ -194,7 +194,7 @@ class Link:
 
     def _take(self, socket: ClientConnection, message: Message | None) -> None:
         if isinstance(message, PictureMessage):
-            socket.send(pack(Seen(message.number)))
+            socket.send(pack(PictureSeen(message.number)))
             self._count(message.number)
             if not self._on_picture(ReceivedPicture(message, time.monotonic())):
                 socket.send(pack(KeyFrame()))

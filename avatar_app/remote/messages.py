@@ -188,7 +188,7 @@ class SceneMessage(msgspec.Struct, frozen=True):
     photo: Rectangle
 
 
-class Seen(msgspec.Struct, frozen=True):
+class PictureSeen(msgspec.Struct, frozen=True):
     """Confirms the picture of this number at once."""
 
     number: int
@@ -213,7 +213,7 @@ Message = (
     | Problem
     | GoingAway
     | SceneMessage
-    | Seen
+    | PictureSeen
     | Pong
 )
 """New kinds go to the end: the position is the kind's number."""

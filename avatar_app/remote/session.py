@@ -20,12 +20,12 @@ from avatar_app.remote.messages import (
     Message,
     Photo,
     PictureMessage,
+    PictureSeen,
     Ping,
     Pong,
     Pose,
     Problem,
     Ready,
-    Seen,
     Welcome,
     pack,
     unpack,
@@ -121,7 +121,7 @@ class Session:
                 await self._avatars.add(message)
             elif isinstance(message, Pose):
                 await self._take_pose(message)
-            elif isinstance(message, Seen):
+            elif isinstance(message, PictureSeen):
                 self._flow.seen(message.number, time.monotonic())
             elif isinstance(message, Pong):
                 self._flow.echoed(time.monotonic() - message.moment / 1e6)
