@@ -123,9 +123,9 @@ class Remote(QObject):
         From then on the doctor and the preferences say it.
         """
         if problem == desktop_limit():
-            if self._window.preferences.now.limit_told:
+            if self._window.preferences.now.hotkey_limit_shown:
                 return
-            self._window.preferences.change(limit_told=True)
+            self._window.preferences.change(hotkey_limit_shown=True)
         self._window.notify(Notice("hotkeys", "info", problem))
 
     def _use(self, entry: Entry) -> None:

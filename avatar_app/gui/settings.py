@@ -39,7 +39,7 @@ class Settings:
         keys: name of an action -> key in the window, if changed by the user.
         hotkeys: name of an action -> global key, if changed by the user; empty text: none.
         global_hotkeys: listen to global keys at all.
-        limit_told: the limits of hotkeys on this desktop were shown once.
+        hotkey_limit_shown: the limits of hotkeys on this desktop were shown once.
         mirror_preview: show the camera on this screen as a mirror does.
         show_landmarks, show_ghost, show_help_box, show_statistics: drawings over the previews on this screen.
         ghost_opacity: of the photo over the camera, 0..1.
@@ -64,7 +64,7 @@ class Settings:
     keys: Keys = field(default_factory=dict)
     hotkeys: Keys = field(default_factory=dict)
     global_hotkeys: bool = True
-    limit_told: bool = False
+    hotkey_limit_shown: bool = False
     tray: bool = True
     first_run_done: bool = False
     save_folder: str = ""
@@ -101,6 +101,9 @@ def _kinds() -> dict[str, Any]:
 
 KINDS = _kinds()
 """Type of each value, by its name in the file."""
+
+RENAMED = {"limit_told": "hotkey_limit_shown"}
+"""Names in files of older versions -> today's."""
 
 
 def to_controls(settings: Settings, avatar: Entry | None = None) -> Controls:
@@ -167,7 +170,8 @@ def load_settings(path: Path) -> tuple[Settings, list[Text]]:
     newer = isinstance(version, int | float) and version > VERSION
     settings, warnings = Settings(), []
     unknown = {}
-    for name, value in content.items():
+    for stored, value in content.items():
+        name = str(RENAMED.get(stored, stored))
         if name in KINDS:
             try:
                 settings = settings.having(**{name: checked(value, KINDS[name])})
