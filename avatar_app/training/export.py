@@ -251,7 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint."
     )
-    parser.add_argument("checkpoint", type=Path, help="or the folder of a bundle, to make it anew")
+    parser.add_argument("checkpoint", type=Path, help="or the folder of a bundle, to export it again")
     parser.add_argument("--config", type=Path, required=True, help="the run's config.yaml")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the new bundle; its name is the model's"

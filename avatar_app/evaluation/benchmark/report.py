@@ -27,7 +27,7 @@ FULL = "the full-size vox-adv architecture with random weights"
 ORIGINAL = (
     "{}, as the authors run them: eager float32 PyTorch on the same device and threads, detector on the "
     "driver's picture, photo encoded "
-    "anew and picture generated every frame, bytes in and bytes out, taking turns with the model"
+    "again and picture generated every frame, bytes in and bytes out, taking turns with the model"
 )
 
 
