@@ -110,8 +110,8 @@ def compose(
     layers: PhotoLayers, painted: Image, alpha: Plane, grid: Floats, face: FaceCrops | None = None
 ) -> Image:
     """Return the picture (S, S, 3): `move_person` before the photo's own background."""
-    colours, share = move_person(layers, painted, alpha, grid, face)
-    composed: Image = blend(colours, layers.background, _wide(share))
+    colours, person = move_person(layers, painted, alpha, grid, face)
+    composed: Image = blend(colours, layers.background, _wide(person))
     return composed
 
 
@@ -151,16 +151,16 @@ def paint(picture: Image, area: Area, side: int, painted: Image, alpha: Plane) -
     # A margin for blurring and enlarging, which read neighbours.
     (top, bottom), (left, right) = ((max(0, int(line[0]) - 3), int(line[-1]) + 4) for line in (rows, columns))
     few = slice(top, bottom), slice(left, right)
-    share, front = _soft(alpha[few]), _soft(painted[few])
+    weight, front = _soft(alpha[few]), _soft(painted[few])
     times = side // len(alpha)
-    size = share.shape[1] * times, share.shape[0] * times
+    size = weight.shape[1] * times, weight.shape[0] * times
     many = Area(left * times, top * times, left * times + size[0], top * times + size[1])
     shown = many.common(area)
     if min(shown.shape) <= 0:
         return
     of = shown.moved(-many.left, -many.top).slices
     part = picture[shown.moved(-area.left, -area.top).slices]
-    part[...] = blend(part, cv2.resize(front, size)[of], _wide(cv2.resize(share, size)[of]))
+    part[...] = blend(part, cv2.resize(front, size)[of], _wide(cv2.resize(weight, size)[of]))
 
 
 def paint_face(picture: Image, area: Area, side: int, face: FaceCrops | None) -> None:
@@ -232,8 +232,8 @@ def _soft(picture: Any) -> Any:
     return cv2.GaussianBlur(picture, (3, 3), 0)
 
 
-def blend(front: Any, back: Any, share: Any) -> Any:
-    """Blend: ``front`` where ``share`` is 255, ``back`` where it is 0."""
+def blend(front: Any, back: Any, alpha: Any) -> Any:
+    """Blend: ``front`` where ``alpha`` is 255, ``back`` where it is 0."""
     return cv2.add(
-        cv2.multiply(front, share, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(share), scale=1 / 255)
+        cv2.multiply(front, alpha, scale=1 / 255), cv2.multiply(back, cv2.bitwise_not(alpha), scale=1 / 255)
     )

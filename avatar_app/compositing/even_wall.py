@@ -57,8 +57,8 @@ def with_even_wall(background: Image, person: Plane, side: int) -> Image:
     wall, even, usual = _wall(picture, fine, far, side)
     near = np.clip((1.5 * rim - distance) / (0.5 * rim), 0, 1)
     grain = np.clip(fine, -GRAIN * usual, GRAIN * usual)
-    share = (even * near)[..., None]
-    return np.asarray((picture + share * (wall + grain - picture)).round().clip(0, 255), np.uint8)
+    weight = (even * near)[..., None]
+    return np.asarray((picture + weight * (wall + grain - picture)).round().clip(0, 255), np.uint8)
 
 
 def _wall(picture: Floats, fine: Floats, far: Floats, side: int) -> tuple[Floats, Floats, Floats]:

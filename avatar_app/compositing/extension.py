@@ -78,19 +78,19 @@ def extended_background(background: Image, person: Plane, photo: Area, side: int
     free = np.asarray(cv2.bitwise_not(cv2.blur(covered, (reach, reach))), np.float32)
     known = np.asarray(free[rows][:, columns] / 255, np.float32)
     outside = _outside(height, width, photo)
-    share = np.clip(outside / (SOFT * side), 0, 1)
-    share = share * share * (3 - 2 * share)
-    share = np.maximum(share, (1 - known) * np.clip(1 + outside / (INSIDE * side), 0, 1))
+    weight = np.clip(outside / (SOFT * side), 0, 1)
+    weight = weight * weight * (3 - 2 * weight)
+    weight = np.maximum(weight, (1 - known) * np.clip(1 + outside / (INSIDE * side), 0, 1))
     soft = _softened(whole, known, side)
-    return _with_grain(whole, soft, np.asarray(share, np.float32), known)
+    return _with_grain(whole, soft, np.asarray(weight, np.float32), known)
 
 
-def _with_grain(picture: Image, soft: Floats, share: Floats, known: Floats) -> Image:
-    """Blend in ``soft`` by ``share``, keeping the fine texture of the known picture."""
+def _with_grain(picture: Image, soft: Floats, weight: Floats, known: Floats) -> Image:
+    """Blend in ``soft`` by ``weight``, keeping the fine texture of the known picture."""
     near = cv2.GaussianBlur(picture, (0, 0), 1.5)
     grain = np.clip(picture.astype(np.int16) - near, -GRAIN, GRAIN)
-    blended = cv2.blendLinear(picture, np.asarray(soft.clip(0, 255), np.uint8), 1 - share, share)
-    grained = blended + grain * (share * known)[..., None]
+    blended = cv2.blendLinear(picture, np.asarray(soft.clip(0, 255), np.uint8), 1 - weight, weight)
+    grained = blended + grain * (weight * known)[..., None]
     return np.asarray(grained.round().clip(0, 255), np.uint8)
 
 
@@ -136,13 +136,13 @@ def _close(person: Image, first: int, begin: int, end: int, height: float) -> No
         x = (middle + (line - middle) / narrower)[None].astype(np.float32)
         y = np.full_like(x, first + min(up, 12))
         inside = x - columns.start
-        share = cv2.remap(
+        alpha = cv2.remap(
             row[None], inside, np.zeros_like(x), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
         colours = cv2.remap(person, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-        colours[:, 3] = share[0]
+        colours[:, 3] = alpha[0]
         person[first - up, columns] = np.where(
-            share[0, :, None] > person[first - up, columns, 3:], colours, person[first - up, columns]
+            alpha[0, :, None] > person[first - up, columns, 3:], colours, person[first - up, columns]
         )
 
 

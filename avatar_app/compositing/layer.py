@@ -121,9 +121,9 @@ def _continue(
     )
     edge_x, edge_y = (line.clip(0, side - 1).astype(int) for line in (columns, rows))
     still = layers.cut_out[strip.moved(x, y).slices][..., 3]
-    share, area = inside
+    alpha, area = inside
     lying = strip.bottom <= 0 or strip.top >= side
-    at_edge = share[edge_y[0] - area.top, edge_x - area.left] if lying else share[:, edge_x[0] - area.left]
+    at_edge = alpha[edge_y[0] - area.top, edge_x - area.left] if lying else alpha[:, edge_x[0] - area.left]
     found = np.flatnonzero(still.any(0 if lying else 1) | (at_edge > 0))
     if not len(found):
         return
@@ -155,9 +155,9 @@ def damp_shoulders(grid: Floats, chin: float) -> None:
     side = grid.shape[1]
     first = max(0, int(chin + NECK[0] * side))
     line = np.arange(side, dtype=np.float32)
-    share = _damped(side)[: side - first]
-    few = share.shape[1]
-    for columns, still in ((slice(0, few), share), (slice(side - few, side), share[:, ::-1])):
+    factor = _damped(side)[: side - first]
+    few = factor.shape[1]
+    for columns, still in ((slice(0, few), factor), (slice(side - few, side), factor[:, ::-1])):
         for place, here in zip(grid, (line[None, columns], line[first:, None]), strict=True):
             part = place[first:, columns]
             part += still * (here - part)

@@ -91,8 +91,8 @@ class FastMotion(nn.Module):
         x1 = self.merge1(torch.cat([self.up1(x2), x1], 1))
         context = self.merge0(torch.cat([self.up0(x1), x0], 1))
         fine = resize(self.fine(context), self.side)
-        shares = self.shares(self.mask(context), driving, sharpness)
-        flow, _ = self.mixed(maps @ shares)
+        weights = self.weights(self.mask(context), driving, sharpness)
+        flow, _ = self.mixed(maps @ weights)
         return flow + 0.1 * fine[:, :2], torch.sigmoid(fine[:, 2:] + 2), context, sketch
 
     def candidates(self, photo: PhotoFeatures, driving: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ class FastMotion(nn.Module):
         flow, total = self.mixed(parts.reshape(7, -1) + resting * maps[:, :1])
         return flow, resting / total
 
-    def shares(self, logits: Tensor, driving: Tensor, sharpness: Tensor) -> Tensor:
+    def weights(self, logits: Tensor, driving: Tensor, sharpness: Tensor) -> Tensor:
         """Return the weights (K + 1, s * s) of the anchors, not divided by their sum.
 
         Args:
@@ -140,8 +140,8 @@ class FastMotion(nn.Module):
         background = torch.cat([torch.zeros(1, 3), -self.rest.reshape(1, 1)], 1)
         learned = resize(logits, self.side).reshape(-1, self.side**2)
         prior = torch.cat([background, bells])
-        shares: Tensor = torch.exp(torch.addmm(learned, prior, self.basis).clamp(-FARTHEST, FARTHEST))
-        return shares
+        weights: Tensor = torch.exp(torch.addmm(learned, prior, self.basis).clamp(-FARTHEST, FARTHEST))
+        return weights
 
     def mixed(self, parts: Tensor) -> tuple[Tensor, Tensor]:
         """Average the maps (7, s * s) at each pixel, by weight.
@@ -203,8 +203,10 @@ class PhotoRenderer(nn.Module):
         side = self.size // 4
         # Row r holds the weights of the flow's rows for pixel r.
         position = torch.arange(self.photo_side, dtype=torch.float64) * (side - 1) / (self.photo_side - 1)
-        share = (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
-        self.register_buffer("spread", share, persistent=False)
+        weight = (
+            (1 - (position[:, None] - torch.arange(side, dtype=torch.float64)).abs()).clamp_min(0).float()
+        )
+        self.register_buffer("spread", weight, persistent=False)
         # In the order of the last layers: odd row, odd column, row, column.
         places = (
             coordinate_grid(self.size, self.size)
@@ -231,12 +233,12 @@ class PhotoRenderer(nn.Module):
         parts = self.paint(self.merge_half(torch.cat([x, kept, moved[:, -3:]], 1))).reshape(
             4, 2, 2, half, half
         )
-        share = torch.sigmoid(parts[3:] + 1)
+        alpha = torch.sigmoid(parts[3:] + 1)
         if self.regions is None:
-            share = share * (1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half))
+            alpha = alpha * (1 - opened_mouth(photo.points, points, self.places).reshape(1, 2, 2, half, half))
         if self.calms:
-            share = torch.maximum(share, resize(beyond_face(points, self.size // 4), half)[:, :, None])
-        return torch.sigmoid(parts[:3]), share, flow
+            alpha = torch.maximum(alpha, resize(beyond_face(points, self.size // 4), half)[:, :, None])
+        return torch.sigmoid(parts[:3]), alpha, flow
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         count = len(PhotoFeatures._fields)

@@ -72,10 +72,10 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
         if not known or picture[0] != 1 or picture[2] > flow[1] or picture[3] > flow[2]:
             nodes.append(node)
             continue
-        share = _dimmer(node, readers, shapes)
+        factor = _dimmer(node, readers, shapes)
         # The factor is computed after the positions: the whole warp moves to where both exist.
-        warp = _Warp(model, node, picture, flow, share)
-        if share is None:
+        warp = _Warp(model, node, picture, flow, factor)
+        if factor is None:
             nodes += warp.nodes
         else:
             product = readers[node.output[0]][0]
@@ -122,7 +122,7 @@ class _Warp:
     """The nodes that replace one GridSample."""
 
     def __init__(
-        self, model: ModelProto, node: NodeProto, picture: list[int], flow: list[int], share: str | None
+        self, model: ModelProto, node: NodeProto, picture: list[int], flow: list[int], factor: str | None
     ) -> None:
         self.nodes: list[NodeProto] = []
         self._model, self._name, self._count = model, node.output[0], 0
@@ -146,8 +146,8 @@ class _Warp:
             "Sub", self._add("Mul", position, self._constant(scale)), self._places(rows, columns, middle)
         )
         inputs = [node.input[0], self._constant(np.ones((channels, 1, 1, 1))), offset]
-        if share is not None:
-            inputs += [self._constant(np.zeros(channels)), share]
+        if factor is not None:
+            inputs += [self._constant(np.zeros(channels)), factor]
         pads = [0, 0, rows - height, columns - width]
         self.nodes.append(
             helper.make_node(

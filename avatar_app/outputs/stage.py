@@ -39,20 +39,20 @@ class _Spot:
     def size(self) -> tuple[int, int]:
         return self.behind.shape[1], self.behind.shape[0]
 
-    def put(self, plane: Plane, front: Plane, share: Plane, bands: list[Area]) -> None:
+    def put(self, plane: Plane, front: Plane, alpha: Plane, bands: list[Area]) -> None:
         """Enlarge the person, and blend it with the background.
 
         Args:
             plane: of the frame, with the background; changed.
             front: the person at its own size.
-            share: alpha at the size of the spot, nothing outside of ``bands``.
+            alpha: alpha at the size of the spot, nothing outside of ``bands``.
         """
         person = cv2.resize(front, self.size, interpolation=cv2.INTER_CUBIC)
         here = plane[self.rows, self.columns]
         for band in bands:
             part = band.slices
-            own, rest = person[part], cv2.bitwise_not(share[part])
-            cv2.multiply(own, share[part], dst=own, scale=1 / 255)
+            own, rest = person[part], cv2.bitwise_not(alpha[part])
+            cv2.multiply(own, alpha[part], dst=own, scale=1 / 255)
             cv2.multiply(self.behind[part], rest, dst=rest, scale=1 / 255)
             cv2.add(own, rest, dst=here[part])
 
@@ -96,10 +96,10 @@ class Stage:
         planes = self._planes.copy()
         image, alpha = self._fitting(layer)
         luma, *chromas = zip(self._spots, split(planes), layer_planes(image), strict=True)
-        share = np.asarray(cv2.resize(alpha, luma[0].size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        half = np.asarray(cv2.resize(share, chromas[0][0].size, interpolation=cv2.INTER_AREA), np.uint8)
+        alpha = np.asarray(cv2.resize(alpha, luma[0].size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        half = np.asarray(cv2.resize(alpha, chromas[0][0].size, interpolation=cv2.INTER_AREA), np.uint8)
         bands = _bands(half)
-        luma[0].put(luma[1], luma[2], share, [band.times(2) for band in bands])
+        luma[0].put(luma[1], luma[2], alpha, [band.times(2) for band in bands])
         for spot, plane, front in chromas:
             spot.put(plane, front, half, bands)
         return planes
@@ -138,8 +138,8 @@ class Stage:
         still, behind = self._still, background
         if self._mirror:
             still, behind = still[:, ::-1], behind[:, ::-1]
-        share = still[..., 3:].astype(np.float32) / 255
-        mixed = still[..., :3] * share + behind * (1 - share)
+        alpha = still[..., 3:].astype(np.float32) / 255
+        mixed = still[..., :3] * alpha + behind * (1 - alpha)
         planes = to_planes(np.asarray(mixed.round(), np.uint8))
         for spot, plane in zip(self._spots, split(planes), strict=True):
             plane[spot.rows, spot.columns] = spot.behind
@@ -159,15 +159,15 @@ class Stage:
         return spots
 
 
-def _bands(share: Plane) -> list[Area]:
+def _bands(alpha: Plane) -> list[Area]:
     """Return the non-empty parts, one above the other.
 
     A head is narrower than shoulders.
     """
     found = []
-    height = -(-len(share) // BANDS)
-    for first in range(0, len(share), height):
-        x, y, across, down = cv2.boundingRect(share[first : first + height])
+    height = -(-len(alpha) // BANDS)
+    for first in range(0, len(alpha), height):
+        x, y, across, down = cv2.boundingRect(alpha[first : first + height])
         if across:
             found.append(Area(x, first + y, x + across, first + y + down))
     return found

@@ -66,9 +66,9 @@ def _ground(width: int, height: int) -> Image:
     """Draw a gradient, lighter behind the figure; slight noise hides its steps."""
     rows, columns = np.linspace(0, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     glow = np.exp(-((columns * width / height / 0.9) ** 2)) * np.exp(-(((rows - 0.4) / 0.45) ** 2))
-    share = np.clip(rows * 0.9 - glow * 0.35 + 0.1, -0.3, 1)[..., None]
+    mix = np.clip(rows * 0.9 - glow * 0.35 + 0.1, -0.3, 1)[..., None]
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (height, width, 1))
-    return np.asarray((TOP + (BOTTOM - TOP) * share + noise).round().clip(0, 255), np.uint8)
+    return np.asarray((TOP + (BOTTOM - TOP) * mix + noise).round().clip(0, 255), np.uint8)
 
 
 def _figure(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> None:

@@ -97,12 +97,12 @@ class AnchoredGenerator(nn.Module):
         layers = F.pixel_shuffle(self.paint(x), 2)
         side = layers.shape[-1]
         pixels = coordinate_grid(side, side, points.device).permute(2, 0, 1).flatten(1)
-        share = torch.sigmoid(layers[:, 3:] + 1)
+        alpha = torch.sigmoid(layers[:, 3:] + 1)
         if self.regions is None:
-            share = share * (1 - opened_mouth(features.points, points, pixels).reshape(-1, 1, side, side))
+            alpha = alpha * (1 - opened_mouth(features.points, points, pixels).reshape(-1, 1, side, side))
         if self.matte is not None:
-            share = torch.maximum(share, resize(beyond_face(points, flow.shape[-1]), side))
-        layers = enlarge(self.blur(torch.cat([torch.sigmoid(layers[:, :3]), share], 1)), self.config.detail)
+            alpha = torch.maximum(alpha, resize(beyond_face(points, flow.shape[-1]), side))
+        layers = enlarge(self.blur(torch.cat([torch.sigmoid(layers[:, :3]), alpha], 1)), self.config.detail)
         painted, alpha = layers[:, :3], layers[:, 3:]
         grid = resize(flow, features.image.shape[-1])
         # Beyond the photo's sides it is mirrored: hair continues as hair, not as stripes. Above it is not,

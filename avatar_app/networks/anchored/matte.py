@@ -98,13 +98,13 @@ def matte(network: PersonMatte, image: Tensor, points: Tensor) -> Tensor:
         points: landmarks, (B, 88, 2).
     """
     small = F.adaptive_avg_pool2d(image, SIDE)
-    share = torch.sigmoid(network(small, points))
-    share = guided(small, share, image, radius=4, slack=1e-3)
+    alpha = torch.sigmoid(network(small, points))
+    alpha = guided(small, alpha, image, radius=4, slack=1e-3)
     middle, reach = SURE
-    return ((share - middle) / (2 * reach) + 0.5).clamp(0, 1)
+    return ((alpha - middle) / (2 * reach) + 0.5).clamp(0, 1)
 
 
-def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: float) -> Tensor:
+def guided(small: Tensor, alpha: Tensor, image: Tensor, radius: int, slack: float) -> Tensor:
     """Enlarge an alpha (B, 1, s, s) by the guided filter (He et al. 2013).
 
     The result is, locally, a linear function of the grey picture.
@@ -114,9 +114,9 @@ def guided(small: Tensor, share: Tensor, image: Tensor, radius: int, slack: floa
         return F.avg_pool2d(x, 2 * radius + 1, 1, radius, count_include_pad=False)
 
     grey = small.mean(1, keepdim=True)
-    grey_mean, share_mean = mean(grey), mean(share)
-    slope = (mean(grey * share) - grey_mean * share_mean) / (mean(grey * grey) - grey_mean**2 + slack)
-    offset = share_mean - slope * grey_mean
+    grey_mean, alpha_mean = mean(grey), mean(alpha)
+    slope = (mean(grey * alpha) - grey_mean * alpha_mean) / (mean(grey * grey) - grey_mean**2 + slack)
+    offset = alpha_mean - slope * grey_mean
     slope, offset = (
         F.interpolate(mean(x), size=image.shape[-2:], mode="bilinear", align_corners=False)
         for x in (slope, offset)

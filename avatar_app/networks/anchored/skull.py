@@ -121,10 +121,10 @@ def skull_size(body: Tensor, points: Tensor) -> Tensor:
     positions = coordinate_grid(side, side, body.device).reshape(1, -1, 2) - seen.middle[:, None]
     right, down = (positions @ in_plane(seen.rows[:, :, :2]) / seen.scale()).unbind(2)
     here = (right.abs() < 1.2 * WIDTHS[1]) & (down < 0) & (down > -HEIGHTS[1])
-    share = body.flatten(1) * here
-    total = share.sum(1).clamp_min(1e-3)
-    width = 2 * ((share * right.square()).sum(1) / total).sqrt()
-    height = 0.75 * math.pi * -(share * down).sum(1) / total
+    weight = body.flatten(1) * here
+    total = weight.sum(1).clamp_min(1e-3)
+    width = 2 * ((weight * right.square()).sum(1) / total).sqrt()
+    height = 0.75 * math.pi * -(weight * down).sum(1) / total
     return torch.stack([width.clamp(*WIDTHS), height.clamp(*HEIGHTS)], 1)
 
 
@@ -230,5 +230,5 @@ def _length(vectors: Tensor) -> Tensor:
 
 def ramp(value: Tensor, ends: tuple[float, float]) -> Tensor:
     """Rise smoothly from 0 to 1 between two values."""
-    share = ((value - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
+    part = ((value - ends[0]) / (ends[1] - ends[0])).clamp(0, 1)
+    return part.square() * (3 - 2 * part)

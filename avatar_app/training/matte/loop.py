@@ -44,11 +44,11 @@ def loss(logits: Tensor, persons: Tensor, weight: Tensor) -> Tensor:
 
     A missed person counts more than a false one.
     """
-    share = torch.sigmoid(logits)
+    alpha = torch.sigmoid(logits)
     entropy = F.binary_cross_entropy_with_logits(
         logits, persons, weight, pos_weight=torch.full((1,), MISSED), reduction="mean"
     )
-    both, either = ((weight * x).sum((1, 2, 3)) for x in (share * persons, share + persons))
+    both, either = ((weight * x).sum((1, 2, 3)) for x in (alpha * persons, alpha + persons))
     dice = weight.mean((1, 2, 3)) * (1 - (2 * both + 1) / (either + 1))
     return entropy + 0.5 * dice.mean()
 

@@ -103,8 +103,8 @@ def people_from_masks(entries: list[ClipEntry], folder: Path) -> People:
             if not usable:
                 continue
             sure.append(float(((mask > 25) & (mask < 230)).mean()) < UNSURE)
-            share = mask.astype(np.float32) / 255
-            persons.append(cv2.resize(share, (STORED, STORED), interpolation=cv2.INTER_AREA))
+            alpha = mask.astype(np.float32) / 255
+            persons.append(cv2.resize(alpha, (STORED, STORED), interpolation=cv2.INTER_AREA))
             pictures.append(cv2.resize(frame, (STORED, STORED), interpolation=cv2.INTER_AREA))
             points.append(to_grid(place, LABELLED))
             groups.append(entry.identity)

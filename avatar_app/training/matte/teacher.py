@@ -90,11 +90,11 @@ def write_masks(data: Path, output: Path) -> None:
             )
             numbers, masks = [], []
             for number, picture in frames_of(path, int(row["frames"])):
-                share = cv2.resize(
+                alpha = cv2.resize(
                     teacher.process(picture).segmentation_mask, (SIDE, SIDE), interpolation=cv2.INTER_AREA
                 )
                 numbers.append(number)
-                masks.append((share * 255).round().clip(0, 255).astype(np.uint8))
+                masks.append((alpha * 255).round().clip(0, 255).astype(np.uint8))
             if not masks:
                 raise OSError(f"no frame can be read from {path}")
             np.savez_compressed(
