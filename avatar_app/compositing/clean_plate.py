@@ -79,9 +79,9 @@ def separate(
     if own is not None:
         strands = strands * own
     background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
-    share = np.maximum(person, (255 * strands).astype(np.uint8))
-    background = with_even_wall(background, share, len(photo))
-    return Layers(_colours(photo, share, background), share, background)
+    alpha = np.maximum(person, (255 * strands).astype(np.uint8))
+    background = with_even_wall(background, alpha, len(photo))
+    return Layers(_bytes(own_colours(photo, alpha, background)), alpha, background)
 
 
 def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Floats:
@@ -216,15 +216,15 @@ def _repeated(grain: Floats, known: Floats) -> Floats:
     return np.asarray(found * hole[..., None], np.float32)
 
 
-def _colours(photo: Image, person: Plane, background: Image) -> Image:
+def own_colours(photo: Image, person: Plane, background: Image) -> Floats:
     """Return the person's colours that, mixed with the background, give the photo.
 
     They are free of the old background in half covered pixels. Hardly covered pixels keep their colour,
     because the smallest error of the background would dominate.
     """
-    share = (person / np.float32(255))[..., None]
+    alpha = (person / np.float32(255))[..., None]
     behind = background.astype(np.float32)
-    return _bytes(np.asarray(behind + (photo - behind) / np.maximum(share, FAINT), np.float32))
+    return np.asarray((behind + (photo - behind) / np.maximum(alpha, FAINT)).clip(0, 255), np.float32)
 
 
 def _along_rows(values: Floats) -> Floats:

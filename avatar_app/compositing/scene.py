@@ -13,7 +13,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.compositing.clean_plate import FAINT, Layers, keep_one_person, nearest_person, whole_person
+from avatar_app.compositing.clean_plate import (
+    Layers,
+    keep_one_person,
+    nearest_person,
+    own_colours,
+    whole_person,
+)
 from avatar_app.compositing.even_wall import with_even_wall
 from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
 from avatar_app.landmarks import CHIN, FOREHEAD
@@ -106,7 +112,7 @@ def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: MatteResult
     side, (x, y), photo = len(crop.image), around.corner, around.photo
     alpha, background = _of_photo(around, square, wide, seen)
     background = with_even_wall(background, alpha, side)
-    colours = spread_colours(_own_colours(around.image[photo.slices], alpha, background), alpha)
+    colours = spread_colours(own_colours(around.image[photo.slices], alpha, background), alpha)
     chin = float((landmarks[CHIN, 1] + 1) * (side - 1) / 2)
     middle = float((landmarks[CHIN, 0] + landmarks[FOREHEAD, 0] + 2) * (side - 1) / 4)
     forehead = float((landmarks[FOREHEAD, 1] + 1) * (side - 1) / 2)
@@ -136,10 +142,10 @@ def _of_photo(
         whole = _decided(_resized(whole_person(person, wide.crop.landmarks[:, :2]), size))
         margin = side // 128 + 1
         covered = cv2.dilate(whole, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
-        share = np.asarray(cv2.blur(covered, (margin, margin)), np.uint8)
+        weight = np.asarray(cv2.blur(covered, (margin, margin)), np.uint8)
         (there, of), clean = _common(photo, wide.area), _resized(behind, size)
         alpha[there] = whole[of]
-        background[there] = _mixed(clean[of], background[there], share[of])
+        background[there] = _mixed(clean[of], background[there], weight[of])
     (there, of), inner = _common(photo, Area(0, 0, side, side).moved(*around.corner)), _inner(side, around)
     alpha[there] = _mixed(square.person[of], alpha[there], inner[of])
     background[there] = _mixed(square.background[of], background[there], inner[of])
@@ -163,9 +169,9 @@ def _common(first: Area, second: Area) -> tuple[tuple[slice, slice], tuple[slice
     return both.moved(-first.left, -first.top).slices, both.moved(-second.left, -second.top).slices
 
 
-def _mixed(front: Image, back: Image, share: Plane) -> Image:
-    """Blend: ``front`` where ``share`` is 255, ``back`` where it is 0."""
-    weight = np.ascontiguousarray(share).astype(np.float32) / 255
+def _mixed(front: Image, back: Image, alpha: Plane) -> Image:
+    """Blend: ``front`` where ``alpha`` is 255, ``back`` where it is 0."""
+    weight = np.ascontiguousarray(alpha).astype(np.float32) / 255
     blended = cv2.blendLinear(np.ascontiguousarray(front), np.ascontiguousarray(back), weight, 1 - weight)
     return np.asarray(blended, np.uint8)
 
@@ -207,22 +213,15 @@ def _ends(
     return hair, (float(top) if cut else None, float(top + len(near)) if ends else None)
 
 
-def _own_colours(photo: Image, alpha: Plane, background: Image) -> Floats:
-    """Return the colours that, mixed with the background, give the photo."""
-    share = (alpha / np.float32(255))[..., None]
-    behind = background.astype(np.float32)
-    return np.asarray((behind + (photo - behind) / np.maximum(share, FAINT)).clip(0, 255), np.float32)
-
-
 def spread_colours(colours: Floats, alpha: Plane) -> Image:
     """Continue the person's colours beyond the outline.
 
     Otherwise the old background would show as a rim before a new one.
     """
-    share = alpha.astype(np.float32) / 255
-    sure = (share > SURE[1]).astype(np.float32)
+    weight = alpha.astype(np.float32) / 255
+    sure = (weight > SURE[1]).astype(np.float32)
     near = filled(colours * sure[..., None], sure)
-    own = np.clip((share - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)[..., None]
+    own = np.clip((weight - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)[..., None]
     return _bytes(near + own * (colours - near))
 
 
