@@ -47,7 +47,7 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         type=Path,
         required=True,
         metavar="PHOTO",
-        help="the photo to bring to life, or a folder of photos",
+        help="the photo to animate, or a folder of photos",
     )
     add_face_argument(files)
     files.add_argument(
@@ -64,15 +64,15 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         type=clock_time,
         default=Fraction(0),
         metavar="T",
-        help="leave out what comes before: 12.5 or 1:02.5",
+        help="start of the clip's used part: 12.5 or 1:02.5",
     )
-    files.add_argument("--end", type=clock_time, metavar="T", help="leave out what comes from here on")
+    files.add_argument("--end", type=clock_time, metavar="T", help="end of the clip's used part")
     files.add_argument(
         "--fps",
         type=whole_number(1, 120),
         default=25,
         metavar="N",
-        help="of a folder of pictures (default: 25)",
+        help="pictures a second of a folder (default: 25)",
     )
     files.add_argument(
         "--output",
@@ -86,7 +86,7 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
     files.add_argument(
         "--format",
         choices=batch.FORMATS,
-        help="of the results in a folder (default: mp4; of one driving picture png)",
+        help="format of results in a folder (default: mp4; png for one driving picture)",
     )
     add_report_argument(files, "frames, speed and time per stage, or what became of each result,")
     files.add_argument(
@@ -123,7 +123,7 @@ def _add_picture(picture: argparse._ArgumentGroup) -> None:
         "--crop",
         choices=CROPS,
         default="auto",
-        help="around the face, the middle square, or all (default: auto)",
+        help="crop around the face, the middle square, or the whole picture (default: auto)",
     )
     picture.add_argument(
         "--size",
@@ -138,7 +138,7 @@ def _add_picture(picture: argparse._ArgumentGroup) -> None:
         "picture, or transparent "
         "(default: photo)",
     )
-    picture.add_argument("--whole-photo", action="store_true", help="show all of the photo, in its own shape")
+    picture.add_argument("--whole-photo", action="store_true", help="show the whole photo, in its own shape")
     add_framing_arguments(picture)
     picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
     sound = picture.add_mutually_exclusive_group()

@@ -46,23 +46,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size",
         type=whole_number(1),
         metavar="PIXELS",
-        help="the model for pictures of this side, in float32 (default: its own)",
+        help="side of the pictures, in float32 (default: the model's own)",
     )
     parser.add_argument(
-        "--frames", type=whole_number(1), default=200, metavar="N", help="frames that count (default: 200)"
+        "--frames",
+        type=whole_number(1),
+        default=200,
+        metavar="N",
+        help="number of measured frames (default: 200)",
     )
     parser.add_argument(
         "--reference-frames",
         type=whole_number(0),
         default=20,
         metavar="N",
-        help="the same of the original, which is slow; 0: without (default: 20)",
+        help="measured frames of the original, which is slow; 0: none (default: 20)",
     )
     parser.add_argument(
-        "--avatar", type=Path, metavar="PHOTO", help="default: the photo that comes with the app"
+        "--avatar", type=Path, metavar="PHOTO", help="photo to animate (default: the app's own)"
     )
     parser.add_argument(
-        "--driving", type=Path, metavar="CLIP", help="default: the clip that comes with the app"
+        "--driving", type=Path, metavar="CLIP", help="clip that drives it (default: the app's own)"
     )
     parser.add_argument(
         "--output",

@@ -46,23 +46,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_address_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
-        "--replicas", type=whole_number(1, 10_000), default=1, metavar="N", help="at least (default: 1)"
+        "--replicas",
+        type=whole_number(1, 10_000),
+        default=1,
+        metavar="N",
+        help="least number of replicas (default: 1)",
     )
     parser.add_argument(
-        "--most", type=whole_number(1, 10_000), default=4, metavar="N", help="replicas at most (default: 4)"
+        "--most",
+        type=whole_number(1, 10_000),
+        default=4,
+        metavar="N",
+        help="largest number of replicas (default: 4)",
     )
     parser.add_argument(
-        "--sessions", type=whole_number(1, 256), default=4, metavar="N", help="people a replica (default: 4)"
+        "--sessions",
+        type=whole_number(1, 256),
+        default=4,
+        metavar="N",
+        help="people for each replica (default: 4)",
     )
     parser.add_argument(
-        "--processors", type=decimal(0.1, 64), default=1.0, metavar="N", help="cores a replica (default: 1)"
+        "--processors",
+        type=decimal(0.1, 64),
+        default=1.0,
+        metavar="N",
+        help="cores for each replica (default: 1)",
     )
     parser.add_argument(
         "--cards",
         type=decimal(0, 8),
         default=0.0,
         metavar="N",
-        help="graphics cards a replica; 0.25 lets four share one (default: 0)",
+        help="graphics cards for each replica; 0.25 lets four share one (default: 0)",
     )
 
 

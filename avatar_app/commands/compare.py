@@ -24,17 +24,24 @@ from avatar_app.text import Text
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set as for training")
     parser.add_argument(
-        "--minutes", type=_minutes, default=45.0, metavar="N", help="of computing a method (default: 45)"
+        "--minutes",
+        type=_minutes,
+        default=45.0,
+        metavar="N",
+        help="minutes of computing for each method (default: 45)",
     )
     parser.add_argument(
-        "--methods", nargs="+", choices=list(METHODS), default=list(METHODS), help="default: all"
+        "--methods",
+        nargs="+",
+        choices=list(METHODS),
+        default=list(METHODS),
+        help="methods to train (default: all)",
     )
     parser.add_argument(
         "--size", type=int, choices=SIZES, default=128, help="side of the pictures, pixels (default: 128)"
     )
     what = (
-        "channels of the published methods, 1 for all of them (default: 0.25 on processors, 1 on "
-        "graphics cards)"
+        "factor on the channels of the published methods (default: 0.25 on processors, 1 on graphics cards)"
     )
     parser.add_argument("--width", type=_width, metavar="FACTOR", help=what)
     parser.add_argument(
@@ -53,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--judge",
         choices=list(JUDGES),
         default="own",
-        help="whose landmarks AKD and MKR go by (default: own)",
+        help="landmark network for AKD and MKR (default: own)",
     )
     parser.add_argument(
         "--fetch-judge",

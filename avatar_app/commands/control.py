@@ -17,7 +17,7 @@ from avatar_app.text import Text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", type=instance_name, help="of the instance that `live --name` has started")
+    parser.add_argument("--name", type=instance_name, help="name of the instance, as given to `live --name`")
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     for name, command in COMMANDS.items():
         task = tasks.add_parser(name, help=command.summary, description=command.summary.capitalize() + ".")

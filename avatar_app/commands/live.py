@@ -91,7 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: virtual-camera)",
     )
     files.add_argument(
-        "--device-name", default="", metavar="D", help="which virtual camera (default: the first)"
+        "--device-name",
+        default="",
+        metavar="D",
+        help="the virtual camera's path or name (default: the first)",
     )
     files.add_argument(
         "--microphone",
@@ -110,10 +113,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--name",
         type=instance_name,
         metavar="NAME",
-        help="of this instance, for `control --name`: several with different names can run at once",
+        help="name of this instance, for `control --name`: several can run at once",
     )
     files.add_argument(
-        "--seconds", type=seconds, metavar="N", help="stop after so long (default: when interrupted)"
+        "--seconds",
+        type=seconds,
+        metavar="N",
+        help="stop after this many seconds (default: when interrupted)",
     )
     add_report_argument(files, "what was measured")
     add_device_arguments(parser)
@@ -136,7 +142,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="turn the camera's picture clockwise, in degrees (default: 0)",
     )
     picture.add_argument(
-        "--size", choices=list(SIZES), default="1280x720", help="of what the call gets (default: 1280x720)"
+        "--size", choices=list(SIZES), default="1280x720", help="size of the output (default: 1280x720)"
     )
     picture.add_argument(
         "--fps",
@@ -153,7 +159,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "picture (default: photo)",
     )
     add_framing_arguments(picture)
-    picture.add_argument("--mirror", action="store_true", help="mirror what the call gets")
+    picture.add_argument("--mirror", action="store_true", help="mirror the output")
     picture.add_argument("--label", action="store_true", help='write "AI avatar" on the picture')
 
 

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     importing.add_argument("checkpoint", type=Path, metavar="CKPT", help="the .pth.tar or .pth file")
     importing.add_argument("--config", type=Path, metavar="YAML", help=CONFIG)
-    importing.add_argument("--name", required=True, help="what the model shall be called")
+    importing.add_argument("--name", required=True, help="name of the new model")
     importing.add_argument("--licence", default="unknown", help="licence of the weights, kept with the model")
     _add_align_corners(
         importing,
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetching.set_defaults(task=_fetch)
 
     parity = tasks.add_parser(
-        "parity", help="compare a checkpoint's outputs with recorded ones; exit code 1 where they differ"
+        "parity", help="compare a checkpoint's outputs with recorded ones; exit code 1 if they differ"
     )
     parity.add_argument("checkpoint", type=Path, metavar="CKPT", help="the .pth.tar or .pth file")
     parity.add_argument("--config", type=Path, metavar="YAML", help=CONFIG)

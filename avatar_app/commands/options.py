@@ -46,7 +46,7 @@ def add_face_argument(files: Options) -> None:
         type=whole_number(1, 99),
         default=0,
         metavar="N",
-        help="which face moves, from the left (default: the largest)",
+        help="number of the photo's face, from the left (default: the largest)",
     )
 
 
@@ -63,7 +63,7 @@ def add_motion_arguments(motion: Options) -> None:
         "--absolute",
         action="store_false",
         dest="relative",
-        help="the driver's pose as it is; for faces that look alike",
+        help="the driver's pose itself; for similar faces",
     )
     motion.add_argument(
         "--adapt-scale",
@@ -72,9 +72,12 @@ def add_motion_arguments(motion: Options) -> None:
         help="scale motion to the photo's face (default: yes)",
     )
     motion.add_argument(
-        "--smoothing", choices=list(STRENGTHS), default="light", help="of the motion (default: light)"
+        "--smoothing",
+        choices=list(STRENGTHS),
+        default="light",
+        help="smoothing of the motion (default: light)",
     )
-    what = "how much of the {} is passed on, 0 to 1.5: 0 nothing, 1 as it is (default: 1)"
+    what = "factor on the {}, 0 to 1.5: 0 none, 1 unchanged (default: 1)"
     for name, part in (
         ("head", "head's motion"),
         ("expression", "face's motion"),
@@ -93,7 +96,11 @@ def strength_of(arguments: argparse.Namespace) -> Strength:
 def add_framing_arguments(picture: Options) -> None:
     """Add position and size of the person."""
     picture.add_argument(
-        "--zoom", type=decimal(0.5, 2), default=1.0, metavar="F", help="of the person, 0.5 to 2 (default: 1)"
+        "--zoom",
+        type=decimal(0.5, 2),
+        default=1.0,
+        metavar="F",
+        help="size of the person, 0.5 to 2 (default: 1)",
     )
     picture.add_argument(
         "--offset",

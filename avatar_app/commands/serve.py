@@ -34,7 +34,7 @@ ANY = ("0.0.0.0", "::", "")
 def add_address_arguments(parser: argparse.ArgumentParser) -> None:
     """Add model, device and address; `cluster` has the same."""
     parser.add_argument(
-        "--model", default="lite", metavar="BUNDLE", help="what to render with (default: lite)"
+        "--model", default="lite", metavar="BUNDLE", help="the model to render with (default: lite)"
     )
     what = (
         "address to listen on; 0.0.0.0 for every network of this computer (default: 127.0.0.1, this computer)"
@@ -46,7 +46,7 @@ def add_address_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name",
         metavar="HOST",
-        help="name or address that others reach this computer by, for the pairing line",
+        help="this computer's name or address in the pairing line",
     )
 
 
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1, 86400),
         default=600,
         metavar="SECONDS",
-        help="send a client away that asks for nothing so long (default: 600)",
+        help="disconnect a client after this many idle seconds (default: 600)",
     )
 
 

@@ -61,23 +61,23 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "recalibrate": Command("take the pose of this moment as the neutral one"),
+    "recalibrate": Command("take the current pose as the neutral one"),
     "pause": Command("show the still card"),
     "resume": Command("show the avatar again"),
-    "toggle": Command("pause, or go on"),
+    "toggle": Command("pause or resume"),
     "next": Command("the next avatar"),
     "previous": Command("the previous avatar"),
     "avatar": Command("the avatar with this name in the gallery", "NAME", needed=True),
-    "record": Command("begin or end a recording of what others see; start or stop: only that", "START"),
-    "snapshot": Command("save what others see as a PNG, in this file or beside the recordings", "FILE"),
-    "mirror": Command("mirror what others see, or no longer; on or off: only that", "ON"),
+    "record": Command("start or stop recording the output; start or stop: only that", "START"),
+    "snapshot": Command("save the output as a PNG, in this file or beside the recordings", "FILE"),
+    "mirror": Command("switch mirroring of the output; on or off: only that", "ON"),
     "zoom": Command("enlarge the person: in, out, reset, or a number from 0.5 to 2", "HOW", needed=True),
     "expression": Command(
         "a moment of smile, wink, surprise or look (into the camera); `smile hold` keeps it, off ends it",
         "WHICH",
         needed=True,
     ),
-    "status": Command("say how things are"),
+    "status": Command("report the state of the session"),
     "raise": Command("bring the window to the front"),
     "quit": Command("end the app"),
 }

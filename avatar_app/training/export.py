@@ -251,13 +251,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint."
     )
-    parser.add_argument("checkpoint", type=Path, help="or the folder of a bundle, to export it again")
+    parser.add_argument(
+        "checkpoint", type=Path, help="a run's checkpoint, or a bundle's folder, to export it again"
+    )
     parser.add_argument("--config", type=Path, required=True, help="the run's config.yaml")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the new bundle; its name is the model's"
     )
     parser.add_argument(
-        "--card", type=Path, help="text that becomes CARD.md: what the weights saw and how well they do"
+        "--card", type=Path, help="text that becomes CARD.md: training data and quality of the weights"
     )
     parser.add_argument("--licence", default="MIT")
     parser.add_argument("--overwrite", action="store_true")
@@ -275,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
         type=int,
         choices=(1, 2, 3, 4),
         default=1,
-        help="so many times the side it was trained with, as sharp as the photo",
+        help="multiple of the training size at which the photo stays sharp",
     )
     parser.add_argument(
         "--regions",

@@ -38,7 +38,7 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--mistakes",
         type=Path,
-        help="folder of pictures once taken for faces, see avatar_app.training.faces.mine",
+        help="folder of earlier false detections, see avatar_app.training.faces.mine",
     )
     parser.add_argument("--only", choices=["landmarks", "finder"], help="train one of the two")
     parser.add_argument(

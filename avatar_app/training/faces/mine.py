@@ -113,7 +113,7 @@ def mine(searcher: Searcher, sampler: Sampler, count: int, output: Path) -> int:
 def main(words: list[str] | None = None) -> int:
     """Run from the command line; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m avatar_app.training.faces.mine", description="Collect false faces."
+        prog="python -m avatar_app.training.faces.mine", description="Collect false detections of faces."
     )
     parser.add_argument("config", type=Path)
     parser.add_argument("run", type=Path, help="folder with landmarks.pt and finder.pt")
@@ -124,7 +124,7 @@ def main(words: list[str] | None = None) -> int:
         "--output",
         type=Path,
         required=True,
-        help="folder for the mistakes, to give as --mistakes when training goes on",
+        help="folder for the false detections, the --mistakes of the next training",
     )
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=100)
