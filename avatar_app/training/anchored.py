@@ -22,7 +22,7 @@ from avatar_app.text import Text
 from avatar_app.training.adversarial import Critics
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
-from avatar_app.training.landmarks import LandmarkReader, landmark_distance
+from avatar_app.training.landmark_loss import LandmarkReader, landmark_distance
 from avatar_app.training.losses import (
     FeatureNetwork,
     cut,
