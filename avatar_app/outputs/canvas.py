@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_app.outputs.framed_scene import Stage
 from avatar_app.outputs.i420 import Outgoing, Plane, Planes, split, to_planes
 from avatar_app.outputs.label import Label
 from avatar_app.outputs.placement import AS_IT_COMES
 from avatar_app.outputs.sides import blurred_extension, cover, read_background
 from avatar_app.outputs.square import layer_planes
-from avatar_app.outputs.stage import Stage
 from avatar_app.types import Frame, Framing, Image, Layer, Picture, Scene
 
 FEATHER = 0.03
