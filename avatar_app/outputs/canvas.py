@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.outputs.framed_scene import Stage
+from avatar_app.outputs.framed_scene import FramedScene
 from avatar_app.outputs.i420 import Outgoing, Plane, Planes, split, to_planes
 from avatar_app.outputs.label import Label
 from avatar_app.outputs.placement import AS_IT_COMES
@@ -58,7 +58,7 @@ class Canvas:
         self._blurred = background == "blur"
         self._given = None if background in OWN else read_background(background, size)
         self._label = Label(size) if label else None
-        self._stage: tuple[Scene, Stage] | None = None
+        self._framed: tuple[Scene, FramedScene] | None = None
         self._background: Planes | None = None
         self._layers: list[_Layer] = []
 
@@ -84,7 +84,7 @@ class Canvas:
     def cut_out(self, picture: Picture) -> Image:
         """Return the person alone, (height, width, 4), or an opaque square."""
         if picture.scene is not None:
-            return self._staged(picture.scene).cut_out(_layer(picture))
+            return self._framed_scene(picture.scene).cut_out(_layer(picture))
         raise ValueError("an opaque square cannot be cut out")
 
     def compose_wide(self, frame: Frame) -> Outgoing:
@@ -96,13 +96,13 @@ class Canvas:
         return Outgoing(to_planes(_mirrored(filled) if self._mirror else filled), frame.captured_at)
 
     def _person(self, picture: Picture, scene: Scene) -> Planes:
-        return self._staged(scene).put(_layer(picture))
+        return self._framed_scene(scene).put(_layer(picture))
 
-    def _staged(self, scene: Scene) -> Stage:
-        if self._stage is None or self._stage[0] is not scene:
-            stage = Stage(scene, self._size, self._framing, self._given, self._blurred, self._mirror)
-            self._stage = (scene, stage)
-        return self._stage[1]
+    def _framed_scene(self, scene: Scene) -> FramedScene:
+        if self._framed is None or self._framed[0] is not scene:
+            framed = FramedScene(scene, self._size, self._framing, self._given, self._blurred, self._mirror)
+            self._framed = (scene, framed)
+        return self._framed[1]
 
     def _square(self, image: Image) -> Planes:
         image = _framed(image, self._framing)

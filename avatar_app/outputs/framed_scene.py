@@ -57,7 +57,7 @@ class _Spot:
             cv2.add(own, rest, dst=here[part])
 
 
-class Stage:
+class FramedScene:
     """One avatar before one background in a frame of ``size`` (width, height).
 
     Args:
