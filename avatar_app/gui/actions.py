@@ -8,8 +8,8 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from avatar_app.gui.captures import Keeping
 from avatar_app.gui.gallery.gallery import Gallery
-from avatar_app.gui.keeping import Keeping
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.real_face import RealFace
@@ -68,7 +68,7 @@ class WindowActions(QObject):
     ) -> None:
         super().__init__(window)
         self._live, self._preferences, self._gallery = live, preferences, gallery
-        keeping = Keeping(self, live, preferences, self.said.emit, self.failed.emit)
+        captures = Keeping(self, live, preferences, self.said.emit, self.failed.emit)
         real_face = RealFace(window, live, self.done.emit)
         of_gallery = {action: partial(self._call_gallery, name) for action, name in OF_GALLERY.items()}
         self._plain: dict[str, Callable[[], object]] = {
@@ -82,8 +82,8 @@ class WindowActions(QObject):
             "mirror-output": lambda: live.change(mirror_output=not live.controls.mirror_output),
             "reset-view": lambda: live.change(**CENTRED),
             "hold": lambda: live.change(hold=not live.controls.hold, preset=""),
-            "record": keeping.toggle_recording,
-            "snapshot": keeping.take_photo,
+            "record": captures.toggle_recording,
+            "snapshot": captures.take_photo,
             "turn-camera": live.turn_camera,
             **of_gallery,
             **others,

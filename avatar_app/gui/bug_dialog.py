@@ -13,7 +13,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from avatar_app.gui.keeping import show_file
+from avatar_app.gui.captures import show_file
 from avatar_app.gui.style.widgets import message_box
 from avatar_app.paths import user_log
 

@@ -16,7 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui import keeping
+from avatar_app.gui import captures
 from avatar_app.gui.dialogs.keys import KeysDialog
 from avatar_app.gui.guide.guide import Guide
 from avatar_app.gui.main_window import MainWindow
@@ -464,7 +464,7 @@ def test_the_hint_names_what_fits_worst(opened: Opened) -> None:
 def test_recording_names_a_file_and_stops(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "home_of", lambda _: tmp_path)
+    monkeypatch.setattr(captures, "home_of", lambda _: tmp_path)
     press(opened.window, "Shift+R")
     path = opened.live.controls.recording
     assert path is not None
@@ -477,7 +477,7 @@ def test_recording_names_a_file_and_stops(
 def test_snapshots_are_named_apart_and_a_failure_is_told(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "home_of", lambda _: tmp_path)
+    monkeypatch.setattr(captures, "home_of", lambda _: tmp_path)
     press(opened.window, "Ctrl+S")
     opened.live.snapshots[0].touch()
     press(opened.window, "Ctrl+S")

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QCheckBox, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from avatar_app.gui import keeping
+from avatar_app.gui import captures
 from avatar_app.gui.panels.header import clock
 from avatar_app.gui.settings import Settings
 from tests.gui.windows import Opened, open_window
@@ -28,7 +28,7 @@ def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
 
 def test_a_recording_counts_and_says_where_it_went(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Path] = []
-    monkeypatch.setattr(keeping, "show_file", shown.append)
+    monkeypatch.setattr(captures, "show_file", shown.append)
     window, header = opened.window, opened.window.view.header
     window.view.tools.buttons["record"].click()
     path = opened.live.controls.recording

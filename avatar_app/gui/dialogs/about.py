@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app import __version__
-from avatar_app.gui.keeping import show_file
+from avatar_app.gui.captures import show_file
 from avatar_app.gui.style.icons import app_icon
 from avatar_app.gui.style.widgets import label
 from avatar_app.paths import user_log
