@@ -8,7 +8,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from avatar_app.gui.captures import Keeping
+from avatar_app.gui.captures import Captures
 from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
@@ -68,7 +68,7 @@ class WindowActions(QObject):
     ) -> None:
         super().__init__(window)
         self._live, self._preferences, self._gallery = live, preferences, gallery
-        captures = Keeping(self, live, preferences, self.said.emit, self.failed.emit)
+        captures = Captures(self, live, preferences, self.said.emit, self.failed.emit)
         real_face = RealFace(window, live, self.done.emit)
         of_gallery = {action: partial(self._call_gallery, name) for action, name in OF_GALLERY.items()}
         self._plain: dict[str, Callable[[], object]] = {

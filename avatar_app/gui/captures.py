@@ -21,7 +21,7 @@ def home_of(kind: QStandardPaths.StandardLocation) -> Path:
     return folder if folder.is_dir() else Path.home()
 
 
-class Keeping(QObject):
+class Captures(QObject):
     """Starts and ends recordings, takes photos.
 
     Args:

@@ -439,6 +439,21 @@
     </message>
 </context>
 <context>
+    <name>Captures</name>
+    <message>
+        <source>Saved {0}</source>
+        <translation>Сохранено: {0}</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Открыть</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>Показать в папке</translation>
+    </message>
+</context>
+<context>
     <name>ControlsPanel</name>
     <message>
         <source>Size</source>
@@ -1283,21 +1298,6 @@ Press I for more.</source>
     <message>
         <source>Preview only: choose where the picture goes.</source>
         <translation>Только предпросмотр: выберите, куда отправлять изображение.</translation>
-    </message>
-</context>
-<context>
-    <name>Keeping</name>
-    <message>
-        <source>Saved {0}</source>
-        <translation>Сохранено: {0}</translation>
-    </message>
-    <message>
-        <source>Open</source>
-        <translation>Открыть</translation>
-    </message>
-    <message>
-        <source>Show in folder</source>
-        <translation>Показать в папке</translation>
     </message>
 </context>
 <context>
