@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from avatar_app.gui.actions import WindowActions
 from avatar_app.gui.device_lists import DeviceLists
-from avatar_app.gui.dialogs.leaving import Leaving
+from avatar_app.gui.dialogs.quit_question import Leaving
 from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.headline import is_sent
