@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from avatar_app.gui.actions import WindowActions
 from avatar_app.gui.device_lists import DeviceLists
-from avatar_app.gui.dialogs.quit_question import Leaving
+from avatar_app.gui.dialogs.quit_question import QuitQuestion
 from avatar_app.gui.front import bring_to_front
 from avatar_app.gui.gallery.gallery import Gallery
 from avatar_app.gui.headline import is_sent
@@ -55,7 +55,7 @@ class MainWindow(QMainWindow):
         self.presenter = Presenter(self, live, library, preferences, self.shortcuts, lambda: self.view)
         self.view = self._new_view()
         self._place = WindowPlace(self, preferences)
-        self._leaving = Leaving(self, preferences)
+        self._quit_question = QuitQuestion(self, preferences)
         self._connect()
         self.view.open_drawer(self._place.restore())
         self.apply_preferences()
@@ -238,7 +238,7 @@ class MainWindow(QMainWindow):
 
     def quit(self) -> None:
         """End the app without a question, for other programs and signals."""
-        self._leaving.sure = True
+        self._quit_question.sure = True
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -247,7 +247,7 @@ class MainWindow(QMainWindow):
         No camera stays on out of sight.
         """
         live = self.status.shows != "card" and is_sent(self.status, self.live.controls)
-        if live and not self._leaving.may_go():
+        if live and not self._quit_question.may_go():
             event.ignore()
             return
         self._place.remember(self.view.drawer_open)

@@ -9,7 +9,7 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.widgets import message_box
 
 
-class Leaving(QObject):
+class QuitQuestion(QObject):
     """Asks once, or never if the user has chosen so.
 
     Attributes:

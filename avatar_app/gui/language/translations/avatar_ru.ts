@@ -1343,25 +1343,6 @@ Press I for more.</source>
     </message>
 </context>
 <context>
-    <name>Leaving</name>
-    <message>
-        <source>Quit</source>
-        <translation>Выйти</translation>
-    </message>
-    <message>
-        <source>Quit while others see your avatar?</source>
-        <translation>Выйти, пока другие видят ваш аватар?</translation>
-    </message>
-    <message>
-        <source>The camera in the call goes black or freezes.</source>
-        <translation>Изображение в звонке погаснет или замрёт.</translation>
-    </message>
-    <message>
-        <source>Do not ask again</source>
-        <translation>Больше не спрашивать</translation>
-    </message>
-</context>
-<context>
     <name>Menus</name>
     <message>
         <source>&amp;Avatar</source>
@@ -4050,6 +4031,25 @@ Press I for more.</source>
     <message>
         <source>Getting ready...</source>
         <translation>Подготовка...</translation>
+    </message>
+</context>
+<context>
+    <name>QuitQuestion</name>
+    <message>
+        <source>Quit</source>
+        <translation>Выйти</translation>
+    </message>
+    <message>
+        <source>Quit while others see your avatar?</source>
+        <translation>Выйти, пока другие видят ваш аватар?</translation>
+    </message>
+    <message>
+        <source>The camera in the call goes black or freezes.</source>
+        <translation>Изображение в звонке погаснет или замрёт.</translation>
+    </message>
+    <message>
+        <source>Do not ask again</source>
+        <translation>Больше не спрашивать</translation>
     </message>
 </context>
 <context>
