@@ -78,7 +78,7 @@ def user_webgpu_trials() -> Path:
 
 
 def user_pytorch() -> Path:
-    """Where PyTorch for an NVIDIA card is fetched to. It need not exist yet."""
+    """Return the folder of PyTorch for an NVIDIA card."""
     return user_data() / "pytorch"
 
 

@@ -1,4 +1,4 @@
-"""``cuda``: fetch PyTorch for an NVIDIA card, or take it away again."""
+"""``cuda``: fetch PyTorch for an NVIDIA card, or remove it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _install(arguments: argparse.Namespace) -> int:
         raise EngineError(
             Text("There is no folder {}.", wheels), Text("Name the folder that holds the packages.")
         )
-    find_uv()  # a missing one should be said before the card is asked
+    find_uv()  # report a missing one before the card is queried
     with tqdm(desc="PyTorch", unit="B", unit_scale=True, unit_divisor=1024, disable=None) as bar:
 
         def show(progress: Progress) -> None:

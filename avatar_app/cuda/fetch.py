@@ -1,7 +1,7 @@
-"""Fetch the PyTorch that fits the graphics card's driver.
+"""Fetch the PyTorch that fits the graphics card's driver, by `uv`.
 
-By `uv`, which knows the builds. It goes into a folder beside, is tried on the card, and counts only then.
-What a broken connection has left there is used by the next try.
+The packages go to a temporary folder, are tried on the card, and only then replace earlier ones. After a
+broken connection the next try uses what has arrived.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from avatar_app.paths import PACKAGE, user_pytorch
 from avatar_app.text import Text
 
 POLL = 0.5
-"""Seconds between two looks at what has arrived."""
+"""Seconds between updates of the progress."""
 
 TRYING = 300.0
-"""Seconds that the first import may take: a scanner for viruses reads it all."""
+"""Seconds that the first import may take: a virus scanner reads all files."""
 
 SIZED = re.compile(r"Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)")
 ARRIVED = re.compile(r"Downloaded (\S+)")
@@ -41,20 +41,20 @@ import torch
 assert float(torch.ones(8, device="cuda").sum()) == 8
 print(torch.__version__)
 """
-"""Run in a process of its own, which a driver may end."""
+"""Run in a process of its own, which a driver may crash."""
 
 WINDOWLESS = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 @dataclass
 class Progress:
-    """How far it is.
+    """Progress of a download.
 
     Attributes:
-        sizes: bytes of the packages that are downloaded, by name.
-        arrived: those that are complete.
+        sizes: bytes of the downloaded packages, by name.
+        arrived: complete packages.
         written: bytes on the disk, unpacked.
-        trying: all is there, and it is tried on the card.
+        trying: everything has arrived, and is tried on the card.
     """
 
     sizes: dict[str, float] = field(default_factory=dict)
@@ -64,12 +64,12 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Of the bytes to download, those of complete packages, 0..1."""
+        """Return the fraction of the bytes in complete packages, 0..1."""
         total = sum(self.sizes.values())
         return sum(self.sizes.get(name, 0.0) for name in self.arrived) / total if total else 0.0
 
     def read(self, line: str) -> None:
-        """Take in a line that `uv` says."""
+        """Parse a line of `uv`'s output."""
         if found := SIZED.search(line):
             self.sizes[found[1]] = float(found[2]) * UNITS[found[3]]
         elif found := ARRIVED.search(line):
@@ -92,11 +92,11 @@ def fetch(
 ) -> str:
     """Fetch PyTorch and try it on the card.
 
-    Returns its version, empty where it was stopped. What was fetched before stays until the new one works.
+    Returns its version, empty if stopped. An earlier one stays until the new one works.
 
     Args:
-        backend: as for ``uv pip install --torch-backend``; ``auto`` goes by the driver.
-        wheels: a folder with all packages; None: they come from pytorch.org.
+        backend: as for ``uv pip install --torch-backend``; ``auto`` follows the driver.
+        wheels: a folder with all packages; None: from pytorch.org.
         show: called twice a second.
 
     Raises:
@@ -130,9 +130,9 @@ def fetch(
 
 
 def find_uv() -> str:
-    """The program that fetches: the app's own one, this Python's, or the system's.
+    """Return the path of `uv`: the app's own, this Python's, or the system's.
 
-    Raises EngineError where there is none.
+    Raises EngineError if there is none.
     """
     name = "uv.exe" if sys.platform == "win32" else "uv"
     for folder in (PACKAGE.parent / "bin", Path(sys.executable).parent):
@@ -167,7 +167,7 @@ def _download(
     show: Callable[[Progress], object],
     stop: threading.Event | None,
 ) -> bool:
-    """Run `uv`; returns False where it was stopped. Raises EngineError, OSError."""
+    """Run `uv`; return False if stopped. Raises EngineError, OSError."""
     said: list[str] = []
     with subprocess.Popen(
         command,
@@ -207,7 +207,7 @@ def _read(pipe: IO[str], said: list[str], progress: Progress) -> None:
 
 
 def _complaint(said: list[str]) -> str:
-    """The line that says what is wrong: the last cause, or the last line."""
+    """Return the line with the error: the last cause, or the last line."""
     causes = [line.partition("cause:")[2] for line in said if "cause:" in line]
     errors = [line.partition("error:")[2] for line in said if line.startswith("error:")]
     last = (causes or errors or [line for line in said if line] or ["it ended without a word"])[-1]
@@ -215,9 +215,9 @@ def _complaint(said: list[str]) -> str:
 
 
 def _tried(packages: Path) -> str:
-    """The version of what was fetched.
+    """Return the version of the fetched PyTorch.
 
-    Raises EngineError where it does not compute on the card.
+    Raises EngineError if it does not compute on the card.
     """
     command = [str(_python()), "-I", "-X", "utf8", "-c", TRY, str(packages)]
     try:
@@ -245,12 +245,12 @@ def _tried(packages: Path) -> str:
 
 
 def remove_partial() -> None:
-    """Take away what was fetched and is not complete."""
+    """Remove an incomplete download."""
     shutil.rmtree(partial(), ignore_errors=True)
 
 
 def _python() -> Path:
-    """This Python, in the form that has a console: the other one cannot answer `uv`."""
+    """Return this Python's console form, which `uv` can query."""
     program = Path(sys.executable)
     with_console = program.with_name("python.exe")
     return with_console if program.name.lower() == "pythonw.exe" and with_console.is_file() else program

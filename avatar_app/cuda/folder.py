@@ -19,7 +19,7 @@ from avatar_app.files import parse_json, read_small, write_json
 from avatar_app.paths import user_pytorch
 
 PACKAGES = "packages"
-"""The folder in it that Python looks into."""
+"""Its subfolder on Python's path."""
 
 DESCRIPTION = "build.json"
 """The file that is written last: without it nothing counts as fetched."""
@@ -29,7 +29,7 @@ State = Literal["absent", "unfit", "ready"]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a folder was fetched for.
+    """The target of a fetched PyTorch.
 
     Attributes:
         torch: the version with its build, such as 2.13.0+cu130.
@@ -42,17 +42,17 @@ class Build:
 
 
 def here(torch: str) -> Build:
-    """A build for this Python."""
+    """Return a build for this Python."""
     return Build(torch, f"{sys.version_info[0]}.{sys.version_info[1]}", sysconfig.get_platform())
 
 
 def wanted() -> str:
-    """The PyTorch that the app was tested with, such as ``torch==2.13.0``."""
+    """Return the PyTorch that the app was tested with, such as ``torch==2.13.0``."""
     return requirements("cuda")[0]
 
 
 def look() -> tuple[State, str]:
-    """Whether there is a fetched PyTorch that fits, and its version."""
+    """Return whether there is a fetched PyTorch that fits, and its version."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         described = parse_json(read_small(user_pytorch() / DESCRIPTION))
         build = Build(str(described["torch"]), str(described["python"]), str(described["platform"]))
@@ -63,14 +63,14 @@ def look() -> tuple[State, str]:
 
 
 def describe(folder: Path, torch: str) -> None:
-    """Write what a complete folder holds. Raises OutputError."""
+    """Write the description of a complete folder. Raises OutputError."""
     write_json(folder / DESCRIPTION, asdict(here(torch)))
 
 
 def join_path() -> bool:
-    """Let Python find the fetched PyTorch, if there is one that fits.
+    """Put a fetched PyTorch that fits on Python's path.
 
-    Returns whether it will be the one that is imported: not where another one is in use already.
+    Returns whether it will be imported: not if another one is in use already.
     """
     packages = str(user_pytorch() / PACKAGES)
     if look()[0] != "ready":
@@ -85,12 +85,12 @@ def join_path() -> bool:
 
 
 def partial() -> Path:
-    """Where it is fetched to before it is complete."""
+    """Return the folder of incomplete downloads."""
     return user_pytorch().with_name(user_pytorch().name + ".part")
 
 
 def remove() -> bool:
-    """Take away what was fetched, also what is incomplete.
+    """Remove fetched packages, incomplete ones too.
 
     Returns whether nothing is left: Windows keeps files that a program has loaded until that ends. They count
     as absent all the same.
@@ -103,7 +103,7 @@ def remove() -> bool:
 
 
 def bytes_in(folder: Path) -> int:
-    """The bytes of all files in a folder, which may change meanwhile."""
+    """Return the bytes of all files in a folder, which may change meanwhile."""
     return sum(_sizes(folder))
 
 

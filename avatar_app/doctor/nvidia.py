@@ -87,9 +87,9 @@ def misfit(card: Card, installed: str) -> Text | None:
 
 
 def backend(card: Card | None) -> str:
-    """Which build of PyTorch to fetch, as `uv` names them.
+    """Return the build of PyTorch to fetch, by `uv`'s name.
 
-    Its `auto` goes by the driver, not by the age of the card.
+    Its `auto` follows the driver, not the age of the card.
     """
     return "cu126" if card is not None and 0 < card.capability < 7.5 else "auto"
 

@@ -1,4 +1,4 @@
-"""Use my NVIDIA card: fetch PyTorch for it, with progress, and take it away again."""
+"""The dialog that fetches PyTorch for an NVIDIA card, or removes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GIGA, STEPS = 1e9, 1000
 
 
 class CudaDialog(QDialog):
-    """Closing it stops what is being fetched.
+    """Fetches and removes PyTorch; closing it stops the download.
 
     ``changed`` is emitted when the app may compute on the card, or no longer.
     """
@@ -91,7 +91,7 @@ class CudaDialog(QDialog):
         ).format(user_pytorch())
 
     def _rest(self, says: str) -> None:
-        """Nothing runs; say how things are."""
+        """Show the state while nothing runs."""
         self._stop = None
         state = look()[0]
         self.says.setText(says)
@@ -109,7 +109,7 @@ class CudaDialog(QDialog):
         self.says.setText(
             self.tr("PyTorch for your NVIDIA card is being downloaded. A running call goes on meanwhile.")
         )
-        self.bar.setRange(0, 0)  # it moves until something is known
+        self.bar.setRange(0, 0)  # it moves until the size is known
         self.bar.show()
         self.how_far.setText("")
         self.how_far.show()
