@@ -1,8 +1,7 @@
 """Paint mouth and eyes at the picture's own resolution.
 
-From the moved photo, landmarks and an expression code.
-
-Shapes: B batch, H x W the region's crop; c1, c2, c3 channels at 1/2, 1/4 and 1/8 of it.
+From the moved photo, landmarks and an expression code. Shapes: B batch, H x W the region's crop; c1, c2, c3
+channels at 1/2, 1/4 and 1/8 of it.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ from avatar_app.networks.regions import (
 )
 
 RIM = 0.16
-"""Over this share of a crop's half side its border fades out."""
+"""Fraction of a crop's half side over which its border fades out."""
 
 COARSE = 4
-"""A flow is looked up at every so many pixels of a crop: it is that smooth."""
+"""Pixels of a crop between samples of the flow, which is smooth."""
 
 CHANNELS = {"mouth": (24, 48, 80), "eye": (20, 40, 64)}
 
 
 class PhotoRegion(NamedTuple):
-    """What a photo's own region gives a painter, computed once per photo."""
+    """Features of a photo's own region, computed once for each photo."""
 
     half: Tensor
     quarter: Tensor
@@ -52,7 +51,7 @@ class Painted(NamedTuple):
 
     Attributes:
         colours: (B, 3, H, W) in [0, 1].
-        alpha: (B, 1, H, W), share of these over what was moved there; 0 at the crop's border.
+        alpha: (B, 1, H, W), of the colours over the moved photo; 0 at the crop's border.
     """
 
     colours: Tensor
@@ -75,10 +74,7 @@ class Modulation(nn.Module):
 
 
 class RegionPainter(nn.Module):
-    """Paints one kind of region.
-
-    ``photo`` once per photo, then ``forward`` for every frame.
-    """
+    """Paints one kind of region: ``photo`` once a photo, ``forward`` for each frame."""
 
     rim: Tensor
 
@@ -108,17 +104,17 @@ class RegionPainter(nn.Module):
         self.register_buffer("rim", _window(region), persistent=False)
 
     def photo(self, picture: Tensor, points: Tensor) -> PhotoRegion:
-        """Of the photo's own crop (B, 3, H, W) and its landmarks there."""
+        """Encode the photo's own crop (B, 3, H, W) with its landmarks there."""
         half = self.photo_half(self._seen(picture, points))
         quarter = self.photo_quarter(half)
         eighth = self.photo_eighth(quarter)
         return PhotoRegion(self.to_half(half), self.to_quarter(quarter), self.to_eighth(eighth))
 
     def forward(self, known: PhotoRegion, moved: Tensor, points: Tensor, code: Tensor) -> Painted:
-        """A crop.
+        """Paint a crop.
 
         Args:
-            moved: (B, 3, H, W) the photo as motion brought it there.
+            moved: (B, 3, H, W) the moved photo.
             points: (B, 88, 2) landmarks of the pose in the crop.
             code: (B, codes) of the expression.
         """
@@ -146,7 +142,7 @@ def _double(maps: Tensor) -> Tensor:
 
 
 def _window(region: Region) -> Tensor:
-    """(1, 1, H, W): 1 in the middle of a crop, 0 at its border."""
+    """Return a mask (1, 1, H, W): 1 in the middle of a crop, 0 at its border."""
     across, down = (torch.linspace(-1, 1, count).abs() for count in (region.width, region.height))
     across, down = (((1 - line) / RIM).clamp(0, 1) for line in (across, down))
     smooth = (across[None] * down[:, None])[None, None]
@@ -178,7 +174,7 @@ class PaintedFace(NamedTuple):
     Attributes:
         mouth: (B, 4, H, W), colours and alpha in [0, 1].
         eyes: (2B, 4, h, w), all right ones first; left ones are mirrored.
-        frames: (3B, 2, 3), where mouths, right eyes and left eyes lie in the picture (`regions.frames`).
+        frames: (3B, 2, 3), of mouths, right eyes and left eyes in the picture (`regions.frames`).
     """
 
     mouth: Tensor
@@ -194,7 +190,7 @@ class FacePainter(nn.Module):
         self.mouth, self.eye = mouth_painter(), eye_painter()
 
     def photo(self, image: Tensor, points: Tensor) -> FaceRegions:
-        """Of a photo (B, 3, S, S) with landmarks (B, 88, 2)."""
+        """Encode a photo (B, 3, S, S) with landmarks (B, 88, 2)."""
         mouth = frames(MOUTH, points)
         known = self.mouth.photo(
             crop(image, mouth, MOUTH.width, MOUTH.height), region_points(MOUTH, points, mouth)
@@ -206,11 +202,11 @@ class FacePainter(nn.Module):
     def forward(
         self, known: FaceRegions, look: Callable[[Tensor], Tensor], flow: Tensor, points: Tensor, code: Tensor
     ) -> PaintedFace:
-        """A pose.
+        """Paint mouth and eyes of a pose.
 
         Args:
-            look: gives the photo's colours (B, 3, h, w) at places (B, h, w, 2) of it.
-            flow: (B, 2, s, s) from where in it each place of the picture is moved.
+            look: samples the photo's colours (B, 3, h, w) at positions (B, h, w, 2).
+            flow: (B, 2, s, s), source positions in the photo.
             points: (B, 88, 2) landmarks of the pose.
             code: (B, 24) expression code.
         """
@@ -239,7 +235,7 @@ def eye_frames(points: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
 
 
 def moved(region: Region, flow: Tensor, frame: Tensor) -> Tensor:
-    """From where in a photo a flow brings each pixel of a region's crop, (B, H, W, 2)."""
+    """Return the photo's positions for the pixels of a region's crop, (B, H, W, 2)."""
     width, height = region.width // COARSE, region.height // COARSE
     grid = coordinate_grid(height, width, flow.device).reshape(-1, 2)
     places = sample(flow, to_picture(grid, frame), width, height)
@@ -248,15 +244,15 @@ def moved(region: Region, flow: Tensor, frame: Tensor) -> Tensor:
 
 
 def look_at(image: Tensor) -> Callable[[Tensor], Tensor]:
-    """Reads photos (B, 3, S, S) at places (B, h, w, 2).
+    """Return a sampler of photos (B, 3, S, S) at positions (B, h, w, 2).
 
-    Beyond their sides the nearest pixel.
+    Beyond their sides it takes the nearest pixel.
     """
     return partial(F.grid_sample, image, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def paste(picture: Tensor, painted: PaintedFace) -> Tensor:
-    """Pictures (B, 3, S, S) with the painted crops over them."""
+    """Paste the painted crops over pictures (B, 3, S, S)."""
     side, count = picture.shape[-1], len(picture)
     grid = coordinate_grid(side, side, picture.device).reshape(1, -1, 2)
     for index, crops in enumerate((painted.mouth, painted.eyes[:count], painted.eyes[count:])):

@@ -1,9 +1,7 @@
-"""Regions of a face, mouth and eyes.
-
-Where they are, and how landmarks are drawn in them.
+"""Regions of a face (mouth and eyes), and sketches of landmarks in them.
 
 A region is an upright rectangle that moves, turns and grows with the face but not with the expression: an
-opening mouth or a blink changes what is in it, not its frame. The left eye is read and painted mirrored, so
+opening mouth or a blink changes its content, not its frame. The left eye is read and painted mirrored, so
 that one network serves both.
 
 Positions are in [-1, 1], x first, with -1 and 1 the centres of the outer pixels, both of the picture and of a
@@ -43,8 +41,9 @@ _ALL = tuple(range(COUNT))
 _OUTER, _INNER, _EYE, _IRIS = _ALL[OUTER_LIPS], _ALL[INNER_LIPS], _ALL[RIGHT_EYE], _ALL[RIGHT_IRIS]
 
 NOSE_LENGTHS = 1.75
-"""A face's size is the distance of the outer corners of its eyes or, seen from the side, so many lengths of
-its nose."""
+"""A face's size is the distance between the outer corners of its eyes or, in profile, this many nose
+lengths.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,10 @@ class Region:
     Attributes:
         width, height: of its painted crop, pixels; multiples of 16.
         reach: half its width in sizes of the face.
-        centre: the landmarks in whose middle it lies; corners: two between which it is upright.
-        lift: how far above that middle, in half heights.
+        centre: the landmarks whose mean is its middle; corners: two that define its rotation.
+        lift: its height above that middle, in half heights.
         strokes: landmarks drawn as lines, one channel each.
-        gap: upper and lower edge of what opens, between the same two corners.
+        gap: upper and lower edge of the opening, between the same two corners.
         codes: numbers of the expression code that belong to it.
         read: width and height of the crop from which the code is read.
         read_reach: half the width of that crop, in sizes of the face.
@@ -112,16 +111,16 @@ EYE = Region(
 )
 
 CODES = MOUTH.codes + 2 * EYE.codes
-"""Numbers of a whole expression code: mouth, right eye, left eye."""
+"""Length of a whole expression code: mouth, right eye, left eye."""
 
 BETWEEN = 3
 """Dots from one landmark of a stroke to the next."""
 
 
 def face_size(points: Tensor) -> Tensor:
-    """(B, 1), in the unit of the points (B, 88, 2).
+    """Return the size (B, 1) in the unit of the points (B, 88, 2).
 
-    What neither a turn, a nod nor an expression changes much.
+    A measure that turns, nods and expressions change little.
     """
     across = (points[:, LEFT_EYE_OUTER] - points[:, RIGHT_EYE_OUTER]).norm(dim=1, keepdim=True)
     nose = (points[:, NOSE_BASE] - points[:, NOSE_TOP]).norm(dim=1, keepdim=True)
@@ -134,7 +133,7 @@ def frames(region: Region, points: Tensor, mirrored: bool = False, reading: bool
     Landmarks are (B, 88, 2).
 
     Args:
-        mirrored: whether the region is of the other half of the face.
+        mirrored: the region is of the other half of the face.
         reading: the crop from which the code is read, not the painted one.
     """
     if mirrored:
@@ -152,12 +151,12 @@ def frames(region: Region, points: Tensor, mirrored: bool = False, reading: bool
 
 
 def to_picture(positions: Tensor, frame: Tensor) -> Tensor:
-    """Positions (B, N, 2) or (N, 2) of a crop as positions of the picture."""
+    """Convert positions (B, N, 2) or (N, 2) of a crop to positions of the picture."""
     return positions @ frame[:, :, :2].transpose(1, 2) + frame[:, None, :, 2]
 
 
 def to_crop(points: Tensor, frame: Tensor) -> Tensor:
-    """The inverse of `to_picture`, for points (B, N, 2)."""
+    """Invert `to_picture` for points (B, N, 2)."""
     x, y = frame[:, :, 0], frame[:, :, 1]
     away = points - frame[:, None, :, 2]
     # The axes are perpendicular: projections on them are the coordinates.
@@ -168,7 +167,7 @@ def to_crop(points: Tensor, frame: Tensor) -> Tensor:
 def region_points(region: Region, points: Tensor, frame: Tensor, mirrored: bool = False) -> Tensor:
     """Return all landmarks (B, 88, 2) in a region's crop.
 
-    A mirrored region has them under the numbers of its mirror image.
+    In a mirrored region they have the numbers of their mirror images.
     """
     return to_crop(points[:, list(MIRRORED)] if mirrored else points, frame)
 
@@ -176,7 +175,7 @@ def region_points(region: Region, points: Tensor, frame: Tensor, mirrored: bool 
 def sample(picture: Tensor, positions: Tensor, width: int, height: int) -> Tensor:
     """Sample pictures (B, C, H, W) at positions (B, height * width, 2).
 
-    Returns (B, C, height, width). Beyond their sides the nearest pixel counts.
+    Returns (B, C, height, width). Beyond their sides it takes the nearest pixel.
     """
     grid = positions.reshape(-1, height, width, 2)
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=True)
@@ -185,16 +184,16 @@ def sample(picture: Tensor, positions: Tensor, width: int, height: int) -> Tenso
 def crop(picture: Tensor, frame: Tensor, width: int, height: int) -> Tensor:
     """Cut the crop of a frame (B, 2, 3) out of pictures (B, C, H, W).
 
-    (B, C, height, width)
+    Returns (B, C, height, width).
     """
     grid = coordinate_grid(height, width, picture.device).reshape(-1, 2)
     return sample(picture, to_picture(grid, frame), width, height)
 
 
 class RegionSketch(nn.Module):
-    """Draws a region's landmarks.
+    """Draws a region's landmarks: lines, and the opening between its edges.
 
-    Lines and the opening between its edges, (B, strokes + 1, height, width).
+    Returns (B, strokes + 1, height, width).
     """
 
     dots: Tensor
@@ -213,17 +212,14 @@ class RegionSketch(nn.Module):
         self.register_buffer("down", torch.linspace(-1, 1, height), persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Of landmarks (B, 88, 2) in the crop."""
+        """Draw landmarks (B, 88, 2) of the crop."""
         dots = (self.dots @ points).reshape(-1, self.strokes, self.most, 2)
         across, down = _bells(self.across, dots[..., :1]), _bells(self.down, dots[..., 1:])
         lines = (down[..., :, None] * across[..., None, :]).amax(2)
         return torch.cat([lines, self.opening(points)], 1)
 
     def opening(self, points: Tensor) -> Tensor:
-        """Return how surely each pixel lies in the region's gap, (B, 1, height, width).
-
-        0 to 1; the gap is between its two edges.
-        """
+        """Return how far each pixel lies in the gap, 0 to 1, (B, 1, height, width)."""
         left, right = points[:, self.ends].reshape(-1, 2, 2, self.gap, 2).unbind(1)
         width = (right[..., :1] - left[..., :1]).clamp_min(1e-3)
         share = (self.across - left[..., :1]) / width
@@ -243,7 +239,7 @@ def _bells(line: Tensor, place: Tensor) -> Tensor:
 
 
 def _dots(strokes: tuple[tuple[int, ...], ...], most: int) -> Tensor:
-    """(strokes * most, COUNT): landmarks times it are dots along each stroke.
+    """Return (strokes * most, COUNT): landmarks times it are dots along each stroke.
 
     Short strokes repeat their last one.
     """
@@ -259,5 +255,5 @@ def _dots(strokes: tuple[tuple[int, ...], ...], most: int) -> Tensor:
 
 @cache
 def sketch_of(region: Region, width: int, height: int) -> RegionSketch:
-    """The sketch of a region on the processor."""
+    """Return the sketch of a region on the processor."""
     return RegionSketch(region, width, height)

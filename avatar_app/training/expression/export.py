@@ -1,4 +1,4 @@
-"""Checkpoints of `loop` -> ``expression.onnx`` of the bundle ``models/faces``.
+"""Export `loop`'s checkpoints as ``expression.onnx`` of the face bundle.
 
 The painters go into a motion model by `training.export`.
 
@@ -49,7 +49,7 @@ class ExpressionGraph(nn.Module):
 
 
 def load_reader(mouth: Path, eye: Path) -> ExpressionReader:
-    """The code reader of two checkpoints."""
+    """Load the code reader of two checkpoints."""
     reader = ExpressionReader()
     reader.mouth.load_state_dict(load_checkpoint(mouth)["averaged"]["reader"])
     reader.eye.load_state_dict(load_checkpoint(eye)["averaged"]["reader"])
@@ -57,7 +57,7 @@ def load_reader(mouth: Path, eye: Path) -> ExpressionReader:
 
 
 def load_painter(mouth: Path, eye: Path) -> FacePainter:
-    """The painters of two checkpoints."""
+    """Load the painters of two checkpoints."""
     painter = FacePainter()
     painter.mouth.load_state_dict(load_checkpoint(mouth)["averaged"]["painter"])
     painter.eye.load_state_dict(load_checkpoint(eye)["averaged"]["painter"])

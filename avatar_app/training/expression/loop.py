@@ -43,14 +43,18 @@ WARM = 200
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Attributes:
-    minutes: of the whole run; learning rates fall along a cosine to its end.
-    finish: share of the run after which critic and crossed pairs join.
-    crossed: crossed pairs a step.
-    odd: share of them with a code that does not belong to their landmarks: drivers unlike all of the data.
-    l1, perceptual, adversarial, matching, read_back: weights of losses.
-    aside: weight of the L1 between crossed pairs and the moved photo, away from lips and lids.
-    code_noise: standard deviation of noise on the code; unknown: share of codes that are left out.
+    """Settings of a run.
+
+    Attributes:
+        minutes: of the whole run; learning rates fall along a cosine to its end.
+        finish: fraction of the run after which critic and crossed pairs join.
+        crossed: crossed pairs a step.
+        odd: fraction of them with a code that does not belong to their landmarks: drivers unlike all of the
+            data.
+        l1, perceptual, adversarial, matching, read_back: weights of losses.
+        aside: weight of the L1 between crossed pairs and the moved photo, away from lips and lids.
+        code_noise: standard deviation of noise on the code.
+        unknown: fraction of codes that are left out.
     """
 
     minutes: float
@@ -182,7 +186,7 @@ class Trainer:
         }
 
     def _crossed_code(self, crossed: Batch) -> tuple[Tensor, Tensor]:
-        """The code (B, codes) to paint crossed pairs with, and which of them (B, 1) is odd."""
+        """Return codes (B, codes) for crossed pairs, and which of them (B, 1) are odd."""
         code = self.code(crossed).detach()
         odd = torch.rand(len(code), 1) < self.recipe.odd
         return torch.where(odd, (1.5 * code.roll(1, 0)).clamp(-1, 1), code), odd

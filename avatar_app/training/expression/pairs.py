@@ -1,10 +1,8 @@
-"""Crops to train on.
+"""Write training crops: the engine's moved photo, the truth, and the photo's own.
 
-What the engine moves into a region, what belongs there, and what the photo has there.
-
-The photo is moved by the flow of a trained engine, and landmarks carry the errors of the landmark network:
-painters learn on what they will be given. Pairs are of one clip, or of two stills of one person. Crossed
-pairs have another person's motion; their truth is unknown.
+The photo is moved by the flow of a trained engine, and landmarks carry the errors of the landmark network, so
+that painters learn on realistic input. Pairs are of one clip, or of two stills of one person. Crossed pairs
+have another person's motion; their truth is unknown.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ SHARP_SIDE = 448
 """Side of stills whose crops are cut from their large version."""
 
 LEFT_OUT = ("none stated", "felixtaubner")
-"""Parts of a licence or source whose rows are not used: what was made of them may not be published."""
+"""Parts of a licence or source whose rows are not used: models trained on them may not be published."""
 
 CROSSED, CROSSED_STILLS = 12, 0.6
 """Frames of each crossed pair of people, and the share of those whose photo is a still."""
@@ -77,7 +75,7 @@ def rows(folder: Path, split: str) -> Iterator[dict[str, str]]:
 
 
 def read_clip(folder: Path, row: dict[str, str], stride: int) -> Clip | None:
-    """Every ``stride``-th usable frame; None without any."""
+    """Read every ``stride``-th usable frame; None without any."""
     stem = row["stem"]
     points, depth, usable, shapes = read_arrays(
         folder / "labels" / f"{stem}.npz", "points", "z", "ok", "blendshapes"
@@ -134,14 +132,14 @@ class Mover:
         return torch.randn(*shape, generator=self.random)
 
     def shaken(self, points: Tensor) -> Tensor:
-        """Landmarks (B, 88, 2) with errors such as the landmark network makes."""
+        """Add errors such as the landmark network's to landmarks (B, 88, 2)."""
         shaken = points + 0.002 * self.noise(*points.shape)
         for group in (LIPS, RIGHT_EYE, LEFT_EYE):
             shaken[:, group] += 0.004 * self.noise(len(points), 1, 2)
         return shaken
 
     def nudged(self, frame: Tensor) -> Tensor:
-        """Frames (B, 2, 3) a little elsewhere, turned and larger or smaller."""
+        """Move, turn and scale frames (B, 2, 3) slightly."""
         angle, scale = 0.06 * self.noise(len(frame)), torch.exp(0.06 * self.noise(len(frame)))
         turn = (
             torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).reshape(-1, 2, 2)
@@ -153,14 +151,14 @@ class Mover:
 
     @torch.no_grad()
     def encode(self, picture: Tensor, points: Tensor) -> Features:
-        """Of one photo (1, 3, s, s) with landmarks (1, 88, 2)."""
+        """Encode one photo (1, 3, s, s) with landmarks (1, 88, 2)."""
         return self.generator.encode(
             F.interpolate(picture, size=(PHOTO_SIDE, PHOTO_SIDE), mode="bicubic").clamp(0, 1), points
         )
 
     @torch.no_grad()
     def flow(self, photo: Features, points: Tensor) -> Tensor:
-        """(B, 2, 64, 64) for poses (B, 88, 2) of one photo."""
+        """Return the flow (B, 2, 64, 64) for poses (B, 88, 2) of one photo."""
         many = Features(*(part.expand(len(points), *part.shape[1:]) for part in photo))
         found: Tensor = self.generator.dense_motion(many, points)[0]
         return whole_head(found, many.body, many.skull, points, many.points)
@@ -169,7 +167,7 @@ class Mover:
     def cut(
         self, region: Region, mirrored: bool, picture: Tensor, frame: Tensor, flow: Tensor | None = None
     ) -> npt.NDArray[np.uint8]:
-        """(B, h, w, 3) of pictures (B or 1, 3, s, s), moved by the flow if there is one."""
+        """Cut (B, h, w, 3) out of pictures (B or 1, 3, s, s), moved by the flow if given."""
         places = to_picture(coordinate_grid(region.height, region.width).reshape(-1, 2), frame)
         if flow is not None:
             places = sample(flow, places, region.width, region.height).flatten(2).transpose(1, 2)
@@ -276,7 +274,7 @@ def _half(points: Tensor) -> npt.NDArray[np.float16]:
 
 
 def photos_of(clip: Clip, count: int, random: np.random.Generator) -> list[int]:
-    """Frames to serve as photos.
+    """Choose frames to serve as photos.
 
     Half with closed lips and open eyes, as most portraits, half at random.
     """
@@ -287,7 +285,7 @@ def photos_of(clip: Clip, count: int, random: np.random.Generator) -> list[int]:
 
 
 def frames_of(clip: Clip, count: int, random: np.random.Generator) -> list[int]:
-    """Frames to be painted: open mouths and blinks more often than they are."""
+    """Choose frames to be painted: open mouths and blinks more often than they occur."""
     weight = 0.15 + np.clip(clip.lips / 0.12, 0, 1.5) + 1.2 * (clip.blinks > 0.4)
     return [int(index) for index in random.choice(len(clip.lips), count, p=weight / weight.sum())]
 
@@ -305,7 +303,7 @@ def crossed_pose(photo: Clip, source: int, driver: Clip, driving: Sequence[int])
 
 
 def collect(folder: Path, bundle: Path, split: str, pairs: int, crossed: int, seed: int = 0) -> Pairs:
-    """Balanced pairs of a split."""
+    """Collect balanced pairs of a split."""
     random, out = np.random.default_rng(seed), Pairs(Mover(bundle, seed))
     stride = 2 if split == "train" else 1
     clips = [clip for row in rows(folder, split) if (clip := read_clip(folder, row, stride))]
@@ -324,9 +322,9 @@ def collect(folder: Path, bundle: Path, split: str, pairs: int, crossed: int, se
 
 
 def add_clips(out: Pairs, clips: list[Clip], pairs: int, random: np.random.Generator) -> None:
-    """Pairs within clips.
+    """Add pairs within clips.
 
-    Real people twice as often, and someone with little video less.
+    Real people twice as often, and a person with little video less.
     """
     people = {clip.person: 0 for clip in clips}
     for clip in clips:
