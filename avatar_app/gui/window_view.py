@@ -18,7 +18,7 @@ from avatar_app.gui.panels.tool_bar import ToolBar
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.style.icons import icon
-from avatar_app.gui.style.widgets import card, label
+from avatar_app.gui.style.widgets import label, panel
 from avatar_app.photos.library import Library
 
 
@@ -29,7 +29,7 @@ class Drawer(QFrame):
 
     def __init__(self, panel: ControlsPanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
+        self.setProperty("role", "panel")
         self.close_button = QToolButton()
         self.close_button.setProperty("role", "plain")
         self.close_button.setIconSize(QSize(12, 12))
@@ -72,11 +72,11 @@ class WindowView(QWidget):
         self.gallery = Gallery(library)
         self.panel = ControlsPanel(live, devices, preferences)
         self.drawer = Drawer(self.panel)
-        self.gallery_card = card()
-        inside = QVBoxLayout(self.gallery_card)
+        self.gallery_panel = panel()
+        inside = QVBoxLayout(self.gallery_panel)
         inside.setContentsMargins(6, 4, 6, 2)
         inside.addWidget(self.gallery)
-        for piece in (self.header, self.stage, self.tools, self.gallery_card, self.drawer):
+        for piece in (self.header, self.stage, self.tools, self.gallery_panel, self.drawer):
             piece.setParent(self)
         self.full_screen = self._drawer_open = False
         self.drawer.closed.connect(lambda: self.open_drawer(False))
@@ -96,7 +96,7 @@ class WindowView(QWidget):
     def set_full_screen(self, on: bool) -> None:
         """Show only the picture, or everything."""
         self.full_screen = on
-        for piece in (self.header, self.tools, self.gallery_card):
+        for piece in (self.header, self.tools, self.gallery_panel):
             piece.setHidden(on)
         self.drawer.setVisible(self._drawer_open and not on)
         self.arrange()
@@ -134,7 +134,7 @@ class WindowView(QWidget):
             (self.header, found.header),
             (self.stage, found.stage),
             (self.tools, found.tools),
-            (self.gallery_card, found.gallery),
+            (self.gallery_panel, found.gallery),
             (self.drawer, found.drawer),
         ):
             piece.setGeometry(place)

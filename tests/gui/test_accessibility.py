@@ -164,18 +164,18 @@ def test_texts_and_borders_are_seen(theme: Theme) -> None:
     texts = {
         (name, ground): contrast(getattr(theme, name), getattr(theme, ground))
         for name in ("text", "muted", "faint", "warning", "bad", "info")
-        for ground in ("ground", "card", "field")
+        for ground in ("ground", "panel", "field")
     }
     texts |= {
         (name, f"{name}_ground"): contrast(getattr(theme, name), getattr(theme, f"{name}_ground"))
         for name in ("good", "warning", "bad", "info")
     }
     texts["on_accent", "accent"] = contrast(theme.on_accent, theme.accent)
-    texts["card", "bad"] = contrast(theme.card, theme.bad)
+    texts["panel", "bad"] = contrast(theme.panel, theme.bad)
     assert {pair: round(value, 2) for pair, value in texts.items() if value < 4.5} == {}
     borders = {
         (name, ground): contrast(getattr(theme, name), getattr(theme, ground))
         for name in ("edge", "accent")
-        for ground in ("ground", "card", "field")
+        for ground in ("ground", "panel", "field")
     }
     assert {pair: round(value, 2) for pair, value in borders.items() if value < 3} == {}

@@ -95,7 +95,7 @@ def is_cut(widget: QWidget) -> bool:
 def overlaps(window: MainWindow) -> list[str]:
     """Parts of the window that lie over each other; the drawer may."""
     view = window.view
-    parts = {"header": view.header, "stage": view.stage, "tools": view.tools, "gallery": view.gallery_card}
+    parts = {"header": view.header, "stage": view.stage, "tools": view.tools, "gallery": view.gallery_panel}
     if view.drawer.isVisible() and not view.is_narrow():
         parts["drawer"] = view.drawer
     names = list(parts)

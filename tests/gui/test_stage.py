@@ -102,7 +102,7 @@ def test_a_double_click_fills_the_screen_and_escape_leaves_it(opened: Opened) ->
     window, stage = opened.window, stage_of(opened)
     QTest.mouseDClick(stage.output, LEFT)
     states: list[bool] = [window.isFullScreen()]
-    hidden = [window.view.header.isHidden(), window.view.gallery_card.isHidden()]
+    hidden = [window.view.header.isHidden(), window.view.gallery_panel.isHidden()]
     assert hidden == [True, True]
     assert stage.geometry() == window.view.rect()
     QTest.keyClick(window, Qt.Key.Key_Escape)

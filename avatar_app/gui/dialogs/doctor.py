@@ -128,7 +128,7 @@ class DoctorDialog(QDialog):
             "problem": ("error", theme.bad, self.tr("Problem")),
         }[check.state]
         row = QFrame()
-        row.setProperty("role", "card")
+        row.setProperty("role", "panel")
         mark = label()
         ratio = self.devicePixelRatioF()
         mark.setPixmap(pixmap(icon, colour, round(MARK * ratio), ratio))

@@ -59,7 +59,7 @@ class JoinPage(Page):
 
     def _build(self) -> None:
         box = QFrame()
-        box.setProperty("role", "card")
+        box.setProperty("role", "panel")
         grid = QGridLayout(box)
         grid.setContentsMargins(14, 12, 14, 12)
         grid.setHorizontalSpacing(12)
@@ -76,7 +76,7 @@ class JoinPage(Page):
         self.column.addWidget(box)
         self.column.addWidget(label(self.tr("Where to choose it"), "heading"))
         places = QFrame()
-        places.setProperty("role", "card")
+        places.setProperty("role", "panel")
         rows = QGridLayout(places)
         rows.setContentsMargins(14, 10, 14, 10)
         rows.setVerticalSpacing(7)

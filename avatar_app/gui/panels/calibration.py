@@ -80,7 +80,7 @@ class CalibrationPanel(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
+        self.setProperty("role", "panel")
         self.calibrate = QPushButton(self.tr("Calibrate"))
         self.calibrate.setProperty("role", "primary")
         self.find_best = QPushButton(self.tr("Find best moment"))

@@ -14,7 +14,7 @@ class Theme:
     """Colours by purpose.
 
     Attributes:
-        ground: behind everything; card: panels; field: inputs and buttons; hover: under the pointer; line:
+        ground: behind everything; panel: panels; field: inputs and buttons; hover: under the pointer; line:
             between parts; edge: borders of controls, with a contrast of 3 to their surroundings.
         picture: behind pictures that do not fill their area.
         accent: what matters now, on_accent: text on it.
@@ -22,7 +22,7 @@ class Theme:
     """
 
     ground: str
-    card: str
+    panel: str
     field: str
     hover: str
     line: str
@@ -46,7 +46,7 @@ class Theme:
 
 DARK = Theme(
     ground="#14171c",
-    card="#1b1f26",
+    panel="#1b1f26",
     field="#262b34",
     hover="#303642",
     line="#2f3541",
@@ -69,7 +69,7 @@ DARK = Theme(
 )
 LIGHT = Theme(
     ground="#f1f3f6",
-    card="#ffffff",
+    panel="#ffffff",
     field="#f3f5f8",
     hover="#e6eaf0",
     line="#d9dee6",
@@ -95,13 +95,13 @@ SHEET = """
 QMainWindow, QDialog {{ background: {ground}; }}
 QWidget {{ color: {text}; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
-QToolTip {{ background: {card}; color: {text}; border: 1px solid {line}; padding: 5px; }}
+QToolTip {{ background: {panel}; color: {text}; border: 1px solid {line}; padding: 5px; }}
 QLabel[role="muted"] {{ color: {muted}; }}
 QLabel[role="faint"] {{ color: {faint}; }}
 QLabel[role="heading"] {{ font-weight: 600; }}
 QLabel[role="title"] {{ font-weight: 600; font-size: 15pt; }}
 QLabel[role="problem"] {{ color: {warning}; }}
-QFrame[role="card"] {{ background: {card}; border: 1px solid {line}; border-radius: 10px; }}
+QFrame[role="panel"] {{ background: {panel}; border: 1px solid {line}; border-radius: 10px; }}
 QScrollArea, QScrollArea > QWidget > QWidget[role="scrolled"] {{ background: transparent; border: none; }}
 
 QPushButton, QToolButton {{ background: {field}; border: 1px solid {edge}; border-radius: 7px; padding: 6px 12px; }}
@@ -135,13 +135,13 @@ QPushButton[role="state"]:focus {{ border: 2px solid {text}; padding: 4px 13px; 
 QPushButton[badge="good"] {{ background: {good_ground}; color: {good}; }}
 QPushButton[badge="info"] {{ background: {info_ground}; color: {info}; }}
 QPushButton[badge="warning"] {{ background: {warning_ground}; color: {warning}; }}
-QPushButton[badge="bad"] {{ background: {bad}; color: {card}; }}
+QPushButton[badge="bad"] {{ background: {bad}; color: {panel}; }}
 QPushButton[role="chip"] {{ background: rgba(10, 12, 16, 190); color: #ffffff; border: 1px solid rgba(255, 255, 255, 60);
     border-radius: 11px; padding: 4px 12px; }}
 QPushButton[role="chip"]:hover {{ background: rgba(40, 44, 52, 220); }}
 QPushButton[role="chip"]:focus {{ border: 2px solid #ffffff; padding: 3px 11px; }}
 QLabel[role="recording"] {{ color: {bad}; font-weight: 700; padding: 0 6px; }}
-QFrame[role="toast"] {{ background: {card}; border: 1px solid {edge}; border-radius: 10px; }}
+QFrame[role="toast"] {{ background: {panel}; border: 1px solid {edge}; border-radius: 10px; }}
 QTabWidget[role="drawer"]::pane {{ border: none; }}
 QTabBar::tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; padding: 7px 10px; color: {muted}; }}
 QTabBar::tab:hover {{ color: {text}; }}
@@ -153,12 +153,12 @@ QComboBox, QLineEdit, QSpinBox {{ background: {field}; border: 1px solid {edge};
 QComboBox:hover, QLineEdit:hover, QSpinBox:hover {{ border-color: {text}; }}
 QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border: 1px solid {accent}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
-QComboBox QAbstractItemView {{ background: {card}; border: 1px solid {line}; selection-background-color: {accent};
+QComboBox QAbstractItemView {{ background: {panel}; border: 1px solid {line}; selection-background-color: {accent};
     selection-color: {on_accent}; outline: none; }}
 QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {line}; }}
 QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: {text};
-    border: 1px solid {card}; }}
+    border: 1px solid {panel}; }}
 QSlider::handle:horizontal:focus {{ background: {accent}; border: 2px solid {text}; }}
 QSlider::sub-page:horizontal:disabled {{ background: {line}; }}
 
@@ -166,7 +166,7 @@ QListView, QListWidget {{ background: transparent; border: none; outline: none; 
 QMenuBar {{ background: {ground}; padding: 2px 6px; }}
 QMenuBar::item {{ padding: 5px 9px; border-radius: 6px; background: transparent; }}
 QMenuBar::item:selected {{ background: {hover}; }}
-QMenu {{ background: {card}; border: 1px solid {line}; padding: 5px; }}
+QMenu {{ background: {panel}; border: 1px solid {line}; padding: 5px; }}
 QMenu::item {{ padding: 6px 26px 6px 22px; border-radius: 6px; }}
 QMenu::item:selected {{ background: {accent}; color: {on_accent}; }}
 QMenu::item:disabled {{ color: {faint}; }}
@@ -186,11 +186,11 @@ QFrame[banner="info"] {{ background: {info_ground}; border: 1px solid {info}; bo
 QFrame[banner="warning"] {{ background: {warning_ground}; border: 1px solid {warning}; border-radius: 8px; }}
 QFrame[banner="error"] {{ background: {bad_ground}; border: 1px solid {bad}; border-radius: 8px; }}
 QFrame[banner] QLabel[role] {{ background: transparent; }}
-QFrame[banner] QPushButton {{ padding: 4px 10px; background: {card}; }}
+QFrame[banner] QPushButton {{ padding: 4px 10px; background: {panel}; }}
 QLabel[badge] {{ border-radius: 7px; font-weight: 600; }}
 QLabel[badge="good"] {{ background: {good_ground}; color: {good}; }}
 QLabel[badge="warning"] {{ background: {warning_ground}; color: {warning}; }}
-QLabel[badge="bad"] {{ background: {bad}; color: {card}; }}
+QLabel[badge="bad"] {{ background: {bad}; color: {panel}; }}
 QLabel[badge="info"] {{ background: {info_ground}; color: {info}; }}
 """
 
@@ -239,12 +239,12 @@ def _palette(theme: Theme) -> QPalette:
         role.Window: theme.ground,
         role.WindowText: theme.text,
         role.Base: theme.field,
-        role.AlternateBase: theme.card,
+        role.AlternateBase: theme.panel,
         role.Text: theme.text,
         role.Button: theme.field,
         role.ButtonText: theme.text,
         role.BrightText: theme.bad,
-        role.ToolTipBase: theme.card,
+        role.ToolTipBase: theme.panel,
         role.ToolTipText: theme.text,
         role.PlaceholderText: theme.faint,
         role.Highlight: theme.accent,

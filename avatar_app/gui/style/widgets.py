@@ -56,10 +56,10 @@ def message_box(
     return box
 
 
-def card(parent: QWidget | None = None) -> QFrame:
+def panel(parent: QWidget | None = None) -> QFrame:
     """Return a panel with a border and round corners."""
     made = QFrame(parent)
-    made.setProperty("role", "card")
+    made.setProperty("role", "panel")
     return made
 
 
