@@ -30,6 +30,7 @@ from avatar_app.training.losses import (
     relative_distance,
     weighted_l1,
 )
+from avatar_app.training.objective import Objective, kept_where_ignored
 
 CRITIC_RATE = 2.5
 """Learning rate of critics relative to the generator's."""
@@ -66,7 +67,7 @@ class AnchoredLosses:
     matching: float = 0.0
 
 
-class AnchoredObjective:
+class AnchoredObjective(Objective):
     """Holds networks and optimisers; ``step`` computes the gradients of one update."""
 
     def __init__(
@@ -115,9 +116,9 @@ class AnchoredObjective:
             *(x.float() for x in self.generator(pair.source, pair.source_points, pair.driving_points))
         )
         target = pair.driving
-        # Ignored pixels get the target's values: no loss can see a difference there.
-        picture = torch.lerp(target, rendered.image, pair.weight)
-        warped = torch.lerp(target, rendered.warped, pair.weight)
+        picture, warped, painted = (
+            kept_where_ignored(x, pair) for x in (rendered.image, rendered.warped, rendered.painted)
+        )
         weight = face_weight(pair.driving_points, target.shape[-1], self.weights.face_gain)
 
         small_picture, small_warped, small_target = (
@@ -136,7 +137,6 @@ class AnchoredObjective:
             ),
             "offset": w.offset * rendered.offset.abs().mean(),
         }
-        painted = torch.lerp(target, rendered.painted, pair.weight)
         if w.painted:
             terms["painted"] = w.painted * weighted_l1(painted, target, weight)
         if target.shape[-1] > 160 and w.detail:
@@ -168,8 +168,7 @@ class AnchoredObjective:
         return torch.stack(distances).mean()
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
+        self._clear_gradients()
         terms, picture = self.losses(pair)
         scaler.scale(torch.stack(list(terms.values())).sum()).backward()  # type: ignore[no-untyped-call]
         if self.critics is not None:
@@ -181,23 +180,12 @@ class AnchoredObjective:
         return {name: term.detach() for name, term in terms.items()}
 
     def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Update the weights from the gradients of ``step``.
-
-        Several GPUs average the gradients in between.
-        """
         scaler.unscale_(self.optimisers["generator"])  # the limit applies to the unscaled gradients
         nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
-        for optimiser in self.optimisers.values():
-            scaler.step(optimiser)
+        super().apply(scaler)
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """Return (B, 3, S, 5 S): source, driving, output, warped source, painted alpha."""
         rendered = networks["generator"](pair.source, pair.source_points, pair.driving_points)
         painted = (1 - rendered.alpha).expand_as(rendered.image)
         return torch.cat([pair.source, pair.driving, rendered.image, rendered.warped, painted], 3)
-
-    def state(self) -> dict[str, Tensor]:
-        return {"random": self.random.get_state()}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        self.random.set_state(state["random"])

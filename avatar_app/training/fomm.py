@@ -22,10 +22,11 @@ from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
 from avatar_app.training.equivariance import Deformation
 from avatar_app.training.losses import FeatureNetwork, pyramid_perceptual
+from avatar_app.training.objective import Objective, kept_where_ignored
 from avatar_app.training.originals import FommLosses
 
 
-class FommObjective:
+class FommObjective(Objective):
     """Generator, key-point detector and, if a loss needs one, discriminator.
 
     Without ``generator_gan`` the discriminator serves feature matching alone.
@@ -55,7 +56,7 @@ class FommObjective:
         self.optimisers = {
             name: _adam(network, shares.get(name, 1.0)) for name, network in self.networks.items()
         }
-        self.random = torch.Generator().manual_seed(config.seed)
+        self.random: torch.Generator = torch.Generator().manual_seed(config.seed)
 
     def _check(self, features: Path | None) -> None:
         if features is None and any(self.weights.perceptual):
@@ -76,12 +77,10 @@ class FommObjective:
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
         """Compute the gradients of all networks in one forward pass of the generator."""
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
+        self._clear_gradients()
         source, driving = self.detector(pair.source), self.detector(pair.driving)
         generated: Generated = self.generator(pair.source, source, driving)
-        # Ignored pixels get the target's values: no loss can see a difference there.
-        picture = torch.lerp(pair.driving, generated.prediction.to(pair.driving.dtype), pair.weight)
+        picture = kept_where_ignored(generated.prediction, pair)
         terms = {
             **self._picture_terms(picture, pair.driving, driving),
             **self._equivariance(pair.driving, driving),
@@ -173,14 +172,6 @@ class FommObjective:
         ]
         return self.weights.discriminator_gan * torch.stack(parts).sum()
 
-    def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Update the weights from the gradients of ``step``.
-
-        Several GPUs average the gradients in between.
-        """
-        for optimiser in self.optimisers.values():
-            scaler.step(optimiser)
-
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """Return (B, 3, S, 4 S): source, driving, output, warped source."""
         detector = networks["kp_detector"]
@@ -190,12 +181,6 @@ class FommObjective:
         return torch.cat(
             [pair.source, pair.driving, generated.prediction.float(), generated.deformed.float()], 3
         )
-
-    def state(self) -> dict[str, Tensor]:
-        return {"random": self.random.get_state()}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        self.random.set_state(state["random"])
 
 
 def _adam(network: nn.Module, share: float) -> torch.optim.Optimizer:

@@ -19,6 +19,7 @@ from avatar_app.networks.monkeynet.model import Discriminator
 from avatar_app.text import Text
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
+from avatar_app.training.objective import Objective, kept_where_ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class MonkeyNetLosses:
     detach_kp_discriminator: bool = True
 
 
-class MonkeyNetObjective:
+class MonkeyNetObjective(Objective):
     """Generator, key-point detector and discriminator, each with its own Adam."""
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:
@@ -66,14 +67,10 @@ class MonkeyNetObjective:
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
         """Compute the gradients of all networks in one forward pass of the generator."""
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
+        self._clear_gradients()
         source, driving = self.detector(pair.source), self.detector(pair.driving)
         generated: Generated = self.generator(pair.source, source, driving)
-        # Ignored pixels get the target's values: no loss can see a difference there.
-        picture, deformed = (
-            torch.lerp(pair.driving, made.to(pair.driving.dtype), pair.weight) for made in generated[:2]
-        )
+        picture, deformed = (kept_where_ignored(made, pair) for made in generated[:2])
         terms = self._generator_terms(picture, deformed, pair.driving, (driving, source))
         torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
         # The generator's losses left gradients in the discriminator, which are not its own.
@@ -108,25 +105,11 @@ class MonkeyNetObjective:
         loss: Tensor = (1 - truth).square().mean() + fake.square().mean()
         return self.weights.discriminator_gan * loss
 
-    def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Update the weights from the gradients of ``step``.
-
-        Several GPUs average the gradients in between.
-        """
-        for optimiser in self.optimisers.values():
-            scaler.step(optimiser)
-
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """Return (B, 3, S, 4 S): source, driving, output, warped source."""
         detector = networks["kp_detector"]
         made: Generated = networks["generator"](pair.source, detector(pair.source), detector(pair.driving))
         return torch.cat([pair.source, pair.driving, made.prediction.float(), made.deformed.float()], 3)
-
-    def state(self) -> dict[str, Tensor]:
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Do nothing: there is no state but networks and optimisers."""
 
 
 def _shown(points: tuple[PointTensors, PointTensors], detached: bool) -> tuple[PointTensors, PointTensors]:

@@ -18,13 +18,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from avatar_app.errors import AvatarError, ConfigError
@@ -35,23 +35,8 @@ from avatar_app.training.config import RunConfig, Stage
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
 from avatar_app.training.loop import repeat, set_rate
+from avatar_app.training.objective import Objective
 from avatar_app.training.schedule import average_into, learning_rate
-
-
-class Objective(Protocol):
-    """The objective of a training.
-
-    Owns networks and optimisers, knows nothing of data, time or files.
-    """
-
-    networks: dict[str, nn.Module]
-    optimisers: dict[str, torch.optim.Optimizer]
-
-    def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]: ...
-    def apply(self, scaler: torch.amp.GradScaler) -> None: ...
-    def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor: ...
-    def state(self) -> dict[str, Tensor]: ...
-    def load_state(self, state: dict[str, Tensor]) -> None: ...
 
 
 def open_objective(

@@ -18,6 +18,7 @@ from avatar_app.networks.x2face.model import X2Face, X2FaceConfig
 from avatar_app.text import Text
 from avatar_app.training.augment import Pair
 from avatar_app.training.config import RunConfig
+from avatar_app.training.objective import Objective, kept_where_ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class X2FaceLosses:
     optimiser: str = "adam"
 
 
-class X2FaceObjective:
+class X2FaceObjective(Objective):
     """Both networks and one optimiser."""
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:
@@ -66,21 +67,11 @@ class X2FaceObjective:
 
     def step(self, pair: Pair, scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
         """Compute the gradients in one forward pass."""
-        self.optimisers["x2face"].zero_grad(set_to_none=True)
-        # Ignored pixels get the target's values: no loss can see a difference there.
-        picture = torch.lerp(
-            pair.driving, self.model(pair.source, pair.driving).to(pair.driving.dtype), pair.weight
-        )
+        self._clear_gradients()
+        picture = kept_where_ignored(self.model(pair.source, pair.driving), pair)
         loss = (picture - pair.driving).abs().mean()
         torch.autograd.backward(scaler.scale(loss))
         return {"l1": loss.detach()}
-
-    def apply(self, scaler: torch.amp.GradScaler) -> None:
-        """Update the weights from the gradients of ``step``.
-
-        Several GPUs average the gradients in between.
-        """
-        scaler.step(self.optimisers["x2face"])
 
     def sample(self, pair: Pair, networks: dict[str, nn.Module]) -> Tensor:
         """Return (B, 3, S, 4 S): source, driving, output, embedded face."""
@@ -89,12 +80,6 @@ class X2FaceObjective:
         embedded = model.embed(pair.source)
         made = model.show(embedded, model.read(pair.driving))
         return torch.cat([pair.source, pair.driving, made.float(), embedded.face.float()], 3)
-
-    def state(self) -> dict[str, Tensor]:
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Do nothing: there is no state but network and optimiser."""
 
 
 def _begin(layer: nn.Module) -> None:

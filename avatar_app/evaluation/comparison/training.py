@@ -17,7 +17,8 @@ from avatar_app.evaluation.comparison.recipes import Terms, recipe
 from avatar_app.training.config import RunConfig, Stage
 from avatar_app.training.data import FrameStore
 from avatar_app.training.export import export
-from avatar_app.training.train import Objective, Run, open_objective, train
+from avatar_app.training.objective import Objective
+from avatar_app.training.train import Run, open_objective, train
 
 FACTS = "training.json"
 NEVER = 10**9
