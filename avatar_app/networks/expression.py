@@ -12,18 +12,23 @@ import torch
 from torch import Tensor, nn
 
 from avatar_app.networks.blocks import conv
-from avatar_app.networks.regions import EYE, MOUTH, Region, crop, frames
+from avatar_app.networks.regions import EYE, MOUTH, Region, RegionSketch, crop, frames, region_points
 
 
 class CodeReader(nn.Module):
-    """Crop of one region (B, 3, h, w) in [0, 1] -> its code (B, codes)."""
+    """Read one region's code (B, codes) from its crop and its landmarks.
 
-    def __init__(self, region: Region, widths: tuple[int, int, int, int] = (24, 48, 64, 80)) -> None:
+    The crop is (B, 3, h, w) in [0, 1]; the landmarks (B, 88, 2) in it are drawn beside it, since the code is
+    relative to them: the painter knows only landmarks and code.
+    """
+
+    def __init__(self, region: Region, widths: tuple[int, int, int, int] = (32, 64, 96, 96)) -> None:
         super().__init__()
         width, height = region.read
         first, second, third, fourth = widths
+        self.sketch = RegionSketch(region, width, height)
         self.tower = nn.Sequential(
-            conv(3, first, 3, 2),
+            conv(3 + len(region.strokes) + 1, first, 3, 2),
             conv(first, second, 3, 2),
             conv(second, third, 3, 2),
             conv(third, fourth, 3, 1),
@@ -31,8 +36,9 @@ class CodeReader(nn.Module):
         )
         self.last = nn.Linear(fourth // 2 * (width // 8) * (height // 8), region.codes)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        return torch.tanh(self.last(self.tower(picture * 2 - 1).flatten(1)))
+    def forward(self, picture: Tensor, points: Tensor) -> Tensor:
+        seen = torch.cat([picture * 2 - 1, self.sketch(points)], 1)
+        return torch.tanh(self.last(self.tower(seen).flatten(1)))
 
 
 class ExpressionReader(nn.Module):
@@ -47,9 +53,10 @@ class ExpressionReader(nn.Module):
 
         Landmarks (B, 88, 2) are in [-1, 1] of them.
         """
-        lips = self.mouth(crop(picture, frames(MOUTH, points, reading=True), *MOUTH.read))
-        right, left = (
-            self.eye(crop(picture, frames(EYE, points, mirrored, reading=True), *EYE.read))
-            for mirrored in (False, True)
-        )
-        return torch.cat([lips, right, left], 1)
+        parts = ((self.mouth, MOUTH, False), (self.eye, EYE, False), (self.eye, EYE, True))
+        codes = []
+        for reader, region, mirrored in parts:
+            frame = frames(region, points, mirrored, reading=True)
+            seen = crop(picture, frame, *region.read)
+            codes.append(reader(seen, region_points(region, points, frame, mirrored)))
+        return torch.cat(codes, 1)

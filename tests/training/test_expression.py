@@ -101,10 +101,11 @@ def test_a_run_goes_on_from_its_checkpoint_into_the_finish(
 def test_what_is_read_has_other_colours_than_what_is_wanted(name: str, pairs: Path) -> None:
     torch.manual_seed(0)
     batch = CropStore(pairs, name).draw(4, False, np.random.default_rng(0))
-    other, seen = changed(batch, REGIONS[name]), as_seen(batch, REGIONS[name])
+    other, (seen, points) = changed(batch, REGIONS[name]), as_seen(batch, REGIONS[name])
     assert other.truth.shape == batch.truth.shape
     width, height = REGIONS[name].read
     assert seen.shape == (4, 3, height, width)
+    assert points.shape == batch.seen_points.shape
     means = seen.mean((2, 3)) - batch.truth.mean((2, 3))
     assert means.abs().max() > 0.05
 

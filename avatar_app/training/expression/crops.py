@@ -126,8 +126,8 @@ def _edges(region: Region) -> list[int]:
     return [index for index, stroke in enumerate(region.strokes) if bounds.issuperset(stroke)]
 
 
-def as_seen(batch: Batch, region: Region) -> Tensor:
-    """What the code is read from.
+def as_seen(batch: Batch, region: Region) -> tuple[Tensor, Tensor]:
+    """Return crops and landmarks that codes are read from, changed at random.
 
     Other colours, light, blur, noise and geometry than the target has, and often other skin around.
 
@@ -142,7 +142,7 @@ def as_seen(batch: Batch, region: Region) -> Tensor:
     x = x + 0.02 * torch.rand(count, 1, 1, 1) * torch.randn_like(x)
     axes = torch.eye(2) * (region.read_reach / region.reach) * torch.exp(0.05 * torch.randn(count, 1, 1))
     axes = axes + 0.06 * torch.randn(count, 2, 2) * torch.tensor([1.0, 0.6])
-    return _read(x, torch.cat([axes, 0.05 * torch.randn(count, 2, 1)], 2), region)
+    return _read(x, batch.seen_points, torch.cat([axes, 0.05 * torch.randn(count, 2, 1)], 2), region)
 
 
 def relit(pictures: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ def relit(pictures: Tensor) -> Tensor:
 
 
 def glared(pictures: Tensor) -> Tensor:
-    """Put a soft spot of some colour on a third of the pictures.
+    """Put a soft spot of some colour on a fifth of the pictures.
 
     As glasses reflect and hands hide.
     """
@@ -171,17 +171,19 @@ def glared(pictures: Tensor) -> Tensor:
     x, y = (1.6 * torch.rand(count, 1, 1, 1) - 0.8 for _ in range(2))
     reach, tall = (0.1 + 0.3 * torch.rand(count, 1, 1, 1) for _ in range(2))
     far = ((across - x) / reach) ** 2 + ((down - y) / tall) ** 2
-    strength = torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < 1 / 3)
+    strength = torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < 1 / 5)
     return torch.lerp(pictures, torch.rand(count, 3, 1, 1), strength * torch.exp(-far))
 
 
-def to_read(picture: Tensor, region: Region) -> Tensor:
-    """The part of a painted crop that a code is read from, unchanged."""
+def to_read(picture: Tensor, points: Tensor, region: Region) -> tuple[Tensor, Tensor]:
+    """Cut out the part of a painted crop that a code is read from, with landmarks."""
     ratio = region.read_reach / region.reach
     affine = torch.tensor([[ratio, 0.0, 0.0], [0.0, ratio, 0.0]]).expand(len(picture), 2, 3)
-    return _read(picture, affine, region)
+    return _read(picture, points, affine, region)
 
 
-def _read(picture: Tensor, affine: Tensor, region: Region) -> Tensor:
+def _read(picture: Tensor, points: Tensor, affine: Tensor, region: Region) -> tuple[Tensor, Tensor]:
     grid = F.affine_grid(affine, [len(picture), 3, region.read[1], region.read[0]], align_corners=True)
-    return F.grid_sample(picture, grid, padding_mode="border", align_corners=True)
+    seen = F.grid_sample(picture, grid, padding_mode="border", align_corners=True)
+    back = torch.linalg.inv(affine[:, :, :2]).transpose(1, 2)
+    return seen, (points - affine[:, None, :, 2]) @ back

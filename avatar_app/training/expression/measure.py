@@ -49,7 +49,7 @@ def results(
     """
     region, _ = REGIONS[name]
     batch = store.take(rows, place)
-    code = networks["reader"](to_read(batch.truth, region))
+    code = networks["reader"](*to_read(batch.truth, batch.seen_points, region))
     _, around = near_opening(region, batch.points)
     lips = sketch_of(region, region.width, region.height).opening(batch.points)
     where = lips if name == "mouth" else around
