@@ -19,6 +19,7 @@ from avatar_app.commands.numbers import MOST_THREADS, whole_number
 from avatar_app.commands.printer import say
 from avatar_app.engines.open import open_engine
 from avatar_app.errors import ConfigError
+from avatar_app.evaluation.expression import EXPRESSION
 from avatar_app.evaluation.following import FOLLOWING
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.evaluation.reconstruction import (
@@ -108,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         "limit": arguments.limit,
         "size": evaluator.size,
         "judge": JUDGES[arguments.judge],
-        "units": FIGURES | (FOLLOWING if pairs else {}),
+        "units": FIGURES | EXPRESSION | (FOLLOWING if pairs else {}),
         "frames": sum(clip["frames"] for clip in clips),
         "mean": means(clips),
         "clips": clips,
@@ -153,6 +154,7 @@ def show(report: dict[str, Any]) -> None:
                 else f"  left out: {row['note']}"
             )
         )
+    say("mean".ljust(28) + "  " + "  ".join(f"{n} {_number(report['mean'][n])}" for n in EXPRESSION))
     for row in [
         *report.get("pairs", []),
         *([{"clip": "mean", "figures": report["pairs_mean"]}] if "pairs" in report else []),

@@ -13,6 +13,7 @@ import numpy as np
 
 from avatar_app.engines import Engine
 from avatar_app.errors import ConfigError, EngineError, PortraitError
+from avatar_app.evaluation.expression import EXPRESSION, ClipExpression, eyes_shut, inside
 from avatar_app.evaluation.following import FOLLOWING, following, rounded
 from avatar_app.evaluation.outside_judge import OutsideJudge
 from avatar_app.faces.crop import cut, region_of
@@ -42,6 +43,8 @@ FIGURES = {
     "mkr": "share of frames in which only one of the two pictures shows a face",
     "mouth_l1": "l1 in a square around the truth's mouth",
     "eyes_l1": "l1 in a box around the truth's eyes and brows",
+    "inside_l1": "l1 between the truth's lips, where they part",
+    "shut_l1": "eyes_l1 where the truth's eyes are shut",
     "aed": "distance of identity vectors of length 1",
 }
 
@@ -139,26 +142,29 @@ class Evaluator:
         facts: dict[str, Any] = {"clip": entry.path.stem, "identity": entry.identity, "kind": entry.kind}
         start = first_usable(faces, poses)
         if start is None or start + 1 >= len(frames):
-            empty = {name: dict.fromkeys(WAYS) for name in FIGURES}
+            empty = {name: dict.fromkeys(WAYS) for name in FIGURES} | dict.fromkeys(EXPRESSION)
             return facts | {"frames": 0, "figures": empty, "note": "no two frames with a face"}
         photo, photo_face, pose = frames[start], faces[start], poses[start]
         avatar = self._engine.encode(self._crop(photo, photo_face))
         tracker, warp_tracker = FaceTracker(self._detector), FaceTracker(self._detector)
         rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-        still = self._judged(photo, photo_face)
+        still, expression = self._judged(photo, photo_face), ClipExpression()
         for frame, face, seen in zip(
             frames[start + 1 :], faces[start + 1 :], poses[start + 1 :], strict=True
         ):
             pose = seen or pose  # without a face the last pose is held, as when animating
             assert pose is not None
             picture, truth = self._render(avatar, pose), self._judged(frame, face)
-            rows["model"].append(self._compare(self._judged(picture, tracker.track(picture)), truth))
+            made = self._judged(picture, tracker.track(picture))
+            expression.add(made.image, made.face, frame, face)
+            rows["model"].append(self._compare(made, truth))
             rows["still"].append(self._compare(still, truth))
             if photo_face and face:
                 moved = piecewise_affine(photo, photo_face.points, face.points)
                 rows["warp"].append(self._compare(self._judged(moved, warp_tracker.track(moved)), truth))
         figures = {name: {way: _mean([row[name] for row in rows[way]]) for way in WAYS} for name in FIGURES}
-        return facts | {"frames": len(rows["model"]), "source_frame": start, "figures": figures}
+        facts |= {"frames": len(rows["model"]), "source_frame": start}
+        return facts | {"figures": figures | expression.figures()}
 
     def animate(self, source: ClipEntry, driving: ClipEntry) -> dict[str, Any]:
         """Give the source's first usable frame the relative motion of another clip.
@@ -240,6 +246,7 @@ class Evaluator:
             apart, only_one = landmark_distance(picture.landmarks, truth.landmarks) * 256 / self.size, 0.0
         elif picture.landmarks is not None or truth.landmarks is not None:
             only_one = 1.0
+        eyes = _part_l1(picture.image, truth.image, truth.face, EYES_AND_BROWS)
         return {
             "l1": l1(picture.image, truth.image),
             "psnr": psnr(picture.image, truth.image),
@@ -247,7 +254,9 @@ class Evaluator:
             "akd": apart,
             "mkr": only_one,
             "mouth_l1": _part_l1(picture.image, truth.image, truth.face, MOUTH),
-            "eyes_l1": _part_l1(picture.image, truth.image, truth.face, EYES_AND_BROWS),
+            "eyes_l1": eyes,
+            "inside_l1": _inside_l1(picture.image, truth.image, truth.face),
+            "shut_l1": eyes if eyes_shut(truth.face) else float("nan"),
             "aed": self._identity(picture.image, picture.face, truth.image, truth.face),
         }
 
@@ -273,6 +282,12 @@ def _part_l1(picture: Image, truth: Image, face: Face | None, part: tuple[int, .
     right, bottom = np.ceil(high + margin).astype(int)
     shown, wanted = picture[top:bottom, left:right], truth[top:bottom, left:right]
     return l1(shown, wanted) if wanted.size else float("nan")
+
+
+def _inside_l1(picture: Image, truth: Image, face: Face | None) -> float:
+    """L1 between the truth's lips; NaN where they are closed."""
+    where = inside(face, truth)
+    return float("nan") if where is None else l1(picture[where], truth[where])
 
 
 def first_usable(faces: Sequence[Face | None], poses: Sequence[KeyPoints | None]) -> int | None:

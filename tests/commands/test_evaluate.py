@@ -19,6 +19,7 @@ from onnx import TensorProto, helper
 from avatar_app.cli import main
 from avatar_app.errors import EngineError
 from avatar_app.evaluation import outside_judge
+from avatar_app.evaluation.expression import EXPRESSION
 from avatar_app.evaluation.following import FOLLOWING, expression
 from avatar_app.evaluation.reconstruction import FIGURES
 from avatar_app.faces.detector import FaceDetector
@@ -85,7 +86,7 @@ def test_clips_of_faces_with_a_model_of_landmarks(tmp_path: Path, capsys: pytest
     assert (anna["identity"], anna["source_frame"], anna["frames"]) == ("anna", 1, 2)
     assert (nobody["frames"], nobody["note"]) == (0, "no two frames with a face")
     assert report["frames"] == 2
-    assert report["mean"].keys() == set(FIGURES)
+    assert report["mean"].keys() == {*FIGURES, *EXPRESSION}
     assert report["mean"] == anna["figures"]
     # The still photo is off by the slide: once 4 % and once 8 % of 256 pixels.
     assert anna["figures"]["akd"]["still"] == pytest.approx(0.06 * 256, rel=0.15)

@@ -26,7 +26,7 @@ from avatar_app.evaluation.comparison.page import page
 from avatar_app.evaluation.comparison.recipes import METHODS, NEEDS_FEATURES, Terms, find_features
 from avatar_app.evaluation.comparison.training import Trained, train_method
 from avatar_app.evaluation.outside_judge import OutsideJudge
-from avatar_app.evaluation.reconstruction import Embedding
+from avatar_app.evaluation.reconstruction import FIGURES, Embedding
 from avatar_app.files import reason, write_json
 from avatar_app.text import Text
 from avatar_app.training.data import FrameStore, list_clips, load_store
@@ -123,7 +123,7 @@ class Comparison:
         if judge is None and "anchored" in trained:
             self._notes.append(OWN_JUDGE)
         for way, title in BASES.items():  # the same for every method, whose pictures they do not show
-            figures = {name: ways[way] for name, ways in last["mean"].items()}
+            figures = {name: last["mean"][name][way] for name in FIGURES}
             rows.append({"name": way, "title": title, "figures": figures})
         return {
             "terms": asdict(self._terms),
@@ -152,7 +152,7 @@ class Comparison:
         return judged
 
     def _row(self, name: str, one: Trained, judged: dict[str, Any]) -> dict[str, Any]:
-        figures = {figure: ways["model"] for figure, ways in judged["mean"].items()}
+        figures = {figure: judged["mean"][figure]["model"] for figure in FIGURES}
         facts = {"steps": one.steps, "seconds": one.seconds, "size": asdict(size_of(one.bundle))}
         return {"name": name, "title": METHODS[name], "figures": figures, **facts, "clips": judged["clips"]}
 
