@@ -12,13 +12,14 @@ S is the picture's side; pictures are (S, S, 3) bytes RGB, planes (S, S).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from avatar_app.compositing.even_wall import with_even_wall
+from avatar_app.compositing.planes import grown, smooth, to_bytes
 from avatar_app.landmarks import CHIN, face_height
 from avatar_app.types import Image
 
@@ -71,17 +72,17 @@ def separate(
         person, filled = keep_one_person(photo, person, filled, own)
     person = whole_person(person, landmarks)
     if own is not None:
-        person = _bytes(np.asarray(person * own, np.float32))
+        person = to_bytes(np.asarray(person * own, np.float32))
     if (person > PERSON).all():
         return Layers(photo, person, filled)
-    covered = _grown(person > PERSON, photo.shape[0] // 64)
+    covered = grown(person > PERSON, photo.shape[0] // 64)
     strands = _strands(photo.astype(np.float32), covered)
     if own is not None:
         strands = strands * own
     background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
     alpha = np.maximum(person, (255 * strands).astype(np.uint8))
     background = with_even_wall(background, alpha, len(photo))
-    return Layers(_bytes(own_colours(photo, alpha, background)), alpha, background)
+    return Layers(to_bytes(own_colours(photo, alpha, background)), alpha, background)
 
 
 def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Floats:
@@ -99,7 +100,7 @@ def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Fl
         )
 
     nearest = np.min([away(points) for points in others], 0)
-    return np.asarray(_smooth((away(landmarks) < nearest).astype(np.float32), side / 128), np.float32)
+    return np.asarray(smooth((away(landmarks) < nearest).astype(np.float32), side / 128), np.float32)
 
 
 def keep_one_person(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
@@ -111,7 +112,7 @@ def keep_one_person(photo: Image, person: Plane, filled: Image, own: Floats) -> 
         own: from `nearest_person`.
     """
     kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
-    return _bytes(np.asarray(person * own, np.float32)), _bytes(np.asarray(kept, np.float32))
+    return to_bytes(np.asarray(person * own, np.float32)), to_bytes(np.asarray(kept, np.float32))
 
 
 def whole_person(person: Plane, landmarks: Floats) -> Plane:
@@ -150,7 +151,7 @@ def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
 
     wall = _along_rows(photo * far[..., None]) / np.maximum(seen, 1e-4)[..., None]
     colour = np.abs(photo - wall).max(2)
-    fine = _smooth(np.abs(photo - _smooth(photo, side / 256)).max(2), side / 170)
+    fine = smooth(np.abs(photo - smooth(photo, side / 256)).max(2), side / 170)
     near = np.clip((reach - distance) / (0.4 * reach), 0, 1) * np.clip(8 * seen - 1, 0, 1)
     other_colour = np.clip((colour - 3 * usual(colour) - 6) / 24, 0, 1)
     finer = np.clip((fine - 3 * usual(fine) - 1) / 3, 0, 1)
@@ -159,20 +160,20 @@ def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
 
 def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, filled: Floats) -> Image:
     side = len(photo)
-    known = (~covered & ~_grown(strands > 0.3, 2)).astype(np.float32)
+    known = (~covered & ~grown(strands > 0.3, 2)).astype(np.float32)
     around = _known_mean(photo, known, side / 60)
     # Strands are removed; the smooth filling replaces the person, with the grain or the texture of its
     # surroundings.
-    wiped = photo + np.clip(2 * _smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
+    wiped = photo + np.clip(2 * smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
     texture, busy = _texture(photo, known)
     fine = _grain(photo, known) * (1 - busy[..., None]) + texture * busy[..., None]
     repeated = _repeated(np.dstack([fine, busy]), known)
-    there = _smooth(repeated[..., 3], side / 40)[..., None]
-    filled = filled + there * (_smooth(filled, side / TEXTURE) - filled)
-    inside = _smooth(np.where(covered[..., None], filled, wiped), side / 200) + repeated[..., :3]
-    soft = _smooth(_grown(covered, 1).astype(np.float32), 1.0)[..., None]
+    there = smooth(repeated[..., 3], side / 40)[..., None]
+    filled = filled + there * (smooth(filled, side / TEXTURE) - filled)
+    inside = smooth(np.where(covered[..., None], filled, wiped), side / 200) + repeated[..., :3]
+    soft = smooth(grown(covered, 1).astype(np.float32), 1.0)[..., None]
     soft = np.where(covered[..., None], 1.0, soft)
-    return _bytes(wiped + soft * (inside - wiped))
+    return to_bytes(wiped + soft * (inside - wiped))
 
 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
@@ -183,7 +184,7 @@ def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
     side = len(photo)
     detail = photo - _known_mean(photo, known, side / TEXTURE)
     fine = np.abs(photo - _known_mean(photo, known, side / LEAVES)).max(2) > GRAIN
-    differs = _smooth(fine * known, side / 8) / np.maximum(_smooth(known, side / 8), 1e-4)
+    differs = smooth(fine * known, side / 8) / np.maximum(smooth(known, side / 8), 1e-4)
     busy = np.clip((differs - BUSY[0]) / (BUSY[1] - BUSY[0]), 0, 1)
     return np.asarray(detail, np.float32), np.asarray(busy, np.float32)
 
@@ -202,7 +203,7 @@ def _repeated(grain: Floats, known: Floats) -> Floats:
     """
     side = len(grain)
     gap = side // 64
-    hole = _smooth(1 - known, side / 80) > 0.1
+    hole = smooth(1 - known, side / 80) > 0.1
     column, row = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
     index = np.arange(side)
     left = np.maximum.accumulate(np.where(hole, -4 * side, index[None]), 1)
@@ -231,22 +232,9 @@ def _along_rows(values: Floats) -> Floats:
     """Return means over an eighth of the width and a small height, on a reduced copy."""
     side = len(values)
     few = cv2.resize(values, (side // 8, side // 2), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(_smooth(few, side / 64, side / 160), (side, side)), np.float32)
-
-
-def _smooth(values: Any, across: float, down: float | None = None) -> Any:
-    return cv2.GaussianBlur(values, (0, 0), across, sigmaY=down or across, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(smooth(few, side / 64, side / 160), (side, side)), np.float32)
 
 
 def _known_mean(picture: Floats, known: Floats, radius: float) -> Floats:
-    total = _smooth(picture * known[..., None], radius)
-    return np.asarray(total / np.maximum(_smooth(known, radius), 1e-4)[..., None], np.float32)
-
-
-def _grown(mask: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
-
-
-def _bytes(picture: Floats) -> Image:
-    return np.asarray(picture.round().clip(0, 255), np.uint8)
+    total = smooth(picture * known[..., None], radius)
+    return np.asarray(total / np.maximum(smooth(known, radius), 1e-4)[..., None], np.float32)
