@@ -1,10 +1,10 @@
 """Separate a photo into the person and a clean plate, once for each photo.
 
-The networks give a matte and fill the person smoothly (``networks.matte``). At 512 x 512 three faults remain
-visible as soon as the head moves: strands of hair that stay where they were, a filling that is smoother than
-its surroundings, and a rim of the old background around the moved head. They are corrected here without a
-network: strands go to the person, the filling gets the wall's texture, the person's colours are freed of the
-background.
+The networks give a matte and fill the person smoothly (``networks.matte``). At 512 x 512 four faults remain
+visible as soon as the head moves: hair that stays where it was, a filling that is smoother than its
+surroundings, and around the head a rim of the old background and its colours. They are corrected here
+without a network: hair goes to the person, the filling gets the wall's texture, alpha and colours of the
+person are freed of the background.
 
 S is the picture's side; pictures are (S, S, 3) bytes RGB, planes (S, S).
 """
@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.compositing.even_wall import with_even_wall
+from avatar_app.compositing.hair import alpha_by_colours, stray_hair
 from avatar_app.compositing.planes import grown, smooth, to_bytes
-from avatar_app.landmarks import CHIN, face_height
+from avatar_app.landmarks import CHIN, NOSE_TIP, face_height
 from avatar_app.types import Image
 
 Plane = npt.NDArray[np.uint8]
@@ -43,6 +43,9 @@ deviate from the mean over a leaf is below the first value of ``BUSY``, they are
 repeated; from the second upwards they are a texture, which is.
 """
 
+INWARDS = 0.03, 0.1
+"""Depths behind the outline, in sides, between which the wall beside it becomes the network's filling."""
+
 FAINT = 0.2
 """Alpha of the person below which a pixel's own colour cannot be determined."""
 
@@ -56,32 +59,33 @@ class Layers(NamedTuple):
 
 
 def separate(
-    photo: Image, person: Plane, filled: Image, landmarks: Floats, others: Sequence[Floats] = ()
+    photo: Image, person: Plane, filling: Image, landmarks: Floats, others: Sequence[Floats] = ()
 ) -> Layers:
     """Separate a photo into person and background.
 
     Args:
         person: the network's alpha of the person, 0 to 255.
-        filled: the photo with the person filled in smoothly.
+        filling: the photo with the person filled in smoothly.
         landmarks: (P, 2), the photo's landmarks in [-1, 1].
         others: (P, 2 or 3) each, landmarks of other people, who stay in the background.
     """
     own = None
     if others:
         own = nearest_person(landmarks, others, len(photo))
-        person, filled = keep_one_person(photo, person, filled, own)
+        person, filling = keep_one_person(photo, person, filling, own)
     person = whole_person(person, landmarks)
     if own is not None:
         person = to_bytes(np.asarray(person * own, np.float32))
     if (person > PERSON).all():
-        return Layers(photo, person, filled)
-    covered = grown(person > PERSON, photo.shape[0] // 64)
-    strands = _strands(photo.astype(np.float32), covered)
+        return Layers(photo, person, filling)
+    side = len(photo)
+    covered = grown(person > PERSON, side // 64)
+    nose = float((landmarks[NOSE_TIP, 1] + 1) * ((side - 1) / 2))
+    hair = stray_hair(photo, person, covered, side, nose)
     if own is not None:
-        strands = strands * own
-    background = _background(photo.astype(np.float32), covered, strands, filled.astype(np.float32))
-    alpha = np.maximum(person, (255 * strands).astype(np.uint8))
-    background = with_even_wall(background, alpha, len(photo))
+        hair &= own > 0.5
+    background = _background(photo.astype(np.float32), covered, hair, filling.astype(np.float32))
+    alpha = alpha_by_colours(photo, person, hair, background)
     return Layers(to_bytes(own_colours(photo, alpha, background)), alpha, background)
 
 
@@ -103,7 +107,7 @@ def nearest_person(landmarks: Floats, others: Sequence[Floats], side: int) -> Fl
     return np.asarray(smooth((away(landmarks) < nearest).astype(np.float32), side / 128), np.float32)
 
 
-def keep_one_person(photo: Image, person: Plane, filled: Image, own: Floats) -> tuple[Plane, Image]:
+def keep_one_person(photo: Image, person: Plane, filling: Image, own: Floats) -> tuple[Plane, Image]:
     """Keep one person of a photo and leave the others in the background.
 
     Returns the network's alpha and its photo without people, both changed accordingly.
@@ -111,7 +115,7 @@ def keep_one_person(photo: Image, person: Plane, filled: Image, own: Floats) -> 
     Args:
         own: from `nearest_person`.
     """
-    kept = photo + own[..., None] * (filled.astype(np.float32) - photo)
+    kept = photo + own[..., None] * (filling.astype(np.float32) - photo)
     return to_bytes(np.asarray(person * own, np.float32)), to_bytes(np.asarray(kept, np.float32))
 
 
@@ -134,46 +138,51 @@ def whole_person(person: Plane, landmarks: Floats) -> Plane:
     return whole
 
 
-def _strands(photo: Floats, covered: npt.NDArray[np.bool_]) -> Floats:
-    """Return the alpha of hair strands, 0 to 1, in pixels close to the person.
-
-    A strand is finer than the wall farther out, and of another colour. The wall is examined along rows, so
-    that the edge of a sofa that continues behind the head is not taken for hair.
-    """
+def _background(
+    photo: Floats, covered: npt.NDArray[np.bool_], hair: npt.NDArray[np.bool_], filling: Floats
+) -> Image:
     side = len(photo)
-    reach = side / 12
-    distance = cv2.distanceTransform((~covered).astype(np.uint8), cv2.DIST_L2, 5)
-    far = (distance > reach).astype(np.float32)
-    seen = _along_rows(far)
-
-    def usual(values: Floats) -> Floats:
-        return np.sqrt(_along_rows(values * values * far) / np.maximum(seen, 1e-4))
-
-    wall = _along_rows(photo * far[..., None]) / np.maximum(seen, 1e-4)[..., None]
-    colour = np.abs(photo - wall).max(2)
-    fine = smooth(np.abs(photo - smooth(photo, side / 256)).max(2), side / 170)
-    near = np.clip((reach - distance) / (0.4 * reach), 0, 1) * np.clip(8 * seen - 1, 0, 1)
-    other_colour = np.clip((colour - 3 * usual(colour) - 6) / 24, 0, 1)
-    finer = np.clip((fine - 3 * usual(fine) - 1) / 3, 0, 1)
-    return np.asarray(other_colour * finer * near * ~covered, np.float32)
-
-
-def _background(photo: Floats, covered: npt.NDArray[np.bool_], strands: Floats, filled: Floats) -> Image:
-    side = len(photo)
-    known = (~covered & ~grown(strands > 0.3, 2)).astype(np.float32)
-    around = _known_mean(photo, known, side / 60)
-    # Strands are removed; the smooth filling replaces the person, with the grain or the texture of its
-    # surroundings.
-    wiped = photo + np.clip(2 * smooth(strands, 1.5), 0, 1)[..., None] * (around - photo)
+    known = (~covered & ~grown(hair, side // 128 + 1)).astype(np.float32)
+    # Hair and the outline are replaced by the wall beside them; farther in the network's filling replaces
+    # the person, with the grain or the texture of its surroundings.
+    wall, away = _wall_beside(photo, known, side)
+    inside = np.clip((away / side - INWARDS[0]) / (INWARDS[1] - INWARDS[0]), 0, 1) * covered
+    behind = wall + inside[..., None] * (filling - wall)
     texture, busy = _texture(photo, known)
     fine = _grain(photo, known) * (1 - busy[..., None]) + texture * busy[..., None]
     repeated = _repeated(np.dstack([fine, busy]), known)
     there = smooth(repeated[..., 3], side / 40)[..., None]
-    filled = filled + there * (smooth(filled, side / TEXTURE) - filled)
-    inside = smooth(np.where(covered[..., None], filled, wiped), side / 200) + repeated[..., :3]
-    soft = smooth(grown(covered, 1).astype(np.float32), 1.0)[..., None]
-    soft = np.where(covered[..., None], 1.0, soft)
-    return to_bytes(wiped + soft * (inside - wiped))
+    behind = smooth(behind + there * (smooth(behind, side / TEXTURE) - behind), side / 200)
+    unknown = np.maximum(smooth(1 - known, 1.0), covered)[..., None]
+    return to_bytes(photo + unknown * (behind + repeated[..., :3] - photo))
+
+
+def without_stray_hair(background: Image, photo: Image, person: Plane, side: int, nose: float) -> Image:
+    """Remove the hair beside a person from the background (h, w, 3).
+
+    Args:
+        photo: (h, w, 3), which shows the hair.
+        person: (h, w), alpha 0 to 255.
+        side: of the square crop, the unit of all lengths.
+        nose: row of its tip.
+    """
+    covered = grown(person > PERSON, side // 64)
+    hair = grown(stray_hair(photo, person, covered, side, nose), side // 128 + 1) & ~covered
+    if not hair.any():
+        return background
+    wall, _ = _wall_beside(photo.astype(np.float32), (~covered & ~hair).astype(np.float32), side)
+    weight = smooth(hair.astype(np.float32), 1.0)[..., None]
+    return to_bytes(background + weight * (wall - background))
+
+
+def _wall_beside(photo: Floats, known: Floats, side: int) -> tuple[Floats, Floats]:
+    """Return each pixel's nearest known colour, blurred, and its distance."""
+    away, labels = cv2.distanceTransformWithLabels(
+        (known == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros((int(labels.max()) + 1, 3), np.float32)
+    table[labels[known > 0]] = _known_mean(photo, known, side / 60)[known > 0]
+    return np.asarray(smooth(table[labels], side / 60), np.float32), np.asarray(away, np.float32)
 
 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
@@ -226,13 +235,6 @@ def own_colours(photo: Image, person: Plane, background: Image) -> Floats:
     alpha = (person / np.float32(255))[..., None]
     behind = background.astype(np.float32)
     return np.asarray((behind + (photo - behind) / np.maximum(alpha, FAINT)).clip(0, 255), np.float32)
-
-
-def _along_rows(values: Floats) -> Floats:
-    """Return means over an eighth of the width and a small height, on a reduced copy."""
-    side = len(values)
-    few = cv2.resize(values, (side // 8, side // 2), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(smooth(few, side / 64, side / 160), (side, side)), np.float32)
 
 
 def _known_mean(picture: Floats, known: Floats, radius: float) -> Floats:

@@ -19,10 +19,10 @@ from avatar_app.compositing.clean_plate import (
     nearest_person,
     own_colours,
     whole_person,
+    without_stray_hair,
 )
-from avatar_app.compositing.even_wall import with_even_wall
 from avatar_app.compositing.extension import HALF, extended_background, extended_person, filled
-from avatar_app.landmarks import CHIN, FOREHEAD
+from avatar_app.landmarks import CHIN, FOREHEAD, NOSE_TIP
 from avatar_app.types import Area, Crop, Image, Scene, Surroundings
 
 Plane = npt.NDArray[np.uint8]
@@ -110,8 +110,7 @@ def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: MatteResult
     assert around is not None
     assert landmarks is not None
     side, (x, y), photo = len(crop.image), around.corner, around.photo
-    alpha, background = _of_photo(around, square, wide, seen)
-    background = with_even_wall(background, alpha, side)
+    alpha, background = _of_photo(crop, square, wide, seen)
     colours = spread_colours(own_colours(around.image[photo.slices], alpha, background), alpha)
     chin = float((landmarks[CHIN, 1] + 1) * (side - 1) / 2)
     middle = float((landmarks[CHIN, 0] + landmarks[FOREHEAD, 0] + 2) * (side - 1) / 4)
@@ -126,10 +125,11 @@ def build_scene(crop: Crop, square: Layers, wide: Wide | None, seen: MatteResult
     return Scene(person, behind, around.corner, side, (hair, chin), ends, photo.moved(-x, -y))
 
 
-def _of_photo(
-    around: Surroundings, square: Layers, wide: Wide | None, seen: MatteResult | None
-) -> tuple[Plane, Image]:
+def _of_photo(crop: Crop, square: Layers, wide: Wide | None, seen: MatteResult | None) -> tuple[Plane, Image]:
     """Return alpha and background of the whole photo."""
+    around, landmarks = crop.around, crop.landmarks
+    assert around is not None
+    assert landmarks is not None
     photo, side = around.photo, len(square.person)
     alpha, background = np.zeros(photo.shape, np.uint8), around.image[photo.slices].copy()
     if wide is not None and seen is not None:
@@ -146,6 +146,8 @@ def _of_photo(
         (there, of), clean = _common(photo, wide.area), _resized(behind, size)
         alpha[there] = whole[of]
         background[there] = _mixed(clean[of], background[there], weight[of])
+        nose = float((landmarks[NOSE_TIP, 1] + 1) * (side - 1) / 2) + around.corner[1] - photo.top
+        background = without_stray_hair(background, around.image[photo.slices], alpha, side, nose)
     (there, of), inner = _common(photo, Area(0, 0, side, side).moved(*around.corner)), _inner(side, around)
     alpha[there] = _mixed(square.person[of], alpha[there], inner[of])
     background[there] = _mixed(square.background[of], background[there], inner[of])

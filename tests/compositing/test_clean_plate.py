@@ -250,3 +250,25 @@ def test_no_hair_beside_the_head_stays_on_an_even_wall() -> None:
     for column in (66, 190):
         strip = background[80:CHIN, column - 6 : column + 8].mean((0, 2))
         assert np.ptp(strip) < 2, strip
+
+
+def test_a_soft_rim_of_the_matte_takes_no_wall_along() -> None:
+    share = share_of_person()
+    photo = blend(plain(DARK), plain(BRIGHT), share)
+    wider = cv2.dilate(share, np.ones((21, 21), np.uint8))
+    rim = (share < 3) & (wider > 150)
+    unsure = np.where(rim, np.uint8(120), share)
+    found = separate(photo, unsure, plain(BRIGHT), FACE).person
+    assert rim.any()
+    assert found[:CHIN][rim[:CHIN]].max() < 20
+    assert (found[:CHIN][share[:CHIN] == 255] == 255).all()
+
+
+def test_a_thin_thing_apart_from_the_head_stays_in_the_wall() -> None:
+    share = share_of_person()
+    wall = plain(BRIGHT)
+    wall[:, 58:61] = 120
+    photo = blend(plain(DARK), wall, share)
+    layers = separate(photo, share, plain(BRIGHT), FACE)
+    assert (layers.background[80:CHIN, 58:61] == 120).all()
+    assert layers.person[80:CHIN, 58:61].max() < 20
