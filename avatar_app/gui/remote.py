@@ -83,16 +83,14 @@ class Remote(QObject):
         """
         before, now = self._hotkeys, self._window.preferences.now
         bindings = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
-        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit, everywhere_text)
+        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit, everywhere_text, self._refuse)
         self._bindings = bindings
 
         def work() -> None:
             if before is not None:
                 before.close()
             for problem in hotkeys.start():
-                log.info("hotkeys: %s", problem)
-                with suppress(RuntimeError):  # the window has been closed meanwhile
-                    self._refused.emit(problem)
+                self._refuse(problem)
 
         self._starting = threading.Thread(target=work, name="hotkeys start", daemon=True)
         self._starting.start()
@@ -116,6 +114,11 @@ class Remote(QObject):
 
     def _name(self, text: str) -> None:
         self._named.emit(find_photo(text, self._window.library))
+
+    def _refuse(self, problem: Text) -> None:
+        log.info("hotkeys: %s", problem)
+        with suppress(RuntimeError):  # the window has been closed meanwhile
+            self._refused.emit(problem)
 
     def _report_hotkeys(self, problem: Text) -> None:
         """What will never work on this desktop is said once.

@@ -83,6 +83,8 @@ class Hotkeys:
         pressed: called with the action, in that thread, or on macOS in the main thread; must be quick. Its
             exceptions are logged.
         describe: returns what an action does, in the user's language, for a desktop that lists shortcuts.
+        failed: called in that thread with what stops working after ``start`` has returned, where the desktop
+            tells it.
     """
 
     def __init__(
@@ -90,10 +92,12 @@ class Hotkeys:
         bindings: Mapping[str, str],
         pressed: Callable[[str], None],
         describe: Callable[[str], str] = str,
+        failed: Callable[[Text], None] = log.warning,
     ) -> None:
         self._bindings = dict(bindings)
         self._pressed = pressed
         self._describe = describe
+        self._failed = failed
         self._backend: _Backend | None = None
 
     def start(self) -> list[Text]:
@@ -117,7 +121,7 @@ class Hotkeys:
             return problems
         backend: _Backend
         if by_portal():
-            backend = PortalKeys(wanted, self._call, self._describe)
+            backend = PortalKeys(wanted, self._call, self._describe, self._failed)
         else:
             backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._call)
         self._backend = backend

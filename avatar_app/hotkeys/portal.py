@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from avatar_app.hotkeys.bell import ring
-from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination
+from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
 from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ REPEAT = 1.0
 
 
 class PortalError(Exception):
-    """The desktop has no such portal, or it refuses."""
+    """The desktop has no such portal, or it refuses; its argument says why."""
 
 
 def under_wayland() -> bool:
@@ -83,13 +83,17 @@ class Session:
 
             self._connection = open_dbus_connection("SESSION", auth_timeout=PATIENCE)
         except Exception as problem:  # no library, no bus, or no access
-            raise PortalError(str(problem) or type(problem).__name__) from problem
+            raise PortalError(_said(problem)) from problem
         self._signals: deque[Any] = deque()
         self._portal = DBusAddress(PLACE, PORTAL, SHORTCUTS)
         try:
             signals = {"type": "signal", "path_namespace": PLACE}
-            self._connection.filter(MatchRule(**signals), queue=self._signals)
-            self._ask(message_bus.AddMatch(MatchRule(sender=PORTAL, **signals)))
+            restarts = MatchRule(type="signal", sender=message_bus.bus_name, member="NameOwnerChanged")
+            restarts.add_arg_condition(0, PORTAL)
+            for rule in (MatchRule(**signals), restarts):
+                self._connection.filter(rule, queue=self._signals)
+            for rule in (MatchRule(sender=PORTAL, **signals), restarts):
+                self._ask(message_bus.AddMatch(rule))
             # Before version 1.20 nothing can be registered; from 1.21 on it must be.
             with suppress(PortalError):
                 registry = DBusAddress(PLACE, PORTAL, "org.freedesktop.host.portal.Registry")
@@ -101,7 +105,7 @@ class Session:
         except BaseException as problem:
             self._connection.close()
             if isinstance(problem, OSError | ValueError | KeyError):
-                raise PortalError(str(problem) or type(problem).__name__) from problem
+                raise PortalError(_said(problem)) from problem
             raise
 
     def bind(self, shortcuts: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
@@ -147,7 +151,7 @@ class Session:
 
         reply = self._connection.send_and_get_reply(message, timeout=PATIENCE)
         if reply.header.message_type is MessageType.error:
-            raise PortalError(str(reply.body[0]) if reply.body else "no reason given")
+            raise PortalError(str(reply.body[0]) if reply.body else Text("no reason given"))
         return reply.body
 
 
@@ -156,6 +160,7 @@ class PortalKeys:
 
     Args:
         describe: returns what an action does, for the desktop's own list of shortcuts.
+        failed: called in the thread of the keys with what stops working after ``start`` has returned.
     """
 
     def __init__(
@@ -163,10 +168,12 @@ class PortalKeys:
         wanted: Mapping[Combination, str],
         on_press: Callable[[str], None],
         describe: Callable[[str], str] = str,
+        failed: Callable[[Text], None] = log.warning,
     ) -> None:
         self._wanted = {action: combination for combination, action in wanted.items()}
         self._on_press = on_press
         self._describe = describe
+        self._failed = failed
         self._problems: list[Text] = []
         self._pressed: dict[str, float] = {}
         self._ready, self._stopping = threading.Event(), threading.Event()
@@ -176,49 +183,71 @@ class PortalKeys:
     def start(self) -> list[Text]:
         self._thread.start()
         if not self._ready.wait(PATIENCE):
-            return [_none("no answer")]
+            return [_none(Text("no answer"))]
         return list(self._problems)
 
     def close(self) -> None:
         ring(self._stopping, self._ringer, self._thread)
+        if self._thread.ident is None:
+            self._bell.close()
         self._ringer.close()
 
     def _run(self) -> None:
-        session = None
         try:
-            session = Session()
-            if self._stopping.is_set():
-                return
-            bound = session.bind([self._shortcut(action) for action in self._wanted])
-            self._ready.set()
-            self._listen(session, bound)
+            while self._serve():
+                log.info("the desktop's portal has restarted")
         except Exception as problem:
             # The portal can go away at any moment.
             log.warning("hotkeys ended: %s", problem)
-            self._problems.append(_none(str(problem) or type(problem).__name__))
+            self._report(_none(_said(problem)))
         finally:
             self._ready.set()
             self._bell.close()
-            if session:
-                session.close()
+
+    def _report(self, problem: Text) -> None:
+        """Report a problem by ``start``, or once that has returned by ``failed``."""
+        if self._ready.is_set():
+            self._failed(problem)
+        else:
+            self._problems.append(problem)
+
+    def _serve(self) -> bool:
+        """Bind the keys and listen to them; return whether the portal has restarted."""
+        session = Session()
+        try:
+            if self._stopping.is_set():
+                return False
+            bound = session.bind([self._shortcut(action) for action in self._wanted])
+            self._ready.set()
+            return self._listen(session, bound)
+        finally:
+            session.close()
 
     def _shortcut(self, action: str) -> tuple[str, dict[str, tuple[str, str]]]:
         wishes = {"description": self._describe(action), "preferred_trigger": trigger(self._wanted[action])}
         return action, {name: ("s", text) for name, text in wishes.items()}
 
-    def _listen(self, session: Session, bound: str) -> None:
-        while not self._stopping.is_set():
-            signal = session.next_signal(self._bell)
-            if signal is None:
-                return
+    def _listen(self, session: Session, bound: str) -> bool:
+        while (signal := session.next_signal(self._bell)) and not self._stopping.is_set():
             path, member, body = signal
             if member == "Response" and path == bound:
-                given = [str(name) for name, _ in _results(body).get("shortcuts", ("", []))[1]]
-                log.info("the desktop has bound %s", ", ".join(given) or "nothing")
+                self._check(_results(body))
             elif member == "Activated" and body[0] == session.handle:
                 self._activate(str(body[1]))
             elif member == "Deactivated" and body[0] == session.handle:
                 self._pressed.pop(str(body[1]), None)
+            elif member == "Closed" and path == session.handle:
+                raise PortalError(Text("it has ended them"))
+            elif member == "NameOwnerChanged" and body[2]:
+                return True
+        return False
+
+    def _check(self, results: Mapping[str, Any]) -> None:
+        given = [str(name) for name, _ in results.get("shortcuts", ("", []))[1]]
+        log.info("the desktop has bound %s", ", ".join(given) or "nothing")
+        for action, combination in self._wanted.items():
+            if action not in given:
+                self._report(lost(combination, action, Text("was not granted by the desktop")))
 
     def _activate(self, action: str) -> None:
         now = time.monotonic()
@@ -242,8 +271,14 @@ def _results(body: Any) -> dict[str, Any]:
     """
     code, results = body
     if code:
-        raise PortalError("the user said no" if code == 1 else "the desktop said no")
+        raise PortalError(Text("they were declined") if code == 1 else Text("it has refused them"))
     return dict(results)
+
+
+def _said(problem: BaseException) -> str:
+    """Return what an exception says, translatable if it can be."""
+    what = problem.args[0] if isinstance(problem, PortalError) and problem.args else str(problem)
+    return what or type(problem).__name__
 
 
 def _none(why: str) -> Text:

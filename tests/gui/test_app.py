@@ -187,6 +187,7 @@ def test_changed_hotkeys_are_listened_to_at_once(
             bindings: dict[str, str],
             pressed: Callable[[str], None],
             describe: Callable[[str], str],
+            failed: Callable[[Text], None],
         ) -> None:
             self.bindings = bindings
 

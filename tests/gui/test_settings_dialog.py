@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -11,12 +12,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFormLayout, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs import key_rows
+from avatar_app.gui.dialogs import settings as settings_module
 from avatar_app.gui.dialogs.settings import SettingsDialog, everywhere_text
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.theme import apply_theme
 from avatar_app.session.controls import Controls
+from avatar_app.text import Text
 
 BEFORE = Settings(
     theme="dark",
@@ -136,6 +140,21 @@ def test_hotkeys_that_cannot_be_are_named(qtbot: QtBot, key: str, says: str) -> 
     assert dialog.settings().hotkeys == {"recalibrate": ""}
 
 
+def test_the_desktop_is_asked_beside_the_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[threading.Thread] = []
+
+    def limit() -> Text:
+        asked.append(threading.current_thread())
+        return Text("The display {} cannot be opened, so there are no hotkeys.", ":9")
+
+    monkeypatch.setattr(settings_module, "desktop_limit", limit)
+    dialog = make(qtbot, Settings())
+    dialog.tabs.setCurrentIndex(2)
+    qtbot.waitUntil(dialog.limit.isVisible)
+    assert ":9" in dialog.limit.text()
+    assert threading.main_thread() not in asked
+
+
 def test_hotkeys_on_macos_are_stored_as_they_are_labelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     assert key_rows.written(QKeySequence("Ctrl+Alt+X"), everywhere=True) == "Meta+Alt+X"
@@ -152,5 +171,7 @@ def test_what_the_desktop_never_allows_stands_where_hotkeys_are_set(
     monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
     monkeypatch.setenv("WAYLAND_DISPLAY", wayland)
     dialog = make(qtbot, Settings())
+    dialog.findChildren(Background)[-1]._threads.submit(int).result()
+    QApplication.processEvents()
     texts = [label.text() for label in dialog.findChildren(QLabel)]
     assert any(text.startswith("Wayland has no hotkeys") for text in texts) == bool(wayland)

@@ -28,12 +28,19 @@ class FakePortal:
     Attributes:
         refuses: method -> the error that it gives.
         answer: code of the answer to BindShortcuts: 0 yes, 1 no.
+        without: shortcuts that it does not grant.
         apps, bound, sessions: what was asked for.
         gone: names of the connections that have gone.
     """
 
-    def __init__(self, address: str, refuses: dict[str, str] | None = None, answer: int = 0) -> None:
-        self.refuses, self.answer = refuses or {}, answer
+    def __init__(
+        self,
+        address: str,
+        refuses: dict[str, str] | None = None,
+        answer: int = 0,
+        without: tuple[str, ...] = (),
+    ) -> None:
+        self.refuses, self.answer, self.without = refuses or {}, answer, without
         self.apps: list[str] = []
         self.sessions: list[str] = []
         self.bound: queue.Queue[dict[str, dict[str, Any]]] = queue.Queue()
@@ -46,6 +53,8 @@ class FakePortal:
         self._thread.start()
 
     def close(self) -> None:
+        if not self._thread.is_alive():
+            return
         self._connection.sock.shutdown(socket.SHUT_RDWR)
         self._thread.join(20)
         self._connection.close()
@@ -55,6 +64,10 @@ class FakePortal:
 
     def release(self, shortcut: str) -> None:
         self._signal(PLACE, SHORTCUTS, "Deactivated", "osta{sv}", self._of(shortcut, ""))
+
+    def end_session(self) -> None:
+        session = "org.freedesktop.portal.Session"
+        self._signal(self.sessions[-1], session, "Closed", "a{sv}", ({},))
 
     def _of(self, shortcut: str, session: str) -> tuple[Any, ...]:
         return session or self.sessions[-1], shortcut, 0, {}
@@ -93,13 +106,15 @@ class FakePortal:
         self._connection.send(new_method_return(message, "o", (request,)))
         code = 0
         results: dict[str, tuple[str, Any]] = {}
+        wanted: list[tuple[str, dict[str, Any]]] = []
         if name == "CreateSession":
             self.sessions.append(f"{PLACE}/session/{client}/{message.body[0]['session_handle_token'][1]}")
             results = {"session_handle": ("s", self.sessions[-1])}
         elif name == "BindShortcuts":
             wanted = [(name, dict(wishes)) for name, wishes in message.body[1]]
-            code = self.answer
-            results = {"shortcuts": ("a(sa{sv})", [] if code else wanted)}
-            self.bound.put(dict(wanted))
+            granted = [] if self.answer else [one for one in wanted if one[0] not in self.without]
+            code, results = self.answer, {"shortcuts": ("a(sa{sv})", granted)}
         place = DBusAddress(request, interface="org.freedesktop.portal.Request")
         self._connection.send(new_signal(place, "Response", "ua{sv}", (code, results)))
+        if name == "BindShortcuts":  # last: a test may close the portal then
+            self.bound.put(dict(wanted))

@@ -16,6 +16,7 @@ from avatar_app.hotkeys import portal
 from avatar_app.hotkeys.combination import parse
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, by_portal, desktop_limit, way
 from avatar_app.hotkeys.portal import PortalKeys
+from avatar_app.text import Text
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not shutil.which("dbus-daemon"), reason="needs Linux and dbus-daemon"
@@ -136,15 +137,70 @@ def test_closing_gives_them_back(desktop: Desktop) -> None:
         names.append(fake.gone.get(timeout=20))
 
 
-def test_a_user_who_says_no_ends_the_listening(desktop: Desktop, caplog: pytest.LogCaptureFixture) -> None:
+Listen = Callable[..., tuple[Hotkeys, "queue.Queue[str]", "queue.Queue[Text]"]]
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    """Starts hotkeys; returns them, what is pressed and what fails later."""
+    made: list[Hotkeys] = []
+
+    def start() -> tuple[Hotkeys, queue.Queue[str], queue.Queue[Text]]:
+        pressed: queue.Queue[str] = queue.Queue()
+        failed: queue.Queue[Text] = queue.Queue()
+        made.append(Hotkeys(DEFAULT_HOTKEYS, pressed.put, str, failed.put))
+        assert made[-1].start() == []
+        return made[-1], pressed, failed
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def test_a_user_who_says_no_is_told_and_ends_the_listening(desktop: Desktop, listen: Listen) -> None:
     desktop(answer=1)
     assert by_portal()
+    keys, _, failed = listen()
+    assert "no hotkeys: they were declined." in failed.get(timeout=20)
+    backend = keys._backend
+    assert isinstance(backend, PortalKeys)
+    backend._thread.join(20)
+    assert not backend._thread.is_alive()
+
+
+def test_a_key_that_is_not_granted_is_told(desktop: Desktop, listen: Listen) -> None:
+    fake = desktop(without=("pause",))
+    _, pressed, failed = listen()
+    assert "Ctrl+Alt+P (pause) was not granted" in failed.get(timeout=20)
+    fake.press("next")
+    assert pressed.get(timeout=20) == "next"
+    assert failed.empty()
+
+
+def test_a_portal_that_restarts_is_asked_again(desktop: Desktop, listen: Listen) -> None:
+    before = desktop()
+    _, pressed, failed = listen()
+    before.bound.get(timeout=20)
+    before.close()
+    after = desktop()
+    assert set(after.bound.get(timeout=20)) == set(DEFAULT_HOTKEYS)
+    after.press("next")
+    assert pressed.get(timeout=20) == "next"
+    assert failed.empty()
+
+
+def test_a_session_that_the_desktop_ends_is_told(desktop: Desktop, listen: Listen) -> None:
+    fake = desktop()
+    _, _, failed = listen()
+    fake.bound.get(timeout=20)
+    fake.end_session()
+    assert "it has ended them" in failed.get(timeout=20)
+
+
+def test_keys_that_never_began_leave_nothing_open() -> None:
     keys = PortalKeys({parse("Ctrl+Alt+P"): "pause"}, print)
-    keys.start()
-    keys._thread.join(20)
-    assert not keys._thread.is_alive()
     keys.close()
-    assert "the user said no" in caplog.text
+    assert keys._bell.fileno() == keys._ringer.fileno() == -1
 
 
 @pytest.mark.usefixtures("wayland")

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app.errors import ConfigError
+from avatar_app.gui.background import Background
 from avatar_app.gui.dialogs.folder_field import FolderField
 from avatar_app.gui.dialogs.key_rows import KeyRows
 from avatar_app.gui.language.messages import in_user_language
@@ -30,6 +31,7 @@ from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
 from avatar_app.gui.style.widgets import ChoiceBox, label, tip
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, by_portal, desktop_limit, parse
+from avatar_app.text import Text
 
 EVERYWHERE = {
     "recalibrate": QT_TRANSLATE_NOOP("Hotkeys", "Calibrate"),
@@ -49,6 +51,7 @@ class SettingsDialog(QDialog):
     """Preferences; ``settings()`` is the result once accepted.
 
     Attributes:
+        limit: what the desktop does not allow, or asks, about global shortcuts; hidden until that is known.
         switches: check boxes by the names of their fields in `Settings`.
     """
 
@@ -90,6 +93,7 @@ class SettingsDialog(QDialog):
             label("", "problem", wrap=True),
             label("", "problem", wrap=True),
         )
+        self.limit = label("", "problem", wrap=True)
         self._fill()
         tabs = QTabWidget()
         tabs.setDocumentMode(True)
@@ -227,13 +231,21 @@ class SettingsDialog(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(label(text, "muted", wrap=True))
-        if desktop_limit():
-            column.addWidget(label(in_user_language(desktop_limit()), "problem", wrap=True))
-        elif by_portal():
-            asks = self.tr("Your desktop may ask you to confirm these keys; its settings can change them.")
-            column.addWidget(label(asks, "muted", wrap=True))
+        column.addWidget(self.limit)
+        self.limit.hide()
+        # The desktop may take seconds to answer.
+        Background(self).run(lambda: (desktop_limit(), by_portal()), self._tell_limit, lambda _: None)
         column.addWidget(self.listen)
         return _page(top, self.hotkeys, self.hotkeys_problem, self.tr("Reset all shortcuts"))
+
+    def _tell_limit(self, known: tuple[Text, bool]) -> None:
+        limit, portal = known
+        if portal:
+            restyle(self.limit, role="muted")
+            asks = self.tr("Your desktop may ask you to confirm these keys; its settings can change them.")
+            _put(self.limit, [asks])
+        elif limit:
+            _put(self.limit, [in_user_language(limit)])
 
     def sizeHint(self) -> QSize:
         return QSize(560, 620)

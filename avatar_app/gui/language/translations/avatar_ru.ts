@@ -2508,6 +2508,14 @@ Press I for more.</source>
         <translation>в файлах с расширением {0} звука не бывает</translation>
     </message>
     <message>
+        <source>it has ended them</source>
+        <translation>она их отключила</translation>
+    </message>
+    <message>
+        <source>it has refused them</source>
+        <translation>она их отклонила</translation>
+    </message>
+    <message>
         <source>needs a key that this keyboard does not have</source>
         <translation>требует клавиши, которой на этой клавиатуре нет</translation>
     </message>
@@ -2526,6 +2534,10 @@ Press I for more.</source>
     <message>
         <source>no face in {} of {} frames; the last pose was held there</source>
         <translation>нет лица в кадрах: {0} из {1}; там держится последняя поза</translation>
+    </message>
+    <message>
+        <source>no reason given</source>
+        <translation>причина не указана</translation>
     </message>
     <message>
         <source>no reason was given</source>
@@ -2616,6 +2628,10 @@ Press I for more.</source>
         <translation>без имени</translation>
     </message>
     <message>
+        <source>they were declined</source>
+        <translation>вы их отклонили</translation>
+    </message>
+    <message>
         <source>this PyTorch ({}) is built only for the processor</source>
         <translation>этот PyTorch ({0}) собран только для процессора</translation>
     </message>
@@ -2638,6 +2654,10 @@ Press I for more.</source>
     <message>
         <source>uncalibrated</source>
         <translation>не откалибровано</translation>
+    </message>
+    <message>
+        <source>was not granted by the desktop</source>
+        <translation>не разрешена рабочей средой</translation>
     </message>
     <message>
         <source>{:.0f} fps with {}.</source>
