@@ -15,6 +15,7 @@ from avatar_app.ending import ENDING
 from avatar_app.errors import AvatarError
 from avatar_app.gui.bug_dialog import BugDialog
 from avatar_app.gui.device_lists import DeviceLists, Found
+from avatar_app.gui.first_paint import after_first_paint
 from avatar_app.gui.headline import headline
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.live import LateSession, Live
@@ -80,8 +81,6 @@ class Started(QObject):
         self.remote = Remote(self.window)
         self.tray: Tray | None = None
         self._connect()
-        # After the first paint: the window appears before anything heavy is imported.
-        QTimer.singleShot(0, self._begin)
 
     def _connect(self) -> None:
         self.window.ended.connect(self._application.quit)
@@ -101,6 +100,7 @@ class Started(QObject):
         self._awake.start()
 
     def _begin(self) -> None:
+        """Start everything else, whose heavy imports would delay the first paint."""
         if not self.remote.start():
             self._give_way()
             return
@@ -162,6 +162,7 @@ class Started(QObject):
 
         The guide is always shown.
         """
+        after_first_paint(self.window, self._begin)
         now = self.preferences.now
         if now.start_minimised and now.first_run_done:
             self.window.showMinimized()

@@ -14,7 +14,6 @@ import hashlib
 import ipaddress
 import os
 import secrets
-import ssl
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -153,6 +152,8 @@ def certificate_files(folder: Path) -> tuple[Path, Path]:
 
 def certificate_pin(certificate: Path) -> str:
     """Return the fingerprint of a certificate file (PEM)."""
+    import ssl  # the window needs the rest of this file before its first paint
+
     return pin_of(ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii")))
 
 
