@@ -4017,7 +4017,7 @@ Press I for more.</source>
     </message>
     <message>
         <source>Default virtual camera</source>
-        <translation>Виртуальная камера по умолчанию</translation>
+        <translation>Виртуальная по умолчанию</translation>
     </message>
 </context>
 <context>
