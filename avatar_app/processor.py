@@ -1,8 +1,10 @@
-"""Count the processor cores that this process may use."""
+"""The processor: its name, and the cores that this process may use."""
 
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,16 @@ def cores() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = group_quota()
     return allowed if quota is None else max(1, min(allowed, int(quota)))
+
+
+def cpu_name() -> str:
+    """Return the processor's name, as far as the system reports it."""
+    if sys.platform == "linux":
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.lower().startswith("model name"):
+                    return line.partition(":")[2].strip()
+    return platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER") or platform.machine()
 
 
 def group_quota(membership: Path = MEMBERSHIP, root: Path = CONTROL_GROUPS) -> float | None:

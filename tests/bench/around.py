@@ -33,11 +33,10 @@ import numpy.typing as npt
 
 from avatar_app.control.server import NotRunning, send_command
 from avatar_app.engines import Engine
-from avatar_app.evaluation.benchmark.report import cpu_name
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.outputs.sinks import Sink, VirtualCameraSink
 from avatar_app.paths import shipped_avatars
-from avatar_app.processor import cores
+from avatar_app.processor import cores, cpu_name
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session, open_model
 from avatar_app.session.stopwatch import percentiles

@@ -28,14 +28,13 @@ from avatar_app.bundles.bundle import Bundle, write_bundle
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.evaluation.benchmark.arithmetic import card, count_graphs, synchronise
-from avatar_app.evaluation.benchmark.report import cpu_name
 from avatar_app.evaluation.benchmark.runs import REFERENCE_CONFIG, reference_config, torch_device, use_threads
 from avatar_app.networks.anchored.config import DEFAULT_ANCHORS, LANDMARKS, AnchoredConfig
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.networks.graphs import MotionGraphs, anchored_graphs, fomm_graphs
 from avatar_app.onnx_export.export import write_motion_files
-from avatar_app.processor import cores
+from avatar_app.processor import cores, cpu_name
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Crop, KeyPoints
 from tests.bench.plot import Line, write_chart

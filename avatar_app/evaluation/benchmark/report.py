@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from avatar_app import __version__
@@ -18,7 +16,7 @@ from avatar_app.evaluation.benchmark.arithmetic import Work, card, count_graphs,
 from avatar_app.evaluation.benchmark.chain import ANIMATION, CALL_SIZE, CAMERA_SIZE, STAGES, STEP
 from avatar_app.evaluation.benchmark.runs import WARM_UP, Plan, Setting, open_reference, torch_device
 from avatar_app.networks.graphs import build_graphs
-from avatar_app.processor import cores
+from avatar_app.processor import cores, cpu_name
 from avatar_app.session.stopwatch import percentiles
 
 PACKAGES = ("torch", "onnxruntime", "numpy", "opencv-python")
@@ -104,16 +102,6 @@ def _run(setting: Setting, work: dict[str, Work], compared: bool) -> dict[str, A
 def _floor(setting: Setting, work: Work, took: float) -> dict[str, float]:
     floor = setting.peak.floor(work)
     return {"ms": round(floor, 3), "times": round(took / floor, 2) if floor else 0.0}
-
-
-def cpu_name() -> str:
-    """Return the processor's name, as far as the system reports it."""
-    if sys.platform == "linux":
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.lower().startswith("model name"):
-                    return line.partition(":")[2].strip()
-    return platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER") or platform.machine()
 
 
 def memory() -> float | None:
