@@ -67,6 +67,22 @@ Show = Callable[[Layer, float], None]
 
 
 @runtime_checkable
+class Improvable(Protocol):
+    """An engine in use until a better device has been tried."""
+
+    def improved(self) -> Engine | None:
+        """Try what may be better, and open it; None if nothing is.
+
+        May take minutes. For another thread than the one that uses this engine.
+        """
+
+
+def improvable(engine: object) -> Improvable | None:
+    """Return the engine if there may be a better device for it, else None."""
+    return engine if isinstance(engine, Improvable) else None
+
+
+@runtime_checkable
 class StreamingEngine(Protocol):
     """An engine on another computer, with several poses in flight at a time."""
 

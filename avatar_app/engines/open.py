@@ -21,7 +21,9 @@ DEVICES = ("auto", "cpu", "cuda", "webgpu", "onnx", "torch")
 log = logging.getLogger(__name__)
 
 
-def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None) -> Engine:
+def open_engine(
+    bundle: Bundle, device: str = "auto", threads: int | None = None, *, at_once: bool = False
+) -> Engine:
     """Open a bundle.
 
     Args:
@@ -29,6 +31,8 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
             ``cuda:N``: PyTorch on an NVIDIA graphics card; ``webgpu``: ONNX Runtime on any graphics card;
             ``auto``: CUDA if it works, else a card that is faster than the processor, else the processor; a
             pairing line (``avatar://...``): another computer.
+        at_once: with ``auto``, the processor instead of a card that would have to be tried first. That engine
+            is `Improvable`.
         threads: CPU threads; None: one for each core.
 
     Raises:
@@ -63,14 +67,39 @@ def open_engine(bundle: Bundle, device: str = "auto", threads: int | None = None
         from avatar_app.engines.webgpu_engine import open_webgpu
 
         try:
-            return open_webgpu(bundle, threads or cores(), insist=device == "webgpu")
+            return open_webgpu(bundle, threads or cores(), insist=device == "webgpu", known=at_once)
         except EngineError as error:
             if device == "webgpu":
                 raise
             log.info("the processor computes: %s", error.message)
-    from avatar_app.engines.onnx_engine import OnnxEngine
+    return _open_processor(bundle, threads or cores(), at_once and device == "auto")
 
-    return OnnxEngine(bundle, threads or cores())
+
+def _open_processor(bundle: Bundle, threads: int, provisional: bool) -> Engine:
+    from avatar_app.engines.onnx_engine import OnnxEngine
+    from avatar_app.engines.provisional import ProvisionalEngine
+
+    if provisional:
+        return ProvisionalEngine(bundle, threads, lambda: _better(bundle, threads))
+    return OnnxEngine(bundle, threads)
+
+
+def _better(bundle: Bundle, threads: int) -> Engine | None:
+    """What ``auto`` takes in place of the processor that is in use; None if nothing.
+
+    CUDA may have come meanwhile; a card is tried if that was never done.
+    """
+    if cuda_problem() is None:
+        with suppress(EngineError):
+            return _open_cuda(bundle, 0)
+    if has_webgpu_package():
+        from avatar_app.engines.webgpu_engine import open_webgpu
+
+        try:
+            return open_webgpu(bundle, threads, insist=False, busy=True)
+        except EngineError as error:
+            log.info("the processor goes on computing: %s", error.message)
+    return None
 
 
 def require_device(device: str) -> None:

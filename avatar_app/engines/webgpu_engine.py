@@ -10,12 +10,14 @@ import json
 import logging
 import os
 import platform
+import threading
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from avatar_app import __version__
 from avatar_app.bundles.bundle import Bundle
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import RENDER_FILE, WebGpuRender
@@ -24,12 +26,18 @@ from avatar_app.errors import EngineError, OutputError
 from avatar_app.files import parse_json, read_small, write_json
 from avatar_app.onnx_runtime import VERSION, WEBGPU_PACKAGE, Card, find_cards, has_webgpu_package
 from avatar_app.paths import user_webgpu_trials
+from avatar_app.processor import cpu_name
 from avatar_app.text import Text, from_plain, to_plain
 
 log = logging.getLogger(__name__)
 
 WANTED = f"{WEBGPU_PACKAGE}==0.4.0"
 """The version that the app was tested with."""
+
+REMEMBERED = 32
+"""Results that are kept: of some models with some numbers of threads."""
+
+TRYING = threading.Lock()
 
 UNFINISHED = 2
 """Number of consecutive crashes while a card was in use after which it is no longer chosen automatically."""
@@ -54,16 +62,20 @@ class WebGpuEngine(OnnxEngine):
         _note_unfinished(0)
 
 
-def open_webgpu(bundle: Bundle, threads: int, insist: bool) -> OnnxEngine:
+def open_webgpu(
+    bundle: Bundle, threads: int, insist: bool, *, known: bool = False, busy: bool = False
+) -> OnnxEngine:
     """Open a model on the first graphics card.
 
     Args:
         insist: use it even if the processor is as fast or the program crashed while using it.
+        known: use it only if it was tried before.
+        busy: as for `try_card`.
 
     Raises:
         EngineError: why it is not used.
     """
-    trial = trial_of(bundle, threads)
+    trial = trial_of(bundle, threads, known=known, busy=busy)
     if trial is None:
         raise EngineError(*missing())
     if trial.problem:
@@ -86,14 +98,19 @@ def missing() -> tuple[Text, Text]:
     return Text("ONNX Runtime finds no graphics card."), Text("Install its driver, or use --device cpu.")
 
 
-def trial_of(bundle: Bundle, threads: int, again: bool = False) -> Trial | None:
+def trial_of(
+    bundle: Bundle, threads: int, again: bool = False, *, known: bool = False, busy: bool = False
+) -> Trial | None:
     """Return the result of trying the first card with a model; None without a card.
 
     Args:
         again: try now, whatever is remembered, and forget crashes.
+        known: do not try.
+        busy: as for `try_card`.
 
     Raises:
-        EngineError: the provider cannot be loaded, or the model has no files for cards.
+        EngineError: the provider cannot be loaded, the model has no files for cards, or the result is to be
+            known and is not.
     """
     cards = find_cards()
     if not cards:
@@ -103,25 +120,46 @@ def trial_of(bundle: Bundle, threads: int, again: bool = False) -> Trial | None:
             Text("The model {} has no file for graphics cards.", bundle.name),
             Text("Import or fetch it again."),
         )
-    card, kept = cards[0].name, _read()
+    card = cards[0].name
     key = _key(bundle, card, threads)
-    with suppress(KeyError, TypeError):
-        if not again and kept["trials"][bundle.name]["key"] == key:
-            trial = kept["trials"][bundle.name]["trial"]
-            return Trial(trial["card"], from_plain(trial["problem"]), trial["seconds"], trial["processor"])
-    trial = try_card(bundle, card, threads)
+    found = None if again else _remembered(key)
+    if found is None and known:
+        raise EngineError(Text("The graphics card {} has not been tried yet.", card))
+    if found is not None:
+        return found
+    with TRYING:  # a trial that was left behind goes on: its result is worth waiting for
+        found = None if again else _remembered(key)
+        return found or _tried_now(bundle, card, threads, key, busy)
+
+
+def _tried_now(bundle: Bundle, card: str, threads: int, key: str, busy: bool) -> Trial:
+    trial = try_card(bundle, card, threads, busy)
     log.info("tried the graphics card %s with %s: %s", card, bundle.name, trial)
-    trials = kept.get("trials") if isinstance(kept.get("trials"), dict) else {}
-    plain = asdict(trial) | {"problem": to_plain(trial.problem)}
-    _write({"trials": {**(trials or {}), bundle.name: {"key": key, "trial": plain}}, "unfinished": 0})
+    trials = _trials()
+    trials.pop(key, None)
+    trials[key] = asdict(trial) | {"problem": to_plain(trial.problem)}
+    _write({"trials": dict([*trials.items()][-REMEMBERED:]), "unfinished": 0})
     return trial
+
+
+def _remembered(key: str) -> Trial | None:
+    with suppress(KeyError, TypeError):
+        trial = _trials()[key]
+        return Trial(trial["card"], from_plain(trial["problem"]), trial["seconds"], trial["processor"])
+    return None
+
+
+def _trials() -> dict[str, Any]:
+    """All remembered results by key, the oldest first."""
+    trials = _read().get("trials")
+    return trials if isinstance(trials, dict) else {}
 
 
 def _key(bundle: Bundle, card: str, threads: int) -> str:
     """Return everything that a trial's result depends on."""
     drivers = [folder.stat().st_mtime_ns for folder in DRIVERS if folder.is_dir()]
-    system = (platform.release(), platform.version(), drivers)
-    packages = (VERSION, metadata.version(WEBGPU_PACKAGE))
+    system = (platform.release(), platform.version(), drivers, cpu_name())
+    packages = (__version__, VERSION, metadata.version(WEBGPU_PACKAGE))
     facts = json.dumps([dict(bundle.hashes), card, threads, packages, system], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
 

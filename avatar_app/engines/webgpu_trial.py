@@ -49,6 +49,9 @@ POSES = 3
 ROUNDS, ENOUGH = 9, 3.0
 """Limits of the timing: number of pictures, and seconds."""
 
+NICE = 10
+"""How far a call goes before a trial beside it."""
+
 PATIENCE = 180.0
 """Seconds that a trial may take: the first time, a driver compiles a hundred programs."""
 
@@ -79,18 +82,22 @@ class Trial:
         return not self.problem and self.times >= FASTER
 
 
-def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE) -> Trial:
+def try_card(
+    bundle: Bundle, card: str, threads: int, busy: bool = False, patience: float = PATIENCE
+) -> Trial:
     """Try a card in a child process, which a driver may crash or block.
 
     Args:
         card: its name.
         threads: threads of the processor's computation.
+        busy: the processor makes pictures meanwhile. Then its time is what it would be alone, if its threads
+            shared the work evenly: never more than the truth, so that no card wins by the load.
         patience: seconds after which it counts as hanging.
     """
     ours, theirs = multiprocessing.Pipe(duplex=False)
     # A new process, not a fork, which would inherit the state of drivers and libraries.
     child = multiprocessing.get_context("spawn").Process(
-        target=_child, args=(bundle.folder, card, threads, theirs), daemon=True
+        target=_child, args=(bundle.folder, card, threads, busy, theirs), daemon=True
     )
     child.start()
     theirs.close()
@@ -108,7 +115,7 @@ def try_card(bundle: Bundle, card: str, threads: int, patience: float = PATIENCE
     return Trial(card, problem)
 
 
-def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
+def _child(folder: Path, card: str, threads: int, busy: bool, parent: Connection) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # drivers' messages do not help the user
     for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app, whose end also ends this process
         signal.signal(number, signal.SIG_IGN)
@@ -117,7 +124,7 @@ def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
         bundle = read_bundle(folder)
         found = next((one for one in find_cards() if one.name == card), None)
         trial = (
-            tried(bundle, found, threads)
+            tried(bundle, found, threads, busy)
             if found
             else Trial(card, Text("The graphics card {} is gone.", card))
         )
@@ -129,7 +136,7 @@ def _child(folder: Path, card: str, threads: int, parent: Connection) -> None:
     parent.send(trial)
 
 
-def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
+def tried(bundle: Bundle, card: Card, threads: int, busy: bool = False) -> Trial:
     """Try a card in this process.
 
     Raises EngineError if it fails.
@@ -140,13 +147,12 @@ def tried(bundle: Bundle, card: Card, threads: int) -> Trial:
     worst = compared(on_card, avatar, OnnxEngine(bundle, threads, WebGpuRender(bundle, threads, None)), crop)
     if worst > 1:
         return Trial(card.name, Text("The graphics card {} makes wrong pictures.", card.name))
+    seconds = seconds_of(on_card, avatar)
+    if busy and hasattr(os, "nice"):
+        os.nice(NICE)  # what follows is measured by the processor's time
     processor = OnnxEngine(bundle, threads)
-    return Trial(
-        card.name,
-        NOTHING,
-        seconds_of(on_card, avatar),
-        seconds_of(processor, processor.encode(crop)),
-    )
+    alone = threads if busy else None
+    return Trial(card.name, NOTHING, seconds, seconds_of(processor, processor.encode(crop), alone))
 
 
 def compared(engine: OnnxEngine, avatar: Avatar, other: OnnxEngine, crop: Crop) -> float:
@@ -180,16 +186,24 @@ def poses(points: KeyPoints) -> Iterator[KeyPoints]:
         yield replace(points, value=moved, code=code)
 
 
-def seconds_of(engine: OnnxEngine, avatar: Avatar) -> float:
-    """Return the median time over some poses for one picture's parts."""
+def seconds_of(engine: OnnxEngine, avatar: Avatar, threads: int | None = None) -> float:
+    """Return the median time over some poses for one picture's parts.
+
+    Args:
+        threads: that the engine computes with, if others compute too: see `try_card`.
+    """
     durations: list[float] = []
     wanted = list(poses(avatar.key_points))
     engine.outputs(avatar, wanted[0])
+    worked = time.process_time()  # of all rounds: Windows counts in steps of 16 ms
     while len(durations) < ROUNDS and sum(durations) < ENOUGH:
         began = time.perf_counter()
         engine.outputs(avatar, wanted[len(durations) % POSES])
         durations.append(time.perf_counter() - began)
-    return statistics.median(durations)
+    median = statistics.median(durations)
+    if threads is None:
+        return median
+    return min(median, (time.process_time() - worked) / len(durations) / threads)
 
 
 def trial_crop(size: int) -> Crop:

@@ -19,6 +19,7 @@ from avatar_app.faces.portrait import PhotoChoice, Portrait, find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.photo_files import stamp
 from avatar_app.session.controls import Controls, Notice
+from avatar_app.session.engine_loader import EngineLoader
 from avatar_app.session.fallback import Fallback, has_fallback
 from avatar_app.session.loader import Loader
 from avatar_app.session.stage import Notices
@@ -69,11 +70,10 @@ class ActiveAvatar:
         open_detector: Callable[[], FaceDetector],
         notices: Notices,
     ) -> None:
-        self._open_engine = open_engine
         self._reader = PhotoReader(open_detector)
         self._again = threading.Event()
         self._notices = notices
-        self._engines: Loader[Engine] = Loader("engine loader", lambda engine: engine.close())
+        self._engines = EngineLoader(open_engine)
         self._portraits: Loader[Portrait] = Loader("photo loader")
         self._failed: dict[object, object] = {}
         """Failed loads: a model -> the time until which it is not retried; a photo -> the file's stamp that
@@ -121,7 +121,9 @@ class ActiveAvatar:
             self._again.clear()
             self._failed.clear()
             self._fallback.forget()
+            self._engines.improve(self.engine)
         changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
+        self._improve()
         choice = PhotoChoice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
         return self._adapt_portrait((controls.avatar, choice)) or changed
 
@@ -141,7 +143,7 @@ class ActiveAvatar:
             else:
                 return self._take_engine(wanted, done.value)
         elif wanted != self._engine_key and not self._engines.busy and self._may_open(wanted):
-            self._engines.begin(wanted, lambda: self._open_engine(*wanted))
+            self._engines.open(wanted)
         return False
 
     def _refuse_engine(self, wanted: tuple[str, str], error: Exception | None) -> None:
@@ -168,11 +170,22 @@ class ActiveAvatar:
             self._refuse_engine(key, error)
             return False
         old, self.engine, self._engine_key = self.engine, engine, key
+        self._engines.improve(engine)
         self.avatar, self.crop = avatar, crop
         self._fallback.opened(key[1])
         if old is not None:
             old.close()
         return avatar is not None
+
+    def _improve(self) -> None:
+        """Let a better device be tried, and use it as soon as it is there.
+
+        The motion goes on as it is: the model and its key points are the same.
+        """
+        better = self._engines.better(self.engine)
+        if better is not None and self._engine_key is not None:
+            log.info("from now on %s computes", better.name)
+            self._take_engine(self._engine_key, better)
 
     def _adapt_portrait(self, wanted: Wanted) -> bool:
         path, choice = wanted

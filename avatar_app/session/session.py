@@ -48,7 +48,7 @@ STOP_SECONDS = 2.0
 
 def open_model(model: str, device: str) -> Engine:
     """Open the engine for a model's and a device's name."""
-    return open_engine(open_bundle(model), device)
+    return open_engine(open_bundle(model), device, at_once=True)
 
 
 class Session:

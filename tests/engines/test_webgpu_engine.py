@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,13 +15,13 @@ import pytest
 from onnx import numpy_helper
 
 from avatar_app.bundles.bundle import Bundle, read_bundle
+from avatar_app.engines import improvable, webgpu_engine, webgpu_trial
 from avatar_app.engines import open as opening
-from avatar_app.engines import webgpu_engine, webgpu_trial
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import RENDER_FILE, WebGpuRender
 from avatar_app.engines.open import open_engine
 from avatar_app.engines.webgpu_engine import open_webgpu, trial_of
-from avatar_app.engines.webgpu_trial import Trial, difference, tried, try_card
+from avatar_app.engines.webgpu_trial import Trial, difference, seconds_of, tried, try_card
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.onnx_runtime import Card, find_cards
 from avatar_app.text import NOTHING, Text
@@ -58,7 +60,7 @@ def found(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> list[str]:
     """Let every trial end so. The models that were tried are in the list."""
     tried: list[str] = []
 
-    def instead(bundle: Bundle, card: str, threads: int) -> Trial:
+    def instead(bundle: Bundle, card: str, threads: int, busy: bool) -> Trial:
         tried.append(bundle.name)
         return trial
 
@@ -117,11 +119,82 @@ def test_a_trial_is_remembered_until_something_changes(
     assert len(tried) == 2
     trial_of(bundle, 2)
     assert len(tried) == 3
+    trial_of(bundle, 1)
+    assert len(tried) == 3, "the one with other threads is kept too"
     monkeypatch.setattr("platform.release", lambda: "another kernel")
     trial_of(bundle, 2)
     assert len(tried) == 4
-    trial_of(bundle, 2, again=True)
+    monkeypatch.setattr(webgpu_engine, "cpu_name", lambda: "another processor")
+    trial_of(bundle, 2)
     assert len(tried) == 5
+    trial_of(bundle, 2, again=True)
+    assert len(tried) == 6
+    for threads in range(3, 3 + webgpu_engine.REMEMBERED):
+        trial_of(bundle, threads)
+    assert len(json.loads(pretended.read_text())["trials"]) == webgpu_engine.REMEMBERED
+
+
+def test_a_call_begins_on_the_processor_until_a_card_was_tried(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
+    engine = open_engine(bundle, at_once=True)
+    assert "CPU" in engine.name and not tried
+    provisional = improvable(engine)
+    assert provisional is not None
+    better = provisional.improved()
+    assert isinstance(better, webgpu_engine.WebGpuEngine) and len(tried) == 1
+    better.close()
+    engine.close()
+    known = open_engine(bundle, at_once=True)
+    assert isinstance(known, webgpu_engine.WebGpuEngine) and len(tried) == 1, "the next time at once"
+    known.close()
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        Trial(CARD, NOTHING, 0.010, 0.011),
+        Trial(CARD, Text("The graphics card {} makes wrong pictures.", CARD)),
+    ],
+)
+def test_a_card_that_does_not_win_leaves_the_call_alone(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial
+) -> None:
+    found(monkeypatch, trial)
+    for _ in range(2):
+        engine = open_engine(bundle, at_once=True)
+        provisional = improvable(engine)
+        assert provisional is not None and provisional.improved() is None
+        engine.close()
+
+
+def test_cuda_that_has_come_meanwhile_is_taken(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
+    provisional = improvable(open_engine(bundle, at_once=True))
+    fetched = OnnxEngine(bundle, 1)
+    monkeypatch.setattr(opening, "cuda_problem", lambda: None)
+    monkeypatch.setattr(opening, "_open_cuda", lambda bundle, number: fetched)
+    assert provisional is not None and provisional.improved() is fetched and not tried
+
+
+def test_beside_a_call_the_processor_is_timed_by_its_own_work(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever keeps it busy: a card must not win by that."""
+    engine = OnnxEngine(bundle, 1)
+    avatar = engine.encode(face_crop(0))
+    outputs, waited = engine.outputs, 0.05
+
+    def slowed(*arguments: Any) -> Any:
+        time.sleep(waited)
+        return outputs(*arguments)
+
+    monkeypatch.setattr(engine, "outputs", slowed)
+    assert seconds_of(engine, avatar) >= waited
+    assert seconds_of(engine, avatar, threads=1) < waited
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"trials": 1}', '{"trials": {"tiny": {"key": 1}}}'])

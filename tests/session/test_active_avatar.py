@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from avatar_app.engines import Engine
+from avatar_app.errors import DeviceError
 from avatar_app.session.active_avatar import ActiveAvatar
 from avatar_app.session.controls import Controls
 from avatar_app.session.stage import Notices
-from avatar_app.types import Face, Image
-from tests.session.live import Bench, wait_for, write_photo
+from avatar_app.text import Text
+from avatar_app.types import Avatar, Crop, Face, Image
+from tests.session.live import Bench, FaultyEngine, wait_for, write_photo
 from tests.session.stand_ins import DiscDetector
 
 
@@ -51,3 +58,117 @@ def test_closing_leaves_a_photo_that_loads_to_itself(tmp_path: Path) -> None:
     wait_for(shown)
     assert (detector.finds, detector.most) == (2, 1)
     cast.close()
+
+
+class Trying(FaultyEngine):
+    """Renders while something better is tried, until the test says what came of that."""
+
+    tries = 0
+
+    def __init__(self, bench: Bench, outcome: list[Engine | Exception | None]) -> None:
+        super().__init__(bench)
+        self.outcome, self.free = outcome, threading.Event()
+
+    def improved(self) -> Engine | None:
+        self.tries += 1
+        self.free.wait(20)
+        found = self.outcome.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class NoCard(FaultyEngine):
+    """Fails with the first photo."""
+
+    def encode(self, crop: Crop) -> Avatar:
+        raise DeviceError(Text("The graphics card has failed."), Text("Use --device cpu."))
+
+
+class Rehearsal:
+    """A cast that is on stage with an engine for the time being."""
+
+    def __init__(self, folder: Path, *outcome: Engine | Exception | None) -> None:
+        self.bench, self.notices = Bench(), Notices()
+        self.opened: list[FaultyEngine] = []
+        self.outcome = list(outcome)
+        self.cast = ActiveAvatar(self._open, DiscDetector, self.notices)
+        self.controls = Controls(avatar=write_photo(folder), model="drawing")
+        self.until(lambda: self.cast.avatar is not None)
+
+    def _open(self, model: str, device: str) -> Engine:
+        made = Trying(self.bench, self.outcome) if device == "auto" else FaultyEngine(self.bench)
+        self.opened.append(made)
+        return made
+
+    def until(self, condition: Callable[[], object]) -> None:
+        def there() -> object:
+            self.cast.adapt(self.controls)
+            return condition()
+
+        wait_for(there)
+
+    def first(self) -> Trying:
+        assert isinstance(self.opened[0], Trying)
+        return self.opened[0]
+
+
+def test_a_better_device_takes_over_when_it_was_tried(tmp_path: Path) -> None:
+    better = FaultyEngine(bench := Bench())
+    stage = Rehearsal(tmp_path, better)
+    before = stage.cast.avatar
+    stage.until(lambda: stage.first().tries)
+    assert stage.cast.engine is stage.first(), "the processor renders meanwhile"
+    assert not stage.cast.loading
+    stage.first().free.set()
+    stage.until(lambda: stage.cast.engine is better)
+    assert stage.cast.avatar is not None and stage.cast.avatar is not before
+    assert (stage.bench.engines, bench.engines) == (0, 1), "the processor's engine is closed"
+    stage.cast.close()
+    assert bench.engines == 0
+
+
+@pytest.mark.parametrize("outcome", [None, RuntimeError("a bug")])
+def test_without_a_better_device_nothing_changes(
+    tmp_path: Path, outcome: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Rehearsal(tmp_path, outcome, None)
+    stage.first().free.set()
+    stage.until(lambda: not stage.outcome[1:])
+    stage.until(lambda: not any(thread.name == "device trial" for thread in threading.enumerate()))
+    stage.until(lambda: True)
+    assert stage.cast.engine is stage.first() and stage.first().tries == 1
+    assert stage.notices.all() == ()
+    assert bool(outcome) == ("no better device could be tried" in caplog.text)
+    stage.cast.retry_soon()
+    stage.until(lambda: stage.first().tries == 2)
+    stage.cast.close()
+
+
+def test_what_was_tried_for_another_model_is_given_back(tmp_path: Path) -> None:
+    better, bench = FaultyEngine(Bench()), Bench()
+    better._bench = bench
+    bench.engines = 1
+    stage = Rehearsal(tmp_path, better, None)
+    stage.until(lambda: stage.first().tries)
+    stage.controls = replace(stage.controls, model="other")
+    stage.until(lambda: len(stage.opened) == 2 and stage.cast.engine is stage.opened[1])
+    stage.first().free.set()
+    stage.until(lambda: bench.engines == 0)
+    second = stage.opened[1]
+    assert isinstance(second, Trying)
+    stage.until(lambda: second.tries)  # it has its own turn
+    second.free.set()
+    assert stage.cast.engine is second
+    stage.cast.close()
+
+
+def test_one_that_fails_with_the_photo_leaves_the_processor(tmp_path: Path) -> None:
+    stage = Rehearsal(tmp_path, NoCard(Bench()))
+    stage.first().free.set()
+    stage.until(lambda: stage.notices.about("engine"))
+    notice = stage.notices.about("engine")
+    assert notice is not None and "The processor is used" in notice.hint
+    stage.until(lambda: len(stage.opened) == 2 and stage.cast.engine is stage.opened[1])
+    stage.cast.close()
+    assert stage.bench.engines == 0

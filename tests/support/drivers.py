@@ -8,11 +8,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 
-def ends(folder: Path, card: str, threads: int, parent: Connection) -> None:
+def ends(folder: Path, card: str, threads: int, busy: bool, parent: Connection) -> None:
     """End the process."""
     os.abort()
 
 
-def hangs(folder: Path, card: str, threads: int, parent: Connection) -> None:
+def hangs(folder: Path, card: str, threads: int, busy: bool, parent: Connection) -> None:
     """Never come back."""
     time.sleep(600)

@@ -2244,6 +2244,10 @@ Press I for more.</source>
         <translation>Сбой видеокарты {0}.</translation>
     </message>
     <message>
+        <source>The graphics card {} has not been tried yet.</source>
+        <translation>Видеокарта {0} ещё не проверена.</translation>
+    </message>
+    <message>
         <source>The graphics card {} is gone.</source>
         <translation>Видеокарта {0} пропала.</translation>
     </message>
