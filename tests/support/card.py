@@ -1,7 +1,7 @@
 """A graphics card for tests on computers without one: SwiftShader, Vulkan computed by the processor.
 
-Debian's package ``chromium`` brings it. ONNX Runtime looks for cards in /sys, so a child process gets a
-/sys/class of its own in which there is one.
+Debian's package ``chromium-common`` brings it. ONNX Runtime looks for cards in /sys, so a child process gets
+a /sys/class of its own in which there is one.
 """
 
 from __future__ import annotations
@@ -67,5 +67,7 @@ def lacking() -> str:
     if importlib.util.find_spec("onnxruntime_ep_webgpu") is None:
         return "onnxruntime-ep-webgpu is not installed"
     if not (FOLDER / "libvk_swiftshader.so").is_file():
-        return f"there is no SwiftShader in {FOLDER} (Debian: the package chromium; AVATAR_SWIFTSHADER)"
+        return (
+            f"there is no SwiftShader in {FOLDER} (Debian: the package chromium-common; AVATAR_SWIFTSHADER)"
+        )
     return "" if sys.platform == "linux" and shutil.which("unshare") else "only Linux has private mounts"
