@@ -66,11 +66,11 @@ FARTHEST = 0.17
 MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
 """Slices of the expression code (``networks/expression.py``)."""
 
-SHUT_EYE = (0.06, -0.01, 0.97, 0.37, 0.47, 0.14)
-"""Expression code of a shut eye: the mean of frames in which two drivers have theirs shut."""
+SHUT_EYE = (0.44, 0.04, 0.59, 0.53, 0.08, 0.17)
+"""Code of a shut eye: the mean of four drivers while their eyes are shut."""
 
-OPEN_MOUTH = (0.41, 0.87, 1.0, 0.34, -1.0, 0.05, 0.8, 0.24, 0.98, 1.0, 0.44, -0.05)
-"""Expression code of a mouth that is open without speaking, measured likewise."""
+OPEN_MOUTH = (0.01, 0.22, 0.88, -0.14, -0.99, -0.6, 0.82, 0.22, 0.74, 0.93, 0.02, -0.55)
+"""Code of a wide open mouth: the mean of one driver, since others show other teeth."""
 
 
 class Presets:
