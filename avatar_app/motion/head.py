@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.landmarks import (
-    BROWS,
     CHIN,
     COUNT,
     EYE_CORNERS,
@@ -108,19 +107,17 @@ class Strength:
 
 @dataclass(frozen=True, slots=True)
 class Exaggeration:
-    """Gains on closing lids, looks to the side and moving brows.
+    """Gains on closing lids and looks to the side.
 
-    The landmark network measures four fifths of the lids' motion and half of the irises', smoothing lowers
-    the peak of a blink, and the flow moves brows by four fifths. With ``AS_SEEN`` the avatar moves as much as
-    the driver (docs/benchmarks).
+    The landmark network measures four fifths of the lids' motion and half of the irises', and smoothing
+    lowers the peak of a blink. With ``AS_SEEN`` the avatar moves as much as the driver (docs/benchmarks).
     """
 
     lids: float = 1.0
     gaze: float = 1.0
-    brows: float = 1.0
 
 
-AS_SEEN = Exaggeration(lids=1.8, gaze=2.0, brows=1.25)
+AS_SEEN = Exaggeration(lids=1.8, gaze=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +255,7 @@ class HeadTransfer:
         adapt_scale: scale motion to the photo's face size.
         limits: limits of the pose.
         strength: factors on the driver's motion.
-        exaggeration: gains on lids, irises and brows.
+        exaggeration: gains on lids and irises.
     """
 
     def __init__(
@@ -297,7 +294,6 @@ class HeadTransfer:
         motion = fit_rigid(self._neutral, driver)
         at_rest = motion.undo(driver)
         expression = (at_rest - self._neutral) @ self._between.T * self._size
-        expression[BROWS] *= self._exaggeration.brows
         looks = self._strength.gaze * self._exaggeration.gaze * expression[IRISES].mean(0)
         looks = within_eyes(looks, self._eye_width)
         face = self._photo + self._strength.expression * expression

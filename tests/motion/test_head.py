@@ -260,20 +260,20 @@ def test_angles_follow_the_labels_of_real_clips() -> None:
             assert np.corrcoef(expected[:, axis], found[:, axis])[0, 1] > 0.97, (stem, axis)
 
 
-def test_exaggeration_closes_lids_sooner_and_raises_brows_higher() -> None:
+def test_exaggeration_closes_lids_sooner_and_leaves_brows() -> None:
     photo, neutral, raised = make_head(lids=0.1), make_head(lids=0.1), make_head(lids=0.1)
     raised[landmarks.BROWS, 1] -= 0.02
     plain, strong = (
         HeadTransfer(photo, neutral),
-        HeadTransfer(photo, neutral, exaggeration=Exaggeration(lids=1.5, brows=1.4)),
+        HeadTransfer(photo, neutral, exaggeration=Exaggeration(lids=1.5)),
     )
     assert lid_gap(strong(make_head(lids=0.06))) < lid_gap(plain(make_head(lids=0.06)))
     assert lid_gap(strong(make_head(lids=0.1))) == pytest.approx(lid_gap(plain(make_head(lids=0.1))))
     assert 0 < lid_gap(strong(make_head(lids=0.0))) <= lid_gap(plain(make_head(lids=0.0)))
-    np.testing.assert_allclose(plain(raised)[landmarks.BROWS, 1], photo[landmarks.BROWS, 1] - 0.02, atol=1e-3)
-    np.testing.assert_allclose(
-        strong(raised)[landmarks.BROWS, 1], photo[landmarks.BROWS, 1] - 0.028, atol=1e-3
-    )
+    for transfer in (plain, strong):
+        np.testing.assert_allclose(
+            transfer(raised)[landmarks.BROWS, 1], photo[landmarks.BROWS, 1] - 0.02, atol=1e-3
+        )
 
 
 @pytest.mark.parametrize("at_rest", [0.0, 0.04, 0.08])
