@@ -117,16 +117,32 @@ def fetch(
         progress.trying = True
         show(progress)
         version = _tried(folder / PACKAGES)
-        shutil.rmtree(folder / "cache", ignore_errors=True)
+        if stop is not None and stop.is_set():
+            remove_partial()
+            return ""
         describe(folder, version)
-        shutil.rmtree(user_pytorch(), ignore_errors=True)
-        folder.rename(user_pytorch())
+        _replace(folder)
     except OSError as problem:
         raise EngineError(
             Text("PyTorch could not be kept in {}: {}.", user_pytorch(), reason(problem)),
             Text("Free some space, close other windows of the app, then try again."),
         ) from None
     return version
+
+
+def _replace(folder: Path) -> None:
+    """Put new packages in the place of old ones.
+
+    Raises OSError, and both stay, while a program on Windows uses the old ones.
+    """
+    kept = user_pytorch()
+    old = kept.with_name(f"{kept.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if kept.exists():
+        kept.rename(old)
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    folder.rename(kept)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def find_uv() -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from avatar_app.cuda.fetch import WINDOWLESS
 from avatar_app.files import find_program
 from avatar_app.text import Text, join
 
@@ -46,7 +47,9 @@ def find_card() -> Card | None:
         return None
     command = [program, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True, creationflags=WINDOWLESS
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return read_card(done.stdout)

@@ -6,6 +6,7 @@ nobody else, and can be killed.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import struct
@@ -30,6 +31,9 @@ QUALITY = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "maxrate":
 KEY_SECONDS = 2
 """Seconds between key frames, as streaming services require."""
 
+LONGEST = 30.0
+"""Seconds that connecting or closing may take."""
+
 MOMENT = struct.Struct("<d")
 """Precedes each picture: its time in seconds."""
 
@@ -51,6 +55,7 @@ def send_stream(
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     parent.send(None)
+    _end_late()
     with suppress(OSError):  # the parent is gone
         try:
             with av.open(address, "w", format=kind) as container:
@@ -59,10 +64,22 @@ def send_stream(
                 stream.codec_context.gop_size = KEY_SECONDS * fps
                 stream.codec_context.thread_count = 1
                 container.start_encoding()
+                faulthandler.cancel_dump_traceback_later()
                 parent.send(None)
-                _send(container, stream, size, parent)
+                try:
+                    _send(container, stream, size, parent)
+                finally:
+                    _end_late()
         except (av.FFmpegError, OSError) as problem:
             parent.send(failed(title, problem))
+
+
+def _end_late() -> None:
+    """End the process after `LONGEST` seconds unless this is cancelled.
+
+    While PyAV connects or closes it holds the interpreter's lock, so that `end_with_parent` cannot.
+    """
+    faulthandler.dump_traceback_later(LONGEST, exit=True, file=2)
 
 
 def _send(

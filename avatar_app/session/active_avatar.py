@@ -122,8 +122,9 @@ class ActiveAvatar:
             self._failed.clear()
             self._fallback.forget()
             self._engines.improve(self.engine)
-        changed = self._adapt_engine((controls.model, self._fallback.device(controls.device)))
-        self._improve()
+        wanted = controls.model, self._fallback.device(controls.device)
+        changed = self._adapt_engine(wanted)
+        self._improve(wanted)
         choice = PhotoChoice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)
         return self._adapt_portrait((controls.avatar, choice)) or changed
 
@@ -177,15 +178,19 @@ class ActiveAvatar:
             old.close()
         return avatar is not None
 
-    def _improve(self) -> None:
+    def _improve(self, wanted: tuple[str, str]) -> None:
         """Let a better device be tried, and use it as soon as it is there.
 
         The motion goes on as it is: the model and its key points are the same.
         """
         better = self._engines.better(self.engine)
-        if better is not None and self._engine_key is not None:
-            log.info("from now on %s computes", better.name)
-            self._take_engine(self._engine_key, better)
+        if better is None:
+            return
+        if wanted != self._engine_key:  # the user has chosen another model or device meanwhile
+            better.close()
+            return
+        log.info("from now on %s computes", better.name)
+        self._take_engine(wanted, better)
 
     def _adapt_portrait(self, wanted: Wanted) -> bool:
         path, choice = wanted

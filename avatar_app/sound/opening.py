@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from avatar_app.errors import SoundError
 from avatar_app.sound.microphone import Microphone, MicrophoneInfo
-from avatar_app.sound.portaudio import PortAudioMicrophone, list_inputs
+from avatar_app.sound.portaudio import LOCK, PortAudioMicrophone, list_inputs
 from avatar_app.sound.pulse import PulseMicrophone, list_sources
 from avatar_app.text import Text
 
@@ -41,10 +41,10 @@ def open_microphone(name: str) -> Microphone:
 
     Raises SoundError.
     """
-    found = find_microphone(name, list_microphones())
     if platform.system() == "Linux":
-        return PulseMicrophone(found)
-    return PortAudioMicrophone(found)
+        return PulseMicrophone(find_microphone(name, list_microphones()))
+    with LOCK:  # listing again may give devices other numbers
+        return PortAudioMicrophone(find_microphone(name, list_microphones()))
 
 
 def find_microphone(name: str, microphones: Sequence[MicrophoneInfo]) -> MicrophoneInfo:

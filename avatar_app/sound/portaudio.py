@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +24,7 @@ BLOCK = RATE // 100
 WAITING = 200
 """Blocks that may wait to be read; later ones are lost."""
 
-LOCK = threading.Lock()
+LOCK = threading.RLock()
 OPEN: set[object] = set()
 """The open streams, guarded by ``LOCK``."""
 
@@ -99,7 +100,8 @@ def list_inputs() -> list[MicrophoneInfo]:
     sounddevice = _library()
     with LOCK:
         if not OPEN:  # PortAudio finds devices only when it starts, and stopping it would end open streams
-            sounddevice._terminate()
+            with suppress(sounddevice.PortAudioError):  # an earlier start failed
+                sounddevice._terminate()
             sounddevice._initialize()
         main = sounddevice.query_hostapis()[sounddevice.default.hostapi]
         devices = [(number, sounddevice.query_devices(number)) for number in main["devices"]]

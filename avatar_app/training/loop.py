@@ -1,4 +1,4 @@
-"""The loop of every training, and the step of those with one optimiser."""
+"""The loop of trainings but the expression's, and the step with one optimiser."""
 
 from __future__ import annotations
 

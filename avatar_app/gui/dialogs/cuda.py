@@ -145,6 +145,7 @@ class CudaDialog(QDialog):
         self._rest(in_user_language(join([error.message, error.hint])))
 
     def _remove(self) -> None:
+        self.begin.setEnabled(False)
         self.undo.setEnabled(False)
         self._background.run(remove, self._removed, self._failed)
 
