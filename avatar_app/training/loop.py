@@ -1,4 +1,4 @@
-"""The loop of trainings but the expression's, and the step with one optimiser."""
+"""The loop of every training, and the step of those with one optimiser."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from avatar_app.text import Text
 
 
 class Training(Protocol):
-    """Networks and data that can be trained step by step.
+    """Networks and data that can be trained step by step."""
 
-    Attributes:
-        position: optimiser steps so far, those before a resume included.
-    """
-
-    position: int
+    @property
+    def position(self) -> int:
+        """Optimiser steps so far, those before a resume included."""
 
     @property
     def finished(self) -> bool: ...

@@ -32,6 +32,7 @@ from avatar_app.training.adversarial import Critic
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.config import build
 from avatar_app.training.expression.crops import Batch, CropStore, as_seen, changed, near_opening, to_read
+from avatar_app.training.loop import repeat
 from avatar_app.training.losses import FeatureNetwork, weighted_l1
 from avatar_app.training.schedule import average_into, learning_rate
 
@@ -117,6 +118,20 @@ class Trainer:
         with halved():
             code: Tensor = self.networks["reader"](*as_seen(batch, self.region)).float()
             return code
+
+    @property
+    def finished(self) -> bool:
+        return self.elapsed >= 60 * self.recipe.minutes
+
+    @property
+    def position(self) -> int:
+        return self.steps
+
+    def advance(self) -> dict[str, float]:
+        began = time.monotonic()
+        terms = self.step()
+        self.elapsed += time.monotonic() - began
+        return terms
 
     def step(self) -> dict[str, float]:
         """One update; returns the loss terms."""
@@ -259,26 +274,19 @@ def write_sheet(path: Path, columns: Iterable[Tensor]) -> None:
 
 
 def train(trainer: Trainer, output: Path, watched: CropStore | None) -> None:
-    """Until the recipe's time is over.
+    """Train until the recipe's time is over.
 
-    Writes checkpoint, log and a sheet every few minutes.
+    Writes checkpoint and sheet every few minutes, the log every 50 steps.
     """
     output.mkdir(parents=True, exist_ok=True)
-    before = saved = time.monotonic()
-    means: dict[str, float] = {}
-    while trainer.elapsed < 60 * trainer.recipe.minutes:
-        for key, value in trainer.step().items():
-            means[key] = value if key not in means else 0.99 * means[key] + 0.01 * value
-        now = time.monotonic()
-        trainer.elapsed, before = trainer.elapsed + now - before, now
+
+    def report(means: dict[str, float]) -> None:
         if trainer.steps % 50 == 0:
             terms = ",".join(f"{key}={value:.4f}" for key, value in means.items())
             with (output / "log.csv").open("a") as log:
                 log.write(f"{trainer.steps},{trainer.elapsed:.0f},{terms}\n")
-        if now - saved > SAVE_SECONDS:
-            _keep(trainer, output, watched)
-            saved = now
-    _keep(trainer, output, watched)
+
+    repeat(trainer, report, lambda: _keep(trainer, output, watched), SAVE_SECONDS)
 
 
 def _keep(trainer: Trainer, output: Path, watched: CropStore | None) -> None:
