@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from avatar_app.cuda.folder import PACKAGES, bytes_in, describe, partial, wanted
+from avatar_app.cuda.folder import PACKAGES, bytes_in, describe, partial, replaced, wanted
 from avatar_app.errors import EngineError
 from avatar_app.extras import install
 from avatar_app.files import find_program, reason
@@ -135,13 +135,17 @@ def _replace(folder: Path) -> None:
 
     Raises OSError, and both stay, while a program on Windows uses the old ones.
     """
-    kept = user_pytorch()
-    old = kept.with_name(f"{kept.name}.old")
+    kept, old = user_pytorch(), replaced()
     shutil.rmtree(old, ignore_errors=True)
     if kept.exists():
         kept.rename(old)
     shutil.rmtree(folder / "cache", ignore_errors=True)
-    folder.rename(kept)
+    try:
+        folder.rename(kept)
+    except OSError:
+        if old.exists():
+            old.rename(kept)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

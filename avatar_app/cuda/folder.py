@@ -89,17 +89,23 @@ def partial() -> Path:
     return user_pytorch().with_name(user_pytorch().name + ".part")
 
 
+def replaced() -> Path:
+    """Return the folder of packages that newer ones are about to replace."""
+    return user_pytorch().with_name(user_pytorch().name + ".old")
+
+
 def remove() -> bool:
-    """Remove fetched packages, incomplete ones too.
+    """Remove fetched packages, incomplete and replaced ones too.
 
     Returns whether nothing is left: Windows keeps files that a program has loaded until that ends. They count
     as absent all the same.
     """
     with suppress(OSError):
         (user_pytorch() / DESCRIPTION).unlink(missing_ok=True)
-    for folder in (user_pytorch(), partial()):
+    folders = user_pytorch(), partial(), replaced()
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    return not user_pytorch().exists() and not partial().exists()
+    return not any(folder.exists() for folder in folders)
 
 
 def bytes_in(folder: Path) -> int:

@@ -118,6 +118,25 @@ def test_a_new_one_that_does_not_compute_leaves_the_old_one(wheels: Path) -> Non
 
 
 @needs_uv
+def test_a_new_one_that_cannot_take_its_place_leaves_the_old_one(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch(wheels=wheels)
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self == folder.partial():
+            raise PermissionError(13, "in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(EngineError, match="could not be kept"):
+        fetch(wheels=wheels)
+    assert folder.look() == ("ready", VERSION)
+    assert not folder.replaced().exists()
+
+
+@needs_uv
 def test_packages_that_do_not_arrive_are_absent(wheels: Path) -> None:
     (wheels / "torchparts-1.0-py3-none-any.whl").unlink()
     with pytest.raises(EngineError, match=r"PyTorch could not be fetched: .*torchparts"):
