@@ -30,7 +30,7 @@ EXPRESSION = {
 
 
 def inside(face: Face | None, image: Image) -> npt.NDArray[np.bool_] | None:
-    """The pixels (H, W) between a face's lips; None where they are closed."""
+    """Return the pixels (H, W) between a face's lips; None where they are closed."""
     if face is None:
         return None
     mask = np.zeros(image.shape[:2], np.uint8)
@@ -45,7 +45,7 @@ def eyes_shut(face: Face | None) -> bool:
 
 
 class ClipExpression:
-    """Collects the insides of mouths and the codes of one clip."""
+    """The insides of mouths and the codes of one clip, collected frame by frame."""
 
     def __init__(self) -> None:
         self._truth: list[Array] = []
@@ -62,7 +62,7 @@ class ClipExpression:
             self._codes.append((face.expression, shown.expression))
 
     def figures(self) -> dict[str, float | None]:
-        """The figures of ``EXPRESSION``; None where there is nothing to measure."""
+        """Return the figures of ``EXPRESSION``; None where there is nothing to measure."""
         flat = [float("nan")]
         if self._truth:
             colour = np.median(np.concatenate(self._truth), 0)

@@ -35,9 +35,10 @@ HUNG = 5.0
 """Seconds without a new picture, while the camera gives frames, after which the user gets a notice."""
 
 EARLIEST, LATEST = 0.75, 1.5
-"""Fractions of an interval since the last picture: from the first on, a new picture is sent at once; at the
-second, the old one is sent again. A camera of the same rate thus sets the pace, however irregular, and no
-new picture waits for a tick.
+"""When to send, in intervals since the last picture.
+
+A new picture is sent at once after `EARLIEST`. Without one, the old picture is sent again after `LATEST`. So
+an irregular camera of the same rate sets the pace, and a new picture never waits for a clock.
 """
 
 
