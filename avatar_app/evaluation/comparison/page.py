@@ -38,9 +38,9 @@ def _head(report: Mapping[str, Any]) -> str:
     terms = report["terms"]
     return f"""# X2Face, Monkey-Net, First Order Motion Model and our model, on the same data
 
-Each method was trained from scratch for {terms["minutes"]:g} minutes of computing on {report["hardware"]}.
-All used the same {report["train_clips"]} clips: {report["train_frames"]} frames of {terms["size"]} pixels, {terms["batch"]} pairs a step.
-Then each rebuilt {report["clips"]} held-out clips of other people from their first frames ({report["frames"]} frames).
+Each method was trained from scratch for {terms["minutes"]:g} minutes on {report["hardware"]}.
+All used the same {report["train_clips"]} clips: {report["train_frames"]} frames of {terms["size"]} pixels, {terms["batch"]} pairs per step.
+Then each reconstructed {report["clips"]} held-out clips of other people from their first frames ({report["frames"]} frames).
 The three published architectures have {terms["width"]:g} times their channels; ours has its own size. Command:
 
 ```
@@ -60,14 +60,15 @@ def _table(report: Mapping[str, Any]) -> str:
         [
             *lines,
             "",
-            f"L1, AKD, MKR and AED: less is better; PSNR, SSIM: more. AKD and MKR by {judge}.{aed}",
+            "Lower is better for L1, AKD, MKR and AED; higher is better for PSNR and SSIM. "
+            f"AKD and MKR use {judge}.{aed}",
             "",
         ]
     )
 
 
 def _sizes(report: Mapping[str, Any]) -> str:
-    lines = ["| | Parameters | GMAC a frame | GMAC a photo | Steps |", "|---|---|---|---|---|"]
+    lines = ["| | Parameters | GMAC per frame | GMAC per photo | Steps |", "|---|---|---|---|---|"]
     for row in report["rows"]:
         size = row.get("size")
         if size:
@@ -82,26 +83,26 @@ def _notes(report: Mapping[str, Any]) -> str:
 
 
 NOTES: Sequence[str] = (
-    "The photo without motion and the photo warped with the driver's landmarks need no training. A method that is not "
-    "better than they are shows nothing that it has learned.",
+    "The photo without motion and the photo warped with the driver's landmarks need no training. A method that does not "
+    "beat them has learned nothing useful.",
     "Such a short training, such narrow networks and so few people show how fast each method learns, not how good it "
-    "becomes. The published figures took days on several GPUs and tens of thousands of clips: do not compare the two "
-    "tables number by number.",
-    "The methods do not start alike. Our model is given face landmarks, which its detector learned from other data. The "
-    "First Order Motion Model and ours have a perceptual loss, by a network that was trained on ImageNet. Monkey-Net and "
+    "becomes. The published figures took days on several GPUs and tens of thousands of clips: do not compare figures "
+    "between the two tables.",
+    "The methods do not start equal. Our model receives face landmarks, which its detector learned from other data. The "
+    "First Order Motion Model and ours use a perceptual loss from a network trained on ImageNet. Monkey-Net and "
     "X2Face have neither.",
-    "X2Face has the first stage of its training alone, with Adam in place of the released script's SGD.",
+    "X2Face has only the first stage of its training, with Adam instead of the released script's SGD.",
 )
 
-SHEET = """All but X2Face are given the driver's motion relative to the clip's first frame; X2Face has no relative motion and
-shows the driver's pose as it is.
+SHEET = """All but X2Face receive the driver's motion relative to the clip's first frame; X2Face has no relative motion and
+shows the driver's absolute pose.
 """
 
 
 def _published() -> str:
     return f"""## The published table
 
-As the First Order Motion Model's paper gives it (video reconstruction); quoted, not measured here.
+Quoted from the First Order Motion Model's paper (video reconstruction), not measured here.
 
 {PUBLISHED}
 """

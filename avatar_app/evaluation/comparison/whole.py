@@ -33,7 +33,7 @@ from avatar_app.training.data import FrameStore, list_clips, load_store
 
 NAME = "comparison"
 OWN_JUDGE = (
-    "AKD and MKR by our own landmarks favour our model, which is moved by them: `--judge "
+    "AKD and MKR by our own landmarks favour our model, which uses the same landmarks; `--judge "
     "face-alignment` is neutral."
 )
 BASES = {"warp": "photo warped with landmarks", "still": "photo without motion"}
