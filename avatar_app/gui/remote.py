@@ -22,7 +22,7 @@ from avatar_app.photos.library import Entry
 from avatar_app.photos.lookup import find_photo
 from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Notice
-from avatar_app.text import Text
+from avatar_app.text import join
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,14 @@ class Remote(QObject):
 
     _asked = Signal(str)
     _named = Signal(object)
-    _refused = Signal(object)
+    _hotkeys_changed = Signal()
 
     def __init__(self, window: MainWindow, path: Path | None = None) -> None:
         super().__init__(window)
         self._window = window
         self._asked.connect(self._do)
         self._named.connect(self._use)
-        self._refused.connect(self._report_hotkeys)
+        self._hotkeys_changed.connect(self._report_hotkeys)
         # They run in the server's thread, which may use the session but not the window.
         words = ("next", "previous", "raise", "quit", "record", "snapshot")
         in_window = {word: partial(self._ask, word) for word in words}
@@ -60,6 +60,7 @@ class Remote(QObject):
         self._server = ControlServer(self.answer, path)
         self._hotkeys: Hotkeys | None = None
         self._bindings: dict[str, str] = {}
+        self._limit_known = False
         self._starting: threading.Thread | None = None
 
     def start(self) -> bool:
@@ -83,14 +84,15 @@ class Remote(QObject):
         """
         before, now = self._hotkeys, self._window.preferences.now
         bindings = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
-        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit, everywhere_text, self._refuse)
+        self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit, everywhere_text, self._tell)
         self._bindings = bindings
+        self._limit_known = now.hotkey_limit_shown
 
         def work() -> None:
             if before is not None:
                 before.close()
-            for problem in hotkeys.start():
-                self._refuse(problem)
+            hotkeys.start()
+            self._tell()
 
         self._starting = threading.Thread(target=work, name="hotkeys start", daemon=True)
         self._starting.start()
@@ -115,21 +117,25 @@ class Remote(QObject):
     def _name(self, text: str) -> None:
         self._named.emit(find_photo(text, self._window.library))
 
-    def _refuse(self, problem: Text) -> None:
-        log.info("hotkeys: %s", problem)
+    def _tell(self) -> None:
         with suppress(RuntimeError):  # the window has been closed meanwhile
-            self._refused.emit(problem)
+            self._hotkeys_changed.emit()
 
-    def _report_hotkeys(self, problem: Text) -> None:
-        """What will never work on this desktop is said once.
+    def _report_hotkeys(self) -> None:
+        """Show what does not work now in one notice, or remove it.
 
-        From then on the doctor and the preferences say it.
+        What will never work on this desktop is shown once. The doctor and the preferences always say it.
         """
-        if problem == desktop_limit():
-            if self._window.preferences.now.hotkey_limit_shown:
-                return
+        problems = self._hotkeys.problems if self._hotkeys else []
+        if (limit := desktop_limit()) in problems:
+            if self._limit_known:
+                problems.remove(limit)
             self._window.preferences.change(hotkey_limit_shown=True)
-        self._window.notify(Notice("hotkeys", "info", problem))
+        log.info("hotkeys: %s", join(problems) or "all work")
+        if problems:
+            self._window.notify(Notice("hotkeys", "info", join(problems)))
+        else:
+            self._window.notices.remove("hotkeys")
 
     def _use(self, entry: Entry) -> None:
         """Choose a photo of the gallery, or use one from outside it."""

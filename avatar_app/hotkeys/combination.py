@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from avatar_app.errors import ConfigError
-from avatar_app.text import Text
+from avatar_app.text import Text, join
 
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
 """In the order in which they are written. Meta is the Windows key, Command on macOS."""
@@ -99,11 +100,10 @@ def parse(text: str) -> Combination:
     return Combination(modifiers, keys[0])
 
 
-def lost(combination: Combination, action: str, why: Text) -> Text:
-    """Return the sentence for a combination that is not available."""
-    return Text(
-        "The hotkey {} ({}) {}; choose another in the settings.",
-        combination,
-        ACTIONS.get(action, action),
-        why,
-    )
+def refused(reasons: Mapping[Combination, Text]) -> list[Text]:
+    """Return one message about all refused combinations; empty if none is."""
+    keys: dict[Text, list[str]] = {}
+    for combination, why in reasons.items():
+        keys.setdefault(why, []).append(str(combination))
+    found = [Text("Shortcuts not available: {} ({}).", ", ".join(names), why) for why, names in keys.items()]
+    return [join([join(found), Text("Choose others in the settings.")])] if found else []

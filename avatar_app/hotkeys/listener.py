@@ -34,7 +34,10 @@ DEFAULT_HOTKEYS = {
 
 
 class _Backend(Protocol):
-    def start(self) -> list[Text]: ...
+    @property
+    def problems(self) -> list[Text]: ...
+
+    def start(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -43,7 +46,7 @@ BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]],
     "win32": WindowsKeys,
     "darwin": MacKeys,
 }
-"""Platform -> its hotkeys; all others use X11."""
+"""Platform -> its hotkeys; all others use the portal or X11."""
 
 
 def desktop_limit() -> Text:
@@ -83,8 +86,7 @@ class Hotkeys:
         pressed: called with the action, in that thread, or on macOS in the main thread; must be quick. Its
             exceptions are logged.
         describe: returns what an action does, in the user's language, for a desktop that lists shortcuts.
-        failed: called in that thread with what stops working after ``start`` has returned, where the desktop
-            tells it.
+        changed: called in that thread when ``problems`` has changed, where the desktop tells it.
     """
 
     def __init__(
@@ -92,40 +94,45 @@ class Hotkeys:
         bindings: Mapping[str, str],
         pressed: Callable[[str], None],
         describe: Callable[[str], str] = str,
-        failed: Callable[[Text], None] = log.warning,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._bindings = dict(bindings)
         self._pressed = pressed
         self._describe = describe
-        self._failed = failed
+        self._changed = changed
+        self._wrong: list[Text] = []
         self._backend: _Backend | None = None
 
-    def start(self) -> list[Text]:
-        """Register the keys.
+    @property
+    def problems(self) -> list[Text]:
+        """What does not work now and why, a sentence or two each."""
+        return [*self._wrong, *(self._backend.problems if self._backend else [])]
 
-        Returns what does not work and why, a sentence each. Never raises.
-        """
-        problems: list[Text] = []
+    def start(self) -> list[Text]:
+        """Register the keys; return ``problems``. Never raises."""
+        self._wrong = []
         wanted: dict[Combination, str] = {}
         for action, text in self._bindings.items():
             try:
                 combination = parse(text) if text else None
             except ConfigError as problem:
-                problems.append(join([problem.message, problem.hint]))
+                self._wrong.append(join([problem.message, problem.hint]))
                 continue
             if combination in wanted:
-                problems.append(_given_twice(combination, wanted[combination], action))
+                self._wrong.append(_given_twice(combination, wanted[combination], action))
             elif combination:
                 wanted[combination] = action
-        if not wanted:
-            return problems
-        backend: _Backend
+        if wanted:
+            self._backend = self._backend_for(wanted)
+            self._backend.start()
+        return self.problems
+
+    def _backend_for(self, wanted: Mapping[Combination, str]) -> _Backend:
+        if sys.platform in BACKENDS:
+            return BACKENDS[sys.platform](wanted, self._call)
         if by_portal():
-            backend = PortalKeys(wanted, self._call, self._describe, self._failed)
-        else:
-            backend = BACKENDS.get(sys.platform, X11Keys)(wanted, self._call)
-        self._backend = backend
-        return problems + backend.start()
+            return PortalKeys(wanted, self._call, self._describe, self._changed)
+        return X11Keys(wanted, self._call, self._changed)
 
     def close(self) -> None:
         """Release the keys, within 0.2 seconds."""

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, lost
+from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, refused
 from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
@@ -84,16 +84,21 @@ class MacKeys:
         self._stopping = threading.Event()
         self._ready, self._over = threading.Event(), threading.Event()
 
-    def start(self) -> list[Text]:
+    def start(self) -> None:
         try:
             self._system = self._system or Carbon()
             self._system.in_main_thread(self._begin)
         except Exception as problem:
             log.warning("hotkeys failed", exc_info=True)
-            return [_none(problem)]
-        if not self._ready.wait(PATIENCE):
+            self._problems = [_none(problem)]
+            self._ready.set()
+        self._ready.wait(PATIENCE)
+
+    @property
+    def problems(self) -> list[Text]:
+        if not self._ready.is_set():
             return [join([Text("The system gives no hotkeys: {}.", Text("no answer")), INSTEAD])]
-        return list(self._problems)
+        return self._problems
 
     def close(self) -> None:
         self._stopping.set()
@@ -108,20 +113,21 @@ class MacKeys:
                 self._register(self._system)
         except Exception as problem:
             log.warning("hotkeys failed", exc_info=True)
-            self._problems.append(_none(problem))
+            self._problems = [_none(problem)]
         self._ready.set()
 
     def _register(self, system: System) -> None:
-        for number, (combination, action) in enumerate(self._wanted):
+        reasons: dict[Combination, Text] = {}
+        for number, (combination, _) in enumerate(self._wanted):
             key = KEYS[combination.key]
             error = system.register(number, sum(MODIFIERS[name] for name in combination.modifiers), key)
             if error:
-                why = (
-                    Text("is taken by another program")
+                reasons[combination] = (
+                    Text("taken by another program")
                     if error == TAKEN
-                    else Text("is refused by the system (error {})", error)
+                    else Text("refused by the system, error {}", error)
                 )
-                self._problems.append(lost(combination, action, why))
+        self._problems = refused(reasons)
 
     def _end(self) -> None:
         if self._system is not None:

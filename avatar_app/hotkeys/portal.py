@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from avatar_app.hotkeys.bell import ring
-from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
+from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, refused
 from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class PortalKeys:
 
     Args:
         describe: returns what an action does, for the desktop's own list of shortcuts.
-        failed: called in the thread of the keys with what stops working after ``start`` has returned.
+        changed: called in the thread of the keys when ``problems`` has changed.
     """
 
     def __init__(
@@ -168,23 +168,25 @@ class PortalKeys:
         wanted: Mapping[Combination, str],
         on_press: Callable[[str], None],
         describe: Callable[[str], str] = str,
-        failed: Callable[[Text], None] = log.warning,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._wanted = {action: combination for combination, action in wanted.items()}
         self._on_press = on_press
         self._describe = describe
-        self._failed = failed
+        self._changed = changed
         self._problems: list[Text] = []
         self._pressed: dict[str, float] = {}
         self._ready, self._stopping = threading.Event(), threading.Event()
         self._bell, self._ringer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
 
-    def start(self) -> list[Text]:
+    def start(self) -> None:
         self._thread.start()
-        if not self._ready.wait(PATIENCE):
-            return [_none(Text("no answer"))]
-        return list(self._problems)
+        self._ready.wait(PATIENCE)
+
+    @property
+    def problems(self) -> list[Text]:
+        return self._problems if self._ready.is_set() else [_none(Text("no answer"))]
 
     def close(self) -> None:
         ring(self._stopping, self._ringer, self._thread)
@@ -199,17 +201,15 @@ class PortalKeys:
         except Exception as problem:
             # The portal can go away at any moment.
             log.warning("hotkeys ended: %s", problem)
-            self._report(_none(_said(problem)))
+            self._report([_none(_said(problem))])
         finally:
             self._ready.set()
             self._bell.close()
 
-    def _report(self, problem: Text) -> None:
-        """Report a problem by ``start``, or once that has returned by ``failed``."""
-        if self._ready.is_set():
-            self._failed(problem)
-        else:
-            self._problems.append(problem)
+    def _report(self, problems: list[Text]) -> None:
+        self._problems = problems
+        self._ready.set()
+        self._changed()
 
     def _serve(self) -> bool:
         """Bind the keys and listen to them; return whether the portal has restarted."""
@@ -218,7 +218,7 @@ class PortalKeys:
             if self._stopping.is_set():
                 return False
             bound = session.bind([self._shortcut(action) for action in self._wanted])
-            self._ready.set()
+            self._report([])
             return self._listen(session, bound)
         finally:
             session.close()
@@ -245,9 +245,8 @@ class PortalKeys:
     def _check(self, results: Mapping[str, Any]) -> None:
         given = [str(name) for name, _ in results.get("shortcuts", ("", []))[1]]
         log.info("the desktop has bound %s", ", ".join(given) or "nothing")
-        for action, combination in self._wanted.items():
-            if action not in given:
-                self._report(lost(combination, action, Text("was not granted by the desktop")))
+        missing = [combination for action, combination in self._wanted.items() if action not in given]
+        self._report(refused(dict.fromkeys(missing, Text("not granted by the desktop"))))
 
     def _activate(self, action: str) -> None:
         now = time.monotonic()

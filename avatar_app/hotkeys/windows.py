@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from ctypes import wintypes
 from typing import Any, Protocol
 
-from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, lost
+from avatar_app.hotkeys.combination import CHARACTERS, INSTEAD, PATIENCE, Combination, refused
 from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
@@ -89,11 +89,15 @@ class WindowsKeys:
         self._number: int | None = None
         self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
 
-    def start(self) -> list[Text]:
+    def start(self) -> None:
         self._thread.start()
-        if not self._ready.wait(PATIENCE):
+        self._ready.wait(PATIENCE)
+
+    @property
+    def problems(self) -> list[Text]:
+        if not self._ready.is_set():
             return [join([Text("The system gives no hotkeys: {}.", Text("no answer")), INSTEAD])]
-        return list(self._problems)
+        return self._problems
 
     def close(self) -> None:
         self._stopping.set()  # before the number is read: the thread does it in the opposite order
@@ -133,7 +137,8 @@ class WindowsKeys:
     def _register(self, system: System) -> list[int]:
         """Return the numbers of the registered hotkeys."""
         registered = []
-        for number, (combination, action) in enumerate(self._wanted):
+        reasons: dict[Combination, Text] = {}
+        for number, (combination, _) in enumerate(self._wanted):
             key = KEYS[combination.key]
             # AltGr is Ctrl and Alt to Windows: nobody could type that character any more.
             if (
@@ -141,20 +146,20 @@ class WindowsKeys:
                 and combination.key in CHARACTERS
                 and system.types_character(key)
             ):
-                self._problems.append(lost(combination, action, Text("types a character on this keyboard")))
+                reasons[combination] = Text("would type a character on this keyboard")
                 continue
             error = system.register(
                 number, sum(MODIFIERS[name] for name in combination.modifiers) | NO_REPEAT, key
             )
             if error:
-                why = (
-                    Text("is taken by another program")
+                reasons[combination] = (
+                    Text("taken by another program")
                     if error == TAKEN
-                    else Text("is refused by the system (error {})", error)
+                    else Text("refused by the system, error {}", error)
                 )
-                self._problems.append(lost(combination, action, why))
             else:
                 registered.append(number)
+        self._problems = refused(reasons)
         return registered
 
 

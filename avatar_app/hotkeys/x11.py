@@ -17,7 +17,7 @@ from itertools import chain, combinations
 from typing import Any
 
 from avatar_app.hotkeys.bell import ring
-from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, lost
+from avatar_app.hotkeys.combination import INSTEAD, NAMED_KEYS, PATIENCE, Combination, refused
 from avatar_app.hotkeys.portal import under_wayland
 from avatar_app.text import NOTHING, Text, join
 
@@ -41,11 +41,20 @@ class X11Keys:
     """Grabs the combinations from the X server.
 
     Its display is opened, used and closed in its thread.
+
+    Args:
+        changed: called in that thread when ``problems`` has changed.
     """
 
-    def __init__(self, wanted: Mapping[Combination, str], on_press: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        wanted: Mapping[Combination, str],
+        on_press: Callable[[str], None],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._wanted = wanted
         self._on_press = on_press
+        self._changed = changed
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._problems: list[Text] = []
@@ -53,19 +62,23 @@ class X11Keys:
         self._grabbed: dict[tuple[int, int], str] = {}
         self._locks: list[int] = []
         self._released = (0, 0)
+        self._display_name = os.environ.get("DISPLAY", "")
         self._bell, self._ringer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="hotkeys", daemon=True)
 
-    def start(self) -> list[Text]:
-        limit = wayland_limit()
-        if not os.environ.get("DISPLAY"):
+    def start(self) -> None:
+        if self._display_name:
+            self._thread.start()
+            self._ready.wait(PATIENCE)
+
+    @property
+    def problems(self) -> list[Text]:
+        limit, name = wayland_limit(), self._display_name
+        if not name:
             return [limit or join([Text("There is no display for hotkeys (DISPLAY is not set)."), INSTEAD])]
-        self._thread.start()
-        if not self._ready.wait(PATIENCE):
-            display = os.environ["DISPLAY"]
-            silent = Text("The display {} does not answer, so there are no hotkeys.", display)
-            return [join([silent, INSTEAD])]
-        return [*self._problems, limit] if limit else list(self._problems)
+        if not self._ready.is_set():
+            return [join([Text("The display {} does not answer, so there are no hotkeys.", name), INSTEAD])]
+        return [*self._problems, limit] if limit else self._problems
 
     def close(self) -> None:
         ring(self._stopping, self._ringer, self._thread)
@@ -79,35 +92,38 @@ class X11Keys:
             display = self._open()
             if display:
                 self._grab(display)
-                self._ready.set()
                 self._listen(display)
         except Exception as problem:
             # The display can go away at any moment, and python-xlib's errors for that have no common base.
             log.warning("hotkeys ended: %s", problem)
             ended = Text("The display ended the hotkeys ({}).", type(problem).__name__)
-            self._problems.append(join([ended, INSTEAD]))
+            self._report([join([ended, INSTEAD])])
         finally:
-            self._ready.set()
             self._bell.close()
             if display:
                 with suppress(Exception):
                     display.close()
 
+    def _report(self, problems: list[Text]) -> None:
+        self._problems = problems
+        self._ready.set()
+        self._changed()
+
     def _open(self) -> Any:
-        """Return the display, or None and store a problem."""
+        """Return the display, or None and report a problem."""
         try:
             from Xlib.display import Display
             from Xlib.error import DisplayError
         except ImportError:
             missing = Text("Hotkeys need python-xlib, which is not installed.")
-            self._problems.append(join([missing, Text("Install it with: pip install python-xlib.")]))
+            self._report([join([missing, Text("Install it with: pip install python-xlib.")])])
             return None
         try:
             with redirect_stdout(sys.stderr):  # it prints messages about access rights
-                return Display()
+                return Display(self._display_name)
         except (DisplayError, OSError):
-            shut = Text("The display {} cannot be opened, so there are no hotkeys.", os.environ["DISPLAY"])
-            self._problems.append(join([shut, INSTEAD]))
+            shut = Text("The display {} cannot be opened, so there are no hotkeys.", self._display_name)
+            self._report([join([shut, INSTEAD])])
             return None
 
     def _grab(self, display: Any) -> None:
@@ -117,6 +133,7 @@ class X11Keys:
         root = display.screen().root
         root.ungrab_key(X.AnyKey, X.AnyModifier)
         self._places, self._locks, self._grabbed = self._find(display), _lock_masks(display), {}
+        reasons: dict[Combination, Text] = {}
         for combination, (code, mask) in self._places.items():
             taken = error.CatchError(error.BadAccess)
             for lock in self._locks if code else ():
@@ -127,13 +144,9 @@ class X11Keys:
                 continue
             for lock in self._locks if code else ():
                 root.ungrab_key(code, mask | lock)
-            why = (
-                Text("is taken by another program")
-                if code
-                else Text("needs a key that this keyboard does not have")
-            )
-            self._problems.append(lost(combination, self._wanted[combination], why))
+            reasons[combination] = Text("taken by another program") if code else Text("not on this keyboard")
         display.sync()
+        self._report(refused(reasons))
 
     def _find(self, display: Any) -> dict[Combination, tuple[int, int]]:
         """Return key code and modifier mask of each combination on the current keyboard."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import PIL.Image
 import pytest
@@ -32,7 +33,8 @@ from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.remote import Remote
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.start import first_controls, first_output
-from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
+from avatar_app.hotkeys.combination import refused
+from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, parse
 from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Controls
 from avatar_app.text import Text
@@ -176,29 +178,37 @@ def test_another_process_controls_the_window(qtbot: QtBot, tmp_path: Path) -> No
         remote.close()
 
 
-def test_changed_hotkeys_are_listened_to_at_once(
-    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[object] = []
+class Listening:
+    """Stands in for hotkeys; ``said`` is what was asked of all of them."""
 
-    class Listening:
-        def __init__(
-            self,
-            bindings: dict[str, str],
-            pressed: Callable[[str], None],
-            describe: Callable[[str], str],
-            failed: Callable[[Text], None],
-        ) -> None:
-            self.bindings = bindings
+    said: ClassVar[list[object]] = []
 
-        def start(self) -> list[Text]:
-            said.append(self.bindings)
-            return [Text("no display")]
+    def __init__(
+        self,
+        bindings: dict[str, str],
+        pressed: Callable[[str], None],
+        describe: Callable[[str], str],
+        changed: Callable[[], None],
+    ) -> None:
+        self.bindings, self.changed = bindings, changed
+        self.problems: list[Text] = []
 
-        def close(self) -> None:
-            said.append("closed")
+    def start(self) -> list[Text]:
+        self.said.append(self.bindings)
+        return self.problems
 
+    def close(self) -> None:
+        self.said.append("closed")
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr(remote_module, "Hotkeys", Listening)
+    monkeypatch.setattr(Listening, "said", [])
+    return Listening.said
+
+
+def test_changed_hotkeys_are_listened_to_at_once(qtbot: QtBot, tmp_path: Path, said: list[object]) -> None:
     opened = open_window(qtbot, tmp_path)
     remote = Remote(opened.window, tmp_path / "run" / "control.socket")
     remote.start()
@@ -212,6 +222,30 @@ def test_changed_hotkeys_are_listened_to_at_once(
     assert said == [DEFAULT_HOTKEYS, "closed", {**DEFAULT_HOTKEYS, "pause": "Ctrl+Alt+F5"}, "closed"]
 
 
+@pytest.mark.usefixtures("said")
+def test_all_refused_hotkeys_are_shown_until_they_work(qtbot: QtBot, tmp_path: Path) -> None:
+    opened = open_window(qtbot, tmp_path)
+    remote = Remote(opened.window, tmp_path / "run" / "control.socket")
+    remote.start()
+    keys: Any = remote._hotkeys
+
+    def shown() -> list[str]:
+        return [str(banner.notice.message) for banner in opened.window.notices.banners.values()]
+
+    taken = {parse(key): Text("taken by another program") for key in ("Ctrl+Alt+X", "Ctrl+Alt+P")}
+    keys.problems = [Text("One."), *refused(taken)]
+    keys.changed()
+    qtbot.waitUntil(lambda: bool(shown()))
+    assert shown() == [
+        "One. Shortcuts not available: Ctrl+Alt+X, Ctrl+Alt+P (taken by another program). "
+        "Choose others in the settings."
+    ]
+    keys.problems = []
+    keys.changed()
+    qtbot.waitUntil(lambda: not shown())
+    remote.close()
+
+
 def test_what_the_desktop_never_allows_is_told_once(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +255,7 @@ def test_what_the_desktop_never_allows_is_told_once(
     remotes = []
     for start in range(2):
         remotes.append(Remote(opened.window, tmp_path / "run" / f"control{start}.socket"))
-        with qtbot.waitSignal(remotes[-1]._refused):
+        with qtbot.waitSignal(remotes[-1]._hotkeys_changed):
             remotes[-1].start_hotkeys()
         remotes[-1].close()
         assert [banner.notice.message[:23] for banner in opened.window.notices.banners.values()] == [
@@ -229,7 +263,7 @@ def test_what_the_desktop_never_allows_is_told_once(
         ] * (1 - start)
         opened.window.notices.remove("hotkeys")
     monkeypatch.delenv("WAYLAND_DISPLAY")
-    with qtbot.waitSignal(remotes[-1]._refused):
+    with qtbot.waitSignal(remotes[-1]._hotkeys_changed):
         remotes[-1].start_hotkeys()
     remotes[-1].close()
     assert "DISPLAY is not set" in next(iter(opened.window.notices.banners.values())).notice.message

@@ -14,7 +14,7 @@ from avatar_app.doctor import checks, nvidia
 from avatar_app.errors import PortraitError
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.language.translations import install
-from avatar_app.hotkeys.combination import INSTEAD, lost, parse
+from avatar_app.hotkeys.combination import INSTEAD, parse, refused
 from avatar_app.hotkeys.listener import Hotkeys
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import PACKAGE
@@ -127,8 +127,8 @@ FOUND = [
     checks._shown("shows avatar"),
     checks._shown("shows card uncalibrated"),
     checks._with_details("OBS", ["MJPG", Text("{} up to {} x {}", "YUYV", 640, 480), Text("{} more", 2)]),
-    lost(parse("Ctrl+Alt+X"), "recalibrate", Text("is taken by another program")),
-    lost(parse("Ctrl+Alt+P"), "pause", Text("is refused by the system (error {})", 87)),
+    *refused({parse("Ctrl+Alt+X"): Text("taken by another program")}),
+    *refused({parse("Ctrl+Alt+P"): Text("refused by the system, error {}", 87)}),
     join([Text("The system gives no hotkeys: {}.", Text("no answer")), INSTEAD]),
 ]
 

@@ -2256,8 +2256,12 @@ Press I for more.</source>
         <translation>Видеокарта {0} выдаёт неверные кадры.</translation>
     </message>
     <message>
-        <source>The hotkey {} ({}) {}; choose another in the settings.</source>
-        <translation>Горячая клавиша {0} ({1}) {2}; выберите другую в настройках.</translation>
+        <source>Shortcuts not available: {} ({}).</source>
+        <translation>Сочетания клавиш недоступны: {0} ({1}).</translation>
+    </message>
+    <message>
+        <source>Choose others in the settings.</source>
+        <translation>Выберите другие в настройках.</translation>
     </message>
     <message>
         <source>The hotkey {} has no key that is known as {}.</source>
@@ -2520,8 +2524,8 @@ Press I for more.</source>
         <translation>она их отклонила</translation>
     </message>
     <message>
-        <source>needs a key that this keyboard does not have</source>
-        <translation>требует клавиши, которой на этой клавиатуре нет</translation>
+        <source>not on this keyboard</source>
+        <translation>таких клавиш нет на этой клавиатуре</translation>
     </message>
     <message>
         <source>next</source>
@@ -2652,16 +2656,16 @@ Press I for more.</source>
         <translation>эта модель передаёт позу как есть, в полную силу</translation>
     </message>
     <message>
-        <source>types a character on this keyboard</source>
-        <translation>на этой клавиатуре печатает символ</translation>
+        <source>would type a character on this keyboard</source>
+        <translation>печатают символ на этой клавиатуре</translation>
     </message>
     <message>
         <source>uncalibrated</source>
         <translation>не откалибровано</translation>
     </message>
     <message>
-        <source>was not granted by the desktop</source>
-        <translation>не разрешена рабочей средой</translation>
+        <source>not granted by the desktop</source>
+        <translation>не разрешены рабочей средой</translation>
     </message>
     <message>
         <source>{:.0f} fps with {}.</source>
@@ -3452,12 +3456,12 @@ Press I for more.</source>
         <translation>занята</translation>
     </message>
     <message>
-        <source>is refused by the system (error {})</source>
-        <translation>отклонена системой (ошибка {0})</translation>
+        <source>refused by the system, error {}</source>
+        <translation>отклонены системой, ошибка {0}</translation>
     </message>
     <message>
-        <source>is taken by another program</source>
-        <translation>занята другой программой</translation>
+        <source>taken by another program</source>
+        <translation>заняты другой программой</translation>
     </message>
     <message>
         <source>macOS does not let this program use the camera.</source>
