@@ -14,7 +14,7 @@ from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
 class Engine(Protocol):
     """One opened bundle on one device.
 
-    Not thread-safe: open, use and close it in one thread. Key points are numpy arrays (a few hundred bytes);
+    Not thread-safe: only one thread at a time may use it. Key points are numpy arrays (a few hundred bytes);
     features stay in the engine's memory.
     """
 

@@ -19,7 +19,7 @@ from avatar_app.faces.portrait import PhotoChoice, Portrait, find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.photos.photo_files import stamp
 from avatar_app.session.controls import Controls, Notice
-from avatar_app.session.engine_loader import EngineLoader
+from avatar_app.session.engine_loader import EngineLoader, Ready
 from avatar_app.session.fallback import Fallback, has_fallback
 from avatar_app.session.loader import Loader
 from avatar_app.session.stage import Notices
@@ -73,7 +73,7 @@ class ActiveAvatar:
         self._reader = PhotoReader(open_detector)
         self._again = threading.Event()
         self._notices = notices
-        self._engines = EngineLoader(open_engine)
+        self._engines = EngineLoader(open_engine, lambda: self.portrait)
         self._portraits: Loader[Portrait] = Loader("photo loader")
         self._failed: dict[object, object] = {}
         """Failed loads: a model -> the time until which it is not retried; a photo -> the file's stamp that
@@ -92,8 +92,8 @@ class ActiveAvatar:
     @property
     def loading(self) -> str:
         """Name of what is being loaded, for people."""
-        if self._engines.busy:
-            return f"model {self._engines.key[0]}" if isinstance(self._engines.key, tuple) else "model"
+        if opening := self._engines.loading:
+            return f"model {opening[0]}"
         return "photo" if self._portraits.busy else ""
 
     @property
@@ -143,7 +143,7 @@ class ActiveAvatar:
                 self._refuse_engine(wanted, done.error)
             else:
                 return self._take_engine(wanted, done.value)
-        elif wanted != self._engine_key and not self._engines.busy and self._may_open(wanted):
+        elif wanted != self._engine_key and not self._engines.loading and self._may_open(wanted):
             self._engines.open(wanted)
         return False
 
@@ -162,35 +162,34 @@ class ActiveAvatar:
         until = self._failed.get(wanted)
         return not isinstance(until, float) or (self.engine is None and time.monotonic() >= until)
 
-    def _take_engine(self, key: tuple[str, str], engine: Engine) -> bool:
-        try:
-            crop = self.portrait.crop(engine.size) if self.portrait else None
-            avatar = engine.encode(crop) if crop else None
-        except Exception as error:
-            engine.close()
-            self._refuse_engine(key, error)
-            return False
-        old, self.engine, self._engine_key = self.engine, engine, key
-        self._engines.improve(engine)
-        self.avatar, self.crop = avatar, crop
+    def _take_engine(self, key: tuple[str, str], ready: Ready) -> bool:
+        old, self.engine, self._engine_key = self.engine, ready.engine, key
+        self.avatar, self.crop = ready.avatar, ready.crop
+        self._engines.improve(ready.engine)
         self._fallback.opened(key[1])
         if old is not None:
             old.close()
-        return avatar is not None
+        return self.avatar is not None
 
     def _improve(self, wanted: tuple[str, str]) -> None:
         """Let a better device be tried, and use it as soon as it is there.
 
         The motion goes on as it is: the model and its key points are the same.
         """
-        better = self._engines.better(self.engine)
-        if better is None:
+        done = self._engines.better(self.engine)
+        if done is None:
+            return
+        if isinstance(done.error, DeviceError):
+            self._fallback.decline(done.error)
+        if done.error is not None:
+            log.error("no better device could be tried", exc_info=done.error)
+        if done.value is None:
             return
         if wanted != self._engine_key:  # the user has chosen another model or device meanwhile
-            better.close()
+            done.value.engine.close()
             return
-        log.info("from now on %s computes", better.name)
-        self._take_engine(wanted, better)
+        log.info("from now on %s computes", done.value.engine.name)
+        self._take_engine(wanted, done.value)
 
     def _adapt_portrait(self, wanted: Wanted) -> bool:
         path, choice = wanted

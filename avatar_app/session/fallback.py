@@ -24,6 +24,7 @@ class Fallback:
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
         self._fault: Notice | None = None
+        self._declined: Notice | None = None
         self._again_at = 0.0
 
     def fail(self, error: DeviceError, device: str) -> bool:
@@ -56,13 +57,19 @@ class Fallback:
             self._fault = None
             self._notices.clear("engine")
 
+    def decline(self, error: DeviceError) -> None:
+        """Say that a better device failed; the processor, in use, goes on."""
+        self._declined = Notice("engine", "warning", error.message, SLOWER, ACTIONS)
+        self._notices.put(self._declined)
+
     def wait(self) -> None:
         """Postpone the next try, since opening failed again."""
         self._again_at = time.monotonic() + RETURN
 
     def forget(self) -> None:
         """Try the wanted device again."""
-        self._notices.withdraw(self._fault)
+        for notice in (self._fault, self._declined):
+            self._notices.withdraw(notice)
         self._fault = None
 
 

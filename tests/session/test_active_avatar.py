@@ -164,11 +164,48 @@ def test_what_was_tried_for_another_model_is_given_back(tmp_path: Path) -> None:
 
 
 def test_one_that_fails_with_the_photo_leaves_the_processor(tmp_path: Path) -> None:
-    stage = Rehearsal(tmp_path, NoCard(Bench()))
+    """The engine in use goes on; the user is told, and may try again."""
+    stage = Rehearsal(tmp_path, NoCard(lost := Bench()), None)
     stage.first().free.set()
     stage.until(lambda: stage.notices.about("engine"))
     notice = stage.notices.about("engine")
-    assert notice is not None and "The processor is used" in notice.hint
-    stage.until(lambda: len(stage.opened) == 2 and stage.cast.engine is stage.opened[1])
+    assert notice is not None and "The processor is used" in notice.hint and "retry" in notice.actions
+    assert stage.cast.engine is stage.first() and len(stage.opened) == 1 and lost.engines == 0
+    stage.cast.retry_soon()
+    stage.until(lambda: stage.first().tries == 2)
+    assert stage.notices.about("engine") is None
     stage.cast.close()
     assert stage.bench.engines == 0
+
+
+class Encoding(FaultyEngine):
+    """Encodes for as long as the test wants, and notes the threads."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.free, self.entered = threading.Event(), threading.Event()
+        self.threads: list[str] = []
+
+    def encode(self, crop: Crop) -> Avatar:
+        self.threads.append(threading.current_thread().name)
+        self.entered.set()
+        assert self.free.wait(20)
+        return super().encode(crop)
+
+
+def test_a_photo_chosen_during_the_trial_is_encoded_before_the_takeover(tmp_path: Path) -> None:
+    better = Encoding(Bench())
+    stage = Rehearsal(tmp_path, better)
+    stage.first().free.set()
+    stage.until(better.entered.is_set)
+    stage.controls = replace(stage.controls, avatar=(chosen := write_photo(tmp_path, "2.png", 36)))
+    stage.until(lambda: stage.cast.portrait and stage.cast.portrait.path == chosen)
+    assert stage.cast.engine is stage.first()
+    better.free.set()
+    stage.until(lambda: stage.cast.engine is better)
+    assert better.threads == ["device trial"] * 2
+    assert stage.cast.portrait and stage.cast.crop and stage.cast.avatar
+    expected = stage.cast.portrait.crop(better.size)
+    assert (stage.cast.crop.image == expected.image).all()
+    assert (stage.cast.avatar.key_points.value == better.detect(expected).value).all()
+    stage.cast.close()
