@@ -1,4 +1,4 @@
-"""What holds for every test: it begins alike, whatever ran before it."""
+"""Give every test the same initial state, whatever ran before it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start.
+    """Let Ctrl-C reach processes that the tests start.
 
-    A shell that runs them in the background has it ignored, and programs inherit that.
+    A shell that runs the tests in the background ignores it, and child processes inherit that.
     """
     for number in (getattr(signal, name, None) for name in ("SIGINT", "SIGHUP")):
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
@@ -24,7 +24,7 @@ def pytest_configure() -> None:
 
 
 def seed(name: str) -> None:
-    """Set every random generator that needs no object of its own, by the name of what is about to run."""
+    """Seed every global random generator from the name of the test."""
     number = zlib.crc32(name.encode())
     random.seed(number)
     np.random.seed(number)  # for libraries that still use it
@@ -34,16 +34,16 @@ def seed(name: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-    """A fixture of a whole file must not depend on the test that needs it first."""
+    """A module's fixture must not depend on the test that first needs it."""
     seed(fixturedef.argname)
     return (yield)
 
 
 @pytest.fixture(autouse=True)
 def same_start(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Seeds by the test's name.
+    """Seed by the test's name.
 
-    Afterwards as many threads as before, since sums depend on them.
+    Restores the number of threads afterwards, since sums depend on it.
     """
     torch = sys.modules.get("torch")
     threads = cv2.getNumThreads(), torch.get_num_threads() if torch else 0

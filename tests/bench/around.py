@@ -1,14 +1,14 @@
-"""What the app costs around its engine.
+"""Measure what the app costs besides its engine.
 
-Latency, processor time, start-up and memory, with a webcam in a process of its own.
+Latency, processor time, start-up time and memory, with a webcam in a separate process.
 
 python -m tests.bench.around CLIP [--seconds 60] [--starts 10] [--width 640] [--only call|start] [--json FILE]
 
-``call`` runs a session in this process, whose engine, face networks and output are timed: capture-to-send
-latency less the engine's time, and the processor time of each thread less the engine's calls, its pool, and
-what OpenCV's threads spent during its calls (the engine puts its pictures together with OpenCV). The output
-is the virtual camera's own code with the driver's part, the copy of the picture's bytes, done in memory.
-``start`` runs ``run.py live`` in fresh processes.
+``call`` runs a session in this process and times its engine, face networks and output. It reports the
+capture-to-send latency minus the engine's time. It also reports the processor time of each thread minus that
+of the engine's calls, of the engine's thread pool, and of OpenCV's threads during those calls (the engine
+composes its pictures with OpenCV). The output is the virtual camera's own code; only the driver's part,
+copying the picture's bytes, happens in memory. ``start`` runs ``run.py live`` in fresh processes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tests.e2e.test_live_command import home
 
 SIZE = (1280, 720)
 WINDOW = 5.0
-"""Seconds that the app takes its own figures over."""
+"""Seconds over which the app averages its own figures."""
 
 
 class Tally:
@@ -56,13 +56,13 @@ class Tally:
         helped: processor seconds that helpers spent during the calls.
 
     Args:
-        helpers: threads that work for these calls and for others too (OpenCV's).
+        helpers: threads that work for these calls and for others (OpenCV's).
     """
 
     def __init__(self, helpers: AbstractSet[int] = frozenset()) -> None:
         self.wall: list[float] = []
         self.processor = self.helped = 0.0
-        # Kept open: what looking costs is charged to whoever is looked at.
+        # Kept open, so that reading it costs less.
         self._clocks = [os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY) for thread in helpers]
 
     @contextmanager
@@ -74,7 +74,7 @@ class Tally:
         self.helped += self._seconds() - helped
 
     def _seconds(self) -> float:
-        """Of the helpers so far."""
+        """Processor seconds of the helpers so far."""
         return sum(int(os.pread(clock, 64, 0).split()[0]) for clock in self._clocks) / 1e9
 
     def clear(self) -> None:
@@ -83,7 +83,7 @@ class Tally:
 
 
 class TimedEngine:
-    """An engine whose calls are timed, a frame's ``detect`` and ``render`` as one."""
+    """An engine that times its calls; ``detect`` and ``render`` of a frame count as one."""
 
     def __init__(self, engine: Engine, tally: Tally) -> None:
         self._engine, self._tally = engine, tally
@@ -114,7 +114,7 @@ class TimedNetwork:
 
 
 class Memory:
-    """Stands for the driver of a virtual camera: takes a copy of the bytes."""
+    """Replaces the driver of a virtual camera: copies the bytes."""
 
     device = "memory"
 
@@ -129,7 +129,7 @@ class Memory:
 
 
 class Watched:
-    """A session made of real parts that are timed.
+    """A session of real parts that are timed.
 
     Attributes:
         pool: threads that the engine started for itself.
@@ -137,7 +137,8 @@ class Watched:
 
     def __init__(self, url: str) -> None:
         before = threads()
-        # OpenCV's threads start with its first large task: now, so that they are not taken for the engine's.
+        # OpenCV starts its threads with the first large task. Start them now, so that they do not count as
+        # the engine's.
         cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (0, 0), 5)
         self.engine, self.faces = Tally(threads() - before), Tally()
         self.pool: set[int] = set()
@@ -172,16 +173,16 @@ def threads() -> set[int]:
 
 
 def processor_seconds(of: Iterable[int]) -> dict[int, float]:
-    """Thread -> processor seconds so far."""
+    """Processor seconds so far, by thread."""
     spent = {}
     for thread in of:
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the thread has ended
             spent[thread] = int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[0]) / 1e9
     return spent
 
 
 def process_seconds(process: int) -> float:
-    """What all threads of another process have spent."""
+    """Processor seconds of all threads of another process."""
     return (
         sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{process}/task").glob("*/schedstat"))
         / 1e9
@@ -243,7 +244,7 @@ def _stage_names(session: Session) -> dict[int | None, str]:
 def _shares(
     spent: dict[int, float], watched: Watched, names: dict[int | None, str], seconds: float
 ) -> dict[str, float]:
-    """Percent of one core, by who spent it."""
+    """Percent of one core, by consumer."""
     shares: dict[str, float] = {"engine": 0.0, "faces": 100 * watched.faces.processor / seconds}
     for thread, percent in spent.items():
         name = "engine" if thread in watched.pool else names.get(thread, "libraries")
@@ -259,7 +260,7 @@ def _shares(
 
 
 def start(url: str, count: int) -> dict[str, Any]:
-    """Fresh processes: a first one that calibrates, then those that remember."""
+    """Start fresh processes: the first calibrates, the others have a stored pose."""
     with tempfile.TemporaryDirectory(prefix="around-") as folder:
         first = _one_start(url, Path(folder), 15.0)
         later = [_one_start(url, Path(folder), 1.0) for _ in range(count)]
@@ -276,10 +277,7 @@ def start(url: str, count: int) -> dict[str, Any]:
 
 
 def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
-    """Seconds from the program's start to its first avatar.
-
-    Then memory, after so many seconds.
-    """
+    """Seconds from the program's start to its first avatar, and memory after so many seconds."""
     words = [
         sys.executable,
         "run.py",
@@ -289,7 +287,7 @@ def _one_start(url: str, folder: Path, stay: float) -> dict[str, Any]:
         "--avatar",
         str(sorted(shipped_avatars().glob("*.jpg"))[0]),
     ]
-    words += ["--output", "none", "--device", "cpu"]  # calibrates once where no pose is remembered
+    words += ["--output", "none", "--device", "cpu"]  # calibrates only if no pose is stored
     socket = folder / "avatar-app" / "control.socket"
     began = time.monotonic()
     program = subprocess.Popen(words, cwd=ROOT, env=home(folder), stdout=subprocess.DEVNULL)

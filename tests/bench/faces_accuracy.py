@@ -1,6 +1,6 @@
-"""How good the face networks are.
+"""Measure the accuracy of the face networks.
 
-On the labelled clips they never saw, on scenes with small faces, on pictures without one.
+On labelled clips that they never saw, on scenes with small faces, and on pictures without a face.
 
 python tests/bench/faces_accuracy.py DATA [--bundle models/faces] [--clips DIR] [--negatives DIR] [--json
 FILE] [--sheets DIR]
@@ -63,8 +63,9 @@ def correlation(first: Floats, second: Floats) -> float | None:
 
 
 def unrest(points: Any, height: Any) -> float:
-    """Median size of the second difference over time, in thousandths of the face's height; small if motion is
-    smooth.
+    """Median size of the second difference over time, in thousandths of the face's height.
+
+    Small if motion is smooth.
     """
     second = points[2:, :, :2] - 2 * points[1:-1, :, :2] + points[:-2, :, :2]
     return float(np.median(np.linalg.norm(second, axis=-1).mean(-1) / height[1:-1]) * 1000)
@@ -117,7 +118,7 @@ def clip_report(detector: FaceDetector, data: Path, row: dict[str, str]) -> tupl
 
 
 def drawn(frame: Image, *several: Any, side: int = 320) -> Image:
-    """A picture with landmarks: found ones green, labels red."""
+    """Draw predicted landmarks in green and labels in red."""
     scale = side / frame.shape[0]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     out = np.asarray(cv2.resize(frame, None, fx=scale, fy=scale, interpolation=method), np.uint8)
@@ -130,9 +131,9 @@ def drawn(frame: Image, *several: Any, side: int = 320) -> Image:
 
 
 def scenes(data: Path, negatives: list[Image], count: int) -> Iterator[tuple[str, Image, Any]]:
-    """Unseen faces pasted into larger pictures.
+    """Paste unseen faces into larger pictures.
 
-    Width of the face over the picture's from 1/4 to 1/14, and turned by 30 degrees.
+    The face is 1/4 to 1/14 of the picture's width, and rotated by up to 30 degrees.
     """
     random = np.random.default_rng(5)
     names = [row["stem"] for row in rows(data, "val")]
@@ -187,7 +188,7 @@ def scene_report(
 
 
 def presence_report(detector: FaceDetector, data: Path, negatives: list[Image]) -> dict[str, Any]:
-    """Scores of the landmark network on unseen faces, slightly off, and on places without a face."""
+    """Scores of the landmark network on unseen faces, slightly off centre, and on areas without a face."""
     random = np.random.default_rng(7)
     faces, others = [], []
     for row in rows(data, "val"):
@@ -225,9 +226,9 @@ def presence_report(detector: FaceDetector, data: Path, negatives: list[Image]) 
 
 
 def clips_report(detector: FaceDetector, folder: Path, sheets: list[Image]) -> dict[str, Any]:
-    """Uncropped clips and photos.
+    """Detection rate on uncropped clips and photos.
 
-    Found in how many frames, as they are, turned by 30 degrees, and at a quarter of the size.
+    As they are, rotated by 30 degrees, and at a quarter of the size.
     """
     out: dict[str, Any] = {}
     for path in sorted([*folder.glob("*.mp4"), *folder.glob("*.jpg")]):

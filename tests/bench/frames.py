@@ -1,10 +1,10 @@
-"""Sheets of people in frames for docs/gallery.md.
+"""Draw sheets of people in frames for docs/gallery.md.
 
 The app's own photos before several backgrounds, moved as far as a driver moves.
 
 python -m tests.bench.frames CLIP [--model lite] [--output docs/gallery]
 
-No square, bar, edge or seam may be seen in them.
+No square, bar, edge or seam may be visible.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LOOKS: tuple[tuple[tuple[int, int], str, Framing], ...] = (
     ((1280, 720), "#00b140", Framing(0.75, 0.18, 0.0)),
     ((720, 1280), "photo", AS_IT_COMES),
 )
-"""Size, background and framing of each column; the first is the photo's own pose."""
+"""Size, background and framing of each column; the first shows the photo's own pose."""
 
 
 def framed(

@@ -1,11 +1,11 @@
-"""Strips for docs/gallery.md.
+"""Draw the strips of docs/gallery.md.
 
-A photo, six moments of a driver, and what the model makes of them; and photos turned as far as they go.
+A photo, six moments of a driver and the resulting avatar; and photos at their largest turns.
 
 python -m tests.bench.gallery CLIP [CLIP ...] [--model lite] [--output docs/gallery]
 
-Drivers are drawn as landmarks, so that no real person's picture is kept. The moments are those in which the
-driver's poses differ most from one another, so extremes are shown and not avoided.
+Drivers are drawn as landmarks, so that no picture of a real person is stored. The moments are those in which
+the driver's poses differ most, so extremes are shown, not avoided.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Array, Crop, Image, KeyPoints
 
 TURNS = (-45, -30, -15, 15, 30, 45)
-"""Degrees by which a driver like the photo turns."""
+"""Degrees by which a driver with the photo's own face turns."""
 
 MOMENTS = 6
 SIDE = 192
@@ -50,7 +50,7 @@ CURVES = (
 
 
 def draw_driver(points: Array, side: int = SIDE) -> Image:
-    """Landmarks (88, 2) in [-1, 1] as lines."""
+    """Draw landmarks (88, 2) in [-1, 1] as lines."""
     picture = np.full((side * 2, side * 2, 3), 34, np.uint8)
     place = ((points + 1) / 2 * (2 * side - 1)).round().astype(np.int32)
     for curve in CURVES:
@@ -61,10 +61,7 @@ def draw_driver(points: Array, side: int = SIDE) -> Image:
 
 
 def spread_out(poses: list[KeyPoints], count: int) -> list[int]:
-    """Indices of the poses that are farthest from one another, in the order of time.
-
-    The first pose is among them.
-    """
+    """Indices of the poses that differ most from one another, in temporal order, with the first pose."""
     table = np.stack([pose.value.ravel() for pose in poses])
     chosen = [0]
     distance = np.linalg.norm(table - table[0], axis=1)
@@ -75,7 +72,7 @@ def spread_out(poses: list[KeyPoints], count: int) -> list[int]:
 
 
 def turned(engine: Engine, crop: Crop) -> Image:
-    """A row of the photo and of what it becomes when somebody like it turns by ``TURNS``."""
+    """A row of the photo and its avatars at turns of ``TURNS``."""
     avatar = engine.encode(crop)
     photo = in_space(avatar.key_points)
     transfer = motion_transfer(avatar.key_points, avatar.key_points)
@@ -118,7 +115,7 @@ def main() -> int:
         )
         poses = [pose for pose in smooth if pose is not None]
         moments = spread_out(poses, MOMENTS)
-        # Every other photo, the rest with the next driver: twelve strips of three drivers.
+        # Alternate the photos between the drivers: twelve strips of three drivers.
         for photo in sorted(shipped_avatars().glob("*.jpg"))[(number + 1) % 2 :: 2]:
             crop = portrait_crop(read_portrait(photo), detector, "auto", engine.size, [])
             avatar = engine.encode(crop)

@@ -1,15 +1,14 @@
-"""How long a frame takes on a graphics card, from bytes to bytes, in every form of the networks and beside
-the original.
+"""Measure a frame's time on a graphics card in every form of the networks.
 
 python -m tests.bench.gpu [--device cuda:0] [--frames 300] [--json FILE] [--profile FILE] [--only WORD ...]
 
-A frame is what an engine does: the detector on the driver's picture, which the anchored family does without,
-and the picture of the avatar in that pose; numpy arrays in and out, so the device has finished when the clock
-is read. Rows take turns. The original, which encodes the photo again, runs in the same turns with the same
-weights; they are random, in the sizes of vox-adv. `floor` is the time that the arithmetic or the traffic of a
-frame takes at the most that this device was seen to do; `cpu_ms` is the processor's time, waiting included.
-The row `app` is what the app makes of the model on this device, chosen and checked as at its start; the
-others are each form that it may choose, and those that it does not, by a compiler. On a card the end of the
+A frame is an engine's work: the detector on the driver's picture (not for the anchored family) and the
+picture of the avatar in that pose. Inputs and outputs are numpy arrays, so the device has finished when the
+clock is read. The rows alternate. The original, which encodes the photo for every frame, takes part with the
+same weights; they are random, with the sizes of vox-adv. `floor` is the time for a frame's arithmetic or
+memory traffic at the highest rate observed on this device; `cpu_ms` is the processor's time, waiting
+included. The row `app` is the form that the app selects on this device and checks at its start; the others
+are every form that it may select, and forms made by compilers that it does not use. On a card, the end of the
 table says which targets are met.
 """
 
@@ -60,19 +59,19 @@ Change = Callable[[MotionGraphs], MotionGraphs]
 
 
 class Compiled(CudaPlace):
-    """Records what the compiler made, which has its constants on the card already."""
+    """Records the compiled module, whose constants are already on the card."""
 
     _refused: ClassVar[dict[torch.device, str]] = {}
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
         self._constants = nullcontext()  # type: ignore[assignment]
-        self._refused.clear()  # what could not be recorded of another model says nothing of this one
+        self._refused.clear()  # a failed recording of another model does not count here
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to be measured, and its material."""
+    """A model to measure, and its inputs."""
 
     name: str
     graphs: MotionGraphs
@@ -108,7 +107,7 @@ def subject(name: str, graphs: MotionGraphs, device: torch.device) -> Subject:
 def traced(graph: Graph, tensors: dict[str, Tensor]) -> Graph:
     """The operations alone, with all constants on the device.
 
-    A compiler would bring lists of indices there again for each frame.
+    A compiler would copy lists of indices to the device for each frame.
     """
     inputs = [tensors[name] for name in graph.inputs]
     with FixedConstants():
@@ -117,7 +116,7 @@ def traced(graph: Graph, tensors: dict[str, Tensor]) -> Graph:
 
 
 def compiled(graphs: MotionGraphs, kind: torch.dtype, **options: Any) -> MotionGraphs:
-    """By `torch.compile`; recording is left to us."""
+    """Compile with `torch.compile`; recording is left to the app."""
     quick = quickened(graphs, kind)
     tensors = trial_tensors(quick)
 
@@ -131,13 +130,13 @@ def compiled(graphs: MotionGraphs, kind: torch.dtype, **options: Any) -> MotionG
 
 
 def by_tensorrt(graphs: MotionGraphs, kind: torch.dtype) -> MotionGraphs:
-    """By NVIDIA's TensorRT."""
-    importlib.import_module("torch_tensorrt")  # which makes itself known to the compiler
+    """Compile with NVIDIA's TensorRT."""
+    importlib.import_module("torch_tensorrt")  # the import registers it with the compiler
     return compiled(graphs, kind, backend="torch_tensorrt", options={"enabled_precisions": {kind}})
 
 
 def app(subject: Subject, place: Callable[[], Place]) -> Row:
-    """What the app makes of the model here."""
+    """The form that the app selects for the model here."""
 
     def start() -> Callable[[int], AnyArray]:
         graphs = quickest(subject.graphs)
@@ -157,7 +156,7 @@ def app(subject: Subject, place: Callable[[], Place]) -> Row:
 
 
 def rows(subject: Subject, device: torch.device) -> list[Row]:
-    """Every form of a model; on a processor those alone that it can have."""
+    """Every form of a model; on a processor only those that it supports."""
     card = device.type == "cuda"
     plain: Callable[[], Place] = partial(CudaPlace, device) if card else Processor
     kinds = (torch.float32, torch.float16) if subject.graphs.can_halve else (torch.float32,)
@@ -207,7 +206,7 @@ def original(config: FommConfig, subject: Subject, device: str, weights: Path) -
 
 
 def profile(subjects: list[Subject], device: torch.device) -> str:
-    """Which operations the time of ten frames goes to, in the form that the app chooses, not recorded."""
+    """Profile which operations take the time of ten frames, in the app's form, without recording."""
     activities = [torch.profiler.ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(torch.profiler.ProfilerActivity.CUDA)
@@ -233,9 +232,11 @@ def run(
     config: FommConfig | None = None,
     profiled: Path | None = None,
 ) -> dict[str, Any]:
-    """Args: config: of the model with random weights, in place of vox-adv.
+    """Measure all rows.
 
-    Profiled: a file for where the time goes.
+    Args:
+        config: of the model with random weights; None for vox-adv.
+        profiled: a file for the profile.
     """
     where = torch.device(device)
     config = config or FommConfig.from_original(read_yaml(CONFIG))

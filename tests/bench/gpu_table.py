@@ -1,4 +1,4 @@
-"""Rows of `tests.bench.gpu` take turns, and become a table with the targets."""
+"""Alternate the rows of `tests.bench.gpu`, and print a table with the targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TURNS = 5
 WARM_UP = 10
 """Frames of a row at the start of its first turn that do not count."""
 DRIVERS = 8
-"""Different pictures that take turns, so that nothing is found in a cache."""
+"""Different pictures in turn, so that no cache can help."""
 
 
 TARGETS = {
@@ -26,20 +26,20 @@ TARGETS = {
     "standard": {"ms_p50": 0.8},
     "lite": {"ms_p50": 0.8},
 }
-"""Of the row `app`, on an H100."""
+"""Targets of the row `app`, on an H100."""
 WORTHWHILE = 1.3
-"""How much faster a compiler's row must be than the app's to be worth having."""
+"""Minimum speed-up over the app's row that makes a compiler worthwhile."""
 
 
 @dataclass
 class Row:
-    """One way to make a frame.
+    """One way to render a frame.
 
     Attributes:
-        open: makes it; returns what turns a driver's picture into the avatar's.
+        open: opens it; returns a function from a driver's picture to the avatar's.
         last: opened after all others, since a failure may take memory or the card with it.
         problem: why it could not be measured.
-        form: what was chosen, where there was a choice.
+        form: the selected form, if there are several.
         taken: milliseconds of each frame that counts.
         worked: milliseconds of the processor's cores in all of them.
     """
@@ -58,9 +58,9 @@ class Row:
 
 
 def measure(all_rows: list[Row], frames: int, peak: Peak) -> None:
-    """Fill in the rows: open each, then let them take turns.
+    """Fill in the rows: open each, then alternate.
 
-    One that fails is left out from then on.
+    A row that fails is left out from then on.
     """
     for row in sorted(all_rows, key=lambda row: row.last):
         began = time.perf_counter()
@@ -103,7 +103,7 @@ def give_up(row: Row, error: Exception) -> None:
 
 
 def psnr(row: Row, first: Row) -> float:
-    """Against the same model in float32, dB."""
+    """PSNR against the same model in float32, dB."""
     pairs = list(zip(row.pictures, first.pictures, strict=False))
     error = float(np.mean([np.mean((a.astype(np.float64) - b) ** 2) for a, b in pairs]))
     return round(10 * float(np.log10(255**2 / max(error, 1e-4))), 1)
@@ -166,7 +166,7 @@ def report(
 
 
 def verdicts(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each target with what was found, and whether a compiler would be worth having."""
+    """Each target with its measurement, and whether a compiler would be worthwhile."""
     found = []
     for line in lines:
         if line["row"] != "app" or "ms_p50" not in line:

@@ -33,7 +33,7 @@ SLOW_MS = 120.0
 
 
 class SlowEngine:
-    """The shipped model, made to take ``SLOW_MS`` for each picture."""
+    """The shipped model, slowed to ``SLOW_MS`` per picture."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -49,7 +49,7 @@ class SlowEngine:
 
 
 def resources() -> dict[str, float]:
-    """Of this process: memory in MB, threads, open files."""
+    """Memory in MB, threads and open files of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "memory_mb": round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1),
@@ -59,14 +59,14 @@ def resources() -> dict[str, float]:
 
 
 def running(session: Session, seconds: float, every: float = 1.0) -> list[dict[str, Any]]:
-    """Calibrates, then one row of figures for each second."""
+    """Calibrate, then record one row of figures per second."""
     until = time.monotonic() + 60
     while session.status().reason != "uncalibrated" or not session.status().face:
         if time.monotonic() > until:
             raise TimeoutError(f"the session did not get ready: {session.status()}")
         time.sleep(0.05)
     session.recalibrate()
-    time.sleep(8)  # the window that rates are taken over must have filled
+    time.sleep(8)  # the window that rates are averaged over must be full
     rows = []
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
@@ -88,7 +88,7 @@ def running(session: Session, seconds: float, every: float = 1.0) -> list[dict[s
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians; the worst of latencies; the slope of memory over the second half."""
+    """Medians, the worst latencies, and the slope of memory over the second half."""
 
     def median(name: str) -> float:
         return round(float(np.median([row[name] for row in rows])), 2)

@@ -1,11 +1,11 @@
-"""A sheet of photos as people have them, for docs/gallery.md.
+"""Draw a sheet of difficult photos for docs/gallery.md.
 
-Hats, veils, hands, crowded backgrounds, cut and tight pictures, dark ones, paintings.
+Hats, veils, hands, crowded backgrounds, cropped and tight pictures, dark ones, paintings.
 
 python -m tests.bench.photos DATA CLIP [--model lite] [--output docs/gallery]
 
 DATA holds ``stills/*.jpg`` of invented people (faker-js/assets-person-portrait, CC0). Each photo is shown
-beside four moments of a driver, as a call gets them.
+beside four moments of a driver, as a call receives them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def cartoon(photo: Image) -> Image:
 
 
 def striped(photo: Image) -> Image:
-    """In the middle of a larger picture of lines."""
+    """Put the photo into the middle of a larger picture of lines."""
     side = photo.shape[0]
     around = np.full((2 * side, 2 * side, 3), 225, np.uint8)
     around[:, ::16] = (70, 90, 140)
@@ -83,7 +83,7 @@ def striped(photo: Image) -> Image:
 
 
 def turned(photo: Image) -> Image:
-    """As a hand held it."""
+    """Tilt the photo as if hand-held."""
     side = photo.shape[0]
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), 18, 1.15)
     return np.asarray(cv2.warpAffine(photo, turn, (side, side), borderMode=cv2.BORDER_REFLECT), np.uint8)

@@ -1,7 +1,4 @@
-"""Line charts as SVG.
-
-Enough for docs/benchmarks, and no library needed to draw them.
-"""
+"""Draw line charts as SVG for docs/benchmarks, without a library."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ class Line:
     """One curve.
 
     Attributes:
-        notes: written at each point; may be empty.
-        dashed: for what is computed and not measured.
+        notes: labels of the points; may be empty.
+        dashed: for computed instead of measured values.
     """
 
     name: str
@@ -88,6 +85,6 @@ def _text(x: float, y: float, text: str, anchor: str, size: int = 12, colour: st
 
 
 def _step(most: float) -> float:
-    """A round distance between the lines of a grid that has about five."""
+    """A round distance between grid lines that gives about five of them."""
     unit: float = 10.0 ** (len(f"{most / 5:.0f}") - 1) if most >= 5 else 0.1
     return next(unit * times for times in (1, 2, 5, 10, 20, 50) if unit * times * 6 >= most)

@@ -1,13 +1,13 @@
-"""What the network does to remote rendering.
+"""Measure how the network affects remote rendering.
 
-Pictures a second, age and bits, for several kinds of network.
+Pictures per second, latency and bit rate, for several kinds of network.
 
 python -m tests.bench.remote [--seconds 20] [--recorded] [--json remote.json]
 
-A relay between client and server delays, holds back and limits what goes through, as a network does. A lost
-packet is a pause of one round trip, which is what TCP makes of it. The local engine runs in the same minutes,
-with the same poses at 30 a second. ``--recorded``: the server's engine repeats layers that were rendered
-before, so that what is measured is the way alone; there is no local engine to compare with then.
+A relay between client and server adds delay, loss and a rate limit, as a network does. A lost packet is a
+pause of one round trip, as with TCP. The local engine runs at the same time, with the same poses at 30 a
+second. ``--recorded``: the server's engine repeats layers that were rendered in advance, so only the
+transmission is measured, without a local engine for comparison.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from tests.remote.serving import free_port
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Round trip in seconds, share of packets that are lost, and bits a second (0: no limit)."""
+    """Round trip in seconds, fraction of lost packets, and bits per second (0: no limit)."""
 
     round_trip: float = 0.0
     loss: float = 0.0
@@ -67,7 +67,7 @@ NETWORKS = {
     "3 Mbit/s": Network(0.02, 0.0, 3e6),
 }
 CODECS = {"chosen": ["jpeg", "h264"], "h264": ["h264"]}
-"""What the client knows."""
+"""The client's data."""
 
 PACKET = 1448
 FPS = 30.0
@@ -75,7 +75,7 @@ TOKEN = "t" * 43
 
 
 class Relay:
-    """Joins a client and a server through a ``Network``, in a thread of its own."""
+    """Connects a client and a server through a ``Network``, in its own thread."""
 
     def __init__(self, port: int, network: Network) -> None:
         self._to, self._network = port, network
@@ -116,7 +116,7 @@ class Relay:
 
 
 class Recorded:
-    """An engine that rendered before it was asked: what is left is the way of its layers."""
+    """An engine with layers rendered in advance, so that only their transmission is measured."""
 
     name, reads_pictures = "recorded", False
 
@@ -144,7 +144,7 @@ class Recorded:
 
 def serve_recorded(port: int) -> None:
     bundle = open_bundle("lite")
-    recorded = Recorded()  # before anybody knows of it: it takes seconds
+    recorded = Recorded()  # before the server is announced, because it takes seconds
     server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), lambda: recorded)
     sys.stdout.write(f"avatar://127.0.0.1:{port}#token={TOKEN}\n")
     sys.stdout.flush()
@@ -153,7 +153,7 @@ def serve_recorded(port: int) -> None:
 
 @contextmanager
 def server(home: Path, recorded: bool) -> Iterator[Pairing]:
-    """A server on this computer; how to reach it."""
+    """Start a server on this computer; returns how to reach it."""
     own = [sys.executable, "-m", "tests.bench.remote", "--serve", str(free_port())]
     running = subprocess.Popen(
         own if recorded else [sys.executable, "run.py", "serve"],
@@ -189,7 +189,7 @@ def poses_of(engine: Engine) -> tuple[Avatar, list[KeyPoints]]:
 def measure_remote(
     engine: RemoteEngine, avatar: Avatar, poses: list[KeyPoints], seconds: float
 ) -> dict[str, float | str]:
-    """Ages are from the pose's moment to the picture's arrival, decoded."""
+    """Latencies are from the time of the pose to the arrival of the decoded picture."""
     ages: list[float] = []
     assert avatar.scene is not None
     area = call_area(avatar.scene)
@@ -223,7 +223,7 @@ def measure_local(
 
 
 def ticks(seconds: float) -> Iterator[float]:
-    """Moments of a camera; those that are over while the caller works are left out."""
+    """Times of a camera's frames; those that pass while the caller works are skipped."""
     begin = time.monotonic()
     while (now := time.monotonic()) - begin < seconds:
         due = begin + (int((now - begin) * FPS) + 1) / FPS

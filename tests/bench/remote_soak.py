@@ -1,10 +1,11 @@
-"""A server left running for people who come and go: memory, threads, open files and pictures over time.
+"""Leave a server running for changing clients.
+
+Reports memory, threads, open files and pictures over time.
 
 python -m tests.bench.remote_soak [--minutes 10] [--people 3] [--json FILE]
 
-Each person sends 4 poses a second, so that a busy computer can follow. One of them leaves every half minute,
-and another one comes with another photo; one in four is cut off without a word. The pictures are H.264 for
-every second one.
+Each client sends 4 poses a second, so that a busy computer can keep up. Every half minute one leaves and
+another one joins with another photo; one in four disconnects abruptly. Every second one gets H.264.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def server(people: int) -> Iterator[tuple[Pairing, int]]:
 
 
 class Person(threading.Thread):
-    """Stays for a while, leaves, comes back as somebody else."""
+    """Stay for a while, leave, return as somebody else."""
 
     def __init__(self, number: int, pairing: Pairing, portraits: list[Portrait]) -> None:
         super().__init__(daemon=True)
@@ -78,10 +79,10 @@ class Person(threading.Thread):
             codec = ("jpeg", "h264")[(self._number + self.visits) % 2]
             try:
                 engine = RemoteEngine(open_bundle("lite"), self._pairing, [codec])
-            except EngineError:  # it still starts
+            except EngineError:  # the server is still starting
                 continue
             try:
-                with suppress(EngineError):  # a photo took too long on a busy computer
+                with suppress(EngineError):  # encoding the photo took too long on a busy computer
                     self._visit(engine)
             finally:
                 if self.visits % 4 == 3 and engine._link._socket is not None:

@@ -1,13 +1,12 @@
-"""How an engine's time for a frame grows with key points, picture size and threads, beside the arithmetic
-that it has to do.
+"""Measure how an engine's time per frame grows with key points, picture size and threads.
 
 python -m tests.bench.scaling [--frames 40] [--device cpu] [--only points|size|threads] [--threads 1,2,4]
 [--output docs/benchmarks]
 
-Two architectures with random weights, which cost what trained ones cost: the original's vox-adv and the
-anchored one of ``lite``, both in float32 as they are exported. Variants take turns. Writes ``scaling.json``
-and a chart for each question. ``--write FOLDER`` writes the bundle ``vox-adv-10-256`` there instead, for
-``run.py bench --model FOLDER/vox-adv-10-256``.
+The arithmetic is plotted beside the time. Two architectures with random weights, which take as long as
+trained ones: the original's vox-adv and the anchored one of ``lite``, both in float32 as exported. Variants
+alternate. Writes ``scaling.json`` and a chart for each question. ``--write FOLDER`` writes the bundle
+``vox-adv-10-256`` there instead, for ``run.py bench --model FOLDER/vox-adv-10-256``.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class Models:
         self._made: dict[tuple[str, int, int], tuple[Bundle, float]] = {}
 
     def get(self, model: str, points: int, size: int) -> tuple[Bundle, float]:
-        """The bundle, and its arithmetic for a frame in 10^9 operations."""
+        """The bundle, and its arithmetic per frame in 10^9 operations."""
         key = (model, points, size)
         if key not in self._made:
             torch.manual_seed(0)
@@ -112,9 +111,9 @@ def _variants(question: str, names: list[str], models: Models, threads: list[int
 
 
 def measure(variants: list[Variant], frames: int, device: str) -> None:
-    """Let the variants take turns.
+    """Alternate the variants.
 
-    One engine at a time is open, as several would fight for the processor's cache and memory.
+    One engine at a time is open; several would compete for the processor's cache and memory.
     """
     turns = -(-frames // TURN)
     for turn in range(turns):
@@ -153,9 +152,7 @@ def facts(variants: list[Variant]) -> list[dict[str, Any]]:
 
 
 def chart(question: str, rows: list[dict[str, Any]], path: Path) -> None:
-    """Time relative to the first variant of each model, with its milliseconds beside the points; arithmetic
-    dashed.
-    """
+    """Time relative to each model's first variant, labelled in milliseconds; arithmetic dashed."""
     label = {"points": "key points", "size": "side of the picture, pixels", "threads": "threads"}[question]
     lines = []
     for colour, model in enumerate(NAMES):
@@ -191,7 +188,7 @@ def main() -> int:
     if options.write:
         Models(options.write).get("vox-adv", USUAL["vox-adv"], 256)
         return 0
-    options.output.mkdir(parents=True, exist_ok=True)  # now, and not after minutes of measuring
+    options.output.mkdir(parents=True, exist_ok=True)  # fail now, not after minutes of measuring
     where = torch_device(options.device)
     names = options.models.split(",")
     report: dict[str, Any] = {

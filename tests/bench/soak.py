@@ -1,6 +1,6 @@
-"""The app with its window, left running.
+"""Leave the app with its window running.
 
-Memory, threads, open files, rates and latency over time.
+Reports memory, threads, open files, rates and latency over time.
 
 python -m tests.bench.soak CLIP [--minutes 30] [--every 10] [--json FILE]
 """
@@ -63,7 +63,7 @@ def watch(camera: MjpegCamera, minutes: float, every: float) -> list[dict[str, A
                             **resources(app.pid),
                         }
                     )
-                except (KeyError, OSError):  # it was ended from outside
+                except (KeyError, OSError):  # the app was ended from outside
                     break
         finally:
             app.terminate()
@@ -72,7 +72,7 @@ def watch(camera: MjpegCamera, minutes: float, every: float) -> list[dict[str, A
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """First and last minute beside each other, and the slope of memory after the first quarter."""
+    """First and last minute side by side, and the slope of memory after the first quarter."""
     settled = rows[len(rows) // 4 :]
     slope = np.polyfit([row["at"] / 60 for row in settled], [row["memory_mb"] for row in settled], 1)[0]
     quarter = max(1, len(settled) // 4)

@@ -1,4 +1,4 @@
-"""Bundles: found, checked, written whole, imported from original checkpoints."""
+"""Bundles are found, checked, written whole, and imported from original checkpoints."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write(folder: Path, content: bytes = b"1", **changes: Any) -> Bundle:
 
 
 def describe(folder: Path, **changes: Any) -> None:
-    """Change what a description says."""
+    """Change the content of a description."""
     path = folder / "bundle.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
@@ -177,7 +177,7 @@ def test_an_original_checkpoint_becomes_a_bundle(places: tuple[Path, Path], tmp_
 
 
 class Bomb:
-    """Pickles as a call that makes a folder."""
+    """Pickles to a call that creates a folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -261,7 +261,7 @@ def test_names_that_are_no_folders_are_refused(places: tuple[Path, Path], tmp_pa
 def test_names_of_models_that_came_with_the_app_are_taken(
     places: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A model of the same name would stand in for the app's own."""
+    """A model of the same name would replace the app's own."""
     shipped = tmp_path / "shipped"
     (shipped / name).mkdir(parents=True)
     monkeypatch.setattr("avatar_app.onnx_export.import_checkpoint.model_folders", lambda: [shipped])

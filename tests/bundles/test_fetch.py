@@ -1,4 +1,4 @@
-"""Downloads, against a server of our own."""
+"""Downloads from a local server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONTENT = bytes(range(256)) * 4000
 class Server(ThreadingHTTPServer):
     """Serves ``CONTENT``.
 
-    ``ranges`` False ignores Range; ``breaks`` is after how many bytes the next answer breaks off.
+    ``ranges`` False ignores Range; ``breaks`` is the number of bytes after which the next answer breaks off.
     """
 
     ranges = True
@@ -129,9 +129,9 @@ def test_a_dead_link_says_where_to_put_the_file(server: Server, tmp_path: Path) 
 
 
 def test_the_next_address_is_tried(server: Server, tmp_path: Path) -> None:
-    """A dead link and a wrong file cost one sentence each.
+    """A dead link and a wrong file are reported in one sentence each.
 
-    What came of the file before is kept.
+    The partial file from before is kept.
     """
     good = download(server)
     first = f"http://127.0.0.1:{server.server_port}/gone"
@@ -179,7 +179,7 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 
 class Endless(Handler):
-    """Sends without end, or hardly anything, or leads to an address that makes no sense."""
+    """The server sends endlessly, hardly anything, or a redirect to an invalid address."""
 
     def do_GET(self) -> None:
         if self.path == "/nowhere":

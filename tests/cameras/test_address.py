@@ -1,4 +1,4 @@
-"""No secret of an address comes into a sentence, however it was written."""
+"""No message contains a secret of an address, however it is written."""
 
 from __future__ import annotations
 

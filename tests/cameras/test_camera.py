@@ -1,4 +1,4 @@
-"""Sources of every kind, and what people get wrong about them."""
+"""Sources of every kind, and users' typical mistakes with them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def no_thread_stays() -> Iterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence counts after a third of a second, so that tests of it are quick."""
+    """Silence counts after a third of a second, so that its tests are fast."""
     for module in (camera_live, camera_device, camera_http):
         monkeypatch.setattr(module, "SILENCE", 0.3)
     monkeypatch.setattr("avatar_app.cameras.opening.SILENCE", 0.3)
@@ -116,12 +116,12 @@ def test_webcam_gives_every_picture_in_order() -> None:
         assert numbers == sorted(set(numbers))
         image = source.read()
         assert image.dtype == np.uint8
-        assert np.abs(image[40:].astype(int) - GROUND[40:]).mean() < 4  # red and blue are where they belong
+        assert np.abs(image[40:].astype(int) - GROUND[40:]).mean() < 4  # red and blue are not swapped
 
 
 def test_slow_reader_gets_the_newest_picture() -> None:
     with MjpegCamera(marked, fps=60) as camera, opened(camera.url) as source:
-        for _ in range(3):  # with a picture at a time from a buffer, the last one would be 30 pictures old
+        for _ in range(3):  # with a buffer of one picture per read, the last one would be 30 pictures old
             threading.Event().wait(0.2)
             sent = camera.sent_number
             assert number_of(source.read()) >= sent - 8
@@ -176,10 +176,7 @@ def test_closed_source_says_so_and_a_waiting_reader_is_freed() -> None:
 
 
 def sends(*pieces: bytes, stay: bool = True) -> Callable[[socket.socket], None]:
-    """An answer of these bytes.
-
-    Then the connection stays open in silence until the client leaves.
-    """
+    """A server that sends these bytes, then keeps the connection open in silence until the client leaves."""
 
     def answer(connection: socket.socket) -> None:
         for piece in pieces:
@@ -203,7 +200,7 @@ JPEG = encode(marked(7))
 
 
 def huge_picture() -> bytes:
-    """A JPEG of a few bytes that says it has 65,500 x 65,500 pixels."""
+    """A JPEG of a few bytes that declares 65,500 x 65,500 pixels."""
     place = JPEG.index(b"\xff\xc0") + 5
     return JPEG[:place] + (65500).to_bytes(2) * 2 + JPEG[place + 4 :]
 
@@ -291,7 +288,7 @@ def test_pictures_are_cut_out_whatever_the_pieces(step: int) -> None:
     small = encode(picture(16, 16))
     thumbnail = (
         b"\xff\xd8\xff\xe1" + (len(small) + 2).to_bytes(2) + small + small[2:]
-    )  # has an end within its header
+    )  # contains an end marker within its header
     stream = b"junk\xff" + part(small) + part(small)[:-300] + part(thumbnail) + b"\xff\xd8\xff" + part(small)
     cutter = JpegCutter()
     found = [cutter.add(stream[place : place + step]) for place in range(0, len(stream), step)]
@@ -331,7 +328,7 @@ def test_password_goes_to_the_camera_alone() -> None:
 
 
 class LoginCamera(Server):
-    """Asks for a log-in, and sends pictures to those whose header is right."""
+    """Requires a log-in, and sends pictures to clients whose header is correct."""
 
     def __init__(self, challenge: bytes, right: Callable[[bytes], bool]) -> None:
         super().__init__(self._login)
@@ -349,7 +346,7 @@ class LoginCamera(Server):
 
 
 def digest_is_right(header: bytes, password: str = "pw") -> bool:
-    """By RFC 7616, worked out here again."""
+    """The response by RFC 7616, computed independently."""
     facts = dict(re.findall(r'(\w+)="?([^",]+)"?', header.decode().removeprefix("Digest ")))
 
     def md5(text: str) -> str:
@@ -423,7 +420,7 @@ def write_film(path: Path, pictures: list[Image]) -> None:
     ("moments", "waits"),
     [
         ([0, 0.04, 0.08], [0, 0.04, 0.08]),
-        ([5, 5.5, 0], [0, 0.5, 0]),  # a cut back
+        ([5, 5.5, 0], [0, 0.5, 0]),  # the clip jumps backwards
         ([0, 0.5, 90], [0, 0.5, 0]),  # a gap
     ],
 )
@@ -628,7 +625,7 @@ def test_linux_list_has_cameras_alone(tmp_path: Path) -> None:
         5: Capabilities("bcm2835-codec", "decoder", 0x4000),
         6: Capabilities("isys", "Intel IPU6 ISYS Capture 0", 0x2000_0001),
         7: Capabilities("uvcvideo", "HD Webcam C920: HD Web", 0x1),
-        8: None,  # we may not ask
+        8: None,  # the app has no permission to query it
         9: None,
     }
     devices, sysfs = tmp_path / "dev", tmp_path / "sys"
@@ -708,14 +705,14 @@ CAPTURE, BOTH, OUTPUT = 0x1, 0x3, 0x2
 @pytest.mark.parametrize(
     ("card", "flags", "users", "listed"),
     [
-        ("DSLR", CAPTURE, [], True),  # exclusive, fed by somebody whose processes we may not see
+        ("DSLR", CAPTURE, [], True),  # exclusive, fed by a process of another user
         ("DSLR", CAPTURE, [1], True),
         ("DSLR", OUTPUT, [], False),  # nobody feeds it
         ("OBS Camera", BOTH, [1], True),  # not exclusive, open in another program
         ("OBS Camera", BOTH, [], False),
         ("OBS Camera", BOTH, [1, os.getpid()], False),  # we send to it
         ("DSLR", CAPTURE, [os.getpid()], False),
-        ("Avatar Camera", CAPTURE, [1], False),  # ours by name
+        ("Avatar Camera", CAPTURE, [1], False),  # the app's own, by name
     ],
 )
 def test_a_loopback_device_that_another_program_feeds_is_a_camera(
@@ -792,7 +789,7 @@ def test_device_without_permission_or_gone(tmp_path: Path) -> None:
     assert "no such file" in said
     locked = tmp_path / "video1"
     locked.touch(0)
-    if not os.access(locked, os.R_OK):  # the administrator may read everything
+    if not os.access(locked, os.R_OK):  # root may read everything
         assert "group" in error_of(
             lambda: camera_device.require_device(CameraInfo("Webcam", 1, cv2.CAP_V4L2, str(locked)))
         )

@@ -1,4 +1,4 @@
-"""Formats of a V4L2 camera, from a driver that is pretended."""
+"""Formats of a V4L2 camera, with a fake driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What macOS says about cameras, with its library pretended."""
+"""Camera permission on macOS, with a fake library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from avatar_app.errors import CameraError
 
 
 class Mac:
-    """Stands in for the module AVFoundation and its class AVCaptureDevice."""
+    """Replaces the module AVFoundation and its class AVCaptureDevice."""
 
     AVMediaTypeVideo = "vide"
 
@@ -102,7 +102,7 @@ def test_what_is_no_camera_needs_no_permission(mac: Mac, tmp_path: Path) -> None
     for source in (str(tmp_path), "rtsp://10.0.0.2/live", "http://10.0.0.2/video"):
         ask_for_camera(source)
     assert mac.asked == []
-    ask_for_camera("x" * 5000)  # no file can have this name, so it can only be meant for a camera
+    ask_for_camera("x" * 5000)  # no file can have this name, so it must mean a camera
     assert len(mac.asked) == 1
 
 

@@ -1,4 +1,4 @@
-"""``animate`` and ``demo`` as a user runs them, with all that users get wrong."""
+"""``animate`` and ``demo`` as users run them, including typical mistakes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything but the networks is real."""
+    """Only the networks are fake."""
     monkeypatch.setattr(animator, "open_bundle", lambda name: SimpleNamespace(name=name, kind="anchored"))
     monkeypatch.setattr(animator, "open_engine", lambda bundle, device, threads: DrawingEngine())
     monkeypatch.setattr("avatar_app.commands.animator.FaceDetector.open", DiscDetector)
@@ -58,7 +58,7 @@ def run(photo: Path, clip: Path, output: Path, *more: str) -> int:
 
 
 def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
-    """The one line on stderr of a run that was refused."""
+    """The single line on stderr of a refused run."""
     printed = capsys.readouterr()
     assert code == 2
     assert printed.out == ""

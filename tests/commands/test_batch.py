@@ -1,4 +1,4 @@
-"""``animate`` with folders, single pictures, parts and sound, as a user runs it."""
+"""``animate`` with folders, single pictures, excerpts and sound, as users run it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.media import clip_facts, make_clip
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[DrawingEngine]:
-    """Everything but the networks is real. Returns the engines that were opened."""
+    """Only the networks are fake. Returns the engines that were opened."""
     opened: list[DrawingEngine] = []
 
     def open_engine(*_: object) -> DrawingEngine:

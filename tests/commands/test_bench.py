@@ -132,9 +132,9 @@ def test_a_model_of_another_family_is_held_against_the_full_original(
 
 
 def test_the_original_makes_the_picture_that_the_engine_makes(tmp_path: Path) -> None:
-    """Else its time would be that of something else.
+    """Otherwise the time would be that of different work.
 
-    Absolute motion, as that is what it does by itself.
+    Absolute motion, because that is the command's default.
     """
     bundle = write_fomm(tmp_path / "tiny")
     photo, driver = face_crop(0), face_crop(1)

@@ -36,7 +36,7 @@ def add_frames(folder: Path, images: list[Any]) -> None:
 
 
 def faces_that_move(count: int) -> list[Any]:
-    """A portrait that slides to the right, 4 % of its width a frame."""
+    """A portrait that slides to the right by 4 % of its width per frame."""
     portrait = cv2.imread(str(AVATARS / "anna.jpg"))
     assert portrait is not None
     photo = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
@@ -88,7 +88,7 @@ def test_clips_of_faces_with_a_model_of_landmarks(tmp_path: Path, capsys: pytest
     assert report["frames"] == 2
     assert report["mean"].keys() == {*FIGURES, *EXPRESSION}
     assert report["mean"] == anna["figures"]
-    # The still photo is off by the slide: once 4 % and once 8 % of 256 pixels.
+    # The unchanged photo is off by the slide: once 4 % and once 8 % of 256 pixels.
     assert anna["figures"]["akd"]["still"] == pytest.approx(0.06 * 256, rel=0.15)
     assert anna["figures"]["mkr"]["still"] == 0
     assert 0 <= anna["figures"]["aed"]["still"] < 0.5
@@ -106,18 +106,17 @@ def test_clips_of_anything_with_a_model_of_key_points(tmp_path: Path) -> None:
     report = evaluate(bundle.folder, data, "--limit", "3")
     (clip,) = report["clips"]
     assert (clip["source_frame"], clip["frames"]) == (0, 2)
-    # Frames 0, 2 and 4 are the same picture, so the still photo is perfect and the random model is not.
+    # Frames 0, 2 and 4 are the same picture, so the unchanged photo is perfect and the random model is not.
     assert clip["figures"]["l1"]["still"] == 0 < clip["figures"]["l1"]["model"]
     assert clip["figures"]["ssim"]["still"] == 1 > clip["figures"]["ssim"]["model"]
     assert clip["figures"]["akd"] == clip["figures"]["aed"] == {"model": None, "warp": None, "still": None}
 
 
 class FaceAlignment:
-    """Stands in for the package's class.
+    """Replaces the package's class.
 
-    Our own points, twice as far from the corner, behind those of a smaller face.
-
-    In the third picture, the first that the model made, it finds nothing.
+    Returns our own points, twice as far from the corner, after those of a smaller face. In the third picture,
+    the first one by the model, it finds nothing.
     """
 
     def __init__(self, landmarks_type: object, device: str, flip_input: bool, compile: bool) -> None:
@@ -194,7 +193,7 @@ def test_judge_that_cannot_be_had(
 
 
 def test_the_judge_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its package would fetch its weights from the internet as soon as it is made."""
+    """Its package would download its weights when it is created."""
     made: list[object] = []
     pretend_package(monkeypatch, type("Aligner", (), {"__init__": lambda self, *_, **__: made.append(self)}))
     monkeypatch.setattr(outside_judge, "weight_files", lambda: ["not there.pth"])

@@ -26,9 +26,9 @@ from tests.session.stand_ins import DiscDetector
 
 
 class Runs:
-    """Runs of ``live`` with parts that the test can break.
+    """Runs ``live`` with parts that the test can break.
 
-    ``sessions`` has them all, the newest last.
+    ``sessions`` lists them all, the newest last.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,9 +51,9 @@ class Runs:
     def run(
         self, *words: str, until: Callable[[], object] | None = None, end: Callable[[], object] | None = None
     ) -> int:
-        """The exit code; once ``until`` holds, ``end`` is called.
+        """The exit code; calls ``end`` once ``until`` holds.
 
-        It ends in any case, so that a failure is no hanging.
+        Ends in any case, so that a failure does not hang.
         """
 
         def watch() -> None:
@@ -100,7 +100,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 
 
 def leave() -> None:
-    """What another process does to end it."""
+    """End it as another process would."""
     control.send_command("quit")
 
 

@@ -23,7 +23,7 @@ from tests.support.originals import write_original
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for the user's models, the only one there is."""
+    """An empty folder for the user's models, and no other."""
     own = tmp_path / "data" / "models"
     for module in (importing, models):
         monkeypatch.setattr(module, "user_models", lambda: own)

@@ -1,6 +1,6 @@
-"""Text from outside can only be read.
+"""Text from outside is only displayed.
 
-No escape of a terminal gets through, from wherever it comes.
+No terminal escape gets through, whatever its source.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A photo taken apart into the person and what stands still behind it."""
+"""A photo is separated into the person and the still background behind it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def grainy(level: int) -> Bytes:
 
 
 def shown(layers: Layers, right: int = 0) -> Bytes:
-    """The layers put together again, the person moved to the right."""
+    """The recomposed layers, with the person moved to the right."""
     return blend(np.roll(layers.colours, right, 1), layers.background, np.roll(layers.person, right, 1))
 
 
@@ -136,7 +136,7 @@ def test_nobody_has_holes_or_ends_below_the_shoulders() -> None:
     share[100:120, 110:130] = 0  # a hole in the head
     share[CHIN + 20 :, 80:120] = 90  # dark clothes before something dark
     share[CHIN + 20 :, 140:143] = 0
-    share[CHIN + 30 : CHIN + 33, 20:22] = 255  # a speck beside them makes no stripe
+    share[CHIN + 30 : CHIN + 33, 20:22] = 255  # a speck beside them causes no stripe
     found = separate(plain(DARK), share, plain(BRIGHT), FACE).person
     assert (found[100:120, 110:130] == 255).all()
     assert (found[CHIN + 10 :, 62:198] == 255).all()
@@ -221,9 +221,9 @@ def person_at(
 
 
 def test_other_people_stay_whole() -> None:
-    """Only the person that moves is cut out.
+    """Only the animated person is cut out.
 
-    Who stands beside stays in the background as he is.
+    A bystander stays unchanged in the background.
     """
     side = 256
     photo, person = np.full((side, side, 3), 200, np.uint8), np.zeros((side, side, 3), np.uint8)
@@ -241,7 +241,7 @@ def test_other_people_stay_whole() -> None:
 
 
 def test_no_hair_beside_the_head_stays_on_an_even_wall() -> None:
-    """Thin, faint, and seen by no network."""
+    """A thin, faint strand that no network detects."""
     share = share_of_person()
     photo = blend(plain(DARK), plain(BRIGHT), share)
     for column in (66, 190):

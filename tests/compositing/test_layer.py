@@ -1,4 +1,4 @@
-"""The moved person alone: only where it may be is anything moved, and nothing of it is lost by that."""
+"""The warped person alone: warping only the person's area loses nothing of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def grid() -> Floats:
 
 
 def wavy(strength: float) -> Floats:
-    """Places that are drawn out and pushed together, as far as twice."""
+    """A sampling grid that is stretched and compressed by up to two."""
     columns, rows = grid()
     return np.stack(
         [columns + strength * np.sin(rows / 17) + 9, rows + strength * np.cos(columns / 23)]
@@ -60,7 +60,7 @@ def test_what_is_left_out_is_nobodys(shot: str, strength: float) -> None:
         assert few.alpha is not None
         assert all_of_it.alpha is not None
         assert (few.alpha == all_of_it.alpha).all()
-        # So far beyond the outline do those look who enlarge the colours.
+        # Enlarging the colours reads this far beyond the outline.
         near = cv2.dilate(few.alpha, np.ones((7, 7), np.uint8)) > 0
         assert (few.image[near] == all_of_it.image[near]).all()
 
@@ -73,7 +73,7 @@ def test_nothing_is_moved_where_nobody_is() -> None:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_a_part_is_that_part_of_the_whole(area: Area) -> None:
-    """Painted mouths too lie in it as they lie in the square."""
+    """Painted mouths have the same position in it as in the square."""
     drawn = SHOTS["wide"]
     layer = made(drawn, grid(), area, whole=False, face=pasted())
     painted = np.full((SIDE // 2, SIDE // 2, 3), (10, 200, 30), np.uint8)
@@ -87,7 +87,7 @@ def test_a_part_is_that_part_of_the_whole(area: Area) -> None:
     assert (layer.alpha[of] == share[inner.slices]).all()
     here = share[inner.slices] > 0
     difference = np.abs(layer.image[of].astype(int) - picture[inner.slices])[here]
-    assert difference.max() <= 2  # a crop that begins elsewhere is laid down a fraction of a pixel beside
+    assert difference.max() <= 2  # a crop with another origin is placed a fraction of a pixel off
 
 
 def test_shoulders_at_the_sides_stand_still_below_the_chin_alone() -> None:

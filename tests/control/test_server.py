@@ -1,6 +1,6 @@
 """The control socket.
 
-Commands arrive, and nothing that anybody sends stops it or the others.
+Commands arrive, and no input stops it or affects other clients.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="looks at socket
 
 
 class App:
-    """Stands in for the running app and remembers what it was told."""
+    """Replaces the running app and records the commands it receives."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -64,7 +64,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["socket file", "token"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to talk; the second is Windows' own, and works everywhere."""
+    """Both transports; the second is that of Windows, and works everywhere."""
     monkeypatch.setattr(control_address, "SOCKET_FILES", request.param == "socket file")
 
 
@@ -78,7 +78,7 @@ def server(app: App, path: Path) -> Iterator[ControlServer]:
 
 
 def connect(path: Path) -> socket.socket:
-    """A connection in which nothing has been said yet."""
+    """A connection on which nothing has been sent yet."""
     if not control_address.SOCKET_FILES:
         return socket.create_connection(("127.0.0.1", json.loads(path.read_text())["port"]), 5)
     other = socket.socket(socket.AF_UNIX)
@@ -88,11 +88,11 @@ def connect(path: Path) -> socket.socket:
 
 
 def talk(path: Path, said: bytes) -> bytes:
-    """What comes back for these bytes, through a bare socket file."""
+    """The answer to these bytes, through a bare socket file."""
     with connect(path) as other:
         other.sendall(said)
         heard = b""
-        with suppress(ConnectionResetError):  # what was not read to its end is cut off after the answer
+        with suppress(ConnectionResetError):  # unread input resets the connection after the answer
             while piece := other.recv(65536):
                 heard += piece
         return heard
@@ -216,7 +216,7 @@ def test_another_user_is_not_answered(app: App, path: Path, monkeypatch: pytest.
     monkeypatch.setattr(control_address, "peer_user", lambda connection: os.getuid() + 1)
     with suppress(BrokenPipeError):
         assert talk(path, b"pause\n") == b""
-    with pytest.raises(AvatarError, match="not running"):  # nor is another user's app obeyed
+    with pytest.raises(AvatarError, match="not running"):  # another user's app is ignored too
         send_command("pause", path=path)
     assert app.told == []
 
@@ -236,7 +236,7 @@ def test_another_user_is_not_answered_for_real(app: App) -> None:
         server = ControlServer(app.handle, path)
         server.start()
         try:
-            for opened in (Path(folder), path.parent, path):  # as if the permissions had been lost
+            for opened in (Path(folder), path.parent, path):  # as if the file permissions had been lost
                 opened.chmod(0o777)
             done = subprocess.run(
                 [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
@@ -245,7 +245,7 @@ def test_another_user_is_not_answered_for_real(app: App) -> None:
             server.close()
     assert done.stdout in ("connected\n", "connected\nb''\n"), (
         done.stderr
-    )  # hung up on before, or after, it spoke
+    )  # disconnected before or after it spoke
     assert app.told == []
 
 
@@ -396,13 +396,13 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_runtime_folder_it_is_in_a_place_that_nobody_else_can_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Everybody can make a folder in /tmp, and then only they can remove it."""
+    """Everybody can create a folder in /tmp, and then only they can remove it."""
     own = control_address.is_own_folder
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setattr(
         control_address, "is_own_folder", lambda folder: "/run/" not in str(folder) and own(folder)
     )
-    with TemporaryDirectory() as home:  # a short path: sockets have no long ones
+    with TemporaryDirectory() as home:  # a short path: those of sockets are limited
         folder = Path(home) / ".local" / "avatar-app"
         monkeypatch.setattr(platformdirs, "user_data_path", lambda *_, **__: folder)
         assert control.default_path() == folder / "control.socket"

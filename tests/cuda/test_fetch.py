@@ -1,6 +1,6 @@
-"""Fetching PyTorch: from a folder of tiny wheels, by the real `uv`, tried by a real import.
+"""PyTorch is fetched from a folder of tiny wheels by the real `uv`, and tested by a real import.
 
-No card is needed. What these wheels cannot show: that a real build of PyTorch computes on a real card.
+No card is needed. These wheels cannot show that a real build of PyTorch computes on a real card.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def write_wheel(target: Path, name: str, version: str, code: str, requires: str 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the user's own, a driver that is there, and a search path that is as before at the end."""
+    """A user folder of its own, a fake driver, and a search path that is restored at the end."""
     monkeypatch.setattr("avatar_app.paths.user_data", lambda: tmp_path / "user")
     monkeypatch.setattr(fetching, "has_driver", lambda: True)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -76,7 +76,7 @@ def wheels(tmp_path: Path) -> Path:
 
 
 def imported(code: str) -> str:
-    """What another process says that has joined the folder, as the app does when it begins."""
+    """The output of another process that has joined the folder, as the app does at its start."""
     program = (
         "import sys; from pathlib import Path; from avatar_app import paths; "
         f"paths.user_data = lambda: Path({str(user_pytorch().parent)!r}); "

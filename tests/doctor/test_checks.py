@@ -1,4 +1,4 @@
-"""What the doctor says of computers of all kinds."""
+"""What the doctor reports on computers of all kinds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LOOPBACK = VirtualCamera("Avatar Camera", "/dev/video20", True, True)
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No instance of the app runs, no display is there."""
+    """No instance of the app runs, and there is no display."""
     path = tmp_path / "run" / "control.socket"
     monkeypatch.setattr(control, "default_path", lambda name="": path)
     monkeypatch.delenv("DISPLAY", raising=False)
@@ -56,7 +56,7 @@ def good(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def outputs(monkeypatch: pytest.MonkeyPatch, cameras: list[VirtualCamera], pipewire: str) -> None:
-    """``pipewire``: what is wrong with it."""
+    """``pipewire``: the reported problem."""
 
     def require_camera(device: str) -> VirtualCamera:
         usable = [camera for camera in cameras if camera.writable]

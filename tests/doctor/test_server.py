@@ -1,4 +1,4 @@
-"""What doctor says of a computer that is to render for others."""
+"""What the doctor reports on a computer that renders for others."""
 
 from __future__ import annotations
 
