@@ -1,4 +1,4 @@
-"""A real Chromium without a window, which gives its camera to a page."""
+"""Start a real Chromium without a window, which gives its camera to a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.desktop import Desktop
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = (
     "--headless=new",
-    "--no-sandbox",  # it would not start as root; the only page is ours
+    "--no-sandbox",  # it refuses to start as root; the only page is ours
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-quic",
@@ -19,9 +19,9 @@ SWITCHES = (
     "--disable-component-update",
     "--no-first-run",
     "--no-proxy-server",
-    "--use-fake-ui-for-media-stream",  # says yes to the page's wish for a camera; the camera is real
+    "--use-fake-ui-for-media-stream",  # grants the page's camera request; the camera is real
     "--enable-features=WebRtcPipeWireCamera",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",  # the peer knows no mDNS
+    "--disable-features=WebRtcHideLocalIpsWithMdns",  # the peer does not support mDNS
     "--allow-loopback-in-peer-connection",
 )
 

@@ -1,6 +1,6 @@
-"""A webcam that shows nobody.
+"""Provide a webcam that shows no real person.
 
-The clip that comes with the app, every frame marked with a colour that no avatar has.
+The clip that comes with the app, with every frame marked in a colour that no avatar has.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.webcam import read_clip
 def marked_frames() -> list[Image]:
     frames = read_clip(assets_folder() / "driving.mp4", 480)
     for frame in frames:
-        # At half height: a wide canvas would cut the top and the bottom of this square clip away.
+        # At half height: a wide canvas would cut off the top and bottom of this square clip.
         frame[180:300, :60] = frame[180:300, -60:] = PATTERN
     return frames
 

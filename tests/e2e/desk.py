@@ -1,6 +1,6 @@
-"""A screen that nobody sees, with a window manager.
+"""A virtual screen with a window manager.
 
-The app is started on it and used with keys, as a person would.
+The app is started on it and used by keyboard, as a person would.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ needs_desk = pytest.mark.skipif(
 
 
 class Desk:
-    """The screen and what runs on it; all of it ends with the ``with``.
+    """The screen and the programs on it; all of them end with the ``with``.
 
     Args:
         folder: holds the user's settings and data; empty for a first start.
@@ -54,8 +54,9 @@ class Desk:
         with os.fdopen(reading) as lines:
             display = lines.readline().strip()
         homes = {f"XDG_{name}": str(self._folder) for name in ("DATA_HOME", "CONFIG_HOME", "CACHE_HOME")}
-        # Socket files need a short path; with one that is too long, the app would meet others of this user
-        # elsewhere.
+        # Socket files need a short path. If it is too long, the app uses another folder, where it would meet
+        # this
+        # user's other instances.
         self._runtime = tempfile.TemporaryDirectory(prefix="desk-")
         homes["XDG_RUNTIME_DIR"] = self._runtime.name
         inherited = {
@@ -112,7 +113,7 @@ class Desk:
         """Bring the window whose title contains ``name`` to the front."""
 
         def activate() -> bool:
-            """One that was just closing may be found and gone."""
+            """A window that was just closing may be found and then be gone."""
             windows = self.run("xdotool", "search", "--onlyvisible", "--name", name).split()
             if windows:
                 self.run("xdotool", "windowactivate", windows[-1])
@@ -159,7 +160,7 @@ class App:
         return last
 
     def stop(self) -> tuple[int, str]:
-        """As Ctrl-C does; exit code and what was said on the way."""
+        """End it as Ctrl-C does; returns exit code and output."""
         self.process.send_signal(signal.SIGINT)
         said = self.process.communicate(timeout=PATIENCE)[1]
         return self.process.returncode, said

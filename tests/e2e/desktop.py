@@ -1,6 +1,6 @@
 """A Linux desktop session for one test.
 
-Its own folders, D-Bus, display and PipeWire, apart from those of whoever runs the test.
+Its folders, D-Bus, display and PipeWire are separate from those of the developer who runs the test.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PERMISSIONS = "org.freedesktop.impl.portal.PermissionStore"
 PATIENCE = 40.0
 ENDING = 10.0
-"""Seconds that a program has for leaving by itself."""
+"""Seconds that a program has to exit by itself."""
 
 FOREIGN = (
     "DISPLAY",
@@ -56,12 +56,11 @@ QUIET = {
     "hardware.bluetooth = disabled, "
     "hardware.video-capture = disabled } }",
 }
-"""Settings for WirePlumber 0.4 and 0.5, by which it leaves this machine's own cameras and microphones
-alone."""
+"""Settings for WirePlumber 0.4 and 0.5 that leave this machine's own cameras and microphones alone."""
 
 
 def missing_programs() -> list[str]:
-    """What a session needs and this system does not have."""
+    """What a session needs and this system lacks."""
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     missing += [portal for portal in PORTALS if not any((Path(place) / portal).exists() for place in PLACES)]
     if (
@@ -75,13 +74,11 @@ def missing_programs() -> list[str]:
 class Desktop:
     """A context manager.
 
-    Programs that are allowed to use cameras without asking can be started in it.
+    Programs in it may use cameras without asking.
 
-    Attributes:
-        folder: for everything, private; it goes with the session. Its path is short, for a socket's has at
-            most 107 characters.
-        environment: of all programs in it, and the mark by which those are found that others started.
-        left: how many programs had to be killed at the end.
+    Attributes: folder: for everything, private; deleted with the session. Its path is short, because a
+    socket's may have at most 107 characters. environment: of all programs in it; it also identifies
+    processes that others started. left: how many programs had to be killed at the end.
     """
 
     def __init__(self) -> None:
@@ -94,7 +91,7 @@ class Desktop:
             "TMPDIR": str(self.folder),
             "XDG_CURRENT_DESKTOP": "GNOME",
         }
-        self.environment |= {"NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}  # what calls need not start
+        self.environment |= {"NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory"}  # not needed for calls
         self.left = 0
         self._programs: list[subprocess.Popen[bytes]] = []
 
@@ -114,7 +111,7 @@ class Desktop:
     def start(self, *command: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         """Start a program in the project's folder.
 
-        What it says goes to ``log`` under its name. Files of ``keep`` stay open for it.
+        Its output goes to ``log`` under its name. Files of ``keep`` stay open for it.
         """
         with self.log(command[0]).open("ab") as log:
             program = subprocess.Popen(
@@ -134,13 +131,13 @@ class Desktop:
         return self.folder / f"{Path(program).name}.log"
 
     def wait_for(self, happens: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-        """Ask again and again while all programs run."""
+        """Poll while all programs run."""
         until = time.monotonic() + seconds
         while not happens():
             for program in self._programs:
                 assert program.poll() is None, f"{program.args!r} has ended. {self._said()}"
             assert time.monotonic() < until, f"waited in vain for {what}. {self._said()}"
-            time.sleep(0.05)  # between two looks, not instead of one
+            time.sleep(0.05)  # between two attempts, not instead of one
 
     def stop(self, program: subprocess.Popen[bytes]) -> None:
         program.terminate()
@@ -152,7 +149,7 @@ class Desktop:
         self._programs.remove(program)
 
     def close(self) -> None:
-        """End all that runs here, the newest first, also what was started by others.
+        """End all programs, the newest first, including those started by others.
 
         Then nothing is left on disk either.
         """
@@ -160,7 +157,7 @@ class Desktop:
             self.stop(program)
         until = time.monotonic() + ENDING
         while (running := self._running()) and time.monotonic() < until:
-            time.sleep(0.05)  # the portals leave when D-Bus has left
+            time.sleep(0.05)  # the portals exit after D-Bus
         self.left += len(running)
         until = time.monotonic() + ENDING
         while (running := self._running()) and time.monotonic() < until:
@@ -172,14 +169,14 @@ class Desktop:
         shutil.rmtree(self.folder)
 
     def _said(self) -> str:
-        """The last words of all programs."""
+        """The last output of all programs."""
         return "\n".join(
             f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in self.folder.glob("*.log")
         )
 
     def _running(self) -> list[int]:
-        """All processes, zombies apart, that were given this session's folder, other than those of the
-        test."""
+        """All processes except zombies with this session's folder in their environment, other than the test's
+        own."""
         mark = f"XDG_RUNTIME_DIR={self.folder}".encode()
         found = []
         for entry in Path("/proc").iterdir():
@@ -194,9 +191,7 @@ class Desktop:
             settings = self.folder / "wireplumber" / name
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text(text + "\n")
-        self.environment["DISPLAY"] = (
-            self._start_display()
-        )  # D-Bus hands its own environment on to the portals
+        self.environment["DISPLAY"] = self._start_display()  # D-Bus passes its environment on to the portals
         bus = f"unix:path={self.folder}/bus"
         self.start("dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={bus}")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = bus
@@ -219,7 +214,7 @@ class Desktop:
         )
 
     def _start_display(self) -> str:
-        """The portals for GTK end at once without a display."""
+        """The GTK portals exit at once without a display."""
         path = self.folder / "display"
         with path.open("wb") as number:
             words = ("-displayfd", str(number.fileno()), "-screen", "0", "640x480x24", "-nolisten", "tcp")
@@ -228,7 +223,7 @@ class Desktop:
         return f":{path.read_text().strip()}"
 
     def _ask(self, *command: str) -> bytes:
-        """What a program answers that ends by itself."""
+        """The output of a program that exits by itself."""
         return subprocess.run(
             command, env=self.environment, capture_output=True, timeout=PATIENCE, check=False
         ).stdout

@@ -1,10 +1,8 @@
-"""A driver whose motion is known, and what its echo in received pictures tells.
+"""A driver with known motion, and the analysis of its echo in received pictures.
 
-How old they are, and whether they are in order.
-
-The head's tilt is the clock. The driver tilts it to and fro all the time, at a pace that never repeats; in
-each received picture the avatar's tilt is measured. The delay at which both agree best is the pictures' age,
-the smoothing of the motion included.
+It measures their latency and order. The head's tilt serves as a clock. The driver tilts it to and fro all
+the time, at a pace that never repeats; in each received picture the avatar's tilt is measured. The delay
+at which both agree best is the pictures' latency, including the smoothing of the motion.
 """
 
 from __future__ import annotations
@@ -29,19 +27,17 @@ TILT = 14.0
 """Degrees to each side."""
 
 NEW = 1.5
-"""Mean difference (0..255) from which a picture is another one, not the one before sent and compressed
-again."""
+"""Mean difference (0..255) above which a picture is new, not a repeat that was compressed again."""
 
 SHORTEST, LONGEST = 20, 45
-"""Frames of the camera, 30 a second, between two turns of the head. They differ much, else more than one
-delay would fit."""
+"""Frames of the camera, 30 a second, between two turns of the head. The numbers differ much, otherwise
+several delays would fit."""
 
 SOON = 0.3
-"""Seconds, far less than between two turns, in which the order of four pictures can be told."""
+"""Seconds, much shorter than between two turns, within which the order of four pictures can be determined."""
 
 CLEAR = 0.5
-"""Degrees: less than the head tilts from one frame of the camera to the next, more than the measuring
-error."""
+"""Degrees: less than the head tilts between two frames of the camera, more than the measurement error."""
 
 ACROSS = (
     (17, 26),
@@ -58,21 +54,20 @@ ACROSS = (
     (49, 53),
     (59, 55),
 )
-"""Landmarks that lie across from each other: the eyes alone, forty pixels apart, would be told with too large
-an error."""
+"""Landmarks on opposite sides: the eyes alone, forty pixels apart, would give too large an error."""
 
 OLDEST = 1.3
-"""Seconds; longer delays are not looked for: the app sends nothing older than one second."""
+"""Seconds; longer delays are not considered, because the app sends nothing older than one second."""
 
 
 WAITING = 12
-"""Frames that go to and fro before the driver moves."""
+"""Frames that alternate before the driver moves."""
 
 
 class Driver:
     """Shows a clip to a webcam.
 
-    Until ``move`` the head is held upright while the first frames go to and fro: a face that does not move at
+    Until ``move``, the head is held upright while the first frames alternate: a face that does not move at
     all would count as a picture. Then it tilts while the clip plays.
 
     Args:
@@ -88,7 +83,7 @@ class Driver:
         self.tilts: list[float] = []
         self._clip = clip
         detector = FaceDetector.open()
-        each = {id(frame): frame for frame in clip}  # backwards are the same frames again
+        each = {id(frame): frame for frame in clip}  # backwards uses the same frames
         own = {key: measure_tilt(detector, frame) for key, frame in each.items()}
         self._own = [own[id(frame)] for frame in clip]
         self._sweeps = sweeps(10_000)
@@ -113,8 +108,7 @@ class Driver:
 
 
 def sweeps(count: int) -> Series:
-    """Degrees by which the head is tilted, in place of the clip's own tilt, for so many frames; 0 at
-    first."""
+    """The head's tilt in degrees, instead of the clip's own, for so many frames; 0 at first."""
     turns = np.cumsum(np.random.default_rng(5).integers(SHORTEST, LONGEST, count // SHORTEST + 1))
     return np.asarray(
         np.interp(np.arange(count), [0, *turns], [0.0, *(TILT * (-1.0) ** np.arange(len(turns)))])
@@ -122,10 +116,10 @@ def sweeps(count: int) -> Series:
 
 
 def turn(frame: Image, degrees: float) -> Image:
-    """The frame, turned clockwise as seen, in ``FRAME`` with nothing but ``PATTERN`` around the head.
+    """The frame, rotated clockwise as seen, in ``FRAME`` with only ``PATTERN`` around the head.
 
-    Marks in the corners would be cut off where a canvas of another shape is filled, and where the face is cut
-    out.
+    Marks in the corners would be cut off when a canvas of another shape is filled, and when the face is
+    cropped.
     """
     width, height = FRAME
     matrix = cv2.getRotationMatrix2D(
@@ -162,7 +156,7 @@ def measure_tilt(detector: FaceDetector, picture: Image) -> float:
 
 
 def new_pictures(pictures: npt.NDArray[np.uint8]) -> list[int]:
-    """Which of the pictures (N, H, W, 3) differ from the one that was new before.
+    """Which of the pictures (N, H, W, 3) differ from the previous new one.
 
     The first does.
     """
@@ -178,12 +172,12 @@ class Echo:
     """How the received motion follows the driver's.
 
     Attributes:
-        delay: seconds, the one that fits all pictures best.
+        delay: seconds; the best fit over all pictures.
         correlation: at that delay, -1..1.
         gain: degrees of the avatar per degree of the driver.
-        judged: how many times four pictures in a row came fast enough to tell their order.
-        zigzags: in how many of these the head went back and forth, as no driver's did, so that one of them
-            was older than that before.
+        judged: how many times four pictures in a row came fast enough to determine their order.
+        zigzags: in how many of these the head went back and forth, as no driver's did, so that one picture
+            was older than its predecessor.
     """
 
     delay: float
@@ -194,8 +188,8 @@ class Echo:
 
 
 def compare(shown_at: Series, shown: Series, arrived_at: Series, arrived: Series) -> Echo:
-    """Find the echo of the driver's tilts (degrees, at times in seconds) in those of pictures, in the order
-    of their arrival.
+    """Find the echo of the driver's tilts (degrees, at times in seconds) in those of pictures, in order of
+    arrival.
     """
 
     def driver(delay: float) -> Series:
@@ -211,7 +205,7 @@ def compare(shown_at: Series, shown: Series, arrived_at: Series, arrived: Series
 def _judge_order(arrived_at: Series, arrived: Series) -> tuple[int, int]:
     """The delay may change here.
 
-    Between two turns of the driver's head the tilt only grows or only shrinks.
+    Between two turns of the driver's head the tilt changes in one direction only.
     """
     steps = np.diff(arrived)
     middle, around = steps[1:-1], (steps[:-2], steps[2:])

@@ -1,8 +1,8 @@
 """The other person in a call.
 
-Serves a page that shows its camera to us, and keeps what arrives. python -m tests.e2e.peer FOLDER.
+Serves a page that sends its camera to us, and stores what arrives. python -m tests.e2e.peer FOLDER.
 
-Writes ``address`` (the page's), ``page`` (what the page says of itself, JSON), ``pictures`` (raw, RGB,
+Writes ``address`` (the page's), ``page`` (the page's own report, JSON), ``pictures`` (raw, RGB,
 ``SIZE``) and ``arrivals``: for each picture a line with the system's monotonic clock in seconds, the sender's
 clock (RTP, 90 kHz) and the width and height that were received.
 """
@@ -19,7 +19,7 @@ from threading import Thread
 from typing import Any
 
 SIZE = (384, 216)
-"""Width and height of the pictures that are kept."""
+"""Width and height of the stored pictures."""
 
 CONNECTING = 30.0
 
@@ -55,7 +55,7 @@ call().catch(error => tell("/page", {error: `${error}`}));
 
 
 class Call:
-    """One connection, in which we only watch."""
+    """One connection that only receives."""
 
     def __init__(self, folder: Path) -> None:
         from aiortc import RTCPeerConnection

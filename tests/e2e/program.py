@@ -19,9 +19,9 @@ PATIENCE = 90.0
 
 
 def control(command: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What the app that runs in this environment answers to ``run.py control``.
+    """The answer of the app that runs in this environment to ``run.py control``.
 
-    Not ok, and shows nothing, where none runs.
+    Not ok and showing nothing if none runs.
     """
     done = subprocess.run(
         [sys.executable, "run.py", "control", command, "--json"],
@@ -39,7 +39,7 @@ def control(command: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Program:
-    """Runs from the start.
+    """Starts with the object.
 
     ``environment`` must have user folders that are not the user's own.
     """
@@ -64,7 +64,7 @@ class Program:
             assert time.monotonic() < until, f"never showed {shows} {reason}, but {status}"
 
     def stop(self) -> str:
-        """As with Ctrl-C; what it said on stderr."""
+        """End it as with Ctrl-C; returns its stderr."""
         self.process.send_signal(signal.SIGINT)
         try:
             return self.process.communicate(timeout=PATIENCE)[1]

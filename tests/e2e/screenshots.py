@@ -1,8 +1,8 @@
-"""Makes the pictures of the window in docs/images with the app itself.
+"""Make the pictures of the window in docs/images with the app itself.
 
 Needs Xvfb, openbox, xdotool and scrot.
 
-The app runs as ``tests.e2e.staged`` starts it: it has a camera and a virtual camera, whatever this computer
+The app runs as ``tests.e2e.staged`` starts it: with a camera and a virtual camera, whatever this computer
 has.
 
 python -m tests.e2e.screenshots [FOLDER] [--sizes] [--clip VIDEO]
@@ -33,7 +33,7 @@ SCREEN = (1320, 860)
 CAMERA_SIZE = (640, 480)
 DRAWER_OPEN = base64.b64encode(STATE_VERSION + b"1").decode()
 SEAM = 30
-"""Pixels in which a square picture goes over into what is beside it."""
+"""Pixels over which a square picture fades into its surroundings."""
 
 
 class StagedApp(App):
@@ -45,7 +45,7 @@ class StagedApp(App):
 
 
 def as_webcam(frame: Image) -> Image:
-    """A square picture in the middle of a camera's, whose sides go on as the square ends."""
+    """A square picture in the middle of a camera's, whose sides continue the square's edges."""
     width, height = CAMERA_SIZE
     square = cv2.resize(frame, (height, height), interpolation=cv2.INTER_CUBIC)
     side = (width - height) // 2
@@ -80,9 +80,9 @@ def window(
             app.shows("avatar")
             desk.focus("Avatar")
             if size != SCREEN:
-                wide, high = str(size[0] - 4), str(size[1] - 30)  # what the window manager's frame leaves
+                wide, high = str(size[0] - 4), str(size[1] - 30)  # the window manager's frame
                 desk.run("xdotool", "getactivewindow", "windowmove", "0", "0", "windowsize", wide, high)
-            time.sleep(4)  # so that rates are measured over more than the first moment
+            time.sleep(4)  # so that rates are averaged over more than the start
             shoot(desk, path)
             app.stop()
 
@@ -121,7 +121,7 @@ SIZES = {
 def every_size(camera: MjpegCamera, folder: Path) -> None:
     """The window on common screens, light and dark, in both languages.
 
-    For looking at, not for the documents.
+    For inspection, not for the documents.
     """
     for name, (size, scale) in SIZES.items():
         for theme, language in (("light", "en"), ("dark", "ru"), ("dark", "en"), ("light", "ru")):
@@ -132,7 +132,7 @@ def every_size(camera: MjpegCamera, folder: Path) -> None:
 
 
 def driving_frames(clip: Path | None) -> list[Image]:
-    """The camera's pictures: of a clip as a webcam would give it, or of the one that comes with the app."""
+    """The camera's pictures: from a clip as a webcam would send it, or from the included one."""
     if clip:
         return read_clip(clip)
     return [as_webcam(frame) for frame in read_clip(assets_folder() / "driving.mp4")]

@@ -1,7 +1,7 @@
-"""The app on a computer that pretends to have a camera and a virtual camera, for pictures of its window.
+"""Run the app with a fake camera and virtual camera, for pictures of its window.
 
-The lists of devices are given, the camera's pictures come from an address, and what is sent is dropped; all
-else is the app as it is.
+The lists of devices are fake, the camera's pictures come from an address, and sent pictures are dropped;
+everything else is the real app.
 
 python -m tests.e2e.staged ADDRESS [OPTIONS OF THE APP]
 """
@@ -28,7 +28,7 @@ CAMERA, VIRTUAL_CAMERA = "Integrated Camera", "OBS Virtual Camera"
 
 
 class Device:
-    """A virtual camera that forgets what it gets."""
+    """A virtual camera that drops its input."""
 
     device = VIRTUAL_CAMERA
 
@@ -38,7 +38,7 @@ class Device:
 
 
 def found() -> device_lists.Found:
-    """What this computer has, and the two cameras."""
+    """This computer's devices, and the two fake cameras."""
     outlet = device_lists.Outlet(VIRTUAL_CAMERA, VIRTUAL_CAMERA)
     real = device_lists.look()
     return dataclasses.replace(

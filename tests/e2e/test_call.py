@@ -1,9 +1,9 @@
 """A video call with real parts.
 
-Webcam on the network, the app, its PipeWire camera, Chromium, WebRTC, and a peer who watches.
+A webcam on the network, the app, its PipeWire camera, Chromium, WebRTC, and a receiving peer.
 
-``AVATAR_CALL_REPORT=FILE.json`` names a file for what was measured; pictures of the call are put beside it,
-and the same of the call without the app, which shows what all the rest can do.
+``AVATAR_CALL_REPORT=FILE.json`` names a file for the measurements; pictures of the call are stored beside it.
+The same is done for the call without the app, which shows the limits of everything else.
 """
 
 from __future__ import annotations
@@ -42,17 +42,16 @@ from tests.support.webcam import read_clip
 
 CAMERA = "Avatar Camera"
 SIZE = (1280, 720)
-"""What the page asks of the camera, and the app gives."""
+"""The size that the page requests from the camera, and the app provides."""
 
 MOVES = 300
-"""Frames of the webcam, 30 a second, during which the call is watched."""
+"""Frames of the webcam, 30 a second, during which the call is observed."""
 
 CARDS = 15
 """Pictures that arrive before there is an avatar."""
 
 FEWEST = 15
-"""Different pictures of the avatar in that time, on however busy a machine. How many a second there were is
-in the report."""
+"""Minimum of different avatar pictures in that time, on however busy a machine. The report has the rate."""
 
 missing = missing_programs()
 if not browser.find_browser():
@@ -63,7 +62,7 @@ pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.joi
 
 
 class Peer:
-    """The process that watches, the browser that calls it, and what arrived.
+    """The receiving process, the calling browser, and the received pictures.
 
     A context manager: the call.
     """
@@ -86,15 +85,15 @@ class Peer:
 
     @property
     def count(self) -> int:
-        """How many pictures it has got."""
+        """How many pictures have arrived."""
         return self._read("arrivals").count("\n")
 
     @property
     def page(self) -> dict[str, Any]:
-        """What the page in the browser says of itself, once it is connected."""
+        """The report of the page in the browser, once it is connected."""
         try:
             page: dict[str, Any] = json.loads(self._read("page"))
-        except json.JSONDecodeError:  # not yet, or half of it
+        except json.JSONDecodeError:  # not yet written, or only half
             return {}
         return page
 
@@ -103,7 +102,7 @@ class Peer:
         return np.loadtxt(self._folder / "arrivals", ndmin=2)
 
     def pictures(self) -> npt.NDArray[np.uint8]:
-        """(N, height, width, 3), in the order in which they came."""
+        """(N, height, width, 3), in order of arrival."""
         count, (width, height) = len(self.arrivals()), peer.SIZE
         return np.fromfile(self._folder / "pictures", np.uint8, count * width * height * 3).reshape(
             -1, height, width, 3
@@ -120,9 +119,8 @@ CHROMIUMS_OWN = ("race_checker", "Timeout starting video source", "NotFoundError
 
 
 def despite_chromium(test: Callable[P, None]) -> Callable[P, None]:
-    """Chromium's own camera capture sometimes ends in a check of its own, does not start in its time, or
-    never lists the camera, on a busy machine; that says nothing about the app, unless it happens every
-    time.
+    """On a busy machine, Chromium's camera capture sometimes fails an internal check, does not start in time,
+    or never lists the camera. That says nothing about the app, unless it happens every time.
     """
 
     @functools.wraps(test)
@@ -170,7 +168,7 @@ def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
     assert facts["faces"] >= FEWEST
     least = (
         0.8 if facts["distinct_fps"] > 15 else 0.4
-    )  # where the app is starved the delay is not one; by chance it is 0.3 at most
+    )  # when the app is starved the delay is not constant; by chance the correlation is 0.3 at most
     assert echo["correlation"] > least and 0.2 < echo["gain"] < 1.3, "the avatar does what the driver does"
     assert echo["zigzags"] <= max(1, echo["judged"] // 100), "an older picture came after a newer one"
 
@@ -179,7 +177,7 @@ def test_a_call_sees_the_avatar_and_never_the_camera() -> None:
 def test_the_peer_would_tell_the_camera_from_an_avatar(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same call without the app: the camera's own frames.
 
-    All are recognised, and none is slow, so their order is judged.
+    All are recognised, and none is slow, so their order is checked.
     """
     driver = Driver(read_clip(assets_folder() / "driving.mp4", 480))
     with Desktop() as desktop:
@@ -260,7 +258,7 @@ def watch(
 
 
 def write_report(facts: dict[str, Any], pictures: npt.NDArray[np.uint8], ending: str = "") -> None:
-    """To where ``AVATAR_CALL_REPORT`` says, with every sixth picture beside it."""
+    """Write to the file named by ``AVATAR_CALL_REPORT``, with every sixth picture beside it."""
     if name := os.environ.get("AVATAR_CALL_REPORT"):
         path = Path(name).with_stem(Path(name).stem + ending)
         path.write_text(json.dumps(facts, indent=2) + "\n")

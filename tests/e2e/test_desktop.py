@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a desktop session of a test, nothing of it stays."""
+"""Whatever fails in a test's desktop session, nothing of it stays."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``live`` as a user starts it.
 
-A webcam on the network in, a video file out, commands from another process meanwhile.
+A webcam on the network in, a video file out, with commands from another process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.mjpeg import MjpegCamera
 
 
 def home(folder: Path) -> dict[str, str]:
-    """An environment whose user has nothing yet."""
+    """The environment of a new user."""
     folder.chmod(0o700)
     return os.environ | {f"XDG_{name}": str(folder) for name in ("RUNTIME_DIR", "DATA_HOME", "CONFIG_HOME")}
 
@@ -69,16 +69,16 @@ def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
 
 
 def has_pytorch(process: int) -> bool:
-    """Whether its libraries are in a process.
+    """Whether its libraries are loaded by a process.
 
-    Always False on systems that do not tell.
+    Always False on systems that cannot tell.
     """
     maps = Path(f"/proc/{process}/maps")
     return maps.exists() and "libtorch" in maps.read_text()
 
 
 def check_film(film: Path) -> None:
-    """Cards and avatars, never the camera itself."""
+    """Still cards and avatars, never the camera itself."""
     pictures = list(read_clip(film).frames())
     assert not any(has_pattern(picture) for picture in pictures)
     detector = FaceDetector.open()
@@ -114,9 +114,9 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_camera_would_be_noticed_in_a_film(marked_frames: list[Image]) -> None:
-    """The check of this file can fail.
+    """This file's check can fail.
 
-    A frame as pass-through would send it is recognised, at every size.
+    A frame sent by pass-through is recognised at every size.
     """
     for size in ((640, 480), (1280, 720)):
         assert has_pattern(Canvas(size, "blur").compose_wide(Frame(marked_frames[0], 0.0, 0)).rgb())

@@ -1,4 +1,4 @@
-"""What the call test concludes from tilts and pictures, shown with ones made up."""
+"""The call test's conclusions from tilts and pictures, checked on synthetic ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DELAY, FPS, NOISE = 0.31, 24.0, 0.15
 
 
 def echo_of(order: Series) -> Echo:
-    """The echo when the pictures taken of the driver arrive in another order."""
+    """The echo if the pictures of the driver arrive in another order."""
     times, tilts = np.arange(300) / 30, sweeps(300)
     arrived_at = np.arange(len(order)) / FPS + 0.5
     noise = np.random.default_rng(1).normal(0, NOISE, len(order))

@@ -16,18 +16,18 @@ from tests.e2e.desk import App, Desk, needs_desk
 from tests.support.mjpeg import MjpegCamera
 
 PICTURES = os.environ.get("AVATAR_SCREENSHOTS")
-"""A folder for pictures of every step; without it they go where the test's other files go."""
+"""A folder for pictures of every step; by default among the test's other files."""
 
 
 def settle(folder: Path, **settings: object) -> None:
-    """Settings of somebody who has used the app before."""
+    """Settings of an existing user."""
     path = folder / "avatar-app" / "settings.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"version": 1, "first_run_done": True, **settings}))
 
 
 def stop(app: App) -> None:
-    """End it; Qt may say something of its own on the way, Python may not."""
+    """End it; Qt may print a message, Python may not."""
     code, said = app.stop()
     assert code == 130, said
     assert "Traceback" not in said and "Fatal" not in said, said
@@ -43,7 +43,7 @@ def test_from_the_first_start_to_a_running_avatar(webcam: MjpegCamera, tmp_path:
         desk.focus("First steps")
         app.shows("card", "no-avatar")
         desk.picture(pictures / "1-camera.png")
-        desk.press("Return")  # Next is the button that Enter presses
+        desk.press("Return")  # Enter presses Next
         desk.picture(pictures / "2-avatar.png")
         desk.press("Escape")
         desk.focus("Avatar")

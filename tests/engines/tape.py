@@ -1,6 +1,6 @@
 """A place that records on the processor, as a graphics card does.
 
-Operations on fixed tensors, without the code between them.
+It replays operations on fixed tensors, without the code between them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from avatar_app.engines.torch_static_graph import StaticGraph
 
 
 class Tape(Processor):
-    """Records rightly."""
+    """Records correctly."""
 
     records = "tape"
 
@@ -24,7 +24,7 @@ class Tape(Processor):
         self.replays = 0
 
     def record(self, compute: Computation) -> Computation:
-        def plain() -> None:  # not a method, whose own object would count as an argument
+        def plain() -> None:  # not a method, whose object would count as an argument
             compute()
 
         tape = make_fx(plain)()
@@ -47,7 +47,7 @@ class NoTape(Tape):
 
 
 class EmptyTape(Tape):
-    """Replays nothing: what the first run made stays."""
+    """Replays nothing: the first run's result stays."""
 
     def record(self, compute: Computation) -> Computation:
         compute()
@@ -55,7 +55,7 @@ class EmptyTape(Tape):
 
 
 class OnePhotoTape(Tape):
-    """Has the first photo's features in the recording, not the place where features are."""
+    """Keeps the first photo's features in the recording instead of a reference to the features."""
 
     def record(self, compute: Computation) -> Computation:
         step: Any = getattr(compute, "__self__")  # noqa: B009
@@ -67,7 +67,7 @@ class OnePhotoTape(Tape):
 
 
 class WrongPointsTape(Tape):
-    """Moves key points; pictures, which are bytes, are right."""
+    """Moves key points; pictures, which are bytes, are correct."""
 
     def record(self, compute: Computation) -> Computation:
         step: Any = getattr(compute, "__self__")  # noqa: B009

@@ -1,5 +1,4 @@
-"""What PyTorch raises because of a graphics card becomes an error that the app can act on. No card is
-needed."""
+"""PyTorch's exceptions about a graphics card become errors that the app can handle; no card is needed."""
 
 from __future__ import annotations
 
@@ -84,7 +83,7 @@ def test_a_card_that_fails_while_opening(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(
         torch.cuda, "get_arch_list", list
-    )  # else a PyTorch that is built for cards asks for the card
+    )  # otherwise a PyTorch built for cards queries the card
     monkeypatch.setattr(torch_engine, "load_graphs", fail)
     with pytest.raises(DeviceError, match="busy or unavailable"):
         open_cuda(bundle, 0)

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def rehashed(bundle: Bundle) -> Bundle:
-    """The bundle after a change of its files, with hashes that fit."""
+    """The bundle after a change of its files, with matching hashes."""
     path = bundle.folder / DESCRIPTION
     content = json.loads(path.read_text())
     content["files"] = {name: {"sha256": sha256(bundle.folder / name)} for name in content["files"]}
@@ -53,7 +53,7 @@ def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
     difference = np.abs(pictures[0].astype(int) - pictures[1])
     if (
         bundle.kind == "anchored"
-    ):  # composed of bytes, from places rounded to a 32nd of a pixel, of a photo that is all edges
+    ):  # composed in bytes, with a sampling grid rounded to 1/32 pixel, of a photo that is all edges
         assert difference.mean() < 1
         assert np.percentile(difference, 99) <= 12
     else:
@@ -62,7 +62,7 @@ def test_engines_make_the_same_pictures(bundle: Bundle) -> None:
 
 
 def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
-    """The render graph without its last steps: within 1e-3 of PyTorch, as a float."""
+    """The render graph without its last steps is within 1e-3 of PyTorch, in floats."""
     if bundle.kind == "anchored":
         pytest.skip("its pictures are composed outside the graph: tests/onnx_export/test_anchored.py")
     graphs = load_graphs(bundle, CPU)
@@ -86,7 +86,7 @@ def test_pictures_agree_before_rounding(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def run_until_sigmoid(path: Path, scratch: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """What goes into the last Clip, which begins the conversion to bytes."""
+    """The input of the last Clip, which begins the conversion to bytes."""
     model = onnx.load(str(path))
     clip = [node for node in model.graph.node if node.op_type == "Clip"][-1]
     model.graph.output.append(onnx.helper.make_tensor_value_info(clip.input[0], onnx.TensorProto.FLOAT, None))
@@ -106,7 +106,7 @@ def test_features_are_computed_once(bundle: Bundle) -> None:
 
 
 def test_several_photos_make_one_avatar(tmp_path: Path) -> None:
-    """X2Face alone: the confident parts of each photo."""
+    """Only X2Face: the confident parts of each photo."""
     bundle = write_kind("x2face", tmp_path / "tiny")
     shown = []
     for engine in (OnnxEngine(bundle, threads=1), TorchEngine(bundle, CPU)):

@@ -1,4 +1,4 @@
-"""Both engines give the same moved person, in the square and around it."""
+"""Both engines give the same warped person, in the square and around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engine is chosen, and what is said where it cannot be."""
+"""Which engine is chosen, and the message if none can be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measurement for graphics cards runs, and tells a right picture from a wrong one."""
+"""The benchmark for graphics cards runs, and distinguishes a correct picture from a wrong one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_row_that_a_processor_can_have_is_measured() -> None:
     rows = {(row["model"], row["row"]): row for row in figures["rows"]}
     assert len(rows) == len(figures["rows"]) >= 8
     assert all(row["frames"] == TURNS and row["cpu_ms"] > 0 for row in rows.values())
-    # The original rounds down where the engines round to the nearest.
+    # The original rounds down; the engines round to nearest.
     assert rows["vox-adv", "original"]["psnr_db"] > 45
     assert rows["vox-adv", "float16 folded, channels last"]["psnr_db"] > 40
     assert rows["lite", "float32 folded, channels last"]["psnr_db"] > 45
@@ -112,7 +112,7 @@ def test_rows_of_a_card_have_names_of_their_own() -> None:
 
 
 def test_what_a_compiler_made_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the compiler that leaves operations as they are, on a pretended card."""
+    """With the compiler that does not change operations, on a fake card."""
     cuda = install(monkeypatch)
     tiny = subject("tiny", FAMILIES["matte and detail"](), torch.device("cpu"))
     change = partial(compiled, kind=torch.float32, backend="aot_eager")

@@ -1,6 +1,6 @@
-"""On a graphics card.
+"""Tests on a graphics card.
 
-Recordings play what the networks do, for every photo and from every thread. Skipped without one.
+Recordings replay the networks for every photo and from every thread. Skipped without a card.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def pictures(engine: TorchEngine) -> list[Image]:
-    """Two avatars in turn, in three poses."""
+    """Two avatars alternating, in three poses."""
     avatars = [engine.encode(face_crop(seed)) for seed in (0, 1)]
     poses = [engine.detect(face_crop(seed)) for seed in (2, 3, 4)]
     return [
@@ -77,7 +77,7 @@ def test_recorded_and_plain_agree(bundle: Bundle) -> None:
 def test_an_engine_opened_beside_one_that_renders(bundle: Bundle) -> None:
     """As when the model is changed during a call.
 
-    The old one goes on while the new one is recorded.
+    The old one continues while the new one is recorded.
     """
     old = open_cuda(bundle, 0)
     expected = pictures(old)

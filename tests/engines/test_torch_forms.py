@@ -1,7 +1,4 @@
-"""Which form of the networks each generation of graphics cards gets.
-
-No card is needed.
-"""
+"""Which form of the networks each generation of graphics cards gets; no card is needed."""
 
 from __future__ import annotations
 
@@ -87,7 +84,7 @@ def test_a_form_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_channels_stay_outermost_through_all_convolutions(family: str) -> None:
-    """Pictures come in with channels innermost, and one convolution would hand that on to the next."""
+    """Pictures arrive channels-last, and one convolution would pass that layout on to the next."""
     layouts: list[bool] = []
     plain = FAMILIES[family]()
     quick = quickened(plain, SINGLE, OUTERMOST)
@@ -159,7 +156,7 @@ def test_memory_that_libraries_miss_is_memory(said: str) -> None:
 def test_a_model_that_does_not_fit_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though the error is still in hand, as it is while a notice is made of it."""
+    """Even while the error is still referenced, for example by a notice."""
     brought: list[weakref.ref[Tensor]] = []
     emptied: list[int] = []
 
@@ -173,7 +170,7 @@ def test_a_model_that_does_not_fit_leaves_nothing_behind(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(
         torch.cuda, "get_arch_list", list
-    )  # else a PyTorch that is built for cards asks for the card
+    )  # otherwise a PyTorch built for cards queries the card
     monkeypatch.setattr(
         torch.cuda, "empty_cache", lambda: emptied.append(sum(value() is not None for value in brought))
     )

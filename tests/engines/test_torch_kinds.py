@@ -1,6 +1,6 @@
 """Models with a matte, with detail and with both.
 
-Both engines put their pictures together alike.
+Both engines compose their pictures alike.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.bundles import face_crop
 
 CPU = torch.device("cpu")
 SIZE = 2 * SIDE
-"""Of the pictures; the least that a matte can be exported for."""
+"""Side of the pictures; the smallest that a matte can be exported for."""
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:

@@ -1,6 +1,6 @@
-"""A graphics card's streams, recordings and memory, on a pretended card.
+"""A graphics card's streams, recordings and memory, on a fake card.
 
-What is kept, what is given back, and what a failure leaves.
+What is kept, what is freed, and what a failure leaves.
 """
 
 from __future__ import annotations
@@ -64,23 +64,21 @@ def test_a_card_plays_what_the_networks_do(cuda: PretendedCuda, graphs: MotionGr
     photos = [plain.encode(image, *pose) for image, pose in zip(images, poses, strict=True)]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
         played, right = (each.render(photos[photo], *poses[pose]).astype(int) for each in (runner, plain))
-        assert (
-            abs(played - right).max() <= 1
-        )  # the layout of the memory decides in which order sums are taken
+        assert abs(played - right).max() <= 1  # the memory layout determines the order of sums
     runner.close()
     assert all(graph.reset_done for graph in cuda.graphs)
 
 
 def test_live_cards_share_no_stream_and_closed_ones_give_theirs_back(cuda: PretendedCuda) -> None:
     old = open_card()
-    for _ in range(40):  # more than PyTorch has
+    for _ in range(40):  # more than PyTorch allows
         new = open_card()
         assert new._stream is not old._stream
         old.close()
         old = new
     assert len(cuda.streams) == 2
     old.close()
-    old.close()  # once more is no harm
+    old.close()  # repeating it is harmless
     assert open_card()._stream is not open_card()._stream
 
 
@@ -90,7 +88,7 @@ def test_a_failed_recording_is_tried_once(cuda: PretendedCuda, caplog: pytest.Lo
         runners = [open_runner(FAMILIES["anchored"](), open_card) for _ in range(3)]
     assert not any(runner.recorded for runner in runners)
     assert cuda.recordings == 1
-    # The cause, not what ending the recording complains of.
+    # The cause, not the error of ending the recording.
     assert caplog.text.count("operation not permitted") == 3
     assert "previous error" not in caplog.text
     failed = [stream for stream in cuda.streams if stream not in [runner.place._stream for runner in runners]]  # type: ignore[attr-defined]
@@ -122,7 +120,7 @@ def test_what_a_dead_card_would_have_to_free_is_kept(cuda: PretendedCuda) -> Non
     gc.collect()
     assert all(watch() is not None for watch in watched)
     cuda.broken = ""
-    assert open_card()._stream is cuda.streams[1]  # that of the dead one is not used again
+    assert open_card()._stream is cuda.streams[1]  # that of the failed one is not used again
 
 
 def test_a_sound_card_frees_all(cuda: PretendedCuda) -> None:
@@ -187,7 +185,7 @@ def test_memory_is_not_emptied_while_another_records(cuda: PretendedCuda) -> Non
 def test_a_first_frame_overwrites_nothing_that_is_on_its_way(
     cuda: PretendedCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step that is not recorded waits for what its making has sent."""
+    """A step that is not recorded waits for the work queued by its setup."""
     order: list[str] = []
     card = open_card()
     monkeypatch.setattr(card, "wait", lambda: order.append("wait"))

@@ -1,7 +1,4 @@
-"""Recording the work of a frame, checking it, and leaving it where it is wrong.
-
-No card is needed.
-"""
+"""A frame's work is recorded and checked, and the recording is dropped if it is wrong. No card is needed."""
 
 from __future__ import annotations
 
@@ -90,7 +87,7 @@ def test_a_recording_plays_what_the_networks_do(graphs: MotionGraphs) -> None:
     ]
     for photo, pose in ((0, 1), (1, 1), (1, 0), (0, 0)):
         features, points = photos[photo][0], photos[pose][1]
-        # The tape's operations are smaller, so that a value may round otherwise.
+        # The tape's operations are smaller, so rounding may differ.
         assert (
             np.abs(runner.render(features, *points).astype(int) - plain.render(features, *points)).max() <= 1
         )
@@ -106,7 +103,7 @@ def test_features_are_copied_once_for_each_change_of_the_avatar(graphs: MotionGr
     first = runner.render(photos[0], *pose)
     with torch.inference_mode():
         for kept in runner._features.values():
-            kept.fill_(0)  # whatever is there is used as long as the avatar stays
+            kept.fill_(0)  # an existing recording is used as long as the avatar stays
     assert not np.array_equal(runner.render(photos[0], *pose), first)
     runner.render(photos[1], *pose)
     assert np.array_equal(runner.render(photos[0], *pose), first)
@@ -172,10 +169,7 @@ def test_names_say_what_is_used(
 
 
 class NothingCrosses(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises where a tensor of the processor meets one of the device.
-
-    The device is torch's pretended one.
-    """
+    """Raises if a tensor of the processor meets one of the device, torch's fake one."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         tensors = [
@@ -189,9 +183,9 @@ class NothingCrosses(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @pytest.mark.parametrize("name", ["detect", "render"])
 def test_a_frame_takes_nothing_from_the_processor(graphs: MotionGraphs, name: str) -> None:
-    """Else it could not be recorded.
+    """Otherwise it could not be recorded.
 
-    Shapes alone are computed, on the path that graphics cards take.
+    Only shapes are computed, on the code path of graphics cards.
     """
     device = torch.device("meta")
     graph: Graph | None = getattr(graphs, name)

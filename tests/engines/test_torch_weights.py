@@ -1,7 +1,4 @@
-"""The quicker form of the networks.
-
-The same pictures, and left where it cannot make them.
-"""
+"""The faster form of the networks gives the same pictures, and is not used if it cannot."""
 
 from __future__ import annotations
 

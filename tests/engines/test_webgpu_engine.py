@@ -1,4 +1,4 @@
-"""When a graphics card is used, and what is said where it is not. Most of it needs no card."""
+"""When a graphics card is used, and the messages if it is not. Most tests need no card."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """One card, which is the processor. Gives the file of what is remembered."""
+    """One card, which is the processor. Returns the file of cached results."""
     kept = tmp_path / "kept.json"
     card = Card(CARD, None)
     for module in (webgpu_engine, webgpu_trial):
@@ -57,7 +57,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def found(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> list[str]:
-    """Let every trial end so. The models that were tried are in the list."""
+    """Let every trial end like this. The list contains the models that were tried."""
     tried: list[str] = []
 
     def instead(bundle: Bundle, card: str, threads: int, busy: bool) -> Trial:
@@ -183,7 +183,7 @@ def test_cuda_that_has_come_meanwhile_is_taken(
 def test_beside_a_call_the_processor_is_timed_by_its_own_work(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever keeps it busy: a card must not win by that."""
+    """Whatever keeps the processor busy: a card must not win because of that."""
     engine = OnnxEngine(bundle, 1)
     avatar = engine.encode(face_crop(0))
     outputs, waited = engine.outputs, 0.05
@@ -257,7 +257,7 @@ def test_a_card_that_is_not_there_is_no_crash(bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("write", [write_anchored, write_fomm])
 def test_wrong_pictures_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: object) -> None:
-    """A card that computes one convolution wrongly, as some do."""
+    """A card that computes one convolution incorrectly, as some do."""
     bundle = write(tmp_path / "tiny")  # type: ignore[operator]
     broken = read_bundle(bundle.folder)
 
@@ -336,7 +336,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("write", [write_anchored, write_fomm])
 def test_a_card_makes_the_pictures_of_the_processor(tmp_path: Path, write: object) -> None:
-    """WebGPU, computed by SwiftShader: the driver of no card, but the same programs."""
+    """WebGPU on SwiftShader: no real card's driver, but the same programs."""
     bundle = write(tmp_path / "tiny")  # type: ignore[operator]
     (tmp_path / "on_card.py").write_text(ON_CARD)
     done = run_with_card(str(tmp_path / "on_card.py"), str(bundle.folder), data=tmp_path)
@@ -346,7 +346,7 @@ def test_a_card_makes_the_pictures_of_the_processor(tmp_path: Path, write: objec
 
 
 def test_a_broken_driver_is_told(tmp_path: Path) -> None:
-    """No driver at all behind the card that the system has."""
+    """The system lists a card without any driver."""
     bundle = write_anchored(tmp_path / "tiny")
     (tmp_path / "on_card.py").write_text(ON_CARD)
     done = run_with_card(

@@ -1,8 +1,8 @@
-"""A graphics card pretended on the processor.
+"""Fake a graphics card on the processor.
 
-What `torch.cuda` is asked for is there, and recordings are replayed operation by operation.
+It provides the functions that the app uses of `torch.cuda`, and replays recordings operation by operation.
 
-Like the real one it refuses, while it records, to wait for the device and to bring new numbers to it, and
+Like a real card it refuses, while recording, to wait for the device and to copy new values to it, and
 after a failure it does nothing.
 """
 
@@ -23,13 +23,13 @@ from avatar_app.engines.torch_place import CudaPlace
 
 DEVICE = torch.device("cpu")
 REFUSED = ("aten::_local_scalar_dense", "aten::nonzero", "aten::lift_fresh", "aten::lift_fresh_copy")
-"""The device's values are read, or a number is made into a tensor."""
+"""The device's values are read, or a number becomes a tensor."""
 
 Call = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Computes, and keeps what it did."""
+    """Executes and records operations."""
 
     def __init__(self, calls: list[Call]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -50,7 +50,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Graph:
-    """Results come to where they were when it was recorded, as with CUDA."""
+    """Results are written where they were at recording, as with CUDA."""
 
     def __init__(self, cuda: PretendedCuda) -> None:
         self._cuda = cuda
@@ -91,10 +91,12 @@ class Stream:
 
 
 class PretendedCuda:
-    """Attributes:
-    broken: why nothing can be done any more; empty: everything can.
-    unrecordable: what recording an operation raises.
-    emptied: how often memory was given back to the system.
+    """A fake card's state.
+
+    Attributes:
+        broken: why nothing works any more; empty if everything does.
+        unrecordable: what recording an operation raises.
+        emptied: how often memory was given back to the system.
     """
 
     def __init__(self) -> None:

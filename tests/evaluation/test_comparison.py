@@ -1,7 +1,4 @@
-"""The comparison from its command to its page, tiny.
-
-Trained for a second, judged on one clip.
-"""
+"""The comparison from its command to its page, tiny: trained for a second, evaluated on one clip."""
 
 from __future__ import annotations
 
@@ -92,7 +89,7 @@ def test_our_model_alone_needs_landmarks(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", SIZES)
 def test_every_method_can_be_built_at_every_size(method: str, size: int) -> None:
-    """Wider is larger; the published width is the published network."""
+    """A larger width factor gives a larger network; factor 1 gives the published one."""
     counts = []
     for width in (0.25, 1.0):
         config = recipe(method, Terms(size=size, width=width))
@@ -121,7 +118,7 @@ def test_the_perceptual_loss_is_never_shown_less_than_it_can_see(size: int) -> N
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_learns_from_the_same_frames(method: str, tmp_path: Path) -> None:
-    """Small pictures too, with a feature network that cannot look at a single pixel."""
+    """Small pictures work too, with a feature network that cannot process a single pixel."""
     data = write_labelled_clips(tmp_path / "data", SIDE)
     features = write_features(tmp_path / "vgg.pth", distilled=True) if method in NEEDS_FEATURES else None
     config = recipe(method, Terms(size=SIDE, width=0.05, batch=2, stride=1))

@@ -1,4 +1,4 @@
-"""Against arrays recorded from the original implementation, where they are at hand."""
+"""Parity with arrays recorded from the original implementation, where they are available."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def test_the_other_convention_is_told_apart(original: Original) -> None:
 
 
 def test_the_whole_chain_from_pictures_alone(original: Original) -> None:
-    """Nothing is taken from the arrays but the three pictures.
+    """Only the three pictures are taken from the arrays.
 
-    The split into encode and decode is the one that engines use.
+    The split into encode and decode is that of the engines.
     """
     recorded = arrays(True)
     model = build_fomm(original.config, original)

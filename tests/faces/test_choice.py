@@ -1,6 +1,6 @@
-"""Whose face is followed.
+"""Which face is followed.
 
-The nearest one that moves, never a poster, and the one that the user points at.
+The nearest one that moves, never a poster, and the one that the user clicks.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ POSTER = Person(here(560, 120), 70, alive=False)
 
 
 def run(scene: Scene, choice: FaceChoice, begin: float, end: float) -> list[float | None]:
-    """Where the followed face is, frame by frame.
+    """The position of the followed face, frame by frame.
 
-    None without one and while it counts as a picture.
+    None without a face and while it counts as a picture.
     """
     followed: list[float | None] = []
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -123,7 +123,7 @@ def test_a_face_that_is_pointed_at_is_followed_until_it_is_gone() -> None:
     run(scene, choice, 0, 3)
     choice.choose_at(480 / WIDTH, 200 / HEIGHT)
     assert is_near(run(scene, choice, 3, 6), 480)
-    choice.choose_again()  # a calibration keeps to what the user has said
+    choice.choose_again()  # a calibration keeps the user's choice
     assert is_near(run(scene, choice, 6, 10), 480)
     run(scene, choice, 10, 12)
     assert is_near(run(scene, choice, 12, 14), 200)

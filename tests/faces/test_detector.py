@@ -1,4 +1,4 @@
-"""Finding and following faces with the networks that come with the app."""
+"""Detecting and tracking faces with the included networks."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def detector() -> FaceDetector:
 
 
 def head_at(x: float, y: float, half: float) -> Array:
-    """A made-up face in pixels: its middle and half the side of the square it fills."""
+    """A synthetic face in pixels: its centre and half the side of its square."""
     return np.asarray(make_head() * half + np.array([x, y, 0]), np.float32)
 
 
@@ -64,7 +64,7 @@ def test_crop_of_a_photo_stays_within_it_as_far_as_it_can() -> None:
 
     plain, kept = boxes(250, 200, 100)
     assert kept == plain
-    for x, y in ((250, 120), (120, 200), (390, 270)):  # cut at the top, on the left, at the lower right
+    for x, y in ((250, 120), (120, 200), (390, 270)):  # cropped at the top, on the left, at the lower right
         plain, kept = boxes(x, y, 150)
         assert plain.size == kept.size
         for middle, length in ((kept.center_x, 500), (kept.center_y, 400)):
@@ -187,7 +187,7 @@ def test_damaged_networks_are_named(tmp_path: Path, name: str) -> None:
     for file in BUNDLE.iterdir():
         shutil.copy(file, tmp_path)
     data = bytearray((tmp_path / name).read_bytes())
-    data[len(data) // 2] ^= 0x40  # ONNX Runtime would open it and find faces where there are none
+    data[len(data) // 2] ^= 0x40  # ONNX Runtime would open it and detect faces where there are none
     (tmp_path / name).write_bytes(data)
     with pytest.raises(BundleError, match=f"{name} is damaged") as caught:
         FaceDetector.open(tmp_path)
@@ -312,9 +312,9 @@ def test_landmarks_turn_with_the_picture(detector: FaceDetector) -> None:
 @needs_clips
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_lying_face_is_not_misread(detector: FaceDetector, turns: int) -> None:
-    """Landmarks are right up to about 60 degrees of roll.
+    """Landmarks are correct up to about 60 degrees of roll.
 
-    Beyond, no face is better than a wrong one.
+    Beyond that, no face is better than a wrong one.
     """
     photo = np.asarray(
         cv2.resize(read_picture(SHARED / "clips" / "source_b.jpg"), (512, 512), interpolation=cv2.INTER_AREA),

@@ -1,4 +1,4 @@
-"""Which face of a photo is taken, how the photo is turned, and what is said of it."""
+"""Which face of a photo is used, how the photo is rotated, and the messages about it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def anna(detector: FaceDetector) -> tuple[Image, Face]:
 
 
 def over(photo: Image, points: Array, colour: tuple[int, int, int]) -> Image:
-    """The photo with a patch of one colour over some landmarks and what is around them."""
+    """The photo with a patch of one colour over some landmarks and their surroundings."""
     hull = cv2.convexHull(points[:, :2].astype(np.int32))
     patch = cv2.dilate(
         cv2.fillPoly(np.zeros(photo.shape[:2], np.uint8), [hull], 255), np.ones((25, 25), np.uint8)

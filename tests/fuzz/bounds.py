@@ -1,7 +1,4 @@
-"""How far hostile input may go.
-
-How often it is tried, and the time and memory that one try may take.
-"""
+"""Limits for hostile input: the number of attempts, and time and memory per attempt."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ from types import FrameType
 from hypothesis import HealthCheck, Phase, settings
 
 EXAMPLES = int(os.environ.get("AVATAR_FUZZ", "0"))
-"""Examples for each property; 0: few, and the same ones every time."""
+"""Examples per property; 0: a few fixed ones."""
 
 SECONDS = 2.0
 """Processor time that one input may take."""
 HANGS = 30
-"""Seconds after which an input is taken to hang, even on a busy machine."""
+"""Seconds after which an input counts as hanging, even on a busy machine."""
 MEGABYTES = 700
-"""What one input may take on top of what was in use before."""
+"""Memory that one input may use on top of what was in use before."""
 
 
 def fuzz(few: int = 25) -> settings:
@@ -45,7 +42,7 @@ def fuzz(few: int = 25) -> settings:
 
 @contextmanager
 def bounded(seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Iterator[None]:
-    """Fails where the block takes too long, hangs, or takes too much memory (which Linux alone tells)."""
+    """Fails if the block takes too long, hangs, or uses too much memory (checked only on Linux)."""
     _forget_peak()
     before, began = _memory("VmRSS"), time.process_time()
     with _alarm():
@@ -73,7 +70,7 @@ def _alarm() -> Iterator[None]:
 
 
 def _memory(name: str) -> int:
-    """A line of the process's own memory figures, in MB; 0 where there are none."""
+    """A value of the process's memory status, in MB; 0 if there is none."""
     facts = Path("/proc/self/status")
     if not facts.exists():
         return 0

@@ -1,4 +1,4 @@
-"""Hostile input: files that were whole once, and JSON of every shape."""
+"""Hostile input: files that were valid once, and JSON of every shape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
 )
-"""What JSON can say, and NaN and infinity, which Python's reader takes too."""
+"""What JSON can express, plus NaN and infinity, which Python's reader accepts too."""
 
 NASTY = [
     b"",
@@ -43,7 +43,7 @@ DEEP = b'{"format": 1, "version": 1, "keys": ' + b"[" * 900 + b"]" * 900 + b"}"
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     """A file after some edits, most of them near its start, where the headers are.
 
-    Sometimes cut off or doubled.
+    Sometimes truncated or doubled.
     """
     data = bytearray(whole)
     for _ in range(draw(st.integers(1, 6))):
@@ -66,9 +66,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 @st.composite
 def changed(draw: st.DrawFn, document: Any) -> bytes:
-    """A document as JSON with one or two of its values replaced, added or left out, or another document
-    altogether.
-    """
+    """A document as JSON with one or two of its values replaced, added or removed, or another document."""
     content = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, 2))):
         place, key = draw(st.sampled_from(_places(content)))

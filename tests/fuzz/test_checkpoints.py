@@ -1,6 +1,6 @@
-"""Checkpoints that would run code, lie about sizes or are damaged.
+"""Checkpoints that would run code, declare wrong sizes or are damaged.
 
-Weights or a BundleError, and nothing is run.
+The result is weights or a BundleError, and no code runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def original(
     files: tuple[Path, Path | None] = (write_original_x2face(folder), None)
     if request.param != "x2face":
         files = (write_original_monkeynet if request.param == "monkeynet" else write_original)(folder)
-    open_original(*files)  # the process that children come from loads PyTorch once, which counts for none
+    open_original(*files)  # loads PyTorch once in the parent of the child processes, at no input's cost
     return files
 
 
@@ -67,7 +67,7 @@ def test_damaged_pickles_within_a_checkpoint(
 
 
 class Run:
-    """Pickles as a call."""
+    """Pickles to a call."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self.call = function, arguments
@@ -100,7 +100,7 @@ def test_nothing_is_run(original: tuple[Path, Path | None], tmp_path: Path, call
 
 
 def compressed(folder: Path, original: Path) -> Path:
-    """A zip whose entries are packed: zeros take no room in it."""
+    """A zip with compressed entries: zeros take no space in it."""
     path = folder / "bomb.pth.tar"
     with (
         zipfile.ZipFile(original) as old,
@@ -140,7 +140,7 @@ def test_odd_weights(original: tuple[Path, Path | None], tmp_path: Path, kind: s
 
 
 def test_a_size_that_only_the_file_believes_in(original: tuple[Path, Path | None], tmp_path: Path) -> None:
-    """The plain format says how much to reserve before anything is read."""
+    """The plain format declares how much to allocate before anything is read."""
     file = BytesIO()
     torch.save(
         {"generator": {"a": torch.zeros(3)}, "kp_detector": {}}, file, _use_new_zipfile_serialization=False

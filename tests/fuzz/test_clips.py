@@ -1,6 +1,6 @@
-"""Clips that lie or end too early: frames or a ClipError, nothing else.
+"""Clips with wrong headers or an early end give frames or a ClipError, nothing else.
 
-And a copy of them is whole or not there.
+A copy of them is whole or absent.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def test_damaged_clips(whole: list[bytes], tmp_path: Path, data: st.DataObject) 
     number=st.sampled_from(HARD_NUMBERS),
 )
 def test_an_index_that_lies(whole: list[bytes], tmp_path: Path, box: bytes, at: int, number: int) -> None:
-    """One number of the description of an MP4 is made hard."""
+    """One number in the description of an MP4 becomes extreme."""
     clip = bytearray(whole[0])
     start = clip.find(box)
     if start >= 0:

@@ -1,7 +1,4 @@
-"""YAML of trainings and checkpoints.
-
-A configuration or a ConfigError, whatever it says.
-"""
+"""YAML of trainings and checkpoints gives a configuration or a ConfigError, whatever its content."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from tests.networks.tiny import TINY
 
 CONFIGS = sorted(Path("avatar_app/training/configs").glob("*.yaml"))
 LAUGHS = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))])
-"""A few lines that stand for 2 to the power of 60 words."""
+"""A few lines that expand to 2 to the power of 60 words."""
 
 MERGES = "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 30))])
 """A few lines that merge 2 to the power of 30 keys while they are read."""

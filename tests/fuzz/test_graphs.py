@@ -1,6 +1,6 @@
-"""Bundles whose hashes are right and whose content is not.
+"""Bundles with valid hashes and invalid content.
 
-Any graph, any size, numbers that are none. One error, never a traceback.
+Any graph, any size, NaN: one error, never a traceback.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Change = Callable[[Path], None]
 
 
 def seal(folder: Path, **facts: Any) -> None:
-    """Write the description again: hashes of the files as they are, and other facts."""
+    """Rewrite the description: hashes of the actual files, and other values."""
     path = folder / DESCRIPTION
     content = json.loads(path.read_text()) | facts
     content["files"] = {name: {"sha256": sha256(folder / name)} for name in content["files"]}
@@ -34,7 +34,7 @@ def seal(folder: Path, **facts: Any) -> None:
 
 
 def use(bundle: Bundle, device: str) -> None:
-    """What every command does with a model."""
+    """The steps that every command performs with a model."""
     engine = open_engine(bundle, device, 1)
     crop = face_crop(0)
     picture = engine.render(engine.encode(crop), engine.detect(face_crop(1)))
@@ -161,7 +161,7 @@ def folder(request: pytest.FixtureRequest, bundles: dict[str, Path], tmp_path: P
     return Path(shutil.copytree(bundles[request.param], tmp_path / "odd"))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's own about numbers that are none
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's own, about NaN
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_bundle_of_anything_gives_a_picture_or_one_error(name: str, folder: Path) -> None:
     CHANGES[name](folder)
@@ -182,7 +182,7 @@ def test_a_size_that_is_not_the_models_gives_one_error(size: object, folder: Pat
 
 
 def test_weights_beside_the_file_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are in no list of hashes.
+    """No list of hashes contains them.
 
     They could be changed, or be any file of the user's.
     """
@@ -197,7 +197,7 @@ def test_weights_beside_the_file_are_not_read(tmp_path: Path, monkeypatch: pytes
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path = tmp_path / "model.onnx"
     onnx.save(model, str(path), save_as_external_data=True, location="beside.bin", size_threshold=0)
-    monkeypatch.chdir(tmp_path)  # where ONNX Runtime looks for a model given as bytes
+    monkeypatch.chdir(tmp_path)  # where ONNX Runtime searches if a model is given as bytes
     for given in (path, path.read_bytes()):
         with pytest.raises(EngineError):
             open_session(given)

@@ -1,4 +1,4 @@
-"""Settings, library, poses and bundles from files that anybody may have written."""
+"""Settings, library, poses and bundles from untrusted files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def assert_settings(path: Path) -> None:
     to_controls(settings)
     save_settings(settings, path)
     again, _ = load_settings(path)
-    assert as_json(asdict(again)) == as_json(asdict(settings))  # by text, in which one NaN is like another
+    assert as_json(asdict(again)) == as_json(asdict(settings))  # as text, so that NaN equals NaN
 
 
 @fuzz(80)
@@ -185,7 +185,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_a_file_of_gigabytes_is_not_read(tmp_path: Path, name: str) -> None:
     with (tmp_path / name).open("wb") as file:
-        file.truncate(4 << 30)  # takes no room on the disk
+        file.truncate(4 << 30)  # a sparse file
     with bounded(), suppress(BundleError):
         READERS[name](tmp_path / name)
 

@@ -1,6 +1,6 @@
-"""Photos that lie, end too early or are not photos.
+"""Photos with wrong headers or an early end, and files that are no photos.
 
-A photo or a PortraitError, nothing else.
+The result is a photo or a PortraitError, nothing else.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ WHOLE = [
 
 
 def attempt(path: Path) -> None:
-    """Reads it as a photo and as a picture of a folder."""
+    """Read it as a photo and as a picture of a folder."""
     with bounded():
         with suppress(PortraitError):
             image = read_portrait(path)
@@ -81,7 +81,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, rows: int, extra: bytes = b"", colour: int = 6) -> bytes:
-    """A PNG of any size with so many rows of nothing in it."""
+    """A PNG of any size with so many empty rows."""
     samples = {0: 1, 2: 3, 3: 1, 6: 4}[colour]
     packer = zlib.compressobj(1)
     body = b"".join(packer.compress(bytes(1 + width * samples)) for _ in range(rows)) + packer.flush()
@@ -105,7 +105,7 @@ BOMBS = {
 
 
 def many_scans(scans: int) -> bytes:
-    """A progressive JPEG of 20 megapixels whose last scan is there so many times."""
+    """A progressive JPEG of 20 megapixels whose last scan is repeated so many times."""
     file = BytesIO()
     PIL.Image.new("L", (5000, 4000), 90).save(file, "JPEG", progressive=True)
     data = file.getvalue()
@@ -125,7 +125,7 @@ def test_scans_without_end_are_counted_before_they_are_decoded(tmp_path: Path) -
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
-    """A good JPEG with a hole of 5 GB behind it, which takes no space on the disk."""
+    """A valid JPEG followed by a sparse hole of 5 GB."""
     path = tmp_path / "photo.jpg"
     path.write_bytes(saved("JPEG"))
     with path.open("r+b") as file:
@@ -155,7 +155,7 @@ def test_a_large_photo_is_within_bounds(tmp_path: Path) -> None:
 
 
 def test_a_photo_that_would_have_another_program_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostScript would be handed to Ghostscript."""
+    """PostScript would be passed to Ghostscript."""
     for name in ("gs", "gswin64c", "gswin32c"):
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")

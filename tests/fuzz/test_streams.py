@@ -1,7 +1,4 @@
-"""What strangers send.
-
-Network cameras that lie about sizes, and whatever anybody says to the control socket.
-"""
+"""Input from strangers: network cameras that declare wrong sizes, and the control socket."""
 
 from __future__ import annotations
 
@@ -66,8 +63,7 @@ def test_a_camera_whose_pictures_say_they_are_giant(sides: tuple[int, int]) -> N
 
 
 def test_a_picture_of_endless_passes() -> None:
-    """Each pass over a progressive JPEG takes a few bytes in the file, and all its pixels when it is
-    decoded."""
+    """Each scan of a progressive JPEG takes a few bytes in the file, but decoding it touches all pixels."""
     start = PROGRESSIVE.index(b"\xff\xc2") + 5
     big = PROGRESSIVE[:start] + (5000).to_bytes(2) * 2 + PROGRESSIVE[start + 4 :]
     first = big.index(b"\xff\xda")
@@ -112,7 +108,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def speak(path: Path, pieces: list[bytes]) -> bytes:
-    """What comes back for pieces that are sent one by one before the line is closed."""
+    """The answer to pieces that are sent one by one before the connection is closed."""
     other = socket.socket(socket.AF_UNIX)
     heard = b""
     with other, suppress(ConnectionError, BrokenPipeError):

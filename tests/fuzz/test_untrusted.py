@@ -1,6 +1,6 @@
-"""Files that stand for gigabytes or for years.
+"""Files that expand to gigabytes or take years.
 
-They are read in a child with limits, and one sentence says so.
+They are read in a child process with limits, and reported in one sentence.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tests.support.originals import write_original
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     files = write_original(tmp_path_factory.mktemp("original"))
-    read_original(*files)  # the process that children come from loads PyTorch once, which counts for none
+    read_original(*files)  # loads PyTorch once in the parent of the child processes, at no input's cost
     return files
 
 
 def with_endless_key(path: Path, original: Path) -> Path:
-    """A checkpoint with a tuple for a key whose hash takes 2 ** 60 steps.
+    """A checkpoint with a tuple as a key whose hash takes 2 ** 60 steps.
 
-    Written by hand, for whoever pickles it would hash it too.
+    Written by hand, because pickling it would hash it too.
     """
 
     def word(text: str) -> bytes:
@@ -52,7 +52,7 @@ def with_endless_key(path: Path, original: Path) -> Path:
 
 
 def with_version(data: bytes, version: int) -> bytes:
-    """A zip in which every entry says that it needs this version of a program."""
+    """A zip in which every entry declares that it needs this version of a program."""
     out = bytearray(data)
     for mark, at in ((b"PK\x03\x04", 4), (b"PK\x01\x02", 6)):
         place = out.find(mark)
@@ -103,7 +103,7 @@ def test_the_child_is_gone_after_an_interrupt(
 
 @pytest.mark.parametrize("place", ["header", "data", "name"])
 def test_damaged_arrays(tmp_path: Path, place: str) -> None:
-    """Each layer of an .npz has an error of its own: zlib's, the tokeniser's, NumPy's."""
+    """Each layer of an .npz has its own error: zlib's, the tokeniser's, NumPy's."""
     file = BytesIO()
     np.savez_compressed(file, kp_source_value=np.zeros((1, 10, 2), np.float32))
     data = bytearray(file.getvalue())

@@ -1,6 +1,6 @@
-"""The app's command line with stand-ins for its networks and all else real.
+"""Run the app's command line with stand-ins for its networks; everything else is real.
 
-Python -m tests.e2e.vm.app live ...
+python -m tests.e2e.vm.app live ...
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.e2e.vm.stand_ins import NumberingEngine, SteadyDetector
 
 
 def main() -> None:
-    """Run the command of this process's arguments, and end the process as the program does."""
+    """Run the command of this process's arguments, and exit as the program does."""
     made = partial(Session, open_engine=lambda model, device: NumberingEngine(), open_detector=SteadyDetector)
     with patch.object(live, "Session", made):
         cli.main()

@@ -1,4 +1,4 @@
-"""A call in a process of its own, and what has arrived in it."""
+"""A call in a separate process, and the pictures it received."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Table = npt.NDArray[np.int64]
 
 
 class Call:
-    """``reader`` at a device, from entering to leaving it.
+    """``reader`` at a device, from entering to leaving the context.
 
-    It may come before the camera.
+    It may start before the camera exists.
     """
 
     def __init__(self, device: str, folder: Path) -> None:
@@ -46,7 +46,7 @@ class Call:
         self._process.wait()
 
     def __repr__(self) -> str:
-        """For a test that waited in vain."""
+        """The report of a test that timed out."""
         arrivals = self.arrivals
         return (
             f"a call with {len(arrivals)} pictures, the last {arrivals[-1:].tolist()}, "
@@ -62,7 +62,7 @@ class Call:
 
     @property
     def numbers(self) -> Table:
-        """Of the pictures that show the avatar."""
+        """Numbers of the pictures that show the avatar."""
         arrivals = self.arrivals
         blue = (np.abs(arrivals[:, 3:] - BLUE) < 16).all(1)
         numbers: Table = arrivals[blue & (arrivals[:, 2] > 0), 2]

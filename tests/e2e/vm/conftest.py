@@ -1,4 +1,4 @@
-"""These tests run inside the machine alone: ``make test-v4l2``."""
+"""Fixtures of tests that run only inside the virtual machine: ``make test-v4l2``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def face_frames() -> list[Image]:
-    """Of the clip that comes with the app, marked with a colour that no avatar has."""
+    """The frames of the included clip, marked with a colour that no avatar has."""
     frames = [
         cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
         for frame in islice(read_clip(assets_folder() / "driving.mp4").frames(), 0, 72, 6)
@@ -45,7 +45,7 @@ def face_cam(face_frames: list[Image]) -> Iterator[Feeder]:
 
 @pytest.fixture
 def vivid() -> Vivid:
-    """Plugged in, whatever the test before has left."""
+    """Plugged in, whatever state the previous test left."""
     camera = Vivid()
     if Path(VIVID).exists():
         camera.prepare()

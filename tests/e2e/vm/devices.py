@@ -1,6 +1,6 @@
-"""The machine's cameras in the hands of a test.
+"""The machine's cameras under a test's control.
 
-The kernel's test webcam, and a webcam that shows what it is fed.
+The kernel's test webcam, and a webcam that shows the pictures written to it.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ NO_MACHINE = pytest.mark.skipif(not VIVID, reason="run by `make test-v4l2`, in a
 
 SET_FORMAT = 0xC0D05605
 FORMAT = struct.Struct("I4xII4s4xI180x")
-"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream, width, height, pixel format, bytes a
+"""VIDIOC_S_FMT and struct v4l2_format on 64 bits: kind of stream, width, height, pixel format, bytes per
 line."""
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 MODULE = Path("/run/v4l2loopback.ko")
 RED = 7
-"""Number of the kernel webcam's test picture that is all red, but for the time in its corner."""
+"""Number of the kernel webcam's test picture that is all red, except for the time in its corner."""
 
 
 class Vivid:
     """The kernel's test webcam."""
 
     def set(self, control: str, value: int) -> None:
-        """E.g. ``disconnect``, ``test_pattern``, ``osd_text_mode``."""
+        """For example ``disconnect``, ``test_pattern``, ``osd_text_mode``."""
         subprocess.run(["v4l2-ctl", "-d", VIVID, "-c", f"{control}={value}"], check=True, capture_output=True)
 
     def pull_out(self) -> None:
-        """The device file goes away, whoever uses it."""
+        """The device file disappears, even while it is in use."""
         (DRIVER / "unbind").write_text("vivid.0")
 
     def plug_in(self) -> None:
-        """At the same number, which is free only when the last program has let go of what was pulled out."""
+        """Under the same number, which is free once the last program has closed the unplugged device."""
         (DRIVER / "bind").write_text("vivid.0")
         while not Path(VIVID).exists():
             self.pull_out()
@@ -63,8 +63,8 @@ class Vivid:
         self.prepare()
 
     def prepare(self) -> None:
-        """A colour that can be told from an avatar, and about 6 large pictures a second, which cost the
-        machine more than ours.
+        """A colour that differs from an avatar's, and about 6 large pictures a second, which cost the machine
+        more than the app's.
         """
         self.set("test_pattern", RED)
         self.set("percentage_of_dropped_buffers", 40)
@@ -73,10 +73,10 @@ class Vivid:
 class Feeder:
     """A program that writes pictures to a v4l2loopback device, in a thread.
 
-    Plugging in, falling silent, going away. A context manager.
+    It can plug in, fall silent and go away. A context manager.
 
     Args:
-        frames: shown again and again, five a second.
+        frames: repeated, five a second.
     """
 
     def __init__(self, device: str, frames: Sequence[Image], size: tuple[int, int] = (320, 240)) -> None:
@@ -109,7 +109,7 @@ class Feeder:
         assert not self._thread.is_alive()
 
     def fall_silent(self) -> None:
-        """There, but without pictures."""
+        """The device exists but sends no pictures."""
         self._silent.set()
 
     def _run(self) -> None:
@@ -129,8 +129,8 @@ class Feeder:
             end_stream(Path(self._device))
 
     def _open(self) -> int | None:
-        """While somebody still looks at the device it keeps its old size, so this may have to wait; None: it
-        was in vain.
+        """While somebody still reads the device it keeps its old size, so this may have to wait; None: it
+        timed out.
         """
         width, height = self._size
         while not self._ended.is_set():
@@ -143,17 +143,17 @@ class Feeder:
                     return handle
             if handle >= 0:
                 os.close(handle)
-            time.sleep(0.05)  # between two tries
+            time.sleep(0.05)  # between two attempts
         return None
 
 
 def unload_loopback() -> None:
-    """Without v4l2loopback there is no virtual camera; the device files go away."""
+    """Without v4l2loopback there is no virtual camera; the device files disappear."""
     subprocess.run(["rmmod", "v4l2loopback"], check=True, capture_output=True)
 
 
 def load_loopback() -> None:
-    """As the machine does when it starts."""
+    """Load it as the machine does at boot."""
     numbers = ",".join(path.removeprefix("/dev/video") for path in (AVATAR_CAM, FACE_CAM))
     options = ["devices=2", f"video_nr={numbers}", "card_label=AvatarCam,FaceCam", "exclusive_caps=1,1"]
     subprocess.run(["insmod", str(MODULE), *options], check=True, capture_output=True)

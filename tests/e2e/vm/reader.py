@@ -1,9 +1,9 @@
-"""A call that looks at a camera: python -m tests.e2e.vm.reader DEVICE FOLDER.
+"""A call that reads a camera: python -m tests.e2e.vm.reader DEVICE FOLDER.
 
-For each picture it writes down what it shows.
+For each picture it records its content.
 
-``FOLDER/arrivals``: a line "width height number red green blue", the number as ``mjpeg.read_mark`` finds it
-in the square in the middle (-1: none), the colour that of the middle. ``FOLDER/pictures``: the pictures
+``FOLDER/arrivals``: a line "width height number red green blue": the number as ``mjpeg.read_mark`` finds it
+in the square in the middle (-1: none), and the colour of the middle. ``FOLDER/pictures``: the pictures
 themselves, 160 x 90 RGB.
 """
 

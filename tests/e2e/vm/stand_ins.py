@@ -1,6 +1,6 @@
 """An engine that numbers its pictures and a detector that sees a face everywhere.
 
-Networks are a hundred times too slow in the machine.
+Real networks are a hundred times too slow in the machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ BLUE = (20, 60, 160)
 
 
 class SteadyDetector(FaceDetector):
-    """A face in the middle of every picture, whose mouth opens and shuts: one that is still is a picture."""
+    """A face in the middle of every picture. Its mouth opens and closes, because a still one counts as a
+    picture.
+    """
 
     def __init__(self) -> None:
         super().__init__(None, None)
@@ -44,8 +46,8 @@ class SteadyDetector(FaceDetector):
 class NumberingEngine(DrawingEngine):
     """Every picture is blue and carries the next number, as ``mjpeg.mark`` writes it.
 
-    The lowest bit stays clear: the outermost block of the picture fades into the background. So numbers are
-    even, and begin with 2.
+    The lowest bit stays 0, because the outermost block of the picture fades into the background. So
+    numbers are even, and begin with 2.
     """
 
     size = 128

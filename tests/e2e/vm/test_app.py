@@ -1,6 +1,4 @@
-"""The app in a process of its own between a V4L2 webcam and a v4l2loopback camera, which a call in a third
-process looks at.
-"""
+"""The app in a separate process between a V4L2 webcam and a v4l2loopback camera, read by a third process."""
 
 from __future__ import annotations
 
@@ -52,7 +50,7 @@ class App:
         while not condition():
             assert time.monotonic() < until, f"waited in vain for {what}: {self.status()}"
             assert self.process.poll() is None, self.process.communicate()[1]
-            time.sleep(0.1)  # between two looks
+            time.sleep(0.1)  # between two attempts
 
     def wait_until(self, shows: str, reason: str = "") -> None:
         def look() -> bool:
@@ -62,7 +60,7 @@ class App:
         self.wait_for(look, f"{shows} {reason}")
 
     def stop(self) -> str:
-        """As with Ctrl-C; what it has said on stderr."""
+        """End it as with Ctrl-C; returns its stderr."""
         self.process.send_signal(signal.SIGINT)
         try:
             return self.process.communicate(timeout=PATIENCE)[1]
@@ -116,11 +114,11 @@ def test_a_call(face_frames: list[Image], tmp_path: Path) -> None:
     for call in (first, second):
         check(call)
     assert first.numbers[-1] <= second.numbers[0]
-    open_sink("virtual-camera", AVATAR_CAM, (640, 480), 5).close()  # nothing holds the device
+    open_sink("virtual-camera", AVATAR_CAM, (640, 480), 5).close()  # nothing keeps the device open
 
 
 def check(call: Call) -> None:
-    """The avatar's pictures are in order, all have one size, and none shows the source."""
+    """The avatar's pictures are in order and of one size, and none shows the source."""
     numbers, arrivals = call.numbers, call.arrivals
     assert (np.diff(numbers) >= 0).all(), numbers
     assert (arrivals[:, :2] == (640, 480)).all()
@@ -128,9 +126,9 @@ def check(call: Call) -> None:
 
 
 def test_the_shipped_program_shows_its_card_and_never_the_webcam(face_cam: Feeder, tmp_path: Path) -> None:
-    """``run.py live`` as it is.
+    """The unmodified ``run.py live``.
 
-    Its networks take seconds a picture here, so what it shows is the card.
+    Its networks take seconds per picture here, so it shows the still card.
     """
     with Call(AVATAR_CAM, tmp_path / "call") as call:
         app = App("run.py", *words(FACE_CAM, "--calibrate-after", "-1"))

@@ -1,6 +1,6 @@
-"""A session between real devices that are pulled out, taken, missing or changed.
+"""A session between real devices that are unplugged, in use, missing or changed.
 
-What the user is told, and that it recovers by itself.
+What the user is told, and that the session recovers by itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tests.session.live import has_pattern, write_photo
 pytestmark = NO_MACHINE
 
 PATIENCE = 20.0
-"""Seconds of the machine's own clock, on which nothing is slow."""
+"""Seconds of the machine's own clock, by which nothing is slow."""
 MISSING = "/dev/video99"
 
 HOLDER = """
@@ -50,7 +50,7 @@ sys.stdin.read()
 
 
 class Watched:
-    """The real output, with an eye on what is sent to it."""
+    """The real output, which records what is sent to it."""
 
     def __init__(self, sink: Sink, bench: Bench) -> None:
         self._sink, self._bench = sink, bench
@@ -71,7 +71,7 @@ class Watched:
 
 
 class Bench:
-    """A session with the real camera and output, and what is said of it."""
+    """A session with the real camera and output, and its messages."""
 
     def __init__(self, photo: Path, source: str, output_device: str = AVATAR_CAM) -> None:
         self.leaks = 0
@@ -105,13 +105,13 @@ class Bench:
         until = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < until, f"waited in vain for {what}: {self.session.status()}"
-            time.sleep(0.05)  # between two looks
+            time.sleep(0.05)  # between two attempts
 
     def wait_for_notice(self, about: str, *parts: str) -> None:
         self.wait_for(lambda: any(part in self.notice(about) for part in parts), f"a notice with {parts}")
 
     def wait_for_avatar(self) -> None:
-        """All is well: nothing is complained of, and new pictures go to the device."""
+        """No notices, and new pictures reach the device."""
 
         def look() -> bool:
             status = self.session.status()
@@ -165,14 +165,14 @@ def test_webcam_that_is_pulled_out_and_plugged_in(vivid: Vivid, photo: Path) -> 
         bench.wait_for(lambda: bench.session.status().shows == "card", "the card")
         vivid.plug_in()
         bench.wait_for_avatar()
-        vivid.set("disconnect", 1)  # the device file stays, and works again as soon as nobody holds it
+        vivid.set("disconnect", 1)  # the device file stays, and works again once nobody has it open
         bench.wait_for_notice("camera", "has sent no picture", "cannot be opened")
         bench.wait_for_avatar()
 
 
 def test_webcam_that_hangs(vivid: Vivid, photo: Path) -> None:
     with running(photo, VIVID) as bench:
-        vivid.set("osd_text_mode", 2)  # no clock in the picture, which stands still then
+        vivid.set("osd_text_mode", 2)  # no clock in the picture, which then stands still
         bench.wait_for_notice("camera", "one and the same picture")
         vivid.set("osd_text_mode", 0)
         bench.wait_for_avatar()
@@ -223,7 +223,7 @@ def test_virtual_camera_that_another_program_sends_to(vivid: Vivid, photo: Path)
         bench.wait_for(lambda: bench.session.shown() is not None, "the preview")
         call = os.open(AVATAR_CAM, os.O_RDWR | os.O_NONBLOCK)
         try:
-            other.unplug()  # its RGB stays while somebody has the device open
+            other.unplug()  # its RGB format stays while somebody has the device open
             bench.wait_for_notice("output", "as another program has left it")
         finally:
             os.close(call)
