@@ -1,4 +1,4 @@
-"""Windows that nobody sees."""
+"""Fixtures for windows that stay off-screen."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A session that only pretends.
+"""A fake session.
 
-The same methods, pictures that say when they were made, a status that tests set.
+The same methods, pictures that show when they were made, and a status that tests set.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LIVE = Status(
     match=Match(0.86, 0.91, 0.78, 1.0),
     statistics=Statistics(30.0, 27.4, 30.1, 48.2, 63.0, 34.0, 12, 80, 4120),
 )
-"""Everything works."""
+"""The status of a session in which everything works."""
 
 
 def plain(width: int, height: int, colour: tuple[int, int, int]) -> Image:
@@ -40,9 +40,9 @@ def plain(width: int, height: int, colour: tuple[int, int, int]) -> Image:
 
 
 class StandIn:
-    """Does what ``Controls`` say at once.
+    """Applies ``Controls`` at once.
 
-    ``camera`` and ``sent`` are the newest pictures; ``status_now`` is what is reported.
+    ``camera`` and ``sent`` are the newest pictures; ``status_now`` is the reported status.
     """
 
     def __init__(self, controls: Controls | None = None, status: Status = LIVE) -> None:

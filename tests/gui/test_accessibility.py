@@ -1,7 +1,4 @@
-"""What a screen reader gets.
-
-Every control has a name, and roles and states are what they say.
-"""
+"""Accessibility for screen readers: every control has a name, and correct role and state."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ NAMED = (
     *(Role.Button, Role.CheckBox, Role.ComboBox, Role.Slider, Role.EditableText, Role.ProgressBar, Role.List),
     *(Role.PageTabList, Role.PageTab, Role.MenuItem, Role.ButtonMenu, Role.Table),
 )
-"""What a user can do something with, or learn something from."""
+"""Widgets that a user can operate or read."""
 
 
 @pytest.fixture
@@ -73,7 +70,7 @@ def nameless(root: QWidget) -> list[str]:
 
 
 def _is_inner(node: QAccessibleInterface) -> bool:
-    """The list inside a combo box and the buttons of scroll bars belong to what is named."""
+    """The list inside a combo box and the buttons of scroll bars belong to a named widget."""
     parent = node.parent()
     roles = []
     while parent is not None and parent.isValid():
@@ -123,7 +120,7 @@ def test_lists_announce_their_label_and_meters_are_progress_bars(opened: Opened)
     assert meter.text(QAccessible.Text.Value).rstrip("%") == "40"
     for label in view.findChildren(
         QLabel
-    ):  # on Linux the name of a list is what is chosen; its label is told as a relation
+    ):  # on Linux the name of a list is its current choice; its label is exposed as a relation
         if isinstance(label.buddy(), ChoiceBox):
             assert label.text() == label.buddy().accessibleName()
     named = {label.buddy() for label in view.findChildren(QLabel)}

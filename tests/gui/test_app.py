@@ -1,4 +1,4 @@
-"""Starting: one instance, Qt's environment, a session that comes later, and bugs that nobody caught."""
+"""Start-up: one instance, Qt's environment, a delayed session, and uncaught exceptions."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_qt_starts_after_cv2() -> None:
 def running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Callable[[str], str]], list[str]]]:
-    """Starts an instance that answers as it is told; returns the commands that it got."""
+    """Start an instance with a given answer; returns the commands that it received."""
     monkeypatch.setattr(control, "default_path", lambda name="": tmp_path / "control.socket")
     servers: list[ControlServer] = []
 
@@ -115,7 +115,7 @@ def test_options_that_a_running_window_cannot_take_are_refused(
 def test_no_window_opens_beside_live(
     running: Running, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
 ) -> None:
-    """Answered by what ``live`` really says."""
+    """Answered by the real ``live``."""
     commands = Commands(StandIn(), make_library(tmp_path), {})
     asked = running(lambda command: str(commands(command)))
     assert main(words) == 2
@@ -354,7 +354,7 @@ def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> Non
 def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(
     qtbot: QtBot, tmp_path: Path
 ) -> None:
-    """One whose name a photo of the gallery has too."""
+    """A model with the same name as a photo of the gallery."""
     mine = tmp_path / "mine" / "marco.png"
     mine.parent.mkdir()
     PIL.Image.new("RGB", (96, 96)).save(mine)

@@ -1,4 +1,4 @@
-"""Work beside the window ends with it, or is left to itself."""
+"""Background work of the window ends with it, or is abandoned."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The settings panel.
 
-What can be chosen, what cannot and why, and that it follows the controls.
+Available choices, unavailable ones with the reason, and that the panel follows the controls.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def test_without_a_camera_the_panel_says_what_to_do(qtbot: QtBot, tmp_path: Path
 
 
 def test_nothing_is_missing_under_a_camera_that_works(qtbot: QtBot, tmp_path: Path) -> None:
-    """A network camera is in no list."""
+    """No list contains a network camera."""
     live = StandIn(Controls(source="http://10.0.0.2/video"))
     opened = open_window(qtbot, tmp_path, live=live, found=Found())
     assert opened.window.view.panel.source.note.isHidden()

@@ -1,4 +1,4 @@
-"""The square on a photo: fitted, moved, resized, and judged."""
+"""The square on a photo: fitted, moved, resized, and checked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def face_at(x: float, y: float, half: float = 130) -> Face:
 
 
 class Finds:
-    """Stands for the face networks: finds the given faces once it is let."""
+    """Replaces the face networks: finds the given faces once it is released."""
 
     def __init__(self, *faces: Face) -> None:
         self.found = list(faces)
@@ -201,7 +201,7 @@ def test_real_photo_is_fitted_by_the_real_networks(opened: Callable[..., CropEdi
 
 
 class FindsUpright(Finds):
-    """Finds the face only in a picture that is higher than wide."""
+    """Finds the face only in a picture that is taller than wide."""
 
     def faces(self, image: Image) -> list[Face]:
         return super().faces(image) if image.shape[0] > image.shape[1] else []

@@ -1,4 +1,4 @@
-"""The window fetches PyTorch for an NVIDIA card, shows how far it is, and takes it away again."""
+"""The window downloads PyTorch for an NVIDIA card, shows the progress, and removes it again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Fetching:
-    """In place of what fetches: waits until it may go on, or is stopped."""
+    """Replaces the download: waits until it is released or stopped."""
 
     def __init__(self, error: EngineError | None = None) -> None:
         self.error = error

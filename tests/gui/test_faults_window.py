@@ -1,6 +1,4 @@
-"""What the window says when its settings cannot be kept, and that it says the pipeline's faults in the user's
-language.
-"""
+"""The window reports settings that cannot be saved, and shows the session's faults in the user's language."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ def russian(qapp: QApplication) -> Iterator[None]:
 def test_settings_that_cannot_be_written_are_told_and_written_later(qtbot: QtBot, tmp_path: Path) -> None:
     opened = open_window(qtbot, tmp_path)
     path, banners = tmp_path / "settings.json", opened.window.notices.banners
-    path.mkdir()  # a folder where the file should be
+    path.mkdir()  # a folder instead of a file
     opened.preferences.change(theme="dark")
     opened.preferences.save()
     banner = banners["own settings"]
@@ -44,7 +42,7 @@ def test_settings_that_cannot_be_written_are_told_and_written_later(qtbot: QtBot
     opened.preferences.save()
     assert banners["own settings"] is banner, "told once"
     path.rmdir()
-    opened.preferences.save()  # as the window does when it closes, though nothing has changed since
+    opened.preferences.save()  # as the window does when it closes, even without changes
     assert "own settings" not in banners
     assert (load_settings(path)[0].theme, load_settings(path)[0].controls.fps) == ("dark", 25)
 

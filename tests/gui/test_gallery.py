@@ -42,7 +42,7 @@ def library(tmp_path: Path) -> Library:
 
 
 class Heard:
-    """What the gallery said."""
+    """The gallery's messages."""
 
     def __init__(self, gallery: Gallery) -> None:
         self.chosen: list[str] = []
@@ -281,7 +281,7 @@ def test_a_removed_photo_comes_back_with_undo(
     assert library.find(mine.path.name) == mine
     assert shown(gallery)[0] == "My own"
     assert heard.chosen[-1] == ("My own" if chosen else "Zola")
-    gallery.undo()  # there is nothing left to bring back
+    gallery.undo()  # nothing is left to restore
     assert len(shown(gallery)) == 4
 
 
@@ -443,17 +443,17 @@ def test_a_picture_pasted_while_searching_becomes_a_photo(
     assert search.text() == "friend 3"
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(save(tmp_path / "new.png", picture(11))))])
-    mime.setText(str(tmp_path / "new.png"))  # as file managers offer it
+    mime.setText(str(tmp_path / "new.png"))  # as file managers provide it
     QGuiApplication.clipboard().setMimeData(mime)
     with qtbot.waitSignal(gallery.chosen):
         QTest.keyClick(search, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     assert "New" in [entry.name for entry in library.entries()]
     assert search.text() == ""
-    QGuiApplication.clipboard().clear()  # Qt must not hold a Python object when it ends
+    QGuiApplication.clipboard().clear()  # Qt must not hold a Python object at its exit
 
 
 def test_only_a_photo_that_is_animated_gets_the_tick(gallery: Gallery, heard: Heard, qtbot: QtBot) -> None:
-    """A photo that was clicked may have no face, or be damaged."""
+    """A clicked photo may have no face, or be damaged."""
 
     def ticked() -> list[int]:
         return [row for row in range(3) if gallery._model.index(row).data(CHOSEN)]

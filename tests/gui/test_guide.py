@@ -39,7 +39,7 @@ def guide_of(window: MainWindow) -> Guide:
 
 
 def test_four_clicks_lead_to_a_live_avatar(opened: Opened, qtbot: QtBot) -> None:
-    """With one camera and one virtual camera nothing has to be chosen."""
+    """With one camera and one virtual camera there is nothing to choose."""
     opened.live.change(output="virtual-camera")
     guide = guide_of(opened.window)
     clicks = [guide.forward, guide.forward, guide.calibrate.panel.calibrate, guide.forward]

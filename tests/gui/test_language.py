@@ -16,7 +16,7 @@ from avatar_app.text import NOTHING, Text
 from tests.gui.windows import open_window
 
 SAME = {"lite", "vox", "Anna", "Marco", "Zola", ""}
-"""Names, which no language changes."""
+"""Names that are the same in every language."""
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def back_to_english(qapp: QApplication) -> Iterator[None]:
 
 
 def words(root: QWidget) -> set[str]:
-    """All texts on labels and buttons that have letters."""
+    """All texts with letters on labels and buttons."""
     texts = [piece.text() for piece in root.findChildren(QLabel)]
     texts += [piece.text() for piece in root.findChildren(QAbstractButton)]
     return {text for text in texts if any(letter.isalpha() for letter in text)} - SAME

@@ -1,6 +1,6 @@
 """The window fits every screen.
 
-Nothing is cut, nothing lies outside of its place, and the picture is as large as can be.
+Nothing is cut off or outside its parent, and the picture is as large as possible.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.gui.stand_in import StandIn
 from tests.gui.windows import Opened, open_window
 
 SIZES = [(1024, 560), (1280, 680), (1280, 720), (1280, 800), (1366, 728), (1920, 1040), (2560, 1400)]
-"""What common screens leave to a window; 1280 x 720 is also 2560 x 1440 at 200 %."""
+"""The space for a window on common screens; 1280 x 720 is also 2560 x 1440 at 200 %."""
 HEIGHTS = Heights(36, 34, 106)
 
 
@@ -49,7 +49,7 @@ def shown(root: QWidget) -> Iterator[QWidget]:
 
 
 def is_scrolled(widget: QWidget, root: QWidget) -> bool:
-    """What is in a scroll area may be larger than it; menus are windows."""
+    """The content of a scroll area may be larger than it; menus are windows."""
     parent = widget.parentWidget()
     while parent is not None and parent is not root:
         if isinstance(parent, QScrollArea) or widget.isWindow():
@@ -59,7 +59,7 @@ def is_scrolled(widget: QWidget, root: QWidget) -> bool:
 
 
 def faults(window: MainWindow) -> list[str]:
-    """Every widget that lies outside of its parent, and every button or text that is cut."""
+    """Every widget outside its parent, and every button or text that is cut off."""
     found = []
     for widget in shown(window):
         parent = widget.parentWidget()
@@ -93,7 +93,7 @@ def is_cut(widget: QWidget) -> bool:
 
 
 def overlaps(window: MainWindow) -> list[str]:
-    """Parts of the window that lie over each other; the drawer may."""
+    """Overlapping parts of the window; the drawer may overlap."""
     view = window.view
     parts = {"header": view.header, "stage": view.stage, "tools": view.tools, "gallery": view.gallery_panel}
     if view.drawer.isVisible() and not view.is_narrow():

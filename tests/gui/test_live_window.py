@@ -1,4 +1,4 @@
-"""The real window around a real session whose camera, engine and output fail when the test says so."""
+"""The real window around a real session with camera, engine and output that fail on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.gui.windows import show_window
 from tests.session.live import Bench, write_photo
 
 PATIENCE = 20_000
-"""Milliseconds that a test waits for what should take a moment, on however busy a machine."""
+"""Milliseconds that a test waits for something quick, on however busy a machine."""
 
 
 class Call:
@@ -96,7 +96,7 @@ def test_a_pulled_output(call: Call) -> None:
     call.bench.output_there = False
     call.until(lambda: call.banner("output"))
     before = call.session.shown()
-    call.until(lambda: call.session.shown() is not before)  # the preview goes on
+    call.until(lambda: call.session.shown() is not before)  # the preview continues
     call.bench.output_there = True
     call.button("output").click()
     call.until(lambda: call.window.status.output == "kept")

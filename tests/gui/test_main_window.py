@@ -1,4 +1,4 @@
-"""The window as a user meets it: keys, pictures, badges, and what is remembered."""
+"""The window for its user: keys, pictures, badges, and remembered settings."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _focused_keys(qapp: QApplication) -> Iterator[None]:
 
 
 def press_space(window: MainWindow) -> None:
-    """Where the focus is."""
+    """Which widget has the focus."""
     QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Space)
 
 
@@ -153,7 +153,7 @@ def click_photo(window: MainWindow) -> None:
 
 
 def choose_a_size(window: MainWindow) -> None:
-    """In the open list, as the mouse does."""
+    """In the open list, as with the mouse."""
     choice = window.view.panel.choices["size"]
     click(choice)
     assert choice.view().isVisible()
@@ -318,7 +318,7 @@ def test_the_real_face_is_shown_only_after_a_yes(opened: Opened, qtbot: QtBot) -
     wait_for_end(opened.window, qtbot)
 
     press(opened.window, "0")
-    QTest.keyClick(question(opened.window), Qt.Key.Key_Return)  # Enter alone must not be a yes
+    QTest.keyClick(question(opened.window), Qt.Key.Key_Return)  # Enter alone must not confirm
     passed.append(opened.live.controls.pass_through)
     wait_for_end(opened.window, qtbot)
 
@@ -391,7 +391,7 @@ def test_a_changed_key_works_and_is_shown(qtbot: QtBot, tmp_path: Path) -> None:
 
 
 def test_after_a_stall_the_newest_picture_is_shown(opened: Opened) -> None:
-    for level in range(1, 61):  # what came during two seconds in which nobody polled
+    for level in range(1, 61):  # recorded during two seconds in which nobody polled
         opened.live.sent = plain(1280, 720, (level, level, level))
         opened.live.camera = plain(640, 480, (0, 0, level))
     poll(opened.window)
@@ -511,7 +511,7 @@ def test_damaged_window_state_is_ignored(qtbot: QtBot, tmp_path: Path, text: str
 
 
 class Windows(QObject):
-    """Notes what is shown as a window of its own. Installed on the application."""
+    """Records every widget that is shown as a separate window. Installed on the application."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -526,7 +526,7 @@ class Windows(QObject):
 def test_no_part_of_the_window_is_a_window_for_a_moment(
     qtbot: QtBot, tmp_path: Path, qapp: QApplication
 ) -> None:
-    """It would flicker, and a banner would take the keys away."""
+    """It would flicker, and a banner would take the keyboard focus."""
     windows = Windows()
     qapp.installEventFilter(windows)
     opened = open_window(qtbot, tmp_path)

@@ -1,4 +1,4 @@
-"""Messages of the other parts are shown in the user's language, with their values."""
+"""Messages of other parts are shown in the user's language, with their values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from avatar_app.text import NOTHING, Text, join
 from tests.gui.texts import calls_of_text
 
 NAMES = re.compile(r"`[^`]*`|Ctrl|Alt|Wayland|lite|faces|SHA-256|PyTorch|NVIDIA|GeForce RTX|OBS|MJPG|YUYV")
-"""What is not translated."""
+"""Texts that are not translated."""
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_what_was_pasted_has_no_path(tmp_path: Path) -> None:
 
 
 def test_every_template_is_a_literal() -> None:
-    """Else the translations could not be checked; only the module of texts itself makes others."""
+    """Otherwise the translations could not be checked; only the module of texts itself creates others."""
     for path in PACKAGE.rglob("*.py"):
         if path.name != "text.py":
             for call in calls_of_text(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""The microphone is chosen in the window, kept, and its faults lead back to it."""
+"""The microphone is chosen in the window and kept, and its notices lead back to the setting."""
 
 from __future__ import annotations
 

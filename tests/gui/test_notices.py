@@ -1,4 +1,4 @@
-"""Banners come with a notice, offer its actions, and go with it."""
+"""Banners appear with a notice, offer its actions, and disappear with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another computer in the device list: pasting its line, and how it does."""
+"""Another computer in the device list: pasting its pairing line, and its state."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def texts(chooser: ModelChooser) -> str:
 
 
 def pasting(monkeypatch: pytest.MonkeyPatch, *lines: str | None) -> list[str]:
-    """The user pastes these lines one after the other, None: cancels; what they are asked each time."""
+    """The user pastes these lines one after the other (None: cancels); returns the prompts."""
     left, asked = list(lines), []
 
     def ask(parent: object, title: str, label: str, text: str = "") -> tuple[str, bool]:

@@ -1,6 +1,6 @@
-"""Names from outside are shown as they are.
+"""Names from outside are shown literally.
 
-Qt would load what a file called ``<img src=...>.jpg`` names.
+Qt would load what a file called ``<img src=...>.jpg`` refers to.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HOSTILE = (
 
 
 def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
-    """All calls of a function or method in the window's code, with the file they are in."""
+    """All calls of a function or method in the window's code, with their files."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and name == (
@@ -49,7 +49,7 @@ def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
 
 
 def is_ours(text: ast.expr) -> bool:
-    """A constant, a translation of one without anything filled in, or what ``tip`` has made of a text."""
+    """A constant, a translation of one without inserted values, or a text escaped by ``tip``."""
     if isinstance(text, ast.IfExp):
         return is_ours(text.body) and is_ours(text.orelse)
     if isinstance(text, ast.Call):
@@ -79,7 +79,7 @@ def test_a_tip_shows_the_text_itself(text: str, qtbot: QtBot) -> None:
 
 
 def not_plain(widget: QWidget, text: str) -> list[QLabel]:
-    """The labels that show a text and might take it for rich text."""
+    """The labels that show a text and might interpret it as rich text."""
     return [
         piece
         for piece in widget.findChildren(QLabel)

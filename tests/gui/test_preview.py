@@ -125,7 +125,7 @@ def test_landmarks_lie_on_the_face_mirrored_or_not(qtbot: QtBot, mirrored: bool)
     view.shown.landmarks = True
     view.update()
     assert colour_at(view, x, 200).red() < 200
-    assert points[0, 0] == 100  # the session's own are left as they were
+    assert points[0, 0] == 100  # the session's own pictures are unchanged
 
 
 def test_the_ghost_is_drawn_into_the_box_and_as_strong_as_asked(qtbot: QtBot) -> None:
@@ -159,7 +159,7 @@ def test_switching_the_mirror_shows_at_once(qtbot: QtBot) -> None:
 def test_a_click_names_the_point_of_the_frame(qtbot: QtBot, mirrored: bool) -> None:
     view = CameraView()
     qtbot.addWidget(view)
-    view.resize(640, 560)  # a strip of 40 pixels above and below the picture
+    view.resize(640, 560)  # strips of 40 pixels above and below the picture
     view.shown.mirrored = mirrored
     asked: list[tuple[float, float]] = []
     view.face_asked.connect(lambda x, y: asked.append((x, y)))

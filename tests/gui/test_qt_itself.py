@@ -1,6 +1,4 @@
-"""What the window takes for granted of Qt's Python package, and what one of its releases (6.12.0) did not
-keep on Python 3.11.
-"""
+"""Assumptions of the window about PySide6; one release (6.12.0) violated them on Python 3.11."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 
 def test_painting_takes_no_reference_of_none_away(qtbot: QtBot) -> None:
-    """A call that loses a reference of None each time ends the app, at 60 paints a second within minutes."""
+    """A call that loses a reference to None each time ends the app within minutes at 60 paints a second."""
     image, ground = QImage(8, 8, QImage.Format.Format_RGB888), QImage(8, 8, QImage.Format.Format_RGB888)
     painter = QPainter(ground)
     before = sys.getrefcount(None)

@@ -1,4 +1,4 @@
-"""Every way in the window to a pause or an avatar takes the real face away, until it is confirmed again."""
+"""Every way in the window to a pause or an avatar hides the real face until it is confirmed again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def opened(qtbot: QtBot, tmp_path: Path) -> Opened:
 
 
 def confirm(opened: Opened) -> None:
-    """Ask for the real face and say yes."""
+    """Ask for the real face and confirm."""
     opened.window.actions_.do("pass-through")
     question = opened.window.findChild(QMessageBox, "pass-through")
     assert isinstance(question, QMessageBox)
@@ -29,7 +29,7 @@ def confirm(opened: Opened) -> None:
 
 
 def action(*names: str) -> Callable[[Opened, Remote], None]:
-    """Keys, menus and global hotkeys end here."""
+    """Keys, menus and global hotkeys all use this."""
 
     def press(opened: Opened, remote: Remote) -> None:
         for name in names:
@@ -39,7 +39,7 @@ def action(*names: str) -> Callable[[Opened, Remote], None]:
 
 
 def answer(*commands: str) -> Callable[[Opened, Remote], None]:
-    """What other processes of the user ask for."""
+    """Requests from the user's other processes."""
 
     def ask(opened: Opened, remote: Remote) -> None:
         for command in commands:

@@ -1,6 +1,6 @@
-"""A recording shows how long it runs and where it went.
+"""A recording shows its length and its file.
 
-Leaving while others see the avatar is asked about.
+The app asks before it quits while others see the avatar.
 """
 
 from __future__ import annotations

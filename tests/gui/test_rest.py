@@ -1,4 +1,4 @@
-"""The session may rest while the window is out of sight."""
+"""The session may rest while the window is not visible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.gui.windows import Opened, open_window
 
 
 def may_rest(opened: Opened) -> bool:
-    """What the window says when it looks next."""
+    """The window's state at its next poll."""
     opened.window.refresh()
     return opened.live.controls.may_rest
 

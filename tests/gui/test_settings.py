@@ -1,4 +1,4 @@
-"""Settings: kept from one start to the next, and never in the way of one."""
+"""Settings are kept between starts, and never prevent one."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ while True:
 
 
 def test_a_killed_program_leaves_whole_settings(path: Path) -> None:
-    """Also two at once: whoever writes last is kept, whole."""
+    """Also two at once: the last writer's file stays, whole."""
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]

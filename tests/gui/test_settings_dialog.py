@@ -1,4 +1,4 @@
-"""Preferences: what was chosen comes out, and keys that cannot work are named."""
+"""Preferences: choices are returned, and keys that cannot work are named."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_keys_and_their_placeholders_are_not_cut(qtbot: QtBot, qapp: QApplicatio
 
 
 def test_a_shortcut_of_a_newer_version_has_its_name() -> None:
-    """The desktop's list of shortcuts needs some text for each."""
+    """The desktop's list of shortcuts needs a description for each."""
     assert everywhere_text("later") == "later"
     assert everywhere_text("avatar-3") == "Avatar 3"
 

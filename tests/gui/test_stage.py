@@ -1,4 +1,4 @@
-"""The stage: which picture is large, and what the mouse does with both."""
+"""The stage: which picture is large, and the mouse actions on both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def stage_of(opened: Opened) -> Stage:
 
 
 def drag(widget: QWidget, by: QPoint) -> None:
-    """As a hand does: in steps."""
+    """In steps, as by hand."""
     start = widget.rect().center()
     QTest.mousePress(widget, LEFT, pos=start)
     for share in (0.3, 0.7, 1.0):

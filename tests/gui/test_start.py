@@ -10,7 +10,7 @@ from avatar_app.gui.first_paint import after_first_paint
 
 
 class Watched(QWidget):
-    """Notes when it is painted."""
+    """Records when it is painted."""
 
     def __init__(self) -> None:
         super().__init__()

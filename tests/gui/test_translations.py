@@ -1,6 +1,4 @@
-"""Every text of the window has a Russian translation that fits it, and the compiled file is the one in the
-source.
-"""
+"""Every text of the window has a matching Russian translation, and the compiled file matches the source."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ PLACEHOLDER = re.compile(r"\{[^}]*\}|%\d|%n")
 
 
 def translated(language: str) -> dict[Key, list[str]]:
-    """(context, text) -> its finished translation, or all plural forms of it."""
+    """(context, text) -> its finished translation, or all its plural forms."""
     found: dict[Key, list[str]] = {}
     for context in ET.parse(FOLDER / f"avatar_{language}.ts").getroot().findall("context"):
         for message in context.findall("message"):
@@ -40,7 +38,7 @@ def translated(language: str) -> dict[Key, list[str]]:
 
 
 def numbered(text: str) -> str:
-    """A template with the places of its values, as translations name them: ``{0}``, ``{1:.1f}``."""
+    """A template with its placeholders as in translations: ``{0}``, ``{1:.1f}``."""
     numbers = itertools.count()
     return re.sub(r"\{(?=[}:])", lambda _: f"{{{next(numbers)}", text)
 
@@ -74,7 +72,7 @@ def test_translations_keep_what_is_filled_in(language: str) -> None:
             assert form.endswith("...") == text.endswith("..."), (context, text)
             if context == "Messages":
                 assert COMMAND.findall(form) == COMMAND.findall(numbered(text))
-            else:  # it underlines a key
+            else:  # it marks a mnemonic
                 assert len(MNEMONIC.findall(form)) == len(MNEMONIC.findall(text)), (context, text)
             assert form.strip() == form
 

@@ -1,7 +1,7 @@
-"""The texts that the window shows, read from the source, and the translation files made of them.
+"""Collect the texts that the window shows from the source, and update the translation files.
 
-``python -m tests.gui.texts`` brings ``avatar_ru.ts`` up to date, with an unfinished entry for each new text,
-and compiles it. What is left over is removed.
+``python -m tests.gui.texts`` updates ``avatar_ru.ts`` with an unfinished entry for each new text,
+and compiles it. Obsolete entries are removed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Key = tuple[str, str]
 """Context and text."""
 GUI = PACKAGE / "gui"
 COMMAND_LINE = ("cli.py", "commands/", "extras.py", "evaluation/", "networks/", "onnx_export/", "training/")
-"""What speaks in a terminal alone, which is English: importing, training and measuring models."""
+"""Modules that write only to a terminal, which is English: importing, training and measuring models."""
 
 
 def used_texts() -> set[Key]:
-    """All texts that are to be translated."""
+    """All texts to translate."""
     return {*window_texts(), *((CONTEXT, template) for template in templates())}
 
 
 def window_texts() -> set[Key]:
-    """The texts that the window itself writes."""
+    """The window's own texts."""
     return {key for path in sorted(GUI.rglob("*.py")) for key in _texts(_parsed(path), "")}
 
 
@@ -46,7 +46,7 @@ def templates() -> set[str]:
 
 
 def templates_in(tree: ast.AST) -> Iterator[str]:
-    """The first argument of each ``Text(...)`` that is a literal."""
+    """The first argument of each ``Text(...)`` if it is a literal."""
     for call in calls_of_text(tree):
         first = call.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
@@ -82,11 +82,11 @@ def _texts(node: ast.AST, name: str) -> Iterator[Key]:
 
 
 def update(language: str) -> None:
-    """Add new texts to the translations of a language, drop old ones, and compile."""
+    """Add new texts to the translations of a language, remove old ones, and compile."""
     tools, target = Path(sys.executable).parent, FOLDER / f"avatar_{language}.ts"
     sources = sorted(GUI.rglob("*.py"))
     with tempfile.TemporaryDirectory() as folder:
-        listed = Path(folder) / "messages.py"  # in the form that lupdate knows
+        listed = Path(folder) / "messages.py"  # in the format of lupdate
         lines = [f"QT_TRANSLATE_NOOP({CONTEXT!r}, {template!r})\n" for template in sorted(templates())]
         listed.write_text("".join(lines), encoding="utf-8")
         command = [tools / "pyside6-lupdate", "-locations", "none", "-no-obsolete", *sources, listed]

@@ -1,4 +1,4 @@
-"""Builds real windows around a session that only pretends."""
+"""Build real windows around a fake session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOUND = Found(
 
 @dataclass
 class Opened:
-    """A window and all that it was made of."""
+    """A window and its parts."""
 
     window: MainWindow
     live: StandIn
@@ -53,9 +53,9 @@ def make_library(folder: Path) -> Library:
 
 
 def drop_on(widget: QWidget, mime: QMimeData) -> bool:
-    """Drag something over a widget and let go there, as the system says it.
+    """Drag something over a widget and drop it there, with the system's events.
 
-    Whether anybody there took it.
+    Returns whether the widget accepted it.
     """
     copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     enter = QDragEnterEvent(QPoint(20, 20), copy, mime, left, none)
@@ -72,7 +72,7 @@ def open_window(
     live: StandIn | None = None,
     found: Found = FOUND,
 ) -> Opened:
-    """A shown window that has the focus, around a session that pretends."""
+    """A shown, focused window around a fake session."""
     live = live or StandIn()
     window, preferences, devices = show_window(qtbot, folder, live, settings, found)
     return Opened(window, live, preferences, devices)
@@ -81,7 +81,7 @@ def open_window(
 def show_window(
     qtbot: QtBot, folder: Path, live: Live, settings: Settings | None = None, found: Found = FOUND
 ) -> tuple[MainWindow, Preferences, DeviceLists]:
-    """A shown window that has the focus, around any session."""
+    """A shown, focused window around any session."""
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     apply_theme(application, "dark")

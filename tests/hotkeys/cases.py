@@ -1,4 +1,4 @@
-"""What hotkeys must do on every system."""
+"""Tests of hotkeys that every system must pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from avatar_app.hotkeys.listener import Hotkeys
 
 
 def outlive_a_fault(press: Callable[[], None], caplog: pytest.LogCaptureFixture) -> None:
-    """What the app raises on a key is logged, and the next press arrives all the same.
+    """An exception of the app's handler is logged, and the next press still arrives.
 
     Args:
         press: presses Ctrl+Alt+P.

@@ -1,4 +1,4 @@
-"""A desktop's portal for global shortcuts on a private bus, played by a thread."""
+"""Fake a desktop's portal for global shortcuts on a private bus, in a thread."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class FakePortal:
     """Answers as a desktop does.
 
     Attributes:
-        refuses: method -> the error that it gives.
+        refuses: method -> the error that it returns.
         answer: code of the answer to BindShortcuts: 0 yes, 1 no.
         without: shortcuts that it does not grant.
-        apps, bound, sessions: what was asked for.
-        gone: names of the connections that have gone.
+        apps, bound, sessions: the requests.
+        gone: names of the connections that were closed.
     """
 
     def __init__(

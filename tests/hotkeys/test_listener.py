@@ -1,4 +1,4 @@
-"""Global hotkeys, on a real X server where there is one, with another program's window in front."""
+"""Global hotkeys, on a real X server if there is one, with another program's window in front."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Desk:
     def bring(self, title: str) -> None:
         """Wait for a window and give it the focus.
 
-        A window manager that has just begun may refuse that at first.
+        A window manager that has just started may refuse that at first.
         """
         for attempt in range(50):
             try:
@@ -110,7 +110,7 @@ class Desk:
                     raise
 
     def typed(self) -> str:
-        """What the program in front has been typed, up to the end of the line."""
+        """The text typed into the program in front, up to the end of the line."""
         text = b""
         while not text.endswith(b"\n"):
             assert select.select([self._typed], [], [], 20)[0], f"nothing more after {text!r}"
@@ -137,7 +137,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     os.close(typed)
 
 
-class start_display:  # used like a function
+class start_display:  # called like a function
     """An X server on a free display."""
 
     def __enter__(self) -> tuple[subprocess.Popen[bytes], str]:
@@ -204,7 +204,7 @@ def test_nothing_else_is_seen_and_all_else_arrives(desk: Desk, pressed: queue.Qu
     desk.press("Return")
     assert "xp and more" in desk.typed()
     desk.press("ctrl+alt+p")
-    assert pressed.get(timeout=20) == "pause"  # nothing came before it
+    assert pressed.get(timeout=20) == "pause"  # no events before it
     desk.do("xdotool", "type", "clean\n")
     assert desk.typed() == "clean"  # and the hotkey did not go to the window
 
@@ -238,7 +238,7 @@ def test_they_are_given_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("layout", ["dvorak", "ru", "us,ru"])
 def test_another_keyboard_layout(desk: Desk, pressed: queue.Queue[str], layout: str) -> None:
-    by_place = "53" if layout == "ru" else "x"  # where X is on a keyboard that has no Latin letters
+    by_place = "53" if layout == "ru" else "x"  # where X is on a keyboard without Latin letters
     desk.do("setxkbmap", *(["us", "dvorak"] if layout == "dvorak" else [layout]))
     try:
         for _ in range(20):
@@ -247,7 +247,7 @@ def test_another_keyboard_layout(desk: Desk, pressed: queue.Queue[str], layout: 
                 assert pressed.get(timeout=1) == "recalibrate"
                 break
             except queue.Empty:
-                continue  # the news of the layout had not come round yet
+                continue  # the notification about the layout has not arrived yet
         else:
             pytest.fail("the hotkey did not move with the layout")
     finally:

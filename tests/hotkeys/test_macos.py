@@ -1,6 +1,6 @@
-"""Hotkeys on macOS, with the system pretended.
+"""Hotkeys on macOS, with fake system functions.
 
-It is spoken to in the main thread alone, as it wants there.
+They are called in the main thread only, as macOS requires.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ CTRL_ALT = 0x1000 | 0x800
 
 
 class Mac:
-    """The functions of Carbon that are used, in their own terms, and the main thread's loop.
+    """The Carbon functions that are used, with their original signatures, and the main thread's loop.
 
     Attributes:
-        taken: modifiers and keys that another program has.
+        taken: modifiers and keys that another program uses.
         window: the program's NSApp.
     """
 
@@ -106,7 +106,7 @@ class Mac:
         return int(self._handler(None, 9, None))
 
     def run(self, work: Callable[[], Any]) -> Any:
-        """Do this in another thread, while this one, the main thread, does what it is asked to."""
+        """Run this in another thread, while this one, the main thread, processes its requests."""
         with ThreadPoolExecutor(1) as others:
             done: Future[Any] = others.submit(work)
             done.add_done_callback(lambda _: self.work.put(lambda: None))
@@ -238,7 +238,7 @@ def test_without_a_window_nothing_is_asked(mac: Mac) -> None:
 
 
 def test_a_window_that_does_not_answer(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was handed to it comes too late, when the keys are given back."""
+    """A request arrives too late, after the keys were released."""
     monkeypatch.setattr("avatar_app.hotkeys.macos.PATIENCE", 0.01)
     keys = Hotkeys(DEFAULT_HOTKEYS, print)
     with ThreadPoolExecutor(1) as others:

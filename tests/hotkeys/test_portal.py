@@ -1,4 +1,4 @@
-"""Hotkeys under Wayland, with a portal of ours on a bus of its own."""
+"""Hotkeys under Wayland, with a fake portal on a private bus."""
 
 from __future__ import annotations
 
@@ -123,12 +123,12 @@ def test_what_is_not_ours_is_left_alone(desktop: Desktop) -> None:
 
 
 def test_closing_gives_them_back(desktop: Desktop) -> None:
-    """The portal ends a session with its connection."""
+    """The portal ends a session together with its connection."""
     fake = desktop()
     keys = Hotkeys(DEFAULT_HOTKEYS, print)
     keys.start()
     fake.bound.get(timeout=20)
-    while not fake.gone.empty():  # the one that asked whether there is a portal
+    while not fake.gone.empty():  # the connection that checked for a portal
         fake.gone.get()
     keys.close()
     client = fake.sessions[-1].split("/")[-2].replace("_", ".")
@@ -167,7 +167,7 @@ Listen = Callable[[], Listening]
 
 @pytest.fixture
 def listen() -> Iterator[Listen]:
-    """Starts hotkeys."""
+    """Start hotkeys."""
     made: list[Listening] = []
 
     def start() -> Listening:

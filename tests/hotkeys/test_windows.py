@@ -1,6 +1,6 @@
-"""Hotkeys on Windows, with the system pretended.
+"""Hotkeys on Windows, with fake system functions.
 
-Its hotkeys and messages belong to a thread, as they do there.
+Hotkeys and messages belong to a thread, as on Windows.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CTRL_ALT = 0x1 | 0x2 | 0x4000
 
 
 class Windows:
-    """The functions of user32 and kernel32 that are used, in their own terms.
+    """The functions of user32 and kernel32 that are used, with their original signatures.
 
     Attributes:
-        taken: modifiers and keys that another program has.
+        taken: modifiers and keys that another program uses.
         characters: keys that type a character with AltGr.
     """
 
@@ -204,7 +204,7 @@ def test_queue_that_fails(windows: Windows, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_closed_before_the_system_has_answered(windows: Windows, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keys are given back as soon as it does."""
+    """The keys are released as soon as it does."""
     asked, answered = threading.Event(), threading.Event()
 
     class Slow(User32):

@@ -1,4 +1,4 @@
-"""Every kind of clip that can be written, parts of clips, sound of other files, and pictures as drivers."""
+"""All formats that can be written, excerpts, sound from other files, and pictures as drivers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOMENTS = (0.0, 0.04, 0.1, 0.2)
 
 
 def read_back(path: Path) -> tuple[list[Image], list[float]]:
-    """Pictures and when each begins, in seconds."""
+    """Pictures and their start times in seconds."""
     if path.suffix == ".webp":
         with PIL.Image.open(path) as opened:
             frames, begin = [], [0.0]
@@ -102,7 +102,7 @@ def heard(path: Path) -> tuple[Array, int]:
 
 
 def beep(path: Path, at: float, codec: str = "pcm_s16le") -> Path:
-    """Two seconds of silence in which a tone begins at a moment."""
+    """Two seconds of silence with a tone that begins at a given time."""
     rate = 48_000
     samples = np.zeros(2 * rate, np.int16)
     begin = round(at * rate)
@@ -134,7 +134,7 @@ def test_sound_of_a_part_stays_in_step(tmp_path: Path, name: str, codec: str, ou
     samples, rate = heard(tmp_path / output)
     loud = np.flatnonzero(np.abs(samples) > 0.1 * np.abs(samples).max())
     assert loud[0] / rate == pytest.approx(0.25, abs=0.03)
-    assert len(samples) / rate < 0.7  # as long as the pictures, though the sound goes on
+    assert len(samples) / rate < 0.7  # as long as the pictures, though the sound is longer
 
 
 def test_file_without_sound_is_refused(tmp_path: Path) -> None:

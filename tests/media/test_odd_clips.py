@@ -1,7 +1,4 @@
-"""Clips that other programs play although something in them is odd.
-
-Joined ones, clocks that stand, any sound.
-"""
+"""Unusual clips that other programs play: joined ones, repeated time stamps, any sound."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from tests.support.media import clip_facts, make_clip, picture
 def add_sound(
     path: Path, codec: str, rate: int, layout: str = "mono", count: int = 10, size: tuple[int, int] = (96, 64)
 ) -> Path:
-    """A clip of ``count`` frames at 25 a second with a tone as long."""
+    """A clip of ``count`` frames at 25 fps with a tone of the same length."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg2video" if path.suffix == ".ts" else "libx264", rate=25)
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
@@ -62,7 +59,7 @@ def joined(path: Path, *parts: Path) -> Path:
     "second", [("mono", 48_000, (96, 64)), ("stereo", 44_100, (96, 64)), ("mono", 48_000, (128, 96))], ids=str
 )
 def test_two_clips_joined(tmp_path: Path, codec: str, second: tuple[str, int, tuple[int, int]]) -> None:
-    """The clock begins again in the middle, and sound or pictures may be of another kind from there on."""
+    """The time stamps restart in the middle, and sound or pictures may change their format there."""
     layout, rate, size = second
     one = add_sound(tmp_path / "1.ts", codec, 48_000)
     two = add_sound(tmp_path / "2.ts", codec, rate, layout, size=size)
@@ -135,7 +132,7 @@ LISTS = {
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes among the files")
 @pytest.mark.parametrize("kind", LISTS)
 def test_lists_that_name_a_pipe_are_refused_unopened(tmp_path: Path, kind: str) -> None:
-    """Opening the pipe would wait for ever; so would a camera's stream."""
+    """Opening the pipe would block for ever; so would a camera's stream."""
     pipe = tmp_path / ("list.sub" if kind == "idx" else "pipe.mp4")
     os.mkfifo(pipe)
     path = tmp_path / f"list.{kind}"
@@ -154,7 +151,7 @@ def test_animated_pictures_are_named_as_what_they_are(tmp_path: Path, name: str)
     frames = [PIL.Image.fromarray(picture(shade=shade)) for shade in (0, 100, 200)]
     path = tmp_path / name
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
-    if name.endswith("png"):  # FFmpeg knows these
+    if name.endswith("png"):  # FFmpeg supports these
         assert len(list(read_clip(path).frames())) == 3
         return
     with pytest.raises(ClipError, match="animated WEBP picture") as caught:

@@ -116,7 +116,7 @@ def test_30_megapixels_are_reduced(tmp_path: Path) -> None:
 def test_100_megapixels_are_read_without_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Warnings are errors in tests.
 
-    Pillow warns from a limit on, which is set here to what a quick picture has.
+    Pillow warns above a limit, which this test lowers to the size of a small picture.
     """
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10_000)
     assert read_portrait(save(tmp_path / "photo.png", picture(150, 100))).shape == (100, 150, 3)
@@ -181,7 +181,7 @@ def test_first_frame_of_an_animated_one(tmp_path: Path, name: str) -> None:
 def wide_profile() -> bytes:
     """An ICC profile of a wide colour space with sRGB's tone curve.
 
-    SRGB's own, its primaries exchanged for Adobe RGB's.
+    It is sRGB's profile with the primaries of Adobe RGB.
     """
     data = bytearray(PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes())
     adobe = {
@@ -233,7 +233,7 @@ def test_a_grey_photo_of_16_bits_as_large_as_allowed(tmp_path: Path) -> None:
 def test_libraries_do_not_speak_in_between(
     tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What libtiff writes to stderr about a damaged file would stand beside our own sentence."""
+    """libtiff's stderr output about a damaged file would appear beside our own sentence."""
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
     path = save(tmp_path / "photo.tif", noise, compression=compression)
     data = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Clips whose pictures are transparent, read back with their alpha."""
+"""Clips with transparent pictures, read back with their alpha."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRAMES = 4
 
 
 def person(index: int) -> Image:
-    """An orange square that moves to the right, before nothing."""
+    """An orange square that moves to the right, on nothing."""
     frame = np.zeros((64, 96, 4), np.uint8)
     frame[16:48, 16 + 8 * index : 48 + 8 * index] = (230, 120, 40, 255)
     frame[48:56, 16:48] = (230, 120, 40, 128)
@@ -37,8 +37,8 @@ def write(path: Path, sound_from: Path | None = None) -> None:
 
 
 def read_alpha(path: Path) -> list[Image]:
-    """With the decoder that knows alpha: FFmpeg's own one for VP9 leaves it out."""
-    if path.suffix == ".webp":  # FFmpeg reads no animated ones
+    """With the decoder that supports alpha: FFmpeg's own for VP9 ignores it."""
+    if path.suffix == ".webp":  # FFmpeg cannot read animated ones
         with PIL.Image.open(path) as picture:
             return [np.asarray(frame.convert("RGBA")) for frame in PIL.ImageSequence.Iterator(picture)]
     with av.open(str(path)) as container:

@@ -1,4 +1,4 @@
-"""Reading clips of every kind, and writing them whole or not at all."""
+"""Clips of every kind are read, and are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_name_that_looks_like_an_address(tmp_path: Path) -> None:
 
 
 def test_players_need_not_guess_colours(tmp_path: Path) -> None:
-    """From 720 rows on they would guess the colours of high definition, which are others."""
+    """From 720 rows on, players would assume the colours of high definition, which differ."""
     red = np.full((720, 1280, 3), (200, 60, 60), np.uint8)
     with ClipWriter(tmp_path / "out.mp4", Fraction(25), (1280, 720)) as writer:
         writer.write(red, Fraction(0))

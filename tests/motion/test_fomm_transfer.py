@@ -33,7 +33,7 @@ def test_relative_adds_what_the_driver_moved() -> None:
     )
     pose = transfer_relative(portrait, neutral, driving)
     np.testing.assert_allclose(pose.value, SQUARE * 0.5 + [0.1, -0.2], atol=1e-6)
-    # Turned by 20 degrees since the neutral pose, from the portrait's 30.
+    # Turned by 20 degrees from the neutral pose, and so from the portrait's 30.
     assert pose.jacobian is not None
     np.testing.assert_allclose(pose.jacobian[0], turned(50), atol=1e-6)
     assert pose.value.dtype == np.float32

@@ -1,4 +1,4 @@
-"""Head motion and expression are told apart, and reach another face in its own proportions."""
+"""Head motion and expression are separated, and transferred to another face in its own proportions."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_lids_close_by_the_same_share() -> None:
 
 @pytest.mark.parametrize(("axis", "angle"), [(1, 12.0), (2, 15.0)])
 def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int, angle: float) -> None:
-    """As angles of the head, whichever way camera and driver face each other."""
+    """As head angles, whichever way camera and driver face each other."""
     photo, before = make_head(), np.array([25.0, -8.0, 5.0])
     after = before.copy()
     after[axis] += angle
@@ -123,7 +123,7 @@ def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int
     change = angles(fit_rigid(photo, HeadTransfer(photo, rest)(driver)).rotation)
     expected = np.zeros(3)
     expected[axis] = angle
-    # The made-up face is not the mean one, by which is told where it looks.
+    # The synthetic face is not the mean one, which defines the direction.
     assert change == pytest.approx(expected, abs=1.5)
     plain = angles(fit_rigid(rest, driver).rotation)
     assert np.abs(np.subtract(plain, expected)).max() > 2
@@ -132,7 +132,7 @@ def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int
 def test_extreme_poses_stay_within_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Outline, "correction", lambda _, face: 0 * face
-    )  # or what is laid behind the outline would count as a motion of the head
+    )  # otherwise points placed behind the outline would count as head motion
     rest, limits = make_head(), Limits()
     pose = HeadTransfer(rest, rest)(moved(rest, yaw=70, pitch=50, roll=-60, scale=2.5, shift=(1.5, -1, 0)))
     motion = fit_rigid(rest, pose)
@@ -302,7 +302,7 @@ def test_eyes_open_wider_than_at_rest_but_not_without_end() -> None:
 
 
 def lids_of(right: float, left: float) -> Points:
-    """A face whose eyes are open by so much."""
+    """A face with eyes that are open by this much."""
     face = make_head(lids=right)
     face[42:48] = make_head(lids=left)[42:48]
     return face

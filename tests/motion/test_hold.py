@@ -1,5 +1,4 @@
-"""Without a usable pose the avatar holds still, goes back to the photo's own pose, and goes on being
-shown."""
+"""Without a usable pose the avatar holds still, eases back to the photo's own pose, and stays visible."""
 
 from __future__ import annotations
 

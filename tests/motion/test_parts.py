@@ -1,7 +1,4 @@
-"""Key points of every model go the same way.
-
-Smoothed, blended, kept on disk and transferred part by part.
-"""
+"""Key points of every model are smoothed, blended, stored and transferred part by part."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ COUNT = 5
 
 
 def made(kind: str, seed: int) -> KeyPoints:
-    """Key points as a model of this kind finds them."""
+    """Key points as a model of this kind detects them."""
     random = np.random.default_rng(seed)
     if kind == "code":
         return key_points({"code": random.normal(0, 20, 12).astype(np.float32)})

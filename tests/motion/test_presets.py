@@ -1,4 +1,4 @@
-"""Ready expressions: what they do to landmarks, and how they come and go."""
+"""Ready expressions: their effect on landmarks, and how they fade in and out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_smile_smiles_once_however_the_driver_smiles() -> None:
     once = expressed("smile", face=serious)
     assert smile_of(once, facing(once)) > before + 0.4
     twice = expressed("smile", face=once)
-    assert smile_of(twice, facing(twice)) <= SMILE + 0.02  # the more there is, the less is added
+    assert smile_of(twice, facing(twice)) <= SMILE + 0.02  # the stronger it already is, the less is added
     assert (lid_gaps(once) < lid_gaps(HEAD)).all()
 
 
@@ -121,7 +121,7 @@ def test_key_points_that_are_no_landmarks_stay_as_they_are() -> None:
 
 
 def shown(presets: Presets, held: str, now: float) -> float:
-    """How much of the wink there is."""
+    """The strength of the wink."""
     after = in_space(presets.follow(REST, held, now))
     return float(1 - lid_gaps(after)[0] / lid_gaps(HEAD)[0])
 

@@ -1,6 +1,6 @@
-"""A neutral pose caught in a lean settles.
+"""A neutral pose captured in a lean settles.
 
-What the driver does for a moment does not move it.
+Brief motion of the driver does not change it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Smiles are read off any face, and a driver's neutral one is not lost."""
+"""Smiles are measured on any face, and a driver's neutral smile is preserved."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_smiling_photo_turns_serious_with_the_driver() -> None:
 
 @pytest.mark.parametrize("at_rest", [0.0, 0.5, 0.9])
 def test_two_smiles_do_not_add_up(at_rest: float) -> None:
-    """Whatever the photo and the neutral pose do, the avatar smiles as the driver does."""
+    """Whatever the photo and the neutral pose show, the avatar smiles like the driver."""
     photo, driver = smiling(0.9), smiling(0.9)
     assert seen(HeadTransfer(photo, smiling(at_rest))(driver)) < seen(driver) + 0.2
 

@@ -1,4 +1,4 @@
-"""Smoothing takes noise away, not motion."""
+"""Smoothing removes noise, not motion."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Monkey-Net and X2Face small enough for a test, and weights made from their names alone.
+"""Monkey-Net and X2Face small enough for a test, with weights derived from their names alone.
 
-The rule behind `filled` is the one by which the original implementations were given weights when their
+The original implementations used the same rule as `filled` for their weights when their
 outputs were recorded.
 """
 
@@ -63,7 +63,7 @@ def build_x2face(config: X2FaceConfig = TINY_X2FACE) -> X2Face:
 
 
 def filled(network: Network, prefix: str = "") -> Network:
-    """The network with every weight made from its name."""
+    """The network with every weight derived from its name."""
     weights = {
         name: torch.from_numpy(value_of(prefix + name, tuple(old.shape)))
         for name, old in network.state_dict().items()
@@ -73,10 +73,7 @@ def filled(network: Network, prefix: str = "") -> Network:
 
 
 def value_of(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """A state-dict entry.
-
-    Uniform numbers that depend on the name alone, scaled by what the entry is for.
-    """
+    """A state-dict entry: uniform numbers that depend on the name alone, scaled by the entry's role."""
     last = name.rsplit(".", 1)[-1]
     if last == "num_batches_tracked":
         return np.zeros(shape, np.float32)

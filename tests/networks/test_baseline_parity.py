@@ -1,9 +1,9 @@
 """Monkey-Net and X2Face compute what the original implementations computed.
 
-Every n-th pixel of what those made of the same weights.
+Compared at every n-th pixel, with the same weights.
 
-Each stage is given what was recorded of the stage before it: a last-bit difference of the flow would else be
-multiplied by the contrast of the picture, most of all where the flow crosses the picture's edge.
+Each stage receives the recorded output of the previous stage: otherwise a last-bit difference of the flow
+would be multiplied by the contrast of the picture, most of all where the flow crosses the picture's edge.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ RECORDED = Path(__file__).parent / "recorded"
 CONFIGURATIONS = Path(training.__file__).parent / "configs"
 SIDES = {"vox": 256, "mgif": 128, "bair": 64}
 EXACT, WHOLE, X2FACE = 1e-5, 1e-4, 1e-4
-"""Of one stage; of a picture through all stages; of X2Face, whose exponentials and single pixel multiply
-rounding errors."""
+"""Tolerances of one stage; of a picture through all stages; of X2Face, whose exponentials and single pixel
+amplify rounding errors."""
 
 
 def narrow(values: Any) -> Any:
-    """A configuration of the original with 8 to 64 channels everywhere, as it was recorded."""
+    """A configuration of the original with 8 to 64 channels everywhere, as recorded."""
     if not isinstance(values, dict):
         return values
     sizes = {"block_expansion": 8, "max_features": 64}
@@ -42,10 +42,7 @@ def narrow(values: Any) -> Any:
 
 
 class Recorded:
-    """One configuration.
-
-    Our networks, the pictures, and what the original made of them.
-    """
+    """One configuration: our networks, the pictures, and the original's outputs."""
 
     def __init__(self, name: str) -> None:
         self.config = MonkeyNetConfig.from_original(
@@ -72,7 +69,7 @@ def recorded(request: pytest.FixtureRequest) -> Recorded:
 
 
 def apart(ours: Tensor, theirs: Tensor) -> float:
-    """Largest difference, at the pixels that were recorded."""
+    """Largest difference at the recorded pixels."""
     step = ours.shape[-1] // theirs.shape[-1]
     return float((ours[..., ::step, ::step] - theirs).abs().max())
 
@@ -119,7 +116,7 @@ def test_x2face() -> None:
         filled(model.get_submodule(part), prefixes[f"{part}."])
     with np.load(RECORDED / "x2face.npz") as stored:
         arrays = {name: torch.from_numpy(stored[name]) for name in stored.files}
-    model = model.eval().double()  # in float32 processors without AVX-512 round by up to 1.3e-4
+    model = model.eval().double()  # in float32, processors without AVX-512 differ by up to 1.3e-4
     one, two = (model.embed(smooth_picture(name).double()) for name in ("source", "source2"))
     code = model.read(smooth_picture("driving").double())
     both = Embedded(one.weighted + two.weighted, one.confidence + two.confidence)
@@ -135,7 +132,7 @@ def test_x2face() -> None:
 
 
 def test_published_sizes() -> None:
-    """Parameters, as the specification counts them."""
+    """Number of parameters, as specified."""
     with torch.device("meta"):
         x2face = X2Face(X2FaceConfig())
         documents = {
@@ -161,7 +158,7 @@ def count(network: torch.nn.Module) -> int:
 
 @torch.inference_mode()
 def test_the_covariance_counts(recorded: Recorded) -> None:
-    """The pose's covariance changes the picture."""
+    """The pose's covariance affects the picture."""
     generator, photo, source, pose = (
         recorded.generator,
         recorded.pictures["source"],

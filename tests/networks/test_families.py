@@ -1,6 +1,6 @@
 """Checkpoints of Monkey-Net and X2Face become bundles.
 
-Those of models that this app does not run are named.
+Checkpoints of unsupported models are named.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_weights_that_do_not_fit_are_told(family: str, change: str, tmp_path: Pa
 
 @torch.inference_mode()
 def test_parity_of_both_families(tmp_path: Path) -> None:
-    """Arrays recorded from the networks agree with them, and a changed one does not."""
+    """Arrays recorded from the networks match them, and a changed array does not."""
     monkey, x2face = build_monkeynet(), build_x2face()
     pictures = {name: smooth_picture(name, SIDE) for name in ("source", "source2", "initial", "driving")}
     points = {name: monkey.kp_detector(pictures[name]) for name in ("source", "initial", "driving")}

@@ -1,4 +1,4 @@
-"""Mouth and eyes keep their frames while the head moves, and an expression does not move them."""
+"""The frames of mouth and eyes follow the head, and an expression does not move them."""
 
 from __future__ import annotations
 

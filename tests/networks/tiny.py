@@ -42,7 +42,7 @@ def without_jacobian() -> FommConfig:
 
 
 def build(config: FommConfig = TINY, seed: int = 0) -> Fomm:
-    """Random weights, the Jacobian's too, and normalisation that is not the identity."""
+    """Random weights, including the Jacobian's, and normalisation that is not the identity."""
     torch.manual_seed(seed)
     model = Fomm(config).eval()
     with torch.no_grad():
@@ -54,5 +54,5 @@ def build(config: FommConfig = TINY, seed: int = 0) -> Fomm:
             elif name == "kp_detector.jacobian.weight":
                 value.normal_(std=0.02)
             elif name == "generator.final.weight":
-                value.mul_(8)  # else every picture is grey
+                value.mul_(8)  # otherwise every picture is grey
     return model

@@ -1,4 +1,4 @@
-"""The order of sums for processors gives the pictures of the network as it was trained."""
+"""The order of sums for processors gives the pictures of the trained network."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.support.bundles import ANCHORED, face_crop
 
 
 def generator() -> AnchoredGenerator:
-    """With random weights everywhere, in the layers that training begins from zero too, and normalisation
-    that does something.
+    """Random weights everywhere, also in layers that training initialises to zero, and normalisation with an
+    effect.
     """
     torch.manual_seed(3)
     model = AnchoredGenerator(replace(ANCHORED, size=SIDE, matte=True, detail=2, regions=True)).eval()
@@ -53,7 +53,7 @@ def photo() -> tuple[Tensor, Tensor]:
 
 
 def poses(points: Tensor) -> list[Tensor]:
-    """Still, turned and squeezed, larger than the picture, and far outside of it."""
+    """Still, rotated and squeezed, larger than the picture, and far outside."""
     turn = torch.tensor([[0.9, 0.3], [-0.3, 1.1]])
     return [points, points @ turn + 0.1, points * 3, points + 5]
 
@@ -80,7 +80,7 @@ def test_pictures_are_those_of_the_trained_network() -> None:
         assert (flow - expected.flow).abs().max() < 1e-3
         painted, alpha, places, *face = (layer.numpy() for layer in fast(*photo_features, pose, code))
         found = compose(layers, painted[0], alpha[0, ..., 0], places, FaceCrops.of(*face))
-        # Bytes instead of floats at every step, and places rounded to a 32nd of a pixel.
+        # Bytes instead of floats at every step, and a sampling grid rounded to 1/32 pixel.
         difference = np.abs(found.astype(int) - whole(*features, pose, code)[0].numpy())
         assert difference.mean() < 1
         assert np.percentile(difference, 99) <= 12

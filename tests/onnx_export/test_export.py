@@ -1,4 +1,4 @@
-"""ONNX files compute what PyTorch computes, after tuning too."""
+"""ONNX files compute what PyTorch computes, also after tuning."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Dimmed(nn.Module):
 
 
 class Odd(nn.Module):
-    """Convolutions of 19 and 20 channels, two of them of one tensor, a grouped one, and softmax over
+    """Convolutions of 19 and 20 channels, two of them on one tensor, a grouped one, and softmax over
     channels.
     """
 
@@ -52,7 +52,7 @@ class Odd(nn.Module):
 class Siblings(nn.Module):
     """Convolutions of the same maps.
 
-    Two of which fill one block, one that fills its own, and one that looks further.
+    Two that share one block, one that fills its own, and one with a larger kernel.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Siblings(nn.Module):
 class Grouped(nn.Module):
     """Siblings of 20 groups each.
 
-    Put side by side, the outputs of the one would be taken for those of the other.
+    If they were concatenated, the outputs of one would be taken for those of the other.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ def compute(path: Path, inputs: dict[str, Tensor]) -> list[np.ndarray]:
 
 
 def flow_beyond_the_edges() -> Tensor:
-    """Every pixel centre, edge and corner, places between and far outside."""
+    """Every pixel centre, edge and corner, positions between and far outside."""
     line = torch.cat(
         [
             torch.linspace(-1, 1, SIDE),
@@ -113,7 +113,7 @@ def flow_beyond_the_edges() -> Tensor:
 
 
 def assert_same(path: Path, module: nn.Module, inputs: dict[str, Tensor]) -> None:
-    """An ONNX file gives what the module gives."""
+    """An ONNX file gives the module's outputs."""
     with torch.inference_mode():
         for found, expected in zip(compute(path, inputs), module(*inputs.values()), strict=True):
             np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
@@ -149,7 +149,7 @@ def test_patches_smaller_than_their_picture_are_left_alone(tmp_path: Path) -> No
 
 
 def test_a_warp_is_dimmed_in_the_same_step(tmp_path: Path) -> None:
-    """Although the shares are known only after the warp, and are read elsewhere too."""
+    """Although alpha is only known after the warp, and is read elsewhere too."""
     torch.manual_seed(0)
     module = Dimmed()
     inputs = {

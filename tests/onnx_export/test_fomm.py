@@ -1,4 +1,4 @@
-"""The original's networks as they are exported for processors make the pictures that they made before."""
+"""The original's networks give the same pictures when exported for processors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_minimal_filter_filters(outputs: int, taps: int) -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (8, 12)])
 def test_a_decoder_in_tiles_gives_the_same_maps(height: int, width: int) -> None:
-    """Edges and corners included; with norms that turn channels round."""
+    """Edges and corners included; with normalisation that changes the sign of channels."""
     torch.manual_seed(0)
     residual = nn.Sequential(ResidualBlock(12), ResidualBlock(12)).eval()
     up = nn.Sequential(UpBlock(12, 6), UpBlock(6, 5)).eval()
@@ -73,7 +73,7 @@ def test_four_pixels_at_once_are_the_same_pixels(side: int) -> None:
     ("config", "size", "tiled"), [(TINY, 64, True), (TINY, 96, True), (FINER, 48, False)]
 )
 def test_exported_networks_make_the_same_pictures(config: FommConfig, size: int, tiled: bool) -> None:
-    """Also where the features are not a whole number of tiles."""
+    """Also if the features are not a whole number of tiles."""
     graphs = fomm_graphs(build(config), config, size)
     quick = for_processors(graphs)
     assert (TiledDecoder in kinds(quick.model)) == tiled

@@ -1,7 +1,4 @@
-"""Eight-bit convolutions.
-
-Nearly the same picture, bytes all the way between them, and a refusal when it is not the same.
-"""
+"""Eight-bit convolutions give nearly the same picture, keep bytes between them, and are refused otherwise."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from tests.support.bundles import ANCHORED, face_crop
 
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sample]]:
-    """A render graph, and inputs with the pictures that the network makes of them."""
+    """A render graph, and inputs with the network's pictures for them."""
     torch.manual_seed(0)
     graphs = anchored_graphs(AnchoredGenerator(ANCHORED), SIDE)
     folder = tmp_path_factory.mktemp("exact")

@@ -1,4 +1,4 @@
-"""The two graphs for graphics cards, computed on the processor, make the pictures of PyTorch."""
+"""The two graphs for graphics cards, computed on the processor, give PyTorch's pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.bundles import KINDS, face_crop, write_kind
 
 
 def write_whole(folder: Path) -> Bundle:
-    """A tiny anchored model with everything: matte, painters, twice the side."""
+    """A tiny anchored model with all parts: matte, painters, twice the side."""
     model = generator()
     size = 2 * SIDE
     return write_bundle(

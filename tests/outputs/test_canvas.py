@@ -1,4 +1,4 @@
-"""The avatar picture in its place on the canvas."""
+"""The position of the avatar's picture on the canvas."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def plain(color: tuple[int, int, int], size: int = 64) -> Image:
 
 
 def placed(canvas: Canvas, image: Image) -> Image:
-    """What a call makes of the planes.
+    """The RGB picture that a call decodes from the planes.
 
-    RGB again, which is up to two levels off by the rounding of both conversions.
+    It differs by up to two levels by the rounding of both conversions.
     """
     return canvas.compose(Picture(image, 0.0)).rgb()
 
@@ -170,9 +170,7 @@ def test_wide_picture_is_mirrored() -> None:
         for mirror in (False, True)
     )
     assert (mirrored[0] == wide[0][:, ::-1]).all()
-    for before, after in zip(
-        wide[1:], mirrored[1:], strict=True
-    ):  # of the one or the other of two neighbours
+    for before, after in zip(wide[1:], mirrored[1:], strict=True):  # of one or the other of two neighbours
         assert np.abs(after.astype(int) - before[:, ::-1]).max() <= 1
 
 

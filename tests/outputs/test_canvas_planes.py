@@ -1,7 +1,4 @@
-"""Pictures put together as planes against the same in RGB, converted at the end.
-
-They must look the same.
-"""
+"""Pictures composed as planes look the same as pictures composed in RGB and then converted."""
 
 from __future__ import annotations
 
@@ -26,11 +23,11 @@ from tests.support.media import picture
 
 BACKGROUNDS = ("blur", "#f08020", "wall.png")
 SIZES = ((640, 480), (1280, 720), (480, 480), (854, 480))
-"""Those of calls, one without a background, and one whose half of what is left over is odd."""
+"""The canvases of calls, one without a background, and one whose half of the remainder is odd."""
 
 
 def in_rgb(image: Image, size: tuple[int, int], background: str, mirror: bool, label: bool) -> Image:
-    """What ``Canvas`` did before it knew planes, in floats, (height, width, 3)."""
+    """What ``Canvas`` did before it used planes, in floats, (height, width, 3)."""
     width, height = size
     image = image[:, ::-1] if mirror else image
     behind = (
@@ -85,8 +82,8 @@ def test_planes_look_like_rgb_converted(
         expected = in_rgb(image, size, background, turned_and_labelled, turned_and_labelled)
         canvas.reset()
         for plane in differences(canvas.compose(Picture(image, 0.0)), expected):
-            # A level for each of two roundings; in a photo, where enlarging overshoots or colours change at
-            # once, a few pixels more.
+            # One level for each of two roundings; in a photo, where enlarging overshoots or colours change
+            # abruptly, a few pixels more.
             assert plane.max() <= most
             assert np.percentile(plane, 99.9) <= 2
             assert plane.mean() < 0.5
@@ -108,7 +105,7 @@ def test_a_shift_by_a_pixel_would_be_noticed() -> None:
 
 
 def test_colours_at_edges_of_small_pictures_stay_where_they_are() -> None:
-    """With chromas of half the side, red stripes of two pixels on grey would lose half of their colour."""
+    """With chroma of half the side, red stripes of two pixels on grey would lose half of their colour."""
     stripes = np.full((256, 256, 3), 120, np.uint8)
     stripes[:, 1::4] = stripes[:, 2::4] = (220, 60, 60)
     red = split(Canvas((1280, 720), "#000000").compose(Picture(stripes, 0.0)).planes)[2][180, 200:300].astype(
@@ -131,7 +128,7 @@ def test_planes_are_split_without_a_copy() -> None:
         (640, 480),
         (62, 46),
         (2, 2),
-    ):  # of 46 rows half are odd: V begins in the middle of a row
+    ):  # half of 46 rows is odd: V begins in the middle of a row
         planes = np.arange(width * height * 3 // 2).astype(np.uint8).reshape(-1, width)
         luma, first, second = split(planes)
         assert (luma.shape, first.shape, second.shape) == (

@@ -1,4 +1,4 @@
-"""A person in a frame: no seam, no bar, nothing cut, whatever is behind."""
+"""A person in a frame: no seam, no bar, nothing cut off, whatever is behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def moved(
     mirror: bool = False,
     fixed: bool = True,
 ) -> Picture:
-    """The person moved to the right; if ``fixed``, by less and less towards the feet."""
+    """The person moved to the right; with ``fixed``, less towards the feet."""
     scene = scene_of(shot)
     column, row = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
     share = np.clip((SIDE - 1 - row) / (SIDE - scene.head[1]), 0, 1) if fixed else np.ones_like(row)
@@ -90,9 +90,9 @@ def test_colour_is_everywhere_behind_the_person(shot: str, size: tuple[int, int]
         frame = shown(shot, size, "#00ff00", framing, 8.0)
         person = cv2.dilate(is_person(frame).astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
         other = np.abs(frame[~person].astype(int) - (0, 255, 0)).max(1) > 8
-        assert other.mean() < 1e-3  # where the frame's lower edge leaves next to nothing of a shoulder
+        assert other.mean() < 1e-3  # where the frame's lower edge leaves almost nothing of a shoulder
         assert 0.1 < person.mean() < 0.95
-        # From green to skin there is no third colour: nothing of the old wall is left at the outline.
+        # There is no third colour between green and skin: nothing of the old wall is left at the outline.
         outline = frame[person & ~is_person(frame)].astype(float)
         share = (outline[:, 0] / SKIN[0]).clip(0, 1)[:, None]
         mixed = share * np.array(SKIN) + (1 - share) * (0, 255, 0)
@@ -122,7 +122,7 @@ def test_head_is_never_cut_while_there_is_room(shot: str, size: tuple[int, int])
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_head_that_rises_a_little_stays_in_the_frame(size: tuple[int, int]) -> None:
-    """While the chin has room below."""
+    """While there is room below the chin."""
     scene = scene_of("square")
     hair, chin = scene.head
     for zoom in (1.0, 1.3, 2.0):

@@ -1,4 +1,4 @@
-"""A real PipeWire of its own, real GStreamer, and a reader that takes the camera for a webcam."""
+"""A private PipeWire, real GStreamer, and a reader that treats the camera as a webcam."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COLOR = (200, 40, 90)
 @pytest.fixture
 def pipewire(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
     """PipeWire and WirePlumber in folders of their own, with ``XDG_RUNTIME_DIR`` set to them."""
-    folder = Path(tempfile.mkdtemp(prefix="pw-"))  # short, for a socket's path has at most 107 characters
+    folder = Path(tempfile.mkdtemp(prefix="pw-"))  # short, because a socket's path has at most 107 characters
     for name in ("RUNTIME_DIR", "STATE_HOME", "CONFIG_HOME", "DATA_HOME"):
         monkeypatch.setenv(f"XDG_{name}", str(folder))
     for name in ("PIPEWIRE_REMOTE", "PIPEWIRE_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
@@ -63,7 +63,7 @@ def pipewire(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes
 
 
 def wait_for(happens: object, process: subprocess.Popen[bytes], tries: int = 100) -> None:
-    """Ask again and again, as long as ``process`` lives."""
+    """Poll as long as ``process`` lives."""
     assert callable(happens)
     for _ in range(tries):
         if happens():
@@ -74,10 +74,10 @@ def wait_for(happens: object, process: subprocess.Popen[bytes], tries: int = 100
 
 
 def dump() -> list[dict[str, object]]:
-    """What PipeWire knows of, nothing while it does not run."""
+    """PipeWire's objects; none while it does not run."""
     said = subprocess.run(["pw-dump"], capture_output=True, check=False).stdout.decode()
     items: list[dict[str, object]] = []
-    while said.strip():  # it says more than one list where things change meanwhile
+    while said.strip():  # it prints several lists while things change
         found, end = json.JSONDecoder().raw_decode(said.strip())
         said = said.strip()[end:]
         items += found
@@ -110,9 +110,9 @@ def start_reader(path: Path, count: int) -> subprocess.Popen[bytes]:
 
 
 def send_paced(camera: PipeWireCamera, number: int, beside: subprocess.Popen[bytes]) -> bool:
-    """Send one picture and give a frame's time to the process beside.
+    """Send one picture and give the reading process a frame's time.
 
-    Whether it still runs.
+    Returns whether it still runs.
     """
     camera.send(numbered(number))
     try:

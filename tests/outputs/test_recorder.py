@@ -1,4 +1,4 @@
-"""Recordings: their length, and what is left of them when something ends them."""
+"""Recordings: their length, and what is left of them after an interruption."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_full_disk_keeps_what_was_recorded(tmp_path: Path, name: str) -> None:
 
 
 def playable_pictures(path: Path) -> int:
-    """How many pictures a player shows of a file whose end is missing."""
+    """How many pictures a player shows of a truncated file."""
     count = 0
     with av.open(str(path)) as container, suppress(av.FFmpegError):
         for _ in container.decode(video=0):
@@ -187,7 +187,7 @@ def test_picture_of_another_size_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_cannot_be_finished_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk the first error may come when the file is closed, as the session ends."""
+    """On a full disk the first error may come when the file is closed at the end of the session."""
     notices, sent = Notices(), Slot[Outgoing]()
     stage = RecorderStage(lambda: Controls(recording=tmp_path / "a.mp4", size=SIZE), sent, notices)
     sent.put(outgoing(picture(*SIZE)))

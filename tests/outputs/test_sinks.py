@@ -1,4 +1,4 @@
-"""Opening outputs, and what is said when one cannot be opened."""
+"""Opening outputs, and the message if one cannot be opened."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="device 
 
 
 class Device:
-    """A virtual camera that keeps what it was sent."""
+    """A virtual camera that stores its input."""
 
     def __init__(self, path: str = "Stand-in") -> None:
         self.device = path
@@ -65,7 +65,7 @@ def test_virtual_camera_gets_planes_of_the_right_colours() -> None:
         assert planes.flags.c_contiguous
         back = cv2.cvtColor(planes.reshape(SIZE[1] * 3 // 2, SIZE[0]), cv2.COLOR_YUV2RGB_I420)
         assert np.abs(back.astype(int) - picture(*SIZE, shade=shade)).mean() < 4
-        # Planes, not pairs: the first is the brightness, which grows downwards with green.
+        # Planar, not interleaved: the first plane is the brightness, which grows downwards with green.
         assert np.diff(planes.reshape(-1, SIZE[0])[: SIZE[1], 0].astype(int)).min() >= 0
 
 
@@ -104,7 +104,7 @@ def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def add_camera(computer: Path, number: int, name: str, bus: str = "virtual") -> Path:
-    """A device file, and what sysfs says of it."""
+    """A device file and its entry in sysfs."""
     place = computer / "devices" / bus / "video4linux" / f"video{number}"
     place.mkdir(parents=True)
     (place / "name").write_text(name + "\n")

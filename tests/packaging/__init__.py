@@ -1,1 +1,1 @@
-"""What is handed to users: the wheel, and the bundles that packaging/ makes."""
+"""Tests of what users install: the wheel, and the bundles that packaging/ builds."""

@@ -1,4 +1,4 @@
-"""What packaging/ makes: the parts that need no network and no minutes."""
+"""The parts of packaging/ that need neither network nor minutes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def left(folder: Path) -> set[str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """As small a tree as the packers take."""
+    """The smallest tree that the packers accept."""
     root = tmp_path / "tree"
     touch(root / linux_bundle.PLACE, "avatar-app", "python/bin/python3")
     (root / linux_bundle.PLACE / "python").chmod(0o700)
@@ -270,7 +270,7 @@ def test_a_program_that_fails_is_named_with_its_last_words() -> None:
 def test_sums_can_be_checked(tmp_path: Path) -> None:
     (tmp_path / "a.deb").write_text("a")
     (tmp_path / "b.exe").write_text("b")
-    for _ in range(2):  # the sums themselves are left out
+    for _ in range(2):  # without the checksums themselves
         assert make.main(["sums", "--output", str(tmp_path), "--work", str(tmp_path / "work")]) == 0
     lines = (tmp_path / "SHA256SUMS").read_text().splitlines()
     assert [line.partition("  ")[2] for line in lines] == ["a.deb", "b.exe"]

@@ -1,4 +1,4 @@
-"""What the wheel would hold and ask for."""
+"""Content and requirements of the wheel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_package_is_listed() -> None:
 
 
 def packages(path: Path) -> dict[str, str]:
-    """Name -> version, of the lines of a requirements file that pin one."""
+    """Name -> version, of all pins in a requirements file."""
     lines = (line.partition(";")[0].strip(" \\") for line in path.read_text(encoding="utf-8").splitlines())
     pins = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
     return {name.lower().replace("_", "-"): version for name, version in pins}
@@ -42,14 +42,14 @@ def test_the_lock_has_what_is_asked_for_and_a_hash_for_all() -> None:
 
 
 def pins(text: str) -> dict[str, str]:
-    """Name -> all that is said of its version and system, of the lines of a requirement list."""
+    """Name -> version and system markers, of all lines of a requirements list."""
     lines = (line.strip() for line in text.splitlines())
     found = (re.fullmatch(r"([\w-]+)(?:\[\w+\])?((?:==|>=).+)", line) for line in lines)
     return {one[1].lower(): one[2] for one in found if one}
 
 
 def test_what_a_call_needs_has_the_pins_of_the_whole_list() -> None:
-    """Only what training needs is left out, and of Qt the larger half, which nothing uses."""
+    """Only training's requirements are left out, and the larger half of Qt, which nothing uses."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     whole = pins((ROOT / "requirements.txt").read_text())

@@ -1,5 +1,4 @@
-"""The wheel and the source package: built, checked as the package index would, installed where nothing else
-is.
+"""The wheel and the source package are built, checked by twine, and installed into a fresh environment.
 
 The installation takes minutes and a gigabyte: it needs ``AVATAR_INSTALL=1`` and the package index.
 """
@@ -35,7 +34,7 @@ def call(*words: str | Path, timeout: float = 900, **options: object) -> subproc
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the source package, made of a copy of the checkout."""
+    """A folder with the wheel and the source package, built from a copy of the checkout."""
     for tool in ("build", "twine"):
         pytest.importorskip(tool)
     source, made = tmp_path_factory.mktemp("source") / "app", tmp_path_factory.mktemp("dist")
@@ -78,7 +77,7 @@ def test_a_plain_installation_asks_for_no_pytorch(release: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the programs of an environment with nothing but the wheel and what it asks for."""
+    """The bin folder of an environment with only the wheel and its requirements."""
     if not os.environ.get("AVATAR_INSTALL"):
         pytest.skip("AVATAR_INSTALL is not set")
     folder = tmp_path_factory.mktemp("environment")
@@ -95,7 +94,7 @@ def installed(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def alone(tmp_path: Path) -> dict[str, str]:
-    """The variables of a new user without a screen."""
+    """The environment variables of a new user without a screen."""
     own = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
     system = {"LOCALAPPDATA": str(tmp_path), "APPDATA": str(tmp_path)}
     dropped = ("PYTHON", "XDG_", "DISPLAY", "WAYLAND")
@@ -113,7 +112,7 @@ def test_the_installed_app_checks_the_computer(
     installed: Path, alone: dict[str, str], tmp_path: Path
 ) -> None:
     done = call(installed / "avatar-app", "doctor", cwd=tmp_path, env=alone)
-    assert done.returncode in (0, 1), done.stderr  # a computer without a camera is none for a call
+    assert done.returncode in (0, 1), done.stderr  # a computer without a camera cannot make a call
     assert "PyTorch is not installed" in done.stdout and "fps with lite" in done.stdout
     assert "could not be checked" not in done.stdout
 

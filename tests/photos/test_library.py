@@ -1,6 +1,6 @@
 """The list of photos.
 
-What the user adds, changes and removes, and what a damaged folder does to it.
+Adding, changing and removing them, and the effect of a damaged folder.
 """
 
 from __future__ import annotations

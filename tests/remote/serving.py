@@ -1,4 +1,4 @@
-"""A server in this process, with a stand-in engine, on a free port of the loopback."""
+"""A server in this process with a fake engine, on a free port of the loopback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZE = 64
 
 
 class Painted:
-    """An engine whose pictures say which pose and which photo they show."""
+    """An engine whose pictures encode pose and photo."""
 
     size, name, reads_pictures = SIZE, "stand-in", False
 
@@ -62,7 +62,7 @@ class Painted:
 
 
 def scene_around(crop: Crop) -> Scene | None:
-    """A scene whose person is the square, before what is around it."""
+    """A scene whose person is the square, before its surroundings."""
     around = crop.around
     if around is None:
         return None
@@ -78,7 +78,7 @@ def scene_around(crop: Crop) -> Scene | None:
 def serving(
     engine: Painted | None = None, folder: Path | None = None, port: int | None = None, **wishes: float
 ) -> Iterator[Pairing]:
-    """A running server; with a folder it uses TLS and keeps its certificate there."""
+    """A running server; with a folder it uses TLS and stores its certificate there."""
     config = ServerConfig("lite", digest_of({}), TOKEN, **wishes)  # type: ignore[arg-type]
     server = Server(config, lambda: engine or Painted())
     files = certificate_files(folder) if folder else None
@@ -109,7 +109,7 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def main() -> None:
-    """Serve on a port until the process is killed, for tests of that."""
+    """Serve on a port until the process is killed."""
     with serving(port=int(sys.argv[1])):
         sys.stdout.write("ready\n")
         sys.stdout.flush()

@@ -1,6 +1,6 @@
 """Many processes behind one address, with Ray Serve.
 
-The slow test runs only where ``AVATAR_CLUSTER`` names a Python with Ray:
+The slow test runs only if ``AVATAR_CLUSTER`` names a Python with Ray:
 
 python -m venv ray && ray/bin/pip install '.[cluster]'
 AVATAR_CLUSTER=ray/bin/python python -m pytest tests/remote/test_cluster.py
@@ -71,7 +71,7 @@ def test_the_deployment_is_what_the_user_asked_for() -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a short path: Ray keeps sockets in it, whose paths may have 107 bytes."""
+    """A folder with a short path: Ray's sockets in it are limited to 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="a", ignore_cleanup_errors=True) as made:
         yield Path(made)
 
@@ -98,7 +98,7 @@ def running(folder: Path) -> Iterator[tuple[Pairing, dict[str, str]]]:
 
 
 def pids(environment: dict[str, str]) -> list[int]:
-    """Of the replicas that run."""
+    """Of the running replicas."""
     said = subprocess.run(
         [PYTHON, "run.py", "cluster", "status"],
         capture_output=True,
@@ -115,7 +115,7 @@ def photo(size: int) -> Crop:
 
 
 def answers(engine: RemoteEngine, avatar: Avatar) -> bool:
-    """Whether a picture comes."""
+    """Whether a picture arrives."""
     try:
         engine.render(avatar, avatar.key_points)
     except DeviceError:

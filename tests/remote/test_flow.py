@@ -1,4 +1,4 @@
-"""How many pictures may be on the way, and which codec fits a network. All with a clock of the test's own."""
+"""How many pictures may be in flight, and which codec fits a network. All with the test's own clock."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ JPEG, H264 = 36_000, 9_000
 
 
 class Network:
-    """Carries pictures one after the other, at a rate, after half a round trip; what has been seen comes back
-    after the other half."""
+    """Transmits pictures in sequence, at a rate, after half a round trip; acknowledgements return after the
+    other half."""
 
     def __init__(self, flow: Flow, round_trip: float, bits: float) -> None:
         self.flow, self.round_trip, self.bits = flow, round_trip, bits
@@ -26,7 +26,7 @@ class Network:
         flow.echoed(round_trip)
 
     async def picture(self, size: int) -> float:
-        """Send one at the next tick of a camera, or as soon as there is room; returns how long it took."""
+        """Send one at the next tick of a camera, or as soon as there is room; returns the delay."""
         self.now += 1 / FPS
         self._deliver()
         waiting = asyncio.ensure_future(self.flow.wait())
@@ -90,12 +90,12 @@ def test_a_codec_that_the_client_does_not_know_is_never_chosen() -> None:
     choice = CodecChoice(["jpeg"], flow)
     waits = play(Network(flow, 0.02, 3e6), choice, 200)
     assert choice.now == "jpeg"
-    # Few of them wait behind each other: 0.1 s each at this rate.
+    # Few of them wait for each other: 0.1 s each at this rate.
     assert max(waits) < 0.02 + 0.1 * (flow.window + 1)
 
 
 def test_a_long_way_is_filled() -> None:
-    """At 60 ms thirty pictures a second need four on the way."""
+    """At 60 ms, thirty pictures a second need four in flight."""
     flow = Flow(FPS)
     network = Network(flow, 0.06, 50e6)
     play(network, CodecChoice(["jpeg"], flow), 90)

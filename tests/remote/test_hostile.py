@@ -1,4 +1,4 @@
-"""Clients that do not keep to the protocol, and a server that is killed: nobody else notices."""
+"""Clients that violate the protocol, and a server that is killed, do not affect others."""
 
 from __future__ import annotations
 
@@ -120,14 +120,16 @@ def test_a_client_that_asks_for_nothing_loses_its_place(monkeypatch: pytest.Monk
 
 
 def test_connections_that_never_ask_are_closed(pairing: Pairing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a request, a byte at a time: such a connection would cost nothing to keep, and fill the server."""
+    """Half a request, a byte at a time: keeping such connections would cost the attacker nothing and fill the
+    server.
+    """
     monkeypatch.setattr(listening, "HANDSHAKE", 0.2)
     with somebody_else(pairing):
         slow = [socket.create_connection((pairing.host, pairing.port), timeout=20) for _ in range(40)]
         try:
             for connection in slow:
                 connection.sendall(b"GET /session HTTP/1.1\r\nHost: a\r\n")
-            for connection in slow[::2]:  # after a whole one
+            for connection in slow[::2]:  # after a whole request
                 connection.sendall(b"\r\nGET /session HTTP/1.1\r\nHost: a\r\n")
             assert all(ended(connection) for connection in slow)
         finally:
@@ -144,7 +146,7 @@ def ended(connection: socket.socket) -> bool:
 
 
 def flooded(socket: ClientConnection, message: Message, count: int) -> None:
-    """Send without reading, in a thread that is left behind where nothing is taken any more."""
+    """Send without reading, in a thread that is abandoned if nothing is received any more."""
 
     def work() -> None:
         with suppress(ConnectionClosed, OSError):
@@ -171,7 +173,7 @@ def test_a_flood_drowns_nobody_else(pairing: Pairing, message: Message) -> None:
 
 
 def claiming(width: int, height: int) -> bytes:
-    """A PNG file of a few bytes that says it has so many pixels."""
+    """A PNG file of a few bytes that declares so many pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,7 +1,4 @@
-"""A call whose pictures another computer makes.
-
-What goes over the wire, and what happens when it fails.
-"""
+"""A call whose pictures another computer renders: the data sent, and the behaviour on failure."""
 
 from __future__ import annotations
 
@@ -104,7 +101,7 @@ def test_the_call_goes_on_without_the_other_computer_and_returns_to_it(
 
 
 def test_the_avatar_fills_the_frame_as_a_near_one_does(tmp_path: Path) -> None:
-    """A square that does not tell person from background would go on in its own colour at its sides."""
+    """A square that does not separate person and background would continue its own colour at its sides."""
     bench = Bench()
     with serving(Coloured(FAR)) as pairing, calling(bench, tmp_path, pairing, "photo") as session:
         wait_for(lambda: sees(bench, FAR), "pictures of the other computer")
@@ -138,7 +135,7 @@ def test_no_camera_pixel_is_on_the_wire(tmp_path: Path) -> None:
     assert bytes(PATTERN) * 4 not in sent
     assert bytes(PATTERN[::-1]) * 4 not in sent
     pictures = [picture for picture in decodable(sent) if min(picture.shape[:2]) > 8]
-    assert len(pictures) == 2  # the photo alone: its square, and what is around it
+    assert len(pictures) == 2  # only the photo: its square and surroundings
     assert not [
         picture for picture in pictures if (np.abs(picture.astype(int) - PATTERN[::-1]).max(2) < 60).any()
     ]
@@ -156,8 +153,7 @@ def decodable(data: bytes) -> Iterator[np.ndarray[Any, Any]]:
 
 
 class Tap:
-    """Passes on what a client and a server say, and keeps what the client said, without the WebSocket's
-    mask."""
+    """Relays between a client and a server, and stores the client's data without the WebSocket mask."""
 
     def __init__(self, port: int) -> None:
         self._to, self.sent = port, bytearray()

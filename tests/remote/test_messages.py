@@ -1,4 +1,4 @@
-"""Messages survive the way, and nothing that the protocol does not allow gets through."""
+"""Messages are transmitted unchanged, and nothing outside the protocol gets through."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SPREAD = KeyPoints(POINTS.value[:10], variance=np.full((10, 2, 2), 0.01, np.floa
 
 @pytest.mark.parametrize("points", [POINTS, CODE, SPREAD])
 def test_key_points_survive_the_way(points: KeyPoints) -> None:
-    """Of every model: a part that did not would stop the other computer."""
+    """Of every model: a missing part would stop the other computer."""
     back = unpacked_points(packed_points(points))
     assert back.parts.keys() == points.parts.keys()
     for name, part in points.parts.items():
@@ -116,7 +116,7 @@ def test_large_messages_are_refused_unless_they_are_photos() -> None:
 
 
 def test_other_people_of_a_photo_come_along() -> None:
-    """Else the server would take them for a part of the person that moves."""
+    """Otherwise the server would take them for a moving part of the person."""
     image = np.full((64, 64, 3), 90, np.uint8)
     png = cv2.imencode(".png", image)[1].tobytes()
     face = np.linspace(-2, 2, 264, dtype=np.float32)

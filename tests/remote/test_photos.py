@@ -1,4 +1,4 @@
-"""A photo on its way to a server and its scene on the way back, and what is refused."""
+"""A photo sent to a server, its scene sent back, and what is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CORNER = (48, 40)
 
 
 def waves(height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A smooth picture, which JPEG keeps."""
+    """A smooth picture, which survives JPEG."""
     rows, columns = np.mgrid[:height, :width] / 9.0
     return np.stack([127 + 100 * np.sin(rows), 127 + 100 * np.cos(columns), rows + columns], 2).astype(
         np.uint8

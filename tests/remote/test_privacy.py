@@ -1,6 +1,6 @@
-"""No camera frame can get onto the wire.
+"""No camera frame can be transmitted.
 
-What speaks to other computers does not even know its type.
+The code that talks to other computers does not even import the type.
 """
 
 from __future__ import annotations

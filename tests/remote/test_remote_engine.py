@@ -1,7 +1,4 @@
-"""A client and a server over the loopback.
-
-Pictures come back, faults are said, both recover.
-"""
+"""A client and a server over the loopback: pictures return, faults are reported, both recover."""
 
 from __future__ import annotations
 
@@ -92,7 +89,7 @@ def test_a_wrong_token_is_refused(pairing: Pairing) -> None:
 
 
 def test_guessing_keeps_nobody_else_out(pairing: Pairing) -> None:
-    """People behind one address must not lock each other out with an old line."""
+    """People behind one address must not lock each other out with an old pairing line."""
 
     def dial(token: str) -> ClientConnection:
         return connect(
@@ -133,7 +130,7 @@ def test_another_model_is_refused(pairing: Pairing) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.2])
 def test_a_full_server_says_so(delay: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also to a client whose first message comes after the server has closed."""
+    """Also to a client whose first message arrives after the server has closed the connection."""
     with serving(sessions=1) as pairing:
         first = client(pairing)
 
@@ -220,7 +217,7 @@ def test_garbage_ends_one_session_in_words_and_no_other(pairing: Pairing) -> Non
 
 
 def answers(pairing: Pairing, garbage: bytes) -> bool:
-    """Whether a server lives after this message of a client that knows the token."""
+    """Whether a server survives this message of a client that knows the token."""
     headers = {"Authorization": f"Bearer {pairing.token}"}
     with connect(
         f"ws://{pairing.address}/session",
@@ -308,7 +305,7 @@ def test_the_token_is_kept_for_this_user_only(tmp_path: Path) -> None:
 
 
 def surrounded(light: int = 90) -> Crop:
-    """A photo with what is around its square."""
+    """A photo with the surroundings of its square."""
     around = Surroundings(np.full((144, 160, 3), light, np.uint8), (48, 40), Area(0, 0, 160, 144))
     return replace(crop(light), around=around, expression=np.full(24, 0.25, np.float32))
 

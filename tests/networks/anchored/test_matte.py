@@ -1,6 +1,5 @@
-"""Person and background.
-
-What is known of the background stays, the rest is filled in, and a pose moves the person alone.
+"""Person and background are separated: known background stays, the rest is filled in, a pose moves only the
+person.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def test_place_in_the_head_frame_turns_with_the_head() -> None:
     np.testing.assert_allclose(turned.numpy(), torch.rot90(upright, -1, (2, 3)).numpy(), atol=1e-4)
     assert (
         upright[0, 1, 0, 32] > upright[0, 1, 32, 32] > upright[0, 1, 64, 32]
-    )  # higher over the chin further up
+    )  # higher above the chin further up
 
 
 def test_background_is_the_photo_where_nobody_is_and_smooth_behind_the_person() -> None:
@@ -144,7 +143,7 @@ def test_hair_goes_with_the_head_instead_of_being_pulled() -> None:
     pose = points() * 0.5
     grid = coordinate_grid(64, 64).permute(2, 0, 1)[None]
     above = head_offsets(pose, 64)[1]
-    # The head has moved by 0.3; over the forehead the motion falls to that of the background, which stands
+    # The head has moved by 0.3; over the forehead the motion falls to that of the background, which stays
     # still.
     pulled = grid + torch.tensor([0.0, -0.3]).view(1, 2, 1, 1) * (1 - (above - 1) / 0.3).clamp(0, 1)
     head = (above < 1.15).float()
@@ -165,7 +164,7 @@ def test_inside_of_a_mouth_that_the_photo_shows_closed_is_painted() -> None:
     assert inside[row, column] > 0.8
     assert inside[row + 12, column] == 0  # beyond the lower lip
     assert inside[row, column + 12] == 0
-    assert opened_mouth(open_, open_, places).max() == 0  # the photo's own teeth are moved
+    assert opened_mouth(open_, open_, places).max() == 0  # the photo's own teeth are warped
     assert opened_mouth(closed, closed, places).max() < 0.3
 
 

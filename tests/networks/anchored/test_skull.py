@@ -1,4 +1,4 @@
-"""The upper head turns as a round one."""
+"""The upper head turns as a rounded volume."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from avatar_app.networks.grid import coordinate_grid
 
 SIDE = 64
 SIZE = 0.25
-"""Half sides of the picture in a unit of the mean face."""
+"""Half sides of the picture per unit of the mean face."""
 
 SKULL = torch.tensor([[1.5, 1.8]])
 
@@ -50,7 +50,7 @@ def grid() -> Tensor:
 
 
 def flow_of(pose: Tensor, still: Tensor) -> Tensor:
-    """The motion of the upper head, taken to be everywhere, beside a flow that leaves all where it is."""
+    """The motion of the upper head, assumed everywhere, with a flow that changes nothing."""
     everywhere = torch.full((1, 1, SIDE, SIDE), 2.0)
     return turned_skull(grid(), SKULL, pose, still, everywhere, everywhere) - grid()
 
@@ -60,7 +60,7 @@ def test_size_is_that_of_the_half_ellipse_above_the_middle() -> None:
     middle = view(still).middle[0]
     away = (grid()[0] - middle[:, None, None]) / SIZE / torch.tensor([1.6, 1.9])[:, None, None]
     body = ((away.square().sum(0) < 1) & (away[1] < 0)).float()[None, None]
-    assert skull_size(body, still)[0].tolist() == pytest.approx([1.6, 1.9], rel=0.08)  # in 64 rows
+    assert skull_size(body, still)[0].tolist() == pytest.approx([1.6, 1.9], rel=0.08)  # of 64 rows
     assert skull_size(torch.zeros(1, 1, SIDE, SIDE), still)[0].tolist() == pytest.approx(
         [WIDTHS[0], HEIGHTS[0]]
     )
@@ -85,7 +85,7 @@ def test_the_middle_slides_and_the_rim_stays(yaw: float, pitch: float) -> None:
     around = torch.stack([angles.cos(), angles.sin()])[None]
     here, there = view(pose).middle[..., None], view(still).middle[..., None]
     rim = turn.shown(here + 1.02 * RIM * half * around)
-    # A head is deeper than wide: what is at the ends of the turn slides along a longer outline.
+    # A head is deeper than wide: at the ends of the turn, points slide along a longer outline.
     assert (rim - there - 1.02 * RIM * half * around).norm(dim=1).max() < 0.15 * SIZE
     middle = (turn.shown(here) - there)[0, :, 0]
     slid = (middle * -towards).sum()
@@ -105,7 +105,7 @@ def test_at_the_landmarks_it_goes_on_as_they_do() -> None:
 
 @pytest.mark.parametrize("yaw", [35.0, -35.0])
 def test_a_large_turn_brings_the_back_of_the_head_to_sight(yaw: float) -> None:
-    """Where the upper head does not reach, above the ear.
+    """Where the upper head ends, above the ear.
 
     On the side that the face turns away from, and not in small turns.
     """

@@ -1,4 +1,4 @@
-"""Configurations of the original family: what is read, and what is refused."""
+"""Configurations of the original family: what is accepted, and what is refused."""
 
 from __future__ import annotations
 

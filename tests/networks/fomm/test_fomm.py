@@ -1,4 +1,4 @@
-"""Properties that the original family's networks must have, on tiny ones."""
+"""Required properties of the original family's networks, on tiny ones."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_the_closed_inverse_is_the_one_of_the_library() -> None:
 
 
 def test_sparse_flows_follow_the_equation() -> None:
-    """T_k(z) = p_source + J_source J_driving^-1 (z - p_driving); the background stays."""
+    """T_k(z) = p_source + J_source J_driving^-1 (z - p_driving); the background does not move."""
     source = KeyPointTensors(torch.tensor([[[0.2, 0.1]]]), torch.tensor([[[[2.0, 0.0], [0.0, 1.0]]]]))
     driving = KeyPointTensors(torch.tensor([[[-0.5, 0.5]]]), torch.tensor([[[[0.0, -1.0], [1.0, 0.0]]]]))
     flows = sparse_flows(source, driving, 5, 5)
     assert torch.equal(flows[0, 0], coordinate_grid(5, 5))
-    # The pixel at (0, 1) lies (0.5, 0.5) from the driving point; turned back by 90 degrees and stretched, (1,
+    # The pixel at (0, 1) is (0.5, 0.5) from the driving point; rotated back by 90 degrees and stretched, (1,
     # -0.5).
     assert flows[0, 1, 4, 2].tolist() == pytest.approx([1.2, -0.4])
 
