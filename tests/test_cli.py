@@ -1,7 +1,4 @@
-"""The command line.
-
-One line for an error, the right exit code, and nothing loaded that is not needed.
-"""
+"""The command line: one line per error, the right exit code, and no unnecessary imports."""
 
 from __future__ import annotations
 
@@ -24,11 +21,11 @@ from avatar_app.text import Text
 ROOT = Path(__file__).parents[1]
 
 StandIn = Callable[..., None]
-"""Puts a command in place of the real ones, which raises the error given."""
+"""Replaces the real commands with one that raises the given error."""
 
 
 class Command:
-    """Stands in for a module of ``avatar_app.commands``."""
+    """Replaces a module of ``avatar_app.commands``."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self._error = error
@@ -137,7 +134,7 @@ def test_name_that_is_too_long_anywhere_takes_one_line(
 
 
 class Odd(OSError):
-    """An error of the system with nothing in it."""
+    """A system error without a message."""
 
 
 @pytest.mark.parametrize(
@@ -235,9 +232,9 @@ def test_bug_keeps_its_traceback(stand_in: StandIn) -> None:
 
 
 def start(code: str, encoding: str = "utf-8") -> subprocess.Popen[str]:
-    """A process of its own that runs ``main`` with a stand-in for the demo command.
+    """A process that runs ``main`` with a stand-in for the demo command.
 
-    ``encoding`` of what it prints.
+    ``encoding`` is that of its output.
     """
     script = f"""
 import sys, types
@@ -260,9 +257,9 @@ sys.exit(cli.main())
 
 
 def test_letters_that_the_output_lacks_are_no_error() -> None:
-    """As when Windows writes the output to a file.
+    """As when Windows redirects the output to a file.
 
-    The work is done, so the command must not fail over a name.
+    The work is done, so the command must not fail because of a name.
     """
     with start(
         "print('\u0416.mp4: 6 frames'); print('note: \u0416', file=sys.stderr); return 0", "cp1252:strict"

@@ -1,4 +1,4 @@
-"""Values from files are checked against the types of the fields that they are for."""
+"""Values from files are checked against the types of their fields."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The end of the program.
 
-At any moment, by any way, without a word that nobody can use and without anything left behind.
+At any moment and by any way: without confusing messages, and without leaving anything behind.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[1]
 CLIP = str(ROOT / "assets" / "driving.mp4")
 PHOTO = str(ROOT / "assets" / "avatars" / "anna.jpg")
 ENDS = int(os.environ.get("AVATAR_ENDS", "28"))
-"""How many ends are tried; 60 or more before a release."""
+"""Number of ends to try; 60 or more before a release."""
 AT_ONCE = 6
-"""So many programs run beside each other, which keeps the processor busy."""
+"""Number of programs in parallel, which keeps the processor busy."""
 
 LIVE = ("live", "--avatar", "anna", "--output", "{home}/out.mp4")
 WINDOW = ("--source", CLIP)
@@ -69,7 +69,7 @@ class Trial:
     """One program that is ended.
 
     Attributes:
-        moment: seconds after it has begun to listen to signals.
+        moment: seconds after it has begun to handle signals.
     """
 
     command: str
@@ -118,7 +118,7 @@ class Trial:
         self.process.wait()
 
     def problem(self) -> str:
-        """What was wrong about the end; empty if nothing was."""
+        """The fault of the end; empty if there was none."""
         self._said.seek(0)
         said = self._said.read()
         self._said.close()
@@ -141,7 +141,7 @@ def free_port() -> int:
 def until_it_listens(process: subprocess.Popen[bytes]) -> None:
     """Wait until the program has taken over SIGTERM.
 
-    Before that it is Python that is ended, not the app.
+    Before that, Python ends, not the app.
     """
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
@@ -182,7 +182,7 @@ BEGIN = "import os, signal, sys, threading, time\nfrom avatar_app.ending import 
 
 
 def run(code: str, begin: str = BEGIN + "ENDING.listen()\n") -> subprocess.Popen[str]:
-    """A program that ends as the app does."""
+    """A program that exits as the app does."""
     return subprocess.Popen(
         [sys.executable, "-c", begin + code],
         cwd=ROOT,
@@ -195,8 +195,8 @@ def run(code: str, begin: str = BEGIN + "ENDING.listen()\n") -> subprocess.Popen
 @needs_signals
 @pytest.mark.parametrize(("name", "wait"), [("SIGINT", 0.1), ("SIGTERM", TWIN + 0.2), ("SIGHUP", TWIN + 0.2)])
 def test_a_second_signal_always_ends(name: str, wait: float) -> None:
-    """Even where the main thread is in native code that never comes back, such as a model that computes
-    without end.
+    """Even if the main thread is in native code that never returns, such as a model in an endless
+    computation.
     """
     endless = """
 import ctypes
@@ -219,7 +219,7 @@ except Ended:
 
 @needs_signals
 def test_a_signal_before_the_event_loop_ends_the_window(tmp_path: Path) -> None:
-    """Qt forgets a wish to quit that comes before its loop runs."""
+    """Qt ignores a request to quit that comes before its loop runs."""
     code = f"""
 from avatar_app.cli import program
 from avatar_app.gui.start import Started
@@ -246,7 +246,7 @@ program()
 
 @needs_signals
 def test_two_signals_at_once_do_not_cut_the_tidying_short() -> None:
-    """A terminal that is closed sends two; a recording must be closed all the same."""
+    """A closed terminal sends two; a recording must still be closed."""
     code = """
 try:
     print('ready', flush=True)
@@ -291,7 +291,7 @@ except Ended as ended:
 
 @needs_signals
 def test_an_import_is_not_torn_apart(tmp_path: Path) -> None:
-    """Native modules abort the process when an exception comes out of what they import."""
+    """Native modules abort the process if an exception is raised in their imports."""
     slow = "import time\nprint('ready', flush=True)\ntime.sleep(0.5)\nprint('whole', flush=True)\n"
     (tmp_path / "slow_module.py").write_text(slow)
     code = f"""
@@ -340,8 +340,8 @@ def test_the_end_waits_for_threads_but_not_for_ever() -> None:
 
 @needs_signals
 def test_a_thread_in_native_code_does_not_abort_the_end() -> None:
-    """Python stops daemon threads where they next ask for the interpreter, in the middle of C++, which aborts
-    the process.
+    """Python stops daemon threads where they next acquire the GIL, in the middle of C++, which aborts the
+    process.
     """
     code = """
 import cv2, numpy as np

@@ -1,4 +1,4 @@
-"""What only some commands need: how they say it, and what the installation says of it."""
+"""Optional packages: how commands report them, and what the installation declares."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Hide = Callable[..., None]
 
 @pytest.fixture
 def hide(monkeypatch: pytest.MonkeyPatch) -> Hide:
-    """Let installed packages look as if they were not there."""
+    """Make installed packages appear missing."""
     version = metadata.version
 
     def hidden(*names: str) -> None:
@@ -37,7 +37,7 @@ def hide(monkeypatch: pytest.MonkeyPatch) -> Hide:
 
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The description of an installed app, which Python finds first."""
+    """The metadata of an installed app, which Python finds first."""
     folder = tmp_path / "avatar_app-1.0.0.dist-info"
     folder.mkdir()
     lines = [
@@ -86,7 +86,7 @@ def test_an_engine_names_the_package_it_lacks(hide: Hide) -> None:
 
 
 def test_training_says_what_it_lacks_in_one_line(tmp_path: Path) -> None:
-    """In a Python that has nothing but the app's own code."""
+    """In a Python that has only the app's own code."""
     code = (
         "import runpy, sys; from importlib import metadata\n"
         "metadata.version = lambda name: (_ for _ in ()).throw(metadata.PackageNotFoundError(name))\n"
@@ -101,7 +101,7 @@ def test_training_says_what_it_lacks_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_requirements_of_an_installation(installation: Path) -> None:
-    """No setup.cfg lies beside an installed package."""
+    """An installed package has no setup.cfg beside it."""
     assert extras.requirements("serve", installation) == ["uvicorn==0.54.0"]
     assert extras.requirements("cluster", installation) == ["uvicorn==0.54.0", "ray[serve]==2.60.0"]
     assert extras.requirements("unheard-of", installation) == []

@@ -1,4 +1,4 @@
-"""Which programs are run, and in which order files come."""
+"""Which programs are run, and how files are sorted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def put(folder: Path) -> Path:
 
 
 def test_a_program_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows looks there first, and a search path with a dot in it does so everywhere."""
+    """Windows searches there first; other systems do with a dot in the search path."""
     put(tmp_path / "downloads")
     monkeypatch.chdir(tmp_path / "downloads")
     monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "../downloads"]))

@@ -1,6 +1,6 @@
 """Landmarks are named in one file.
 
-Everywhere else a bare number would have to be looked up.
+Elsewhere, a reader would have to look up bare numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ABOUT_FACES = (
 )
 SEQUENCES = ("range", "slice", "arange")
 FIRST, LAST = 17, 87
-"""Smaller numbers are too common; whoever needs the jaw's writes ``JAW`` as well."""
+"""Smaller numbers are too common; code that uses the jaw also writes ``JAW``."""
 
 
 def files() -> Iterator[Path]:
@@ -42,7 +42,7 @@ def numbers(nodes: list[ast.AST]) -> list[int]:
 
 
 def direct(node: ast.AST) -> list[ast.AST]:
-    """The parts of an index or of a list of arguments, bounds of slices among them, but no nested
+    """The parts of an index or of a list of arguments, including bounds of slices, without nested
     expressions.
     """
     parts = list(node.elts) if isinstance(node, ast.Tuple | ast.List) else [node]
@@ -55,7 +55,7 @@ def direct(node: ast.AST) -> list[ast.AST]:
 
 
 def bare(tree: ast.AST) -> Iterator[tuple[int, list[int]]]:
-    """Lines with numbers that index, that begin and end a range, or that make a list, as landmarks do."""
+    """Lines with numbers that index, limit a range, or form a list, as landmarks do."""
     for node in ast.walk(tree):
         found: list[int] = []
         if isinstance(node, ast.Subscript):

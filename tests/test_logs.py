@@ -1,4 +1,4 @@
-"""The log file: for its user alone, and never a reason to fail."""
+"""The log file: readable by its user alone, and never a cause of failure."""
 
 from __future__ import annotations
 

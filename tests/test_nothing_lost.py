@@ -1,4 +1,4 @@
-"""Files that cannot be read are kept aside before they are written again, and reports appear whole."""
+"""Unreadable files are kept aside before they are written again, and reports appear whole."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_settings_that_cannot_be_read_are_kept(tmp_path: Path, kind: str) -> Non
 
 @pytest.mark.parametrize("cut", [1, 5, 40, 120])
 def test_neutral_poses_cut_short(tmp_path: Path, cut: int) -> None:
-    """What is whole of them is read, and the next calibration loses nothing."""
+    """The complete ones are read, and the next calibration loses nothing."""
     path = tmp_path / "neutral-poses.json"
     store = NeutralStore(path)
     for number in range(4):

@@ -1,6 +1,6 @@
 """Nothing leaves this computer.
 
-No library that comes along writes beside the app's own folders or opens a connection.
+No library writes outside the app's own folders or opens a connection.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ PHOTO = str(ROOT / "assets" / "avatars" / "anna.jpg")
 CLIP = str(ROOT / "assets" / "driving.mp4")
 LIVE = ("live", "--source", CLIP, "--avatar", "anna", "--output", "none")
 OWN = re.compile(r"(\.config|\.local/share)/avatar-app/")
-"""Where the app may keep files, in the home folder."""
+"""Where the app may store files in the home folder."""
 
 
 def fresh(home: Path) -> dict[str, str]:
-    """An environment whose every user folder is new and inside ``home``."""
+    """An environment with new user folders inside ``home``."""
     (home / "run").mkdir(mode=0o700, parents=True)
     kept = {
         name: value
@@ -58,7 +58,7 @@ def make_short_clip(path: Path) -> None:
 
 
 def left(home: Path) -> list[str]:
-    """Files in the home folder that are not the app's."""
+    """Files in the home folder that do not belong to the app."""
     files = (str(path.relative_to(home)) for path in home.rglob("*") if not path.is_dir())
     return [name for name in files if not OWN.match(name) and not name.startswith("run/")]
 
@@ -109,7 +109,7 @@ def quit_when_it_runs(address: Path, window: subprocess.Popen[bytes]) -> None:
         try:
             if (
                 send_command("status", path=address)["reason"] == "uncalibrated"
-            ):  # the model is loaded and has seen the camera
+            ):  # the model is loaded and has processed the camera
                 break
         except NotRunning:
             assert window.poll() is None, "the window ended by itself"
@@ -127,10 +127,7 @@ def can_trace() -> bool:
 
 
 def trace(words: tuple[str, ...], environment: Mapping[str, str], calls: Path) -> str:
-    """Run a command of the app.
-
-    Returns its calls that make sockets or address them, one a line.
-    """
+    """Run a command of the app; returns its socket system calls, one per line."""
     strace = [
         "strace",
         "-f",
@@ -149,9 +146,9 @@ def trace(words: tuple[str, ...], environment: Mapping[str, str], calls: Path) -
 
 @pytest.mark.skipif(not can_trace(), reason="needs strace, and permission to use it")
 def test_a_session_makes_no_connection(tmp_path: Path) -> None:
-    """Over a quarter of a minute.
+    """For a quarter of a minute.
 
-    ONNX Runtime's first look for its host came after nine seconds.
+    ONNX Runtime first looks up its host after nine seconds.
     """
     made = trace((*LIVE, "--seconds", "15"), fresh(tmp_path / "home"), tmp_path / "calls")
     assert "AF_UNIX" in made, "strace saw nothing"

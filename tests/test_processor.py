@@ -1,4 +1,4 @@
-"""How many threads an engine gets, by what the system grants this process."""
+"""How many threads an engine gets from the cores granted to this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every line of the fault matrix names tests, and they exist."""
+"""Every row of the fault matrix names tests, and they exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
 def rows() -> list[str]:
-    """The lines of all tables of faults, without their heads."""
+    """The rows of all fault tables, without headers."""
     lines = TABLE.read_text(encoding="utf-8").partition("## Cost of large frames")[0].splitlines()
     return [line for line in lines if line.startswith("|") and not line.startswith(("| Fault", "|---"))]
 

@@ -1,4 +1,4 @@
-"""Files, classes and functions stay small enough to be read in one go."""
+"""Files, classes and functions are small enough to be read at once."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from avatar_app.paths import PACKAGE
 
 FILE, CLASS, P90 = 400, 250, 20
-"""Most lines of a file and of a class; the 90th percentile of functions' lines."""
+"""Maximum lines of a file and of a class; the 90th percentile of functions' lines."""
 
 ATTRIBUTES, PARAMETERS = 15, 8
 
 FIRST_LINE = 80
-"""Most letters of a docstring's first line."""
+"""Maximum length of a docstring's first line."""
 
 TOO_LARGE = {
     "networks/painters.py: RegionPainter attributes",
 }
-"""What is still beyond a limit."""
+"""Known violations."""
 
 
 def trees() -> Iterator[tuple[str, ast.Module, int]]:
@@ -34,14 +34,14 @@ def length(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """How long a function is without its docstring."""
+    """Lines of a function without its docstring."""
     first = node.body[0]
     text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     return length(node) - ((first.end_lineno or first.lineno) - first.lineno + 1 if text else 0)
 
 
 def attributes(node: ast.ClassDef) -> set[str]:
-    """What methods assign to ``self``."""
+    """Names assigned to ``self`` in methods."""
     return {
         part.attr
         for part in ast.walk(node)
@@ -53,7 +53,7 @@ def attributes(node: ast.ClassDef) -> set[str]:
 
 
 def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """How many there are that a caller can give, ``self`` left out."""
+    """Number of parameters that a caller can pass, without ``self``."""
     arguments = node.args
     names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     return len([name for name in names if name not in ("self", "cls")])

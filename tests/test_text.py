@@ -19,7 +19,7 @@ TEXT = Text("The photo {} cannot be read: {}.", Path("a{b}.jpg"), WHY)
 
 
 def same(one: Text, other: Text) -> bool:
-    """Whether texts are alike with all that they are made of."""
+    """Whether texts are equal in template and values."""
     return type(one) is type(other) and to_plain(one) == to_plain(other) and one == other
 
 

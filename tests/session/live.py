@@ -1,6 +1,6 @@
-"""Parts of a live session that a test can hold in its hand.
+"""Parts of a live session that a test controls.
 
-A camera that shows a marked face, an output that keeps what it gets.
+A camera that shows a marked face, and an output that stores what it receives.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from avatar_app.types import Avatar, Image, KeyPoints
 from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
 
 PATTERN = (190, 0, 255)
-"""A colour that only the camera's frames have: it must never be seen in an output."""
+"""A colour that only the camera's frames have: no output may contain it."""
 
 PATIENCE = 20.0
-"""Seconds that a test waits for what should take a moment, on however busy a machine."""
+"""Seconds that a test waits for something quick, on however busy a machine."""
 
 
 def wait_for(condition: Callable[[], object], what: str = "") -> None:
@@ -36,13 +36,13 @@ def wait_for(condition: Callable[[], object], what: str = "") -> None:
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until, f"waited in vain for {what or condition}"
-        time.sleep(0.005)  # between two looks, not instead of one
+        time.sleep(0.005)  # between two attempts, not instead of one
 
 
 class MarkedCamera:
-    """A camera of 100 frames a second whose every frame carries ``PATTERN``.
+    """A camera of 100 frames a second; every frame carries ``PATTERN``.
 
-    The test unplugs it, or turns it away.
+    The test unplugs it, or refuses to open it.
     """
 
     name = "marked camera"
@@ -78,7 +78,7 @@ class MarkedCamera:
 
 
 class KeepingSink:
-    """Remembers whether ``PATTERN`` was ever in a picture, and the newest pictures."""
+    """Records whether any picture contained ``PATTERN``, and the newest pictures."""
 
     name = "kept"
 
@@ -101,7 +101,7 @@ class KeepingSink:
 
 
 class FaultyEngine(DrawingEngine):
-    """Fails, or takes long, when the test says so."""
+    """Fails, or takes long, on the test's request."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class FaultyEngine(DrawingEngine):
 
 
 class Bench:
-    """What the test can do to the session's parts, and what it has seen of them."""
+    """The test's control over the session's parts, and its observations of them."""
 
     def __init__(self) -> None:
         self.plugged = self.output_there = self.face = True
@@ -159,17 +159,14 @@ class Bench:
 
 
 def has_pattern(picture: npt.NDArray[Any]) -> bool:
-    """Whether a block of the camera's colour is in a picture, however scaled or compressed."""
+    """Whether a picture contains a block of the camera's colour, however scaled or compressed."""
     small = cv2.resize(picture, (160, 90), interpolation=cv2.INTER_AREA).astype(int)
     close = (np.abs(small - np.array(PATTERN)) < 60).all(2)
     return int(close.sum()) > 20
 
 
 def write_photo(folder: Path, name: str = "photo.png", radius: float = 40) -> Path:
-    """A face of this radius in 160 x 160, at twice the size.
-
-    None that is too small to be sharp.
-    """
+    """A face of this radius in 160 x 160, drawn at twice the size so that it is sharp."""
     path = folder / name
     cv2.imwrite(str(path), draw_face(320, 320, 160, 160, 2 * radius))
     return path

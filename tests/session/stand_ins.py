@@ -1,4 +1,4 @@
-"""A face that a few lines can find, and an engine that draws where it was told to.
+"""A face that a few lines can detect, and an engine that draws where it is told to.
 
 For tests of the path between them.
 """
@@ -28,7 +28,7 @@ def draw_ground(width: int = 160, height: int = 120) -> Image:
 
 
 class DiscDetector(FaceDetector):
-    """Takes the brightest area of a picture for a face of ``make_head``'s shape."""
+    """Treats the brightest area of a picture as a face of ``make_head``'s shape."""
 
     def __init__(self) -> None:
         super().__init__(None, None)

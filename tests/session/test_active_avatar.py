@@ -1,4 +1,4 @@
-"""Loading beside the running picture, where it takes long."""
+"""Slow loading beside the running picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.session.stand_ins import DiscDetector
 
 
 class HeldDetector(DiscDetector):
-    """Finds nothing until it may, and counts who is at it."""
+    """Finds nothing until it is released, and counts the waiting threads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class HeldDetector(DiscDetector):
 
 
 def test_closing_leaves_a_photo_that_loads_to_itself(tmp_path: Path) -> None:
-    """And the next photo, which comes after a fault, does not meet it at the detector."""
+    """The next photo, which follows a fault, does not wait for the detector."""
     detector = HeldDetector()
     cast = ActiveAvatar(Bench().open_engine, lambda: detector, Notices())
     controls = Controls(avatar=write_photo(tmp_path), model="drawing")
@@ -61,7 +61,7 @@ def test_closing_leaves_a_photo_that_loads_to_itself(tmp_path: Path) -> None:
 
 
 class Trying(FaultyEngine):
-    """Renders while something better is tried, until the test says what came of that."""
+    """Renders while something better is tried, until the test decides the result."""
 
     tries = 0
 
@@ -86,7 +86,7 @@ class NoCard(FaultyEngine):
 
 
 class Rehearsal:
-    """A cast that is on stage with an engine for the time being."""
+    """An active avatar with a provisional engine."""
 
     def __init__(self, folder: Path, *outcome: Engine | Exception | None) -> None:
         self.bench, self.notices = Bench(), Notices()

@@ -32,7 +32,7 @@ def write(path: Path, images: Sequence[Image], times: Iterable[Fraction] | None 
 
 
 def walk(count: int = 10) -> list[Image]:
-    """A face that goes two pixels to the right with each frame."""
+    """A face that moves two pixels to the right per frame."""
     return [draw_face(x=60 + 2 * index) for index in range(count)]
 
 
@@ -47,7 +47,7 @@ def test_frames_times_and_motion_are_the_clips(tmp_path: Path) -> None:
     assert (report.frames, report.held, report.neutral, report.notes) == (5, 0, 0, [])
     assert list(report.stages_ms) == ["encode", "read", "track", "detect", "transfer", "render", "write"]
     across = [pose.value[30, 0] for pose in engine.poses]
-    # The face is 48 of about 96 pixels of its crop high, so two pixels are about 0.04 of a half side.
+    # The face is 48 pixels high in a crop of about 96, so two pixels are about 0.04 of half its side.
     np.testing.assert_allclose(np.diff(across), 0.04, atol=0.015)
 
 

@@ -12,7 +12,7 @@ from tests.session.live import Bench, FaultyEngine, shows, wait_for, write_photo
 
 
 class CodeEngine(FaultyEngine):
-    """Its code is the mean colour of the crop, and the picture is the code of the pose."""
+    """Its code is the mean colour of the crop, and the picture shows the code of the pose."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)

@@ -1,4 +1,4 @@
-"""Commands from other programs, carried out on a session."""
+"""Commands from other programs, executed on a session."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_command_has_its_action(commands: Commands) -> None:
         try:
             assert commands(word)["message"]
         except AvatarError as error:
-            assert error.hint, word  # there is no window, no picture, or nothing was said after it
+            assert error.hint, word  # no window, no picture, or no messages after it
         assert command.summary
 
 

@@ -1,4 +1,4 @@
-"""What the user is told of the face, and whose neutral pose is kept."""
+"""Notices about the face, and which neutral pose is kept."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ POSTER = Person(lambda now: (480, 160), 90, alive=False)
 
 
 def watched(people: Sequence[Person], seconds: float) -> tuple[Notices, FaceWatch]:
-    """What is said after so many seconds before this scene."""
+    """The notice after so many seconds of this scene."""
     scene, notices = Scene(people), Notices()
     faces = FaceChoice(scene)
     watch = FaceWatch(scene, faces, notices, 0.0)
@@ -63,7 +63,7 @@ def test_a_driver_who_comes_back_ends_the_notice() -> None:
 
 
 class LyingDetector(FaceDetector):
-    """Sees a face only where the picture's brightest corner is at the top left."""
+    """Detects a face only if the picture's brightest corner is at the top left."""
 
     def __init__(self) -> None:
         super().__init__(None, None)
@@ -229,7 +229,7 @@ def test_the_user_points_at_a_face_and_turns_the_camera(tmp_path: Path) -> None:
 def test_a_poster_is_never_calibrated_with(tmp_path: Path) -> None:
     """The whole session.
 
-    A face that does not move is used for a moment, then the call sees the card again.
+    A face that does not move is used for a moment, then the call sees the still card again.
     """
     bench = Bench()
     bench.still = True

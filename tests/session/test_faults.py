@@ -1,9 +1,7 @@
 """The fault matrix of docs/reliability.md for the session.
 
-Something is absent, slow, dies, is corrupt or full.
-
-Each time: what the user is told, that the call goes on or comes back, and that no frame of the camera is ever
-sent.
+Something is absent, slow, fails, is corrupt or full. Each test checks what the user is told, that the call
+continues or recovers, and that no frame of the camera is ever sent.
 """
 
 from __future__ import annotations
@@ -76,7 +74,7 @@ def controls(tmp_path: Path) -> Controls:
 def running(
     bench: Bench, controls: Controls, neutrals: NeutralStore | None = None, **parts: Any
 ) -> Iterator[Session]:
-    """A session of the bench's parts, of which some may be others."""
+    """A session of the bench's parts, some of them replaced."""
     usual: dict[str, Any] = {
         "open_source": lambda text: MarkedCamera(bench),
         "open_engine": bench.open_engine,
@@ -93,7 +91,7 @@ def running(
 
 
 def calibrated(session: Session) -> None:
-    """Bring a session to where the call sees the avatar."""
+    """Start a session and wait until the call sees the avatar."""
     wait_for(shows(session, "card", "uncalibrated"))
     wait_for(lambda: session.status().face)
     session.recalibrate()
@@ -119,7 +117,7 @@ def notice_cleared(session: Session, about: str) -> None:
 
 
 def goes_on(bench: Bench, count: int = 10) -> None:
-    """The call still gets pictures."""
+    """The call still receives pictures."""
     sent = bench.sent
     wait_for(lambda: bench.sent > sent + count, "pictures for the call")
 
@@ -129,7 +127,7 @@ def has_sent(bench: Bench, count: int) -> bool:
 
 
 def shown_until(session: Session, end: Callable[[], bool]) -> set[str]:
-    """All that the call was shown meanwhile."""
+    """All pictures that the call received meanwhile."""
     seen: set[str] = set()
 
     def look() -> bool:
@@ -149,7 +147,7 @@ def test_camera_absent_at_the_start(bench: Bench, controls: Controls) -> None:
         wait_for(shows(session, "card", "no-camera"))
         assert notice_shown(session, "camera", "not there").actions == ("retry", "choose-camera")
         goes_on(bench)
-        bench.plugged = True  # found without a word from the user
+        bench.plugged = True  # found without user action
         calibrated(session)
         notice_cleared(session, "camera")
 
@@ -247,7 +245,7 @@ def test_other_sizes_of_frame_while_running(bench: Bench, controls: Controls) ->
         for scale in (4, 1, 24, 2):
             size = (
                 (120 * scale, 160 * scale, 3) if scale < 24 else (1440, 1920, 3)
-            )  # larger ones than needed are reduced
+            )  # frames larger than necessary are reduced
             wait_for(functools.partial(sees_face, session, size))
             goes_on(bench, 5)
             assert session.status().shows == "avatar"
@@ -269,13 +267,13 @@ def test_frames_of_4k_cost_no_more_than_they_must(size: tuple[int, int], becomes
     assert (reduced(image) == 60).all()
 
 
-# The thread that animates, step by step and with any clock.
+# The animation thread, step by step and with any clock.
 
 
 class Stepped:
     """An animate stage without its thread.
 
-    The test hands it frames of any size and time.
+    The test passes it frames of any size and time.
     """
 
     def __init__(self, controls: Controls) -> None:
@@ -307,7 +305,7 @@ class Stepped:
         return self.stage.has_avatar
 
     def show(self, image: Image, after: float = 1 / 30) -> KeyPoints:
-        """The pose that is rendered for the next frame, ``after`` so many seconds."""
+        """The pose rendered for the next frame, ``after`` so many seconds."""
         self.time += after
         self.frames.put(Frame(image, self.time, 0))
         self.stage.step()
@@ -492,7 +490,7 @@ def test_photo_that_changes_while_it_is_read_is_read_again(
     controls.avatar.write_bytes(data[:100])
 
     def overtaken(path: Path) -> Image:
-        """The copy of the photo arrives between the reading and its result."""
+        """The copy of the photo arrives between reading and result."""
         try:
             return read_portrait(path)
         finally:
@@ -572,9 +570,9 @@ def test_full_graphics_card_leaves_the_call_to_the_processor(bench: Bench, contr
         assert (found.level, found.hint) == ("warning", "The processor is used, which is slower.")
         wait_for(lambda: card.opened == ["auto", "cpu"])
         wait_for(lambda: session.status().engine)
-        wait_for(shows(session, "avatar"))  # without calibrating again
+        wait_for(shows(session, "avatar"))  # without another calibration
         card.full = False
-        session.retry("engine")  # the card again, once the user has made room
+        session.retry("engine")  # the card again, once the user has freed memory
         wait_for(lambda: card.opened == ["auto", "cpu", "auto"])
         notice_cleared(session, "engine")
         wait_for(shows(session, "avatar"))
@@ -587,7 +585,7 @@ def test_graphics_card_too_full_for_the_photo(bench: Bench, controls: Controls) 
         calibrated(session)
         notice_shown(session, "engine", "memory of cuda:0")
         assert card.opened == ["auto", "cpu"]
-        session.change(device="cuda")  # by name: then it is the card or nothing
+        session.change(device="cuda")  # requested by name: the card or nothing
         notice_shown(session, "engine", "memory of cuda:0")
         wait_for(lambda: "cuda" in card.opened)
 
@@ -760,7 +758,7 @@ def test_recording_on_a_full_disk(
 
 
 class Deaf:
-    """A microphone that hears nothing."""
+    """A microphone that records nothing."""
 
     name, closed = "deaf", False
 

@@ -1,6 +1,6 @@
 """From a webcam on the network to the output.
 
-Every picture is of a newer frame than the one before, and none of the camera's own.
+Every picture is based on a newer frame than the previous one, and none is the camera's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIDE = 240
 
 
 class WholeDetector(FaceDetector):
-    """Sees one face that fills every picture, so that the crop shows the whole of it."""
+    """Detects one face that fills every picture, so that the crop shows all of it."""
 
     def __init__(self) -> None:
         super().__init__(None, None)
@@ -41,7 +41,7 @@ class WholeDetector(FaceDetector):
 
 
 class RepeatingEngine:
-    """Writes into its picture the number that it read off the frame."""
+    """Writes the number read from the frame into its picture."""
 
     size = SIDE
     name = "repeating"
@@ -81,7 +81,7 @@ def read_frame_number(crop: Image) -> int | None:
 
 
 class NumberSink:
-    """Keeps the number of every picture sent, and whether the camera's pattern was in one."""
+    """Stores the number of every sent picture, and whether one contained the camera's pattern."""
 
     name = "numbers"
 

@@ -1,4 +1,4 @@
-"""A session rests while nobody looks, and whoever comes never sees the camera."""
+"""A session rests while nobody watches, and a new viewer never sees the camera."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_hiding_the_user_is_no_command(clock: Clock) -> None:
 
 @pytest.fixture
 def tired(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It rests as soon as it may."""
+    """The session rests as soon as it may."""
     monkeypatch.setattr(rest, "PATIENCE", 0.0)
 
 
@@ -169,7 +169,7 @@ def test_a_device_that_does_not_say_who_watches_is_not_asked_again(tmp_path: Pat
 def device_of(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, events: list[bytes], subscribed: Callable[[bytes], None]
 ) -> Path:
-    """Return a device whose driver takes a subscription and then has these events."""
+    """Return a device whose driver accepts a subscription and then has these events."""
     import fcntl
 
     def driver(handle: int, request: int, data: bytes) -> bytes:
@@ -189,7 +189,7 @@ def device_of(
 def test_what_the_driver_tells_is_read_as_the_kernel_lays_it_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """struct v4l2_event has 136 bytes: type, a gap, 64 of what it carries, and more."""
+    """struct v4l2_event has 136 bytes: type, padding, 64 of payload, and more."""
     assert (EVENT.size, SUBSCRIPTION.size) == (136, 32)
     told = [EVENT.pack(CLIENT_USAGE, 1), EVENT.pack(7, 9), EVENT.pack(CLIENT_USAGE, 0)]
 
@@ -216,7 +216,7 @@ def test_a_driver_that_loses_an_event_is_asked_from_the_start(
 
     audience = Audience(device_of(monkeypatch, tmp_path, waiting, subscribed))
     assert audience.is_there() is False
-    watching[0] = 1  # and no event says so
+    watching[0] = 1  # and no event reports it
     assert audience.is_there() is False
     monkeypatch.setattr("avatar_app.outputs.v4l2loopback.ASK_AGAIN", -1.0)
     assert audience.is_there() is True

@@ -1,7 +1,4 @@
-"""A whole session with parts that can fail.
-
-What the call sees, what the user is told, what is left behind.
-"""
+"""A whole session with parts that can fail: what the call sees, what the user is told, what remains."""
 
 from __future__ import annotations
 
@@ -86,7 +83,7 @@ def test_the_camera_shows_only_while_pass_through_is_on(bench: Bench, controls: 
         session.change(pass_through=True)
         wait_for(shows(session, "self"))
         wait_for(lambda: bench.leaks > 0, "the camera itself")
-        session.change(paused=True)  # pausing beats passing through
+        session.change(paused=True)  # pausing has priority over passing through
         wait_for(shows(session, "card", "paused"))
         session.change(paused=False, pass_through=False)
         wait_for(shows(session, "card", "uncalibrated"))
@@ -100,9 +97,7 @@ def test_the_camera_shows_only_while_pass_through_is_on(bench: Bench, controls: 
 def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
     bench: Bench, controls: Controls, tmp_path: Path, route: str
 ) -> None:
-    """However the user asks for something else than the camera, the camera shows again only after
-    ``pass_through`` is set again.
-    """
+    """However the user leaves the camera's picture, it returns only after ``pass_through`` is set again."""
     with bench.session(controls) as session:
         wait_for(lambda: session.status().face)
         session.recalibrate()
@@ -114,7 +109,7 @@ def test_a_confirmation_to_show_the_face_ends_with_a_pause_or_an_avatar(
             wait_for(shows(session, "card", "paused"))
             session.change(
                 pass_through=True
-            )  # confirmed during a pause: the card stays, and what comes after it is the avatar
+            )  # confirmed during a pause: the still card stays, followed by the avatar
         changes: dict[str, dict[str, Any]] = {
             "pause": {"paused": False},
             "other": {"avatar": write_photo(tmp_path, "other.png", 55), "avatar_box": None},
@@ -167,7 +162,7 @@ def test_a_pause_during_the_wait_for_a_frame_hides_that_frame(controls: Controls
     assert kept.leaks == 1
 
     def come(known: Frame | None, seconds: float) -> Frame:
-        """The user pauses, and then the frame comes that was waited for."""
+        """The user pauses, and then the awaited frame arrives."""
         wanted.append(changed(wanted[-1], paused=True))
         return Frame(marked, time.monotonic(), 1)
 
@@ -210,7 +205,7 @@ def test_nothing_is_seen_through_an_unplugged_camera(bench: Bench, controls: Con
         assert session.status().calibrating is None, "there is nobody to hold still"
         bench.plugged = True
         session.retry("camera")
-        wait_for(shows(session, "avatar"))  # what was asked for is done once it can be
+        wait_for(shows(session, "avatar"))  # the request is executed once it can be
 
 
 def test_the_camera_and_not_the_user_is_to_blame(bench: Bench, controls: Controls) -> None:
@@ -222,7 +217,7 @@ def test_the_camera_and_not_the_user_is_to_blame(bench: Bench, controls: Control
 
 
 class PhotoEngine(FaultyEngine):
-    """Renders one grey: the mean of the crop."""
+    """Renders one grey level: the mean of the crop."""
 
     def encode(self, crop: Crop) -> Avatar:
         return Avatar(self.detect(crop), int(crop.image.mean()))
@@ -259,7 +254,7 @@ def test_a_failing_engine_gives_the_card_and_comes_back(bench: Bench, controls: 
         wait_for(lambda: any("out of memory" in n.message for n in session.status().notices))
         bench.engine_fault = False
         session.retry("engine")
-        wait_for(shows(session, "avatar"))  # without calibrating again
+        wait_for(shows(session, "avatar"))  # without another calibration
         assert not session.status().notices
     assert bench.leaks == 0
     assert bench.engines == 0
@@ -295,7 +290,7 @@ def test_avatars_change_while_running_and_keep_the_calibration(
         broken.write_bytes(b"no picture")
         session.change(avatar=broken)
         wait_for(lambda: any(n.about == "avatar" for n in session.status().notices))
-        assert session.status().shows == "avatar"  # the last good one stays
+        assert session.status().shows == "avatar"  # the last valid one stays
     assert bench.leaks == 0
 
 
@@ -380,7 +375,7 @@ def test_statistics_count_what_happened(bench: Bench, controls: Controls) -> Non
         wait_for(shows(session, "avatar"))
         wait_for(lambda: session.status().statistics.avatar_fps > 1)
         statistics = session.status().statistics
-        # The camera gives about 100 frames a second, of which at most 27 can be shown.
+        # The camera delivers about 100 frames a second, of which at most 27 can be shown.
         assert statistics.camera_fps > statistics.avatar_fps
         assert 0 < statistics.latency_p50 <= statistics.latency_p95
         assert statistics.sent >= statistics.repeated
@@ -404,9 +399,9 @@ def test_a_neutral_pose_is_remembered_for_its_avatar(tmp_path: Path) -> None:
 
 
 def test_a_frame_is_no_picture() -> None:
-    """What an output accepts is another type than what a camera gives.
+    """The type that an output accepts is not the one that a camera delivers.
 
-    Mypy holds the border, this its names.
+    Mypy enforces the border, this test the names.
     """
     assert (
         not issubclass(Frame, Picture)
@@ -452,7 +447,7 @@ def test_a_picture_that_is_repeated_is_composed_once(controls: Controls) -> None
 
 
 def test_passing_through_sends_each_frame_once_as_new(controls: Controls) -> None:
-    """A frame goes out when it comes, and what is sent again counts as a repeat."""
+    """A frame is sent when it arrives, and a repeated one counts as a repeat."""
     pictures, frames, meter = Slot[Picture](), Slot[Frame](), Meter()
     wanted = dataclasses.replace(controls, pass_through=True, fps=30)
     stage = OutputStage(

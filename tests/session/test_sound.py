@@ -1,4 +1,4 @@
-"""A clapper before camera and microphone: in the recording, and for a call, both are at one moment."""
+"""A clapper before camera and microphone: sound and picture coincide in the recording and in a call."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from tests.session.stand_ins import DiscDetector, draw_face
 from tests.support.sound_server import CLAPPER, EVERY, Clapper, heard, needs_sound, sound_server
 
 ENGINE_SECONDS = 0.04
-"""That the stand-in engine takes: without a delay the sound would be early by more than this."""
+"""The fake engine's time: without a delay the sound would be early by more than this."""
 
 CLOSE = 0.04
-"""Seconds that sound and picture may be apart on a busy machine, where single flashes scatter by 0.025;
-docs/benchmarks has what was measured, and `media` holds the file itself to 2 ms."""
+"""Tolerance in seconds between sound and picture on a busy machine, where single flashes vary by 0.025;
+docs/benchmarks has the measurements, and tests of `media` hold the file itself to 2 ms."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def clapper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clapper]:
 
 
 class ClapCamera(MarkedCamera):
-    """It is light while the clapper beeps."""
+    """Bright while the clapper beeps."""
 
     def __init__(self, bench: Bench, clapper: Clapper) -> None:
         super().__init__(bench)
@@ -62,7 +62,7 @@ class ClapCamera(MarkedCamera):
 
 
 class SlowEngine(FaultyEngine):
-    """Its pictures are as light as what it was shown last."""
+    """Its pictures are as bright as its last input."""
 
     light = 0
 
@@ -107,7 +107,9 @@ def wanted(folder: Path, **more: object) -> Controls:
 
 
 def flashes(path: Path) -> list[float]:
-    """Seconds at which the picture becomes light: between the last dark one and the first that is not."""
+    """Times in seconds at which the picture becomes bright: between the last dark one and the first bright
+    one.
+    """
     times, light = [], []
     for image, moment in read_clip(path).timed_frames():
         times.append(float(moment))
@@ -141,7 +143,7 @@ def test_calls_hear_the_sound_as_late_as_the_picture(tmp_path: Path, clapper: Cl
         call = PulseMicrophone(MicrophoneInfo("call", VIRTUAL))
         moments: list[float] = []
         until, offset = clapper.began, np.inf
-        # A busy machine may hold a few back; without the delay all of them are early.
+        # A busy machine may delay a few; without the delay all of them are early.
         while abs(offset) >= CLOSE and len(moments) < 24:
             block = call.read(0.05)
             if block is not None:
@@ -190,7 +192,7 @@ def test_a_second_app_has_a_microphone_of_its_own(clapper: Clapper, monkeypatch:
 
 
 class CountedMicrophone:
-    """A microphone of the app's own, without a server."""
+    """The app's own microphone, without a server."""
 
     opened = closed = 0
 

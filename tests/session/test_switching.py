@@ -1,6 +1,6 @@
 """A new avatar never interrupts the call.
 
-The last one stays until the new one is ready, and the neutral pose goes on with it.
+The previous one stays until the new one is ready, and the neutral pose is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.session.stand_ins import DiscDetector
 
 
 class NotingSink:
-    """Notes of each picture whether it was one of an avatar."""
+    """Records for each picture whether it showed an avatar."""
 
     name = "noted"
 
@@ -77,7 +77,7 @@ def test_no_card_is_sent_while_avatars_change(tmp_path: Path) -> None:
     assert not session.status().borrowed
     assert not session.stop()
 
-    # The next start: only the first photo was ever calibrated with.
+    # The next start: only the first photo was ever calibrated.
     sink = NotingSink()
     session = start(store, photos[0], sink)
     wait_for(lambda: any(sink.avatars), "the avatar")

@@ -1,4 +1,4 @@
-"""Microphones by PortAudio, which a stand-in for sounddevice plays: it sees devices only when it begins."""
+"""Microphones by PortAudio, with a fake sounddevice: it lists devices only when it starts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class PortAudioError(Exception):
 
 
 class Library(ModuleType):
-    """As much of sounddevice as the app uses.
+    """The part of sounddevice that the app uses.
 
     Attributes:
-        plugged: what is connected now.
+        plugged: the connected devices.
     """
 
     PortAudioError = PortAudioError

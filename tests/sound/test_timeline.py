@@ -1,4 +1,4 @@
-"""Sound stands where it belongs: after gaps, and with a clock that is fast or slow."""
+"""Sound keeps its position: after gaps, and with a clock that is fast or slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCK = RATE // 100
 
 
 def laid(places: list[float], blocks: list[float]) -> np.ndarray:
-    """Blocks of these heights at these places, as one row."""
+    """Blocks of these levels at these positions, as one array."""
     timeline = Timeline()
     made = [
         timeline.place(np.full(BLOCK, height, np.float32), place)
@@ -73,7 +73,7 @@ def test_sound_after_lost_samples_is_in_time_again() -> None:
     for number in range(2000):
         heard = 100 + number * 0.01
         if 600 <= number < 630:
-            continue  # the device has dropped these
+            continue  # the device dropped these
         offs.append(clock.heard(BLOCK, heard + 0.01 + float(random.exponential(0.005))) - heard)
     assert max(map(abs, offs[100:600])) < 0.003
     assert max(map(abs, offs[850:])) < 0.01

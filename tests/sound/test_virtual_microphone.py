@@ -1,4 +1,4 @@
-"""What the virtual microphone gives to its server, without one."""
+"""The data that the virtual microphone sends to its server, without a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from avatar_app.sound.virtual_microphone import PIPE_BYTES, VirtualMicrophone
 
 
 def test_a_long_block_goes_on_whole_in_pieces_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe takes a part of a larger piece, and the rest would be lost."""
+    """A pipe may accept a part of a larger block, and the rest must not be lost."""
     made = VirtualMicrophone.__new__(VirtualMicrophone)
     made.begin_again()
     written: list[bytes] = []

@@ -72,7 +72,7 @@ def write_graphs(folder: Path, kind: str, graphs: MotionGraphs, config: dict[str
 
 
 def face_crop(seed: int = 0) -> Crop:
-    """Coarse noise with the landmarks of a head somewhere in it."""
+    """Coarse noise with the landmarks of a head at a random position."""
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     landmarks = make_head() * 0.8 + [*random.uniform(-0.1, 0.1, 2), 0]
@@ -80,7 +80,7 @@ def face_crop(seed: int = 0) -> Crop:
 
 
 KINDS = ("fomm", "zero order", "anchored", "monkeynet", "x2face")
-"""What `write_kind` can write."""
+"""The kinds that `write_kind` supports."""
 
 
 def write_kind(kind: str, folder: Path) -> Bundle:

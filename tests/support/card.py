@@ -1,7 +1,7 @@
-"""A graphics card for tests on computers without one: SwiftShader, Vulkan computed by the processor.
+"""A graphics card for tests on computers without one: SwiftShader, Vulkan on the processor.
 
-Debian's package ``chromium-common`` brings it. ONNX Runtime looks for cards in /sys, so a child process gets
-a /sys/class of its own in which there is one.
+Debian's package ``chromium-common`` contains it. ONNX Runtime lists cards from /sys, so a child process gets
+its own /sys/class with one card.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(os.environ.get("AVATAR_SWIFTSHADER", "/usr/lib/chromium"))
-"""Where ``libvk_swiftshader.so`` and ``vk_swiftshader_icd.json`` are; ``libvulkan.so.1`` too if the system
-has none."""
+"""The folder of ``libvk_swiftshader.so`` and ``vk_swiftshader_icd.json``; also of ``libvulkan.so.1`` if the
+system has none."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,11 +34,11 @@ NO_NAMESPACE = 77
 def run_with_card(
     *arguments: str, data: Path, driver: Path = FOLDER / "vk_swiftshader_icd.json", seconds: float = 500
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with SwiftShader as the only graphics card. Skips the test where there can be none.
+    """Run Python with SwiftShader as the only graphics card. Skips the test if this is impossible.
 
     Args:
         arguments: of Python.
-        data: the folder for what the app remembers.
+        data: the folder for the app's data.
         driver: Vulkan's description of one.
     """
     problem = lacking()
@@ -63,7 +63,7 @@ def run_with_card(
 
 @cache
 def lacking() -> str:
-    """Why no card can be made up here; empty if one can."""
+    """Why no fake card is possible here; empty if one is."""
     if importlib.util.find_spec("onnxruntime_ep_webgpu") is None:
         return "onnxruntime-ep-webgpu is not installed"
     if not (FOLDER / "libvk_swiftshader.so").is_file():

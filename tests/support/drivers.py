@@ -1,4 +1,4 @@
-"""What bad drivers of graphics cards do to the process that tries them."""
+"""What faulty drivers of graphics cards do to the process that tests them."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def ends(folder: Path, card: str, threads: int, busy: bool, parent: Connection) 
 
 
 def hangs(folder: Path, card: str, threads: int, busy: bool, parent: Connection) -> None:
-    """Never come back."""
+    """Never return."""
     time.sleep(600)

@@ -1,4 +1,4 @@
-"""A made-up face of 88 landmarks, and changes to it."""
+"""A synthetic face of 88 landmarks, and changes to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _arc(
 
 
 def _ring(count: int, center: tuple[float, float], radius: tuple[float, float]) -> Points:
-    """Clockwise as seen, from the left."""
+    """Clockwise as seen, starting on the left."""
     return _arc(count + 1, center, radius, 180, 540)[:-1]
 
 
@@ -62,12 +62,12 @@ def lip_gap(face: Points) -> float:
 
 
 def lid_gap(face: Points) -> float:
-    """Mean distance of the lids."""
+    """Mean distance between the lids."""
     return float(np.linalg.norm(face[LID_PAIRS[:, 0]] - face[LID_PAIRS[:, 1]], axis=-1).mean())
 
 
 def open_mouth(face: Points, by: float) -> Points:
-    """Lower lip and chin drop."""
+    """Lower the lower lip and the chin."""
     face = face.copy()
     face[[*LIP_PAIRS[:, 1], *OUTER_LIP_PAIRS[:, 1], 7, 8, 9], 1] += by
     return face

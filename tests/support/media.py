@@ -1,4 +1,4 @@
-"""Tiny clips and photos, made on the spot."""
+"""Generate tiny clips and photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from avatar_app.types import Image
 def picture(width: int = 96, height: int = 64, shade: int = 0) -> Image:
     """Red grows to the right, green downwards, blue is ``shade``.
 
-    Turned, mirrored or swapped channels show.
+    This reveals rotated, mirrored or swapped channels.
     """
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(0, 255, width)[None]
@@ -26,7 +26,7 @@ def picture(width: int = 96, height: int = 64, shade: int = 0) -> Image:
 
 
 def outgoing(image: Image) -> Outgoing:
-    """This picture, of even sides, as it leaves the app."""
+    """This picture, of even sides, as outgoing planes."""
     return Outgoing(to_planes(image), 0.0)
 
 
@@ -48,7 +48,7 @@ def make_clip(
 
     Args:
         times: seconds at which each frame is shown; None for even steps.
-        turned: degrees counter-clockwise by which a player has to turn the pictures.
+        turned: degrees counter-clockwise by which a player has to rotate the pictures.
         sound: codec of a tone of ``seconds``, or None.
     """
     with av.open(str(path), "w", options=options or {}) as container:
@@ -87,7 +87,7 @@ def _add_tone(container: av.container.OutputContainer, stream: av.AudioStream, s
 
 
 def clip_facts(path: Path) -> dict[str, object]:
-    """What a player would see: frame times in seconds, size, rate and sound of a clip."""
+    """A player's view of a clip: frame times in seconds, size, rate and sound."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stamps = [(frame.pts, frame.time_base) for frame in container.decode(stream)]

@@ -1,6 +1,4 @@
-"""A webcam for tests that sends JPEG pictures over HTTP, and marks by which every one of them can be
-recognised.
-"""
+"""A webcam for tests that sends JPEG pictures over HTTP, and marks that identify every one of them."""
 
 from __future__ import annotations
 
@@ -65,16 +63,16 @@ def part(jpeg: bytes) -> bytes:
 
 
 class Server:
-    """Answers every connection in a thread of its own, after the request was read.
+    """Answers every connection in its own thread, after reading the request.
 
     A context manager.
 
     Args:
-        answer: sends whatever it likes; the connection closes when it returns. Errors of the connection end
-            it quietly.
+        answer: sends any data; the connection closes when it returns. Errors of the connection end
+            it silently.
 
     Attributes:
-        request: what was asked last.
+        request: the last request.
     """
 
     def __init__(self, answer: Callable[[socket.socket], None]) -> None:
@@ -146,11 +144,10 @@ class Server:
 
 
 class MjpegCamera(Server):
-    """A webcam at ``url`` that shows the pictures of a function, at a steady pace, the same to everybody who
-    watches.
+    """A webcam at ``url`` that shows a function's pictures at a steady pace, the same to all viewers.
 
     Args:
-        frames: picture number n, counted from 0 and never twice, also while it is paused or unplugged.
+        frames: picture number n, counted from 0 without repeats, also while it is paused or unplugged.
 
     Attributes:
         sent: how many pictures were sent to anybody; the last one had the number ``sent_number``.
@@ -221,7 +218,7 @@ class MjpegCamera(Server):
 
 
 def connection_alive(connection: socket.socket) -> bool:
-    """Whether the other side, which has nothing more to say, has not hung up."""
+    """Whether the other side, which has no more to send, is still connected."""
     connection.setblocking(False)
     try:
         return connection.recv(1) != b""

@@ -1,6 +1,6 @@
-"""Libraries of systems that are not here, for ctypes code.
+"""Fake libraries of other systems, for ctypes code.
 
-Their functions are Python's, but arguments must fit what was declared.
+Their functions are written in Python, but arguments must match the declarations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Function:
 
 
 class Library:
-    """Like ``ctypes.CDLL``, of an object that has the functions as methods."""
+    """Like ``ctypes.CDLL``, for an object that has the functions as methods."""
 
     def __init__(self, functions: object) -> None:
         self._functions = functions
@@ -39,5 +39,5 @@ class Library:
 
 
 def pointed(reference: Any) -> Any:
-    """What a ``ctypes.byref`` refers to."""
+    """The object that a ``ctypes.byref`` refers to."""
     return reference._obj

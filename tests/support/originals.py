@@ -1,7 +1,4 @@
-"""Files as the original projects write them.
-
-A checkpoint and its YAML, of a tiny model.
-"""
+"""Write files as the original projects do: a checkpoint and its YAML, of a tiny model."""
 
 from __future__ import annotations
 

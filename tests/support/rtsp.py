@@ -19,7 +19,7 @@ from avatar_app.types import Image
 from tests.support.mjpeg import Server
 
 QUALITY = 80
-"""Says both how OpenCV compresses and which tables the receiver has to use."""
+"""Identifies both OpenCV's compression and the receiver's tables."""
 
 PACKET = 1400
 
@@ -30,11 +30,10 @@ DESCRIPTION = (
 
 
 class RtspCamera(Server):
-    """Sends the pictures of a function at a steady pace, counted from the start of the camera; sides are
-    multiples of 16.
+    """Sends a function's pictures at a steady pace from the camera's start; sides are multiples of 16.
 
     Attributes:
-        sent_number: of the picture that was sent last.
+        sent_number: of the last picture sent.
         silent: while it is set, the connection stays and nothing is sent.
     """
 
@@ -67,7 +66,7 @@ class RtspCamera(Server):
                 )
 
     def _reply(self, connection: socket.socket, request: bytes) -> bool:
-        """Answers one request; returns whether it was the one to play."""
+        """Answer one request; returns whether it was PLAY."""
         verb = request.split(b" ", 1)[0]
         found = re.search(rb"CSeq: *(\d+)", request, re.IGNORECASE)
         more = {
@@ -81,10 +80,7 @@ class RtspCamera(Server):
 
 
 def send_picture(connection: socket.socket, image: Image, sequence: int, stamp: int) -> int:
-    """Send one picture in as many packets as it takes.
-
-    Returns the next packet's number.
-    """
+    """Send one picture in as many packets as necessary; returns the next packet's number."""
     height, width = image.shape[:2]
     done, data = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]

@@ -1,4 +1,4 @@
-"""People and posters before a camera, as a detector that finds them at any moment of time."""
+"""People and posters before a camera, as detected at any time."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ WIDTH, HEIGHT = 640, 480
 class Person:
     """Somebody before the camera.
 
-    ``at`` gives the middle of the face at a moment, None while it is out of the picture.
+    ``at`` gives the centre of the face at a time, None while it is out of the picture.
 
-    ``height`` is the face's, in pixels. ``alive``: blinks and speaks; a poster does not.
+    ``height`` is the face's, in pixels. ``alive``: blinks and speaks, unlike a poster.
     """
 
     at: Callable[[float], tuple[float, float] | None]
@@ -43,7 +43,7 @@ class Person:
 
 
 class Scene(FaceDetector):
-    """Finds the people at the moment ``now``; pictures do not matter."""
+    """Detects the people at the time ``now``; pictures do not matter."""
 
     def __init__(self, people: Sequence[Person]) -> None:
         super().__init__(None, None)

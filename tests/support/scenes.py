@@ -1,7 +1,4 @@
-"""A drawn person before a drawn wall, of whom everything is known.
-
-Which pixels are the person, and what is behind.
-"""
+"""A drawn person before a drawn wall, with known alpha and background."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ class Drawn:
         return square.in_scene(self.scene(side))
 
     def _around(self, side: int, whole: bool, shown: int, pixels: int) -> Image:
-        """Wall and alpha in the square of ``shown`` pixels, as the crop has them, around the face; shrunk to
+        """Wall and alpha in the square of ``shown`` pixels around the face, as in the crop, reduced to
         ``pixels``.
         """
         known = np.dstack((self.wall, self.alpha))

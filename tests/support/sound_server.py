@@ -1,4 +1,4 @@
-"""A PulseAudio of its own, and a clapper: a microphone that hears a beep at known moments."""
+"""A private PulseAudio, and a clapper: a microphone that receives a beep at known times."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STEP = 0.01
 
 @contextmanager
 def sound_server(monkeypatch: pytest.MonkeyPatch, *modules: str) -> Iterator[Path]:
-    """A server with these modules alone; gives a folder of its own. It is skipped where none starts."""
+    """A server with only these modules and its own folder. Skips the test if it cannot start."""
     folder = Path(tempfile.mkdtemp(prefix="pa-"))
     for name in ("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "PULSE_RUNTIME_PATH"):
         monkeypatch.setenv(name, str(folder))
@@ -58,7 +58,7 @@ CLAPPER = (
     f"module-pipe-source file={{folder}}/clapper source_name=clapper format=s16le rate={RATE} channels=1 "
     "source_properties=device.description=Clapper"
 )
-"""A module whose source hears what is written to a pipe, at once."""
+"""A module whose source is the sound written to a pipe, without delay."""
 
 
 class Clapper:
@@ -72,7 +72,7 @@ class Clapper:
         self._thread.start()
 
     def beeps(self, now: float) -> bool:
-        """Whether a beep is heard at this moment."""
+        """Whether a beep sounds now."""
         return (now - self.began) % EVERY < BEEP and now - self.began >= EVERY
 
     def close(self) -> None:
@@ -94,14 +94,14 @@ class Clapper:
 
 
 def onsets(samples: Samples, loud: float = 0.1) -> list[float]:
-    """Seconds at which sound begins after at least half of ``EVERY`` of quiet."""
+    """Times in seconds at which sound begins after at least half of ``EVERY`` of silence."""
     places = np.flatnonzero(np.abs(samples) > loud) / RATE
     quiet = np.diff(places, prepend=-EVERY)
     return [float(place) for place in places[quiet > EVERY / 2]]
 
 
 def heard(path: Path) -> list[float]:
-    """Seconds of a clip at which sound begins."""
+    """Times in seconds of a clip at which sound begins."""
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=0))
     begin = float((frames[0].pts or 0) * (frames[0].time_base or 0))

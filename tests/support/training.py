@@ -1,4 +1,4 @@
-"""Tiny material for training: a feature network, and clips with landmarks."""
+"""Tiny training data: a feature network, and clips with landmarks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.heads import make_head
 
 
 def write_features(path: Path, distilled: bool = False) -> Path:
-    """A feature network four channels wide, of torchvision's layout or of the distilled one."""
+    """A feature network four channels wide, in the layout of torchvision or of the distilled one."""
     random = torch.Generator().manual_seed(0)
     names = [f"features.{index}" for index in (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)]
     state: dict[str, Tensor] = {}
@@ -63,7 +63,7 @@ def _drawn(points: np.ndarray, clip: int, side: int) -> np.ndarray:
 def write_moving_discs(folder: Path, side: int, frames: int, **splits: int) -> Path:
     """A data set of folders of frames without labels: a disc that moves, a colour for each clip.
 
-    ``splits``: how many clips each has, such as ``train=2``.
+    ``splits``: the number of clips in each, such as ``train=2``.
     """
     for split, count in splits.items():
         for clip in range(count):

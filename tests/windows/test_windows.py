@@ -1,8 +1,8 @@
 """The app as a Windows program, under Wine, with Windows' own Python.
 
-Runs only where ``AVATAR_WINDOWS`` names a folder that ``tests.windows.prepare`` has made; ``AVATAR_WINE`` is
-the command that starts Wine 10 or newer, ``wine`` by default. There is no camera and no virtual camera: what
-a new computer is like.
+Runs only if ``AVATAR_WINDOWS`` names a folder made by ``tests.windows.prepare``; ``AVATAR_WINE`` is
+the command that starts Wine 10 or newer, ``wine`` by default. There is no camera and no virtual camera, as
+on a new computer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not FOLDER, reason="AVATAR_WINDOWS names no fold
 
 
 def run_in_windows(code: str) -> subprocess.CompletedProcess[str]:
-    """What Windows' Python says and how it ends."""
+    """Output and exit code of Windows' Python."""
     python = Path(FOLDER).absolute() / "python" / "python.exe"
     command = [*WINE, str(python), "-X", "utf8", "-c", code]
     return subprocess.run(
@@ -34,7 +34,7 @@ def run_in_windows(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def value_in_windows(code: str) -> Any:
-    """The value of ``found`` after this code, which must be of JSON."""
+    """The value of ``found`` after this code; it must be JSON."""
     done = run_in_windows(f"{code}\nimport json\nprint('found', json.dumps(found))")
     lines = [line for line in done.stdout.splitlines() if line.startswith("found ")]
     assert lines, done.stderr

@@ -1,4 +1,4 @@
-"""Labels of made-up people, and a network that learns to find them."""
+"""Labels of synthetic people, and a network that learns to find them."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_second_run_doubts_what_the_first_sees_otherwise(data: Path, tmp_path: P
     people = label(list_clips(data, "train"))
 
     class Seer(PersonMatte):
-        """Sees what the labels say, but for a corner of the first picture."""
+        """Agrees with the labels except in a corner of the first picture."""
 
         calls = 0
 
@@ -167,7 +167,7 @@ def test_folder_without_backgrounds_is_refused(
 
 @pytest.fixture
 def masks(data: Path, tmp_path: Path) -> Path:
-    """A teacher's, of which the last is all doubt."""
+    """A teacher's masks; the last one is completely uncertain."""
     folder = tmp_path / "masks"
     folder.mkdir()
     for seed in range(4):
