@@ -37,6 +37,12 @@ WANTED = f"{WEBGPU_PACKAGE}==0.4.0"
 REMEMBERED = 32
 """Results that are kept: of some models with some numbers of threads."""
 
+CALLS = 3
+"""Trials beside calls that a card loses by time before calls no longer try it.
+
+The call may have slowed it down, so only a trial without one settles that the card is slow.
+"""
+
 TRYING = threading.Lock()
 
 UNFINISHED = 2
@@ -122,13 +128,14 @@ def trial_of(
         )
     card = cards[0].name
     key = _key(bundle, card, threads)
-    found = None if again else _remembered(key)
+    calls = CALLS if known or busy else 0
+    found = None if again else _remembered(key, calls)
     if found is None and known:
         raise EngineError(Text("The graphics card {} has not been tried yet.", card))
     if found is not None:
         return found
     with TRYING:  # a trial that was left behind goes on: its result is worth waiting for
-        found = None if again else _remembered(key)
+        found = None if again else _remembered(key, calls)
         return found or _tried_now(bundle, card, threads, key, busy)
 
 
@@ -136,17 +143,30 @@ def _tried_now(bundle: Bundle, card: str, threads: int, key: str, busy: bool) ->
     trial = try_card(bundle, card, threads, busy)
     log.info("tried the graphics card %s with %s: %s", card, bundle.name, trial)
     trials = _trials()
-    trials.pop(key, None)
-    trials[key] = asdict(trial) | {"problem": to_plain(trial.problem)}
+    before = trials.pop(key, None)
+    lost = _lost(before) + 1 if busy and not trial.problem and not trial.pays else 0
+    trials[key] = asdict(trial) | {"problem": to_plain(trial.problem), "lost": lost}
     _write({"trials": dict([*trials.items()][-REMEMBERED:]), "unfinished": 0})
     return trial
 
 
-def _remembered(key: str) -> Trial | None:
+def _remembered(key: str, calls: int) -> Trial | None:
+    """Return a kept result, but none that is due to fewer lost trials beside calls.
+
+    Args:
+        calls: as many as settle it; 0: none do.
+    """
     with suppress(KeyError, TypeError):
         trial = _trials()[key]
-        return Trial(trial["card"], from_plain(trial["problem"]), trial["seconds"], trial["processor"])
+        if not _lost(trial) or 0 < calls <= _lost(trial):
+            return Trial(trial["card"], from_plain(trial["problem"]), trial["seconds"], trial["processor"])
     return None
+
+
+def _lost(kept: object) -> int:
+    """Return how many trials beside calls in a row have led to a kept result."""
+    lost = kept.get("lost", 0) if isinstance(kept, dict) else 0
+    return lost if isinstance(lost, int) else 0
 
 
 def _trials() -> dict[str, Any]:

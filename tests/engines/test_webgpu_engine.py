@@ -169,6 +169,46 @@ def test_a_card_that_does_not_win_leaves_the_call_alone(
         engine.close()
 
 
+def test_a_card_that_loses_beside_calls_is_tried_without_one(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call may have slowed it down. But not every call is burdened with a trial."""
+    slow = Trial(CARD, NOTHING, 0.010, 0.011)
+    tried = found(monkeypatch, slow)
+    for call in range(1, 6):
+        assert trial_of(bundle, 1, busy=True) == slow
+        assert len(tried) == min(call, webgpu_engine.CALLS)
+    assert trial_of(bundle, 1, known=True) == slow
+    found(monkeypatch, fast := Trial(CARD, NOTHING, 0.010, 0.020))
+    assert trial_of(bundle, 1) == fast
+    assert trial_of(bundle, 1, known=True) == fast, "a call begins on the card"
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        Trial(CARD, NOTHING, 0.010, 0.013),
+        Trial(CARD, Text("The graphics card {} makes wrong pictures.", CARD)),
+    ],
+)
+def test_what_no_call_can_cause_is_remembered_at_once(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch, trial: Trial
+) -> None:
+    tried = found(monkeypatch, trial)
+    assert trial_of(bundle, 1, busy=True) == trial_of(bundle, 1) == trial_of(bundle, 1, known=True) == trial
+    assert len(tried) == 1
+
+
+def test_a_loss_without_a_call_is_remembered(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = found(monkeypatch, slow := Trial(CARD, NOTHING, 0.010, 0.011))
+    trial_of(bundle, 1, busy=True)
+    trial_of(bundle, 1)
+    assert trial_of(bundle, 1, busy=True) == trial_of(bundle, 1) == slow
+    assert len(tried) == 2
+
+
 def test_cuda_that_has_come_meanwhile_is_taken(
     bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
