@@ -60,14 +60,15 @@ def open_engine(
         return open_cpu(bundle, threads)
     if device not in DEVICES:
         raise _unknown(device)
-    if device == "auto" and cuda_problem() is None:
-        with suppress(EngineError):  # ``auto`` must not fail because a graphics card is full
-            return _open_cuda(bundle, 0)
+    if device == "auto" and (engine := _cuda_if_there(bundle)):
+        return engine
     if device in ("auto", "webgpu") and (device == "webgpu" or has_webgpu_package()):
         from avatar_app.engines.webgpu_engine import open_webgpu
 
         try:
-            return open_webgpu(bundle, threads or cores(), insist=device == "webgpu", known=at_once)
+            insist = device == "webgpu"
+            better = None if insist else lambda: _cuda_if_there(bundle)
+            return open_webgpu(bundle, threads or cores(), insist, known=at_once, better=better)
         except EngineError as error:
             if device == "webgpu":
                 raise
@@ -89,9 +90,8 @@ def _better(bundle: Bundle, threads: int) -> Engine | None:
 
     CUDA may have come meanwhile; a card is tried if that was never done.
     """
-    if cuda_problem() is None:
-        with suppress(EngineError):
-            return _open_cuda(bundle, 0)
+    if engine := _cuda_if_there(bundle):
+        return engine
     if has_webgpu_package():
         from avatar_app.engines.webgpu_engine import open_webgpu
 
@@ -99,6 +99,14 @@ def _better(bundle: Bundle, threads: int) -> Engine | None:
             return open_webgpu(bundle, threads, insist=False, busy=True)
         except EngineError as error:
             log.info("the processor goes on computing: %s", error.message)
+    return None
+
+
+def _cuda_if_there(bundle: Bundle) -> Engine | None:
+    """``auto`` must not fail because a graphics card is full."""
+    if cuda_problem() is None:
+        with suppress(EngineError):
+            return _open_cuda(bundle, 0)
     return None
 
 

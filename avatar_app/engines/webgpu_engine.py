@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
@@ -19,6 +20,7 @@ from typing import Any
 
 from avatar_app import __version__
 from avatar_app.bundles.bundle import Bundle
+from avatar_app.engines import Engine
 from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import RENDER_FILE, WebGpuRender
 from avatar_app.engines.webgpu_trial import Trial, try_card
@@ -57,11 +59,21 @@ DRIVERS = (
 
 
 class WebGpuEngine(OnnxEngine):
-    """A model on a graphics card; a file records that it is open."""
+    """A model on a graphics card; a file records that it is open.
 
-    def __init__(self, bundle: Bundle, threads: int, card: Card) -> None:
+    Args:
+        better: as `Improvable.improved`; None: nothing else is wanted.
+    """
+
+    def __init__(
+        self, bundle: Bundle, threads: int, card: Card, better: Callable[[], Engine | None] | None = None
+    ) -> None:
         super().__init__(bundle, threads, WebGpuRender(bundle, threads, card))
+        self._better = better
         _note_unfinished(1)
+
+    def improved(self) -> Engine | None:
+        return self._better() if self._better else None
 
     def close(self) -> None:
         super().close()
@@ -69,7 +81,13 @@ class WebGpuEngine(OnnxEngine):
 
 
 def open_webgpu(
-    bundle: Bundle, threads: int, insist: bool, *, known: bool = False, busy: bool = False
+    bundle: Bundle,
+    threads: int,
+    insist: bool,
+    *,
+    known: bool = False,
+    busy: bool = False,
+    better: Callable[[], Engine | None] | None = None,
 ) -> OnnxEngine:
     """Open a model on the first graphics card.
 
@@ -77,6 +95,7 @@ def open_webgpu(
         insist: use it even if the processor is as fast or the program crashed while using it.
         known: use it only if it was tried before.
         busy: as for `try_card`.
+        better: as for `WebGpuEngine`.
 
     Raises:
         EngineError: why it is not used.
@@ -94,7 +113,7 @@ def open_webgpu(
             Text("Run `doctor` to try it again."),
         )
     card = next(card for card in find_cards() if card.name == trial.card)
-    return WebGpuEngine(bundle, threads, card)
+    return WebGpuEngine(bundle, threads, card, better)
 
 
 def missing() -> tuple[Text, Text]:

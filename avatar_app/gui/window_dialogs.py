@@ -62,7 +62,9 @@ class WindowDialogs(QObject):
     def open_cuda(self) -> None:
         from avatar_app.gui.dialogs.cuda import CudaDialog
 
-        dialog = CudaDialog(self._window)
+        dialog = CudaDialog(self._window, self._live.controls.device)
+        dialog.chosen.connect(lambda: self._live.change(device="auto"))
+        dialog.chosen.connect(self._devices.refresh)
         dialog.changed.connect(self._devices.refresh)
         dialog.changed.connect(lambda: self._live.retry("engine"))
         dialog.open()

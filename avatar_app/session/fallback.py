@@ -15,6 +15,7 @@ RETURN = 15.0
 
 ACTIONS = ("retry", "choose-model", "doctor")
 SLOWER = Text("The processor is used, which is slower.")
+AS_BEFORE = Text("The avatar is rendered as before.")
 MEANWHILE = Text("This computer renders the avatar until the other one is back.")
 
 
@@ -58,8 +59,8 @@ class Fallback:
             self._notices.clear("engine")
 
     def decline(self, error: DeviceError) -> None:
-        """Say that a better device failed; the processor, in use, goes on."""
-        self._declined = Notice("engine", "warning", error.message, SLOWER, ACTIONS)
+        """Say that a better device failed; the engine in use goes on."""
+        self._declined = Notice("engine", "warning", error.message, AS_BEFORE, ACTIONS)
         self._notices.put(self._declined)
 
     def wait(self) -> None:

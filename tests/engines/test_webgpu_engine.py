@@ -24,6 +24,7 @@ from avatar_app.engines.webgpu_engine import open_webgpu, trial_of
 from avatar_app.engines.webgpu_trial import Trial, difference, seconds_of, tried, try_card
 from avatar_app.errors import DeviceError, EngineError
 from avatar_app.onnx_runtime import Card, find_cards
+from avatar_app.processor import cores
 from avatar_app.text import NOTHING, Text
 from tests.engines.test_engines import rehashed
 from tests.support import drivers
@@ -218,6 +219,22 @@ def test_cuda_that_has_come_meanwhile_is_taken(
     monkeypatch.setattr(opening, "cuda_problem", lambda: None)
     monkeypatch.setattr(opening, "_open_cuda", lambda bundle, number: fetched)
     assert provisional is not None and provisional.improved() is fetched and not tried
+
+
+@pytest.mark.parametrize("device", ["auto", "webgpu"])
+def test_cuda_that_has_come_replaces_another_card_unless_that_was_chosen(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
+    trial_of(bundle, cores())
+    engine = open_engine(bundle, device, at_once=True)
+    on_card = improvable(engine)
+    assert isinstance(engine, webgpu_engine.WebGpuEngine)
+    assert on_card is not None and on_card.improved() is None
+    monkeypatch.setattr(opening, "cuda_problem", lambda: None)
+    monkeypatch.setattr(opening, "_open_cuda", lambda bundle, number: "CUDA")
+    assert on_card.improved() == ("CUDA" if device == "auto" else None)
+    engine.close()
 
 
 def test_beside_a_call_the_processor_is_timed_by_its_own_work(

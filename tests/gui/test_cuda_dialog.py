@@ -49,9 +49,9 @@ class Fetching:
         return VERSION
 
 
-def opened(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, work: Fetching) -> CudaDialog:
+def opened(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, work: Fetching, device: str = "auto") -> CudaDialog:
     monkeypatch.setattr(cuda, "fetch", work)
-    dialog = CudaDialog()
+    dialog = CudaDialog(device=device)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(dialog)
     dialog.show()
@@ -70,7 +70,9 @@ def test_fetched_used_and_removed(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch)
     assert not dialog.begin.isEnabled()
     with qtbot.waitSignal(dialog.changed):
         work.go_on.set()
-    assert dialog.says.text() == f"Done: your card computes with PyTorch {VERSION}."
+    soon = "The app uses the card in a moment."
+    assert dialog.says.text() == f"Done: PyTorch {VERSION} works on your card. {soon}"
+    assert not dialog.use.isVisible()
     assert str(user_pytorch() / folder.PACKAGES) in sys.path
     assert dialog.undo.isVisible() and not dialog.begin.isVisible()
     with qtbot.waitSignal(dialog.changed):
@@ -88,6 +90,45 @@ def test_where_another_pytorch_is_in_use_the_app_has_to_start_again(
     dialog = opened(qtbot, monkeypatch, work)
     dialog.begin.click()
     qtbot.waitUntil(lambda: "Start the app again" in dialog.says.text())
+
+
+@pytest.mark.parametrize(
+    ("device", "other"), [("cpu", True), ("webgpu", True), ("avatar://x", True), ("cuda:1", False)]
+)
+def test_another_chosen_device_is_said_and_one_button_uses_the_card(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, device: str, other: bool
+) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    work = Fetching()
+    work.go_on.set()
+    dialog = opened(qtbot, monkeypatch, work, device)
+    dialog.begin.click()
+    qtbot.waitUntil(lambda: "Done" in dialog.says.text())
+    assert ("another device, as you have chosen" in dialog.says.text()) == other
+    assert ("in a moment" in dialog.says.text()) != other
+    assert dialog.use.isVisible() == other
+    again = opened(qtbot, monkeypatch, work, device)
+    assert ("another device, as you have chosen" in again.says.text()) == other
+    assert again.use.isVisible() == other
+    if other:
+        with qtbot.waitSignals([again.chosen, again.changed]):
+            again.use.click()
+        assert again.says.text() == "The app uses the card in a moment."
+        assert not again.use.isVisible()
+
+
+def test_the_button_sets_the_device_of_the_window_to_auto(qtbot: QtBot, tmp_path: Path) -> None:
+    (user_pytorch() / folder.PACKAGES).mkdir(parents=True)
+    folder.describe(user_pytorch(), VERSION)
+    window = open_window(qtbot, tmp_path, found=replace(FOUND, fetchable=True)).window
+    window.live.change(device="cpu")
+    window.view.panel.model.cuda.click()
+    dialog = window.findChild(CudaDialog)
+    assert isinstance(dialog, CudaDialog) and dialog.use.isVisible()
+    dialog.use.click()
+    assert window.live.controls.device == "auto"
+    qtbot.waitUntil(lambda: window.view.panel.model.device.currentData() == "auto")
+    dialog.reject()
 
 
 def test_stopped(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,7 @@ def test_one_that_fails_with_the_photo_leaves_the_processor(tmp_path: Path) -> N
     stage.first().free.set()
     stage.until(lambda: stage.notices.about("engine"))
     notice = stage.notices.about("engine")
-    assert notice is not None and "The processor is used" in notice.hint and "retry" in notice.actions
+    assert notice is not None and "as before" in notice.hint and "retry" in notice.actions
     assert stage.cast.engine is stage.first() and len(stage.opened) == 1 and lost.engines == 0
     stage.cast.retry_soon()
     stage.until(lambda: stage.first().tries == 2)

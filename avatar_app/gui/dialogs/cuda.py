@@ -26,14 +26,19 @@ GIGA, STEPS = 1e9, 1000
 class CudaDialog(QDialog):
     """Fetches and removes PyTorch; closing it stops the download.
 
-    ``changed`` is emitted when the app may compute on the card, or no longer.
+    ``changed`` is emitted when the app may compute on the card, or no longer; ``chosen`` when it shall.
+
+    Args:
+        device: chosen name of a device, as in `Controls`.
     """
 
     changed = Signal()
+    chosen = Signal()
     _progressed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, device: str = "auto") -> None:
         super().__init__(parent)
+        self._wanted = device == "auto" or device.partition(":")[0] == "cuda"
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Use my NVIDIA card"))
         self.resize(520, 240)
@@ -45,15 +50,19 @@ class CudaDialog(QDialog):
         self.how_far = label("", "muted", wrap=True)
         self.begin = QPushButton(self.tr("Download"))
         self.undo = QPushButton(self.tr("Remove"))
+        self.use = QPushButton(self.tr("Use the card now"))
         self.leave = QPushButton(self.tr("Close"))
-        restyle(self.begin, role="primary")
+        for button in (self.begin, self.use):
+            restyle(button, role="primary")
         self.begin.clicked.connect(self._fetch)
         self.undo.clicked.connect(self._remove)
+        self.use.clicked.connect(self._choose)
         self.leave.clicked.connect(self._leave)
         buttons = QHBoxLayout()
         buttons.addWidget(self.undo)
         buttons.addStretch(1)
         buttons.addWidget(self.begin)
+        buttons.addWidget(self.use)
         buttons.addWidget(self.leave)
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 18, 18, 18)
@@ -80,7 +89,7 @@ class CudaDialog(QDialog):
     def _state(self) -> str:
         state, version = look()
         if state == "ready":
-            return self.tr("PyTorch {0} is there for your NVIDIA card.").format(version)
+            return self._how(self.tr("PyTorch {0} is there for your NVIDIA card.").format(version))
         if state == "unfit":
             return self.tr("PyTorch {0} is there, but no longer fits the app. Download it again.").format(
                 version
@@ -89,6 +98,12 @@ class CudaDialog(QDialog):
             "Your card needs PyTorch, some gigabytes, from pytorch.org. It is kept in your own folder, {0}, "
             "and can be removed here at any time."
         ).format(user_pytorch())
+
+    def _how(self, says: str) -> str:
+        """Add what keeps the card from being used."""
+        if self._wanted:
+            return says
+        return says + " " + self.tr("But the app runs on another device, as you have chosen.")
 
     def _rest(self, says: str) -> None:
         """Show the state while nothing runs."""
@@ -101,6 +116,7 @@ class CudaDialog(QDialog):
         self.begin.setEnabled(True)
         self.undo.setVisible(state != "absent" or partial().exists())
         self.undo.setEnabled(True)
+        self.use.setVisible(state == "ready" and not self._wanted)
         self.leave.setText(self.tr("Close"))
         self.leave.setEnabled(True)
 
@@ -136,13 +152,25 @@ class CudaDialog(QDialog):
         if not version:
             self._rest(self.tr("Stopped. Nothing was kept."))
         elif join_path():
-            self._rest(self.tr("Done: your card computes with PyTorch {0}.").format(version))
+            done = self.tr("Done: PyTorch {0} works on your card.").format(version)
+            soon = self.tr("The app uses the card in a moment.")
+            self._rest(f"{done} {soon}" if self._wanted else self._how(done))
             self.changed.emit()
         else:
-            self._rest(self.tr("Done. Start the app again: then your card computes."))
+            self._rest(self._how(self.tr("Done. Start the app again to use your card.")))
 
     def _failed(self, error: AvatarError) -> None:
         self._rest(in_user_language(join([error.message, error.hint])))
+
+    def _choose(self) -> None:
+        self._wanted = True
+        self._rest(
+            self.tr("The app uses the card in a moment.")
+            if join_path()
+            else self.tr("Start the app again to use your card.")
+        )
+        self.chosen.emit()
+        self.changed.emit()
 
     def _remove(self) -> None:
         self.begin.setEnabled(False)

@@ -785,6 +785,10 @@
         <translation>Удалить</translation>
     </message>
     <message>
+        <source>Use the card now</source>
+        <translation>Использовать видеокарту</translation>
+    </message>
+    <message>
         <source>Close</source>
         <translation>Закрыть</translation>
     </message>
@@ -799,6 +803,10 @@
     <message>
         <source>Your card needs PyTorch, some gigabytes, from pytorch.org. It is kept in your own folder, {0}, and can be removed here at any time.</source>
         <translation>Видеокарте нужен PyTorch — несколько гигабайт с pytorch.org. Он хранится в вашей папке {0}, и его можно в любой момент удалить здесь.</translation>
+    </message>
+    <message>
+        <source>But the app runs on another device, as you have chosen.</source>
+        <translation>Но сейчас выбрано другое устройство.</translation>
     </message>
     <message>
         <source>PyTorch for your NVIDIA card is being downloaded. A running call goes on meanwhile.</source>
@@ -821,12 +829,20 @@
         <translation>Остановлено. Скачанное удалено.</translation>
     </message>
     <message>
-        <source>Done: your card computes with PyTorch {0}.</source>
-        <translation>Готово: видеокарта считает с PyTorch {0}.</translation>
+        <source>Done: PyTorch {0} works on your card.</source>
+        <translation>Готово: PyTorch {0} работает на вашей видеокарте.</translation>
     </message>
     <message>
-        <source>Done. Start the app again: then your card computes.</source>
-        <translation>Готово. Перезапустите программу — и считать будет видеокарта.</translation>
+        <source>The app uses the card in a moment.</source>
+        <translation>Программа сейчас перейдёт на видеокарту.</translation>
+    </message>
+    <message>
+        <source>Done. Start the app again to use your card.</source>
+        <translation>Готово. Перезапустите программу, чтобы использовать видеокарту.</translation>
+    </message>
+    <message>
+        <source>Start the app again to use your card.</source>
+        <translation>Перезапустите программу, чтобы использовать видеокарту.</translation>
     </message>
     <message>
         <source>Removed. Some files are in use: start the app again and press Remove once more.</source>
@@ -1954,6 +1970,10 @@ Press I for more.</source>
     <message>
         <source>The app runs without a window.</source>
         <translation>Программа запущена без окна.</translation>
+    </message>
+    <message>
+        <source>The avatar is rendered as before.</source>
+        <translation>Аватар рисуется, как и прежде.</translation>
     </message>
     <message>
         <source>The background cannot be used: {}</source>
