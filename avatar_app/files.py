@@ -318,15 +318,30 @@ def part_file(path: Path, mode: int = 0o666) -> Path:
     Raises:
         OSError: no such folder, no permission, no space.
     """
-    begin = f".{path.name[:60]}."
-    for old in path.parent.iterdir():
-        if old.name.startswith(begin) and old.name.endswith(".part"):
-            with suppress(OSError):
-                if time.time() - old.lstat().st_mtime > LEFT_OVER:
-                    old.unlink()
-    part = path.with_name(f"{begin}{secrets.token_hex(8)}.part")
+    remove_parts(path, LEFT_OVER)
+    part = path.with_name(f"{_part_begin(path)}{secrets.token_hex(8)}.part")
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     return part
+
+
+def remove_parts(path: Path, older: float = 0.0) -> None:
+    """Remove what killed programs have left of ``path``, if it is so old.
+
+    Args:
+        older: seconds since its last change.
+
+    Raises:
+        OSError: no such folder, or no permission.
+    """
+    for old in path.parent.iterdir():
+        if old.name.startswith(_part_begin(path)) and old.name.endswith(".part"):
+            with suppress(OSError):
+                if time.time() - old.lstat().st_mtime >= older:
+                    old.unlink()
+
+
+def _part_begin(path: Path) -> str:
+    return f".{path.name[:60]}."
 
 
 def set_aside(path: Path) -> Path | None:

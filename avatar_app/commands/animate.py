@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from avatar_app.commands import batch
-from avatar_app.commands.animator import Animator
+from avatar_app.commands import batch, ray_tasks
+from avatar_app.commands.animator import Animator, driving, say_made
+from avatar_app.commands.cluster import OWN
 from avatar_app.commands.numbers import clock_time, frame_size, whole_number
 from avatar_app.commands.options import (
     add_face_argument,
@@ -20,7 +22,7 @@ from avatar_app.commands.options import (
 from avatar_app.commands.printer import say
 from avatar_app.errors import ClipError, OutputError
 from avatar_app.files import require_apart, require_writable, write_json
-from avatar_app.media.driving import Driving, is_picture, read_driving
+from avatar_app.media.driving import Driving, is_picture
 from avatar_app.media.formats import require_clip_output, require_picture_output
 from avatar_app.media.photo import read_portrait
 from avatar_app.session.clip import CROPS, Report
@@ -87,6 +89,15 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         "--format",
         choices=batch.FORMATS,
         help="format of results in a folder (default: mp4; png for one driving picture)",
+    )
+    files.add_argument(
+        "--cluster",
+        nargs="?",
+        const=OWN,
+        metavar="ADDRESS",
+        help="make several results of folders at a time, with Ray: on this computer, or on the running "
+        "cluster at ADDRESS (auto: the one on this computer), whose computers must see the same folders; "
+        "each takes --threads cores (default: 1), with --device cuda also a graphics card",
     )
     add_report_argument(files, "frames, speed and time per stage, or what became of each result,")
     files.add_argument(
@@ -161,13 +172,18 @@ def run(arguments: argparse.Namespace) -> int:
             Text("--format is for folders of photos or clips."),
             Text("The ending of --output says what a single result becomes."),
         )
+    if arguments.cluster and not folders:
+        raise OutputError(
+            Text("--cluster is for folders of photos or clips."),
+            Text("Leave it out, or name a folder as --avatar or --driving."),
+        )
     return _make_all(arguments, folders) if folders else _make_one(arguments)
 
 
 def _make_one(arguments: argparse.Namespace) -> int:
     # Cheap checks first: a wrong path should not cost the time of opening a model.
     read_portrait(arguments.avatar)
-    clip = _driving(arguments, arguments.driving)
+    clip = driving(arguments, arguments.driving)
     _require_look(arguments, arguments.output, is_picture(clip))
     require_apart(
         (arguments.output, arguments.json),
@@ -176,6 +192,7 @@ def _make_one(arguments: argparse.Namespace) -> int:
     animator = Animator(arguments)
     try:
         report = animator.make(arguments.avatar, clip, arguments.output)
+        say_made(report.notes, animator.describe(clip, arguments.output, report))
         say(f"made in {report.seconds:.1f} s: {report.frames / report.seconds:.1f} frames per second")
         if arguments.json:
             write_json(arguments.json, _facts(arguments, animator, clip, report))
@@ -185,22 +202,21 @@ def _make_one(arguments: argparse.Namespace) -> int:
 
 
 def _make_all(arguments: argparse.Namespace, folders: batch.Folders) -> int:
-    one = len(folders.clips) == 1 and is_picture(_driving(arguments, folders.clips[0]))
+    one = len(folders.clips) == 1 and is_picture(driving(arguments, folders.clips[0]))
     jobs = batch.jobs_of(folders, arguments.output, arguments.format or ("png" if one else "mp4"))
     batch.require_folder(arguments.output)
     # One name represents all: they do not differ in anything relevant.
     _require_look(arguments, arguments.output.with_suffix(jobs[0].output.suffix), one)
     require_apart((arguments.output, arguments.json), (arguments.avatar, arguments.driving))
-    results = batch.make_all(jobs, lambda: Animator(arguments), lambda path: _driving(arguments, path))
+    if arguments.cluster:
+        results = batch.make_all(jobs, partial(ray_tasks.make, arguments), one_bar=True)
+    else:
+        here = partial(batch.make_here, lambda: Animator(arguments), partial(driving, arguments))
+        results = batch.make_all(jobs, here)
     say(batch.summary(results))
     if arguments.json:
         write_json(arguments.json, batch.results_report(results))
     return int(any(result.error for result in results))
-
-
-def _driving(arguments: argparse.Namespace, path: Path) -> Driving:
-    """Open the driver's clip or pictures. Raises ClipError."""
-    return read_driving(path, arguments.fps, arguments.start, arguments.end)
 
 
 def _require_look(arguments: argparse.Namespace, output: Path, picture: bool) -> None:

@@ -16,7 +16,7 @@ from avatar_app.commands.printer import say
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.media.driving import Driving, is_picture
+from avatar_app.media.driving import Driving, is_picture, read_driving
 from avatar_app.media.photo import read_portrait
 from avatar_app.media.sound import read_sound
 from avatar_app.session.clip import ClipOptions, Report, Track, animate_clip, track_driver
@@ -49,17 +49,17 @@ class Animator:
         return track_driver(self.engine, self._faces, clip, self._crop, Stopwatch(), progress_bar)
 
     def make(self, photo: Path, clip: Driving, output: Path, track: Track | None = None) -> Report:
-        """Make one result and report it. Raises AvatarError; nothing is left of it then."""
+        """Make one result. Raises AvatarError; nothing is left of it then."""
         # A single pose has no motion relative to itself.
         options = replace(self._options, relative=False) if is_picture(clip) else self._options
         picture = read_portrait(photo)
-        report = animate_clip(self.engine, self._faces, picture, clip, output, options, progress_bar, track)
-        for note in report.notes:
-            say(f"note: {note}", error=True)
+        return animate_clip(self.engine, self._faces, picture, clip, output, options, progress_bar, track)
+
+    def describe(self, clip: Driving, output: Path, report: Report) -> str:
+        """Return a line about a result."""
         frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
         rate = "" if is_picture(clip) else f" at {float(clip.fps):.4g} fps"
-        say(f"{output}: {frames}{rate}, {report.size[0]}x{report.size[1]}, by {self.engine.name}")
-        return report
+        return f"{output}: {frames}{rate}, {report.size[0]}x{report.size[1]}, by {self.engine.name}"
 
     def close(self) -> None:
         """Close the engine."""
@@ -84,6 +84,18 @@ def clip_options(arguments: argparse.Namespace) -> ClipOptions:
         adapt_variance=arguments.adapt_variance,
         face=arguments.face,
     )
+
+
+def driving(arguments: argparse.Namespace, path: Path) -> Driving:
+    """Open the driver's clip or pictures. Raises ClipError."""
+    return read_driving(path, arguments.fps, arguments.start, arguments.end)
+
+
+def say_made(notes: Iterable[str], line: str) -> None:
+    """Print what was made, and the notes on it."""
+    for note in notes:
+        say(f"note: {note}", error=True)
+    say(line)
 
 
 def progress_bar(items: Iterable[Item], title: str, total: int | None) -> Iterable[Item]:

@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from avatar_app.commands.animator import Animator
+from tqdm import tqdm
+
+from avatar_app.commands.animator import Animator, say_made
 from avatar_app.commands.printer import say
 from avatar_app.errors import AvatarError, ClipError, OutputError, PortraitError
 from avatar_app.files import natural, reason
 from avatar_app.media.driving import Driving
 from avatar_app.media.photo import picture_files
 from avatar_app.session.clip import Track
-from avatar_app.text import Text
+from avatar_app.text import Text, join
 
 FORMATS = ("mp4", "m4v", "mov", "mkv", "webm", "gif", "webp", "png", "jpg")
 
@@ -64,13 +66,15 @@ class Result:
     Attributes:
         made: it was made now.
         error: why it was not; empty if it existed or was made.
+        line: what was made, for people.
     """
 
     job: Job
     made: bool = False
     error: str = ""
     frames: int = 0
-    notes: list[Text] = field(default_factory=list)
+    notes: Sequence[Text] = ()
+    line: str = ""
 
     @property
     def state(self) -> str:
@@ -159,59 +163,84 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def make_all(
-    jobs: Sequence[Job], open_animator: Callable[[], Animator], read: Callable[[Path], Driving]
+    jobs: Sequence[Job], make: Callable[[Sequence[Job]], Iterator[Result]], one_bar: bool = False
 ) -> list[Result]:
-    """Make missing results. Raises AvatarError only if nothing can be made at all."""
+    """Make missing results. Raises AvatarError only if nothing can be made at all.
+
+    Args:
+        make: yields the result of each job, in any order.
+        one_bar: show the progress over all, on a terminal only.
+    """
     missing = [job for job in jobs if not job.output.exists()]
     results = {job: Result(job) for job in jobs}
-    if missing:
-        animator = open_animator()
-        try:
-            for clip, group in groupby(missing, lambda job: job.clip):
-                results |= {result.job: result for result in _of_clip(animator, read, clip, list(group))}
-        finally:
-            animator.close()
+    new_folders = {job.output.parent for job in missing if not job.output.parent.exists()}
+    there = len(jobs) - len(missing)
+    try:
+        with tqdm(
+            total=len(jobs), initial=there, unit="clip", disable=None if one_bar else True, leave=False
+        ) as bar:
+            for result in make(missing) if missing else ():
+                results[result.job] = result
+                with tqdm.external_write_mode():
+                    _show(result)
+                bar.update()
+    finally:
+        for folder in new_folders:
+            with suppress(OSError):  # unless something is in it
+                folder.rmdir()
     return list(results.values())
 
 
-def _of_clip(
-    animator: Animator, read: Callable[[Path], Driving], path: Path, jobs: Sequence[Job]
+def _show(result: Result) -> None:
+    if result.error:
+        say(f"error: {result.job.output} was not made. {result.error}", error=True)
+    else:
+        say_made(result.notes, result.line)
+
+
+def make_here(
+    open_animator: Callable[[], Animator], read: Callable[[Path], Driving], jobs: Sequence[Job]
 ) -> Iterator[Result]:
-    """Track the driver once, then animate each photo."""
+    """Make results one after the other."""
+    animator = open_animator()
     try:
-        clip = read(path)
+        for group in groups_of(jobs, len(jobs)):
+            yield from make_group(animator, read, group)
+    finally:
+        animator.close()
+
+
+def groups_of(jobs: Sequence[Job], most: int) -> list[Sequence[Job]]:
+    """Divide jobs into groups of one clip each, with at most so many photos."""
+    clips = [list(group) for _, group in groupby(jobs, lambda job: job.clip)]
+    return [group[start : start + most] for group in clips for start in range(0, len(group), most)]
+
+
+def make_group(animator: Animator, read: Callable[[Path], Driving], jobs: Sequence[Job]) -> Iterator[Result]:
+    """Make the results of one clip: track its driver once, then animate each photo."""
+    try:
+        clip = read(jobs[0].clip)
         track = animator.follow(clip)
     except AvatarError as problem:
         for job in jobs:
-            yield _failed(job, problem)
+            yield Result(job, error=str(problem))
         return
     for job in jobs:
         yield _made(animator, job, clip, track)
 
 
 def _made(animator: Animator, job: Job, clip: Driving, track: Track) -> Result:
-    was_there = job.output.parent.exists()
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        hint = Text("Free some space or name another folder.")
-        return _failed(
-            job,
-            OutputError(Text("The folder {} cannot be made: {}.", job.output.parent, reason(problem)), hint),
-        )
+        why = Text("The folder {} cannot be made: {}.", job.output.parent, reason(problem))
+        return Result(job, error=join([why, Text("Free some space or name another folder.")]))
     try:
         report = animator.make(job.photo, clip, job.output, track)
     except AvatarError as problem:
-        if not was_there:
-            with suppress(OSError):  # unless something else is in it
-                job.output.parent.rmdir()
-        return _failed(job, problem)
-    return Result(job, made=True, frames=report.frames, notes=report.notes)
-
-
-def _failed(job: Job, problem: AvatarError) -> Result:
-    say(f"error: {job.output} was not made. {problem}", error=True)
-    return Result(job, error=str(problem))
+        return Result(job, error=str(problem))
+    line = animator.describe(clip, job.output, report)
+    return Result(job, made=True, frames=report.frames, notes=report.notes, line=line)
 
 
 def summary(results: Sequence[Result]) -> str:

@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     quiet_ray()
     if arguments.action == "up":
         return _up(arguments)
-    _join("auto" if arguments.cluster == OWN else arguments.cluster)
+    join("auto" if arguments.cluster == OWN else arguments.cluster)
     return _status() if arguments.action == "status" else _down()
 
 
@@ -115,11 +115,9 @@ def _up(arguments: argparse.Namespace) -> int:
     options, pin = _listening(arguments)
     alone = arguments.cluster == OWN
     if alone:
-        cores = max(2, round(arguments.most * arguments.processors)) + 1
-        # Ray's own processes must not be reachable from outside.
-        ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=cores, log_to_driver=False)
+        start_alone(max(2, round(arguments.most * arguments.processors)) + 1)
     else:
-        _join(arguments.cluster)
+        join(arguments.cluster)
     # Before any wait: an interrupt while Ray starts its processes would leave some of them running.
     stopped = threading.Event()
     ENDING.call_instead(stopped.set)
@@ -168,7 +166,16 @@ def _own_name(arguments: argparse.Namespace) -> str:
     return arguments.name or (own_address() if arguments.listen in ANY else str(arguments.listen))
 
 
-def _join(address: str) -> None:
+def start_alone(cores: int | None = None) -> None:
+    """Start Ray on this computer alone, with so many cores; None: all."""
+    import ray
+
+    # Ray's own processes must not be reachable from outside.
+    ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=cores, log_to_driver=False)
+
+
+def join(address: str) -> None:
+    """Connect to a running cluster. Raises EngineError."""
     import ray
 
     try:

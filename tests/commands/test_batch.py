@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
+from avatar_app import extras
 from avatar_app.cli import main
-from avatar_app.commands import animator
+from avatar_app.commands import animator, batch
 from avatar_app.media.clip_writer import ClipWriter
 from avatar_app.media.photo import read_frame
 from tests.session.stand_ins import DiscDetector, DrawingEngine, draw_face, draw_ground
@@ -79,6 +81,41 @@ def test_every_photo_with_every_clip(
     assert (facts["made"], facts["there"], facts["failed"]) == (4, 0, 0)
     assert {item["state"] for item in facts["results"]} == {"made"}
     assert len(stand_ins) == 1
+
+
+def test_results_in_any_order_are_kept_as_they_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, clips = [Path("a.jpg"), Path("b.jpg"), Path("c.jpg")], [Path("one.mp4"), Path("two.mp4")]
+    jobs = batch.jobs_of(batch.Folders(photos, clips, True, True), tmp_path, "mp4")
+    groups = batch.groups_of(jobs, 2)
+    assert [[job.photo.stem for job in group] for group in groups] == [["a", "b"], ["c"]] * 2
+    jobs[1].output.parent.mkdir()
+    jobs[1].output.write_bytes(b"whole")
+    asked: list[batch.Job] = []
+
+    def backwards(missing: Sequence[batch.Job]) -> Iterator[batch.Result]:
+        for job in reversed(missing):
+            asked.append(job)
+            yield batch.Result(job, made=job.photo.stem == "a", error="" if job.photo.stem == "a" else "No.")
+
+    results = batch.make_all(jobs, backwards, one_bar=True)
+    assert asked == [jobs[index] for index in (5, 4, 3, 2, 0)]
+    assert [(result.job, result.state) for result in results] == list(
+        zip(jobs, ["made", "there", "failed", "made", "failed", "failed"], strict=True)
+    )
+    assert capsys.readouterr().err.count("was not made. No.") == 3
+
+
+def test_a_cluster_needs_folders_and_ray(
+    folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(folders, "--cluster", photos="photos/anna.png", clips="clips/nod.mp4", out="a.mp4") == 2
+    assert "--cluster is for folders" in capsys.readouterr().err
+    monkeypatch.setattr(extras, "_installed", lambda name: not name.startswith("ray"))
+    assert run(folders, "--cluster") == 2
+    assert "not installed: ray" in capsys.readouterr().err
+    assert not (folders / "out").exists()
 
 
 def test_what_is_there_is_not_made_again(

@@ -1,6 +1,6 @@
-"""Many processes behind one address, with Ray Serve.
+"""Many processes with Ray: behind one address, and for the results of ``animate``.
 
-The slow test runs only if ``AVATAR_CLUSTER`` names a Python with Ray:
+The slow tests run only if ``AVATAR_CLUSTER`` names a Python with Ray:
 
 python -m venv ray && ray/bin/pip install '.[cluster]'
 AVATAR_CLUSTER=ray/bin/python python -m pytest tests/remote/test_cluster.py
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ from avatar_app.errors import DeviceError, EngineError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.portrait import find_portrait
 from avatar_app.media.photo import read_portrait
-from avatar_app.paths import shipped_avatars
+from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.remote.pairing import Pairing, parse_pairing
 from avatar_app.remote.replicas import NAME, ClusterConfig, application, is_ending, replicas_of
 from avatar_app.remote.server import ServerConfig
 from avatar_app.types import Avatar, Crop
 from tests.remote.serving import Painted, free_port, until
+from tests.support.media import clip_facts
 
 PYTHON = os.environ.get("AVATAR_CLUSTER", "")
 ROOT = Path(__file__).parents[2]
@@ -97,6 +99,18 @@ def running(folder: Path) -> Iterator[tuple[Pairing, dict[str, str]]]:
             process.wait(120)
 
 
+def workers(folder: Path) -> list[int]:
+    """Of the Ray in this folder, the processes that make results now."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(b"ray::_run") and os.fsencode(folder) in (
+                process / "environ"
+            ).read_bytes():
+                found.append(int(process.name))
+    return found
+
+
 def pids(environment: dict[str, str]) -> list[int]:
     """Of the running replicas."""
     said = subprocess.run(
@@ -143,3 +157,37 @@ def test_sessions_spread_and_survive_the_end_of_a_replica(folder: Path) -> None:
         finally:
             for engine in engines:
                 engine.close()
+
+
+@pytest.mark.skipif(not PYTHON, reason="AVATAR_CLUSTER names no Python with Ray")
+def test_every_clip_is_made_once_and_whole_though_a_process_is_killed(folder: Path) -> None:
+    photos, output = folder / "photos", folder / "out"
+    photos.mkdir()
+    for name in ("anna", "mei", "zola"):
+        shutil.copy(shipped_avatars() / f"{name}.jpg", photos)
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    files = [
+        "--avatar",
+        str(photos),
+        "--driving",
+        str(assets_folder() / "driving.mp4"),
+        "--output",
+        str(output),
+    ]
+    words = [PYTHON, "run.py", "animate", *files, "--end", "1", "--device", "cpu", "--cluster"]
+    environment = {**os.environ, "RAY_TMPDIR": str(folder)}
+    with subprocess.Popen(words, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        until(lambda: bool(workers(folder)), 120)
+        os.kill(workers(folder)[0], signal.SIGKILL)
+        said = process.communicate(timeout=300)[0]
+    assert process.returncode == 1
+    assert "4 results: 3 made, 1 failed" in said
+    made = {path.name: clip_facts(path)["times"] for path in output.iterdir()}
+    assert {name: len(times) for name, times in made.items()} == dict.fromkeys(  # type: ignore[arg-type]
+        ("anna.mp4", "mei.mp4", "zola.mp4"), 25
+    )
+    (output / "mei.mp4").unlink()
+    again = subprocess.run(
+        words, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "4 results: 1 made, 2 there already, 1 failed" in again.stdout
