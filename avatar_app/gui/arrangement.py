@@ -9,13 +9,13 @@ from PySide6.QtCore import QRect, QSize
 EDGE, GAP = 12, 8
 DRAWER = 300
 SIDE = 236
-"""Width of the gallery beside the stage, with two columns."""
+"""Width of the gallery beside the pictures, with two columns."""
 
 BESIDE = 1150
-"""Width of the window from which the drawer is beside the stage instead of over it."""
+"""Width of the window from which the drawer is beside the pictures instead of over it."""
 
 SIDE_FROM, SIDE_GAIN = 1500, 1.03
-"""The gallery moves beside the stage in a window of at least this width, and only if the picture becomes
+"""The gallery moves beside the pictures in a window of at least this width, and only if the picture becomes
 wider by this factor.
 """
 
@@ -34,12 +34,12 @@ class Arrangement:
     """Arrangement of the window's parts.
 
     Attributes:
-        side: the gallery is a column beside the stage.
-        over: the drawer lies over the stage.
+        side: the gallery is a column beside the pictures.
+        over: the drawer lies over the pictures.
     """
 
     header: QRect
-    stage: QRect
+    area: QRect
     tools: QRect
     gallery: QRect
     drawer: QRect
@@ -59,7 +59,7 @@ def arrange(size: QSize, heights: Heights, drawer: bool, proportion: float = 16 
     if size.width() < SIDE_FROM:
         return strip
     side = _arranged(size, heights, drawer, side=True)
-    gain = picture_width(side.stage, proportion) / max(1.0, picture_width(strip.stage, proportion))
+    gain = picture_width(side.area, proportion) / max(1.0, picture_width(strip.area, proportion))
     return side if gain >= SIDE_GAIN else strip
 
 
@@ -77,7 +77,7 @@ def _arranged(size: QSize, heights: Heights, drawer: bool, side: bool) -> Arrang
     bottom = high - GAP
     below = bottom - (0 if side else heights.strip + GAP)
     tools = QRect(left, below - heights.tools, right - left, heights.tools)
-    stage = QRect(left, top, right - left, tools.top() - GAP - top)
+    area = QRect(left, top, right - left, tools.top() - GAP - top)
     gallery = (
         QRect(EDGE, top, SIDE, bottom - top)
         if side
@@ -85,7 +85,7 @@ def _arranged(size: QSize, heights: Heights, drawer: bool, side: bool) -> Arrang
     )
     return Arrangement(
         header=QRect(EDGE, GAP, wide - 2 * EDGE, heights.header),
-        stage=stage,
+        area=area,
         tools=tools,
         gallery=gallery,
         drawer=QRect(wide - EDGE - DRAWER, top, DRAWER, bottom - top),

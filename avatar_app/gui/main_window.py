@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
 
     @property
     def notices(self) -> NoticeBar:
-        return self.view.stage.notices
+        return self.view.area.notices
 
     def _new_view(self) -> WindowView:
         """Build everything in the current language."""
@@ -113,25 +113,25 @@ class MainWindow(QMainWindow):
         view.gallery.take_drops_on(view)
         view.gallery.problem.connect(self._report_gallery)
         view.gallery.said.connect(self.say)
-        for part in (view.header, view.stage, view.tools):
+        for part in (view.header, view.area, view.tools):
             part.asked.connect(self.actions_.do)
         view.panel.output.fix.clicked.connect(self.dialogs.open_join)
         view.panel.model.cuda.clicked.connect(self.dialogs.open_cuda)
-        view.stage.notices.acted.connect(self.actions_.handle_notice)
-        view.stage.camera.face_asked.connect(self.live.follow_face)
-        mouse = view.stage.mouse
+        view.area.notices.acted.connect(self.actions_.handle_notice)
+        view.area.camera.face_asked.connect(self.live.follow_face)
+        mouse = view.area.mouse
         mouse.panned.connect(self.actions_.pan)
         mouse.turned.connect(lambda steps: self.actions_.zoom(0.05 * steps))
-        mouse.swap.connect(view.stage.swap)
+        mouse.swap.connect(view.area.swap)
         mouse.full_screen.connect(self.toggle_full_screen)
-        view.stage.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.stage.customContextMenuRequested.connect(self._open_stage_menu)
+        view.area.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.area.customContextMenuRequested.connect(self._open_picture_menu)
         self.setCentralWidget(view)
         self.setMinimumSize(view.minimumSizeHint())
         return view
 
-    def _open_stage_menu(self, place: QPoint) -> None:
-        self._menus.stage.popup(self.view.stage.mapToGlobal(place))
+    def _open_picture_menu(self, place: QPoint) -> None:
+        self._menus.picture.popup(self.view.area.mapToGlobal(place))
 
     def speak(self) -> None:
         """Show everything in the application's new language."""
@@ -139,7 +139,7 @@ class MainWindow(QMainWindow):
         is_open, entry = before.drawer_open, before.gallery.entry
         before.gallery.stop()
         self.view = self._new_view()
-        self.view.stage.notices.take_over(before.stage.notices)
+        self.view.area.notices.take_over(before.area.notices)
         self.view.show()
         before.deleteLater()
         self.view.open_drawer(is_open)
@@ -183,14 +183,14 @@ class MainWindow(QMainWindow):
 
     def say(self, text: str, actions: dict[str, Callable[[], object]] | None = None) -> None:
         """Show what was just done, with actions for it: label -> function."""
-        self.view.stage.toast.say(text, actions)
+        self.view.area.toast.say(text, actions)
 
     def notify(self, notice: Notice) -> None:
         """Show a notice of the window's own."""
         self.notices.add(notice)
 
     def swap_views(self) -> None:
-        self.view.stage.swap()
+        self.view.area.swap()
 
     def choose(self, entry: Entry) -> None:
         """Use this photo as the avatar."""

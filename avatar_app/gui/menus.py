@@ -27,7 +27,7 @@ MENUS = {
     ),
     QT_TRANSLATE_NOOP("Menus", "&Help"): ("guide", "keys", "doctor", "", "about"),
 }
-STAGE = (
+PICTURE = (
     *("pause", "record", "snapshot", "", "mirror-output", "reset-view", ""),
     *("swap-views", "full-screen", "show-panel"),
 )
@@ -40,12 +40,12 @@ class Menus:
         self._shortcuts = shortcuts
         self.background = background
         self.main = QMenu(window)
-        self.stage = QMenu(window)
+        self.picture = QMenu(window)
         self.expressions = QMenu(window)
         self._fill_main(window)
-        self._add(self.stage, STAGE)
+        self._add(self.picture, PICTURE)
         self._add(self.expressions, EXPRESSIONS)
-        self.stage.insertMenu(shortcuts.actions["mirror-output"], background)
+        self.picture.insertMenu(shortcuts.actions["mirror-output"], background)
 
     def _fill_main(self, window: QMainWindow) -> None:
         bar = window.menuBar()

@@ -11,8 +11,8 @@ from avatar_app.gui.headline import headline
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.camera_view import Shown
+from avatar_app.gui.panels.picture_area import PictureArea
 from avatar_app.gui.panels.preview import PictureView
-from avatar_app.gui.panels.stage import Stage
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.settings import from_controls
 from avatar_app.gui.shortcuts import SWITCHES, Shortcuts, key_text
@@ -75,26 +75,26 @@ class Presenter(QObject):
         if self._is_out_of_sight():
             return
         view = self._view()
-        stage, before = view.stage, view.stage.large.source_size
-        shown = stage.large.image
-        self._draw(stage, stage.large)
+        area, before = view.area, view.area.large.source_size
+        shown = area.large.image
+        self._draw(area, area.large)
         self._ticks += 1
-        self._drawn += stage.large.image is not shown
-        if self._drawn >= INSET_EVERY or self._ticks >= INSET_LATEST or stage.inset.image is None:
+        self._drawn += area.large.image is not shown
+        if self._drawn >= INSET_EVERY or self._ticks >= INSET_LATEST or area.inset.image is None:
             self._drawn = self._ticks = 0
-            self._draw(stage, stage.inset)
-        if stage.large.source_size != before:
+            self._draw(area, area.inset)
+        if area.large.source_size != before:
             view.arrange()
         if self._flash > 0:
             self._flash = max(0.0, self._flash - FLASH_STEP)
-            stage.camera.flash = self._flash
-            stage.camera.update()
+            area.camera.flash = self._flash
+            area.camera.update()
 
-    def _draw(self, stage: Stage, view: PictureView) -> None:
-        if view is stage.camera:
-            stage.camera.show_seen(self._live.seen())
+    def _draw(self, area: PictureArea, view: PictureView) -> None:
+        if view is area.camera:
+            area.camera.show_seen(self._live.seen())
         else:
-            stage.output.show_picture(self._live.shown(), self.status.shows)
+            area.output.show_picture(self._live.shown(), self.status.shows)
 
     def _is_out_of_sight(self) -> bool:
         return not self._window.isVisible() or self._window.isMinimized()
@@ -113,16 +113,16 @@ class Presenter(QObject):
         if status.found > self.status.found:
             self._flash = 1.0
         self.status = status
-        view.stage.notices.show_notices(status.notices)
-        view.stage.calibration.find_best.setChecked(controls.seeking)
-        view.stage.show_status(status)
+        view.area.notices.show_notices(status.notices)
+        view.area.calibration.find_best.setChecked(controls.seeking)
+        view.area.show_status(status)
         view.header.show_status(status)
         view.gallery.show_used(status.avatar)
         view.panel.show_controls()
         view.panel.model.show_other(status.other)
         portrait = self._live.portrait()
-        view.stage.camera.show_portrait(portrait)
-        view.stage.calibration.show_portrait(portrait)
+        view.area.camera.show_portrait(portrait)
+        view.area.calibration.show_portrait(portrait)
         view.tools.show_state(controls.paused, controls.recording is not None)
         view.header.settings.setChecked(view.drawer_open)
         self._check(controls)
@@ -154,22 +154,22 @@ class Presenter(QObject):
     def _say(self, status: Status, controls: Controls) -> None:
         """Show the headline, and the text without a picture."""
         view = self._view()
-        stage, now = view.stage, headline(status, controls)
+        area, now = view.area, headline(status, controls)
         view.header.show_headline(now)
         self._window.setWindowTitle(f"{now.text} — Avatar")
         trouble = next((notice for notice in status.notices if notice.about == "camera"), None)
-        stage.camera.set_text(
+        area.camera.set_text(
             in_user_language(trouble.message) if trouble else self.tr("Waiting for the camera...")
         )
-        stage.output.set_text(self.tr("Getting ready..."))
+        area.output.set_text(self.tr("Getting ready..."))
 
     def show_overlays(self) -> None:
         """Update the drawings over both pictures.
 
         The photo's ghost only while it helps.
         """
-        now, status, stage = self._preferences.now, self.status, self._view().stage
-        helps = stage.calibration.is_needed(status)
+        now, status, area = self._preferences.now, self.status, self._view().area
+        helps = area.calibration.is_needed(status)
         shown = Shown(
             landmarks=now.show_landmarks,
             box=now.show_help_box and helps,
@@ -177,16 +177,16 @@ class Presenter(QObject):
             statistics=now.show_statistics,
             mirrored=now.mirror_preview,
         )
-        if shown != stage.camera.shown:
-            stage.camera.shown = shown
-            stage.camera.update()
-        stage.output.mirrored = now.mirror_preview
-        stage.calibration.ghost.setChecked(now.show_ghost)
+        if shown != area.camera.shown:
+            area.camera.shown = shown
+            area.camera.update()
+        area.output.mirrored = now.mirror_preview
+        area.calibration.ghost.setChecked(now.show_ghost)
 
     def show_keys(self) -> None:
         """Show the keys that the user has chosen."""
         view, chosen = self._view(), self._preferences.now.keys
         names = ("calibrate", "find-best", "ghost")
-        view.stage.calibration.set_keys(*(key_text(name, chosen) for name in names))
+        view.area.calibration.set_keys(*(key_text(name, chosen) for name in names))
         self._shortcuts.set_keys(chosen)
         view.tools.show_keys({name: key_text(name, chosen).split(", ", maxsplit=1)[0] for name in KEYED})

@@ -1,4 +1,4 @@
-"""The content of the window: header, stage, buttons, gallery and settings drawer."""
+"""The window's content: header, picture area, buttons, gallery, settings drawer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.menus import Menus
 from avatar_app.gui.panels.controls import ControlsPanel
 from avatar_app.gui.panels.header import Header
-from avatar_app.gui.panels.stage import Stage
+from avatar_app.gui.panels.picture_area import PictureArea
 from avatar_app.gui.panels.tool_bar import ToolBar
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.shortcuts import focus_by_tab_alone
@@ -67,7 +67,7 @@ class WindowView(QWidget):
     ) -> None:
         super().__init__()
         self.header = Header(menus.main)
-        self.stage = Stage()
+        self.area = PictureArea()
         self.tools = ToolBar(menus.background, menus.expressions)
         self.gallery = Gallery(library)
         self.panel = ControlsPanel(live, devices, preferences)
@@ -76,7 +76,7 @@ class WindowView(QWidget):
         inside = QVBoxLayout(self.gallery_panel)
         inside.setContentsMargins(6, 4, 6, 2)
         inside.addWidget(self.gallery)
-        for piece in (self.header, self.stage, self.tools, self.gallery_panel, self.drawer):
+        for piece in (self.header, self.area, self.tools, self.gallery_panel, self.drawer):
             piece.setParent(self)
         self.full_screen = self._drawer_open = False
         self.drawer.closed.connect(lambda: self.open_drawer(False))
@@ -102,11 +102,11 @@ class WindowView(QWidget):
         self.arrange()
 
     def minimumSizeHint(self) -> QSize:
-        parts = (self.header, self.stage, self.tools)
+        parts = (self.header, self.area, self.tools)
         width = max(piece.minimumSizeHint().width() for piece in parts) + 2 * EDGE
         heights = self._heights(True)
-        stage = self.stage.minimumSizeHint().height()
-        return QSize(width, heights.header + stage + heights.tools + heights.strip + 5 * GAP)
+        area = self.area.minimumSizeHint().height()
+        return QSize(width, heights.header + area + heights.tools + heights.strip + 5 * GAP)
 
     def sizeHint(self) -> QSize:
         return QSize(1280, 800)
@@ -120,10 +120,10 @@ class WindowView(QWidget):
 
     def arrange(self) -> None:
         if self.full_screen:
-            self.stage.setGeometry(self.rect())
+            self.area.setGeometry(self.rect())
             return
         low = self.height() < 700
-        width, height = self.stage.large.source_size
+        width, height = self.area.large.source_size
         proportion = width / height if height else 16 / 9
         found = arrange(self.size(), self._heights(low), not self.drawer.isHidden(), proportion)
         self.gallery.fit(found.side, low)
@@ -132,7 +132,7 @@ class WindowView(QWidget):
     def _place(self, found: Arrangement) -> None:
         for piece, place in (
             (self.header, found.header),
-            (self.stage, found.stage),
+            (self.area, found.area),
             (self.tools, found.tools),
             (self.gallery_panel, found.gallery),
             (self.drawer, found.drawer),
@@ -141,7 +141,7 @@ class WindowView(QWidget):
         self.drawer.raise_()
 
     def is_narrow(self) -> bool:
-        """Whether the drawer would cover a part of the stage."""
+        """Whether the drawer would cover a part of the pictures."""
         return self.width() < BESIDE
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -156,4 +156,4 @@ class WindowView(QWidget):
         """Draw the icons in the theme's colours."""
         for piece in (self.header, self.tools, self.drawer, self.panel):
             piece.draw_icons()
-        self.stage.notices.draw_again()
+        self.area.notices.draw_again()

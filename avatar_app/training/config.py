@@ -11,11 +11,11 @@ from typing import Any
 from avatar_app.configuration import build
 from avatar_app.training.augment import AugmentConfig
 
-__all__ = ["DataConfig", "RunConfig", "Stage", "build"]
+__all__ = ["DataConfig", "RunConfig", "TrainingStage", "build"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """A stretch of training at one picture size.
 
     Attributes:
@@ -71,7 +71,7 @@ class RunConfig:
     """
 
     objective: str
-    stages: tuple[Stage, ...]
+    stages: tuple[TrainingStage, ...]
     network: dict[str, Any] = field(default_factory=dict)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -85,7 +85,7 @@ class RunConfig:
     def steps(self) -> int:
         return sum(stage.steps for stage in self.stages)
 
-    def at(self, step: int) -> tuple[Stage, float]:
+    def at(self, step: int) -> tuple[TrainingStage, float]:
         """Return the stage of a step and the progress within it, 0..1."""
         for stage in self.stages:
             if step < stage.steps:

@@ -21,7 +21,7 @@ from avatar_app.errors import ConfigError
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig
-from avatar_app.training.config import DataConfig, RunConfig, Stage
+from avatar_app.training.config import DataConfig, RunConfig, TrainingStage
 
 SECTIONS = {
     *("model_params", "train_params", "dataset_params"),
@@ -194,7 +194,7 @@ def side_of(shape: tuple[float, ...], name: str) -> int:
     return int(shape[0])
 
 
-def stages_of(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
+def stages_of(train: TrainParams, size: int, clips: int) -> tuple[TrainingStage, ...]:
     """Return one stage for each stretch between milestones. Raises ConfigError."""
     for name in ("num_epochs", "num_repeats", "batch_size", "lr_generator"):
         if getattr(train, name) <= 0:
@@ -214,7 +214,7 @@ def stages_of(train: TrainParams, size: int, clips: int) -> tuple[Stage, ...]:
         steps = math.ceil(end * steps_an_epoch) - math.ceil(start * steps_an_epoch)
         rate = train.lr_generator * 0.1**index
         if steps:
-            stages.append(Stage(size, train.batch_size, steps, rate, rate))
+            stages.append(TrainingStage(size, train.batch_size, steps, rate, rate))
     return tuple(stages)
 
 

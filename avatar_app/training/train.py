@@ -31,7 +31,7 @@ from avatar_app.errors import AvatarError, ConfigError
 from avatar_app.text import Text
 from avatar_app.training.augment import Pair, augment
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
-from avatar_app.training.config import RunConfig, Stage
+from avatar_app.training.config import RunConfig, TrainingStage
 from avatar_app.training.config_files import read_config
 from avatar_app.training.data import FrameStore, PairSampler, load_store
 from avatar_app.training.loop import repeat, set_rate
@@ -119,7 +119,7 @@ class Run:
         """Whether the configuration's steps are done, or the time is over."""
         return self.position >= self.config.steps or time.monotonic() >= self.deadline
 
-    def at(self) -> tuple[Stage, float]:
+    def at(self) -> tuple[TrainingStage, float]:
         """Return the stage of the next step and the progress within it, 0..1."""
         return self.config.at(self.position)
 

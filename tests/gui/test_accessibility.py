@@ -114,7 +114,7 @@ def test_every_control_of_the_dialogs_has_a_name(opened: Opened, qtbot: QtBot, k
 
 def test_lists_announce_their_label_and_meters_are_progress_bars(opened: Opened) -> None:
     view = opened.window.view
-    meter = QAccessible.queryAccessibleInterface(view.stage.calibration.meters["score"])
+    meter = QAccessible.queryAccessibleInterface(view.area.calibration.meters["score"])
     assert meter is not None
     assert (meter.role(), meter.text(QAccessible.Text.Name)) == (Role.ProgressBar, "Match")
     assert meter.text(QAccessible.Text.Value).rstrip("%") == "40"

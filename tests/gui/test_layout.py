@@ -95,7 +95,7 @@ def is_cut(widget: QWidget) -> bool:
 def overlaps(window: MainWindow) -> list[str]:
     """Overlapping parts of the window; the drawer may overlap."""
     view = window.view
-    parts = {"header": view.header, "stage": view.stage, "tools": view.tools, "gallery": view.gallery_panel}
+    parts = {"header": view.header, "area": view.area, "tools": view.tools, "gallery": view.gallery_panel}
     if view.drawer.isVisible() and not view.is_narrow():
         parts["drawer"] = view.drawer
     names = list(parts)
@@ -164,21 +164,21 @@ def test_the_avatar_is_large(qtbot: QtBot, tmp_path: Path, drawer: bool) -> None
     window.resize(1280, 800)
     window.view.open_drawer(drawer)
     window.poll_pictures()
-    assert window.view.stage.picture_place().width() >= 940
+    assert window.view.area.picture_place().width() >= 940
 
 
 def test_a_wide_window_has_the_gallery_at_its_side(qtbot: QtBot) -> None:
     wide, usual = arrange(QSize(1920, 1040), HEIGHTS, False), arrange(QSize(1280, 800), HEIGHTS, False)
     assert (wide.side, usual.side) == (True, False)
-    assert picture_width(wide.stage, 16 / 9) > 1500
+    assert picture_width(wide.area, 16 / 9) > 1500
     tall = arrange(QSize(1600, 1400), HEIGHTS, False)
     assert not tall.side, "a column would take width from the picture"
 
 
-def test_the_drawer_lies_over_the_stage_of_a_narrow_window(qtbot: QtBot) -> None:
+def test_the_drawer_lies_over_the_pictures_of_a_narrow_window(qtbot: QtBot) -> None:
     narrow, usual = arrange(QSize(1024, 560), HEIGHTS, True), arrange(QSize(1280, 800), HEIGHTS, True)
-    assert narrow.over and narrow.drawer.intersects(narrow.stage)
-    assert not usual.over and not usual.drawer.intersects(usual.stage)
+    assert narrow.over and narrow.drawer.intersects(narrow.area)
+    assert not usual.over and not usual.drawer.intersects(usual.area)
 
 
 def test_the_window_is_never_larger_than_the_screen(qtbot: QtBot, tmp_path: Path) -> None:
@@ -196,8 +196,8 @@ def test_a_picture_of_another_shape_is_not_cut(qtbot: QtBot, tmp_path: Path) -> 
     opened = open_window(qtbot, tmp_path)
     opened.live.sent = np.zeros((480, 640, 3), np.uint8)
     opened.window.poll_pictures()
-    stage = opened.window.view.stage
-    place = stage.picture_place()
-    assert stage.rect().contains(place)
+    area = opened.window.view.area
+    place = area.picture_place()
+    assert area.rect().contains(place)
     assert abs(place.width() / place.height() - 4 / 3) < 0.01
-    assert stage.rect().contains(stage.inset.geometry())
+    assert area.rect().contains(area.inset.geometry())

@@ -76,7 +76,7 @@ def test_nobody_is_told_to_hold_still_before_an_unplugged_camera(call: Call) -> 
     call.shows("card", "no-camera")
     call.press(Qt.Key.Key_X)
     call.until(lambda: call.session.controls.calibrations == 2)
-    call.until(lambda: call.window.view.stage.calibration.hint.text() == hint("no-camera"))
+    call.until(lambda: call.window.view.area.calibration.hint.text() == hint("no-camera"))
     call.bench.plugged = True
     call.button("camera").click()
     call.shows("avatar")

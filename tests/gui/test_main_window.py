@@ -166,7 +166,7 @@ CLICKS: dict[str, Callable[[MainWindow], object]] = {
     "nothing": lambda window: None,
     "photo": click_photo,
     "button": lambda window: click(window.view.header.settings),
-    "calibrate": lambda window: click(window.view.stage.calibration.calibrate),
+    "calibrate": lambda window: click(window.view.area.calibration.calibrate),
     "switch": lambda window: click(window.view.panel.switches["label"]),
     "slider": lambda window: click(window.view.panel.sliders["head"].slider),
     "list": choose_a_size,
@@ -204,7 +204,7 @@ def test_space_presses_what_was_reached_with_tab(opened: Opened) -> None:
     shown = window.view.drawer.isVisible()
     reached: list[QWidget | None] = []
     window.gallery.setFocus()
-    wanted = {window.view.stage.chip, window.view.panel.choices["size"], button, switch}
+    wanted = {window.view.area.chip, window.view.panel.choices["size"], button, switch}
     while len(reached) < 60 and not wanted <= set(reached):
         QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
         reached.append(QApplication.focusWidget())
@@ -254,7 +254,7 @@ def a_photo(path: Path, seed: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("where", ["stage", "header", "tools", "drawer", "gallery"])
+@pytest.mark.parametrize("where", ["area", "header", "tools", "drawer", "gallery"])
 def test_a_photo_can_be_dropped_anywhere_in_the_window(
     opened: Opened, qtbot: QtBot, tmp_path: Path, where: str
 ) -> None:
@@ -277,7 +277,7 @@ def test_what_is_no_picture_is_said_when_it_is_dropped(
     else:
         (tmp_path / "notes.txt").write_text("milk")
         mime = a_file(tmp_path / "notes.txt")
-    assert drop_on(opened.window.view.stage.output, mime)
+    assert drop_on(opened.window.view.area.output, mime)
     qtbot.waitUntil(lambda: "own gallery" in opened.window.notices.banners)
     assert "picture" in opened.window.notices.banners["own gallery"].notice.message
     assert opened.live.controls.avatar is None
@@ -288,7 +288,7 @@ def test_a_photo_can_be_pasted_wherever_the_focus_is(
     opened: Opened, qtbot: QtBot, tmp_path: Path, focused: str
 ) -> None:
     window = opened.window
-    {"gallery": window.gallery, "calibration": window.view.stage.calibration.calibrate, "window": window}[
+    {"gallery": window.gallery, "calibration": window.view.area.calibration.calibrate, "window": window}[
         focused
     ].setFocus()
     QGuiApplication.clipboard().setImage(QImage(str(a_photo(tmp_path / "copied.png", 8))))
@@ -336,7 +336,7 @@ def test_the_real_face_is_shown_only_after_a_yes(opened: Opened, qtbot: QtBot) -
 
 
 def test_a_red_banner_lies_over_the_real_face(opened: Opened) -> None:
-    view = opened.window.view.stage.output
+    view = opened.window.view.area.output
     opened.window.poll_pictures()
     place = view.place()
     spot = QPoint(place.x() + 20, place.y() + 12)
@@ -387,7 +387,7 @@ def test_a_changed_key_works_and_is_shown(qtbot: QtBot, tmp_path: Path) -> None:
     assert opened.live.controls == Controls()
     press(opened.window, "F5")
     assert opened.live.controls.calibrations == 1
-    assert "F5" in opened.window.view.stage.calibration.calibrate.text()
+    assert "F5" in opened.window.view.area.calibration.calibrate.text()
 
 
 def test_after_a_stall_the_newest_picture_is_shown(opened: Opened) -> None:
@@ -395,7 +395,7 @@ def test_after_a_stall_the_newest_picture_is_shown(opened: Opened) -> None:
         opened.live.sent = plain(1280, 720, (level, level, level))
         opened.live.camera = plain(640, 480, (0, 0, level))
     poll(opened.window)
-    image, camera = opened.window.view.stage.output.image, opened.window.view.stage.camera.image
+    image, camera = opened.window.view.area.output.image, opened.window.view.area.camera.image
     assert image is not None
     assert camera is not None
     assert image.pixelColor(50, 50).red() in (59, 60, 61), "but for the rounding of planes"
@@ -407,7 +407,7 @@ def test_both_pictures_are_shown_as_a_mirror_does_and_texts_are_not(opened: Open
     half[:, :320] = 255
     opened.live.camera = opened.live.sent = half
     poll(opened.window)
-    camera, output = opened.window.view.stage.camera.image, opened.window.view.stage.output.image
+    camera, output = opened.window.view.area.camera.image, opened.window.view.area.output.image
     assert camera is not None
     assert output is not None
     assert camera.pixelColor(4, 4).red() == 0
@@ -415,7 +415,7 @@ def test_both_pictures_are_shown_as_a_mirror_does_and_texts_are_not(opened: Open
     opened.live.change(paused=True)
     opened.window.refresh()
     opened.window.poll_pictures()
-    card = opened.window.view.stage.output.image
+    card = opened.window.view.area.output.image
     assert card is not None
     assert card.pixelColor(4, 4).red() == 255
 
@@ -424,14 +424,14 @@ def test_a_better_moment_flashes(opened: Opened) -> None:
     opened.live.report(found=1)
     opened.window.refresh()
     opened.window.poll_pictures()
-    assert opened.window.view.stage.camera.flash > 0.9
+    assert opened.window.view.area.camera.flash > 0.9
     for _ in range(30):
         opened.window.poll_pictures()
-    assert opened.window.view.stage.camera.flash == 0
+    assert opened.window.view.area.camera.flash == 0
 
 
 def test_a_click_on_a_face_and_the_button_of_a_notice_reach_the_session(opened: Opened) -> None:
-    opened.window.view.stage.camera.face_asked.emit(0.25, 0.5)
+    opened.window.view.area.camera.face_asked.emit(0.25, 0.5)
     assert (opened.live.controls.picks, opened.live.controls.picked) == (1, (0.25, 0.5))
     opened.live.report(notices=(turned_face(90),))
     opened.window.refresh()
@@ -442,23 +442,23 @@ def test_a_click_on_a_face_and_the_button_of_a_notice_reach_the_session(opened: 
 def test_without_a_camera_nobody_is_told_to_sit_before_it(opened: Opened) -> None:
     opened.live.report(match=None, face=False)
     opened.window.refresh()
-    assert "Sit in front of the camera" in opened.window.view.stage.calibration.hint.text()
+    assert "Sit in front of the camera" in opened.window.view.area.calibration.hint.text()
     opened.live.report(camera="")
     opened.window.refresh()
-    assert "camera gives no picture" in opened.window.view.stage.calibration.hint.text()
+    assert "camera gives no picture" in opened.window.view.area.calibration.hint.text()
 
 
 def test_the_hint_names_what_fits_worst(opened: Opened) -> None:
     opened.live.report(calibrated=False, match=Match(0.5, 0.9, 0.3, 0.9))
     opened.window.refresh()
-    assert "mouth and eyes" in opened.window.view.stage.calibration.hint.text()
+    assert "mouth and eyes" in opened.window.view.area.calibration.hint.text()
     opened.live.report(match=Match(0.95, 0.9, 0.9, 1.0))
     opened.window.refresh()
-    assert "calibrate now" in opened.window.view.stage.calibration.hint.text()
+    assert "calibrate now" in opened.window.view.area.calibration.hint.text()
     opened.live.report(match=None, face=False)
     opened.window.refresh()
-    assert "No face" in opened.window.view.stage.calibration.hint.text()
-    assert "no face" in opened.window.view.stage.camera.caption
+    assert "No face" in opened.window.view.area.calibration.hint.text()
+    assert "no face" in opened.window.view.area.camera.caption
 
 
 def test_recording_names_a_file_and_stops(
@@ -571,7 +571,7 @@ def test_help_lists_every_key(opened: Opened) -> None:
 def test_pictures_are_not_copied_while_nobody_can_see_them(opened: Opened) -> None:
     opened.window.poll_pictures()
     opened.window.hide()
-    before = opened.window.view.stage.output.image
+    before = opened.window.view.area.output.image
     opened.live.sent = np.zeros((720, 1280, 3), np.uint8)
     opened.window.poll_pictures()
-    assert opened.window.view.stage.output.image is before
+    assert opened.window.view.area.output.image is before

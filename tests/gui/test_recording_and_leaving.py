@@ -37,7 +37,7 @@ def test_a_recording_counts_and_says_where_it_went(opened: Opened, monkeypatch: 
     assert header.recording.text().startswith("● REC 1:00:") and header.recording.isVisible()
     assert window.view.tools.buttons["record"].text() == "Stop"
     window.view.tools.buttons["record"].click()
-    toast = window.view.stage.toast
+    toast = window.view.area.toast
     assert toast.isVisible() and path.name in toast.text.text()
     assert not header.recording.isVisible()
     toast.buttons[1].click()

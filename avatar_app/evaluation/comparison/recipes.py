@@ -13,7 +13,7 @@ from avatar_app.networks.x2face.model import X2FaceConfig
 from avatar_app.paths import PACKAGE
 from avatar_app.text import Text
 from avatar_app.training.augment import AugmentConfig
-from avatar_app.training.config import DataConfig, RunConfig, Stage
+from avatar_app.training.config import DataConfig, RunConfig, TrainingStage
 from avatar_app.training.config_files import read_config
 
 METHODS = {
@@ -86,7 +86,7 @@ def _x2face(terms: Terms) -> RunConfig:
         full.code,
     )
     unchanged = AugmentConfig(0, 0, 0, 0, 0, 0, False, 0)
-    stage = Stage(terms.size, terms.batch, ENDLESS, RATE, RATE)
+    stage = TrainingStage(terms.size, terms.batch, ENDLESS, RATE, RATE)
     data = DataConfig(candidates=1)
     losses = {"optimiser": "adam"}
     return RunConfig("x2face", (stage,), network.to_dict(), data, unchanged, losses, warmup=0)

@@ -14,7 +14,7 @@ import yaml
 
 from avatar_app.bundles.bundle import Bundle, open_bundle
 from avatar_app.evaluation.comparison.recipes import Terms, recipe
-from avatar_app.training.config import RunConfig, Stage
+from avatar_app.training.config import RunConfig, TrainingStage
 from avatar_app.training.data import FrameStore
 from avatar_app.training.export import export
 from avatar_app.training.objective import Objective
@@ -67,7 +67,7 @@ class TimedRun(Run):
     def finished(self) -> bool:
         return self.used >= self._seconds
 
-    def at(self) -> tuple[Stage, float]:
+    def at(self) -> tuple[TrainingStage, float]:
         return self.config.stages[0], min(1.0, self.used / self._seconds)
 
 

@@ -82,7 +82,7 @@ class Gallery(QWidget):
         return self._view.strip_height(low)
 
     def fit(self, side: bool, low: bool) -> None:
-        """Become a column beside the stage, or a strip under it."""
+        """Become a column beside the pictures, or a strip under it."""
         directions = QBoxLayout.Direction
         self._layout.setDirection(directions.TopToBottom if side else directions.LeftToRight)
         self._search.setMaximumWidth(16777215 if side else SEARCH_WIDTH)

@@ -21,7 +21,7 @@ MOST = 3
 goes.
 """
 ROOMS = {400: 1, 540: 2}
-"""Height of the stage below which there are fewer banners -> their number."""
+"""Height of the picture area below which there are fewer banners -> their number."""
 
 
 class Banner(QFrame):
@@ -121,7 +121,7 @@ class NoticeBar(QWidget):
             self._rebuild()
 
     def set_room(self, height: int) -> None:
-        """Show fewer banners on a lower stage; height in pixels."""
+        """Show fewer banners on a lower picture area; height in pixels."""
         most = next((count for limit, count in ROOMS.items() if height < limit), MOST)
         if most != self._most:
             self._most = most

@@ -4071,6 +4071,49 @@ Press I for more.</source>
     </message>
 </context>
 <context>
+    <name>PictureArea</name>
+    <message>
+        <source>What others see</source>
+        <translation>Что видят другие</translation>
+    </message>
+    <message>
+        <source>Your camera</source>
+        <translation>Ваша камера</translation>
+    </message>
+    <message>
+        <source>You</source>
+        <translation>Вы</translation>
+    </message>
+    <message>
+        <source>You · no face seen</source>
+        <translation>Вы · лица не видно</translation>
+    </message>
+    <message>
+        <source>Others see</source>
+        <translation>Видят другие</translation>
+    </message>
+    <message>
+        <source>Your camera, only on this screen</source>
+        <translation>Ваша камера, только на этом экране</translation>
+    </message>
+    <message>
+        <source>Click to swap the pictures, drag to move this one</source>
+        <translation>Щёлкните, чтобы поменять изображения местами; перетащите, чтобы подвинуть</translation>
+    </message>
+    <message>
+        <source>●  Calibrated with another photo · Refine</source>
+        <translation>●  Калибровка с другого фото · Уточнить</translation>
+    </message>
+    <message>
+        <source>●  Calibrated · Redo</source>
+        <translation>●  Откалибровано · Повторить</translation>
+    </message>
+    <message>
+        <source>Look like the photo when the countdown ends</source>
+        <translation>К концу отсчёта примите позу с фото</translation>
+    </message>
+</context>
+<context>
     <name>Presenter</name>
     <message>
         <source>Waiting for the camera...</source>
@@ -4271,49 +4314,6 @@ Press I for more.</source>
     <message>
         <source>Address, such as http://192.168.1.20:8080/video:</source>
         <translation>Адрес, например http://192.168.1.20:8080/video:</translation>
-    </message>
-</context>
-<context>
-    <name>Stage</name>
-    <message>
-        <source>What others see</source>
-        <translation>Что видят другие</translation>
-    </message>
-    <message>
-        <source>Your camera</source>
-        <translation>Ваша камера</translation>
-    </message>
-    <message>
-        <source>You</source>
-        <translation>Вы</translation>
-    </message>
-    <message>
-        <source>You · no face seen</source>
-        <translation>Вы · лица не видно</translation>
-    </message>
-    <message>
-        <source>Others see</source>
-        <translation>Видят другие</translation>
-    </message>
-    <message>
-        <source>Your camera, only on this screen</source>
-        <translation>Ваша камера, только на этом экране</translation>
-    </message>
-    <message>
-        <source>Click to swap the pictures, drag to move this one</source>
-        <translation>Щёлкните, чтобы поменять изображения местами; перетащите, чтобы подвинуть</translation>
-    </message>
-    <message>
-        <source>●  Calibrated with another photo · Refine</source>
-        <translation>●  Калибровка с другого фото · Уточнить</translation>
-    </message>
-    <message>
-        <source>●  Calibrated · Redo</source>
-        <translation>●  Откалибровано · Повторить</translation>
-    </message>
-    <message>
-        <source>Look like the photo when the countdown ends</source>
-        <translation>К концу отсчёта примите позу с фото</translation>
     </message>
 </context>
 <context>

@@ -10,8 +10,8 @@ from avatar_app.gui.panels.calibration import CalibrationPanel
 from avatar_app.gui.panels.camera_view import CameraView
 from avatar_app.gui.panels.notices import NoticeBar
 from avatar_app.gui.panels.output_view import OutputView
+from avatar_app.gui.panels.picture_mouse import PictureMouse
 from avatar_app.gui.panels.preview import PictureView, fit
-from avatar_app.gui.panels.stage_mouse import StageMouse
 from avatar_app.gui.panels.toast import Toast
 from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.style.theme import restyle
@@ -23,12 +23,12 @@ INSET = 0.24
 INSET_LEAST, INSET_MOST = 132, 320
 LEAST = QSize(600, 250)
 COMPACT = 380
-"""Height of the stage below which the calibration shows only the overall match."""
+"""Height of the picture area below which the calibration shows only the overall match."""
 NOTICES = 680
 """Largest width of the banners; longer lines are hard to read."""
 
 
-class Stage(QWidget):
+class PictureArea(QWidget):
     """The large picture with its overlays; ``asked`` carries the name of an action.
 
     Attributes:
@@ -47,7 +47,7 @@ class Stage(QWidget):
         self.chip.clicked.connect(self.calibration.countdown.begin)
         self.notices = NoticeBar(self)
         self.toast = Toast(self)
-        self.mouse = StageMouse(self, self)
+        self.mouse = PictureMouse(self, self)
         self.swapped = False
         self._camera_first = False
         self._face = True
@@ -63,7 +63,7 @@ class Stage(QWidget):
 
     @property
     def large(self) -> PictureView:
-        """Return the view that fills the stage."""
+        """Return the view that fills the picture area."""
         return self.camera if self._camera_first != self.swapped else self.output
 
     @property

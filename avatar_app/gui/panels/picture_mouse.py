@@ -1,4 +1,4 @@
-"""Handle the mouse on the stage.
+"""Handle the mouse on the picture area.
 
 Swap and move the inset, move and zoom the avatar, full screen, menu.
 """
@@ -20,7 +20,7 @@ NOTCH = 120
 
 
 class Views(Protocol):
-    """The part of a ``Stage`` that is used."""
+    """The part of a ``PictureArea`` that is used."""
 
     output: OutputView
     camera: CameraView
@@ -38,8 +38,8 @@ class Views(Protocol):
     def settle_inset(self) -> None: ...
 
 
-class StageMouse(QObject):
-    """Handles the mouse on both views of a stage.
+class PictureMouse(QObject):
+    """Handles the mouse on both views of the picture area.
 
     ``panned`` carries the distance by which the avatar was dragged, in fractions of the picture as others see
     it; ``turned`` the steps of the wheel.
@@ -50,17 +50,17 @@ class StageMouse(QObject):
     swap = Signal()
     full_screen = Signal()
 
-    def __init__(self, widget: QWidget, stage: Views) -> None:
+    def __init__(self, widget: QWidget, area: Views) -> None:
         super().__init__(widget)
-        self._widget, self._stage = widget, stage
+        self._widget, self._area = widget, area
         self._pressed: QPoint | None = None
         self._last = QPointF()
         self._dragging = False
-        for view in (stage.output, stage.camera):
+        for view in (area.output, area.camera):
             view.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QWheelEvent) and watched is self._stage.large is self._stage.output:
+        if isinstance(event, QWheelEvent) and watched is self._area.large is self._area.output:
             self.turned.emit(event.angleDelta().y() / NOTCH)
             return True
         if not isinstance(event, QMouseEvent) or event.button() not in (
@@ -68,12 +68,12 @@ class StageMouse(QObject):
             Qt.MouseButton.NoButton,
         ):
             return False
-        if watched is self._stage.large and event.type() == QEvent.Type.MouseButtonDblClick:
+        if watched is self._area.large and event.type() == QEvent.Type.MouseButtonDblClick:
             self.full_screen.emit()
             return True
-        if watched is self._stage.large is self._stage.camera:
+        if watched is self._area.large is self._area.camera:
             return False  # a click there chooses a face
-        return self._follow(watched is self._stage.inset, event)
+        return self._follow(watched is self._area.inset, event)
 
     def _follow(self, inset: bool, event: QMouseEvent) -> bool:
         place = event.globalPosition()
@@ -88,7 +88,7 @@ class StageMouse(QObject):
         elif event.type() == QEvent.Type.MouseButtonRelease and self._pressed is not None:
             self._pressed = None
             if inset and self._dragging:
-                self._stage.settle_inset()
+                self._area.settle_inset()
             elif inset:
                 self.swap.emit()
         else:
@@ -96,10 +96,10 @@ class StageMouse(QObject):
         return True
 
     def _drag(self, inset: bool, place: QPointF) -> None:
-        stage = self._stage
+        area = self._area
         if inset:
-            stage.move_inset(self._widget.mapFromGlobal(place.toPoint()))
+            area.move_inset(self._widget.mapFromGlobal(place.toPoint()))
             return
-        moved, picture = place - self._last, stage.picture_place()
+        moved, picture = place - self._last, area.picture_place()
         across = moved.x() / max(1, picture.width())
-        self.panned.emit(-across if stage.output.mirrored else across, moved.y() / max(1, picture.height()))
+        self.panned.emit(-across if area.output.mirrored else across, moved.y() / max(1, picture.height()))
