@@ -73,23 +73,48 @@ class Modulation(nn.Module):
         return modulated
 
 
-class RegionPainter(nn.Module):
-    """Paints one kind of region: ``photo`` once a photo, ``forward`` for each frame."""
-
-    rim: Tensor
+class RegionEncoder(nn.Module):
+    """Encodes the photo's own crop of one kind of region, once for each photo."""
 
     def __init__(self, region: Region, channels: tuple[int, int, int]) -> None:
         super().__init__()
         half, quarter, eighth = channels
-        drawn, codes = len(region.strokes) + 1, region.codes
         self.region = region
         self.sketch = RegionSketch(region, region.width // 2, region.height // 2)
-        self.photo_half = conv(12 + drawn, half)
+        self.photo_half = conv(self.seen_channels, half)
         self.photo_quarter = nn.Sequential(conv(half, quarter, 3, 2), conv(quarter, quarter))
         self.photo_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), conv(eighth, eighth))
         self.to_half, self.to_quarter, self.to_eighth = (nn.Conv2d(width, width, 1) for width in channels)
 
-        self.stem = nn.Conv2d(12 + drawn, half, 3, padding=1)
+    @property
+    def seen_channels(self) -> int:
+        """Channels of a crop at half its size, with the sketch of its landmarks."""
+        return 12 + len(self.region.strokes) + 1
+
+    def photo(self, picture: Tensor, points: Tensor) -> PhotoRegion:
+        """Encode a crop (B, 3, H, W) with its landmarks (B, 88, 2)."""
+        half = self.photo_half(self._seen(picture, points))
+        quarter = self.photo_quarter(half)
+        eighth = self.photo_eighth(quarter)
+        return PhotoRegion(self.to_half(half), self.to_quarter(quarter), self.to_eighth(eighth))
+
+    def _seen(self, picture: Tensor, points: Tensor) -> Tensor:
+        return torch.cat([F.pixel_unshuffle(picture * 2 - 1, 2), self.sketch(points)], 1)
+
+
+class RegionPainter(RegionEncoder):
+    """Paints one kind of region: ``photo`` once a photo, ``forward`` for each frame.
+
+    It inherits from the encoder so that weights have the same names for both.
+    """
+
+    rim: Tensor
+
+    def __init__(self, region: Region, channels: tuple[int, int, int]) -> None:
+        super().__init__(region, channels)
+        half, quarter, eighth = channels
+        codes = region.codes
+        self.stem = nn.Conv2d(self.seen_channels, half, 3, padding=1)
         self.down_quarter = nn.Conv2d(half, quarter, 3, 2, 1)
         self.down_eighth = nn.Conv2d(quarter, eighth, 3, 2, 1)
         self.spread = nn.Linear(codes, 8 * (region.width // 8) * (region.height // 8))
@@ -102,13 +127,6 @@ class RegionPainter(nn.Module):
         self.blur = Blur(4)
         self.by_code = nn.ModuleList(Modulation(codes, width) for width in (eighth, quarter, half))
         self.register_buffer("rim", _window(region), persistent=False)
-
-    def photo(self, picture: Tensor, points: Tensor) -> PhotoRegion:
-        """Encode the photo's own crop (B, 3, H, W) with its landmarks there."""
-        half = self.photo_half(self._seen(picture, points))
-        quarter = self.photo_quarter(half)
-        eighth = self.photo_eighth(quarter)
-        return PhotoRegion(self.to_half(half), self.to_quarter(quarter), self.to_eighth(eighth))
 
     def forward(self, known: PhotoRegion, moved: Tensor, points: Tensor, code: Tensor) -> Painted:
         """Paint a crop.
@@ -129,12 +147,9 @@ class RegionPainter(nn.Module):
         x = self.by_code[1](x, code)
         x = self.merge_half(torch.cat([_double(self.narrow_half(x)), half], 1))
         x = self.by_code[2](x, code)
-        # A critic likes the fine stripes that a pixel shuffle can draw; blurred, they are gone.
+        # The discriminator rewards the fine stripes that a pixel shuffle can draw; blurring removes them.
         out = self.blur(torch.sigmoid(F.pixel_shuffle(self.paint(x + self.refine(x)), 2)))
         return Painted(out[:, :3], out[:, 3:] * self.rim)
-
-    def _seen(self, picture: Tensor, points: Tensor) -> Tensor:
-        return torch.cat([F.pixel_unshuffle(picture * 2 - 1, 2), self.sketch(points)], 1)
 
 
 def _double(maps: Tensor) -> Tensor:
