@@ -35,15 +35,15 @@ COMMANDS = {
     "live": "the same without a window, for servers and scripts",
     "control": "recalibrate, pause and more in the running app, from another program",
     "doctor": "check whether a call works on this computer, and say what to do if not",
-    "cuda": "fetch PyTorch for your NVIDIA card, or take it away again",
-    "demo": "animate the app's own photo, into demo.mp4",
+    "cuda": "download PyTorch for your NVIDIA card, or remove it",
+    "demo": "animate the app's own photo and save demo.mp4",
     "animate": "animate any photo with the face in any clip",
-    "models": "list, check, import, fetch and compare models",
-    "serve": "render for apps on other computers, from key points",
+    "models": "list, verify, import, download and compare models",
+    "serve": "render for apps on other computers",
     "cluster": "the same for many people, on many computers, with Ray Serve",
     "bench": "measure the speed of a model on this computer",
-    "evaluate": "measure how well a model rebuilds the clips of a data set",
-    "compare": "train X2Face, Monkey-Net, FOMM and our model on equal terms, and compare them",
+    "evaluate": "measure how well a model reconstructs the clips of a data set",
+    "compare": "train X2Face, Monkey-Net, FOMM and our model alike, and compare them",
 }
 """Name -> description. Each is a module of ``avatar_app.commands`` with ``add_arguments(parser)`` and
 ``run(arguments) -> int``.

@@ -57,24 +57,23 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         type=Path,
         required=True,
         metavar="CLIP",
-        help="whose motion it gets: a clip, a folder of clips, a folder of pictures that follow each other, "
-        "or one picture, "
-        "whose pose is shown as it is",
+        help="source of the motion: a clip, a folder of clips, a folder of numbered pictures, "
+        "or one picture, whose pose is used unchanged",
     )
     files.add_argument(
         "--start",
         type=clock_time,
         default=Fraction(0),
         metavar="T",
-        help="start of the clip's used part: 12.5 or 1:02.5",
+        help="where to start in the clip, such as 12.5 or 1:02.5",
     )
-    files.add_argument("--end", type=clock_time, metavar="T", help="end of the clip's used part")
+    files.add_argument("--end", type=clock_time, metavar="T", help="where to end in the clip")
     files.add_argument(
         "--fps",
         type=whole_number(1, 120),
         default=25,
         metavar="N",
-        help="pictures a second of a folder (default: 25)",
+        help="pictures per second of a folder (default: 25)",
     )
     files.add_argument(
         "--output",
@@ -95,9 +94,10 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         nargs="?",
         const=OWN,
         metavar="ADDRESS",
-        help="make several results of folders at a time, with Ray: on this computer, or on the running "
-        "cluster at ADDRESS (auto: the one on this computer), whose computers must see the same folders; "
-        "each takes --threads cores (default: 1), with --device cuda also a graphics card",
+        help="make several results of folders in parallel, with Ray: on this computer, or on "
+        "the running cluster at ADDRESS (auto: the one on this computer), whose computers"
+        " must have access to the same folders; each takes --threads cores (default: 1), "
+        "with --device cuda also a graphics card",
     )
     add_report_argument(files, "frames, speed and time per stage, or what became of each result,")
     files.add_argument(
@@ -120,12 +120,16 @@ def _add_motion(motion: argparse._ArgumentGroup) -> None:
         help="the clip's neutral frame, from 0, counted from --start (default: the first with a face)",
     )
     neutral.add_argument(
-        "--find-best-frame", action="store_true", help="take the frame most like the photo as neutral"
+        "--find-best-frame",
+        action="store_true",
+        help="use the frame that resembles the photo most as the neutral one",
     )
     motion.add_argument(
         "--adapt-variance",
         action="store_true",
-        help="Monkey-Net: change the photo's covariances as the driver's change (default: take the driver's)",
+        help=(
+            "Monkey-Net: adapt the photo's covariances to the driver's changes (default: use the driver's)"
+        ),
     )
 
 
@@ -145,17 +149,18 @@ def _add_picture(picture: argparse._ArgumentGroup) -> None:
     picture.add_argument(
         "--background",
         metavar="B",
-        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, a "
-        "picture, or transparent "
-        "(default: photo)",
+        help="background: photo (the photo's own), blur, a colour such as #203040, a picture, "
+        "or transparent (default: photo)",
     )
-    picture.add_argument("--whole-photo", action="store_true", help="show the whole photo, in its own shape")
+    picture.add_argument(
+        "--whole-photo", action="store_true", help="show the whole photo, in its own aspect ratio"
+    )
     add_framing_arguments(picture)
     picture.add_argument("--side-by-side", action="store_true", help="show the driver beside the result")
     sound = picture.add_mutually_exclusive_group()
     sound.add_argument("--audio", action="store_true", help="keep the clip's sound")
     sound.add_argument(
-        "--audio-from", type=Path, metavar="FILE", help="take the sound of another clip or of a sound file"
+        "--audio-from", type=Path, metavar="FILE", help="use the sound of another clip or of a sound file"
     )
 
 

@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_threads,
         default="all",
         metavar="N,...",
-        help="CPU threads: a number, all, or several such as 1,2,all, which take turns in one run (default: "
-        "all)",
+        help="CPU threads: a number, all, or several such as 1,2,all, which alternate in one "
+        "run (default: all)",
     )
     parser.add_argument(
         "--size",
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="where pictures are sent; auto: to a virtual camera if one is free (default: auto)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements to this file")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -33,15 +33,14 @@ OWN = "own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "action", choices=("up", "status", "down"), help="start the replicas, list them, end them"
-    )
+    parser.add_argument("action", choices=("up", "status", "down"), help="start, list or stop the replicas")
     parser.add_argument(
         "--cluster",
         default=OWN,
         metavar="ADDRESS",
-        help="of a running Ray cluster, or auto for the one on this computer (`ray start` makes one); "
-        "without it `up` is a cluster of this computer alone, until it is interrupted",
+        help="of a running Ray cluster, or auto for the one on this computer (`ray start` "
+        "starts one); without it, `up` runs a cluster on this computer only, until it is "
+        "interrupted",
     )
     add_address_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
@@ -50,35 +49,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1, 10_000),
         default=1,
         metavar="N",
-        help="least number of replicas (default: 1)",
+        help="minimum number of replicas (default: 1)",
     )
     parser.add_argument(
         "--most",
         type=whole_number(1, 10_000),
         default=4,
         metavar="N",
-        help="largest number of replicas (default: 4)",
+        help="maximum number of replicas (default: 4)",
     )
     parser.add_argument(
         "--sessions",
         type=whole_number(1, 256),
         default=4,
         metavar="N",
-        help="people for each replica (default: 4)",
+        help="people per replica (default: 4)",
     )
     parser.add_argument(
         "--processors",
         type=decimal(0.1, 64),
         default=1.0,
         metavar="N",
-        help="cores for each replica (default: 1)",
+        help="cores per replica (default: 1)",
     )
     parser.add_argument(
         "--cards",
         type=decimal(0, 8),
         default=0.0,
         metavar="N",
-        help="graphics cards for each replica; 0.25 lets four share one (default: 0)",
+        help="graphics cards per replica; with 0.25, four share one (default: 0)",
     )
 
 

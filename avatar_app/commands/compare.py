@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_minutes,
         default=45.0,
         metavar="N",
-        help="minutes of computing for each method (default: 45)",
+        help="minutes of training per method (default: 45)",
     )
     parser.add_argument(
         "--methods",
@@ -45,16 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--width", type=_width, metavar="FACTOR", help=what)
     parser.add_argument(
-        "--batch", type=whole_number(2), default=8, metavar="N", help="pairs a step (default: 8)"
+        "--batch", type=whole_number(2), default=8, metavar="N", help="pairs per step (default: 8)"
     )
     parser.add_argument(
         "--stride", type=whole_number(1), default=3, metavar="N", help="use every N-th frame (default: 3)"
     )
     what = "feature network of the perceptual losses (default: the one in DIR/perceptual)"
     parser.add_argument("--features", type=Path, metavar="FILE", help=what)
-    parser.add_argument("--split", default="val", help="the held-out part (default: val)")
+    parser.add_argument("--split", default="val", help="the held-out split (default: val)")
     parser.add_argument(
-        "--limit", type=whole_number(2), metavar="N", help="judge N frames of each clip (default: all)"
+        "--limit", type=whole_number(2), metavar="N", help="evaluate N frames of each clip (default: all)"
     )
     parser.add_argument(
         "--judge",
@@ -65,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fetch-judge",
         action="store_true",
-        help="fetch the judge's weights from the internet if they are not there",
+        help="download the judge's weights if they are missing",
     )
     parser.add_argument(
-        "--embedding", type=Path, metavar="ONNX", help="network from a face to a vector, for AED"
+        "--embedding", type=Path, metavar="ONNX", help="network that maps a face to a vector, for AED"
     )
     what = "the contact sheet shows clips of the data set, or photos and clip of the app (default: data)"
     parser.add_argument("--sheet", choices=["data", "app"], default="data", help=what)

@@ -18,18 +18,18 @@ from avatar_app.text import Text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", required=True)
-    about = "fetch the PyTorch that fits your card from pytorch.org, some gigabytes, and try it"
+    about = "download the PyTorch build for your card from pytorch.org (some gigabytes) and test it"
     installing = tasks.add_parser("install", help=about, description=f"{about.capitalize()}.")
     installing.add_argument(
         "--wheels",
         type=Path,
         metavar="FOLDER",
-        help="take all packages from this folder, on a computer without a network",
+        help="use packages from this folder, on a computer without a network",
     )
     installing.set_defaults(task=_install)
-    about = "take it away again"
+    about = "remove it"
     tasks.add_parser("remove", help=about, description=f"{about.capitalize()}.").set_defaults(task=_remove)
-    about = "say what is fetched and whether a card is there"
+    about = "show what is downloaded and whether a card is present"
     tasks.add_parser("status", help=about, description=f"{about.capitalize()}.").set_defaults(task=_status)
 
 

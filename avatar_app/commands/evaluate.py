@@ -1,4 +1,4 @@
-"""``evaluate``: measure how well a model rebuilds unseen clips.
+"""``evaluate``: measure how well a model reconstructs unseen clips.
 
 Each clip is rebuilt from one frame. A piecewise warp of that frame and the frame itself are measured beside
 it. As in the paper (section 4, self-reenactment): a clip's first usable frame is the photo, the key points of
@@ -42,12 +42,12 @@ JUDGES = {"own": "our own network, 88 landmarks", "face-alignment": "face-alignm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="BUNDLE", help="a name that `models list` shows, or a folder")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set as for training")
-    parser.add_argument("--split", default="val", help="which part of it (default: val)")
+    parser.add_argument("--split", default="val", help="its split (default: val)")
     parser.add_argument(
         "--limit",
         type=whole_number(2),
         metavar="N",
-        help="take N frames of each clip, evenly spread (default: all)",
+        help="use N evenly spaced frames of each clip (default: all)",
     )
     what = (
         "also animate the pairs in this table with the columns source and driving (names of clips of the "
@@ -58,17 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--embedding",
         type=Path,
         metavar="ONNX",
-        help="network from an upright RGB face to a vector, for identity (AED)",
+        help="network that maps an upright RGB face to a vector, for identity (AED)",
     )
-    what = (
-        "whose landmarks akd and mkr go by: own, or face-alignment, the judge of the paper, which is "
-        "slow (default: own)"
-    )
+    what = "landmarks for akd and mkr: own, or face-alignment, the paper's, which is slow (default: own)"
     parser.add_argument("--judge", choices=list(JUDGES), default="own", help=what)
     parser.add_argument(
         "--fetch-judge",
         action="store_true",
-        help="fetch the judge's weights from the internet if they are not there",
+        help="download the judge's weights if they are missing",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or webgpu (default: auto)")
     parser.add_argument(
@@ -78,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CPU threads (default: one for each core)",
     )
     parser.add_argument(
-        "--json", type=Path, required=True, metavar="FILE", help="write the figures to this file"
+        "--json", type=Path, required=True, metavar="FILE", help="write the measurements to this file"
     )
 
 

@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what was asked; "
         "130, 143 or 129 if SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, after everything was closed."
     )
-    files = parser.add_argument_group("from, what and where to")
+    files = parser.add_argument_group("input and output")
     files.add_argument(
         "--source",
         default="",
@@ -100,14 +100,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--microphone",
         default="",
         metavar="M",
-        help='record its sound too, in time with the picture: its name or a part of that, or "default" for '
-        "the system's (default: no sound)",
+        help=(
+            "record its sound in sync with the picture: its name or a part of it, or "
+            '"default" for the system\'s (default: no sound)'
+        ),
     )
     files.add_argument(
         "--virtual-microphone",
         action="store_true",
-        help="let calls hear the microphone as late as they see the avatar: choose Avatar Microphone there "
-        "(Linux)",
+        help=(
+            "offer the microphone to calls, delayed like the avatar: choose Avatar Microphone there (Linux)"
+        ),
     )
     files.add_argument(
         "--name",
@@ -119,7 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=seconds,
         metavar="N",
-        help="stop after this many seconds (default: when interrupted)",
+        help="stop after this many seconds (default: on interruption)",
     )
     add_report_argument(files, "what was measured")
     add_device_arguments(parser)
@@ -149,13 +152,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole_number(5, 60),
         default=30,
         metavar="N",
-        help="pictures a second, 5 to 60 (default: 30)",
+        help="pictures per second, 5 to 60 (default: 30)",
     )
     picture.add_argument(
         "--background",
         default="photo",
         metavar="B",
-        help="behind the person: photo (what the photo shows there), blur, a colour such as #203040, or a "
+        help="background: photo (the photo's own), blur, a colour such as #203040, or a "
         "picture (default: photo)",
     )
     add_framing_arguments(picture)

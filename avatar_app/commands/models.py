@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.set_defaults(task=_verify)
 
     importing = tasks.add_parser(
-        "import", help="make a model from a checkpoint of First Order Motion Model, Monkey-Net or X2Face"
+        "import",
+        help="create a model from a checkpoint of the First Order Motion Model, Monkey-Net or X2Face",
     )
     importing.add_argument("checkpoint", type=Path, metavar="CKPT", help="the .pth.tar or .pth file")
     importing.add_argument("--config", type=Path, metavar="YAML", help=CONFIG)

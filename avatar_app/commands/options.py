@@ -57,13 +57,13 @@ def add_motion_arguments(motion: Options) -> None:
         "--relative",
         action="store_true",
         default=True,
-        help="the driver's motion since the neutral pose (default)",
+        help="use the driver's motion relative to the neutral pose (default)",
     )
     way.add_argument(
         "--absolute",
         action="store_false",
         dest="relative",
-        help="the driver's pose itself; for similar faces",
+        help="use the driver's absolute pose; for similar faces",
     )
     motion.add_argument(
         "--adapt-scale",
@@ -107,7 +107,7 @@ def add_framing_arguments(picture: Options) -> None:
         type=offset,
         default=(0.0, 0.0),
         metavar="X,Y",
-        help="move the person right and down, in parts of the picture, such as 0.1,0 (default: 0,0)",
+        help="move the person right and down, as fractions of the picture, such as 0.1,0 (default: 0,0)",
     )
 
 

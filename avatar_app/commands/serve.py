@@ -37,7 +37,8 @@ def add_address_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default="lite", metavar="BUNDLE", help="the model to render with (default: lite)"
     )
     what = (
-        "address to listen on; 0.0.0.0 for every network of this computer (default: 127.0.0.1, this computer)"
+        "address to listen on; 0.0.0.0 for all networks of this computer (default: "
+        "127.0.0.1, only this computer)"
     )
     parser.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help=what)
     parser.add_argument(
@@ -54,7 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_address_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or webgpu (default: auto)")
     parser.add_argument(
-        "--sessions", type=whole_number(1, 256), default=4, metavar="N", help="people at a time (default: 4)"
+        "--sessions",
+        type=whole_number(1, 256),
+        default=4,
+        metavar="N",
+        help="maximum number of people at the same time (default: 4)",
     )
     parser.add_argument(
         "--idle",

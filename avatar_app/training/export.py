@@ -249,7 +249,7 @@ def _fomm_graphs(
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m avatar_app.training.export", description="Make a bundle of a checkpoint."
+        prog="python -m avatar_app.training.export", description="Create a bundle from a checkpoint."
     )
     parser.add_argument(
         "checkpoint", type=Path, help="a run's checkpoint, or a bundle's folder, to export it again"
@@ -270,7 +270,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="eight-bit convolutions, scaled by this data set's training split",
     )
     parser.add_argument(
-        "--matte", type=Path, help="matte.pt of a training.matte run: the background then stands still"
+        "--matte", type=Path, help="matte.pt of a training.matte run: the background then stays still"
     )
     parser.add_argument(
         "--detail",

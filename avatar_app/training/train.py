@@ -290,9 +290,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="landmark network of the landmark loss (landmarks.pt of a training.faces run)",
     )
     parser.add_argument("--cache", type=Path, help="keep decoded frames in this folder for the next run")
-    parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
-    parser.add_argument("--start", type=Path, help="begin a new run with the weights of this checkpoint")
-    parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
+    parser.add_argument("--resume", type=Path, help="continue from this checkpoint")
+    parser.add_argument("--start", type=Path, help="start a new run with the weights of this checkpoint")
+    parser.add_argument("--minutes", type=float, help="stop after this many minutes and save a checkpoint")
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--sample-steps", type=int, default=1000)
     parser.add_argument(

@@ -40,14 +40,16 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
         type=Path,
         help="folder of earlier false detections, see avatar_app.training.faces.mine",
     )
-    parser.add_argument("--only", choices=["landmarks", "finder"], help="train one of the two")
+    parser.add_argument("--only", choices=["landmarks", "finder"], help="train only this network")
     parser.add_argument(
         "--minutes", type=float, help="wall time for each network, instead of the configuration's"
     )
     parser.add_argument(
-        "--workers", type=int, help="processes that make samples, instead of the configuration's"
+        "--workers",
+        type=int,
+        help="number of processes that generate samples, instead of the configuration's",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in OUTPUT")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoints in OUTPUT")
     return parser.parse_args(words)
 
 

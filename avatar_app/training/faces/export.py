@@ -182,7 +182,8 @@ def write_description(folder: Path, training: dict[str, Any]) -> None:
 def main(words: list[str] | None = None) -> int:
     """Run from the command line; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m avatar_app.training.faces.export", description="Make the bundle of the face networks."
+        prog="python -m avatar_app.training.faces.export",
+        description="Create the bundle of the face networks.",
     )
     parser.add_argument("run", type=Path, help="folder with landmarks.pt and finder.pt")
     parser.add_argument("--output", type=Path, required=True, help="the bundle's folder")
