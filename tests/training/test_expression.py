@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_app.faces.crop import Region
+from avatar_app.faces.crop import Region as FaceRegion
 from avatar_app.faces.detector import FaceDetector
-from avatar_app.networks.regions import CODES, EYE, MOUTH, frames, region_points
+from avatar_app.networks.regions import CODES, EYE, MOUTH, Region, frames, region_points, sketch_of
 from avatar_app.training.checkpoint import save_checkpoint
-from avatar_app.training.expression import loop
+from avatar_app.training.expression import crops, loop
 from avatar_app.training.expression.crops import CropStore, as_seen, changed, near_opening
 from avatar_app.training.expression.export import main as export
 from avatar_app.training.expression.loop import Recipe, Trainer, train
@@ -111,6 +111,30 @@ def test_what_is_read_has_other_colours_than_what_is_wanted(name: str, pairs: Pa
 
 
 @pytest.mark.parametrize("name", REGIONS)
+def test_teeth_and_eyes_stay_bright_when_skin_becomes_dark(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crops, "DARKENED", 2.0)
+    monkeypatch.setattr(torch, "rand", torch.ones)
+    region, opened, shut = REGIONS[name], *(_face(REGIONS[name], amount) for amount in (1.0, 0.0))
+    teeth = sketch_of(region, region.width, region.height).opening(opened) > 0.99
+    skin = torch.tensor([0.7, 0.5, 0.4])[:, None, None].expand(1, 3, region.height, region.width)
+    seen = torch.where(teeth, torch.tensor(0.9), skin)
+    dark = crops.with_dark_skin(crops.Batch(skin, shut, seen, opened, seen, opened), region)
+    inside = teeth.expand(1, 3, -1, -1)
+    assert torch.allclose(dark.truth[inside], seen[inside], atol=0.01)
+    assert dark.truth[~inside].max() < 0.4
+    assert (dark.moved[inside] < 0.85).all()  # the photo's mouth is shut: what moved there is skin
+    assert dark.photo.max() < 0.4
+
+
+def _face(region: Region, amount: float) -> torch.Tensor:
+    """Landmarks in the region of a face with mouth and lids so far open."""
+    points = torch.from_numpy(make_head(lids=0.3 * amount, mouth=0.4 * amount)[None, :, :2] * 0.7).float()
+    return region_points(region, points, frames(region, points))
+
+
+@pytest.mark.parametrize("name", REGIONS)
 def test_shut_lids_and_closed_lips_are_still_where_the_painter_paints(name: str) -> None:
     shut = torch.from_numpy(make_head(lids=0.0, mouth=0.0)[None, :, :2] * 0.7).float()
     region = REGIONS[name]
@@ -144,7 +168,7 @@ def test_checkpoints_become_a_network_that_reads_codes_of_faces(
     assert "expression.onnx" in described["files"]
     detector = FaceDetector.open(tmp_path / "faces")
     picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
-    first, second = detector.read(picture, [Region(100, 100, 180, 0.0), Region(90, 90, 120, 0.3)])
+    first, second = detector.read(picture, [FaceRegion(100, 100, 180, 0.0), FaceRegion(90, 90, 120, 0.3)])
     assert first.expression is not None
     assert second.expression is not None
     assert first.expression.shape == (CODES,)

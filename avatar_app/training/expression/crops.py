@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,15 @@ from avatar_app.networks.regions import MOUTH, Region, sketch_of
 
 FEW, SHARP = 12, 4.0
 """Clips of so few pairs are stills: sharper than videos, and drawn so many times as often."""
+
+DARKENED, DARKEST = 0.3, 1.6
+"""Fraction of pairs with darker skin, and what is added to its gamma at most."""
+DARK_TINT = (1.0, 0.85, 0.75)
+"""Factors on red, green and blue of skin whose gamma is 2."""
+PALE = 0.25, 0.45
+"""Saturation: surely teeth or the white of an eye below the first, surely not beyond the second."""
+OPEN_GAP = 0.04, 0.1
+"""Gap between the middles of lips or lids, in half crops: closed up to the first, open from the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ def changed(batch: Batch, region: Region) -> Batch:
 
     An eye has a side of the nose.
     """
-    count = len(batch.photo)
+    batch, count = with_dark_skin(batch, region), len(batch.photo)
     gain = torch.exp(0.12 * torch.randn(count, 3, 1, 1))
     contrast, shift = torch.exp(0.2 * torch.randn(count, 1, 1, 1)), 0.08 * torch.randn(count, 1, 1, 1)
     gamma = torch.exp(0.35 * torch.randn(count, 1, 1, 1))  # the data has few dark faces
@@ -102,6 +111,52 @@ def changed(batch: Batch, region: Region) -> Batch:
 
     changes = zip(Batch.__slots__, (picture, points) * 3, strict=True)
     return Batch(*(change(getattr(batch, name)) for name, change in changes))
+
+
+def with_dark_skin(batch: Batch, region: Region) -> Batch:
+    """Darken the skin of some pairs, but not teeth and eyes between lips and lids.
+
+    The data has few dark faces. A change of the whole picture darkens teeth with the skin, so that a painter
+    has to guess their colour beside truly dark skin.
+    """
+    count = len(batch.photo)
+    gamma = 1 + DARKEST * torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < DARKENED)
+    tint = torch.tensor(DARK_TINT)[:, None, None]
+
+    def skin(picture: Tensor, opening: Tensor) -> Tensor:
+        light = picture.mean(1, keepdim=True).clamp_min(1e-3)
+        dark = picture * (light * tint) ** (gamma - 1)
+        return torch.lerp(dark, picture, opening * _pale(picture))
+
+    of_photo = _open_share(region, batch.photo_points)
+    return replace(
+        batch,
+        photo=skin(batch.photo, of_photo * _opening(region, batch.photo_points)),
+        moved=skin(batch.moved, of_photo * _opening(region, batch.points)),
+        truth=skin(batch.truth, _opening(region, batch.seen_points)),
+    )
+
+
+def _open_share(region: Region, points: Tensor) -> Tensor:
+    """Return whether lips or lids part, 0 to 1, (B, 1, 1, 1)."""
+    upper, lower = (points[:, edge[len(edge) // 2]] for edge in region.gap)
+    gap = (upper - lower).norm(dim=1)
+    least, enough = OPEN_GAP
+    share: Tensor = (gap - least) / (enough - least)
+    return share.clamp(0, 1)[:, None, None, None]
+
+
+def _pale(pictures: Tensor) -> Tensor:
+    """Return where pictures have little colour, as teeth and eyes, (B, 1, h, w)."""
+    most, least = pictures.amax(1, keepdim=True), pictures.amin(1, keepdim=True)
+    saturation = (most - least) / most.clamp_min(1e-3)
+    low, high = PALE
+    return ((high - saturation) / (high - low)).clamp(0, 1)
+
+
+def _opening(region: Region, points: Tensor) -> Tensor:
+    found: Tensor = sketch_of(region, region.width, region.height).opening(points)
+    return found
 
 
 def near_opening(region: Region, points: Tensor) -> tuple[Tensor, Tensor]:
