@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar_app.compositing.hair import alpha_by_colours, stray_hair
+from avatar_app.compositing.hair import THIN, alpha_by_colours, stray_hair
 from avatar_app.compositing.planes import grown, smooth, to_bytes
 from avatar_app.landmarks import CHIN, NOSE_TIP, face_height
 from avatar_app.types import Image
@@ -45,6 +45,9 @@ repeated; from the second upwards they are a texture, which is.
 
 INWARDS = 0.03, 0.1
 """Depths behind the outline, in sides, between which the wall beside it becomes the network's filling."""
+
+MEDIANS = 4
+"""Number of medians by which the wall beside the person is freed of hairs; one leaves spots of dense hair."""
 
 FAINT = 0.2
 """Alpha of the person below which a pixel's own colour cannot be determined."""
@@ -176,13 +179,26 @@ def without_stray_hair(background: Image, photo: Image, person: Plane, side: int
 
 
 def _wall_beside(photo: Floats, known: Floats, side: int) -> tuple[Floats, Floats]:
-    """Return each pixel's nearest known colour, blurred, and its distance."""
-    away, labels = cv2.distanceTransformWithLabels(
-        (known == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    """Return each pixel's nearest known colour, and its distance.
+
+    Medians keep the edges of things sharp and leave thin hairs out; deeper in, a blur hides the rays that go
+    out from single pixels. Half the rows and columns are enough for that.
+    """
+    height, width = known.shape
+    half = (-(-width // 2), -(-height // 2))
+    wall = cv2.resize(to_bytes(photo), half, interpolation=cv2.INTER_AREA)
+    there = cv2.resize(known, half, interpolation=cv2.INTER_AREA) == 1
+    _, labels = cv2.distanceTransformWithLabels(
+        (~there).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    table = np.zeros((int(labels.max()) + 1, 3), np.float32)
-    table[labels[known > 0]] = _known_mean(photo, known, side / 60)[known > 0]
-    return np.asarray(smooth(table[labels], side / 60), np.float32), np.asarray(away, np.float32)
+    table = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    for _ in range(MEDIANS):
+        table[labels[there]] = wall[there]
+        wall = np.asarray(cv2.medianBlur(table[labels], side // (2 * THIN) | 1), np.uint8)
+    beside = cv2.resize(wall, (width, height)).astype(np.float32)
+    away = np.asarray(cv2.distanceTransform((known == 0).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    deep = np.clip(away / (INWARDS[0] * side), 0, 1)[..., None]
+    return np.asarray(beside + deep * (smooth(beside, side / 60) - beside), np.float32), away
 
 
 def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:

@@ -86,6 +86,17 @@ def test_the_edges_of_things_are_not_repeated() -> None:
     assert np.abs(background[100:150, 90:166].astype(int) - BRIGHT).max() < 12
 
 
+def test_the_edge_of_a_thing_goes_on_sharp_at_the_outline() -> None:
+    share = share_of_person()
+    wall = plain(BRIGHT)
+    wall[128:] = 120  # a sofa
+    photo = blend(plain(DARK), wall, share)
+    background = separate(photo, share, wall, FACE).background.astype(int)
+    beside = slice(70, 73)  # just behind the outline
+    assert np.abs(background[115:122, beside] - BRIGHT).max() < 5
+    assert np.abs(background[135:142, beside] - 120).max() < 5
+
+
 def test_leaves_go_on_behind_the_head() -> None:
     share = share_of_person()
     leaves = cv2.resize(
