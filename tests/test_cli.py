@@ -55,6 +55,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in printed for name in cli.COMMANDS)
 
 
+def test_help_keeps_the_capitals_of_names(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["cuda", "install", "--help"])
+    assert "PyTorch" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", [[], ["--source", "0"], ["window", "--source", "0"]])
 def test_without_a_command_the_window_opens(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from avatar_app.commands import window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,19 +19,21 @@ from avatar_app.text import Text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", required=True)
+
+    def add(name: str, task: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+        added = tasks.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        added.set_defaults(task=task)
+        return added
+
     about = "download the PyTorch build for your card from pytorch.org (some gigabytes) and test it"
-    installing = tasks.add_parser("install", help=about, description=f"{about.capitalize()}.")
-    installing.add_argument(
+    add("install", _install, about).add_argument(
         "--wheels",
         type=Path,
         metavar="FOLDER",
         help="use packages from this folder, on a computer without a network",
     )
-    installing.set_defaults(task=_install)
-    about = "remove it"
-    tasks.add_parser("remove", help=about, description=f"{about.capitalize()}.").set_defaults(task=_remove)
-    about = "show what is downloaded and whether a card is present"
-    tasks.add_parser("status", help=about, description=f"{about.capitalize()}.").set_defaults(task=_status)
+    add("remove", _remove, "delete the downloaded PyTorch")
+    add("status", _status, "show what is downloaded and whether a card is present")
 
 
 def run(arguments: argparse.Namespace) -> int:
