@@ -58,5 +58,5 @@ class ExpressionReader(nn.Module):
         for reader, region, mirrored in parts:
             frame = frames(region, points, mirrored, reading=True)
             seen = crop(picture, frame, *region.read)
-            codes.append(reader(seen, region_points(region, points, frame, mirrored)))
+            codes.append(reader(seen, region_points(points, frame, mirrored)))
         return torch.cat(codes, 1)

@@ -207,9 +207,7 @@ class FacePainter(nn.Module):
     def photo(self, image: Tensor, points: Tensor) -> FaceRegions:
         """Encode a photo (B, 3, S, S) with landmarks (B, 88, 2)."""
         mouth = frames(MOUTH, points)
-        known = self.mouth.photo(
-            crop(image, mouth, MOUTH.width, MOUTH.height), region_points(MOUTH, points, mouth)
-        )
+        known = self.mouth.photo(crop(image, mouth, MOUTH.width, MOUTH.height), region_points(points, mouth))
         eyes, placed = eye_frames(points)
         seen = torch.cat([crop(image, frame, EYE.width, EYE.height) for frame in eyes])
         return FaceRegions(*known, *self.eye.photo(seen, placed))
@@ -229,7 +227,7 @@ class FacePainter(nn.Module):
         lips = self.mouth(
             PhotoRegion(*known[:3]),
             look(moved(MOUTH, flow, mouth)),
-            region_points(MOUTH, points, mouth),
+            region_points(points, mouth),
             code[:, : MOUTH.codes],
         )
         eyes, placed = eye_frames(points)
@@ -245,7 +243,7 @@ def eye_frames(points: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
     The landmarks are (2B, 88, 2).
     """
     right, left = frames(EYE, points), frames(EYE, points, mirrored=True)
-    placed = region_points(EYE, points, right), region_points(EYE, points, left, mirrored=True)
+    placed = region_points(points, right), region_points(points, left, mirrored=True)
     return (right, left), torch.cat(placed)
 
 

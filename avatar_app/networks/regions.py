@@ -164,7 +164,7 @@ def to_crop(points: Tensor, frame: Tensor) -> Tensor:
     return away @ axes
 
 
-def region_points(region: Region, points: Tensor, frame: Tensor, mirrored: bool = False) -> Tensor:
+def region_points(points: Tensor, frame: Tensor, mirrored: bool = False) -> Tensor:
     """Return all landmarks (B, 88, 2) in a region's crop.
 
     In a mirrored region they have the numbers of their mirror images.

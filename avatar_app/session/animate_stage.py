@@ -150,7 +150,7 @@ class AnimateStage(Stage):
     def step(self) -> None:
         controls = self._controls()
         if self._active.adapt(controls):
-            self._begin_avatar(controls)
+            self._begin_avatar()
         self._apply_requests(controls)
         frame = self._frames.take(0.1)
         began = time.monotonic()
@@ -226,7 +226,7 @@ class AnimateStage(Stage):
         else:
             super()._report(error)
 
-    def _begin_avatar(self, controls: Controls) -> None:
+    def _begin_avatar(self) -> None:
         """Prepare for a new avatar or engine."""
         assert self._active.avatar is not None
         like = self._active.avatar.key_points

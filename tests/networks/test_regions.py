@@ -54,15 +54,15 @@ def test_a_frame_moves_turns_and_grows_with_the_head(region: Region, mirrored: b
     points = face()
     turn = 1.3 * torch.tensor([[0.8, 0.6], [-0.6, 0.8]])
     before, after = (frames(region, place, mirrored) for place in (points, points @ turn + 0.1))
-    there = region_points(region, points, before, mirrored)
-    assert torch.allclose(there, region_points(region, points @ turn + 0.1, after, mirrored), atol=1e-4)
+    there = region_points(points, before, mirrored)
+    assert torch.allclose(there, region_points(points @ turn + 0.1, after, mirrored), atol=1e-4)
     assert torch.allclose(to_picture(to_crop(points, before), before), points, atol=1e-5)
 
 
 @pytest.mark.parametrize(("region", "mirrored"), REGIONS)
 def test_what_opens_lies_in_the_middle(region: Region, mirrored: bool) -> None:
     points = face(0.1)
-    there = region_points(region, points, frames(region, points, mirrored), mirrored)
+    there = region_points(points, frames(region, points, mirrored), mirrored)
     inside = there[:, [*region.gap[0], *region.gap[1]]]
     assert inside.abs().max() < 0.8
     drawn = sketch_of(region, region.width // 2, region.height // 2)(there)
@@ -81,7 +81,7 @@ def test_eyes_are_mirror_images_of_each_other() -> None:
 
 def test_a_mouth_opens() -> None:
     shut, wide = (
-        sketch_of(MOUTH, 64, 48).opening(region_points(MOUTH, points, frames(MOUTH, points))).sum()
+        sketch_of(MOUTH, 64, 48).opening(region_points(points, frames(MOUTH, points))).sum()
         for points in (face(), face(0.15))
     )
     assert wide > shut + 50

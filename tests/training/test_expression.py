@@ -138,7 +138,7 @@ def _face(region: Region, amount: float) -> torch.Tensor:
 def test_shut_lids_and_closed_lips_are_still_where_the_painter_paints(name: str) -> None:
     shut = torch.from_numpy(make_head(lids=0.0, mouth=0.0)[None, :, :2] * 0.7).float()
     region = REGIONS[name]
-    inside, around = near_opening(region, region_points(region, shut, frames(region, shut)))
+    inside, around = near_opening(region, region_points(shut, frames(region, shut)))
     assert inside.max() < 0.6
     assert around.max() > 0.8
     assert around.mean() < 0.5

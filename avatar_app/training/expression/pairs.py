@@ -165,7 +165,7 @@ class Mover:
 
     @torch.no_grad()
     def cut(
-        self, region: Region, mirrored: bool, picture: Tensor, frame: Tensor, flow: Tensor | None = None
+        self, region: Region, picture: Tensor, frame: Tensor, flow: Tensor | None = None
     ) -> npt.NDArray[np.uint8]:
         """Cut (B, h, w, 3) out of pictures (B or 1, 3, s, s), moved by the flow if given."""
         places = to_picture(coordinate_grid(region.height, region.width).reshape(-1, 2), frame)
@@ -242,15 +242,15 @@ class Pairs:
         own = frames(region, still, mirrored)
         frame = mover.nudged(frames(region, points, mirrored))
         seen = frame if points is real else frames(region, real, mirrored)
-        self._keep(self.photos, f"{place}.photo", mover.cut(region, mirrored, photo, own))
-        self._keep(self.drawn, f"{place}.moved", mover.cut(region, mirrored, photo, frame, flow))
-        self._keep(self.drawn, f"{place}.truth", mover.cut(region, mirrored, truth, seen))
+        self._keep(self.photos, f"{place}.photo", mover.cut(region, photo, own))
+        self._keep(self.drawn, f"{place}.moved", mover.cut(region, photo, frame, flow))
+        self._keep(self.drawn, f"{place}.truth", mover.cut(region, truth, seen))
         for kept, name, found, where in (
             (self.photos, "photo_points", still, own),
             (self.drawn, "points", points, frame),
             (self.drawn, "seen_points", real, seen),
         ):
-            self._keep(kept, f"{place}.{name}", _half(region_points(region, found, where, mirrored)))
+            self._keep(kept, f"{place}.{name}", _half(region_points(found, where, mirrored)))
 
     @staticmethod
     def _keep(
