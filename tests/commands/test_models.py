@@ -12,9 +12,10 @@ from avatar_app.bundles import bundle as bundles
 from avatar_app.bundles import fetch as fetching
 from avatar_app.cli import main
 from avatar_app.commands import models
+from avatar_app.files import read_yaml
 from avatar_app.motion.fomm_transfer import transfer_relative
 from avatar_app.networks.fomm.keypoints import KeyPointTensors
-from avatar_app.networks.fomm.original import build_fomm, read_original
+from avatar_app.networks.fomm.original import build_fomm, original_of, read_weights
 from avatar_app.onnx_export import import_checkpoint as importing
 from avatar_app.types import KeyPoints
 from tests.networks.tiny import SIDE
@@ -36,7 +37,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path
     """A checkpoint, its configuration, and arrays recorded from it with aligned corners."""
     folder = tmp_path_factory.mktemp("original")
     checkpoint, configuration = write_original(folder)
-    original = read_original(checkpoint, configuration)
+    original = original_of(read_weights(checkpoint), read_yaml(configuration), checkpoint)
     model = build_fomm(original.config, original)
     pictures = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
     arrays: dict[str, np.ndarray] = {}

@@ -10,8 +10,9 @@ import torch
 
 from avatar_app.evaluation.network_parity import MODES, network_differences
 from avatar_app.evaluation.parity import poses_of_modes
+from avatar_app.files import read_yaml
 from avatar_app.networks.fomm.keypoints import KeyPointTensors
-from avatar_app.networks.fomm.original import Original, build_fomm, read_original
+from avatar_app.networks.fomm.original import Original, build_fomm, original_of, read_weights
 from avatar_app.types import KeyPoints
 
 FOLDER = Path(__file__).parents[3] / "shared" / "parity"
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded arrays
 
 @pytest.fixture(scope="module")
 def original() -> Original:
-    return read_original(FOLDER / "tiny-vox-adv.pth.tar", FOLDER / "tiny-vox-adv.yaml")
+    checkpoint = FOLDER / "tiny-vox-adv.pth.tar"
+    return original_of(read_weights(checkpoint), read_yaml(FOLDER / "tiny-vox-adv.yaml"), checkpoint)
 
 
 def arrays(align_corners: bool) -> dict[str, np.ndarray]:

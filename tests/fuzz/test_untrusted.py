@@ -21,7 +21,7 @@ import torch
 from avatar_app import untrusted
 from avatar_app.errors import BundleError
 from avatar_app.evaluation.parity import compare, read_arrays
-from avatar_app.networks.fomm.original import read_original
+from avatar_app.networks.families import open_original
 from tests.fuzz.bounds import bounded
 from tests.fuzz.test_checkpoints import Run, compressed
 from tests.support.originals import write_original
@@ -30,7 +30,7 @@ from tests.support.originals import write_original
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     files = write_original(tmp_path_factory.mktemp("original"))
-    read_original(*files)  # loads PyTorch once in the parent of the child processes, at no input's cost
+    open_original(*files)  # loads PyTorch once in the parent of the child processes, at no input's cost
     return files
 
 
@@ -67,7 +67,7 @@ def test_a_few_bytes_that_take_gigabytes(original: tuple[Path, Path], tmp_path: 
     path = tmp_path / "bomb.pth.tar"
     torch.save({"generator": {"a": Run(bytearray, 5_000_000_000)}, "kp_detector": {}}, path)
     with bounded(), pytest.raises(BundleError, match="memory"):
-        read_original(path, original[1])
+        open_original(path, original[1])
 
 
 def test_a_few_bytes_that_take_years(
@@ -76,14 +76,14 @@ def test_a_few_bytes_that_take_years(
     monkeypatch.setattr(untrusted, "SECONDS", 1)
     path = with_endless_key(tmp_path / "bomb.pth.tar", original[0])
     with bounded(), pytest.raises(BundleError, match="memory or time"):
-        read_original(path, original[1])
+        open_original(path, original[1])
 
 
 def test_a_packed_zip_of_a_version_that_nobody_knows(original: tuple[Path, Path], tmp_path: Path) -> None:
     path = compressed(tmp_path, original[0])
     path.write_bytes(with_version(path.read_bytes(), 99))
     with bounded(), pytest.raises(BundleError, match="packed"):
-        read_original(path, original[1])
+        open_original(path, original[1])
 
 
 def test_the_child_is_gone_after_an_interrupt(
@@ -97,7 +97,7 @@ def test_the_child_is_gone_after_an_interrupt(
 
     monkeypatch.setattr(multiprocessing.connection.Connection, "poll", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        read_original(path, original[1])
+        open_original(path, original[1])
     assert not multiprocessing.active_children()
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from avatar_app.errors import BundleError
-from avatar_app.files import read_yaml, reason, require_ordinary
+from avatar_app.files import reason, require_ordinary
 from avatar_app.networks.fomm.config import FommConfig
 from avatar_app.networks.fomm.model import Fomm
 from avatar_app.text import Text
@@ -45,19 +45,13 @@ class Original:
     kp_detector: WEIGHTS
 
 
-def read_original(checkpoint: Path, configuration: Path) -> Original:
-    """Read a ``.pth.tar`` and its YAML.
+def original_of(content: Mapping[str, Any], document: Any, path: Path) -> Original:
+    """Build from the content of a ``.pth.tar`` and of its YAML.
 
     Raises:
-        BundleError: not a checkpoint, truncated, or not safe to read.
-        ConfigError: the configuration cannot be read or has a wrong key.
+        BundleError: weights are missing.
+        ConfigError: the configuration has a wrong key.
     """
-    document = read_yaml(configuration)
-    return original_of(read_weights(checkpoint), document, checkpoint)
-
-
-def original_of(content: Mapping[str, Any], document: Any, path: Path) -> Original:
-    """Do the same with the content of both files."""
     parts = {name: state_dict_of(content, name, path) for name in ("generator", "kp_detector")}
     return Original(config=FommConfig.from_original(document), size=picture_size(document), **parts)
 
