@@ -131,7 +131,7 @@ def test_teeth_and_eyes_stay_bright_when_skin_becomes_dark(
 def _face(region: Region, amount: float) -> torch.Tensor:
     """Landmarks in the region of a face with mouth and lids so far open."""
     points = torch.from_numpy(make_head(lids=0.3 * amount, mouth=0.4 * amount)[None, :, :2] * 0.7).float()
-    return region_points(region, points, frames(region, points))
+    return region_points(points, frames(region, points))
 
 
 @pytest.mark.parametrize("name", REGIONS)
