@@ -66,12 +66,17 @@ SIZES = {f"{width}x{height}": (width, height) for width, height in CALL_SIZES}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Exit code: 0 if an avatar was sent, or if the neutral pose was left to `control recalibrate` and "
-        "never asked for; "
-        "1 if no avatar ever was sent, if a recording failed, or if a part did not stop; 2 for an error in "
-        "what was asked; "
-        "130, 143 or 129 if SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, after everything was closed."
+        "never requested; 1 if no avatar was sent, if a recording failed, or if a part did not stop; 2 for "
+        "an error in the arguments; 130, 143 or 129 if SIGINT (Ctrl-C), SIGTERM or SIGHUP ended it, after "
+        "everything was closed."
     )
-    files = parser.add_argument_group("input and output")
+    _add_files(parser.add_argument_group("input and output"))
+    add_device_arguments(parser)
+    _add_motion(parser.add_argument_group("motion"))
+    _add_picture(parser.add_argument_group("picture"))
+
+
+def _add_files(files: argparse._ArgumentGroup) -> None:
     files.add_argument(
         "--source",
         default="",
@@ -82,6 +87,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--avatar", required=True, metavar="PHOTO", help="a photo, or the name of one in the gallery"
     )
     add_face_argument(files)
+    _add_outputs(files)
+    files.add_argument(
+        "--name",
+        type=instance_name,
+        metavar="NAME",
+        help="name of this instance, for `control --name`: several can run at once",
+    )
+    files.add_argument(
+        "--seconds",
+        type=seconds,
+        metavar="N",
+        help="stop after this many seconds (default: on interruption)",
+    )
+    add_report_argument(files, "what was measured")
+
+
+def _add_outputs(files: argparse._ArgumentGroup) -> None:
     files.add_argument(
         "--output",
         default="virtual-camera",
@@ -100,33 +122,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--microphone",
         default="",
         metavar="M",
-        help=(
-            "record its sound in sync with the picture: its name or a part of it, or "
-            '"default" for the system\'s (default: no sound)'
-        ),
+        help="record its sound in sync with the picture: its name or a part of it, or "
+        '"default" for the system\'s (default: no sound)',
     )
     files.add_argument(
         "--virtual-microphone",
         action="store_true",
-        help=(
-            "offer the microphone to calls, delayed like the avatar: choose Avatar Microphone there (Linux)"
-        ),
+        help="offer the microphone to calls, delayed like the avatar: choose Avatar Microphone there (Linux)",
     )
-    files.add_argument(
-        "--name",
-        type=instance_name,
-        metavar="NAME",
-        help="name of this instance, for `control --name`: several can run at once",
-    )
-    files.add_argument(
-        "--seconds",
-        type=seconds,
-        metavar="N",
-        help="stop after this many seconds (default: on interruption)",
-    )
-    add_report_argument(files, "what was measured")
-    add_device_arguments(parser)
-    motion = parser.add_argument_group("motion")
+
+
+def _add_motion(motion: argparse._ArgumentGroup) -> None:
     motion.add_argument(
         "--calibrate-after",
         type=seconds,
@@ -136,7 +142,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"`control recalibrate` (default: {CALIBRATE_AFTER:.0f}, and only where none is remembered)",
     )
     add_motion_arguments(motion)
-    picture = parser.add_argument_group("picture")
+
+
+def _add_picture(picture: argparse._ArgumentGroup) -> None:
     picture.add_argument(
         "--rotate",
         type=int,
