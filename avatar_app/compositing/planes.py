@@ -13,8 +13,20 @@ from avatar_app.types import Image
 Floats = npt.NDArray[np.float32]
 
 
+ENOUGH = 4.0
+"""Standard deviation of a blur, in pixels, from which half the rows and columns look the same."""
+
+
 def smooth(values: Any, across: float, down: float | None = None) -> Any:
-    return cv2.GaussianBlur(values, (0, 0), across, sigmaY=down or across, borderType=cv2.BORDER_REPLICATE)
+    """Blur by standard deviations in pixels; wide blurs on a reduced copy."""
+    down = down or across
+    fewer = int(min(across, down) / ENOUGH)
+    if fewer < 2:
+        return cv2.GaussianBlur(values, (0, 0), across, sigmaY=down, borderType=cv2.BORDER_REPLICATE)
+    height, width = values.shape[:2]
+    size = -(-width // fewer), -(-height // fewer)
+    few = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(smooth(few, across * size[0] / width, down * size[1] / height), (width, height))
 
 
 def grown(mask: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
