@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,25 +64,24 @@ def compare(
     arrays = read_arrays(arrays_path)
     if align_corners is None and "align_corners" in arrays and arrays["align_corners"].size == 1:
         align_corners = bool(arrays["align_corners"])
-    from avatar_app.evaluation import baseline_parity
     from avatar_app.evaluation.network_parity import network_differences
     from avatar_app.networks.families import family_of, open_content
-    from avatar_app.networks.fomm.original import original_of, read_weights
+    from avatar_app.networks.fomm.original import build_fomm, original_of, read_weights
 
     content = read_weights(checkpoint)
     if configuration is None or family_of(content, checkpoint) != "fomm":
         model = open_content(content, checkpoint, configuration).graphs.model
-        differences, loose = baseline_parity.differences(model, arrays)
-        if not differences:
-            raise BundleError(Text("{} holds no outputs to compare.", arrays_path), NAMES_HINT)
-        return Comparison(differences, True, loose)
-    original = original_of(content, read_yaml(configuration), checkpoint)
-    require_points(arrays)
-    motion = motion_differences(arrays)
-    conventions = (True, False) if align_corners is None else (align_corners,)
-    comparisons = [
-        Comparison({**network_differences(original, arrays, each), **motion}, each) for each in conventions
-    ]
+        differences, loose = network_differences(model, arrays)
+        comparisons = [Comparison(differences, True, loose)]
+    else:
+        original = original_of(content, read_yaml(configuration), checkpoint)
+        require_points(arrays)
+        motion = motion_differences(arrays)
+        comparisons = []
+        for each in (True, False) if align_corners is None else (align_corners,):
+            model = build_fomm(replace(original.config, align_corners=each), original)
+            differences, _ = network_differences(model, arrays)
+            comparisons.append(Comparison({**differences, **motion}, each))
     if not comparisons[0].differences:
         raise BundleError(Text("{} holds no outputs to compare.", arrays_path), NAMES_HINT)
     return min(comparisons, key=lambda comparison: comparison.worst)
