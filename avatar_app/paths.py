@@ -22,6 +22,11 @@ def _shipped(name: str) -> Path:
     return PACKAGE / "bundled" / name
 
 
+def program() -> str:
+    """Return how the user starts the app in a terminal."""
+    return "python run.py" if (PACKAGE.parent / "run.py").is_file() else "avatar-app"
+
+
 def model_folders() -> tuple[Path, ...]:
     """Return the folders that hold bundles, in the order in which names are looked up."""
     return (_shipped("models"), user_models())

@@ -31,6 +31,7 @@ from avatar_app.control.address import (
 )
 from avatar_app.errors import AvatarError
 from avatar_app.files import parse_json, reason
+from avatar_app.paths import program
 from avatar_app.text import Text
 
 __all__ = [
@@ -315,7 +316,7 @@ def send_command(
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):
                 raise NotRunning(
                     Text("The app is not running."),
-                    Text("Start it first: python run.py, or python run.py live."),
+                    Text("Start it first: `{}`, or `{} live`.", program(), program()),
                 ) from None
             if answer.endswith(b"\n"):
                 return _understood(answer)

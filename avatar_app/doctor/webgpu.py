@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from avatar_app.bundles.bundle import open_bundle
 from avatar_app.engines.webgpu_engine import WANTED, trial_of
 from avatar_app.errors import AvatarError
-from avatar_app.extras import python
+from avatar_app.extras import extensible, python
 from avatar_app.onnx_runtime import has_webgpu_package
 from avatar_app.processor import cores
 from avatar_app.text import NOTHING, Text
@@ -33,7 +33,8 @@ def look(model: str, quick: bool) -> Finding:
         quick: accept a remembered result.
     """
     if not has_webgpu_package():
-        todo = Text("If there is another card, run `{} -m pip install {}`.", python(), WANTED)
+        wanted = Text("If there is another card, run `{} -m pip install {}`.", python(), WANTED)
+        todo = wanted if extensible() else NOTHING
         return Finding("ok", Text("The processor computes."), todo)
     try:
         trial = trial_of(open_bundle(model), cores(), again=not quick)

@@ -25,6 +25,7 @@ from avatar_app.engines.onnx_engine import OnnxEngine
 from avatar_app.engines.onnx_render import RENDER_FILE, WebGpuRender
 from avatar_app.engines.webgpu_trial import Trial, try_card
 from avatar_app.errors import EngineError, OutputError
+from avatar_app.extras import install
 from avatar_app.files import parse_json, read_small, write_json
 from avatar_app.onnx_runtime import VERSION, WEBGPU_PACKAGE, Card, find_cards, has_webgpu_package
 from avatar_app.paths import user_webgpu_trials
@@ -119,7 +120,7 @@ def open_webgpu(
 def missing() -> tuple[Text, Text]:
     """Return why there is no card to try, and what to do."""
     if not has_webgpu_package():
-        return Text("The package {} is not installed.", WEBGPU_PACKAGE), Text("Run `pip install {}`.", WANTED)
+        return Text("The package {} is not installed.", WEBGPU_PACKAGE), install([WANTED])
     return Text("ONNX Runtime finds no graphics card."), Text("Install its driver, or use --device cpu.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from avatar_app.errors import ConfigError
+from avatar_app.paths import program
 from avatar_app.text import Text, join
 
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
@@ -55,7 +56,7 @@ ACTIONS = {
 CHARACTERS = string.ascii_uppercase + string.digits
 BY_NAME = {name.lower(): name for name in (*MODIFIERS, *NAMED_KEYS, *CHARACTERS)} | ALIASES
 
-INSTEAD = Text("Bind keys of your desktop to `python run.py control recalibrate`.")
+INSTEAD = Text("Bind keys of your desktop to `{} control recalibrate`.", program())
 """Hint where global hotkeys are not available."""
 PATIENCE = 2.0
 """Seconds within which the system must grant the keys."""

@@ -289,7 +289,9 @@ def test_a_second_instance_is_told_so(app: App, path: Path) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_the_address_is_free_again_after_the_end(app: App, path: Path) -> None:
+def test_the_address_is_free_again_after_the_end(
+    app: App, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(3):
         server = ControlServer(app.handle, path)
         server.start()
@@ -299,7 +301,11 @@ def test_the_address_is_free_again_after_the_end(app: App, path: Path) -> None:
         assert not path.exists()
         with pytest.raises(AvatarError, match="not running") as caught:
             send_command("pause", path=path)
-        assert "run.py live" in caught.value.hint
+        assert "`python run.py live`" in caught.value.hint
+    monkeypatch.setattr("avatar_app.paths.PACKAGE", path.parent / "avatar_app")  # no checkout
+    with pytest.raises(AvatarError, match="not running") as caught:
+        send_command("pause", path=path)
+    assert "`avatar-app live`" in caught.value.hint
 
 
 def test_what_a_crashed_instance_left_is_replaced(app: App, path: Path) -> None:

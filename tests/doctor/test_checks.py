@@ -193,6 +193,12 @@ def test_graphics_card(
     assert bool(check.todo) == (state == "problem" or found is None)
 
 
+def test_a_bundle_asks_for_no_package_that_pip_would_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    card(monkeypatch, None, "no driver", "2.13.0+cpu")
+    monkeypatch.setattr(webgpu, "extensible", lambda: False)
+    assert not doctor.check_graphics().todo
+
+
 WRONG = Text("The graphics card {} makes wrong pictures.", "AMD 744c")
 
 

@@ -1440,6 +1440,10 @@ Press I for more.</source>
         <translation>Не перепутаны ли фото и видео?</translation>
     </message>
     <message>
+        <source>Bind keys of your desktop to `{} control recalibrate`.</source>
+        <translation>Назначьте в рабочей среде клавиши для команды `{0} control recalibrate`.</translation>
+    </message>
+    <message>
         <source>CUDA cannot be used: {}.</source>
         <translation>CUDA использовать нельзя: {0}.</translation>
     </message>
@@ -1848,10 +1852,6 @@ Press I for more.</source>
         <translation>Запустите `doctor`, чтобы проверить её заново.</translation>
     </message>
     <message>
-        <source>Run `pip install {}`.</source>
-        <translation>Выполните `pip install {0}`.</translation>
-    </message>
-    <message>
         <source>Run `systemctl --user start pipewire-pulse`, or start PulseAudio.</source>
         <translation>Выполните `systemctl --user start pipewire-pulse` или запустите PulseAudio.</translation>
     </message>
@@ -1914,10 +1914,6 @@ Press I for more.</source>
     <message>
         <source>Start it again, or leave out the virtual microphone.</source>
         <translation>Запустите его снова или откажитесь от виртуального микрофона.</translation>
-    </message>
-    <message>
-        <source>Start it first: python run.py, or python run.py live.</source>
-        <translation>Сначала запустите её: python run.py или python run.py live.</translation>
     </message>
     <message>
         <source>Start it without that limit (ulimit -v).</source>
@@ -3020,6 +3016,10 @@ Press I for more.</source>
         <translation>Выполните `cuda install` или нажмите «Использовать видеокарту NVIDIA» в настройках окна.</translation>
     </message>
     <message>
+        <source>Start it first: `{}`, or `{} live`.</source>
+        <translation>Сначала запустите её: `{0}` или `{1} live`.</translation>
+    </message>
+    <message>
         <source>The camera does not see a face.</source>
         <translation>Камера не видит лица.</translation>
     </message>
@@ -3858,10 +3858,6 @@ Press I for more.</source>
     <message>
         <source>In a Wayland session hotkeys work only while an X11 window has the focus.</source>
         <translation>В сеансе Wayland горячие клавиши работают, только когда активно окно X11.</translation>
-    </message>
-    <message>
-        <source>Bind keys of your desktop to `python run.py control recalibrate`.</source>
-        <translation>Назначьте в рабочей среде клавиши для команды `python run.py control recalibrate`.</translation>
     </message>
     <message>
         <source>Hotkeys need python-xlib, which is not installed.</source>
