@@ -46,13 +46,15 @@ QUALITY = {"crf": "17", "preset": "faster"}
 _VP9 = {"crf": "20", "b": "0", "cpu-used": "4", "row-mt": "1"}
 _WEBP = {"quality": "80", "compression_level": "2"}
 _ENDLESS = {"loop": "0"}
+_STREAMED = {"movflags": "faststart"}
+"""The index comes first, so that a player can begin before it has the whole file."""
 
 # Players slow down a GIF whose pictures last less than two hundredths of a second.
 _GIF = Encoding("gif", "gif", "pal8", muxing=_ENDLESS, sound="", ticks=100, shortest=2)
 
 OPAQUE = {
     **{
-        suffix: Encoding(kind, "libx264", "yuv420p", QUALITY, {"movflags": "faststart"})
+        suffix: Encoding(kind, "libx264", "yuv420p", QUALITY, {} if kind == "matroska" else _STREAMED)
         for suffix, kind in SUFFIXES.items()
     },
     ".webm": Encoding("webm", "libvpx-vp9", "yuv420p", _VP9, sound="libopus"),
@@ -64,7 +66,7 @@ OPAQUE = {
 
 TRANSPARENT = {
     ".webm": Encoding("webm", "libvpx-vp9", "yuva420p", _VP9, sound="libopus"),
-    ".mov": Encoding("mov", "prores_ks", "yuva444p10le", {"profile": "4444"}, {"movflags": "faststart"}),
+    ".mov": Encoding("mov", "prores_ks", "yuva444p10le", {"profile": "4444"}, _STREAMED),
     ".png": Encoding("apng", "apng", "rgba", muxing={"plays": "0"}, sound=""),
     ".webp": Encoding("webp", "libwebp_anim", "bgra", _WEBP, _ENDLESS, "", 1000),
     ".gif": _GIF,

@@ -39,11 +39,14 @@ def read_back(path: Path) -> tuple[list[Image], list[float]]:
 
 
 @pytest.mark.parametrize("suffix", sorted(OPAQUE))
-def test_pictures_and_their_times_are_read_back(tmp_path: Path, suffix: str) -> None:
+def test_pictures_and_their_times_are_read_back(
+    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / f"out{suffix}"
     with ClipWriter(path, Fraction(25), (96, 64)) as writer:
         for index, moment in enumerate(MOMENTS):
             writer.write(picture(shade=60 * index), Fraction(moment).limit_denominator(1000))
+    assert caplog.text == "", "options that the container does not have"
     frames, times = read_back(path)
     assert times == pytest.approx(MOMENTS, abs=0.002)
     for index, frame in enumerate(frames):
