@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from avatar_app.media.video import read_clip
+
 ROOT = Path(__file__).parents[2]
 FOLDER = os.environ.get("AVATAR_WINDOWS", "")
 WINE = shlex.split(os.environ.get("AVATAR_WINE", "wine"))
@@ -65,7 +67,7 @@ def test_every_list_of_devices_is_made() -> None:
     lists, failed, first = found
     assert failed not in json.dumps(lists)
     assert lists["camera_problem"] == "" and lists["cameras"] == []
-    assert "OBS Studio" in lists["virtual_problem"] and "Linux alone" in lists["pipewire_problem"]
+    assert "OBS Studio" in lists["virtual_problem"] and "only on Linux" in lists["pipewire_problem"]
     assert [model["value"] for model in lists["models"]] == ["lite"] and not lists["models"][0]["problem"]
     assert first == "none"
 
@@ -109,23 +111,63 @@ def test_commands_reach_the_running_app() -> None:
     assert found["message"] == "STATUS"
 
 
-def test_the_window_opens_and_ends() -> None:
+def test_a_clip_of_ten_frames_in_folders_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "Привет 你好"
+    folder.mkdir()
+    photo, clip = (ROOT / "assets" / name for name in ("avatars/anna.jpg", "driving.mp4"))
+    result, drive = folder / "видео.mp4", "Z:{}".format
+    words = ("--driving", drive(clip), "--end", "0.4", "--output", drive(result))
+    done = app_in_windows("animate", "--avatar", drive(photo), *words)
+    assert done.returncode == 0, done.stderr
+    pictures = list(read_clip(result).frames())
+    assert len(pictures) == 10
+    assert all(picture.std() > 20 for picture in pictures)
+
+
+GUIDE = """
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+def click():
+    from avatar_app.gui.guide.guide import Guide
+    guide = next((one for one in QApplication.topLevelWidgets() if isinstance(one, Guide)), None)
+    if guide is None:
+        from avatar_app.gui.main_window import MainWindow
+        window = next(one for one in QApplication.topLevelWidgets() if isinstance(one, MainWindow))
+        window.dialogs.open_guide()
+        return QTimer.singleShot(0, click)
+    for step in range(4):
+        print('guide', guide.pages.currentIndex(), not guide.grab().isNull(), flush=True)
+        guide.forward.click()
+    print('guide done', guide.isHidden(), flush=True)
+"""
+
+
+def test_the_window_opens_shows_its_guide_and_ends() -> None:
+    """And a second one, which finds the first, does not open."""
     path = "Z:" + str(ROOT / "run.py").replace("/", "\\")
     done = run_in_windows(
-        "import os, runpy, sys, threading, time\n"
+        "import os, runpy, subprocess, sys, threading, time\n"
         "os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
         "from avatar_app.control.server import send_command\n"
-        "from avatar_app.errors import AvatarError\n"
+        f"from avatar_app.errors import AvatarError\n{GUIDE}"
         "def end():\n"
         "    while True:\n"
         "        try:\n"
         "            print('said', send_command('status')['message'], flush=True)\n"
-        "            return send_command('quit')\n"
+        "            break\n"
         "        except AvatarError:\n"
         "            time.sleep(0.2)  # until it runs\n"
+        "    QTimer.singleShot(0, QApplication.instance(), click)\n"
+        f"    command = [sys.executable, '-X', 'utf8', {path!r}]\n"
+        "    second = subprocess.run(command, capture_output=True, text=True)\n"
+        "    print('second', second.returncode, second.stdout, second.stderr, flush=True)\n"
+        "    send_command('quit')\n"
         "threading.Thread(target=end, daemon=True).start()\n"
         "sys.argv = ['run.py']\n"
         f"runpy.run_path({path!r}, run_name='__main__')"
     )
     assert done.returncode == 0, done.stderr
-    assert "said shows card" in done.stdout and "Traceback" not in done.stderr
+    assert "said shows card" in done.stdout and "Traceback" not in done.stdout + done.stderr
+    assert all(f"guide {step} True" in done.stdout for step in range(4))
+    assert "guide done True" in done.stdout
+    assert "second 0" in done.stdout
