@@ -71,9 +71,8 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
     files.add_argument(
         "--fps",
         type=whole_number(1, 120),
-        default=25,
         metavar="N",
-        help="pictures per second of a folder (default: 25)",
+        help="pictures per second of a folder of pictures (default: 25)",
     )
     files.add_argument(
         "--output",
@@ -170,6 +169,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ClipError(
             Text("The end, {} s, does not come after the start, {} s.", end, start),
             Text("Give --end a later time."),
+        )
+    if arguments.fps and not arguments.driving.is_dir():
+        raise ClipError(
+            Text("--fps is for a folder of pictures."), Text("Leave it out: a clip keeps its own rate.")
         )
     folders = batch.folders_of(arguments.avatar, arguments.driving)
     if arguments.format and not folders:

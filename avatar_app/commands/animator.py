@@ -15,6 +15,7 @@ from avatar_app.commands.options import framing_of, strength_of
 from avatar_app.commands.printer import say
 from avatar_app.engines import Engine
 from avatar_app.engines.open import open_engine
+from avatar_app.errors import EngineError
 from avatar_app.faces.detector import FaceDetector
 from avatar_app.media.driving import Driving, is_picture, read_driving
 from avatar_app.media.photo import read_portrait
@@ -22,6 +23,7 @@ from avatar_app.media.sound import read_sound
 from avatar_app.session.clip import ClipOptions, Report, Track, animate_clip, track_driver
 from avatar_app.session.clip_frames import ClipStyle
 from avatar_app.session.stopwatch import Stopwatch
+from avatar_app.text import Text
 
 Item = TypeVar("Item")
 
@@ -39,6 +41,11 @@ class Animator:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._crop, self._options = arguments.crop, clip_options(arguments)
         self.bundle: Bundle = open_bundle(arguments.model)
+        if arguments.adapt_variance and self.bundle.kind != "monkeynet":
+            raise EngineError(
+                Text("--adapt-variance is for Monkey-Net, and {} is another model.", self.bundle.name),
+                Text("Leave it out, or choose a model with --model."),
+            )
         self.engine: Engine = open_engine(self.bundle, arguments.device, arguments.threads)
         # A model of key points without landmarks animates anything, unless the crop depends on a face.
         needed = self.bundle.kind == "anchored" or arguments.crop == "auto"
@@ -88,7 +95,7 @@ def clip_options(arguments: argparse.Namespace) -> ClipOptions:
 
 def driving(arguments: argparse.Namespace, path: Path) -> Driving:
     """Open the driver's clip or pictures. Raises ClipError."""
-    return read_driving(path, arguments.fps, arguments.start, arguments.end)
+    return read_driving(path, arguments.fps or 25, arguments.start, arguments.end)
 
 
 def say_made(notes: Iterable[str], line: str) -> None:

@@ -310,3 +310,20 @@ def test_a_format_for_one_result_is_refused(
     assert run(photo, clip, tmp_path / "out.mp4", "--format", "gif") == 2
     assert "--format is for folders" in capsys.readouterr().err
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [(("--fps", "10"), "--fps is for a folder of pictures"), (("--adapt-variance",), "is for Monkey-Net")],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    photo: Path,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    option: tuple[str, ...],
+    says: str,
+) -> None:
+    assert run(photo, clip, tmp_path / "out.mp4", *option) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
