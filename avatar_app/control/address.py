@@ -20,6 +20,7 @@ import struct
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from avatar_app.errors import AvatarError
@@ -204,3 +205,13 @@ def connect(path: Path, until: float) -> tuple[socket.socket, str]:
         connection.close()
         raise
     return connection, ""
+
+
+def running(beside: Path, until: float) -> list[str]:
+    """Return the names of the instances that run, by their addresses in a folder."""
+    names = []
+    for path in sorted(beside.parent.glob(f"control-*{beside.suffix}")):
+        with suppress(OSError):
+            connect(path, until)[0].close()
+            names.append(path.stem.removeprefix("control-"))
+    return names

@@ -28,6 +28,7 @@ from avatar_app.control.address import (
     listen,
     lock,
     make_private,
+    running,
 )
 from avatar_app.errors import AvatarError
 from avatar_app.files import parse_json, reason
@@ -314,16 +315,23 @@ def send_command(
             except TimeoutError:
                 break
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, PermissionError):
-                raise NotRunning(
-                    Text("The app is not running."),
-                    Text("Start it first: `{}`, or `{} live`.", program(), program()),
-                ) from None
+                raise _not_running(name, path or default_path(name), until) from None
             if answer.endswith(b"\n"):
                 return _understood(answer)
         time.sleep(0.01)
     raise AvatarError(
         Text("The app did not answer within {:g} seconds.", timeout),
         Text("Try again; if that does not help, quit it and start it again."),
+    )
+
+
+def _not_running(name: str, path: Path, until: float) -> NotRunning:
+    others = running(path, until)
+    return NotRunning(
+        Text("No instance named {} is running.", name) if name else Text("The app is not running."),
+        Text("Running now: {}. Say which one: `control --name {}`.", ", ".join(others), others[0])
+        if others
+        else Text("Start it first: `{}`, or `{} live`.", program(), program()),
     )
 
 

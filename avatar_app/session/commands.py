@@ -131,7 +131,7 @@ class Commands:
         name, _, rest = wish.partition(" ")
         if wish == "off":
             self._session.change(preset="", hold=False)
-            return "no ready expression"
+            return "no expression"
         if name not in PRESETS or rest not in ("", "hold"):
             message = Text("The command {} does not know {}.", "expression", repr(wish[:40]))
             hint = Text("Say one of {}, hold after it to keep it, or off.", ", ".join(PRESETS))

@@ -24,7 +24,7 @@ import pytest
 
 from avatar_app.control import address as control_address
 from avatar_app.control import server as control
-from avatar_app.control.server import AlreadyRunning, ControlServer, send_command
+from avatar_app.control.server import AlreadyRunning, ControlServer, NotRunning, send_command
 from avatar_app.errors import AvatarError
 from avatar_app.text import Text
 
@@ -286,6 +286,23 @@ def test_a_second_instance_is_told_so(app: App, path: Path) -> None:
         second.start()
     second.close()
     assert send_command("raise", path=path)["ok"]  # the first one still answers
+
+
+@pytest.mark.usefixtures("way")
+def test_the_names_of_running_instances_are_said(app: App, path: Path) -> None:
+    servers = [ControlServer(app.handle, path.with_name(f"control-{name}.socket")) for name in ("b", "a")]
+    for server in servers:
+        server.start()
+    path.with_name("control-crashed.socket").write_text("{}")
+    with pytest.raises(NotRunning, match="The app is not running") as caught:
+        send_command("status", path=path)
+    assert caught.value.hint == "Running now: a, b. Say which one: `control --name a`."
+    servers[1].close()
+    with pytest.raises(NotRunning, match="No instance named a is running") as caught:
+        send_command("status", path=path.with_name("control-a.socket"), name="a")
+    assert caught.value.hint == "Running now: b. Say which one: `control --name b`."
+    servers[0].close()
+    assert app.told == []
 
 
 @pytest.mark.usefixtures("way")

@@ -1732,6 +1732,10 @@ Press I for more.</source>
         <translation>На фото {0} не найдено лицо.</translation>
     </message>
     <message>
+        <source>No instance named {} is running.</source>
+        <translation>Экземпляр с именем {0} не запущен.</translation>
+    </message>
+    <message>
         <source>No microphone was found.</source>
         <translation>Микрофон не найден.</translation>
     </message>
@@ -1870,6 +1874,10 @@ Press I for more.</source>
     <message>
         <source>Run {}.</source>
         <translation>Выполните {0}.</translation>
+    </message>
+    <message>
+        <source>Running now: {}. Say which one: `control --name {}`.</source>
+        <translation>Сейчас запущены: {0}. Укажите, какой нужен: `control --name {1}`.</translation>
     </message>
     <message>
         <source>Save the picture first, then drop the file here.</source>
