@@ -30,6 +30,7 @@ from avatar_app.files import is_there, require_apart, require_writable, write_js
 from avatar_app.media.formats import require_recording
 from avatar_app.media.stream_writer import require_stream, stream_title
 from avatar_app.motion.calibration import NeutralStore
+from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import user_neutrals
 from avatar_app.photos.library import Library
 from avatar_app.photos.lookup import find_photo
@@ -183,6 +184,7 @@ def run(arguments: argparse.Namespace) -> int:
     controls = controls_of(arguments, library)
     read = (Path(text) for text in (arguments.source, arguments.background) if text and is_there(text))
     require_apart([controls.recording, arguments.json], [controls.avatar, *read])
+    Canvas(controls.size, controls.background)  # report a background that cannot be read at once
     _require_sound(controls)
     session = Session(controls, NeutralStore(user_neutrals()))
     stopped = threading.Event()

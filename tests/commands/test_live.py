@@ -183,6 +183,15 @@ def test_address_that_cannot_be_sent_to(
     assert not runs.sessions
 
 
+@pytest.mark.parametrize("background", ["transparent", "missing.png", "#12"])
+def test_background_that_cannot_be_shown(
+    runs: Runs, background: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runs.run("--background", background) == 2
+    assert background in capsys.readouterr().err
+    assert not runs.sessions
+
+
 def test_the_key_of_a_stream_is_not_told(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     runs.run("--output", "rtmp://127.0.0.1:1/live/s3cret", "--seconds", "0.1")
     assert runs.sessions[-1].controls.output_device.endswith("s3cret")
