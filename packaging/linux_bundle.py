@@ -22,7 +22,7 @@ ENTRY = ICONS / "avatar-app.desktop"
 ICON_SIDES = (64, 128, 256, 512)
 
 SYSTEM = System("linux", "x86_64-manylinux_2_36", f"{sys.version_info.major}.{sys.version_info.minor}")
-"""The C library of Debian 12; Ubuntu 24.04 has a newer one."""
+"""The C library of Debian 12; that of Ubuntu 24.04 is newer."""
 
 DEPENDS = (
     *("libc6 (>= 2.36)", "libstdc++6", "debconf (>= 0.5) | debconf-2.0", "libegl1", "libgl1", "libdbus-1-3"),
@@ -38,7 +38,7 @@ DEPENDS = (
     *("libxcb-shm0", "libxcb-sync1", "libxcb-util1", "libxcb-xfixes0", "libxcb-xkb1", "libwayland-client0"),
     *("libwayland-cursor0", "libwayland-egl1", "zlib1g"),
 )
-"""What Qt and the packages take from the system; `ldd` finds nothing missing with them."""
+"""System libraries that Qt and the packages need; with them `ldd` reports nothing missing."""
 RECOMMENDS = ("v4l2loopback-dkms", "gstreamer1.0-tools", "gstreamer1.0-plugins-base", "gstreamer1.0-pipewire")
 """The two kinds of virtual camera."""
 
@@ -59,7 +59,7 @@ Description: photo that moves with your face, in any video call
 
 
 def build_tree(root: Path, work: Path) -> None:
-    """Everything that is installed, below ``root`` as below ``/``."""
+    """All installed files, below ``root`` as below ``/``."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise Failure("The Linux bundle is made on Linux for x86-64: run this there.")
     place = fresh(root) / PLACE
@@ -76,7 +76,7 @@ def build_tree(root: Path, work: Path) -> None:
 
 
 def finish_desktop(root: Path) -> None:
-    """Add what a desktop reads: entry, description, icons, and the command."""
+    """Add the desktop files: entry, description, icons, and the command."""
     programs, entries = root / "usr/bin", root / "usr/share/applications"
     metainfo = root / "usr/share/metainfo"
     for folder in (programs, entries, metainfo):
@@ -98,7 +98,7 @@ def finish_desktop(root: Path) -> None:
 
 
 def date() -> int:
-    """Seconds since 1970 that files of a bundle bear, from the variable where it is set."""
+    """Time stamp of a bundle's files in seconds since 1970, from the environment variable if it is set."""
     return int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
 
 
@@ -132,7 +132,7 @@ def build_deb(root: Path, output: Path, quick: bool) -> Path:
 
 
 def build_appdir(root: Path, target: Path) -> Path:
-    """The same tree with what `appimagetool` asks for at its top."""
+    """The same tree with the files that `appimagetool` requires at its top."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root, target, symlinks=True, ignore=shutil.ignore_patterns("DEBIAN"))
     link = target / "usr/bin/avatar-app"

@@ -1,8 +1,8 @@
 """The app for macOS: a signed .app with Python and all packages inside, in a disk image.
 
-Runs on macOS, under a Python that works in any place, such as the one of `uv python install`. The
-signature is ad hoc: macOS asks the user to allow the app in the system settings. With a certificate of
-Apple's, name it in ``AVATAR_SIGN``.
+Runs on macOS, with a relocatable Python, such as that of `uv python install`. The signature is ad hoc:
+macOS asks the user to allow the app in the system settings. To sign with a certificate of Apple's, name it
+in ``AVATAR_SIGN``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def build_app(output: Path, work: Path) -> Path:
     resources, programs = contents / "Resources", contents / "MacOS"
     programs.mkdir(parents=True)
     site = copy_python(resources / "python")
-    os.environ["MACOSX_DEPLOYMENT_TARGET"] = OLDEST  # by which uv chooses wheels
+    os.environ["MACOSX_DEPLOYMENT_TARGET"] = OLDEST  # uv selects wheels by this
     fill(site, SYSTEM, work)
     prune(site)
     compile_all(resources / "python" / "lib")
@@ -59,7 +59,7 @@ def build_app(output: Path, work: Path) -> Path:
 
 
 def write_frame(contents: Path) -> None:
-    """Write what macOS reads of an app: its description, its program and its icon."""
+    """Write the files that macOS reads: description, program and icon."""
     from PIL import Image
 
     for folder in ("MacOS", "Resources"):
@@ -73,7 +73,7 @@ def write_frame(contents: Path) -> None:
 
 
 def description() -> dict[str, Any]:
-    """Info.plist. Without its sentence about the camera macOS ends the app when it opens one."""
+    """Info.plist. Without its sentence about the camera, macOS ends the app when it opens one."""
     return {
         "CFBundleIdentifier": "avatar-app",
         "CFBundleName": "Avatar",
@@ -94,7 +94,7 @@ def description() -> dict[str, Any]:
 
 
 def build_image(app: Path, output: Path, work: Path) -> Path:
-    """Put the app into a disk image, beside a link to the folder that it belongs in."""
+    """Put the app into a disk image, beside a link to the Applications folder."""
     content = fresh(work / "image")
     shutil.move(app, content / app.name)
     (content / "Applications").symlink_to("/Applications")

@@ -1,8 +1,8 @@
-"""Makes what users install: python packaging/make.py deb (or appdir, windows, macos, sums, lock).
+"""Build what users install: python packaging/make.py deb (or appdir, windows, macos, sums, lock).
 
 --output DIR    where the results go (default: dist)
---work DIR      for what is made on the way, kept (default: build/packaging)
---quick         pack sooner and larger, to try things out
+--work DIR      folder for intermediate files, which are kept (default: build/packaging)
+--quick         pack faster and larger, for tests
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def deb(options: argparse.Namespace) -> Path:
 
 
 def appdir(options: argparse.Namespace) -> Path:
-    """Of the tree that `deb` has made, or else of a new one."""
+    """From the tree that `deb` built, or from a new one."""
     from linux_bundle import build_appdir, build_tree
 
     if not (options.work / "tree").is_dir():

@@ -1,4 +1,4 @@
-"""The app and its packages as a folder of unmodified wheels, without the parts that no call uses."""
+"""The app and its packages as a folder of unmodified wheels, without the parts that a call does not need."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LOCK = HERE / "bundle.lock"
 """Versions and hashes of all packages in a bundle, for all systems."""
 
 HEADLESS = ("opencv-python==", "opencv-python-headless==")
-"""OpenCV's windows bring a second Qt; the app has its own."""
+"""OpenCV's windows would bring a second Qt; the app has its own."""
 
 UV = 'uv==0.13.9; sys_platform != "darwin"'
-"""Fetches PyTorch for NVIDIA cards (avatar_app.cuda), which no Mac has."""
+"""Downloads PyTorch for NVIDIA cards (avatar_app.cuda); not needed on a Mac."""
 
 NOT_USED = (
     "**/__pycache__",
@@ -68,7 +68,7 @@ QT_PYTHON = (
 
 
 def requirements() -> list[str]:
-    """What setup.cfg asks for, with the OpenCV that has no windows, and uv."""
+    """The requirements of setup.cfg, with the OpenCV without windows, and uv."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     lines = config["options"]["install_requires"].split("\n")
@@ -76,7 +76,7 @@ def requirements() -> list[str]:
 
 
 def write_lock(work: Path) -> None:
-    """Write ``bundle.lock`` again."""
+    """Rewrite ``bundle.lock``."""
     work.mkdir(parents=True, exist_ok=True)
     wanted = work / "bundle.in"
     wanted.write_text("\n".join(requirements()) + "\n")
@@ -85,7 +85,7 @@ def write_lock(work: Path) -> None:
 
 
 def app_wheel(work: Path) -> Path:
-    """The app itself, built from its source package, so that nothing left over gets in."""
+    """The app itself, built from its source package, so that no stray files get in."""
     run(uv(), "build", "--quiet", "--out-dir", fresh(work / "wheel"), ROOT)
     return next((work / "wheel").glob("*.whl"))
 
@@ -97,12 +97,12 @@ def fill(site: Path, system: System, work: Path) -> None:
     run(*install, *fits, "--only-binary", ":all:", "--require-hashes", "-r", LOCK)
     run(*install, *fits, app_wheel(work))
     (described,) = site.glob("avatar_app-*.dist-info")
-    (described / "INSTALLER").write_text("avatar-app\n")  # avatar_app.extras: nothing can be added with pip
+    (described / "INSTALLER").write_text("avatar-app\n")  # avatar_app.extras: pip cannot add anything
     (site / ".lock").unlink(missing_ok=True)
 
 
 def prune(site: Path) -> None:
-    """Leave out what no call uses."""
+    """Remove what a call does not need."""
     for pattern in NOT_USED:
         for path in [*site.glob(pattern)]:
             remove(path)
@@ -145,13 +145,13 @@ def _qt_not_used(qt: Path) -> Iterator[Path]:
 
 
 def _is_module(name: str) -> bool:
-    """Of Python, such as QtGui.abi3.so and QtGui.pyd."""
+    """Python modules, such as QtGui.abi3.so and QtGui.pyd."""
     plain = name.partition(".")[0]
     return plain.removeprefix("Qt") in QT_MODULES or plain.removeprefix("lib") == "pyside6"
 
 
 def _is_library(name: str) -> bool:
-    """Of Qt, such as libQt6Gui.so.6, Qt6Gui.dll and QtGui.framework, and what these are built on."""
+    """Libraries of Qt, such as libQt6Gui.so.6, Qt6Gui.dll and QtGui.framework, and those they depend on."""
     plain = name.removeprefix("lib")
     if plain.startswith("Qt"):
         return plain.partition(".")[0].removeprefix("Qt6").removeprefix("Qt") in QT_LIBRARIES

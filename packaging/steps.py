@@ -1,4 +1,4 @@
-"""What every bundle is made with: other programs, and errors in one sentence."""
+"""Helpers for every bundle: running programs, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ROOT = HERE.parent
 
 
 class Failure(Exception):
-    """A step that cannot be done; says in one sentence why, and what to do."""
+    """A step that failed; says in one sentence why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What a bundle is for.
+    """The system that a bundle is for.
 
     Attributes:
-        platform: the oldest system whose wheels fit, as uv names it.
+        platform: the oldest system whose wheels fit, in uv's notation.
         python: version of the interpreter inside.
     """
 
@@ -31,7 +31,7 @@ class System:
 
 
 def program(name: str, package: str) -> str:
-    """Full path of a program; Failure names the Debian package that brings it."""
+    """Full path of a program; the Failure names the Debian package that contains it."""
     path = shutil.which(name)
     if path is None:
         raise Failure(f"The program {name} is missing: install {package}.")
@@ -39,12 +39,12 @@ def program(name: str, package: str) -> str:
 
 
 def uv() -> str:
-    """The program that picks and unpacks wheels for another system."""
+    """The program that selects and unpacks wheels for another system."""
     return program("uv", "it with `python -m pip install uv`")
 
 
 def run(*words: str | Path, cwd: Path | None = None, variables: Mapping[str, str] | None = None) -> str:
-    """Run a program and give what it prints; Failure has the last line of its complaint."""
+    """Run a program and return its output; the Failure has the last line of its error message."""
     command = [str(word) for word in words]
     try:
         done = subprocess.run(
@@ -60,7 +60,7 @@ def run(*words: str | Path, cwd: Path | None = None, variables: Mapping[str, str
 
 
 def fresh(folder: Path) -> Path:
-    """An empty folder, whatever was there."""
+    """An empty folder; previous content is deleted."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -72,7 +72,7 @@ def size(folder: Path) -> int:
 
 
 def version() -> str:
-    """Of the app, as its package says."""
+    """The app's version, from its package."""
     for line in (ROOT / "avatar_app" / "__init__.py").read_text(encoding="utf-8").splitlines():
         if line.startswith("__version__"):
             return line.split('"')[1]

@@ -1,4 +1,4 @@
-"""The app for Windows: the embeddable Python with unmodified wheels, and its installer, by NSIS."""
+"""The app for Windows: the embeddable Python with unmodified wheels, and its NSIS installer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ICON = ROOT / "assets" / "icons" / "avatar-app-512.png"
 ICON_SIDES = (16, 24, 32, 48, 64, 128, 256)
 
 SYSTEM = System("windows", "x86_64-pc-windows-msvc", WINDOWS_PYTHON)
-"""Windows 10 or newer on x86-64; made on any system."""
+"""Windows 10 or newer on x86-64; can be built on any system."""
 
 
 def build_tree(tree: Path, work: Path) -> None:
-    """Everything that is installed, as it lies in the program's folder."""
+    """All installed files, as in the program's folder."""
     site = embedded_python(tree, work)
     fill(site, SYSTEM, work)
     prune(site)
@@ -41,7 +41,7 @@ def build_installer(tree: Path, output: Path, work: Path, quick: bool) -> Path:
     """Pack the tree as a program that installs and removes it."""
     makensis = program("makensis", "the package nsis")
     page = work / "licence.txt"
-    # With its mark of UTF-8, by which makensis knows the letters.
+    # With a byte order mark, from which makensis detects UTF-8.
     page.write_text(summary(tree / "site", WINDOWS_PYTHON), encoding="utf-8-sig", newline="\r\n")
     target = output / f"avatar-app-{version()}-setup.exe"
     values = {
