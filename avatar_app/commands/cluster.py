@@ -83,9 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require("cluster", Text("A cluster"))
-    from avatar_app.remote.replicas import quiet_ray
+    from avatar_app.remote.replicas import prepare_ray
 
-    quiet_ray()
+    prepare_ray()
     if arguments.action == "up":
         return _up(arguments)
     join("auto" if arguments.cluster == OWN else arguments.cluster)
@@ -181,7 +181,8 @@ def join(address: str) -> None:
         ray.init(address=address, log_to_driver=False)
     except ConnectionError:
         raise EngineError(
-            Text("There is no Ray cluster at {}.", address), Text("Start one with `ray start --head`.")
+            Text("There is no Ray cluster at {}, or it refuses this computer.", address),
+            Text("Start one with `ray start --head`, and copy its ~/.ray/auth_token to this computer."),
         ) from None
 
 
@@ -203,8 +204,9 @@ def _status() -> int:
 def _down() -> int:
     from ray import serve
 
-    from avatar_app.remote.replicas import NAME
+    from avatar_app.remote.replicas import NAME, details, replicas_of
 
-    serve.delete(NAME)
+    if replicas_of(details()):
+        serve.delete(NAME)
     serve.shutdown()
     return 0

@@ -30,11 +30,11 @@ def make(arguments: argparse.Namespace, jobs: Sequence[Job]) -> Iterator[Result]
     A task whose computer is lost is repeated elsewhere. Raises EngineError if there is no cluster.
     """
     require("cluster", Text("A cluster"))
+    from avatar_app.remote.replicas import prepare_ray
+
+    prepare_ray()
     import ray
 
-    from avatar_app.remote.replicas import quiet_ray
-
-    quiet_ray()
     if arguments.cluster == OWN:
         start_alone()
     else:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -98,10 +99,13 @@ def is_ending() -> bool:
 
 
 def details() -> Mapping[str, Any]:
-    """Return Ray Serve's description of itself."""
+    """Return Ray Serve's description of itself; empty if it does not run."""
     from ray.serve.context import _get_global_client
+    from ray.serve.exceptions import RayServeException
 
-    found: Mapping[str, Any] = _get_global_client().get_serve_details()
+    found: Mapping[str, Any] = {}
+    with suppress(RayServeException):
+        found = _get_global_client().get_serve_details()
     return found
 
 
@@ -139,8 +143,17 @@ def application(config: ServerConfig, cluster: ClusterConfig, open_engine: Calla
     return deployed.bind(config, open_engine)
 
 
-def quiet_ray() -> None:
-    """Disable Ray's telemetry, and keep it out of this program's log."""
+TOKEN = Path.home() / ".ray" / "auth_token"
+"""File with the secret that all computers of a cluster share. Ray makes it at its first start."""
+
+
+def prepare_ray() -> None:
+    """Disable Ray's telemetry, keep it out of this log, and let it use its token.
+
+    Must be called before Ray is imported. Ray uses the token by itself only for a cluster on this computer.
+    """
+    if TOKEN.exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_SERVE_LOG_TO_STDERR", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a busy computer is slow, not broken

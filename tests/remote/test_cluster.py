@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from avatar_app.faces.detector import FaceDetector
 from avatar_app.faces.portrait import find_portrait
 from avatar_app.media.photo import read_portrait
 from avatar_app.paths import assets_folder, shipped_avatars
+from avatar_app.remote import replicas
 from avatar_app.remote.pairing import Pairing, parse_pairing
 from avatar_app.remote.replicas import NAME, ClusterConfig, application, is_ending, replicas_of
 from avatar_app.remote.server import ServerConfig
@@ -58,6 +60,42 @@ def test_replicas_are_found_in_what_ray_says() -> None:
     found = {"applications": {NAME: {"deployments": {NAME: {"replicas": [{"replica_id": "a"}]}}}}}
     assert replicas_of(found) == [{"replica_id": "a"}]
     assert replicas_of({}) == []
+
+
+def test_the_token_of_a_cluster_is_used_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "TOKEN", tmp_path / "auth_token")
+    monkeypatch.setenv("RAY_AUTH_MODE", "")  # so that it is restored
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    replicas.prepare_ray()
+    assert "RAY_AUTH_MODE" not in os.environ
+    (tmp_path / "auth_token").write_text("secret")
+    replicas.prepare_ray()
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+
+
+def test_a_cluster_without_replicas_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class RayServeException(Exception):
+        pass
+
+    def no_client() -> None:
+        raise RayServeException("There is no Serve instance running on this Ray cluster.")
+
+    contents: dict[str, dict[str, Any]] = {
+        "ray": {},
+        "ray.serve": {},
+        "ray.serve.context": {"_get_global_client": no_client},
+        "ray.serve.exceptions": {"RayServeException": RayServeException},
+    }
+    for name, content in contents.items():
+        module = ModuleType(name)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    assert cluster._status() == 1
+    assert capsys.readouterr().out == "avatar: not there, no replicas\n"
 
 
 def test_the_deployment_is_what_the_user_asked_for() -> None:
