@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from configparser import ConfigParser
 from datetime import date
 from pathlib import Path
@@ -81,6 +84,22 @@ def test_every_place_names_the_same_version() -> None:
     )
     assert sections[0] == ("Unreleased", "")
     assert sections[1][0] == __version__ and date.fromisoformat(sections[1][1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the workflow's step runs on Linux")
+def test_a_release_has_the_notes_of_its_version_alone() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    (command,) = re.findall(r"awk .+ CHANGELOG\.md", workflow)
+    notes = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env={**os.environ, "GITHUB_REF_NAME": f"v{__version__}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert notes.strip() == re.split(r"^## .*$", changelog, flags=re.MULTILINE)[2].strip()
 
 
 def test_models_and_assets_hold_no_code() -> None:
