@@ -18,7 +18,7 @@ from avatar_app.gui.panels.tool_bar import ToolBar
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.style.icons import icon
-from avatar_app.gui.style.widgets import label, panel
+from avatar_app.gui.style.widgets import fill, label, panel
 from avatar_app.photos.library import Library
 
 
@@ -36,15 +36,13 @@ class Drawer(QFrame):
         self.close_button.setAccessibleName(self.tr("Close settings"))
         self.close_button.setToolTip(self.tr("Close settings"))
         self.close_button.clicked.connect(self.closed)
-        top = QHBoxLayout()
-        top.setContentsMargins(12, 4, 4, 0)
-        top.addWidget(label(self.tr("Settings"), "heading"), 1)
-        top.addWidget(self.close_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2, 2, 2, 2)
-        column.setSpacing(2)
-        column.addLayout(top)
-        column.addWidget(panel, 1)
+        top = fill(
+            QHBoxLayout(),
+            (label(self.tr("Settings"), "heading"), 1),
+            self.close_button,
+            margins=(12, 4, 4, 0),
+        )
+        fill(QVBoxLayout(self), top, (panel, 1), margins=2, spacing=2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -73,9 +71,7 @@ class WindowView(QWidget):
         self.panel = ControlsPanel(live, devices, preferences)
         self.drawer = Drawer(self.panel)
         self.gallery_panel = panel()
-        inside = QVBoxLayout(self.gallery_panel)
-        inside.setContentsMargins(6, 4, 6, 2)
-        inside.addWidget(self.gallery)
+        fill(QVBoxLayout(self.gallery_panel), self.gallery, margins=(6, 4, 6, 2))
         for piece in (self.header, self.area, self.tools, self.gallery_panel, self.drawer):
             piece.setParent(self)
         self.full_screen = self._drawer_open = False

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from avatar_app import __version__
 from avatar_app.gui.captures import show_file
 from avatar_app.gui.style.icons import app_icon
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import STRETCH, fill, label
 from avatar_app.paths import user_log
 
 USED = (
@@ -38,10 +38,9 @@ class AboutDialog(QDialog):
         self.resize(560, 460)
         sign = label()
         sign.setPixmap(app_icon().pixmap(56, 56))
-        texts = QVBoxLayout()
-        texts.setSpacing(2)
-        texts.addWidget(label(f"Avatar {__version__}", "title"))
-        texts.addWidget(
+        texts = fill(
+            QVBoxLayout(),
+            label(f"Avatar {__version__}", "title"),
             label(
                 self.tr(
                     "A photo, moved by your face, in any video call. Nothing leaves this computer "
@@ -49,7 +48,8 @@ class AboutDialog(QDialog):
                 ),
                 "muted",
                 wrap=True,
-            )
+            ),
+            spacing=2,
         )
         top = QHBoxLayout()
         top.setSpacing(14)
@@ -63,17 +63,16 @@ class AboutDialog(QDialog):
         close = QPushButton(self.tr("Close"))
         close.setDefault(True)
         close.clicked.connect(self.accept)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.log)
-        buttons.addStretch(1)
-        buttons.addWidget(close)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 20, 20, 16)
-        column.setSpacing(12)
-        column.addLayout(top)
-        column.addWidget(label(self.tr("Made with"), "heading"))
-        column.addWidget(self.licences, 1)
-        column.addLayout(buttons)
+        buttons = fill(QHBoxLayout(), self.log, STRETCH, close)
+        fill(
+            QVBoxLayout(self),
+            top,
+            label(self.tr("Made with"), "heading"),
+            (self.licences, 1),
+            buttons,
+            margins=(20, 20, 20, 16),
+            spacing=12,
+        )
 
 
 def licences() -> str:

@@ -17,7 +17,7 @@ from avatar_app.gui.dialogs.crop_view import CropView
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.pictures import to_qimage
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import STRETCH, fill, label
 from avatar_app.media.photo import turned
 from avatar_app.photos.library import middle_box
 from avatar_app.text import join
@@ -125,24 +125,19 @@ class CropEditor(QDialog):
     def _arrange(self) -> None:
         column = QWidget(self)
         column.setFixedWidth(PREVIEW)
-        side = QVBoxLayout(column)
-        side.setContentsMargins(0, 0, 0, 0)
-        side.setSpacing(12)
-        side.addWidget(self._preview)
-        side.addWidget(self._fit)
-        side.addWidget(self._turn)
-        side.addWidget(self._about)
-        side.addStretch(1)
-        side.addWidget(self._help)
-        both = QHBoxLayout()
-        both.setSpacing(16)
-        both.addWidget(self._view, 1)
-        both.addWidget(column)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setSpacing(14)
-        layout.addLayout(both, 1)
-        layout.addWidget(self._buttons)
+        fill(
+            QVBoxLayout(column),
+            self._preview,
+            self._fit,
+            self._turn,
+            self._about,
+            STRETCH,
+            self._help,
+            margins=0,
+            spacing=12,
+        )
+        both = fill(QHBoxLayout(), (self._view, 1), column, spacing=16)
+        fill(QVBoxLayout(self), (both, 1), self._buttons, margins=16, spacing=14)
         self.setSizeGripEnabled(True)
 
     def _found(self, faces: list[Face]) -> None:

@@ -16,7 +16,7 @@ from avatar_app.errors import AvatarError
 from avatar_app.gui.background import Background
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import STRETCH, fill, label
 from avatar_app.paths import user_pytorch
 from avatar_app.text import join
 
@@ -58,20 +58,8 @@ class CudaDialog(QDialog):
         self.undo.clicked.connect(self._remove)
         self.use.clicked.connect(self._choose)
         self.leave.clicked.connect(self._leave)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.undo)
-        buttons.addStretch(1)
-        buttons.addWidget(self.begin)
-        buttons.addWidget(self.use)
-        buttons.addWidget(self.leave)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 18, 18, 18)
-        column.setSpacing(12)
-        column.addWidget(self.says)
-        column.addWidget(self.bar)
-        column.addWidget(self.how_far)
-        column.addStretch(1)
-        column.addLayout(buttons)
+        buttons = fill(QHBoxLayout(), self.undo, STRETCH, self.begin, self.use, self.leave)
+        fill(QVBoxLayout(self), self.says, self.bar, self.how_far, STRETCH, buttons, margins=18, spacing=12)
         self._progressed.connect(self._show_progress)
         application = QCoreApplication.instance()
         if application is not None:

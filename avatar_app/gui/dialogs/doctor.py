@@ -26,7 +26,7 @@ from avatar_app.gui.background import Background
 from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.style.icons import pixmap
 from avatar_app.gui.style.theme import current
-from avatar_app.gui.style.widgets import label, tip
+from avatar_app.gui.style.widgets import STRETCH, fill, label, tip
 from avatar_app.text import join
 
 if TYPE_CHECKING:
@@ -62,25 +62,15 @@ class DoctorDialog(QDialog):
         self._look = look or (lambda: _real_checks(model, device))
         self._background = Background(self)
         self.summary = label("", "title", wrap=True)
-        self._rows = QVBoxLayout()
-        self._rows.setContentsMargins(0, 0, 8, 0)
-        self._rows.setSpacing(8)
+        self._rows = fill(QVBoxLayout(), margins=(0, 0, 8, 0), spacing=8)
         rows = QWidget()
         rows.setProperty("role", "scrolled")
-        outer = QVBoxLayout(rows)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addLayout(self._rows)
-        outer.addStretch(1)
+        fill(QVBoxLayout(rows), self._rows, STRETCH, margins=0)
         scrolled = QScrollArea()
         scrolled.setWidgetResizable(True)
         scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scrolled.setWidget(rows)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 18, 18, 18)
-        column.setSpacing(12)
-        column.addWidget(self.summary)
-        column.addWidget(scrolled, 1)
-        column.addLayout(self._buttons())
+        fill(QVBoxLayout(self), self.summary, (scrolled, 1), self._buttons(), margins=18, spacing=12)
         self.check()
 
     def _buttons(self) -> QHBoxLayout:
@@ -91,12 +81,7 @@ class DoctorDialog(QDialog):
         close = QPushButton(self.tr("Close"))
         close.setDefault(True)
         close.clicked.connect(self.accept)
-        row = QHBoxLayout()
-        row.addWidget(self.copy)
-        row.addWidget(self.again)
-        row.addStretch(1)
-        row.addWidget(close)
-        return row
+        return fill(QHBoxLayout(), self.copy, self.again, STRETCH, close)
 
     def check(self) -> None:
         """Start over."""

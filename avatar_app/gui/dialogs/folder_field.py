@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from avatar_app.gui.style.widgets import ElidedLabel
+from avatar_app.gui.style.widgets import ElidedLabel, fill
 
 
 class FolderField(QWidget):
@@ -18,11 +18,7 @@ class FolderField(QWidget):
         self.reset = QPushButton(self.tr("Reset"))
         for button in (self.change, self.reset):
             button.setAutoDefault(False)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self._text, 1)
-        line.addWidget(self.change)
-        line.addWidget(self.reset)
+        fill(QHBoxLayout(self), (self._text, 1), self.change, self.reset, margins=0)
         self.change.clicked.connect(self._ask)
         self.reset.clicked.connect(lambda: self.take(""))
         self.take(path)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app.gui.shortcuts import ACTIONS, action_text, key_text
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import fill, label
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS
 
 
@@ -70,8 +70,4 @@ class KeysDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         buttons.setFocus()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.addWidget(self.table, 1)
-        column.addWidget(note)
-        column.addWidget(buttons)
+        fill(QVBoxLayout(self), (self.table, 1), note, buttons, margins=16)

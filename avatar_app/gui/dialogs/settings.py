@@ -29,7 +29,7 @@ from avatar_app.gui.language.messages import in_user_language
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.shortcuts import ACTIONS, action_text, clashes
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import ChoiceBox, label, tip
+from avatar_app.gui.style.widgets import ChoiceBox, fill, label, tip
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, by_portal, desktop_limit, parse
 from avatar_app.text import Text
 
@@ -107,11 +107,7 @@ class SettingsDialog(QDialog):
         restyle(self.save, role="primary")
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(14)
-        column.addWidget(tabs, 1)
-        column.addWidget(self.buttons)
+        fill(QVBoxLayout(self), (tabs, 1), self.buttons, margins=16, spacing=14)
         for rows in (self.keys, self.hotkeys):
             rows.changed.connect(self.check)
         self.listen.toggled.connect(self.check)
@@ -227,11 +223,7 @@ class SettingsDialog(QDialog):
             "set keys in the desktop's own settings for commands such as “control recalibrate”."
         )
         top = QWidget()
-        column = QVBoxLayout(top)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
-        column.addWidget(label(text, "muted", wrap=True))
-        column.addWidget(self.limit)
+        column = fill(QVBoxLayout(top), label(text, "muted", wrap=True), self.limit, margins=0, spacing=12)
         self.limit.hide()
         # The desktop may take seconds to answer.
         Background(self).run(lambda: (desktop_limit(), by_portal()), self._tell_limit, lambda _: None)
@@ -258,9 +250,7 @@ def everywhere_text(name: str) -> str:
 
 def _page(note: QWidget, rows: KeyRows, problem: QWidget, again: str) -> QWidget:
     page = QWidget()
-    column = QVBoxLayout(page)
-    column.setContentsMargins(16, 16, 16, 12)
-    column.setSpacing(12)
+    column = fill(QVBoxLayout(page), margins=(16, 16, 16, 12), spacing=12)
     scroll = QScrollArea()
     scroll.setWidgetResizable(True)
     rows.setProperty("role", "scrolled")

@@ -19,7 +19,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.shortcuts import action_keys, key_text
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import STRETCH, fill, label
 from avatar_app.photos.library import Entry, Library
 from avatar_app.text import Text, join
 
@@ -85,17 +85,8 @@ class Guide(QDialog):
         self.forward.setDefault(True)
         for button in (self.back, self.skip):
             button.setAutoDefault(False)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.skip)
-        buttons.addStretch(1)
-        buttons.addWidget(self.back)
-        buttons.addWidget(self.forward)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(22, 18, 22, 18)
-        column.setSpacing(14)
-        column.addLayout(steps)
-        column.addWidget(self.pages, 1)
-        column.addLayout(buttons)
+        buttons = fill(QHBoxLayout(), self.skip, STRETCH, self.back, self.forward)
+        fill(QVBoxLayout(self), steps, (self.pages, 1), buttons, margins=(22, 18, 22, 18), spacing=14)
 
     def _connect(self) -> None:
         gallery, panel, keys = self.avatar.gallery, self.calibrate.panel, self._preferences.now.keys

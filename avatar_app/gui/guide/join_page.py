@@ -20,7 +20,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import OutputChooser
 from avatar_app.gui.style.icons import pixmap
 from avatar_app.gui.style.theme import current
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import STRETCH, fill, label
 from avatar_app.text import Text
 
 OBS = "https://obsproject.com/download"
@@ -67,10 +67,7 @@ class JoinPage(Page):
         grid.addWidget(self.mark, 0, 0)
         grid.addWidget(self.state, 0, 1)
         grid.addWidget(self.hint, 1, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.set_up)
-        buttons.addWidget(self.copy)
-        buttons.addStretch(1)
+        buttons = fill(QHBoxLayout(), self.set_up, self.copy, STRETCH)
         grid.addLayout(buttons, 2, 1)
         grid.addWidget(self.output, 3, 1)
         self.column.addWidget(box)

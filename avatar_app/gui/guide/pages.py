@@ -14,7 +14,7 @@ from avatar_app.gui.panels.camera_view import CameraView, Shown
 from avatar_app.gui.panels.choosers import SourceChooser
 from avatar_app.gui.panels.output_view import OutputView
 from avatar_app.gui.settings import Settings
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import fill, label
 from avatar_app.photos.library import Library
 from avatar_app.session.controls import Status
 from avatar_app.text import join
@@ -25,11 +25,13 @@ class Page(QWidget):
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(10)
-        self.column.addWidget(label(title, "title", wrap=True))
-        self.column.addWidget(label(text, "muted", wrap=True))
+        self.column = fill(
+            QVBoxLayout(self),
+            label(title, "title", wrap=True),
+            label(text, "muted", wrap=True),
+            margins=0,
+            spacing=10,
+        )
 
 
 class CameraPage(Page):

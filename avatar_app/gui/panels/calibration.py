@@ -10,7 +10,7 @@ from avatar_app.gui.language.texts import hint
 from avatar_app.gui.panels.preview import PictureView
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import current, restyle
-from avatar_app.gui.style.widgets import Meter, label
+from avatar_app.gui.style.widgets import STRETCH, Meter, fill, label
 from avatar_app.session.controls import Status
 from avatar_app.types import Image
 
@@ -120,9 +120,7 @@ class CalibrationPanel(QFrame):
             "position": self.tr("Position"),
         }
         self._bars = QWidget()
-        column = QVBoxLayout(self._bars)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(1)
+        column = fill(QVBoxLayout(self._bars), margins=0, spacing=1)
         width = max(self.fontMetrics().horizontalAdvance(text) for text in texts.values()) * 11 // 10
         for name, meter in self.meters.items():
             words = label(texts[name], "heading" if name == "score" else "muted")
@@ -130,32 +128,15 @@ class CalibrationPanel(QFrame):
             words.setBuddy(meter)
             meter.setAccessibleName(texts[name])
             self._lines[name] = QWidget()
-            line = QHBoxLayout(self._lines[name])
-            line.setContentsMargins(0, 0, 0, 0)
-            line.setSpacing(10)
-            line.addWidget(words)
-            line.addWidget(meter, 1)
+            fill(QHBoxLayout(self._lines[name]), words, (meter, 1), margins=0, spacing=10)
             column.addWidget(self._lines[name])
-        right = QVBoxLayout()
-        right.setSpacing(4)
-        right.addWidget(self.hint)
-        right.addWidget(self.found)
-        right.addStretch(1)
-        right.addWidget(self._bars)
+        right = fill(QVBoxLayout(), self.hint, self.found, STRETCH, self._bars, spacing=4)
         top = QHBoxLayout()
         top.setSpacing(14)
         top.addWidget(self.photo, 0, Qt.AlignmentFlag.AlignTop)
         top.addLayout(right, 1)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        buttons.addWidget(self.calibrate, 1)
-        buttons.addWidget(self.find_best)
-        buttons.addWidget(self.ghost)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(12, 12, 12, 12)
-        whole.setSpacing(10)
-        whole.addLayout(top, 1)
-        whole.addLayout(buttons)
+        buttons = fill(QHBoxLayout(), (self.calibrate, 1), self.find_best, self.ghost, spacing=6)
+        fill(QVBoxLayout(self), (top, 1), buttons, margins=12, spacing=10)
         self.found.hide()
 
     def sizeHint(self) -> QSize:

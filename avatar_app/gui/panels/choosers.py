@@ -15,7 +15,7 @@ from avatar_app.gui.live import Live
 from avatar_app.gui.panels.background_menu import CHOICES, ask_colour, ask_picture, background_name
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import ChoiceBox, label, row, tip
+from avatar_app.gui.style.widgets import ChoiceBox, fill, label, row, tip
 from avatar_app.session.controls import OUTPUTS
 from avatar_app.text import Text
 
@@ -42,11 +42,7 @@ class SourceChooser(QWidget):
         self.choice.setToolTip(self.tr("The camera that watches your face."))
         self.refresh = small_button("refresh", self.tr("Look for cameras again"))
         self.note = label("", "muted", wrap=True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(row(self.choice, self.refresh))
-        column.addWidget(self.note)
+        fill(QVBoxLayout(self), row(self.choice, self.refresh), self.note, margins=0, spacing=5)
         self.choice.activated.connect(self._chosen)
         self.refresh.clicked.connect(self._look_again)
         devices.changed.connect(self.show_now)
@@ -118,12 +114,9 @@ class OutputChooser(QWidget):
         self.device = ChoiceBox(self.tr("Virtual camera"))
         self.note = label("", "problem", wrap=True)
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(row(self.choice, self.refresh))
-        column.addWidget(self.device)
-        column.addWidget(self.note)
+        column = fill(
+            QVBoxLayout(self), row(self.choice, self.refresh), self.device, self.note, margins=0, spacing=5
+        )
         self.fix = QPushButton(self.tr("Fix..."))
         self.fix.setToolTip(self.tr("Shows how to set up the virtual camera."))
         column.addWidget(self.fix)
@@ -178,9 +171,7 @@ class BackgroundChooser(QWidget):
         self._live = live
         self.choice = ChoiceBox(self.tr("Background"))
         self.choice.setToolTip(self.tr("What is behind the avatar."))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.choice)
+        fill(QVBoxLayout(self), self.choice, margins=0)
         self.choice.activated.connect(self._chosen)
         self.show_now()
 

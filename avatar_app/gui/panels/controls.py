@@ -17,7 +17,7 @@ from avatar_app.gui.panels.microphone_chooser import MicrophoneChooser
 from avatar_app.gui.panels.model_chooser import ModelChooser
 from avatar_app.gui.preferences import Preferences
 from avatar_app.gui.style.icons import icon
-from avatar_app.gui.style.widgets import ChoiceBox, Section, Slider, Switch, label, row, tip
+from avatar_app.gui.style.widgets import ChoiceBox, Section, Slider, Switch, fill, label, row, tip
 from avatar_app.motion.smoothing import STRENGTHS
 from avatar_app.session.controls import CENTRED, ROTATIONS, SIZES, Controls
 
@@ -175,9 +175,7 @@ class ControlsPanel(QTabWidget):
     def _page(self, sections: Mapping[str, tuple[str, Sequence[QWidget]]]) -> QScrollArea:
         inside = QWidget()
         inside.setProperty("role", "scrolled")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(10, 6, 10, 10)
-        column.setSpacing(4)
+        column = fill(QVBoxLayout(inside), margins=(10, 6, 10, 10), spacing=4)
         for name, (title, pieces) in sections.items():
             section = Section(title)
             section.add(*pieces)

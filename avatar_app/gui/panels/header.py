@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWid
 from avatar_app.gui.headline import Headline
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import restyle
-from avatar_app.gui.style.widgets import ElidedLabel, label, tip
+from avatar_app.gui.style.widgets import ElidedLabel, fill, label, tip
 from avatar_app.session.controls import Status
 
 DOTS = {"good": "●", "info": "○", "warning": "●", "bad": "●"}
@@ -42,12 +42,7 @@ class Header(QWidget):
         self.menu = self._tool("menu", self.tr("Menu"), "")
         self.menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu.setMenu(menu)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(8)
-        line.addWidget(self.state)
-        line.addWidget(self.recording)
-        line.addWidget(self.activity, 1)
+        line = fill(QHBoxLayout(self), self.state, self.recording, (self.activity, 1), margins=0, spacing=8)
         for piece in (self.figures, self.settings, self.menu):
             line.addWidget(piece)
         self._headline = Headline("info", "")

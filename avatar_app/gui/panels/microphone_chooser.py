@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from avatar_app.gui.device_lists import DeviceLists, Found
 from avatar_app.gui.live import Live
 from avatar_app.gui.panels.choosers import plain, small_button
-from avatar_app.gui.style.widgets import ChoiceBox, Switch, label, row, tip
+from avatar_app.gui.style.widgets import ChoiceBox, Switch, fill, label, row, tip
 from avatar_app.sound.opening import SYSTEM
 
 
@@ -25,12 +25,7 @@ class MicrophoneChooser(QWidget):
         self.refresh = small_button("refresh", self.tr("Look for microphones again"))
         self.calls = Switch(self.tr("Pass the sound to calls"))
         self.note = label("", "muted", wrap=True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addLayout(row(self.choice, self.refresh))
-        column.addWidget(self.calls)
-        column.addWidget(self.note)
+        fill(QVBoxLayout(self), row(self.choice, self.refresh), self.calls, self.note, margins=0, spacing=5)
         self.choice.activated.connect(self._chosen)
         self.calls.clicked.connect(self._switched)
         self.refresh.clicked.connect(self._look_again)

@@ -13,7 +13,7 @@ from avatar_app.gui.language.texts import notice_action
 from avatar_app.gui.shortcuts import focus_by_tab_alone
 from avatar_app.gui.style.icons import icon, pixmap
 from avatar_app.gui.style.theme import current, restyle
-from avatar_app.gui.style.widgets import Badge, label
+from avatar_app.gui.style.widgets import Badge, fill, label
 from avatar_app.session.controls import Notice
 
 MOST = 3
@@ -45,10 +45,7 @@ class Banner(QFrame):
             text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         if not notice.hint:  # without a parent it would be a window, which takes the focus
             hint.hide()
-        texts = QVBoxLayout()
-        texts.setSpacing(1)
-        texts.addWidget(message)
-        texts.addWidget(hint)
+        texts = fill(QVBoxLayout(), message, hint, spacing=1)
         whole, line = QVBoxLayout(self), QHBoxLayout()
         whole.setContentsMargins(12, 8, 8, 8)
         whole.setSpacing(6)
@@ -56,9 +53,7 @@ class Banner(QFrame):
         line.setSpacing(10)
         line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         line.addLayout(texts, 1)
-        actions = QHBoxLayout()
-        actions.setContentsMargins(30, 0, 0, 0)
-        actions.setSpacing(6)
+        actions = fill(QHBoxLayout(), margins=(30, 0, 0, 0), spacing=6)
         for name in notice.actions:
             button = QPushButton(notice_action(name))
             button.clicked.connect(lambda _=False, name=name: self.acted.emit(notice.about, name))
@@ -104,9 +99,7 @@ class NoticeBar(QWidget):
         self._pipeline: tuple[Notice, ...] = ()
         self._hidden: set[Notice] = set()
         self._most = MOST
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(6)
+        self._column = fill(QVBoxLayout(self), margins=0, spacing=6)
         self.hide()
 
     def show_notices(self, notices: tuple[Notice, ...]) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from avatar_app.gui.shortcuts import focus_by_tab_alone
-from avatar_app.gui.style.widgets import label
+from avatar_app.gui.style.widgets import fill, label
 
 SECONDS = 8.0
 
@@ -24,10 +24,7 @@ class Toast(QFrame):
         self.setProperty("role", "toast")
         self.text = label("", "")
         self.buttons: list[QPushButton] = []
-        self._line = QHBoxLayout(self)
-        self._line.setContentsMargins(14, 6, 8, 6)
-        self._line.setSpacing(6)
-        self._line.addWidget(self.text)
+        self._line = fill(QHBoxLayout(self), self.text, margins=(14, 6, 8, 6), spacing=6)
         self._timer = QTimer(self, singleShot=True, interval=round(SECONDS * 1000))
         self._timer.timeout.connect(self._end)
         self.hide()

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from avatar_app.gui.style.icons import icon
 from avatar_app.gui.style.theme import current
-from avatar_app.gui.style.widgets import tip
+from avatar_app.gui.style.widgets import fill, tip
 
 SIGNS = {
     "pause": "pause",
@@ -28,9 +28,7 @@ class ToolBar(QWidget):
         super().__init__(parent)
         self.buttons: dict[str, QToolButton] = {}
         self._paused = self._recording = False
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(6)
+        line = fill(QHBoxLayout(self), margins=0, spacing=6)
         for name in SIGNS:
             if name == "full-screen":
                 line.addStretch(1)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import html
+from typing import TypeVar
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QMessageBox,
     QProgressBar,
     QSizePolicy,
@@ -21,6 +24,12 @@ from PySide6.QtWidgets import (
 )
 
 from avatar_app.gui.style.theme import current, restyle
+
+STRETCH = None
+"""Empty space that takes what the other pieces leave, for `fill`."""
+
+Piece = QWidget | QLayout
+Box = TypeVar("Box", bound=QBoxLayout)
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
@@ -273,14 +282,8 @@ class Slider(QWidget):
         self._value = label("", "muted")
         words = label(name)
         words.setBuddy(self.slider)
-        top = QHBoxLayout()
-        top.addWidget(words, 1)
-        top.addWidget(self._value)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addLayout(top)
-        column.addWidget(self.slider)
+        top = fill(QHBoxLayout(), (words, 1), self._value)
+        fill(QVBoxLayout(self), top, self.slider, margins=0, spacing=3)
         self.slider.valueChanged.connect(self._changed)
         self.show_value(default)
 
@@ -317,20 +320,41 @@ class Section(QWidget):
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 6, 0, 10)
-        self.column.setSpacing(8)
-        self.column.addWidget(label(title, "heading"))
+        self.column = fill(QVBoxLayout(self), label(title, "heading"), margins=(0, 6, 0, 10), spacing=8)
 
     def add(self, *pieces: QWidget) -> None:
-        for piece in pieces:
-            self.column.addWidget(piece)
+        fill(self.column, *pieces)
 
 
-def row(*pieces: QWidget, stretch: int = 0) -> QHBoxLayout:
-    """Put widgets side by side; ``stretch``: the one that takes the remaining space."""
-    made = QHBoxLayout()
-    made.setSpacing(6)
-    for number, piece in enumerate(pieces):
-        made.addWidget(piece, 1 if number == stretch else 0)
-    return made
+def fill(
+    layout: Box,
+    *pieces: Piece | tuple[Piece, int] | None,
+    margins: int | tuple[int, int, int, int] | None = None,
+    spacing: int | None = None,
+) -> Box:
+    """Add pieces to a row or a column; return it.
+
+    Args:
+        pieces: widgets and layouts in order; ``(piece, 1)`` takes the remaining space, `STRETCH` is empty
+            space that does.
+        margins: left, top, right and bottom, or all alike.
+    """
+    if margins is not None:
+        layout.setContentsMargins(*((margins,) * 4 if isinstance(margins, int) else margins))
+    if spacing is not None:
+        layout.setSpacing(spacing)
+    for piece in pieces:
+        if piece is None:
+            layout.addStretch(1)
+            continue
+        part, stretch = piece if isinstance(piece, tuple) else (piece, 0)
+        if isinstance(part, QWidget):
+            layout.addWidget(part, stretch)
+        else:
+            layout.addLayout(part, stretch)
+    return layout
+
+
+def row(wide: QWidget, *others: QWidget) -> QHBoxLayout:
+    """Put widgets side by side; the first takes the remaining space."""
+    return fill(QHBoxLayout(), (wide, 1), *others, spacing=6)
