@@ -141,12 +141,17 @@ class StreamFeed:
     def __init__(self, url: str, paced: bool = False) -> None:
         self.title = address_title(url)
         self._url = url
+        self._is_sent = url.lower().startswith("udp:")
+        """Whether it arrives without being asked for, so that nobody answers."""
         self._stream: NetworkStream | None = None
         self._pace = Pace() if paced else None
         self._stopping = threading.Event()
 
     def open(self) -> None:
-        self._require_answer()
+        if not self._is_sent:
+            self._require_answer()
+        elif urlsplit(self._url).port is None:
+            raise unreachable(self.title, ValueError("the address has no port"))
         self._connect()
 
     def _connect(self) -> NetworkStream:

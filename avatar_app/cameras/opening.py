@@ -24,7 +24,7 @@ from avatar_app.types import Image
 
 __all__ = ["CameraInfo", "Source", "list_cameras", "open_source"]
 
-ADDRESSES = ("http", "https", "rtsp", "rtsps")
+ADDRESSES = ("http", "https", "rtsp", "rtsps", "udp")
 
 FILMS = (".m3u8", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ts", ".flv")
 """Endings of addresses that FFmpeg reads: films and playlists (HLS). All others count as webcams."""
@@ -67,7 +67,7 @@ def open_source(text: str, size: tuple[int, int] = (1280, 720), fps: int = 30) -
 
     Args:
         text: a camera's number, name or part of its name, /dev/videoN, a video file, a folder of pictures, or
-            an address that begins with http, https, rtsp or rtsps; empty: the first camera.
+            an address that begins with one of `ADDRESSES`; empty: the first camera.
         size: width and height requested from a camera.
         fps: pictures a second requested from a camera, and the pace of a folder.
 
@@ -109,11 +109,11 @@ def _open_address(url: str) -> Source:
         return LiveSource(
             MjpegFeed(url), SILENCE + 0.3
         )  # slightly longer than the connection's own limit, whose error says more
-    if scheme in ("rtsp", "rtsps"):
+    if scheme in ("rtsp", "rtsps", "udp"):
         return LiveSource(StreamFeed(url), camera_device.OPENING)
     raise CameraError(
         Text("Addresses that begin with {}:// are not known.", scheme),
-        Text("Use http, https, rtsp or rtsps."),
+        Text("Use one of {}.", ", ".join(ADDRESSES)),
     )
 
 

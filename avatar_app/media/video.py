@@ -43,6 +43,7 @@ shown in quick succession.
 
 HINT = Text("It must be a video such as .mp4, .mov, .webm or .gif; copy or convert it again.")
 
+TRANSPORT = {"rtsp_transport": "tcp", "overrun_nonfatal": "1"}  # UDP too fast for us loses packets, no more
 NETWORK = "tcp,udp,rtp,srtp,tls,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,rtmpts,srt"
 """Protocols of streams: a server's list must not name files of this computer."""
 
@@ -367,11 +368,10 @@ class NetworkStream:
     """
 
     def __init__(self, url: str, opening: float, silence: float) -> None:
-        options = {"rtsp_transport": "tcp", "max_pixels": str(LARGEST), "protocol_whitelist": NETWORK}
+        options = {"max_pixels": str(LARGEST), "protocol_whitelist": NETWORK} | TRANSPORT
+        patience = opening, silence
         try:
-            self._container = av.open(
-                url, options=options, timeout=(opening, silence), metadata_errors="replace"
-            )
+            self._container = av.open(url, options=options, timeout=patience, metadata_errors="replace")
         except av.FFmpegError as problem:
             raise OSError(reason(problem)) from None
         try:

@@ -464,6 +464,41 @@ def test_rtsp_camera(impatient: None) -> None:
                 source.read()
 
 
+def test_a_stream_that_is_sent_to_a_port(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{probe.getsockname()[1]}"
+    stop, sent = threading.Event(), [0]
+
+    def send() -> None:
+        with av.open(f"{url}?pkt_size=1316", "w", format="mpegts") as container:
+            options = {"tune": "zerolatency", "preset": "ultrafast", "g": "10"}
+            stream = container.add_stream("h264", rate=25, options=options)
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            while not stop.wait(0.04):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(marked(sent[0]), "rgb24")))
+                sent[0] += 1
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        with opened(url) as source:
+            assert source.live
+            before = sent[0]
+            source.read()
+            assert number_of(source.read()) >= before - 8
+            stop.set()
+            with pytest.raises(CameraError, match=r"stopped sending|no picture"):
+                for _ in range(100):
+                    source.read()
+    finally:
+        stop.set()
+        sender.join()
+    monkeypatch.setattr(camera_device, "OPENING", 0.3)
+    assert "has sent no picture" in error_of(lambda: open_source(url))
+    assert "has no port" in error_of(lambda: open_source("udp://127.0.0.1"))
+
+
 def test_rtsp_server_that_is_none(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera_device, "OPENING", 0.3)
     with Server(sends()) as server:

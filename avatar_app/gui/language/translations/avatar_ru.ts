@@ -3412,10 +3412,6 @@ Press I for more.</source>
         <translation>Укажите видеофайл или папку с картинками.</translation>
     </message>
     <message>
-        <source>Use http, https, rtsp or rtsps.</source>
-        <translation>Используйте http, https, rtsp или rtsps.</translation>
-    </message>
-    <message>
         <source>Close other programs that use it, or unplug it and connect it again.</source>
         <translation>Закройте другие программы, которые её используют, или отключите её и подключите снова.</translation>
     </message>
