@@ -110,7 +110,7 @@ def _add_outputs(files: argparse._ArgumentGroup) -> None:
         default="virtual-camera",
         metavar="WHERE",
         help="virtual-camera, pipewire, none, a video file to write, "
-        "or an address to send to: rtmp://, srt:// or udp://, without sound "
+        "or an address to send to, without sound: rtmp://, udp://, or srt:// if PyAV has it "
         "(default: virtual-camera)",
     )
     files.add_argument(
