@@ -51,6 +51,11 @@ ACTIONS = {
     "pause": Text("pause"),
     "next": Text("next"),
     "previous": Text("previous"),
+    "express-smile": Text("smile"),
+    "express-wink": Text("wink"),
+    "express-surprise": Text("surprise"),
+    "express-look": Text("look into the camera"),
+    **{f"avatar-{number}": Text("avatar {}", number) for number in range(1, 10)},
 }
 """Actions of hotkeys, for people."""
 CHARACTERS = string.ascii_uppercase + string.digits
@@ -101,10 +106,16 @@ def parse(text: str) -> Combination:
     return Combination(modifiers, keys[0])
 
 
-def refused(reasons: Mapping[Combination, Text]) -> list[Text]:
-    """Return one message about all refused combinations; empty if none is."""
-    keys: dict[Text, list[str]] = {}
+def refused(reasons: Mapping[Combination, Text], wanted: Mapping[Combination, str]) -> list[Text]:
+    """Return one message about all refused combinations; empty if none is.
+
+    Args:
+        reasons: why each is refused.
+        wanted: the action of each.
+    """
+    keys: dict[Text, list[Text]] = {}
     for combination, why in reasons.items():
-        keys.setdefault(why, []).append(str(combination))
-    found = [Text("Shortcuts not available: {} ({}).", ", ".join(names), why) for why, names in keys.items()]
+        action = wanted[combination]
+        keys.setdefault(why, []).append(Text("{} ({})", combination, ACTIONS.get(action, action)))
+    found = [Text("Shortcuts not available ({}): {}.", why, join(names, ", ")) for why, names in keys.items()]
     return [join([join(found), Text("Choose others in the settings.")])] if found else []

@@ -127,7 +127,7 @@ class MacKeys:
                     if error == TAKEN
                     else Text("refused by the system, error {}", error)
                 )
-        self._problems = refused(reasons)
+        self._problems = refused(reasons, dict(self._wanted))
 
     def _end(self) -> None:
         if self._system is not None:

@@ -245,8 +245,8 @@ class PortalKeys:
     def _check(self, results: Mapping[str, Any]) -> None:
         given = [str(name) for name, _ in results.get("shortcuts", ("", []))[1]]
         log.info("the desktop has bound %s", ", ".join(given) or "nothing")
-        missing = [combination for action, combination in self._wanted.items() if action not in given]
-        self._report(refused(dict.fromkeys(missing, Text("not granted by the desktop"))))
+        missing = {keys: action for action, keys in self._wanted.items() if action not in given}
+        self._report(refused(dict.fromkeys(missing, Text("not granted by the desktop")), missing))
 
     def _activate(self, action: str) -> None:
         now = time.monotonic()

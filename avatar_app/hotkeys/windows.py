@@ -159,7 +159,7 @@ class WindowsKeys:
                 )
             else:
                 registered.append(number)
-        self._problems = refused(reasons)
+        self._problems = refused(reasons, dict(self._wanted))
         return registered
 
 

@@ -146,7 +146,7 @@ class X11Keys:
                 root.ungrab_key(code, mask | lock)
             reasons[combination] = Text("taken by another program") if code else Text("not on this keyboard")
         display.sync()
-        self._report(refused(reasons))
+        self._report(refused(reasons, self._wanted))
 
     def _find(self, display: Any) -> dict[Combination, tuple[int, int]]:
         """Return key code and modifier mask of each combination on the current keyboard."""

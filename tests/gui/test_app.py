@@ -232,13 +232,13 @@ def test_all_refused_hotkeys_are_shown_until_they_work(qtbot: QtBot, tmp_path: P
     def shown() -> list[str]:
         return [str(banner.notice.message) for banner in opened.window.notices.banners.values()]
 
-    taken = {parse(key): Text("taken by another program") for key in ("Ctrl+Alt+X", "Ctrl+Alt+P")}
-    keys.problems = [Text("One."), *refused(taken)]
+    wanted = {parse("Ctrl+Alt+X"): "recalibrate", parse("Ctrl+Alt+2"): "avatar-2"}
+    keys.problems = [Text("One."), *refused(dict.fromkeys(wanted, Text("taken by another program")), wanted)]
     keys.changed()
     qtbot.waitUntil(lambda: bool(shown()))
     assert shown() == [
-        "One. Shortcuts not available: Ctrl+Alt+X, Ctrl+Alt+P (taken by another program). "
-        "Choose others in the settings."
+        "One. Shortcuts not available (taken by another program): Ctrl+Alt+X (recalibrate), "
+        "Ctrl+Alt+2 (avatar 2). Choose others in the settings."
     ]
     keys.problems = []
     keys.changed()

@@ -127,8 +127,18 @@ FOUND = [
     checks._shown("shows avatar"),
     checks._shown("shows card uncalibrated"),
     checks._with_details("OBS", ["MJPG", Text("{} up to {} x {}", "YUYV", 640, 480), Text("{} more", 2)]),
-    *refused({parse("Ctrl+Alt+X"): Text("taken by another program")}),
-    *refused({parse("Ctrl+Alt+P"): Text("refused by the system, error {}", 87)}),
+    *refused(
+        {
+            parse("Ctrl+Alt+X"): Text("taken by another program"),
+            parse("Ctrl+Alt+2"): Text("taken by another program"),
+            parse("Ctrl+Alt+L"): Text("refused by the system, error {}", 87),
+        },
+        {
+            parse("Ctrl+Alt+X"): "recalibrate",
+            parse("Ctrl+Alt+2"): "avatar-2",
+            parse("Ctrl+Alt+L"): "express-look",
+        },
+    ),
     join([Text("The system gives no hotkeys: {}.", Text("no answer")), INSTEAD]),
 ]
 

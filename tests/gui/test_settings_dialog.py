@@ -19,6 +19,7 @@ from avatar_app.gui.dialogs.settings import SettingsDialog, everywhere_text
 from avatar_app.gui.language.translations import install
 from avatar_app.gui.settings import Settings
 from avatar_app.gui.style.theme import apply_theme
+from avatar_app.hotkeys.combination import ACTIONS
 from avatar_app.session.controls import Controls
 from avatar_app.text import Text
 
@@ -160,6 +161,10 @@ def test_hotkeys_on_macos_are_stored_as_they_are_labelled(monkeypatch: pytest.Mo
     assert key_rows.written(QKeySequence("Ctrl+Alt+X"), everywhere=True) == "Meta+Alt+X"
     assert key_rows.read("Meta+Alt+X", everywhere=True) == QKeySequence("Ctrl+Alt+X")
     assert key_rows.written(QKeySequence("Ctrl+S")) == "Ctrl+S"
+
+
+def test_messages_name_every_action_that_can_have_a_hotkey() -> None:
+    assert set(settings_module.EVERYWHERE) == set(ACTIONS)
 
 
 @pytest.mark.parametrize("wayland", ["wayland-0", ""])

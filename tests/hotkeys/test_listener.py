@@ -216,7 +216,7 @@ def test_a_key_taken_by_another_program(desk: Desk, pressed: queue.Queue[str]) -
     second = Hotkeys(wanted, lambda action: pressed.put(f"second {action}"))
     (problem,) = second.start()
     # The window manager changes desktops with the second.
-    assert "Ctrl+Alt+X, Ctrl+Alt+Right (taken by another program)" in problem
+    assert "(taken by another program): Ctrl+Alt+X (recalibrate), Ctrl+Alt+Right (next)." in problem
     desk.press("ctrl+alt+x")
     assert pressed.get(timeout=20) == "recalibrate"
     desk.press("ctrl+alt+o")

@@ -191,7 +191,8 @@ def test_a_taken_one_is_said_as_on_other_systems(mac: Mac, pressed: queue.Queue[
     mac.taken = {(CTRL_ALT, 0x07)}
     keys = Hotkeys({"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+P"}, pressed.put)
     assert keys.start() == [
-        "Shortcuts not available: Ctrl+Alt+X (taken by another program). Choose others in the settings."
+        "Shortcuts not available (taken by another program): Ctrl+Alt+X (recalibrate). "
+        "Choose others in the settings."
     ]
     mac.press(CTRL_ALT, 0x23)
     assert pressed.get_nowait() == "pause"
@@ -203,7 +204,7 @@ def test_another_refusal_has_its_number(mac: Mac) -> None:
     keys = Hotkeys({"pause": "Alt+P"}, print)
     (problem,) = keys.start()
     keys.close()
-    assert "(refused by the system, error -9868). Choose others" in problem
+    assert "(refused by the system, error -9868): Alt+P (pause). Choose others" in problem
 
 
 def test_events_of_others_are_left_to_them(mac: Mac, pressed: queue.Queue[str]) -> None:

@@ -194,7 +194,7 @@ def test_keys_that_are_not_granted_are_told_together_until_they_are(desktop: Des
     before = desktop(without=("pause", "recalibrate"))
     listening = listen()
     assert listening.problem() == (
-        "Shortcuts not available: Ctrl+Alt+X, Ctrl+Alt+P (not granted by the desktop). "
+        "Shortcuts not available (not granted by the desktop): Ctrl+Alt+X (recalibrate), Ctrl+Alt+P (pause). "
         "Choose others in the settings."
     )
     listening.works(before)

@@ -147,7 +147,8 @@ def test_a_taken_one_is_said_as_on_other_systems(windows: Windows, pressed: queu
     windows.taken = {(CTRL_ALT, ord("X"))}
     keys = Hotkeys({"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+P"}, pressed.put)
     assert keys.start() == [
-        "Shortcuts not available: Ctrl+Alt+X (taken by another program). Choose others in the settings."
+        "Shortcuts not available (taken by another program): Ctrl+Alt+X (recalibrate). "
+        "Choose others in the settings."
     ]
     windows.press(3, ord("P"))
     assert pressed.get(timeout=20) == "pause"
@@ -159,7 +160,7 @@ def test_another_refusal_has_its_number(windows: Windows) -> None:
     keys = Hotkeys({"pause": "Ctrl+Alt+P"}, print)
     (problem,) = keys.start()
     keys.close()
-    assert "(refused by the system, error 87). Choose others" in problem
+    assert "(refused by the system, error 87): Ctrl+Alt+P (pause). Choose others" in problem
 
 
 @pytest.mark.parametrize("character", ["ź", "~"])
@@ -167,7 +168,7 @@ def test_a_letter_that_people_type_with_alt_gr_is_left_to_them(windows: Windows,
     windows.characters = {ord("X"): character, ord("Q"): "\x11"}
     keys = Hotkeys({"recalibrate": "Ctrl+Alt+X", "pause": "Ctrl+Alt+Shift+X", "next": "Ctrl+Alt+Q"}, print)
     (problem,) = keys.start()
-    assert "Ctrl+Alt+X (would type a character on this keyboard)" in problem
+    assert "(would type a character on this keyboard): Ctrl+Alt+X (recalibrate)." in problem
     assert sorted(combination for _, *combination in windows.held.values()) == [
         [CTRL_ALT, ord("Q")],
         [CTRL_ALT | 4, ord("X")],

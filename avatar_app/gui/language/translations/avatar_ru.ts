@@ -2280,8 +2280,8 @@ Press I for more.</source>
         <translation>Видеокарта {0} выдаёт неверные кадры.</translation>
     </message>
     <message>
-        <source>Shortcuts not available: {} ({}).</source>
-        <translation>Сочетания клавиш недоступны: {0} ({1}).</translation>
+        <source>Shortcuts not available ({}): {}.</source>
+        <translation>Сочетания клавиш недоступны ({0}): {1}.</translation>
     </message>
     <message>
         <source>Choose others in the settings.</source>
@@ -2540,12 +2540,20 @@ Press I for more.</source>
         <translation>в файлах с расширением {0} звука не бывает</translation>
     </message>
     <message>
+        <source>avatar {}</source>
+        <translation>аватар {0}</translation>
+    </message>
+    <message>
         <source>it has ended them</source>
         <translation>она их отключила</translation>
     </message>
     <message>
         <source>it has refused them</source>
         <translation>она их отклонила</translation>
+    </message>
+    <message>
+        <source>look into the camera</source>
+        <translation>взгляд в камеру</translation>
     </message>
     <message>
         <source>not on this keyboard</source>
@@ -2690,6 +2698,18 @@ Press I for more.</source>
     <message>
         <source>not granted by the desktop</source>
         <translation>не разрешены рабочей средой</translation>
+    </message>
+    <message>
+        <source>smile</source>
+        <translation>улыбка</translation>
+    </message>
+    <message>
+        <source>surprise</source>
+        <translation>удивление</translation>
+    </message>
+    <message>
+        <source>wink</source>
+        <translation>подмигивание</translation>
     </message>
     <message>
         <source>{:.0f} fps with {}.</source>
