@@ -22,7 +22,7 @@ from avatar_app.photos.library import Entry
 from avatar_app.photos.lookup import find_photo
 from avatar_app.session.commands import Commands
 from avatar_app.session.controls import Notice
-from avatar_app.text import join
+from avatar_app.text import Text, join
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ class Remote(QObject):
         self._hotkeys: Hotkeys | None = None
         self._bindings: dict[str, str] = {}
         self._limit_known = False
+        self._reported: list[Text] = []
         self._starting: threading.Thread | None = None
 
     def start(self) -> bool:
@@ -86,6 +87,7 @@ class Remote(QObject):
         bindings = {**DEFAULT_HOTKEYS, **now.hotkeys} if now.global_hotkeys else {}
         self._hotkeys = hotkeys = Hotkeys(bindings, self._asked.emit, everywhere_text, self._tell)
         self._bindings = bindings
+        self._reported = []
         self._limit_known = now.hotkey_limit_shown
 
         def work() -> None:
@@ -124,7 +126,8 @@ class Remote(QObject):
     def _report_hotkeys(self) -> None:
         """Show what does not work now in one notice, or remove it.
 
-        What will never work on this desktop is shown once. The doctor and the preferences always say it.
+        What the last report said is not shown again: the user may have closed it. What will never work on
+        this desktop is shown once. The doctor and the preferences always say it.
         """
         problems = self._hotkeys.problems if self._hotkeys else []
         if (limit := desktop_limit()) in problems:
@@ -132,10 +135,11 @@ class Remote(QObject):
                 problems.remove(limit)
             self._window.preferences.change(hotkey_limit_shown=True)
         log.info("hotkeys: %s", join(problems) or "all work")
-        if problems:
+        if problems and problems != self._reported:
             self._window.notify(Notice("hotkeys", "info", join(problems)))
-        else:
+        elif not problems:
             self._window.notices.remove("hotkeys")
+        self._reported = problems
 
     def _use(self, entry: Entry) -> None:
         """Choose a photo of the gallery, or use one from outside it."""

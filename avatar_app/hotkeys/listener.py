@@ -42,7 +42,9 @@ class _Backend(Protocol):
     def close(self) -> None: ...
 
 
-BACKENDS: dict[str, Callable[[Mapping[Combination, str], Callable[[str], None]], _Backend]] = {
+BACKENDS: dict[
+    str, Callable[[Mapping[Combination, str], Callable[[str], None], Callable[[], None]], _Backend]
+] = {
     "win32": WindowsKeys,
     "darwin": MacKeys,
 }
@@ -86,7 +88,7 @@ class Hotkeys:
         pressed: called with the action, in that thread, or on macOS in the main thread; must be quick. Its
             exceptions are logged.
         describe: returns what an action does, in the user's language, for a desktop that lists shortcuts.
-        changed: called in that thread when ``problems`` has changed, where the desktop tells it.
+        changed: called in that thread when ``problems`` has changed.
     """
 
     def __init__(
@@ -129,7 +131,7 @@ class Hotkeys:
 
     def _backend_for(self, wanted: Mapping[Combination, str]) -> _Backend:
         if sys.platform in BACKENDS:
-            return BACKENDS[sys.platform](wanted, self._call)
+            return BACKENDS[sys.platform](wanted, self._call, self._changed)
         if by_portal():
             return PortalKeys(wanted, self._call, self._describe, self._changed)
         return X11Keys(wanted, self._call, self._changed)

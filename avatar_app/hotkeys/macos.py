@@ -71,13 +71,22 @@ class System(Protocol):
 
 
 class MacKeys:
-    """Hotkeys from macOS."""
+    """Hotkeys from macOS.
+
+    Args:
+        changed: called in the main thread when ``problems`` has changed.
+    """
 
     def __init__(
-        self, wanted: Mapping[Combination, str], on_press: Callable[[str], None], system: System | None = None
+        self,
+        wanted: Mapping[Combination, str],
+        on_press: Callable[[str], None],
+        changed: Callable[[], None] = lambda: None,
+        system: System | None = None,
     ) -> None:
         self._wanted = list(wanted.items())
         self._on_press = on_press
+        self._changed = changed
         self._system = system
         self._problems: list[Text] = []
         self._held: set[int] = set()
@@ -90,8 +99,7 @@ class MacKeys:
             self._system.in_main_thread(self._begin)
         except Exception as problem:
             log.warning("hotkeys failed", exc_info=True)
-            self._problems = [_none(problem)]
-            self._ready.set()
+            self._report([_none(problem)])
         self._ready.wait(PATIENCE)
 
     @property
@@ -107,16 +115,23 @@ class MacKeys:
             self._over.wait(0.15)
 
     def _begin(self) -> None:
+        problems: list[Text] = []
         try:
             if self._system is not None and not self._stopping.is_set() and self._system.has_window():
                 self._system.listen(self._hear)
-                self._register(self._system)
+                problems = self._register(self._system)
         except Exception as problem:
             log.warning("hotkeys failed", exc_info=True)
-            self._problems = [_none(problem)]
-        self._ready.set()
+            problems = [_none(problem)]
+        self._report(problems)
 
-    def _register(self, system: System) -> None:
+    def _report(self, problems: list[Text]) -> None:
+        self._problems = problems
+        self._ready.set()
+        self._changed()
+
+    def _register(self, system: System) -> list[Text]:
+        """Return which hotkeys are refused and why."""
         reasons: dict[Combination, Text] = {}
         for number, (combination, _) in enumerate(self._wanted):
             key = KEYS[combination.key]
@@ -127,7 +142,7 @@ class MacKeys:
                     if error == TAKEN
                     else Text("refused by the system, error {}", error)
                 )
-        self._problems = refused(reasons, dict(self._wanted))
+        return refused(reasons, dict(self._wanted))
 
     def _end(self) -> None:
         if self._system is not None:

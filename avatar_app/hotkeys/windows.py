@@ -75,13 +75,22 @@ class System(Protocol):
 
 
 class WindowsKeys:
-    """Hotkeys from Windows, in a thread of their own."""
+    """Hotkeys from Windows, in a thread of their own.
+
+    Args:
+        changed: called in the thread of the keys when ``problems`` has changed.
+    """
 
     def __init__(
-        self, wanted: Mapping[Combination, str], on_press: Callable[[str], None], system: System | None = None
+        self,
+        wanted: Mapping[Combination, str],
+        on_press: Callable[[str], None],
+        changed: Callable[[], None] = lambda: None,
+        system: System | None = None,
     ) -> None:
         self._wanted = list(wanted.items())
         self._on_press = on_press
+        self._changed = changed
         self._system = system
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -111,8 +120,8 @@ class WindowsKeys:
         try:
             self._system = system = self._system or User32()
             self._number = system.open_queue()
-            registered = self._register(system)
-            self._ready.set()
+            registered, problems = self._register(system)
+            self._report(problems)
             while not self._stopping.is_set():
                 number = system.next_hotkey()
                 if number is None:
@@ -121,21 +130,19 @@ class WindowsKeys:
                     self._on_press(self._wanted[number][1])
         except Exception as problem:
             log.warning("hotkeys ended", exc_info=True)
-            self._problems.append(
-                join(
-                    [
-                        Text("The system gives no hotkeys: {}.", str(problem) or type(problem).__name__),
-                        INSTEAD,
-                    ]
-                )
-            )
+            none = Text("The system gives no hotkeys: {}.", str(problem) or type(problem).__name__)
+            self._report([*self._problems, join([none, INSTEAD])])
         finally:
             for number in registered:
                 system.unregister(number)
-            self._ready.set()
 
-    def _register(self, system: System) -> list[int]:
-        """Return the numbers of the registered hotkeys."""
+    def _report(self, problems: list[Text]) -> None:
+        self._problems = problems
+        self._ready.set()
+        self._changed()
+
+    def _register(self, system: System) -> tuple[list[int], list[Text]]:
+        """Return the numbers of the registered hotkeys, and which are refused and why."""
         registered = []
         reasons: dict[Combination, Text] = {}
         for number, (combination, _) in enumerate(self._wanted):
@@ -159,8 +166,7 @@ class WindowsKeys:
                 )
             else:
                 registered.append(number)
-        self._problems = refused(reasons, dict(self._wanted))
-        return registered
+        return registered, refused(reasons, dict(self._wanted))
 
 
 class User32:

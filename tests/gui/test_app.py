@@ -240,6 +240,12 @@ def test_all_refused_hotkeys_are_shown_until_they_work(qtbot: QtBot, tmp_path: P
         "One. Shortcuts not available (taken by another program): Ctrl+Alt+X (recalibrate), "
         "Ctrl+Alt+2 (avatar 2). Choose others in the settings."
     ]
+    opened.window.notices.remove("hotkeys")
+    keys.changed()  # another keyboard layout, say, with the same keys missing
+    assert shown() == []
+    keys.problems = [Text("One.")]
+    keys.changed()
+    qtbot.waitUntil(lambda: shown() == ["One."])
     keys.problems = []
     keys.changed()
     qtbot.waitUntil(lambda: not shown())

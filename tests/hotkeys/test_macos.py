@@ -19,6 +19,7 @@ import pytest
 from avatar_app.hotkeys.combination import CHARACTERS, NAMED_KEYS
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys
 from avatar_app.hotkeys.macos import DIRECT_OBJECT, DOWN, HOTKEY_ID, KEYBOARD, KEYS, TAKEN, UP
+from avatar_app.text import Text
 from tests.support.native import Library, pointed
 
 CTRL_ALT = 0x1000 | 0x800
@@ -248,6 +249,21 @@ def test_a_window_that_does_not_answer(mac: Mac, monkeypatch: pytest.MonkeyPatch
     assert "no answer" in problem
     while not mac.work.empty():
         mac.work.get_nowait()()
+
+
+def test_a_late_answer_is_told(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avatar_app.hotkeys.macos.PATIENCE", 0.01)
+    mac.taken = {(CTRL_ALT, 0x07)}
+    told: list[list[Text]] = []
+    keys = Hotkeys(DEFAULT_HOTKEYS, print, changed=lambda: told.append(keys.problems))
+    with ThreadPoolExecutor(1) as others:
+        (problem,) = others.submit(keys.start).result()
+    assert "no answer" in problem
+    assert told == []
+    mac.work.get_nowait()()
+    ((problem,),) = told
+    assert "Ctrl+Alt+X (recalibrate)" in problem
+    keys.close()
 
 
 def test_the_system_says_no(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import pytest
 from avatar_app.hotkeys.combination import CHARACTERS, NAMED_KEYS, Combination
 from avatar_app.hotkeys.listener import DEFAULT_HOTKEYS, Hotkeys, desktop_limit, parse
 from avatar_app.hotkeys.windows import KEYS, TAKEN, WM_HOTKEY, WM_QUIT, User32, WindowsKeys
+from avatar_app.text import Text
 from tests.hotkeys.cases import outlive_a_fault
 from tests.support.native import Library, pointed
 
@@ -216,7 +217,7 @@ def test_closed_before_the_system_has_answered(windows: Windows, monkeypatch: py
 
     monkeypatch.setattr("avatar_app.hotkeys.windows.PATIENCE", 0.01)
     wanted: dict[Combination, str] = {parse("Ctrl+Alt+P"): "pause"}
-    keys = WindowsKeys(wanted, print, Slow())
+    keys = WindowsKeys(wanted, print, system=Slow())
     keys.start()
     assert "no answer" in keys.problems[0]
     assert asked.wait(20)
@@ -225,6 +226,28 @@ def test_closed_before_the_system_has_answered(windows: Windows, monkeypatch: py
     keys._thread.join(20)
     assert not keys._thread.is_alive()
     assert windows.held == {}
+
+
+def test_a_late_answer_is_told(windows: Windows, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows.taken = {(CTRL_ALT, ord("X"))}
+    answer = threading.Event()
+    real = User32.open_queue
+
+    def late(self: User32) -> int:
+        assert answer.wait(20)
+        return real(self)
+
+    monkeypatch.setattr(User32, "open_queue", late)
+    monkeypatch.setattr("avatar_app.hotkeys.windows.PATIENCE", 0.01)
+    told: queue.Queue[list[Text]] = queue.Queue()
+    keys = Hotkeys(DEFAULT_HOTKEYS, print, changed=lambda: told.put(keys.problems))
+    (problem,) = keys.start()
+    assert "no answer" in problem
+    assert told.empty()
+    answer.set()
+    (problem,) = told.get(timeout=20)
+    assert "Ctrl+Alt+X (recalibrate)" in problem
+    keys.close()
 
 
 def test_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
