@@ -208,10 +208,14 @@ def connect(path: Path, until: float) -> tuple[socket.socket, str]:
 
 
 def running(beside: Path, until: float) -> list[str]:
-    """Return the names of the instances that run, by their addresses in a folder."""
+    """Return the names of the instances that run, by their addresses in a folder.
+
+    That of the usual one is empty and comes last.
+    """
     names = []
-    for path in sorted(beside.parent.glob(f"control-*{beside.suffix}")):
+    named = sorted(beside.parent.glob(f"control-*{beside.suffix}"))
+    for path in (*named, beside.with_name(f"control{beside.suffix}")):
         with suppress(OSError):
             connect(path, until)[0].close()
-            names.append(path.stem.removeprefix("control-"))
+            names.append(path.stem.removeprefix("control").removeprefix("-"))
     return names

@@ -33,7 +33,7 @@ from avatar_app.control.address import (
 from avatar_app.errors import AvatarError
 from avatar_app.files import parse_json, reason
 from avatar_app.paths import program
-from avatar_app.text import Text
+from avatar_app.text import Text, join
 
 __all__ = [
     "COMMANDS",
@@ -326,12 +326,17 @@ def send_command(
 
 
 def _not_running(name: str, path: Path, until: float) -> NotRunning:
-    others = running(path, until)
+    found = running(path, until)
+    others = [other for other in found if other]
+    hints = []
+    if others:
+        said = Text("Running now: {}. Say which one: `control --name {}`.", ", ".join(others), others[0])
+        hints.append(said)
+    if "" in found:
+        hints.append(Text("One without a name is running: leave out --name to control it."))
     return NotRunning(
         Text("No instance named {} is running.", name) if name else Text("The app is not running."),
-        Text("Running now: {}. Say which one: `control --name {}`.", ", ".join(others), others[0])
-        if others
-        else Text("Start it first: `{}`, or `{} live`.", program(), program()),
+        join(hints) or Text("Start it first: `{}`, or `{} live`.", program(), program()),
     )
 
 

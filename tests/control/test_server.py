@@ -301,7 +301,15 @@ def test_the_names_of_running_instances_are_said(app: App, path: Path) -> None:
     with pytest.raises(NotRunning, match="No instance named a is running") as caught:
         send_command("status", path=path.with_name("control-a.socket"), name="a")
     assert caught.value.hint == "Running now: b. Say which one: `control --name b`."
-    servers[0].close()
+    usual = ControlServer(app.handle, path.with_name("control.socket"))
+    usual.start()
+    unnamed = "One without a name is running: leave out --name to control it."
+    for hint in (f"Running now: b. Say which one: `control --name b`. {unnamed}", unnamed):
+        with pytest.raises(NotRunning, match="No instance named a is running") as caught:
+            send_command("status", path=path.with_name("control-a.socket"), name="a")
+        assert caught.value.hint == hint
+        servers[0].close()
+    usual.close()
     assert app.told == []
 
 

@@ -1772,6 +1772,10 @@ Press I for more.</source>
         <translation>Одна ведущая картинка даёт одну картинку, а не видео, как {0}.</translation>
     </message>
     <message>
+        <source>One without a name is running: leave out --name to control it.</source>
+        <translation>Запущен экземпляр без имени: чтобы управлять им, не указывайте --name.</translation>
+    </message>
+    <message>
         <source>Only pictures on this computer can be added.</source>
         <translation>Добавить можно только изображения с этого компьютера.</translation>
     </message>
