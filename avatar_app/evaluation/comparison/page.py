@@ -84,7 +84,8 @@ def _notes(report: Mapping[str, Any]) -> str:
 
 NOTES: Sequence[str] = (
     "The photo without motion and the photo warped with the driver's landmarks need no training. A method that does not "
-    "beat them has learned nothing useful.",
+    "beat the first does not show that it has learned anything; one that does not beat the second does not show more "
+    "than landmarks do without training.",
     "Such a short training, such narrow networks and so few people show how fast each method learns, not how good it "
     "becomes. The published figures took days on several GPUs and tens of thousands of clips: do not compare figures "
     "between the two tables.",
