@@ -147,7 +147,7 @@ class RegionPainter(RegionEncoder):
         x = self.by_code[1](x, code)
         x = self.merge_half(torch.cat([_double(self.narrow_half(x)), half], 1))
         x = self.by_code[2](x, code)
-        # The discriminator rewards the fine stripes that a pixel shuffle can draw; blurring removes them.
+        # The critic rewards the fine stripes that a pixel shuffle can draw; blurring removes them.
         out = self.blur(torch.sigmoid(F.pixel_shuffle(self.paint(x + self.refine(x)), 2)))
         return Painted(out[:, :3], out[:, 3:] * self.rim)
 
