@@ -360,7 +360,7 @@ def test_options_replace_what_is_remembered(qtbot: QtBot, tmp_path: Path) -> Non
 def test_a_photo_given_once_is_there_next_time_and_is_never_somebody_else(
     qtbot: QtBot, tmp_path: Path
 ) -> None:
-    """A model with the same name as a photo of the gallery."""
+    """A photo with the same file name as one of the gallery."""
     mine = tmp_path / "mine" / "marco.png"
     mine.parent.mkdir()
     PIL.Image.new("RGB", (96, 96)).save(mine)
