@@ -151,7 +151,7 @@ def trial_of(
     calls = CALLS if known or busy else 0
     found = None if again else _remembered(key, calls)
     if found is None and known:
-        raise EngineError(Text("The graphics card {} has not been tried yet.", card))
+        raise EngineError(Text("It is not yet known whether the graphics card {} is faster.", card))
     if found is not None:
         return found
     with TRYING:  # a trial that was left behind goes on: its result is worth waiting for

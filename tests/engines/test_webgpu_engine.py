@@ -179,6 +179,9 @@ def test_a_card_that_loses_beside_calls_is_tried_without_one(
     for call in range(1, 6):
         assert trial_of(bundle, 1, busy=True) == slow
         assert len(tried) == min(call, webgpu_engine.CALLS)
+        if call < webgpu_engine.CALLS:
+            with pytest.raises(EngineError, match="not yet known whether the graphics card"):
+                trial_of(bundle, 1, known=True)
     assert trial_of(bundle, 1, known=True) == slow
     found(monkeypatch, fast := Trial(CARD, NOTHING, 0.010, 0.020))
     assert trial_of(bundle, 1) == fast

@@ -70,7 +70,7 @@ def test_fetched_used_and_removed(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch)
     assert not dialog.begin.isEnabled()
     with qtbot.waitSignal(dialog.changed):
         work.go_on.set()
-    soon = "The app uses the card in a moment."
+    soon = "The app will switch to the card in a moment."
     assert dialog.says.text() == f"Done: PyTorch {VERSION} works on your card. {soon}"
     assert not dialog.use.isVisible()
     assert str(user_pytorch() / folder.PACKAGES) in sys.path
@@ -104,16 +104,16 @@ def test_another_chosen_device_is_said_and_one_button_uses_the_card(
     dialog = opened(qtbot, monkeypatch, work, device)
     dialog.begin.click()
     qtbot.waitUntil(lambda: "Done" in dialog.says.text())
-    assert ("another device, as you have chosen" in dialog.says.text()) == other
+    assert ("set to use another device" in dialog.says.text()) == other
     assert ("in a moment" in dialog.says.text()) != other
     assert dialog.use.isVisible() == other
     again = opened(qtbot, monkeypatch, work, device)
-    assert ("another device, as you have chosen" in again.says.text()) == other
+    assert ("set to use another device" in again.says.text()) == other
     assert again.use.isVisible() == other
     if other:
         with qtbot.waitSignals([again.chosen, again.changed]):
             again.use.click()
-        assert again.says.text() == "The app uses the card in a moment."
+        assert again.says.text() == "The app will switch to the card in a moment."
         assert not again.use.isVisible()
 
 

@@ -91,7 +91,7 @@ class CudaDialog(QDialog):
         """Add what keeps the card from being used."""
         if self._wanted:
             return says
-        return says + " " + self.tr("But the app runs on another device, as you have chosen.")
+        return says + " " + self.tr("The app is set to use another device.")
 
     def _rest(self, says: str) -> None:
         """Show the state while nothing runs."""
@@ -141,7 +141,7 @@ class CudaDialog(QDialog):
             self._rest(self.tr("Stopped. Nothing was kept."))
         elif join_path():
             done = self.tr("Done: PyTorch {0} works on your card.").format(version)
-            soon = self.tr("The app uses the card in a moment.")
+            soon = self.tr("The app will switch to the card in a moment.")
             self._rest(f"{done} {soon}" if self._wanted else self._how(done))
             self.changed.emit()
         else:
@@ -153,7 +153,7 @@ class CudaDialog(QDialog):
     def _choose(self) -> None:
         self._wanted = True
         self._rest(
-            self.tr("The app uses the card in a moment.")
+            self.tr("The app will switch to the card in a moment.")
             if join_path()
             else self.tr("Start the app again to use your card.")
         )

@@ -805,8 +805,12 @@
         <translation>Видеокарте нужен PyTorch — несколько гигабайт с pytorch.org. Он хранится в вашей папке {0}, и его можно в любой момент удалить здесь.</translation>
     </message>
     <message>
-        <source>But the app runs on another device, as you have chosen.</source>
-        <translation>Но сейчас выбрано другое устройство.</translation>
+        <source>The app is set to use another device.</source>
+        <translation>В программе выбрано другое устройство.</translation>
+    </message>
+    <message>
+        <source>The app will switch to the card in a moment.</source>
+        <translation>Программа сейчас перейдёт на видеокарту.</translation>
     </message>
     <message>
         <source>PyTorch for your NVIDIA card is being downloaded. A running call goes on meanwhile.</source>
@@ -831,10 +835,6 @@
     <message>
         <source>Done: PyTorch {0} works on your card.</source>
         <translation>Готово: PyTorch {0} работает на вашей видеокарте.</translation>
-    </message>
-    <message>
-        <source>The app uses the card in a moment.</source>
-        <translation>Программа сейчас перейдёт на видеокарту.</translation>
     </message>
     <message>
         <source>Done. Start the app again to use your card.</source>
@@ -1656,6 +1656,10 @@ Press I for more.</source>
         <translation>Проверить не удалось: {0}.</translation>
     </message>
     <message>
+        <source>It is not yet known whether the graphics card {} is faster.</source>
+        <translation>Пока не известно, быстрее ли видеокарта {0}.</translation>
+    </message>
+    <message>
         <source>Its pictures take {:.0f} ms there and back.</source>
         <translation>Путь туда и обратно занимает {0:.0f} мс.</translation>
     </message>
@@ -2270,10 +2274,6 @@ Press I for more.</source>
     <message>
         <source>The graphics card {} has failed.</source>
         <translation>Сбой видеокарты {0}.</translation>
-    </message>
-    <message>
-        <source>The graphics card {} has not been tried yet.</source>
-        <translation>Видеокарта {0} ещё не проверена.</translation>
     </message>
     <message>
         <source>The graphics card {} is gone.</source>
