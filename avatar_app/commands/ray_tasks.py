@@ -7,14 +7,16 @@ import math
 import os
 import pickle
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from avatar_app.commands.animator import Animator, driving
 from avatar_app.commands.batch import Job, Result, groups_of, make_group
 from avatar_app.commands.cluster import OWN, join, start_alone
+from avatar_app.engines.open import require_device
 from avatar_app.errors import AvatarError, EngineError, OutputError
 from avatar_app.extras import require
 from avatar_app.files import reason, remove_parts
@@ -27,8 +29,15 @@ TASKS_A_CORE = 4
 def make(arguments: argparse.Namespace, jobs: Sequence[Job]) -> Iterator[Result]:
     """Yield each result as soon as its task ends.
 
-    A task whose computer is lost is repeated elsewhere. Raises EngineError if there is no cluster.
+    A task whose computer is lost is repeated elsewhere. Raises EngineError if there is no cluster, or it
+    cannot run a task.
     """
+    require_device(arguments.device)
+    if arguments.device == "webgpu":  # Ray cannot give each task its own
+        raise EngineError(
+            Text("A cluster cannot share a graphics card through WebGPU."),
+            Text("Use --device cpu or --device cuda."),
+        )
     require("cluster", Text("A cluster"))
     from avatar_app.remote.replicas import prepare_ray
 
@@ -52,9 +61,13 @@ def _make(arguments: argparse.Namespace, jobs: Sequence[Job]) -> Iterator[Result
     import ray
 
     threads = arguments.threads or 1
-    task = ray.remote(num_cpus=threads, num_gpus=float(arguments.device.startswith("cuda")))(_run)
-    at_a_time = ray.cluster_resources().get("CPU", 1) / threads
-    packed = pickle.dumps(argparse.Namespace(**{**vars(arguments), "threads": threads, "run": None}))
+    # Each task has only the cards that Ray gives it: none with auto, and one, as number 0, with any cuda:N.
+    device = {"auto": "cpu", "cuda": "cuda"}.get(arguments.device.partition(":")[0], arguments.device)
+    cards = int(device == "cuda")
+    at_a_time = _at_a_time(ray.nodes(), threads, cards)
+    task = ray.remote(num_cpus=threads, num_gpus=cards)(_run)
+    own = {"threads": threads, "device": device, "run": None}
+    packed = pickle.dumps(argparse.Namespace(**{**vars(arguments), **own}))
     groups = groups_of(jobs, math.ceil(len(jobs) / (TASKS_A_CORE * at_a_time)))
     running = {task.remote(packed, Path.cwd(), group): group for group in groups}
     while running:
@@ -72,6 +85,27 @@ def _make(arguments: argparse.Namespace, jobs: Sequence[Job]) -> Iterator[Result
                 Text("Give it more memory or fewer tasks at a time (--threads)."),
             )
             yield from (Result(job, error=str(lost)) for job in group)
+
+
+def _at_a_time(nodes: Iterable[Mapping[str, Any]], threads: int, cards: int) -> int:
+    """Return how many tasks fit on the computers that ``ray.nodes`` describes.
+
+    Raises EngineError if none does: Ray would wait for another computer for ever.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    wanted = {"CPU": threads, "GPU": cards} if cards else {"CPU": threads}
+    fitting = sum(min(int(has.get(kind, 0) // count) for kind, count in wanted.items()) for has in alive)
+    if fitting:
+        return fitting
+    if cards:
+        raise EngineError(
+            Text("No computer of the cluster has an NVIDIA card and enough cores for --threads {}.", threads),
+            Text("Use --device cpu, lower --threads, or add such a computer."),
+        )
+    raise EngineError(
+        Text("No computer of the cluster has enough cores for --threads {}.", threads),
+        Text("Lower --threads, or add such a computer."),
+    )
 
 
 def _run(packed: bytes, folder: Path, jobs: Sequence[Job]) -> list[Result]:
