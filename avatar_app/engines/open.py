@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 
 from avatar_app.bundles.bundle import Bundle
@@ -67,7 +68,7 @@ def open_engine(
 
         try:
             insist = device == "webgpu"
-            better = None if insist else lambda: _cuda_if_there(bundle)
+            better = None if insist else partial(_cuda_if_there, bundle)
             return open_webgpu(bundle, threads or cores(), insist, known=at_once, better=better)
         except EngineError as error:
             if device == "webgpu":
@@ -96,7 +97,8 @@ def _better(bundle: Bundle, threads: int) -> Engine | None:
         from avatar_app.engines.webgpu_engine import open_webgpu
 
         try:
-            return open_webgpu(bundle, threads, insist=False, busy=True)
+            better = partial(_cuda_if_there, bundle)
+            return open_webgpu(bundle, threads, insist=False, busy=True, better=better)
         except EngineError as error:
             log.info("the processor goes on computing: %s", error.message)
     return None

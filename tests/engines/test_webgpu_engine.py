@@ -224,6 +224,22 @@ def test_cuda_that_has_come_meanwhile_is_taken(
     assert provisional is not None and provisional.improved() is fetched and not tried
 
 
+def test_cuda_that_has_come_after_another_card_is_taken(
+    bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one call: the processor, the card that was tried beside it, CUDA."""
+    found(monkeypatch, Trial(CARD, NOTHING, 0.010, 0.020))
+    provisional = improvable(open_engine(bundle, at_once=True))
+    assert provisional is not None
+    card = provisional.improved()
+    assert isinstance(card, webgpu_engine.WebGpuEngine)
+    assert card.improved() is None
+    monkeypatch.setattr(opening, "cuda_problem", lambda: None)
+    monkeypatch.setattr(opening, "_open_cuda", lambda bundle, number: "CUDA")
+    assert card.improved() == "CUDA"
+    card.close()
+
+
 @pytest.mark.parametrize("device", ["auto", "webgpu"])
 def test_cuda_that_has_come_replaces_another_card_unless_that_was_chosen(
     bundle: Bundle, pretended: Path, monkeypatch: pytest.MonkeyPatch, device: str
