@@ -187,7 +187,7 @@ def _wall_beside(photo: Floats, known: Floats, side: int) -> tuple[Floats, Float
     height, width = known.shape
     half = (-(-width // 2), -(-height // 2))
     wall = cv2.resize(to_bytes(photo), half, interpolation=cv2.INTER_AREA)
-    there = cv2.resize(known, half, interpolation=cv2.INTER_AREA) == 1
+    there = cv2.resize(known, half, interpolation=cv2.INTER_AREA) > 0.999  # means of 1 are not exact
     _, labels = cv2.distanceTransformWithLabels(
         (~there).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

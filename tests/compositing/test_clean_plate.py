@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from avatar_app.compositing.clean_plate import Layers, separate
+from avatar_app.compositing.clean_plate import Layers, _wall_beside, separate
 from avatar_app.compositing.compositor import PhotoLayers, compose
 from avatar_app.engines.torch_engine import with_layers
 from tests.support.heads import make_head
@@ -75,6 +75,16 @@ def test_the_gap_has_the_grain_of_the_wall() -> None:
         for rows, columns in ((slice(0, 40), slice(0, 40)), (slice(100, 150), slice(110, 150)))
     )
     assert 0.6 * wall < gap < 1.2 * wall
+
+
+@pytest.mark.parametrize("side", [64, 65])
+def test_what_is_known_keeps_its_colour(side: int) -> None:
+    """At an odd size OpenCV's means of ones are not exactly 1."""
+    photo = np.random.default_rng(1).integers(0, 255, (side, side, 3)).astype(np.float32)
+    wall, away = _wall_beside(photo, np.ones((side, side), np.float32), side=12)  # too small for a median
+    half = cv2.resize(photo.astype(np.uint8), ((side + 1) // 2,) * 2, interpolation=cv2.INTER_AREA)
+    assert np.array_equal(wall, cv2.resize(half, (side, side)))
+    assert not away.any()
 
 
 def test_the_edges_of_things_are_not_repeated() -> None:
