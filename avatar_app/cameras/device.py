@@ -159,6 +159,11 @@ class StreamFeed:
         try:
             self._stream = NetworkStream(self._url, OPENING, SILENCE)
         except (OSError, ValueError):
+            if self._is_sent:
+                hint = Text(
+                    "Close other programs that use this port, and check that the sender sends MPEG-TS to it."
+                )
+                raise CameraError(Text("No video could be received on {}.", self.title), hint) from None
             hint = Text(
                 "Check the path of the address, the user and the password, as in "
                 "rtsp://user:password@host/path."

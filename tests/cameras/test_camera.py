@@ -499,6 +499,15 @@ def test_a_stream_that_is_sent_to_a_port(impatient: None, monkeypatch: pytest.Mo
     assert "has no port" in error_of(lambda: open_source("udp://127.0.0.1"))
 
 
+def test_a_port_in_use_receives_no_stream(impatient: None) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(CameraError, match=f"No video could be received on {url}") as refusal:
+            open_source(url)
+    assert "other programs" in refusal.value.hint
+
+
 def test_rtsp_server_that_is_none(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera_device, "OPENING", 0.3)
     with Server(sends()) as server:

@@ -1520,6 +1520,10 @@ Press I for more.</source>
         <translation>Закройте другие программы, которые им пользуются, и разрешите этой доступ к микрофону в настройках конфиденциальности системы.</translation>
     </message>
     <message>
+        <source>Close other programs that use this port, and check that the sender sends MPEG-TS to it.</source>
+        <translation>Закройте другие программы, которые занимают этот порт, и проверьте, что отправитель шлёт на него MPEG-TS.</translation>
+    </message>
+    <message>
         <source>Close that program: `fuser {}` names it. Or choose another output.</source>
         <translation>Закройте эту программу (её назовёт `fuser {0}`) или выберите другое место отправки.</translation>
     </message>
@@ -1750,6 +1754,10 @@ Press I for more.</source>
     <message>
         <source>No sound server answers in this session.</source>
         <translation>В этом сеансе не отвечает ни один звуковой сервер.</translation>
+    </message>
+    <message>
+        <source>No video could be received on {}.</source>
+        <translation>Не удалось принять видео на {0}.</translation>
     </message>
     <message>
         <source>Nobody takes the pictures at {}: {}.</source>
