@@ -81,8 +81,8 @@ def _make(arguments: argparse.Namespace, jobs: Sequence[Job]) -> Iterator[Result
             yield from (Result(job, error=str(problem.cause)) for job in group)
         except ray.exceptions.RayError:
             lost = EngineError(
-                Text("The process that made it ended again and again."),
-                Text("Give it more memory or fewer tasks at a time (--threads)."),
+                Text("The worker process kept crashing."),
+                Text("Free some memory, or raise --threads so that fewer tasks run at once."),
             )
             yield from (Result(job, error=str(lost)) for job in group)
 
