@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import sys
@@ -43,7 +44,8 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[Non
 def same_start(request: pytest.FixtureRequest) -> Iterator[None]:
     """Seed by the test's name.
 
-    Restores the number of threads afterwards, since sums depend on it.
+    Restores the number of threads afterwards, since sums depend on it. Collects reference cycles: windows of
+    earlier tests must not be destroyed in some thread of a later one.
     """
     torch = sys.modules.get("torch")
     threads = cv2.getNumThreads(), torch.get_num_threads() if torch else 0
@@ -52,3 +54,8 @@ def same_start(request: pytest.FixtureRequest) -> Iterator[None]:
     cv2.setNumThreads(threads[0])
     if torch:
         torch.set_num_threads(threads[1])
+    if "PySide6.QtCore" in sys.modules:
+        gc.disable()
+        from avatar_app.gui.garbage import collect_due
+
+        collect_due()

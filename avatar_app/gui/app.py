@@ -59,8 +59,10 @@ def run_window(arguments: argparse.Namespace) -> int:
     application.setApplicationName("avatar-app")
     application.setApplicationDisplayName("Avatar")
     application.setDesktopFileName("avatar-app")
+    from avatar_app.gui.garbage import collect_here
     from avatar_app.gui.start import Started
 
+    collect_here(application)
     started = Started(application, arguments)
     started.show()
     code = application.exec()
