@@ -13,13 +13,19 @@ from torch import Tensor
 from avatar_app.landmarks import MIRRORED
 from avatar_app.networks.regions import MOUTH, Region, sketch_of
 
-FEW, SHARP = 12, 4.0
-"""Clips of so few pairs are stills: sharper than videos, and drawn so many times as often."""
+FEW, SHARP, TEETH = 12, 4.0, 24.0
+"""Clips of so few pairs are stills: sharper than videos, and drawn so many times as often, those with open
+mouths most: gaps between teeth are visible in stills alone.
+"""
+APART = 0.05
+"""Gap of the lips, in distances of the eyes' corners, from which a still's mouth is open."""
 
-DARKENED, DARKEST = 0.3, 1.6
-"""Fraction of pairs with darker skin, and what is added to its gamma at most."""
-DARK_TINT = (1.0, 0.85, 0.75)
-"""Factors on red, green and blue of skin whose gamma is 2."""
+DARKENED, DARKEST, WARMEST = 0.45, 1.6, 2.5
+"""Fraction of pairs with darker and warmer skin, what is added to its gamma at most, and `WARM_TINT`'s
+largest power.
+"""
+WARM_TINT = (1.0, 0.85, 0.75)
+"""Factors on red, green and blue."""
 PALE = 0.25, 0.45
 """Saturation: surely teeth or the white of an eye below the first, surely not beyond the second."""
 OPEN_GAP = 0.04, 0.1
@@ -62,7 +68,9 @@ class CropStore:
         )
         self.own, self.other = np.nonzero(~self.crossed)[0], np.nonzero(self.crossed)[0]
         _, number, counts = np.unique(self.clip[self.own], return_inverse=True, return_counts=True)
-        worth = np.where(counts[number] <= FEW, SHARP, 1.0)
+        sharp = TEETH if name == "mouth" else SHARP
+        worth = np.where(self.lips[self.own] > APART, sharp, SHARP)
+        worth = np.where(counts[number] <= FEW, worth, 1.0)
         self.chance = worth / worth.sum()
 
     def take(self, rows: np.ndarray, place: str) -> Batch:
@@ -114,19 +122,19 @@ def changed(batch: Batch, region: Region) -> Batch:
 
 
 def with_dark_skin(batch: Batch, region: Region) -> Batch:
-    """Darken the skin of some pairs, but not teeth and eyes between lips and lids.
+    """Darken and warm the skin of some pairs, but not teeth and eyes.
 
     The data has few dark faces. A change of the whole picture darkens teeth with the skin, so that a painter
     has to guess their colour beside truly dark skin.
     """
     count = len(batch.photo)
-    gamma = 1 + DARKEST * torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < DARKENED)
-    tint = torch.tensor(DARK_TINT)[:, None, None]
+    chosen = torch.rand(count, 1, 1, 1) < DARKENED
+    darker, warmer = (most * torch.rand(count, 1, 1, 1) * chosen for most in (DARKEST, WARMEST))
+    tint = torch.tensor(WARM_TINT)[:, None, None] ** warmer
 
     def skin(picture: Tensor, opening: Tensor) -> Tensor:
         light = picture.mean(1, keepdim=True).clamp_min(1e-3)
-        dark = picture * (light * tint) ** (gamma - 1)
-        return torch.lerp(dark, picture, opening * _pale(picture))
+        return torch.lerp(picture * light**darker * tint, picture, opening * _pale(picture))
 
     of_photo = _open_share(region, batch.photo_points)
     return replace(
