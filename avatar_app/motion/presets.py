@@ -69,7 +69,7 @@ MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
 SHUT_EYE = (0.44, 0.04, 0.59, 0.53, 0.08, 0.17)
 """Code of a shut eye: the mean of four drivers while their eyes are shut."""
 
-OPEN_MOUTH = (0.01, 0.22, 0.88, -0.14, -0.99, -0.6, 0.82, 0.22, 0.74, 0.93, 0.02, -0.55)
+OPEN_MOUTH = (0.09, -0.05, -0.03, -0.87, -0.99, -0.78, 0.4, 0.64, 0.74, 0.92, -0.37, -0.06)
 """Code of a wide open mouth: the mean of one driver, since others show other teeth."""
 
 
