@@ -355,6 +355,21 @@ def set_aside(path: Path) -> Path | None:
     return None
 
 
+def swap(content: Path, folder: Path, old: Path) -> None:
+    """Move ``content`` to ``folder``.
+
+    The previous content goes to ``old``, and comes back if that fails.
+    """
+    if folder.exists():
+        folder.rename(old)
+    try:
+        content.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+
+
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write ``data`` to ``path`` atomically.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_app.errors import BundleError
-from avatar_app.files import expanded, is_there, parse_json, read_small, reason, require_ordinary
+from avatar_app.files import expanded, is_there, parse_json, read_small, reason, require_ordinary, swap
 from avatar_app.paths import model_folders
 from avatar_app.text import Text
 
@@ -235,7 +235,7 @@ def write_bundle(
         content.mkdir()
         fill(content)
         _describe(content, folder.name, kind=kind, size=size, config=config, licence=licence)
-        _swap(content, folder, temporary / "old")
+        swap(content, folder, temporary / "old")
     except OSError as error:
         raise BundleError(
             Text("The model {} cannot be written: {}.", folder, reason(error)),
@@ -245,21 +245,6 @@ def write_bundle(
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
     return read_bundle(folder)
-
-
-def _swap(content: Path, folder: Path, old: Path) -> None:
-    """Move ``content`` to ``folder``.
-
-    The previous content goes to ``old``, and comes back if that fails.
-    """
-    if folder.exists():
-        folder.rename(old)
-    try:
-        content.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
 
 
 def _describe(folder: Path, name: str, **facts: Any) -> None:

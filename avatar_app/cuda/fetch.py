@@ -20,7 +20,7 @@ from typing import IO
 from avatar_app.cuda.folder import PACKAGES, bytes_in, describe, partial, replaced, wanted
 from avatar_app.errors import EngineError
 from avatar_app.extras import install
-from avatar_app.files import find_program, reason
+from avatar_app.files import find_program, reason, swap
 from avatar_app.paths import PACKAGE, user_pytorch
 from avatar_app.text import Text
 
@@ -137,16 +137,9 @@ def _replace(folder: Path) -> None:
     """
     kept, old = user_pytorch(), replaced()
     shutil.rmtree(old, ignore_errors=True)
-    if kept.exists():
-        kept.rename(old)
-    shutil.rmtree(folder / "cache", ignore_errors=True)
-    try:
-        folder.rename(kept)
-    except OSError:
-        if old.exists():
-            old.rename(kept)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    swap(folder, kept, old)
+    for useless in (kept / "cache", old):
+        shutil.rmtree(useless, ignore_errors=True)
 
 
 def find_uv() -> str:
