@@ -27,9 +27,9 @@ largest power.
 WARM_TINT = (1.0, 0.85, 0.75)
 """Factors on red, green and blue."""
 PALE = 0.25, 0.45
-"""Saturation: surely teeth or the white of an eye below the first, surely not beyond the second."""
+"""Saturation: a pixel below the first is teeth or the white of an eye; one above the second is skin."""
 OPEN_GAP = 0.04, 0.1
-"""Gap between the middles of lips or lids, in half crops: closed up to the first, open from the second."""
+"""Gap between lips or lids in half crops. Below the first they are closed, above the second fully open."""
 
 
 @dataclass(frozen=True, slots=True)
