@@ -128,7 +128,7 @@ class OnnxValue:
 
 
 class OnnxSession:
-    """A graph ready to run. Not thread-safe.
+    """A graph ready to run; on the processor in several threads at a time.
 
     Args:
         model: the file's content. Weights in other files are refused.

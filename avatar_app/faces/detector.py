@@ -61,7 +61,7 @@ FEW = 8
 
 
 class FaceDetector:
-    """The face networks. Not thread-safe.
+    """The face networks. Thread-safe.
 
     Args:
         expression: reads expression codes; None in a bundle without it: painters then use landmarks alone.

@@ -39,6 +39,7 @@ class Driver:
     """
 
     def __init__(self, detector: FaceDetector) -> None:
+        self.detector = detector
         self.faces = FaceChoice(detector)
         self._changes = 0
         self._smoother = BoxSmoother()

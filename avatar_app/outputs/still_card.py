@@ -43,9 +43,7 @@ def _draw(size: tuple[int, int], line: str) -> Planes:
     font = ImageFont.load_default(size=min(size) * 0.05 * SCALE)
     top, bottom = round(height * 0.7), round(height * 0.9)
     spot = (width / 2 * SCALE, (height * 0.8 - top) * SCALE)
-    text = _mask(
-        (width, bottom - top), lambda draw: draw.text(spot, line, font=font, anchor="mm", fill=255)
-    )
+    text = _mask((width, bottom - top), lambda draw: draw.text(spot, line, font=font, anchor="mm", fill=255))
     card.paste(TEXT, (0, top), text)
     drawn = to_planes(np.asarray(card))
     drawn.flags.writeable = False

@@ -41,19 +41,17 @@ Wanted = tuple[Path | None, PhotoChoice]
 class PhotoReader:
     """Reads photos, each in a loader's thread."""
 
-    def __init__(self, open_detector: Callable[[], FaceDetector]) -> None:
-        self._open_detector = open_detector
-        self._detector: FaceDetector | None = None
+    def __init__(self, detector: Callable[[], FaceDetector]) -> None:
+        self._detector = detector
         self._lock = threading.Lock()
 
     def read(self, path: Path, choice: PhotoChoice) -> Portrait:
         """Read a photo and find the chosen face in it.
 
-        An abandoned thread may still use the detector; only the next photo waits for it.
+        An abandoned thread may still be at it; only the next photo waits for it.
         """
         with self._lock:
-            self._detector = self._detector or self._open_detector()
-            return find_portrait(read_portrait(path), self._detector, choice, path)
+            return find_portrait(read_portrait(path), self._detector(), choice, path)
 
 
 class ActiveAvatar:
@@ -61,16 +59,16 @@ class ActiveAvatar:
 
     Args:
         open_engine: from a model's and a device's name.
-        open_detector: a face detector for photos alone.
+        detector: finds the faces of photos; called and used in other threads.
     """
 
     def __init__(
         self,
         open_engine: Callable[[str, str], Engine],
-        open_detector: Callable[[], FaceDetector],
+        detector: Callable[[], FaceDetector],
         notices: Notices,
     ) -> None:
-        self._reader = PhotoReader(open_detector)
+        self._reader = PhotoReader(detector)
         self._again = threading.Event()
         self._notices = notices
         self._engines = EngineLoader(open_engine, lambda: self.portrait)

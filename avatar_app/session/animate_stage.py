@@ -31,6 +31,9 @@ from avatar_app.session.stage import Notices, Stage
 from avatar_app.session.statistics import Meter
 from avatar_app.types import Area, Avatar, Frame, Image, KeyPoints, Layer, Picture, Scene
 
+LOADING = 0.1
+"""Seconds between looks at the driver while the first avatar loads, which needs the processor more."""
+
 
 class AnimateStage(Stage):
     """Renders pictures of the newest frames.
@@ -56,7 +59,7 @@ class AnimateStage(Stage):
         self._pictures = pictures
         self._neutrals = NeutralKeeper(neutrals, notices)
         self._meter = meter
-        self._active = ActiveAvatar(open_engine, open_detector, notices)
+        self._active = ActiveAvatar(open_engine, lambda: self._driver.detector, notices)
         self._calibrator = Calibrator(self._neutrals, controls())
         self._poses = PoseReader(self._neutrals, self._calibrator)
         self._picks = controls().picks
@@ -159,6 +162,8 @@ class AnimateStage(Stage):
                 self._forget_frame()
             return
         self._watch.frame_came(began)
+        if self._looks_later(frame):
+            return
         engine = self._active.engine
         look = self._driver.look(
             frame,
@@ -181,6 +186,12 @@ class AnimateStage(Stage):
             shown = self._poses.shown(pose, frame.captured_at, controls)
             if engine is not None and shown is not None:
                 self._render(engine, self._active.avatar, shown, frame.captured_at, began)
+
+    def _looks_later(self, frame: Frame) -> bool:
+        """Whether a frame is left out while the first avatar loads."""
+        if self._active.avatar is not None or not self._active.loading or self.seen is None:
+            return False
+        return 0 <= frame.captured_at - self.seen.frame.captured_at < LOADING
 
     def _render(
         self, engine: Engine, avatar: Avatar, pose: KeyPoints, captured_at: float, began: float

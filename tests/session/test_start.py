@@ -1,0 +1,75 @@
+"""Until the first avatar is there, a session does little else than load it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from avatar_app.engines import Engine
+from avatar_app.faces.crop import Region
+from avatar_app.session.controls import Controls
+from avatar_app.session.session import Session
+from avatar_app.types import Face, Image
+from tests.session.live import Bench, KeepingSink, MarkedCamera, shows, wait_for, write_photo
+from tests.session.stand_ins import DiscDetector
+
+INTERVAL = 0.01
+"""Seconds."""
+
+
+class SteadyCamera(MarkedCamera):
+    """Its frames arrive at even times, on however busy a machine, until the avatar may load."""
+
+    def __init__(self, bench: Bench, loads: threading.Event) -> None:
+        super().__init__(bench)
+        self._loads = loads
+
+    def read(self) -> Image:
+        before, image = self.arrived, super().read()
+        if before and not self._loads.is_set():
+            self.arrived = before + INTERVAL
+        return image
+
+
+class CountingDetector(DiscDetector):
+    """Counts frames in which a face is followed."""
+
+    opened = looks = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        CountingDetector.opened += 1
+
+    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
+        CountingDetector.looks += 1
+        return super().read(image, regions)
+
+
+def test_one_detector_looks_at_few_frames_while_the_avatar_loads(tmp_path: Path) -> None:
+    bench, go_on = Bench(), threading.Event()
+
+    def open_engine(model: str, device: str) -> Engine:
+        assert go_on.wait(60)
+        return bench.open_engine(model, device)
+
+    session = Session(
+        Controls(avatar=write_photo(tmp_path), output="virtual-camera", model="drawing"),
+        open_source=lambda text: SteadyCamera(bench, go_on),
+        open_engine=open_engine,
+        open_detector=CountingDetector,
+        open_sink=lambda kind, device, size, fps: KeepingSink(bench),
+    )
+    session.start()
+    try:
+        wait_for(lambda: bench.frames >= 150)
+        assert 0 < CountingDetector.looks < bench.frames / 3
+        assert session.status().face, "the preview shows the face meanwhile"
+        go_on.set()
+        wait_for(shows(session, "card", "uncalibrated"))
+        session.recalibrate()
+        wait_for(shows(session, "avatar"))
+    finally:
+        go_on.set()
+        assert not session.stop()
+    assert CountingDetector.opened == 1
