@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import EngineError
+from avatar_app.graph_cache import graph_file, keep_graph, read_graph
 from avatar_app.processor import cores
 from avatar_app.text import Text
 
@@ -45,6 +47,9 @@ MAKERS = {0x10DE: "NVIDIA", 0x1002: "AMD", 0x8086: "Intel", 0x106B: "Apple", 0x5
 """Makers of graphics cards, by their PCI number."""
 
 NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
+
+LARGEST_KEPT = 16 << 20
+"""Bytes of a model up to which its optimised graph is kept for the next start."""
 
 Array = npt.NDArray[Any]
 
@@ -153,8 +158,7 @@ class OnnxSession:
             options.add_provider_for_devices([card.device], {})
         try:
             # No list of providers beside a device: the processor computes what the card cannot.
-            providers = None if card else ["CPUExecutionProvider"]
-            self._session = ort.InferenceSession(model, options, providers=providers)
+            self._session = ort.InferenceSession(model, options) if card else _on_processor(model, options)
         except Exception as error:  # its errors have no common base class
             raise EngineError(Text("ONNX Runtime {} cannot open {}.", VERSION, title), REINSTALL) from error
         self.inputs = {item.name: _port(item) for item in self._session.get_inputs()}
@@ -247,6 +251,32 @@ def open_session(model: Path | bytes, threads: int = 1) -> OnnxSession:
     except OSError as error:
         raise EngineError(Text("The model file {} cannot be read.", model), REINSTALL) from error
     return OnnxSession(content, str(model), threads)
+
+
+def _on_processor(model: bytes, options: Any) -> Any:
+    """Open a graph as optimised earlier, or keep it for the next time."""
+    if len(model) > LARGEST_KEPT:
+        return _session(model, options)
+    path = graph_file(model, VERSION)
+    if graph := read_graph(path):
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        with suppress(Exception):
+            return _session(graph, options)
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    opened = []
+
+    def write(part: Path) -> None:
+        options.optimized_model_filepath = str(part)
+        opened.append(_session(model, options))
+
+    with suppress(Exception):  # no space, no permission; or a damaged model, which fails again below
+        keep_graph(path, write)
+    options.optimized_model_filepath = ""
+    return opened[0] if opened else _session(model, options)
+
+
+def _session(model: bytes, options: Any) -> Any:
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _port(item: Any) -> Port:

@@ -87,6 +87,14 @@ def user_pytorch() -> Path:
     return user_data() / "pytorch"
 
 
+def user_graphs() -> Path:
+    """Return the folder of graphs that ONNX Runtime has optimised.
+
+    It may be deleted at any time.
+    """
+    return platformdirs.user_cache_path("avatar-app", appauthor=False) / "graphs"
+
+
 def server_folder() -> Path:
     """Return the folder in which `serve` keeps its token and certificate."""
     return user_data() / "serve"

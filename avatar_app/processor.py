@@ -26,12 +26,24 @@ def cores() -> int:
 
 def cpu_name() -> str:
     """Return the processor's name, as far as the system reports it."""
+    return _cpu_line("model name") or (
+        platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER") or platform.machine()
+    )
+
+
+def cpu_features() -> str:
+    """Return what tells processors with other instructions apart."""
+    return f"{sys.platform} {platform.machine()} {cpu_name()} {_cpu_line('flags') or _cpu_line('features')}"
+
+
+def _cpu_line(name: str) -> str:
+    """Return a line of Linux's description of the first core; empty if there is none."""
     if sys.platform == "linux":
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if line.lower().startswith("model name"):
+                if line.lower().startswith(name):
                     return line.partition(":")[2].strip()
-    return platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER") or platform.machine()
+    return ""
 
 
 def group_quota(membership: Path = MEMBERSHIP, root: Path = CONTROL_GROUPS) -> float | None:

@@ -33,6 +33,15 @@ def seed(name: str) -> None:
         sys.modules["torch"].manual_seed(number)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests open many small models; they must not push the user's graphs out of the cache."""
+    folder = tmp_path_factory.mktemp("graphs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("avatar_app.graph_cache.user_graphs", lambda: folder)
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
     """A module's fixture must not depend on the test that first needs it."""

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PHOTO = str(ROOT / "assets" / "avatars" / "anna.jpg")
 CLIP = str(ROOT / "assets" / "driving.mp4")
 LIVE = ("live", "--source", CLIP, "--avatar", "anna", "--output", "none")
-OWN = re.compile(r"(\.config|\.local/share)/avatar-app/")
+OWN = re.compile(r"(\.config|\.local/share|\.cache)/avatar-app/")
 """Where the app may store files in the home folder."""
 
 

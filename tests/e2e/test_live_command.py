@@ -24,7 +24,8 @@ from tests.support.mjpeg import MjpegCamera
 def home(folder: Path) -> dict[str, str]:
     """The environment of a new user."""
     folder.chmod(0o700)
-    return os.environ | {f"XDG_{name}": str(folder) for name in ("RUNTIME_DIR", "DATA_HOME", "CONFIG_HOME")}
+    names = ("RUNTIME_DIR", "DATA_HOME", "CONFIG_HOME", "CACHE_HOME")
+    return os.environ | {f"XDG_{name}": str(folder) for name in names}
 
 
 def test_a_whole_call(webcam: MjpegCamera, tmp_path: Path) -> None:
