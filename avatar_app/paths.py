@@ -95,6 +95,11 @@ def user_graphs() -> Path:
     return platformdirs.user_cache_path("avatar-app", appauthor=False) / "graphs"
 
 
+def user_found_faces() -> Path:
+    """Return the file of the faces found in photos; it may be deleted."""
+    return platformdirs.user_cache_path("avatar-app", appauthor=False) / "faces.json"
+
+
 def server_folder() -> Path:
     """Return the folder in which `serve` keeps its token and certificate."""
     return user_data() / "serve"

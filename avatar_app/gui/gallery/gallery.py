@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QBoxLayout, QMenu, QWidget
 
+from avatar_app.bundles.bundle import DESCRIPTION
 from avatar_app.gui.dialogs.face_fit import FaceFit
 from avatar_app.gui.gallery.drops import DropZone
 from avatar_app.gui.gallery.editing import Editing
@@ -22,6 +24,8 @@ from avatar_app.gui.gallery.intake import Intake
 from avatar_app.gui.gallery.model import GalleryModel
 from avatar_app.gui.gallery.search_field import SearchField
 from avatar_app.gui.gallery.view import GalleryView
+from avatar_app.paths import model_folders, user_found_faces
+from avatar_app.photos.found_faces import FoundFaces
 from avatar_app.photos.library import Entry, Library
 
 SEARCH_WIDTH = 150
@@ -44,7 +48,8 @@ class Gallery(QWidget):
         self.library = library
         face_fit = FaceFit()
         if library.find_face is None:
-            library.find_face = face_fit.face
+            known = FoundFaces(user_found_faces(), model_folders()[0] / "faces" / DESCRIPTION)
+            library.find_face = partial(known.of, find=face_fit.face)
         self._current: Entry | None = None
         self._intake = Intake(library, face_fit, self)
         self.editing = Editing(library, face_fit, self)
