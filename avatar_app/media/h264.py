@@ -76,9 +76,21 @@ class H264Decoder:
             raise ValueError(f"the picture is damaged: {problem}") from None
         if not frames:
             raise ValueError("no picture")
-        planes = frames[-1].to_ndarray(format="gray" if self._gray else "yuv420p")
-        picture = planes if self._gray else cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)
-        return np.ascontiguousarray(picture, np.uint8)
+        frame = frames[-1]
+        if self._gray:
+            return _brightness(frame)
+        planes = frame.to_ndarray(format="yuv420p")
+        return np.ascontiguousarray(cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420), np.uint8)
 
     def close(self) -> None:
         pass
+
+
+def _brightness(frame: av.VideoFrame) -> Image:
+    """Copy the first plane as it is.
+
+    FFmpeg's own conversion would take milliseconds, and stretch a full range as if it were a limited one.
+    """
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return np.ascontiguousarray(rows[: frame.height, : frame.width])
