@@ -26,8 +26,9 @@ class ImpatientProtocol(H11Protocol):
         self.loop.call_later(HANDSHAKE, self._end_unless_session)
 
     def _end_unless_session(self) -> None:
-        # A WebSocket has another protocol by then. Any other request is answered at once.
-        if self.transport.get_protocol() is self:
+        # A WebSocket has another protocol by then. Any other request is answered at once. A closed connection
+        # with TLS has no protocol to ask for.
+        if not self.transport.is_closing() and self.transport.get_protocol() is self:
             self.transport.close()
 
 

@@ -8,9 +8,11 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +137,16 @@ def test_connections_that_never_ask_are_closed(pairing: Pairing, monkeypatch: py
         finally:
             for connection in slow:
                 connection.close()
+
+
+def test_a_session_over_tls_that_ended_is_not_ended_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listening, "HANDSHAKE", 1.0)
+    with serving(folder=tmp_path) as pairing:
+        client(pairing).close()
+        time.sleep(1.2)
+    assert not [record for record in caplog.records if record.name == "asyncio" and record.exc_info]
 
 
 def ended(connection: socket.socket) -> bool:
