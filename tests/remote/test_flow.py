@@ -74,6 +74,25 @@ def test_the_codec_follows_the_measured_rate(round_trip: float, bits: float, cod
     assert choice.now == codec
 
 
+@pytest.mark.parametrize("round_trip", [0.02, 0.06])
+def test_a_slow_network_gets_h264_within_a_second(round_trip: float) -> None:
+    flow = Flow(FPS)
+    choice, network = CodecChoice(["jpeg", "h264"], flow), Network(flow, round_trip, 3e6)
+    while choice.now == "jpeg":
+        play(network, choice, 1)
+        assert network.now < 1.0
+
+
+def test_some_late_pictures_at_the_beginning_change_nothing() -> None:
+    """A busy computer is not a slow network."""
+    flow = Flow(FPS)
+    choice, network = CodecChoice(["jpeg", "h264"], flow), Network(flow, 0.02, 100e6)
+    for bits in (100e6, 5e6, 5e6, 100e6, 5e6, 5e6, 5e6, 100e6):
+        network.bits = bits
+        play(network, choice, 1)
+    assert choice.now == "jpeg"
+
+
 def test_jpeg_comes_back_with_a_fast_network() -> None:
     flow = Flow(FPS)
     choice = CodecChoice(["jpeg", "h264"], flow)
