@@ -57,6 +57,10 @@ class OnnxEngine:
                 open_file(bundle, "detect.onnx", threads) if "detect.onnx" in bundle.hashes else None
             )
         self.name = f"{bundle.name}, ONNX Runtime, {self._render.name}"
+        self.encodes_aside = isinstance(self._render, ProcessorRender)
+        """Whether one thread may encode photos while another one renders: they have separate sessions, but a
+        graphics card is shared.
+        """
         self.reads_pictures = self._detect is not None
         self._composes = "places" in self._render.outputs
         self._layers = (*COMPOSED, *FACE) if "frames" in self._render.outputs else COMPOSED

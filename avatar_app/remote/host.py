@@ -41,7 +41,9 @@ class LayerRenderer(Renderer, Protocol):
 
 
 class Host:
-    """Owns an engine. A session has at most one job here, so sessions alternate.
+    """Owns an engine. A session has at most one picture here, so sessions alternate.
+
+    Photos have a thread of their own if the engine allows it: one takes as long as tens of pictures.
 
     Args:
         open_engine: called in the engine's thread.
@@ -50,6 +52,7 @@ class Host:
     def __init__(self, open_engine: Callable[[], Renderer]) -> None:
         self._open = open_engine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._photos = ThreadPoolExecutor(1, thread_name_prefix="photos")
         self._encoders = ThreadPoolExecutor(2, thread_name_prefix="pictures")
         self._engine: Renderer | None = None
         self.milliseconds = 0.0
@@ -65,7 +68,8 @@ class Host:
         self._engine = await self._run(self._open)
 
     async def encode(self, crop: Crop) -> Avatar:
-        return await self._run(self.engine.encode, crop)
+        thread = self._photos if getattr(self.engine, "encodes_aside", False) else self._thread
+        return await asyncio.get_running_loop().run_in_executor(thread, self.engine.encode, crop)
 
     async def render(self, avatar: Avatar, pose: KeyPoints, area: Area | None = None) -> tuple[Layer, float]:
         """Return the layer, and the milliseconds that it took.
@@ -80,6 +84,7 @@ class Host:
 
     async def close(self) -> None:
         engine, self._engine = self._engine, None
+        self._photos.shutdown()
         if engine is not None:
             await self._run(engine.close)
         self._thread.shutdown()

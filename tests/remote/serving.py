@@ -26,7 +26,7 @@ SIZE = 64
 class Painted:
     """An engine whose pictures encode pose and photo."""
 
-    size, name, reads_pictures = SIZE, "stand-in", False
+    size, name, reads_pictures, encodes_aside = SIZE, "stand-in", False, True
 
     def __init__(self, seconds: float = 0.0, encoding: float = 0.0) -> None:
         self.seconds, self.encoding = seconds, encoding
