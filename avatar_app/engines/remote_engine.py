@@ -36,7 +36,9 @@ other computer.
 """
 
 PATIENCE = 3.0
-"""The same for the first picture, and if there is another address to try."""
+"""Seconds for the first picture of a connection, which may wait for its photo, and whenever there is another
+address to try.
+"""
 
 WINDOW, SPARE, MOST = 2, 4, 45
 """Poses in flight: for a server that answers each with a picture; for one that paces itself, those beyond the
@@ -126,8 +128,10 @@ class RemoteEngine:
         return self._rendered(avatar, pose, area)
 
     def _rendered(self, avatar: Avatar, pose: KeyPoints, area: Area | None) -> Layer:
+        end = time.monotonic() + ANSWER
+        self._link.wait_for_connection(ANSWER)
         number = self._send(avatar, pose, area, time.monotonic(), None)
-        layer = self._receiver.wait_for(number, ANSWER)
+        layer = self._receiver.wait_for(number, end - time.monotonic())
         if layer is None:
             raise self._unanswered()
         return layer
@@ -161,8 +165,8 @@ class RemoteEngine:
 
     @property
     def _patience(self) -> float:
-        trip = self._receiver.last_trip
-        if not trip or self._pairing.others:
+        trip, is_new = self._receiver.last_trip, self._link.welcomed_at > self._receiver.last_at
+        if is_new or not trip or self._pairing.others:
             return PATIENCE
         return max(SILENT, SLOW * trip)
 

@@ -76,7 +76,7 @@ class Link:
         self._sent = self._answered = 0
         self._problem: AvatarError | None = None
         self._refusals = 0
-        self.welcome: Welcome | None = None
+        self._begun: tuple[Welcome, float] | None = None
         self.received_bytes = 0
         self._thread = threading.Thread(target=self._run, name="remote engine", daemon=True)
         self._thread.start()
@@ -84,6 +84,16 @@ class Link:
     @property
     def connected(self) -> bool:
         return self._socket is not None
+
+    @property
+    def welcome(self) -> Welcome | None:
+        """The welcome of the server that is or was connected last."""
+        return self._begun[0] if self._begun else None
+
+    @property
+    def welcomed_at(self) -> float:
+        """The time of that welcome; 0 without one."""
+        return self._begun[1] if self._begun else 0.0
 
     @property
     def waiting(self) -> int:
@@ -108,6 +118,11 @@ class Link:
                     raise EngineError(problem.message, problem.hint)
                 raise problem or _unreached(self._address, "no answer")
             return self.welcome
+
+    def wait_for_connection(self, seconds: float) -> None:
+        """Wait until a server is connected, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.connected, seconds)
 
     @property
     def _refused(self) -> bool:
@@ -220,7 +235,7 @@ class Link:
             socket.send(pack(photo))
         with self._changed:
             self._answered = self._sent
-            self.welcome, self._socket = welcome, socket
+            self._begun, self._socket = (welcome, time.monotonic()), socket
             self._problem, self._refusals = None, 0
             self._changed.notify_all()
 
