@@ -2,30 +2,26 @@
 
 Pictures per second, latency and bit rate, for several kinds of network.
 
-python -m tests.bench.remote [--seconds 20] [--recorded] [--json remote.json]
+python -m tests.bench.remote [--seconds 20] [--recorded] [--only NETWORK] [--json remote.json]
 
-A relay between client and server adds delay, loss and a rate limit, as a network does. A lost packet is a
-pause of one round trip, as with TCP. The local engine runs at the same time, with the same poses at 30 a
-second. ``--recorded``: the server's engine repeats layers that were rendered in advance, so only the
-transmission is measured, without a local engine for comparison.
+The local engine takes turns with the remote one, with the same poses at 30 a second. ``loopback`` has nothing
+between client and server; the other networks are simulated with ``tests.bench.network`` (Linux), with TLS.
+``--recorded``: the server's engine repeats layers that were rendered in advance, so only the transmission is
+measured, without a local engine for comparison.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import itertools
 import json
+import math
 import os
-import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,76 +39,37 @@ from avatar_app.outputs.placement import moving_area
 from avatar_app.paths import assets_folder, shipped_avatars
 from avatar_app.remote.link import digest_of
 from avatar_app.remote.listening import listen_on
-from avatar_app.remote.pairing import Pairing, parse_pairing
+from avatar_app.remote.pairing import (
+    PORT,
+    Pairing,
+    certificate_files,
+    certificate_pin,
+    is_loopback,
+    parse_pairing,
+)
 from avatar_app.remote.server import Server, ServerConfig
 from avatar_app.session.clip import silent, track_driver
 from avatar_app.session.stopwatch import Stopwatch
 from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer, Scene
-from tests.remote.serving import free_port
+from tests.bench.network import SERVER, Network, behind, enter_namespace
 
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """Round trip in seconds, fraction of lost packets, and bits per second (0: no limit)."""
-
-    round_trip: float = 0.0
-    loss: float = 0.0
-    rate: float = 0.0
-
-
+LOOPBACK = "loopback"
 NETWORKS = {
-    "0 ms": Network(),
+    LOOPBACK: None,
     "20 ms": Network(0.02),
     "60 ms, 1 % loss": Network(0.06, 0.01),
-    "3 Mbit/s": Network(0.02, 0.0, 3e6),
+    "3 Mbit/s, 20 ms": Network(0.02, 0.0, 3e6),
 }
-CODECS = {"chosen": ["jpeg", "h264"], "h264": ["h264"]}
-"""The client's data."""
+CODECS = {"automatic": ["jpeg", "h264"], "jpeg": ["jpeg"], "h264": ["h264"]}
+"""The codecs that the client offers."""
 
-PACKET = 1448
 FPS = 30.0
 TOKEN = "t" * 43
+TURN = 2.0
+"""Seconds that each engine is measured at a time, so that both meet the same load."""
 
-
-class Relay:
-    """Connects a client and a server through a ``Network``, in its own thread."""
-
-    def __init__(self, port: int, network: Network) -> None:
-        self._to, self._network = port, network
-        self._random = random.Random(0)
-        self._loop = asyncio.new_event_loop()
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._join, "127.0.0.1", 0))
-        self.port = int(self._server.sockets[0].getsockname()[1])
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
-        await asyncio.gather(self._pass(reader, there_writer), self._pass(there_reader, writer))
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-        carrying = asyncio.ensure_future(self._carry(way, writer))
-        free = last = 0.0
-        while data := await reader.read(PACKET):
-            now = self._loop.time()
-            free = max(free, now) + (8 * len(data) / self._network.rate if self._network.rate else 0.0)
-            lost = self._random.random() < self._network.loss
-            last = max(last, free + self._network.round_trip * (1.5 if lost else 0.5))
-            await way.put((last, data))
-            if free - now > 0.1:
-                await asyncio.sleep(free - now - 0.1)
-        await way.put((0.0, b""))
-        await carrying
-
-    async def _carry(self, way: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
-        while True:
-            due, data = await way.get()
-            if not data:
-                break
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+FLUENT = 25
+"""Pictures within a second that look fluent."""
 
 
 class Recorded:
@@ -142,28 +99,36 @@ class Recorded:
         pass
 
 
-def serve_recorded(port: int) -> None:
+def serve_recorded(address: str) -> None:
     bundle = open_bundle("lite")
     recorded = Recorded()  # before the server is announced, because it takes seconds
     server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), lambda: recorded)
-    sys.stdout.write(f"avatar://127.0.0.1:{port}#token={TOKEN}\n")
-    sys.stdout.flush()
-    listen_on(server.app, "127.0.0.1", port, None, 0.0).run()
+    with tempfile.TemporaryDirectory() as folder:
+        files = None if is_loopback(address) else certificate_files(Path(folder))
+        pairing = Pairing(address, PORT, TOKEN, certificate_pin(files[0]) if files else "")
+        sys.stdout.write(f"{pairing.line}\n")
+        sys.stdout.flush()
+        listen_on(server.app, address, PORT, files, 0.0).run()
 
 
 @contextmanager
-def server(home: Path, recorded: bool) -> Iterator[Pairing]:
-    """Start a server on this computer; returns how to reach it."""
-    own = [sys.executable, "-m", "tests.bench.remote", "--serve", str(free_port())]
-    running = subprocess.Popen(
-        own if recorded else [sys.executable, "run.py", "serve"],
-        env={**os.environ, "XDG_DATA_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def server(network: Network | None, recorded: bool) -> Iterator[Pairing]:
+    """Start a server; returns how to reach it."""
+    address = SERVER if network else "127.0.0.1"
+    product = ["run.py", "serve", "--device", "cpu", "--listen", address, "--port", str(PORT)]
+    command = [sys.executable, *(["-m", "tests.bench.remote", "--serve", address] if recorded else product)]
+    with tempfile.TemporaryDirectory() as home:
+        home_there = {"XDG_DATA_HOME": home}
+        with behind(network, command, home_there) if network else beside(command, home_there) as running:
+            assert running.stdout is not None
+            yield parse_pairing(running.stdout.readline())
+
+
+@contextmanager
+def beside(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    running = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
     try:
-        assert running.stdout is not None
-        yield parse_pairing(running.stdout.readline())
+        yield running
     finally:
         running.terminate()
         running.wait(20)
@@ -186,40 +151,45 @@ def poses_of(engine: Engine) -> tuple[Avatar, list[KeyPoints]]:
     return avatar, [transfer(pose) for pose in seen]
 
 
-def measure_remote(
-    engine: RemoteEngine, avatar: Avatar, poses: list[KeyPoints], seconds: float
-) -> dict[str, float | str]:
-    """Latencies are from the time of the pose to the arrival of the decoded picture."""
-    ages: list[float] = []
-    assert avatar.scene is not None
-    area = call_area(avatar.scene)
+class Measured:
+    """Ages of the pictures of one engine, from the time of the pose to the decoded picture."""
+
+    def __init__(self) -> None:
+        self.ages: list[float] = []
+        self.seconds = 0.0
+
+    def figures(self) -> dict[str, float]:
+        milliseconds = 1000 * np.array(self.ages or [np.nan])
+        return {
+            "fps": round(len(self.ages) / self.seconds, 1),
+            "p50_ms": round(float(np.percentile(milliseconds, 50)), 1),
+            "p95_ms": round(float(np.percentile(milliseconds, 95)), 1),
+        }
+
+
+Draw = Callable[[KeyPoints, float, Callable[[Layer, float], None]], None]
+"""Render a pose of this time; the callback gets the layer and that time."""
+
+
+def take_turn(draw: Draw, poses: list[KeyPoints], seconds: float, into: Measured) -> list[float]:
+    """Render poses for some seconds; returns when each picture arrived."""
+    arrived: list[float] = []
+    began = time.monotonic()
 
     def show(_: Layer, moment: float) -> None:
-        ages.append(time.monotonic() - moment)
+        arrived.append(time.monotonic())
+        into.ages.append(arrived[-1] - moment)
 
-    def run(lasting: float) -> float:
-        before = time.monotonic()
-        for frame, moment in enumerate(ticks(lasting)):
-            engine.stream(avatar, poses[frame % len(poses)], area, moment, show)
-        return time.monotonic() - before
-
-    run(seconds / 4)  # until the codec has been chosen
-    ages.clear()
-    bits = engine.received_bytes
-    lasted = run(seconds)
-    rate = round((engine.received_bytes - bits) * 8e-6 / lasted, 2)
-    return {**figures(ages, lasted), "mbit_s": rate, "codec": engine.traffic().codec}
-
-
-def measure_local(
-    engine: Engine, avatar: Avatar, poses: list[KeyPoints], seconds: float
-) -> dict[str, float | str]:
-    ages = []
-    before = time.monotonic()
     for frame, moment in enumerate(ticks(seconds)):
-        render_layer(engine, avatar, poses[frame % len(poses)], call_area)
-        ages.append(time.monotonic() - moment)
-    return figures(ages, time.monotonic() - before)
+        draw(poses[frame % len(poses)], moment, show)
+    into.seconds += time.monotonic() - began
+    return [at - began for at in arrived]
+
+
+def fluent_after(arrived: list[float]) -> float:
+    """Seconds until there have been ``FLUENT`` pictures within one second; NaN if never."""
+    spans = zip(arrived, arrived[FLUENT - 1 :], strict=False)
+    return next((last for first, last in spans if last - first < 1), math.nan)
 
 
 def ticks(seconds: float) -> Iterator[float]:
@@ -231,50 +201,63 @@ def ticks(seconds: float) -> Iterator[float]:
         yield due
 
 
-def figures(ages: list[float], seconds: float) -> dict[str, float | str]:
-    milliseconds = 1000 * np.array(ages or [np.nan])
-    return {
-        "fps": round(len(ages) / seconds, 1),
-        "p50_ms": round(float(np.percentile(milliseconds, 50)), 1),
-        "p95_ms": round(float(np.percentile(milliseconds, 95)), 1),
-    }
-
-
 def measure(
-    pairing: Pairing, network: Network, codecs: list[str], poses: list[KeyPoints], seconds: float
-) -> dict[str, float | str]:
-    relayed = replace(pairing, port=Relay(pairing.port, network).port)
-    engine = RemoteEngine(open_bundle("lite"), relayed, codecs)
-    try:
-        return measure_remote(engine, engine.encode(photo_crop(engine.size)), poses, seconds)
-    finally:
-        engine.close()
+    engine: RemoteEngine, local: tuple[Engine, Avatar] | None, poses: list[KeyPoints], seconds: float
+) -> dict[str, dict[str, float | str]]:
+    """Measure a remote engine, and a local one in turns with it."""
+    avatar = engine.encode(photo_crop(engine.size))
+    assert avatar.scene is not None
+    area = call_area(avatar.scene)
+
+    def far(pose: KeyPoints, moment: float, show: Callable[[Layer, float], None]) -> None:
+        engine.stream(avatar, pose, area, moment, show)
+
+    def near(pose: KeyPoints, moment: float, show: Callable[[Layer, float], None]) -> None:
+        assert local is not None
+        show(render_layer(local[0], local[1], pose, call_area), moment)
+
+    fluent = fluent_after(take_turn(far, poses, 4.0, Measured()))
+    there, here, carried = Measured(), Measured(), 0
+    for _ in range(math.ceil(seconds / TURN)):
+        before = engine.received_bytes
+        take_turn(far, poses, TURN, there)
+        carried += engine.received_bytes - before
+        if local:
+            take_turn(near, poses, TURN, here)
+    rate = round(carried * 8e-6 / there.seconds, 2)
+    found: dict[str, dict[str, float | str]] = {"remote": {**there.figures(), "mbit_s": rate}}
+    found["remote"] |= {"codec": engine.traffic().codec, "fluent_after_s": round(fluent, 2)}
+    return found | ({"local": {**here.figures()}} if local else {})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.remote", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--recorded", action="store_true")
-    parser.add_argument("--serve", type=int, metavar="PORT", help="be the server of recorded layers")
+    parser.add_argument("--only", choices=NETWORKS, action="append")
+    parser.add_argument("--serve", metavar="ADDRESS", help="be the server of recorded layers")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.serve:
         serve_recorded(options.serve)
         return
-    local = open_engine(open_bundle("lite"), "cpu", 1)
-    avatar, poses = poses_of(local)
+    enter_namespace()
+    near = open_engine(open_bundle("lite"), "cpu")
+    avatar, poses = poses_of(near)
     report: dict[str, dict[str, float | str]] = {}
-
-    def note(name: str, found: dict[str, float | str]) -> None:
-        report[name] = {**found, "load": round(os.getloadavg()[0], 1)}
-        sys.stdout.write(f"{name}: {report[name]}\n")
-        sys.stdout.flush()
-
-    with tempfile.TemporaryDirectory() as home, server(Path(home), options.recorded) as pairing:
-        for (name, network), codecs in itertools.product(NETWORKS.items(), CODECS.items()):
-            if not options.recorded:
-                note(f"{name}, {codecs[0]}, local", measure_local(local, avatar, poses, options.seconds / 2))
-            note(f"{name}, {codecs[0]}", measure(pairing, network, codecs[1], poses, options.seconds))
+    for name in options.only or NETWORKS:
+        with server(NETWORKS[name], options.recorded) as pairing:
+            for codec, known in CODECS.items():
+                engine = RemoteEngine(open_bundle("lite"), pairing, known)
+                local = None if options.recorded else (near, avatar)
+                try:
+                    found = measure(engine, local, poses, options.seconds)
+                finally:
+                    engine.close()
+                for where, row in found.items():
+                    report[f"{name}, {codec}, {where}"] = {**row, "load": round(os.getloadavg()[0], 1)}
+                    sys.stdout.write(f"{name}, {codec}, {where}: {row}, load {os.getloadavg()[0]:.1f}\n")
+                    sys.stdout.flush()
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
