@@ -118,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def program() -> NoReturn:
     """Run the process from its arguments to its exit code."""
     try:
+        share_heap()  # before the first thread, which would get a heap of its own
         ENDING.listen()
-        share_heap()
         log_to_file(user_log())
         join_path()
         code = run_program(sys.argv[1:])

@@ -140,13 +140,17 @@ class OnnxSession:
         title: the file's name, for errors; an attribute as well.
         threads: processor threads within one operation; 0: one for each core.
         card: where to compute; None: on the processor.
+        seldom: frees the memory of each run, which would be kept for the next.
 
     Raises:
         EngineError: this version of ONNX Runtime cannot open it.
     """
 
-    def __init__(self, model: bytes, title: str, threads: int = 1, card: Card | None = None) -> None:
+    def __init__(
+        self, model: bytes, title: str, threads: int = 1, card: Card | None = None, seldom: bool = False
+    ) -> None:
         options = ort.SessionOptions()
+        options.enable_cpu_mem_arena = not seldom
         options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # errors are also raised
@@ -234,23 +238,24 @@ class OnnxBinding:
             raise self._failed(error) from error
 
 
-def open_session(model: Path | bytes, threads: int = 1) -> OnnxSession:
+def open_session(model: Path | bytes, threads: int = 1, *, seldom: bool = False) -> OnnxSession:
     """Open a model on the processor.
 
     Args:
         model: a file, or its content.
         threads: within an operation; 0: one for each core.
+        seldom: as for `OnnxSession`.
 
     Raises:
         EngineError: the file cannot be read, or ``OnnxSession`` cannot open it.
     """
     if isinstance(model, bytes):
-        return OnnxSession(model, "a model", threads)
+        return OnnxSession(model, "a model", threads, seldom=seldom)
     try:
         content = model.read_bytes()
     except OSError as error:
         raise EngineError(Text("The model file {} cannot be read.", model), REINSTALL) from error
-    return OnnxSession(content, str(model), threads)
+    return OnnxSession(content, str(model), threads, seldom=seldom)
 
 
 def _on_processor(model: bytes, options: Any) -> Any:

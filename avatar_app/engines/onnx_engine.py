@@ -51,7 +51,7 @@ class OnnxEngine:
         self.size = bundle.size
         self._kind, self._model = bundle.kind, bundle.name
         with model_faults(bundle.name):
-            self._encode = open_file(bundle, "encode.onnx", threads)
+            self._encode = open_file(bundle, "encode.onnx", threads, seldom=True)
             self._render = render or ProcessorRender(bundle, threads)
             self._detect = (
                 open_file(bundle, "detect.onnx", threads) if "detect.onnx" in bundle.hashes else None

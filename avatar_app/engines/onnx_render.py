@@ -156,6 +156,8 @@ class WebGpuRender:
         del self._pose, self._render
 
 
-def open_file(bundle: Bundle, name: str, threads: int, card: Card | None = None) -> OnnxSession:
+def open_file(
+    bundle: Bundle, name: str, threads: int, card: Card | None = None, *, seldom: bool = False
+) -> OnnxSession:
     """Open a bundle's graph; raise EngineError or BundleError."""
-    return OnnxSession(bundle.read(name), str(bundle.folder / name), threads, card)
+    return OnnxSession(bundle.read(name), str(bundle.folder / name), threads, card, seldom)

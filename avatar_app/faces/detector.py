@@ -45,7 +45,7 @@ __all__ = [
 
 REPAIR = Text("Install the app again.")
 
-EXPRESSION = "expression.onnx"
+FINDER, EXPRESSION = "finder.onnx", "expression.onnx"
 SIDE = 192
 STRIDE = 8
 MAYBE = 0.25
@@ -78,7 +78,7 @@ class FaceDetector:
             BundleError: a file is missing or damaged.
         """
         folder = folder or model_folders()[0] / "faces"
-        for name in ("finder.onnx", "landmarks.onnx"):
+        for name in (FINDER, "landmarks.onnx"):
             if not (folder / name).is_file():
                 raise BundleError(
                     Text("The face networks are incomplete: no {} in {}.", name, folder), REPAIR
@@ -88,25 +88,30 @@ class FaceDetector:
                 read_bundle(folder).verify()
             except BundleError as problem:
                 raise BundleError(problem.message, REPAIR) from None
-        names = ("finder.onnx", "landmarks.onnx", EXPRESSION)
-        return cls(*(open_session(folder / name, threads) for name in names if (folder / name).is_file()))
+        names = (FINDER, "landmarks.onnx", EXPRESSION)
+        return cls(
+            *(
+                open_session(folder / name, threads, seldom=name == FINDER)
+                for name in names
+                if (folder / name).is_file()
+            )
+        )
 
     def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        """Run the landmark network once on upright regions of a picture.
+        """Run the landmark network on upright regions of a picture.
 
         The scores tell whether faces are there.
         """
-        if not regions:
-            return []
-        crops = np.stack([cut(image, region, SIDE) for region in regions])
-        points, scores = self._landmarks.run(["points", "presence"], {"crop": crops})
-        codes = [None] * len(crops)
+        return [self._read(image, region) for region in regions]
+
+    def _read(self, image: Image, region: Region) -> Face:
+        # Together they would take no less time, and the networks keep the memory that the most have needed.
+        crop = cut(image, region, SIDE)[None]
+        points, scores = self._landmarks.run(["points", "presence"], {"crop": crop})
+        code = None
         if self._expression is not None:
-            (codes,) = self._expression.run(["code"], {"crop": crops, "points": points})
-        return [
-            Face(to_picture(local, region), float(score), code)
-            for local, score, region, code in zip(points, scores, regions, codes, strict=True)
-        ]
+            ((code,),) = self._expression.run(["code"], {"crop": crop, "points": points})
+        return Face(to_picture(points[0], region), float(scores[0]), code)
 
     def find(self, image: Image, levels: int = 3) -> list[Face]:
         """Return all faces of a picture (H, W, 3), largest first.

@@ -24,6 +24,7 @@ from avatar_app.session.calibrator import Calibrator
 from avatar_app.session.controls import Controls, SeenFrame
 from avatar_app.session.engine_watch import EngineWatch
 from avatar_app.session.face_watch import FaceWatch, Turn
+from avatar_app.session.memory import give_memory_back
 from avatar_app.session.neutral_keeper import NeutralKeeper
 from avatar_app.session.pose_reader import PoseReader
 from avatar_app.session.slot import Slot
@@ -247,6 +248,7 @@ class AnimateStage(Stage):
         self._engine_watch.begin(like)
         if self._neutrals.pose is None:
             self._pictures.clear()
+        give_memory_back()  # what loading took, up to 100 MB
 
     def _apply_requests(self, controls: Controls) -> None:
         if self._calibrator.follow(controls):
