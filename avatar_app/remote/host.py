@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar, cast
 
 from avatar_app.types import Area, Avatar, Crop, Image, KeyPoints, Layer
@@ -71,12 +71,21 @@ class Host:
         thread = self._photos if getattr(self.engine, "encodes_aside", False) else self._thread
         return await asyncio.get_running_loop().run_in_executor(thread, self.engine.encode, crop)
 
-    async def render(self, avatar: Avatar, pose: KeyPoints, area: Area | None = None) -> tuple[Layer, float]:
-        """Return the layer, and the milliseconds that it took.
+    async def render(
+        self, avatar: Avatar, pose: KeyPoints, area: Area | None, convert: Callable[[Layer], T]
+    ) -> tuple[T, float]:
+        """Return the converted layer, and the milliseconds that rendering took.
 
         An opaque square without an area, and for models without scenes.
         """
-        return await self._run(self._timed, avatar, pose, area)
+
+        def work() -> tuple[Future[T], float]:
+            layer, milliseconds = self._timed(avatar, pose, area)
+            # Not by way of the event loop, which may be busy.
+            return self._encoders.submit(convert, layer), milliseconds
+
+        converted, milliseconds = await self._run(work)
+        return await asyncio.wrap_future(converted), milliseconds
 
     async def convert(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run work of milliseconds that needs no engine."""

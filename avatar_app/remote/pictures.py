@@ -43,11 +43,13 @@ class Encoded:
     Attributes:
         alpha: empty for an opaque square.
         key: it can be decoded without earlier ones.
+        corner: of the layer.
     """
 
     data: bytes
     alpha: bytes
     key: bool
+    corner: tuple[int, int]
 
 
 class Encoder(Protocol):
@@ -85,7 +87,7 @@ class JpegPictures:
     def encode(self, layer: Layer, key: bool) -> Encoded:
         picture = cv2.cvtColor(layer.image, cv2.COLOR_RGB2BGR)
         alpha = b"" if layer.alpha is None else _jpeg(layer.alpha, ALPHA_QUALITY)
-        return Encoded(_jpeg(picture, QUALITY), alpha, True)
+        return Encoded(_jpeg(picture, QUALITY), alpha, True, layer.corner)
 
     def decode(self, data: bytes, alpha: bytes) -> tuple[Image, Plane | None]:
         picture = _read_jpeg(data, cv2.IMREAD_COLOR_RGB)
@@ -119,9 +121,9 @@ class H264Pictures:
         assert self._colours is not None
         data, is_key = self._colours.encode(layer.image, key)
         if self._alpha is None or layer.alpha is None:
-            return Encoded(data, b"", is_key)
+            return Encoded(data, b"", is_key, layer.corner)
         alpha, alpha_is_key = self._alpha.encode(layer.alpha, key)
-        return Encoded(data, alpha, is_key and alpha_is_key)
+        return Encoded(data, alpha, is_key and alpha_is_key, layer.corner)
 
     def close(self) -> None:
         with self._lock:

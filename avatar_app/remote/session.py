@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import Protocol
 
 from avatar_app.errors import AvatarError
@@ -183,11 +184,10 @@ class Session:
             raise MalformedMessage(f"a pose of {len(points.value)} key points")
         area = None if pose.area is None else layer_area(pose.area, self._host.engine.size)
         queued = (time.monotonic() - came) * 1000
-        layer, rendered = await self._host.render(avatar, points, area)
         before, codec = self._codecs.now, self._codecs.look()
         key, self._key = self._key or codec != before, False
         encoder = encoders.setdefault(codec, open_encoder(codec, self._fps))
-        made = await self._host.convert(encoder.encode, layer, key)
+        made, rendered = await self._host.render(avatar, points, area, partial(encoder.encode, key=key))
         self._flow.sent(pose.number, len(made.data) + len(made.alpha), time.monotonic())
         await self._say(
             PictureMessage(
@@ -199,7 +199,7 @@ class Session:
                 made.data,
                 codec,
                 made.alpha,
-                layer.corner,
+                made.corner,
             )
         )
 
