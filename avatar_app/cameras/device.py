@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import cv2
@@ -20,9 +21,11 @@ from avatar_app.cameras.live import SILENCE
 from avatar_app.cameras.permission import require_camera_permission
 from avatar_app.errors import CameraError
 from avatar_app.files import reason
-from avatar_app.media.video import NetworkStream, Picture, rgb
 from avatar_app.text import Text
 from avatar_app.types import Image
+
+if TYPE_CHECKING:
+    from avatar_app.media.video import NetworkStream, Picture
 
 MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
 """Over USB 2 most cameras reach 1280 x 720 at 30 fps only with compression."""
@@ -155,6 +158,8 @@ class StreamFeed:
         self._connect()
 
     def _connect(self) -> NetworkStream:
+        from avatar_app.media.video import NetworkStream
+
         self.release()
         try:
             self._stream = NetworkStream(self._url, OPENING, SILENCE)
@@ -197,6 +202,8 @@ class StreamFeed:
         )
 
     def decode(self, raw: Picture) -> Image | None:
+        from avatar_app.media.video import rgb
+
         return rgb(raw)
 
     def interrupt(self) -> None:

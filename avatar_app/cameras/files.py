@@ -15,7 +15,6 @@ from pathlib import Path
 from avatar_app.errors import CameraError, ClipError, PortraitError
 from avatar_app.files import reason
 from avatar_app.media.photo import ENDINGS, picture_files, read_frame
-from avatar_app.media.video import read_clip
 from avatar_app.text import Text
 from avatar_app.types import Image
 
@@ -36,6 +35,8 @@ class ClipSource:
     arrived = 0.0
 
     def __init__(self, path: Path) -> None:
+        from avatar_app.media.video import read_clip
+
         try:
             self._clip = read_clip(path)
         except ClipError as problem:

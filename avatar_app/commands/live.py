@@ -28,7 +28,6 @@ from avatar_app.engines.open import require_device
 from avatar_app.errors import OutputError
 from avatar_app.files import is_there, require_apart, require_writable, write_json
 from avatar_app.media.formats import require_recording
-from avatar_app.media.stream_writer import require_stream, stream_title
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.outputs.canvas import Canvas
 from avatar_app.paths import user_neutrals
@@ -234,6 +233,8 @@ def controls_of(arguments: argparse.Namespace, library: Library) -> Controls:
     """Return the controls for the arguments; raise AvatarError for impossible ones."""
     output, recording, device = arguments.output, None, arguments.device_name
     if is_address(output):
+        from avatar_app.media.stream_writer import require_stream
+
         require_stream(output)
         output, device = "stream", output
     elif output not in OUTPUTS:
@@ -363,12 +364,16 @@ def _report(
     stopping: float,
     stuck: list[str],
 ) -> dict[str, Any]:
+    target = arguments.output
+    if is_address(target):
+        from avatar_app.media.stream_writer import stream_title
+
+        target = stream_title(target)
     return {
         "seconds": round(seconds, 2),
         "source": status.camera or source_title(arguments.source),
         "engine": status.engine,
-        "output": status.output
-        or (stream_title(arguments.output) if is_address(arguments.output) else arguments.output),
+        "output": status.output or target,
         "shows": status.shows,
         "avatars": status.avatars,
         "statistics": dataclasses.asdict(status.statistics),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pi_heif
 import PIL
 import PIL.Image
 import PIL.ImageCms
@@ -38,7 +37,8 @@ MOST_WORK = 2_000_000_000
 which is decoded whole.
 """
 
-KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
+HEIF = "HEIF"
+KINDS = ("JPEG", "PNG", "WEBP", "AVIF", HEIF, "GIF", "BMP", "TIFF")
 """Formats that are read. Pillow knows more, and passes some, such as PostScript, to other programs."""
 
 ENDINGS = (
@@ -63,7 +63,6 @@ def _silence_libtiff() -> None:
 
 
 _silence_libtiff()
-pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 GROUND = (128, 128, 128)
 """Colour behind transparent pixels."""
@@ -133,7 +132,7 @@ def animated_kind(path: Path) -> str:
 
     Empty if it holds a single frame.
     """
-    with PIL.Image.open(path, formats=KINDS) as opened:
+    with path.open("rb") as file, _opened(file) as opened:
         return str(opened.format) if getattr(opened, "is_animated", False) else ""
 
 
@@ -147,7 +146,7 @@ def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
 
     Raises DecompressionBombError, and almost any other error.
     """
-    with path.open("rb") as file, PIL.Image.open(file, formats=KINDS) as opened:
+    with path.open("rb") as file, _opened(file) as opened:
         _require_modest(file, opened)
         size, profile = opened.size, opened.info.get("icc_profile")
         opened.draft(
@@ -155,6 +154,18 @@ def _decoded(path: Path) -> tuple[tuple[int, int], PIL.Image.Image]:
         )  # lets a JPEG be decoded smaller, which takes less time and memory
         upright = PIL.ImageOps.exif_transpose(opened, in_place=True) or opened
         return size, _opaque(_in_srgb(_reduced(upright), profile))
+
+
+def _opened(file: BinaryIO) -> PIL.Image.Image:
+    """Open a picture; the decoder of HEIF is loaded only for files that may need it."""
+    begin = file.read(8)
+    file.seek(0)
+    if begin[4:] != b"ftyp":
+        return PIL.Image.open(file, formats=[kind for kind in KINDS if kind != HEIF])
+    import pi_heif
+
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return PIL.Image.open(file, formats=KINDS)
 
 
 def _require_modest(file: BinaryIO, opened: PIL.Image.Image) -> None:

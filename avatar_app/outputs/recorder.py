@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import OutputError
-from avatar_app.media.live_writer import LiveWriter
 from avatar_app.outputs.i420 import Outgoing
+
+if TYPE_CHECKING:
+    from avatar_app.media.live_writer import LiveWriter
 
 
 class Recorder:
@@ -28,6 +31,8 @@ class Recorder:
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int, sound: bool = False) -> None:
+        from avatar_app.media.live_writer import LiveWriter
+
         self.path = path
         self._size = size
         self._writer: LiveWriter | None = LiveWriter(path, fps, size, sound)

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.errors import OutputError
-from avatar_app.media.stream_writer import StreamWriter
 from avatar_app.outputs import v4l2loopback as loopback
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.outputs.pipewire import PipeWireCamera, require_pipewire
@@ -69,6 +68,8 @@ class StreamSink:
     """Sends pictures to an address."""
 
     def __init__(self, url: str, size: tuple[int, int], fps: int) -> None:
+        from avatar_app.media.stream_writer import StreamWriter
+
         self._size = size
         self._writer = StreamWriter(url, size, fps)
         self.name = self._writer.name

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from avatar_app.engines import Engine
 from avatar_app.faces.crop import Region
+from avatar_app.paths import shipped_avatars
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
 from avatar_app.types import Face, Image
@@ -73,3 +76,20 @@ def test_one_detector_looks_at_few_frames_while_the_avatar_loads(tmp_path: Path)
         go_on.set()
         assert not session.stop()
     assert CountingDetector.opened == 1
+
+
+NEEDLESS = ("av", "pi_heif", "scipy", "torch", "PySide6")
+"""Libraries that a call with a JPEG as its photo does not need."""
+
+
+def test_a_call_loads_no_needless_library() -> None:
+    code = (
+        "import sys, avatar_app.cli, avatar_app.commands.live; "
+        "from avatar_app.media.photo import read_portrait; "
+        f"read_portrait(sys.argv[1]); print(*(name for name in {NEEDLESS} if name in sys.modules))"
+    )
+    words = [sys.executable, "-c", code, str(sorted(shipped_avatars().glob("*.jpg"))[0])]
+    done = subprocess.run(
+        words, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=90, check=True
+    )
+    assert done.stdout.split() == []
