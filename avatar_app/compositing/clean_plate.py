@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.compositing.hair import THIN, alpha_by_colours, stray_hair
-from avatar_app.compositing.planes import grown, smooth, to_bytes
+from avatar_app.compositing.planes import grown, highest, smooth, to_bytes
 from avatar_app.landmarks import CHIN, NOSE_TIP, face_height
 from avatar_app.types import Image
 
@@ -208,7 +208,7 @@ def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
     """
     side = len(photo)
     detail = photo - _known_mean(photo, known, side / TEXTURE)
-    fine = np.abs(photo - _known_mean(photo, known, side / LEAVES)).max(2) > GRAIN
+    fine = highest(np.abs(photo - _known_mean(photo, known, side / LEAVES))) > GRAIN
     differs = smooth(fine * known, side / 8) / np.maximum(smooth(known, side / 8), 1e-4)
     busy = np.clip((differs - BUSY[0]) / (BUSY[1] - BUSY[0]), 0, 1)
     return np.asarray(detail, np.float32), np.asarray(busy, np.float32)
@@ -217,7 +217,7 @@ def _texture(photo: Floats, known: Floats) -> tuple[Floats, Floats]:
 def _grain(photo: Floats, known: Floats) -> Floats:
     """Return the fine texture of the known part, without the edges of things."""
     fine, coarse = (_known_mean(photo, known, len(photo) / part) for part in (170, 64))
-    edge = np.abs(fine - coarse).max(2, keepdims=True)
+    edge = highest(np.abs(fine - coarse))[..., None]
     return np.asarray(np.clip(photo - fine, -GRAIN, GRAIN) * np.clip(1.5 - edge / 4, 0, 1), np.float32)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_app.compositing.extension import filled
-from avatar_app.compositing.planes import grown, smooth, to_bytes
+from avatar_app.compositing.planes import grown, highest, smooth, to_bytes
 from avatar_app.types import Image
 
 Floats = npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ def stray_hair(photo: Image, person: Plane, covered: Flags, side: int, nose: flo
     """
     distance = cv2.distanceTransform((~covered).astype(np.uint8), cv2.DIST_L2, 5)
     far = (distance > side / REACH).astype(np.float32)
-    thin = cv2.absdiff(photo, cv2.medianBlur(photo, side // THIN | 1)).max(2).astype(np.float32)
+    thin = highest(cv2.absdiff(photo, cv2.medianBlur(photo, side // THIN | 1))).astype(np.float32)
     squares = thin * thin * far
     anywhere = LEAST * squares.mean() / max(float(far.mean()), 1e-4)
     usual = np.sqrt((_along_rows(squares, side) + anywhere) / (_along_rows(far, side) + LEAST))
