@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +89,7 @@ def enter_namespace() -> None:
 
 
 @contextmanager
-def behind(
-    network: Network, command: Sequence[str], environment: Mapping[str, str]
-) -> Iterator[subprocess.Popen[str]]:
+def behind(network: Network, command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """Start a program at ``SERVER``, behind the network; its output is a pipe."""
     devices = _tun("client"), _tun("server")
     # The program begins when its namespace is ready.
@@ -100,7 +98,6 @@ def behind(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
     )
     carrier = os.fork()
     if carrier == 0:

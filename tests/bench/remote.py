@@ -2,9 +2,9 @@
 
 Pictures per second, latency and bit rate, for several kinds of network.
 
-python -m tests.bench.remote [--seconds 20] [--recorded] [--only NETWORK] [--json remote.json]
+python -m tests.bench.remote [--seconds 20] [--fps 30] [--recorded] [--only NETWORK] [--json remote.json]
 
-The local engine takes turns with the remote one, with the same poses at 30 a second. ``loopback`` has nothing
+The local engine takes turns with the remote one, with the same poses. ``loopback`` has nothing
 between client and server; the other networks are simulated with ``tests.bench.network`` (Linux), with TLS.
 ``--recorded``: the server's engine repeats layers that were rendered in advance, so only the transmission is
 measured, without a local engine for comparison.
@@ -13,6 +13,7 @@ measured, without a local engine for comparison.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,7 +64,9 @@ NETWORKS = {
 CODECS = {"automatic": ["jpeg", "h264"], "jpeg": ["jpeg"], "h264": ["h264"]}
 """The codecs that the client offers."""
 
-FPS = 30.0
+THREADS = 1
+"""Of each engine. On a busy computer, two would often wait for each other."""
+
 TOKEN = "t" * 43
 TURN = 2.0
 """Seconds that each engine is measured at a time, so that both meet the same load."""
@@ -78,7 +81,7 @@ class Recorded:
     name, reads_pictures = "recorded", False
 
     def __init__(self) -> None:
-        engine = open_engine(open_bundle("lite"), "cpu", 1)
+        engine = open_engine(open_bundle("lite"), "cpu", THREADS)
         self.size = engine.size
         self._avatar, poses = poses_of(engine)
         self._layers = [render_layer(engine, self._avatar, pose, call_area) for pose in poses[:90]]
@@ -99,10 +102,10 @@ class Recorded:
         pass
 
 
-def serve_recorded(address: str) -> None:
+def serve(address: str, recorded: bool) -> None:
     bundle = open_bundle("lite")
-    recorded = Recorded()  # before the server is announced, because it takes seconds
-    server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), lambda: recorded)
+    engine = Recorded() if recorded else open_engine(bundle, "cpu", THREADS)
+    server = Server(ServerConfig("lite", digest_of(bundle.hashes), TOKEN), lambda: engine)
     with tempfile.TemporaryDirectory() as folder:
         files = None if is_loopback(address) else certificate_files(Path(folder))
         pairing = Pairing(address, PORT, TOKEN, certificate_pin(files[0]) if files else "")
@@ -115,18 +118,16 @@ def serve_recorded(address: str) -> None:
 def server(network: Network | None, recorded: bool) -> Iterator[Pairing]:
     """Start a server; returns how to reach it."""
     address = SERVER if network else "127.0.0.1"
-    product = ["run.py", "serve", "--device", "cpu", "--listen", address, "--port", str(PORT)]
-    command = [sys.executable, *(["-m", "tests.bench.remote", "--serve", address] if recorded else product)]
-    with tempfile.TemporaryDirectory() as home:
-        home_there = {"XDG_DATA_HOME": home}
-        with behind(network, command, home_there) if network else beside(command, home_there) as running:
-            assert running.stdout is not None
-            yield parse_pairing(running.stdout.readline())
+    command = [sys.executable, "-m", "tests.bench.remote", "--serve", address]
+    command += ["--recorded"] if recorded else []
+    with behind(network, command) if network else beside(command) as running:
+        assert running.stdout is not None
+        yield parse_pairing(running.stdout.readline())
 
 
 @contextmanager
-def beside(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    running = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+def beside(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield running
     finally:
@@ -171,8 +172,10 @@ Draw = Callable[[KeyPoints, float, Callable[[Layer, float], None]], None]
 """Render a pose of this time; the callback gets the layer and that time."""
 
 
-def take_turn(draw: Draw, poses: list[KeyPoints], seconds: float, into: Measured) -> list[float]:
-    """Render poses for some seconds; returns when each picture arrived."""
+def take_turn(
+    draw: Draw, poses: Iterable[KeyPoints], moments: Iterable[float], into: Measured
+) -> list[float]:
+    """Render a pose at each of these times; returns when each picture arrived."""
     arrived: list[float] = []
     began = time.monotonic()
 
@@ -180,8 +183,8 @@ def take_turn(draw: Draw, poses: list[KeyPoints], seconds: float, into: Measured
         arrived.append(time.monotonic())
         into.ages.append(arrived[-1] - moment)
 
-    for frame, moment in enumerate(ticks(seconds)):
-        draw(poses[frame % len(poses)], moment, show)
+    for moment, pose in zip(moments, poses, strict=False):
+        draw(pose, moment, show)
     into.seconds += time.monotonic() - began
     return [at - began for at in arrived]
 
@@ -192,17 +195,21 @@ def fluent_after(arrived: list[float]) -> float:
     return next((last for first, last in spans if last - first < 1), math.nan)
 
 
-def ticks(seconds: float) -> Iterator[float]:
+def ticks(seconds: float, fps: float) -> Iterator[float]:
     """Times of a camera's frames; those that pass while the caller works are skipped."""
     begin = time.monotonic()
     while (now := time.monotonic()) - begin < seconds:
-        due = begin + (int((now - begin) * FPS) + 1) / FPS
+        due = begin + (int((now - begin) * fps) + 1) / fps
         time.sleep(max(0.0, due - time.monotonic()))
         yield due
 
 
 def measure(
-    engine: RemoteEngine, local: tuple[Engine, Avatar] | None, poses: list[KeyPoints], seconds: float
+    engine: RemoteEngine,
+    local: tuple[Engine, Avatar] | None,
+    poses: list[KeyPoints],
+    seconds: float,
+    fps: float,
 ) -> dict[str, dict[str, float | str]]:
     """Measure a remote engine, and a local one in turns with it."""
     avatar = engine.encode(photo_crop(engine.size))
@@ -216,33 +223,36 @@ def measure(
         assert local is not None
         show(render_layer(local[0], local[1], pose, call_area), moment)
 
-    fluent = fluent_after(take_turn(far, poses, 4.0, Measured()))
-    there, here, carried = Measured(), Measured(), 0
+    endless = itertools.cycle(poses)
+    fluent = fluent_after(take_turn(far, endless, ticks(4.0, fps), Measured()))
+    there, here, carried, codec = Measured(), Measured(), 0, ""
     for _ in range(math.ceil(seconds / TURN)):
         before = engine.received_bytes
-        take_turn(far, poses, TURN, there)
+        take_turn(far, endless, ticks(TURN, fps), there)
         carried += engine.received_bytes - before
+        codec = engine.traffic().codec
         if local:
-            take_turn(near, poses, TURN, here)
+            take_turn(near, endless, ticks(TURN, fps), here)
     rate = round(carried * 8e-6 / there.seconds, 2)
     found: dict[str, dict[str, float | str]] = {"remote": {**there.figures(), "mbit_s": rate}}
-    found["remote"] |= {"codec": engine.traffic().codec, "fluent_after_s": round(fluent, 2)}
+    found["remote"] |= {"codec": codec, "fluent_after_s": round(fluent, 2)}
     return found | ({"local": {**here.figures()}} if local else {})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.remote", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--fps", type=float, default=30, help="poses a second (default: 30)")
     parser.add_argument("--recorded", action="store_true")
     parser.add_argument("--only", choices=NETWORKS, action="append")
-    parser.add_argument("--serve", metavar="ADDRESS", help="be the server of recorded layers")
+    parser.add_argument("--serve", metavar="ADDRESS", help="be the server")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.serve:
-        serve_recorded(options.serve)
+        serve(options.serve, options.recorded)
         return
     enter_namespace()
-    near = open_engine(open_bundle("lite"), "cpu")
+    near = open_engine(open_bundle("lite"), "cpu", THREADS)
     avatar, poses = poses_of(near)
     report: dict[str, dict[str, float | str]] = {}
     for name in options.only or NETWORKS:
@@ -251,7 +261,7 @@ def main() -> None:
                 engine = RemoteEngine(open_bundle("lite"), pairing, known)
                 local = None if options.recorded else (near, avatar)
                 try:
-                    found = measure(engine, local, poses, options.seconds)
+                    found = measure(engine, local, poses, options.seconds, options.fps)
                 finally:
                     engine.close()
                 for where, row in found.items():
