@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from avatar_app.files import part_file
 from avatar_app.paths import user_graphs
 from avatar_app.processor import cpu_features
 
@@ -46,17 +45,20 @@ def read_graph(path: Path) -> bytes | None:
 
 
 def keep_graph(path: Path, write: Callable[[Path], object]) -> None:
-    """Keep what ``write`` writes into the file it is given. Raises OSError."""
+    """Keep what ``write`` writes into the file it is given. Raises OSError.
+
+    That is the file itself, since the program may end meanwhile: without its digest it counts as damaged.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = part_file(path, 0o600)
     try:
-        write(part)
-        digest = hashlib.sha256(part.read_bytes()).digest()
-        with part.open("ab") as file:
+        write(path)
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        with path.open("ab") as file:
             file.write(digest)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
     _remove_oldest(path.parent)
 
 

@@ -270,8 +270,8 @@ def _on_processor(model: bytes, options: Any) -> Any:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     opened = []
 
-    def write(part: Path) -> None:
-        options.optimized_model_filepath = str(part)
+    def write(file: Path) -> None:
+        options.optimized_model_filepath = str(file)
         opened.append(_session(model, options))
 
     with suppress(Exception):  # no space, no permission; or a damaged model, which fails again below

@@ -70,6 +70,18 @@ def test_damaged_file_is_replaced(folder: Path, levels: list[bool], length: int)
     assert levels == [True, True, False]
 
 
+def test_a_program_that_ends_meanwhile_leaves_no_graph_in_use(folder: Path, levels: list[bool]) -> None:
+    """Nor a hidden file that nobody would remove."""
+    model = MODEL.read_bytes()
+    first = found(model)
+    (kept,) = folder.iterdir()
+    kept.write_bytes(kept.read_bytes()[: -graph_cache.DIGEST])
+    assert graph_cache.read_graph(kept) is None
+    assert np.array_equal(found(model), first)
+    assert list(folder.iterdir()) == [kept]
+    assert graph_cache.read_graph(kept) is not None
+
+
 def test_other_processors_and_versions_have_other_files(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
