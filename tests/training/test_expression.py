@@ -114,13 +114,13 @@ def test_what_is_read_has_other_colours_than_what_is_wanted(name: str, pairs: Pa
 def test_teeth_and_eyes_stay_bright_when_skin_becomes_dark(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crops, "DARKENED", 2.0)
+    monkeypatch.setattr(crops, "OTHER_SKIN", 2.0)
     monkeypatch.setattr(torch, "rand", torch.ones)
     region, opened, shut = REGIONS[name], *(_face(REGIONS[name], amount) for amount in (1.0, 0.0))
     teeth = sketch_of(region, region.width, region.height).opening(opened) > 0.99
     skin = torch.tensor([0.7, 0.5, 0.4])[:, None, None].expand(1, 3, region.height, region.width)
     seen = torch.where(teeth, torch.tensor(0.9), skin)
-    dark = crops.with_dark_skin(crops.Batch(skin, shut, seen, opened, seen, opened), region)
+    dark = crops.with_other_skin(crops.Batch(skin, shut, seen, opened, seen, opened), region)
     inside = teeth.expand(1, 3, -1, -1)
     assert torch.allclose(dark.truth[inside], seen[inside], atol=0.01)
     assert dark.truth[~inside].max() < 0.4

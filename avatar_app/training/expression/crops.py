@@ -13,19 +13,21 @@ from torch import Tensor
 from avatar_app.landmarks import MIRRORED
 from avatar_app.networks.regions import MOUTH, Region, sketch_of
 
-FEW, SHARP, TEETH = 12, 4.0, 24.0
+FEW, SHARP, TEETH = 12, 4.0, 10.0
 """Clips of so few pairs are stills: sharper than videos, and drawn so many times as often, those with open
 mouths most: gaps between teeth are visible in stills alone.
 """
 APART = 0.05
 """Gap of the lips, in distances of the eyes' corners, from which a still's mouth is open."""
 
-DARKENED, DARKEST, WARMEST = 0.45, 1.6, 2.5
-"""Fraction of pairs with darker and warmer skin, what is added to its gamma at most, and `WARM_TINT`'s
-largest power.
-"""
+OTHER_SKIN, DARKEST = 0.6, 1.2
+"""Fraction of pairs whose skin changes, and what is added to its gamma at most."""
+WARMTH, SKIN_SATURATION = (-0.5, 2.0), (0.2, 1.3)
+"""Ranges of `WARM_TINT`'s power and of the factor on the skin's saturation."""
 WARM_TINT = (1.0, 0.85, 0.75)
 """Factors on red, green and blue."""
+GREYED, SATURATION = 0.5, (-0.15, 1.4)
+"""Fraction of pairs whose whole pictures get another saturation, and its range; at 0 and below it is grey."""
 PALE = 0.25, 0.45
 """Saturation: a pixel below the first is teeth or the white of an eye; one above the second is skin."""
 OPEN_GAP = 0.04, 0.1
@@ -104,15 +106,17 @@ def changed(batch: Batch, region: Region) -> Batch:
 
     An eye has a side of the nose.
     """
-    batch, count = with_dark_skin(batch, region), len(batch.photo)
+    batch, count = with_other_skin(batch, region), len(batch.photo)
     gain = torch.exp(0.12 * torch.randn(count, 3, 1, 1))
-    contrast, shift = torch.exp(0.2 * torch.randn(count, 1, 1, 1)), 0.08 * torch.randn(count, 1, 1, 1)
-    gamma = torch.exp(0.35 * torch.randn(count, 1, 1, 1))  # the data has few dark faces
+    contrast, shift = torch.exp(0.15 * torch.randn(count, 1, 1, 1)), 0.06 * torch.randn(count, 1, 1, 1)
+    gamma = torch.exp(0.22 * torch.randn(count, 1, 1, 1))
+    colour = torch.where(torch.rand(count, 1, 1, 1) < GREYED, _between(SATURATION, count).clamp_min(0), 1.0)
     flipped = (torch.rand(count) < 0.5) & (region is MOUTH)
 
     def picture(x: Tensor) -> Tensor:
         x = torch.where(flipped[:, None, None, None], x.flip(-1), x)
-        return (((x - 0.5) * contrast + 0.5 + shift) * gain).clamp(0.001, 1) ** gamma
+        x = (((x - 0.5) * contrast + 0.5 + shift) * gain).clamp(0.001, 1) ** gamma
+        return torch.lerp(x.mean(1, keepdim=True), x, colour).clamp(0, 1)
 
     def points(p: Tensor) -> Tensor:
         return torch.where(flipped[:, None, None], p[:, list(MIRRORED)] * torch.tensor([-1.0, 1.0]), p)
@@ -121,20 +125,22 @@ def changed(batch: Batch, region: Region) -> Batch:
     return Batch(*(change(getattr(batch, name)) for name, change in changes))
 
 
-def with_dark_skin(batch: Batch, region: Region) -> Batch:
-    """Darken and warm the skin of some pairs, but not teeth and eyes.
+def with_other_skin(batch: Batch, region: Region) -> Batch:
+    """Change the skin of some pairs, but not teeth and eyes: darker, warmer or cooler, greyer.
 
-    The data has few dark faces. A change of the whole picture darkens teeth with the skin, so that a painter
-    has to guess their colour beside truly dark skin.
+    The data has few dark faces, and skin and light are red in nearly all of it. A painter that has not seen
+    both apart takes dark or grey skin for a light, and paints teeth dark or green.
     """
     count = len(batch.photo)
-    chosen = torch.rand(count, 1, 1, 1) < DARKENED
-    darker, warmer = (most * torch.rand(count, 1, 1, 1) * chosen for most in (DARKEST, WARMEST))
-    tint = torch.tensor(WARM_TINT)[:, None, None] ** warmer
+    chosen = (torch.rand(count, 1, 1, 1) < OTHER_SKIN).float()
+    darker = DARKEST * torch.rand(count, 1, 1, 1)
+    tint = torch.tensor(WARM_TINT)[:, None, None] ** _between(WARMTH, count)
+    colour = _between(SKIN_SATURATION, count)
 
     def skin(picture: Tensor, opening: Tensor) -> Tensor:
         light = picture.mean(1, keepdim=True).clamp_min(1e-3)
-        return torch.lerp(picture * light**darker * tint, picture, opening * _pale(picture))
+        other = (torch.lerp(light, picture, colour) * light**darker * tint).clamp(0, 1)
+        return torch.lerp(picture, other, chosen * (1 - opening * _pale(picture)))
 
     of_photo = _open_share(region, batch.photo_points)
     return replace(
@@ -143,6 +149,11 @@ def with_dark_skin(batch: Batch, region: Region) -> Batch:
         moved=skin(batch.moved, of_photo * _opening(region, batch.points)),
         truth=skin(batch.truth, _opening(region, batch.seen_points)),
     )
+
+
+def _between(limits: tuple[float, float], count: int) -> Tensor:
+    least, most = limits
+    return least + (most - least) * torch.rand(count, 1, 1, 1)
 
 
 def _open_share(region: Region, points: Tensor) -> Tensor:
