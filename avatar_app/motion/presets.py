@@ -66,10 +66,10 @@ FARTHEST = 0.17
 MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
 """Slices of the expression code (``networks/expression.py``)."""
 
-SHUT_EYE = (0.44, 0.04, 0.59, 0.53, 0.08, 0.17)
+SHUT_EYE = (0.46, 0.34, 0.67, 0.68, 0.27, 0.3)
 """Code of a shut eye: the mean of four drivers while their eyes are shut."""
 
-OPEN_MOUTH = (0.09, -0.05, -0.03, -0.87, -0.99, -0.78, 0.4, 0.64, 0.74, 0.92, -0.37, -0.06)
+OPEN_MOUTH = (0.08, 0.04, 0.09, -0.86, -0.97, -0.72, 0.58, 0.67, 0.63, 0.93, -0.28, -0.04)
 """Code of a wide open mouth: the mean of one driver, since others show other teeth."""
 
 

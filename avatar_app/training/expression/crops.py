@@ -126,7 +126,9 @@ def changed(batch: Batch, region: Region) -> Batch:
 
 
 def with_other_skin(batch: Batch, region: Region) -> Batch:
-    """Change the skin of some pairs, but not teeth and eyes: darker, warmer or cooler, greyer.
+    """Change the skin of some pairs, but not teeth and eyes.
+
+    Darker, warmer or cooler, greyer or redder.
 
     The data has few dark faces, and skin and light are red in nearly all of it. A painter that has not seen
     both apart takes dark or grey skin for a light, and paints teeth dark or green.
