@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from avatar_app.evaluation.following import rounded
 from avatar_app.landmarks import INNER_LIPS
-from avatar_app.motion.head import lid_gaps
+from avatar_app.motion.eyes import lid_gaps
 from avatar_app.training.metrics import correlation
 from avatar_app.types import Array, Face, Image
 

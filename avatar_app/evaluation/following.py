@@ -22,7 +22,8 @@ from avatar_app.landmarks import (
     NOSE_TOP,
     RIGHT_PUPIL,
 )
-from avatar_app.motion.head import Points, angles, facing, fit_rigid, lid_gaps
+from avatar_app.motion.eyes import lid_gaps
+from avatar_app.motion.head import Points, angles, facing, fit_rigid
 from avatar_app.motion.mouth import nose_length
 from avatar_app.training.metrics import correlation, slope
 from avatar_app.types import Array, Face

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avatar_app.motion.head import Points, angles, fit_rigid, lid_gaps
+from avatar_app.motion.eyes import lid_gaps
+from avatar_app.motion.head import Points, angles, fit_rigid
 from avatar_app.motion.mouth import lip_gaps
 from avatar_app.types import Array, Box, Image
 

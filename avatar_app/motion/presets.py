@@ -21,7 +21,8 @@ from avatar_app.landmarks import (
     RIGHT_BROW,
     RIGHT_IRIS,
 )
-from avatar_app.motion.head import Points, angles, facing, lid_gaps
+from avatar_app.motion.eyes import lid_gaps
+from avatar_app.motion.head import Points, angles, facing
 from avatar_app.motion.mouth import MOVED, MOVES, lip_gaps, nose_length
 from avatar_app.motion.smile import smile_of, with_less_smile
 from avatar_app.motion.transfer import as_key_points, in_space

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from avatar_app import landmarks
-from avatar_app.motion import head
+from avatar_app.motion import eyes, head
 from avatar_app.motion import mouth as jaw
+from avatar_app.motion.eyes import compress
 from avatar_app.motion.head import (
     Exaggeration,
     HeadTransfer,
@@ -19,7 +20,6 @@ from avatar_app.motion.head import (
     Points,
     RigidMotion,
     angles,
-    compress,
     fit_rigid,
     rotation_of,
 )
@@ -98,9 +98,9 @@ def test_size_is_not_adapted_on_request() -> None:
 
 def test_closed_stays_closed() -> None:
     smiling, neutral = make_head(mouth=0.06, lids=0.06), make_head(mouth=0.05)
-    shut = HeadTransfer(smiling, neutral)(make_head(mouth=0.001, lids=0.2 * head.CLOSED_EYE))
+    shut = HeadTransfer(smiling, neutral)(make_head(mouth=0.001, lids=0.2 * eyes.CLOSED_EYE))
     assert lip_gap(shut) < 0.003
-    assert lid_gap(shut) < 1.5 * 0.2 * head.CLOSED_EYE
+    assert lid_gap(shut) < 1.5 * 0.2 * eyes.CLOSED_EYE
     crossing = HeadTransfer(make_head(mouth=0.01), make_head(mouth=0.15))(make_head(mouth=0.02))
     assert (crossing[landmarks.LIP_PAIRS[:, 1], 1] >= crossing[landmarks.LIP_PAIRS[:, 0], 1] - 1e-3).all()
 
@@ -298,7 +298,7 @@ def test_mouth_is_given_to_a_tilted_face() -> None:
 def test_eyes_open_wider_than_at_rest_but_not_without_end() -> None:
     photo, squinting = make_head(lids=0.1), make_head(lids=0.04)
     wider, widest = (lid_gap(HeadTransfer(photo, squinting)(make_head(lids=lids))) for lids in (0.05, 0.2))
-    assert lid_gap(photo) < wider < widest < (1 + head.WIDER) * lid_gap(photo) + 1e-6
+    assert lid_gap(photo) < wider < widest < (1 + eyes.WIDER) * lid_gap(photo) + 1e-6
 
 
 def lids_of(right: float, left: float) -> Points:
@@ -309,7 +309,7 @@ def lids_of(right: float, left: float) -> Points:
 
 
 def openings(pose: Points) -> tuple[float, float]:
-    gaps = head.lid_gaps(pose)
+    gaps = eyes.lid_gaps(pose)
     return float(gaps[:2].mean()), float(gaps[2:].mean())
 
 
@@ -351,7 +351,7 @@ def test_irises_stay_within_the_eyes() -> None:
         driver = make_head()
         driver[68:78, 0] += look
         farther.append((HeadTransfer(photo, make_head())(driver) - photo)[68:78, 0].mean())
-    assert farther[0] < farther[1] <= farther[2] <= head.FARTHEST_LOOK * np.linalg.norm(photo[39] - photo[36])
+    assert farther[0] < farther[1] <= farther[2] <= eyes.FARTHEST_LOOK * np.linalg.norm(photo[39] - photo[36])
 
 
 def test_without_gaze_eyes_stay_where_the_photo_looks_and_still_blink() -> None:

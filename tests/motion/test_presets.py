@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from avatar_app.landmarks import BROWS, EYE_CORNERS, LEFT_IRIS, RIGHT_IRIS
-from avatar_app.motion.head import Points, angles, close_lips, facing, lid_gaps, rotation_of
+from avatar_app.motion.eyes import lid_gaps
+from avatar_app.motion.head import Points, angles, close_lips, facing, rotation_of
 from avatar_app.motion.mouth import lip_gaps, with_mouth_of
 from avatar_app.motion.presets import FALL, PRESETS, RISE, SMILE, STAY, Presets, with_presets
 from avatar_app.motion.smile import smile_of, with_less_smile
