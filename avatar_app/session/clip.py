@@ -30,6 +30,7 @@ from avatar_app.media.formats import OPAQUE
 from avatar_app.media.picture_writer import PictureWriter
 from avatar_app.media.video import Sound
 from avatar_app.motion.head import Strength
+from avatar_app.motion.settling import with_usual_lids
 from avatar_app.motion.smoothing import STRENGTHS, smooth_track
 from avatar_app.motion.transfer import best_frame, motion_transfer
 from avatar_app.session.clip_frames import ClipFrames, ClipStyle
@@ -349,7 +350,7 @@ def render(
     assert at_rest is not None
     transfer = motion_transfer(
         portrait,
-        at_rest,
+        with_usual_lids(at_rest, poses),
         relative=options.relative,
         adapt_scale=options.adapt_scale,
         # None: as in the model's paper.

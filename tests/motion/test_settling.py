@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from avatar_app.motion.head import Points, RigidMotion, angles, fit_rigid, rotation_of
-from avatar_app.motion.settling import LEAST, Settling
+from avatar_app.motion.settling import LEAST, Settling, with_usual_lids
 from avatar_app.motion.transfer import as_key_points, in_space, motion_transfer
 from avatar_app.types import KeyPoints
-from tests.support.heads import make_head
+from tests.support.heads import lid_gap, make_head
 
 FPS = 10
 
@@ -67,3 +67,28 @@ def test_after_a_pause_it_waits_again() -> None:
 def test_key_points_without_depth_are_left_alone() -> None:
     given = KeyPoints(np.zeros((10, 2), np.float32), np.tile(np.eye(2, dtype=np.float32), (10, 1, 1)))
     assert Settling(given).step(given, 5.0) is given
+
+
+def test_eyes_that_squinted_in_the_neutral_pose_do_not_stare() -> None:
+    squinting, awake, photo = (as_key_points(make_head(lids=lids)) for lids in (0.05, 0.1, 0.08))
+    settling = Settling(squinting)
+    after(settling, awake, 60)
+    live = settling.step(awake, 60.1)
+    clip = with_usual_lids(squinting, [awake, None, awake, squinting, awake])
+    for neutral in (live, clip):
+        assert lid_gap(in_space(neutral)) == pytest.approx(0.1, rel=0.02)
+        pose = motion_transfer(photo, neutral)(awake)
+        assert lid_gap(in_space(pose)) == pytest.approx(0.08, rel=0.03)
+
+
+def test_a_minute_of_reading_lowers_no_lids() -> None:
+    awake, reading = (as_key_points(make_head(lids=lids)) for lids in (0.1, 0.05))
+    settling = Settling(awake)
+    after(settling, reading, 60)
+    for neutral in (settling.step(reading, 60.1), with_usual_lids(awake, [awake, *[reading] * 9])):
+        assert lid_gap(in_space(neutral)) == pytest.approx(0.1, rel=0.03)
+
+
+def test_key_points_without_lids_stay() -> None:
+    points = KeyPoints(np.zeros((10, 2), np.float32))
+    assert with_usual_lids(points, [points]) is points
