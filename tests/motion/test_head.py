@@ -345,6 +345,15 @@ def test_both_eyes_look_where_the_mean_of_the_drivers_looks() -> None:
     assert strong[68:78, 0] - photo[68:78, 0] == pytest.approx(0.018, abs=0.002)
 
 
+def test_small_looks_are_widened_more_than_wide_ones_but_noise_is_not() -> None:
+    wide, small, least, less = (
+        np.linalg.norm(eyes.as_seen(np.array([far, 0, 0]), 1.0, 1.2, 0.7)) / far
+        for far in (0.2, 0.1, eyes.NOISE, eyes.NOISE / 10)
+    )
+    assert 1 < wide < small < least
+    assert less == pytest.approx(least)
+
+
 def test_irises_stay_within_the_eyes() -> None:
     photo, farther = make_head(), []
     for look in (0.05, 0.1, 0.2):
