@@ -99,20 +99,22 @@ class Exaggeration:
     """Gains on landmarks that let the picture move as much as the driver.
 
     Landmarks of shut lids still have a fifth of the open gap between them. The landmark network measures four
-    fifths of the irises' motion, of which pictures show a third in small looks and two thirds in wide ones
-    (docs/benchmarks/history.md).
+    fifths of the irises' motion, of which pictures show a third in small looks and two thirds in wide ones.
+    They show four fifths of nods (docs/benchmarks/history.md).
 
     Attributes:
         lids: gain on closing lids.
         gaze, gaze_power: as in `eyes.as_seen`.
+        pitch: gain on nods.
     """
 
     lids: float = 1.0
     gaze: float = 1.0
     gaze_power: float = 1.0
+    pitch: float = 1.0
 
 
-AS_SEEN = Exaggeration(lids=1.25, gaze=1.2, gaze_power=0.7)
+AS_SEEN = Exaggeration(lids=1.25, gaze=1.2, gaze_power=0.7, pitch=1.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def facing(face: Points) -> Points:
     return fit_rigid(_STRAIGHT, face).rotation
 
 
-def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
+def turned_alike(photo: Points, ahead: Points, driver: Points, pitch: float = 1.0) -> Points:
     """Return rotations by which a photo yaws, pitches and rolls like the driver.
 
     The driver's angles count from the neutral pose, the photo's from the frontal face. Angles are
@@ -159,8 +161,11 @@ def turned_alike(photo: Points, ahead: Points, driver: Points) -> Points:
 
     Args:
         ahead: (3,) `angles` of the photo minus those of the driver's neutral pose.
+        pitch: gain on nods.
     """
-    return np.asarray(rotation_of(*(ahead + angles(driver))) @ photo.T)
+    own = np.array(angles(photo))
+    turn = (ahead + angles(driver) - own) * (1.0, pitch, 1.0)
+    return np.asarray(rotation_of(*(own + turn)) @ photo.T)
 
 
 def angles(rotation: Points) -> tuple[float, float, float]:
@@ -283,7 +288,8 @@ class HeadTransfer:
             exaggerated(opening_of_both(lid_gaps(at_rest), self._lids), gains.lids),
         )
         face = close_lips(face, lip_closure(at_rest))
-        rotation = turned_alike(self._photo_faces, self._ahead, motion.rotation @ self._neutral_faces)
+        turned = motion.rotation @ self._neutral_faces
+        rotation = turned_alike(self._photo_faces, self._ahead, turned, gains.pitch)
         moved = RigidMotion(motion.scale, rotation, self._center, motion.shift * self._size)
         motion = within(weakened(moved, self._strength.head), self._limits)
         return motion.apply(face) + self._outline.correction(motion.apply(self._photo))

@@ -129,6 +129,14 @@ def test_a_driver_who_looks_aside_nods_and_leans_a_photo_that_does_not(axis: int
     assert np.abs(np.subtract(plain, expected)).max() > 2
 
 
+def test_a_gain_on_nods_leaves_other_turns() -> None:
+    photo, gains = make_head(), Exaggeration(pitch=1.2)
+    for turn, expected in (((0, 10, 0), (0, 12, 0)), ((10, 0, 0), (10, 0, 0)), ((0, 0, 10), (0, 0, 10))):
+        driver = RigidMotion(1.0, rotation_of(*turn), np.zeros(3), np.zeros(3)).apply(make_head())
+        pose = HeadTransfer(photo, make_head(), exaggeration=gains)(driver)
+        np.testing.assert_allclose(angles(fit_rigid(photo, pose).rotation), expected, atol=0.5)
+
+
 def test_extreme_poses_stay_within_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Outline, "correction", lambda _, face: 0 * face
