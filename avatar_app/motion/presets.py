@@ -70,7 +70,7 @@ MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
 SHUT_EYE = (0.46, 0.34, 0.67, 0.68, 0.27, 0.3)
 """Code of a shut eye: the mean of four drivers while their eyes are shut."""
 
-OPEN_MOUTH = (0.08, 0.04, 0.09, -0.86, -0.97, -0.72, 0.58, 0.67, 0.63, 0.93, -0.28, -0.04)
+OPEN_MOUTH = (-0.03, 0.13, 0.19, -0.85, -0.99, -0.73, 0.55, 0.65, 0.71, 0.96, -0.39, 0.08)
 """Code of a wide open mouth: the mean of one driver, since others show other teeth."""
 
 
